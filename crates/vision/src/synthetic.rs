@@ -1,0 +1,1 @@
+//! A synthetic animal, rendered without any library.
