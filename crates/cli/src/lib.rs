@@ -1,0 +1,11 @@
+//! What the command lines of `sleap-stream` and `sleap-worker` share.
+
+mod exit;
+mod interrupt;
+mod link_args;
+mod logging;
+
+pub use exit::{Exit, report};
+pub use interrupt::Interrupt;
+pub use link_args::{DEFAULT_SIGNAL, LinkArgs, websocket_url};
+pub use logging::init as init_logging;
