@@ -1,1 +1,35 @@
+//! Runs the models that `sleap-nn export` writes.
+//!
+//! A model is a directory with `model.onnx`, `export_metadata.json` and, usually, the training
+//! configuration. [`Model::load`] opens it through ONNX Runtime (found at run time, see
+//! [`runtime`]) and [`Model::predict`] turns frames into pose instances in the frames' own pixels,
+//! with the pre- and post-processing of sleap-nn's predictor.
+//!
+//! ```text
+//!   FrameView ─► preprocess ─► session ─► kinds::<kind> ─► Prediction
+//!                (colour, fit)  (ort)      (instances)      (points / scale)
+//! ```
+//!
+//! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
 
+mod device;
+mod frame;
+mod kinds;
+mod metadata;
+mod model;
+mod prediction;
+mod preprocess;
+pub mod runtime;
+mod session;
+mod training_config;
+
+pub use device::{Device, DeviceParseError};
+pub use frame::{FrameError, FrameView};
+pub use kinds::{KindError, ModelKind};
+pub use metadata::MetadataError;
+pub use model::{
+    InputSize, LoadError, MAX_SIDE, Model, ModelInfo, Options, PredictError, Skeleton,
+};
+pub use prediction::{Instance, Prediction, StageTimes};
+pub use session::SessionError;
+pub use training_config::TrainingConfigError;

@@ -1,0 +1,157 @@
+//! The kinds of model that sleap-nn exports: what each has for inputs and outputs and how its
+//! outputs become instances. One file a kind.
+
+mod single_instance;
+
+use std::{fmt, str::FromStr};
+
+use crate::{
+    metadata::Metadata,
+    prediction::Instance,
+    preprocess::Fit,
+    session::{Outlet, SessionError, Tensors},
+};
+
+use single_instance::SingleInstance;
+
+/// How one kind's outputs become instances.
+pub(crate) trait Decode: Send + fmt::Debug {
+    /// The outputs that the graph must have; checked at load.
+    fn outputs(&self) -> &'static [Outlet];
+
+    /// Checks the shapes that a session call gave, once for the whole batch.
+    fn check(&self, tensors: &Tensors<'_>) -> Result<(), SessionError>;
+
+    /// The instances in frame `index` of a checked batch, in the frame's own pixels.
+    fn decode(
+        &self,
+        tensors: &Tensors<'_>,
+        index: usize,
+        fit: &Fit,
+    ) -> Result<Vec<Instance>, SessionError>;
+}
+
+/// The post-processing for a model.
+pub(crate) fn decoder(
+    metadata: &Metadata,
+    peak_threshold: Option<f32>,
+) -> Result<Box<dyn Decode>, KindError> {
+    match metadata.kind {
+        ModelKind::SingleInstance => Ok(Box::new(SingleInstance::new(
+            metadata.node_names.len(),
+            peak_threshold,
+        ))),
+        kind => Err(KindError::NotYet { kind }),
+    }
+}
+
+/// sleap-nn's `model_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModelKind {
+    /// One animal a frame.
+    SingleInstance,
+    /// One anchor point an animal.
+    Centroid,
+    /// Centroids, then one crop an animal.
+    TopDown,
+    /// All points, then part-affinity fields group them.
+    BottomUp,
+    /// All points, then class maps group them by identity.
+    MultiClassBottomUp,
+    /// Top-down with an identity for each animal.
+    MultiClassTopDown,
+}
+
+/// Why a `model_type` cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KindError {
+    /// A kind that sleap-nn has and this crate does not run yet.
+    #[error(
+        "models of kind '{kind}' are not supported yet; supported is 'single_instance': \
+         export a single-instance model"
+    )]
+    NotYet {
+        /// The kind.
+        kind: ModelKind,
+    },
+    /// A kind that gives something other than points.
+    #[error("models of kind '{name}' are not supported: they give {gives}, not poses")]
+    NoPoses {
+        /// The `model_type`.
+        name: String,
+        /// What such a model gives.
+        gives: &'static str,
+    },
+    /// One half of a top-down pair.
+    #[error(
+        "models of kind '{name}' work on crops and need a centroid model: export both together, \
+         `sleap-nn export CENTROID_DIR INSTANCE_DIR -o OUT`"
+    )]
+    HalfOfTopDown {
+        /// The `model_type`.
+        name: String,
+    },
+    /// Not a kind of sleap-nn 0.3.5.
+    #[error("unknown model kind '{name}': was this written by a newer `sleap-nn export`?")]
+    Unknown {
+        /// The `model_type`.
+        name: String,
+    },
+}
+
+impl ModelKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::SingleInstance,
+        Self::Centroid,
+        Self::TopDown,
+        Self::BottomUp,
+        Self::MultiClassBottomUp,
+        Self::MultiClassTopDown,
+    ];
+
+    /// sleap-nn's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleInstance => "single_instance",
+            Self::Centroid => "centroid",
+            Self::TopDown => "topdown",
+            Self::BottomUp => "bottomup",
+            Self::MultiClassBottomUp => "multi_class_bottomup",
+            Self::MultiClassTopDown => "multi_class_topdown_combined",
+        }
+    }
+}
+
+impl FromStr for ModelKind {
+    type Err = KindError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        if let Some(kind) = Self::ALL.into_iter().find(|kind| kind.name() == name) {
+            return Ok(kind);
+        }
+        let name = name.to_owned();
+        Err(match name.as_str() {
+            "centered_instance" | "multi_class_topdown" => KindError::HalfOfTopDown { name },
+            "embedding" => KindError::NoPoses {
+                name,
+                gives: "embeddings",
+            },
+            "bbox_centernet" | "bbox_ssd" => KindError::NoPoses {
+                name,
+                gives: "boxes",
+            },
+            _ if name.contains("segmentation") => KindError::NoPoses {
+                name,
+                gives: "masks",
+            },
+            _ => KindError::Unknown { name },
+        })
+    }
+}
+
+impl fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,188 @@
+//! `export_metadata.json`, as `sleap-nn export` writes it beside the graph.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::kinds::{KindError, ModelKind};
+
+pub(crate) const FILE_NAME: &str = "export_metadata.json";
+
+/// What the metadata says about a model, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Metadata {
+    pub(crate) kind: ModelKind,
+    pub(crate) name: String,
+    pub(crate) node_names: Vec<String>,
+    /// Indices into `node_names`; often empty although the skeleton has edges.
+    pub(crate) edges: Vec<[u32; 2]>,
+    /// 1 gray or 3 RGB.
+    pub(crate) channels: u32,
+    /// The traced size where this export recorded it.
+    pub(crate) max_height: Option<u32>,
+    pub(crate) max_width: Option<u32>,
+}
+
+/// Why the metadata of a model directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// No metadata: not a directory that `sleap-nn export` wrote.
+    #[error(
+        "{path} is missing: give a directory that `sleap-nn export` wrote \
+         (a training folder has to be exported first)"
+    )]
+    Missing {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not JSON, or a field is missing or of the wrong type.
+    #[error("{path} is not the metadata of an export ({source}): export the model again")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: serde_json::Error,
+    },
+    /// A kind of model that cannot be run.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+    /// The input is not 8-bit.
+    #[error("the model takes {dtype} pixels, not uint8: export it with sleap-nn 0.3 or newer")]
+    InputType {
+        /// `input_dtype`.
+        dtype: String,
+    },
+    /// Neither gray nor RGB.
+    #[error("the model takes {channels} channels; 1 (gray) and 3 (RGB) are supported")]
+    Channels {
+        /// `input_channels`.
+        channels: u32,
+    },
+    /// `n_nodes` and `node_names` disagree, or there are none.
+    #[error("the metadata counts {count} nodes but names {named}: export the model again")]
+    Nodes {
+        /// `n_nodes`.
+        count: usize,
+        /// The length of `node_names`.
+        named: usize,
+    },
+    /// An edge between nodes that do not exist.
+    #[error("edge {source_node}-{destination_node} is outside the model's {nodes} nodes")]
+    Edge {
+        /// Index of the source.
+        source_node: u32,
+        /// Index of the destination.
+        destination_node: u32,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+}
+
+/// The fields as they stand in the file; the many that are not needed are ignored.
+#[derive(Deserialize)]
+struct Raw {
+    model_type: String,
+    #[serde(default)]
+    model_name: String,
+    n_nodes: usize,
+    node_names: Vec<String>,
+    #[serde(default)]
+    edge_inds: Option<Vec<[u32; 2]>>,
+    input_channels: u32,
+    #[serde(default)]
+    input_dtype: Option<String>,
+    #[serde(default)]
+    max_height: Option<u32>,
+    #[serde(default)]
+    max_width: Option<u32>,
+}
+
+impl Metadata {
+    /// Reads the metadata of the model directory `dir`.
+    pub(crate) fn read(dir: &Path) -> Result<Self, MetadataError> {
+        let path = dir.join(FILE_NAME);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(MetadataError::Missing { path });
+            }
+            Err(source) => return Err(MetadataError::Read { path, source }),
+        };
+        Self::parse(&text, &path)
+    }
+
+    /// Parses and checks; `path` is for the messages.
+    fn parse(text: &str, path: &Path) -> Result<Self, MetadataError> {
+        // The kind first: other kinds may lack fields that poses need, and "not supported" is the
+        // more useful answer.
+        #[derive(Deserialize)]
+        struct OnlyKind {
+            model_type: String,
+        }
+        let json = |source| MetadataError::Json {
+            path: path.to_owned(),
+            source,
+        };
+        let kind: ModelKind = serde_json::from_str::<OnlyKind>(text)
+            .map_err(json)?
+            .model_type
+            .parse()?;
+        let raw: Raw = serde_json::from_str(text).map_err(json)?;
+        raw.check(kind)
+    }
+}
+
+impl Raw {
+    fn check(self, kind: ModelKind) -> Result<Metadata, MetadataError> {
+        if let Some(dtype) = self.input_dtype.filter(|dtype| dtype != "uint8") {
+            return Err(MetadataError::InputType { dtype });
+        }
+        if !matches!(self.input_channels, 1 | 3) {
+            return Err(MetadataError::Channels {
+                channels: self.input_channels,
+            });
+        }
+        let nodes = self.node_names.len();
+        if nodes == 0 || nodes != self.n_nodes {
+            return Err(MetadataError::Nodes {
+                count: self.n_nodes,
+                named: nodes,
+            });
+        }
+        let edges = self.edge_inds.unwrap_or_default();
+        let inside = |node: u32| usize::try_from(node).is_ok_and(|node| node < nodes);
+        if let Some(&[source_node, destination_node]) =
+            edges.iter().find(|edge| !edge.iter().all(|&n| inside(n)))
+        {
+            return Err(MetadataError::Edge {
+                source_node,
+                destination_node,
+                nodes,
+            });
+        }
+        Ok(Metadata {
+            kind,
+            name: if self.model_name.is_empty() {
+                self.model_type
+            } else {
+                self.model_name
+            },
+            node_names: self.node_names,
+            edges,
+            channels: self.input_channels,
+            max_height: self.max_height,
+            max_width: self.max_width,
+        })
+    }
+}

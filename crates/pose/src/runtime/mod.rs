@@ -1,0 +1,242 @@
+//! Finding and loading ONNX Runtime.
+//!
+//! The library is not linked: users bring the build that fits their machine (CPU or GPU), from the
+//! `onnxruntime` Python package or an ONNX Runtime release. It has to offer C API 24, that is
+//! ONNX Runtime 1.24 or newer.
+
+mod search;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+use ort::environment::Environment;
+
+use search::{Candidate, Surroundings};
+
+/// The oldest ONNX Runtime that can be used, as 1.x.
+pub const MINIMUM_MINOR_VERSION: u32 = ort::MINOR_VERSION;
+
+/// The ONNX Runtime that this process uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeInfo {
+    /// The library's path; a bare file name when the system's loader found it.
+    pub path: PathBuf,
+    /// Its version, such as `1.24.4`.
+    pub version: String,
+}
+
+/// Why there is no ONNX Runtime.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeError {
+    /// No library in any of the places.
+    #[error(
+        "ONNX Runtime was not found. {HOW_TO_GET}\nLooked in:{}",
+        Lines(.looked_in)
+    )]
+    NotFound {
+        /// The places, in the order of the search.
+        looked_in: Vec<String>,
+    },
+    /// There are libraries, and none can be used.
+    #[error("no usable ONNX Runtime. {HOW_TO_GET}\nTried:{}", Lines(.tried))]
+    Unusable {
+        /// Each library with what is wrong with it.
+        tried: Vec<Rejected>,
+    },
+    /// Another library is in use already; a process can have only one.
+    #[error(
+        "ONNX Runtime is loaded already from {loaded}, so {wanted} cannot be used: \
+         give the path before the first model is loaded"
+    )]
+    OtherLoaded {
+        /// In use.
+        loaded: PathBuf,
+        /// Asked for now.
+        wanted: PathBuf,
+    },
+}
+
+/// A library that was found and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {reason}", path = .path.display())]
+pub struct Rejected {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: RejectReason,
+}
+
+/// What is wrong with a library.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RejectReason {
+    /// Older than the C API that is used.
+    #[error("is version {version}; 1.{MINIMUM_MINOR_VERSION} or newer is needed")]
+    TooOld {
+        /// Its version.
+        version: String,
+    },
+    /// The file is not there.
+    #[error("there is no such file")]
+    Missing,
+    /// The system's loader refuses it, or it is another library.
+    #[error("{message}")]
+    Load {
+        /// The loader's words.
+        message: String,
+    },
+}
+
+const HOW_TO_GET: &str = "Install it with the project's setup command or with \
+    `pip install 'onnxruntime>=1.24'` (`onnxruntime-gpu` for CUDA) in the active Python \
+    environment, or set ORT_DYLIB_PATH to the path of libonnxruntime.so.";
+
+/// One line each, indented.
+struct Lines<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+/// The library with its environment: one of each a process, and never unloaded.
+struct Loaded {
+    info: RuntimeInfo,
+    environment: Environment,
+}
+
+static LOADED: OnceLock<Loaded> = OnceLock::new();
+
+/// Held while loading, so that two threads do not search at once.
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// Finds and loads ONNX Runtime; later calls answer with what the first one loaded.
+///
+/// The search, first usable library wins: `explicit` and the environment variable
+/// `ORT_DYLIB_PATH` (each the library's path or its folder, and nothing else is tried then);
+/// beside the program and in `../lib`; the active Python environment (`VIRTUAL_ENV`,
+/// `CONDA_PREFIX`); `onnxruntime/lib` in `sleap-stream` in the user's data folder
+/// (`XDG_DATA_HOME`), where the setup puts it; the user's and the system's Python packages; the
+/// system's library folders and loader.
+///
+/// # Errors
+/// Nothing found, or nothing usable found (each library is named with its defect), or `explicit`
+/// differs from the library in use.
+pub fn load(explicit: Option<&Path>) -> Result<RuntimeInfo, RuntimeError> {
+    loaded(explicit).map(|loaded| loaded.info.clone())
+}
+
+/// The environment that sessions are made in.
+pub(crate) fn environment() -> Result<&'static Environment, RuntimeError> {
+    loaded(None).map(|loaded| &loaded.environment)
+}
+
+/// The library in use, if any.
+pub(crate) fn current() -> Option<&'static RuntimeInfo> {
+    LOADED.get().map(|loaded| &loaded.info)
+}
+
+fn loaded(explicit: Option<&Path>) -> Result<&'static Loaded, RuntimeError> {
+    // The lock guards no data, so a panic elsewhere leaves nothing half-done behind it.
+    let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = LOADED.get() {
+        return same_library(loaded, explicit).map(|()| loaded);
+    }
+    let loaded = find(&Surroundings::of_process(explicit))?;
+    tracing::info!(path = %loaded.info.path.display(), version = loaded.info.version, "loaded ONNX Runtime");
+    Ok(LOADED.get_or_init(|| loaded))
+}
+
+fn same_library(loaded: &Loaded, explicit: Option<&Path>) -> Result<(), RuntimeError> {
+    let Some(explicit) = explicit else {
+        return Ok(());
+    };
+    let surroundings = Surroundings {
+        explicit: Some(explicit.to_owned()),
+        ..Surroundings::default()
+    };
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let wanted = search::candidates(&surroundings);
+    if wanted
+        .iter()
+        .any(|wanted| real(&wanted.path) == real(&loaded.info.path))
+    {
+        return Ok(());
+    }
+    Err(RuntimeError::OtherLoaded {
+        loaded: loaded.info.path.clone(),
+        wanted: explicit.to_owned(),
+    })
+}
+
+fn find(surroundings: &Surroundings) -> Result<Loaded, RuntimeError> {
+    let mut tried = Vec::new();
+    for candidate in search::candidates(surroundings) {
+        match open(&candidate) {
+            Ok(loaded) => return Ok(loaded),
+            // The loader's own search is a last resort: its failure is no news.
+            Err(_) if !candidate.found => {}
+            Err(reason) => tried.push(Rejected {
+                path: candidate.path,
+                reason,
+            }),
+        }
+    }
+    if tried.is_empty() {
+        let looked_in = search::places(surroundings);
+        return Err(RuntimeError::NotFound { looked_in });
+    }
+    Err(RuntimeError::Unusable { tried })
+}
+
+fn open(candidate: &Candidate) -> Result<Loaded, RejectReason> {
+    if candidate.found && !candidate.path.exists() {
+        return Err(RejectReason::Missing);
+    }
+    let environment = ort::init_from(&candidate.path)
+        .map_err(reject)?
+        .with_name("sleap-stream")
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| RejectReason::Load {
+            message: error.to_string(),
+        })?;
+    let version = version(ort::info(), &candidate.path);
+    let info = RuntimeInfo {
+        path: candidate.path.clone(),
+        version,
+    };
+    Ok(Loaded { info, environment })
+}
+
+fn reject(error: ort::LoadDynamicError) -> RejectReason {
+    match error {
+        ort::LoadDynamicError::BadVersion { version_str, .. } => RejectReason::TooOld {
+            version: version_str,
+        },
+        ort::LoadDynamicError::MissingApi { .. } => RejectReason::Load {
+            message: "is not ONNX Runtime: it does not export OrtGetApiBase".to_owned(),
+        },
+        other => RejectReason::Load {
+            message: other.to_string(),
+        },
+    }
+}
+
+/// The release branch in the build information, else the digits in the library's file name.
+fn version(build_info: &str, path: &Path) -> String {
+    let branch = build_info
+        .split_once("git-branch=rel-")
+        .and_then(|(_, rest)| rest.split([',', ' ']).next());
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().and_then(|name| name.to_str());
+    branch
+        .or_else(|| search::version_in_name(name?))
+        .map_or_else(
+            || format!("1.{MINIMUM_MINOR_VERSION} or newer"),
+            str::to_owned,
+        )
+}

@@ -1,0 +1,326 @@
+//! The ONNX Runtime session: the only place, beside [`crate::runtime`], that names `ort::`.
+
+use std::path::{Path, PathBuf};
+
+use ort::{
+    ep,
+    session::{SessionOutputs, builder::GraphOptimizationLevel, builder::SessionBuilder},
+    value::{TensorElementType, TensorRef, ValueType},
+};
+
+use crate::{
+    device::Device,
+    runtime::{self, RuntimeError},
+};
+
+/// The name that sleap-nn gives the only input.
+const INPUT: &str = "image";
+
+/// Why a session cannot be made, or a call of it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no ONNX Runtime.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// ONNX Runtime cannot read the graph.
+    #[error("cannot load {path}: {message} (export the model again if the file is damaged)")]
+    Graph {
+        /// The ONNX file.
+        path: PathBuf,
+        /// ONNX Runtime's words.
+        message: String,
+    },
+    /// The device asked for cannot be used.
+    #[error(
+        "cannot run on {device}: {message}\nUse the device 'cpu' or 'auto', or install \
+         onnxruntime-gpu with the CUDA libraries that fit it"
+    )]
+    Device {
+        /// The device.
+        device: Device,
+        /// ONNX Runtime's words.
+        message: String,
+    },
+    /// An input or output is missing or of another type or rank.
+    #[error("the graph has no {what}: it is not a model of the kind that its metadata says")]
+    Signature {
+        /// What it should have.
+        what: String,
+    },
+    /// An output has another shape than its kind says.
+    #[error("output '{name}' has the shape {actual:?}, not {expected:?}")]
+    Shape {
+        /// The output.
+        name: &'static str,
+        /// As the kind says.
+        expected: Vec<usize>,
+        /// As it came.
+        actual: Vec<i64>,
+    },
+    /// ONNX Runtime failed in a call.
+    #[error("ONNX Runtime failed: {message}")]
+    Run {
+        /// ONNX Runtime's words.
+        message: String,
+    },
+}
+
+/// The type of an output's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    F32,
+}
+
+/// An output that a kind needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outlet {
+    pub(crate) name: &'static str,
+    pub(crate) rank: usize,
+    pub(crate) element: Element,
+}
+
+/// A loaded graph.
+pub(crate) struct Session {
+    inner: ort::session::Session,
+    device: Device,
+}
+
+impl Session {
+    /// Loads `path` for `device`, with `threads` threads within an operation (all cores if `None`).
+    pub(crate) fn load(
+        path: &Path,
+        device: Device,
+        threads: Option<usize>,
+        spinning: bool,
+    ) -> Result<Self, SessionError> {
+        let build = |device| build(path, device, threads, spinning);
+        if device != Device::Auto {
+            return build(device);
+        }
+        if cuda_provider_is_installed() {
+            match build(Device::Cuda(0)) {
+                Ok(session) => return Ok(session),
+                Err(error) => tracing::warn!(%error, "CUDA cannot be used, running on the CPU"),
+            }
+        }
+        build(Device::Cpu)
+    }
+
+    /// Where the session runs; never [`Device::Auto`].
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The training configuration inside the ONNX file.
+    pub(crate) fn embedded_training_config(&self) -> Option<String> {
+        let metadata = self.inner.metadata().ok()?;
+        metadata.custom("training_config")
+    }
+
+    /// Height and width where the graph has them fixed.
+    pub(crate) fn fixed_size(&self) -> (Option<u32>, Option<u32>) {
+        let size = |axis: usize| {
+            let (_, shape) = tensor_type(self.inner.inputs().first()?.dtype())?;
+            u32::try_from(*shape.get(axis)?).ok().filter(|&n| n > 0)
+        };
+        (size(2), size(3))
+    }
+
+    /// Checks that the graph takes `image` u8 `[B, channels, H, W]` and gives `outputs`.
+    pub(crate) fn check(&self, channels: u32, outputs: &[Outlet]) -> Result<(), SessionError> {
+        let inputs = self.inner.inputs();
+        let input_fits = inputs.len() == 1
+            && inputs[0].name() == INPUT
+            && tensor_type(inputs[0].dtype()).is_some_and(|(element, shape)| {
+                element == TensorElementType::Uint8
+                    && shape.len() == 4
+                    && (shape[1] < 0 || shape[1] == i64::from(channels))
+            });
+        if !input_fits {
+            let what =
+                format!("single input '{INPUT}' of uint8 [batch, {channels}, height, width]");
+            return Err(SessionError::Signature { what });
+        }
+        for &Outlet {
+            name,
+            rank,
+            element,
+        } in outputs
+        {
+            let fits = self.inner.outputs().iter().any(|output| {
+                output.name() == name
+                    && tensor_type(output.dtype()).is_some_and(|(actual, shape)| {
+                        actual == element.of_ort() && shape.len() == rank
+                    })
+            });
+            if !fits {
+                let what = format!("output '{name}' of {rank} dimensions ({element:?})");
+                return Err(SessionError::Signature { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the graph on `pixels`, `shape` = batch, channels, height, width.
+    pub(crate) fn run(
+        &mut self,
+        shape: [usize; 4],
+        pixels: &[u8],
+    ) -> Result<Tensors<'_>, SessionError> {
+        let failed = |error: ort::Error| SessionError::Run {
+            message: error.to_string(),
+        };
+        let input = TensorRef::from_array_view((shape, pixels)).map_err(failed)?;
+        let outputs = self
+            .inner
+            .run(ort::inputs![INPUT => input])
+            .map_err(failed)?;
+        Ok(Tensors {
+            outputs,
+            batch: shape[0],
+        })
+    }
+}
+
+impl Element {
+    fn of_ort(self) -> TensorElementType {
+        match self {
+            Self::F32 => TensorElementType::Float32,
+        }
+    }
+}
+
+fn tensor_type(dtype: &ValueType) -> Option<(TensorElementType, &[i64])> {
+    match dtype {
+        ValueType::Tensor { ty, shape, .. } => Some((*ty, shape)),
+        _ => None,
+    }
+}
+
+fn build(
+    path: &Path,
+    device: Device,
+    threads: Option<usize>,
+    spinning: bool,
+) -> Result<Session, SessionError> {
+    let environment = runtime::environment()?;
+    let mut builder =
+        options(environment, threads, spinning).map_err(|error| SessionError::Run {
+            message: error.to_string(),
+        })?;
+    let providers = providers(device);
+    if !providers.is_empty() {
+        builder = builder
+            .with_execution_providers(providers)
+            .map_err(|error| SessionError::Device {
+                device,
+                message: error.to_string(),
+            })?;
+    }
+    let inner = builder
+        .commit_from_file(path)
+        .map_err(|error| SessionError::Graph {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+    Ok(Session { inner, device })
+}
+
+fn options(
+    environment: &ort::environment::Environment,
+    threads: Option<usize>,
+    spinning: bool,
+) -> ort::Result<SessionBuilder> {
+    // Zero lets ONNX Runtime take one thread for each physical core.
+    Ok(ort::session::Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_intra_threads(threads.unwrap_or(0))?
+        .with_intra_op_spinning(spinning)?)
+}
+
+/// Without `error_on_failure` ONNX Runtime falls back to the CPU without a word.
+fn providers(device: Device) -> Vec<ep::ExecutionProviderDispatch> {
+    // Indices are below i32::MAX: `Device` parses no others, and a made one is cut to it.
+    let id = |index: u32| i32::try_from(index).unwrap_or(i32::MAX);
+    match device {
+        Device::Auto | Device::Cpu => Vec::new(),
+        Device::Cuda(index) => vec![
+            ep::CUDA::default()
+                .with_device_id(id(index))
+                .build()
+                .error_on_failure(),
+        ],
+        Device::TensorRt(index) => vec![
+            ep::TensorRT::default()
+                .with_device_id(id(index))
+                .build()
+                .error_on_failure(),
+        ],
+    }
+}
+
+/// The CUDA provider is a library of its own beside ONNX Runtime's.
+fn cuda_provider_is_installed() -> bool {
+    let Some(dir) = runtime::current().and_then(|info| info.path.parent()) else {
+        return false;
+    };
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    dir.join(format!("{prefix}onnxruntime_providers_cuda{suffix}"))
+        .exists()
+}
+
+/// The outputs of one call.
+pub(crate) struct Tensors<'r> {
+    outputs: SessionOutputs<'r>,
+    batch: usize,
+}
+
+impl Tensors<'_> {
+    /// How many frames the call had.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The values of an output, in row-major order.
+    pub(crate) fn f32(&self, name: &'static str) -> Result<&[f32], SessionError> {
+        self.tensor(name).map(|(_, data)| data)
+    }
+
+    /// Checks an output's shape.
+    pub(crate) fn expect(
+        &self,
+        name: &'static str,
+        expected: &[usize],
+    ) -> Result<(), SessionError> {
+        let (actual, _) = self.tensor(name)?;
+        let same = actual.len() == expected.len()
+            && actual
+                .iter()
+                .zip(expected)
+                .all(|(&actual, &expected)| usize::try_from(actual) == Ok(expected));
+        if same {
+            return Ok(());
+        }
+        Err(SessionError::Shape {
+            name,
+            expected: expected.to_vec(),
+            actual: actual.to_vec(),
+        })
+    }
+
+    fn tensor(&self, name: &'static str) -> Result<(&[i64], &[f32]), SessionError> {
+        let output = self
+            .outputs
+            .get(name)
+            .ok_or_else(|| SessionError::Signature {
+                what: format!("output '{name}'"),
+            })?;
+        let (shape, data) =
+            output
+                .try_extract_tensor::<f32>()
+                .map_err(|error| SessionError::Run {
+                    message: error.to_string(),
+                })?;
+        Ok((shape, data))
+    }
+}

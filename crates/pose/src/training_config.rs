@@ -1,0 +1,127 @@
+//! The part of sleap-nn's training configuration that an export leaves out of its metadata: the
+//! traced size and the skeleton's edges.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+/// File names in the order of preference: a whole model's, the first stage of a top-down pair's,
+/// and the JSON that older trainings wrote (JSON is YAML).
+const FILE_NAMES: [&str; 5] = [
+    "training_config.yaml",
+    "training_config.json",
+    "training_config_centroid.yaml",
+    "training_config_centered_instance.yaml",
+    "training_config_multi_class_topdown.yaml",
+];
+
+/// Why a training configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingConfigError {
+    /// The file is there and cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not YAML, or not a training configuration.
+    #[error("{origin} is not a sleap-nn training configuration: {message}")]
+    Yaml {
+        /// The file, or the entry inside the ONNX file.
+        origin: String,
+        /// Where and what.
+        message: String,
+    },
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TrainingConfig {
+    pub(crate) max_height: Option<u32>,
+    pub(crate) max_width: Option<u32>,
+    pub(crate) skeleton_name: Option<String>,
+    /// Node names: source, destination.
+    pub(crate) edges: Vec<[String; 2]>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    data_config: RawData,
+}
+
+#[derive(Deserialize)]
+struct RawData {
+    #[serde(default)]
+    preprocessing: Option<RawPreprocessing>,
+    #[serde(default)]
+    skeletons: Option<Vec<RawSkeleton>>,
+}
+
+#[derive(Deserialize)]
+struct RawPreprocessing {
+    #[serde(default)]
+    max_height: Option<u32>,
+    #[serde(default)]
+    max_width: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct RawSkeleton {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    edges: Option<Vec<RawEdge>>,
+}
+
+#[derive(Deserialize)]
+struct RawEdge {
+    source: RawNode,
+    destination: RawNode,
+}
+
+#[derive(Deserialize)]
+struct RawNode {
+    name: String,
+}
+
+impl TrainingConfig {
+    /// Reads the configuration that lies in `dir`; `None` when there is none.
+    pub(crate) fn read(dir: &Path) -> Result<Option<Self>, TrainingConfigError> {
+        for name in FILE_NAMES {
+            let path = dir.join(name);
+            match fs::read_to_string(&path) {
+                Ok(text) => return Self::parse(&text, &path.display().to_string()).map(Some),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(TrainingConfigError::Read { path, source }),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Parses `text`; `origin` is for the message.
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, TrainingConfigError> {
+        let raw: Raw = serde_saphyr::from_str(text).map_err(|error| TrainingConfigError::Yaml {
+            origin: origin.to_owned(),
+            message: error.to_string(),
+        })?;
+        let preprocessing = raw.data_config.preprocessing;
+        let skeleton = raw.data_config.skeletons.unwrap_or_default();
+        let skeleton = skeleton.into_iter().next();
+        let (name, edges) = skeleton.map_or((None, None), |raw| (raw.name, raw.edges));
+        Ok(Self {
+            max_height: preprocessing.as_ref().and_then(|raw| raw.max_height),
+            max_width: preprocessing.as_ref().and_then(|raw| raw.max_width),
+            skeleton_name: name,
+            edges: edges
+                .unwrap_or_default()
+                .into_iter()
+                .map(|edge| [edge.source.name, edge.destination.name])
+                .collect(),
+        })
+    }
+}
