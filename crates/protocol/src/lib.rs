@@ -1,1 +1,23 @@
+#![doc = include_str!("../README.md")]
 
+mod error;
+mod frame;
+mod limits;
+mod message;
+mod number;
+mod prediction;
+mod reassemble;
+mod stream;
+mod transfer;
+
+pub use error::{DecodeError, MetaError, ShapeError};
+pub use frame::{Encoding, Frame, FrameId, FrameMeta};
+pub use limits::{CHUNK_BYTES, Limits};
+pub use message::{Message, Payload};
+pub use prediction::{FrameError, FrameReceived, Prediction, Timing};
+pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
+pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
+pub use transfer::{FileMeta, FileName, FileNameError, PackageType, UploadStart};
+
+/// Label of the data channel that carries a frame stream.
+pub const CHANNEL_LABEL: &str = "frame-stream";

@@ -1,0 +1,210 @@
+//! From the wire to a message.
+
+use bytes::Bytes;
+
+use super::{KEEP_ALIVE, Message, json, words};
+use crate::Limits;
+use crate::error::{DecodeError, excerpt};
+use crate::frame::{FrameMeta, digits};
+use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
+
+impl Message {
+    /// Reads a text message. A text that is not known is [`Message::Unknown`], not an error.
+    pub fn from_text(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
+        if text.len() > limits.max_text_bytes {
+            return Err(DecodeError::TextTooLong {
+                bytes: text.len(),
+                max: limits.max_text_bytes,
+            });
+        }
+        if text.starts_with('{') {
+            return json::read(text, limits);
+        }
+        if let Some(message) = bare_word(text) {
+            return Ok(message);
+        }
+        let known = match text.split_once("::") {
+            Some((word, rest)) => match stream_word(word, rest, limits) {
+                Some(result) => Some(result),
+                None => transfer_word(word, rest),
+            },
+            None => None,
+        };
+        known.unwrap_or_else(|| {
+            Ok(Message::Unknown {
+                text: text.to_owned(),
+            })
+        })
+    }
+
+    /// Reads a binary message: the keep-alive, or bytes of a frame or file. Nothing is copied.
+    pub fn from_binary(data: Bytes, limits: &Limits) -> Result<Message, DecodeError> {
+        if data.len() > limits.max_chunk_bytes {
+            return Err(DecodeError::ChunkTooLarge {
+                bytes: data.len(),
+                max: limits.max_chunk_bytes,
+            });
+        }
+        if data[..] == KEEP_ALIVE[..] {
+            return Ok(Message::KeepAlive);
+        }
+        Ok(Message::Chunk(data))
+    }
+}
+
+/// Words without a `::`.
+fn bare_word(text: &str) -> Option<Message> {
+    Some(match text {
+        words::AUTH_SUCCESS => Message::AuthSuccess,
+        words::AUTH_FAILURE => Message::AuthFailure(String::new()),
+        words::END_OF_FILE => Message::EndOfFile,
+        words::UPLOAD_READY => Message::UploadReady,
+        words::UPLOAD_END => Message::UploadEnd,
+        words::READY => Message::Ready,
+        words::INFERENCE_JOBS_DONE => Message::InferenceJobsDone,
+        _ => {
+            if let Some(line) = text.strip_prefix(words::TRACK_LOG) {
+                Message::TrackLog(line.to_owned())
+            } else {
+                Message::InferenceJob(text.strip_prefix(words::INFERENCE_JOB_)?.to_owned())
+            }
+        }
+    })
+}
+
+/// Words of frame streaming and authentication; `None` for a word that is none of them.
+fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message, DecodeError>> {
+    let owned = || rest.to_owned();
+    Some(match word {
+        words::FRAME_META => FrameMeta::from_wire(rest, limits)
+            .map(Message::FrameMeta)
+            .map_err(|(frame_id, source)| DecodeError::FrameMeta { frame_id, source }),
+        words::FRAME_END => number(words::FRAME_END, "frame_id", rest).map(Message::FrameEnd),
+        words::BATCH_START => batch_size(words::BATCH_START, rest, limits).map(Message::BatchStart),
+        words::BATCH_END => batch_size(words::BATCH_END, rest, limits).map(Message::BatchEnd),
+        words::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
+        words::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),
+        words::AUTH_FAILURE => Ok(Message::AuthFailure(owned())),
+        _ => return None,
+    })
+}
+
+/// Words of file transfer and jobs; `None` for a word that is none of them.
+fn transfer_word(word: &str, rest: &str) -> Option<Result<Message, DecodeError>> {
+    let owned = || rest.to_owned();
+    Some(match word {
+        words::PACKAGE_TYPE => Ok(Message::PackageType(PackageType::from_wire(rest))),
+        words::FILE_META => file_meta(rest),
+        words::UPLOAD_CHECK => upload_check(rest),
+        words::UPLOAD_START => upload_start(rest),
+        words::UPLOAD_CACHE_HIT | words::short::CACHE_HIT => Ok(Message::CacheHit(owned())),
+        words::UPLOAD_PROGRESS | words::short::PROGRESS => progress(rest),
+        words::UPLOAD_COMPLETE | words::short::COMPLETE => Ok(Message::Complete(owned())),
+        words::UPLOAD_ERROR => Ok(Message::UploadError(owned())),
+        words::ERROR => Ok(Message::FileError(owned())),
+        _ => return None,
+    })
+}
+
+fn batch_size(word: &'static str, text: &str, limits: &Limits) -> Result<u32, DecodeError> {
+    let declared = number(word, "frame count", text)?;
+    if declared > limits.max_batch {
+        return Err(DecodeError::BatchTooLarge {
+            word,
+            declared,
+            max: limits.max_batch,
+        });
+    }
+    Ok(declared)
+}
+
+/// `{name}:{size}[:{anything}]`
+fn file_meta(rest: &str) -> Result<Message, DecodeError> {
+    const WORD: &str = words::FILE_META;
+    let parts: Vec<&str> = rest.splitn(3, ':').collect();
+    let &[name, size, ..] = parts.as_slice() else {
+        return Err(missing(WORD, 2, parts.len()));
+    };
+    Ok(Message::FileMeta(FileMeta {
+        name: file_name(WORD, name)?,
+        size: number(WORD, "size", size)?,
+        extra: parts.get(2).map(|&extra| extra.to_owned()),
+    }))
+}
+
+/// `{sha256}::{name}`
+fn upload_check(rest: &str) -> Result<Message, DecodeError> {
+    const WORD: &str = words::UPLOAD_CHECK;
+    let Some((sha256, name)) = rest.split_once("::") else {
+        return Err(missing(WORD, 2, 1));
+    };
+    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(field(WORD, "SHA-256", sha256));
+    }
+    Ok(Message::UploadCheck {
+        sha256: sha256.to_owned(),
+        name: file_name(WORD, name)?,
+    })
+}
+
+/// `{name}::{bytes}::{dest}::{0|1}`; only the directory may itself hold `::`.
+fn upload_start(rest: &str) -> Result<Message, DecodeError> {
+    const WORD: &str = words::UPLOAD_START;
+    let parts: Vec<&str> = rest.splitn(3, "::").collect();
+    let &[name, bytes, tail] = parts.as_slice() else {
+        return Err(missing(WORD, 4, parts.len()));
+    };
+    let Some((dest, create_subdir)) = tail.rsplit_once("::") else {
+        return Err(missing(WORD, 4, 3));
+    };
+    Ok(Message::UploadStart(UploadStart {
+        name: file_name(WORD, name)?,
+        bytes: number(WORD, "size", bytes)?,
+        dest: dest.to_owned(),
+        create_subdir: match create_subdir {
+            "0" => false,
+            "1" => true,
+            other => return Err(field(WORD, "flag", other)),
+        },
+    }))
+}
+
+/// `{received}::{total}`
+fn progress(rest: &str) -> Result<Message, DecodeError> {
+    const WORD: &str = words::UPLOAD_PROGRESS;
+    let Some((received, total)) = rest.split_once("::") else {
+        return Err(missing(WORD, 2, 1));
+    };
+    Ok(Message::Progress {
+        received: number(WORD, "byte count", received)?,
+        total: number(WORD, "byte count", total)?,
+    })
+}
+
+fn file_name(word: &'static str, name: &str) -> Result<FileName, DecodeError> {
+    FileName::new(name).map_err(|source| DecodeError::FileName { word, source })
+}
+
+fn number<T: std::str::FromStr>(
+    word: &'static str,
+    name: &'static str,
+    text: &str,
+) -> Result<T, DecodeError> {
+    digits(text).ok_or_else(|| field(word, name, text))
+}
+
+fn field(word: &'static str, field: &'static str, text: &str) -> DecodeError {
+    DecodeError::Field {
+        word,
+        field,
+        text: excerpt(text),
+    }
+}
+
+fn missing(word: &'static str, expected: usize, found: usize) -> DecodeError {
+    DecodeError::MissingFields {
+        word,
+        expected,
+        found,
+    }
+}

@@ -1,0 +1,112 @@
+//! JSON messages: objects with a `type`.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Message, words};
+use crate::{DecodeError, Limits, Prediction, StreamStart};
+
+/// `body` as an object whose first key is `type`.
+pub(super) fn write<T: Serialize>(kind: &'static str, body: &T) -> String {
+    #[derive(Serialize)]
+    struct Tagged<'a, T> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        #[serde(flatten)]
+        body: &'a T,
+    }
+    // Serialising fails for maps with keys that are no strings and for failing writers: neither is here.
+    serde_json::to_string(&Tagged { kind, body }).expect("bodies are plain structs")
+}
+
+/// Reads a text that begins with `{`.
+pub(super) fn read(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
+    match read_strict(text, limits) {
+        // Python's writer emits NaN and Infinity, which JSON does not have.
+        Err(DecodeError::Json { .. }) if text.contains("NaN") || text.contains("Infinity") => {
+            read_strict(&without_non_finite(text), limits)
+        }
+        result => result,
+    }
+}
+
+fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
+    #[derive(Deserialize)]
+    struct Tag<'a> {
+        #[serde(rename = "type", default, borrow)]
+        kind: Option<Cow<'a, str>>,
+    }
+    let tag: Tag = body("of unknown type", text)?;
+    match tag.kind.as_deref().unwrap_or_default() {
+        words::STREAM_START => stream_start(text, limits),
+        words::STREAM_ACK => body(words::STREAM_ACK, text).map(Message::StreamAck),
+        words::STREAM_END => body(words::STREAM_END, text).map(Message::StreamEnd),
+        words::STREAM_COMPLETE => body(words::STREAM_COMPLETE, text).map(Message::StreamComplete),
+        words::PREDICTION => prediction(text),
+        words::FRAME_RECEIVED => body(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
+        words::ERROR => body(words::ERROR, text).map(Message::Error),
+        _ => Ok(Message::Unknown {
+            text: text.to_owned(),
+        }),
+    }
+}
+
+fn body<'a, T: Deserialize<'a>>(kind: &'static str, text: &'a str) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|source| DecodeError::Json { kind, source })
+}
+
+fn stream_start(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
+    let start: StreamStart = owned(words::STREAM_START, text)?;
+    if start.batch_size > limits.max_batch {
+        return Err(DecodeError::BatchTooLarge {
+            word: words::STREAM_START,
+            declared: start.batch_size,
+            max: limits.max_batch,
+        });
+    }
+    Ok(Message::StreamStart(start))
+}
+
+fn prediction(text: &str) -> Result<Message, DecodeError> {
+    let prediction: Prediction = owned(words::PREDICTION, text)?;
+    match prediction.check() {
+        Ok(()) => Ok(Message::Prediction(prediction)),
+        Err(source) => Err(DecodeError::Shape {
+            frame_id: prediction.frame_id,
+            source,
+        }),
+    }
+}
+
+fn owned<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, DecodeError> {
+    body(kind, text)
+}
+
+/// `text` with `null` for every `NaN`, `Infinity` and `-Infinity` outside strings.
+fn without_non_finite(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some(c) = rest.chars().next() {
+        let token = ["NaN", "Infinity", "-Infinity"]
+            .into_iter()
+            .find(|token| !in_string && rest.starts_with(token));
+        let (taken, written) = match (token, c) {
+            (Some(token), _) => (token.len(), "null"),
+            // An escaped character, a quote among them, does not end the string.
+            (None, '\\') if in_string => {
+                let len = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                (len, &rest[..len])
+            }
+            (None, _) => {
+                in_string ^= c == '"';
+                (c.len_utf8(), &rest[..c.len_utf8()])
+            }
+        };
+        out.push_str(written);
+        rest = &rest[taken..];
+    }
+    out
+}

@@ -1,0 +1,217 @@
+//! What a worker answers to a frame.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::FrameId;
+use crate::error::ShapeError;
+use crate::number::{int, optional_int, single};
+
+/// The instances found in one frame (`PREDICTION`, worker to client).
+///
+/// Values that are not finite are written as `null`. When it is read, every array is empty or fits
+/// [`instances`](Self::instances).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    #[serde(deserialize_with = "int")]
+    pub frame_id: FrameId,
+    /// `[instance][node]`: x and y in pixels of the frame as sent; `None` where a node is not visible.
+    #[serde(with = "points")]
+    pub instances: Vec<Vec<Option<[f32; 2]>>>,
+    /// `[instance][node]`: the node's score.
+    #[serde(default, with = "score_rows")]
+    pub confidence: Vec<Vec<Option<f32>>>,
+    /// `[instance]`: the instance's score.
+    #[serde(default, with = "scores", skip_serializing_if = "Vec::is_empty")]
+    pub instance_scores: Vec<Option<f32>>,
+    /// `[instance]`: the track (identity) it belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<Option<String>>,
+    #[serde(default, skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
+}
+
+impl Prediction {
+    /// Checks that every array is empty or fits [`instances`](Self::instances).
+    pub fn check(&self) -> Result<(), ShapeError> {
+        let expected = self.instances.len();
+        for (array, found) in [
+            ("confidence", self.confidence.len()),
+            ("instance_scores", self.instance_scores.len()),
+            ("tracks", self.tracks.len()),
+        ] {
+            fits(array, found, expected)?;
+        }
+        for (points, scores) in self.instances.iter().zip(&self.confidence) {
+            fits("a row of confidence", scores.len(), points.len())?;
+        }
+        Ok(())
+    }
+}
+
+fn fits(array: &'static str, found: usize, expected: usize) -> Result<(), ShapeError> {
+    if found == 0 || found == expected {
+        return Ok(());
+    }
+    Err(ShapeError {
+        array,
+        found,
+        expected,
+    })
+}
+
+/// Says that a frame arrived, from a worker without a model (`FRAME_RECEIVED`, worker to client).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FrameReceived {
+    #[serde(deserialize_with = "int")]
+    pub frame_id: FrameId,
+    #[serde(default, skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
+}
+
+/// Says that one frame failed (`ERROR`, worker to client). The stream goes on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FrameError {
+    /// The frame; `None` where it is not known which one.
+    #[serde(deserialize_with = "optional_int")]
+    pub frame_id: Option<FrameId>,
+    /// What went wrong, for people.
+    #[serde(alias = "error", alias = "reason")]
+    pub message: String,
+}
+
+/// Where a frame's time went on the worker, in microseconds. A step that did not happen is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timing {
+    /// From the frame's announcement to its end.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub receive_us: Option<u64>,
+    /// Decompressing the frame.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub decode_us: Option<u64>,
+    /// Waiting for the model.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub queue_us: Option<u64>,
+    /// Colour, size and layout as the model wants them.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub preprocess_us: Option<u64>,
+    /// The model. For a batch, the whole call.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub inference_us: Option<u64>,
+    /// From the model's output to instances.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub postprocess_us: Option<u64>,
+    /// From the frame's announcement to this answer.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub total_us: Option<u64>,
+}
+
+impl Timing {
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `[x, y]` or `null`; a point with a coordinate that is not finite is `null` as a whole.
+mod points {
+    use super::*;
+
+    type Rows = Vec<Vec<Option<[f32; 2]>>>;
+
+    struct Point([f32; 2]);
+
+    impl Serialize for Point {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            self.0.serialize(s)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(rows: &Rows, s: S) -> Result<S::Ok, S::Error> {
+        let finite = |point: &Option<[f32; 2]>| {
+            point
+                .filter(|xy| xy.iter().all(|v| v.is_finite()))
+                .map(Point)
+        };
+        s.collect_seq(
+            rows.iter()
+                .map(|row| row.iter().map(finite).collect::<Vec<_>>()),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Rows, D::Error> {
+        let rows = Vec::<Vec<Option<[Option<f64>; 2]>>>::deserialize(d)?;
+        let point = |point: Option<[Option<f64>; 2]>| match point {
+            Some([Some(x), Some(y)]) => Ok(Some([single(x)?, single(y)?])),
+            _ => Ok(None),
+        };
+        rows.into_iter()
+            .map(|row| row.into_iter().map(point).collect())
+            .collect()
+    }
+}
+
+/// Scores, `null` where not finite.
+mod scores {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(row: &[Option<f32>], s: S) -> Result<S::Ok, S::Error> {
+        // serde_json itself writes numbers that are not finite as null.
+        row.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Vec<Option<f32>>, D::Error> {
+        narrow(Vec::<Option<f64>>::deserialize(d)?)
+    }
+
+    pub(super) fn narrow<E: serde::de::Error>(
+        row: Vec<Option<f64>>,
+    ) -> Result<Vec<Option<f32>>, E> {
+        row.into_iter()
+            .map(|value| value.map(single).transpose())
+            .collect()
+    }
+}
+
+/// Rows of scores.
+mod score_rows {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        rows: &[Vec<Option<f32>>],
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        rows.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Vec<Vec<Option<f32>>>, D::Error> {
+        let rows = Vec::<Vec<Option<f64>>>::deserialize(d)?;
+        rows.into_iter().map(scores::narrow).collect()
+    }
+}

@@ -1,0 +1,274 @@
+//! From messages back to frames.
+
+mod batch;
+mod body;
+mod drop;
+
+use bytes::Bytes;
+
+use crate::{DecodeError, Frame, FrameId, FrameMeta, Limits, Message};
+use batch::Batches;
+use body::Body;
+
+pub use batch::BatchEvent;
+pub use drop::{DropReason, Dropped};
+
+/// Puts frames together from the messages of one channel, in order of arrival.
+///
+/// A frame is delivered only if exactly its bytes came between its announcement and its end; every
+/// frame that is not is reported, once. See the crate's documentation for the rules.
+pub struct Reassembler {
+    limits: Limits,
+    state: State,
+    batches: Batches,
+}
+
+/// ```text
+///            META                        END of it, all bytes: frame
+///   Idle ───────────▶ Receiving ─────────────────────────────────────▶ Idle
+///    │                    │  END of another, or too early: dropped ──▶ Idle
+///    │ chunk              │ chunk too many
+///    └──────▶ Discarding ◀┘            META in any state begins anew
+///                 └──── END ─────────────────────────────────────────▶ Idle
+/// ```
+enum State {
+    Idle,
+    Receiving {
+        meta: FrameMeta,
+        body: Body,
+    },
+    /// The rest of a frame that is lost: its chunks are swallowed.
+    Discarding {
+        frame_id: Option<FrameId>,
+        /// Why it is lost, as long as that has not been reported.
+        unreported: Option<DropReason>,
+    },
+}
+
+/// What one message brought about.
+#[derive(Debug, Default, PartialEq)]
+pub struct Pushed {
+    /// A frame is complete.
+    pub frame: Option<Frame>,
+    /// A frame is lost.
+    pub dropped: Option<Dropped>,
+    /// Something happened to a batch.
+    pub batch: Option<BatchEvent>,
+    /// The message has nothing to do with frames: it is the caller's.
+    pub other: Option<Message>,
+}
+
+impl Reassembler {
+    /// `limits` bound what is buffered; they should be those that the messages were decoded with.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Idle,
+            batches: Batches::default(),
+        }
+    }
+
+    /// Takes the next message of the channel.
+    pub fn push(&mut self, message: Message) -> Pushed {
+        let mut pushed = Pushed::default();
+        match message {
+            Message::FrameMeta(meta) => pushed.dropped = self.begin(meta),
+            Message::Chunk(chunk) => pushed.dropped = self.append(chunk),
+            Message::FrameEnd(frame_id) => match self.end(frame_id) {
+                Ok(frame) => {
+                    pushed.batch = frame.is_some().then(|| self.batches.count()).flatten();
+                    pushed.frame = frame;
+                }
+                Err(dropped) => pushed.dropped = Some(dropped),
+            },
+            Message::BatchStart(declared) => {
+                pushed.batch = Some(self.batches.start(declared, self.limits.max_batch));
+            }
+            Message::BatchEnd(closed_as) => pushed.batch = Some(self.batches.end(closed_as)),
+            other => pushed.other = Some(other),
+        }
+        pushed
+    }
+
+    /// Takes note that the next message of the channel could not be decoded.
+    ///
+    /// Where it was a part of a frame, the frame in progress is given up and what follows is
+    /// swallowed up to the next announcement or end. The frame of the message itself is
+    /// [`DecodeError::frame_id`].
+    pub fn push_error(&mut self, error: &DecodeError) -> Option<Dropped> {
+        if !error.is_part_of_a_frame() {
+            return None;
+        }
+        let dropped = self.give_up();
+        // A refused end is over; after a refused announcement or chunk there is more to come.
+        if !matches!(error, DecodeError::Field { .. }) {
+            self.state = State::Discarding {
+                frame_id: error.frame_id(),
+                unreported: None,
+            };
+        }
+        dropped
+    }
+
+    /// Forgets the frame in progress, which is returned as dropped, and the batch.
+    pub fn reset(&mut self) -> Option<Dropped> {
+        self.batches.reset();
+        self.give_up()
+    }
+
+    /// Bytes held for the frame in progress; at most [`Limits::max_frame_bytes`].
+    pub fn buffered_bytes(&self) -> usize {
+        match &self.state {
+            State::Receiving { body, .. } => body.allocated(),
+            State::Idle | State::Discarding { .. } => 0,
+        }
+    }
+
+    fn give_up(&mut self) -> Option<Dropped> {
+        self.leave(|received, expected| DropReason::Abandoned { received, expected })
+    }
+
+    /// Goes to `Idle` and says what was lost by that; `reason` is asked about a frame in progress.
+    fn leave(&mut self, reason: impl FnOnce(u64, u64) -> DropReason) -> Option<Dropped> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => None,
+            State::Receiving { meta, body } => Some(Dropped {
+                frame_id: Some(meta.frame_id),
+                reason: reason(body.len() as u64, meta.nbytes),
+            }),
+            State::Discarding {
+                frame_id,
+                unreported,
+            } => unreported.map(|reason| Dropped { frame_id, reason }),
+        }
+    }
+
+    fn begin(&mut self, meta: FrameMeta) -> Option<Dropped> {
+        let by = meta.frame_id;
+        let lost = self.leave(|received, expected| DropReason::Superseded {
+            by,
+            received,
+            expected,
+        });
+        let Err(error) = meta.check(&self.limits) else {
+            self.state = State::Receiving {
+                meta,
+                body: Body::Empty,
+            };
+            return lost;
+        };
+        // One report a message: where the frame before was lost by this one, this one waits.
+        let refused = DropReason::Refused(error);
+        let (report, unreported) = match lost {
+            Some(lost) => (lost, Some(refused)),
+            None => {
+                let frame_id = Some(by);
+                let reason = refused;
+                (Dropped { frame_id, reason }, None)
+            }
+        };
+        self.state = State::Discarding {
+            frame_id: Some(by),
+            unreported,
+        };
+        Some(report)
+    }
+
+    fn append(&mut self, chunk: Bytes) -> Option<Dropped> {
+        let bytes = chunk.len() as u64;
+        match &mut self.state {
+            State::Idle => {
+                self.state = State::Discarding {
+                    frame_id: None,
+                    unreported: Some(DropReason::OrphanChunks { bytes }),
+                };
+                None
+            }
+            State::Discarding { unreported, .. } => {
+                if let Some(DropReason::OrphanChunks { bytes: sum }) = unreported {
+                    *sum = sum.saturating_add(bytes);
+                }
+                None
+            }
+            State::Receiving { meta, body } => {
+                let reason = receive(meta, body, chunk, &self.limits).err()?;
+                let frame_id = Some(meta.frame_id);
+                self.state = State::Discarding {
+                    frame_id,
+                    unreported: None,
+                };
+                Some(Dropped { frame_id, reason })
+            }
+        }
+    }
+
+    fn end(&mut self, ended: FrameId) -> Result<Option<Frame>, Dropped> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => Err(Dropped {
+                frame_id: Some(ended),
+                reason: DropReason::OrphanEnd,
+            }),
+            State::Receiving { meta, body } => finish(meta, body, ended).map(Some),
+            State::Discarding {
+                unreported: None, ..
+            } => Ok(None),
+            State::Discarding {
+                frame_id,
+                unreported: Some(reason),
+            } => Err(Dropped {
+                // Chunks without an announcement belong to the frame that ends here.
+                frame_id: frame_id.or(Some(ended)),
+                reason,
+            }),
+        }
+    }
+}
+
+fn receive(
+    meta: &FrameMeta,
+    body: &mut Body,
+    chunk: Bytes,
+    limits: &Limits,
+) -> Result<(), DropReason> {
+    let received = body.len() as u64;
+    let bytes = chunk.len() as u64;
+    if chunk.len() > limits.max_chunk_bytes {
+        return Err(DropReason::ChunkTooLarge {
+            bytes,
+            max: limits.max_chunk_bytes as u64,
+        });
+    }
+    // Never more than announced is held, so the difference does not wrap.
+    if bytes > meta.nbytes - received {
+        return Err(DropReason::Overrun {
+            received: received.saturating_add(bytes),
+            expected: meta.nbytes,
+        });
+    }
+    let out_of_memory = DropReason::OutOfMemory { bytes: meta.nbytes };
+    let Ok(total) = usize::try_from(meta.nbytes) else {
+        return Err(out_of_memory);
+    };
+    body.append(chunk, total).map_err(|_| out_of_memory)
+}
+
+fn finish(meta: FrameMeta, body: Body, ended: FrameId) -> Result<Frame, Dropped> {
+    let received = body.len() as u64;
+    let expected = meta.nbytes;
+    let reason = if ended != meta.frame_id {
+        DropReason::EndMismatch {
+            ended,
+            received,
+            expected,
+        }
+    } else if received != expected {
+        DropReason::Incomplete { received, expected }
+    } else {
+        let data = body.into_bytes();
+        return Ok(Frame { meta, data });
+    };
+    Err(Dropped {
+        frame_id: Some(meta.frame_id),
+        reason,
+    })
+}

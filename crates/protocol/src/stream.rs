@@ -1,0 +1,218 @@
+//! The JSON messages that open and close a stream.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::number::{Int, float_or_zero, int, optional_int, optional_positive};
+
+/// Opens a stream (`STREAM_START`, client to worker). Keys that are missing take their default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamStart {
+    /// File name, or `webcam:{index}`. A name for people, never a path.
+    pub source_name: String,
+    pub is_webcam: bool,
+    /// Frames of the source; -1 where there is no end or it is unknown.
+    #[serde(deserialize_with = "int")]
+    pub total_frames: i64,
+    /// Frames that will be sent; -1 where there is no end or it is unknown.
+    #[serde(deserialize_with = "int")]
+    pub frames_to_send: i64,
+    /// Every Nth frame is sent; 1 = all.
+    #[serde(deserialize_with = "int")]
+    pub sample_rate: u32,
+    /// Frames of one batch; 1 = no batches.
+    #[serde(deserialize_with = "int")]
+    pub batch_size: u32,
+    /// Frames per second of the source, where it is known.
+    #[serde(deserialize_with = "optional_positive")]
+    pub fps: Option<f64>,
+    /// Width of the frames as sent, pixels.
+    #[serde(deserialize_with = "int")]
+    pub width: u32,
+    /// Height of the frames as sent, pixels.
+    #[serde(deserialize_with = "int")]
+    pub height: u32,
+    /// Width of the source, pixels.
+    #[serde(deserialize_with = "int")]
+    pub original_width: u32,
+    /// Height of the source, pixels.
+    #[serde(deserialize_with = "int")]
+    pub original_height: u32,
+    /// JPEG quality 1 to 100; `None` (0 on the wire) = raw frames.
+    #[serde(with = "jpeg_quality")]
+    pub jpeg_quality: Option<u8>,
+    /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
+    #[serde(skip_serializing_if = "is_false")]
+    pub answers: bool,
+}
+
+impl Default for StreamStart {
+    fn default() -> Self {
+        Self {
+            source_name: String::new(),
+            is_webcam: false,
+            total_frames: -1,
+            frames_to_send: -1,
+            sample_rate: 1,
+            batch_size: 1,
+            fps: None,
+            width: 0,
+            height: 0,
+            original_width: 0,
+            original_height: 0,
+            jpeg_quality: None,
+            answers: false,
+        }
+    }
+}
+
+/// Answers `STREAM_START` (`STREAM_ACK`, worker to client).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamAck {
+    /// [`READY`](Self::READY) or [`BUSY`](Self::BUSY).
+    pub status: String,
+    /// `stats_only`, `display` or `save_every_{N}`.
+    pub verification_mode: String,
+    /// Extension: every frame will be answered.
+    #[serde(skip_serializing_if = "is_false")]
+    pub answers: bool,
+    /// Extension: the worker's own version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_version: Option<String>,
+    /// Extension: the model that answers; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelInfo>,
+    /// Extension: what the nodes of the predictions are called and how they are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skeleton: Option<Skeleton>,
+    /// Extension: a word for people, such as why the worker is busy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl StreamAck {
+    /// The worker takes the stream.
+    pub const READY: &str = "ready";
+    /// The worker serves another stream.
+    pub const BUSY: &str = "busy";
+
+    /// Whether the client may send frames.
+    pub fn is_ready(&self) -> bool {
+        self.status == Self::READY
+    }
+}
+
+/// The model that a worker runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelInfo {
+    pub name: String,
+    /// sleap-nn's `model_type`, such as `single_instance` or `bottomup`.
+    pub kind: String,
+    /// Height of the model's input, pixels.
+    #[serde(deserialize_with = "int")]
+    pub height: u32,
+    /// Width of the model's input, pixels.
+    #[serde(deserialize_with = "int")]
+    pub width: u32,
+    /// 1 (gray) or 3 (colour).
+    #[serde(deserialize_with = "int")]
+    pub channels: u32,
+    /// What the model runs on, such as `cpu` or `cuda:0`.
+    pub device: String,
+}
+
+/// The landmarks of an instance and how they are joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Skeleton {
+    pub name: String,
+    /// Node names, in the order of the points of a prediction.
+    pub nodes: Vec<String>,
+    /// Pairs of indices into [`nodes`](Self::nodes): source, destination.
+    #[serde(deserialize_with = "edges")]
+    pub edges: Vec<[u32; 2]>,
+}
+
+impl Skeleton {
+    /// Whether every edge joins two nodes that exist.
+    pub fn is_consistent(&self) -> bool {
+        let known = |index: &u32| (*index as usize) < self.nodes.len();
+        self.edges.iter().all(|edge| edge.iter().all(known))
+    }
+}
+
+/// Closes a stream (`STREAM_END`, client to worker).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamEnd {
+    #[serde(deserialize_with = "int")]
+    pub total_sent: u64,
+    /// Seconds from the first frame to the last.
+    #[serde(deserialize_with = "float_or_zero")]
+    pub elapsed_seconds: f64,
+    /// Frames per second over that time.
+    #[serde(deserialize_with = "float_or_zero")]
+    pub average_fps: f64,
+}
+
+/// Answers `STREAM_END` (`STREAM_COMPLETE`, worker to client).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamComplete {
+    #[serde(deserialize_with = "int")]
+    pub frames_received: u64,
+    #[serde(deserialize_with = "int")]
+    pub frames_saved: u64,
+    /// Seconds from `STREAM_START` to `STREAM_END`.
+    #[serde(deserialize_with = "float_or_zero")]
+    pub elapsed_seconds: f64,
+    /// Frames per second over that time.
+    #[serde(deserialize_with = "float_or_zero")]
+    pub average_fps: f64,
+    /// Extension: frames that arrived damaged or could not be processed.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub frames_dropped: Option<u64>,
+    /// Extension: predictions that were sent.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub predictions: Option<u64>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn edges<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {
+    let edges = Vec::<[Int<u32>; 2]>::deserialize(deserializer)?;
+    Ok(edges.into_iter().map(|edge| edge.map(|Int(i)| i)).collect())
+}
+
+/// 0 on the wire stands for raw frames.
+mod jpeg_quality {
+    use super::*;
+    use serde::de::{Error, Unexpected};
+
+    pub(super) fn serialize<S: Serializer>(quality: &Option<u8>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u8(quality.unwrap_or(0))
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<u8>, D::Error> {
+        match optional_int::<D, u8>(deserializer)? {
+            None | Some(0) => Ok(None),
+            Some(quality @ 1..=100) => Ok(Some(quality)),
+            Some(other) => Err(D::Error::invalid_value(
+                Unexpected::Unsigned(other.into()),
+                &"a JPEG quality from 0 to 100",
+            )),
+        }
+    }
+}
