@@ -46,3 +46,75 @@ fn split<const N: usize>(pixels: &[[u8; N]], planes: &mut [u8]) {
         [*blue, *green, *red] = [pixel[0], pixel[1], pixel[2]];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        bgr: Vec<u8>,
+        gray: Vec<u8>,
+    }
+
+    fn convert(channels: u8, data: &[u8], to: usize) -> Vec<u8> {
+        let pixels = data.len() / usize::from(channels);
+        let width = u32::try_from(pixels).expect("small");
+        let frame = FrameView::new(width, 1, channels, data).expect("a frame");
+        let mut result = vec![0; pixels * to];
+        planes(&frame, to, &mut result);
+        result
+    }
+
+    #[test]
+    fn gray_is_what_opencv_makes_of_it() {
+        let vector: Vector =
+            serde_json::from_str(include_str!("../../tests/vectors/gray.json")).expect("vectors");
+        assert!(vector.gray.len() > 100);
+        assert_eq!(convert(3, &vector.bgr, 1), vector.gray);
+    }
+
+    #[test]
+    fn corners_of_the_cube_stay_in_range() {
+        let corners: [([u8; 3], u8); 8] = [
+            ([0, 0, 0], 0),
+            ([255, 0, 0], 29),
+            ([0, 255, 0], 150),
+            ([0, 0, 255], 76),
+            ([255, 255, 0], 179),
+            ([255, 0, 255], 105),
+            ([0, 255, 255], 226),
+            ([255, 255, 255], 255),
+        ];
+        for ([blue, green, red], gray) in corners {
+            assert_eq!(gray_of(blue, green, red), gray, "b{blue} g{green} r{red}");
+        }
+    }
+
+    #[test]
+    fn equal_channels_stay_as_they_are() {
+        for value in 0..=255 {
+            assert_eq!(gray_of(value, value, value), value);
+        }
+    }
+
+    #[test]
+    fn alpha_is_ignored() {
+        let bgr = [10, 20, 30, 200, 100, 50];
+        let bgra = [10, 20, 30, 0, 200, 100, 50, 255];
+        for to in [1, 3] {
+            assert_eq!(convert(4, &bgra, to), convert(3, &bgr, to));
+        }
+    }
+
+    #[test]
+    fn colour_models_get_red_first() {
+        assert_eq!(convert(3, &[1, 2, 3, 4, 5, 6], 3), [3, 6, 2, 5, 1, 4]);
+    }
+
+    #[test]
+    fn gray_frames_fill_every_plane() {
+        assert_eq!(convert(1, &[7, 8], 1), [7, 8]);
+        assert_eq!(convert(1, &[7, 8], 3), [7, 8, 7, 8, 7, 8]);
+    }
+}

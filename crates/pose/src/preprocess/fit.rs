@@ -76,3 +76,69 @@ impl Fit {
         [x / self.scale[0], y / self.scale[1]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fit(frame: [u32; 2], model: [u32; 2]) -> Fit {
+        let data = vec![0; frame[0] as usize * frame[1] as usize];
+        Fit::new(
+            &FrameView::new(frame[0], frame[1], 1, &data).expect("a frame"),
+            model,
+        )
+    }
+
+    #[test]
+    fn the_tighter_side_sets_the_scale() {
+        for (frame, model, image) in [
+            ([512, 384], [256, 192], (256, 192)),
+            ([640, 360], [256, 192], (256, 144)),
+            ([360, 640], [256, 192], (108, 192)),
+            ([100, 50], [256, 192], (256, 128)),
+            ([1, 1], [256, 192], (192, 192)),
+            ([256, 100], [256, 192], (256, 100)),
+        ] {
+            assert_eq!(fit(frame, model).image_size(), image, "{frame:?}");
+        }
+    }
+
+    #[test]
+    fn halves_round_to_even_as_in_python() {
+        // 5 * 0.5 = 2.5 and 7 * 0.5 = 3.5
+        assert_eq!(fit([16, 5], [8, 8]).image_size(), (8, 2));
+        assert_eq!(fit([16, 7], [8, 8]).image_size(), (8, 4));
+    }
+
+    #[test]
+    fn a_sliver_keeps_one_pixel_and_its_points_stay_in_the_frame() {
+        let fit = fit([1000, 1], [100, 100]);
+        assert_eq!(fit.image_size(), (100, 1));
+        let [x, y] = fit.to_frame([50.0, 0.9]);
+        assert!((x - 500.0).abs() < 1e-3 && (0.0..1.0).contains(&y));
+    }
+
+    proptest! {
+        #[test]
+        fn images_fill_one_side_and_points_map_back(
+            frame in prop::array::uniform2(1_u32..300),
+            model in prop::array::uniform2(1_u32..300),
+        ) {
+            let fit = fit(frame, model);
+            let (width, height) = fit.image_size();
+            prop_assert!((1..=model[0] as usize).contains(&width));
+            prop_assert!((1..=model[1] as usize).contains(&height));
+            prop_assert!(width == model[0] as usize || height == model[1] as usize);
+            // The far corner of the image is the far corner of the frame, to the rounding of the
+            // image's size.
+            let corner = fit.to_frame([width as f32, height as f32]);
+            let one_pixel = fit.to_frame([0.51, 0.51]);
+            for axis in 0..2 {
+                let off = (corner[axis] - frame[axis] as f32).abs();
+                prop_assert!(off <= one_pixel[axis], "{corner:?} for {frame:?}");
+            }
+        }
+    }
+}

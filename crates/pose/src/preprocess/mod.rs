@@ -60,3 +60,113 @@ impl Preprocessor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A case of `tests/vectors/size_match.json`, made by sleap-nn's own code.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        frame: [u32; 2],
+        model: [u32; 2],
+        scale: f64,
+        fnv1a: String,
+        pixels: Option<Vec<u8>>,
+    }
+
+    fn cases() -> Vec<Case> {
+        serde_json::from_str(include_str!("../../tests/vectors/size_match.json")).expect("vectors")
+    }
+
+    /// The pictures of `tests/vectors/make.py`.
+    fn noise(count: usize) -> Vec<u8> {
+        let mut state = 12345_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    fn fnv1a(data: &[u8]) -> String {
+        let hash = data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    }
+
+    /// One gray frame of noise, preprocessed for a gray model.
+    fn preprocess(frame: [u32; 2], model: [u32; 2]) -> (Vec<u8>, Fit) {
+        let data = noise(frame[0] as usize * frame[1] as usize);
+        let view = FrameView::new(frame[0], frame[1], 1, &data).expect("a frame");
+        let fit = Fit::new(&view, model);
+        let mut preprocessor = Preprocessor::default();
+        preprocessor.start(1, model[0] as usize * model[1] as usize);
+        preprocessor.write(0, &view, 1, &fit);
+        (preprocessor.input, fit)
+    }
+
+    #[test]
+    fn frames_are_matched_to_the_size_bit_for_bit_as_sleap_nn_does() {
+        let cases = cases();
+        assert!(cases.len() > 10);
+        for case in cases {
+            let (pixels, fit) = preprocess(case.frame, case.model);
+            let label = format!("{:?} to {:?}", case.frame, case.model);
+            if let Some(expected) = case.pixels {
+                assert_eq!(pixels, expected, "{label}");
+            }
+            assert_eq!(fnv1a(&pixels), case.fnv1a, "{label}");
+            assert_eq!(fit.to_frame([case.scale as f32; 2]), [1.0; 2], "{label}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_the_model_s_size_is_copied() {
+        let (pixels, fit) = preprocess([37, 23], [37, 23]);
+        assert_eq!(pixels, noise(37 * 23));
+        assert_eq!(fit.to_frame([5.25, 7.5]), [5.25, 7.5]);
+    }
+
+    #[test]
+    fn buffers_left_by_other_frames_do_not_show() {
+        let sizes = [[64, 48], [16, 12], [9, 30], [30, 9], [16, 12], [1, 1]];
+        let model = [16, 12];
+        let mut reused = Preprocessor::default();
+        for size in sizes {
+            let data = noise((size[0] * size[1]) as usize);
+            let view = FrameView::new(size[0], size[1], 1, &data).expect("a frame");
+            reused.start(2, 16 * 12);
+            reused.input.fill(99);
+            for index in 0..2 {
+                reused.write(index, &view, 1, &Fit::new(&view, model));
+            }
+            let (fresh, _) = preprocess(size, model);
+            assert_eq!(reused.input(), [fresh.clone(), fresh].concat(), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn each_plane_is_resized_on_its_own() {
+        let gray = noise(30 * 20);
+        let bgr: Vec<u8> = gray
+            .iter()
+            .flat_map(|&value| [value, 0, 255 - value])
+            .collect();
+        let view = FrameView::new(30, 20, 3, &bgr).expect("a frame");
+        let fit = Fit::new(&view, [12, 12]);
+        let mut preprocessor = Preprocessor::default();
+        preprocessor.start(1, 3 * 144);
+        preprocessor.write(0, &view, 3, &fit);
+        let (blue_alone, _) = preprocess([30, 20], [12, 12]);
+        let planes: Vec<_> = preprocessor.input().chunks_exact(144).collect();
+        assert_eq!(planes[2], blue_alone);
+        assert_eq!(planes[1], [0; 144]);
+        // 12 x 8 of image, the rest is padding.
+        assert!(planes[0][12 * 8..].iter().all(|&value| value == 0));
+        let opposite = |(&red, &blue): (&u8, &u8)| u16::from(red) + u16::from(blue);
+        let sums = planes[0].iter().zip(planes[2]).take(12 * 8).map(opposite);
+        assert!(sums.into_iter().all(|sum| (254..=256).contains(&sum)));
+    }
+}
