@@ -1,8 +1,20 @@
 //! Camera and video capture, JPEG, drawing and windows.
 //!
 //! The only crate that names OpenCV; none of its types appear in the public interface.
+//! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
 
+pub mod capture;
+pub mod draw;
 mod image;
+pub mod jpeg;
+mod logs;
+mod mat;
+pub mod png;
+mod resize;
 pub mod synthetic;
+pub mod window;
 
 pub use image::{Image, ShapeError};
+pub use logs::silence_native_logs;
+pub use mat::ImageError;
+pub use resize::resize;

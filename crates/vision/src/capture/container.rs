@@ -1,0 +1,128 @@
+//! What the outermost structure of a video file says about its length.
+//!
+//! OpenCV reports the end of a file and its damage alike. Whether bytes are missing can be
+//! told from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
+//! and WebM (EBML, RFC 8794).
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The frame count is taken from an index rather than from a duration.
+    pub(super) counts_frames: bool,
+    /// Bytes that the container announces beyond the end of the file.
+    pub(super) missing_bytes: u64,
+}
+
+pub(super) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let head = read_at(file, 0)?;
+    let (counts_frames, end) = match &head {
+        [b'R', b'I', b'F', b'F', size @ ..] if &head[8..12] == b"AVI " => {
+            (true, riff_end(file, length, size)?)
+        }
+        [0x1A, 0x45, 0xDF, 0xA3, ..] => (false, matroska_end(file, &head)?),
+        [_, _, _, _, kind @ ..] if is_box(kind) => (true, boxes_end(file, length)?),
+        _ => (false, 0),
+    };
+    Ok(Shape {
+        counts_frames,
+        missing_bytes: end.saturating_sub(length),
+    })
+}
+
+/// The 16 bytes at `position`, zeros after the end.
+fn read_at(file: &mut (impl Read + Seek), position: u64) -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    file.seek(SeekFrom::Start(position))?;
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read(&mut bytes[read..])? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_box(kind: &[u8]) -> bool {
+    const TOP_LEVEL: [&[u8; 4]; 9] = [
+        b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp",
+    ];
+    TOP_LEVEL.iter().any(|known| kind.starts_with(*known))
+}
+
+/// Where the last top-level box ends.
+fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<u64> {
+    let mut position = 0u64;
+    while position < length {
+        let head = read_at(file, position)?;
+        let size = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
+            // To the end of the file.
+            0 => return Ok(length),
+            1 => u64::from_be_bytes([
+                head[8], head[9], head[10], head[11], head[12], head[13], head[14], head[15],
+            ]),
+            size => u64::from(size),
+        };
+        if size < 8 {
+            // Not a box: rubbish after the last one is no sign of missing bytes.
+            return Ok(position);
+        }
+        position = position.saturating_add(size);
+    }
+    Ok(position)
+}
+
+/// Where the last RIFF chunk ends; AVIs beyond 1 GB consist of several.
+fn riff_end(file: &mut (impl Read + Seek), length: u64, size: &[u8]) -> io::Result<u64> {
+    let chunk_end = |start: u64, size: &[u8]| {
+        let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]);
+        // 0 and -1 are what a recorder leaves that never came to finish the header.
+        let known = size != 0 && size != u32::MAX;
+        if known {
+            start + 8 + u64::from(size)
+        } else {
+            length
+        }
+    };
+    let mut end = chunk_end(0, size);
+    while end < length {
+        let start = end + end % 2;
+        let head = read_at(file, start)?;
+        if &head[..4] != b"RIFF" {
+            break;
+        }
+        end = chunk_end(start, &head[4..8]);
+    }
+    Ok(end)
+}
+
+/// Where the Matroska segment ends, or 0 where that is left open.
+fn matroska_end(file: &mut (impl Read + Seek), head: &[u8; 16]) -> io::Result<u64> {
+    let Some((header_size, used)) = vint(&head[4..]) else {
+        return Ok(0);
+    };
+    let segment = 4 + used + header_size;
+    let head = read_at(file, segment)?;
+    if head[..4] != [0x18, 0x53, 0x80, 0x67] {
+        return Ok(0);
+    }
+    Ok(vint(&head[4..]).map_or(0, |(size, used)| {
+        segment.saturating_add(4 + used).saturating_add(size)
+    }))
+}
+
+/// An EBML size and how many bytes it takes; `None` for "unknown" and rubbish.
+fn vint(bytes: &[u8]) -> Option<(u64, u64)> {
+    let first = *bytes.first()?;
+    let width = first.leading_zeros() as usize + 1;
+    let rest = bytes.get(1..width)?;
+    let mask = 0xFFu8.checked_shr(width as u32).unwrap_or(0);
+    let mut value = u64::from(first & mask);
+    for byte in rest {
+        value = value << 8 | u64::from(*byte);
+    }
+    let unknown = (1u64 << (7 * width)) - 1;
+    (value != unknown).then_some((value, width as u64))
+}

@@ -1,0 +1,243 @@
+//! What can go wrong with a source, in words that say what to do.
+
+use std::io;
+
+use super::selection::SelectionError;
+use crate::mat::ImageError;
+
+/// Why a source was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No such file.
+    #[error("{path}: no such file. Check the spelling and the folder")]
+    Missing {
+        /// As given.
+        path: String,
+    },
+    /// A folder.
+    #[error(
+        "{path} is a folder. Give a video file, or an image sequence such as {path}/img_%04d.png"
+    )]
+    Folder {
+        /// As given.
+        path: String,
+    },
+    /// A file of no bytes.
+    #[error("{path} is empty (0 bytes). The recording or the copy was interrupted")]
+    Empty {
+        /// As given.
+        path: String,
+    },
+    /// The system refused to read the file.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// As given.
+        path: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// OpenCV finds no video in it.
+    #[error(
+        "{path} ({bytes} bytes) is not a video that can be read. It is of another type, or its index is missing because the recording did not finish; `ffprobe {path}` says more"
+    )]
+    NotAVideo {
+        /// As given.
+        path: String,
+        /// Size of the file.
+        bytes: u64,
+    },
+    /// No file of an image sequence.
+    #[error(
+        "{pattern}: no image sequence found. The first number must be between 0 and 4, and the number of digits must match (%04d is four)"
+    )]
+    NoSequence {
+        /// As given.
+        pattern: String,
+    },
+    /// An address that does not answer with video.
+    #[error(
+        "{url} did not open as video within {timeout_s} s. Check the address, that the sender is running, and the firewall"
+    )]
+    Url {
+        /// As given.
+        url: String,
+        /// How long was waited at most, seconds.
+        timeout_s: u64,
+    },
+    /// Opened, but not one frame can be decoded.
+    #[error("{name} opens, but no frame can be read from it. It is damaged or has no video track")]
+    NoFrame {
+        /// The source's name.
+        name: String,
+    },
+    /// No camera of that number.
+    #[error("there is no webcam {index}. {}", present_words(present))]
+    NoSuchWebcam {
+        /// As given.
+        index: u32,
+        /// Cameras that the system lists.
+        present: Vec<String>,
+    },
+    /// The system refuses access to the camera.
+    #[error(
+        "no permission to use {device}. Add yourself to the group `video` (`sudo usermod -aG video $USER`), then log in again"
+    )]
+    WebcamPermission {
+        /// `/dev/video0`.
+        device: String,
+    },
+    /// It exists and cannot be opened as a camera.
+    #[error(
+        "webcam {index} cannot be opened. Another program may be using it, or it is not a capture device. {}",
+        present_words(present)
+    )]
+    WebcamUnusable {
+        /// As given.
+        index: u32,
+        /// Cameras that the system lists.
+        present: Vec<String>,
+    },
+    /// It opens, and no picture comes.
+    #[error(
+        "webcam {index} opens but delivered no frame in {attempts} attempts. Unplug it and plug it in again, close other programs that use it, or try a smaller size"
+    )]
+    WebcamSilent {
+        /// As given.
+        index: u32,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// Frames were asked for that the source does not have.
+    #[error("frames {start}-{end} were asked for, but {name} has {total} frames (0-{})", total.saturating_sub(1))]
+    RangeBeyondEnd {
+        /// The source's name.
+        name: String,
+        /// First frame of the range.
+        start: u64,
+        /// Last frame of the range.
+        end: u64,
+        /// Frames that there are.
+        total: u64,
+    },
+    /// The ranges themselves contradict each other.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// A frame's pixels cannot be used.
+    #[error("a frame of {name} cannot be used: {source}")]
+    Image {
+        /// The source's name.
+        name: String,
+        /// What is wrong with it.
+        source: ImageError,
+    },
+    /// OpenCV failed in a way that is not expected.
+    #[error("OpenCV failed on {name}: {reason}")]
+    OpenCv {
+        /// The source's name.
+        name: String,
+        /// OpenCV's words.
+        reason: String,
+    },
+    /// The system refused a thread.
+    #[error("no thread for the capture: {0}")]
+    Thread(io::Error),
+    /// The capture thread ended without a word.
+    #[error("the capture thread stopped while it was opening {name}")]
+    ThreadLost {
+        /// The source's name.
+        name: String,
+    },
+}
+
+/// Why reading ended before what was asked for was delivered.
+///
+/// Everything that was read until then has been delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The camera stopped delivering.
+    #[error(
+        "{name} stopped delivering after {frames} frames: it was unplugged, or its driver failed"
+    )]
+    CameraLost {
+        /// The camera's name.
+        name: String,
+        /// Frames delivered until then.
+        frames: u64,
+    },
+    /// The container announced more frames than could be read.
+    #[error("{name} ended at frame {at} of {expected} expected: the file is truncated or damaged")]
+    Truncated {
+        /// The source's name.
+        name: String,
+        /// Frames that could be read.
+        at: u64,
+        /// Frames that the file announces.
+        expected: u64,
+    },
+    /// The source ended before the last frame that was asked for.
+    #[error("frames up to {last} were asked for, but {name} ended after {frames} frames")]
+    RangeBeyondEnd {
+        /// The source's name.
+        name: String,
+        /// Last frame of the last range.
+        last: u64,
+        /// Frames that could be read.
+        frames: u64,
+    },
+    /// A frame's pixels cannot be used.
+    #[error("frame {frame_id} of {name} cannot be used: {source}")]
+    Image {
+        /// The source's name.
+        name: String,
+        /// Which frame.
+        frame_id: u64,
+        /// What is wrong with it.
+        source: ImageError,
+    },
+    /// OpenCV failed in a way that is not expected.
+    #[error("OpenCV failed on {name}: {reason}")]
+    OpenCv {
+        /// The source's name.
+        name: String,
+        /// OpenCV's words.
+        reason: String,
+    },
+}
+
+fn present_words(present: &[String]) -> String {
+    if present.is_empty() {
+        return "The system lists no camera at all: plug one in, or pass the host's camera into \
+                the container or virtual machine"
+            .to_owned();
+    }
+    let list = present.join(", ");
+    format!(
+        "The system lists {list}; the number is the device's, and one camera may have several devices"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_there_is_and_what_to_do() {
+        let present = vec!["/dev/video0".to_owned(), "/dev/video2".to_owned()];
+        let error = OpenError::NoSuchWebcam { index: 7, present };
+        let words = error.to_string();
+        assert!(words.contains("webcam 7") && words.contains("/dev/video0, /dev/video2"));
+        let present = Vec::new();
+        let words = OpenError::NoSuchWebcam { index: 0, present }.to_string();
+        assert!(words.contains("no camera at all"), "{words}");
+        let beyond = OpenError::RangeBeyondEnd {
+            name: "a.mp4".into(),
+            start: 0,
+            end: 100,
+            total: 100,
+        };
+        assert_eq!(
+            beyond.to_string(),
+            "frames 0-100 were asked for, but a.mp4 has 100 frames (0-99)"
+        );
+    }
+}

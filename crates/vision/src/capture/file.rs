@@ -1,0 +1,198 @@
+//! Video files, image sequences and addresses, by OpenCV's FFmpeg backend.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, absolute};
+
+use opencv::core::{Mat, Vector};
+use opencv::videoio::{
+    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_OPEN_TIMEOUT_MSEC,
+    CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
+};
+
+use super::container::{self, Shape};
+use super::reader::{Fault, Nature, Opened, Reader, display_name, without_password};
+use super::{OpenError, Source, SourceInfo};
+use crate::Image;
+use crate::mat::to_image;
+
+/// How long an address may take to deliver its first bytes, and later the next ones, seconds.
+const URL_TIMEOUT_S: u64 = 10;
+
+pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
+    let name = display_name(&Source::File(path.to_owned()));
+    if path.contains("://") {
+        return open_url(path, name);
+    }
+    let is_pattern = path.contains('%') && !Path::new(path).exists();
+    if !is_pattern {
+        check_file(path)?;
+    }
+    let failed = || {
+        if is_pattern {
+            let pattern = path.to_owned();
+            return OpenError::NoSequence { pattern };
+        }
+        let (path, bytes) = (path.to_owned(), fs::metadata(path).map_or(0, |m| m.len()));
+        OpenError::NotAVideo { path, bytes }
+    };
+    // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
+    let full = absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string());
+    let capture = open_capture(&full, None)
+        .map_err(|error| opencv_failed(&name, error))?
+        .ok_or_else(failed)?;
+    let shape = inspect(path, &name);
+    let nature = Nature::Stored {
+        exact: shape.is_some_and(|shape| shape.counts_frames),
+        cut_off: shape.is_some_and(|shape| shape.missing_bytes > 0),
+    };
+    finish(capture, name, nature)
+}
+
+fn open_url(url: &str, name: String) -> Result<Opened, OpenError> {
+    let capture = open_capture(url, Some(URL_TIMEOUT_S))
+        .map_err(|error| opencv_failed(&name, error))?
+        .ok_or_else(|| OpenError::Url {
+            url: without_password(url),
+            timeout_s: URL_TIMEOUT_S,
+        })?;
+    // A file behind an address knows its length; a camera behind one does not.
+    let is_file = property(&capture, CAP_PROP_FRAME_COUNT).is_some();
+    let nature = if is_file {
+        Nature::Stored {
+            exact: false,
+            cut_off: false,
+        }
+    } else {
+        Nature::Stream
+    };
+    finish(capture, name, nature)
+}
+
+/// The failures that the file system can name; OpenCV only says that it did not open.
+fn check_file(path: &str) -> Result<(), OpenError> {
+    let owned = || path.to_owned();
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::Missing { path: owned() });
+        }
+        other => other,
+    };
+    let unreadable = |source| OpenError::Unreadable {
+        path: owned(),
+        source,
+    };
+    let metadata = metadata.map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(OpenError::Folder { path: owned() });
+    }
+    File::open(path).map_err(unreadable)?;
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(OpenError::Empty { path: owned() });
+    }
+    Ok(())
+}
+
+fn open_capture(path: &str, timeout_s: Option<u64>) -> opencv::Result<Option<VideoCapture>> {
+    let mut params = Vector::<i32>::new();
+    if let Some(seconds) = timeout_s {
+        let milliseconds = (seconds * 1000) as i32;
+        for property in [CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_READ_TIMEOUT_MSEC] {
+            params.push(property);
+            params.push(milliseconds);
+        }
+    }
+    // Naming the backend keeps OpenCV from trying others, noisily, on what is no video.
+    let capture = VideoCapture::from_file_with_params(path, CAP_FFMPEG, &params)?;
+    Ok(capture.is_opened()?.then_some(capture))
+}
+
+fn inspect(path: &str, name: &str) -> Option<Shape> {
+    let shape = container::inspect(&mut File::open(path).ok()?).ok()?;
+    if shape.missing_bytes > 0 {
+        tracing::warn!(source = %name, missing_bytes = shape.missing_bytes,
+            "the file is shorter than it says: it is truncated");
+    }
+    Some(shape)
+}
+
+/// Reads the first frame, which alone shows the true size, and keeps it for delivery.
+fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened, OpenError> {
+    let total_frames = property(&capture, CAP_PROP_FRAME_COUNT).map(|count| count as u64);
+    let fps = property(&capture, CAP_PROP_FPS).filter(|fps| *fps <= 1000.0);
+    let mut reader = FileReader {
+        capture,
+        frame: Mat::default(),
+        ahead: None,
+    };
+    let first = match reader.grab() {
+        Ok(true) => reader.retrieve(),
+        Ok(false) => return Err(OpenError::NoFrame { name }),
+        Err(fault) => Err(fault),
+    };
+    let first = match first {
+        Ok(image) => image,
+        Err(Fault::Image(source)) => return Err(OpenError::Image { name, source }),
+        Err(Fault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
+    };
+    let info = SourceInfo {
+        name,
+        width: first.width,
+        height: first.height,
+        channels: first.channels,
+        fps,
+        total_frames,
+        frames_to_send: None,
+        is_live: nature.pushes(),
+    };
+    reader.ahead = Some(Ahead::Waiting(first));
+    Ok(Opened {
+        reader: Box::new(reader),
+        info,
+        nature,
+    })
+}
+
+/// A property that is known: OpenCV says 0, negative or absurd numbers otherwise.
+fn property(capture: &VideoCapture, property: i32) -> Option<f64> {
+    let value = capture.get(property).ok()?;
+    (value.is_finite() && value > 0.0 && value < 1.0e12).then_some(value)
+}
+
+fn opencv_failed(name: &str, error: opencv::Error) -> OpenError {
+    OpenError::OpenCv {
+        name: name.to_owned(),
+        reason: error.message,
+    }
+}
+
+struct FileReader {
+    capture: VideoCapture,
+    /// Keeps its memory from frame to frame.
+    frame: Mat,
+    /// The first frame, read while opening.
+    ahead: Option<Ahead>,
+}
+
+enum Ahead {
+    Waiting(Image),
+    Grabbed(Image),
+}
+
+impl Reader for FileReader {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        if let Some(Ahead::Waiting(image)) = self.ahead.take() {
+            self.ahead = Some(Ahead::Grabbed(image));
+            return Ok(true);
+        }
+        Ok(self.capture.grab()?)
+    }
+
+    fn retrieve(&mut self) -> Result<Image, Fault> {
+        if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
+            return Ok(image);
+        }
+        self.capture.retrieve_def(&mut self.frame)?;
+        Ok(to_image(&self.frame)?)
+    }
+}

@@ -1,0 +1,221 @@
+//! Frames from cameras, video files and the test pattern.
+//!
+//! A source lives on a thread of its own: it is opened there, read there, and the callback
+//! runs there. Files are read in order, without seeking: frames that are not wanted are
+//! passed over without converting their pixels, and nothing is read after the last wanted one.
+
+mod container;
+mod error;
+mod file;
+mod pace;
+mod pattern;
+mod reader;
+mod retry;
+mod selection;
+mod stop;
+mod thread;
+mod webcam;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use crate::{Image, synthetic};
+use stop::Stop;
+
+pub use error::{OpenError, ReadError};
+pub use selection::{Selection, SelectionError};
+
+/// Where frames come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
+    /// and what else FFmpeg opens).
+    File(String),
+    /// A camera of this machine.
+    Webcam {
+        /// Its number: 2 is `/dev/video2`.
+        index: u32,
+        /// Width and height to ask for; the camera may choose others.
+        size: Option<(u32, u32)>,
+    },
+    /// Synthetic animals. Without a frame limit it behaves as a camera does.
+    TestPattern(synthetic::Config),
+}
+
+/// What to capture.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where from.
+    pub source: Source,
+    /// Which frames.
+    pub selection: Selection,
+    /// Frames per second. Files are slowed down to it, live sources thinned to at most it.
+    /// `None`: files as fast as they can be read, live sources at their own rate.
+    pub fps: Option<f64>,
+}
+
+/// What an opened source is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceInfo {
+    /// File name, address (without password) or camera.
+    pub name: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// 1 or 3.
+    pub channels: u8,
+    /// The source's own rate, frames per second, where it is known.
+    pub fps: Option<f64>,
+    /// Frames in the source, where that is known; some containers only estimate it.
+    pub total_frames: Option<u64>,
+    /// Frames that the selection takes, where that is known.
+    pub frames_to_send: Option<u64>,
+    /// It does not wait for its reader: a camera, a network stream, an endless test pattern.
+    pub is_live: bool,
+}
+
+/// One frame of a source.
+#[derive(Debug, Clone)]
+pub struct CapturedFrame {
+    /// Files: the frame's index in the source. Live sources: a counter from 0 of the frames
+    /// left after thinning to `fps`.
+    pub frame_id: u64,
+    /// When the frame came from the camera, or was due from a file.
+    pub captured_at: SystemTime,
+    /// Its pixels, as large as they are in this frame.
+    pub image: Image,
+}
+
+/// How reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The last wanted frame was delivered.
+    Selected,
+    /// The source ended.
+    EndOfSource,
+    /// The source ended earlier than announced, with no sign that bytes are missing:
+    /// the count was an estimate, or frames inside are damaged. Worth a warning.
+    Short {
+        /// Frames that could be read.
+        at: u64,
+        /// Frames that were announced.
+        expected: u64,
+    },
+    /// [`Running::stop`] was called, or the callback broke off.
+    Stopped,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Frames delivered to the callback.
+    pub frames: u64,
+    /// Frames read from the source, delivered or not.
+    pub read: u64,
+    /// Why there are no more.
+    pub end: End,
+}
+
+/// The callback, as it goes to the thread.
+type OnFrame = Box<dyn FnMut(CapturedFrame) -> ControlFlow<()> + Send>;
+
+/// An open source whose frames nobody takes yet.
+///
+/// A camera keeps running meanwhile and its frames are discarded, so that the first one
+/// delivered is fresh. Dropping it closes the source.
+#[derive(Debug)]
+pub struct Capture {
+    info: SourceInfo,
+    start: mpsc::SyncSender<OnFrame>,
+    running: Running,
+}
+
+impl Capture {
+    /// Opens a source on a thread of its own and waits until that has succeeded or failed.
+    pub fn open(config: Config) -> Result<Capture, OpenError> {
+        crate::logs::quiet_opencv();
+        config.selection.check()?;
+        let name = reader::display_name(&config.source);
+        let (ready, opened) = mpsc::sync_channel(1);
+        let (start, started) = mpsc::sync_channel(1);
+        let stop = Arc::new(Stop::default());
+        let thread = std::thread::Builder::new().name("capture".into()).spawn({
+            let stop = Arc::clone(&stop);
+            move || thread::run(&config, &ready, &started, &stop)
+        });
+        let thread = thread.map_err(OpenError::Thread)?;
+        let running = Running {
+            stop,
+            thread: Some(thread),
+        };
+        let info = opened
+            .recv()
+            .map_err(|_| OpenError::ThreadLost { name })??;
+        Ok(Capture {
+            info,
+            start,
+            running,
+        })
+    }
+
+    /// What was opened.
+    pub fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    /// Begins to deliver frames, each to `on_frame` on the capture's thread.
+    ///
+    /// While `on_frame` runs, nothing is read: a file waits, a camera drops frames.
+    /// `ControlFlow::Break` ends the capture.
+    pub fn start(
+        self,
+        on_frame: impl FnMut(CapturedFrame) -> ControlFlow<()> + Send + 'static,
+    ) -> Running {
+        // It fails only if the thread has died; `Running::join` then tells why.
+        let _ = self.start.send(Box::new(on_frame));
+        self.running
+    }
+}
+
+/// A capture under way. Dropping it stops the capture and waits for its thread.
+#[derive(Debug)]
+pub struct Running {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<Result<Summary, ReadError>>>,
+}
+
+impl Running {
+    /// Asks the capture to end; it does once the callback or the read under way returns.
+    pub fn stop(&self) {
+        self.stop.set();
+    }
+
+    /// Whether the capture has ended, so that [`Running::join`] returns at once.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits until the capture has ended. A panic of the callback goes on here.
+    pub fn join(mut self) -> Result<Summary, ReadError> {
+        let thread = self.thread.take().expect("only join and drop take it");
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.set();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // Dropped rather than joined: nobody asks how it ended.
+            let _ = thread.join();
+        }
+    }
+}

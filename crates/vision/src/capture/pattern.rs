@@ -1,0 +1,51 @@
+//! The test pattern as a source.
+
+use super::SourceInfo;
+use super::reader::{Fault, Nature, Opened, Reader};
+use crate::{Image, synthetic};
+
+struct PatternReader {
+    renderer: synthetic::Renderer,
+    frames: Option<u64>,
+    /// Frames grabbed.
+    position: u64,
+}
+
+pub(super) fn open(config: &synthetic::Config) -> Opened {
+    let renderer = synthetic::Renderer::new(config);
+    let (first, _) = renderer.frame(0);
+    let info = SourceInfo {
+        name: "test pattern".to_owned(),
+        width: first.width,
+        height: first.height,
+        channels: first.channels,
+        fps: Some(config.fps),
+        total_frames: config.frames,
+        frames_to_send: None,
+        is_live: config.frames.is_none(),
+    };
+    let reader = PatternReader {
+        renderer,
+        frames: config.frames,
+        position: 0,
+    };
+    Opened {
+        reader: Box::new(reader),
+        info,
+        nature: Nature::Generated,
+    }
+}
+
+impl Reader for PatternReader {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        if self.frames.is_some_and(|frames| self.position >= frames) {
+            return Ok(false);
+        }
+        self.position += 1;
+        Ok(true)
+    }
+
+    fn retrieve(&mut self) -> Result<Image, Fault> {
+        Ok(self.renderer.frame(self.position.saturating_sub(1)).0)
+    }
+}

@@ -1,0 +1,140 @@
+//! What every kind of source offers to the capture thread.
+
+use super::{Config, OpenError, Source, SourceInfo, file, pattern, webcam};
+use crate::Image;
+use crate::mat::ImageError;
+
+/// An open source, read in order. It never leaves the thread that opened it.
+pub(super) trait Reader {
+    /// Moves on to the next frame without converting its pixels; false when there is none.
+    fn grab(&mut self) -> Result<bool, Fault>;
+
+    /// The pixels of the frame grabbed last; asked for at most once per frame.
+    fn retrieve(&mut self) -> Result<Image, Fault>;
+}
+
+/// A failure of a reader, which does not know its name and position.
+#[derive(Debug)]
+pub(super) enum Fault {
+    OpenCv(String),
+    Image(ImageError),
+}
+
+impl From<opencv::Error> for Fault {
+    fn from(error: opencv::Error) -> Fault {
+        Fault::OpenCv(error.message)
+    }
+}
+
+impl From<ImageError> for Fault {
+    fn from(error: ImageError) -> Fault {
+        Fault::Image(error)
+    }
+}
+
+/// How a source behaves when its end or its rate is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// Waits for its reader and ends. `cut_off`: its container announces more bytes than
+    /// there are. `exact`: the frame count is what its index says, not an estimate.
+    Stored { exact: bool, cut_off: bool },
+    /// Comes by itself, buffers if it is not read, and may end.
+    Stream,
+    /// Comes by itself, buffers if it is not read, and never ends of its own accord.
+    Camera,
+    /// Made on demand.
+    Generated,
+}
+
+impl Nature {
+    /// Frames pile up while nobody reads.
+    pub(super) fn pushes(self) -> bool {
+        matches!(self, Nature::Stream | Nature::Camera)
+    }
+}
+
+pub(super) struct Opened {
+    pub(super) reader: Box<dyn Reader>,
+    pub(super) info: SourceInfo,
+    pub(super) nature: Nature,
+}
+
+pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
+    let mut opened = match &config.source {
+        Source::File(path) => file::open(path)?,
+        Source::Webcam { index, size } => webcam::open(*index, *size, config.fps)?,
+        Source::TestPattern(pattern) => pattern::open(pattern),
+    };
+    let selection = &config.selection;
+    opened.info.frames_to_send = match opened.info.total_frames {
+        Some(total) => Some(selection.count(total)),
+        None => selection.count_endless(),
+    };
+    check_ranges(config, &opened)?;
+    Ok(opened)
+}
+
+/// Refuses ranges beyond the end where the end is known.
+fn check_ranges(config: &Config, opened: &Opened) -> Result<(), OpenError> {
+    let known = match opened.nature {
+        Nature::Stored { exact, .. } => exact,
+        Nature::Generated => true,
+        Nature::Stream | Nature::Camera => false,
+    };
+    let Some(total) = opened.info.total_frames.filter(|_| known) else {
+        return Ok(());
+    };
+    let beyond = config.selection.ranges.iter().find(|r| *r.end() >= total);
+    match beyond {
+        None => Ok(()),
+        Some(range) => Err(OpenError::RangeBeyondEnd {
+            name: opened.info.name.clone(),
+            start: *range.start(),
+            end: *range.end(),
+            total,
+        }),
+    }
+}
+
+/// What to call a source in messages.
+pub(super) fn display_name(source: &Source) -> String {
+    match source {
+        Source::File(path) if path.contains("://") => without_password(path),
+        Source::File(path) => std::path::Path::new(path)
+            .file_name()
+            .map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned()),
+        Source::Webcam { index, .. } => format!("webcam {index}"),
+        Source::TestPattern(_) => "test pattern".to_owned(),
+    }
+}
+
+/// `rtsp://user:secret@host/` is not for logs and peers.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_hold_no_password() {
+        let name = |text: &str| display_name(&Source::File(text.to_owned()));
+        assert_eq!(name("/data/mice/day1.mp4"), "day1.mp4");
+        assert_eq!(name("rtsp://me:pw@cam/live?x=@"), "rtsp://cam/live?x=@");
+        assert_eq!(name("rtsp://me:p@w@cam"), "rtsp://cam");
+        assert_eq!(name("http://host/a@b.mp4"), "http://host/a@b.mp4");
+        let index = 3;
+        assert_eq!(
+            display_name(&Source::Webcam { index, size: None }),
+            "webcam 3"
+        );
+    }
+}

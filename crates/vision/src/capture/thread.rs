@@ -1,0 +1,211 @@
+//! The capture's thread: open, wait for the callback, deliver.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Instant, SystemTime};
+
+use super::pace::{Pacer, Thinner, interval};
+use super::reader::{Fault, Nature, Opened, open};
+use super::stop::Stop;
+use super::{
+    CapturedFrame, Config, End, OnFrame, OpenError, ReadError, Selection, Source, SourceInfo,
+    Summary,
+};
+
+/// Frame counts of healthy files are off by this many at the end of a stream.
+const COUNT_SLACK: u64 = 2;
+
+pub(super) fn run(
+    config: &Config,
+    ready: &SyncSender<Result<SourceInfo, OpenError>>,
+    started: &Receiver<OnFrame>,
+    stop: &Stop,
+) -> Result<Summary, ReadError> {
+    let never_started = Summary {
+        frames: 0,
+        read: 0,
+        end: End::Stopped,
+    };
+    let mut opened = match open(config) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return Ok(never_started);
+        }
+    };
+    tracing::info!(source = %opened.info.name, width = opened.info.width,
+        height = opened.info.height, fps = opened.info.fps,
+        frames = opened.info.total_frames, "source open");
+    // The opener is gone only if its thread died; then there is no one to tell.
+    let _ = ready.send(Ok(opened.info.clone()));
+    let Some(on_frame) = wait_for_start(&mut opened, started, stop) else {
+        return Ok(never_started);
+    };
+    let rate = Rate::new(config, &opened);
+    Delivery {
+        opened,
+        rate,
+        stop,
+        read: 0,
+        frames: 0,
+    }
+    .run(&config.selection, on_frame)
+}
+
+/// Waits for the callback; what a camera delivers meanwhile is stale and goes.
+fn wait_for_start(
+    opened: &mut Opened,
+    started: &Receiver<OnFrame>,
+    stop: &Stop,
+) -> Option<OnFrame> {
+    while opened.nature.pushes() && !stop.is_set() {
+        match started.try_recv() {
+            Ok(on_frame) => return Some(on_frame),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if !matches!(opened.reader.grab(), Ok(true)) {
+            // Lost already: the first read after the start says so.
+            break;
+        }
+    }
+    started.recv().ok()
+}
+
+/// How deliveries are spread over time.
+enum Rate {
+    Free,
+    Paced(Pacer),
+    Thinned(Thinner),
+}
+
+impl Rate {
+    fn new(config: &Config, opened: &Opened) -> Rate {
+        let endless = match &config.source {
+            Source::TestPattern(pattern) if pattern.frames.is_none() => opened.info.fps,
+            _ => None,
+        };
+        match interval(config.fps.or(endless)) {
+            None => Rate::Free,
+            Some(interval) if opened.nature.pushes() => Rate::Thinned(Thinner::new(interval)),
+            Some(interval) => Rate::Paced(Pacer::new(interval)),
+        }
+    }
+}
+
+struct Delivery<'a> {
+    opened: Opened,
+    rate: Rate,
+    stop: &'a Stop,
+    /// Frames read from the source.
+    read: u64,
+    /// Frames delivered.
+    frames: u64,
+}
+
+impl Delivery<'_> {
+    fn run(mut self, selection: &Selection, mut on_frame: OnFrame) -> Result<Summary, ReadError> {
+        // Frames passed, thinned ones not counted: the next frame's id.
+        let mut next = 0;
+        for target in selection.wanted() {
+            let mut grabbed_at = SystemTime::now();
+            while next <= target {
+                if self.stop.is_set() {
+                    return Ok(self.summary(End::Stopped));
+                }
+                match self.advance(next)? {
+                    Some(at) => grabbed_at = at,
+                    None => return self.ended(selection, next),
+                }
+                next += 1;
+            }
+            let image = self.opened.reader.retrieve();
+            let image = image.map_err(|fault| self.fault(fault, target))?;
+            let captured_at = match &mut self.rate {
+                Rate::Paced(pacer) => {
+                    if self.stop.wait_until(pacer.next(Instant::now())) {
+                        return Ok(self.summary(End::Stopped));
+                    }
+                    SystemTime::now()
+                }
+                Rate::Free | Rate::Thinned(_) => grabbed_at,
+            };
+            self.frames += 1;
+            let frame = CapturedFrame {
+                frame_id: target,
+                captured_at,
+                image,
+            };
+            if on_frame(frame).is_break() {
+                return Ok(self.summary(End::Stopped));
+            }
+        }
+        Ok(self.summary(End::Selected))
+    }
+
+    /// Moves on to the next frame that the rate lets through; `None` at the end.
+    fn advance(&mut self, next: u64) -> Result<Option<SystemTime>, ReadError> {
+        loop {
+            let more = self.opened.reader.grab();
+            if !more.map_err(|fault| self.fault(fault, next))? {
+                return Ok(None);
+            }
+            self.read += 1;
+            let taken = match &mut self.rate {
+                Rate::Thinned(thinner) => thinner.accept(Instant::now()),
+                Rate::Free | Rate::Paced(_) => true,
+            };
+            // A camera that is thinned to a frame a minute still has to stop at once.
+            if taken || self.stop.is_set() {
+                return Ok(Some(SystemTime::now()));
+            }
+        }
+    }
+
+    /// The source has no more frames: is that an end, or a loss?
+    fn ended(self, selection: &Selection, frames: u64) -> Result<Summary, ReadError> {
+        let name = self.opened.info.name.clone();
+        let announced = self.opened.info.total_frames;
+        let expected = announced.filter(|&total| frames.saturating_add(COUNT_SLACK) < total);
+        let last = selection.ranges.last().map(|range| *range.end());
+        let cut_off = matches!(self.opened.nature, Nature::Stored { cut_off: true, .. });
+        match (self.opened.nature, expected, last) {
+            (Nature::Camera, ..) => Err(ReadError::CameraLost {
+                name,
+                frames: self.frames,
+            }),
+            (_, Some(expected), _) if cut_off => Err(ReadError::Truncated {
+                name,
+                at: frames,
+                expected,
+            }),
+            (_, _, Some(last)) => Err(ReadError::RangeBeyondEnd { name, last, frames }),
+            (_, Some(expected), None) => {
+                tracing::warn!(source = %name, frames, expected,
+                    "the source ended before its announced number of frames");
+                let at = frames;
+                Ok(self.summary(End::Short { at, expected }))
+            }
+            (_, None, None) => Ok(self.summary(End::EndOfSource)),
+        }
+    }
+
+    fn summary(&self, end: End) -> Summary {
+        Summary {
+            frames: self.frames,
+            read: self.read,
+            end,
+        }
+    }
+
+    fn fault(&self, fault: Fault, frame_id: u64) -> ReadError {
+        let name = self.opened.info.name.clone();
+        match fault {
+            Fault::OpenCv(reason) => ReadError::OpenCv { name, reason },
+            Fault::Image(source) => ReadError::Image {
+                name,
+                frame_id,
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Cameras of this machine.
+
+use std::fs::{self, File};
+use std::io;
+use std::thread::sleep;
+
+use opencv::core::Mat;
+use opencv::videoio::{
+    CAP_ANY, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_V4L2,
+    VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst, VideoWriter,
+};
+
+use super::reader::{Fault, Nature, Opened, Reader};
+use super::retry::{Attempt, Policy};
+use super::{OpenError, SourceInfo};
+use crate::Image;
+use crate::mat::to_image;
+
+pub(super) fn open(
+    index: u32,
+    size: Option<(u32, u32)>,
+    fps: Option<f64>,
+) -> Result<Opened, OpenError> {
+    let policy = Policy::for_os(std::env::consts::OS);
+    let (reader, first) = policy.run(|| attempt(index, size, fps, &policy), sleep)?;
+    let info = SourceInfo {
+        name: format!("webcam {index}"),
+        width: first.width,
+        height: first.height,
+        channels: first.channels,
+        fps: rate(&reader.capture),
+        total_frames: None,
+        frames_to_send: None,
+        is_live: true,
+    };
+    Ok(Opened {
+        reader: Box::new(reader),
+        info,
+        nature: Nature::Camera,
+    })
+}
+
+/// Opens the camera, asks for a format and reads one frame.
+fn attempt(
+    index: u32,
+    size: Option<(u32, u32)>,
+    fps: Option<f64>,
+    policy: &Policy,
+) -> Result<(WebcamReader, Image), Attempt<OpenError>> {
+    let name = || format!("webcam {index}");
+    let failed = |error: opencv::Error| {
+        Attempt::Final(OpenError::OpenCv {
+            name: name(),
+            reason: error.message,
+        })
+    };
+    let number =
+        i32::try_from(index).map_err(|_| Attempt::Final(diagnose(index, &devices(), None)))?;
+    let backend = if cfg!(target_os = "linux") {
+        CAP_V4L2
+    } else {
+        CAP_ANY
+    };
+    let mut capture = VideoCapture::new(number, backend).map_err(failed)?;
+    if !capture.is_opened().map_err(failed)? {
+        return Err(not_opened(index));
+    }
+    configure(&mut capture, size, fps).map_err(failed)?;
+    sleep(policy.settle);
+    let mut reader = WebcamReader {
+        capture,
+        frame: Mat::default(),
+    };
+    for _ in 0..=policy.discard {
+        if !matches!(reader.grab(), Ok(true)) {
+            let attempts = policy.attempts;
+            return Err(Attempt::Again(OpenError::WebcamSilent { index, attempts }));
+        }
+    }
+    match reader.retrieve() {
+        Ok(first) => Ok((reader, first)),
+        Err(Fault::OpenCv(reason)) => Err(Attempt::Again(OpenError::OpenCv {
+            name: name(),
+            reason,
+        })),
+        Err(Fault::Image(source)) => Err(Attempt::Again(OpenError::Image {
+            name: name(),
+            source,
+        })),
+    }
+}
+
+/// Asks for compressed frames first: at full size, raw ones rarely fit through USB.
+///
+/// A driver may accept everything and do something else, so what it chose is read back.
+/// Passing the camera's own JPEG on without decoding would be arranged here, by
+/// `CAP_PROP_CONVERT_RGB = 0` once the format read back is MJPG.
+fn configure(
+    capture: &mut VideoCapture,
+    size: Option<(u32, u32)>,
+    fps: Option<f64>,
+) -> opencv::Result<()> {
+    let mjpg = VideoWriter::fourcc('M', 'J', 'P', 'G')?;
+    capture.set(CAP_PROP_FOURCC, f64::from(mjpg))?;
+    if let Some((width, height)) = size {
+        // They take effect together, once both are there.
+        capture.set(CAP_PROP_FRAME_WIDTH, f64::from(width))?;
+        capture.set(CAP_PROP_FRAME_HEIGHT, f64::from(height))?;
+    }
+    if let Some(fps) = fps {
+        capture.set(CAP_PROP_FPS, fps)?;
+    }
+    let width = capture.get(CAP_PROP_FRAME_WIDTH)? as u32;
+    let height = capture.get(CAP_PROP_FRAME_HEIGHT)? as u32;
+    let format = fourcc_name(capture.get(CAP_PROP_FOURCC)?);
+    tracing::info!(width, height, %format, fps = rate(capture), "webcam configured");
+    if size.is_some_and(|size| size != (width, height)) {
+        tracing::warn!(asked = ?size, width, height, "the webcam chose another size");
+    }
+    Ok(())
+}
+
+fn rate(capture: &VideoCapture) -> Option<f64> {
+    let fps = capture.get(CAP_PROP_FPS).ok()?;
+    (fps.is_finite() && fps > 0.0 && fps <= 1000.0).then_some(fps)
+}
+
+fn fourcc_name(code: f64) -> String {
+    let printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let bytes = (code as i64 as u32).to_le_bytes();
+    if bytes.iter().all(printable) {
+        return String::from_utf8_lossy(&bytes).into_owned();
+    }
+    "unknown".to_owned()
+}
+
+fn not_opened(index: u32) -> Attempt<OpenError> {
+    let device = format!("/dev/video{index}");
+    let access = cfg!(target_os = "linux").then(|| File::open(device).map(drop));
+    match diagnose(index, &devices(), access) {
+        // Its last user may be about to let go of it.
+        busy @ OpenError::WebcamUnusable { .. } => Attempt::Again(busy),
+        hopeless => Attempt::Final(hopeless),
+    }
+}
+
+/// Why a camera did not open. `access`: what opening its device file gives, where there is one.
+fn diagnose(index: u32, devices: &[String], access: Option<io::Result<()>>) -> OpenError {
+    let present = devices.to_vec();
+    match access.map(|access| access.map_err(|error| error.kind())) {
+        Some(Err(io::ErrorKind::NotFound)) => OpenError::NoSuchWebcam { index, present },
+        Some(Err(io::ErrorKind::PermissionDenied)) => OpenError::WebcamPermission {
+            device: format!("/dev/video{index}"),
+        },
+        None if i32::try_from(index).is_err() => OpenError::NoSuchWebcam { index, present },
+        _ => OpenError::WebcamUnusable { index, present },
+    }
+}
+
+/// The camera devices that the system lists, by number.
+fn devices() -> Vec<String> {
+    let Ok(entries) = fs::read_dir("/dev") else {
+        return Vec::new();
+    };
+    let number = |name: &str| name.strip_prefix("video")?.parse::<u32>().ok();
+    let mut numbers: Vec<u32> = entries
+        .filter_map(|entry| number(&entry.ok()?.file_name().to_string_lossy()))
+        .collect();
+    numbers.sort_unstable();
+    numbers.iter().map(|n| format!("/dev/video{n}")).collect()
+}
+
+struct WebcamReader {
+    capture: VideoCapture,
+    /// Keeps its memory from frame to frame.
+    frame: Mat,
+}
+
+impl Reader for WebcamReader {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        Ok(self.capture.grab()?)
+    }
+
+    fn retrieve(&mut self) -> Result<Image, Fault> {
+        self.capture.retrieve_def(&mut self.frame)?;
+        Ok(to_image(&self.frame)?)
+    }
+}

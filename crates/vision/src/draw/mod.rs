@@ -1,0 +1,54 @@
+//! Drawing skeletons and words over frames.
+
+mod caption;
+mod palette;
+mod skeleton;
+
+use opencv::core::{Mat, Scalar};
+use opencv::imgproc;
+
+use crate::Image;
+use crate::mat::{ImageError, to_image, view};
+
+/// What to draw over a frame. Points are (x, y) in its pixels; (0, 0) is the centre of the
+/// first pixel.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Overlay<'a> {
+    /// Names of the skeleton's nodes; only their number matters here.
+    pub nodes: &'a [String],
+    /// Pairs of node indices. Indices without a node are skipped.
+    pub edges: &'a [[u32; 2]],
+    /// One list of points per animal, a point per node; `None` where the node was not found.
+    pub instances: &'a [Vec<Option<[f32; 2]>>],
+    /// Words for the upper left corner, lines separated by `\n`; empty for none.
+    pub caption: &'a str,
+}
+
+/// A BGR copy of `image` with the overlay drawn on it.
+///
+/// Lines and letters scale with the image. Points that are not finite or far outside are
+/// left out. Instances have a colour each; where there is only one, its nodes have.
+pub fn overlay(image: &Image, overlay: &Overlay<'_>) -> Result<Image, ImageError> {
+    let mut canvas = to_bgr(image)?;
+    let short_side = image.width.min(image.height);
+    skeleton::draw(&mut canvas, overlay, short_side)
+        .and_then(|()| caption::draw(&mut canvas, overlay.caption))
+        .map_err(ImageError::opencv("draw the overlay"))?;
+    to_image(&canvas)
+}
+
+fn to_bgr(image: &Image) -> Result<Mat, ImageError> {
+    let source = view(image)?;
+    let mut canvas = Mat::default();
+    match image.channels {
+        1 => imgproc::cvt_color_def(&source, &mut canvas, imgproc::COLOR_GRAY2BGR),
+        4 => imgproc::cvt_color_def(&source, &mut canvas, imgproc::COLOR_BGRA2BGR),
+        _ => opencv::core::MatTraitConst::copy_to(&source, &mut canvas),
+    }
+    .map_err(ImageError::opencv("convert an image to colour"))?;
+    Ok(canvas)
+}
+
+fn scalar([blue, green, red]: [u8; 3]) -> Scalar {
+    Scalar::new(f64::from(blue), f64::from(green), f64::from(red), 0.0)
+}

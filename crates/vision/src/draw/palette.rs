@@ -1,0 +1,45 @@
+//! Colours that stay apart from each other and visible on light and dark fur.
+
+/// BGR, ordered so that the first few differ most.
+const COLORS: [[u8; 3]; 12] = [
+    [255, 176, 0],
+    [0, 140, 255],
+    [120, 230, 60],
+    [220, 80, 240],
+    [0, 225, 255],
+    [70, 70, 255],
+    [230, 230, 40],
+    [160, 120, 255],
+    [60, 190, 140],
+    [255, 110, 110],
+    [150, 220, 255],
+    [200, 255, 170],
+];
+
+/// The colour of item `index`; they repeat after twelve.
+pub(super) fn color(index: usize) -> [u8; 3] {
+    COLORS[index % COLORS.len()]
+}
+
+/// Between the colour and black, for the outline under it.
+pub(super) fn shade([blue, green, red]: [u8; 3]) -> [u8; 3] {
+    [blue / 5, green / 5, red / 5]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_far_apart() {
+        for first in 0..COLORS.len() {
+            for second in 0..first {
+                let distance: i32 = (0..3)
+                    .map(|i| (i32::from(COLORS[first][i]) - i32::from(COLORS[second][i])).abs())
+                    .sum();
+                assert!(distance > 90, "{first} and {second}: {distance}");
+            }
+        }
+        assert_eq!(color(12), color(0));
+    }
+}

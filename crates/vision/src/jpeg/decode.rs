@@ -1,0 +1,205 @@
+//! JPEG to pixels, from peers and cameras that may send anything.
+
+use std::borrow::Cow;
+
+use turbojpeg::{Colorspace, Decompressor, PixelFormat};
+
+use crate::Image;
+
+/// A progressive JPEG may ask for thousands of passes over the image; real ones have about ten.
+const MAX_SCANS: u32 = 64;
+
+const END_MARKER: [u8; 2] = [0xFF, 0xD9];
+
+/// What the decoder returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// Three channels, whatever the JPEG holds.
+    Bgr,
+    /// One channel: the JPEG's own luma.
+    Gray,
+}
+
+/// Largest picture that is decoded; checked before memory is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels. Default 16,384.
+    pub max_width: u32,
+    /// Pixels. Default 16,384.
+    pub max_height: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_width: 16_384,
+            max_height: 16_384,
+        }
+    }
+}
+
+/// What a JPEG says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Components: 1 (gray), 3 (colour) or 4 (CMYK, which is not decoded).
+    pub channels: u8,
+    /// Sent in passes of rising detail; cut off, it can still look complete.
+    pub is_progressive: bool,
+}
+
+/// Why bytes did not become an image.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// No JPEG header at the start.
+    #[error("not a JPEG ({bytes} bytes): {reason}")]
+    Header {
+        /// Length of the input.
+        bytes: usize,
+        /// libjpeg-turbo's words.
+        reason: String,
+    },
+    /// Larger than allowed.
+    #[error("the JPEG is {width}x{height}, more than {max_width}x{max_height} is not accepted")]
+    TooLarge {
+        /// Claimed columns.
+        width: u32,
+        /// Claimed rows.
+        height: u32,
+        /// Limit.
+        max_width: u32,
+        /// Limit.
+        max_height: u32,
+    },
+    /// CMYK and the like.
+    #[error("JPEGs with {0} colour components are not supported")]
+    Components(u8),
+    /// Truncated, damaged, or followed by other data.
+    #[error("the JPEG is damaged ({bytes} bytes): {reason}")]
+    Damaged {
+        /// Length of the input.
+        bytes: usize,
+        /// libjpeg-turbo's words.
+        reason: String,
+    },
+    /// The library could not start.
+    #[error("the JPEG decoder is not available: {0}")]
+    Library(String),
+}
+
+/// Decodes JPEGs; keep it and reuse it.
+pub struct Decoder {
+    decompressor: Decompressor,
+    warned: bool,
+}
+
+impl Decoder {
+    /// A decoder.
+    pub fn new() -> Result<Decoder, DecodeError> {
+        let mut decompressor = Decompressor::new().map_err(library)?;
+        decompressor.set_scan_limit(MAX_SCANS).map_err(library)?;
+        Ok(Decoder {
+            decompressor,
+            warned: false,
+        })
+    }
+
+    /// Width, height and components, without decoding.
+    pub fn header(&mut self, jpeg: &[u8]) -> Result<Header, DecodeError> {
+        let found = self.decompressor.read_header(jpeg);
+        let found = found.map_err(|error| DecodeError::Header {
+            bytes: jpeg.len(),
+            reason: reason(&error),
+        })?;
+        Ok(Header {
+            // libjpeg's sides are at most 65,500.
+            width: found.width as u32,
+            height: found.height as u32,
+            channels: match found.colorspace {
+                Colorspace::Gray => 1,
+                Colorspace::RGB | Colorspace::YCbCr => 3,
+                _ => 4,
+            },
+            is_progressive: found.is_progressive,
+        })
+    }
+
+    /// The whole picture, or an error: never part of one.
+    ///
+    /// Some cameras leave out the end marker. A baseline JPEG without it is completed and
+    /// then has to decode without complaint; a truncated one still fails.
+    pub fn decode(
+        &mut self,
+        jpeg: &[u8],
+        want: Color,
+        limits: &Limits,
+    ) -> Result<Image, DecodeError> {
+        let header = self.header(jpeg)?;
+        let (width, height) = (header.width, header.height);
+        if width > limits.max_width || height > limits.max_height {
+            return Err(DecodeError::TooLarge {
+                width,
+                height,
+                max_width: limits.max_width,
+                max_height: limits.max_height,
+            });
+        }
+        if header.channels > 3 {
+            return Err(DecodeError::Components(header.channels));
+        }
+        let jpeg = self.complete(jpeg, &header);
+        let (channels, format) = match want {
+            Color::Bgr => (3, PixelFormat::BGR),
+            Color::Gray => (1, PixelFormat::GRAY),
+        };
+        let damaged = |reason| DecodeError::Damaged {
+            bytes: jpeg.len(),
+            reason,
+        };
+        let pitch = width as usize * usize::from(channels);
+        let mut pixels = vec![0; pitch * height as usize];
+        let output = turbojpeg::Image {
+            pixels: &mut pixels[..],
+            width: width as usize,
+            pitch,
+            height: height as usize,
+            format,
+        };
+        self.decompressor
+            .decompress(&jpeg, output)
+            .map_err(|error| damaged(reason(&error)))?;
+        Image::new(width, height, channels, pixels).map_err(|error| damaged(error.to_string()))
+    }
+
+    fn complete<'a>(&mut self, jpeg: &'a [u8], header: &Header) -> Cow<'a, [u8]> {
+        if header.is_progressive || jpeg.ends_with(&END_MARKER) {
+            return Cow::Borrowed(jpeg);
+        }
+        if !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                bytes = jpeg.len(),
+                "JPEG without an end marker: adding one (said once)"
+            );
+        }
+        Cow::Owned([jpeg, &END_MARKER].concat())
+    }
+}
+
+/// Width, height and components of a JPEG, without decoding it.
+pub fn header(jpeg: &[u8]) -> Result<Header, DecodeError> {
+    Decoder::new()?.header(jpeg)
+}
+
+fn library(error: turbojpeg::Error) -> DecodeError {
+    DecodeError::Library(error.to_string())
+}
+
+fn reason(error: &turbojpeg::Error) -> String {
+    match error {
+        turbojpeg::Error::TurboJpegError(words) => words.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Keeping the native libraries' own chatter off stderr.
+
+use std::sync::Once;
+
+use opencv::core::{LogLevel, set_log_level};
+
+/// Silences OpenCV and FFmpeg, which otherwise write to stderr beside the log.
+///
+/// Call it first thing in `main`, before any thread exists: FFmpeg's level can only be set
+/// by an environment variable, and setting one is sound in a single-threaded process alone.
+/// That is checked; where it cannot be known, the variable is left alone. Values that the
+/// user has set are kept. Every failure that matters is reported by this crate's errors.
+pub fn silence_native_logs() {
+    quiet_opencv();
+    set_default("OPENCV_LOG_LEVEL", "SILENT");
+    set_default("OPENCV_FFMPEG_LOGLEVEL", "-8");
+}
+
+/// OpenCV's own part, which needs no environment variable; done before each first use.
+pub(crate) fn quiet_opencv() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if std::env::var_os("OPENCV_LOG_LEVEL").is_none()
+            && let Err(error) = set_log_level(LogLevel::LOG_LEVEL_SILENT)
+        {
+            tracing::debug!(%error, "OpenCV's log level stays as it is");
+        }
+    });
+}
+
+fn set_default(name: &str, value: &str) {
+    if std::env::var_os(name).is_some() || !is_single_threaded() {
+        return;
+    }
+    // SAFETY: no other thread exists that could read the environment meanwhile (or the
+    // platform allows it from any thread, as Windows does).
+    #[allow(unsafe_code)]
+    unsafe {
+        std::env::set_var(name, value);
+    }
+}
+
+fn is_single_threaded() -> bool {
+    if cfg!(windows) {
+        return true;
+    }
+    // Linux lists a process's threads; elsewhere the folder is missing and the answer is no.
+    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+}

@@ -1,0 +1,232 @@
+//! One window that shows frames.
+
+use std::marker::PhantomData;
+use std::sync::Mutex;
+use std::thread::{self, ThreadId};
+
+use opencv::highgui;
+
+use crate::Image;
+use crate::mat::{ImageError, view};
+
+/// Why no window can be shown here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoDisplay {
+    /// Nothing says where the screen is.
+    #[error(
+        "no display: DISPLAY is not set. Run on a desktop, over `ssh -X`, or under `xvfb-run`, or leave the window out"
+    )]
+    NotSet,
+    /// A Wayland session without X.
+    #[error(
+        "no X display: this Wayland session ({0}) has no Xwayland (DISPLAY is not set). Start Xwayland, or leave the window out"
+    )]
+    WaylandOnly(String),
+    /// The variable is there, the server is not, or it refuses.
+    #[error(
+        "the display {display:?} cannot be used: {reason}. Check DISPLAY and the permission to use that screen, or leave the window out"
+    )]
+    Unusable {
+        /// Value of `DISPLAY`.
+        display: String,
+        /// The connection's error.
+        reason: String,
+    },
+}
+
+/// Why a frame was not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// There is no screen.
+    #[error(transparent)]
+    NoDisplay(#[from] NoDisplay),
+    /// Windows live on the thread that opened the first one.
+    #[error("windows belong to the thread that opened the first one; this is another")]
+    WrongThread,
+    /// The image cannot be shown, or OpenCV refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+/// Whether the window is still there after a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Yes.
+    Open,
+    /// The user closed it: q, Esc or the close button.
+    Closed,
+}
+
+/// A screen that windows can be opened on, with its size where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Screen {
+    size: Option<(u32, u32)>,
+}
+
+/// Whether windows can be shown. OpenCV ends the whole process where they cannot, so
+/// this asks the X server first.
+pub fn probe() -> Result<(), NoDisplay> {
+    screen().map(|_| ())
+}
+
+#[cfg(target_os = "linux")]
+fn screen() -> Result<Screen, NoDisplay> {
+    use x11rb::connection::Connection;
+    let value = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let Some(display) = value("DISPLAY") else {
+        return Err(match value("WAYLAND_DISPLAY") {
+            Some(wayland) => NoDisplay::WaylandOnly(wayland),
+            None => NoDisplay::NotSet,
+        });
+    };
+    match x11rb::rust_connection::RustConnection::connect(None) {
+        Ok((connection, number)) => {
+            let root = connection.setup().roots.get(number);
+            let size = root.map(|root| {
+                (
+                    u32::from(root.width_in_pixels),
+                    u32::from(root.height_in_pixels),
+                )
+            });
+            Ok(Screen { size })
+        }
+        Err(error) => Err(NoDisplay::Unusable {
+            display,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn screen() -> Result<Screen, NoDisplay> {
+    Ok(Screen { size: None })
+}
+
+/// A window on the screen. Stays on the thread that opened it.
+pub struct Window {
+    title: String,
+    screen: Screen,
+    state: State,
+    /// Window calls from another thread hang.
+    _not_send: PhantomData<*const ()>,
+}
+
+enum State {
+    /// Made with the first frame, whose size decides how.
+    Waiting,
+    Shown,
+    Closed,
+}
+
+impl Window {
+    /// Prepares a window; it appears with the first frame.
+    pub fn open(title: &str) -> Result<Window, WindowError> {
+        let screen = screen()?;
+        claim_thread()?;
+        crate::logs::quiet_opencv();
+        Ok(Window {
+            title: title.to_owned(),
+            screen,
+            state: State::Waiting,
+            _not_send: PhantomData,
+        })
+    }
+
+    /// Shows a frame and looks for a key or a click on the close button.
+    ///
+    /// Once closed, the window stays closed: later frames are not shown.
+    pub fn show(&mut self, image: &Image) -> Result<Shown, WindowError> {
+        match self.state {
+            State::Closed => return Ok(Shown::Closed),
+            State::Shown if !self.is_visible() => return Ok(self.close()),
+            State::Shown => {}
+            State::Waiting => self.create(image)?,
+        }
+        let pixels = view(image)?;
+        highgui::imshow(&self.title, &pixels).map_err(ImageError::opencv("show a frame"))?;
+        self.poll()
+    }
+
+    /// Looks for a key or the close button without a new frame.
+    ///
+    /// Between frames that are far apart, this keeps the window responsive.
+    pub fn poll(&mut self) -> Result<Shown, WindowError> {
+        if matches!(self.state, State::Waiting) {
+            return Ok(Shown::Open);
+        }
+        let key = highgui::wait_key(1).map_err(ImageError::opencv("read a key"))?;
+        if matches!(self.state, State::Closed) || is_quit(key) || !self.is_visible() {
+            return Ok(self.close());
+        }
+        Ok(Shown::Open)
+    }
+
+    fn create(&mut self, image: &Image) -> Result<(), WindowError> {
+        let what = || ImageError::opencv("open a window");
+        let fitted = self.screen.size.and_then(|screen| fit(image, screen));
+        let mode = match fitted {
+            None => highgui::WINDOW_AUTOSIZE,
+            Some(_) => highgui::WINDOW_NORMAL | highgui::WINDOW_KEEPRATIO,
+        };
+        highgui::named_window(&self.title, mode | highgui::WINDOW_GUI_NORMAL).map_err(what())?;
+        if let Some((width, height)) = fitted {
+            highgui::resize_window(&self.title, width, height).map_err(what())?;
+        }
+        self.state = State::Shown;
+        Ok(())
+    }
+
+    fn is_visible(&self) -> bool {
+        highgui::get_window_property(&self.title, highgui::WND_PROP_VISIBLE)
+            .is_ok_and(|visible| visible >= 1.0)
+    }
+
+    fn close(&mut self) -> Shown {
+        if matches!(self.state, State::Shown) {
+            // Already gone when the close button was used.
+            let _ = highgui::destroy_window(&self.title);
+            // The window leaves the screen only while events are handled.
+            let _ = highgui::wait_key(1);
+        }
+        self.state = State::Closed;
+        Shown::Closed
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn is_quit(key: i32) -> bool {
+    const ESCAPE: i32 = 27;
+    // Above the low byte are modifier bits.
+    key >= 0 && matches!(key & 0xFF, ESCAPE | 0x51 | 0x71)
+}
+
+/// The size at which `image` fits on the screen, or `None` where it does as it is.
+fn fit(image: &Image, (screen_width, screen_height): (u32, u32)) -> Option<(i32, i32)> {
+    /// What title bars and panels leave of a screen.
+    const USABLE: f64 = 0.9;
+    let (width, height) = (f64::from(image.width), f64::from(image.height));
+    let across = f64::from(screen_width) * USABLE / width;
+    let down = f64::from(screen_height) * USABLE / height;
+    let scale = across.min(down);
+    (scale < 1.0).then(|| {
+        let scaled = |side: f64| (side * scale).round().max(1.0) as i32;
+        (scaled(width), scaled(height))
+    })
+}
+
+fn claim_thread() -> Result<(), WindowError> {
+    static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
+    let mut owner = OWNER
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let here = thread::current().id();
+    if *owner.get_or_insert(here) != here {
+        return Err(WindowError::WrongThread);
+    }
+    Ok(())
+}
