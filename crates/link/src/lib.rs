@@ -1,1 +1,38 @@
+//! Peer connections for frame streaming: signaling, one reliable and ordered WebRTC data channel
+//! per peer, and sending by whole frames.
+//!
+//! ```text
+//!  client                    signaling::Server                    worker
+//!  connect() ── query ──▶          │            ◀── register ── Acceptor
+//!            ── offer ──▶          │          ── offer ──▶
+//!            ◀── answer ──         │          ◀── answer ──
+//!  Channel { sender, receiver } ◀═══ data channel "frame-stream" ═══▶ Channel
+//! ```
+//!
+//! No type of the WebRTC library appears in this crate's public API.
 
+mod accept;
+mod channel;
+mod config;
+mod connect;
+mod error;
+mod ice_server;
+mod interfaces;
+mod peer;
+mod receive;
+mod send;
+pub mod signaling;
+mod socket;
+mod stats;
+
+pub use accept::Acceptor;
+pub use channel::{Channel, CloseReason};
+pub use config::PeerConfig;
+pub use connect::connect;
+pub use error::{
+    AcceptError, BindError, ConnectError, PeerError, SendError, SignalError, TrySendError,
+};
+pub use ice_server::{IceServer, ParseIceServerError};
+pub use receive::Receiver;
+pub use send::{Handoff, Sender};
+pub use stats::{LinkStats, PathStats};

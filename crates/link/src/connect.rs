@@ -1,0 +1,186 @@
+//! The client's side of a connection.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use crate::channel::Channel;
+use crate::config::PeerConfig;
+use crate::error::{ConnectError, PeerError};
+use crate::peer::Peer;
+use crate::signaling::{Client, Incoming, offer, register};
+
+/// Candidates kept until the answer comes.
+const MAX_EARLY_CANDIDATES: usize = 64;
+
+/// Connects to a worker that is registered at the signaling server `signal_url` (`ws://host:port`).
+///
+/// The worker is the configured one, or the first whose id names a worker, or else the first that
+/// does not name a client.
+pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, ConnectError> {
+    let wait = config.connect_timeout;
+    let mut signal = Client::connect(signal_url, wait).await?;
+    let peers = signal.peers(wait).await?;
+    let worker = choose_worker(&peers, &config, signal_url)?;
+    debug!(worker, "offering a connection");
+    let result = negotiate(&mut signal, &worker, &config, wait).await;
+    signal.close().await;
+    if result.is_ok() {
+        info!(worker, "connected");
+    }
+    result
+}
+
+/// Other clients may be in the list, and a reference worker may have any id.
+fn choose_worker(
+    peers: &[String],
+    config: &PeerConfig,
+    signal_url: &str,
+) -> Result<String, ConnectError> {
+    let url = signal_url.to_owned();
+    if let Some(worker) = &config.worker_id {
+        return match peers.contains(worker) {
+            true => Ok(worker.clone()),
+            false => Err(ConnectError::UnknownWorker {
+                url,
+                worker: worker.clone(),
+            }),
+        };
+    }
+    let names = |id: &&String, word: &str| id.to_ascii_lowercase().contains(word);
+    let worker = peers
+        .iter()
+        .find(|id| names(id, "worker"))
+        .or_else(|| peers.iter().find(|id| !names(id, "client")));
+    worker.cloned().ok_or(ConnectError::NoWorker {
+        url,
+        others: peers.len(),
+    })
+}
+
+async fn negotiate(
+    signal: &mut Client,
+    worker: &str,
+    config: &PeerConfig,
+    wait: Duration,
+) -> Result<Channel, ConnectError> {
+    let failed = |source: PeerError| ConnectError::Peer {
+        worker: worker.to_owned(),
+        source,
+    };
+    let peer = Peer::new(config).await.map_err(failed)?;
+    let (data, sdp) = peer.offer().await.map_err(failed)?;
+
+    // Registered only now, so that nobody who queries before mistakes this client for a worker.
+    let id = config.id_for("client");
+    signal.send(&register(&id)).await?;
+    signal.send(&offer(&id, worker, &sdp)).await?;
+    timeout(wait, take_answer(signal, worker, &peer))
+        .await
+        .map_err(|_| ConnectError::NoAnswer {
+            worker: worker.to_owned(),
+            waited: wait,
+        })??;
+    let opened = async {
+        tokio::select! {
+            opened = peer.opened(&data) => opened,
+            never = add_candidates(signal, worker, &peer) => match never {},
+        }
+    };
+    match timeout(wait, opened).await {
+        Ok(Ok(())) => Ok(peer.into_channel(data).await),
+        Ok(Err(source)) => Err(failed(source)),
+        Err(_) => Err(failed(PeerError::Timeout { waited: wait })),
+    }
+}
+
+/// Waits for the worker's answer and takes it, with the candidates that came before it.
+async fn take_answer(signal: &mut Client, worker: &str, peer: &Peer) -> Result<(), ConnectError> {
+    let from_worker = |sender: &Option<String>| sender.as_deref().is_none_or(|id| id == worker);
+    let mut early = Vec::new();
+    loop {
+        match signal.next().await? {
+            Incoming::Answer { sender, sdp } if from_worker(&sender) => {
+                let taken = peer.take_answer(sdp).await;
+                taken.map_err(|source| ConnectError::Peer {
+                    worker: worker.to_owned(),
+                    source,
+                })?;
+                for candidate in early {
+                    peer.add_candidate(candidate).await;
+                }
+                return Ok(());
+            }
+            Incoming::Candidate { sender, candidate }
+                if from_worker(&sender) && early.len() < MAX_EARLY_CANDIDATES =>
+            {
+                early.push(candidate);
+            }
+            Incoming::Error {
+                undelivered: Some(id),
+                ..
+            } if id == worker => {
+                return Err(ConnectError::WorkerLeft { worker: id });
+            }
+            Incoming::Error { message, .. } => warn!(message, "signaling server refuses a message"),
+            _ => {}
+        }
+    }
+}
+
+/// Adds the candidates that come after the answer. Losing the server now does no harm.
+async fn add_candidates(signal: &mut Client, worker: &str, peer: &Peer) -> Infallible {
+    loop {
+        match signal.next().await {
+            Ok(Incoming::Candidate { sender, candidate })
+                if sender.as_deref().is_none_or(|id| id == worker) =>
+            {
+                peer.add_candidate(candidate).await;
+            }
+            Ok(_) => {}
+            Err(_) => return std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(peers: &[&str]) -> Option<String> {
+        let peers: Vec<_> = peers.iter().map(|id| (*id).to_owned()).collect();
+        choose_worker(&peers, &PeerConfig::default(), "ws://x").ok()
+    }
+
+    #[test]
+    fn workers_come_before_others_and_clients_never() {
+        assert_eq!(
+            choice(&["client-1", "worker-1", "worker-2"]).as_deref(),
+            Some("worker-1")
+        );
+        assert_eq!(
+            choice(&["gpu-box", "Worker-1"]).as_deref(),
+            Some("Worker-1")
+        );
+        assert_eq!(choice(&["client-1", "gpu-box"]).as_deref(), Some("gpu-box"));
+        assert_eq!(choice(&["client-1", "Client-2"]), None);
+        assert_eq!(choice(&[]), None);
+    }
+
+    #[test]
+    fn a_configured_worker_is_taken_or_missed() {
+        let config = PeerConfig {
+            worker_id: Some("b".into()),
+            ..PeerConfig::default()
+        };
+        let listed = ["worker".to_owned(), "b".to_owned()];
+        assert_eq!(
+            choose_worker(&listed, &config, "ws://x").ok().as_deref(),
+            Some("b")
+        );
+        let error = choose_worker(&listed[..1], &config, "ws://x");
+        assert!(matches!(error, Err(ConnectError::UnknownWorker { worker, .. }) if worker == "b"));
+    }
+}

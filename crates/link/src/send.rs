@@ -1,0 +1,383 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use futures_util::FutureExt;
+use protocol::{Frame, Message, Payload};
+use tokio::sync::mpsc::error::TrySendError as Rejected;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+use webrtc::data_channel::DataChannelEvent;
+use webrtc::peer_connection::StatsSelector;
+
+use crate::channel::{CloseReason, Transport};
+use crate::config::PeerConfig;
+use crate::error::{SendError, TrySendError};
+use crate::stats::{LinkStats, PathStats};
+
+/// Units that may wait in the send queue. At most one of them is a frame.
+const QUEUE_UNITS: usize = 64;
+/// Longest wait for the peer to confirm that the channel is closed.
+const CLOSE_CONFIRMATION: Duration = Duration::from_millis(500);
+/// The low-buffer signal reaches this side only through the receiver, which may be idle.
+const DRAIN_RECHECK: Duration = Duration::from_millis(20);
+
+/// The sending half of a [`Channel`](crate::Channel); clones share one queue.
+///
+/// One task owns the channel's sending side and takes whole units off a bounded queue: a control
+/// message, or all messages of a frame. So part of a frame is never left on the wire, and
+/// messages leave in the order in which they were queued.
+#[derive(Clone)]
+pub struct Sender {
+    queue: mpsc::Sender<Unit>,
+    frame_slot: Arc<Semaphore>,
+    transport: Arc<Transport>,
+    close_timeout: Duration,
+}
+
+/// What the sending task takes off the queue at a time.
+enum Unit {
+    Message(Payload),
+    Frame {
+        frame: Frame,
+        slot: OwnedSemaphorePermit,
+        handed: oneshot::Sender<Instant>,
+    },
+    Flush(oneshot::Sender<()>),
+    Close(oneshot::Sender<()>),
+}
+
+/// Resolves to the instant at which the last message of a frame was handed to SCTP, or to `None`
+/// if the channel closed before. May be dropped.
+#[derive(Debug)]
+pub struct Handoff(oneshot::Receiver<Instant>);
+
+impl Future for Handoff {
+    type Output = Option<Instant>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}
+
+impl Sender {
+    pub(crate) fn spawn(transport: Arc<Transport>, config: &PeerConfig) -> Self {
+        let (queue, units) = mpsc::channel(QUEUE_UNITS);
+        let chunk_bytes = config
+            .chunk_bytes
+            .clamp(1, transport.max_message_bytes.max(1));
+        let task = Task {
+            transport: transport.clone(),
+            chunk_bytes,
+        };
+        tokio::spawn(task.run(units, config.close_timeout));
+        Self {
+            queue,
+            frame_slot: Arc::new(Semaphore::new(1)),
+            transport,
+            close_timeout: config.close_timeout,
+        }
+    }
+
+    /// Queues a message; waits while the queue is full.
+    pub async fn send(&self, message: Message) -> Result<(), SendError> {
+        let payload = self.checked(&message)?;
+        self.enqueue(Unit::Message(payload)).await
+    }
+
+    /// Queues a message if there is room at once.
+    pub fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        let payload = self.checked(&message)?;
+        self.try_enqueue(Unit::Message(payload))
+    }
+
+    /// Queues a whole frame; waits while another one is waiting to be sent. One frame waits beside
+    /// the one being sent.
+    pub async fn send_frame(&self, frame: Frame) -> Result<Handoff, SendError> {
+        let slot = tokio::select! {
+            slot = self.frame_slot.clone().acquire_owned() => slot.map_err(|_| self.closed())?,
+            reason = self.transport.signals.closed() => return Err(SendError::Closed(reason)),
+        };
+        let (handed, handoff) = oneshot::channel();
+        self.enqueue(Unit::Frame {
+            frame,
+            slot,
+            handed,
+        })
+        .await?;
+        Ok(Handoff(handoff))
+    }
+
+    /// Queues a whole frame if none is waiting; for live sources that rather skip a frame.
+    pub fn try_send_frame(&self, frame: Frame) -> Result<Handoff, TrySendError> {
+        let slot = self
+            .frame_slot
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| TrySendError::Full)?;
+        let (handed, handoff) = oneshot::channel();
+        self.try_enqueue(Unit::Frame {
+            frame,
+            slot,
+            handed,
+        })?;
+        Ok(Handoff(handoff))
+    }
+
+    /// Waits until everything queued before has been acknowledged by the peer's SCTP.
+    pub async fn flush(&self) -> Result<(), SendError> {
+        let (done, flushed) = oneshot::channel();
+        self.enqueue(Unit::Flush(done)).await?;
+        flushed.await.map_err(|_| self.closed())
+    }
+
+    /// Sends what is queued (for at most the configured time), then closes the channel and the
+    /// connection. The peer notices at once.
+    pub async fn close(self) {
+        let (done, closed) = oneshot::channel();
+        let orderly = async {
+            if self.enqueue(Unit::Close(done)).await.is_ok() {
+                let _ = closed.await;
+            }
+        };
+        if timeout(self.close_timeout, orderly).await.is_err() {
+            debug!("closing with messages unsent");
+        }
+        self.transport.signals.close(CloseReason::Local);
+        let _ = self.transport.connection.close().await;
+    }
+
+    /// Waits until the channel is closed by either side or the peer is lost.
+    pub async fn closed_because(&self) -> CloseReason {
+        self.transport.signals.closed().await
+    }
+
+    /// Counters of the channel.
+    pub fn stats(&self) -> LinkStats {
+        let transport = &self.transport;
+        let (messages_sent, bytes_sent) = transport.sent.get();
+        let (messages_received, bytes_received) = transport.received.get();
+        let (socket_receive_buffer, socket_send_buffer) = transport.granted.bytes();
+        LinkStats {
+            messages_sent,
+            bytes_sent,
+            messages_received,
+            bytes_received,
+            queued_bytes: transport.queued_bytes.load(Ordering::Relaxed),
+            outstanding_bytes: transport
+                .data
+                .outstanding_bytes()
+                .now_or_never()
+                .and_then(Result::ok),
+            socket_receive_buffer,
+            socket_send_buffer,
+            max_message_bytes: transport.max_message_bytes,
+        }
+    }
+
+    /// The chosen network path; `None` when the connection is closed.
+    pub async fn path(&self) -> Option<PathStats> {
+        let connection = &self.transport.connection;
+        let ice = connection.sctp().await?.transport().ice_transport();
+        let pair = ice.get_selected_candidate_pair().await.ok()??;
+        let report = connection
+            .get_stats(Instant::now(), StatsSelector::None)
+            .await;
+        let round_trip = report
+            .candidate_pairs()
+            .filter(|pair| pair.nominated && pair.current_round_trip_time > 0.0)
+            .find_map(|pair| Duration::try_from_secs_f64(pair.current_round_trip_time).ok());
+        Some(PathStats {
+            local: pair.local().to_string(),
+            remote: pair.remote().to_string(),
+            round_trip,
+        })
+    }
+
+    fn checked(&self, message: &Message) -> Result<Payload, SendError> {
+        let payload = message.encode();
+        let (bytes, max) = (payload.len(), self.transport.max_message_bytes);
+        if bytes > max {
+            return Err(SendError::TooLarge { bytes, max });
+        }
+        Ok(payload)
+    }
+
+    async fn enqueue(&self, unit: Unit) -> Result<(), SendError> {
+        if let Some(reason) = self.transport.signals.closed_because() {
+            return Err(SendError::Closed(reason));
+        }
+        let permit = self.queue.reserve().await.map_err(|_| self.closed())?;
+        self.transport
+            .queued_bytes
+            .fetch_add(unit.bytes(), Ordering::Relaxed);
+        permit.send(unit);
+        Ok(())
+    }
+
+    fn try_enqueue(&self, unit: Unit) -> Result<(), TrySendError> {
+        if let Some(reason) = self.transport.signals.closed_because() {
+            return Err(SendError::Closed(reason).into());
+        }
+        let permit = self
+            .queue
+            .try_reserve()
+            .map_err(|rejected| match rejected {
+                Rejected::Full(()) => TrySendError::Full,
+                Rejected::Closed(()) => self.closed().into(),
+            })?;
+        self.transport
+            .queued_bytes
+            .fetch_add(unit.bytes(), Ordering::Relaxed);
+        permit.send(unit);
+        Ok(())
+    }
+
+    fn closed(&self) -> SendError {
+        // The sending task ends only after a reason has been noted.
+        SendError::Closed(
+            self.transport
+                .signals
+                .closed_because()
+                .unwrap_or(CloseReason::Local),
+        )
+    }
+}
+
+impl Unit {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(payload) => payload.len(),
+            Self::Frame { frame, .. } => frame.data.len(),
+            Self::Flush(_) | Self::Close(_) => 0,
+        }
+    }
+}
+
+/// Owner of the data channel's sending side.
+struct Task {
+    transport: Arc<Transport>,
+    chunk_bytes: usize,
+}
+
+/// The channel takes no more messages.
+struct Ended;
+
+impl Task {
+    async fn run(self, mut units: mpsc::Receiver<Unit>, close_timeout: Duration) {
+        loop {
+            let unit = tokio::select! {
+                unit = units.recv() => unit,
+                _ = self.transport.signals.closed() => return,
+            };
+            let Some(unit) = unit else {
+                // Every sender is gone; what was queued shall still arrive.
+                let _ = timeout(close_timeout, self.drain()).await;
+                return;
+            };
+            if self.process(unit).await.is_err() {
+                self.transport.signals.close(CloseReason::Remote);
+                return;
+            }
+        }
+    }
+
+    async fn process(&self, unit: Unit) -> Result<(), Ended> {
+        let bytes = unit.bytes();
+        let result = match unit {
+            Unit::Message(payload) => self.transmit(payload).await,
+            Unit::Frame {
+                frame,
+                slot,
+                handed,
+            } => {
+                // From here on the next frame may wait.
+                drop(slot);
+                self.transmit_frame(&frame).await.map(|()| {
+                    let _ = handed.send(Instant::now());
+                })
+            }
+            Unit::Flush(done) => self.drain().await.map(|()| {
+                let _ = done.send(());
+            }),
+            Unit::Close(done) => {
+                let _ = self.drain().await;
+                self.close().await;
+                let _ = done.send(());
+                Ok(())
+            }
+        };
+        self.transport
+            .queued_bytes
+            .fetch_sub(bytes, Ordering::Relaxed);
+        result
+    }
+
+    async fn transmit_frame(&self, frame: &Frame) -> Result<(), Ended> {
+        for message in frame.messages(self.chunk_bytes) {
+            self.transmit(message.encode()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for room in the channel's buffer, then hands one message to SCTP.
+    async fn transmit(&self, payload: Payload) -> Result<(), Ended> {
+        let bytes = payload.len();
+        let data = &self.transport.data;
+        let handing = async {
+            match &payload {
+                Payload::Text(text) => data.send_text(text).await,
+                Payload::Binary(chunk) => data.send(BytesMut::from(&chunk[..])).await,
+            }
+        };
+        let result = tokio::select! {
+            result = handing => result,
+            _ = self.transport.signals.closed() => return Err(Ended),
+        };
+        result.map_err(|error| {
+            debug!(%error, "data channel takes no more messages");
+            Ended
+        })?;
+        self.transport.sent.add(bytes);
+        Ok(())
+    }
+
+    /// Waits until the peer has acknowledged everything.
+    async fn drain(&self) -> Result<(), Ended> {
+        loop {
+            let drained = self.transport.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            match self.transport.data.outstanding_bytes().await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(_) => return Err(Ended),
+            }
+            tokio::select! {
+                () = drained => {}
+                () = sleep(DRAIN_RECHECK) => {}
+                _ = self.transport.signals.closed() => return Err(Ended),
+            }
+        }
+    }
+
+    /// Closes the channel and waits briefly for the peer's confirmation.
+    async fn close(&self) {
+        let data = &self.transport.data;
+        self.transport.signals.close(CloseReason::Local);
+        let _ = data.close().await;
+        let confirmed =
+            async { while !matches!(data.poll().await, Some(DataChannelEvent::OnClose) | None) {} };
+        tokio::select! {
+            () = confirmed => {}
+            // A receiver that is being polled sees the confirmation first.
+            () = self.transport.ended.notified() => {}
+            () = sleep(CLOSE_CONFIRMATION) => debug!("the peer did not confirm the closing"),
+        }
+    }
+}

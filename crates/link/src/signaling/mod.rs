@@ -1,0 +1,19 @@
+//! Rendezvous of peers over WebSocket, in the simple form: JSON objects, one per text message.
+//!
+//! | to the server | effect |
+//! |---|---|
+//! | `{"type":"register","peer_id":P}` | remembers P for this socket; answers nothing |
+//! | `{"type":"query"}` | answers `{"type":"available_peers","peers":[..]}`: the other ids, in order of registration |
+//! | `{"type":"offer"\|"answer"\|"candidate"\|"quit","target":T,..}` | forwards to T, with `sender` set to the id of this socket |
+//!
+//! There is no authentication: whoever reaches the server can register under any id.
+
+mod client;
+mod hub;
+mod server;
+mod wire;
+
+pub use server::Server;
+
+pub(crate) use client::Client;
+pub(crate) use wire::{Candidate, Incoming, answer, offer, register};

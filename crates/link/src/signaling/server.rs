@@ -1,0 +1,227 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
+use tracing::{debug, info, warn};
+
+use super::hub::{Delivery, Hub, SocketId};
+use crate::error::BindError;
+
+/// Longest message taken, in bytes: many times an offer with all its candidates.
+pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// Longest peer id taken, in bytes.
+const MAX_ID_BYTES: usize = 256;
+/// Sockets served at a time.
+const MAX_SOCKETS: usize = 256;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A socket that takes a message no faster than this is dropped.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which the system asks whether the other end is still there.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Pause after a failed accept: the usual cause is a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// A signaling server, serving from a task of its own until it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 picks a free one.
+    pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse { address },
+            _ => BindError::Io { address, source },
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        info!(%address, "signaling server listening");
+        Ok(Self {
+            address,
+            task: tokio::spawn(serve(listener)),
+        })
+    }
+
+    /// The address that it listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Ending this future ends every socket's task with it.
+async fn serve(listener: TcpListener) {
+    let hub = Arc::new(Hub::default());
+    let places = Arc::new(Semaphore::new(MAX_SOCKETS));
+    let mut sockets = JoinSet::new();
+    loop {
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "cannot accept a signaling connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        while sockets.try_join_next().is_some() {}
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            warn!(%from, limit = MAX_SOCKETS, "too many signaling connections, refusing one");
+            continue;
+        };
+        let hub = hub.clone();
+        sockets.spawn(async move {
+            if let Some(socket) = handshake(stream).await {
+                converse(socket, &hub).await;
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
+    let _ = stream.set_nodelay(true);
+    let keep_alive = socket2::TcpKeepalive::new().with_time(TCP_KEEP_ALIVE);
+    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
+    match timeout(
+        HANDSHAKE_TIMEOUT,
+        accept_async_with_config(stream, Some(config)),
+    )
+    .await
+    {
+        Ok(Ok(socket)) => Some(socket),
+        Ok(Err(error)) => {
+            debug!(%error, "not a WebSocket client");
+            None
+        }
+        Err(_) => {
+            debug!("no WebSocket handshake in time");
+            None
+        }
+    }
+}
+
+/// Serves one socket until either side ends it.
+async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub) {
+    let mut inbox = hub.join();
+    let member = Member {
+        hub,
+        socket: inbox.socket,
+    };
+    loop {
+        let reply = tokio::select! {
+            received = socket.next() => match received {
+                Some(Ok(Message::Text(text))) => member.handle(&text),
+                Some(Ok(Message::Binary(_))) => Some(refusal("INVALID_MESSAGE", "expected text")),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(_)) => None,
+            },
+            forwarded = inbox.next() => match forwarded {
+                Some(text) => Some(text),
+                None => break,
+            },
+        };
+        let Some(reply) = reply else { continue };
+        match timeout(WRITE_TIMEOUT, socket.send(Message::text(reply))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    let _ = timeout(WRITE_TIMEOUT, socket.close(None)).await;
+}
+
+/// One socket's place in the hub, given up when dropped.
+struct Member<'a> {
+    hub: &'a Hub,
+    socket: SocketId,
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.hub.leave(self.socket);
+    }
+}
+
+impl Member<'_> {
+    /// Acts on a message; returns what to answer, if anything.
+    fn handle(&self, text: &str) -> Option<String> {
+        let Ok(message) = serde_json::from_str::<Value>(text) else {
+            return Some(refusal("INVALID_JSON", "not JSON"));
+        };
+        match message.get("type").and_then(Value::as_str) {
+            Some("register") => self.register(&message),
+            Some("query") => {
+                let peers = self.hub.others(self.socket);
+                Some(json!({"type": "available_peers", "peers": peers}).to_string())
+            }
+            Some("offer" | "answer" | "candidate" | "quit") => self.forward(message),
+            Some(_) => Some(refusal("UNKNOWN_MESSAGE_TYPE", "unknown type")),
+            None => Some(refusal("INVALID_MESSAGE", "expected an object with a type")),
+        }
+    }
+
+    /// Success is answered by silence: clients take the next message as the answer to a query.
+    fn register(&self, message: &Value) -> Option<String> {
+        match message.get("peer_id").and_then(Value::as_str) {
+            Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
+                debug!(peer = id, "registered");
+                self.hub.register(self.socket, id);
+                None
+            }
+            _ => Some(refusal(
+                "INVALID_MESSAGE",
+                "peer_id must be a text of 1 to 256 bytes",
+            )),
+        }
+    }
+
+    fn forward(&self, mut message: Value) -> Option<String> {
+        let Some(sender) = self.hub.id_of(self.socket) else {
+            return Some(refusal("NOT_REGISTERED", "register first"));
+        };
+        let Some(target) = message
+            .get("target")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+        else {
+            return Some(refusal("INVALID_MESSAGE", "target must be a peer id"));
+        };
+        message["sender"] = sender.into();
+        // A connection attempt fails at once; of the rest nobody waits for an outcome.
+        let awaited = matches!(message["type"].as_str(), Some("offer" | "answer"));
+        match self.hub.deliver(&target, message.to_string()) {
+            Delivery::Queued => None,
+            undelivered => {
+                debug!(target, ?undelivered, "message not delivered");
+                awaited.then(|| {
+                    json!({"type": "error", "code": "PEER_NOT_FOUND", "message": "no such peer",
+                        "target": target})
+                    .to_string()
+                })
+            }
+        }
+    }
+}
+
+fn refusal(code: &str, message: &str) -> String {
+    json!({"type": "error", "code": code, "message": message}).to_string()
+}

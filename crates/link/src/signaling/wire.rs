@@ -1,0 +1,185 @@
+//! The JSON messages of signaling, as a peer sees them.
+
+use serde_json::{Value, json};
+
+/// An ICE candidate that a peer sends after its description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) candidate: String,
+    pub(crate) sdp_mid: Option<String>,
+    pub(crate) sdp_mline_index: Option<u16>,
+}
+
+/// A message from the server or, through it, from a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    AvailablePeers(Vec<String>),
+    Offer {
+        sender: String,
+        sdp: String,
+    },
+    Answer {
+        sender: Option<String>,
+        sdp: String,
+    },
+    Candidate {
+        sender: Option<String>,
+        candidate: Candidate,
+    },
+    /// `undelivered`: the id that the server knows nothing of, if that is the error.
+    Error {
+        message: String,
+        undelivered: Option<String>,
+    },
+    /// Nothing that this side acts on.
+    Other,
+}
+
+impl Incoming {
+    pub(crate) fn parse(text: &str) -> Self {
+        let Ok(value) = serde_json::from_str::<Value>(text) else {
+            return Self::Other;
+        };
+        Self::from_value(&value).unwrap_or(Self::Other)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let sender = text("sender").filter(|sender| !sender.is_empty());
+        Some(match value.get("type")?.as_str()? {
+            "available_peers" => {
+                let peers = value.get("peers")?.as_array()?;
+                Self::AvailablePeers(
+                    peers
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .map(str::to_owned)
+                        .collect(),
+                )
+            }
+            "offer" => Self::Offer {
+                sender: sender?,
+                sdp: description(value)?,
+            },
+            "answer" => Self::Answer {
+                sender,
+                sdp: description(value)?,
+            },
+            "candidate" => Self::Candidate {
+                sender,
+                candidate: candidate(value)?,
+            },
+            "error" => Self::Error {
+                message: text("message")
+                    .or_else(|| text("reason"))
+                    .unwrap_or_default(),
+                undelivered: text("target"),
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// `"sdp"` is a string, or the object `{"type", "sdp"}` that browsers serialise.
+fn description(value: &Value) -> Option<String> {
+    let sdp = value.get("sdp")?;
+    let sdp = sdp.get("sdp").unwrap_or(sdp);
+    sdp.as_str().map(str::to_owned)
+}
+
+/// `"candidate"` is the object `{"candidate", "sdpMid", "sdpMLineIndex"}`, or the candidate line
+/// with the other two beside it. The empty line that ends a list of candidates is left out.
+fn candidate(value: &Value) -> Option<Candidate> {
+    let inner = value.get("candidate")?;
+    let (line, fields) = match inner.as_str() {
+        Some(line) => (line, value),
+        None => (inner.get("candidate")?.as_str()?, inner),
+    };
+    if line.is_empty() {
+        return None;
+    }
+    Some(Candidate {
+        candidate: line.to_owned(),
+        sdp_mid: fields
+            .get("sdpMid")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        sdp_mline_index: fields
+            .get("sdpMLineIndex")
+            .and_then(Value::as_u64)
+            .and_then(|index| index.try_into().ok()),
+    })
+}
+
+pub(crate) fn register(peer_id: &str) -> Value {
+    json!({"type": "register", "peer_id": peer_id})
+}
+
+pub(crate) fn query() -> Value {
+    json!({"type": "query"})
+}
+
+pub(crate) fn offer(sender: &str, target: &str, sdp: &str) -> Value {
+    json!({"type": "offer", "sender": sender, "target": target, "sdp": sdp})
+}
+
+pub(crate) fn answer(sender: &str, target: &str, sdp: &str) -> Value {
+    json!({"type": "answer", "sender": sender, "target": target, "sdp": sdp})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_may_be_a_string_or_an_object() {
+        let expected = Incoming::Offer {
+            sender: "a".into(),
+            sdp: "v=0".into(),
+        };
+        let plain = r#"{"type":"offer","sender":"a","target":"b","sdp":"v=0"}"#;
+        let object = r#"{"type":"offer","sender":"a","sdp":{"type":"offer","sdp":"v=0"}}"#;
+        assert_eq!(Incoming::parse(plain), expected);
+        assert_eq!(Incoming::parse(object), expected);
+    }
+
+    #[test]
+    fn a_candidate_may_be_a_string_or_an_object() {
+        let expected = Incoming::Candidate {
+            sender: Some("a".into()),
+            candidate: Candidate {
+                candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host".into(),
+                sdp_mid: Some("0".into()),
+                sdp_mline_index: Some(0),
+            },
+        };
+        let line = "candidate:1 1 udp 1 10.0.0.1 9 typ host";
+        let plain = json!({"type":"candidate","sender":"a","candidate":line,"sdpMid":"0","sdpMLineIndex":0});
+        let object = json!({"type":"candidate","sender":"a",
+            "candidate":{"candidate":line,"sdpMid":"0","sdpMLineIndex":0}});
+        assert_eq!(Incoming::parse(&plain.to_string()), expected);
+        assert_eq!(Incoming::parse(&object.to_string()), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_left_alone() {
+        for text in [
+            "",
+            "[]",
+            "null",
+            "{",
+            r#"{"type":7}"#,
+            r#"{"type":"offer"}"#,
+            r#"{"type":"offer","sender":"a"}"#,
+            r#"{"type":"offer","sdp":"v=0"}"#,
+            r#"{"type":"offer","sender":"","sdp":"v=0"}"#,
+            r#"{"type":"answer","sdp":{"sdp":3}}"#,
+            r#"{"type":"candidate","candidate":null}"#,
+            r#"{"type":"candidate","candidate":""}"#,
+            r#"{"type":"available_peers"}"#,
+            r#"{"type":"quit","sender":"a"}"#,
+        ] {
+            assert_eq!(Incoming::parse(text), Incoming::Other, "{text}");
+        }
+    }
+}
