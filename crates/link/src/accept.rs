@@ -237,7 +237,8 @@ impl Handshake {
     ) -> Result<Channel, PeerError> {
         let peer = Peer::new(&self.config).await?;
         let sdp = peer.answer(offer).await?;
-        if self.answers.send((self.client.clone(), sdp)).await.is_err() {
+        let client = self.client.clone();
+        if self.answers.send(Answer { client, sdp }).await.is_err() {
             return Err(PeerError::Closed);
         }
         let data = {
