@@ -90,7 +90,8 @@ mod tests {
         for channels in [1u8, 3, 4] {
             let pixels: Vec<u8> = (0..5 * 4 * channels).collect();
             let image = Image::new(5, 4, channels, pixels).unwrap();
-            assert_eq!(to_image(&view(&image).unwrap()).unwrap(), image);
+            let owned = view(&image).unwrap().clone_pointee();
+            assert_eq!(to_image(&owned).unwrap(), image);
         }
     }
 

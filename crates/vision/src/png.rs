@@ -77,9 +77,12 @@ pub fn write_u16(
     }
     let mut big_endian = Vec::with_capacity(pixels.len() * 2);
     for pixel in pixels.chunks_exact(usize::from(channels)) {
-        for index in 0..pixel.len() {
-            big_endian.extend_from_slice(&pixel[rgb_index(index)(pixel.len())].to_be_bytes());
-        }
+        let rgb = match *pixel {
+            [blue, green, red] => &[red, green, blue][..],
+            [blue, green, red, alpha] => &[red, green, blue, alpha],
+            _ => pixel,
+        };
+        big_endian.extend(rgb.iter().flat_map(|sample| sample.to_be_bytes()));
     }
     write_file(
         path.as_ref(),
@@ -88,17 +91,6 @@ pub fn write_u16(
         BitDepth::Sixteen,
         &big_endian,
     )
-}
-
-/// Where output sample `index` of a pixel comes from: red and blue change places.
-fn rgb_index(index: usize) -> impl Fn(usize) -> usize {
-    move |channels| {
-        if channels >= 3 && index < 3 {
-            2 - index
-        } else {
-            index
-        }
-    }
 }
 
 fn swap_red_blue(pixels: &[u8], channels: usize) -> Vec<u8> {
@@ -161,4 +153,81 @@ fn encode(
     writer.write_image_data(pixels)?;
     writer.finish()?;
     file.flush().map_err(Failure::Io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::BufReader;
+
+    fn read(path: &Path) -> (::png::OutputInfo, Vec<u8>) {
+        let file = BufReader::new(File::open(path).unwrap());
+        let mut reader = ::png::Decoder::new(file).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        (info, pixels)
+    }
+
+    #[test]
+    fn colours_keep_their_meaning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let table: [(u8, &[u8], ColorType, &[u8]); 3] = [
+            (1, &[1, 2], ColorType::Grayscale, &[1, 2]),
+            (3, &[1, 2, 3, 4, 5, 6], ColorType::Rgb, &[3, 2, 1, 6, 5, 4]),
+            (
+                4,
+                &[1, 2, 3, 4, 5, 6, 7, 8],
+                ColorType::Rgba,
+                &[3, 2, 1, 4, 7, 6, 5, 8],
+            ),
+        ];
+        for (channels, bgr, color, rgb) in table {
+            let image = Image::new(2, 1, channels, bgr.to_vec()).unwrap();
+            write(&path, &image).unwrap();
+            let (info, pixels) = read(&path);
+            assert_eq!((info.width, info.height), (2, 1));
+            assert_eq!((info.color_type, &pixels[..]), (color, rgb));
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_survive() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep.png");
+        write_u16(&path, 2, 1, 1, &[0x0102, 0xFFFE]).unwrap();
+        assert_eq!(read(&path).1, [1, 2, 0xFF, 0xFE]);
+        write_u16(&path, 1, 1, 3, &[1, 2, 3]).unwrap();
+        assert_eq!(read(&path).1, [0, 3, 0, 2, 0, 1]);
+        write_u16(&path, 1, 1, 4, &[1, 2, 3, 4]).unwrap();
+        assert_eq!(read(&path).1, [0, 3, 0, 2, 0, 1, 0, 4]);
+        let wrong = [
+            write_u16(&path, 1, 1, 2, &[1, 2]),
+            write_u16(&path, 2, 1, 1, &[1]),
+            write_u16(&path, 0, 1, 1, &[]),
+        ];
+        for result in wrong {
+            assert!(matches!(result, Err(PngError::Shape(_))), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = Image::new(1, 1, 1, vec![0]).unwrap();
+        write(folder.path().join("a.png"), &image).unwrap();
+        // A folder is in the way of the name: the rename fails after the writing.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(matches!(write(&taken, &image), Err(PngError::Io { .. })));
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["a.png", "taken"]);
+        let nowhere = folder.path().join("none").join("a.png");
+        let error = write(&nowhere, &image).unwrap_err().to_string();
+        assert!(error.contains("none/a.png"), "{error}");
+    }
 }

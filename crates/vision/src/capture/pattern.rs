@@ -19,7 +19,7 @@ pub(super) fn open(config: &synthetic::Config) -> Opened {
         width: first.width,
         height: first.height,
         channels: first.channels,
-        fps: Some(config.fps),
+        fps: Some(config.fps).filter(|fps| *fps > 0.0),
         total_frames: config.frames,
         frames_to_send: None,
         is_live: config.frames.is_none(),

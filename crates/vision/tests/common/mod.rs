@@ -1,0 +1,93 @@
+//! Videos whose frames carry their own number, made by `ffmpeg`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use std::ops::ControlFlow;
+use vision::Image;
+use vision::capture::{Capture, CapturedFrame, Config, ReadError, Selection, Source, Summary};
+
+pub(crate) const WIDTH: u32 = 128;
+pub(crate) const HEIGHT: u32 = 64;
+const BITS: u32 = 8;
+
+/// The number `index` as eight black or white bars: any codec leaves it readable.
+pub(crate) fn barcode(index: u64) -> Vec<u8> {
+    let row = (0..WIDTH).flat_map(|x| {
+        let bit = x / (WIDTH / BITS);
+        let shade = if index >> bit & 1 == 1 { 235 } else { 16 };
+        [shade; 3]
+    });
+    let row: Vec<u8> = row.collect();
+    row.repeat(HEIGHT as usize)
+}
+
+/// The number in a frame.
+pub(crate) fn number(image: &Image) -> u64 {
+    let channels = usize::from(image.channels);
+    let middle = image.row_bytes() * (image.height as usize / 2);
+    let bar = image.width as usize / BITS as usize;
+    (0..BITS as usize)
+        .map(|bit| {
+            let at = middle + (bit * bar + bar / 2) * channels;
+            u64::from(image.data[at] > 128) << bit
+        })
+        .sum()
+}
+
+/// Encodes `frames` numbered frames at 25 per second; `options` choose the codec.
+pub(crate) fn video(path: &Path, frames: u64, options: &[&str]) {
+    let size = format!("{WIDTH}x{HEIGHT}");
+    let input = [
+        "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", &size, "-r", "25", "-i", "-",
+    ];
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args(["-v", "error", "-y"])
+        .args(input)
+        .args(options)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("these tests need ffmpeg");
+    let mut pipe = ffmpeg.stdin.take().unwrap();
+    for index in 0..frames {
+        pipe.write_all(&barcode(index)).unwrap();
+    }
+    drop(pipe);
+    assert!(ffmpeg.wait().unwrap().success());
+}
+
+/// H.264 with its index in front, so that a cut file still opens.
+pub(crate) const H264: &[&str] = &[
+    "-c:v",
+    "libx264",
+    "-pix_fmt",
+    "yuv420p",
+    "-g",
+    "10",
+    "-movflags",
+    "+faststart",
+];
+
+pub(crate) fn file(path: &Path) -> Config {
+    Config {
+        source: Source::File(path.to_str().unwrap().to_owned()),
+        selection: Selection::default(),
+        fps: None,
+    }
+}
+
+/// Reads all that is selected; the ids and the frames.
+pub(crate) fn read(config: Config) -> (Vec<CapturedFrame>, Result<Summary, ReadError>) {
+    let frames = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&frames);
+    let running = Capture::open(config).unwrap().start(move |frame| {
+        sink.lock().unwrap().push(frame);
+        ControlFlow::Continue(())
+    });
+    let result = running.join();
+    let frames = std::mem::take(&mut *frames.lock().unwrap());
+    (frames, result)
+}
