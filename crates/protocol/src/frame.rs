@@ -73,7 +73,7 @@ pub struct FrameMeta {
 impl FrameMeta {
     /// Bytes that the dimensions make; `None` for a compressed frame.
     pub fn raw_bytes(&self) -> Option<u64> {
-        // u32 x u32 x u8 x 2 can pass u64: saturating is enough, no byte count is that large.
+        // Pixels fit a u64, samples may not: no frame has that many bytes, so saturating tells them apart.
         let samples = (u64::from(self.height) * u64::from(self.width))
             .saturating_mul(u64::from(self.channels));
         Some(samples.saturating_mul(self.encoding.sample_bytes()?))

@@ -70,14 +70,32 @@ pub struct FrameReceived {
 
 /// Says that one frame failed (`ERROR`, worker to client). The stream goes on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "FrameErrorKeys")]
 pub struct FrameError {
     /// The frame; `None` where it is not known which one.
-    #[serde(deserialize_with = "optional_int")]
     pub frame_id: Option<FrameId>,
     /// What went wrong, for people.
-    #[serde(alias = "error", alias = "reason")]
     pub message: String,
+}
+
+/// `ERROR` as it may come: no Python peer fixes the key of the text.
+#[derive(Deserialize)]
+struct FrameErrorKeys {
+    #[serde(default, deserialize_with = "optional_int")]
+    frame_id: Option<FrameId>,
+    message: Option<String>,
+    error: Option<String>,
+    reason: Option<String>,
+}
+
+impl From<FrameErrorKeys> for FrameError {
+    fn from(keys: FrameErrorKeys) -> Self {
+        let text = keys.message.or(keys.error).or(keys.reason);
+        Self {
+            frame_id: keys.frame_id,
+            message: text.unwrap_or_default(),
+        }
+    }
 }
 
 /// Where a frame's time went on the worker, in microseconds. A step that did not happen is `None`.

@@ -36,7 +36,7 @@ impl Body {
         }
     }
 
-    /// Appends `chunk` to a frame of `total` bytes. The caller has checked that it fits.
+    /// Appends `chunk`, which is not empty, to a frame of `total` bytes. The caller has checked that it fits.
     pub(crate) fn append(&mut self, chunk: Bytes, total: usize) -> Result<(), TryReserveError> {
         match self {
             Body::Empty if chunk.len() == total => *self = Body::Whole(chunk),
@@ -46,7 +46,7 @@ impl Body {
                 *self = Body::Copied(buffer);
             }
             Body::Copied(buffer) => copy(buffer, &chunk, total)?,
-            // Nothing but empty chunks fits behind a whole frame.
+            // A whole frame has no room: no chunk fits behind it.
             Body::Whole(_) => {}
         }
         Ok(())

@@ -176,6 +176,9 @@ impl Reassembler {
 
     fn append(&mut self, chunk: Bytes) -> Option<Dropped> {
         let bytes = chunk.len() as u64;
+        if bytes == 0 {
+            return None;
+        }
         match &mut self.state {
             State::Idle => {
                 self.state = State::Discarding {
