@@ -56,7 +56,7 @@ install_packages() {
   apt install --no-install-recommends -y "${absent[@]}" >/dev/null
 }
 
-has_candidate() { LC_ALL=C apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
+has_candidate() { [[ $(LC_ALL=C apt-cache policy "$1") == *"Candidate: "[!\(]* ]]; }
 
 # Older releases lack some of these; the check that needs them then says so.
 install_available_packages() {
@@ -165,7 +165,7 @@ main() {
     case $argument in
       --tests) tests=yes ;;
       --vm) tests=yes vm=yes ;;
-      *) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$argument" = --help ]; exit ;;
+      *) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$argument" = --help ] && exit 0 || exit 2 ;;
     esac
   done
   command -v apt-get >/dev/null ||
