@@ -110,3 +110,22 @@ fn without_non_finite(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::without_non_finite;
+
+    #[test]
+    fn only_numbers_become_null() {
+        for (text, expected) in [
+            (r#"[NaN,-Infinity,Infinity]"#, r#"[null,null,null]"#),
+            (r#"{"NaN":NaN}"#, r#"{"NaN":null}"#),
+            (r#"["\"NaN",NaN]"#, r#"["\"NaN",null]"#),
+            (r#"["\\",NaN,"Infinity"]"#, r#"["\\",null,"Infinity"]"#),
+            (r#"["ä\ä",NaN,"#, r#"["ä\ä",null,"#),
+            (r#"["\"#, r#"["\"#),
+        ] {
+            assert_eq!(without_non_finite(text), expected);
+        }
+    }
+}
