@@ -13,8 +13,8 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// The receiving half of a [`Channel`](crate::Channel).
 ///
-/// While [`recv`](Self::recv) is not called, at most 256 messages and the SCTP receive window are
-/// kept; then the window closes and the peer's sending waits.
+/// While [`recv`](Self::recv) is not called, at most 768 messages (48 MiB of frame chunks) and the
+/// SCTP receive window are kept; then the window closes and the peer's sending waits.
 pub struct Receiver {
     transport: Arc<Transport>,
     limits: Limits,

@@ -31,6 +31,16 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a connection; fails within `wait`.
     pub(crate) async fn connect(url: &str, wait: Duration) -> Result<Self, SignalError> {
+        if url.starts_with("wss://") {
+            return Err(SignalError::Tls {
+                url: url.to_owned(),
+            });
+        }
+        if !url.starts_with("ws://") {
+            return Err(SignalError::Url {
+                url: url.to_owned(),
+            });
+        }
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
@@ -119,7 +129,6 @@ fn cannot_connect(url: &str, error: Error) -> SignalError {
     let url = url.to_owned();
     match error {
         Error::Io(source) => SignalError::Unreachable { url, source },
-        Error::Url(UrlError::TlsFeatureNotEnabled) => SignalError::Tls { url },
         Error::Url(UrlError::UnableToConnect(address)) => SignalError::Unreachable {
             url,
             source: io::Error::new(io::ErrorKind::AddrNotAvailable, address),
