@@ -1,1 +1,12 @@
+//! Both binaries and the Python peers as child processes, for end-to-end tests.
+//!
+//! Readiness is a line that the child prints, never a pause; ports are free ones that the child
+//! chooses; a child never outlives its test.
 
+mod files;
+mod process;
+mod python;
+
+pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
+pub use process::{Client, Finished, Worker, binary, signal_server};
+pub use python::{Peer, reference_client, reference_signaling, reference_worker};

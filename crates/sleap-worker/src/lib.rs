@@ -1,1 +1,48 @@
+//! The GPU side: frames in over WebRTC, poses out.
+//!
+//! ```text
+//! data channel -> reassembler -> decode thread -> batcher -> engine thread -> replies -> data channel
+//!                 (session)      (pipeline)                  (model or verification)
+//! ```
+//!
+//! Every arrow is a bounded queue that blocks its writer, back to the client's send window.
 
+mod args;
+mod batcher;
+mod engine;
+mod pipeline;
+mod pixels;
+mod saver;
+mod serve;
+mod session;
+mod show;
+
+use anyhow::{Context, Result};
+use cli::{Exit, Interrupt};
+
+pub use args::{Args, Command};
+
+/// Runs the worker until it is interrupted.
+///
+/// Must be called on the process's main thread: where the system has windows, they live there.
+pub fn main(args: Args) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    match args.command {
+        Some(Command::Signal { listen }) => runtime.block_on(async {
+            serve::signal(listen, Interrupt::listen()).await
+        }),
+        None if args.display => {
+            vision::window::probe().context(
+                "--display needs a display; without one, use --save-every N to look at frames as PNG files",
+            )?;
+            let (screen, frames) = show::screen();
+            let worker = runtime.spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
+            frames.run();
+            runtime.block_on(worker).context("the worker stopped unexpectedly")?
+        }
+        None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
+    }
+}

@@ -1,1 +1,14 @@
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // First, while the process has a single thread: it sets environment variables.
+    vision::silence_native_logs();
+    let args = sleap_worker::Args::parse();
+    cli::init_logging(args.verbose);
+    cli::report(sleap_worker::main(args))
+}

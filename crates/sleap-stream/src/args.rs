@@ -1,0 +1,236 @@
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{ArgGroup, Parser};
+use cli::LinkArgs;
+use link::PeerConfig;
+use vision::capture::{self, Selection, Source};
+use vision::synthetic;
+
+/// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("source").required(true).args(["stream", "webcam", "test_pattern"]))]
+pub struct Args {
+    /// Video file, URL or numbered images (frame_%04d.png) to stream: every frame once, in order.
+    #[arg(long, value_name = "FILE", help_heading = "Source")]
+    pub stream: Option<String>,
+
+    /// Camera to stream, by number: the newest frame wins.
+    #[arg(long, value_name = "N", help_heading = "Source")]
+    pub webcam: Option<u32>,
+
+    /// A synthetic moving animal instead of a camera, as WxH@FPS.
+    #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Source")]
+    pub test_pattern: Option<synthetic::Config>,
+
+    /// Size to ask the camera for (it may choose another).
+    #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Source")]
+    pub webcam_size: Option<(u32, u32)>,
+
+    /// Frames of the file to stream, counted from 0: 0-100,200-300.
+    #[arg(long, value_name = "RANGES", conflicts_with = "webcam", help_heading = "Source")]
+    pub frames: Option<Selection>,
+
+    /// Stream every Nth frame only.
+    #[arg(long, value_name = "N", default_value = "1", help_heading = "Source")]
+    pub sample_rate: NonZeroU32,
+
+    /// Stop after that many frames.
+    #[arg(long, value_name = "N", help_heading = "Source")]
+    pub max_frames: Option<NonZeroU64>,
+
+    /// Frames per second at most (default: a file as fast as it goes, a camera's own rate).
+    #[arg(long, value_name = "FPS", value_parser = frame_rate, help_heading = "Source")]
+    pub fps: Option<f64>,
+
+    /// Resize frames before sending; poses are given in pixels of the source all the same.
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Encoding")]
+    pub resize: Option<(u32, u32)>,
+
+    /// Send JPEG of this quality, 1-100; 80 is a good choice (default: raw pixels).
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Encoding")]
+    pub jpeg_quality: Option<u8>,
+
+    /// Send frames in batches of N, which the worker runs in one call of its model.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Encoding")]
+    pub batch_size: u32,
+
+    /// Write predictions to a .jsonl file, one a line; `-` for standard output; may be repeated.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Vec<PathBuf>,
+
+    /// Write the last frame with its poses drawn on it to this PNG file.
+    #[arg(long, value_name = "FILE.png", help_heading = "Output")]
+    pub snapshot: Option<PathBuf>,
+
+    /// Replace output files that exist.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+
+    /// Show the stream with its poses in a window; the window closes on `q`.
+    #[arg(long, help_heading = "Output")]
+    pub display: bool,
+
+    /// Address of the signaling server where the worker is met.
+    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
+    pub signal: String,
+
+    /// Seconds to wait for the worker's word that it is ready.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
+    pub ack_timeout: Duration,
+
+    #[command(flatten)]
+    pub link: LinkArgs,
+
+    /// No progress and no summary.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Log more (-v: decisions, -vv: everything).
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+const EXAMPLES: &str = "Examples:
+  sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
+  sleap-stream --stream video.mp4 --fps 30             a video at its own pace
+  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
+  sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output";
+
+/// What a run is to do.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) capture: capture::Config,
+    pub(crate) resize: Option<(u32, u32)>,
+    pub(crate) jpeg_quality: Option<u8>,
+    pub(crate) batch_size: u32,
+    pub(crate) outputs: Vec<PathBuf>,
+    pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) overwrite: bool,
+    pub(crate) display: bool,
+    pub(crate) signal: String,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) peer: PeerConfig,
+    pub(crate) quiet: bool,
+}
+
+impl TryFrom<Args> for Config {
+    type Error = anyhow::Error;
+
+    /// Checks what the options mean together. An error here is a usage error.
+    fn try_from(args: Args) -> Result<Self> {
+        for output in &args.output {
+            let known = output.as_os_str() == "-" || output.extension().is_some_and(|ext| ext == "jsonl");
+            if !known {
+                bail!("--output {}: the name must end in .jsonl, or be - for standard output", output.display());
+            }
+        }
+        if let Some(snapshot) = &args.snapshot
+            && snapshot.extension().is_none_or(|ext| !ext.eq_ignore_ascii_case("png"))
+        {
+            bail!("--snapshot {}: the name must end in .png", snapshot.display());
+        }
+        let peer = args.link.peer_config();
+        let source = match (args.stream, args.webcam, args.test_pattern) {
+            (Some(file), ..) => Source::File(file),
+            (None, Some(index), _) => Source::Webcam { index, size: args.webcam_size },
+            (None, None, Some(pattern)) => Source::TestPattern(pattern),
+            (None, None, None) => bail!("give --stream FILE, --webcam N or --test-pattern"),
+        };
+        let selection = Selection {
+            ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
+            sample_rate: args.sample_rate.get(),
+            max_frames: args.max_frames.map(NonZeroU64::get),
+        };
+        Ok(Self {
+            capture: capture::Config { source, selection, fps: args.fps },
+            resize: args.resize,
+            jpeg_quality: args.jpeg_quality,
+            batch_size: args.batch_size,
+            outputs: args.output,
+            snapshot: args.snapshot,
+            overwrite: args.overwrite,
+            display: args.display,
+            signal: args.signal,
+            ack_timeout: args.ack_timeout,
+            peer,
+            quiet: args.quiet,
+        })
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parse = |side: &str| side.parse::<u32>().ok().filter(|side| (1..=16_384).contains(side));
+    text.split_once(['x', 'X'])
+        .and_then(|(width, height)| Some((parse(width)?, parse(height)?)))
+        .ok_or_else(|| format!("'{text}' is not a size: give WIDTHxHEIGHT, each from 1 to 16384"))
+}
+
+fn frame_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
+        _ => Err(format!("'{text}' is not a frame rate: give a number above 0")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 86_400.0 => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!("'{text}' is not a number of seconds above 0")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_promised_calls_parse() {
+        let webcam = parse("sleap-stream --webcam 0 --jpeg-quality 80").unwrap();
+        assert_eq!((webcam.webcam, webcam.jpeg_quality), (Some(0), Some(80)));
+        let video = parse("sleap-stream --stream video.mp4 --fps 30").unwrap();
+        assert_eq!((video.stream.as_deref(), video.fps), (Some("video.mp4"), Some(30.0)));
+        assert!(parse("sleap-stream --test-pattern").unwrap().test_pattern.is_some());
+    }
+
+    #[test]
+    fn impossible_values_are_usage_errors() {
+        for line in [
+            "sleap-stream",
+            "sleap-stream --webcam 0 --stream a.mp4",
+            "sleap-stream --webcam 0 --jpeg-quality 0",
+            "sleap-stream --webcam 0 --jpeg-quality 101",
+            "sleap-stream --stream a.mp4 --frames 10-5",
+            "sleap-stream --stream a.mp4 --fps 0",
+            "sleap-stream --stream a.mp4 --fps nan",
+            "sleap-stream --stream a.mp4 --resize 0x5",
+            "sleap-stream --stream a.mp4 --sample-rate 0",
+            "sleap-stream --stream a.mp4 --batch-size 0",
+            "sleap-stream --stream a.mp4 --signal http://x",
+            "sleap-stream --webcam 0 --frames 0-5",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn outputs_are_checked_by_name() {
+        let config = |line: &str| Config::try_from(parse(line).unwrap());
+        assert!(config("sleap-stream --webcam 0 -o - -o a.jsonl --snapshot a.png").is_ok());
+        assert!(config("sleap-stream --webcam 0 -o a.txt").is_err());
+        assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
+    }
+}

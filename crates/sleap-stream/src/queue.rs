@@ -1,0 +1,168 @@
+//! The queue between the source and the encoder, and its two policies.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What happens when frames come faster than they leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// Live: one place, and the newest frame takes it. The age of a frame never builds up.
+    Newest,
+    /// File: the source waits; every frame passes once and in order.
+    All { capacity: usize },
+}
+
+/// A bounded queue between two threads.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    policy: Policy,
+    shared: Mutex<Shared<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    items: VecDeque<T>,
+    closed: bool,
+    dropped: u64,
+}
+
+/// Closes a queue when dropped: whoever fills it owns this, and its end is the queue's.
+pub(crate) struct CloseOnDrop<T>(pub(crate) Arc<Queue<T>>);
+
+impl<T> Drop for CloseOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The queue was closed: nothing goes in any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+impl<T> Queue<T> {
+    pub(crate) fn new(policy: Policy) -> Arc<Self> {
+        Arc::new(Self {
+            policy,
+            shared: Mutex::new(Shared { items: VecDeque::new(), closed: false, dropped: 0 }),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// Puts an item in, as the policy says: waits for room, or drops the oldest.
+    pub(crate) fn push(&self, item: T) -> Result<(), Closed> {
+        let mut shared = self.lock();
+        match self.policy {
+            Policy::Newest => {
+                if !shared.closed && shared.items.pop_front().is_some() {
+                    shared.dropped += 1;
+                }
+            }
+            Policy::All { capacity } => {
+                while !shared.closed && shared.items.len() >= capacity {
+                    shared = self.wait(shared);
+                }
+            }
+        }
+        if shared.closed {
+            return Err(Closed);
+        }
+        shared.items.push_back(item);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Takes the oldest item, waiting for one; `None` once the queue is closed and empty.
+    pub(crate) fn pop(&self) -> Option<T> {
+        let mut shared = self.lock();
+        loop {
+            if let Some(item) = shared.items.pop_front() {
+                self.changed.notify_all();
+                return Some(item);
+            }
+            if shared.closed {
+                return None;
+            }
+            shared = self.wait(shared);
+        }
+    }
+
+    /// No more items go in; what is there can still be taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// No more items go in, and what is there is thrown away.
+    pub(crate) fn cut(&self) {
+        let mut shared = self.lock();
+        shared.closed = true;
+        shared.items.clear();
+        self.changed.notify_all();
+    }
+
+    /// Items that the newest-frame policy replaced before anybody took them.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    // A panic while the lock is held leaves the queue whole (no method panics half-way), so a
+    // poisoned lock is taken as it is.
+    fn lock(&self) -> MutexGuard<'_, Shared<T>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, shared: MutexGuard<'a, Shared<T>>) -> MutexGuard<'a, Shared<T>> {
+        self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_replaces_and_counts() {
+        let queue = Queue::new(Policy::Newest);
+        for item in 0..5 {
+            queue.push(item).unwrap();
+        }
+        queue.close();
+        assert_eq!(queue.pop(), Some(4));
+        assert_eq!(queue.pop(), None);
+        assert_eq!(queue.dropped(), 4);
+        assert_eq!(queue.push(9), Err(Closed));
+        assert_eq!(queue.dropped(), 4);
+    }
+
+    #[test]
+    fn all_keeps_every_item_in_order() {
+        let queue = Queue::new(Policy::All { capacity: 2 });
+        let writer = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                for item in 0..1000 {
+                    queue.push(item).unwrap();
+                }
+                queue.close();
+            }
+        });
+        let taken: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        writer.join().unwrap();
+        assert_eq!(taken, (0..1000).collect::<Vec<_>>());
+        assert_eq!(queue.dropped(), 0);
+    }
+
+    #[test]
+    fn cutting_releases_a_writer_that_waits() {
+        let queue = Queue::new(Policy::All { capacity: 1 });
+        queue.push(0).unwrap();
+        let writer = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.push(1)
+        });
+        queue.cut();
+        assert_eq!(writer.join().unwrap(), Err(Closed));
+        assert_eq!(queue.pop(), None);
+    }
+}

@@ -1,0 +1,125 @@
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use cli::LinkArgs;
+use pose::Device;
+
+/// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
+///
+/// Without a model it verifies: frames are received, checked and counted, nothing is stored.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Directory that `sleap-nn export` wrote: model.onnx and export_metadata.json.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// Where the model runs: auto, cpu, cuda[:N] or tensorrt[:N].
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Device,
+
+    /// Threads of the model on the CPU (default: one per core).
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Points with a lower confidence are missing (default: the export's own threshold).
+    #[arg(long, value_name = "0..1", value_parser = fraction)]
+    pub peak_threshold: Option<f32>,
+
+    /// Frames in one call of the model at most (default: 1 on a CPU, else what the export says).
+    #[arg(long, value_name = "N")]
+    pub max_batch: Option<std::num::NonZeroUsize>,
+
+    /// Show the frames as they arrive, with skeletons; the window closes on `q`.
+    #[arg(long)]
+    pub display: bool,
+
+    /// Save every Nth frame as PNG, exactly as it was received.
+    #[arg(long, value_name = "N")]
+    pub save_every: Option<NonZeroU64>,
+
+    /// Folder for the frames that --save-every keeps.
+    #[arg(long, value_name = "DIR", requires = "save_every", default_value = "sleap-worker-frames")]
+    pub output: PathBuf,
+
+    /// Address of the worker's own signaling server.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", conflicts_with = "signal")]
+    pub listen: SocketAddr,
+
+    /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
+    #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
+    pub signal: Option<String>,
+
+    #[command(flatten)]
+    pub link: LinkArgs,
+
+    /// Log more (-v: decisions, -vv: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Be a signaling server where workers and clients meet, and nothing else.
+    Signal {
+        /// Address to listen at.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+}
+
+const EXAMPLES: &str = "Examples:
+  sleap-worker --model exports/mouse           poses for whoever streams
+  sleap-worker --display                       look at what arrives
+  sleap-worker --save-every 100 --output seen  keep one frame in a hundred
+  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
+
+fn fraction(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number from 0 to 1")),
+    }
+}
+
+impl Args {
+    /// The form of `verification_mode` in STREAM_ACK, as the Python worker says it.
+    pub(crate) fn verification_mode(&self) -> String {
+        match (self.display, self.save_every) {
+            (false, None) => "stats_only".into(),
+            (true, None) => "display".into(),
+            (false, Some(n)) => format!("save_every_{n}"),
+            (true, Some(n)) => format!("display+save_every_{n}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn verification_modes_are_the_python_workers() {
+        let mode = |line: &str| Args::parse_from(line.split(' ')).verification_mode();
+        assert_eq!(mode("sleap-worker"), "stats_only");
+        assert_eq!(mode("sleap-worker --display"), "display");
+        assert_eq!(mode("sleap-worker --save-every 10"), "save_every_10");
+    }
+
+    #[test]
+    fn thresholds_outside_zero_to_one_are_refused() {
+        assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "1.5"]).is_err());
+        assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "NaN"]).is_err());
+        assert!(Args::try_parse_from(["sleap-worker", "--save-every", "0"]).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! The worker's outermost loop: stand at the signaling server, give each client a session.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use cli::{Exit, Interrupt};
+use link::{Acceptor, signaling};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::args::Args;
+use crate::engine::Engine;
+use crate::pipeline::Pipeline;
+use crate::saver::Saver;
+use crate::session::{self, Worker};
+use crate::show::Screen;
+
+/// Clients that may be connected at a time; one of them streams, the others are told it is busy.
+const MAX_CLIENTS: usize = 8;
+
+/// Serves as a signaling server and nothing else.
+pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<Exit> {
+    let server = signaling::Server::bind(listen).await?;
+    announce(&format!("ws://{}", server.local_addr()));
+    interrupt.raised().await;
+    Ok(Exit::Interrupted)
+}
+
+/// Serves clients one after the other until interrupted.
+pub(crate) async fn worker(args: Args, screen: Option<Screen>, interrupt: Interrupt) -> Result<Exit> {
+    // The embedded server is bound before the model is loaded: a port in use is known at once.
+    let embedded = match &args.signal {
+        Some(_) => None,
+        None => Some(signaling::Server::bind(args.listen).await?),
+    };
+    let meeting = match (&args.signal, &embedded) {
+        (Some(url), _) => url.clone(),
+        (None, Some(server)) => format!("ws://{}", reachable(server.local_addr())),
+        (None, None) => unreachable!("a server is embedded unless --signal names one"),
+    };
+    if embedded.is_some() && !args.listen.ip().is_loopback() {
+        warn!(listen = %args.listen, "anyone who can reach this address can stream to this worker");
+    }
+    let saver = match args.save_every {
+        Some(every) => Some(Saver::start(&args.output, every)?),
+        None => None,
+    };
+    let engine = load(&args).await?;
+    let worker = Arc::new(Worker {
+        ack: session::ready_ack(&args.verification_mode(), engine.model()),
+        pipeline: Pipeline::start(engine, saver, screen, args.max_batch)?,
+        stream: Arc::new(Semaphore::new(1)),
+        limits: Default::default(),
+    });
+
+    let mut acceptor = tokio::select! {
+        acceptor = Acceptor::register(&meeting, args.link.peer_config()) =>
+            acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
+    announce(&meeting);
+
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = interrupt.raised() => break,
+            Some(ended) = sessions.join_next() => session::report(ended),
+            channel = acceptor.accept(), if sessions.len() < MAX_CLIENTS => {
+                let channel = channel.context("no further client can be accepted")?;
+                sessions.spawn(session::run(Arc::clone(&worker), channel, interrupt.clone()));
+            }
+        }
+    }
+    while let Some(ended) = sessions.join_next().await {
+        session::report(ended);
+    }
+    Ok(Exit::Interrupted)
+}
+
+async fn load(args: &Args) -> Result<Engine> {
+    let Some(dir) = args.model.clone() else {
+        info!("no --model: frames are received, checked and counted");
+        return Ok(Engine::Verify);
+    };
+    let options = pose::Options {
+        device: args.device.clone(),
+        threads: args.threads,
+        peak_threshold: args.peak_threshold,
+        ..Default::default()
+    };
+    let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
+        .await
+        .context("loading the model stopped unexpectedly")??;
+    Ok(Engine::Model(Box::new(model)))
+}
+
+fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
+    let runtime = pose::runtime::load(None)?;
+    let model = pose::Model::load(dir, options)
+        .with_context(|| format!("cannot use the model in {}", dir.display()))?;
+    let info = model.info();
+    info!(
+        model = %info.name,
+        kind = %info.kind,
+        nodes = info.skeleton.nodes.len(),
+        input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
+        device = %info.device,
+        onnxruntime = %runtime.version,
+        "model loaded"
+    );
+    Ok(model)
+}
+
+/// Tells people and scripts that clients can come now.
+fn announce(url: &str) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout();
+    // A closed standard output is no reason to stop serving.
+    let _ = writeln!(stdout, "ready: {url}").and_then(|()| stdout.flush());
+}
+
+/// The address at which a server bound to "any address" is reached from this machine.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}

@@ -1,0 +1,240 @@
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A binary of this workspace, built beside the tests.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("tests run from target/PROFILE/deps");
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
+    path
+}
+
+/// A child process whose log is collected while it runs.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    log: Arc<Mutex<String>>,
+    log_reader: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) fn spawn(name: &str, command: &mut Command) -> (Self, BufReader<ChildStdout>) {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let log_reader = std::thread::spawn({
+            let log = Arc::clone(&log);
+            let name = name.to_owned();
+            move || {
+                for line in stderr.split(b'\n').map_while(Result::ok) {
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    eprintln!("[{name}] {line}");
+                    let mut log = log.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+        });
+        (Self { name: name.into(), child, log, log_reader: Some(log_reader) }, stdout)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a child has a pid");
+        kill_process(pid, signal).expect("the child has not been waited for");
+    }
+
+    /// Waits for the end and returns the exit code (`None`: killed by a signal) and the whole log.
+    pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("the child was started by us");
+        if let Some(reader) = self.log_reader.take() {
+            reader.join().expect("reading the log does not panic");
+        }
+        (status.code(), self.log())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = self.child.kill();
+        }
+        let (_, log) = self.wait();
+        if !std::thread::panicking() {
+            assert_no_error(&self.name, &log);
+        }
+    }
+}
+
+/// Any line that reports an error fails the test it happens in.
+fn assert_no_error(name: &str, log: &str) {
+    let bad = log.lines().find(|line| line.contains(" ERROR ") || line.contains("panicked at"));
+    assert!(bad.is_none(), "{name} logged an error: {}", bad.unwrap_or_default());
+}
+
+/// A running `sleap-worker`, stopped when dropped.
+pub struct Worker {
+    process: Process,
+    /// Where clients meet it.
+    pub signal: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Starts a worker with its own signaling server on a free port and waits until it is ready.
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_with(&[&["--listen", "127.0.0.1:0"], args].concat(), |_| {})
+    }
+
+    /// Starts a worker that is met at a signaling server elsewhere.
+    pub fn start_at(signal: &str, args: &[&str]) -> Self {
+        Self::start_with(&[&["--signal", signal], args].concat(), |_| {})
+    }
+
+    /// Starts a worker with these arguments only, in an environment that `prepare` changes.
+    pub fn start_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(binary("sleap-worker"));
+        command.args(args);
+        prepare(&mut command);
+        let (process, stdout) = Process::spawn("worker", &mut command);
+        let (signal, stdout) = ready(process.log.clone(), stdout);
+        Self { process, signal, _stdout: stdout }
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Ctrl-C, and the wait for the end: exit code and log.
+    pub fn interrupt(mut self) -> (Option<i32>, String) {
+        self.process.signal(Signal::INT);
+        self.process.wait()
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait();
+    }
+}
+
+/// A `sleap-worker signal` on a free port.
+pub fn signal_server() -> Worker {
+    Worker::start_with(&["signal", "--listen", "127.0.0.1:0"], |_| {})
+}
+
+fn ready(log: Arc<Mutex<String>>, mut stdout: BufReader<ChildStdout>) -> (String, BufReader<ChildStdout>) {
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("standard output is readable");
+    let Some(url) = line.trim().strip_prefix("ready: ") else {
+        panic!("the worker ended before it was ready: {line:?}\n{}", log.lock().unwrap());
+    };
+    (url.to_owned(), stdout)
+}
+
+/// A running `sleap-stream`.
+pub struct Client {
+    process: Process,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// A client that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// `None`: killed by a signal.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Client {
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_with(args, |_| {})
+    }
+
+    pub fn start_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(binary("sleap-stream"));
+        command.args(args);
+        prepare(&mut command);
+        let (process, stdout) = Process::spawn("client", &mut command);
+        Self { process, stdout }
+    }
+
+    /// Runs a client to its end.
+    pub fn run(args: &[&str]) -> Finished {
+        Self::start(args).wait()
+    }
+
+    /// The next line of standard output: a prediction, where `--output -` is given.
+    pub fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("standard output is readable");
+        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("standard output holds JSON lines"))
+    }
+
+    pub fn interrupt(&self) {
+        self.process.signal(Signal::INT);
+    }
+
+    pub fn kill(mut self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait();
+    }
+
+    pub fn wait(mut self) -> Finished {
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).expect("standard output is UTF-8");
+        let (code, stderr) = self.process.wait();
+        Finished { code, stdout, stderr }
+    }
+}
+
+impl Finished {
+    /// The predictions on standard output, one a line.
+    pub fn predictions(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("standard output holds JSON lines"))
+            .collect()
+    }
+
+    /// Fails unless the run was a success.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Fails unless the run ended with this exit code and words.
+    #[track_caller]
+    pub fn failed(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
+        }
+    }
+}

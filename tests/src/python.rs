@@ -1,0 +1,76 @@
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command};
+
+use serde_json::Value;
+
+use crate::process::Process;
+
+/// A Python peer, which prints one JSON object a line.
+pub struct Peer {
+    process: Process,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// The Python that has aiortc: `tests/run.sh` makes its environment and names it.
+fn interpreter() -> PathBuf {
+    std::env::var_os("SLEAP_STREAM_TEST_PYTHON")
+        .map(PathBuf::from)
+        .expect("SLEAP_STREAM_TEST_PYTHON names a Python with tests/python/requirements.txt; tests/run.sh sets it")
+}
+
+fn peer(script: &str, args: &[&str]) -> Peer {
+    let script_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
+    let (process, stdout) = Process::spawn(
+        script.trim_end_matches(".py"),
+        Command::new(interpreter()).arg("-u").arg(script_path).args(args),
+    );
+    Peer { process, stdout }
+}
+
+/// The reference worker, registered and waiting.
+pub fn reference_worker(signal: &str, args: &[&str]) -> Peer {
+    let mut peer = peer("reference_worker.py", &[&["--signal", signal], args].concat());
+    peer.until("ready");
+    peer
+}
+
+/// The reference client; it ends by itself.
+pub fn reference_client(signal: &str, args: &[&str]) -> Peer {
+    peer("reference_client.py", &[&["--signal", signal, "--exit"], args].concat())
+}
+
+/// The reference signaling server and its address.
+pub fn reference_signaling() -> (Peer, String) {
+    let mut server = peer("reference_signaling.py", &[]);
+    let ready = server.until("ready");
+    let url = ready["url"].as_str().expect("the server says where it listens").to_owned();
+    (server, url)
+}
+
+impl Peer {
+    /// The next event, or `None` at the end of output.
+    pub fn event(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("standard output is readable");
+        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("a peer prints JSON lines"))
+    }
+
+    /// Reads on to the next event of this kind.
+    #[track_caller]
+    pub fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event().unwrap_or_else(|| panic!("no {kind:?} event before the end"));
+            if event["event"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// All further events, then the exit code.
+    pub fn rest(mut self) -> (Vec<Value>, Option<i32>) {
+        let events = std::iter::from_fn(|| self.event()).collect();
+        let (code, _) = self.process.wait();
+        (events, code)
+    }
+}
