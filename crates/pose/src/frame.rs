@@ -61,10 +61,8 @@ impl<'a> FrameView<'a> {
         if !matches!(channels, 1 | 3 | 4) {
             return Err(FrameError::Channels { channels });
         }
-        // u64::MAX stands for a product that no slice can have.
-        let expected = (u64::from(width) * u64::from(height))
-            .checked_mul(u64::from(channels))
-            .unwrap_or(u64::MAX);
+        // No slice is as long as the u64::MAX that an overflow ends at.
+        let expected = (u64::from(width) * u64::from(height)).saturating_mul(u64::from(channels));
         if u64::try_from(data.len()) != Ok(expected) {
             return Err(FrameError::Length {
                 width,

@@ -186,3 +186,113 @@ impl Raw {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields() -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(
+            r#"{"model_type": "single_instance", "model_name": "fly", "n_nodes": 2,
+                "node_names": ["head", "tail"], "edge_inds": [[0, 1]], "input_channels": 1,
+                "input_dtype": "uint8", "max_height": null, "class_names": null,
+                "a_field_of_tomorrow": {}}"#,
+        )
+        .expect("fields")
+    }
+
+    fn parse(
+        fields: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Metadata, MetadataError> {
+        let text = serde_json::to_string(fields).expect("text");
+        Metadata::parse(&text, Path::new("DIR/export_metadata.json"))
+    }
+
+    /// The error when `field` has `value`, or is not there.
+    fn error_with(field: &str, value: Option<serde_json::Value>) -> MetadataError {
+        let mut fields = fields();
+        match value {
+            Some(value) => fields.insert(field.to_owned(), value),
+            None => fields.remove(field),
+        };
+        parse(&fields).expect_err(field)
+    }
+
+    #[test]
+    fn what_a_pose_needs_is_read_and_the_rest_ignored() {
+        let metadata = parse(&fields()).expect("sound");
+        assert_eq!(
+            metadata,
+            Metadata {
+                kind: ModelKind::SingleInstance,
+                name: "fly".to_owned(),
+                node_names: vec!["head".to_owned(), "tail".to_owned()],
+                edges: vec![[0, 1]],
+                channels: 1,
+                max_height: None,
+                max_width: None,
+            }
+        );
+    }
+
+    #[test]
+    fn optional_fields_may_be_missing() {
+        let mut fields = fields();
+        for field in ["model_name", "edge_inds", "input_dtype", "max_height"] {
+            fields.remove(field);
+        }
+        fields.insert("max_width".to_owned(), 640.into());
+        let metadata = parse(&fields).expect("sound");
+        assert_eq!(metadata.name, "single_instance");
+        assert_eq!(metadata.edges, <[[u32; 2]; 0]>::default());
+        assert_eq!(metadata.max_width, Some(640));
+    }
+
+    #[test]
+    fn needed_fields_are_named_when_missing() {
+        for field in ["model_type", "n_nodes", "node_names", "input_channels"] {
+            let error = error_with(field, None);
+            assert!(matches!(error, MetadataError::Json { .. }), "{error:?}");
+            let message = error.to_string();
+            assert!(message.contains(&format!("`{field}`")), "{message}");
+            assert!(message.contains("DIR/export_metadata.json"), "{message}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        let error = error_with("input_channels", Some(4.into()));
+        assert!(matches!(error, MetadataError::Channels { channels: 4 }));
+        let error = error_with("n_nodes", Some(3.into()));
+        assert!(matches!(error, MetadataError::Nodes { count: 3, named: 2 }));
+        let error = error_with("input_dtype", Some("float32".into()));
+        assert!(matches!(error, MetadataError::InputType { .. }));
+        let error = error_with("edge_inds", Some(serde_json::json!([[0, 1], [1, 2]])));
+        assert!(matches!(
+            error,
+            MetadataError::Edge {
+                source_node: 1,
+                destination_node: 2,
+                nodes: 2
+            }
+        ));
+        let error = error_with("max_height", Some((-5).into()));
+        assert!(matches!(error, MetadataError::Json { .. }));
+    }
+
+    #[test]
+    fn an_unsupported_kind_is_the_error_even_when_fields_of_poses_are_missing() {
+        let text = r#"{"model_type": "semantic_segmentation"}"#;
+        let error = Metadata::parse(text, Path::new("x")).expect_err("no poses");
+        assert!(matches!(
+            error,
+            MetadataError::Kind(KindError::NoPoses { .. })
+        ));
+    }
+
+    #[test]
+    fn text_that_is_no_json_says_where() {
+        let error = Metadata::parse("{\n  broken", Path::new("x")).expect_err("broken");
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}

@@ -27,7 +27,8 @@ const DEFAULT_SIDE: u32 = 512;
 pub struct Options {
     /// Where.
     pub device: Device,
-    /// Threads within an operation; all physical cores by default.
+    /// Threads within an operation, at least one; by default as many as there are physical cores
+    /// that the process may use.
     pub threads: Option<usize>,
     /// Points with a lower value count as not found. The export has a threshold of its own (0.2
     /// unless it was set), below which nothing comes back: this one can only be stricter.

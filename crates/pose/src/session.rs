@@ -65,18 +65,11 @@ pub enum SessionError {
     },
 }
 
-/// The type of an output's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element {
-    F32,
-}
-
-/// An output that a kind needs.
+/// An output of f32 that a kind needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlet {
     pub(crate) name: &'static str,
     pub(crate) rank: usize,
-    pub(crate) element: Element,
 }
 
 /// A loaded graph.
@@ -141,20 +134,15 @@ impl Session {
                 format!("single input '{INPUT}' of uint8 [batch, {channels}, height, width]");
             return Err(SessionError::Signature { what });
         }
-        for &Outlet {
-            name,
-            rank,
-            element,
-        } in outputs
-        {
+        for &Outlet { name, rank } in outputs {
             let fits = self.inner.outputs().iter().any(|output| {
                 output.name() == name
-                    && tensor_type(output.dtype()).is_some_and(|(actual, shape)| {
-                        actual == element.of_ort() && shape.len() == rank
+                    && tensor_type(output.dtype()).is_some_and(|(element, shape)| {
+                        element == TensorElementType::Float32 && shape.len() == rank
                     })
             });
             if !fits {
-                let what = format!("output '{name}' of {rank} dimensions ({element:?})");
+                let what = format!("output '{name}' of float32 in {rank} dimensions");
                 return Err(SessionError::Signature { what });
             }
         }
@@ -179,14 +167,6 @@ impl Session {
             outputs,
             batch: shape[0],
         })
-    }
-}
-
-impl Element {
-    fn of_ort(self) -> TensorElementType {
-        match self {
-            Self::F32 => TensorElementType::Float32,
-        }
     }
 }
 
@@ -231,11 +211,18 @@ fn options(
     threads: Option<usize>,
     spinning: bool,
 ) -> ort::Result<SessionBuilder> {
-    // Zero lets ONNX Runtime take one thread for each physical core.
+    let threads = threads.unwrap_or_else(usable_cores).max(1);
     Ok(ort::session::Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
-        .with_intra_threads(threads.unwrap_or(0))?
+        .with_intra_threads(threads)?
         .with_intra_op_spinning(spinning)?)
+}
+
+/// Physical cores, or fewer where the process may use fewer (affinity, container quota). More
+/// threads than cores cost a session two thirds of its speed.
+fn usable_cores() -> usize {
+    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
+    num_cpus::get_physical().min(allowed)
 }
 
 /// Without `error_on_failure` ONNX Runtime falls back to the CPU without a word.

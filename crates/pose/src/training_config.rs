@@ -125,3 +125,91 @@ impl TrainingConfig {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YAML: &str = "
+data_config:
+  train_labels_path:
+  - flies.slp
+  preprocessing:
+    ensure_rgb: false
+    max_height: 320
+    max_width: null
+    scale: 0.5
+  use_augmentations_train: true
+  skeletons:
+  - nodes:
+    - name: head
+    - name: tail
+    edges:
+    - source:
+        name: head
+      destination:
+        name: tail
+    symmetries: []
+    name: Skeleton-0
+model_config:
+  init_weights: default
+trainer_config:
+  trainer_devices:
+  seed:
+";
+
+    #[test]
+    fn size_and_edges_are_read_and_the_rest_ignored() {
+        let config = TrainingConfig::parse(YAML, "x").expect("sound");
+        assert_eq!(
+            config,
+            TrainingConfig {
+                max_height: Some(320),
+                max_width: None,
+                skeleton_name: Some("Skeleton-0".to_owned()),
+                edges: vec![["head".to_owned(), "tail".to_owned()]],
+            }
+        );
+    }
+
+    #[test]
+    fn json_is_read_too() {
+        let json = r#"{"data_config": {"preprocessing": {"max_width": 5}, "skeletons": null}}"#;
+        let config = TrainingConfig::parse(json, "x").expect("sound");
+        assert_eq!(config.max_width, Some(5));
+        assert_eq!(config.edges, Vec::<[String; 2]>::new());
+    }
+
+    #[test]
+    fn other_texts_are_refused_by_name() {
+        for text in [
+            "",
+            "data_config: [",
+            "model_config: {}",
+            "data_config: {preprocessing: {max_width: wide}}",
+        ] {
+            let error = TrainingConfig::parse(text, "DIR/training_config.yaml").expect_err(text);
+            let message = error.to_string();
+            assert!(
+                message.starts_with("DIR/training_config.yaml is not"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_folder_s_file_is_found_by_its_name() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert_eq!(TrainingConfig::read(dir.path()).expect("nothing"), None);
+        let centroid = YAML.replace("320", "111");
+        fs::write(dir.path().join("training_config_centroid.yaml"), centroid).expect("written");
+        let read = || {
+            TrainingConfig::read(dir.path())
+                .expect("sound")
+                .expect("there")
+        };
+        assert_eq!(read().max_height, Some(111));
+        fs::write(dir.path().join("training_config.yaml"), YAML).expect("written");
+        assert_eq!(read().max_height, Some(320));
+    }
+}

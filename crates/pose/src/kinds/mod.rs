@@ -155,3 +155,35 @@ impl fmt::Display for ModelKind {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_sleap_nn_s_name() {
+        for kind in ModelKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_named() {
+        for (name, words) in [
+            ("centered_instance", "centroid model"),
+            ("multi_class_topdown", "centroid model"),
+            ("bottomup_segmentation", "masks, not poses"),
+            ("centered_instance_segmentation", "masks, not poses"),
+            ("semantic_segmentation", "masks, not poses"),
+            ("embedding", "embeddings, not poses"),
+            ("bbox_ssd", "boxes, not poses"),
+            ("bbox_centernet", "boxes, not poses"),
+            ("hologram", "unknown model kind"),
+            ("", "unknown model kind"),
+        ] {
+            let message = name.parse::<ModelKind>().expect_err(name).to_string();
+            assert!(message.contains(&format!("'{name}'")), "{message}");
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}

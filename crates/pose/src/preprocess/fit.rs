@@ -72,7 +72,7 @@ impl Fit {
     }
 
     /// From the model's pixels to the frame's.
-    pub(crate) fn to_frame(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+    pub(crate) fn to_frame(self, [x, y]: [f32; 2]) -> [f32; 2] {
         [x / self.scale[0], y / self.scale[1]]
     }
 }

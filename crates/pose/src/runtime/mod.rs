@@ -226,17 +226,109 @@ fn reject(error: ort::LoadDynamicError) -> RejectReason {
     }
 }
 
-/// The release branch in the build information, else the digits in the library's file name.
+/// The version in the library's file name, else the release branch in its build information.
 fn version(build_info: &str, path: &Path) -> String {
-    let branch = build_info
-        .split_once("git-branch=rel-")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next());
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().and_then(|name| name.to_str());
-    branch
-        .or_else(|| search::version_in_name(name?))
+    let branch = || {
+        let (_, rest) = build_info.split_once("git-branch=rel-")?;
+        rest.split([',', ' ']).next()
+    };
+    name.and_then(search::version_in_name)
+        .or_else(branch)
         .map_or_else(
             || format!("1.{MINIMUM_MINOR_VERSION} or newer"),
             str::to_owned,
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn only(library: &Path) -> Surroundings {
+        Surroundings {
+            explicit: Some(library.to_owned()),
+            ..Surroundings::default()
+        }
+    }
+
+    fn reason(surroundings: &Surroundings) -> RejectReason {
+        match find(surroundings).map(|loaded| loaded.info) {
+            Err(RuntimeError::Unusable { mut tried }) if tried.len() == 1 => tried.remove(0).reason,
+            other => panic!("one library should have been tried: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_missing_library_and_a_file_that_is_none_are_told_apart() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("libonnxruntime.so");
+        assert_eq!(reason(&only(&path)), RejectReason::Missing);
+        fs::write(&path, "no library").expect("written");
+        assert!(matches!(reason(&only(&path)), RejectReason::Load { .. }));
+    }
+
+    #[test]
+    fn nothing_found_says_where_and_how_to_get_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let surroundings = Surroundings {
+            data_home: Some(dir.path().to_owned()),
+            ..Surroundings::default()
+        };
+        let Err(error) = find(&surroundings) else {
+            panic!("there is nothing to find");
+        };
+        let message = error.to_string();
+        let place = dir.path().join("sleap-stream/onnxruntime/lib");
+        assert!(
+            message.contains(&format!("\n  {}", place.display())),
+            "{message}"
+        );
+        for words in ["pip install", "ORT_DYLIB_PATH", "setup"] {
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_old_library_is_reported_with_its_path_and_version() {
+        let error = RuntimeError::Unusable {
+            tried: vec![Rejected {
+                path: "/x/libonnxruntime.so.1.23.2".into(),
+                reason: reject(ort::LoadDynamicError::BadVersion {
+                    version_str: "1.23.2".to_owned(),
+                    path: "/x/libonnxruntime.so.1.23.2".into(),
+                }),
+            }],
+        };
+        let line = "\n  /x/libonnxruntime.so.1.23.2: is version 1.23.2; 1.24 or newer is needed";
+        assert!(error.to_string().ends_with(line), "{error}");
+    }
+
+    #[test]
+    fn the_version_comes_from_the_name_or_the_build() {
+        let info = "ORT Build Info: git-branch=rel-1.24.4, git-commit-id=1, build type=Release";
+        let named = Path::new("/gone/libonnxruntime.so.1.31.1");
+        let plain = Path::new("/gone/libonnxruntime.so");
+        assert_eq!(version(info, named), "1.31.1");
+        assert_eq!(version(info, plain), "1.24.4");
+        assert_eq!(version("git-branch=HEAD", plain), "1.24 or newer");
+    }
+
+    #[test]
+    fn one_library_serves_the_process() {
+        let first = load(None).expect("ONNX Runtime, as the set-up installs it");
+        assert_eq!(load(None), Ok(first.clone()));
+        assert_eq!(load(Some(&first.path)), Ok(first.clone()));
+        let other = Path::new("/elsewhere/libonnxruntime.so");
+        assert_eq!(
+            load(Some(other)),
+            Err(RuntimeError::OtherLoaded {
+                loaded: first.path,
+                wanted: other.to_owned(),
+            })
+        );
+    }
 }

@@ -1,0 +1,126 @@
+//! Predictions that sleap-nn made, and the comparison with ours.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use pose::{Instance, Model, Prediction};
+use serde::Deserialize;
+
+use super::Picture;
+
+#[derive(Deserialize)]
+struct Document {
+    frames: Vec<Frame>,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    frame_idx: u32,
+    instances: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    /// null or a null coordinate where the node was not found.
+    points: Vec<Option<[Option<f32>; 2]>>,
+    point_scores: Vec<Option<f32>>,
+    score: f32,
+}
+
+/// sleap-nn's predictions by frame number.
+pub struct Reference(BTreeMap<u32, Vec<Expected>>);
+
+/// How far our predictions are from the reference.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Difference {
+    /// Compared points, those found by neither left out.
+    pub points: usize,
+    /// Frames, instances or points that only one side has.
+    pub only_one_side: usize,
+    /// The longest distance along an axis, in pixels of the frame.
+    pub pixels: f32,
+    /// The largest difference of a point's or an instance's score.
+    pub score: f32,
+}
+
+impl Reference {
+    pub fn read(path: &Path) -> Self {
+        let text =
+            fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let document: Document = serde_json::from_str(&text).expect("sleap-nn's predictions");
+        Self(
+            document
+                .frames
+                .into_iter()
+                .map(|frame| (frame.frame_idx, frame.instances))
+                .collect(),
+        )
+    }
+
+    /// Compares the predictions of the numbered frames.
+    pub fn compare<'a>(&self, ours: impl IntoIterator<Item = (u32, &'a Prediction)>) -> Difference {
+        let mut difference = Difference::default();
+        for (number, prediction) in ours {
+            let expected = self.0.get(&number).map(Vec::as_slice).unwrap_or_default();
+            let ours = &prediction.instances;
+            difference.only_one_side += ours.len().abs_diff(expected.len());
+            for (ours, expected) in ours.iter().zip(expected) {
+                difference.instance(ours, expected);
+            }
+        }
+        difference
+    }
+}
+
+impl Difference {
+    fn instance(&mut self, ours: &Instance, expected: &Expected) {
+        self.only_one_side += ours.points.len().abs_diff(expected.points.len());
+        for (ours, expected) in ours.points.iter().zip(&expected.points) {
+            let expected = expected.and_then(|[x, y]| Some([x?, y?]));
+            match (ours, expected) {
+                (Some(ours), Some(expected)) => {
+                    self.points += 1;
+                    for axis in 0..2 {
+                        self.pixels = self.pixels.max((ours[axis] - expected[axis]).abs());
+                    }
+                }
+                (None, None) => {}
+                _ => self.only_one_side += 1,
+            }
+        }
+        for (ours, expected) in ours.confidence.iter().zip(&expected.point_scores) {
+            self.score = self.score.max((ours - expected.unwrap_or(0.0)).abs());
+        }
+        self.score = self.score.max((ours.score - expected.score).abs());
+    }
+}
+
+/// The numbered PNGs of a folder, in order, at most `limit`.
+pub fn pictures(dir: &Path, limit: usize) -> Vec<(u32, Picture)> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
+    paths.sort();
+    paths
+        .iter()
+        .take(limit)
+        .map(|path| {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let number = stem.and_then(|stem| stem.parse().ok());
+            (
+                number.expect("a frame number for a name"),
+                Picture::read(path),
+            )
+        })
+        .collect()
+}
+
+/// Predicts all pictures in batches.
+pub fn predict(model: &mut Model, pictures: &[(u32, Picture)], batch: usize) -> Vec<Prediction> {
+    let predict = |batch: &[(u32, Picture)]| {
+        let frames: Vec<_> = batch.iter().map(|(_, picture)| picture.view()).collect();
+        model.predict(&frames).expect("a prediction")
+    };
+    pictures.chunks(batch).flat_map(predict).collect()
+}

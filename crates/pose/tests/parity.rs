@@ -1,0 +1,84 @@
+//! sleap-nn's own predictions on the same frames, with the same models.
+
+mod common;
+
+use std::path::Path;
+
+use common::{
+    path,
+    reference::{Difference, Reference, pictures, predict},
+};
+use pose::{Model, Options};
+
+/// sleap-nn's numbers are rounded to five or six digits in the files.
+const PIXELS: f32 = 1e-3;
+const SCORE: f32 = 1e-4;
+
+fn compare(model: &Path, frames: &Path, reference: &Path, batch: usize) -> Difference {
+    let mut model = Model::load(model, &Options::default()).expect("a model");
+    let pictures = pictures(frames, usize::MAX);
+    assert!(pictures.len() >= 10, "{} frames", pictures.len());
+    let ours = predict(&mut model, &pictures, batch);
+    assert_eq!(ours.len(), pictures.len());
+    let numbers = pictures.iter().map(|(number, _)| *number);
+    Reference::read(reference).compare(numbers.zip(&ours))
+}
+
+fn assert_equal(difference: Difference, points: usize) {
+    assert!(difference.points >= points, "{difference:?}");
+    assert_eq!(difference.only_one_side, 0, "{difference:?}");
+    assert!(difference.pixels <= PIXELS, "{difference:?}");
+    assert!(difference.score <= SCORE, "{difference:?}");
+}
+
+/// Frames of 512x384 for a model of 256x192: colour, size, network and scaling back all count.
+#[test]
+fn the_demo_model_on_frames_of_twice_its_size() {
+    let demo = path("../../examples/demo");
+    for batch in [1, 4, 64] {
+        let difference = compare(
+            &demo.join("model"),
+            &demo.join("frames"),
+            &demo.join("sleap_nn.json"),
+            batch,
+        );
+        assert_equal(difference, 40);
+    }
+}
+
+/// A colour model with an input scale, as `sleap-nn export` wrote it; it is not part of the
+/// repository.
+#[test]
+fn a_model_that_sleap_nn_exported() {
+    let models = path("../../../shared/models");
+    let model = models.join("single_instance");
+    if !model.is_dir() {
+        eprintln!("skipped: no exported models beside the repository");
+        return;
+    }
+    let difference = compare(
+        &model,
+        &models.join("frames/small_robot"),
+        &model.join("ground_truth.json"),
+        4,
+    );
+    assert_equal(difference, 70);
+}
+
+/// The comparison itself can fail: another frame's predictions are no match.
+#[test]
+fn predictions_of_other_frames_differ() {
+    let demo = path("../../examples/demo");
+    let mut model = Model::load(&demo.join("model"), &Options::default()).expect("a model");
+    let pictures = pictures(&demo.join("frames"), 4);
+    let ours = predict(&mut model, &pictures, 4);
+    let shifted = pictures
+        .iter()
+        .map(|(number, _)| *number)
+        .zip(ours.iter().rev());
+    let difference = Reference::read(&demo.join("sleap_nn.json")).compare(shifted);
+    assert!(
+        difference.pixels > 1.0 && difference.score > SCORE,
+        "{difference:?}"
+    );
+}
