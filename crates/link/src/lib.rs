@@ -36,3 +36,8 @@ pub use ice_server::{IceServer, ParseIceServerError};
 pub use receive::Receiver;
 pub use send::{Handoff, Sender};
 pub use stats::{LinkStats, PathStats};
+
+/// Log directives that leave only errors of the WebRTC library: it warns of what is normal while a
+/// connection comes up, and at DEBUG it prints session passwords.
+pub const QUIET_LOGS: &str = "webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=error,\
+    rtc_datachannel=error,rtc_turn=error,rtc_stun=error,tungstenite=warn,tokio_tungstenite=warn";

@@ -76,8 +76,11 @@ impl Signals {
 /// own task awaits it.
 struct Handler {
     signals: Arc<Signals>,
-    incoming: Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>,
+    incoming: Arc<IncomingSlot>,
 }
+
+/// Where the one channel that is served is waited for.
+type IncomingSlot = Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>;
 
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
@@ -111,24 +114,20 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, data: Arc<dyn DataChannel>) {
-        let incoming = self
-            .incoming
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        tokio::spawn(sort_channel(data, incoming));
+        tokio::spawn(sort_channel(data, self.incoming.clone()));
     }
 }
 
-/// Hands the first channel over if it carries frames; every other one is closed.
-async fn sort_channel(
-    data: Arc<dyn DataChannel>,
-    incoming: Option<oneshot::Sender<Arc<dyn DataChannel>>>,
-) {
+/// Hands the first channel that carries frames over; every other one is closed.
+async fn sort_channel(data: Arc<dyn DataChannel>, slot: Arc<IncomingSlot>) {
     let label = data.label().await.unwrap_or_default();
+    let incoming = match label.as_str() {
+        CHANNEL_LABEL => slot.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        _ => None,
+    };
     let refused = match incoming {
-        Some(incoming) if label == CHANNEL_LABEL => incoming.send(data).err(),
-        _ => Some(data),
+        Some(incoming) => incoming.send(data).err(),
+        None => Some(data),
     };
     let Some(data) = refused else { return };
     debug!(label, "closing a data channel that is not served");
@@ -174,7 +173,7 @@ impl Peer {
         let (sender, incoming) = oneshot::channel();
         let handler = Handler {
             signals: signals.clone(),
-            incoming: Mutex::new(Some(sender)),
+            incoming: Arc::new(Mutex::new(Some(sender))),
         };
         let (runtime, granted) = TunedRuntime::new(config.socket_buffer_bytes);
         let connection = PeerConnectionBuilder::new()
@@ -360,4 +359,77 @@ fn setting_engine(config: &PeerConfig) -> SettingEngine {
         .with_sctp_max_receive_buffer_size(config.receive_window_bytes.max(MAX_MESSAGE_BYTES))
         .with_sctp_mtu(config.sctp_mtu)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The peer that offers and the one that answers, connecting; `others` are further channels
+    /// that the first creates before the one for frames.
+    async fn connecting(others: &[&str]) -> (Peer, Arc<dyn DataChannel>, Peer) {
+        let config = PeerConfig::default();
+        let (client, worker) = (Peer::new(&config).await, Peer::new(&config).await);
+        let (client, worker) = (client.expect("client"), worker.expect("worker"));
+        for label in others {
+            let channel = client.connection.create_data_channel(label, None).await;
+            channel.expect("another channel");
+        }
+        let (data, offer) = client.offer().await.expect("offer");
+        let answer = worker.answer(offer).await.expect("answer");
+        client.take_answer(answer).await.expect("taken");
+        (client, data, worker)
+    }
+
+    #[tokio::test]
+    async fn an_offer_carries_all_candidates_and_the_longest_message() {
+        let peer = Peer::new(&PeerConfig::default()).await.expect("peer");
+        let (_data, offer) = peer.offer().await.expect("offer");
+        assert!(offer.contains("a=max-message-size:262144"), "{offer}");
+        for address in interfaces::bindable() {
+            assert!(offer.contains(&format!(" {} ", address.ip())), "{offer}");
+        }
+        assert!(offer.contains("a=end-of-candidates"), "{offer}");
+    }
+
+    #[tokio::test]
+    async fn channels_with_another_label_are_closed_and_do_not_disturb() {
+        let (client, data, worker) = connecting(&["chat", "video"]).await;
+        let incoming = worker.incoming().await.expect("the channel for frames");
+        assert_eq!(incoming.label().await.ok().as_deref(), Some(CHANNEL_LABEL));
+        worker.opened(&incoming).await.expect("open");
+        client.opened(&data).await.expect("open");
+        let mut worker = worker.into_channel(incoming).await;
+        let client = client.into_channel(data).await;
+        client
+            .sender
+            .send(protocol::Message::KeepAlive)
+            .await
+            .expect("sent");
+        let received = worker.receiver.recv().await.expect("open").expect("valid");
+        assert_eq!(received, protocol::Message::KeepAlive);
+    }
+
+    #[tokio::test]
+    async fn a_second_channel_for_frames_is_closed() {
+        let (client, first, worker) = connecting(&[]).await;
+        client.opened(&first).await.expect("open");
+        let served = worker.incoming().await.expect("the channel for frames");
+        worker.opened(&served).await.expect("open");
+        let second = client
+            .connection
+            .create_data_channel(CHANNEL_LABEL, None)
+            .await;
+        let second = second.expect("created");
+        while !matches!(second.poll().await, Some(DataChannelEvent::OnClose) | None) {}
+        assert!(client.signals.closed_because().is_none());
+    }
+
+    #[test]
+    fn the_first_reason_for_an_end_stands() {
+        let signals = Signals::new();
+        signals.close(CloseReason::PeerLost);
+        signals.close(CloseReason::Remote);
+        assert_eq!(signals.closed_because(), Some(CloseReason::PeerLost));
+    }
 }
