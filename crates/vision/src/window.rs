@@ -69,6 +69,17 @@ pub fn probe() -> Result<(), NoDisplay> {
     screen().map(|_| ())
 }
 
+/// X servers listen on this TCP port plus the display's number.
+#[cfg(target_os = "linux")]
+const X_PORT: u16 = 6000;
+
+/// The 10 of `host:10.0`.
+#[cfg(target_os = "linux")]
+fn display_number(display: &str) -> Option<u16> {
+    let (_, rest) = display.rsplit_once(':')?;
+    rest.split('.').next()?.parse().ok()
+}
+
 #[cfg(target_os = "linux")]
 fn screen() -> Result<Screen, NoDisplay> {
     use x11rb::connection::Connection;
@@ -79,6 +90,11 @@ fn screen() -> Result<Screen, NoDisplay> {
             None => NoDisplay::NotSet,
         });
     };
+    if display_number(&display).is_some_and(|number| number > u16::MAX - X_PORT) {
+        // x11rb 0.14 adds the two without a check.
+        let reason = "there is no display of so high a number".to_owned();
+        return Err(NoDisplay::Unusable { display, reason });
+    }
     match x11rb::rust_connection::RustConnection::connect(None) {
         Ok((connection, number)) => {
             let root = connection.setup().roots.get(number);

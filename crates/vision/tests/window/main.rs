@@ -1,0 +1,36 @@
+//! The window, under an X server of the test's own.
+//!
+//! The scenes run in child processes: the display is an environment variable, windows
+//! belong to one thread, and OpenCV ends a process that loses its screen.
+
+#[cfg(target_os = "linux")]
+mod scenes;
+#[cfg(target_os = "linux")]
+mod xserver;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    if let Some(scene) = std::env::var_os(scenes::VARIABLE) {
+        return scenes::play(&scene.to_string_lossy());
+    }
+    // `cargo test -- --list` and filters are for the tests that have a harness.
+    if std::env::args().any(|argument| argument == "--list") {
+        return;
+    }
+    let tests: [(&str, fn()); 7] = [
+        ("no_display_is_an_error_with_words", scenes::no_display),
+        ("an_unusable_display_is_an_error", scenes::unusable_display),
+        ("a_frame_is_shown_as_it_is", scenes::frame_is_shown),
+        ("keys_close_the_window", scenes::keys_close),
+        ("the_close_button_closes_the_window", scenes::button_closes),
+        ("a_frame_larger_than_the_screen_fits", scenes::large_frame),
+        ("a_second_thread_is_refused", scenes::second_thread),
+    ];
+    for (name, test) in tests {
+        test();
+        println!("test {name} ... ok");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
