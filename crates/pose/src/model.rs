@@ -9,7 +9,7 @@ use std::{
 use crate::{
     device::Device,
     frame::FrameView,
-    kinds::{self, Decode, KindError, ModelKind},
+    kinds::{self, Decode, ModelKind},
     metadata::{Metadata, MetadataError},
     prediction::{Prediction, StageTimes},
     preprocess::{Fit, Preprocessor},
@@ -94,15 +94,12 @@ pub enum LoadError {
         /// The file looked for.
         path: PathBuf,
     },
-    /// The metadata is missing or of no use.
+    /// The metadata is missing or of no use, or the model's kind is not supported.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The training configuration is of no use.
     #[error(transparent)]
     TrainingConfig(#[from] TrainingConfigError),
-    /// The model's kind is not supported.
-    #[error(transparent)]
-    Kind(#[from] KindError),
     /// ONNX Runtime is missing or refuses the graph or the device.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -150,7 +147,8 @@ impl Model {
             });
         }
         let metadata = Metadata::read(dir)?;
-        let decoder = kinds::decoder(&metadata, options.peak_threshold)?;
+        let decoder =
+            kinds::decoder(&metadata, options.peak_threshold).map_err(MetadataError::from)?;
         let graph = dir.join(GRAPH_FILE);
         if !graph.is_file() {
             return Err(LoadError::NoGraph { path: graph });
@@ -305,5 +303,60 @@ fn skeleton(metadata: &Metadata, config: TrainingConfig) -> Skeleton {
             .unwrap_or_else(|| "skeleton".to_owned()),
         nodes,
         edges,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(max: [Option<u32>; 2], edges: &[[u32; 2]]) -> Metadata {
+        Metadata {
+            kind: ModelKind::SingleInstance,
+            name: "fly".to_owned(),
+            node_names: ["head", "thorax", "tail"].map(str::to_owned).to_vec(),
+            edges: edges.to_vec(),
+            channels: 1,
+            max_height: max[0],
+            max_width: max[1],
+        }
+    }
+
+    fn config(max: [Option<u32>; 2], edges: &[[&str; 2]]) -> TrainingConfig {
+        TrainingConfig {
+            max_height: max[0],
+            max_width: max[1],
+            skeleton_name: None,
+            edges: edges.iter().map(|edge| edge.map(str::to_owned)).collect(),
+        }
+    }
+
+    #[test]
+    fn the_size_is_the_graph_s_or_the_metadata_s_or_the_configuration_s_or_512() {
+        let none = [None, None];
+        for (fixed, in_metadata, in_config, height, width) in [
+            (none, none, none, 512, 512),
+            (none, none, [Some(30), Some(40)], 30, 40),
+            (none, none, [Some(30), None], 30, 512),
+            (none, [Some(50), Some(60)], [Some(30), Some(40)], 50, 60),
+            (none, [None, Some(60)], [Some(30), Some(40)], 30, 60),
+            ([Some(7), Some(8)], [Some(50), Some(60)], none, 7, 8),
+        ] {
+            let metadata = metadata(in_metadata, &[]);
+            let fixed = (fixed[0], fixed[1]);
+            let size = input_size(&metadata, &config(in_config, &[]), fixed).expect("in range");
+            assert_eq!((size.height, size.width), (height, width));
+        }
+    }
+
+    #[test]
+    fn edges_come_from_the_metadata_or_by_name_from_the_configuration() {
+        let none = [None, None];
+        let by_name = [["tail", "head"], ["head", "thorax"], ["head", "wing"]];
+        let config = || config(none, &by_name);
+        let from_config = skeleton(&metadata(none, &[]), config());
+        assert_eq!(from_config.edges, [[2, 0], [0, 1]]);
+        let from_metadata = skeleton(&metadata(none, &[[1, 2]]), config());
+        assert_eq!(from_metadata.edges, [[1, 2]]);
     }
 }

@@ -87,16 +87,24 @@ impl Session {
         spinning: bool,
     ) -> Result<Self, SessionError> {
         let build = |device| build(path, device, threads, spinning);
-        if device != Device::Auto {
-            return build(device);
+        match device {
+            Device::Cpu => build(Device::Cpu),
+            Device::Auto if !cuda_provider_is_installed() => build(Device::Cpu),
+            Device::Auto => build(Device::Cuda(0)).or_else(|error| {
+                tracing::warn!(%error, "CUDA cannot be used, running on the CPU");
+                build(Device::Cpu)
+            }),
+            // A GPU may be missed only when the graph is prepared: then the graph is sound.
+            gpu => build(gpu).map_err(|error| match error {
+                SessionError::Graph { message, .. } if build(Device::Cpu).is_ok() => {
+                    SessionError::Device {
+                        device: gpu,
+                        message,
+                    }
+                }
+                error => error,
+            }),
         }
-        if cuda_provider_is_installed() {
-            match build(Device::Cuda(0)) {
-                Ok(session) => return Ok(session),
-                Err(error) => tracing::warn!(%error, "CUDA cannot be used, running on the CPU"),
-            }
-        }
-        build(Device::Cpu)
     }
 
     /// Where the session runs; never [`Device::Auto`].

@@ -100,7 +100,10 @@ fn kinds_that_do_not_run_yet() {
         replace_in_metadata(dir.path(), "\"single_instance\"", &format!("\"{kind}\""));
         let error = error(dir.path());
         assert!(
-            matches!(error, LoadError::Kind(KindError::NotYet { .. })),
+            matches!(
+                error,
+                LoadError::Metadata(MetadataError::Kind(KindError::NotYet { .. }))
+            ),
             "{error:?}"
         );
         assert_says(&error, &[kind, "not supported yet"]);

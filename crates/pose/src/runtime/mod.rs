@@ -89,7 +89,7 @@ pub enum RejectReason {
     },
 }
 
-const HOW_TO_GET: &str = "Install it with the project's setup command or with \
+const HOW_TO_GET: &str = "Install it with the setup script (examples/setup.sh) or with \
     `pip install 'onnxruntime>=1.24'` (`onnxruntime-gpu` for CUDA) in the active Python \
     environment, or set ORT_DYLIB_PATH to the path of libonnxruntime.so.";
 
