@@ -37,7 +37,7 @@ pub use receive::Receiver;
 pub use send::{Handoff, Sender};
 pub use stats::{LinkStats, PathStats};
 
-/// Log directives that leave only errors of the WebRTC library: it warns of what is normal while a
-/// connection comes up, and at DEBUG it prints session passwords.
-pub const QUIET_LOGS: &str = "webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=error,\
+/// Log directives that quieten the WebRTC library: it warns of what is normal while a connection
+/// comes up, calls a peer's leaving an error, and at DEBUG prints session passwords.
+pub const QUIET_LOGS: &str = "webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=off,\
     rtc_datachannel=error,rtc_turn=error,rtc_stun=error,tungstenite=warn,tokio_tungstenite=warn";

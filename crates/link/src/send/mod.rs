@@ -1,3 +1,5 @@
+mod task;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -5,27 +7,22 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use futures_util::FutureExt;
 use protocol::{Frame, Message, Payload};
 use tokio::sync::mpsc::error::TrySendError as Rejected;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::debug;
-use webrtc::data_channel::DataChannelEvent;
 use webrtc::peer_connection::StatsSelector;
 
 use crate::channel::{CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::{SendError, TrySendError};
 use crate::stats::{LinkStats, PathStats};
+use task::{Task, Unit};
 
 /// Units that may wait in the send queue. At most one of them is a frame.
 const QUEUE_UNITS: usize = 64;
-/// Longest wait for the peer to confirm that the channel is closed.
-const CLOSE_CONFIRMATION: Duration = Duration::from_millis(500);
-/// The low-buffer signal reaches this side only through the receiver, which may be idle.
-const DRAIN_RECHECK: Duration = Duration::from_millis(20);
 
 /// The sending half of a [`Channel`](crate::Channel); clones share one queue.
 ///
@@ -38,18 +35,6 @@ pub struct Sender {
     frame_slot: Arc<Semaphore>,
     transport: Arc<Transport>,
     close_timeout: Duration,
-}
-
-/// What the sending task takes off the queue at a time.
-enum Unit {
-    Message(Payload),
-    Frame {
-        frame: Frame,
-        slot: OwnedSemaphorePermit,
-        handed: oneshot::Sender<Instant>,
-    },
-    Flush(oneshot::Sender<()>),
-    Close(oneshot::Sender<()>),
 }
 
 /// Resolves to the instant at which the last message of a frame was handed to SCTP, or to `None`
@@ -246,138 +231,5 @@ impl Sender {
                 .closed_because()
                 .unwrap_or(CloseReason::Local),
         )
-    }
-}
-
-impl Unit {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Message(payload) => payload.len(),
-            Self::Frame { frame, .. } => frame.data.len(),
-            Self::Flush(_) | Self::Close(_) => 0,
-        }
-    }
-}
-
-/// Owner of the data channel's sending side.
-struct Task {
-    transport: Arc<Transport>,
-    chunk_bytes: usize,
-}
-
-/// The channel takes no more messages.
-struct Ended;
-
-impl Task {
-    async fn run(self, mut units: mpsc::Receiver<Unit>, close_timeout: Duration) {
-        loop {
-            let unit = tokio::select! {
-                unit = units.recv() => unit,
-                _ = self.transport.signals.closed() => return,
-            };
-            let Some(unit) = unit else {
-                // Every sender is gone; what was queued shall still arrive.
-                let _ = timeout(close_timeout, self.drain()).await;
-                return;
-            };
-            if self.process(unit).await.is_err() {
-                self.transport.signals.close(CloseReason::Remote);
-                return;
-            }
-        }
-    }
-
-    async fn process(&self, unit: Unit) -> Result<(), Ended> {
-        let bytes = unit.bytes();
-        let result = match unit {
-            Unit::Message(payload) => self.transmit(payload).await,
-            Unit::Frame {
-                frame,
-                slot,
-                handed,
-            } => {
-                // From here on the next frame may wait.
-                drop(slot);
-                self.transmit_frame(&frame).await.map(|()| {
-                    let _ = handed.send(Instant::now());
-                })
-            }
-            Unit::Flush(done) => self.drain().await.map(|()| {
-                let _ = done.send(());
-            }),
-            Unit::Close(done) => {
-                let _ = self.drain().await;
-                self.close().await;
-                let _ = done.send(());
-                Ok(())
-            }
-        };
-        self.transport
-            .queued_bytes
-            .fetch_sub(bytes, Ordering::Relaxed);
-        result
-    }
-
-    async fn transmit_frame(&self, frame: &Frame) -> Result<(), Ended> {
-        for message in frame.messages(self.chunk_bytes) {
-            self.transmit(message.encode()).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for room in the channel's buffer, then hands one message to SCTP.
-    async fn transmit(&self, payload: Payload) -> Result<(), Ended> {
-        let bytes = payload.len();
-        let data = &self.transport.data;
-        let handing = async {
-            match &payload {
-                Payload::Text(text) => data.send_text(text).await,
-                Payload::Binary(chunk) => data.send(BytesMut::from(&chunk[..])).await,
-            }
-        };
-        let result = tokio::select! {
-            result = handing => result,
-            _ = self.transport.signals.closed() => return Err(Ended),
-        };
-        result.map_err(|error| {
-            debug!(%error, "data channel takes no more messages");
-            Ended
-        })?;
-        self.transport.sent.add(bytes);
-        Ok(())
-    }
-
-    /// Waits until the peer has acknowledged everything.
-    async fn drain(&self) -> Result<(), Ended> {
-        loop {
-            let drained = self.transport.drained.notified();
-            tokio::pin!(drained);
-            drained.as_mut().enable();
-            match self.transport.data.outstanding_bytes().await {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => return Err(Ended),
-            }
-            tokio::select! {
-                () = drained => {}
-                () = sleep(DRAIN_RECHECK) => {}
-                _ = self.transport.signals.closed() => return Err(Ended),
-            }
-        }
-    }
-
-    /// Closes the channel and waits briefly for the peer's confirmation.
-    async fn close(&self) {
-        let data = &self.transport.data;
-        self.transport.signals.close(CloseReason::Local);
-        let _ = data.close().await;
-        let confirmed =
-            async { while !matches!(data.poll().await, Some(DataChannelEvent::OnClose) | None) {} };
-        tokio::select! {
-            () = confirmed => {}
-            // A receiver that is being polled sees the confirmation first.
-            () = self.transport.ended.notified() => {}
-            () = sleep(CLOSE_CONFIRMATION) => debug!("the peer did not confirm the closing"),
-        }
     }
 }

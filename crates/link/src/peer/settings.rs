@@ -1,0 +1,53 @@
+//! The settings of a connection, as the WebRTC library takes them.
+
+use std::time::Duration;
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use tracing::warn;
+use webrtc::peer_connection::{
+    RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, SettingEngine, SettingEngineBuilder,
+};
+
+use crate::config::PeerConfig;
+use crate::ice_server::IceServer;
+
+/// Longest message that a peer may send, as announced in `a=max-message-size`, in bytes.
+pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
+/// Interval of consent checks; several fit into the peer timeout.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+pub(super) fn configuration(servers: &[IceServer]) -> RTCConfiguration {
+    let usable = servers.iter().filter(|server| match server.unsupported() {
+        Some(reason) => {
+            warn!(?server, reason, "skipping a server");
+            false
+        }
+        None => true,
+    });
+    let servers = usable.map(|server| RTCIceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.clone(),
+    });
+    RTCConfigurationBuilder::default()
+        .with_ice_servers(servers.collect())
+        .build()
+}
+
+pub(super) fn setting_engine(config: &PeerConfig) -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_include_loopback_candidate(true)
+        // With mDNS on, a host without a multicast route cannot connect at all.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        // Checks of a new connection go on for the sum of the first two.
+        .with_ice_timeouts(
+            Some(config.peer_timeout),
+            Some(config.connect_timeout),
+            Some(KEEP_ALIVE),
+        )
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_BYTES))
+        .with_sctp_max_receive_buffer_size(config.receive_window_bytes.max(MAX_MESSAGE_BYTES))
+        .with_sctp_mtu(config.sctp_mtu)
+        .build()
+}

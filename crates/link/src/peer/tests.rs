@@ -1,0 +1,100 @@
+use super::*;
+
+/// The peer that offers and the one that answers, connecting; `others` are further channels
+/// that the first creates before the one for frames.
+async fn connecting(others: &[&str]) -> (Peer, Arc<dyn DataChannel>, Peer) {
+    let config = PeerConfig::default();
+    let (client, worker) = (Peer::new(&config).await, Peer::new(&config).await);
+    let (client, worker) = (client.expect("client"), worker.expect("worker"));
+    for label in others {
+        let channel = client.connection.create_data_channel(label, None).await;
+        channel.expect("another channel");
+    }
+    let (data, offer) = client.offer().await.expect("offer");
+    let answer = worker.answer(offer).await.expect("answer");
+    client.take_answer(answer).await.expect("taken");
+    (client, data, worker)
+}
+
+#[tokio::test]
+async fn an_offer_carries_all_candidates_and_the_longest_message() {
+    let peer = Peer::new(&PeerConfig::default()).await.expect("peer");
+    let (_data, offer) = peer.offer().await.expect("offer");
+    assert!(offer.contains("a=max-message-size:262144"), "{offer}");
+    for address in interfaces::bindable() {
+        assert!(offer.contains(&format!(" {} ", address.ip())), "{offer}");
+    }
+    assert!(offer.contains("a=end-of-candidates"), "{offer}");
+}
+
+#[tokio::test]
+async fn channels_with_another_label_are_closed_and_do_not_disturb() {
+    let (client, data, worker) = connecting(&["chat", "video"]).await;
+    let incoming = worker.incoming().await.expect("the channel for frames");
+    assert_eq!(incoming.label().await.ok().as_deref(), Some(CHANNEL_LABEL));
+    worker.opened(&incoming).await.expect("open");
+    client.opened(&data).await.expect("open");
+    let mut worker = worker.into_channel(incoming).await;
+    let client = client.into_channel(data).await;
+    client
+        .sender
+        .send(protocol::Message::KeepAlive)
+        .await
+        .expect("sent");
+    let received = worker.receiver.recv().await.expect("open").expect("valid");
+    assert_eq!(received, protocol::Message::KeepAlive);
+}
+
+#[tokio::test]
+async fn a_second_channel_for_frames_is_closed() {
+    let (client, first, worker) = connecting(&[]).await;
+    client.opened(&first).await.expect("open");
+    let served = worker.incoming().await.expect("the channel for frames");
+    worker.opened(&served).await.expect("open");
+    let second = client
+        .connection
+        .create_data_channel(CHANNEL_LABEL, None)
+        .await;
+    let second = second.expect("created");
+    while !matches!(second.poll().await, Some(DataChannelEvent::OnClose) | None) {}
+    assert!(client.signals.closed_because().is_none());
+}
+
+#[tokio::test]
+async fn candidates_may_follow_the_descriptions() {
+    /// A description without its candidates, and those.
+    fn split(sdp: &str) -> (String, Vec<Candidate>) {
+        let (candidates, rest): (Vec<&str>, Vec<&str>) = sdp
+            .lines()
+            .filter(|line| *line != "a=end-of-candidates")
+            .partition(|line| line.starts_with("a=candidate:"));
+        let candidates = candidates.into_iter().map(|line| Candidate {
+            candidate: line.trim_start_matches("a=").to_owned(),
+            sdp_mid: Some("0".to_owned()),
+            sdp_mline_index: Some(0),
+        });
+        (rest.join("\r\n") + "\r\n", candidates.collect())
+    }
+
+    let config = PeerConfig::default();
+    let client = Peer::new(&config).await.expect("client");
+    let worker = Peer::new(&config).await.expect("worker");
+    let (data, offer) = client.offer().await.expect("offer");
+    let (offer, of_client) = split(&offer);
+    let (answer, of_worker) = split(&worker.answer(offer).await.expect("answer"));
+    client.take_answer(answer).await.expect("taken");
+    assert!(!of_client.is_empty() && !of_worker.is_empty());
+    let bad = Candidate {
+        candidate: "nonsense".to_owned(),
+        sdp_mid: None,
+        sdp_mline_index: Some(9),
+    };
+    worker.add_candidate(bad).await;
+    for candidate in of_client {
+        worker.add_candidate(candidate).await;
+    }
+    for candidate in of_worker {
+        client.add_candidate(candidate).await;
+    }
+    client.opened(&data).await.expect("open");
+}
