@@ -57,8 +57,9 @@ mount -t tmpfs tmpfs /root/run
 mount --move /dev /root/dev
 mount --move /proc /root/proc
 mount -t sysfs sys /root/sys
-mkdir /root/dev/shm /root/dev/pts
+mkdir /root/dev/shm
 mount -t tmpfs shm /root/dev/shm
+ln -s /proc/self/fd /root/dev/fd
 ip link set lo up
 command=$(sed -n 's/.*vm_command=\([^ ]*\).*/\1/p' /root/proc/cmdline)
 echo "vm.sh: begin"
@@ -96,7 +97,7 @@ prepare() {
   package=$(kernel_package)
   [ -n "$package" ] || unavailable 125 "apt knows no Debian kernel: this needs Debian, after apt-get update"
   version=${package#linux-image-}
-  folder=$cache/$version
+  folder=$cache/$version-$(init_script | cksum | cut -d' ' -f1)
   if [ ! -d "$folder" ]; then
     scratch=$(mktemp -d "$cache/new.XXXXXX")
     fetch_kernel "$package" "$scratch"
@@ -125,7 +126,7 @@ write_command "$@" >"$command_file"
 timeout "${SLEAP_STREAM_VM_SECONDS:-300}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 \
   -m "${SLEAP_STREAM_VM_MEMORY:-2048}" -nodefaults -no-reboot -nographic -serial stdio \
   -kernel "$folder/vmlinuz" -initrd "$folder/initramfs.gz" \
-  -append "console=ttyS0 quiet panic=-1 vm_command=$command_file" \
+  -append "console=ttyS0 quiet loglevel=1 panic=-1 vm_command=$command_file" \
   -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap </dev/null |
   tr -d '\r' | tee "$command_file.log" | sed -un '/vm.sh: begin$/,/^vm.sh: status /{/vm.sh: /!p}' || true
 

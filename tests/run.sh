@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Everything that is checked before a change is taken: set-up, style, and all tests. CI runs this.
+# Ends at the first group that fails; what ran is listed at the end.
+set -euo pipefail
+# shellcheck source=examples/env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../examples/env.sh"
+cd "$repo"
+
+# The Python of the peers, for the tests that talk to them.
+export SLEAP_STREAM_TEST_PYTHON=$peers_venv/bin/python
+export RUST_BACKTRACE=1
+
+summary=()
+finish() {
+  local status=$?
+  printf '\nSummary\n'
+  printf '  %s\n' "${summary[@]}"
+  exit "$status"
+}
+trap finish EXIT
+
+# group WHAT COMMAND...: runs the command; 77 means that this machine cannot do it.
+group() {
+  local what=$1 started=$SECONDS status=0
+  shift
+  printf '\n'
+  say "$what: $*"
+  "$@" || status=$?
+  case $status in
+    0) summary+=("passed   $what ($((SECONDS - started)) s)") ;;
+    77) summary+=("SKIPPED  $what: not possible on this machine, see above") ;;
+    *)
+      summary+=("FAILED   $what (status $status)")
+      exit 1
+      ;;
+  esac
+}
+
+group "set-up" ./examples/setup.sh --tests
+group "format" cargo fmt --all --check
+group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+group "Python peers" "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovider tests/python
+# Tests of the whole start the binaries from the target folder.
+group "binaries" cargo build --workspace --bins --locked
+group "Rust tests" cargo test --workspace --locked --no-fail-fast
+group "camera" tests/webcam/run.sh

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# For the camera checks (sourced): a worker, and what is expected of a client.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repo=$(cd "$here/../.." && pwd)
+# The folder with the binaries under test.
+binaries=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
+
+scratch=$(mktemp -d)
+cleanup() {
+  [ -z "${worker_PID:-}" ] || kill "$worker_PID" 2>/dev/null || true
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+# start_worker OPTIONS...: sets $signal once the worker is ready.
+start_worker() {
+  local line
+  signal=
+  coproc worker { exec "$binaries/sleap-worker" --listen 127.0.0.1:0 "$@" 2>"$scratch/worker.log"; }
+  while [ -z "$signal" ] && read -r line; do
+    case $line in "ready: "*) signal=${line#ready: } ;; esac
+  done <&"${worker[0]}"
+  [ -n "$signal" ] || { cat "$scratch/worker.log" >&2; return 1; }
+}
+
+# The number of predictions in a file of them.
+predictions() { grep -c '"instances"' "$1" || true; }
+
+# accounted NAME: the predictions in NAME.jsonl and the frames that NAME.log counts as dropped. A live
+# source drops frames where newer ones take their place, so that this is what --max-frames counts.
+accounted() {
+  local dropped
+  dropped=$(awk '$1 == "dropped" { print $2 }' "$scratch/$1.log")
+  echo $(($(predictions "$scratch/$1.jsonl") + ${dropped:-0}))
+}
+
+# check WHAT COMMAND...: counts what holds and says what does not.
+passed=0 failed=0
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok      $what"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  $what"
+  fi
+}
+
+# The closing line; false if anything failed.
+conclude() {
+  if [ "$failed" != 0 ]; then
+    echo "--- the worker's log"
+    cat "$scratch/worker.log"
+  fi
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}

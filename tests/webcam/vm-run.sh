@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Streams a real /dev/video0, the kernel's virtual camera in a virtual machine, through the real
+# binaries, and unplugs it while it streams. Needs the debug build and `examples/setup.sh --vm`;
+# takes about two minutes. 77 if this machine cannot do it.
+set -euo pipefail
+# shellcheck source=tests/webcam/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+if [ "${1:-}" != --inside ]; then
+  exec "$here/vm.sh" env "SLEAP_STREAM_BIN=$(realpath "$binaries")" "$here/vm-run.sh" --inside
+fi
+
+start_worker --model "$repo/examples/demo/model"
+client=("$binaries/sleap-stream" --webcam 0 --webcam-size 320x180 --signal "$signal")
+
+stream_some_frames() {
+  local frames=10 status=0
+  "${client[@]}" --jpeg-quality 80 --max-frames "$frames" --output "$scratch/some.jsonl" 2>"$scratch/some.log" ||
+    status=$?
+  check "some frames: the client ends well" [ "$status" = 0 ]
+  check "some frames: each is predicted, or dropped where it is taken" [ "$(accounted some)" = "$frames" ]
+  check "some frames: some are predicted" [ "$(predictions "$scratch/some.jsonl")" -gt 0 ]
+  check "some frames: predictions are well-formed" "$here/predictions.py" "$scratch/some.jsonl" --skeleton-nodes 5
+  cat "$scratch/some.log"
+}
+
+# The camera goes once five predictions are out; what the client says then is part of the check.
+unplug_while_streaming() {
+  local line output pid shown=0 status=0
+  exec {output}< <(exec "${client[@]}" --output - --output "$scratch/kept.jsonl" 2>"$scratch/unplugged.log")
+  pid=$!
+  while [ "$shown" -lt 5 ] && read -r line; do shown=$((shown + 1)); done <&"$output"
+  check "unplugging: predictions come before" [ "$shown" = 5 ]
+  v4l2-ctl --device /dev/video0 --set-ctrl disconnect=1
+  shown=$((shown + $(wc -l <&"$output")))
+  wait "$pid" || status=$?
+  check "unplugging: the client ends with status 1" [ "$status" = 1 ]
+  check "unplugging: it says why" grep -Eiq '^error: .*(camera|webcam)' "$scratch/unplugged.log"
+  check "unplugging: all $shown predictions are kept" [ "$(predictions "$scratch/kept.jsonl")" = "$shown" ]
+  check "unplugging: they are well-formed" "$here/predictions.py" "$scratch/kept.jsonl" --skeleton-nodes 5
+  cat "$scratch/unplugged.log"
+}
+
+stream_some_frames
+unplug_while_streaming
+conclude
