@@ -1,5 +1,7 @@
 //! Between [`Image`] and OpenCV's matrices.
 
+use std::sync::{Arc, Mutex, MutexGuard};
+
 use bytes::Bytes;
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{self, Mat, MatTraitConst, MatTraitConstManual, Vec3b, Vec4b};
@@ -80,9 +82,96 @@ pub(crate) fn to_image(mat: &Mat) -> Result<Image, ImageError> {
     )?)
 }
 
+/// Matrices that become images without a copy and come back once nobody holds the image.
+///
+/// At 1080p, copying and fresh memory would each cost about a tenth of the decoding.
+#[derive(Default)]
+pub(crate) struct FramePool {
+    free: Arc<Mutex<Vec<Mat>>>,
+}
+
+/// More matrices than this are not kept for later.
+const KEPT: usize = 4;
+
+impl FramePool {
+    /// A matrix for OpenCV to write the next frame into.
+    pub(crate) fn take(&self) -> Mat {
+        lock(&self.free).pop().unwrap_or_default()
+    }
+
+    /// The frame in `mat`, which [`FramePool::take`] gave out and which no one else has.
+    pub(crate) fn image(&self, mat: Mat) -> Result<Image, ImageError> {
+        if mat.depth() != core::CV_8U || !mat.is_continuous() {
+            return to_image(&mat);
+        }
+        let (rows, cols) = (mat.rows().max(0) as u32, mat.cols().max(0) as u32);
+        let channels = u8::try_from(mat.channels()).unwrap_or(u8::MAX);
+        let home = Arc::clone(&self.free);
+        let data = Bytes::from_owner(Lent { mat, home });
+        Ok(Image::new(cols, rows, channels, data)?)
+    }
+}
+
+/// A matrix behind an image's bytes.
+struct Lent {
+    mat: Mat,
+    home: Arc<Mutex<Vec<Mat>>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        // It fails only for matrices that are not continuous; an empty slice then does not
+        // match the image's shape.
+        self.mat.data_bytes().unwrap_or(&[])
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut free = lock(&self.home);
+        if free.len() < KEPT {
+            free.push(std::mem::take(&mut self.mat));
+        }
+    }
+}
+
+fn lock(free: &Mutex<Vec<Mat>>) -> MutexGuard<'_, Vec<Mat>> {
+    // Pushing and popping leave no half-done state behind.
+    free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frames_memory_is_used_again_only_when_nobody_holds_it() {
+        let pool = FramePool::default();
+        let fill = |value: f64| {
+            let mut mat = pool.take();
+            let size = opencv::core::Size::new(8, 4);
+            let shade = Mat::new_size_with_default(size, core::CV_8UC3, Scalar::all(value));
+            shade.unwrap().copy_to(&mut mat).unwrap();
+            pool.image(mat).unwrap()
+        };
+        let first = fill(1.0);
+        let second = fill(2.0);
+        let held = first.data.slice(3..6);
+        let address = first.data.as_ptr();
+        drop(first);
+        let third = fill(3.0);
+        assert_ne!(third.data.as_ptr(), address);
+        drop(held);
+        let fourth = fill(4.0);
+        assert_eq!(fourth.data.as_ptr(), address);
+        for (image, value) in [(&second, 2), (&third, 3), (&fourth, 4)] {
+            assert_eq!((image.width, image.height, image.channels), (8, 4, 3));
+            assert!(image.data.iter().all(|&byte| byte == value));
+        }
+        // Images outlive the pool.
+        drop(pool);
+        assert_eq!(second.data[0], 2);
+    }
     use opencv::core::{Rect, Scalar};
 
     #[test]

@@ -10,7 +10,7 @@ fn picture(width: u32, height: u32, channels: u8) -> Image {
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
-            let texture = (x * 7 ^ y * 13) % 32;
+            let texture = ((x * 7) ^ (y * 13)) % 32;
             let sample = |scale: u32| ((x * scale + y * 2 + texture) % 256) as u8;
             let all = [sample(1), sample(2), sample(3), 255];
             pixels.extend_from_slice(&all[..usize::from(channels)]);

@@ -117,7 +117,7 @@ fn matroska_end(file: &mut (impl Read + Seek), head: &[u8; 16]) -> io::Result<u6
 fn vint(bytes: &[u8]) -> Option<(u64, u64)> {
     let first = *bytes.first()?;
     let width = first.leading_zeros() as usize + 1;
-    let rest = bytes.get(1..width)?;
+    let rest = bytes.get(1..width).filter(|_| width <= 8)?;
     let mask = 0xFFu8.checked_shr(width as u32).unwrap_or(0);
     let mut value = u64::from(first & mask);
     for byte in rest {
@@ -125,4 +125,77 @@ fn vint(bytes: &[u8]) -> Option<(u64, u64)> {
     }
     let unknown = (1u64 << (7 * width)) - 1;
     (value != unknown).then_some((value, width as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn missing(bytes: &[u8]) -> Shape {
+        inspect(&mut Cursor::new(bytes)).unwrap()
+    }
+
+    /// The shape of each file whole, cut at every byte, and with rubbish after it.
+    fn check(whole: &[u8], counts_frames: bool, known_from: usize) {
+        let whole_shape = Shape {
+            counts_frames,
+            missing_bytes: 0,
+        };
+        assert_eq!(missing(whole), whole_shape);
+        for length in known_from..whole.len() {
+            let cut = (whole.len() - length) as u64;
+            assert_eq!(missing(&whole[..length]).missing_bytes, cut, "{length}");
+        }
+        let mut longer = whole.to_vec();
+        longer.extend([0; 5]);
+        assert_eq!(missing(&longer), whole_shape);
+    }
+
+    #[test]
+    fn boxes_of_an_mp4() {
+        let mut file = b"\0\0\0\x10ftypisom\0\0\0\0".to_vec();
+        // A 64-bit size, as large recordings have.
+        file.extend(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x18");
+        file.extend([9; 8]);
+        check(&file, true, 32);
+        let mut to_the_end = b"\0\0\0\0mdat".to_vec();
+        to_the_end.extend([9; 30]);
+        assert_eq!(missing(&to_the_end).missing_bytes, 0);
+        let absurd = b"\0\0\0\x01mdat\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
+        assert_eq!(missing(absurd).missing_bytes, u64::MAX - 16);
+    }
+
+    #[test]
+    fn chunks_of_an_avi() {
+        let mut file = b"RIFF\x10\0\0\0AVI 0123456789ab".to_vec();
+        check(&file, true, 16);
+        file.extend(b"RIFF\x08\0\0\0AVIX4567");
+        assert_eq!(missing(&file).missing_bytes, 0);
+        assert_eq!(missing(&file[..file.len() - 3]).missing_bytes, 3);
+        for unfinished in [*b"RIFF\0\0\0\0AVI 0123", *b"RIFF\xFF\xFF\xFF\xFFAVI 0123"] {
+            assert_eq!(missing(&unfinished).missing_bytes, 0);
+        }
+    }
+
+    #[test]
+    fn the_segment_of_a_matroska_file() {
+        let header = b"\x1A\x45\xDF\xA3\x84abcd\x18\x53\x80\x67";
+        let with = |size: &[u8]| [&header[..], size, &[7; 20]].concat();
+        check(&with(b"\x94"), false, 25);
+        check(&with(b"\x01\0\0\0\0\0\0\x14"), false, 25);
+        for unknown in [&b"\xFF"[..], b"\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF", b"\0"] {
+            assert_eq!(missing(&with(unknown)).missing_bytes, 0);
+        }
+        let absurd = b"\x1A\x45\xDF\xA3\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFE";
+        assert_eq!(missing(absurd).missing_bytes, 0);
+    }
+
+    #[test]
+    fn other_files_have_no_known_length() {
+        for other in [&b""[..], b"x", b"RIFF", b"text that is no video at all"] {
+            let shape = missing(other);
+            assert_eq!((shape.counts_frames, shape.missing_bytes), (false, 0));
+        }
+    }
 }

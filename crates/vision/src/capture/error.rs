@@ -205,15 +205,20 @@ pub enum ReadError {
 }
 
 fn present_words(present: &[String]) -> String {
-    if present.is_empty() {
-        return "The system lists no camera at all: plug one in, or pass the host's camera into \
-                the container or virtual machine"
-            .to_owned();
+    if !present.is_empty() {
+        let list = present.join(", ");
+        return format!(
+            "The system lists {list}; the number is the device's, and one camera may have several"
+        );
     }
-    let list = present.join(", ");
-    format!(
-        "The system lists {list}; the number is the device's, and one camera may have several devices"
-    )
+    let words = if cfg!(target_os = "linux") {
+        "The system lists no camera at all: plug one in, or pass the host's camera into the \
+         container or virtual machine"
+    } else {
+        "Cameras are numbered from 0; the system's privacy settings must allow this program to \
+         use them"
+    };
+    words.to_owned()
 }
 
 #[cfg(test)]
@@ -228,7 +233,9 @@ mod tests {
         assert!(words.contains("webcam 7") && words.contains("/dev/video0, /dev/video2"));
         let present = Vec::new();
         let words = OpenError::NoSuchWebcam { index: 0, present }.to_string();
-        assert!(words.contains("no camera at all"), "{words}");
+        if cfg!(target_os = "linux") {
+            assert!(words.contains("no camera at all"), "{words}");
+        }
         let beyond = OpenError::RangeBeyondEnd {
             name: "a.mp4".into(),
             start: 0,

@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, absolute};
+use std::time::Duration;
 
-use opencv::core::{Mat, Vector};
+use opencv::core::Vector;
 use opencv::videoio::{
     CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_OPEN_TIMEOUT_MSEC,
     CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
@@ -14,15 +15,15 @@ use super::container::{self, Shape};
 use super::reader::{Fault, Nature, Opened, Reader, display_name, without_password};
 use super::{OpenError, Source, SourceInfo};
 use crate::Image;
-use crate::mat::to_image;
+use crate::mat::FramePool;
 
-/// How long an address may take to deliver its first bytes, and later the next ones, seconds.
-const URL_TIMEOUT_S: u64 = 10;
+/// How long an address may take to deliver its first bytes, and later the next ones.
+const URL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
     let name = display_name(&Source::File(path.to_owned()));
     if path.contains("://") {
-        return open_url(path, name);
+        return open_url(path, name, URL_TIMEOUT);
     }
     let is_pattern = path.contains('%') && !Path::new(path).exists();
     if !is_pattern {
@@ -49,12 +50,12 @@ pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
     finish(capture, name, nature)
 }
 
-fn open_url(url: &str, name: String) -> Result<Opened, OpenError> {
-    let capture = open_capture(url, Some(URL_TIMEOUT_S))
+fn open_url(url: &str, name: String, timeout: Duration) -> Result<Opened, OpenError> {
+    let capture = open_capture(url, Some(timeout))
         .map_err(|error| opencv_failed(&name, error))?
         .ok_or_else(|| OpenError::Url {
             url: without_password(url),
-            timeout_s: URL_TIMEOUT_S,
+            timeout_s: timeout.as_secs(),
         })?;
     // A file behind an address knows its length; a camera behind one does not.
     let is_file = property(&capture, CAP_PROP_FRAME_COUNT).is_some();
@@ -93,10 +94,10 @@ fn check_file(path: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn open_capture(path: &str, timeout_s: Option<u64>) -> opencv::Result<Option<VideoCapture>> {
+fn open_capture(path: &str, timeout: Option<Duration>) -> opencv::Result<Option<VideoCapture>> {
     let mut params = Vector::<i32>::new();
-    if let Some(seconds) = timeout_s {
-        let milliseconds = (seconds * 1000) as i32;
+    if let Some(timeout) = timeout {
+        let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         for property in [CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_READ_TIMEOUT_MSEC] {
             params.push(property);
             params.push(milliseconds);
@@ -122,7 +123,7 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
     let fps = property(&capture, CAP_PROP_FPS).filter(|fps| *fps <= 1000.0);
     let mut reader = FileReader {
         capture,
-        frame: Mat::default(),
+        frames: FramePool::default(),
         ahead: None,
     };
     let first = match reader.grab() {
@@ -168,8 +169,7 @@ fn opencv_failed(name: &str, error: opencv::Error) -> OpenError {
 
 struct FileReader {
     capture: VideoCapture,
-    /// Keeps its memory from frame to frame.
-    frame: Mat,
+    frames: FramePool,
     /// The first frame, read while opening.
     ahead: Option<Ahead>,
 }
@@ -192,7 +192,31 @@ impl Reader for FileReader {
         if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
             return Ok(image);
         }
-        self.capture.retrieve_def(&mut self.frame)?;
-        Ok(to_image(&self.frame)?)
+        let mut frame = self.frames.take();
+        self.capture.retrieve_def(&mut frame)?;
+        Ok(self.frames.image(frame)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_address_that_takes_the_connection_and_stays_silent_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/a.mp4", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            // Without the timeout asked for, OpenCV holds on to the connection for 30 s.
+            let patience = Some(Duration::from_secs(20));
+            connection.set_read_timeout(patience).unwrap();
+            connection.read_to_end(&mut Vec::new())
+        });
+        let result = open_url(&url, "silent".to_owned(), Duration::from_millis(300));
+        assert!(matches!(result, Err(OpenError::Url { .. })));
+        assert!(server.join().unwrap().is_ok(), "the connection stayed open");
     }
 }

@@ -134,7 +134,7 @@ mod tests {
         let mut thinner = Thinner::new(interval(Some(fps)).unwrap());
         let arrival = |index: u32| {
             let nominal = start + index * period;
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 nominal + jitter
             } else {
                 nominal - jitter

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io;
 use std::thread::sleep;
 
-use opencv::core::Mat;
 use opencv::videoio::{
     CAP_ANY, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_V4L2,
     VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst, VideoWriter,
@@ -14,7 +13,7 @@ use super::reader::{Fault, Nature, Opened, Reader};
 use super::retry::{Attempt, Policy};
 use super::{OpenError, SourceInfo};
 use crate::Image;
-use crate::mat::to_image;
+use crate::mat::FramePool;
 
 pub(super) fn open(
     index: u32,
@@ -69,7 +68,7 @@ fn attempt(
     sleep(policy.settle);
     let mut reader = WebcamReader {
         capture,
-        frame: Mat::default(),
+        frames: FramePool::default(),
     };
     for _ in 0..=policy.discard {
         if !matches!(reader.grab(), Ok(true)) {
@@ -172,8 +171,7 @@ fn devices() -> Vec<String> {
 
 struct WebcamReader {
     capture: VideoCapture,
-    /// Keeps its memory from frame to frame.
-    frame: Mat,
+    frames: FramePool,
 }
 
 impl Reader for WebcamReader {
@@ -182,7 +180,40 @@ impl Reader for WebcamReader {
     }
 
     fn retrieve(&mut self) -> Result<Image, Fault> {
-        self.capture.retrieve_def(&mut self.frame)?;
-        Ok(to_image(&self.frame)?)
+        let mut frame = self.frames.take();
+        self.capture.retrieve_def(&mut frame)?;
+        Ok(self.frames.image(frame)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_does_not_open_is_diagnosed() {
+        let devices = vec!["/dev/video2".to_owned()];
+        let of = |access| diagnose(0, &devices, access);
+        let refused = |kind: io::ErrorKind| Some(Err(io::Error::from(kind)));
+        let absent = of(refused(io::ErrorKind::NotFound));
+        assert!(matches!(absent, OpenError::NoSuchWebcam { .. }));
+        assert!(absent.to_string().contains("/dev/video2"));
+        let forbidden = of(refused(io::ErrorKind::PermissionDenied));
+        let words = forbidden.to_string();
+        assert!(words.contains("/dev/video0") && words.contains("group `video`"));
+        for unusable in [Some(Ok(())), refused(io::ErrorKind::ResourceBusy), None] {
+            assert!(matches!(of(unusable), OpenError::WebcamUnusable { .. }));
+        }
+        let too_high = diagnose(u32::MAX, &devices, None);
+        assert!(matches!(too_high, OpenError::NoSuchWebcam { .. }));
+    }
+
+    #[test]
+    fn formats_are_named_by_their_letters() {
+        let mjpg = f64::from(u32::from_le_bytes(*b"MJPG"));
+        assert_eq!(fourcc_name(mjpg), "MJPG");
+        for odd in [0.0, -1.0, f64::NAN, 1e300] {
+            assert_eq!(fourcc_name(odd), "unknown");
+        }
     }
 }

@@ -9,6 +9,7 @@ use opencv::imgproc;
 
 use crate::Image;
 use crate::mat::{ImageError, to_image, view};
+use caption::Caption;
 
 /// What to draw over a frame. Points are (x, y) in its pixels; (0, 0) is the centre of the
 /// first pixel.
@@ -31,10 +32,21 @@ pub struct Overlay<'a> {
 pub fn overlay(image: &Image, overlay: &Overlay<'_>) -> Result<Image, ImageError> {
     let mut canvas = to_bgr(image)?;
     let short_side = image.width.min(image.height);
-    skeleton::draw(&mut canvas, overlay, short_side)
-        .and_then(|()| caption::draw(&mut canvas, overlay.caption))
-        .map_err(ImageError::opencv("draw the overlay"))?;
+    draw(&mut canvas, overlay, short_side).map_err(ImageError::opencv("draw the overlay"))?;
     to_image(&canvas)
+}
+
+/// In small frames animals walk under the caption: its backing must not hide them.
+fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> opencv::Result<()> {
+    let caption = Caption::fit(canvas, overlay.caption)?;
+    if let Some(caption) = &caption {
+        caption.draw_backing(canvas)?;
+    }
+    skeleton::draw(canvas, overlay, short_side)?;
+    match caption {
+        Some(caption) => caption.draw_text(canvas),
+        None => Ok(()),
+    }
 }
 
 fn to_bgr(image: &Image) -> Result<Mat, ImageError> {

@@ -32,12 +32,11 @@ mod tests {
 
     #[test]
     fn neighbours_are_far_apart() {
-        for first in 0..COLORS.len() {
-            for second in 0..first {
-                let distance: i32 = (0..3)
-                    .map(|i| (i32::from(COLORS[first][i]) - i32::from(COLORS[second][i])).abs())
-                    .sum();
-                assert!(distance > 85, "{first} and {second}: {distance}");
+        for (index, first) in COLORS.iter().enumerate() {
+            for second in &COLORS[..index] {
+                let apart = |i: usize| first[i].abs_diff(second[i]);
+                let distance: u32 = (0..3).map(|i| u32::from(apart(i))).sum();
+                assert!(distance > 85, "{first:?} and {second:?}: {distance}");
             }
         }
         assert_eq!(color(12), color(0));

@@ -13,20 +13,24 @@ const SHIFT: i32 = 4;
 /// Farther out nothing can be seen, and fixed-point numbers would overflow.
 const FARTHEST: f32 = 1.0e6;
 
-/// Thickness and radius in pixels for an image whose short side is `short_side`.
+/// Sizes in pixels.
 struct Strokes {
     edge: i32,
+    /// On either side of an edge; none where it would be as wide as the edge itself.
+    edge_outline: i32,
     radius: f32,
-    outline: i32,
+    node_outline: f32,
 }
 
 impl Strokes {
+    /// For an image whose short side is `short_side` pixels.
     fn new(short_side: u32) -> Strokes {
         let unit = short_side as f32 / 240.0;
         Strokes {
             edge: (unit * 0.9).round().clamp(1.0, 40.0) as i32,
+            edge_outline: (unit * 0.5).floor().clamp(0.0, 20.0) as i32,
             radius: (unit * 1.9).clamp(1.8, 80.0),
-            outline: (unit * 0.5).round().clamp(1.0, 20.0) as i32,
+            node_outline: (unit * 0.5).clamp(0.8, 20.0),
         }
     }
 }
@@ -61,7 +65,7 @@ fn draw_edges(
     let passes = [
         (
             scalar(shade(edge_color)),
-            strokes.edge + 2 * strokes.outline,
+            strokes.edge + 2 * strokes.edge_outline,
         ),
         (scalar(edge_color), strokes.edge),
     ];
@@ -77,7 +81,7 @@ fn draw_edges(
 
 fn draw_node(canvas: &mut Mat, at: Point, fill: [u8; 3], strokes: &Strokes) -> Result<()> {
     let radius = |pixels: f32| (pixels * (1 << SHIFT) as f32).round() as i32;
-    let outer = radius(strokes.radius + strokes.outline as f32);
+    let outer = radius(strokes.radius + strokes.node_outline);
     let inner = radius(strokes.radius);
     circle(canvas, at, outer, scalar(shade(fill)), -1, LINE_AA, SHIFT)?;
     circle(canvas, at, inner, scalar(fill), -1, LINE_AA, SHIFT)

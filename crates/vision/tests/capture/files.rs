@@ -1,13 +1,11 @@
 //! Reading files: which frames come, and what is said when they do not.
 
-mod common;
-
 use std::fs;
 use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 
-use common::{H264, HEIGHT, WIDTH, barcode, file, number, read, video};
+use crate::common::{H264, HEIGHT, WIDTH, barcode, file, number, read, video};
 use vision::capture::{Capture, Config, End, OpenError, ReadError, Selection, Source, Summary};
 
 fn ids(text: &str, sample_rate: u32, max_frames: Option<u64>, path: &std::path::Path) -> Vec<u64> {

@@ -1,0 +1,5 @@
+//! Capture from files and the test pattern.
+
+mod common;
+mod files;
+mod pattern;
