@@ -8,7 +8,9 @@ use vision::capture::{Capture, Config, Selection, Source};
 
 /// A committed file of the demo.
 pub fn demo(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/demo").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples/demo")
+        .join(name)
 }
 
 /// sleap-nn's own predictions for a video.
@@ -17,7 +19,8 @@ pub struct Fixture(Value);
 impl Fixture {
     /// Reads a file of the form that `examples/demo/sleap_nn.json` has.
     pub fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self(serde_json::from_str(&text).expect("predictions are JSON"))
     }
 
@@ -34,19 +37,26 @@ impl Fixture {
             .as_array()
             .and_then(|frames| frames.iter().find(|frame| frame["frame_idx"] == id))
             .unwrap_or_else(|| panic!("sleap-nn has no frame {id}"));
-        let ours = prediction["instances"].as_array().expect("a list of instances");
+        let ours = prediction["instances"]
+            .as_array()
+            .expect("a list of instances");
         let theirs = frame["instances"].as_array().expect("a list of instances");
         assert_eq!(ours.len(), theirs.len(), "instances in frame {id}");
         let mut largest = 0f64;
         for (ours, theirs) in ours.iter().zip(theirs) {
-            let (ours, theirs) = (ours.as_array().unwrap(), theirs["points"].as_array().unwrap());
+            let (ours, theirs) = (
+                ours.as_array().unwrap(),
+                theirs["points"].as_array().unwrap(),
+            );
             assert_eq!(ours.len(), theirs.len(), "nodes in frame {id}");
             for (our, their) in ours.iter().zip(theirs) {
                 let missing = their.is_null() || their[0].is_null();
                 assert_eq!(our.is_null(), missing, "a missing point in frame {id}");
                 for axis in 0..2 {
                     if !missing {
-                        largest = largest.max((our[axis].as_f64().unwrap() - their[axis].as_f64().unwrap()).abs());
+                        largest = largest.max(
+                            (our[axis].as_f64().unwrap() - their[axis].as_f64().unwrap()).abs(),
+                        );
                     }
                 }
             }
@@ -57,7 +67,12 @@ impl Fixture {
 
 /// All frames of a source with their numbers, as OpenCV decodes them here.
 pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
-    let capture = Capture::open(Config { source, selection, fps: None }).expect("the source opens");
+    let capture = Capture::open(Config {
+        source,
+        selection,
+        fps: None,
+    })
+    .expect("the source opens");
     let (out, frames) = channel();
     let running = capture.start(move |frame| match out.send((frame.frame_id, frame.image)) {
         Ok(()) => ControlFlow::Continue(()),
@@ -70,13 +85,19 @@ pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
 
 /// An 8-bit PNG as gray or BGR pixels.
 pub fn read_png(path: &Path) -> Image {
-    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().expect("a PNG");
+    let file =
+        std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file))
+        .read_info()
+        .expect("a PNG");
     let mut data = vec![0; reader.output_buffer_size().expect("a picture that fits")];
     let info = reader.next_frame(&mut data).expect("a whole PNG");
     let channels = info.color_type.samples() as u8;
     if channels == 3 {
-        data.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| pixel.swap(0, 2));
+        data.as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .for_each(|pixel| pixel.swap(0, 2));
     }
     Image::new(info.width, info.height, channels, data).expect("size and bytes agree")
 }
@@ -86,6 +107,11 @@ pub fn read_png(path: &Path) -> Image {
 pub fn same_pixels(what: &str, one: &Image, other: &Image) {
     let shape = |image: &Image| (image.width, image.height, image.channels);
     assert_eq!(shape(one), shape(other), "{what}: shape");
-    let differing = one.data.iter().zip(&other.data).filter(|(one, other)| one != other).count();
+    let differing = one
+        .data
+        .iter()
+        .zip(&other.data)
+        .filter(|(one, other)| one != other)
+        .count();
     assert_eq!(differing, 0, "{what}: bytes that differ");
 }

@@ -10,9 +10,16 @@ use serde_json::Value;
 /// A binary of this workspace, built beside the tests.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("tests run from target/PROFILE/deps");
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("tests run from target/PROFILE/deps");
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace --bins` first",
+        path.display()
+    );
     path
 }
 
@@ -48,7 +55,15 @@ impl Process {
                 }
             }
         });
-        (Self { name: name.into(), child, log, log_reader: Some(log_reader) }, stdout)
+        (
+            Self {
+                name: name.into(),
+                child,
+                log,
+                log_reader: Some(log_reader),
+            },
+            stdout,
+        )
     }
 
     pub(crate) fn log(&self) -> String {
@@ -88,8 +103,14 @@ impl Drop for Process {
 
 /// Any line that reports an error fails the test it happens in.
 fn assert_no_error(name: &str, log: &str) {
-    let bad = log.lines().find(|line| line.contains(" ERROR ") || line.contains("panicked at"));
-    assert!(bad.is_none(), "{name} logged an error: {}", bad.unwrap_or_default());
+    let bad = log
+        .lines()
+        .find(|line| line.contains(" ERROR ") || line.contains("panicked at"));
+    assert!(
+        bad.is_none(),
+        "{name} logged an error: {}",
+        bad.unwrap_or_default()
+    );
 }
 
 /// A running `sleap-worker`, stopped when dropped.
@@ -118,7 +139,11 @@ impl Worker {
         prepare(&mut command);
         let (process, stdout) = Process::spawn("worker", &mut command);
         let (signal, stdout) = ready(process.log.clone(), stdout);
-        Self { process, signal, _stdout: stdout }
+        Self {
+            process,
+            signal,
+            _stdout: stdout,
+        }
     }
 
     pub fn log(&self) -> String {
@@ -147,11 +172,19 @@ pub fn signal_server() -> Worker {
     Worker::start_with(&["signal", "--listen", "127.0.0.1:0"], |_| {})
 }
 
-fn ready(log: Arc<Mutex<String>>, mut stdout: BufReader<ChildStdout>) -> (String, BufReader<ChildStdout>) {
+fn ready(
+    log: Arc<Mutex<String>>,
+    mut stdout: BufReader<ChildStdout>,
+) -> (String, BufReader<ChildStdout>) {
     let mut line = String::new();
-    stdout.read_line(&mut line).expect("standard output is readable");
+    stdout
+        .read_line(&mut line)
+        .expect("standard output is readable");
     let Some(url) = line.trim().strip_prefix("ready: ") else {
-        panic!("the worker ended before it was ready: {line:?}\n{}", log.lock().unwrap());
+        panic!(
+            "the worker ended before it was ready: {line:?}\n{}",
+            log.lock().unwrap()
+        );
     };
     (url.to_owned(), stdout)
 }
@@ -192,8 +225,11 @@ impl Client {
     /// The next line of standard output: a prediction, where `--output -` is given.
     pub fn line(&mut self) -> Option<Value> {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("standard output is readable");
-        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("standard output holds JSON lines"))
+        self.stdout
+            .read_line(&mut line)
+            .expect("standard output is readable");
+        (!line.is_empty())
+            .then(|| serde_json::from_str(&line).expect("standard output holds JSON lines"))
     }
 
     pub fn interrupt(&self) {
@@ -207,9 +243,15 @@ impl Client {
 
     pub fn wait(mut self) -> Finished {
         let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).expect("standard output is UTF-8");
+        self.stdout
+            .read_to_string(&mut stdout)
+            .expect("standard output is UTF-8");
         let (code, stderr) = self.process.wait();
-        Finished { code, stdout, stderr }
+        Finished {
+            code,
+            stdout,
+            stderr,
+        }
     }
 }
 
@@ -234,7 +276,11 @@ impl Finished {
     pub fn failed(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "no {word:?} in: {}",
+                self.stderr
+            );
         }
     }
 }

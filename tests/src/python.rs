@@ -20,31 +20,45 @@ fn interpreter() -> PathBuf {
 }
 
 fn peer(script: &str, args: &[&str]) -> Peer {
-    let script_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
+    let script_path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("python")
+        .join(script);
     let (process, stdout) = Process::spawn(
         script.trim_end_matches(".py"),
-        Command::new(interpreter()).arg("-u").arg(script_path).args(args),
+        Command::new(interpreter())
+            .arg("-u")
+            .arg(script_path)
+            .args(args),
     );
     Peer { process, stdout }
 }
 
 /// The reference worker, registered and waiting.
 pub fn reference_worker(signal: &str, args: &[&str]) -> Peer {
-    let mut peer = peer("reference_worker.py", &[&["--signal", signal], args].concat());
+    let mut peer = peer(
+        "reference_worker.py",
+        &[&["--signal", signal], args].concat(),
+    );
     peer.until("ready");
     peer
 }
 
 /// The reference client; it ends by itself.
 pub fn reference_client(signal: &str, args: &[&str]) -> Peer {
-    peer("reference_client.py", &[&["--signal", signal, "--exit"], args].concat())
+    peer(
+        "reference_client.py",
+        &[&["--signal", signal, "--exit"], args].concat(),
+    )
 }
 
 /// The reference signaling server and its address.
 pub fn reference_signaling() -> (Peer, String) {
     let mut server = peer("reference_signaling.py", &[]);
     let ready = server.until("ready");
-    let url = ready["url"].as_str().expect("the server says where it listens").to_owned();
+    let url = ready["url"]
+        .as_str()
+        .expect("the server says where it listens")
+        .to_owned();
     (server, url)
 }
 
@@ -52,7 +66,9 @@ impl Peer {
     /// The next event, or `None` at the end of output.
     pub fn event(&mut self) -> Option<Value> {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("standard output is readable");
+        self.stdout
+            .read_line(&mut line)
+            .expect("standard output is readable");
         (!line.is_empty()).then(|| serde_json::from_str(&line).expect("a peer prints JSON lines"))
     }
 
@@ -60,7 +76,9 @@ impl Peer {
     #[track_caller]
     pub fn until(&mut self, kind: &str) -> Value {
         loop {
-            let event = self.event().unwrap_or_else(|| panic!("no {kind:?} event before the end"));
+            let event = self
+                .event()
+                .unwrap_or_else(|| panic!("no {kind:?} event before the end"));
             if event["event"] == kind {
                 return event;
             }

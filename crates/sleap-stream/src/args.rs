@@ -31,7 +31,12 @@ pub struct Args {
     pub webcam_size: Option<(u32, u32)>,
 
     /// Frames of the file to stream, counted from 0: 0-100,200-300.
-    #[arg(long, value_name = "RANGES", conflicts_with = "webcam", help_heading = "Source")]
+    #[arg(
+        long,
+        value_name = "RANGES",
+        conflicts_with = "webcam",
+        help_heading = "Source"
+    )]
     pub frames: Option<Selection>,
 
     /// Stream every Nth frame only.
@@ -123,20 +128,32 @@ impl TryFrom<Args> for Config {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         for output in &args.output {
-            let known = output.as_os_str() == "-" || output.extension().is_some_and(|ext| ext == "jsonl");
+            let known =
+                output.as_os_str() == "-" || output.extension().is_some_and(|ext| ext == "jsonl");
             if !known {
-                bail!("--output {}: the name must end in .jsonl, or be - for standard output", output.display());
+                bail!(
+                    "--output {}: the name must end in .jsonl, or be - for standard output",
+                    output.display()
+                );
             }
         }
         if let Some(snapshot) = &args.snapshot
-            && snapshot.extension().is_none_or(|ext| !ext.eq_ignore_ascii_case("png"))
+            && snapshot
+                .extension()
+                .is_none_or(|ext| !ext.eq_ignore_ascii_case("png"))
         {
-            bail!("--snapshot {}: the name must end in .png", snapshot.display());
+            bail!(
+                "--snapshot {}: the name must end in .png",
+                snapshot.display()
+            );
         }
         let peer = args.link.peer_config();
         let source = match (args.stream, args.webcam, args.test_pattern) {
             (Some(file), ..) => Source::File(file),
-            (None, Some(index), _) => Source::Webcam { index, size: args.webcam_size },
+            (None, Some(index), _) => Source::Webcam {
+                index,
+                size: args.webcam_size,
+            },
             (None, None, Some(pattern)) => Source::TestPattern(pattern),
             (None, None, None) => bail!("give --stream FILE, --webcam N or --test-pattern"),
         };
@@ -146,7 +163,11 @@ impl TryFrom<Args> for Config {
             max_frames: args.max_frames.map(NonZeroU64::get),
         };
         Ok(Self {
-            capture: capture::Config { source, selection, fps: args.fps },
+            capture: capture::Config {
+                source,
+                selection,
+                fps: args.fps,
+            },
             resize: args.resize,
             jpeg_quality: args.jpeg_quality,
             batch_size: args.batch_size,
@@ -163,7 +184,11 @@ impl TryFrom<Args> for Config {
 }
 
 fn size(text: &str) -> Result<(u32, u32), String> {
-    let parse = |side: &str| side.parse::<u32>().ok().filter(|side| (1..=16_384).contains(side));
+    let parse = |side: &str| {
+        side.parse::<u32>()
+            .ok()
+            .filter(|side| (1..=16_384).contains(side))
+    };
     text.split_once(['x', 'X'])
         .and_then(|(width, height)| Some((parse(width)?, parse(height)?)))
         .ok_or_else(|| format!("'{text}' is not a size: give WIDTHxHEIGHT, each from 1 to 16384"))
@@ -172,7 +197,9 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 fn frame_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
-        _ => Err(format!("'{text}' is not a frame rate: give a number above 0")),
+        _ => Err(format!(
+            "'{text}' is not a frame rate: give a number above 0"
+        )),
     }
 }
 
@@ -202,8 +229,16 @@ mod tests {
         let webcam = parse("sleap-stream --webcam 0 --jpeg-quality 80").unwrap();
         assert_eq!((webcam.webcam, webcam.jpeg_quality), (Some(0), Some(80)));
         let video = parse("sleap-stream --stream video.mp4 --fps 30").unwrap();
-        assert_eq!((video.stream.as_deref(), video.fps), (Some("video.mp4"), Some(30.0)));
-        assert!(parse("sleap-stream --test-pattern").unwrap().test_pattern.is_some());
+        assert_eq!(
+            (video.stream.as_deref(), video.fps),
+            (Some("video.mp4"), Some(30.0))
+        );
+        assert!(
+            parse("sleap-stream --test-pattern")
+                .unwrap()
+                .test_pattern
+                .is_some()
+        );
     }
 
     #[test]

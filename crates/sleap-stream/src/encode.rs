@@ -49,12 +49,16 @@ impl Encoder {
     /// Encodes until the queue is closed and empty, the window is closed or the link is gone.
     pub(crate) fn run(self) -> Result<()> {
         let mut jpeg = match self.form.jpeg_quality {
-            Some(quality) => Some(jpeg::Encoder::new(quality).context("cannot set up the JPEG encoder")?),
+            Some(quality) => {
+                Some(jpeg::Encoder::new(quality).context("cannot set up the JPEG encoder")?)
+            }
             None => None,
         };
         let mut batch = Vec::new();
         while self.window.enter() {
-            let Some(captured) = self.queue.pop() else { break };
+            let Some(captured) = self.queue.pop() else {
+                break;
+            };
             let frame = self.encode(captured, jpeg.as_mut())?;
             if self.form.batch_size <= 1 {
                 if self.out.blocking_send(Outgoing::Frame(frame)).is_err() {

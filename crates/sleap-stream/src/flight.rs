@@ -40,7 +40,14 @@ pub(crate) struct Flight {
 impl Flight {
     /// A frame is about to be encoded.
     pub(crate) fn depart(&mut self, id: FrameId, captured: Instant, picture: Option<Image>) {
-        self.frames.insert(id, Departed { captured, sent: None, picture });
+        self.frames.insert(
+            id,
+            Departed {
+                captured,
+                sent: None,
+                picture,
+            },
+        );
         self.order.push_back(id);
         while self.order.len() > REMEMBERED {
             if let Some(oldest) = self.order.pop_front() {
@@ -70,7 +77,10 @@ impl Flight {
 
     /// Frames without an answer.
     pub(crate) fn unanswered(&self) -> usize {
-        self.frames.values().filter(|frame| frame.sent.is_some()).count()
+        self.frames
+            .values()
+            .filter(|frame| frame.sent.is_some())
+            .count()
     }
 }
 

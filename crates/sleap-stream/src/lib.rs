@@ -41,5 +41,7 @@ pub fn main(config: Config) -> Result<Exit> {
     let (screen, frames) = picture::screen();
     let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });
     frames.run();
-    runtime.block_on(run).context("the stream stopped unexpectedly")?
+    runtime
+        .block_on(run)
+        .context("the stream stopped unexpectedly")?
 }

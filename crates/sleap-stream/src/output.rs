@@ -36,7 +36,11 @@ struct JsonLines {
 impl Outputs {
     /// Opens all outputs. A file that exists is an error unless `overwrite` is set.
     pub(crate) fn open(paths: &[PathBuf], overwrite: bool) -> Result<Self> {
-        paths.iter().map(|path| JsonLines::open(path, overwrite)).collect::<Result<_>>().map(Self)
+        paths
+            .iter()
+            .map(|path| JsonLines::open(path, overwrite))
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     /// Writes a prediction everywhere.
@@ -44,7 +48,10 @@ impl Outputs {
         if self.0.is_empty() {
             return Ok(());
         }
-        let line = Line { prediction, latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX) };
+        let line = Line {
+            prediction,
+            latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+        };
         let mut text = serde_json::to_vec(&line).context("cannot write a prediction as JSON")?;
         text.push(b'\n');
         self.0.iter_mut().try_for_each(|output| output.write(&text))
@@ -62,19 +69,36 @@ impl JsonLines {
             ("standard output".to_owned(), true, Box::new(io::stdout()))
         } else {
             let file = create(path, overwrite)?;
-            (path.display().to_string(), false, Box::new(BufWriter::new(file)))
+            (
+                path.display().to_string(),
+                false,
+                Box::new(BufWriter::new(file)),
+            )
         };
-        Ok(Self { name, writer, each_line, flushed: Instant::now() })
+        Ok(Self {
+            name,
+            writer,
+            each_line,
+            flushed: Instant::now(),
+        })
     }
 
     fn write(&mut self, line: &[u8]) -> Result<()> {
-        self.writer.write_all(line).with_context(|| format!("cannot write to {}", self.name))?;
-        if self.each_line || self.flushed.elapsed() >= FLUSH_AFTER { self.flush() } else { Ok(()) }
+        self.writer
+            .write_all(line)
+            .with_context(|| format!("cannot write to {}", self.name))?;
+        if self.each_line || self.flushed.elapsed() >= FLUSH_AFTER {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<()> {
         self.flushed = Instant::now();
-        self.writer.flush().with_context(|| format!("cannot write to {}", self.name))
+        self.writer
+            .flush()
+            .with_context(|| format!("cannot write to {}", self.name))
     }
 }
 
@@ -102,7 +126,11 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
     }
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            bail!("cannot create {}: there is no folder {}", path.display(), folder.display())
+            bail!(
+                "cannot create {}: there is no folder {}",
+                path.display(),
+                folder.display()
+            )
         }
         _ => Ok(()),
     }
@@ -127,12 +155,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("poses.jsonl");
         let mut outputs = Outputs::open(std::slice::from_ref(&path), false).unwrap();
-        outputs.write(&prediction(3), Duration::from_micros(1500)).unwrap();
-        outputs.write(&prediction(4), Duration::from_micros(900)).unwrap();
+        outputs
+            .write(&prediction(3), Duration::from_micros(1500))
+            .unwrap();
+        outputs
+            .write(&prediction(4), Duration::from_micros(900))
+            .unwrap();
         outputs.flush().unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        let lines: Vec<serde_json::Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["frame_id"], 3);
         assert_eq!(lines[0]["latency_us"], 1500);
@@ -145,7 +179,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("poses.jsonl");
         std::fs::write(&path, "precious\n").unwrap();
-        let error = Outputs::open(std::slice::from_ref(&path), false).err().unwrap();
+        let error = Outputs::open(std::slice::from_ref(&path), false)
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("--overwrite"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious\n");
         Outputs::open(std::slice::from_ref(&path), true).unwrap();

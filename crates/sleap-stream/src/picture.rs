@@ -19,7 +19,11 @@ pub(crate) struct Picture {
 
 impl Picture {
     pub(crate) fn new(image: Image, prediction: Prediction, skeleton: Skeleton) -> Self {
-        Self { image, prediction, skeleton }
+        Self {
+            image,
+            prediction,
+            skeleton,
+        }
     }
 
     fn draw(&self) -> Result<Image> {

@@ -32,7 +32,10 @@ pub(crate) async fn run(
             Outgoing::BatchEnd(count) => sender.send(Message::BatchEnd(count)).await?,
             Outgoing::Frame(frame) => {
                 let (id, bytes) = (frame.meta.frame_id, frame.meta.nbytes);
-                flight.lock().unwrap_or_else(PoisonError::into_inner).sent(id, Instant::now());
+                flight
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .sent(id, Instant::now());
                 sender.send_frame(frame).await?;
                 sent.frames += 1;
                 sent.bytes += bytes;

@@ -44,7 +44,11 @@ impl<T> Queue<T> {
     pub(crate) fn new(policy: Policy) -> Arc<Self> {
         Arc::new(Self {
             policy,
-            shared: Mutex::new(Shared { items: VecDeque::new(), closed: false, dropped: 0 }),
+            shared: Mutex::new(Shared {
+                items: VecDeque::new(),
+                closed: false,
+                dropped: 0,
+            }),
             changed: Condvar::new(),
         })
     }
@@ -113,7 +117,9 @@ impl<T> Queue<T> {
     }
 
     fn wait<'a>(&self, shared: MutexGuard<'a, Shared<T>>) -> MutexGuard<'a, Shared<T>> {
-        self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner)
+        self.changed
+            .wait(shared)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -28,7 +28,8 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(started: Instant) -> Self {
         let histogram = || {
-            Histogram::new_with_bounds(1, HIGHEST_US, 3).expect("1 µs to 1 h at 3 digits is a valid range")
+            Histogram::new_with_bounds(1, HIGHEST_US, 3)
+                .expect("1 µs to 1 h at 3 digits is a valid range")
         };
         Self {
             started,
@@ -47,7 +48,8 @@ impl Report {
     /// An answer came, whatever it says.
     pub(crate) fn arrived(&mut self, arrived: &Arrived) {
         self.age.saturating_record(micros(arrived.age));
-        self.round_trip.saturating_record(micros(arrived.round_trip));
+        self.round_trip
+            .saturating_record(micros(arrived.round_trip));
         self.last_round_trip = arrived.round_trip;
     }
 
@@ -66,22 +68,50 @@ impl Report {
     /// The lines of the summary.
     pub(crate) fn summary(&self) -> String {
         let mut lines = vec![
-            format!("frames        {:>9}   {:.1} frames/s   {:.1} MB/s   {:.1} s",
-                self.sent.frames, self.frames_per_second(), self.sent.bytes as f64 / 1e6 / self.elapsed(), self.elapsed()),
-            format!("predictions   {:>9}   {} instances", self.predictions, self.instances),
+            format!(
+                "frames        {:>9}   {:.1} frames/s   {:.1} MB/s   {:.1} s",
+                self.sent.frames,
+                self.frames_per_second(),
+                self.sent.bytes as f64 / 1e6 / self.elapsed(),
+                self.elapsed()
+            ),
+            format!(
+                "predictions   {:>9}   {} instances",
+                self.predictions, self.instances
+            ),
         ];
         let mut count = |what: &str, count: u64, why: &str| {
             if count > 0 {
                 lines.push(format!("{what:<13} {count:>9}   {why}"));
             }
         };
-        count("failed", self.failed, "the worker could not use these frames");
-        count("dropped", self.dropped_at_source, "newer frames took their place before sending");
-        count("unanswered", self.unanswered, "sent, but the worker said nothing of them");
+        count(
+            "failed",
+            self.failed,
+            "the worker could not use these frames",
+        );
+        count(
+            "dropped",
+            self.dropped_at_source,
+            "newer frames took their place before sending",
+        );
+        count(
+            "unanswered",
+            self.unanswered,
+            "sent, but the worker said nothing of them",
+        );
         if !self.age.is_empty() {
             lines.push("latency             p50        p95        p99".into());
-            lines.push(format!("  {:<12} {}", "capture-pose", percentiles(&self.age)));
-            lines.push(format!("  {:<12} {}", "send-pose", percentiles(&self.round_trip)));
+            lines.push(format!(
+                "  {:<12} {}",
+                "capture-pose",
+                percentiles(&self.age)
+            ));
+            lines.push(format!(
+                "  {:<12} {}",
+                "send-pose",
+                percentiles(&self.round_trip)
+            ));
         }
         lines.join("\n")
     }
@@ -89,12 +119,19 @@ impl Report {
 
 fn percentiles(histogram: &Histogram<u64>) -> String {
     [0.50, 0.95, 0.99]
-        .map(|quantile| format!("{:>7.1} ms", histogram.value_at_quantile(quantile) as f64 / 1e3))
+        .map(|quantile| {
+            format!(
+                "{:>7.1} ms",
+                histogram.value_at_quantile(quantile) as f64 / 1e3
+            )
+        })
         .join(" ")
 }
 
 fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+    u64::try_from(duration.as_micros())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 /// The line that moves while a stream runs; silent where standard error is not a terminal.
@@ -111,9 +148,13 @@ impl Progress {
                 ProgressBar::new(frames),
                 "{bar:24} {pos}/{len} frames  {msg}  {elapsed} (ETA {eta})",
             ),
-            None => (ProgressBar::no_length(), "{spinner} {pos} frames  {msg}  {elapsed}"),
+            None => (
+                ProgressBar::no_length(),
+                "{spinner} {pos} frames  {msg}  {elapsed}",
+            ),
         };
-        let style = ProgressStyle::with_template(template).expect("the template above is well-formed");
+        let style =
+            ProgressStyle::with_template(template).expect("the template above is well-formed");
         Self(bar.with_style(style))
     }
 
@@ -151,9 +192,18 @@ mod tests {
             });
         }
         let summary = report.summary();
-        let line = summary.lines().find(|line| line.contains("capture-pose")).unwrap();
-        let shown: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let close = shown.iter().zip([50.0, 95.0, 99.0]).all(|(is, should)| (is - should).abs() < 0.2);
+        let line = summary
+            .lines()
+            .find(|line| line.contains("capture-pose"))
+            .unwrap();
+        let shown: Vec<f64> = line
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let close = shown
+            .iter()
+            .zip([50.0, 95.0, 99.0])
+            .all(|(is, should)| (is - should).abs() < 0.2);
         assert!(close && shown.len() == 3, "{line}");
         assert!(!summary.contains("failed"), "only what happened is listed");
     }

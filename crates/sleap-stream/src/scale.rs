@@ -38,8 +38,13 @@ mod tests {
             instances: vec![vec![Some([-0.5, -0.5]), None, Some([319.5, 119.5])]],
             ..Prediction::default()
         };
-        Scale::new((640, 480), (320, 120)).unwrap().apply(&mut prediction);
-        assert_eq!(prediction.instances[0], [Some([-0.5, -0.5]), None, Some([639.5, 479.5])]);
+        Scale::new((640, 480), (320, 120))
+            .unwrap()
+            .apply(&mut prediction);
+        assert_eq!(
+            prediction.instances[0],
+            [Some([-0.5, -0.5]), None, Some([639.5, 479.5])]
+        );
     }
 
     #[test]

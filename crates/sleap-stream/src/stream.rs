@@ -42,7 +42,11 @@ const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Streams the configured source to its end, or until interrupted.
-pub(crate) async fn run(config: Config, screen: Option<Screen>, interrupt: Interrupt) -> Result<Exit> {
+pub(crate) async fn run(
+    config: Config,
+    screen: Option<Screen>,
+    interrupt: Interrupt,
+) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     let capture = open(&config).await?;
     if let Some(snapshot) = &config.snapshot {
@@ -55,7 +59,10 @@ pub(crate) async fn run(config: Config, screen: Option<Screen>, interrupt: Inter
             channel.with_context(|| format!("no connection to a worker through {}", config.signal))?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    let Channel { sender, mut receiver } = channel;
+    let Channel {
+        sender,
+        mut receiver,
+    } = channel;
     let info = capture.info().clone();
     let ack = tokio::select! {
         ack = start(&sender, &mut receiver, &config, &info) => ack?,
@@ -90,8 +97,15 @@ async fn open(config: &Config) -> Result<Capture> {
 }
 
 /// Announces the stream and waits for the worker's word that it is ready.
-async fn start(sender: &Sender, receiver: &mut Receiver, config: &Config, info: &SourceInfo) -> Result<StreamAck> {
-    sender.send(Message::StreamStart(announcement(config, info))).await?;
+async fn start(
+    sender: &Sender,
+    receiver: &mut Receiver,
+    config: &Config,
+    info: &SourceInfo,
+) -> Result<StreamAck> {
+    sender
+        .send(Message::StreamStart(announcement(config, info)))
+        .await?;
     let ack = timeout(config.ack_timeout, wait_for_ack(receiver)).await.map_err(|_| {
         anyhow!(
             "the worker did not answer STREAM_START within {} s: it does not speak frame streaming \
@@ -101,8 +115,16 @@ async fn start(sender: &Sender, receiver: &mut Receiver, config: &Config, info: 
     })??;
     match ack.status.as_str() {
         "ready" => Ok(ack),
-        "busy" => bail!("the worker is busy: {}", ack.message.as_deref().unwrap_or("another client is streaming")),
-        other => bail!("the worker refuses the stream: {}", ack.message.as_deref().unwrap_or(other)),
+        "busy" => bail!(
+            "the worker is busy: {}",
+            ack.message
+                .as_deref()
+                .unwrap_or("another client is streaming")
+        ),
+        other => bail!(
+            "the worker refuses the stream: {}",
+            ack.message.as_deref().unwrap_or(other)
+        ),
     }
 }
 
@@ -112,13 +134,20 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
             Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
             Some(Ok(other)) => tracing::debug!(message = ?other, "not an acknowledgement; ignored"),
             Some(Err(error)) => tracing::warn!(%error, "message ignored"),
-            None => bail!("the worker closed the connection before the stream began{}", because(receiver)),
+            None => bail!(
+                "the worker closed the connection before the stream began{}",
+                because(receiver)
+            ),
         }
     }
 }
 
 fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
-    let frames = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok()).unwrap_or(-1);
+    let frames = |count: Option<u64>| {
+        count
+            .and_then(|count| i64::try_from(count).ok())
+            .unwrap_or(-1)
+    };
     let (width, height) = config.resize.unwrap_or((info.width, info.height));
     StreamStart {
         source_name: info.name.clone(),
@@ -138,7 +167,10 @@ fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
 }
 
 fn because(receiver: &Receiver) -> String {
-    receiver.closed_because().map(|reason| format!(" ({reason})")).unwrap_or_default()
+    receiver
+        .closed_because()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
 }
 
 /// A stream that the worker has acknowledged.
@@ -203,22 +235,35 @@ impl Run {
         if end == End::Lost {
             bail!(
                 "the connection to the worker was lost after {} frames{}; {} predictions are kept",
-                self.report.sent.frames, because(&self.receiver), self.report.predictions
+                self.report.sent.frames,
+                because(&self.receiver),
+                self.report.predictions
             );
         }
         self.sender.clone().close().await;
         stages.finish(&end).await?;
         match end {
             End::Interrupted => Ok(Exit::Interrupted),
-            End::Silent => bail!("the worker did not confirm the end of the stream; {} predictions are kept", self.report.predictions),
-            _ if self.report.unanswered > 0 => bail!("{} frames were not answered", self.report.unanswered),
+            End::Silent => bail!(
+                "the worker did not confirm the end of the stream; {} predictions are kept",
+                self.report.predictions
+            ),
+            _ if self.report.unanswered > 0 => {
+                bail!("{} frames were not answered", self.report.unanswered)
+            }
             _ => Ok(Exit::Done),
         }
     }
 
     fn start_stages(&self, capture: Capture, config: &Config) -> Result<Stages> {
         let live = capture.info().is_live;
-        let queue = Queue::new(if live { Policy::Newest } else { Policy::All { capacity: READ_AHEAD } });
+        let queue = Queue::new(if live {
+            Policy::Newest
+        } else {
+            Policy::All {
+                capacity: READ_AHEAD,
+            }
+        });
         let places = if live { LIVE_WINDOW } else { FILE_WINDOW };
         let window = Arc::new(Window::new(match self.answered {
             true => places.max(2 * config.batch_size as usize),
@@ -243,15 +288,31 @@ impl Run {
             .spawn(move || encoder.run())
             .context("cannot start the encode thread")?;
         let (totals, sent) = watch::channel(Sent::default());
-        let pump = tokio::spawn(pump::run(outgoing, self.sender.clone(), Arc::clone(&flight), totals));
+        let pump = tokio::spawn(pump::run(
+            outgoing,
+            self.sender.clone(),
+            Arc::clone(&flight),
+            totals,
+        ));
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
-            move |frame| match queue.0.push(Captured { frame, at: Instant::now() }) {
+            move |frame| match queue.0.push(Captured {
+                frame,
+                at: Instant::now(),
+            }) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             }
         });
-        Ok(Stages { queue, window, flight, capture, encoder, pump, sent })
+        Ok(Stages {
+            queue,
+            window,
+            flight,
+            capture,
+            encoder,
+            pump,
+            sent,
+        })
     }
 
     /// Takes answers until the worker has confirmed the end.
@@ -333,7 +394,11 @@ impl Run {
         }
     }
 
-    fn arrived(&mut self, id: protocol::FrameId, stages: &Stages) -> Option<crate::flight::Arrived> {
+    fn arrived(
+        &mut self,
+        id: protocol::FrameId,
+        stages: &Stages,
+    ) -> Option<crate::flight::Arrived> {
         let arrived = lock(&stages.flight).arrive(id, Instant::now());
         match &arrived {
             Some(arrived) => {
@@ -346,7 +411,9 @@ impl Run {
     }
 
     fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Result<()> {
-        let Some(arrived) = self.arrived(prediction.frame_id, stages) else { return Ok(()) };
+        let Some(arrived) = self.arrived(prediction.frame_id, stages) else {
+            return Ok(());
+        };
         if let Some(scale) = &self.scale {
             scale.apply(&mut prediction);
         }
@@ -378,10 +445,13 @@ impl Run {
 impl Stages {
     /// Ends all stages and passes on what went wrong in them.
     async fn finish(self, end: &End) -> Result<()> {
-        let Stages { capture, encoder, .. } = self;
-        let (captured, encoded) = tokio::task::spawn_blocking(move || (capture.join(), encoder.join()))
-            .await
-            .context("ending the source stopped unexpectedly")?;
+        let Stages {
+            capture, encoder, ..
+        } = self;
+        let (captured, encoded) =
+            tokio::task::spawn_blocking(move || (capture.join(), encoder.join()))
+                .await
+                .context("ending the source stopped unexpectedly")?;
         encoded.map_err(|_| anyhow!("the encode thread panicked"))??;
         match captured {
             Ok(summary) => tracing::debug!(?summary, "source ended"),

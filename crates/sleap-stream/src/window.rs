@@ -20,7 +20,11 @@ struct Shared {
 impl Window {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            shared: Mutex::new(Shared { limit, taken: 0, closed: false }),
+            shared: Mutex::new(Shared {
+                limit,
+                taken: 0,
+                closed: false,
+            }),
             changed: Condvar::new(),
         }
     }
@@ -30,7 +34,10 @@ impl Window {
     pub(crate) fn enter(&self) -> bool {
         let mut shared = self.lock();
         while !shared.closed && shared.taken >= shared.limit {
-            shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+            shared = self
+                .changed
+                .wait(shared)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if shared.closed {
             return false;

@@ -44,11 +44,21 @@ pub struct Args {
     pub save_every: Option<NonZeroU64>,
 
     /// Folder for the frames that --save-every keeps.
-    #[arg(long, value_name = "DIR", requires = "save_every", default_value = "sleap-worker-frames")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "save_every",
+        default_value = "sleap-worker-frames"
+    )]
     pub output: PathBuf,
 
     /// Address of the worker's own signaling server.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", conflicts_with = "signal")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        conflicts_with = "signal"
+    )]
     pub listen: SocketAddr,
 
     /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.

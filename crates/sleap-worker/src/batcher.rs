@@ -26,7 +26,12 @@ pub(crate) enum Next {
 impl<T> Batcher<T> {
     /// `max` bounds a batch gathered from single frames, `max_client` one that a client formed.
     pub(crate) fn new(max: usize, max_client: usize) -> Self {
-        Self { max, max_client, ready: Vec::with_capacity(max), client_batch: false }
+        Self {
+            max,
+            max_client,
+            ready: Vec::with_capacity(max),
+            client_batch: false,
+        }
     }
 
     /// Adds a frame and says what to do next.
@@ -38,13 +43,21 @@ impl<T> Batcher<T> {
     /// A client's batch begins. Frames gathered before it run first, without it.
     pub(crate) fn start(&mut self) -> Next {
         self.client_batch = true;
-        if self.ready.is_empty() { Next::Wait } else { Next::Run }
+        if self.ready.is_empty() {
+            Next::Wait
+        } else {
+            Next::Run
+        }
     }
 
     /// A client's batch ends, or its client is gone: what is there runs.
     pub(crate) fn end(&mut self) -> Next {
         self.client_batch = false;
-        if self.ready.is_empty() { Next::Wait } else { Next::Run }
+        if self.ready.is_empty() {
+            Next::Wait
+        } else {
+            Next::Run
+        }
     }
 
     /// The gathered frames, in order.
@@ -53,7 +66,11 @@ impl<T> Batcher<T> {
     }
 
     fn next(&self) -> Next {
-        let max = if self.client_batch { self.max_client } else { self.max };
+        let max = if self.client_batch {
+            self.max_client
+        } else {
+            self.max
+        };
         match self.ready.len() {
             0 => Next::Wait,
             n if n >= max => Next::Run,

@@ -59,7 +59,10 @@ impl Engine {
     pub(crate) fn answer(&mut self, batch: &[Decoded]) -> Vec<Message> {
         let started = Instant::now();
         match self {
-            Engine::Verify => batch.iter().map(|decoded| received(decoded, started)).collect(),
+            Engine::Verify => batch
+                .iter()
+                .map(|decoded| received(decoded, started))
+                .collect(),
             Engine::Model(model) => predict(model, batch, started),
         }
     }
@@ -109,11 +112,26 @@ fn answer(decoded: &Decoded, prediction: pose::Prediction, started: Instant) -> 
     timing.preprocess_us = Some(micros(prediction.timing.preprocess));
     timing.inference_us = Some(micros(prediction.timing.inference));
     timing.postprocess_us = Some(micros(prediction.timing.postprocess));
-    let mut answer = Prediction { frame_id: decoded.frame_id, timing, ..Prediction::default() };
-    let tracked = prediction.instances.iter().any(|instance| instance.track.is_some());
+    let mut answer = Prediction {
+        frame_id: decoded.frame_id,
+        timing,
+        ..Prediction::default()
+    };
+    let tracked = prediction
+        .instances
+        .iter()
+        .any(|instance| instance.track.is_some());
     for instance in prediction.instances {
-        answer.confidence.push(instance.confidence.iter().map(|value| value.is_finite().then_some(*value)).collect());
-        answer.instance_scores.push(instance.score.is_finite().then_some(instance.score));
+        answer.confidence.push(
+            instance
+                .confidence
+                .iter()
+                .map(|value| value.is_finite().then_some(*value))
+                .collect(),
+        );
+        answer
+            .instance_scores
+            .push(instance.score.is_finite().then_some(instance.score));
         answer.instances.push(instance.points);
         if tracked {
             answer.tracks.push(instance.track);
@@ -124,7 +142,10 @@ fn answer(decoded: &Decoded, prediction: pose::Prediction, started: Instant) -> 
 
 /// The answer to a frame that could not be used.
 pub(crate) fn failure(frame_id: FrameId, message: String) -> Message {
-    Message::Error(FrameError { frame_id: Some(frame_id), message })
+    Message::Error(FrameError {
+        frame_id: Some(frame_id),
+        message,
+    })
 }
 
 pub(crate) fn micros(duration: Duration) -> u64 {

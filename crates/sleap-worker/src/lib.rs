@@ -31,17 +31,20 @@ pub fn main(args: Args) -> Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     match args.command {
-        Some(Command::Signal { listen }) => runtime.block_on(async {
-            serve::signal(listen, Interrupt::listen()).await
-        }),
+        Some(Command::Signal { listen }) => {
+            runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
+        }
         None if args.display => {
             vision::window::probe().context(
                 "--display needs a display; without one, use --save-every N to look at frames as PNG files",
             )?;
             let (screen, frames) = show::screen();
-            let worker = runtime.spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
+            let worker = runtime
+                .spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
             frames.run();
-            runtime.block_on(worker).context("the worker stopped unexpectedly")?
+            runtime
+                .block_on(worker)
+                .context("the worker stopped unexpectedly")?
         }
         None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
     }

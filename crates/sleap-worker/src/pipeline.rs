@@ -64,7 +64,12 @@ impl Pipeline {
         let on_gpu = engine.model().is_some_and(|model| model.device != "cpu");
         let max = max_batch.map_or(if on_gpu { DEFAULT_GPU_BATCH } else { 1 }, usize::from);
         let batcher = Batcher::new(max, max_batch.map_or(MAX_CLIENT_BATCH, usize::from));
-        let stage = EngineStage { engine, batcher, saver, screen };
+        let stage = EngineStage {
+            engine,
+            batcher,
+            saver,
+            screen,
+        };
 
         let (work, jobs) = mpsc::channel(QUEUE);
         let (decoded, frames) = mpsc::channel(QUEUE);
@@ -73,7 +78,10 @@ impl Pipeline {
             spawn("decode", move || decode_stage(jobs, decoded, decoder))?,
             spawn("engine", move || stage.run(frames))?,
         ];
-        Ok(Self { work: Some(work), threads })
+        Ok(Self {
+            work: Some(work),
+            threads,
+        })
     }
 
     pub(crate) async fn frame(&self, job: Job) -> Result<(), Stopped> {
@@ -144,7 +152,12 @@ fn decode_stage(
 
 /// The job's pixels; a broken frame is answered with an ERROR of its own and goes no further.
 fn decode(job: Job, decoder: &mut jpeg::Decoder) -> Option<Decoded> {
-    let Job { frame, receive, received_at, requester } = job;
+    let Job {
+        frame,
+        receive,
+        received_at,
+        requester,
+    } = job;
     if requester.is_gone() {
         return None;
     }
@@ -154,7 +167,11 @@ fn decode(job: Job, decoder: &mut jpeg::Decoder) -> Option<Decoded> {
             frame_id: frame.meta.frame_id,
             pixels,
             requester,
-            times: Times { receive, received_at, decode: started.elapsed() },
+            times: Times {
+                receive,
+                received_at,
+                decode: started.elapsed(),
+            },
         }),
         Err(reason) => {
             tracing::debug!(frame_id = frame.meta.frame_id, %reason, "frame cannot be decoded");

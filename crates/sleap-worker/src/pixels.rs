@@ -23,21 +23,32 @@ pub(crate) fn decode(frame: &Frame, decoder: &mut jpeg::Decoder) -> Result<Pixel
         data,
     };
     match meta.encoding {
-        Encoding::U8 => Ok(Pixels { image: image(frame.data.clone()), wide: None }),
+        Encoding::U8 => Ok(Pixels {
+            image: image(frame.data.clone()),
+            wide: None,
+        }),
         Encoding::U16 => Ok(Pixels {
             image: image(high_bytes(&frame.data)),
             wide: Some(frame.data.clone()),
         }),
         Encoding::Jpeg => {
-            let header = decoder.header(&frame.data).map_err(|error| error.to_string())?;
+            let header = decoder
+                .header(&frame.data)
+                .map_err(|error| error.to_string())?;
             if (header.width, header.height) != (meta.width, meta.height) {
                 return Err(format!(
                     "the JPEG is {}x{} but was announced as {}x{}",
                     header.width, header.height, meta.width, meta.height
                 ));
             }
-            let color = if header.channels == 1 { Color::Gray } else { Color::Bgr };
-            let image = decoder.decode(&frame.data, color, &limits()).map_err(|error| error.to_string())?;
+            let color = if header.channels == 1 {
+                Color::Gray
+            } else {
+                Color::Bgr
+            };
+            let image = decoder
+                .decode(&frame.data, color, &limits())
+                .map_err(|error| error.to_string())?;
             Ok(Pixels { image, wide: None })
         }
     }
@@ -46,12 +57,19 @@ pub(crate) fn decode(frame: &Frame, decoder: &mut jpeg::Decoder) -> Result<Pixel
 /// The size was compared with the announced one, which is within the protocol's limits.
 fn limits() -> jpeg::Limits {
     let limits = protocol::Limits::default();
-    jpeg::Limits { max_width: limits.max_width, max_height: limits.max_height }
+    jpeg::Limits {
+        max_width: limits.max_width,
+        max_height: limits.max_height,
+    }
 }
 
 /// The 8 most significant bits of little-endian 16-bit samples.
 fn high_bytes(samples: &[u8]) -> Bytes {
-    samples.chunks_exact(2).map(|sample| sample[1]).collect::<Vec<u8>>().into()
+    samples
+        .chunks_exact(2)
+        .map(|sample| sample[1])
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 #[cfg(test)]
@@ -84,7 +102,12 @@ mod tests {
 
     #[test]
     fn a_jpeg_of_another_size_than_announced_is_refused() {
-        let image = Image { width: 16, height: 8, channels: 1, data: vec![7; 128].into() };
+        let image = Image {
+            width: 16,
+            height: 8,
+            channels: 1,
+            data: vec![7; 128].into(),
+        };
         let bytes = jpeg::Encoder::new(80).unwrap().encode(&image).unwrap();
         let mut decoder = jpeg::Decoder::new().unwrap();
         assert!(decode(&frame(Encoding::Jpeg, 16, 8, &bytes), &mut decoder).is_ok());

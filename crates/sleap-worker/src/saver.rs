@@ -15,7 +15,11 @@ use crate::engine::Decoded;
 const QUEUE: usize = 4;
 
 enum Job {
-    Frame { frame_id: u64, image: Image, wide: Option<Bytes> },
+    Frame {
+        frame_id: u64,
+        image: Image,
+        wide: Option<Bytes>,
+    },
     Flush(SyncSender<()>),
 }
 
@@ -30,14 +34,20 @@ pub(crate) struct Saver {
 impl Saver {
     /// Makes the folder and starts the writing thread.
     pub(crate) fn start(dir: &Path, every: NonZeroU64) -> Result<Self> {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         let (jobs, work) = sync_channel(QUEUE);
         let dir = dir.to_owned();
         let thread = std::thread::Builder::new()
             .name("save".into())
             .spawn(move || write_all(&dir, &work))
             .context("cannot start the saving thread")?;
-        Ok(Self { every, seen: 0, jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self {
+            every,
+            seen: 0,
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
     }
 
     /// Counts the frame and keeps it if it is one of the sampled; says whether it is.
@@ -63,7 +73,9 @@ impl Saver {
     }
 
     fn send(&self, job: Job) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok())
+        self.jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(job).is_ok())
     }
 }
 
@@ -79,14 +91,26 @@ impl Drop for Saver {
 fn write_all(dir: &Path, jobs: &Receiver<Job>) {
     for job in jobs {
         match job {
-            Job::Frame { frame_id, image, wide } => {
+            Job::Frame {
+                frame_id,
+                image,
+                wide,
+            } => {
                 let path = free_name(dir, frame_id);
                 let written = match wide {
                     None => vision::png::write(&path, &image),
                     Some(samples) => {
-                        let samples: Vec<u16> =
-                            samples.chunks_exact(2).map(|sample| u16::from_le_bytes([sample[0], sample[1]])).collect();
-                        vision::png::write_u16(&path, image.width, image.height, image.channels, &samples)
+                        let samples: Vec<u16> = samples
+                            .chunks_exact(2)
+                            .map(|sample| u16::from_le_bytes([sample[0], sample[1]]))
+                            .collect();
+                        vision::png::write_u16(
+                            &path,
+                            image.width,
+                            image.height,
+                            image.channels,
+                            &samples,
+                        )
                     }
                 };
                 if let Err(error) = written {

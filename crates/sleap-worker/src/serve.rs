@@ -30,7 +30,11 @@ pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<E
 }
 
 /// Serves clients one after the other until interrupted.
-pub(crate) async fn worker(args: Args, screen: Option<Screen>, interrupt: Interrupt) -> Result<Exit> {
+pub(crate) async fn worker(
+    args: Args,
+    screen: Option<Screen>,
+    interrupt: Interrupt,
+) -> Result<Exit> {
     // The embedded server is bound before the model is loaded: a port in use is known at once.
     let embedded = match &args.signal {
         Some(_) => None,

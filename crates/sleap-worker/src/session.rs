@@ -8,7 +8,8 @@ use std::time::Instant;
 use cli::Interrupt;
 use link::{Channel, Receiver};
 use protocol::{
-    BatchEvent, Frame, Limits, Message, Reassembler, Skeleton, StreamAck, StreamComplete, StreamStart,
+    BatchEvent, Frame, Limits, Message, Reassembler, Skeleton, StreamAck, StreamComplete,
+    StreamStart,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{debug, info, warn};
@@ -94,7 +95,10 @@ pub(crate) fn report(ended: Result<(), tokio::task::JoinError>) {
 
 /// Serves one client until it leaves or the worker is interrupted.
 pub(crate) async fn run(worker: Arc<Worker>, channel: Channel, interrupt: Interrupt) {
-    let Channel { sender, mut receiver } = channel;
+    let Channel {
+        sender,
+        mut receiver,
+    } = channel;
     let (replies, mut outbox) = mpsc::channel(REPLIES);
     let forward = tokio::spawn({
         let sender = sender.clone();
@@ -170,7 +174,9 @@ impl Session {
         if let Some(dropped) = self.reassembler.reset() {
             debug!(reason = %dropped.reason, "half a frame dropped");
         }
-        let Some(stream) = self.stream.take() else { return };
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
         // A batch that its client will not close any more must not hold up the next one's frames.
         let _ = self.worker.pipeline.batch_ended().await;
         if interrupt.is_raised() {
@@ -211,7 +217,10 @@ impl Session {
         }
         if let (Some(frame_id), Some(stream)) = (error.frame_id(), &mut self.stream) {
             stream.dropped += 1;
-            let _ = self.replies.send(crate::engine::failure(frame_id, error.to_string())).await;
+            let _ = self
+                .replies
+                .send(crate::engine::failure(frame_id, error.to_string()))
+                .await;
         }
     }
 
@@ -220,7 +229,9 @@ impl Session {
         let receive = self
             .frame_started
             .take()
-            .map_or_else(Default::default, |started| received_at.saturating_duration_since(started));
+            .map_or_else(Default::default, |started| {
+                received_at.saturating_duration_since(started)
+            });
         let Some(stream) = &mut self.stream else {
             self.frames_without_stream += 1;
             if self.frames_without_stream == 1 {
@@ -231,12 +242,22 @@ impl Session {
         stream.frames += 1;
         stream.bytes += frame.meta.nbytes;
         let requester = Arc::clone(&stream.requester);
-        self.worker.pipeline.frame(Job { frame, receive, received_at, requester }).await
+        self.worker
+            .pipeline
+            .frame(Job {
+                frame,
+                receive,
+                received_at,
+                requester,
+            })
+            .await
     }
 
     /// A frame that could not be put together gets its answer too, so that the client can account for it.
     async fn dropped(&mut self, dropped: protocol::Dropped) {
-        let Some(stream) = &mut self.stream else { return };
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
         stream.dropped += 1;
         if let Some(frame_id) = dropped.frame_id {
             let error = crate::engine::failure(frame_id, dropped.reason.to_string());
@@ -318,7 +339,9 @@ impl Session {
     }
 
     async fn end(&mut self) -> Result<(), Stopped> {
-        let Some(stream) = self.stream.take() else { return Ok(()) };
+        let Some(stream) = self.stream.take() else {
+            return Ok(());
+        };
         self.worker.pipeline.flush().await?;
         let complete = stream.complete();
         stream.log("stream complete".into());
@@ -336,7 +359,11 @@ impl Stream {
             frames_received: self.frames,
             frames_saved: self.requester.counts.saved.load(Relaxed),
             elapsed_seconds: elapsed,
-            average_fps: if elapsed > 0.0 { self.frames as f64 / elapsed } else { 0.0 },
+            average_fps: if elapsed > 0.0 {
+                self.frames as f64 / elapsed
+            } else {
+                0.0
+            },
             frames_dropped: Some(self.dropped),
             predictions: Some(self.requester.counts.predictions.load(Relaxed)),
         }

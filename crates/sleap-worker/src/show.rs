@@ -35,7 +35,12 @@ pub(crate) fn screen() -> (Screen, Frames) {
 }
 
 impl Screen {
-    pub(crate) fn show(&mut self, decoded: &Decoded, answer: &Message, model: Option<&pose::ModelInfo>) {
+    pub(crate) fn show(
+        &mut self,
+        decoded: &Decoded,
+        answer: &Message,
+        model: Option<&pose::ModelInfo>,
+    ) {
         self.count += 1;
         if self.newest.is_closed() {
             return;
@@ -49,8 +54,12 @@ impl Screen {
             frame_id: decoded.frame_id,
             count: self.count,
             image: decoded.pixels.image.clone(),
-            nodes: skeleton.map(|skeleton| skeleton.nodes.clone()).unwrap_or_default(),
-            edges: skeleton.map(|skeleton| skeleton.edges.clone()).unwrap_or_default(),
+            nodes: skeleton
+                .map(|skeleton| skeleton.nodes.clone())
+                .unwrap_or_default(),
+            edges: skeleton
+                .map(|skeleton| skeleton.edges.clone())
+                .unwrap_or_default(),
             instances,
         }));
     }
