@@ -27,14 +27,6 @@ start_worker() {
 # The number of predictions in a file of them.
 predictions() { grep -c '"instances"' "$1" || true; }
 
-# accounted NAME: the predictions in NAME.jsonl and the frames that NAME.log counts as dropped. A live
-# source drops frames where newer ones take their place, so that this is what --max-frames counts.
-accounted() {
-  local dropped
-  dropped=$(awk '$1 == "dropped" { print $2 }' "$scratch/$1.log")
-  echo $(($(predictions "$scratch/$1.jsonl") + ${dropped:-0}))
-}
-
 # check WHAT COMMAND...: counts what holds and says what does not.
 passed=0 failed=0
 check() {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{DecodeError, Limits, Message};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use webrtc::data_channel::{DataChannelEvent, RTCDataChannelMessage};
 
@@ -18,6 +18,9 @@ const GRACE: Duration = Duration::from_millis(250);
 pub struct Receiver {
     transport: Arc<Transport>,
     limits: Limits,
+    /// Until when late events are waited for; set once, so that callers who give up waiting and
+    /// come back, as a `select!` with a timer does, still reach it.
+    patience: Option<Instant>,
     done: bool,
 }
 
@@ -26,6 +29,7 @@ impl Receiver {
         Self {
             transport,
             limits,
+            patience: None,
             done: false,
         }
     }
@@ -55,7 +59,7 @@ impl Receiver {
         self.transport.signals.closed_because()
     }
 
-    async fn next_event(&self) -> Option<DataChannelEvent> {
+    async fn next_event(&mut self) -> Option<DataChannelEvent> {
         let signals = &self.transport.signals;
         if signals.closed_because().is_none() {
             tokio::select! {
@@ -65,7 +69,8 @@ impl Receiver {
             }
         }
         // Closed: only what is already on its way is waited for.
-        timeout(GRACE, self.transport.data.poll())
+        let until = *self.patience.get_or_insert_with(|| Instant::now() + GRACE);
+        timeout_at(until, self.transport.data.poll())
             .await
             .unwrap_or(None)
     }

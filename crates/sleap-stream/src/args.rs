@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Source")]
     pub sample_rate: NonZeroU32,
 
-    /// Stop after that many frames.
+    /// Stop when that many frames were sent.
     #[arg(long, value_name = "N", help_heading = "Source")]
     pub max_frames: Option<NonZeroU64>,
 
@@ -109,6 +109,8 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug)]
 pub struct Config {
     pub(crate) capture: capture::Config,
+    /// Counted where frames are sent: what a live source drops before does not count.
+    pub(crate) max_frames: Option<u64>,
     pub(crate) resize: Option<(u32, u32)>,
     pub(crate) jpeg_quality: Option<u8>,
     pub(crate) batch_size: u32,
@@ -160,7 +162,7 @@ impl TryFrom<Args> for Config {
         let selection = Selection {
             ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
             sample_rate: args.sample_rate.get(),
-            max_frames: args.max_frames.map(NonZeroU64::get),
+            max_frames: None,
         };
         Ok(Self {
             capture: capture::Config {
@@ -168,6 +170,7 @@ impl TryFrom<Args> for Config {
                 selection,
                 fps: args.fps,
             },
+            max_frames: args.max_frames.map(NonZeroU64::get),
             resize: args.resize,
             jpeg_quality: args.jpeg_quality,
             batch_size: args.batch_size,

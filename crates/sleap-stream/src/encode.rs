@@ -32,6 +32,8 @@ pub(crate) struct Form {
     pub(crate) resize: Option<(u32, u32)>,
     pub(crate) jpeg_quality: Option<u8>,
     pub(crate) batch_size: u32,
+    /// The stream ends after so many frames.
+    pub(crate) max_frames: Option<u64>,
     /// Pictures are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
 }
@@ -46,7 +48,8 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Encodes until the queue is closed and empty, the window is closed or the link is gone.
+    /// Encodes until the queue is closed and empty, the window is closed, the link is gone or
+    /// there are enough frames.
     pub(crate) fn run(self) -> Result<()> {
         let mut jpeg = match self.form.jpeg_quality {
             Some(quality) => {
@@ -55,10 +58,12 @@ impl Encoder {
             None => None,
         };
         let mut batch = Vec::new();
-        while self.window.enter() {
+        let mut left = self.form.max_frames.unwrap_or(u64::MAX);
+        while left > 0 && self.window.enter() {
             let Some(captured) = self.queue.pop() else {
                 break;
             };
+            left -= 1;
             let frame = self.encode(captured, jpeg.as_mut())?;
             if self.form.batch_size <= 1 {
                 if self.out.blocking_send(Outgoing::Frame(frame)).is_err() {
@@ -71,6 +76,8 @@ impl Encoder {
                 return Ok(());
             }
         }
+        // Whoever fills the queue stops when there are enough frames.
+        self.queue.cut();
         // The last batch may be a short one. A link that is gone is the receiver's to report.
         let _ = self.send_batch(&mut batch);
         Ok(())

@@ -33,6 +33,10 @@ const READ_AHEAD: usize = 2;
 const LIVE_WINDOW: usize = 4;
 const FILE_WINDOW: usize = 16;
 
+/// How long a busy worker is asked again: a little more than it takes to notice a dead client.
+const BUSY_PATIENCE: Duration = Duration::from_secs(7);
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
 /// How long the worker may say nothing at the end of a stream before it is given up.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -56,7 +60,7 @@ pub(crate) async fn run(
 
     let channel = tokio::select! {
         channel = link::connect(&config.signal, config.peer.clone()) =>
-            channel.with_context(|| format!("no connection to a worker through {}", config.signal))?,
+            channel.context("no connection to a worker (is a sleap-worker running there?)")?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     let Channel {
@@ -76,7 +80,7 @@ pub(crate) async fn run(
         scale: Scale::new((info.width, info.height), sent_size),
         snapshot: config.snapshot.clone(),
         quiet: config.quiet,
-        progress: Progress::start(info.frames_to_send, config.quiet),
+        progress: Progress::start(frames_to_send(&config, &info), config.quiet),
         report: Report::new(Instant::now()),
         outputs,
         screen,
@@ -96,35 +100,41 @@ async fn open(config: &Config) -> Result<Capture> {
         .map_err(Into::into)
 }
 
-/// Announces the stream and waits for the worker's word that it is ready.
+/// Announces the stream and waits for the worker's word that it is ready. A worker whose last
+/// client died may not have noticed yet: one that is busy is asked again for a while.
 async fn start(
     sender: &Sender,
     receiver: &mut Receiver,
     config: &Config,
     info: &SourceInfo,
 ) -> Result<StreamAck> {
-    sender
-        .send(Message::StreamStart(announcement(config, info)))
-        .await?;
-    let ack = timeout(config.ack_timeout, wait_for_ack(receiver)).await.map_err(|_| {
-        anyhow!(
-            "the worker did not answer STREAM_START within {} s: it does not speak frame streaming \
-             (a SLEAP-RTC worker without streaming?)",
-            config.ack_timeout.as_secs_f64()
-        )
-    })??;
-    match ack.status.as_str() {
-        "ready" => Ok(ack),
-        "busy" => bail!(
-            "the worker is busy: {}",
-            ack.message
-                .as_deref()
-                .unwrap_or("another client is streaming")
-        ),
-        other => bail!(
-            "the worker refuses the stream: {}",
-            ack.message.as_deref().unwrap_or(other)
-        ),
+    let began = Instant::now();
+    let announcement = announcement(config, info);
+    loop {
+        sender
+            .send(Message::StreamStart(announcement.clone()))
+            .await?;
+        let ack = timeout(config.ack_timeout, wait_for_ack(receiver)).await;
+        let ack = ack.map_err(|_| {
+            anyhow!(
+                "the worker did not answer STREAM_START within {} s: it does not speak frame streaming \
+                 (a SLEAP-RTC worker without streaming?)",
+                config.ack_timeout.as_secs_f64()
+            )
+        })??;
+        let word = ack.message.as_deref();
+        match ack.status.as_str() {
+            StreamAck::READY => return Ok(ack),
+            StreamAck::BUSY if began.elapsed() < BUSY_PATIENCE => {
+                tracing::info!("the worker is busy; asking again");
+                tokio::time::sleep(BUSY_RETRY).await;
+            }
+            StreamAck::BUSY => bail!(
+                "the worker is busy: {}",
+                word.unwrap_or("it serves another client")
+            ),
+            other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
+        }
     }
 }
 
@@ -153,7 +163,7 @@ fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
         source_name: info.name.clone(),
         is_webcam: info.is_live,
         total_frames: frames(info.total_frames),
-        frames_to_send: frames(info.frames_to_send),
+        frames_to_send: frames(frames_to_send(config, info)),
         sample_rate: config.capture.selection.sample_rate,
         batch_size: config.batch_size,
         fps: config.capture.fps.or(info.fps),
@@ -163,6 +173,14 @@ fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
         original_height: info.height,
         jpeg_quality: config.jpeg_quality,
         answers: true,
+    }
+}
+
+/// How many frames there will be, where that is known.
+fn frames_to_send(config: &Config, info: &SourceInfo) -> Option<u64> {
+    match (info.frames_to_send, config.max_frames) {
+        (Some(there), Some(wanted)) => Some(there.min(wanted)),
+        (there, wanted) => there.or(wanted),
     }
 }
 
@@ -276,6 +294,7 @@ impl Run {
                 resize: config.resize,
                 jpeg_quality: config.jpeg_quality,
                 batch_size: config.batch_size,
+                max_frames: config.max_frames,
                 keep_pictures: self.answered && (self.snapshot.is_some() || self.screen.is_some()),
             },
             queue: Arc::clone(&queue),

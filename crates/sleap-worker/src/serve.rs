@@ -23,7 +23,7 @@ const MAX_CLIENTS: usize = 8;
 
 /// Serves as a signaling server and nothing else.
 pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<Exit> {
-    let server = signaling::Server::bind(listen).await?;
+    let server = bind(listen).await?;
     announce(&format!("ws://{}", server.local_addr()));
     interrupt.raised().await;
     Ok(Exit::Interrupted)
@@ -38,7 +38,7 @@ pub(crate) async fn worker(
     // The embedded server is bound before the model is loaded: a port in use is known at once.
     let embedded = match &args.signal {
         Some(_) => None,
-        None => Some(signaling::Server::bind(args.listen).await?),
+        None => Some(bind(args.listen).await?),
     };
     let meeting = match (&args.signal, &embedded) {
         (Some(url), _) => url.clone(),
@@ -82,6 +82,12 @@ pub(crate) async fn worker(
         session::report(ended);
     }
     Ok(Exit::Interrupted)
+}
+
+async fn bind(listen: SocketAddr) -> Result<signaling::Server> {
+    signaling::Server::bind(listen)
+        .await
+        .context("no signaling server (--listen ADDR chooses another address)")
 }
 
 async fn load(args: &Args) -> Result<Engine> {
