@@ -14,6 +14,8 @@ pub fn silence_native_logs() {
     quiet_opencv();
     set_default("OPENCV_LOG_LEVEL", "SILENT");
     set_default("OPENCV_FFMPEG_LOGLEVEL", "-8");
+    // Qt, under the windows, warns of missing session settings that do not matter to them.
+    set_default("QT_LOGGING_RULES", "default.warning=false");
 }
 
 /// OpenCV's own part, which needs no environment variable; done before each first use.

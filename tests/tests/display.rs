@@ -1,0 +1,157 @@
+//! Windows under an X server of the test's own.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use e2e::{Client, Worker, demo};
+
+/// An Xvfb on a display number that it chooses itself.
+struct Screen {
+    server: Child,
+    display: String,
+}
+
+impl Screen {
+    fn start() -> Self {
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1024x768x24",
+                "-nolisten",
+                "tcp",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed by tests/run.sh");
+        let mut number = String::new();
+        let mut stdout = BufReader::new(server.stdout.take().expect("stdout is piped"));
+        stdout
+            .read_line(&mut number)
+            .expect("Xvfb prints its display number");
+        Self {
+            server,
+            display: format!(":{}", number.trim()),
+        }
+    }
+
+    fn xdotool(&self, args: &[&str]) {
+        let output = Command::new("xdotool")
+            .args(args)
+            .env("DISPLAY", &self.display)
+            .output()
+            .expect("xdotool is installed by tests/run.sh");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// The screen as packed RGB pixels, by way of xwd's format.
+    fn coloured_pixels(&self) -> usize {
+        let output = Command::new("import")
+            .args(["-window", "root", "-depth", "8", "rgb:-"])
+            .env("DISPLAY", &self.display)
+            .output()
+            .expect("imagemagick is installed by tests/run.sh");
+        let spread = |pixel: &[u8; 3]| pixel.iter().max().unwrap() - pixel.iter().min().unwrap();
+        output
+            .stdout
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .filter(|pixel| spread(pixel) > 60)
+            .count()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The picture is gray; skeletons are what has colour.
+#[test]
+fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
+    let screen = Screen::start();
+    let model = demo("model");
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--display",
+        "--model",
+        model.to_str().unwrap(),
+    ];
+    let worker = Worker::start_with(&args, |command| {
+        command
+            .env("DISPLAY", &screen.display)
+            .env_remove("WAYLAND_DISPLAY");
+    });
+    let mut client = Client::start(&[
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "512x384@30",
+        "-o",
+        "-",
+    ]);
+    client.line().expect("predictions come");
+    screen.xdotool(&[
+        "search",
+        "--sync",
+        "--onlyvisible",
+        "--name",
+        "sleap-worker",
+    ]);
+    // Drawing follows the prediction by a moment: frames go by until it is there.
+    while screen.coloured_pixels() < 100 {
+        client.line().expect("predictions go on");
+    }
+    screen.xdotool(&["search", "--name", "sleap-worker", "key", "q"]);
+    while !worker.log().contains("window closed") {
+        client.line().expect("predictions go on");
+    }
+    client.line().expect("predictions go on without the window");
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+    assert_eq!(worker.interrupt().0, Some(130));
+}
+
+#[test]
+fn the_client_shows_what_it_streams_and_ends_with_the_stream() {
+    let screen = Screen::start();
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let args = [
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "512x384@30",
+        "-o",
+        "-",
+        "--display",
+    ];
+    let mut client = Client::start_with(&args, |command| {
+        command
+            .env("DISPLAY", &screen.display)
+            .env_remove("WAYLAND_DISPLAY");
+    });
+    client.line().expect("predictions come");
+    screen.xdotool(&[
+        "search",
+        "--sync",
+        "--onlyvisible",
+        "--name",
+        "sleap-stream",
+    ]);
+    while screen.coloured_pixels() < 100 {
+        client.line().expect("predictions go on");
+    }
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+}
