@@ -19,7 +19,7 @@ import uuid
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import connect
 
-from wire import KEEP_ALIVE, LABEL, emit, frame_messages, pixels_of, sha256, synthetic_frame
+from wire import KEEP_ALIVE, LABEL, Video, emit, frame_messages, pixels_of, sha256, synthetic_frame
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
@@ -28,6 +28,7 @@ LOW_WATER_BYTES = 1024 * 1024
 class Client:
     def __init__(self, channel: RTCDataChannel, args: argparse.Namespace) -> None:
         self._channel, self._args = channel, args
+        self._video = Video(args.video, args.seek) if args.video else None
         self._low = asyncio.Event()
         self.open, self.acked = asyncio.Event(), asyncio.Event()
         self.completed, self.closed = asyncio.Event(), asyncio.Event()
@@ -100,18 +101,25 @@ class Client:
                 await self._send(f"BATCH_END::{in_batch}")
             if self._args.fps:
                 await asyncio.sleep(max(0.0, started + (index + 1) / self._args.fps - time.monotonic()))
+            else:
+                await asyncio.sleep(0)  # the transport runs in this loop too
         elapsed = time.monotonic() - started
         end = {"type": "STREAM_END", "total_sent": self._args.frames, "elapsed_seconds": elapsed}
         await self._send(json.dumps({**end, "average_fps": self._args.frames / elapsed}))
 
     async def _send_frame(self, index: int) -> None:
         args = self._args
-        image = synthetic_frame(args.seed, index, args.width, args.height, args.channels)
+        if self._video:
+            image = self._video.read(index * args.step)
+        else:
+            image = synthetic_frame(args.seed, index, args.width, args.height, args.channels)
         messages = list(frame_messages(index, image, args.jpeg_quality))
         for message in messages:
             await self._send(message)
         if args.keep_alive:
             await self._send(KEEP_ALIVE)
+        if args.quiet:
+            return
         payload = b"".join(messages[1:-1])
         dtype = "uint8" if args.jpeg_quality is None else "jpeg"
         pixels = pixels_of(payload, dtype, *image.shape)
@@ -182,6 +190,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fps", type=float, help="pace; as fast as possible without")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--video", metavar="FILE", help="stream this (of size --size) instead of synthetic frames")
+    parser.add_argument("--seek", action="store_true", help="seek before each read, as the Python reference does")
+    parser.add_argument("--step", type=int, default=1, help="with --seek: every STEP-th frame of the video only")
+    parser.add_argument("--quiet", action="store_true", help="no digests: what is measured is streaming alone")
     encoding = parser.add_mutually_exclusive_group()
     encoding.add_argument("--jpeg-quality", type=int)
     encoding.add_argument("--raw", action="store_true", help="uint8 pixels (the default)")
@@ -189,6 +201,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--keep-alive", action="store_true", help="send KEEP_ALIVE after every frame")
     parser.add_argument("--exit", action="store_true", help="exit after STREAM_COMPLETE")
     args = parser.parse_args()
+    if args.step != 1 and not (args.video and args.seek):
+        parser.error("--step needs --video and --seek")
     args.width, args.height = (int(side) for side in args.size.split("x"))
     return args
 

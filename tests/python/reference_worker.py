@@ -39,7 +39,7 @@ class Stream:
         self._channel, self._args, self._finished = channel, args, finished
         self._reader = FrameReader()
         self._started = time.monotonic()
-        self._received = self._saved = self._in_batch = 0
+        self._received = self._saved = self._in_batch = self._bytes = 0
         channel.on("message", self._on_message)
         channel.on("close", self._on_close)
 
@@ -73,7 +73,7 @@ class Stream:
         if message.get("type") == "STREAM_START":
             emit("stream_start", start=message)
             self._started = time.monotonic()
-            self._received = self._saved = 0
+            self._received = self._saved = self._bytes = 0
             if not self._args.ignore_start:
                 self._send({"type": "STREAM_ACK", "status": "ready", "verification_mode": self._mode()})
         elif message.get("type") == "STREAM_END":
@@ -84,15 +84,17 @@ class Stream:
 
     def _on_frame(self, frame: ReceivedFrame) -> None:
         pixels = pixels_of(frame.data, frame.dtype, frame.height, frame.width, frame.channels)
-        emit(
-            "frame",
-            frame_id=frame.frame_id,
-            shape=list(pixels.shape),
-            dtype=frame.dtype,
-            nbytes=len(frame.data),
-            sha256=sha256(pixels.tobytes()),
-            payload_sha256=sha256(frame.data),
-        )
+        if not self._args.quiet:
+            emit(
+                "frame",
+                frame_id=frame.frame_id,
+                shape=list(pixels.shape),
+                dtype=frame.dtype,
+                nbytes=len(frame.data),
+                sha256=sha256(pixels.tobytes()),
+                payload_sha256=sha256(frame.data),
+            )
+        self._bytes += len(frame.data)
         if self._args.save_every and self._received % self._args.save_every == 0:
             cv2.imwrite(str(self._args.output / f"frame_{frame.frame_id:06d}.png"), pixels)
             self._saved += 1
@@ -105,7 +107,14 @@ class Stream:
 
     def _complete(self, stream_end: dict) -> None:
         elapsed = time.monotonic() - self._started
-        emit("complete", frames_received=self._received, frames_saved=self._saved, stream_end=stream_end)
+        emit(
+            "complete",
+            frames_received=self._received,
+            frames_saved=self._saved,
+            bytes_received=self._bytes,
+            elapsed_seconds=elapsed,
+            stream_end=stream_end,
+        )
         self._send(
             {
                 "type": "STREAM_COMPLETE",
@@ -168,6 +177,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--save-every", type=int, metavar="N")
     parser.add_argument("--output", type=Path, default=Path("."))
     parser.add_argument("--ignore-start", action="store_true", help="send no STREAM_ACK, as a file-transfer worker")
+    parser.add_argument("--quiet", action="store_true", help="decode and count frames, but tell nothing of them")
     parser.add_argument("--once", action="store_true", help="exit when the first channel has closed")
     args = parser.parse_args()
     if args.save_every:

@@ -34,6 +34,22 @@ def synthetic_frame(seed: int, index: int, width: int, height: int, channels: in
     return np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width])
 
 
+class Video:
+    """Frames of a video file as BGR images."""
+
+    def __init__(self, path: str, seek: bool) -> None:
+        self._capture, self._seek = cv2.VideoCapture(path, cv2.CAP_FFMPEG), seek
+
+    def read(self, index: int) -> np.ndarray:
+        """The frame `index`, found by seeking; without seeking, the next one."""
+        if self._seek:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+        ok, image = self._capture.read()
+        if not ok:
+            raise ValueError(f"the video has no frame {index}")
+        return image
+
+
 def pixels_of(data: bytes, dtype: str, height: int, width: int, channels: int) -> np.ndarray:
     """The image that a received frame's bytes stand for: BGR or gray, shape (height, width, channels)."""
     if dtype == "jpeg":
