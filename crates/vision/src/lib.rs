@@ -12,6 +12,7 @@ mod mat;
 pub mod png;
 mod resize;
 pub mod synthetic;
+pub mod viewer;
 pub mod window;
 
 pub use image::{Image, ShapeError};

@@ -82,7 +82,10 @@ fn display_number(display: &str) -> Option<u16> {
 
 #[cfg(target_os = "linux")]
 fn screen() -> Result<Screen, NoDisplay> {
+    use std::sync::OnceLock;
     use x11rb::connection::Connection;
+    use x11rb::rust_connection::RustConnection;
+
     let value = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let Some(display) = value("DISPLAY") else {
         return Err(match value("WAYLAND_DISPLAY") {
@@ -95,7 +98,10 @@ fn screen() -> Result<Screen, NoDisplay> {
         let reason = "there is no display of so high a number".to_owned();
         return Err(NoDisplay::Unusable { display, reason });
     }
-    match x11rb::rust_connection::RustConnection::connect(None) {
+    /// An X server that loses its last client may start over, and refuses connections while it
+    /// does: the first connection stays.
+    static KEPT: OnceLock<RustConnection> = OnceLock::new();
+    match RustConnection::connect(None) {
         Ok((connection, number)) => {
             let root = connection.setup().roots.get(number);
             let size = root.map(|root| {
@@ -104,6 +110,8 @@ fn screen() -> Result<Screen, NoDisplay> {
                     u32::from(root.height_in_pixels),
                 )
             });
+            // Where one is kept already, this one is not needed.
+            let _ = KEPT.set(connection);
             Ok(Screen { size })
         }
         Err(error) => Err(NoDisplay::Unusable {
@@ -128,9 +136,13 @@ pub struct Window {
 }
 
 enum State {
-    /// Made with the first frame, whose size decides how.
+    /// Made with the first frame.
     Waiting,
-    Shown,
+    /// On the screen, for frames of this size.
+    Shown {
+        width: u32,
+        height: u32,
+    },
     Closed,
 }
 
@@ -154,9 +166,9 @@ impl Window {
     pub fn show(&mut self, image: &Image) -> Result<Shown, WindowError> {
         match self.state {
             State::Closed => return Ok(Shown::Closed),
-            State::Shown if !self.is_visible() => return Ok(self.close()),
-            State::Shown => {}
-            State::Waiting => self.create(image)?,
+            State::Shown { .. } if !self.is_visible() => return Ok(self.close()),
+            State::Shown { width, height } if (width, height) == (image.width, image.height) => {}
+            _ => self.fit_to(image)?,
         }
         let pixels = view(image)?;
         highgui::imshow(&self.title, &pixels).map_err(ImageError::opencv("show a frame"))?;
@@ -177,18 +189,22 @@ impl Window {
         Ok(Shown::Open)
     }
 
-    fn create(&mut self, image: &Image) -> Result<(), WindowError> {
+    /// Gives the window the frames' size, or what of it fits on the screen. Later the user may
+    /// give it another.
+    fn fit_to(&mut self, image: &Image) -> Result<(), WindowError> {
         let what = || ImageError::opencv("open a window");
-        let fitted = self.screen.size.and_then(|screen| fit(image, screen));
-        let mode = match fitted {
-            None => highgui::WINDOW_AUTOSIZE,
-            Some(_) => highgui::WINDOW_NORMAL | highgui::WINDOW_KEEPRATIO,
-        };
-        highgui::named_window(&self.title, mode | highgui::WINDOW_GUI_NORMAL).map_err(what())?;
-        if let Some((width, height)) = fitted {
-            highgui::resize_window(&self.title, width, height).map_err(what())?;
+        image.check().map_err(ImageError::from)?;
+        if matches!(self.state, State::Waiting) {
+            let mode =
+                highgui::WINDOW_NORMAL | highgui::WINDOW_KEEPRATIO | highgui::WINDOW_GUI_NORMAL;
+            highgui::named_window(&self.title, mode).map_err(what())?;
         }
-        self.state = State::Shown;
+        let (width, height) = fit(image, self.screen.size);
+        highgui::resize_window(&self.title, width, height).map_err(what())?;
+        self.state = State::Shown {
+            width: image.width,
+            height: image.height,
+        };
         Ok(())
     }
 
@@ -198,7 +214,7 @@ impl Window {
     }
 
     fn close(&mut self) -> Shown {
-        if matches!(self.state, State::Shown) {
+        if matches!(self.state, State::Shown { .. }) {
             // Already gone when the close button was used.
             let _ = highgui::destroy_window(&self.title);
             // The window leaves the screen only while events are handled.
@@ -221,18 +237,18 @@ fn is_quit(key: i32) -> bool {
     key >= 0 && matches!(key & 0xFF, ESCAPE | 0x51 | 0x71)
 }
 
-/// The size at which `image` fits on the screen, or `None` where it does as it is.
-fn fit(image: &Image, (screen_width, screen_height): (u32, u32)) -> Option<(i32, i32)> {
+/// The size at which `image` fits on the screen: its own, or smaller.
+fn fit(image: &Image, screen: Option<(u32, u32)>) -> (i32, i32) {
     /// What title bars and panels leave of a screen.
     const USABLE: f64 = 0.9;
     let (width, height) = (f64::from(image.width), f64::from(image.height));
-    let across = f64::from(screen_width) * USABLE / width;
-    let down = f64::from(screen_height) * USABLE / height;
-    let scale = across.min(down);
-    (scale < 1.0).then(|| {
-        let scaled = |side: f64| (side * scale).round().max(1.0) as i32;
-        (scaled(width), scaled(height))
-    })
+    let scale = screen.map_or(1.0, |(screen_width, screen_height)| {
+        let across = f64::from(screen_width) * USABLE / width;
+        let down = f64::from(screen_height) * USABLE / height;
+        across.min(down).min(1.0)
+    });
+    let scaled = |side: f64| (side * scale).round().max(1.0) as i32;
+    (scaled(width), scaled(height))
 }
 
 fn claim_thread() -> Result<(), WindowError> {
