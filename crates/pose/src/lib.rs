@@ -14,9 +14,11 @@
 
 mod device;
 mod frame;
+mod info;
 mod kinds;
 mod metadata;
 mod model;
+mod options;
 mod prediction;
 mod preprocess;
 pub mod runtime;
@@ -25,11 +27,11 @@ mod training_config;
 
 pub use device::{Device, DeviceParseError};
 pub use frame::{FrameError, FrameView};
+pub use info::{InputSize, MAX_SIDE, ModelInfo, Skeleton};
 pub use kinds::{KindError, ModelKind};
 pub use metadata::MetadataError;
-pub use model::{
-    InputSize, LoadError, MAX_SIDE, Model, ModelInfo, Options, PredictError, Skeleton,
-};
+pub use model::{LoadError, Model, PredictError};
+pub use options::Options;
 pub use prediction::{Instance, Prediction, StageTimes};
 pub use session::SessionError;
 pub use training_config::TrainingConfigError;

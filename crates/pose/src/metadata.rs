@@ -24,6 +24,12 @@ pub(crate) struct Metadata {
     /// The traced size where this export recorded it.
     pub(crate) max_height: Option<u32>,
     pub(crate) max_width: Option<u32>,
+    /// The graph's input is the frame times this. Only bottom-up graphs leave it in their points.
+    pub(crate) input_scale: f32,
+    /// The graph gives nothing below this.
+    pub(crate) peak_threshold: Option<f32>,
+    /// The names of the identities.
+    pub(crate) class_names: Option<Vec<String>>,
 }
 
 /// Why the metadata of a model directory cannot be used.
@@ -77,6 +83,12 @@ pub enum MetadataError {
         /// The length of `node_names`.
         named: usize,
     },
+    /// A scale that cannot be.
+    #[error("the metadata's input_scale is {scale}: export the model again")]
+    InputScale {
+        /// `input_scale`.
+        scale: f32,
+    },
     /// An edge between nodes that do not exist.
     #[error("edge {source_node}-{destination_node} is outside the model's {nodes} nodes")]
     Edge {
@@ -106,6 +118,12 @@ struct Raw {
     max_height: Option<u32>,
     #[serde(default)]
     max_width: Option<u32>,
+    #[serde(default)]
+    input_scale: Option<f32>,
+    #[serde(default)]
+    peak_threshold: Option<f32>,
+    #[serde(default)]
+    class_names: Option<Vec<String>>,
 }
 
 impl Metadata {
@@ -160,6 +178,10 @@ impl Raw {
                 named: nodes,
             });
         }
+        let scale = self.input_scale.unwrap_or(1.0);
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(MetadataError::InputScale { scale });
+        }
         let edges = self.edge_inds.unwrap_or_default();
         let inside = |node: u32| usize::try_from(node).is_ok_and(|node| node < nodes);
         if let Some(&[source_node, destination_node]) =
@@ -183,6 +205,9 @@ impl Raw {
             channels: self.input_channels,
             max_height: self.max_height,
             max_width: self.max_width,
+            input_scale: scale,
+            peak_threshold: self.peak_threshold,
+            class_names: self.class_names,
         })
     }
 }
@@ -196,6 +221,7 @@ mod tests {
             r#"{"model_type": "single_instance", "model_name": "fly", "n_nodes": 2,
                 "node_names": ["head", "tail"], "edge_inds": [[0, 1]], "input_channels": 1,
                 "input_dtype": "uint8", "max_height": null, "class_names": null,
+                "peak_threshold": 0.25,
                 "a_field_of_tomorrow": {}}"#,
         )
         .expect("fields")
@@ -231,6 +257,9 @@ mod tests {
                 channels: 1,
                 max_height: None,
                 max_width: None,
+                input_scale: 1.0,
+                peak_threshold: Some(0.25),
+                class_names: None,
             }
         );
     }
@@ -276,6 +305,10 @@ mod tests {
                 nodes: 2
             }
         ));
+        for scale in [0.0, -0.5] {
+            let error = error_with("input_scale", Some(scale.into()));
+            assert!(matches!(error, MetadataError::InputScale { .. }));
+        }
         let error = error_with("max_height", Some((-5).into()));
         assert!(matches!(error, MetadataError::Json { .. }));
     }

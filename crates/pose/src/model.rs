@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
-    device::Device,
     frame::FrameView,
-    kinds::{self, Decode, ModelKind},
+    info::{self, InputSize, ModelInfo},
+    kinds::{self, Decode, Exceeded},
     metadata::{Metadata, MetadataError},
+    options::Options,
     prediction::{Prediction, StageTimes},
     preprocess::{Fit, Preprocessor},
     session::{Session, SessionError},
@@ -18,63 +19,6 @@ use crate::{
 };
 
 const GRAPH_FILE: &str = "model.onnx";
-
-/// The size that `sleap-nn export` traces with when nothing says another.
-const DEFAULT_SIDE: u32 = 512;
-
-/// How a model is run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Where.
-    pub device: Device,
-    /// Threads within an operation, at least one; by default as many as there are physical cores
-    /// that the process may use.
-    pub threads: Option<usize>,
-    /// Points with a lower value count as not found. The export has a threshold of its own (0.2
-    /// unless it was set), below which nothing comes back: this one can only be stricter.
-    pub peak_threshold: Option<f32>,
-    /// Lets idle threads of the session wait busily for the next operation. That is about a tenth
-    /// faster and keeps the cores at full load while a model runs, which starves the threads that
-    /// receive and decode frames on the same machine; off by default.
-    pub spinning: bool,
-}
-
-/// What a model is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelInfo {
-    /// The name of the trained model.
-    pub name: String,
-    /// Its kind.
-    pub kind: ModelKind,
-    /// The size that frames are fitted to.
-    pub input: InputSize,
-    /// What its points are.
-    pub skeleton: Skeleton,
-    /// What it runs on: `cpu`, `cuda:0`, ...
-    pub device: String,
-}
-
-/// The size of a model's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputSize {
-    /// Rows.
-    pub height: u32,
-    /// Pixels per row.
-    pub width: u32,
-    /// 1 gray, 3 RGB.
-    pub channels: u32,
-}
-
-/// Nodes and the edges between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skeleton {
-    /// Its name.
-    pub name: String,
-    /// Node names, in the order of an instance's points.
-    pub nodes: Vec<String>,
-    /// Source and destination, as indices into `nodes`.
-    pub edges: Vec<[u32; 2]>,
-}
 
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -103,13 +47,29 @@ pub enum LoadError {
     /// ONNX Runtime is missing or refuses the graph or the device.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// A side of the input is zero or beyond [`MAX_SIDE`].
+    /// A side of the input is zero or beyond [`crate::MAX_SIDE`].
     #[error("the model's input of {width}x{height} pixels is out of range: export it again")]
     InputSize {
         /// Pixels per row.
         width: u32,
         /// Rows.
         height: u32,
+    },
+    /// `max_instances` is zero.
+    #[error("max_instances is 0: nothing would ever be found")]
+    NoInstances,
+    /// `max_instances` is more than the export holds.
+    #[error(
+        "max_instances is {asked}, but this export holds {holds} instances a frame: export the \
+         model again with `sleap-nn export ... {option} {asked}`, or ask for no more than {holds}"
+    )]
+    MaxInstances {
+        /// `max_instances`.
+        asked: usize,
+        /// The most that the export holds.
+        holds: usize,
+        /// The option of `sleap-nn export` that sets it.
+        option: &'static str,
     },
 }
 
@@ -120,10 +80,6 @@ pub enum PredictError {
     #[error(transparent)]
     Session(#[from] SessionError),
 }
-
-/// The longest side of an input, far beyond what fits a GPU: damaged metadata must not make the
-/// warm-up allocate without bound.
-pub const MAX_SIDE: u32 = 16_384;
 
 /// A loaded model. One thread runs it at a time.
 pub struct Model {
@@ -146,34 +102,40 @@ impl Model {
                 path: dir.to_owned(),
             });
         }
+        if options.max_instances == Some(0) {
+            return Err(LoadError::NoInstances);
+        }
         let metadata = Metadata::read(dir)?;
-        let decoder =
-            kinds::decoder(&metadata, options.peak_threshold).map_err(MetadataError::from)?;
         let graph = dir.join(GRAPH_FILE);
         if !graph.is_file() {
             return Err(LoadError::NoGraph { path: graph });
         }
         let config = TrainingConfig::read(dir)?;
         let session = Session::load(&graph, options.device, options.threads, options.spinning)?;
-        session.check(metadata.channels, decoder.outputs())?;
         let config = match config {
             Some(config) => config,
             None => embedded_config(&session)?,
         };
-        let info = ModelInfo {
-            input: input_size(&metadata, &config, session.fixed_size())?,
-            device: session.device().to_string(),
-            kind: metadata.kind,
-            skeleton: skeleton(&metadata, config),
-            name: metadata.name,
-        };
+        let input = info::input_size(&metadata, &config, session.fixed_size())?;
+        let skeleton = info::skeleton(&metadata, config);
+        let decoder = kinds::decoder(&metadata, &skeleton, options).map_err(MetadataError::from)?;
+        session.check(metadata.channels, decoder.outputs())?;
+        let notes = threshold_note(&metadata, options).into_iter().collect();
         let mut model = Self {
-            info,
+            info: ModelInfo {
+                name: metadata.name,
+                kind: metadata.kind,
+                input,
+                skeleton,
+                device: session.device().to_string(),
+                notes,
+            },
             session,
             decoder,
             preprocessor: Preprocessor::default(),
         };
         model.warm_up()?;
+        model.check_capacity(options.max_instances)?;
         Ok(model)
     }
 
@@ -229,6 +191,22 @@ impl Model {
         Ok(predictions)
     }
 
+    /// Compares `max_instances` with what the graph has room for, known since the warm-up.
+    fn check_capacity(&mut self, most: Option<usize>) -> Result<(), LoadError> {
+        let capacity = self.decoder.capacity();
+        if let Some(asked) = most {
+            capacity
+                .check(asked)
+                .map_err(|Exceeded { holds, option }| LoadError::MaxInstances {
+                    asked,
+                    holds,
+                    option,
+                })?;
+        }
+        self.info.notes.extend(capacity.notes(most));
+        Ok(())
+    }
+
     /// One black frame: memory is allocated and kernels are chosen at the first run.
     fn warm_up(&mut self) -> Result<(), SessionError> {
         let InputSize { height, width, .. } = self.info.input;
@@ -259,104 +237,12 @@ fn embedded_config(session: &Session) -> Result<TrainingConfig, TrainingConfigEr
     }
 }
 
-/// The size that the graph was traced with. It is right for this size only, although its axes look
-/// dynamic, and the size is not in every export's metadata.
-fn input_size(
-    metadata: &Metadata,
-    config: &TrainingConfig,
-    fixed: (Option<u32>, Option<u32>),
-) -> Result<InputSize, LoadError> {
-    let height = fixed.0.or(metadata.max_height).or(config.max_height);
-    let width = fixed.1.or(metadata.max_width).or(config.max_width);
-    let (height, width) = (
-        height.unwrap_or(DEFAULT_SIDE),
-        width.unwrap_or(DEFAULT_SIDE),
-    );
-    if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
-        return Err(LoadError::InputSize { width, height });
-    }
-    Ok(InputSize {
-        height,
-        width,
-        channels: metadata.channels,
+fn threshold_note(metadata: &Metadata, options: &Options) -> Option<String> {
+    let (asked, exported) = (options.peak_threshold?, metadata.peak_threshold?);
+    (asked < exported).then(|| {
+        format!(
+            "peak_threshold {asked} has no effect, because this export drops everything below \
+             {exported}: export it again with `--peak-threshold {asked}`"
+        )
     })
-}
-
-fn skeleton(metadata: &Metadata, config: TrainingConfig) -> Skeleton {
-    let nodes = metadata.node_names.clone();
-    let index = |name: &String| {
-        let at = nodes.iter().position(|node| node == name)?;
-        u32::try_from(at).ok()
-    };
-    let edges = if metadata.edges.is_empty() {
-        config
-            .edges
-            .iter()
-            .filter_map(|[source, destination]| Some([index(source)?, index(destination)?]))
-            .collect()
-    } else {
-        metadata.edges.clone()
-    };
-    Skeleton {
-        name: config
-            .skeleton_name
-            .unwrap_or_else(|| "skeleton".to_owned()),
-        nodes,
-        edges,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metadata(max: [Option<u32>; 2], edges: &[[u32; 2]]) -> Metadata {
-        Metadata {
-            kind: ModelKind::SingleInstance,
-            name: "fly".to_owned(),
-            node_names: ["head", "thorax", "tail"].map(str::to_owned).to_vec(),
-            edges: edges.to_vec(),
-            channels: 1,
-            max_height: max[0],
-            max_width: max[1],
-        }
-    }
-
-    fn config(max: [Option<u32>; 2], edges: &[[&str; 2]]) -> TrainingConfig {
-        TrainingConfig {
-            max_height: max[0],
-            max_width: max[1],
-            skeleton_name: None,
-            edges: edges.iter().map(|edge| edge.map(str::to_owned)).collect(),
-        }
-    }
-
-    #[test]
-    fn the_size_is_the_graph_s_or_the_metadata_s_or_the_configuration_s_or_512() {
-        let none = [None, None];
-        for (fixed, in_metadata, in_config, height, width) in [
-            (none, none, none, 512, 512),
-            (none, none, [Some(30), Some(40)], 30, 40),
-            (none, none, [Some(30), None], 30, 512),
-            (none, [Some(50), Some(60)], [Some(30), Some(40)], 50, 60),
-            (none, [None, Some(60)], [Some(30), Some(40)], 30, 60),
-            ([Some(7), Some(8)], [Some(50), Some(60)], none, 7, 8),
-        ] {
-            let metadata = metadata(in_metadata, &[]);
-            let fixed = (fixed[0], fixed[1]);
-            let size = input_size(&metadata, &config(in_config, &[]), fixed).expect("in range");
-            assert_eq!((size.height, size.width), (height, width));
-        }
-    }
-
-    #[test]
-    fn edges_come_from_the_metadata_or_by_name_from_the_configuration() {
-        let none = [None, None];
-        let by_name = [["tail", "head"], ["head", "thorax"], ["head", "wing"]];
-        let config = || config(none, &by_name);
-        let from_config = skeleton(&metadata(none, &[]), config());
-        assert_eq!(from_config.edges, [[2, 0], [0, 1]]);
-        let from_metadata = skeleton(&metadata(none, &[[1, 2]]), config());
-        assert_eq!(from_metadata.edges, [[1, 2]]);
-    }
 }

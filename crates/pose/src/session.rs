@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ort::{
     ep,
     session::{SessionOutputs, builder::GraphOptimizationLevel, builder::SessionBuilder},
-    value::{TensorElementType, TensorRef, ValueType},
+    value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType},
 };
 
 use crate::{
@@ -65,11 +65,36 @@ pub enum SessionError {
     },
 }
 
-/// An output of f32 that a kind needs.
+/// An output that a kind needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlet {
-    pub(crate) name: &'static str,
-    pub(crate) rank: usize,
+    name: &'static str,
+    element: TensorElementType,
+    /// The element in messages.
+    word: &'static str,
+    rank: usize,
+}
+
+impl Outlet {
+    /// Numbers in `rank` dimensions.
+    pub(crate) const fn f32(name: &'static str, rank: usize) -> Self {
+        Self {
+            name,
+            element: TensorElementType::Float32,
+            word: "float32",
+            rank,
+        }
+    }
+
+    /// Truths in `rank` dimensions.
+    pub(crate) const fn bool(name: &'static str, rank: usize) -> Self {
+        Self {
+            name,
+            element: TensorElementType::Bool,
+            word: "bool",
+            rank,
+        }
+    }
 }
 
 /// A loaded graph.
@@ -142,15 +167,20 @@ impl Session {
                 format!("single input '{INPUT}' of uint8 [batch, {channels}, height, width]");
             return Err(SessionError::Signature { what });
         }
-        for &Outlet { name, rank } in outputs {
+        for outlet in outputs {
+            let Outlet {
+                name,
+                element,
+                word,
+                rank,
+            } = *outlet;
             let fits = self.inner.outputs().iter().any(|output| {
                 output.name() == name
-                    && tensor_type(output.dtype()).is_some_and(|(element, shape)| {
-                        element == TensorElementType::Float32 && shape.len() == rank
-                    })
+                    && tensor_type(output.dtype())
+                        .is_some_and(|(actual, shape)| actual == element && shape.len() == rank)
             });
             if !fits {
-                let what = format!("output '{name}' of float32 in {rank} dimensions");
+                let what = format!("output '{name}' of {word} in {rank} dimensions");
                 return Err(SessionError::Signature { what });
             }
         }
@@ -271,51 +301,72 @@ pub(crate) struct Tensors<'r> {
 }
 
 impl Tensors<'_> {
-    /// How many frames the call had.
-    pub(crate) fn batch(&self) -> usize {
-        self.batch
+    /// Frame `index`'s numbers of an output whose shape was checked, in row-major order.
+    pub(crate) fn f32(&self, name: &'static str, index: usize) -> Result<&[f32], SessionError> {
+        self.frame(name, index)
     }
 
-    /// The values of an output, in row-major order.
-    pub(crate) fn f32(&self, name: &'static str) -> Result<&[f32], SessionError> {
-        self.tensor(name).map(|(_, data)| data)
+    /// Frame `index`'s truths of an output whose shape was checked, in row-major order.
+    pub(crate) fn bool(&self, name: &'static str, index: usize) -> Result<&[bool], SessionError> {
+        self.frame(name, index)
     }
 
-    /// Checks an output's shape.
+    /// The length of an output's dimension `axis`; zero where it has fewer.
+    pub(crate) fn length(&self, name: &'static str, axis: usize) -> Result<usize, SessionError> {
+        let length = self.shape(name)?.get(axis).copied().unwrap_or(0);
+        Ok(usize::try_from(length).unwrap_or(0))
+    }
+
+    /// Checks that an output has the batch's frames with `expected` dimensions each.
     pub(crate) fn expect(
         &self,
         name: &'static str,
         expected: &[usize],
     ) -> Result<(), SessionError> {
-        let (actual, _) = self.tensor(name)?;
-        let same = actual.len() == expected.len()
-            && actual
-                .iter()
-                .zip(expected)
-                .all(|(&actual, &expected)| usize::try_from(actual) == Ok(expected));
+        let actual = self.shape(name)?;
+        let same = actual.len() == expected.len() + 1
+            && std::iter::once(&self.batch)
+                .chain(expected)
+                .zip(actual)
+                .all(|(&expected, &actual)| usize::try_from(actual) == Ok(expected));
         if same {
             return Ok(());
         }
         Err(SessionError::Shape {
             name,
-            expected: expected.to_vec(),
+            expected: [&[self.batch], expected].concat(),
             actual: actual.to_vec(),
         })
     }
 
-    fn tensor(&self, name: &'static str) -> Result<(&[i64], &[f32]), SessionError> {
-        let output = self
-            .outputs
-            .get(name)
-            .ok_or_else(|| SessionError::Signature {
-                what: format!("output '{name}'"),
+    fn shape(&self, name: &'static str) -> Result<&[i64], SessionError> {
+        let (_, shape) = tensor_type(self.output(name)?.dtype()).ok_or_else(|| missing(name))?;
+        Ok(shape)
+    }
+
+    fn frame<T: PrimitiveTensorElementType>(
+        &self,
+        name: &'static str,
+        index: usize,
+    ) -> Result<&[T], SessionError> {
+        let (_, data) = self
+            .output(name)?
+            .try_extract_tensor::<T>()
+            .map_err(|error| SessionError::Run {
+                message: error.to_string(),
             })?;
-        let (shape, data) =
-            output
-                .try_extract_tensor::<f32>()
-                .map_err(|error| SessionError::Run {
-                    message: error.to_string(),
-                })?;
-        Ok((shape, data))
+        // The first dimension is the batch, as `expect` checked: the frames have equal shares.
+        let length = data.len() / self.batch;
+        Ok(&data[index * length..][..length])
+    }
+
+    fn output(&self, name: &'static str) -> Result<&DynValue, SessionError> {
+        self.outputs.get(name).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &'static str) -> SessionError {
+    SessionError::Signature {
+        what: format!("output '{name}'"),
     }
 }

@@ -88,26 +88,46 @@ fn metadata_that_is_no_json() {
 }
 
 #[test]
-fn kinds_that_do_not_run_yet() {
-    for kind in [
-        "centroid",
-        "topdown",
-        "bottomup",
-        "multi_class_bottomup",
-        "multi_class_topdown_combined",
+fn a_graph_of_another_kind_than_the_metadata_says() {
+    for (kind, output) in [
+        ("centroid", "centroids"),
+        ("topdown", "centroids"),
+        ("multi_class_bottomup", "peaks"),
+        ("multi_class_topdown_combined", "centroids"),
     ] {
         let dir = model("gray");
         replace_in_metadata(dir.path(), "\"single_instance\"", &format!("\"{kind}\""));
         let error = error(dir.path());
         assert!(
-            matches!(
-                error,
-                LoadError::Metadata(MetadataError::Kind(KindError::NotYet { .. }))
-            ),
+            matches!(error, LoadError::Session(SessionError::Signature { .. })),
             "{error:?}"
         );
-        assert_says(&error, &[kind, "not supported yet"]);
+        assert_says(&error, &[&format!("output '{output}'")]);
     }
+}
+
+#[test]
+fn a_bottom_up_model_without_edges() {
+    let dir = model("gray");
+    replace_in_metadata(dir.path(), "\"single_instance\"", "\"bottomup\"");
+    let error = error(dir.path());
+    assert!(
+        matches!(
+            error,
+            LoadError::Metadata(MetadataError::Kind(KindError::NoRoot { edges: 0 }))
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn no_instances_at_all() {
+    let options = Options {
+        max_instances: Some(0),
+        ..Options::default()
+    };
+    let error = error_with(model("gray").path(), &options);
+    assert!(matches!(error, LoadError::NoInstances), "{error:?}");
 }
 
 #[test]

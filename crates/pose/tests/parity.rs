@@ -16,12 +16,14 @@ const SCORE: f32 = 1e-4;
 
 fn compare(model: &Path, frames: &Path, reference: &Path, batch: usize) -> Difference {
     let mut model = Model::load(model, &Options::default()).expect("a model");
-    let pictures = pictures(frames, usize::MAX);
+    let reference = Reference::read(reference);
+    let mut pictures = pictures(frames, usize::MAX);
+    pictures.retain(|(number, _)| reference.has(*number));
     assert!(pictures.len() >= 10, "{} frames", pictures.len());
     let ours = predict(&mut model, &pictures, batch);
     assert_eq!(ours.len(), pictures.len());
     let numbers = pictures.iter().map(|(number, _)| *number);
-    Reference::read(reference).compare(numbers.zip(&ours))
+    reference.compare(numbers.zip(&ours))
 }
 
 fn assert_equal(difference: Difference, points: usize) {
@@ -46,23 +48,52 @@ fn the_demo_model_on_frames_of_twice_its_size() {
     }
 }
 
-/// A colour model with an input scale, as `sleap-nn export` wrote it; it is not part of the
-/// repository.
-#[test]
-fn a_model_that_sleap_nn_exported() {
+/// Compares a model that `sleap-nn export` wrote, where it lies beside the repository.
+fn compare_exported(kind: &str, frames: &str, points: usize) {
     let models = path("../../../shared/models");
-    let model = models.join("single_instance");
+    let model = models.join(kind);
     if !model.is_dir() {
         eprintln!("skipped: no exported models beside the repository");
         return;
     }
     let difference = compare(
         &model,
-        &models.join("frames/small_robot"),
+        &models.join("frames").join(frames),
         &model.join("ground_truth.json"),
         4,
     );
-    assert_equal(difference, 70);
+    println!("{kind}: {difference:?}");
+    assert_equal(difference, points);
+}
+
+#[test]
+fn exported_single_instance() {
+    compare_exported("single_instance", "small_robot", 70);
+}
+
+#[test]
+fn exported_centroid() {
+    compare_exported("centroid", "centered_pair_small", 100);
+}
+
+#[test]
+fn exported_topdown() {
+    compare_exported("topdown", "centered_pair_small", 150);
+}
+
+#[test]
+fn exported_bottomup() {
+    compare_exported("bottomup", "centered_pair_small", 80);
+}
+
+#[test]
+fn exported_multi_class_bottomup() {
+    compare_exported("multi_class_bottomup", "centered_pair_small", 150);
+}
+
+#[test]
+fn exported_multi_class_topdown() {
+    compare_exported("multi_class_topdown_combined", "centered_pair_small", 0);
 }
 
 /// The comparison itself can fail: another frame's predictions are no match.

@@ -1,18 +1,46 @@
 //! The kinds of model that sleap-nn exports: what each has for inputs and outputs and how its
 //! outputs become instances. One file a kind.
 
+mod assignment;
+mod bottomup;
+mod capacity;
+mod centroid;
+mod grouping;
+mod identities;
+mod kind;
+mod multi_class_bottomup;
+mod multi_class_topdown;
+mod points;
 mod single_instance;
+mod slots;
+mod topdown;
+#[cfg(test)]
+mod vectors;
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use crate::{
+    info::Skeleton,
     metadata::Metadata,
+    options::Options,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
 };
 
+use bottomup::BottomUp;
+use centroid::Centroid;
+use multi_class_bottomup::MultiClassBottomUp;
+use multi_class_topdown::MultiClassTopDown;
 use single_instance::SingleInstance;
+use topdown::TopDown;
+
+pub(crate) use capacity::{Capacity, Exceeded};
+pub(crate) use identities::Identities;
+pub use kind::{KindError, ModelKind};
+
+/// The threshold of `sleap-nn export` where nothing says another.
+const PEAK_THRESHOLD: f32 = 0.2;
 
 /// How one kind's outputs become instances.
 pub(crate) trait Decode: Send + fmt::Debug {
@@ -20,170 +48,92 @@ pub(crate) trait Decode: Send + fmt::Debug {
     fn outputs(&self) -> &'static [Outlet];
 
     /// Checks the shapes that a session call gave, once for the whole batch.
-    fn check(&self, tensors: &Tensors<'_>) -> Result<(), SessionError>;
+    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError>;
+
+    /// How many instances a frame can have, known once a batch was checked.
+    fn capacity(&self) -> Capacity;
 
     /// The instances in frame `index` of a checked batch, in the frame's own pixels.
     fn decode(
-        &self,
+        &mut self,
         tensors: &Tensors<'_>,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError>;
 }
 
-/// The post-processing for a model.
-pub(crate) fn decoder(
-    metadata: &Metadata,
-    peak_threshold: Option<f32>,
-) -> Result<Box<dyn Decode>, KindError> {
-    match metadata.kind {
-        ModelKind::SingleInstance => Ok(Box::new(SingleInstance::new(
-            metadata.node_names.len(),
-            peak_threshold,
-        ))),
-        kind => Err(KindError::NotYet { kind }),
-    }
+/// The options that post-processing has, with its defaults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    peak_threshold: f32,
+    max_instances: usize,
+    min_line_scores: f32,
+    min_instance_peaks: f32,
 }
 
-/// sleap-nn's `model_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ModelKind {
-    /// One animal a frame.
-    SingleInstance,
-    /// One anchor point an animal.
-    Centroid,
-    /// Centroids, then one crop an animal.
-    TopDown,
-    /// All points, then part-affinity fields group them.
-    BottomUp,
-    /// All points, then class maps group them by identity.
-    MultiClassBottomUp,
-    /// Top-down with an identity for each animal.
-    MultiClassTopDown,
-}
-
-/// Why a `model_type` cannot be run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KindError {
-    /// A kind that sleap-nn has and this crate does not run yet.
-    #[error(
-        "models of kind '{kind}' are not supported yet; supported is 'single_instance': \
-         export a single-instance model"
-    )]
-    NotYet {
-        /// The kind.
-        kind: ModelKind,
-    },
-    /// A kind that gives something other than points.
-    #[error("models of kind '{name}' are not supported: they give {gives}, not poses")]
-    NoPoses {
-        /// The `model_type`.
-        name: String,
-        /// What such a model gives.
-        gives: &'static str,
-    },
-    /// One half of a top-down pair.
-    #[error(
-        "models of kind '{name}' work on crops and need a centroid model: export both together, \
-         `sleap-nn export CENTROID_DIR INSTANCE_DIR -o OUT`"
-    )]
-    HalfOfTopDown {
-        /// The `model_type`.
-        name: String,
-    },
-    /// Not a kind of sleap-nn 0.3.5.
-    #[error("unknown model kind '{name}': was this written by a newer `sleap-nn export`?")]
-    Unknown {
-        /// The `model_type`.
-        name: String,
-    },
-}
-
-impl ModelKind {
-    /// All kinds.
-    pub const ALL: [Self; 6] = [
-        Self::SingleInstance,
-        Self::Centroid,
-        Self::TopDown,
-        Self::BottomUp,
-        Self::MultiClassBottomUp,
-        Self::MultiClassTopDown,
-    ];
-
-    /// sleap-nn's word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SingleInstance => "single_instance",
-            Self::Centroid => "centroid",
-            Self::TopDown => "topdown",
-            Self::BottomUp => "bottomup",
-            Self::MultiClassBottomUp => "multi_class_bottomup",
-            Self::MultiClassTopDown => "multi_class_topdown_combined",
+impl Settings {
+    fn new(options: &Options) -> Self {
+        Self {
+            peak_threshold: options.peak_threshold.unwrap_or(f32::NEG_INFINITY),
+            max_instances: options.max_instances.unwrap_or(usize::MAX),
+            min_line_scores: options.min_line_scores,
+            min_instance_peaks: options.min_instance_peaks,
         }
     }
-}
 
-impl FromStr for ModelKind {
-    type Err = KindError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        if let Some(kind) = Self::ALL.into_iter().find(|kind| kind.name() == name) {
-            return Ok(kind);
-        }
-        let name = name.to_owned();
-        Err(match name.as_str() {
-            "centered_instance" | "multi_class_topdown" => KindError::HalfOfTopDown { name },
-            "embedding" => KindError::NoPoses {
-                name,
-                gives: "embeddings",
-            },
-            "bbox_centernet" | "bbox_ssd" => KindError::NoPoses {
-                name,
-                gives: "boxes",
-            },
-            _ if name.contains("segmentation") => KindError::NoPoses {
-                name,
-                gives: "masks",
-            },
-            _ => KindError::Unknown { name },
-        })
-    }
-}
-
-impl fmt::Display for ModelKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    /// With the export's threshold where the options have none. The graph applies it too, but to
+    /// bottom-up peaks sleap-nn applies it once more.
+    fn with_threshold_of(mut self, options: &Options, metadata: &Metadata) -> Self {
+        let of_export = metadata.peak_threshold.unwrap_or(PEAK_THRESHOLD);
+        self.peak_threshold = options.peak_threshold.unwrap_or(of_export);
+        self
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_has_sleap_nn_s_name() {
-        for kind in ModelKind::ALL {
-            assert_eq!(kind.to_string().parse(), Ok(kind));
-        }
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new(&Options::default())
     }
+}
 
-    #[test]
-    fn what_cannot_be_run_is_named() {
-        for (name, words) in [
-            ("centered_instance", "centroid model"),
-            ("multi_class_topdown", "centroid model"),
-            ("bottomup_segmentation", "masks, not poses"),
-            ("centered_instance_segmentation", "masks, not poses"),
-            ("semantic_segmentation", "masks, not poses"),
-            ("embedding", "embeddings, not poses"),
-            ("bbox_ssd", "boxes, not poses"),
-            ("bbox_centernet", "boxes, not poses"),
-            ("hologram", "unknown model kind"),
-            ("", "unknown model kind"),
-        ] {
-            let message = name.parse::<ModelKind>().expect_err(name).to_string();
-            assert!(message.contains(&format!("'{name}'")), "{message}");
-            assert!(message.contains(words), "{message}");
+/// The post-processing for a model.
+pub(crate) fn decoder(
+    metadata: &Metadata,
+    skeleton: &Skeleton,
+    options: &Options,
+) -> Result<Box<dyn Decode>, KindError> {
+    let nodes = skeleton.nodes.len();
+    let settings = Settings::new(options);
+    let bottom_up = settings.with_threshold_of(options, metadata);
+    let identities = || Identities::new(metadata.class_names.clone());
+    Ok(match metadata.kind {
+        ModelKind::SingleInstance => Box::new(SingleInstance::new(nodes, settings.peak_threshold)),
+        ModelKind::Centroid => Box::new(Centroid::new(settings)),
+        ModelKind::TopDown => Box::new(TopDown::new(nodes, settings)),
+        ModelKind::BottomUp => {
+            let decoder = BottomUp::new(nodes, &skeleton.edges, metadata.input_scale, bottom_up);
+            Box::new(decoder.ok_or(KindError::NoRoot {
+                edges: skeleton.edges.len(),
+            })?)
         }
+        ModelKind::MultiClassBottomUp => {
+            Box::new(MultiClassBottomUp::new(nodes, bottom_up, identities()))
+        }
+        ModelKind::MultiClassTopDown => {
+            Box::new(MultiClassTopDown::new(nodes, settings, identities()))
+        }
+    })
+}
+
+/// Shared by the kinds' tests.
+#[cfg(test)]
+mod testing {
+    use crate::{frame::FrameView, preprocess::Fit};
+
+    /// A frame twice as large as the model's input.
+    pub(super) fn fit_of_two() -> Fit {
+        let frame = FrameView::new(4, 4, 1, &[0; 16]).expect("a frame");
+        Fit::new(&frame, [2, 2])
     }
 }

@@ -32,6 +32,8 @@ pub struct Reference(BTreeMap<u32, Vec<Expected>>);
 /// How far our predictions are from the reference.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Difference {
+    /// Compared frames.
+    pub frames: usize,
     /// Compared points, those found by neither left out.
     pub points: usize,
     /// Frames, instances or points that only one side has.
@@ -56,12 +58,18 @@ impl Reference {
         )
     }
 
+    /// Whether sleap-nn looked at the numbered frame.
+    pub fn has(&self, number: u32) -> bool {
+        self.0.contains_key(&number)
+    }
+
     /// Compares the predictions of the numbered frames.
     pub fn compare<'a>(&self, ours: impl IntoIterator<Item = (u32, &'a Prediction)>) -> Difference {
         let mut difference = Difference::default();
         for (number, prediction) in ours {
             let expected = self.0.get(&number).map(Vec::as_slice).unwrap_or_default();
             let ours = &prediction.instances;
+            difference.frames += 1;
             difference.only_one_side += ours.len().abs_diff(expected.len());
             for (ours, expected) in ours.iter().zip(expected) {
                 difference.instance(ours, expected);

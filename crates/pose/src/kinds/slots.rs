@@ -1,0 +1,66 @@
+//! The centroids that centroid and top-down graphs find, best first.
+
+use crate::session::{SessionError, Tensors};
+
+/// One frame's centroid slots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slots<'a> {
+    /// `[I, 2]`: x, y.
+    pub(super) centroids: &'a [f32],
+    /// `[I]`, falling, because the graph sorts them.
+    pub(super) values: &'a [f32],
+    /// `[I]`: whether there is anything in the slot.
+    pub(super) valid: &'a [bool],
+}
+
+impl<'a> Slots<'a> {
+    /// Frame `index` of a checked batch.
+    pub(super) fn read(tensors: &'a Tensors<'_>, index: usize) -> Result<Self, SessionError> {
+        Ok(Self {
+            centroids: tensors.f32("centroids", index)?,
+            values: tensors.f32("centroid_vals", index)?,
+            valid: tensors.bool("instance_valid", index)?,
+        })
+    }
+
+    /// Checks the outputs' shapes and gives the number of slots.
+    pub(super) fn check(tensors: &Tensors<'_>) -> Result<usize, SessionError> {
+        let slots = tensors.length("instance_valid", 1)?;
+        tensors.expect("instance_valid", &[slots])?;
+        tensors.expect("centroids", &[slots, 2])?;
+        tensors.expect("centroid_vals", &[slots])?;
+        Ok(slots)
+    }
+
+    /// The slots with an animal: those above `threshold`, the best `most` of them.
+    pub(super) fn filled(self, threshold: f32, most: usize) -> impl Iterator<Item = usize> + 'a {
+        let filled = move |slot: &usize| self.valid[*slot] && self.values[*slot] > threshold;
+        (0..self.valid.len()).filter(filled).take(most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_valid_slots_above_the_threshold_are_filled() {
+        let slots = Slots {
+            centroids: &[0.0; 10],
+            values: &[0.9, 0.8, 0.5, 0.4, -1e9],
+            valid: &[true, false, true, true, false],
+        };
+        for (threshold, most, filled) in [
+            (f32::NEG_INFINITY, usize::MAX, &[0, 2, 3][..]),
+            (f32::NEG_INFINITY, 2, &[0, 2]),
+            (f32::NEG_INFINITY, 0, &[]),
+            // The threshold itself is not above it.
+            (0.4, usize::MAX, &[0, 2]),
+            (0.6, usize::MAX, &[0]),
+            (0.9, usize::MAX, &[]),
+        ] {
+            let found: Vec<_> = slots.filled(threshold, most).collect();
+            assert_eq!(found, filled, "{threshold} {most}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! How a model is run.
+
+use crate::device::Device;
+
+/// How a model is run. The options of post-processing have the names and defaults of
+/// `sleap-nn predict`.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where.
+    pub device: Device,
+    /// Threads within an operation, at least one; by default as many as there are physical cores
+    /// that the process may use.
+    pub threads: Option<usize>,
+    /// Points with a lower value count as not found, and animals whose centroid does not exceed it
+    /// are not looked at. The export has a threshold of its own (0.2 unless it was set), below
+    /// which nothing comes back: this one can only be stricter.
+    pub peak_threshold: Option<f32>,
+    /// At most so many instances a frame, the best ones; at least 1. Beyond what the export holds
+    /// it is an error.
+    pub max_instances: Option<usize>,
+    /// Bottom-up: connections of two points with a lower score (-1 to 1) are dropped.
+    pub min_line_scores: f32,
+    /// Bottom-up: instances with fewer points are dropped. Up to 1 it is a share of the skeleton's
+    /// nodes (rounded down), above 1 a number of points; 0 keeps all.
+    pub min_instance_peaks: f32,
+    /// Lets idle threads of the session wait busily for the next operation. That is about a tenth
+    /// faster and keeps the cores at full load while a model runs, which starves the threads that
+    /// receive and decode frames on the same machine; off by default.
+    pub spinning: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            device: Device::default(),
+            threads: None,
+            peak_threshold: None,
+            max_instances: None,
+            min_line_scores: 0.25,
+            min_instance_peaks: 0.0,
+            spinning: false,
+        }
+    }
+}
