@@ -8,5 +8,5 @@ mod process;
 mod python;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
-pub use process::{Client, Finished, Worker, binary, signal_server};
+pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{Peer, reference_client, reference_signaling, reference_worker};

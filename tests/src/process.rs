@@ -79,6 +79,25 @@ impl Process {
         kill_process(pid, signal).expect("the child has not been waited for");
     }
 
+    /// Waits until the process has ended, without collecting it, and reads its peak memory (kB).
+    pub(crate) fn wait_with_peak(&self) -> u64 {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a child has a pid");
+        // A process that has ended has no memory to report any more: the peak is read as it goes.
+        let mut peak = 0;
+        loop {
+            peak = peak_memory(self.child.id()).unwrap_or(0).max(peak);
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            if waitid(WaitId::Pid(pid), options)
+                .expect("it is our child")
+                .is_some()
+            {
+                return peak;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits for the end and returns the exit code (`None`: killed by a signal) and the whole log.
     pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
         let status = self.child.wait().expect("the child was started by us");
@@ -99,6 +118,15 @@ impl Drop for Process {
             assert_no_error(&self.name, &log);
         }
     }
+}
+
+/// Peak resident memory of a running process, kB.
+pub fn peak_memory(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// Any line that reports an error fails the test it happens in.
@@ -239,6 +267,25 @@ impl Client {
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait();
+    }
+
+    /// Closes the reading end of its standard output and waits for its end.
+    pub fn wait_unread(mut self) -> Finished {
+        drop(self.stdout);
+        let (code, stderr) = self.process.wait();
+        Finished {
+            code,
+            stdout: String::new(),
+            stderr,
+        }
+    }
+
+    /// Waits for a successful end; the process's peak memory in kB.
+    pub fn wait_with_peak(mut self) -> u64 {
+        let peak = self.process.wait_with_peak();
+        let (code, log) = self.process.wait();
+        assert_eq!(code, Some(0), "{log}");
+        peak
     }
 
     pub fn wait(mut self) -> Finished {

@@ -1,7 +1,7 @@
 //! Peers that leave, die or come at the wrong time: nothing that was predicted is lost, and the
 //! worker serves the next client without a restart.
 
-use e2e::{Client, Worker, demo};
+use e2e::{Client, Worker, demo, peak_memory};
 
 fn model() -> String {
     demo("model").to_str().unwrap().to_owned()
@@ -152,12 +152,7 @@ fn memory_stays_flat_while_raw_1080p_streams() {
         "60",
     ];
     Client::run(&args).success();
-    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.pid())).unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("Linux reports the peak");
-    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let kilobytes = peak_memory(worker.pid()).expect("Linux reports the peak");
     assert!(
         kilobytes < 150_000,
         "peak memory of the worker: {kilobytes} kB"

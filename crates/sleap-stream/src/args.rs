@@ -83,6 +83,10 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
     pub signal: String,
 
+    /// The worker to meet there, by its id (default: the first that is registered).
+    #[arg(long, value_name = "ID", help_heading = "Connection")]
+    pub worker_id: Option<String>,
+
     /// Seconds to wait for the worker's word that it is ready.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
     pub ack_timeout: Duration,
@@ -149,7 +153,10 @@ impl TryFrom<Args> for Config {
                 snapshot.display()
             );
         }
-        let peer = args.link.peer_config();
+        let peer = PeerConfig {
+            worker_id: args.worker_id,
+            ..args.link.peer_config()
+        };
         let source = match (args.stream, args.webcam, args.test_pattern) {
             (Some(file), ..) => Source::File(file),
             (None, Some(index), _) => Source::Webcam {

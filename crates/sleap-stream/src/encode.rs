@@ -32,6 +32,8 @@ pub(crate) struct Form {
     pub(crate) resize: Option<(u32, u32)>,
     pub(crate) jpeg_quality: Option<u8>,
     pub(crate) batch_size: u32,
+    /// How many frames there will be, where that is known: the last batch may be a short one.
+    pub(crate) frames: Option<u64>,
     /// The stream ends after so many frames.
     pub(crate) max_frames: Option<u64>,
     /// Pictures are kept until their poses are there (snapshot or window).
@@ -47,17 +49,30 @@ pub(crate) struct Encoder {
     pub(crate) out: mpsc::Sender<Outgoing>,
 }
 
+/// The pump is gone: the link is closed, which is the receiver's to report.
+struct Gone;
+
 impl Encoder {
     /// Encodes until the queue is closed and empty, the window is closed, the link is gone or
     /// there are enough frames.
     pub(crate) fn run(self) -> Result<()> {
+        let mut batch = Batch::new(&self.form);
+        let encoded = self.encode_all(&mut batch);
+        // Whoever fills the queue stops, whatever the reason; a batch that is open is closed.
+        self.queue.cut();
+        if let Some(end) = batch.close() {
+            let _ = self.send(end);
+        }
+        encoded
+    }
+
+    fn encode_all(&self, batch: &mut Batch) -> Result<()> {
         let mut jpeg = match self.form.jpeg_quality {
             Some(quality) => {
                 Some(jpeg::Encoder::new(quality).context("cannot set up the JPEG encoder")?)
             }
             None => None,
         };
-        let mut batch = Vec::new();
         let mut left = self.form.max_frames.unwrap_or(u64::MAX);
         while left > 0 && self.window.enter() {
             let Some(captured) = self.queue.pop() else {
@@ -65,22 +80,21 @@ impl Encoder {
             };
             left -= 1;
             let frame = self.encode(captured, jpeg.as_mut())?;
-            if self.form.batch_size <= 1 {
-                if self.out.blocking_send(Outgoing::Frame(frame)).is_err() {
-                    return Ok(());
-                }
-                continue;
-            }
-            batch.push(frame);
-            if batch.len() as u32 == self.form.batch_size && self.send_batch(&mut batch).is_err() {
-                return Ok(());
+            let (start, end) = batch.frame();
+            let items = [start, Some(Outgoing::Frame(frame)), end];
+            if items
+                .into_iter()
+                .flatten()
+                .any(|item| self.send(item).is_err())
+            {
+                break;
             }
         }
-        // Whoever fills the queue stops when there are enough frames.
-        self.queue.cut();
-        // The last batch may be a short one. A link that is gone is the receiver's to report.
-        let _ = self.send_batch(&mut batch);
         Ok(())
+    }
+
+    fn send(&self, item: Outgoing) -> Result<(), Gone> {
+        self.out.blocking_send(item).map_err(|_| Gone)
     }
 
     fn encode(&self, captured: Captured, jpeg: Option<&mut jpeg::Encoder>) -> Result<Frame> {
@@ -113,18 +127,6 @@ impl Encoder {
             data,
         })
     }
-
-    fn send_batch(&self, batch: &mut Vec<Frame>) -> Result<(), mpsc::error::SendError<Outgoing>> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let count = batch.len() as u32;
-        self.out.blocking_send(Outgoing::BatchStart(count))?;
-        for frame in batch.drain(..) {
-            self.out.blocking_send(Outgoing::Frame(frame))?;
-        }
-        self.out.blocking_send(Outgoing::BatchEnd(count))
-    }
 }
 
 fn meta(frame_id: u64, image: &Image, encoding: Encoding, nbytes: usize) -> FrameMeta {
@@ -136,5 +138,102 @@ fn meta(frame_id: u64, image: &Image, encoding: Encoding, nbytes: usize) -> Fram
         encoding,
         nbytes: nbytes as u64,
         captured_us: None,
+    }
+}
+
+/// Where batches begin and end. Each frame leaves as soon as it is encoded.
+struct Batch {
+    size: u32,
+    /// Frames still to come, as far as is known.
+    left: u64,
+    declared: u32,
+    sent: u32,
+}
+
+impl Batch {
+    fn new(form: &Form) -> Self {
+        Self {
+            size: form.batch_size,
+            left: form.frames.unwrap_or(u64::MAX),
+            declared: 0,
+            sent: 0,
+        }
+    }
+
+    /// What goes before and after the next frame.
+    fn frame(&mut self) -> (Option<Outgoing>, Option<Outgoing>) {
+        if self.size <= 1 {
+            return (None, None);
+        }
+        let start = (self.declared == 0).then(|| {
+            self.declared =
+                u32::try_from(self.left).map_or(self.size, |left| left.clamp(1, self.size));
+            Outgoing::BatchStart(self.declared)
+        });
+        self.left = self.left.saturating_sub(1);
+        self.sent += 1;
+        let end = if self.sent == self.declared {
+            self.close()
+        } else {
+            None
+        };
+        (start, end)
+    }
+
+    /// Closes the batch that is open, with as many frames as it got.
+    fn close(&mut self) -> Option<Outgoing> {
+        let open = self.declared > 0;
+        self.declared = 0;
+        let sent = std::mem::take(&mut self.sent);
+        open.then_some(Outgoing::BatchEnd(sent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(batch_size: u32, frames: Option<u64>) -> Form {
+        Form {
+            resize: None,
+            jpeg_quality: None,
+            batch_size,
+            frames,
+            max_frames: None,
+            keep_pictures: false,
+        }
+    }
+
+    /// `S4` and `E4` for markers, a dot for a frame.
+    fn sequence(form: &Form, frames: usize) -> String {
+        let mut batch = Batch::new(form);
+        let mark = |item: Option<Outgoing>| match item {
+            Some(Outgoing::BatchStart(n)) => format!("S{n}"),
+            Some(Outgoing::BatchEnd(n)) => format!("E{n}"),
+            _ => String::new(),
+        };
+        let mut text = String::new();
+        for _ in 0..frames {
+            let (start, end) = batch.frame();
+            text += &(mark(start) + "." + &mark(end));
+        }
+        text + &mark(batch.close())
+    }
+
+    #[test]
+    fn a_last_batch_that_is_short_is_announced_so() {
+        assert_eq!(sequence(&form(4, Some(6)), 6), "S4....E4S2..E2");
+        assert_eq!(sequence(&form(4, Some(8)), 8), "S4....E4S4....E4");
+    }
+
+    #[test]
+    fn a_source_that_ends_early_closes_its_batch_with_what_it_got() {
+        assert_eq!(sequence(&form(4, None), 6), "S4....E4S4..E2");
+        assert_eq!(sequence(&form(4, Some(3)), 5), "S3...E3S1.E1S1.E1");
+    }
+
+    #[test]
+    fn single_frames_have_no_markers() {
+        assert_eq!(sequence(&form(1, Some(3)), 3), "...");
     }
 }

@@ -25,9 +25,12 @@ pub(crate) struct Arrived {
     pub(crate) picture: Option<Image>,
 }
 
-/// Frames that are remembered at most. Above any send window; it bounds memory towards a worker
-/// that answers nothing.
+/// Frames that are remembered at most. A worker that answers is never that far behind (its window
+/// is smaller); it bounds memory towards one that answers nothing.
 const REMEMBERED: usize = 1024;
+
+/// Pictures that are kept at most, for the same reason.
+const PICTURES: usize = 32;
 
 /// All frames between source and answer, by id.
 #[derive(Debug, Default)]
@@ -49,6 +52,11 @@ impl Flight {
             },
         );
         self.order.push_back(id);
+        if let Some(old) = self.order.iter().rev().nth(PICTURES)
+            && let Some(frame) = self.frames.get_mut(old)
+        {
+            frame.picture = None;
+        }
         while self.order.len() > REMEMBERED {
             if let Some(oldest) = self.order.pop_front() {
                 self.frames.remove(&oldest);
@@ -73,6 +81,12 @@ impl Flight {
             round_trip: now.saturating_duration_since(frame.sent?),
             picture: frame.picture,
         })
+    }
+
+    /// How long the oldest frame without an answer has been on its way.
+    pub(crate) fn oldest_wait(&self, now: Instant) -> Option<Duration> {
+        let sent = self.frames.values().filter_map(|frame| frame.sent).min()?;
+        Some(now.saturating_duration_since(sent))
     }
 
     /// Frames without an answer.
@@ -103,6 +117,10 @@ mod tests {
         assert!(flight.arrive(7, at(11)).is_none());
         assert!(flight.arrive(8, at(11)).is_none());
         assert_eq!(flight.unanswered(), 0);
+        assert_eq!(flight.oldest_wait(at(20)), None);
+        flight.depart(8, at(20), None);
+        flight.sent(8, at(21));
+        assert_eq!(flight.oldest_wait(at(30)), Some(Duration::from_millis(9)));
     }
     #[test]
     fn memory_is_bounded_where_nothing_is_answered() {

@@ -3,26 +3,29 @@
 //! ```text
 //! capture thread -> queue -> encode thread -> pump task -> data channel
 //!                (newest frame, or all)      (whole frames)
-//! data channel -> receiver -> outputs, picture, report
+//! data channel -> answers -> outputs, window, report
 //! ```
 //!
 //! Every arrow is bounded. What has to wait waits before the encoder, where a live source drops
 //! old frames and a file is simply read more slowly.
 
+mod answers;
 mod args;
 mod encode;
 mod flight;
+mod handshake;
 mod output;
-mod picture;
 mod pump;
 mod queue;
 mod report;
 mod scale;
+mod stages;
 mod stream;
 mod window;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
+use vision::viewer;
 
 pub use args::{Args, Config};
 
@@ -34,13 +37,27 @@ pub fn main(config: Config) -> Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    if !config.display {
-        return runtime.block_on(async { stream::run(config, None, Interrupt::listen()).await });
-    }
+    let outcome = if config.display {
+        with_window(&runtime, config)
+    } else {
+        runtime.block_on(async { stream::run(config, None, Interrupt::listen()).await })
+    };
+    // A source that is still being opened must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<Exit> {
     vision::window::probe().context("--display needs a display")?;
-    let (screen, frames) = picture::screen();
+    let (screen, view) = viewer::pair();
     let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });
-    frames.run();
+    match view.run("sleap-stream") {
+        Ok(viewer::Ended::ByUser) => {
+            tracing::info!("window closed; the stream goes on without it");
+        }
+        Ok(viewer::Ended::Done) => {}
+        Err(error) => tracing::warn!(%error, "the window is lost; the stream goes on without it"),
+    }
     runtime
         .block_on(run)
         .context("the stream stopped unexpectedly")?

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use protocol::Prediction;
@@ -18,9 +18,6 @@ struct Line<'a> {
     latency_us: u64,
 }
 
-/// Predictions written later than this are pushed to the disk before the next one.
-const FLUSH_AFTER: Duration = Duration::from_millis(500);
-
 /// All outputs of a run.
 #[derive(Default)]
 pub(crate) struct Outputs(Vec<JsonLines>);
@@ -28,77 +25,84 @@ pub(crate) struct Outputs(Vec<JsonLines>);
 struct JsonLines {
     name: String,
     writer: Box<dyn Write + Send>,
-    /// A terminal or a pipe wants each line at once, a file now and then.
-    each_line: bool,
-    flushed: Instant,
+    /// Somebody reads along: each line leaves at once. A file gets them now and then.
+    live: bool,
+    /// Nothing can be written here any more.
+    broken: bool,
 }
 
 impl Outputs {
     /// Opens all outputs. A file that exists is an error unless `overwrite` is set.
     pub(crate) fn open(paths: &[PathBuf], overwrite: bool) -> Result<Self> {
-        paths
-            .iter()
-            .map(|path| JsonLines::open(path, overwrite))
-            .collect::<Result<_>>()
-            .map(Self)
+        let open = |path: &PathBuf| JsonLines::open(path, overwrite);
+        paths.iter().map(open).collect::<Result<_>>().map(Self)
     }
 
-    /// Writes a prediction everywhere.
+    /// Writes a prediction everywhere. One output that fails does not keep it from the others.
     pub(crate) fn write(&mut self, prediction: &Prediction, latency: Duration) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
+        let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let line = Line {
             prediction,
-            latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+            latency_us,
         };
         let mut text = serde_json::to_vec(&line).context("cannot write a prediction as JSON")?;
         text.push(b'\n');
-        self.0.iter_mut().try_for_each(|output| output.write(&text))
+        self.each(|output| output.write(&text))
     }
 
-    /// Makes sure that everything written so far survives this process.
+    /// Hands everything written so far to the system, so that it survives this process.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.0.iter_mut().try_for_each(JsonLines::flush)
+        self.each(JsonLines::flush)
+    }
+
+    /// True where predictions only went to a reader that has gone.
+    pub(crate) fn nobody_reads(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|output| output.broken)
+    }
+
+    /// Does it everywhere, and returns the first failure.
+    fn each(&mut self, mut act: impl FnMut(&mut JsonLines) -> io::Result<()>) -> Result<()> {
+        let mut first = Ok(());
+        for output in self.0.iter_mut().filter(|output| !output.broken) {
+            let Err(error) = act(output) else { continue };
+            output.broken = true;
+            if output.live && error.kind() == io::ErrorKind::BrokenPipe {
+                tracing::debug!("the reader of standard output has gone");
+            } else if first.is_ok() {
+                first = Err(error).with_context(|| format!("cannot write to {}", output.name));
+            }
+        }
+        first
     }
 }
 
 impl JsonLines {
     fn open(path: &Path, overwrite: bool) -> Result<Self> {
-        let (name, each_line, writer): (_, _, Box<dyn Write + Send>) = if path.as_os_str() == "-" {
-            ("standard output".to_owned(), true, Box::new(io::stdout()))
+        let live = path.as_os_str() == "-";
+        let (name, writer): (_, Box<dyn Write + Send>) = if live {
+            ("standard output".to_owned(), Box::new(io::stdout()))
         } else {
             let file = create(path, overwrite)?;
-            (
-                path.display().to_string(),
-                false,
-                Box::new(BufWriter::new(file)),
-            )
+            (path.display().to_string(), Box::new(BufWriter::new(file)))
         };
         Ok(Self {
             name,
             writer,
-            each_line,
-            flushed: Instant::now(),
+            live,
+            broken: false,
         })
     }
 
-    fn write(&mut self, line: &[u8]) -> Result<()> {
-        self.writer
-            .write_all(line)
-            .with_context(|| format!("cannot write to {}", self.name))?;
-        if self.each_line || self.flushed.elapsed() >= FLUSH_AFTER {
-            self.flush()
-        } else {
-            Ok(())
-        }
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        self.writer.write_all(line)?;
+        if self.live { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<()> {
-        self.flushed = Instant::now();
-        self.writer
-            .flush()
-            .with_context(|| format!("cannot write to {}", self.name))
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
@@ -119,8 +123,11 @@ fn create(path: &Path, overwrite: bool) -> Result<File> {
     }
 }
 
-/// Checks that a file can be written at the end of the run, before the run begins.
+/// Checks that a file can be written later, before the run begins.
 pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
+    if path.as_os_str() == "-" {
+        return Ok(());
+    }
     if path.exists() && !overwrite {
         bail!("{} exists: give --overwrite to replace it", path.display());
     }
@@ -186,5 +193,53 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious\n");
         Outputs::open(std::slice::from_ref(&path), true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    }
+
+    /// A disk that is full, or a reader that has gone.
+    struct Refusing(io::ErrorKind);
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn refusing(kind: io::ErrorKind, live: bool) -> JsonLines {
+        JsonLines {
+            name: "it".into(),
+            writer: Box::new(Refusing(kind)),
+            live,
+            broken: false,
+        }
+    }
+
+    #[test]
+    fn an_output_that_fails_keeps_nothing_from_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("poses.jsonl");
+        let full = refusing(io::ErrorKind::StorageFull, false);
+        let mut outputs = Outputs(vec![full, JsonLines::open(&path, false).unwrap()]);
+        assert!(
+            outputs
+                .write(&prediction(1), Duration::ZERO)
+                .unwrap_err()
+                .to_string()
+                .contains("it")
+        );
+        outputs.write(&prediction(2), Duration::ZERO).unwrap();
+        outputs.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 2);
+        assert!(!outputs.nobody_reads());
+    }
+
+    #[test]
+    fn a_reader_that_goes_is_no_error() {
+        let mut outputs = Outputs(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
+        assert!(!outputs.nobody_reads());
+        outputs.write(&prediction(1), Duration::ZERO).unwrap();
+        assert!(outputs.nobody_reads());
     }
 }

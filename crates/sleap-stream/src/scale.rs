@@ -18,11 +18,11 @@ impl Scale {
         })
     }
 
-    /// Moves all points. Pixel centres are at whole numbers and resizing keeps the picture's
-    /// edges in place, so half a pixel goes to and fro: x' = (x + 1/2) s - 1/2.
+    /// Moves all points as SLEAP does wherever it resizes: x' = s x. Models are trained with that
+    /// convention, so a shift by half a pixel, right for the picture, would be wrong for the poses.
     pub(crate) fn apply(&self, prediction: &mut Prediction) {
         for point in prediction.instances.iter_mut().flatten().flatten() {
-            let back = |value: f32, scale: f64| ((f64::from(value) + 0.5) * scale - 0.5) as f32;
+            let back = |value: f32, scale: f64| (f64::from(value) * scale) as f32;
             *point = [back(point[0], self.x), back(point[1], self.y)];
         }
     }
@@ -33,9 +33,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn corners_stay_corners() {
+    fn points_scale_with_the_picture() {
         let mut prediction = Prediction {
-            instances: vec![vec![Some([-0.5, -0.5]), None, Some([319.5, 119.5])]],
+            instances: vec![vec![Some([0.0, 1.5]), None, Some([319.0, 119.0])]],
             ..Prediction::default()
         };
         Scale::new((640, 480), (320, 120))
@@ -43,7 +43,7 @@ mod tests {
             .apply(&mut prediction);
         assert_eq!(
             prediction.instances[0],
-            [Some([-0.5, -0.5]), None, Some([639.5, 479.5])]
+            [Some([0.0, 6.0]), None, Some([638.0, 476.0])]
         );
     }
 

@@ -1,47 +1,34 @@
 //! One stream from source to summary.
 
-use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use link::{Channel, Receiver, Sender};
-use protocol::{Message, Prediction, Skeleton, StreamAck, StreamEnd, StreamStart};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use vision::capture::{Capture, Running, SourceInfo};
+use link::{Channel, Receiver, SendError, Sender};
+use protocol::{Message, StreamAck, StreamEnd};
+use tokio::time::{MissedTickBehavior, interval};
+use vision::capture::{Capture, SourceInfo};
+use vision::viewer::{Picture, Screen};
 
+use crate::answers::Answers;
 use crate::args::Config;
-use crate::encode::{Captured, Encoder, Form};
-use crate::flight::Flight;
+use crate::encode::Form;
+use crate::handshake::{self, because, frames_to_send};
 use crate::output::{self, Outputs};
-use crate::picture::{Picture, Screen};
-use crate::pump::{self, Sent};
-use crate::queue::{CloseOnDrop, Policy, Queue};
-use crate::report::{Progress, Report};
+use crate::pump::Sent;
+use crate::report::Progress;
 use crate::scale::Scale;
-use crate::window::Window;
-
-/// Frames read ahead of the encoder from a file.
-const READ_AHEAD: usize = 2;
-
-/// Frames between encoder and answer. A live source gets a short window, so that frames wait at
-/// the source, where newer ones replace them; a file gets one that covers the way there and back.
-const LIVE_WINDOW: usize = 4;
-const FILE_WINDOW: usize = 16;
-
-/// How long a busy worker is asked again: a little more than it takes to notice a dead client.
-const BUSY_PATIENCE: Duration = Duration::from_secs(7);
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+use crate::stages::Stages;
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an interrupted run waits for the answers to what it has sent.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a worker may leave frames unanswered before people hear of it.
+const SILENCE: Duration = Duration::from_secs(10);
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -52,44 +39,23 @@ pub(crate) async fn run(
     interrupt: Interrupt,
 ) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
-    let capture = open(&config).await?;
-    if let Some(snapshot) = &config.snapshot {
-        output::check_free(snapshot, config.overwrite)?;
+    for file in config.outputs.iter().chain(&config.snapshot) {
+        output::check_free(file, config.overwrite)?;
     }
-    let outputs = Outputs::open(&config.outputs, config.overwrite)?;
-
+    let capture = tokio::select! {
+        capture = open(&config) => capture?,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
     let channel = tokio::select! {
         channel = link::connect(&config.signal, config.peer.clone()) =>
             channel.context("no connection to a worker (is a sleap-worker running there?)")?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    let Channel {
-        sender,
-        mut receiver,
-    } = channel;
-    let info = capture.info().clone();
-    let ack = tokio::select! {
-        ack = start(&sender, &mut receiver, &config, &info) => ack?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
-    };
-
-    let sent_size = config.resize.unwrap_or((info.width, info.height));
-    let run = Run {
-        answered: ack.answers || ack.model.is_some(),
-        skeleton: ack.skeleton.unwrap_or_default(),
-        scale: Scale::new((info.width, info.height), sent_size),
-        snapshot: config.snapshot.clone(),
-        quiet: config.quiet,
-        progress: Progress::start(frames_to_send(&config, &info), config.quiet),
-        report: Report::new(Instant::now()),
-        outputs,
-        screen,
-        last: None,
-        receiver,
-        sender,
-        interrupt,
-    };
-    run.stream(capture, &config).await
+    let Channel { sender, receiver } = channel;
+    let outcome = stream(&config, capture, screen, &sender, receiver, &interrupt).await;
+    // Whatever the outcome: the worker hears that this client is gone, and is free.
+    sender.close().await;
+    outcome
 }
 
 async fn open(config: &Config) -> Result<Capture> {
@@ -100,388 +66,260 @@ async fn open(config: &Config) -> Result<Capture> {
         .map_err(Into::into)
 }
 
-/// Announces the stream and waits for the worker's word that it is ready. A worker whose last
-/// client died may not have noticed yet: one that is busy is asked again for a while.
-async fn start(
-    sender: &Sender,
-    receiver: &mut Receiver,
+/// Streams over an open channel.
+async fn stream(
     config: &Config,
-    info: &SourceInfo,
-) -> Result<StreamAck> {
-    let began = Instant::now();
-    let announcement = announcement(config, info);
-    loop {
-        sender
-            .send(Message::StreamStart(announcement.clone()))
-            .await?;
-        let ack = timeout(config.ack_timeout, wait_for_ack(receiver)).await;
-        let ack = ack.map_err(|_| {
-            anyhow!(
-                "the worker did not answer STREAM_START within {} s: it does not speak frame streaming \
-                 (a SLEAP-RTC worker without streaming?)",
-                config.ack_timeout.as_secs_f64()
-            )
-        })??;
-        let word = ack.message.as_deref();
-        match ack.status.as_str() {
-            StreamAck::READY => return Ok(ack),
-            StreamAck::BUSY if began.elapsed() < BUSY_PATIENCE => {
-                tracing::info!("the worker is busy; asking again");
-                tokio::time::sleep(BUSY_RETRY).await;
-            }
-            StreamAck::BUSY => bail!(
-                "the worker is busy: {}",
-                word.unwrap_or("it serves another client")
-            ),
-            other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
-        }
-    }
-}
-
-async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
-    loop {
-        match receiver.recv().await {
-            Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
-            Some(Ok(other)) => tracing::debug!(message = ?other, "not an acknowledgement; ignored"),
-            Some(Err(error)) => tracing::warn!(%error, "message ignored"),
-            None => bail!(
-                "the worker closed the connection before the stream began{}",
-                because(receiver)
-            ),
-        }
-    }
-}
-
-fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
-    let frames = |count: Option<u64>| {
-        count
-            .and_then(|count| i64::try_from(count).ok())
-            .unwrap_or(-1)
-    };
-    let (width, height) = config.resize.unwrap_or((info.width, info.height));
-    StreamStart {
-        source_name: info.name.clone(),
-        is_webcam: info.is_live,
-        total_frames: frames(info.total_frames),
-        frames_to_send: frames(frames_to_send(config, info)),
-        sample_rate: config.capture.selection.sample_rate,
-        batch_size: config.batch_size,
-        fps: config.capture.fps.or(info.fps),
-        width,
-        height,
-        original_width: info.width,
-        original_height: info.height,
-        jpeg_quality: config.jpeg_quality,
-        answers: true,
-    }
-}
-
-/// How many frames there will be, where that is known.
-fn frames_to_send(config: &Config, info: &SourceInfo) -> Option<u64> {
-    match (info.frames_to_send, config.max_frames) {
-        (Some(there), Some(wanted)) => Some(there.min(wanted)),
-        (there, wanted) => there.or(wanted),
-    }
-}
-
-fn because(receiver: &Receiver) -> String {
-    receiver
-        .closed_because()
-        .map(|reason| format!(" ({reason})"))
-        .unwrap_or_default()
-}
-
-/// A stream that the worker has acknowledged.
-struct Run {
-    /// The worker answers each frame: the window counts answers, not buffers.
-    answered: bool,
-    skeleton: Skeleton,
-    scale: Option<Scale>,
-    snapshot: Option<PathBuf>,
-    quiet: bool,
-    progress: Progress,
-    report: Report,
-    outputs: Outputs,
+    capture: Capture,
     screen: Option<Screen>,
-    last: Option<Picture>,
-    receiver: Receiver,
-    sender: Sender,
-    interrupt: Interrupt,
+    sender: &Sender,
+    mut receiver: Receiver,
+    interrupt: &Interrupt,
+) -> Result<Exit> {
+    let info = capture.info().clone();
+    let ack = tokio::select! {
+        ack = handshake::start(sender, &mut receiver, config, &info) => ack?,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
+    // Only now, so that a run that never began leaves no file and replaces none.
+    let outputs = Outputs::open(&config.outputs, config.overwrite)?;
+    let answered = ack.answers || ack.model.is_some();
+    let sent_size = config.resize.unwrap_or((info.width, info.height));
+    let scale = Scale::new((info.width, info.height), sent_size);
+    let form = form(config, &info, screen.is_some());
+    let mut answers = Answers::new(outputs, screen, scale, ack_skeleton(ack));
+    let mut stages = Stages::start(capture, form, answered, sender.clone())?;
+    let mut run = Run {
+        receiver,
+        sender,
+        interrupt,
+        progress: Progress::start(frames_to_send(config, &info), config.quiet),
+        state: State::Sending,
+        heard: Instant::now(),
+        warned: false,
+    };
+    let outcome = run.receive(&mut answers, &mut stages).await;
+    run.leave(answers.report.seconds(), &stages).await;
+    let unanswered = if answered {
+        stages.flight().unanswered()
+    } else {
+        0
+    };
+    answers.report.sent = stages.sent();
+    answers.report.dropped_at_source = stages.dropped();
+    answers.report.unanswered = unanswered as u64;
+    let source = stages.finish().await;
+
+    // What was predicted is kept and told before anything that went wrong.
+    let flushed = answers.outputs.flush();
+    let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last.as_ref());
+    run.progress.finish();
+    if !config.quiet {
+        eprintln!("{}", answers.report.summary());
+    }
+    let end = outcome?;
+    flushed?;
+    verdict(end, &answers, &run.receiver)?;
+    if let Err(error) = source?
+        && end != End::Interrupted
+    {
+        return Err(error.into());
+    }
+    pictured?;
+    Ok(match end {
+        End::Interrupted => Exit::Interrupted,
+        _ => Exit::Done,
+    })
 }
 
-/// The sending side's moving parts.
-struct Stages {
-    queue: Arc<Queue<Captured>>,
-    window: Arc<Window>,
-    flight: Arc<Mutex<Flight>>,
-    capture: Running,
-    encoder: JoinHandle<Result<()>>,
-    pump: tokio::task::JoinHandle<Result<Sent, link::SendError>>,
-    sent: watch::Receiver<Sent>,
+fn ack_skeleton(ack: StreamAck) -> protocol::Skeleton {
+    ack.skeleton.unwrap_or_default()
+}
+
+fn form(config: &Config, info: &SourceInfo, window: bool) -> Form {
+    Form {
+        resize: config.resize,
+        jpeg_quality: config.jpeg_quality,
+        batch_size: config.batch_size,
+        frames: frames_to_send(config, info),
+        max_frames: config.max_frames,
+        keep_pictures: window || config.snapshot.is_some(),
+    }
+}
+
+/// What an ended stream amounts to.
+fn verdict(end: End, answers: &Answers, receiver: &Receiver) -> Result<()> {
+    let report = &answers.report;
+    let kept = report.predictions;
+    match end {
+        End::Interrupted | End::NoReader => Ok(()),
+        End::Lost => bail!(
+            "the connection to the worker was lost after {} frames{}; {kept} predictions are kept",
+            report.sent.frames,
+            because(receiver),
+        ),
+        End::Silent => {
+            bail!("the worker did not confirm the end of the stream; {kept} predictions are kept")
+        }
+        End::Complete if report.unanswered > 0 => {
+            bail!("{} frames were not answered", report.unanswered)
+        }
+        End::Complete if report.failed > 0 && report.failed == report.sent.frames => bail!(
+            "the worker could use none of the frames: {}",
+            answers.last_failure.as_deref().unwrap_or("no reason given")
+        ),
+        End::Complete => Ok(()),
+    }
+}
+
+fn keep_snapshot(path: Option<&Path>, last: Option<&Picture>) -> Result<()> {
+    match (path, last) {
+        (Some(path), Some(picture)) => {
+            let drawn = picture.draw().context("cannot draw the poses")?;
+            vision::png::write(path, &drawn)
+                .with_context(|| format!("cannot write the picture {}", path.display()))
+        }
+        (Some(path), None) => {
+            tracing::warn!(path = %path.display(), "no picture written: no frame came back");
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 /// Why the receiving loop ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Complete,
     /// Ctrl-C, and everything that was sent is answered or given up.
     Interrupted,
+    /// Whoever read the predictions has gone, and nobody else wants them.
+    NoReader,
     /// The worker said nothing of the end for too long.
     Silent,
     Lost,
 }
 
-impl Run {
-    async fn stream(mut self, capture: Capture, config: &Config) -> Result<Exit> {
-        let mut stages = self.start_stages(capture, config)?;
-        let outcome = self.receive(&mut stages).await;
-        stages.queue.cut();
-        stages.window.close();
-        self.progress.finish();
-        // Whatever happened: what was predicted is kept and told.
-        self.outputs.flush()?;
-        self.report.sent = *stages.sent.borrow();
-        self.report.dropped_at_source = stages.queue.dropped();
-        if self.answered {
-            self.report.unanswered = lock(&stages.flight).unanswered() as u64;
-        }
-        self.keep_snapshot()?;
-        if !self.quiet {
-            eprintln!("{}", self.report.summary());
-        }
-        let end = outcome?;
-        if end == End::Lost {
-            bail!(
-                "the connection to the worker was lost after {} frames{}; {} predictions are kept",
-                self.report.sent.frames,
-                because(&self.receiver),
-                self.report.predictions
-            );
-        }
-        self.sender.clone().close().await;
-        stages.finish(&end).await?;
-        match end {
-            End::Interrupted => Ok(Exit::Interrupted),
-            End::Silent => bail!(
-                "the worker did not confirm the end of the stream; {} predictions are kept",
-                self.report.predictions
-            ),
-            _ if self.report.unanswered > 0 => {
-                bail!("{} frames were not answered", self.report.unanswered)
-            }
-            _ => Ok(Exit::Done),
-        }
-    }
+/// How far a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Sending,
+    /// Nothing more is encoded; the stream is to end for this reason.
+    Stopping(End, Instant),
+    /// STREAM_END is sent; when the worker confirms it, the stream has ended so.
+    Ended(End, Instant),
+}
 
-    fn start_stages(&self, capture: Capture, config: &Config) -> Result<Stages> {
-        let live = capture.info().is_live;
-        let queue = Queue::new(if live {
-            Policy::Newest
-        } else {
-            Policy::All {
-                capacity: READ_AHEAD,
-            }
-        });
-        let places = if live { LIVE_WINDOW } else { FILE_WINDOW };
-        let window = Arc::new(Window::new(match self.answered {
-            true => places.max(2 * config.batch_size as usize),
-            false => usize::MAX,
-        }));
-        let flight = Arc::new(Mutex::new(Flight::default()));
-        let (out, outgoing) = mpsc::channel(1);
-        let encoder = Encoder {
-            form: Form {
-                resize: config.resize,
-                jpeg_quality: config.jpeg_quality,
-                batch_size: config.batch_size,
-                max_frames: config.max_frames,
-                keep_pictures: self.answered && (self.snapshot.is_some() || self.screen.is_some()),
-            },
-            queue: Arc::clone(&queue),
-            window: Arc::clone(&window),
-            flight: Arc::clone(&flight),
-            out,
-        };
-        let encoder = std::thread::Builder::new()
-            .name("encode".into())
-            .spawn(move || encoder.run())
-            .context("cannot start the encode thread")?;
-        let (totals, sent) = watch::channel(Sent::default());
-        let pump = tokio::spawn(pump::run(
-            outgoing,
-            self.sender.clone(),
-            Arc::clone(&flight),
-            totals,
-        ));
-        let capture = capture.start({
-            let queue = CloseOnDrop(Arc::clone(&queue));
-            move |frame| match queue.0.push(Captured {
-                frame,
-                at: Instant::now(),
-            }) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        });
-        Ok(Stages {
-            queue,
-            window,
-            flight,
-            capture,
-            encoder,
-            pump,
-            sent,
-        })
-    }
+/// The loop that waits for the worker, the user and the clock.
+struct Run<'a> {
+    receiver: Receiver,
+    sender: &'a Sender,
+    interrupt: &'a Interrupt,
+    progress: Progress,
+    state: State,
+    /// When the worker last said something.
+    heard: Instant,
+    warned: bool,
+}
 
+impl Run<'_> {
     /// Takes answers until the worker has confirmed the end.
-    async fn receive(&mut self, stages: &mut Stages) -> Result<End> {
+    async fn receive(&mut self, answers: &mut Answers, stages: &mut Stages) -> Result<End> {
         let mut tick = interval(PROGRESS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut heard = Instant::now();
-        let mut ended = false;
-        let mut interrupted: Option<Instant> = None;
         loop {
             tokio::select! {
-                message = self.receiver.recv() => match message {
-                    Some(Ok(Message::StreamComplete(_))) if ended =>
-                        return Ok(if interrupted.is_some() { End::Interrupted } else { End::Complete }),
-                    Some(Ok(message)) => { heard = Instant::now(); self.message(message, stages)? }
-                    Some(Err(error)) => tracing::warn!(%error, "message ignored"),
-                    None => return Ok(if interrupted.is_some() { End::Interrupted } else { End::Lost }),
-                },
-                pumped = &mut stages.pump, if !ended => {
-                    ended = true;
-                    heard = Instant::now();
+                message = self.receiver.recv() => {
+                    self.heard = Instant::now();
+                    match (message, self.state) {
+                        (Some(Ok(Message::StreamComplete(_))), State::Ended(end, _)) => return Ok(end),
+                        (Some(Ok(message)), _) => answers.message(message, stages)?,
+                        (Some(Err(error)), _) => answers.unreadable(&error, stages),
+                        (None, State::Stopping(end, _)) => return Ok(end),
+                        (None, State::Ended(end, _)) if end != End::Complete => return Ok(end),
+                        (None, _) => return Ok(End::Lost),
+                    }
+                }
+                pumped = &mut stages.pump, if !matches!(self.state, State::Ended(..)) => {
                     match pumped.context("sending stopped unexpectedly")? {
-                        Ok(sent) => self.end(sent).await,
-                        // The receiver hears of a lost link too, with everything that came before.
-                        Err(link::SendError::Closed(_)) => {}
+                        Ok(sent) => self.end(sent, answers.report.seconds()).await,
+                        // The receiver hears of a lost link too, after everything that came before.
+                        Err(SendError::Closed(_)) => self.state = State::Ended(self.reason(), Instant::now()),
                         Err(error) => return Err(error.into()),
                     }
                 }
-                () = self.interrupt.raised(), if interrupted.is_none() => {
-                    interrupted = Some(Instant::now());
-                    stages.queue.cut();
-                    stages.window.close();
-                }
+                () = self.interrupt.raised(), if self.state == State::Sending =>
+                    self.stop(End::Interrupted, stages),
                 _ = tick.tick() => {
-                    self.report.sent = *stages.sent.borrow();
-                    self.progress.update(&self.report);
-                    if interrupted.is_some_and(|at| at.elapsed() > INTERRUPTED_TIMEOUT) {
-                        return Ok(End::Interrupted);
-                    }
-                    if ended && heard.elapsed() > COMPLETE_TIMEOUT {
-                        return Ok(End::Silent);
+                    if let Some(end) = self.look(answers, stages)? {
+                        return Ok(end);
                     }
                 }
             }
+            if self.state == State::Sending && answers.outputs.nobody_reads() {
+                self.stop(End::NoReader, stages);
+            }
+        }
+    }
+
+    fn stop(&mut self, end: End, stages: &Stages) {
+        stages.stop();
+        self.state = State::Stopping(end, Instant::now());
+    }
+
+    /// The clock's part: progress, files, and patience that runs out.
+    fn look(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
+        answers.report.sent = stages.sent();
+        self.progress.update(&answers.report);
+        answers.outputs.flush()?;
+        let silent = self.heard.elapsed();
+        match self.state {
+            State::Stopping(end, since) | State::Ended(end, since) if end != End::Complete => {
+                return Ok((since.elapsed() > INTERRUPTED_TIMEOUT).then_some(end));
+            }
+            State::Ended(_, since) if since.elapsed().min(silent) > COMPLETE_TIMEOUT => {
+                return Ok(Some(End::Silent));
+            }
+            _ => {}
+        }
+        let waiting = stages
+            .flight()
+            .oldest_wait(Instant::now())
+            .unwrap_or_default();
+        if waiting.min(silent) > SILENCE && !self.warned && answers.report.predictions > 0 {
+            self.warned = true;
+            tracing::warn!(
+                seconds = waiting.as_secs(),
+                "the worker has stopped answering"
+            );
+        }
+        Ok(None)
+    }
+
+    /// Why the stream is ending.
+    fn reason(&self) -> End {
+        match self.state {
+            State::Sending => End::Complete,
+            State::Stopping(end, _) | State::Ended(end, _) => end,
         }
     }
 
     /// Tells the worker that there is no more.
-    async fn end(&mut self, sent: Sent) {
+    async fn end(&mut self, sent: Sent, seconds: f64) {
+        self.state = State::Ended(self.reason(), Instant::now());
         let end = StreamEnd {
             total_sent: sent.frames,
-            elapsed_seconds: self.report.seconds(),
-            average_fps: sent.frames as f64 / self.report.seconds(),
+            elapsed_seconds: seconds,
+            average_fps: sent.frames as f64 / seconds,
         };
         // A link that closed meanwhile is the receiver's to report.
         let _ = self.sender.send(Message::StreamEnd(end)).await;
     }
 
-    fn message(&mut self, message: Message, stages: &Stages) -> Result<()> {
-        match message {
-            Message::Prediction(prediction) => self.prediction(prediction, stages),
-            Message::FrameReceived(received) => {
-                self.arrived(received.frame_id, stages);
-                Ok(())
-            }
-            Message::Error(error) => {
-                tracing::warn!(frame_id = error.frame_id, reason = %error.message, "the worker could not use a frame");
-                if let Some(id) = error.frame_id
-                    && self.arrived(id, stages).is_some()
-                {
-                    self.report.failed += 1;
-                }
-                Ok(())
-            }
-            other => {
-                tracing::debug!(message = ?other, "ignored");
-                Ok(())
-            }
+    /// Ends a stream in order that stopped for a reason of this side's, a full disk say.
+    async fn leave(&mut self, seconds: f64, stages: &Stages) {
+        stages.stop();
+        if !matches!(self.state, State::Ended(..)) {
+            self.end(stages.sent(), seconds).await;
         }
     }
-
-    fn arrived(
-        &mut self,
-        id: protocol::FrameId,
-        stages: &Stages,
-    ) -> Option<crate::flight::Arrived> {
-        let arrived = lock(&stages.flight).arrive(id, Instant::now());
-        match &arrived {
-            Some(arrived) => {
-                stages.window.leave();
-                self.report.arrived(arrived);
-            }
-            None => tracing::debug!(frame_id = id, "an answer to no frame that is on its way"),
-        }
-        arrived
-    }
-
-    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Result<()> {
-        let Some(arrived) = self.arrived(prediction.frame_id, stages) else {
-            return Ok(());
-        };
-        if let Some(scale) = &self.scale {
-            scale.apply(&mut prediction);
-        }
-        self.report.predictions += 1;
-        self.report.instances += prediction.instances.len() as u64;
-        self.outputs.write(&prediction, arrived.age)?;
-        if let Some(image) = arrived.picture {
-            let picture = Picture::new(image, prediction, self.skeleton.clone());
-            if let Some(screen) = &self.screen {
-                screen.show(picture.clone());
-            }
-            self.last = Some(picture);
-        }
-        Ok(())
-    }
-
-    fn keep_snapshot(&self) -> Result<()> {
-        match (&self.snapshot, &self.last) {
-            (Some(path), Some(picture)) => picture.save(path),
-            (Some(path), None) => {
-                tracing::warn!(path = %path.display(), "no picture written: no prediction came back");
-                Ok(())
-            }
-            (None, _) => Ok(()),
-        }
-    }
-}
-
-impl Stages {
-    /// Ends all stages and passes on what went wrong in them.
-    async fn finish(self, end: &End) -> Result<()> {
-        let Stages {
-            capture, encoder, ..
-        } = self;
-        let (captured, encoded) =
-            tokio::task::spawn_blocking(move || (capture.join(), encoder.join()))
-                .await
-                .context("ending the source stopped unexpectedly")?;
-        encoded.map_err(|_| anyhow!("the encode thread panicked"))??;
-        match captured {
-            Ok(summary) => tracing::debug!(?summary, "source ended"),
-            // An interrupted read is what was asked for.
-            Err(error) if *end == End::Interrupted => tracing::debug!(%error, "source ended"),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-}
-
-fn lock(flight: &Mutex<Flight>) -> std::sync::MutexGuard<'_, Flight> {
-    flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
