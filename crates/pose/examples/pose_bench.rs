@@ -6,8 +6,9 @@
 //!     MODEL_DIR FRAMES_DIR [REFERENCE.json]
 //! ```
 //!
-//! FRAMES_DIR holds PNGs with frame numbers for names. "all" counts colour, size, session and
-//! post-processing; "session" only the session calls within.
+//! for models of every kind. FRAMES_DIR holds PNGs with frame numbers for names, of which at most 64
+//! are used; those that the reference has are compared with it. "all" counts colour, size, session
+//! and post-processing; "session" only the session calls within.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -55,8 +56,12 @@ fn main() -> ExitCode {
             println!("{:#?}", model.info());
             if let Some(reference) = reference {
                 let ours = predict(&mut model, &pictures, 4);
+                let reference = Reference::read(Path::new(reference));
                 let numbers = pictures.iter().map(|(number, _)| *number);
-                let difference = Reference::read(Path::new(reference)).compare(numbers.zip(&ours));
+                let known = numbers
+                    .zip(&ours)
+                    .filter(|(number, _)| reference.has(*number));
+                let difference = reference.compare(known);
                 println!("against sleap-nn: {difference:?}");
             }
         }
@@ -68,25 +73,32 @@ fn main() -> ExitCode {
 }
 
 fn measure(model: &mut Model, pictures: &[(u32, Picture)], batch: usize, spinning: bool) {
-    let (mut frames, mut inference, mut preprocess) = (0, Duration::ZERO, Duration::ZERO);
+    let (mut frames, mut instances) = (0, 0);
+    let [mut preprocess, mut inference, mut postprocess] = [Duration::ZERO; 3];
     let start = Instant::now();
     while start.elapsed() < LEAST {
         for pictures in pictures.chunks(batch) {
             let answers: Vec<Prediction> = predict(model, pictures, batch);
             frames += answers.len();
             inference += answers[0].timing.inference;
-            preprocess += answers
-                .iter()
-                .map(|answer| answer.timing.preprocess)
-                .sum::<Duration>();
+            for answer in answers {
+                instances += answer.instances.len();
+                preprocess += answer.timing.preprocess;
+                postprocess += answer.timing.postprocess;
+            }
         }
     }
     let rate = |time: Duration| frames as f64 / time.as_secs_f64();
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / frames as f64;
     println!(
-        "spinning {spinning:5} batch {batch:2}: all {:7.1} frames/s, session {:7.1} frames/s, \
-         pre-processing {:.3} ms a frame",
+        "spinning {spinning:5} batch {batch:2}: all {:7.1} frames/s, session {:7.1} frames/s; \
+         a frame: pre-processing {:.0} us, post-processing {:.1} us ({:.3}% of the session), \
+         {:.2} instances",
         rate(start.elapsed()),
         rate(inference),
-        preprocess.as_secs_f64() * 1e3 / frames as f64,
+        micros(preprocess),
+        micros(postprocess),
+        100.0 * postprocess.as_secs_f64() / inference.as_secs_f64(),
+        instances as f64 / frames as f64,
     );
 }

@@ -5,6 +5,7 @@
     reason = "each test program includes this and uses a part of it"
 )]
 
+pub mod kind_toys;
 pub mod reference;
 
 use std::{
