@@ -19,6 +19,8 @@ mod show;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
+use tracing::{info, warn};
+use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command};
 
@@ -38,10 +40,14 @@ pub fn main(args: Args) -> Result<Exit> {
             vision::window::probe().context(
                 "--display needs a display; without one, use --save-every N to look at frames as PNG files",
             )?;
-            let (screen, frames) = show::screen();
+            let (screen, view) = viewer::pair();
             let worker = runtime
                 .spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
-            frames.run();
+            match view.run("sleap-worker") {
+                Ok(Ended::ByUser) => info!("window closed; the worker goes on without it"),
+                Ok(Ended::Done) => {}
+                Err(error) => warn!(%error, "the window is lost; the worker goes on without it"),
+            }
             runtime
                 .block_on(worker)
                 .context("the worker stopped unexpectedly")?

@@ -238,7 +238,7 @@ impl EngineStage {
     /// The worker's own eyes: window and saved samples.
     fn look(&mut self, decoded: &Decoded, answer: &Message) {
         if let Some(screen) = &mut self.screen {
-            screen.show(decoded, answer, self.engine.model());
+            screen.show(decoded, answer);
         }
         if let Some(saver) = &mut self.saver
             && saver.frame(decoded)

@@ -10,6 +10,7 @@ use link::{Acceptor, signaling};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
+use vision::viewer;
 
 use crate::args::Args;
 use crate::engine::Engine;
@@ -32,7 +33,7 @@ pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<E
 /// Serves clients one after the other until interrupted.
 pub(crate) async fn worker(
     args: Args,
-    screen: Option<Screen>,
+    screen: Option<viewer::Screen>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
     // The embedded server is bound before the model is loaded: a port in use is known at once.
@@ -53,6 +54,7 @@ pub(crate) async fn worker(
         None => None,
     };
     let engine = load(&args).await?;
+    let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let worker = Arc::new(Worker {
         ack: session::ready_ack(&args.verification_mode(), engine.model()),
         pipeline: Pipeline::start(engine, saver, screen, args.max_batch)?,
