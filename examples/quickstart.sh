@@ -24,9 +24,11 @@ worker_pid=$!
 trap 'kill "$worker_pid" 2>/dev/null || true' EXIT
 
 signal=
-while [ -z "$signal" ] && read -r line; do
+# A worker that has ended already has taken its array with it.
+ready=${worker[0]:-}
+while [ -n "$ready" ] && [ -z "$signal" ] && read -r line <&"$ready"; do
   case $line in "ready: "*) signal=${line#ready: } ;; esac
-done <&"${worker[0]}"
+done 2>/dev/null
 [ -n "$signal" ] || { cat demo-out/worker.log >&2; fail "the worker did not start (see above)"; }
 
 say "sleap-stream --stream examples/demo/video.mp4 --signal $signal; every 40th pose:"

@@ -15,12 +15,14 @@ trap cleanup EXIT
 
 # start_worker OPTIONS...: sets $signal once the worker is ready.
 start_worker() {
-  local line
+  local line ready
   signal=
   coproc worker { exec "$binaries/sleap-worker" --listen 127.0.0.1:0 "$@" 2>"$scratch/worker.log"; }
-  while [ -z "$signal" ] && read -r line; do
+  # A worker that has ended already has taken its array with it.
+  ready=${worker[0]:-}
+  while [ -n "$ready" ] && [ -z "$signal" ] && read -r line <&"$ready"; do
     case $line in "ready: "*) signal=${line#ready: } ;; esac
-  done <&"${worker[0]}"
+  done 2>/dev/null
   [ -n "$signal" ] || { cat "$scratch/worker.log" >&2; return 1; }
 }
 
