@@ -3,7 +3,8 @@
 //! A model is a directory with `model.onnx`, `export_metadata.json` and, usually, the training
 //! configuration. [`Model::load`] opens it through ONNX Runtime (found at run time, see
 //! [`runtime`]) and [`Model::predict`] turns frames into pose instances in the frames' own pixels,
-//! with the pre- and post-processing of sleap-nn's predictor.
+//! with the pre- and post-processing of sleap-nn's predictor. It runs every kind that gives poses:
+//! see [`ModelKind`].
 //!
 //! ```text
 //!   FrameView ─► preprocess ─► session ─► kinds::<kind> ─► Prediction

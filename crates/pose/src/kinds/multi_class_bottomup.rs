@@ -3,7 +3,8 @@
 //! Outputs: `peaks` `[B, N, k, 2]`, `peak_vals` and `peak_mask` `[B, N, k]`, `class_probs`
 //! `[B, N, k, C]`. For each node the peaks are matched one to one with the identities at the
 //! greatest total probability; a match counts only where it is the peak's own best identity. One
-//! instance per identity with any point; its score is the sum of the values.
+//! instance per identity with any point; its score is the sum of the values. Over the maximum of
+//! instances those with the highest scores stay.
 //!
 //! The points are in the frame as they come: unlike bottom-up graphs these divide by their
 //! `input_scale` themselves. sleap-nn 0.3.5 divides once more when it runs such an export, so that
@@ -267,7 +268,7 @@ mod tests {
         let probabilities = [0.1, 0.9, 0.8, 0.2, 0.7, 0.3, 0.4, 0.6];
         let all = found(&mut model(2, 0.2), &probabilities);
         assert_eq!(all.len(), 2);
-        // The scores are 1.5 and 1.5: of equals the later stays.
+        // Without the 0.6 the scores are 1.5 and 0.9.
         let one = found(&mut model(1, 0.65), &probabilities);
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].track.as_deref(), Some("female"));
