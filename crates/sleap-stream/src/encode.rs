@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use protocol::{Encoding, Frame, FrameMeta};
-use tokio::sync::mpsc;
+use protocol::{Encoding, Frame, FrameMeta, Message};
+use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::{Image, jpeg};
 
 use crate::flight::Flight;
+use crate::outlet::Outlet;
 use crate::queue::Queue;
 use crate::window::Window;
 
@@ -17,13 +18,6 @@ use crate::window::Window;
 pub(crate) struct Captured {
     pub(crate) frame: CapturedFrame,
     pub(crate) at: Instant,
-}
-
-/// What the link sends, in this order.
-pub(crate) enum Outgoing {
-    Frame(Frame),
-    BatchStart(u32),
-    BatchEnd(u32),
 }
 
 /// How frames are to leave.
@@ -46,11 +40,10 @@ pub(crate) struct Encoder {
     pub(crate) queue: Arc<Queue<Captured>>,
     pub(crate) window: Arc<Window>,
     pub(crate) flight: Arc<Mutex<Flight>>,
-    pub(crate) out: mpsc::Sender<Outgoing>,
+    pub(crate) outlet: Outlet,
+    /// Dropped when everything is sent that will be.
+    pub(crate) done: oneshot::Sender<()>,
 }
-
-/// The pump is gone: the link is closed, which is the receiver's to report.
-struct Gone;
 
 impl Encoder {
     /// Encodes until the queue is closed and empty, the window is closed, the link is gone or
@@ -61,8 +54,9 @@ impl Encoder {
         // Whoever fills the queue stops, whatever the reason; a batch that is open is closed.
         self.queue.cut();
         if let Some(end) = batch.close() {
-            let _ = self.send(end);
+            let _ = self.outlet.message(end);
         }
+        drop(self.done);
         encoded
     }
 
@@ -81,20 +75,15 @@ impl Encoder {
             left -= 1;
             let frame = self.encode(captured, jpeg.as_mut())?;
             let (start, end) = batch.frame();
-            let items = [start, Some(Outgoing::Frame(frame)), end];
-            if items
-                .into_iter()
-                .flatten()
-                .any(|item| self.send(item).is_err())
-            {
+            let sent = start
+                .map_or(Ok(()), |start| self.outlet.message(start))
+                .and_then(|()| self.outlet.frame(frame))
+                .and_then(|()| end.map_or(Ok(()), |end| self.outlet.message(end)));
+            if sent.is_err() {
                 break;
             }
         }
         Ok(())
-    }
-
-    fn send(&self, item: Outgoing) -> Result<(), Gone> {
-        self.out.blocking_send(item).map_err(|_| Gone)
     }
 
     fn encode(&self, captured: Captured, jpeg: Option<&mut jpeg::Encoder>) -> Result<Frame> {
@@ -161,14 +150,14 @@ impl Batch {
     }
 
     /// What goes before and after the next frame.
-    fn frame(&mut self) -> (Option<Outgoing>, Option<Outgoing>) {
+    fn frame(&mut self) -> (Option<Message>, Option<Message>) {
         if self.size <= 1 {
             return (None, None);
         }
         let start = (self.declared == 0).then(|| {
             self.declared =
                 u32::try_from(self.left).map_or(self.size, |left| left.clamp(1, self.size));
-            Outgoing::BatchStart(self.declared)
+            Message::BatchStart(self.declared)
         });
         self.left = self.left.saturating_sub(1);
         self.sent += 1;
@@ -181,11 +170,11 @@ impl Batch {
     }
 
     /// Closes the batch that is open, with as many frames as it got.
-    fn close(&mut self) -> Option<Outgoing> {
+    fn close(&mut self) -> Option<Message> {
         let open = self.declared > 0;
         self.declared = 0;
         let sent = std::mem::take(&mut self.sent);
-        open.then_some(Outgoing::BatchEnd(sent))
+        open.then_some(Message::BatchEnd(sent))
     }
 }
 
@@ -207,9 +196,9 @@ mod tests {
     /// `S4` and `E4` for markers, a dot for a frame.
     fn sequence(form: &Form, frames: usize) -> String {
         let mut batch = Batch::new(form);
-        let mark = |item: Option<Outgoing>| match item {
-            Some(Outgoing::BatchStart(n)) => format!("S{n}"),
-            Some(Outgoing::BatchEnd(n)) => format!("E{n}"),
+        let mark = |item: Option<Message>| match item {
+            Some(Message::BatchStart(n)) => format!("S{n}"),
+            Some(Message::BatchEnd(n)) => format!("E{n}"),
             _ => String::new(),
         };
         let mut text = String::new();

@@ -2,9 +2,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();

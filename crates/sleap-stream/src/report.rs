@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::flight::Arrived;
-use crate::pump::Sent;
+use crate::outlet::Sent;
 
 /// Latencies from 1 µs to 1 h are told apart to 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;

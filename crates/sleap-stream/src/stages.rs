@@ -6,27 +6,30 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use link::{SendError, Sender};
-use tokio::sync::{mpsc, watch};
+use link::Sender;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, Running, Summary};
 
 use crate::encode::{Captured, Encoder, Form};
 use crate::flight::Flight;
-use crate::pump::{self, Sent};
+use crate::outlet::{Outlet, Sent};
 use crate::queue::{CloseOnDrop, Policy, Queue};
 use crate::window::Window;
 
 /// Frames read ahead of the encoder from a file.
-const READ_AHEAD: usize = 2;
+const READ_AHEAD: usize = 1;
 
 /// Frames between encoder and answer. A live source gets a short window, so that frames wait at
 /// the source, where newer ones replace them; a file gets one that covers the way there and back.
 const LIVE_WINDOW: usize = 4;
 const FILE_WINDOW: usize = 16;
 
-/// A running source, its encoder and its pump.
+/// A running source and its encoder.
 pub(crate) struct Stages {
-    pub(crate) pump: tokio::task::JoinHandle<Result<Sent, SendError>>,
+    /// Resolves when everything is sent that will be.
+    pub(crate) done: oneshot::Receiver<()>,
+    halt: CancellationToken,
     queue: Arc<Queue<Captured>>,
     window: Arc<Window>,
     flight: Arc<Mutex<Flight>>,
@@ -60,20 +63,21 @@ impl Stages {
         let queue = Queue::new(policy);
         let window = Arc::new(Window::new(places));
         let flight = Arc::new(Mutex::new(Flight::default()));
-        let (out, outgoing) = mpsc::channel(1);
+        let halt = CancellationToken::new();
+        let (totals, sent) = watch::channel(Sent::default());
+        let (finished, done) = oneshot::channel();
         let encoder = Encoder {
             form,
             queue: Arc::clone(&queue),
             window: Arc::clone(&window),
             flight: Arc::clone(&flight),
-            out,
+            outlet: Outlet::new(sender, halt.clone(), Arc::clone(&flight), totals),
+            done: finished,
         };
         let encoder = std::thread::Builder::new()
             .name("encode".into())
             .spawn(move || encoder.run())
             .context("cannot start the encode thread")?;
-        let (totals, sent) = watch::channel(Sent::default());
-        let pump = tokio::spawn(pump::run(outgoing, sender, Arc::clone(&flight), totals));
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
             move |frame| {
@@ -85,7 +89,8 @@ impl Stages {
             }
         });
         Ok(Self {
-            pump,
+            done,
+            halt,
             queue,
             window,
             flight,
@@ -125,14 +130,11 @@ impl Stages {
     /// ended by itself is the inner one.
     pub(crate) async fn finish(self) -> Result<Result<Summary, vision::capture::ReadError>> {
         self.stop();
+        // The encoder may wait for a link that is stuck.
+        self.halt.cancel();
         let Self {
-            pump,
-            capture,
-            encoder,
-            ..
+            capture, encoder, ..
         } = self;
-        // The encoder may wait for the pump, which may wait for a link that is stuck.
-        pump.abort();
         let (captured, encoded) =
             tokio::task::spawn_blocking(move || (capture.join(), encoder.join()))
                 .await

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use link::{Channel, Receiver, SendError, Sender};
+use link::{Channel, Receiver, Sender};
 use protocol::{Message, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
 use vision::capture::{Capture, SourceInfo};
@@ -15,8 +15,8 @@ use crate::answers::Answers;
 use crate::args::Config;
 use crate::encode::Form;
 use crate::handshake::{self, because, frames_to_send};
+use crate::outlet::Sent;
 use crate::output::{self, Outputs};
-use crate::pump::Sent;
 use crate::report::Progress;
 use crate::scale::Scale;
 use crate::stages::Stages;
@@ -239,14 +239,9 @@ impl Run<'_> {
                         (None, _) => return Ok(End::Lost),
                     }
                 }
-                pumped = &mut stages.pump, if !matches!(self.state, State::Ended(..)) => {
-                    match pumped.context("sending stopped unexpectedly")? {
-                        Ok(sent) => self.end(sent, answers.report.seconds()).await,
-                        // The receiver hears of a lost link too, after everything that came before.
-                        Err(SendError::Closed(_)) => self.state = State::Ended(self.reason(), Instant::now()),
-                        Err(error) => return Err(error.into()),
-                    }
-                }
+                // Sent all, or dropped by an encoder that failed: either way there is no more.
+                _ = &mut stages.done, if !matches!(self.state, State::Ended(..)) =>
+                    self.end(stages.sent(), answers.report.seconds()).await,
                 () = self.interrupt.raised(), if self.state == State::Sending =>
                     self.stop(End::Interrupted, stages),
                 _ = tick.tick() => {
