@@ -40,4 +40,4 @@ pub use stats::{LinkStats, PathStats};
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection
 /// comes up, calls a peer's leaving an error, and at DEBUG prints session passwords.
 pub const QUIET_LOGS: &str = "webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=off,\
-    rtc_datachannel=error,rtc_turn=error,rtc_stun=error,tungstenite=warn,tokio_tungstenite=warn";
+    rtc_datachannel=error,rtc_turn=error,rtc_stun=error,tungstenite=warn,tokio_tungstenite=warn,quinn_udp=error";

@@ -17,6 +17,7 @@ mod handshake;
 mod outlet;
 mod output;
 mod queue;
+mod receive;
 mod report;
 mod scale;
 mod stages;
