@@ -145,14 +145,14 @@ mod tests {
         nodes: 1,
     };
 
-    fn found(crops: &Crops<'_>, max_instances: usize, logits: &[f32; 8]) -> Vec<Instance> {
+    fn found(crops: &Crops<'_>, max_instances: usize, logits: &[f32]) -> Vec<Instance> {
         let settings = Settings {
             max_instances,
             ..Settings::default()
         };
         let names = ["female", "male"].map(str::to_owned).to_vec();
         let mut identities = Identities::new(Some(names));
-        identities.set_count(2);
+        identities.set_count(logits.len() / crops.slots.valid.len());
         let mut model = MultiClassTopDown::new(1, settings, identities);
         model.instances(crops, logits, &fit_of_two())
     }
@@ -192,6 +192,16 @@ mod tests {
         let logits = [0.1, 0.9, 0.2, 0.8, 0.9, 0.1, 1.0, 0.0];
         let instances = found(&crops, usize::MAX, &logits);
         assert_eq!(summary(&instances), [("female", 6.0)]);
+    }
+
+    #[test]
+    fn close_matches_are_decided_after_a_softmax() {
+        // As they come, slots 0 and 1 are best as classes 0 and 2 (0.61 + 0.30) and nearly as good
+        // as classes 1 and 0 (0.20 + 0.70); after the softmax it is the other way around.
+        let mut logits = vec![0.61, 0.20, 0.19, 0.70, 0.0, 0.30];
+        logits.resize(12, 0.0);
+        let instances = found(&CROPS, 2, &logits);
+        assert_eq!(summary(&instances), [("female", 4.0), ("male", 2.0)]);
     }
 
     #[test]
