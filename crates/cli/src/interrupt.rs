@@ -19,16 +19,7 @@ impl Interrupt {
         Self(token)
     }
 
-    /// An interrupt that comes only from [`Interrupt::raise`], for callers with signals of their own.
-    pub fn manual() -> Self {
-        Self(CancellationToken::new())
-    }
-
-    /// Asks the run to end in order, as the first Ctrl-C does.
-    pub fn raise(&self) {
-        self.0.cancel();
-    }
-
+    /// Whether the run was asked to end.
     pub fn is_raised(&self) -> bool {
         self.0.is_cancelled()
     }

@@ -10,7 +10,7 @@ pub const DEFAULT_SIGNAL: &str = "ws://127.0.0.1:8080";
 pub struct LinkArgs {
     /// A STUN or TURN server; may be given several times.
     ///
-    /// `stun:HOST:PORT` or `turn:USER:PASSWORD@HOST:PORT[?transport=tcp]`. Prefer the
+    /// `stun:HOST:PORT` or `turn:USER:PASSWORD@HOST:PORT`, both over UDP. Prefer the
     /// environment for a password: a command line is visible to other users of the machine.
     #[arg(
         long = "ice-server",
@@ -32,10 +32,15 @@ impl LinkArgs {
     }
 }
 
-/// Parses the address of a signaling server: `ws://` or `wss://`; a bare `host:port` means `ws://`.
+/// Parses the address of a signaling server: `ws://`; a bare `host:port` means the same.
 pub fn websocket_url(text: &str) -> Result<String, String> {
     let url = match text.split_once("://") {
-        Some(("ws" | "wss", rest)) if !rest.is_empty() => text.to_owned(),
+        Some(("ws", rest)) if !rest.is_empty() => text.to_owned(),
+        Some(("wss", _)) => {
+            return Err(
+                "signaling over TLS (wss://) is not supported yet: give ws://HOST:PORT".into(),
+            );
+        }
         Some((scheme, _)) => {
             return Err(format!(
                 "'{scheme}://' is not a signaling address: give ws://HOST:PORT"
@@ -54,7 +59,7 @@ mod tests {
     #[test]
     fn bare_host_means_plain_websocket() {
         assert_eq!(websocket_url("rig:8080").unwrap(), "ws://rig:8080");
-        assert_eq!(websocket_url("wss://rig").unwrap(), "wss://rig");
+        assert_eq!(websocket_url("ws://rig").unwrap(), "ws://rig");
     }
 
     #[test]
@@ -62,5 +67,10 @@ mod tests {
         assert!(websocket_url("http://rig").unwrap_err().contains("ws://"));
         assert!(websocket_url("").is_err());
         assert!(websocket_url("ws://").is_err());
+        assert!(
+            websocket_url("wss://rig")
+                .unwrap_err()
+                .contains("not supported yet")
+        );
     }
 }

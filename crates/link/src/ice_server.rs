@@ -4,12 +4,12 @@ use std::str::FromStr;
 use thiserror::Error;
 
 const DEFAULT_PORT: u16 = 3478;
-const DEFAULT_TLS_PORT: u16 = 5349;
 
 /// A STUN or TURN server.
 ///
-/// Parses from `stun:host[:port]` and `turn:[user:password@]host[:port][?transport=udp]`
-/// (`stuns:` and `turns:` alike). The password may contain `:`; the last `@` ends it.
+/// Parses from `stun:host[:port]` and `turn:user:password@host[:port][?transport=udp]`.
+/// The password may contain `:`; the last `@` ends it. The transport stack relays over plain
+/// UDP only: TCP and TLS are refused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IceServer {
     /// URLs without credentials, such as `turn:example.org:3478?transport=udp`.
@@ -18,21 +18,6 @@ pub struct IceServer {
     pub username: String,
     /// Password, empty for STUN.
     pub credential: String,
-}
-
-impl IceServer {
-    /// Why the transport stack cannot use this server, or `None` if it can: relaying runs over
-    /// plain UDP only.
-    pub fn unsupported(&self) -> Option<&'static str> {
-        let url = self.urls.first()?;
-        if url.starts_with("turns:") || url.starts_with("stuns:") {
-            Some("STUN and TURN over TLS are not supported; use stun: or turn: over UDP")
-        } else if url.contains("transport=tcp") {
-            Some("TURN over TCP is not supported; use ?transport=udp")
-        } else {
-            None
-        }
-    }
 }
 
 impl fmt::Debug for IceServer {
@@ -48,13 +33,17 @@ impl fmt::Debug for IceServer {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseIceServerError {
-    #[error("`{0}` does not begin with stun:, stuns:, turn: or turns:")]
+    #[error("`{0}` does not begin with stun: or turn:")]
     Scheme(String),
+    #[error("`{0}:`: STUN and TURN over TLS are not supported yet; use stun: or turn: over UDP")]
+    Tls(String),
     #[error("no host name in `{0}`")]
     Host(String),
     #[error("`{0}` is not a port")]
     Port(String),
-    #[error("unknown option `{0}`, expected transport=udp or transport=tcp")]
+    #[error("TURN over TCP is not supported yet; use transport=udp")]
+    Tcp,
+    #[error("unknown option `{0}`, expected transport=udp")]
     Query(String),
     #[error("a TURN server needs credentials: turn:user:password@host:port")]
     Credentials,
@@ -68,7 +57,10 @@ impl FromStr for IceServer {
             .split_once(':')
             .filter(|(scheme, _)| matches!(*scheme, "stun" | "stuns" | "turn" | "turns"))
             .ok_or_else(|| ParseIceServerError::Scheme(text.to_owned()))?;
-        let relay = scheme.starts_with("turn");
+        if scheme.ends_with('s') {
+            return Err(ParseIceServerError::Tls(scheme.to_owned()));
+        }
+        let relay = scheme == "turn";
         let (credentials, rest) = match rest.rsplit_once('@') {
             Some((credentials, rest)) => (Some(credentials), rest),
             None => (None, rest),
@@ -82,14 +74,12 @@ impl FromStr for IceServer {
             Some((address, query)) => (address, Some(query)),
             None => (rest, None),
         };
-        let (host, port) = host_and_port(address, scheme.ends_with('s'))?;
+        let (host, port) = host_and_port(address)?;
         let mut url = format!("{scheme}:{host}:{port}");
         match query {
             None => {}
-            Some("transport=udp" | "transport=tcp") if relay => {
-                url.push('?');
-                url.push_str(query.unwrap_or_default());
-            }
+            Some("transport=udp") if relay => url.push_str("?transport=udp"),
+            Some("transport=tcp") if relay => return Err(ParseIceServerError::Tcp),
             Some(query) => return Err(ParseIceServerError::Query(query.to_owned())),
         }
         Ok(Self {
@@ -101,8 +91,7 @@ impl FromStr for IceServer {
 }
 
 /// Splits `host:port`, `host`, `[v6]:port` and `[v6]`.
-fn host_and_port(address: &str, tls: bool) -> Result<(&str, u16), ParseIceServerError> {
-    let default = if tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+fn host_and_port(address: &str) -> Result<(&str, u16), ParseIceServerError> {
     let end = match address.strip_prefix('[') {
         Some(inner) => match inner.find(']') {
             Some(end) => end + 2,
@@ -119,7 +108,7 @@ fn host_and_port(address: &str, tls: bool) -> Result<(&str, u16), ParseIceServer
             Ok(0) | Err(_) => return Err(ParseIceServerError::Port(port.to_owned())),
             Ok(port) => port,
         },
-        None if port.is_empty() => default,
+        None if port.is_empty() => DEFAULT_PORT,
         None => return Err(ParseIceServerError::Port(port.to_owned())),
     };
     Ok((host, port))
@@ -151,8 +140,8 @@ mod tests {
                 "se:cret",
             ),
             (
-                "turns:ann:p@ss@t.example.org",
-                "turns:t.example.org:5349",
+                "turn:ann:p@ss@t.example.org",
+                "turn:t.example.org:3478",
                 "ann",
                 "p@ss",
             ),
@@ -186,6 +175,9 @@ mod tests {
             ("turn:u:p@h?transport=quic", Query("transport=quic".into())),
             ("stun:h?transport=udp", Query("transport=udp".into())),
             ("stun:[::1", Host("[::1".into())),
+            ("stuns:h", Tls("stuns".into())),
+            ("turns:u:p@h:5349", Tls("turns".into())),
+            ("turn:u:p@h?transport=tcp", Tcp),
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<IceServer>(), Err(error), "{text}");
@@ -196,19 +188,5 @@ mod tests {
     fn the_password_is_never_printed() {
         let server: IceServer = "turn:ann:hunter2@h".parse().expect("valid");
         assert!(!format!("{server:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn relaying_over_tcp_and_tls_is_reported_as_unsupported() {
-        let supported = |text: &str| {
-            text.parse::<IceServer>()
-                .expect(text)
-                .unsupported()
-                .is_none()
-        };
-        assert!(supported("stun:h"));
-        assert!(supported("turn:u:p@h?transport=udp"));
-        assert!(!supported("turn:u:p@h?transport=tcp"));
-        assert!(!supported("turns:u:p@h"));
     }
 }

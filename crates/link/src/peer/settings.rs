@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
-use tracing::warn;
 use webrtc::peer_connection::{
     RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, SettingEngine, SettingEngineBuilder,
 };
@@ -18,14 +17,7 @@ pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 pub(super) fn configuration(servers: &[IceServer]) -> RTCConfiguration {
-    let usable = servers.iter().filter(|server| match server.unsupported() {
-        Some(reason) => {
-            warn!(?server, reason, "skipping a server");
-            false
-        }
-        None => true,
-    });
-    let servers = usable.map(|server| RTCIceServer {
+    let servers = servers.iter().map(|server| RTCIceServer {
         urls: server.urls.clone(),
         username: server.username.clone(),
         credential: server.credential.clone(),

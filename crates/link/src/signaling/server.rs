@@ -26,8 +26,11 @@ const MAX_SOCKETS: usize = 256;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A socket that takes a message no faster than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Silence after which the system asks whether the other end is still there.
-const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Silence after which the system asks whether the other end is still there, pause between such
+/// questions, and how many may go unanswered: a dead peer leaves the list within a minute.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TRIES: u32 = 3;
 /// Pause after a failed accept: the usual cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -97,8 +100,7 @@ async fn serve(listener: TcpListener) {
 
 async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
     let _ = stream.set_nodelay(true);
-    let keep_alive = socket2::TcpKeepalive::new().with_time(TCP_KEEP_ALIVE);
-    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    keep_alive(&stream);
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
@@ -118,6 +120,15 @@ async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
             None
         }
     }
+}
+
+/// A socket that the system cannot watch is served all the same.
+fn keep_alive(stream: &TcpStream) {
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_EVERY)
+        .with_retries(KEEP_ALIVE_TRIES);
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
 /// Serves one socket until either side ends it.
@@ -224,4 +235,27 @@ impl Member<'_> {
 
 fn refusal(code: &str, message: &str) -> String {
     json!({"type": "error", "code": code, "message": message}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_dead_peer_is_noticed_within_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(
+            TcpStream::connect(listener.local_addr().unwrap()),
+            listener.accept()
+        );
+        let (stream, _) = accepted.unwrap();
+        keep_alive(&stream);
+        let socket = socket2::SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        let silence = socket.tcp_keepalive_time().unwrap()
+            + socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+        assert_eq!(silence, Duration::from_secs(60));
+        drop(client);
+    }
 }
