@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
@@ -32,8 +32,8 @@ pub struct Args {
     pub peak_threshold: Option<f32>,
 
     /// Frames in one call of the model at most (default: 1 on a CPU, else what the export says).
-    #[arg(long, value_name = "N")]
-    pub max_batch: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_batch: Option<u16>,
 
     /// Show the frames as they arrive, with skeletons; the window closes on `q`.
     #[arg(long)]
@@ -52,11 +52,12 @@ pub struct Args {
     )]
     pub output: PathBuf,
 
-    /// Address of the worker's own signaling server.
+    /// Address of the worker's own signaling server, HOST:PORT.
     #[arg(
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1:8080",
+        value_parser = address,
         conflicts_with = "signal"
     )]
     pub listen: SocketAddr,
@@ -77,8 +78,8 @@ pub struct Args {
 pub enum Command {
     /// Be a signaling server where workers and clients meet, and nothing else.
     Signal {
-        /// Address to listen at.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        /// Address to listen at, HOST:PORT.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
         listen: SocketAddr,
     },
 }
@@ -94,6 +95,24 @@ fn fraction(text: &str) -> Result<f32, String> {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err(format!("'{text}' is not a number from 0 to 1")),
     }
+}
+
+/// An address of this machine: numbers, or a name that the system knows. Of several addresses
+/// an IPv4 one is taken, as clients do that are told nothing else.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let form = "give HOST:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080";
+    if !text.contains(':') {
+        return Err(format!("there is no port in it: {form}"));
+    }
+    let found: Vec<SocketAddr> = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}: {form}"))?
+        .collect();
+    let preferred = found.iter().find(|address| address.is_ipv4());
+    let address = preferred.or(found.first());
+    address
+        .copied()
+        .ok_or_else(|| format!("the name has no address: {form}"))
 }
 
 impl Args {
@@ -131,5 +150,26 @@ mod tests {
         assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "1.5"]).is_err());
         assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "NaN"]).is_err());
         assert!(Args::try_parse_from(["sleap-worker", "--save-every", "0"]).is_err());
+    }
+
+    #[test]
+    fn batches_have_a_largest_size() {
+        let parse = |size: &str| Args::try_parse_from(["sleap-worker", "--max-batch", size]);
+        assert_eq!(parse("1024").unwrap().max_batch, Some(1024));
+        for size in ["0", "1025", "18446744073709551615"] {
+            assert!(parse(size).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn the_address_may_be_a_name() {
+        assert_eq!(address("0.0.0.0:1").unwrap().to_string(), "0.0.0.0:1");
+        assert_eq!(address("[::1]:80").unwrap().to_string(), "[::1]:80");
+        let local = address("localhost:8080").unwrap();
+        assert!(local.ip().is_loopback() && local.port() == 8080);
+        for text in ["localhost", "8080", "127.0.0.1:x", ""] {
+            let error = address(text).unwrap_err();
+            assert!(error.contains("HOST:PORT"), "{text}: {error}");
+        }
     }
 }

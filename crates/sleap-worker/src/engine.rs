@@ -14,6 +14,9 @@ pub(crate) enum Engine {
     Model(Box<pose::Model>),
     /// The verification worker: frames are decoded and counted.
     Verify,
+    /// Fails as only a bug can.
+    #[cfg(test)]
+    Panic,
 }
 
 /// A frame that is ready for the engine, and who asked.
@@ -41,6 +44,7 @@ impl Times {
             receive_us: Some(micros(self.receive)),
             decode_us: Some(micros(self.decode)),
             queue_us: Some(micros(waited.saturating_sub(self.decode))),
+            total_us: Some(micros(self.receive + self.received_at.elapsed())),
             ..Timing::default()
         }
     }
@@ -52,6 +56,8 @@ impl Engine {
         match self {
             Engine::Model(model) => Some(model.info()),
             Engine::Verify => None,
+            #[cfg(test)]
+            Engine::Panic => None,
         }
     }
 
@@ -64,6 +70,8 @@ impl Engine {
                 .map(|decoded| received(decoded, started))
                 .collect(),
             Engine::Model(model) => predict(model, batch, started),
+            #[cfg(test)]
+            Engine::Panic => panic!("asked for by a test"),
         }
     }
 }

@@ -12,6 +12,7 @@ mod batcher;
 mod engine;
 mod pipeline;
 mod pixels;
+mod places;
 mod saver;
 mod serve;
 mod session;

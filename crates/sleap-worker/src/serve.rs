@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
@@ -14,18 +15,19 @@ use vision::viewer;
 
 use crate::args::Args;
 use crate::engine::Engine;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{self, Pipeline};
+use crate::places::Places;
 use crate::saver::Saver;
 use crate::session::{self, Worker};
 use crate::show::Screen;
 
-/// Clients that may be connected at a time; one of them streams, the others are told it is busy.
+/// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
 const MAX_CLIENTS: usize = 8;
 
 /// Serves as a signaling server and nothing else.
 pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<Exit> {
     let server = bind(listen).await?;
-    announce(&format!("ws://{}", server.local_addr()));
+    announce(&format!("ws://{}", reachable(server.local_addr())));
     interrupt.raised().await;
     Ok(Exit::Interrupted)
 }
@@ -55,28 +57,46 @@ pub(crate) async fn worker(
     };
     let engine = load(&args).await?;
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
+    let peer_config = args.link.peer_config();
+    let limits = peer_config.limits.clone();
+    let ack = session::ack::ready(&args.verification_mode(), engine.model());
+    let options = pipeline::Options {
+        saver,
+        screen,
+        max_batch: args.max_batch.map(usize::from),
+        limits: limits.clone(),
+    };
     let worker = Arc::new(Worker {
-        ack: session::ready_ack(&args.verification_mode(), engine.model()),
-        pipeline: Pipeline::start(engine, saver, screen, args.max_batch)?,
+        ack,
+        pipeline: Pipeline::start(engine, options)?,
         stream: Arc::new(Semaphore::new(1)),
-        limits: Default::default(),
+        limits,
     });
 
-    let mut acceptor = tokio::select! {
-        acceptor = Acceptor::register(&meeting, args.link.peer_config()) =>
+    let acceptor = tokio::select! {
+        acceptor = Acceptor::register(&meeting, peer_config) =>
             acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     announce(&meeting);
 
+    serve(worker, acceptor, interrupt).await
+}
+
+/// Gives every client a session, until interrupted.
+async fn serve(worker: Arc<Worker>, mut acceptor: Acceptor, interrupt: Interrupt) -> Result<Exit> {
+    let mut places = Places::new(MAX_CLIENTS);
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
             () = interrupt.raised() => break,
+            // Nothing can be answered any more; whoever watches over the worker starts another.
+            stopped = worker.pipeline.stopped() => return Err(stopped.into()),
             Some(ended) = sessions.join_next() => session::report(ended),
-            channel = acceptor.accept(), if sessions.len() < MAX_CLIENTS => {
+            channel = acceptor.accept() => {
                 let channel = channel.context("no further client can be accepted")?;
-                sessions.spawn(session::run(Arc::clone(&worker), channel, interrupt.clone()));
+                let place = places.enter(Instant::now());
+                sessions.spawn(session::run(Arc::clone(&worker), channel, place, interrupt.clone()));
             }
         }
     }
@@ -98,7 +118,7 @@ async fn load(args: &Args) -> Result<Engine> {
         return Ok(Engine::Verify);
     };
     let options = pose::Options {
-        device: args.device.clone(),
+        device: args.device,
         threads: args.threads,
         peak_threshold: args.peak_threshold,
         ..Default::default()

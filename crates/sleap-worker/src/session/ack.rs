@@ -1,0 +1,59 @@
+//! The worker's answers to STREAM_START.
+
+use protocol::{DecodeError, Skeleton, StreamAck};
+
+/// The status of an answer to a STREAM_START that cannot be read.
+const ERROR: &str = "error";
+
+/// The STREAM_ACK of a worker that is free. It answers every frame if it has a model.
+pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) -> StreamAck {
+    StreamAck {
+        status: StreamAck::READY.into(),
+        verification_mode: verification_mode.into(),
+        answers: model.is_some(),
+        worker_version: Some(env!("CARGO_PKG_VERSION").into()),
+        model: model.map(|model| protocol::ModelInfo {
+            name: model.name.clone(),
+            kind: model.kind.to_string(),
+            height: model.input.height,
+            width: model.input.width,
+            channels: model.input.channels,
+            device: model.device.clone(),
+        }),
+        skeleton: model.map(|model| Skeleton {
+            name: model.skeleton.name.clone(),
+            nodes: model.skeleton.nodes.clone(),
+            edges: model.skeleton.edges.clone(),
+        }),
+        message: None,
+    }
+}
+
+/// Another client is streaming.
+pub(super) fn busy(ready: &StreamAck) -> StreamAck {
+    StreamAck {
+        status: StreamAck::BUSY.into(),
+        message: Some("another client is streaming".into()),
+        ..ready.clone()
+    }
+}
+
+/// Something about this stream is wrong.
+pub(super) fn error(message: String) -> StreamAck {
+    StreamAck {
+        status: ERROR.into(),
+        message: Some(message),
+        worker_version: Some(env!("CARGO_PKG_VERSION").into()),
+        ..StreamAck::default()
+    }
+}
+
+/// Whether what cannot be read was a STREAM_START.
+pub(super) fn is_due(error: &DecodeError) -> bool {
+    const STREAM_START: &str = "STREAM_START";
+    match error {
+        DecodeError::Json { kind, .. } => *kind == STREAM_START,
+        DecodeError::BatchTooLarge { word, .. } => *word == STREAM_START,
+        _ => false,
+    }
+}

@@ -1,0 +1,113 @@
+//! From the worker's answers to the data channel.
+
+use link::SendError;
+use protocol::Message;
+use tokio::sync::mpsc;
+
+use super::ack;
+use crate::engine::failure;
+
+/// Sends answers until nobody has one any more, or the channel is closed. What is too large for
+/// the client is replaced by a word that says so.
+pub(super) async fn run<F>(mut outbox: mpsc::Receiver<Message>, send: impl Fn(Message) -> F)
+where
+    F: Future<Output = Result<(), SendError>>,
+{
+    while let Some(message) = outbox.recv().await {
+        let about = About::of(&message);
+        let error = match send(message).await {
+            Ok(()) => continue,
+            Err(SendError::Closed(_)) => return,
+            Err(error) => error,
+        };
+        tracing::warn!(%error, "answer not sent");
+        let substitute = match about {
+            About::Frame(frame_id) => failure(frame_id, error.to_string()),
+            About::Start => Message::StreamAck(ack::error(error.to_string())),
+            About::Nothing => continue,
+        };
+        if send(substitute).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a client waits for.
+enum About {
+    Frame(protocol::FrameId),
+    Start,
+    Nothing,
+}
+
+impl About {
+    fn of(message: &Message) -> Self {
+        match message {
+            Message::Prediction(prediction) => About::Frame(prediction.frame_id),
+            Message::FrameReceived(received) => About::Frame(received.frame_id),
+            Message::StreamAck(_) => About::Start,
+            _ => About::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use protocol::{Prediction, StreamAck};
+
+    fn prediction(frame_id: u64, instances: usize) -> Message {
+        Message::Prediction(Prediction {
+            frame_id,
+            instances: vec![vec![Some([1.0, 2.0])]; instances],
+            ..Prediction::default()
+        })
+    }
+
+    /// What a channel with room for `max` bytes a message carries.
+    async fn carried(messages: Vec<Message>, max: usize) -> Vec<Message> {
+        let (replies, outbox) = mpsc::channel(messages.len());
+        for message in messages {
+            replies.send(message).await.unwrap();
+        }
+        drop(replies);
+        let sent = RefCell::new(Vec::new());
+        let send = async |message: Message| {
+            let bytes = message.encode().len();
+            if bytes > max {
+                return Err(SendError::TooLarge { bytes, max });
+            }
+            sent.borrow_mut().push(message);
+            Ok(())
+        };
+        run(outbox, send).await;
+        sent.into_inner()
+    }
+
+    #[tokio::test]
+    async fn a_prediction_that_is_too_large_fails_alone() {
+        let sent = carried(
+            vec![prediction(1, 1), prediction(2, 500), prediction(3, 1)],
+            300,
+        )
+        .await;
+        assert!(matches!(&sent[0], Message::Prediction(answer) if answer.frame_id == 1));
+        assert!(matches!(&sent[1], Message::Error(error)
+            if error.frame_id == Some(2) && error.message.contains("300")));
+        assert!(matches!(&sent[2], Message::Prediction(answer) if answer.frame_id == 3));
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_that_is_too_large_becomes_a_refusal() {
+        let ack = StreamAck {
+            status: StreamAck::READY.into(),
+            message: Some("x".repeat(500)),
+            ..StreamAck::default()
+        };
+        let sent = carried(vec![Message::StreamAck(ack)], 300).await;
+        assert!(
+            matches!(&sent[..], [Message::StreamAck(ack)] if !ack.is_ready() && ack.message.is_some())
+        );
+    }
+}

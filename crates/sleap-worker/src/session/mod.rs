@@ -1,0 +1,360 @@
+//! One client: from STREAM_START to STREAM_COMPLETE, as often as it likes, until it leaves.
+
+pub(crate) mod ack;
+mod forward;
+mod requester;
+mod run;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use link::{CloseReason, Receiver};
+use protocol::{
+    BatchEvent, DecodeError, Frame, Limits, Message, Reassembler, StreamAck, StreamComplete,
+    StreamStart,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tracing::{debug, info, warn};
+
+pub(crate) use requester::Requester;
+pub(crate) use run::{report, run};
+
+use crate::pipeline::{Job, Pipeline, Stopped};
+use crate::places::Place;
+use stream::Stream;
+
+/// What all sessions share.
+pub(crate) struct Worker {
+    /// The STREAM_ACK while it is free.
+    pub(crate) ack: StreamAck,
+    pub(crate) pipeline: Pipeline,
+    /// One stream at a time.
+    pub(crate) stream: Arc<Semaphore>,
+    /// What is taken from a client.
+    pub(crate) limits: Limits,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The client closed the channel or is lost.
+    Left,
+    /// It never asked for a stream.
+    Silent,
+    /// Another client needs its place.
+    Dismissed,
+    /// The worker is to end.
+    Interrupted,
+    /// The worker cannot go on.
+    Stopped,
+}
+
+struct Session {
+    worker: Arc<Worker>,
+    place: Arc<Place>,
+    reassembler: Reassembler,
+    replies: mpsc::Sender<Message>,
+    state: State,
+    frame_started: Option<Instant>,
+    /// A stream was asked for, whatever came of it.
+    has_asked: bool,
+    frames_without_stream: u64,
+    /// Messages that could not be read since the last STREAM_START.
+    unreadable: u64,
+}
+
+enum State {
+    Idle,
+    /// Told that the worker is busy. Some clients do not wait for an answer: the stream begins
+    /// with the first of its frames that finds the worker free.
+    Refused {
+        start: StreamStart,
+        frames: u64,
+    },
+    Streaming(Stream),
+}
+
+impl Session {
+    fn new(worker: Arc<Worker>, replies: mpsc::Sender<Message>, place: Arc<Place>) -> Self {
+        Self {
+            reassembler: Reassembler::new(worker.limits.clone()),
+            worker,
+            place,
+            replies,
+            state: State::Idle,
+            frame_started: None,
+            has_asked: false,
+            frames_without_stream: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Serves messages to the end of the channel. May be cancelled where the session ends.
+    async fn serve(&mut self, receiver: &mut Receiver) -> Ended {
+        let patience = tokio::time::sleep(run::FIRST_STREAM);
+        tokio::pin!(patience);
+        loop {
+            let message = tokio::select! {
+                message = receiver.recv() => message,
+                () = &mut patience, if !self.has_asked => return Ended::Silent,
+            };
+            let outcome = match message {
+                Some(Ok(message)) => self.message(message).await,
+                Some(Err(error)) => {
+                    self.unreadable(&error).await;
+                    Ok(())
+                }
+                None => return Ended::Left,
+            };
+            if outcome.is_err() {
+                return Ended::Stopped;
+            }
+        }
+    }
+
+    /// Gives up what is under way. An interrupted worker first answers what it has taken.
+    async fn leave(&mut self, ended: Ended, reason: Option<CloseReason>) {
+        if let Some(dropped) = self.reassembler.reset() {
+            debug!(reason = %dropped.reason, "half a frame dropped");
+        }
+        let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) else {
+            match ended {
+                Ended::Silent => info!("a client that asks for nothing is sent away"),
+                Ended::Dismissed => info!("an idle client makes room for another"),
+                _ => {}
+            }
+            return;
+        };
+        // The pipeline ends for all sessions at once; that is reported once, elsewhere.
+        let _ = if ended == Ended::Interrupted {
+            self.worker.pipeline.flush().await
+        } else {
+            self.worker.pipeline.stream_lost().await
+        };
+        match reason {
+            Some(reason) => stream.log(&format!("client left before the end ({reason})")),
+            None => stream.log("stream cut off"),
+        }
+    }
+
+    async fn message(&mut self, message: Message) -> Result<(), Stopped> {
+        if matches!(message, Message::FrameMeta(_)) {
+            self.frame_started = Some(Instant::now());
+        }
+        let pushed = self.reassembler.push(message);
+        if let Some(dropped) = pushed.dropped {
+            debug!(frame_id = dropped.frame_id, reason = %dropped.reason, "frame dropped");
+            self.dropped(dropped).await;
+        }
+        if let Some(event) = pushed.batch {
+            self.batch(event).await?;
+        }
+        if let Some(frame) = pushed.frame {
+            self.frame(frame).await?;
+        }
+        match pushed.other {
+            Some(message) => self.control(message).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A message that cannot be read costs at most the frame it belongs to.
+    async fn unreadable(&mut self, error: &DecodeError) {
+        self.unreadable += 1;
+        if self.unreadable == 1 {
+            warn!(%error, "message refused; further ones of this stream are logged with -v");
+        } else {
+            debug!(%error, count = self.unreadable, "message refused");
+        }
+        if let Some(dropped) = self.reassembler.push_error(error) {
+            self.dropped(dropped).await;
+        }
+        if ack::is_due(error) {
+            self.has_asked = true;
+            self.reply(Message::StreamAck(ack::error(error.to_string())))
+                .await;
+        }
+        let State::Streaming(stream) = &mut self.state else {
+            return;
+        };
+        stream.unreadable += 1;
+        if let Some(frame_id) = error.frame_id() {
+            stream.damaged += 1;
+            self.reply(crate::engine::failure(frame_id, error.to_string()))
+                .await;
+        }
+    }
+
+    async fn frame(&mut self, frame: Frame) -> Result<(), Stopped> {
+        let received_at = Instant::now();
+        let receive = self
+            .frame_started
+            .take()
+            .map_or_else(Default::default, |started| {
+                received_at.saturating_duration_since(started)
+            });
+        self.ask_again().await;
+        let stream = match &mut self.state {
+            State::Streaming(stream) => stream,
+            State::Refused { frames, .. } => {
+                *frames += 1;
+                return Ok(());
+            }
+            State::Idle => {
+                self.frames_without_stream += 1;
+                if self.frames_without_stream == 1 {
+                    warn!("frames came without a stream; they are ignored");
+                }
+                return Ok(());
+            }
+        };
+        stream.frames += 1;
+        stream.bytes += frame.meta.nbytes;
+        let requester = Arc::clone(&stream.requester);
+        self.worker
+            .pipeline
+            .frame(Job {
+                frame,
+                receive,
+                received_at,
+                requester,
+            })
+            .await
+    }
+
+    /// A frame that could not be put together gets its answer too, so that the client can account for it.
+    async fn dropped(&mut self, dropped: protocol::Dropped) {
+        let State::Streaming(stream) = &mut self.state else {
+            return;
+        };
+        stream.damaged += 1;
+        if let Some(frame_id) = dropped.frame_id {
+            self.reply(crate::engine::failure(frame_id, dropped.reason.to_string()))
+                .await;
+        }
+    }
+
+    async fn batch(&mut self, event: BatchEvent) -> Result<(), Stopped> {
+        if !matches!(self.state, State::Streaming(_)) {
+            return Ok(());
+        }
+        if !matches!(event, BatchEvent::Started { .. }) && !event.is_complete() {
+            debug!(batch = ?event, "batch does not hold what it declared; its frames are used");
+        }
+        let pipeline = &self.worker.pipeline;
+        match event {
+            BatchEvent::Started { .. } => pipeline.batch_started().await,
+            BatchEvent::Abandoned { .. } => {
+                pipeline.batch_ended().await?;
+                pipeline.batch_started().await
+            }
+            // The batch goes on: its frames are worth no less for being more than declared.
+            BatchEvent::Overfull { .. } => Ok(()),
+            _ => pipeline.batch_ended().await,
+        }
+    }
+
+    async fn control(&mut self, message: Message) -> Result<(), Stopped> {
+        match message {
+            Message::StreamStart(start) => self.start(start).await?,
+            Message::StreamEnd(end) => {
+                debug!(total_sent = end.total_sent, "client has sent everything");
+                self.end().await?;
+            }
+            Message::KeepAlive => {}
+            other => debug!(message = ?other, "not for a streaming worker; ignored"),
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self, start: StreamStart) -> Result<(), Stopped> {
+        self.has_asked = true;
+        self.unreadable = 0;
+        self.reassembler.reset();
+        // A client that starts again without an end has given up the stream before. Its answers
+        // come before the new stream's, whose frames may bear the same numbers.
+        if let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) {
+            self.worker.pipeline.flush().await?;
+            stream.log("stream restarted by its client");
+        }
+        match self.permit() {
+            Some(permit) => self.open(start, permit).await,
+            None => {
+                info!(source = %start.source_name, "client told that the worker is busy");
+                self.state = State::Refused { start, frames: 0 };
+                self.reply(Message::StreamAck(ack::busy(&self.worker.ack)))
+                    .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a stream that was refused, if the worker is free by now.
+    async fn ask_again(&mut self) {
+        let State::Refused { start, .. } = &mut self.state else {
+            return;
+        };
+        self.place.idle_since(Instant::now());
+        if let Ok(permit) = Arc::clone(&self.worker.stream).try_acquire_owned() {
+            let start = std::mem::take(start);
+            self.open(start, permit).await;
+        }
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.worker.stream).try_acquire_owned().ok()
+    }
+
+    async fn open(&mut self, start: StreamStart, permit: OwnedSemaphorePermit) {
+        info!(
+            source = %start.source_name,
+            size = %format_args!("{}x{}", start.width, start.height),
+            jpeg_quality = start.jpeg_quality,
+            frames = start.frames_to_send,
+            "stream starts"
+        );
+        let requester = Requester::new(self.replies.clone(), start.answers);
+        self.state = State::Streaming(Stream::new(requester, permit));
+        self.place.streams();
+        let ack = StreamAck {
+            answers: self.worker.ack.answers || start.answers,
+            ..self.worker.ack.clone()
+        };
+        self.reply(Message::StreamAck(ack)).await;
+    }
+
+    /// Every STREAM_END is answered: clients wait for that.
+    async fn end(&mut self) -> Result<(), Stopped> {
+        let complete = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Streaming(stream) => {
+                self.worker.pipeline.flush().await?;
+                stream.log("stream complete");
+                // The permit goes back with the stream before the client hears of the end: it may
+                // start anew at once.
+                stream.complete()
+            }
+            State::Refused { frames, .. } => {
+                info!(
+                    frames,
+                    "a stream that came while the worker was busy is over"
+                );
+                StreamComplete {
+                    frames_dropped: Some(frames),
+                    ..StreamComplete::default()
+                }
+            }
+            State::Idle => StreamComplete::default(),
+        };
+        self.place.idle_since(Instant::now());
+        self.reply(Message::StreamComplete(complete)).await;
+        Ok(())
+    }
+
+    async fn reply(&self, message: Message) {
+        // Without a way to the client there is nothing to say; the session ends by itself.
+        let _ = self.replies.send(message).await;
+    }
+}

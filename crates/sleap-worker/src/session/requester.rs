@@ -1,0 +1,49 @@
+//! Who asked for a frame: where its answer goes and where it is counted.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use protocol::Message;
+use tokio::sync::mpsc;
+
+pub(crate) struct Requester {
+    pub(super) replies: mpsc::Sender<Message>,
+    /// Frames are answered even without a model (the client asked for it).
+    pub(super) answers: bool,
+    pub(crate) counts: Counts,
+}
+
+/// What became of a stream's frames.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) predictions: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) saved: AtomicU64,
+}
+
+impl Requester {
+    pub(crate) fn new(replies: mpsc::Sender<Message>, answers: bool) -> Self {
+        Self {
+            replies,
+            answers,
+            counts: Counts::default(),
+        }
+    }
+
+    /// True once the client has left: its frames need no work any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.replies.is_closed()
+    }
+
+    /// Sends an answer, waiting for room. For the pipeline's threads, never for async code.
+    pub(crate) fn answer(&self, message: Message) {
+        match &message {
+            Message::Prediction(_) => self.counts.predictions.fetch_add(1, Relaxed),
+            Message::Error(_) => self.counts.failures.fetch_add(1, Relaxed),
+            Message::FrameReceived(_) if !self.answers => return,
+            _ => 0,
+        };
+        // A client that left takes no answers; the session notices by itself.
+        let _ = self.replies.blocking_send(message);
+    }
+}
