@@ -184,6 +184,14 @@ pub enum ReadError {
         /// Frames that could be read.
         frames: u64,
     },
+    /// A frame is there and cannot be decoded; of a camera, several in a row.
+    #[error("frame {frame_id} of {name} cannot be decoded: its data are damaged")]
+    Undecodable {
+        /// The source's name.
+        name: String,
+        /// Which frame.
+        frame_id: u64,
+    },
     /// A frame's pixels cannot be used.
     #[error("frame {frame_id} of {name} cannot be used: {source}")]
     Image {

@@ -133,6 +133,7 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
     };
     let first = match first {
         Ok(image) => image,
+        Err(Fault::Undecodable) => return Err(OpenError::NoFrame { name }),
         Err(Fault::Image(source)) => return Err(OpenError::Image { name, source }),
         Err(Fault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
     };
@@ -193,7 +194,10 @@ impl Reader for FileReader {
             return Ok(image);
         }
         let mut frame = self.frames.take();
-        self.capture.retrieve_def(&mut frame)?;
+        // Where it fails, the matrix may still hold the pixels of an earlier frame.
+        if !self.capture.retrieve_def(&mut frame)? {
+            return Err(Fault::Undecodable);
+        }
         Ok(self.frames.image(frame)?)
     }
 }

@@ -116,6 +116,8 @@ pub struct Summary {
     pub frames: u64,
     /// Frames read from the source, delivered or not.
     pub read: u64,
+    /// Frames of a camera or stream that were skipped because they could not be decoded.
+    pub undecodable: u64,
     /// Why there are no more.
     pub end: End,
 }

@@ -16,6 +16,8 @@ pub(super) trait Reader {
 /// A failure of a reader, which does not know its name and position.
 #[derive(Debug)]
 pub(super) enum Fault {
+    /// There is a frame, and its data do not decode.
+    Undecodable,
     OpenCv(String),
     Image(ImageError),
 }

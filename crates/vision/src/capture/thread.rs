@@ -10,9 +10,13 @@ use super::{
     CapturedFrame, Config, End, OnFrame, OpenError, ReadError, Selection, Source, SourceInfo,
     Summary,
 };
+use crate::Image;
 
 /// Frame counts of healthy files are off by this many at the end of a stream.
 const COUNT_SLACK: u64 = 2;
+
+/// A live source that delivers so many damaged frames in a row has failed.
+const MAX_UNDECODABLE: u32 = 10;
 
 pub(super) fn run(
     config: &Config,
@@ -23,6 +27,7 @@ pub(super) fn run(
     let never_started = Summary {
         frames: 0,
         read: 0,
+        undecodable: 0,
         end: End::Stopped,
     };
     let mut opened = match open(config) {
@@ -46,6 +51,7 @@ pub(super) fn run(
         rate,
         stop,
         read: 0,
+        undecodable: 0,
         frames: 0,
     }
     .run(&config.selection, on_frame)
@@ -98,6 +104,8 @@ struct Delivery<'a> {
     stop: &'a Stop,
     /// Frames read from the source.
     read: u64,
+    /// Frames skipped because they could not be decoded.
+    undecodable: u64,
     /// Frames delivered.
     frames: u64,
 }
@@ -118,8 +126,11 @@ impl Delivery<'_> {
                 }
                 next += 1;
             }
-            let image = self.opened.reader.retrieve();
-            let image = image.map_err(|fault| self.fault(fault, target))?;
+            let image = match self.decode(target, &mut grabbed_at)? {
+                Some(image) => image,
+                None if self.stop.is_set() => return Ok(self.summary(End::Stopped)),
+                None => return self.ended(selection, target),
+            };
             let captured_at = match &mut self.rate {
                 Rate::Paced(pacer) => {
                     if self.stop.wait_until(pacer.next(Instant::now())) {
@@ -140,6 +151,36 @@ impl Delivery<'_> {
             }
         }
         Ok(self.summary(End::Selected))
+    }
+
+    /// The pixels of the frame grabbed last, or, where a live source hands out damaged ones, of
+    /// the next that is whole; `None` at the end or when stopped.
+    fn decode(
+        &mut self,
+        target: u64,
+        grabbed_at: &mut SystemTime,
+    ) -> Result<Option<Image>, ReadError> {
+        for _ in 0..MAX_UNDECODABLE {
+            let fault = match self.opened.reader.retrieve() {
+                Ok(image) => return Ok(Some(image)),
+                Err(fault) if !self.opened.nature.pushes() => return Err(self.fault(fault, target)),
+                Err(fault) => self.fault(fault, target),
+            };
+            self.undecodable += 1;
+            if self.undecodable == 1 {
+                tracing::warn!(%fault, "frame skipped (said once)");
+            } else {
+                tracing::debug!(%fault, skipped = self.undecodable, "frame skipped");
+            }
+            if self.stop.is_set() {
+                return Ok(None);
+            }
+            match self.advance(target)? {
+                Some(at) => *grabbed_at = at,
+                None => return Ok(None),
+            }
+        }
+        Err(self.fault(Fault::Undecodable, target))
     }
 
     /// Moves on to the next frame that the rate lets through; `None` at the end.
@@ -193,6 +234,7 @@ impl Delivery<'_> {
         Summary {
             frames: self.frames,
             read: self.read,
+            undecodable: self.undecodable,
             end,
         }
     }
@@ -200,6 +242,7 @@ impl Delivery<'_> {
     fn fault(&self, fault: Fault, frame_id: u64) -> ReadError {
         let name = self.opened.info.name.clone();
         match fault {
+            Fault::Undecodable => ReadError::Undecodable { name, frame_id },
             Fault::OpenCv(reason) => ReadError::OpenCv { name, reason },
             Fault::Image(source) => ReadError::Image {
                 name,
@@ -209,3 +252,6 @@ impl Delivery<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,10 @@ fn attempt(
     }
     match reader.retrieve() {
         Ok(first) => Ok((reader, first)),
+        Err(Fault::Undecodable) => Err(Attempt::Again(OpenError::WebcamSilent {
+            index,
+            attempts: policy.attempts,
+        })),
         Err(Fault::OpenCv(reason)) => Err(Attempt::Again(OpenError::OpenCv {
             name: name(),
             reason,
@@ -181,7 +185,10 @@ impl Reader for WebcamReader {
 
     fn retrieve(&mut self) -> Result<Image, Fault> {
         let mut frame = self.frames.take();
-        self.capture.retrieve_def(&mut frame)?;
+        // Where it fails, the matrix may still hold the pixels of an earlier frame.
+        if !self.capture.retrieve_def(&mut frame)? {
+            return Err(Fault::Undecodable);
+        }
         Ok(self.frames.image(frame)?)
     }
 }

@@ -54,6 +54,7 @@ fn the_frames_of_common_formats_come_in_order_with_their_numbers() {
             Summary {
                 frames: 40,
                 read: 40,
+                undecodable: 0,
                 end: End::EndOfSource
             },
             "{name}"
@@ -95,6 +96,7 @@ fn only_the_selected_frames_come_and_nothing_is_read_after_them() {
     let expected = Summary {
         frames: 4,
         read: 13,
+        undecodable: 0,
         end: End::Selected,
     };
     assert_eq!(summary, expected);

@@ -35,6 +35,7 @@ fn a_limited_pattern_is_read_as_a_file_is() {
     let expected = Summary {
         frames: 7,
         read: 7,
+        undecodable: 0,
         end: End::EndOfSource,
     };
     assert_eq!(summary.unwrap(), expected);

@@ -17,7 +17,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 9] = [
         ("no_display_is_an_error_with_words", scenes::no_display),
         ("an_unusable_display_is_an_error", scenes::unusable_display),
         ("a_frame_is_shown_as_it_is", scenes::frame_is_shown),
@@ -25,6 +25,11 @@ fn main() {
         ("the_close_button_closes_the_window", scenes::button_closes),
         ("a_frame_larger_than_the_screen_fits", scenes::large_frame),
         ("a_second_thread_is_refused", scenes::second_thread),
+        (
+            "the_viewer_is_there_before_the_first_frame",
+            scenes::viewer_waits,
+        ),
+        ("the_viewer_follows_the_frames", scenes::viewer_follows),
     ];
     for (name, test) in tests {
         test();

@@ -1,9 +1,11 @@
 //! What happens in the child processes, and what the test expects of it.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use vision::Image;
+use vision::viewer::{self, Picture};
 use vision::window::{NoDisplay, Shown, Window, WindowError, probe};
 
 use crate::xserver::XServer;
@@ -22,11 +24,13 @@ fn frame(width: u32, height: u32) -> Image {
     Image::new(width, height, 3, row.repeat(height as usize)).unwrap()
 }
 
-/// In the child: `show WIDTH HEIGHT` until the window is closed, `probe`, or `threads`.
+/// In the child: `show WIDTH HEIGHT` until the window is closed, `view WIDTH HEIGHT` with one
+/// frame once a line comes on standard input, `probe`, or `threads`.
 pub(crate) fn play(scene: &str) {
     let words: Vec<&str> = scene.split(' ').collect();
     match words[..] {
         ["show", width, height] => show(width.parse().unwrap(), height.parse().unwrap()),
+        ["view", width, height] => view(width.parse().unwrap(), height.parse().unwrap()),
         ["probe"] => println!("{:?}", probe()),
         ["threads"] => {
             let _window = Window::open(TITLE).unwrap();
@@ -49,6 +53,24 @@ fn show(width: u32, height: u32) {
     println!("closed");
 }
 
+/// The end of standard input is the end of the pictures.
+fn view(width: u32, height: u32) {
+    vision::silence_native_logs();
+    let (screen, view) = viewer::pair();
+    std::thread::spawn(move || {
+        for _ in std::io::stdin().lines() {
+            screen.show(Picture {
+                image: frame(width, height),
+                nodes: Arc::default(),
+                edges: Arc::default(),
+                instances: Vec::new(),
+                caption: String::new(),
+            });
+        }
+    });
+    println!("{:?}", view.run(TITLE).unwrap());
+}
+
 struct Scene {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -64,7 +86,8 @@ impl Scene {
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         Scene { process, lines }
     }
@@ -158,4 +181,24 @@ pub(crate) fn second_thread() {
     let server = XServer::start("640x480x24");
     let line = Scene::start("threads", Some(&server.display)).line();
     assert_eq!(line, "refused true");
+}
+
+pub(crate) fn viewer_waits() {
+    let server = XServer::start("1024x768x24");
+    let mut scene = Scene::start("view 160 120", Some(&server.display));
+    let window = server.wait_for_window(TITLE);
+    server.wait_for_size(window, (640, 360));
+    server.press(window, u32::from(b'q'));
+    assert_eq!(scene.line(), "ByUser");
+}
+
+pub(crate) fn viewer_follows() {
+    let server = XServer::start("1024x768x24");
+    let mut scene = Scene::start("view 160 120", Some(&server.display));
+    let window = server.wait_for_window(TITLE);
+    let mut input = scene.process.stdin.take().unwrap();
+    input.write_all(b"frame\n").unwrap();
+    server.wait_for_size(window, (WIDTH, HEIGHT));
+    drop(input);
+    assert_eq!(scene.line(), "Done");
 }

@@ -66,6 +66,13 @@ impl XServer {
         }
     }
 
+    /// Waits until the window has this size.
+    pub(crate) fn wait_for_size(&self, window: Window, size: (u32, u32)) {
+        while self.size(window) != size {
+            self.connection.wait_for_event().unwrap();
+        }
+    }
+
     fn title(&self, window: Window) -> String {
         let name = AtomEnum::WM_NAME;
         let cookie = self

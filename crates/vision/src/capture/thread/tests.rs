@@ -1,0 +1,118 @@
+//! Sources that hand out damaged frames.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::capture::reader::Reader;
+
+/// A source whose frames are whole or not.
+struct Damaged {
+    whole: Vec<bool>,
+    /// Frames grabbed.
+    position: usize,
+}
+
+impl Reader for Damaged {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        self.position += 1;
+        Ok(self.position <= self.whole.len())
+    }
+
+    fn retrieve(&mut self) -> Result<Image, Fault> {
+        if !self.whole[self.position - 1] {
+            return Err(Fault::Undecodable);
+        }
+        let pixels = vec![self.position as u8 - 1];
+        Ok(Image::new(1, 1, 1, pixels).unwrap())
+    }
+}
+
+/// Frame ids and pixels that arrive of a source, and how it ends.
+fn deliver(
+    nature: Nature,
+    whole: &[bool],
+    max_frames: u64,
+) -> (Vec<(u64, u8)>, Result<Summary, ReadError>) {
+    let opened = Opened {
+        reader: Box::new(Damaged {
+            whole: whole.to_vec(),
+            position: 0,
+        }),
+        info: SourceInfo {
+            name: "damaged".into(),
+            width: 1,
+            height: 1,
+            channels: 1,
+            fps: None,
+            total_frames: None,
+            frames_to_send: None,
+            is_live: nature.pushes(),
+        },
+        nature,
+    };
+    let delivery = Delivery {
+        opened,
+        rate: Rate::Free,
+        stop: &Stop::default(),
+        read: 0,
+        undecodable: 0,
+        frames: 0,
+    };
+    let selection = Selection {
+        max_frames: Some(max_frames),
+        ..Selection::default()
+    };
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let result = delivery.run(
+        &selection,
+        Box::new(move |frame| {
+            let seen = (frame.frame_id, frame.image.data[0]);
+            sink.lock().unwrap().push(seen);
+            ControlFlow::Continue(())
+        }),
+    );
+    let seen = seen.lock().unwrap().clone();
+    (seen, result)
+}
+
+#[test]
+fn a_camera_skips_what_cannot_be_decoded() {
+    let (seen, result) = deliver(Nature::Camera, &[true, false, false, true, true], 3);
+    assert_eq!(seen, [(0, 0), (1, 3), (2, 4)]);
+    let summary = result.unwrap();
+    assert_eq!((summary.frames, summary.undecodable), (3, 2));
+    assert_eq!(summary.end, End::Selected);
+}
+
+#[test]
+fn a_camera_that_delivers_only_damage_has_failed() {
+    let mut whole = vec![true];
+    whole.resize(50, false);
+    let (seen, result) = deliver(Nature::Camera, &whole, 3);
+    assert_eq!(seen, [(0, 0)]);
+    assert!(
+        matches!(result, Err(ReadError::Undecodable { frame_id: 1, .. })),
+        "{result:?}"
+    );
+    let (_, result) = deliver(Nature::Camera, &[true, false], 3);
+    assert!(
+        matches!(result, Err(ReadError::CameraLost { frames: 1, .. })),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_damaged_frame_of_a_file_is_an_error_and_no_repetition() {
+    let stored = Nature::Stored {
+        exact: true,
+        cut_off: false,
+    };
+    let (seen, result) = deliver(stored, &[true, true, false, true], 4);
+    assert_eq!(seen, [(0, 0), (1, 1)]);
+    assert!(
+        matches!(result, Err(ReadError::Undecodable { frame_id: 2, .. })),
+        "{result:?}"
+    );
+}
