@@ -31,6 +31,18 @@ pub struct Args {
     #[arg(long, value_name = "0..1", value_parser = fraction)]
     pub peak_threshold: Option<f32>,
 
+    /// Instances in a frame at most, the best ones (default: as many as the export holds).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_instances: Option<u16>,
+
+    /// Bottom-up models: connections with a lower score are dropped.
+    #[arg(long, value_name = "-1..1", default_value = "0.25", allow_negative_numbers = true, value_parser = line_score)]
+    pub min_line_scores: f32,
+
+    /// Bottom-up models: instances with fewer points are dropped; up to 1 a share of the nodes.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = points)]
+    pub min_instance_peaks: f32,
+
     /// Frames in one call of the model at most (default: 1 on a CPU, else what the export says).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: Option<u16>,
@@ -113,6 +125,22 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     address
         .copied()
         .ok_or_else(|| format!("the name has no address: {form}"))
+}
+
+fn line_score(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number from -1 to 1")),
+    }
+}
+
+fn points(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
+        _ => Err(format!(
+            "'{text}' is not a number of points, or a share of them from 0 to 1"
+        )),
+    }
 }
 
 impl Args {

@@ -20,6 +20,7 @@ mod show;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
+use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::viewer::{self, Ended};
 
@@ -33,26 +34,31 @@ pub fn main(args: Args) -> Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    match args.command {
+    let outcome = match args.command {
         Some(Command::Signal { listen }) => {
             runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
         }
-        None if args.display => {
-            vision::window::probe().context(
-                "--display needs a display; without one, use --save-every N to look at frames as PNG files",
-            )?;
-            let (screen, view) = viewer::pair();
-            let worker = runtime
-                .spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
-            match view.run("sleap-worker") {
-                Ok(Ended::ByUser) => info!("window closed; the worker goes on without it"),
-                Ok(Ended::Done) => {}
-                Err(error) => warn!(%error, "the window is lost; the worker goes on without it"),
-            }
-            runtime
-                .block_on(worker)
-                .context("the worker stopped unexpectedly")?
-        }
+        None if args.display => with_window(&runtime, args),
         None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
+    };
+    // A model that is still being loaded must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn with_window(runtime: &Runtime, args: Args) -> Result<Exit> {
+    vision::window::probe().context(
+        "--display needs a display; without one, use --save-every N to look at frames as PNG files",
+    )?;
+    let (screen, view) = viewer::pair();
+    let worker =
+        runtime.spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
+    match view.run("sleap-worker") {
+        Ok(Ended::ByUser) => info!("window closed; the worker goes on without it"),
+        Ok(Ended::Done) => {}
+        Err(error) => warn!(%error, "the window is lost; the worker goes on without it"),
     }
+    runtime
+        .block_on(worker)
+        .context("the worker stopped unexpectedly")?
 }

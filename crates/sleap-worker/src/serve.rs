@@ -55,7 +55,10 @@ pub(crate) async fn worker(
         Some(every) => Some(Saver::start(&args.output, every)?),
         None => None,
     };
-    let engine = load(&args).await?;
+    let engine = tokio::select! {
+        engine = load(&args) => engine?,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let peer_config = args.link.peer_config();
     let limits = peer_config.limits.clone();
@@ -121,6 +124,9 @@ async fn load(args: &Args) -> Result<Engine> {
         device: args.device,
         threads: args.threads,
         peak_threshold: args.peak_threshold,
+        max_instances: args.max_instances.map(usize::from),
+        min_line_scores: args.min_line_scores,
+        min_instance_peaks: args.min_instance_peaks,
         ..Default::default()
     };
     let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
@@ -143,6 +149,9 @@ fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
         onnxruntime = %runtime.version,
         "model loaded"
     );
+    for note in &info.notes {
+        warn!("{note}");
+    }
     Ok(model)
 }
 
