@@ -32,8 +32,9 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     print(f"\n{title}\n")
     for row in (header, ["-" * width for width in widths], *rows):
-        first, *rest = (cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        print("| " + " | ".join([first, *rest]) + " |", flush=True)
+        first, *figures = zip(row, widths)
+        cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in figures)]
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def alternate(rounds: int, contestants: list[Callable[[], Stream]]) -> list[list[Stream]]:
@@ -157,6 +158,7 @@ def main() -> None:
           f"Linux {platform.release()}, load before {os.getloadavg()[0]:.1f}, rounds {bench.rounds}")
     free, held = throughput(bench), paced(bench)
     verdicts(free, held, one_way(bench), reading())
+    print(f"\nload after {os.getloadavg()[0]:.1f}: with two busy processes of our own, about 2 is a quiet machine")
 
 
 if __name__ == "__main__":

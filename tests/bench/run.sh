@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release binaries on this machine, beside the Python peers and OpenCV, and prints tables.
-#   run.sh           everything; about ten minutes after the first build
+#   run.sh           everything; about eight minutes after the first build
 #   run.sh --quick   one short round of each; about three minutes
 # Further options: run.sh --help. Stop other programs first: every process here wants a core of its own.
 set -euo pipefail
