@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Engine;
 use crate::pipeline::Options;
-use protocol::{Encoding, FrameMeta};
+use protocol::{Encoding, FrameMeta, StreamComplete};
 
 /// A worker for several clients.
 fn worker(options: Options) -> Arc<Worker> {

@@ -1,0 +1,98 @@
+//! How streams begin and end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use protocol::{Message, StreamAck, StreamComplete, StreamStart};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::info;
+
+use super::requester::Requester;
+use super::stream::Stream;
+use super::{Session, State, ack};
+use crate::pipeline::Stopped;
+
+impl Session {
+    pub(super) async fn start(&mut self, start: StreamStart) -> Result<(), Stopped> {
+        self.has_asked = true;
+        self.unreadable = 0;
+        self.reassembler.reset();
+        // A client that starts again without an end has given up the stream before. Its answers
+        // come before the new stream's, whose frames may bear the same numbers.
+        if let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) {
+            self.worker.pipeline.flush().await?;
+            stream.log("stream restarted by its client");
+        }
+        match self.permit() {
+            Some(permit) => self.open(start, permit).await,
+            None => {
+                info!(source = %start.source_name, "client told that the worker is busy");
+                self.state = State::Refused { start, frames: 0 };
+                self.reply(Message::StreamAck(ack::busy(&self.worker.ack)))
+                    .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a stream that was refused, if the worker is free by now.
+    pub(super) async fn ask_again(&mut self) {
+        let State::Refused { start, .. } = &mut self.state else {
+            return;
+        };
+        self.place.idle_since(Instant::now());
+        if let Ok(permit) = Arc::clone(&self.worker.stream).try_acquire_owned() {
+            let start = std::mem::take(start);
+            self.open(start, permit).await;
+        }
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.worker.stream).try_acquire_owned().ok()
+    }
+
+    async fn open(&mut self, start: StreamStart, permit: OwnedSemaphorePermit) {
+        info!(
+            source = %start.source_name,
+            size = %format_args!("{}x{}", start.width, start.height),
+            jpeg_quality = start.jpeg_quality,
+            frames = start.frames_to_send,
+            "stream starts"
+        );
+        let requester = Requester::new(self.replies.clone(), start.answers);
+        self.state = State::Streaming(Stream::new(requester, permit));
+        self.place.streams();
+        let ack = StreamAck {
+            answers: self.worker.ack.answers || start.answers,
+            ..self.worker.ack.clone()
+        };
+        self.reply(Message::StreamAck(ack)).await;
+    }
+
+    /// Every STREAM_END is answered: clients wait for that.
+    pub(super) async fn end(&mut self) -> Result<(), Stopped> {
+        let complete = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Streaming(stream) => {
+                self.worker.pipeline.flush().await?;
+                stream.log("stream complete");
+                // The permit goes back with the stream before the client hears of the end: it may
+                // start anew at once.
+                stream.complete()
+            }
+            State::Refused { frames, .. } => {
+                info!(
+                    frames,
+                    "a stream that came while the worker was busy is over"
+                );
+                StreamComplete {
+                    frames_dropped: Some(frames),
+                    ..StreamComplete::default()
+                }
+            }
+            State::Idle => StreamComplete::default(),
+        };
+        self.place.idle_since(Instant::now());
+        self.reply(Message::StreamComplete(complete)).await;
+        Ok(())
+    }
+}
