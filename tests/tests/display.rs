@@ -51,7 +51,7 @@ impl Screen {
         );
     }
 
-    /// The screen as packed RGB pixels, by way of xwd's format.
+    /// How many pixels of the screen are not gray.
     fn coloured_pixels(&self) -> usize {
         let output = Command::new("import")
             .args(["-window", "root", "-depth", "8", "rgb:-"])
