@@ -36,6 +36,16 @@ group() {
   esac
 }
 
+# The README's first command does what it promises.
+quickstart() {
+  rm -rf demo-out
+  ./examples/quickstart.sh || return 1
+  [ "$(wc -l <demo-out/predictions.jsonl)" = 240 ] && [ -s demo-out/snapshot.png ] || {
+    say "demo-out does not hold the poses of 240 frames and a picture"
+    return 1
+  }
+}
+
 group "set-up" ./examples/setup.sh --tests
 group "format" cargo fmt --all --check
 group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -44,3 +54,4 @@ group "Python peers" "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovide
 group "binaries" cargo build --workspace --bins --locked
 group "Rust tests" cargo test --workspace --locked --no-fail-fast
 group "camera" tests/webcam/run.sh
+group "quickstart" quickstart
