@@ -51,19 +51,19 @@ for module in /modules/*.ko; do
     *) insmod "$module" ;;
   esac || echo "vm.sh: no module $module"
 done
-mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288,cache=loose root /root
-mount -t tmpfs tmpfs /root/tmp
-mount -t tmpfs tmpfs /root/run
-mount --move /dev /root/dev
-mount --move /proc /root/proc
-mount -t sysfs sys /root/sys
-mkdir /root/dev/shm
-mount -t tmpfs shm /root/dev/shm
-ln -s /proc/self/fd /root/dev/fd
+mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288,cache=loose root /host
+mount -t tmpfs tmpfs /host/tmp
+mount -t tmpfs tmpfs /host/run
+mount --move /dev /host/dev
+mount --move /proc /host/proc
+mount -t sysfs sys /host/sys
+mkdir /host/dev/shm
+mount -t tmpfs shm /host/dev/shm
+ln -s /proc/self/fd /host/dev/fd
 ip link set lo up
-command=$(sed -n 's/.*vm_command=\([^ ]*\).*/\1/p' /root/proc/cmdline)
+command=$(sed -n 's/.*vm_command=\([^ ]*\).*/\1/p' /host/proc/cmdline)
 echo "vm.sh: begin"
-chroot /root /bin/bash "$command"
+chroot /host /bin/bash "$command"
 echo "vm.sh: status $?"
 poweroff -f
 INIT
@@ -73,7 +73,7 @@ INIT
 build_initramfs() {
   local unpacked=$1 version=$2 tree number=10 file
   tree=$(mktemp -d "$cache/tree.XXXXXX")
-  mkdir -p "$tree"/{bin,dev,proc,root,modules}
+  mkdir -p "$tree"/{bin,dev,proc,host,modules}
   cp "$(command -v busybox)" "$tree/bin/busybox"
   init_script >"$tree/init"
   chmod +x "$tree/init"

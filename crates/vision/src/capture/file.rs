@@ -8,14 +8,13 @@ use std::time::Duration;
 use opencv::core::Vector;
 use opencv::videoio::{
     CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_OPEN_TIMEOUT_MSEC,
-    CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
+    CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTraitConst,
 };
 
 use super::container::{self, Shape};
-use super::reader::{Fault, Nature, Opened, Reader, display_name, without_password};
+use super::reader::{CaptureReader, Fault, Nature, Opened, Reader, display_name, without_password};
 use super::{OpenError, Source, SourceInfo};
 use crate::Image;
-use crate::mat::FramePool;
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
 const URL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -122,8 +121,7 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
     let total_frames = property(&capture, CAP_PROP_FRAME_COUNT).map(|count| count as u64);
     let fps = property(&capture, CAP_PROP_FPS).filter(|fps| *fps <= 1000.0);
     let mut reader = FileReader {
-        capture,
-        frames: FramePool::default(),
+        source: CaptureReader::new(capture),
         ahead: None,
     };
     let first = match reader.grab() {
@@ -169,8 +167,7 @@ fn opencv_failed(name: &str, error: opencv::Error) -> OpenError {
 }
 
 struct FileReader {
-    capture: VideoCapture,
-    frames: FramePool,
+    source: CaptureReader,
     /// The first frame, read while opening.
     ahead: Option<Ahead>,
 }
@@ -186,19 +183,14 @@ impl Reader for FileReader {
             self.ahead = Some(Ahead::Grabbed(image));
             return Ok(true);
         }
-        Ok(self.capture.grab()?)
+        self.source.grab()
     }
 
     fn retrieve(&mut self) -> Result<Image, Fault> {
         if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
             return Ok(image);
         }
-        let mut frame = self.frames.take();
-        // Where it fails, the matrix may still hold the pixels of an earlier frame.
-        if !self.capture.retrieve_def(&mut frame)? {
-            return Err(Fault::Undecodable);
-        }
-        Ok(self.frames.image(frame)?)
+        self.source.retrieve()
     }
 }
 

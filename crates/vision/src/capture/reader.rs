@@ -1,8 +1,10 @@
 //! What every kind of source offers to the capture thread.
 
+use opencv::videoio::{VideoCapture, VideoCaptureTrait};
+
 use super::{Config, OpenError, Source, SourceInfo, file, pattern, webcam};
 use crate::Image;
-use crate::mat::ImageError;
+use crate::mat::{FramePool, ImageError};
 
 /// An open source, read in order. It never leaves the thread that opened it.
 pub(super) trait Reader {
@@ -11,6 +13,36 @@ pub(super) trait Reader {
 
     /// The pixels of the frame grabbed last; asked for at most once per frame.
     fn retrieve(&mut self) -> Result<Image, Fault>;
+}
+
+/// What OpenCV captures, as a reader: cameras as they are, files with a frame read ahead.
+pub(super) struct CaptureReader {
+    pub(super) capture: VideoCapture,
+    frames: FramePool,
+}
+
+impl CaptureReader {
+    pub(super) fn new(capture: VideoCapture) -> CaptureReader {
+        CaptureReader {
+            capture,
+            frames: FramePool::default(),
+        }
+    }
+}
+
+impl Reader for CaptureReader {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        Ok(self.capture.grab()?)
+    }
+
+    fn retrieve(&mut self) -> Result<Image, Fault> {
+        let mut frame = self.frames.take();
+        // Where it fails, the matrix may still hold the pixels of an earlier frame.
+        if !self.capture.retrieve_def(&mut frame)? {
+            return Err(Fault::Undecodable);
+        }
+        Ok(self.frames.image(frame)?)
+    }
 }
 
 /// A failure of a reader, which does not know its name and position.

@@ -9,11 +9,10 @@ use opencv::videoio::{
     VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst, VideoWriter,
 };
 
-use super::reader::{Fault, Nature, Opened, Reader};
+use super::reader::{CaptureReader, Fault, Nature, Opened, Reader};
 use super::retry::{Attempt, Policy};
 use super::{OpenError, SourceInfo};
 use crate::Image;
-use crate::mat::FramePool;
 
 pub(super) fn open(
     index: u32,
@@ -45,7 +44,7 @@ fn attempt(
     size: Option<(u32, u32)>,
     fps: Option<f64>,
     policy: &Policy,
-) -> Result<(WebcamReader, Image), Attempt<OpenError>> {
+) -> Result<(CaptureReader, Image), Attempt<OpenError>> {
     let name = || format!("webcam {index}");
     let failed = |error: opencv::Error| {
         Attempt::Final(OpenError::OpenCv {
@@ -66,10 +65,7 @@ fn attempt(
     }
     configure(&mut capture, size, fps).map_err(failed)?;
     sleep(policy.settle);
-    let mut reader = WebcamReader {
-        capture,
-        frames: FramePool::default(),
-    };
+    let mut reader = CaptureReader::new(capture);
     for _ in 0..=policy.discard {
         if !matches!(reader.grab(), Ok(true)) {
             let attempts = policy.attempts;
@@ -171,26 +167,6 @@ fn devices() -> Vec<String> {
         .collect();
     numbers.sort_unstable();
     numbers.iter().map(|n| format!("/dev/video{n}")).collect()
-}
-
-struct WebcamReader {
-    capture: VideoCapture,
-    frames: FramePool,
-}
-
-impl Reader for WebcamReader {
-    fn grab(&mut self) -> Result<bool, Fault> {
-        Ok(self.capture.grab()?)
-    }
-
-    fn retrieve(&mut self) -> Result<Image, Fault> {
-        let mut frame = self.frames.take();
-        // Where it fails, the matrix may still hold the pixels of an earlier frame.
-        if !self.capture.retrieve_def(&mut frame)? {
-            return Err(Fault::Undecodable);
-        }
-        Ok(self.frames.image(frame)?)
-    }
 }
 
 #[cfg(test)]
