@@ -188,6 +188,11 @@ impl Worker {
         self.process.wait()
     }
 
+    /// Makes it hang: alive, and silent.
+    pub fn freeze(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
     /// kill -9.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);

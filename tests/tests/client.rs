@@ -60,6 +60,23 @@ fn ctrl_c_ends_a_client_that_waits_for_the_workers_word() {
 }
 
 #[test]
+fn ctrl_c_ends_a_client_whose_worker_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("poses.jsonl");
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let args = ["--signal", &worker.signal, "--test-pattern", "256x192@60"];
+    let outputs = ["-o", "-", "-o", file.to_str().unwrap()];
+    let mut client = Client::start(&[&args[..], &outputs[..]].concat());
+    client.line().expect("a prediction");
+    worker.freeze();
+    client.interrupt();
+    let run = client.wait();
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept.lines().count(), 1 + run.predictions().len());
+}
+
+#[test]
 fn a_reader_that_goes_ends_the_stream_in_order() {
     let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
     let args = [

@@ -103,7 +103,7 @@ impl<'a> Receiving<'a> {
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
                 _ = &mut stages.done, if !matches!(self.state, State::Ended(..)) =>
                     self.end(stages.sent(), answers.report.seconds()).await,
-                () = self.interrupt.raised(), if self.state == State::Sending =>
+                () = self.interrupt.raised(), if self.reason() == End::Complete =>
                     self.stop(End::Interrupted, stages),
                 _ = tick.tick() => {
                     if let Some(end) = self.look(answers, stages)? {
@@ -119,7 +119,11 @@ impl<'a> Receiving<'a> {
 
     fn stop(&mut self, end: End, stages: &Stages) {
         stages.stop();
-        self.state = State::Stopping(end, Instant::now());
+        let now = Instant::now();
+        self.state = match self.state {
+            State::Sending | State::Stopping(..) => State::Stopping(end, now),
+            State::Ended(..) => State::Ended(end, now),
+        };
     }
 
     /// The clock's part: progress, files, and patience that runs out.
