@@ -8,9 +8,7 @@
 //! a softmax of them once more before it matches, which can decide a close match of three or more
 //! identities, so it is taken here too.
 
-use super::{
-    Capacity, Decode, Identities, Settings, assignment::Assignment, slots::Slots, topdown::Crops,
-};
+use super::{Capacity, Decode, Identities, Settings, assignment::Assignment, topdown::Crops};
 use crate::{
     prediction::Instance,
     preprocess::Fit,
@@ -60,11 +58,9 @@ impl Decode for MultiClassTopDown {
     }
 
     fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
-        self.slots = Slots::check(tensors)?;
+        self.slots = Crops::check(tensors, self.nodes)?;
         self.identities
             .set_count(tensors.length("class_logits", 2)?);
-        tensors.expect("peaks", &[self.slots, self.nodes, 2])?;
-        tensors.expect("peak_vals", &[self.slots, self.nodes])?;
         tensors.expect("class_logits", &[self.slots, self.identities.count()])
     }
 
@@ -81,12 +77,7 @@ impl Decode for MultiClassTopDown {
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let crops = Crops {
-            slots: Slots::read(tensors, index)?,
-            peaks: tensors.f32("peaks", index)?,
-            values: tensors.f32("peak_vals", index)?,
-            nodes: self.nodes,
-        };
+        let crops = Crops::read(tensors, index, self.nodes)?;
         Ok(self.instances(&crops, tensors.f32("class_logits", index)?, fit))
     }
 }
@@ -131,6 +122,7 @@ fn softmax(logits: &[f32]) -> impl Iterator<Item = f32> + '_ {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slots::Slots;
     use super::{super::testing::fit_of_two, *};
 
     /// One node; slot 3 is empty.

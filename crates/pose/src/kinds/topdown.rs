@@ -45,9 +45,8 @@ impl Decode for TopDown {
     }
 
     fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
-        self.slots = Slots::check(tensors)?;
-        tensors.expect("peaks", &[self.slots, self.nodes, 2])?;
-        tensors.expect("peak_vals", &[self.slots, self.nodes])
+        self.slots = Crops::check(tensors, self.nodes)?;
+        Ok(())
     }
 
     fn capacity(&self) -> Capacity {
@@ -63,12 +62,7 @@ impl Decode for TopDown {
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let crops = Crops {
-            slots: Slots::read(tensors, index)?,
-            peaks: tensors.f32("peaks", index)?,
-            values: tensors.f32("peak_vals", index)?,
-            nodes: self.nodes,
-        };
+        let crops = Crops::read(tensors, index, self.nodes)?;
         Ok(instances(&crops, &self.settings, fit))
     }
 }
@@ -85,7 +79,29 @@ pub(super) struct Crops<'a> {
     pub(super) nodes: usize,
 }
 
-impl Crops<'_> {
+impl<'a> Crops<'a> {
+    /// Frame `index` of a checked batch.
+    pub(super) fn read(
+        tensors: &'a Tensors<'_>,
+        index: usize,
+        nodes: usize,
+    ) -> Result<Self, SessionError> {
+        Ok(Self {
+            slots: Slots::read(tensors, index)?,
+            peaks: tensors.f32("peaks", index)?,
+            values: tensors.f32("peak_vals", index)?,
+            nodes,
+        })
+    }
+
+    /// Checks the outputs' shapes and gives the number of slots.
+    pub(super) fn check(tensors: &Tensors<'_>, nodes: usize) -> Result<usize, SessionError> {
+        let slots = Slots::check(tensors)?;
+        tensors.expect("peaks", &[slots, nodes, 2])?;
+        tensors.expect("peak_vals", &[slots, nodes])?;
+        Ok(slots)
+    }
+
     /// The instance in `slot`, if it has any point.
     pub(super) fn instance(&self, slot: usize, threshold: f32, fit: &Fit) -> Option<Instance> {
         let peaks = &self.peaks[slot * self.nodes * 2..][..self.nodes * 2];
