@@ -101,13 +101,3 @@ pub enum SendError {
     #[error("a message of {bytes} bytes is above the peer's limit of {max}")]
     TooLarge { bytes: usize, max: usize },
 }
-
-/// A message was not taken for sending at once.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TrySendError {
-    #[error("the send queue is full")]
-    Full,
-    #[error(transparent)]
-    Send(#[from] SendError),
-}

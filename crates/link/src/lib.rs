@@ -29,9 +29,7 @@ pub use accept::Acceptor;
 pub use channel::{Channel, CloseReason};
 pub use config::PeerConfig;
 pub use connect::connect;
-pub use error::{
-    AcceptError, BindError, ConnectError, PeerError, SendError, SignalError, TrySendError,
-};
+pub use error::{AcceptError, BindError, ConnectError, PeerError, SendError, SignalError};
 pub use ice_server::{IceServer, ParseIceServerError};
 pub use receive::Receiver;
 pub use send::{Handoff, Sender};

@@ -135,14 +135,6 @@ pub struct Skeleton {
     pub edges: Vec<[u32; 2]>,
 }
 
-impl Skeleton {
-    /// Whether every edge joins two nodes that exist.
-    pub fn is_consistent(&self) -> bool {
-        let known = |index: &u32| (*index as usize) < self.nodes.len();
-        self.edges.iter().all(|edge| edge.iter().all(known))
-    }
-}
-
 /// Closes a stream (`STREAM_END`, client to worker).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use protocol::{Encoding, Frame, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
-use vision::{Image, jpeg};
+use vision::jpeg;
 
 use crate::flight::Flight;
 use crate::outlet::Outlet;
@@ -110,23 +110,16 @@ impl Encoder {
         let captured_us = frame.captured_at.duration_since(UNIX_EPOCH).ok();
         Ok(Frame {
             meta: FrameMeta {
+                frame_id: frame.frame_id,
+                height: image.height,
+                width: image.width,
+                channels: image.channels,
+                encoding,
+                nbytes: data.len() as u64,
                 captured_us: captured_us.and_then(|since| u64::try_from(since.as_micros()).ok()),
-                ..meta(frame.frame_id, &image, encoding, data.len())
             },
             data,
         })
-    }
-}
-
-fn meta(frame_id: u64, image: &Image, encoding: Encoding, nbytes: usize) -> FrameMeta {
-    FrameMeta {
-        frame_id,
-        height: image.height,
-        width: image.width,
-        channels: image.channels,
-        encoding,
-        nbytes: nbytes as u64,
-        captured_us: None,
     }
 }
 

@@ -53,16 +53,13 @@ impl Report {
         self.last_round_trip = arrived.round_trip;
     }
 
-    fn elapsed(&self) -> f64 {
+    /// How long the stream has been running; never zero.
+    pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64().max(1e-9)
     }
 
-    pub(crate) fn seconds(&self) -> f64 {
-        self.elapsed()
-    }
-
     pub(crate) fn frames_per_second(&self) -> f64 {
-        self.sent.frames as f64 / self.elapsed()
+        self.sent.frames as f64 / self.seconds()
     }
 
     /// The lines of the summary.
@@ -72,8 +69,8 @@ impl Report {
                 "frames        {:>9}   {:.1} frames/s   {:.1} MB/s   {:.1} s",
                 self.sent.frames,
                 self.frames_per_second(),
-                self.sent.bytes as f64 / 1e6 / self.elapsed(),
-                self.elapsed()
+                self.sent.bytes as f64 / 1e6 / self.seconds(),
+                self.seconds()
             ),
             format!(
                 "predictions   {:>9}   {} instances",
@@ -167,7 +164,7 @@ impl Progress {
         self.0.set_message(format!(
             "{:.1} frames/s  {:.1} MB/s  {round_trip}  {} poses",
             report.frames_per_second(),
-            report.sent.bytes as f64 / 1e6 / report.elapsed(),
+            report.sent.bytes as f64 / 1e6 / report.seconds(),
             report.predictions,
         ));
     }

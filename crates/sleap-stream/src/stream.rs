@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
 use link::{Channel, Receiver, Sender};
-use protocol::StreamAck;
 use vision::capture::{Capture, SourceInfo};
 use vision::viewer::{Picture, Screen};
 
@@ -73,7 +72,7 @@ async fn stream(
     let sent_size = config.resize.unwrap_or((info.width, info.height));
     let scale = Scale::new((info.width, info.height), sent_size);
     let form = form(config, &info, screen.is_some());
-    let mut answers = Answers::new(outputs, screen, scale, ack_skeleton(ack));
+    let mut answers = Answers::new(outputs, screen, scale, ack.skeleton.unwrap_or_default());
     let mut stages = Stages::start(capture, form, answered, sender.clone())?;
     let progress = Progress::start(frames_to_send(config, &info), config.quiet);
     let mut run = Receiving::new(receiver, sender, interrupt, progress);
@@ -108,10 +107,6 @@ async fn stream(
         End::Interrupted => Exit::Interrupted,
         _ => Exit::Done,
     })
-}
-
-fn ack_skeleton(ack: StreamAck) -> protocol::Skeleton {
-    ack.skeleton.unwrap_or_default()
 }
 
 fn form(config: &Config, info: &SourceInfo, window: bool) -> Form {

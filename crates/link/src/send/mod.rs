@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use protocol::{Frame, Message, Payload};
-use tokio::sync::mpsc::error::TrySendError as Rejected;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::debug;
@@ -17,7 +16,7 @@ use webrtc::peer_connection::StatsSelector;
 
 use crate::channel::{CloseReason, Transport};
 use crate::config::PeerConfig;
-use crate::error::{SendError, TrySendError};
+use crate::error::SendError;
 use crate::stats::{LinkStats, PathStats};
 use task::{Task, Unit};
 
@@ -75,12 +74,6 @@ impl Sender {
         self.enqueue(Unit::Message(payload)).await
     }
 
-    /// Queues a message if there is room at once.
-    pub fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        let payload = self.checked(&message)?;
-        self.try_enqueue(Unit::Message(payload))
-    }
-
     /// Queues a whole frame; waits while another one is waiting to be sent. One frame waits beside
     /// the one being sent.
     pub async fn send_frame(&self, frame: Frame) -> Result<Handoff, SendError> {
@@ -95,22 +88,6 @@ impl Sender {
             handed,
         })
         .await?;
-        Ok(Handoff(handoff))
-    }
-
-    /// Queues a whole frame if none is waiting; for live sources that rather skip a frame.
-    pub fn try_send_frame(&self, frame: Frame) -> Result<Handoff, TrySendError> {
-        let slot = self
-            .frame_slot
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| TrySendError::Full)?;
-        let (handed, handoff) = oneshot::channel();
-        self.try_enqueue(Unit::Frame {
-            frame,
-            slot,
-            handed,
-        })?;
         Ok(Handoff(handoff))
     }
 
@@ -198,24 +175,6 @@ impl Sender {
             return Err(SendError::Closed(reason));
         }
         let permit = self.queue.reserve().await.map_err(|_| self.closed())?;
-        self.transport
-            .queued_bytes
-            .fetch_add(unit.bytes(), Ordering::Relaxed);
-        permit.send(unit);
-        Ok(())
-    }
-
-    fn try_enqueue(&self, unit: Unit) -> Result<(), TrySendError> {
-        if let Some(reason) = self.transport.signals.closed_because() {
-            return Err(SendError::Closed(reason).into());
-        }
-        let permit = self
-            .queue
-            .try_reserve()
-            .map_err(|rejected| match rejected {
-                Rejected::Full(()) => TrySendError::Full,
-                Rejected::Closed(()) => self.closed().into(),
-            })?;
         self.transport
             .queued_bytes
             .fetch_add(unit.bytes(), Ordering::Relaxed);

@@ -196,11 +196,6 @@ impl Running {
         self.stop.set();
     }
 
-    /// Whether the capture has ended, so that [`Running::join`] returns at once.
-    pub fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
     /// Waits until the capture has ended. A panic of the callback goes on here.
     pub fn join(mut self) -> Result<Summary, ReadError> {
         let thread = self.thread.take().expect("only join and drop take it");
