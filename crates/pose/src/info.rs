@@ -40,6 +40,16 @@ pub struct InputSize {
     pub channels: u32,
 }
 
+impl InputSize {
+    /// Bytes of one frame.
+    pub(crate) fn bytes(self) -> usize {
+        [self.channels, self.height, self.width]
+            .map(|n| n as usize)
+            .into_iter()
+            .product()
+    }
+}
+
 /// Nodes and the edges between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skeleton {

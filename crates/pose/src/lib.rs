@@ -9,7 +9,11 @@
 //! ```text
 //!   FrameView ─► preprocess ─► session ─► kinds::<kind> ─► Prediction
 //!                (colour, fit)  (ort)      (instances)      (points / scale)
+//!                Preparer       Runner     Finisher
 //! ```
+//!
+//! [`Model::predict`] goes through all of them; [`Model::into_stages`] gives them to a pipeline that
+//! runs them at a time.
 //!
 //! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
 
@@ -24,6 +28,7 @@ mod prediction;
 mod preprocess;
 pub mod runtime;
 mod session;
+mod stages;
 mod training_config;
 
 pub use device::{Device, DeviceParseError};
@@ -35,4 +40,5 @@ pub use model::{LoadError, Model, PredictError};
 pub use options::Options;
 pub use prediction::{Instance, Prediction, StageTimes};
 pub use session::SessionError;
+pub use stages::{Finisher, Outputs, Prepared, Preparer, Runner, Stages};
 pub use training_config::TrainingConfigError;

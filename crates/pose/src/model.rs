@@ -3,18 +3,17 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use crate::{
     frame::FrameView,
     info::{self, InputSize, ModelInfo},
-    kinds::{self, Decode, Exceeded},
+    kinds::{self, Exceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
-    prediction::{Prediction, StageTimes},
-    preprocess::{Fit, Preprocessor},
+    prediction::Prediction,
     session::{Session, SessionError},
+    stages::{Finisher, Prepared, Preparer, Runner, Stages},
     training_config::{TrainingConfig, TrainingConfigError},
 };
 
@@ -81,12 +80,11 @@ pub enum PredictError {
     Session(#[from] SessionError),
 }
 
-/// A loaded model. One thread runs it at a time.
+/// A loaded model. One thread runs it at a time; [`Model::into_stages`] is for several.
 pub struct Model {
-    info: ModelInfo,
-    session: Session,
-    decoder: Box<dyn Decode>,
-    preprocessor: Preprocessor,
+    stages: Stages,
+    /// Kept between calls.
+    prepared: Vec<Prepared>,
 }
 
 impl Model {
@@ -119,20 +117,25 @@ impl Model {
         let input = info::input_size(&metadata, &config, session.fixed_size())?;
         let skeleton = info::skeleton(&metadata, config);
         let decoder = kinds::decoder(&metadata, &skeleton, options).map_err(MetadataError::from)?;
-        session.check(metadata.channels, decoder.outputs())?;
         let notes = threshold_note(&metadata, options).into_iter().collect();
-        let mut model = Self {
+        let device = session.device().to_string();
+        let stages = Stages {
             info: ModelInfo {
                 name: metadata.name,
                 kind: metadata.kind,
                 input,
                 skeleton,
-                device: session.device().to_string(),
+                device,
                 notes,
             },
-            session,
-            decoder,
-            preprocessor: Preprocessor::default(),
+            preparer: Preparer::new(input),
+            runner: Runner::new(session, input),
+            finisher: Finisher::new(decoder),
+        };
+        stages.runner.check(stages.finisher.outputs())?;
+        let mut model = Self {
+            stages,
+            prepared: Vec::new(),
         };
         model.warm_up()?;
         model.check_capacity(options.max_instances)?;
@@ -141,7 +144,12 @@ impl Model {
 
     /// What the model is.
     pub fn info(&self) -> &ModelInfo {
-        &self.info
+        &self.stages.info
+    }
+
+    /// The model taken apart, for a pipeline whose threads prepare, run and finish at a time.
+    pub fn into_stages(self) -> Stages {
+        self.stages
     }
 
     /// Predicts all `frames` with one session call; answer i belongs to frame i.
@@ -155,45 +163,26 @@ impl Model {
         if frames.is_empty() {
             return Ok(Vec::new());
         }
-        let InputSize {
-            height,
-            width,
-            channels,
-        } = self.info.input;
-        let [planes, rows, columns] = [channels, height, width].map(|n| n as usize);
-        self.preprocessor
-            .start(frames.len(), planes * rows * columns);
-        let mut fits = Vec::with_capacity(frames.len());
-        for (index, frame) in frames.iter().enumerate() {
-            let start = Instant::now();
-            let fit = Fit::new(frame, [width, height]);
-            self.preprocessor.write(index, frame, planes, &fit);
-            fits.push((fit, start.elapsed()));
+        if self.prepared.len() < frames.len() {
+            self.prepared.resize_with(frames.len(), Prepared::default);
         }
-
-        let start = Instant::now();
-        let shape = [frames.len(), planes, rows, columns];
-        let tensors = self.session.run(shape, self.preprocessor.input())?;
-        let inference = start.elapsed();
-
-        self.decoder.check(&tensors)?;
-        let mut predictions = Vec::with_capacity(frames.len());
-        for (index, (fit, preprocess)) in fits.iter().enumerate() {
-            let start = Instant::now();
-            let instances = self.decoder.decode(&tensors, index, fit)?;
-            let timing = StageTimes {
-                preprocess: *preprocess,
-                inference,
-                postprocess: start.elapsed(),
-            };
-            predictions.push(Prediction { instances, timing });
+        let prepared = &mut self.prepared[..frames.len()];
+        let Stages {
+            preparer,
+            runner,
+            finisher,
+            ..
+        } = &mut self.stages;
+        for (frame, prepared) in frames.iter().zip(prepared.iter_mut()) {
+            preparer.prepare(frame, prepared);
         }
-        Ok(predictions)
+        let outputs = runner.run(prepared.iter())?;
+        finisher.finish(prepared.iter(), &outputs)
     }
 
     /// Compares `max_instances` with what the graph has room for, known since the warm-up.
     fn check_capacity(&mut self, most: Option<usize>) -> Result<(), LoadError> {
-        let capacity = self.decoder.capacity();
+        let capacity = self.stages.finisher.capacity();
         if let Some(asked) = most {
             capacity
                 .check(asked)
@@ -203,13 +192,13 @@ impl Model {
                     option,
                 })?;
         }
-        self.info.notes.extend(capacity.notes(most));
+        self.stages.info.notes.extend(capacity.notes(most));
         Ok(())
     }
 
     /// One black frame: memory is allocated and kernels are chosen at the first run.
     fn warm_up(&mut self) -> Result<(), SessionError> {
-        let InputSize { height, width, .. } = self.info.input;
+        let InputSize { height, width, .. } = self.stages.info.input;
         let black = vec![0; height as usize * width as usize];
         // Sides are checked to be at least one, so this is a frame.
         let Ok(frame) = FrameView::new(width, height, 1, &black) else {
@@ -225,7 +214,7 @@ impl Model {
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Model")
-            .field("info", &self.info)
+            .field("info", self.info())
             .finish_non_exhaustive()
     }
 }

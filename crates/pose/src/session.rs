@@ -1,10 +1,13 @@
 //! The ONNX Runtime session: the only place, beside [`crate::runtime`], that names `ort::`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use ort::{
     ep,
-    session::{SessionOutputs, builder::GraphOptimizationLevel, builder::SessionBuilder},
+    session::{builder::GraphOptimizationLevel, builder::SessionBuilder},
     value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType},
 };
 
@@ -101,6 +104,8 @@ impl Outlet {
 pub(crate) struct Session {
     inner: ort::session::Session,
     device: Device,
+    /// In the order that calls give them.
+    output_names: Arc<[String]>,
 }
 
 impl Session {
@@ -192,7 +197,7 @@ impl Session {
         &mut self,
         shape: [usize; 4],
         pixels: &[u8],
-    ) -> Result<Tensors<'_>, SessionError> {
+    ) -> Result<Tensors, SessionError> {
         let failed = |error: ort::Error| SessionError::Run {
             message: error.to_string(),
         };
@@ -202,7 +207,8 @@ impl Session {
             .run(ort::inputs![INPUT => input])
             .map_err(failed)?;
         Ok(Tensors {
-            outputs,
+            names: Arc::clone(&self.output_names),
+            values: outputs.into_iter().map(|(_, value)| value).collect(),
             batch: shape[0],
         })
     }
@@ -241,7 +247,16 @@ fn build(
             path: path.to_owned(),
             message: error.to_string(),
         })?;
-    Ok(Session { inner, device })
+    let names = inner
+        .outputs()
+        .iter()
+        .map(|output| output.name().to_owned());
+    let output_names = names.collect();
+    Ok(Session {
+        inner,
+        device,
+        output_names,
+    })
 }
 
 fn options(
@@ -294,13 +309,14 @@ fn cuda_provider_is_installed() -> bool {
         .exists()
 }
 
-/// The outputs of one call.
-pub(crate) struct Tensors<'r> {
-    outputs: SessionOutputs<'r>,
+/// The outputs of one call. They are its own: the session can run again while they are read.
+pub(crate) struct Tensors {
+    names: Arc<[String]>,
+    values: Vec<DynValue>,
     batch: usize,
 }
 
-impl Tensors<'_> {
+impl Tensors {
     /// Frame `index`'s numbers of an output whose shape was checked, in row-major order.
     pub(crate) fn f32(&self, name: &'static str, index: usize) -> Result<&[f32], SessionError> {
         self.frame(name, index)
@@ -361,7 +377,9 @@ impl Tensors<'_> {
     }
 
     fn output(&self, name: &'static str) -> Result<&DynValue, SessionError> {
-        self.outputs.get(name).ok_or_else(|| missing(name))
+        let at = self.names.iter().position(|known| known == name);
+        at.and_then(|at| self.values.get(at))
+            .ok_or_else(|| missing(name))
     }
 }
 

@@ -58,7 +58,7 @@ impl Decode for BottomUp {
         }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         self.slots = tensors.length("peak_mask", 2)?;
         let peaks = [self.nodes, self.slots];
         tensors.expect("peak_mask", &peaks)?;
@@ -78,7 +78,7 @@ impl Decode for BottomUp {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {

@@ -37,7 +37,7 @@ impl Decode for Centroid {
         }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         self.slots = Slots::check(tensors)?;
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Decode for Centroid {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {

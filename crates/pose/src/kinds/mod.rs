@@ -48,7 +48,7 @@ pub(crate) trait Decode: Send + fmt::Debug {
     fn outputs(&self) -> &'static [Outlet];
 
     /// Checks the shapes that a session call gave, once for the whole batch.
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError>;
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError>;
 
     /// How many instances a frame can have, known once a batch was checked.
     fn capacity(&self) -> Capacity;
@@ -56,7 +56,7 @@ pub(crate) trait Decode: Send + fmt::Debug {
     /// The instances in frame `index` of a checked batch, in the frame's own pixels.
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError>;

@@ -61,7 +61,7 @@ impl Decode for MultiClassBottomUp {
         }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         self.slots = tensors.length("peak_mask", 2)?;
         self.identities.set_count(tensors.length("class_probs", 3)?);
         let peaks = [self.nodes, self.slots];
@@ -81,7 +81,7 @@ impl Decode for MultiClassBottomUp {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {

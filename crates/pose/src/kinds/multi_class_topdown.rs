@@ -57,7 +57,7 @@ impl Decode for MultiClassTopDown {
         }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         self.identities
             .set_count(tensors.length("class_logits", 2)?);
@@ -73,7 +73,7 @@ impl Decode for MultiClassTopDown {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {

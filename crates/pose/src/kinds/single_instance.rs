@@ -32,7 +32,7 @@ impl Decode for SingleInstance {
         const { &[Outlet::f32("peaks", 3), Outlet::f32("peak_vals", 2)] }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         tensors.expect("peaks", &[self.nodes, 2])?;
         tensors.expect("peak_vals", &[self.nodes])
     }
@@ -43,7 +43,7 @@ impl Decode for SingleInstance {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {

@@ -15,7 +15,7 @@ pub(super) struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     /// Frame `index` of a checked batch.
-    pub(super) fn read(tensors: &'a Tensors<'_>, index: usize) -> Result<Self, SessionError> {
+    pub(super) fn read(tensors: &'a Tensors, index: usize) -> Result<Self, SessionError> {
         Ok(Self {
             centroids: tensors.f32("centroids", index)?,
             values: tensors.f32("centroid_vals", index)?,
@@ -24,7 +24,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors<'_>) -> Result<usize, SessionError> {
+    pub(super) fn check(tensors: &Tensors) -> Result<usize, SessionError> {
         let slots = tensors.length("instance_valid", 1)?;
         tensors.expect("instance_valid", &[slots])?;
         tensors.expect("centroids", &[slots, 2])?;

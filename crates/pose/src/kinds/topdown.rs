@@ -44,7 +44,7 @@ impl Decode for TopDown {
         }
     }
 
-    fn check(&mut self, tensors: &Tensors<'_>) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Decode for TopDown {
 
     fn decode(
         &mut self,
-        tensors: &Tensors<'_>,
+        tensors: &Tensors,
         index: usize,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
@@ -82,7 +82,7 @@ pub(super) struct Crops<'a> {
 impl<'a> Crops<'a> {
     /// Frame `index` of a checked batch.
     pub(super) fn read(
-        tensors: &'a Tensors<'_>,
+        tensors: &'a Tensors,
         index: usize,
         nodes: usize,
     ) -> Result<Self, SessionError> {
@@ -95,7 +95,7 @@ impl<'a> Crops<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors<'_>, nodes: usize) -> Result<usize, SessionError> {
+    pub(super) fn check(tensors: &Tensors, nodes: usize) -> Result<usize, SessionError> {
         let slots = Slots::check(tensors)?;
         tensors.expect("peaks", &[slots, nodes, 2])?;
         tensors.expect("peak_vals", &[slots, nodes])?;

@@ -5,7 +5,7 @@ use crate::frame::FrameView;
 /// The place of a frame in the model's input: scaled to fit, at the top left.
 ///
 /// As sleap-nn's size matcher does it: one scale for both axes, the rest stays zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Fit {
     /// Width and height of the frame.
     frame: [usize; 2],

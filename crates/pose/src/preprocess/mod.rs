@@ -10,38 +10,24 @@ use crate::frame::FrameView;
 
 use resize::Resizer;
 
-/// Fills one input tensor a call; its buffers are kept between calls.
-#[derive(Debug, Default)]
+/// Writes frames into the model's input; its buffers are kept between frames.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Preprocessor {
-    /// `[B, C, H, W]` of the last call.
-    input: Vec<u8>,
     /// The planes of one frame in its own size.
     planes: Vec<u8>,
     resizer: Resizer,
 }
 
 impl Preprocessor {
-    /// Makes room for `frames` frames of `bytes` bytes each.
-    pub(crate) fn start(&mut self, frames: usize, bytes: usize) {
-        self.input.resize(frames * bytes, 0);
-    }
-
-    /// The tensor.
-    pub(crate) fn input(&self) -> &[u8] {
-        &self.input
-    }
-
-    /// Writes `frame` as frame `index` of a tensor of `channels` planes, `fit` to the model.
+    /// Writes `frame` into `slot`, `channels` planes of the model's size, as `fit` says.
     pub(crate) fn write(
         &mut self,
-        index: usize,
         frame: &FrameView<'_>,
         channels: usize,
         fit: &Fit,
+        slot: &mut [u8],
     ) {
         let (width, height) = fit.model_size();
-        let bytes = channels * width * height;
-        let slot = &mut self.input[index * bytes..][..bytes];
         if fit.is_exact() {
             colour::planes(frame, channels, slot);
             return;
@@ -101,10 +87,9 @@ mod tests {
         let data = noise(frame[0] as usize * frame[1] as usize);
         let view = FrameView::new(frame[0], frame[1], 1, &data).expect("a frame");
         let fit = Fit::new(&view, model);
-        let mut preprocessor = Preprocessor::default();
-        preprocessor.start(1, model[0] as usize * model[1] as usize);
-        preprocessor.write(0, &view, 1, &fit);
-        (preprocessor.input, fit)
+        let mut pixels = vec![0; model[0] as usize * model[1] as usize];
+        Preprocessor::default().write(&view, 1, &fit, &mut pixels);
+        (pixels, fit)
     }
 
     #[test]
@@ -137,13 +122,10 @@ mod tests {
         for size in sizes {
             let data = noise((size[0] * size[1]) as usize);
             let view = FrameView::new(size[0], size[1], 1, &data).expect("a frame");
-            reused.start(2, 16 * 12);
-            reused.input.fill(99);
-            for index in 0..2 {
-                reused.write(index, &view, 1, &Fit::new(&view, model));
-            }
+            let mut pixels = [99; 16 * 12];
+            reused.write(&view, 1, &Fit::new(&view, model), &mut pixels);
             let (fresh, _) = preprocess(size, model);
-            assert_eq!(reused.input(), [fresh.clone(), fresh].concat(), "{size:?}");
+            assert_eq!(pixels[..], fresh, "{size:?}");
         }
     }
 
@@ -156,11 +138,10 @@ mod tests {
             .collect();
         let view = FrameView::new(30, 20, 3, &bgr).expect("a frame");
         let fit = Fit::new(&view, [12, 12]);
-        let mut preprocessor = Preprocessor::default();
-        preprocessor.start(1, 3 * 144);
-        preprocessor.write(0, &view, 3, &fit);
+        let mut pixels = [0; 3 * 144];
+        Preprocessor::default().write(&view, 3, &fit, &mut pixels);
         let (blue_alone, _) = preprocess([30, 20], [12, 12]);
-        let planes: Vec<_> = preprocessor.input().chunks_exact(144).collect();
+        let planes: Vec<_> = pixels.chunks_exact(144).collect();
         assert_eq!(planes[2], blue_alone);
         assert_eq!(planes[1], [0; 144]);
         // 12 x 8 of image, the rest is padding.

@@ -7,7 +7,7 @@
 use super::Fit;
 
 /// Resizes planes from one size to another; keeps its tables while the sizes stay.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Resizer {
     sizes: Option<[(usize, usize); 2]>,
     horizontal: Taps,
@@ -19,7 +19,7 @@ pub(crate) struct Resizer {
 }
 
 /// For each output position the first input position and the weights from there on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Taps {
     first: Vec<usize>,
     count: Vec<usize>,

@@ -1,0 +1,181 @@
+//! The stages of a prediction, each of its own: a thread can prepare the next frames while the
+//! session runs on these and another thread reads what it gave for the last ones.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    frame::FrameView,
+    info::{InputSize, ModelInfo},
+    kinds::{Capacity, Decode},
+    model::PredictError,
+    prediction::{Prediction, StageTimes},
+    preprocess::{Fit, Preprocessor},
+    session::{Outlet, Session, SessionError, Tensors},
+};
+
+/// A model in its stages: see [`crate::Model::into_stages`].
+#[derive(Debug)]
+pub struct Stages {
+    /// What the model is.
+    pub info: ModelInfo,
+    /// Before the session. Clone it for each thread that prepares frames.
+    pub preparer: Preparer,
+    /// The session. There is one.
+    pub runner: Runner,
+    /// After the session.
+    pub finisher: Finisher,
+}
+
+/// Turns frames into the model's input: colour, size, layout.
+#[derive(Clone, Debug)]
+pub struct Preparer {
+    input: InputSize,
+    preprocessor: Preprocessor,
+}
+
+/// A frame in the model's input; [`Prepared::default`] is an empty one to be filled.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    /// `[C, H, W]`.
+    pixels: Vec<u8>,
+    fit: Fit,
+    took: Duration,
+}
+
+/// Runs the session.
+pub struct Runner {
+    input: InputSize,
+    session: Session,
+    /// `[B, C, H, W]` where B > 1.
+    batch: Vec<u8>,
+}
+
+/// What the session gave for a batch.
+pub struct Outputs {
+    tensors: Tensors,
+    took: Duration,
+}
+
+/// Turns the session's outputs into instances.
+#[derive(Debug)]
+pub struct Finisher {
+    decoder: Box<dyn Decode>,
+}
+
+impl Preparer {
+    pub(crate) fn new(input: InputSize) -> Self {
+        Self {
+            input,
+            preprocessor: Preprocessor::default(),
+        }
+    }
+
+    /// Fills `prepared` with `frame`. A `prepared` that was used before costs no allocation.
+    pub fn prepare(&mut self, frame: &FrameView<'_>, prepared: &mut Prepared) {
+        let start = Instant::now();
+        let InputSize { height, width, .. } = self.input;
+        prepared.fit = Fit::new(frame, [width, height]);
+        prepared.pixels.resize(self.input.bytes(), 0);
+        let planes = self.input.channels as usize;
+        self.preprocessor
+            .write(frame, planes, &prepared.fit, &mut prepared.pixels);
+        prepared.took = start.elapsed();
+    }
+}
+
+impl Runner {
+    pub(crate) fn new(session: Session, input: InputSize) -> Self {
+        Self {
+            input,
+            session,
+            batch: Vec::new(),
+        }
+    }
+
+    /// Runs all `frames`, of which there is at least one, in one call of the session.
+    ///
+    /// # Errors
+    /// ONNX Runtime failed (out of memory, a lost GPU); no frame of the batch has an answer then.
+    pub fn run<'a>(
+        &mut self,
+        frames: impl ExactSizeIterator<Item = &'a Prepared>,
+    ) -> Result<Outputs, PredictError> {
+        let start = Instant::now();
+        let InputSize {
+            height,
+            width,
+            channels,
+        } = self.input;
+        let [planes, rows, columns] = [channels, height, width].map(|n| n as usize);
+        let shape = [frames.len(), planes, rows, columns];
+        let mut frames = frames.peekable();
+        let tensors = match frames.peek() {
+            Some(only) if shape[0] == 1 => self.session.run(shape, &only.pixels)?,
+            _ => {
+                self.batch.clear();
+                for frame in frames {
+                    self.batch.extend_from_slice(&frame.pixels);
+                }
+                self.session.run(shape, &self.batch)?
+            }
+        };
+        Ok(Outputs {
+            tensors,
+            took: start.elapsed(),
+        })
+    }
+
+    /// Checks the graph's signature.
+    pub(crate) fn check(&self, outputs: &[Outlet]) -> Result<(), SessionError> {
+        self.session.check(self.input.channels, outputs)
+    }
+}
+
+impl Finisher {
+    pub(crate) fn new(decoder: Box<dyn Decode>) -> Self {
+        Self { decoder }
+    }
+
+    /// The predictions for the `frames` that `outputs` belongs to, in their order.
+    ///
+    /// # Errors
+    /// The outputs have not the shapes that models of this kind have.
+    pub fn finish<'a>(
+        &mut self,
+        frames: impl ExactSizeIterator<Item = &'a Prepared>,
+        outputs: &Outputs,
+    ) -> Result<Vec<Prediction>, PredictError> {
+        let tensors = &outputs.tensors;
+        self.decoder.check(tensors)?;
+        frames
+            .enumerate()
+            .map(|(index, frame)| {
+                let start = Instant::now();
+                let instances = self.decoder.decode(tensors, index, &frame.fit)?;
+                let timing = StageTimes {
+                    preprocess: frame.took,
+                    inference: outputs.took,
+                    postprocess: start.elapsed(),
+                };
+                Ok(Prediction { instances, timing })
+            })
+            .collect()
+    }
+
+    pub(crate) fn outputs(&self) -> &'static [Outlet] {
+        self.decoder.outputs()
+    }
+
+    /// Known once a batch was finished.
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.decoder.capacity()
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner")
+            .field("input", &self.input)
+            .finish_non_exhaustive()
+    }
+}
