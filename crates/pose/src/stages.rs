@@ -70,6 +70,11 @@ impl Preparer {
         }
     }
 
+    /// Whether the model looks at brightness alone: colours need not be decoded for it.
+    pub fn is_gray(&self) -> bool {
+        self.input.channels == 1
+    }
+
     /// Fills `prepared` with `frame`. A `prepared` that was used before costs no allocation.
     pub fn prepare(&mut self, frame: &FrameView<'_>, prepared: &mut Prepared) {
         let start = Instant::now();
@@ -80,6 +85,13 @@ impl Preparer {
         self.preprocessor
             .write(frame, planes, &prepared.fit, &mut prepared.pixels);
         prepared.took = start.elapsed();
+    }
+}
+
+impl Prepared {
+    /// What it takes of the memory.
+    pub fn bytes(&self) -> usize {
+        self.pixels.len()
     }
 }
 

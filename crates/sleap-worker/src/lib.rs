@@ -1,15 +1,15 @@
 //! The GPU side: frames in over WebRTC, poses out.
 //!
 //! ```text
-//! data channel -> reassembler -> decode thread -> batcher -> engine thread -> replies -> data channel
-//!                 (session)      (pipeline)                  (model or verification)
+//! data channel -> reassembler -> decode threads -> batcher, model -> post-processing -> data channel
+//!                 (session)      (pipeline)                                           (session)
 //! ```
 //!
 //! Every arrow is a bounded queue that blocks its writer, back to the client's send window.
 
+mod answer;
 mod args;
 mod batcher;
-mod engine;
 mod pipeline;
 mod pixels;
 mod places;

@@ -1,89 +1,117 @@
 //! A received frame's bytes as pixels.
 
 use bytes::Bytes;
+use pose::FrameView;
 use protocol::{Encoding, Frame, Limits};
 use vision::Image;
-use vision::jpeg::{self, Color};
+use vision::jpeg::{self, Color, DecodeError};
 
-/// A decoded frame: 8-bit pixels for everyone, the 16-bit original beside them where there is one.
-pub(crate) struct Pixels {
-    pub(crate) image: Image,
-    /// Little-endian samples.
-    pub(crate) wide: Option<Bytes>,
+/// Decodes frames for one thread; its buffer is kept between frames.
+///
+/// A frame's size is already within the limits. A JPEG whose own header disagrees with the
+/// announced size, or whose pixels would take more bytes than a raw frame may, is refused.
+pub(crate) struct Decoder {
+    jpeg: jpeg::Decoder,
+    limits: Limits,
+    buffer: Vec<u8>,
 }
 
-impl Pixels {
-    /// What they take of the memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.image.data.len() + self.wide.as_ref().map_or(0, Bytes::len)
+impl Decoder {
+    pub(crate) fn new(limits: Limits) -> Result<Self, DecodeError> {
+        Ok(Self {
+            jpeg: jpeg::Decoder::new()?,
+            limits,
+            buffer: Vec::new(),
+        })
     }
-}
 
-/// Turns a frame into pixels. The frame's size is already within `limits`; a JPEG whose own
-/// header disagrees with the announced size, or whose pixels would take more bytes than a raw
-/// frame may, is refused.
-pub(crate) fn decode(
-    frame: &Frame,
-    decoder: &mut jpeg::Decoder,
-    limits: &Limits,
-) -> Result<Pixels, String> {
-    let meta = &frame.meta;
-    let image = |data: Bytes| Image {
-        width: meta.width,
-        height: meta.height,
-        channels: meta.channels,
-        data,
-    };
-    match meta.encoding {
-        Encoding::U8 => Ok(Pixels {
-            image: image(frame.data.clone()),
-            wide: None,
-        }),
-        Encoding::U16 => Ok(Pixels {
-            image: image(high_bytes(&frame.data)),
-            wide: Some(frame.data.clone()),
-        }),
-        Encoding::Jpeg => {
-            let header = decoder
-                .header(&frame.data)
-                .map_err(|error| error.to_string())?;
-            if (header.width, header.height) != (meta.width, meta.height) {
-                return Err(format!(
-                    "the JPEG is {}x{} but was announced as {}x{}",
-                    header.width, header.height, meta.width, meta.height
-                ));
+    /// The frame's pixels, 8 bits each. `gray` leaves out a JPEG's colours, which saves half of the
+    /// work where nobody wants them.
+    pub(crate) fn view<'a>(
+        &'a mut self,
+        frame: &'a Frame,
+        gray: bool,
+    ) -> Result<FrameView<'a>, String> {
+        let meta = &frame.meta;
+        let (channels, data) = match meta.encoding {
+            Encoding::U8 => (meta.channels, &frame.data[..]),
+            Encoding::U16 => {
+                self.buffer.clear();
+                self.buffer.extend(high_bytes(&frame.data));
+                (meta.channels, &self.buffer[..])
             }
-            let (color, channels) = if header.channels == 1 {
-                (Color::Gray, 1)
-            } else {
-                (Color::Bgr, 3)
-            };
-            let bytes = u64::from(header.width) * u64::from(header.height) * channels;
-            if bytes > limits.max_frame_bytes {
-                return Err(format!(
-                    "the JPEG's pixels take {bytes} bytes, at most {} are accepted",
-                    limits.max_frame_bytes
-                ));
+            Encoding::Jpeg => {
+                let color = self.color(frame, gray)?;
+                self.jpeg
+                    .decode_into(&frame.data, color, &self.largest(), &mut self.buffer)
+                    .map_err(|error| error.to_string())?;
+                (color.channels(), &self.buffer[..])
             }
-            let largest = jpeg::Limits {
-                max_width: limits.max_width,
-                max_height: limits.max_height,
-            };
-            let image = decoder
-                .decode(&frame.data, color, &largest)
-                .map_err(|error| error.to_string())?;
-            Ok(Pixels { image, wide: None })
+        };
+        FrameView::new(meta.width, meta.height, channels, data).map_err(|error| error.to_string())
+    }
+
+    /// The frame as a picture that outlives it, with its colours.
+    pub(crate) fn image(&mut self, frame: &Frame) -> Result<Image, String> {
+        let meta = &frame.meta;
+        let image = |data: Bytes| Image {
+            width: meta.width,
+            height: meta.height,
+            channels: meta.channels,
+            data,
+        };
+        match meta.encoding {
+            Encoding::U8 => Ok(image(frame.data.clone())),
+            Encoding::U16 => Ok(image(high_bytes(&frame.data).collect())),
+            Encoding::Jpeg => {
+                let color = self.color(frame, false)?;
+                self.jpeg
+                    .decode(&frame.data, color, &self.largest())
+                    .map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// What a JPEG is decoded to, once its header is found to be what was announced.
+    fn color(&mut self, frame: &Frame, gray: bool) -> Result<Color, String> {
+        let meta = &frame.meta;
+        let header = self
+            .jpeg
+            .header(&frame.data)
+            .map_err(|error| error.to_string())?;
+        if (header.width, header.height) != (meta.width, meta.height) {
+            return Err(format!(
+                "the JPEG is {}x{} but was announced as {}x{}",
+                header.width, header.height, meta.width, meta.height
+            ));
+        }
+        let color = if gray || header.channels == 1 {
+            Color::Gray
+        } else {
+            Color::Bgr
+        };
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        let bytes = pixels * u64::from(color.channels());
+        if bytes > self.limits.max_frame_bytes {
+            return Err(format!(
+                "the JPEG's pixels take {bytes} bytes, at most {} are accepted",
+                self.limits.max_frame_bytes
+            ));
+        }
+        Ok(color)
+    }
+
+    fn largest(&self) -> jpeg::Limits {
+        jpeg::Limits {
+            max_width: self.limits.max_width,
+            max_height: self.limits.max_height,
         }
     }
 }
 
 /// The 8 most significant bits of little-endian 16-bit samples.
-fn high_bytes(samples: &[u8]) -> Bytes {
-    samples
-        .chunks_exact(2)
-        .map(|sample| sample[1])
-        .collect::<Vec<u8>>()
-        .into()
+fn high_bytes(samples: &[u8]) -> impl Iterator<Item = u8> {
+    samples.chunks_exact(2).map(|sample| sample[1])
 }
 
 #[cfg(test)]
@@ -106,49 +134,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn wide_samples_keep_their_high_bits_and_the_original() {
-        let frame = frame(Encoding::U16, 2, 1, &[0x34, 0x12, 0xff, 0x00]);
-        let pixels = decode(
-            &frame,
-            &mut jpeg::Decoder::new().unwrap(),
-            &Limits::default(),
-        )
-        .unwrap();
-        assert_eq!(&pixels.image.data[..], &[0x12, 0x00]);
-        assert_eq!(pixels.wide.unwrap(), frame.data);
+    fn decoder(max_frame_bytes: u64) -> Decoder {
+        let limits = Limits {
+            max_frame_bytes,
+            ..Limits::default()
+        };
+        Decoder::new(limits).unwrap()
     }
 
-    /// A gray JPEG of 16x8 pixels.
-    fn jpeg() -> Vec<u8> {
-        let image = Image::new(16, 8, 1, vec![7; 128]).unwrap();
+    #[test]
+    fn wide_samples_keep_their_high_bits() {
+        let frame = frame(Encoding::U16, 2, 1, &[0x34, 0x12, 0xff, 0x00]);
+        let mut decoder = decoder(4);
+        assert_eq!(decoder.view(&frame, false).unwrap().data(), [0x12, 0x00]);
+        assert_eq!(decoder.image(&frame).unwrap().data[..], [0x12, 0x00]);
+    }
+
+    /// A JPEG of 16x8 pixels.
+    fn jpeg(channels: u8) -> Vec<u8> {
+        let pixels: Vec<u8> = (0..128 * u32::from(channels)).map(|n| n as u8).collect();
+        let image = Image::new(16, 8, channels, pixels).unwrap();
         let jpeg = jpeg::Encoder::new(80).unwrap().encode(&image).unwrap();
         jpeg.to_vec()
     }
 
     #[test]
     fn a_jpeg_of_another_size_than_announced_is_refused() {
-        let mut decoder = jpeg::Decoder::new().unwrap();
-        let mut decode = |height| {
-            let frame = frame(Encoding::Jpeg, 16, height, &jpeg());
-            super::decode(&frame, &mut decoder, &Limits::default())
+        let mut decoder = decoder(1000);
+        let mut refused = |height| {
+            let frame = frame(Encoding::Jpeg, 16, height, &jpeg(1));
+            let view = decoder.view(&frame, false).err();
+            assert_eq!(view, decoder.image(&frame).err());
+            view
         };
-        assert!(decode(8).is_ok());
-        assert!(decode(16).err().unwrap().contains("16x8"));
+        assert_eq!(refused(8), None);
+        assert!(refused(16).unwrap().contains("16x8"));
     }
 
     #[test]
     fn a_jpeg_that_unpacks_to_more_than_a_frame_may_have_is_refused() {
-        let mut decoder = jpeg::Decoder::new().unwrap();
-        let frame = frame(Encoding::Jpeg, 16, 8, &jpeg());
-        let mut decode = |max_frame_bytes| {
-            let limits = Limits {
-                max_frame_bytes,
-                ..Limits::default()
-            };
-            super::decode(&frame, &mut decoder, &limits)
-        };
-        assert!(decode(128).is_ok());
-        assert!(decode(127).err().unwrap().contains("128 bytes"));
+        let frame = frame(Encoding::Jpeg, 16, 8, &jpeg(1));
+        assert!(decoder(128).view(&frame, false).is_ok());
+        let reason = decoder(127).view(&frame, false).unwrap_err();
+        assert!(reason.contains("128 bytes"), "{reason}");
+    }
+
+    #[test]
+    fn colours_are_left_out_where_nobody_wants_them() {
+        let frame = frame(Encoding::Jpeg, 16, 8, &jpeg(3));
+        let mut decoder = decoder(1000);
+        assert_eq!(decoder.view(&frame, false).unwrap().channels(), 3);
+        assert_eq!(decoder.view(&frame, true).unwrap().channels(), 1);
+        assert_eq!(decoder.image(&frame).unwrap().channels, 3);
+        // The pixels of a larger frame before do not show.
+        assert_eq!(decoder.view(&frame, true).unwrap().data().len(), 128);
     }
 }

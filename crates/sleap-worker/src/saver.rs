@@ -8,11 +8,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use bytes::Bytes;
-use vision::Image;
-use vision::png::PngError;
+use protocol::{Encoding, Frame, Limits};
 
-use crate::engine::Decoded;
+use crate::pipeline::Decoded;
+use crate::pixels::Decoder;
 use crate::session::Requester;
 
 /// Frames that may wait for the disk before the stream waits for it: every sample asked for is kept.
@@ -24,9 +23,7 @@ enum Job {
 }
 
 struct Sample {
-    frame_id: u64,
-    image: Image,
-    wide: Option<Bytes>,
+    frame: Frame,
     /// Where it is counted once it is written.
     requester: Arc<Requester>,
 }
@@ -41,14 +38,15 @@ pub(crate) struct Saver {
 
 impl Saver {
     /// Makes the folder and starts the writing thread.
-    pub(crate) fn start(dir: &Path, every: NonZeroU64) -> anyhow::Result<Self> {
+    pub(crate) fn start(dir: &Path, every: NonZeroU64, limits: Limits) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+        let decoder = Decoder::new(limits).context("cannot set up the JPEG decoder")?;
         let (jobs, work) = sync_channel(QUEUE);
         let dir = dir.to_owned();
         let thread = std::thread::Builder::new()
             .name("save".into())
-            .spawn(move || write_all(&dir, &work))
+            .spawn(move || write_all(&dir, decoder, &work))
             .context("cannot start the saving thread")?;
         Ok(Self {
             every,
@@ -62,11 +60,9 @@ impl Saver {
     pub(crate) fn frame(&mut self, decoded: &Decoded) {
         let sampled = self.seen.is_multiple_of(self.every.get());
         self.seen += 1;
-        if sampled {
+        if let Some(frame) = decoded.frame.as_ref().filter(|_| sampled) {
             self.send(Job::Frame(Sample {
-                frame_id: decoded.frame_id,
-                image: decoded.pixels.image.clone(),
-                wide: decoded.pixels.wide.clone(),
+                frame: frame.clone(),
                 requester: Arc::clone(&decoded.requester),
             }));
         }
@@ -103,12 +99,12 @@ impl Drop for Saver {
     }
 }
 
-fn write_all(dir: &Path, jobs: &Receiver<Job>) {
+fn write_all(dir: &Path, mut decoder: Decoder, jobs: &Receiver<Job>) {
     for job in jobs {
         match job {
             Job::Frame(sample) => {
-                let path = free_name(dir, sample.frame_id);
-                match write(&path, &sample) {
+                let path = free_name(dir, sample.frame.meta.frame_id);
+                match write(&path, &sample.frame, &mut decoder) {
                     Ok(()) => {
                         sample.requester.counts.saved.fetch_add(1, Relaxed);
                     }
@@ -124,16 +120,20 @@ fn write_all(dir: &Path, jobs: &Receiver<Job>) {
     }
 }
 
-fn write(path: &Path, sample: &Sample) -> Result<(), PngError> {
-    let image = &sample.image;
-    let Some(wide) = &sample.wide else {
-        return vision::png::write(path, image);
-    };
-    let samples: Vec<u16> = wide
-        .chunks_exact(2)
-        .map(|sample| u16::from_le_bytes([sample[0], sample[1]]))
-        .collect();
-    vision::png::write_u16(path, image.width, image.height, image.channels, &samples)
+fn write(path: &Path, frame: &Frame, decoder: &mut Decoder) -> anyhow::Result<()> {
+    let meta = &frame.meta;
+    if meta.encoding == Encoding::U16 {
+        let samples: Vec<u16> = frame
+            .data
+            .chunks_exact(2)
+            .map(|sample| u16::from_le_bytes([sample[0], sample[1]]))
+            .collect();
+        vision::png::write_u16(path, meta.width, meta.height, meta.channels, &samples)?;
+        return Ok(());
+    }
+    let image = decoder.image(frame).map_err(anyhow::Error::msg)?;
+    vision::png::write(path, &image)?;
+    Ok(())
 }
 
 /// `frame_000042.png`, or `frame_000042-2.png` where an earlier stream left one of that name.

@@ -14,8 +14,7 @@ use tracing::{info, warn};
 use vision::viewer;
 
 use crate::args::Args;
-use crate::engine::Engine;
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::{self, Engine, Pipeline};
 use crate::places::Places;
 use crate::saver::Saver;
 use crate::session::{self, Worker};
@@ -51,8 +50,10 @@ pub(crate) async fn worker(
     if embedded.is_some() && !args.listen.ip().is_loopback() {
         warn!(listen = %args.listen, "anyone who can reach this address can stream to this worker");
     }
+    let peer_config = args.link.peer_config();
+    let limits = peer_config.limits.clone();
     let saver = match args.save_every {
-        Some(every) => Some(Saver::start(&args.output, every)?),
+        Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,
     };
     let engine = tokio::select! {
@@ -60,8 +61,6 @@ pub(crate) async fn worker(
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
-    let peer_config = args.link.peer_config();
-    let limits = peer_config.limits.clone();
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
     let options = pipeline::Options {
         saver,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::Message;
 use vision::viewer::{self, Picture};
 
-use crate::engine::Decoded;
+use crate::pipeline::Decoded;
 
 /// The pipeline's end of the window.
 pub(crate) struct Screen {
@@ -28,15 +28,15 @@ impl Screen {
 
     pub(crate) fn show(&mut self, decoded: &Decoded, answer: &Message) {
         self.count += 1;
-        if !self.screen.is_open() {
+        let Some(image) = decoded.image.as_ref().filter(|_| self.screen.is_open()) else {
             return;
-        }
+        };
         let instances = match answer {
             Message::Prediction(prediction) => prediction.instances.clone(),
             _ => Vec::new(),
         };
         self.screen.show(Picture {
-            image: decoded.pixels.image.clone(),
+            image: image.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances,

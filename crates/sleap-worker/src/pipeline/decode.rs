@@ -1,65 +1,136 @@
-//! The first thread: from bytes to pixels.
+//! The first stage: from bytes to the model's input, on several threads.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::Limits;
-use tokio::sync::mpsc;
-use vision::jpeg;
+use pose::{FrameView, Prepared, Preparer};
+use protocol::{Frame, FrameId};
+use tokio::sync::oneshot;
+use vision::Image;
 
-use super::{Job, Work};
-use crate::engine::{Decoded, Times, failure};
-use crate::pixels;
+use super::Job;
+use super::spare::Spare;
+use crate::answer::{Times, failure};
+use crate::pixels::Decoder;
+use crate::session::Requester;
 
-pub(super) fn run(
-    mut jobs: mpsc::Receiver<Work<Job>>,
-    decoded: mpsc::Sender<Work<Decoded>>,
-    mut decoder: jpeg::Decoder,
-    limits: &Limits,
-) {
-    while let Some(work) = jobs.blocking_recv() {
-        let next = match work {
-            Work::Frame(job) => match decode(job, &mut decoder, limits) {
-                Some(frame) => Work::Frame(frame),
-                None => continue,
-            },
-            Work::BatchStarted => Work::BatchStarted,
-            Work::BatchEnded => Work::BatchEnded,
-            Work::StreamLost => Work::StreamLost,
-            Work::Flush(done) => Work::Flush(done),
-        };
-        if decoded.blocking_send(next).is_err() {
-            return;
-        }
+/// A frame that is ready for the model, and who asked.
+pub(crate) struct Decoded {
+    pub(crate) frame_id: FrameId,
+    /// Empty without a model.
+    pub(crate) input: Prepared,
+    /// As it arrived, where samples are saved.
+    pub(crate) frame: Option<Frame>,
+    /// As a picture, where it is shown.
+    pub(crate) image: Option<Image>,
+    pub(crate) requester: Arc<Requester>,
+    pub(crate) times: Times,
+}
+
+impl Decoded {
+    /// What it takes of the memory.
+    pub(super) fn bytes(&self) -> usize {
+        let frame = self.frame.as_ref().map_or(0, |frame| frame.data.len());
+        let image = self.image.as_ref().map_or(0, |image| image.data.len());
+        self.input.bytes() + frame + image
     }
 }
 
-/// The job's pixels; a broken frame is answered with an ERROR of its own and goes no further.
-fn decode(job: Job, decoder: &mut jpeg::Decoder, limits: &Limits) -> Option<Decoded> {
-    let Job {
-        frame,
-        receive,
-        received_at,
-        requester,
-    } = job;
-    if requester.is_gone() {
-        return None;
+/// A frame, and the place in the stream's order that waits for it.
+pub(super) struct Task {
+    pub(super) job: Job,
+    pub(super) place: oneshot::Sender<Decoded>,
+}
+
+/// What one thread of the stage works with.
+pub(super) struct Stage {
+    pub(super) decoder: Decoder,
+    /// `None` without a model.
+    pub(super) preparer: Option<Preparer>,
+    pub(super) spare: Spare,
+    pub(super) keep_frames: bool,
+    pub(super) keep_images: bool,
+}
+
+impl Stage {
+    pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<Task>) {
+        for Task { job, place } in tasks {
+            if job.requester.is_gone() {
+                continue;
+            }
+            let frame_id = job.frame.meta.frame_id;
+            let requester = Arc::clone(&job.requester);
+            match self.decode(job) {
+                // Nobody waits for it only where the pipeline ends.
+                Ok(decoded) => drop(place.send(decoded)),
+                Err(reason) => {
+                    tracing::debug!(frame_id, %reason, "frame cannot be decoded");
+                    requester.answer(failure(frame_id, reason));
+                }
+            }
+        }
     }
-    let started = Instant::now();
-    match pixels::decode(&frame, decoder, limits) {
-        Ok(pixels) => Some(Decoded {
-            frame_id: frame.meta.frame_id,
-            pixels,
+
+    fn decode(&mut self, job: Job) -> Result<Decoded, String> {
+        let Job {
+            frame,
+            receive,
+            received_at,
+            requester,
+        } = job;
+        let mut input = Prepared::default();
+        let start = Instant::now();
+        let decode = match &mut self.preparer {
+            Some(preparer) => {
+                let view = self.decoder.view(&frame, preparer.is_gray())?;
+                let decode = start.elapsed();
+                input = self.spare.take();
+                preparer.prepare(&view, &mut input);
+                decode
+            }
+            None => {
+                let _: FrameView<'_> = self.decoder.view(&frame, false)?;
+                start.elapsed()
+            }
+        };
+        let image = match self.keep_images {
+            true => Some(self.decoder.image(&frame)?),
+            false => None,
+        };
+        let frame_id = frame.meta.frame_id;
+        Ok(Decoded {
+            frame_id,
+            input,
+            frame: self.keep_frames.then_some(frame),
+            image,
             requester,
             times: Times {
                 receive,
                 received_at,
-                decode: started.elapsed(),
+                decode,
+                ready_at: Instant::now(),
             },
-        }),
-        Err(reason) => {
-            tracing::debug!(frame_id = frame.meta.frame_id, %reason, "frame cannot be decoded");
-            requester.answer(failure(frame.meta.frame_id, reason));
-            None
+        })
+    }
+}
+
+#[cfg(test)]
+impl Decoded {
+    /// A frame of two pixels.
+    pub(super) fn example(frame_id: FrameId, requester: &Arc<Requester>) -> Self {
+        let now = Instant::now();
+        Self {
+            frame_id,
+            input: Prepared::default(),
+            frame: None,
+            image: Some(Image::new(2, 1, 1, vec![1, 2]).expect("two pixels")),
+            requester: Arc::clone(requester),
+            times: Times {
+                receive: std::time::Duration::ZERO,
+                received_at: now,
+                decode: std::time::Duration::ZERO,
+                ready_at: now,
+            },
         }
     }
 }

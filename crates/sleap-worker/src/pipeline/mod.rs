@@ -1,9 +1,21 @@
-//! The worker's two threads between session and engine, and the bounded queues that join them.
+//! The worker's threads between session and answers, and the bounded queues that join them.
+//!
+//! ```text
+//!            ┌► decode ┐
+//! session ───┤   ...   ├─► infer ─► finish ─► session's answers
+//!            └► decode ┘   (model)  (instances, window, samples)
+//! ```
+//!
+//! Frames keep their order: each has its place in the queue before a thread decodes it.
 
 mod decode;
-mod predict;
+mod finish;
+mod incoming;
+mod infer;
+mod spare;
 
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,17 +23,27 @@ use anyhow::{Context, Result};
 use protocol::{Frame, Limits};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use vision::jpeg;
 
 use crate::batcher::{Batcher, Bounds};
-use crate::engine::Engine;
+use crate::pixels::Decoder;
 use crate::saver::Saver;
 use crate::session::Requester;
 use crate::show::Screen;
 
-/// Whole frames that may wait between two stages. With raw 1080p (6 MB) this bounds the worker's
-/// memory; deeper queues would only add to the age of poses.
+pub(crate) use decode::Decoded;
+use decode::Task;
+use incoming::{Incoming, Mark, Work};
+use spare::Spare;
+
+/// Whole frames that may wait, beside one for each decoding thread. With raw 1080p (6 MB) this
+/// bounds the worker's memory; deeper queues would only add to the age of poses.
 const QUEUE: usize = 3;
+
+/// Threads that decode, at most: a model takes what is left of the cores.
+const MAX_DECODERS: usize = 4;
+
+/// Batches that may wait for their answers to be made while the model has the next one.
+const RAN: usize = 1;
 
 /// The most frames that run in one call when a client forms the batches.
 const MAX_CLIENT_BATCH: usize = 64;
@@ -40,14 +62,24 @@ pub(crate) struct Job {
     pub(crate) requester: Arc<Requester>,
 }
 
-enum Work<T> {
-    Frame(T),
-    BatchStarted,
-    BatchEnded,
-    /// The client is gone in the midst of its stream.
-    StreamLost,
-    /// Answered once everything before it was answered.
-    Flush(oneshot::Sender<()>),
+/// What answers frames.
+pub(crate) enum Engine {
+    Model(Box<pose::Model>),
+    /// The verification worker: frames are decoded and counted.
+    Verify,
+    /// Fails as only a bug can.
+    #[cfg(test)]
+    Panic,
+}
+
+impl Engine {
+    /// The loaded model, if there is one.
+    pub(crate) fn model(&self) -> Option<&pose::ModelInfo> {
+        match self {
+            Engine::Model(model) => Some(model.info()),
+            _ => None,
+        }
+    }
 }
 
 /// The pipeline's threads ended: a bug or the end of the process.
@@ -65,9 +97,12 @@ pub(crate) struct Options {
     pub(crate) limits: Limits,
 }
 
-/// Decode and engine threads. Dropping it lets both finish what they have and joins them.
+/// The pipeline's threads. Dropping it lets them finish what they have and joins them.
 pub(crate) struct Pipeline {
-    work: Option<mpsc::Sender<Work<Job>>>,
+    /// In the stream's order.
+    work: Option<mpsc::Sender<Work>>,
+    /// To whichever decoding thread is free.
+    tasks: Option<crossbeam_channel::Sender<Task>>,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
@@ -75,48 +110,81 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     pub(crate) fn start(engine: Engine, options: Options) -> Result<Self> {
         let batcher = Batcher::new(bounds(&engine, options.max_batch));
-        let stage = predict::Stage::new(engine, batcher, options.saver, options.screen);
-        let decoder = jpeg::Decoder::new().context("cannot set up the JPEG decoder")?;
-        let limits = options.limits;
-
-        let (work, jobs) = mpsc::channel(QUEUE);
-        let (decoded, frames) = mpsc::channel(QUEUE);
+        let (preparer, engine, finisher) = split(engine);
+        let spare = Spare::default();
         let stopped = CancellationToken::new();
         let guard = || stopped.clone().drop_guard();
-        let threads = vec![
-            spawn("decode", guard(), move || {
-                decode::run(jobs, decoded, decoder, &limits);
-            })?,
-            spawn("engine", guard(), move || stage.run(frames))?,
-        ];
+        let mut threads = Vec::new();
+
+        let decoders = cores().clamp(1, MAX_DECODERS);
+        // Bounded by the places in the stream's order: each task has one.
+        let (tasks, to_decode) = crossbeam_channel::unbounded();
+        for _ in 0..decoders {
+            let decoder = Decoder::new(options.limits.clone());
+            let stage = decode::Stage {
+                decoder: decoder.context("cannot set up the JPEG decoder")?,
+                preparer: preparer.clone(),
+                spare: spare.clone(),
+                keep_frames: options.saver.is_some(),
+                keep_images: options.screen.is_some(),
+            };
+            let to_decode = to_decode.clone();
+            threads.push(spawn("decode", guard(), move || stage.run(&to_decode))?);
+        }
+
+        let (work, incoming) = mpsc::channel(QUEUE + decoders);
+        let (ran, to_finish) = sync_channel(RAN);
+        let stage = infer::Stage {
+            engine,
+            batcher,
+            ran,
+        };
+        let incoming = Incoming::new(incoming);
+        threads.push(spawn("infer", guard(), move || stage.run(incoming))?);
+
+        let stage = finish::Stage {
+            finisher,
+            saver: options.saver,
+            screen: options.screen,
+            spare,
+        };
+        threads.push(spawn("finish", guard(), move || stage.run(&to_finish))?);
         Ok(Self {
             work: Some(work),
+            tasks: Some(tasks),
             threads,
             stopped,
         })
     }
 
     pub(crate) async fn frame(&self, job: Job) -> Result<(), Stopped> {
-        self.push(Work::Frame(job)).await
+        let (Some(work), Some(tasks)) = (&self.work, &self.tasks) else {
+            return Err(Stopped);
+        };
+        let room = work.reserve().await.map_err(|_| Stopped)?;
+        let (place, decoded) = oneshot::channel();
+        tasks.send(Task { job, place }).map_err(|_| Stopped)?;
+        room.send(Work::Frame(decoded));
+        Ok(())
     }
 
     pub(crate) async fn batch_started(&self) -> Result<(), Stopped> {
-        self.push(Work::BatchStarted).await
+        self.mark(Mark::BatchStarted).await
     }
 
     pub(crate) async fn batch_ended(&self) -> Result<(), Stopped> {
-        self.push(Work::BatchEnded).await
+        self.mark(Mark::BatchEnded).await
     }
 
     /// The stream breaks off: its open batch must not hold up the next one's frames.
     pub(crate) async fn stream_lost(&self) -> Result<(), Stopped> {
-        self.push(Work::StreamLost).await
+        self.mark(Mark::StreamLost).await
     }
 
     /// Resolves once every frame handed over before has been answered and saved.
     pub(crate) async fn flush(&self) -> Result<(), Stopped> {
         let (done, flushed) = oneshot::channel();
-        self.push(Work::Flush(done)).await?;
+        self.mark(Mark::Flush(done)).await?;
         flushed.await.map_err(|_| Stopped)
     }
 
@@ -127,9 +195,9 @@ impl Pipeline {
         Stopped
     }
 
-    async fn push(&self, work: Work<Job>) -> Result<(), Stopped> {
+    async fn mark(&self, mark: Mark) -> Result<(), Stopped> {
         match &self.work {
-            Some(queue) => queue.send(work).await.map_err(|_| Stopped),
+            Some(queue) => queue.send(Work::Mark(mark)).await.map_err(|_| Stopped),
             None => Err(Stopped),
         }
     }
@@ -138,11 +206,36 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.work = None;
+        self.tasks = None;
         for thread in self.threads.drain(..) {
             // Its panic was printed when it happened, and `stopped` has told of it.
             let _ = thread.join();
         }
     }
+}
+
+/// The model's stages, where there is a model.
+fn split(
+    engine: Engine,
+) -> (
+    Option<pose::Preparer>,
+    infer::Engine,
+    Option<pose::Finisher>,
+) {
+    match engine {
+        Engine::Model(model) => {
+            let stages = model.into_stages();
+            let runner = infer::Engine::Model(stages.runner);
+            (Some(stages.preparer), runner, Some(stages.finisher))
+        }
+        Engine::Verify => (None, infer::Engine::Verify, None),
+        #[cfg(test)]
+        Engine::Panic => (None, infer::Engine::Panic, None),
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn bounds(engine: &Engine, max_batch: Option<usize>) -> Bounds {

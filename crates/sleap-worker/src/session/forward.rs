@@ -5,7 +5,7 @@ use protocol::Message;
 use tokio::sync::mpsc;
 
 use super::ack;
-use crate::engine::failure;
+use crate::answer::failure;
 
 /// Sends answers until nobody has one any more, or the channel is closed. What is too large for
 /// the client is replaced by a word that says so.

@@ -183,7 +183,7 @@ impl Session {
         stream.unreadable += 1;
         if let Some(frame_id) = error.frame_id() {
             stream.damaged += 1;
-            self.reply(crate::engine::failure(frame_id, error.to_string()))
+            self.reply(crate::answer::failure(frame_id, error.to_string()))
                 .await;
         }
     }
@@ -232,7 +232,7 @@ impl Session {
         };
         stream.damaged += 1;
         if let Some(frame_id) = dropped.frame_id {
-            self.reply(crate::engine::failure(frame_id, dropped.reason.to_string()))
+            self.reply(crate::answer::failure(frame_id, dropped.reason.to_string()))
                 .await;
         }
     }

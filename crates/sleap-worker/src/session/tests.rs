@@ -1,8 +1,7 @@
 //! A session between a client's messages and a pipeline without a model.
 
 use super::*;
-use crate::engine::Engine;
-use crate::pipeline::Options;
+use crate::pipeline::{Engine, Options};
 use protocol::{Encoding, FrameMeta, StreamComplete};
 
 /// A worker for several clients.
@@ -242,7 +241,7 @@ async fn saved_frames_are_those_on_disk_and_every_stream_begins_anew() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("seen");
     let every = std::num::NonZeroU64::new(2).unwrap();
-    let saver = crate::saver::Saver::start(&dir, every).unwrap();
+    let saver = crate::saver::Saver::start(&dir, every, Limits::default()).unwrap();
     let worker = worker(Options {
         saver: Some(saver),
         ..Options::default()

@@ -20,6 +20,16 @@ pub enum Color {
     Gray,
 }
 
+impl Color {
+    /// Bytes per pixel.
+    pub fn channels(self) -> u8 {
+        match self {
+            Color::Bgr => 3,
+            Color::Gray => 1,
+        }
+    }
+}
+
 /// Largest picture that is decoded; checked before memory is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -137,6 +147,25 @@ impl Decoder {
         want: Color,
         limits: &Limits,
     ) -> Result<Image, DecodeError> {
+        let mut pixels = Vec::new();
+        let header = self.decode_into(jpeg, want, limits, &mut pixels)?;
+        Image::new(header.width, header.height, want.channels(), pixels).map_err(|error| {
+            DecodeError::Damaged {
+                bytes: jpeg.len(),
+                reason: error.to_string(),
+            }
+        })
+    }
+
+    /// As [`Decoder::decode`], into a buffer that can be used again and then costs no allocation:
+    /// it is made as long as the picture, `height * width * want.channels()`.
+    pub fn decode_into(
+        &mut self,
+        jpeg: &[u8],
+        want: Color,
+        limits: &Limits,
+        pixels: &mut Vec<u8>,
+    ) -> Result<Header, DecodeError> {
         let header = self.header(jpeg)?;
         let (width, height) = (header.width, header.height);
         if width > limits.max_width || height > limits.max_height {
@@ -151,27 +180,24 @@ impl Decoder {
             return Err(DecodeError::Components(header.channels));
         }
         let jpeg = self.complete(jpeg, &header);
-        let (channels, format) = match want {
-            Color::Bgr => (3, PixelFormat::BGR),
-            Color::Gray => (1, PixelFormat::GRAY),
-        };
-        let damaged = |reason| DecodeError::Damaged {
-            bytes: jpeg.len(),
-            reason,
-        };
-        let pitch = width as usize * usize::from(channels);
-        let mut pixels = vec![0; pitch * height as usize];
+        let pitch = width as usize * usize::from(want.channels());
+        pixels.resize(pitch * height as usize, 0);
         let output = turbojpeg::Image {
             pixels: &mut pixels[..],
             width: width as usize,
             pitch,
             height: height as usize,
-            format,
+            format: match want {
+                Color::Bgr => PixelFormat::BGR,
+                Color::Gray => PixelFormat::GRAY,
+            },
         };
-        self.decompressor
-            .decompress(&jpeg, output)
-            .map_err(|error| damaged(reason(&error)))?;
-        Image::new(width, height, channels, pixels).map_err(|error| damaged(error.to_string()))
+        let decoded = self.decompressor.decompress(&jpeg, output);
+        decoded.map_err(|error| DecodeError::Damaged {
+            bytes: jpeg.len(),
+            reason: reason(&error),
+        })?;
+        Ok(header)
     }
 
     fn complete<'a>(&mut self, jpeg: &'a [u8], header: &Header) -> Cow<'a, [u8]> {

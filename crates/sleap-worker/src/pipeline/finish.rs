@@ -1,0 +1,110 @@
+//! The last stage: from the model's outputs to answers, and the worker's own eyes.
+
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use pose::{Finisher, Outputs};
+use protocol::Message;
+use tokio::sync::oneshot;
+
+use super::decode::Decoded;
+use super::spare::Spare;
+use crate::answer;
+use crate::saver::Saver;
+use crate::show::Screen;
+
+/// A batch that went through the engine.
+pub(super) struct Batch {
+    pub(super) frames: Vec<Decoded>,
+    /// `None` without a model.
+    pub(super) outputs: Result<Option<Outputs>, String>,
+    /// When the engine began with it.
+    pub(super) started: Instant,
+}
+
+/// What the engine passes on, in the stream's order.
+pub(super) enum Ran {
+    Batch(Batch),
+    StreamLost,
+    Flush(oneshot::Sender<()>),
+}
+
+pub(super) struct Stage {
+    /// `None` without a model.
+    pub(super) finisher: Option<Finisher>,
+    pub(super) saver: Option<Saver>,
+    pub(super) screen: Option<Screen>,
+    pub(super) spare: Spare,
+}
+
+impl Stage {
+    pub(super) fn run(mut self, ran: &Receiver<Ran>) {
+        for ran in ran {
+            match ran {
+                Ran::Batch(batch) => self.finish(batch),
+                Ran::StreamLost => {
+                    if let Some(saver) = &mut self.saver {
+                        saver.restart();
+                    }
+                }
+                Ran::Flush(done) => {
+                    if let Some(saver) = &mut self.saver {
+                        saver.flush();
+                    }
+                    // A session that no longer waits is gone; nobody else needs to know.
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, batch: Batch) {
+        let answers = self.answers(&batch);
+        for (decoded, answer) in batch.frames.into_iter().zip(answers) {
+            self.look(&decoded, &answer);
+            decoded.requester.answer(answer);
+            self.spare.give(decoded.input);
+        }
+    }
+
+    /// One for each frame, in the batch's order.
+    fn answers(&mut self, batch: &Batch) -> Vec<Message> {
+        let Batch {
+            frames,
+            outputs,
+            started,
+        } = batch;
+        let failed = |reason: &str| {
+            let failure = |frame: &Decoded| answer::failure(frame.frame_id, reason.to_owned());
+            frames.iter().map(failure).collect()
+        };
+        let (outputs, finisher) = match (outputs, &mut self.finisher) {
+            (Err(reason), _) => return failed(reason),
+            (Ok(Some(outputs)), Some(finisher)) => (outputs, finisher),
+            (Ok(_), _) => {
+                let received =
+                    |frame: &Decoded| answer::received(frame.frame_id, &frame.times, *started);
+                return frames.iter().map(received).collect();
+            }
+        };
+        match finisher.finish(frames.iter().map(|frame| &frame.input), outputs) {
+            Err(error) => failed(&error.to_string()),
+            Ok(predictions) => frames
+                .iter()
+                .zip(predictions)
+                .map(|(frame, prediction)| {
+                    answer::prediction(frame.frame_id, &frame.times, *started, prediction)
+                })
+                .collect(),
+        }
+    }
+
+    fn look(&mut self, decoded: &Decoded, answer: &Message) {
+        if let Some(screen) = &mut self.screen {
+            screen.show(decoded, answer);
+        }
+        if let Some(saver) = &mut self.saver {
+            saver.frame(decoded);
+        }
+    }
+}
