@@ -129,8 +129,11 @@ pub fn load(explicit: Option<&Path>) -> Result<RuntimeInfo, RuntimeError> {
     loaded(explicit).map(|loaded| loaded.info.clone())
 }
 
-/// The environment that sessions are made in.
-pub(crate) fn environment() -> Result<&'static Environment, RuntimeError> {
+/// The environment that sessions are made in, for who makes one beside those of this crate.
+///
+/// # Errors
+/// As [`load`].
+pub fn environment() -> Result<&'static Environment, RuntimeError> {
     loaded(None).map(|loaded| &loaded.environment)
 }
 
