@@ -44,6 +44,10 @@ pub struct StreamStart {
     /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
+    /// Extension: a random name that a client gives a stream. A client that lost its connection and
+    /// comes back with the same name takes the place of its former self.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_id: Option<String>,
 }
 
 impl Default for StreamStart {
@@ -62,6 +66,7 @@ impl Default for StreamStart {
             original_height: 0,
             jpeg_quality: None,
             answers: false,
+            stream_id: None,
         }
     }
 }

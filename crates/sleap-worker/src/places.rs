@@ -35,6 +35,11 @@ impl Place {
         self.dismissed.cancelled().await;
     }
 
+    /// What sends the client away when it is cancelled.
+    pub(crate) fn dismissal(&self) -> CancellationToken {
+        self.dismissed.clone()
+    }
+
     fn set(&self, idle: Option<Instant>) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
     }

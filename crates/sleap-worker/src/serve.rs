@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
 use link::{Acceptor, signaling};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use vision::viewer;
@@ -71,7 +70,7 @@ pub(crate) async fn worker(
     let worker = Arc::new(Worker {
         ack,
         pipeline: Pipeline::start(engine, options)?,
-        stream: Arc::new(Semaphore::new(1)),
+        stage: session::Stage::new(),
         limits,
     });
 

@@ -5,6 +5,7 @@ mod forward;
 mod opening;
 mod requester;
 mod run;
+mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,12 @@ use link::{CloseReason, Receiver};
 use protocol::{
     BatchEvent, DecodeError, Frame, Limits, Message, Reassembler, StreamAck, StreamStart,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 pub(crate) use requester::Requester;
 pub(crate) use run::{report, run};
+pub(crate) use stage::Stage;
 
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
@@ -31,8 +33,7 @@ pub(crate) struct Worker {
     /// The STREAM_ACK while it is free.
     pub(crate) ack: StreamAck,
     pub(crate) pipeline: Pipeline,
-    /// One stream at a time.
-    pub(crate) stream: Arc<Semaphore>,
+    pub(crate) stage: Stage,
     /// What is taken from a client.
     pub(crate) limits: Limits,
 }
@@ -44,7 +45,7 @@ enum Ended {
     Left,
     /// It never asked for a stream.
     Silent,
-    /// Another client needs its place.
+    /// Another client needs its place, or its own that came back.
     Dismissed,
     /// The worker is to end.
     Interrupted,

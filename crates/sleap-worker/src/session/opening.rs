@@ -1,6 +1,5 @@
 //! How streams begin and end.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::{Message, StreamAck, StreamComplete, StreamStart};
@@ -23,7 +22,7 @@ impl Session {
             self.worker.pipeline.flush().await?;
             stream.log("stream restarted by its client");
         }
-        match self.permit() {
+        match self.permit(start.stream_id.as_deref()).await {
             Some(permit) => self.open(start, permit).await,
             None => {
                 info!(source = %start.source_name, "client told that the worker is busy");
@@ -41,14 +40,19 @@ impl Session {
             return;
         };
         self.place.idle_since(Instant::now());
-        if let Ok(permit) = Arc::clone(&self.worker.stream).try_acquire_owned() {
+        let name = start.stream_id.as_deref();
+        if let Some(permit) = self.worker.stage.enter(name, &self.place) {
             let start = std::mem::take(start);
             self.open(start, permit).await;
         }
     }
 
-    fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.worker.stream).try_acquire_owned().ok()
+    async fn permit(&self, name: Option<&str>) -> Option<OwnedSemaphorePermit> {
+        let stage = &self.worker.stage;
+        match (stage.enter(name, &self.place), name) {
+            (None, Some(name)) => stage.take_over(name, &self.place).await,
+            (permit, _) => permit,
+        }
     }
 
     async fn open(&mut self, start: StreamStart, permit: OwnedSemaphorePermit) {

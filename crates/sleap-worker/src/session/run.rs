@@ -54,6 +54,10 @@ pub(crate) async fn run(
         () = interrupt.raised() => Ended::Interrupted,
         () = place.dismissed() => Ended::Dismissed,
     };
+    if ended == Ended::Dismissed {
+        // Answers that wait for a client that is away would hold up whoever comes now.
+        answers.abort_all();
+    }
     let in_order = async {
         session.leave(ended, receiver.closed_because()).await;
         // All senders of the outbox are gone with the session and its frames.

@@ -9,7 +9,7 @@ fn worker(options: Options) -> Arc<Worker> {
     Arc::new(Worker {
         ack: ack::ready("stats_only", None),
         pipeline: Pipeline::start(Engine::Verify, options).unwrap(),
-        stream: Arc::new(Semaphore::new(1)),
+        stage: Stage::new(),
         limits: Limits::default(),
     })
 }
@@ -269,4 +269,32 @@ async fn saved_frames_are_those_on_disk_and_every_stream_begins_anew() {
     client.sends(frame(20)).await;
     client.sends([end()]).await;
     assert_eq!(client.complete().await.frames_saved, 0);
+}
+
+fn named(name: &str) -> Message {
+    Message::StreamStart(StreamStart {
+        stream_id: Some(name.into()),
+        ..StreamStart::default()
+    })
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_takes_the_place_of_its_former_self() {
+    let worker = worker(Options::default());
+    let (mut former, mut stranger) = (Client::of(&worker), Client::of(&worker));
+    former.sends([named("mouse 1")]).await;
+    assert!(former.ack().await.is_ready());
+    stranger.sends([named("mouse 2")]).await;
+    assert_eq!(stranger.ack().await.status, StreamAck::BUSY);
+    let sent_away = tokio::spawn(async move {
+        former.session.place.dismissed().await;
+        former.session.leave(Ended::Dismissed, None).await;
+    });
+    let mut back = Client::of(&worker);
+    back.sends([named("mouse 1")]).await;
+    assert!(back.ack().await.is_ready());
+    sent_away.await.unwrap();
+    back.sends(frame(3)).await;
+    back.sends([end()]).await;
+    assert_eq!(back.complete().await.frames_received, 1);
 }
