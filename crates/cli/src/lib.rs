@@ -1,6 +1,7 @@
 //! What the command lines of `sleap-stream` and `sleap-worker` share.
 
 mod exit;
+mod ice_credentials;
 mod interrupt;
 mod link_args;
 mod logging;

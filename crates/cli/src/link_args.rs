@@ -1,8 +1,19 @@
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
 use clap::Args;
-use link::{IceServer, PeerConfig};
+use link::{ConfigError, IceServer, InterfaceError, PeerConfig};
+use tracing::warn;
+
+use crate::ice_credentials::{self, Credentials};
 
 /// Where worker and client meet when nothing else is said: the worker's own signaling server.
 pub const DEFAULT_SIGNAL: &str = "ws://127.0.0.1:8080";
+
+/// Credentials of TURN servers that have none of their own.
+const TURN_USERNAME: &str = "SLEAP_STREAM_TURN_USERNAME";
+const TURN_PASSWORD: &str = "SLEAP_STREAM_TURN_PASSWORD";
 
 /// Options of the peer connection that both binaries take.
 #[derive(Debug, Clone, Args)]
@@ -10,8 +21,10 @@ pub const DEFAULT_SIGNAL: &str = "ws://127.0.0.1:8080";
 pub struct LinkArgs {
     /// A STUN or TURN server; may be given several times.
     ///
-    /// `stun:HOST:PORT` or `turn:USER:PASSWORD@HOST:PORT`, both over UDP. Prefer the
-    /// environment for a password: a command line is visible to other users of the machine.
+    /// `stun:HOST:PORT`, `turn:HOST:PORT`, `turn:HOST:PORT?transport=tcp`, or `turns:HOST:PORT`
+    /// for TLS. User name and password of TURN servers come from --ice-credentials or from
+    /// SLEAP_STREAM_TURN_USERNAME and SLEAP_STREAM_TURN_PASSWORD; `turn:USER:PASSWORD@HOST:PORT`
+    /// works too, but other users of the machine see a command line.
     #[arg(
         long = "ice-server",
         value_name = "URL",
@@ -20,15 +33,91 @@ pub struct LinkArgs {
         value_delimiter = ','
     )]
     pub ice_servers: Vec<IceServer>,
+
+    /// A file with the credentials of the TURN servers.
+    ///
+    /// A line `user:password` for all of them, or one for each in their order; or a JSON list of
+    /// servers (`urls`, `username`, `credential`) that are used beside those of --ice-server.
+    #[arg(long, value_name = "FILE", env = "SLEAP_STREAM_ICE_CREDENTIALS")]
+    pub ice_credentials: Option<PathBuf>,
+
+    /// Connect through TURN servers alone; the other side learns no address of this machine.
+    #[arg(long)]
+    pub relay_only: bool,
+
+    /// UDP ports to use, as a firewall lets them through; a connection takes one.
+    #[arg(long, value_name = "FROM-TO", value_parser = port_range)]
+    pub ports: Option<RangeInclusive<u16>>,
+
+    /// Name or address of a network interface to use, instead of all; may be given several times.
+    #[arg(long = "interface", value_name = "NAME|IP")]
+    pub interfaces: Vec<String>,
 }
 
 impl LinkArgs {
-    /// The peer connection's settings these options ask for.
-    pub fn peer_config(&self) -> PeerConfig {
-        PeerConfig {
-            ice_servers: self.ice_servers.clone(),
+    /// The peer connection's settings these options ask for. An error here is a usage error.
+    pub fn peer_config(&self) -> Result<PeerConfig> {
+        let config = PeerConfig {
+            ice_servers: self.servers()?,
+            relay_only: self.relay_only,
+            ports: self.ports.clone(),
+            interfaces: self.interfaces.clone(),
             ..PeerConfig::default()
+        };
+        match config.check() {
+            Ok(()) => Ok(config),
+            Err(error) => Err(with_option(error)),
         }
+    }
+
+    fn servers(&self) -> Result<Vec<IceServer>> {
+        let mut servers = self.ice_servers.clone();
+        if servers.iter().any(is_in_process_list) {
+            warn!(
+                "other users of this machine can see the password in --ice-server: give --ice-credentials FILE"
+            );
+        }
+        if let Some(file) = &self.ice_credentials {
+            match ice_credentials::read(file)? {
+                Credentials::Servers(more) => servers.extend(more),
+                Credentials::Lines(lines) => ice_credentials::assign(&mut servers, &lines)?,
+            }
+        }
+        if let (Ok(username), Ok(password)) =
+            (std::env::var(TURN_USERNAME), std::env::var(TURN_PASSWORD))
+        {
+            ice_credentials::assign(&mut servers, &[(username, password)])?;
+        }
+        Ok(servers)
+    }
+}
+
+/// The error with the option that it is about.
+fn with_option(error: ConfigError) -> anyhow::Error {
+    match error {
+        ConfigError::Credentials { .. } => {
+            anyhow!("{error}: give --ice-credentials FILE, or {TURN_USERNAME} and {TURN_PASSWORD}")
+        }
+        ConfigError::RelayOnly => anyhow!("{error}: give --ice-server turn:HOST:PORT"),
+        ConfigError::Interface(InterfaceError::Ports { .. }) => anyhow!("--ports: {error}"),
+        ConfigError::Interface(_) => anyhow!("--interface: {error}"),
+        _ => error.into(),
+    }
+}
+
+/// Whether this program was started with the server's password on its command line.
+fn is_in_process_list(server: &IceServer) -> bool {
+    let credentials = format!("{}:{}@", server.username, server.credential);
+    !server.credential.is_empty()
+        && std::env::args_os().any(|argument| argument.to_string_lossy().contains(&credentials))
+}
+
+/// Parses `FROM-TO`, or a single port.
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
+        (Ok(first), Ok(last)) if first > 0 && first <= last => Ok(first..=last),
+        _ => Err("expected FROM-TO, two ports of 1 to 65535 such as 50000-50100".into()),
     }
 }
 
@@ -54,7 +143,16 @@ pub fn websocket_url(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::websocket_url;
+    use super::{port_range, websocket_url};
+
+    #[test]
+    fn ports_are_a_range_or_one() {
+        assert_eq!(port_range("50000-50100"), Ok(50000..=50100));
+        assert_eq!(port_range("50000"), Ok(50000..=50000));
+        for text in ["", "-", "0-5", "9-8", "1-65536", "1-2-3", "a-b"] {
+            assert!(port_range(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn bare_host_means_plain_websocket() {

@@ -1,12 +1,14 @@
 //! The worker's side of a connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, info, warn};
+use webrtc::data_channel::DataChannel;
 
 use crate::channel::Channel;
 use crate::config::PeerConfig;
@@ -94,6 +96,7 @@ struct Desk {
     to_clients: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
     guests: HashMap<String, Guest>,
+    early: EarlyCandidates,
     handshakes: JoinSet<()>,
 }
 
@@ -108,6 +111,7 @@ impl Desk {
             to_clients,
             answers,
             guests: HashMap::new(),
+            early: EarlyCandidates::default(),
             handshakes: JoinSet::new(),
         }
     }
@@ -145,12 +149,11 @@ impl Desk {
             Incoming::Candidate {
                 sender: Some(sender),
                 candidate,
-            } => {
-                if let Some(guest) = self.guests.get(&sender) {
-                    // More than the queue holds are of no use.
-                    let _ = guest.candidates.try_send(candidate);
-                }
-            }
+            } => match self.guests.get(&sender) {
+                // More than the queue holds are of no use.
+                Some(guest) => drop(guest.candidates.try_send(candidate)),
+                None => self.early.keep(sender, candidate),
+            },
             Incoming::Error { message, .. } => debug!(message, "signaling server"),
             _ => {}
         }
@@ -173,6 +176,9 @@ impl Desk {
         }
         debug!(client, "offer");
         let (candidates, queue) = mpsc::channel(QUEUE);
+        for candidate in self.early.take(&client) {
+            let _ = candidates.try_send(candidate);
+        }
         let handshake = Handshake {
             client: client.clone(),
             config: self.config.clone(),
@@ -215,14 +221,10 @@ struct Handshake {
 
 impl Handshake {
     async fn run(self, offer: String, candidates: mpsc::Receiver<Candidate>) {
-        let wait = self.config.connect_timeout;
-        let result = match timeout(wait, self.negotiate(offer, candidates)).await {
-            Ok(result) => result,
-            Err(_) => Err(PeerError::Timeout { waited: wait }),
-        };
-        match result {
+        match self.negotiate(offer, candidates).await {
             Ok(channel) => {
-                info!(client = self.client, "connected");
+                let path = channel.sender.path_text().await;
+                info!(client = self.client, path, "connected");
                 // Nobody accepts any more: the channel closes with this task.
                 let _ = self.ready.send(channel).await;
             }
@@ -233,28 +235,92 @@ impl Handshake {
     async fn negotiate(
         &self,
         offer: String,
-        mut candidates: mpsc::Receiver<Candidate>,
+        candidates: mpsc::Receiver<Candidate>,
     ) -> Result<Channel, PeerError> {
-        let peer = Peer::new(&self.config).await?;
-        let sdp = peer.answer(offer).await?;
-        let client = self.client.clone();
-        if self.answers.send(Answer { client, sdp }).await.is_err() {
-            return Err(PeerError::Closed);
-        }
-        let data = {
-            let opened = async {
-                let data = peer.incoming().await?;
-                peer.opened(&data).await?;
-                Ok(data)
-            };
-            tokio::pin!(opened);
-            loop {
-                tokio::select! {
-                    data = &mut opened => break data?,
-                    Some(candidate) = candidates.recv() => peer.add_candidate(candidate).await,
-                }
+        let waited = self.config.connect_timeout;
+        let deadline = Instant::now() + waited;
+        let answered = async {
+            let peer = Peer::new(&self.config).await?;
+            let sdp = peer.answer(offer).await?;
+            let client = self.client.clone();
+            match self.answers.send(Answer { client, sdp }).await {
+                Ok(()) => Ok(peer),
+                Err(_) => Err(PeerError::Closed),
             }
         };
-        Ok(peer.into_channel(data).await)
+        let peer = match timeout_at(deadline, answered).await {
+            Ok(answered) => answered?,
+            Err(_) => return Err(PeerError::Timeout { waited }),
+        };
+        match timeout_at(deadline, open(&peer, candidates)).await {
+            Ok(data) => Ok(peer.into_channel(data?).await),
+            Err(_) => Err(peer.timed_out(waited)),
+        }
+    }
+}
+
+/// Waits for the client's data channel; takes the candidates that come meanwhile.
+async fn open(
+    peer: &Peer,
+    mut candidates: mpsc::Receiver<Candidate>,
+) -> Result<Arc<dyn DataChannel>, PeerError> {
+    let opened = async {
+        let data = peer.incoming().await?;
+        peer.opened(&data).await?;
+        Ok(data)
+    };
+    tokio::pin!(opened);
+    loop {
+        tokio::select! {
+            data = &mut opened => return data,
+            Some(candidate) = candidates.recv() => peer.add_candidate(candidate).await,
+        }
+    }
+}
+
+/// Candidates that came before the offer they belong to; the oldest give way.
+#[derive(Debug, Default)]
+struct EarlyCandidates(VecDeque<(String, Candidate)>);
+
+impl EarlyCandidates {
+    fn keep(&mut self, client: String, candidate: Candidate) {
+        if self.0.len() == QUEUE {
+            self.0.pop_front();
+        }
+        self.0.push_back((client, candidate));
+    }
+
+    /// Those of `client`, in their order.
+    fn take(&mut self, client: &str) -> Vec<Candidate> {
+        let (taken, kept) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(sender, _)| sender == client);
+        self.0 = kept;
+        taken.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_candidates_wait_for_their_offer_and_are_bounded() {
+        let candidate = |line: usize| Candidate {
+            candidate: line.to_string(),
+            sdp_mid: None,
+            sdp_mline_index: None,
+        };
+        let mut early = EarlyCandidates::default();
+        for line in 0..QUEUE + 2 {
+            let client = if line % 2 == 0 { "even" } else { "odd" };
+            early.keep(client.to_owned(), candidate(line));
+        }
+        assert_eq!(early.0.len(), QUEUE);
+        let taken = early.take("odd");
+        assert_eq!(taken[..2], [candidate(3), candidate(5)]);
+        assert_eq!(taken.len(), QUEUE / 2);
+        assert!(early.take("odd").is_empty() && early.take("else").is_empty());
+        assert_eq!(early.take("even").len(), QUEUE / 2);
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use webrtc::data_channel::DataChannel;
 
 use crate::config::PeerConfig;
+use crate::ice::servers::Servers;
 use crate::peer::{Connection, Signals};
 use crate::receive::Receiver;
 use crate::send::Sender;
@@ -77,6 +78,7 @@ pub(crate) struct Transport {
     pub(crate) connection: Connection,
     pub(crate) signals: Arc<Signals>,
     pub(crate) granted: Arc<Granted>,
+    pub(crate) servers: Arc<Servers>,
     /// Longest message that the peer takes, in bytes.
     pub(crate) max_message_bytes: usize,
     pub(crate) sent: Counter,
@@ -95,6 +97,7 @@ impl Transport {
         connection: Connection,
         signals: Arc<Signals>,
         granted: Arc<Granted>,
+        servers: Arc<Servers>,
         max_message_bytes: u32,
     ) -> Self {
         Self {
@@ -102,6 +105,7 @@ impl Transport {
             connection,
             signals,
             granted,
+            servers,
             max_message_bytes: max_message_bytes as usize,
             sent: Counter::default(),
             received: Counter::default(),

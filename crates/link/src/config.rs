@@ -1,6 +1,9 @@
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::IceServer;
+use crate::error::ConfigError;
+use crate::ice::{IceServer, IceService};
+use crate::interfaces;
 
 const MIB: usize = 1024 * 1024;
 
@@ -9,6 +12,12 @@ const MIB: usize = 1024 * 1024;
 pub struct PeerConfig {
     /// STUN and TURN servers. Empty: host candidates alone, enough within one network.
     pub ice_servers: Vec<IceServer>,
+    /// Offer relayed addresses alone, so that the peer learns none of this side's own.
+    pub relay_only: bool,
+    /// UDP ports of this side. A connection takes one on each of its addresses. `None`: any.
+    pub ports: Option<RangeInclusive<u16>>,
+    /// Names or addresses of the network interfaces to use. Empty: loopback and all usable ones.
+    pub interfaces: Vec<String>,
     /// Bounds that every received message is checked against.
     pub limits: protocol::Limits,
     /// `SO_RCVBUF` and `SO_SNDBUF` of the UDP sockets, in bytes. The kernel may grant less;
@@ -42,6 +51,9 @@ impl Default for PeerConfig {
     fn default() -> Self {
         Self {
             ice_servers: Vec::new(),
+            relay_only: false,
+            ports: None,
+            interfaces: Vec::new(),
             limits: protocol::Limits::default(),
             socket_buffer_bytes: 4 * MIB,
             send_buffer_bytes: 2 * MIB,
@@ -59,6 +71,21 @@ impl Default for PeerConfig {
 }
 
 impl PeerConfig {
+    /// Checks what can be known before a connection: that the settings can be met at all.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if let Some(server) = self.ice_servers.iter().find(|it| it.lacks_credentials()) {
+            return Err(ConfigError::Credentials {
+                server: server.to_string(),
+            });
+        }
+        let mut servers = self.ice_servers.iter();
+        if self.relay_only && !servers.any(|it| it.service == IceService::Turn) {
+            return Err(ConfigError::RelayOnly);
+        }
+        interfaces::bindable(self)?;
+        Ok(())
+    }
+
     /// The id to register under: the configured one, or `{role}-` and 16 random hexadecimal digits.
     pub(crate) fn id_for(&self, role: &str) -> String {
         match &self.peer_id {
@@ -68,8 +95,34 @@ impl PeerConfig {
     }
 }
 
-fn random_u64() -> u64 {
+pub(crate) fn random_u64() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     // Without a source of randomness an id only has to be unlikely to repeat.
     getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_be_met_are_told() {
+        let check = |url: &str, relay_only: bool, interfaces: &[&str]| {
+            let config = PeerConfig {
+                ice_servers: vec![url.parse().expect(url)],
+                relay_only,
+                interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
+                ..PeerConfig::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(check("turn:u:p@h", true, &["127.0.0.1"]), Ok(()));
+        assert_eq!(check("stun:h", false, &[]), Ok(()));
+        let error = check("turn:h", false, &[]).expect_err("no credentials");
+        assert!(error.contains("turn:h:3478"), "{error}");
+        let error = check("stun:h", true, &[]).expect_err("no relay");
+        assert!(error.contains("TURN"), "{error}");
+        let error = check("stun:h", false, &["192.0.2.77"]).expect_err("no such address");
+        assert!(error.contains("192.0.2.77"), "{error}");
+    }
 }

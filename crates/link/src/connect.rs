@@ -27,8 +27,8 @@ pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, Co
     debug!(worker, "offering a connection");
     let result = negotiate(&mut signal, &worker, &config, wait).await;
     signal.close().await;
-    if result.is_ok() {
-        info!(worker, "connected");
+    if let Ok(channel) = &result {
+        info!(worker, path = channel.sender.path_text().await, "connected");
     }
     result
 }
@@ -92,7 +92,7 @@ async fn negotiate(
     match timeout(wait, opened).await {
         Ok(Ok(())) => Ok(peer.into_channel(data).await),
         Ok(Err(source)) => Err(failed(source)),
-        Err(_) => Err(failed(PeerError::Timeout { waited: wait })),
+        Err(_) => Err(failed(peer.timed_out(wait))),
     }
 }
 

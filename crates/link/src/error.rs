@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::CloseReason;
+use crate::ice::PathFailure;
 
 /// The signaling server cannot listen.
 #[derive(Debug, Error)]
@@ -42,6 +43,30 @@ pub enum SignalError {
     Closed { url: String },
 }
 
+/// No UDP socket can be opened as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InterfaceError {
+    #[error("there is no network interface or address `{wanted}`; there are: {available}")]
+    Unknown { wanted: String, available: String },
+    #[error("no UDP port of {first}-{last} is free: give a wider range")]
+    Ports { first: u16, last: u16 },
+    #[error("no network interface has an address that can be used")]
+    Unbindable,
+}
+
+/// Settings of a connection that cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    #[error("{server} needs a user name and a password")]
+    Credentials { server: String },
+    #[error("only relayed addresses may be used, and there is no TURN server to give one")]
+    RelayOnly,
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+}
+
 /// The WebRTC connection itself failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -50,10 +75,10 @@ pub enum PeerError {
     Create(String),
     #[error("the peer's session description is not usable: {0}")]
     Description(String),
-    #[error(
-        "no network path to the peer (ICE failed); between networks a STUN or TURN server is needed"
-    )]
-    Ice,
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    #[error("no network path to the peer: {0}")]
+    NoPath(Box<PathFailure>),
     #[error("the encrypted transport to the peer could not be set up (DTLS failed)")]
     Dtls,
     #[error("no data channel to the peer within {waited:?}")]

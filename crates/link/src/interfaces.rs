@@ -1,59 +1,146 @@
-//! Which local addresses to offer as host candidates.
+//! Which local addresses and ports to offer as host candidates.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+
+use crate::config::PeerConfig;
+use crate::error::InterfaceError;
 
 /// Beyond this many addresses further ones only slow the connectivity checks down.
 const MAX_ADDRESSES: usize = 16;
 
-/// Addresses with port 0 on which a UDP socket can be bound: loopback first, then every usable
-/// interface.
+/// An address of a network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Address {
+    interface: String,
+    ip: IpAddr,
+}
+
+/// Addresses on which a UDP socket can be bound: those of the configured interfaces, or loopback
+/// and then every usable interface. The ports are 0, or free ones of the configured range.
 ///
 /// Each is tried here because a host may list IPv6 addresses that cannot be bound, and the
 /// transport stack takes a failing address for an error.
-pub(crate) fn bindable() -> Vec<SocketAddr> {
+pub(crate) fn bindable(config: &PeerConfig) -> Result<Vec<SocketAddr>, InterfaceError> {
+    let listed = interface_addresses();
+    let chosen = match config.interfaces.is_empty() {
+        true => everywhere(&listed),
+        false => chosen(&listed, &config.interfaces)?,
+    };
+    let addresses: Vec<SocketAddr> = chosen
+        .into_iter()
+        .filter(|ip| UdpSocket::bind((*ip, 0)).is_ok())
+        .take(MAX_ADDRESSES)
+        .filter_map(|ip| free_port(ip, config.ports.as_ref()))
+        .collect();
+    match (addresses.is_empty(), &config.ports) {
+        (false, _) => Ok(addresses),
+        (true, Some(ports)) => Err(InterfaceError::Ports {
+            first: *ports.start(),
+            last: *ports.end(),
+        }),
+        (true, None) => Err(InterfaceError::Unbindable),
+    }
+}
+
+/// Loopback, then every usable address once.
+fn everywhere(listed: &[Address]) -> Vec<IpAddr> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
-    for ip in interface_addresses() {
-        if usable(&ip) && !addresses.contains(&ip) {
-            addresses.push(ip);
+    for Address { ip, .. } in listed {
+        if usable(ip) && !addresses.contains(ip) {
+            addresses.push(*ip);
         }
     }
     addresses
-        .into_iter()
-        .map(|ip| SocketAddr::new(ip, 0))
-        .filter(|address| UdpSocket::bind(address).is_ok())
-        .take(MAX_ADDRESSES)
-        .collect()
+}
+
+/// The addresses that are wanted, by interface or by themselves; each must exist.
+fn chosen(listed: &[Address], wanted: &[String]) -> Result<Vec<IpAddr>, InterfaceError> {
+    let mut addresses = Vec::new();
+    for wanted in wanted {
+        let ip = wanted.parse::<IpAddr>().ok();
+        let mut found = listed
+            .iter()
+            .filter(|address| match ip {
+                Some(ip) => address.ip == ip,
+                None => address.interface == *wanted && offerable(&address.ip),
+            })
+            .peekable();
+        if found.peek().is_none() {
+            return Err(InterfaceError::Unknown {
+                wanted: wanted.clone(),
+                available: describe(listed),
+            });
+        }
+        for Address { ip, .. } in found {
+            if !addresses.contains(ip) {
+                addresses.push(*ip);
+            }
+        }
+    }
+    Ok(addresses)
+}
+
+fn describe(listed: &[Address]) -> String {
+    let offerable = listed.iter().filter(|address| offerable(&address.ip));
+    let named = offerable.map(|Address { interface, ip }| format!("{interface} {ip}"));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// `ip` with port 0 or a port of the range that is free now. Where in the range the search begins
+/// is left to chance, so that connections made at the same time do not try the same ports.
+fn free_port(ip: IpAddr, ports: Option<&RangeInclusive<u16>>) -> Option<SocketAddr> {
+    let Some(ports) = ports else {
+        return Some(SocketAddr::new(ip, 0));
+    };
+    let count = u64::from(ports.end().checked_sub(*ports.start())?) + 1;
+    let begin = crate::config::random_u64() % count;
+    (0..count)
+        .map(|step| ports.start() + ((begin + step) % count) as u16)
+        .map(|port| SocketAddr::new(ip, port))
+        .find(|address| UdpSocket::bind(address).is_ok())
+}
+
+/// Whether an address is offered without being asked for.
+fn usable(ip: &IpAddr) -> bool {
+    offerable(ip) && !ip.is_loopback()
 }
 
 /// Link-local addresses mean nothing to a peer without their interface, which a candidate
 /// does not carry.
-fn usable(ip: &IpAddr) -> bool {
+fn offerable(ip: &IpAddr) -> bool {
     let link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
-    !(link_local || ip.is_loopback() || ip.is_unspecified() || ip.is_multicast())
+    !(link_local || ip.is_unspecified() || ip.is_multicast())
 }
 
 #[cfg(unix)]
-fn interface_addresses() -> Vec<IpAddr> {
+fn interface_addresses() -> Vec<Address> {
     use nix::ifaddrs::getifaddrs;
     use nix::net::if_::InterfaceFlags;
 
     let Ok(interfaces) = getifaddrs() else {
         return Vec::new();
     };
+    // Up and with a link: a bridge that nothing is attached to leads nowhere.
+    let in_use = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING;
     interfaces
-        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
+        .filter(|interface| interface.flags.contains(in_use))
         .filter_map(|interface| {
             let address = interface.address?;
             let v4 = address
                 .as_sockaddr_in()
                 .map(|address| IpAddr::V4(address.ip()));
-            v4.or_else(|| {
+            let v6 = || {
                 address
                     .as_sockaddr_in6()
                     .map(|address| IpAddr::V6(address.ip()))
+            };
+            Some(Address {
+                ip: v4.or_else(v6)?,
+                interface: interface.interface_name,
             })
         })
         .collect()
@@ -61,7 +148,7 @@ fn interface_addresses() -> Vec<IpAddr> {
 
 /// Without an interface list, the addresses that the system would use as a source.
 #[cfg(not(unix))]
-fn interface_addresses() -> Vec<IpAddr> {
+fn interface_addresses() -> Vec<Address> {
     // Connecting a UDP socket sends nothing; these are addresses reserved for documentation.
     ["192.0.2.1:9", "[2001:db8::1]:9"]
         .into_iter()
@@ -74,7 +161,10 @@ fn interface_addresses() -> Vec<IpAddr> {
             };
             let socket = UdpSocket::bind(any).ok()?;
             socket.connect(remote).ok()?;
-            Some(socket.local_addr().ok()?.ip())
+            Some(Address {
+                interface: String::new(),
+                ip: socket.local_addr().ok()?.ip(),
+            })
         })
         .collect()
 }
@@ -83,9 +173,17 @@ fn interface_addresses() -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    fn listed(addresses: &[(&str, &str)]) -> Vec<Address> {
+        let parse = |(interface, ip): &(&str, &str)| Address {
+            interface: (*interface).to_owned(),
+            ip: ip.parse().expect("an address"),
+        };
+        addresses.iter().map(parse).collect()
+    }
+
     #[test]
     fn loopback_comes_first_and_no_address_comes_twice() {
-        let addresses = bindable();
+        let addresses = bindable(&PeerConfig::default()).expect("loopback at least");
         assert_eq!(addresses[0], SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         assert!(addresses.len() <= MAX_ADDRESSES);
         for (index, address) in addresses.iter().enumerate() {
@@ -109,5 +207,62 @@ mod tests {
         for text in ["10.0.0.1", "192.168.1.7", "2001:db8::1", "fd00::1"] {
             assert!(usable(&text.parse().expect(text)), "{text}");
         }
+    }
+
+    #[test]
+    fn interfaces_are_chosen_by_name_and_by_address() {
+        let listed = listed(&[
+            ("lo", "127.0.0.1"),
+            ("eth0", "10.0.0.1"),
+            ("eth0", "fe80::1"),
+            ("eth0", "fd00::1"),
+            ("wlan0", "10.1.0.1"),
+        ]);
+        let chosen = |wanted: &[&str]| {
+            let wanted: Vec<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
+            let chosen = chosen(&listed, &wanted);
+            chosen.map(|list| list.iter().map(IpAddr::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            chosen(&["eth0"]),
+            Ok(vec!["10.0.0.1".into(), "fd00::1".into()])
+        );
+        assert_eq!(
+            chosen(&["10.1.0.1", "lo"]),
+            Ok(vec!["10.1.0.1".into(), "127.0.0.1".into()])
+        );
+        assert_eq!(chosen(&["eth0", "10.0.0.1"]).map(|list| list.len()), Ok(2));
+        for wanted in ["eth1", "10.0.0.9"] {
+            let error = chosen(&["lo", wanted]).expect_err(wanted).to_string();
+            assert!(
+                error.contains(wanted) && error.contains("wlan0 10.1.0.1"),
+                "{error}"
+            );
+            assert!(!error.contains("fe80"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ports_come_from_the_range_and_a_full_range_is_told() {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let taken = UdpSocket::bind((ip, 0)).expect("loopback");
+        let port = taken.local_addr().expect("bound").port();
+        assert_eq!(free_port(ip, Some(&(port..=port))), None);
+        let (first, last) = (port.saturating_sub(20).max(1024), port.saturating_add(20));
+        let free = free_port(ip, Some(&(first..=last))).expect("one of them is free");
+        assert!((first..=last).contains(&free.port()) && free.port() != port);
+        let config = PeerConfig {
+            ports: Some(port..=port),
+            interfaces: vec!["127.0.0.1".into()],
+            ..PeerConfig::default()
+        };
+        let full = InterfaceError::Ports {
+            first: port,
+            last: port,
+        };
+        assert_eq!(bindable(&config), Err(full));
+        #[expect(clippy::reversed_empty_ranges, reason = "what a caller may write")]
+        let backwards = 9..=8;
+        assert_eq!(free_port(ip, Some(&backwards)), None);
     }
 }

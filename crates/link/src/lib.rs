@@ -15,8 +15,9 @@ mod accept;
 mod channel;
 mod config;
 mod connect;
+mod datagrams;
 mod error;
-mod ice_server;
+mod ice;
 mod interfaces;
 mod peer;
 mod receive;
@@ -24,18 +25,26 @@ mod send;
 pub mod signaling;
 mod socket;
 mod stats;
+mod turn_stream;
 
 pub use accept::Acceptor;
 pub use channel::{Channel, CloseReason};
 pub use config::PeerConfig;
 pub use connect::connect;
-pub use error::{AcceptError, BindError, ConnectError, PeerError, SendError, SignalError};
-pub use ice_server::{IceServer, ParseIceServerError};
+pub use error::{
+    AcceptError, BindError, ConfigError, ConnectError, InterfaceError, PeerError, SendError,
+    SignalError,
+};
+pub use ice::{
+    Candidates, IceServer, IceService, IceTransport, ParseIceServerError, PathFailure,
+    ServerFailure, ServerFault,
+};
 pub use receive::Receiver;
 pub use send::{Handoff, Sender};
 pub use stats::{LinkStats, PathStats};
 
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection
-/// comes up, calls a peer's leaving an error, and at DEBUG prints session passwords.
-pub const QUIET_LOGS: &str = "webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=off,\
+/// comes up, calls a peer's leaving and a server that is not reached an error, and at DEBUG prints
+/// session passwords. What matters of it this crate logs itself.
+pub const QUIET_LOGS: &str = "webrtc=off,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=off,\
     rtc_datachannel=error,rtc_turn=error,rtc_stun=error,tungstenite=warn,tokio_tungstenite=warn,quinn_udp=error";

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 /// What a channel has carried so far and what it rests on.
@@ -28,10 +29,22 @@ pub struct LinkStats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PathStats {
-    /// Local candidate: type, address and port.
+    /// Local candidate: type (`host`, `srflx`, `prflx` or `relay`), address and port.
     pub local: String,
     /// Remote candidate: type, address and port.
     pub remote: String,
+    /// The TURN server of this side that relays, if one does.
+    pub relay: Option<String>,
     /// Round trip of the last connectivity check, if there was one.
     pub round_trip: Option<Duration>,
+}
+
+impl fmt::Display for PathStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} - {}", self.local, self.remote)?;
+        match &self.relay {
+            Some(server) => write!(f, " through {server}"),
+            None => Ok(()),
+        }
+    }
 }

@@ -155,7 +155,7 @@ impl TryFrom<Args> for Config {
         }
         let peer = PeerConfig {
             worker_id: args.worker_id,
-            ..args.link.peer_config()
+            ..args.link.peer_config()?
         };
         let source = match (args.stream, args.webcam, args.test_pattern) {
             (Some(file), ..) => Source::File(file),

@@ -36,6 +36,13 @@ pub(crate) async fn worker(
     screen: Option<viewer::Screen>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
+    let peer_config = match args.link.peer_config() {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(Exit::Usage);
+        }
+    };
     // The embedded server is bound before the model is loaded: a port in use is known at once.
     let embedded = match &args.signal {
         Some(_) => None,
@@ -49,7 +56,6 @@ pub(crate) async fn worker(
     if embedded.is_some() && !args.listen.ip().is_loopback() {
         warn!(listen = %args.listen, "anyone who can reach this address can stream to this worker");
     }
-    let peer_config = args.link.peer_config();
     let limits = peer_config.limits.clone();
     let saver = match args.save_every {
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),

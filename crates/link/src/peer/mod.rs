@@ -5,8 +5,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::CHANNEL_LABEL;
@@ -23,6 +24,8 @@ pub(crate) use handler::Signals;
 use crate::channel::{Channel, CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::PeerError;
+use crate::ice::servers::Servers;
+use crate::ice::{Candidates, PathFailure, ServerFailure, candidates};
 use crate::interfaces;
 use crate::signaling::Candidate;
 use crate::socket::{Granted, TunedRuntime};
@@ -31,6 +34,10 @@ use settings::{MAX_MESSAGE_BYTES, configuration, setting_engine};
 
 /// Longest wait for STUN and TURN servers before offering the candidates found so far.
 const GATHER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts to open the sockets; a port that was free may be taken before it is bound.
+const BIND_ATTEMPTS: usize = 4;
+/// Says that no candidate follows a description (RFC 8840).
+const END_OF_CANDIDATES: &str = "a=end-of-candidates\r\n";
 
 /// Closes the peer connection when dropped: the library's own task would run on otherwise.
 pub(crate) struct Connection {
@@ -60,25 +67,48 @@ pub(crate) struct Peer {
     connection: Connection,
     signals: Arc<Signals>,
     granted: Arc<Granted>,
+    servers: Arc<Servers>,
+    /// What each side offered so far, this one first.
+    offered: Mutex<(Candidates, Candidates)>,
     incoming: tokio::sync::Mutex<oneshot::Receiver<Arc<dyn DataChannel>>>,
     config: PeerConfig,
 }
 
 impl Peer {
     pub(crate) async fn new(config: &PeerConfig) -> Result<Self, PeerError> {
+        let mut attempts = 1;
+        loop {
+            let addresses = interfaces::bindable(config)?;
+            let wanted = addresses.len();
+            let peer = Self::bound_to(addresses, config).await;
+            // Ports chosen by the system are never taken.
+            let complete = config.ports.is_none()
+                || peer
+                    .as_ref()
+                    .is_ok_and(|peer| peer.granted.sockets() == wanted);
+            if complete || attempts == BIND_ATTEMPTS {
+                return peer;
+            }
+            attempts += 1;
+        }
+    }
+
+    async fn bound_to(addresses: Vec<SocketAddr>, config: &PeerConfig) -> Result<Self, PeerError> {
         let signals = Signals::new();
         let (sender, incoming) = oneshot::channel();
         let handler = Handler {
             signals: signals.clone(),
             incoming: Arc::new(Mutex::new(Some(sender))),
         };
-        let (runtime, granted) = TunedRuntime::new(config.socket_buffer_bytes);
+        let locals = addresses.iter().map(SocketAddr::ip).collect();
+        let servers = Arc::new(Servers::new(config.ice_servers.clone(), locals));
+        let (runtime, granted) = TunedRuntime::new(config.socket_buffer_bytes, servers.clone());
         let connection = PeerConnectionBuilder::new()
-            .with_configuration(configuration(&config.ice_servers))
+            .with_configuration(configuration(&servers, config.relay_only))
             .with_setting_engine(setting_engine(config))
             .with_handler(Arc::new(handler))
             .with_runtime(runtime)
-            .with_udp_addrs(interfaces::bindable())
+            .with_udp_addrs(addresses)
             .with_data_channel_send_buffer_limit(config.send_buffer_bytes.max(1))
             .build()
             .await
@@ -90,6 +120,8 @@ impl Peer {
             },
             signals,
             granted,
+            servers,
+            offered: Mutex::default(),
             incoming: tokio::sync::Mutex::new(incoming),
             config: config.clone(),
         })
@@ -108,11 +140,16 @@ impl Peer {
             .set_local_description(offer)
             .await
             .map_err(create)?;
-        Ok((data, self.gathered_description().await?))
+        let description = self.gathered_description().await?;
+        if self.config.relay_only && candidates::none_will_come(&description) {
+            return Err(self.no_path());
+        }
+        Ok((data, description))
     }
 
     /// Takes a peer's offer; returns the answer with all candidates.
     pub(crate) async fn answer(&self, offer: String) -> Result<String, PeerError> {
+        let offer = self.readable(&offer);
         let offer = RTCSessionDescription::offer(offer).map_err(unusable)?;
         self.connection
             .set_remote_description(offer)
@@ -132,15 +169,32 @@ impl Peer {
 
     /// Takes the peer's answer to this side's offer.
     pub(crate) async fn take_answer(&self, answer: String) -> Result<(), PeerError> {
+        let answer = self.readable(&answer);
+        let nothing_to_try = candidates::none_will_come(&answer);
         let answer = RTCSessionDescription::answer(answer).map_err(unusable)?;
         self.connection
             .set_remote_description(answer)
             .await
-            .map_err(unusable)
+            .map_err(unusable)?;
+        match nothing_to_try {
+            true => Err(self.no_path()),
+            false => Ok(()),
+        }
+    }
+
+    /// The peer's description without what cannot be used; notes its candidates.
+    fn readable(&self, sdp: &str) -> String {
+        let sdp = candidates::without_unusable(sdp);
+        self.offered().1 = candidates::of_description(&sdp);
+        sdp
     }
 
     /// Adds a candidate that came after the description. A bad one is no reason to give up.
     pub(crate) async fn add_candidate(&self, candidate: Candidate) {
+        if !candidates::usable(&candidate.candidate) {
+            return;
+        }
+        self.offered().1.add(&candidate.candidate);
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: candidate.sdp_mid,
@@ -155,16 +209,25 @@ impl Peer {
     /// Reference peers cannot take candidates one by one, so the description waits for all.
     async fn gathered_description(&self) -> Result<String, PeerError> {
         let mut gathered = self.signals.gathered.subscribe();
-        if timeout(GATHER_TIMEOUT, gathered.wait_for(|done| *done))
-            .await
-            .is_err()
-        {
-            warn!("STUN and TURN servers are slow; going on with the candidates found so far");
+        let gathering = gathered.wait_for(|done| *done);
+        let complete = timeout(GATHER_TIMEOUT, gathering).await.is_ok();
+        for ServerFailure { server, fault } in self.servers.failures() {
+            warn!(server, %fault, "a STUN or TURN server is of no use");
         }
         let description = self.connection.local_description().await;
-        description
-            .map(|description| description.sdp)
-            .ok_or_else(|| PeerError::Create("no local description".to_owned()))
+        let Some(description) = description else {
+            return Err(PeerError::Create("no local description".to_owned()));
+        };
+        let mut sdp = description.sdp;
+        if self.config.relay_only {
+            sdp = candidates::without_related_addresses(&sdp);
+        }
+        if !complete && !sdp.contains(END_OF_CANDIDATES) {
+            // Candidates that come later are not sent: the peer need not wait for them.
+            sdp.push_str(END_OF_CANDIDATES);
+        }
+        self.offered().0 = candidates::of_description(&sdp);
+        Ok(sdp)
     }
 
     /// The data channel that the other side creates, once it is there.
@@ -201,21 +264,53 @@ impl Peer {
             connection,
             signals,
             granted,
+            servers,
             config,
             ..
         } = self;
-        let transport = Transport::new(data, connection, signals, granted, max_message_bytes);
+        let transport = Transport::new(
+            data,
+            connection,
+            signals,
+            granted,
+            servers,
+            max_message_bytes,
+        );
         Channel::new(transport, &config)
+    }
+
+    /// Why no data channel is open after `waited`.
+    pub(crate) fn timed_out(&self, waited: Duration) -> PeerError {
+        match self.ice_connected() {
+            true => PeerError::Timeout { waited },
+            false => self.no_path(),
+        }
     }
 
     fn failure(&self, reason: CloseReason) -> PeerError {
         match reason {
-            CloseReason::PeerLost if self.signals.ice_connected.load(Ordering::Relaxed) => {
-                PeerError::Dtls
-            }
-            CloseReason::PeerLost => PeerError::Ice,
+            CloseReason::PeerLost if self.ice_connected() => PeerError::Dtls,
+            CloseReason::PeerLost => self.no_path(),
             CloseReason::Local | CloseReason::Remote => PeerError::Closed,
         }
+    }
+
+    fn ice_connected(&self) -> bool {
+        self.signals.ice_connected.load(Ordering::Relaxed)
+    }
+
+    fn no_path(&self) -> PeerError {
+        let (local, remote) = self.offered().clone();
+        PeerError::NoPath(Box::new(PathFailure {
+            local,
+            remote,
+            servers: self.servers.failures(),
+            relay_only: self.config.relay_only,
+        }))
+    }
+
+    fn offered(&self) -> MutexGuard<'_, (Candidates, Candidates)> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,25 +5,33 @@ use std::time::Duration;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use webrtc::peer_connection::{
-    RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, SettingEngine, SettingEngineBuilder,
+    RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, SettingEngine,
+    SettingEngineBuilder,
 };
 
 use crate::config::PeerConfig;
-use crate::ice_server::IceServer;
+use crate::ice::servers::Servers;
 
 /// Longest message that a peer may send, as announced in `a=max-message-size`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
 /// Interval of consent checks; several fit into the peer timeout.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
-pub(super) fn configuration(servers: &[IceServer]) -> RTCConfiguration {
-    let servers = servers.iter().map(|server| RTCIceServer {
-        urls: server.urls.clone(),
-        username: server.username.clone(),
-        credential: server.credential.clone(),
-    });
+pub(super) fn configuration(servers: &Servers, relay_only: bool) -> RTCConfiguration {
+    let servers = servers
+        .urls()
+        .map(|(url, username, credential)| RTCIceServer {
+            urls: vec![url],
+            username: username.to_owned(),
+            credential: credential.to_owned(),
+        });
+    let policy = match relay_only {
+        true => RTCIceTransportPolicy::Relay,
+        false => RTCIceTransportPolicy::All,
+    };
     RTCConfigurationBuilder::default()
         .with_ice_servers(servers.collect())
+        .with_ice_transport_policy(policy)
         .build()
 }
 

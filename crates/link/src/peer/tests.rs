@@ -21,7 +21,7 @@ async fn an_offer_carries_all_candidates_and_the_longest_message() {
     let peer = Peer::new(&PeerConfig::default()).await.expect("peer");
     let (_data, offer) = peer.offer().await.expect("offer");
     assert!(offer.contains("a=max-message-size:262144"), "{offer}");
-    for address in interfaces::bindable() {
+    for address in interfaces::bindable(&PeerConfig::default()).expect("loopback") {
         assert!(offer.contains(&format!(" {} ", address.ip())), "{offer}");
     }
     assert!(offer.contains("a=end-of-candidates"), "{offer}");

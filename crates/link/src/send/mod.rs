@@ -12,11 +12,14 @@ use protocol::{Frame, Message, Payload};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::debug;
-use webrtc::peer_connection::StatsSelector;
+use webrtc::peer_connection::{
+    RTCIceCandidate, RTCIceCandidateType, RTCStatsReportEntry, StatsSelector,
+};
 
 use crate::channel::{CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::SendError;
+use crate::ice::IceServer;
 use crate::stats::{LinkStats, PathStats};
 use task::{Task, Unit};
 
@@ -150,15 +153,37 @@ impl Sender {
         let report = connection
             .get_stats(Instant::now(), StatsSelector::None)
             .await;
+        let local = pair.local();
+        let relay = (local.typ == RTCIceCandidateType::Relay).then(|| {
+            let url = report.iter().find_map(|entry| match entry {
+                RTCStatsReportEntry::LocalCandidate(known)
+                    if known.address.as_deref() == Some(&local.address)
+                        && known.port == local.port =>
+                {
+                    Some(known.url.as_str())
+                }
+                _ => None,
+            });
+            let server = url.and_then(|url| self.transport.servers.named_in(url));
+            server.map_or_else(|| "a TURN server".to_owned(), IceServer::to_string)
+        });
+        let shown = |it: &RTCIceCandidate| format!("{} {} port {}", it.typ, it.address, it.port);
         let round_trip = report
             .candidate_pairs()
             .filter(|pair| pair.nominated && pair.current_round_trip_time > 0.0)
             .find_map(|pair| Duration::try_from_secs_f64(pair.current_round_trip_time).ok());
         Some(PathStats {
-            local: pair.local().to_string(),
-            remote: pair.remote().to_string(),
+            local: shown(local),
+            remote: shown(pair.remote()),
+            relay,
             round_trip,
         })
+    }
+
+    /// The chosen network path in words, for the log.
+    pub(crate) async fn path_text(&self) -> String {
+        let path = self.path().await;
+        path.map_or_else(|| "unknown".to_owned(), |path| path.to_string())
     }
 
     fn checked(&self, message: &Message) -> Result<Payload, SendError> {

@@ -1,0 +1,138 @@
+//! Candidate lines of session descriptions (RFC 8839, section 5.1).
+
+use std::net::IpAddr;
+
+use tracing::debug;
+
+use super::failure::Candidates;
+
+const ATTRIBUTE: &str = "a=candidate:";
+
+/// Address and type of a candidate, from `candidate:1 1 udp 2130706431 10.0.0.1 9 typ host ..`,
+/// with or without `a=` before it. The address may be a name.
+pub(crate) fn address_and_type(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix("a=").unwrap_or(line);
+    let line = line.strip_prefix("candidate:").unwrap_or(line);
+    let mut words = line.split_ascii_whitespace().skip(4);
+    let address = words.next()?;
+    match (words.nth(1)?, words.next()?) {
+        ("typ", kind) => Some((address, kind)),
+        _ => None,
+    }
+}
+
+/// Whether a candidate can be used: its address is one, not a name. Browsers hide addresses behind
+/// mDNS names (`.local`), which are not looked up here.
+pub(crate) fn usable(line: &str) -> bool {
+    let Some((address, _)) = address_and_type(line) else {
+        // Whatever it is, the WebRTC library judges it.
+        return true;
+    };
+    let usable = address.parse::<IpAddr>().is_ok();
+    if !usable {
+        debug!(address, "ignoring a candidate without an address");
+    }
+    usable
+}
+
+/// A peer's description without the candidates that cannot be used.
+pub(crate) fn without_unusable(sdp: &str) -> String {
+    let lines = sdp.split_inclusive('\n');
+    lines
+        .filter(|line| !line.starts_with(ATTRIBUTE) || usable(line.trim_end()))
+        .collect()
+}
+
+/// A description in which relay candidates do not name the local address behind them
+/// (RFC 8829, section 4.1.18).
+pub(crate) fn without_related_addresses(sdp: &str) -> String {
+    let mut result = String::with_capacity(sdp.len());
+    for line in sdp.split_inclusive('\n') {
+        let words: Vec<&str> = line.trim_end().split(' ').collect();
+        let related = words.iter().position(|word| *word == "raddr");
+        match related {
+            Some(at) if line.starts_with(ATTRIBUTE) && words.get(at + 2) == Some(&"rport") => {
+                let mut words = words;
+                words[at + 1] = "0.0.0.0";
+                if let Some(port) = words.get_mut(at + 3) {
+                    *port = "0";
+                }
+                result.push_str(&words.join(" "));
+                result.push_str(&line[line.trim_end().len()..]);
+            }
+            _ => result.push_str(line),
+        }
+    }
+    result
+}
+
+/// The candidates of a description.
+pub(crate) fn of_description(sdp: &str) -> Candidates {
+    let mut candidates = Candidates::default();
+    for line in sdp.lines().filter(|line| line.starts_with(ATTRIBUTE)) {
+        candidates.add(line);
+    }
+    candidates
+}
+
+/// Whether a description has no candidate and promises none.
+pub(crate) fn none_will_come(sdp: &str) -> bool {
+    let mut lines = sdp.lines();
+    let ended = sdp.lines().any(|line| line == "a=end-of-candidates");
+    ended && !lines.any(|line| line.starts_with(ATTRIBUTE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SDP: &str = "v=0\r\n\
+        a=candidate:1 1 udp 2130706431 10.0.0.1 5000 typ host\r\n\
+        a=candidate:2 1 udp 2130706431 0ab-1.local 5001 typ host generation 0\r\n\
+        a=candidate:3 1 UDP 16777215 192.0.2.9 49152 typ relay raddr 10.0.0.1 rport 5000\r\n\
+        a=end-of-candidates\r\n";
+
+    #[test]
+    fn a_candidate_is_read_with_and_without_its_prefixes() {
+        for prefix in ["", "candidate:", "a=candidate:"] {
+            let line = format!("{prefix}1 1 udp 1 fd00::1 9 typ srflx raddr 10.0.0.1 rport 1");
+            assert_eq!(address_and_type(&line), Some(("fd00::1", "srflx")));
+        }
+        for text in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp 1 10.0.0.1 9",
+            "1 1 udp 1 a 9 type host",
+        ] {
+            assert_eq!(address_and_type(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_left_out_and_everything_else_stays() {
+        let lines: Vec<_> = SDP
+            .lines()
+            .filter(|line| !line.contains(".local"))
+            .collect();
+        assert_eq!(without_unusable(SDP), lines.join("\r\n") + "\r\n");
+        assert!(!usable("candidate:2 1 udp 1 0ab-1.local 5001 typ host"));
+        assert!(usable("candidate:2 1 udp 1 10.0.0.1 5001 typ host") && usable("nonsense"));
+    }
+
+    #[test]
+    fn relayed_addresses_do_not_tell_where_they_lead() {
+        let masked = without_related_addresses(SDP);
+        assert!(
+            masked.contains("192.0.2.9 49152 typ relay raddr 0.0.0.0 rport 0\r\n"),
+            "{masked}"
+        );
+        assert_eq!(masked.lines().count(), SDP.lines().count());
+        assert_eq!(masked.matches("10.0.0.1").count(), 1);
+    }
+
+    #[test]
+    fn an_end_without_a_candidate_is_noticed() {
+        assert!(none_will_come("v=0\r\na=end-of-candidates\r\n"));
+        assert!(!none_will_come("v=0\r\n") && !none_will_come(SDP));
+    }
+}
