@@ -17,6 +17,7 @@ run_packages=(build-essential ca-certificates clang cmake curl libclang-dev libo
 test_packages=(dbus ffmpeg imagemagick xdotool xvfb)
 camera_packages=(gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-tools pipewire pipewire-bin pipewire-v4l2 v4l-utils wireplumber)
+nat_packages=(coturn iproute2 nftables openssl procps)
 vm_packages=(busybox-static cpio kmod qemu-system-x86 v4l-utils xz-utils)
 
 # True if version $1 is $2 or newer.
@@ -54,6 +55,12 @@ install_packages() {
   refresh_lists
   say "installing ${absent[*]}"
   apt install --no-install-recommends -y "${absent[@]}" >/dev/null
+}
+
+# The tests start a TURN server of their own; the one that its package would start stays off.
+install_nat_packages() {
+  if [ -n "$(missing coturn)" ] && [ -d /run/systemd/system ]; then as_root systemctl --quiet mask coturn.service; fi
+  install_packages "${nat_packages[@]}"
 }
 
 has_candidate() { [[ $(LC_ALL=C apt-cache policy "$1") == *"Candidate: "[!\(]* ]]; }
@@ -175,6 +182,7 @@ main() {
   ensure_onnxruntime
   if [ -n "$tests" ]; then
     install_packages "${test_packages[@]}"
+    install_nat_packages
     install_available_packages "${camera_packages[@]}"
     ensure_rust_tools
     ensure_peers

@@ -54,4 +54,5 @@ group "Python peers" "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovide
 group "binaries" cargo build --workspace --bins --locked
 group "Rust tests" cargo test --workspace --locked --no-fail-fast
 group "camera" tests/webcam/run.sh
+group "NAT" tests/nat/run.sh
 group "quickstart" quickstart

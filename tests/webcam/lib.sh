@@ -3,6 +3,8 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/checks.sh
+. "$repo/tests/checks.sh"
 # The folder with the binaries under test.
 binaries=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
 
@@ -29,26 +31,11 @@ start_worker() {
 # The number of predictions in a file of them.
 predictions() { grep -c '"instances"' "$1" || true; }
 
-# check WHAT COMMAND...: counts what holds and says what does not.
-passed=0 failed=0
-check() {
-  local what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-    echo "ok      $what"
-  else
-    failed=$((failed + 1))
-    echo "FAILED  $what"
-  fi
-}
-
 # The closing line; false if anything failed.
 conclude() {
   if [ "$failed" != 0 ]; then
     echo "--- the worker's log"
     cat "$scratch/worker.log"
   fi
-  echo "$passed passed, $failed failed"
-  [ "$failed" = 0 ]
+  count_checks
 }

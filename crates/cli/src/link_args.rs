@@ -83,8 +83,8 @@ impl LinkArgs {
                 Credentials::Lines(lines) => ice_credentials::assign(&mut servers, &lines)?,
             }
         }
-        if let (Ok(username), Ok(password)) =
-            (std::env::var(TURN_USERNAME), std::env::var(TURN_PASSWORD))
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let (Some(username), Some(password)) = (variable(TURN_USERNAME), variable(TURN_PASSWORD))
         {
             ice_credentials::assign(&mut servers, &[(username, password)])?;
         }

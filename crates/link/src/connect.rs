@@ -28,7 +28,8 @@ pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, Co
     let result = negotiate(&mut signal, &worker, &config, wait).await;
     signal.close().await;
     if let Ok(channel) = &result {
-        info!(worker, path = channel.sender.path_text().await, "connected");
+        let path = channel.sender.path_text().await;
+        info!(worker, path, "connected");
     }
     result
 }

@@ -106,11 +106,12 @@ impl PathFailure {
 
 impl fmt::Display for PathFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "this side offered {}; the other side {}. ",
-            self.local, self.remote
-        )?;
+        write!(f, "this side offered {}", self.local)?;
+        // With nothing to offer, the other side was not asked.
+        if !(self.local.is_empty() && self.remote.is_empty()) {
+            write!(f, "; the other side {}", self.remote)?;
+        }
+        f.write_str(". ")?;
         for ServerFailure { server, fault } in &self.servers {
             write!(f, "{server}: {fault}. ")?;
         }

@@ -122,22 +122,23 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, outgoing: mpsc::Receiver<Bytes>, incoming: mpsc::Sender<Incoming>) {
+    async fn run(self, mut outgoing: mpsc::Receiver<Bytes>, incoming: mpsc::Sender<Incoming>) {
         let server = self.servers.server(self.server);
         let ended = match server.transport {
             IceTransport::Udp => return,
             IceTransport::Tcp => match within(self.connect()).await {
-                Ok(stream) => self.carry(stream, outgoing, incoming).await,
+                Ok(stream) => self.carry(stream, &mut outgoing, incoming).await,
                 Err(error) => Err(error),
             },
             IceTransport::Tls => {
                 let secured = async { tls::secure(self.connect().await?, &server.host).await };
                 match within(secured).await {
-                    Ok(stream) => self.carry(stream, outgoing, incoming).await,
+                    Ok(stream) => self.carry(stream, &mut outgoing, incoming).await,
                     Err(error) => Err(error),
                 }
             }
         };
+        // Noted before the queue goes: whoever finds it closed can ask why.
         if let Err(error) = ended {
             debug!(%server, address = %self.address, %error, "connection to a TURN server");
             let fault = ServerFault::Connection(error.to_string());
@@ -160,7 +161,7 @@ impl Connection {
     async fn carry(
         &self,
         stream: impl AsyncRead + AsyncWrite,
-        outgoing: mpsc::Receiver<Bytes>,
+        outgoing: &mut mpsc::Receiver<Bytes>,
         incoming: mpsc::Sender<Incoming>,
     ) -> io::Result<()> {
         let (reader, writer) = tokio::io::split(stream);
@@ -179,7 +180,7 @@ async fn within<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Resul
 }
 
 /// Writes what is queued, as much at once as is there.
-async fn write(writer: impl AsyncWrite, mut outgoing: mpsc::Receiver<Bytes>) -> io::Result<()> {
+async fn write(writer: impl AsyncWrite, outgoing: &mut mpsc::Receiver<Bytes>) -> io::Result<()> {
     tokio::pin!(writer);
     let mut bytes = BytesMut::new();
     while let Some(datagram) = outgoing.recv().await {
@@ -214,6 +215,74 @@ async fn read(
         if reader.read_buf(&mut bytes).await? == 0 {
             let message = "the server closed the connection";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SEEN: &str = "240.0.0.0:3478";
+    const CHANNEL_DATA: [u8; 5] = [0x40, 0x00, 0x00, 0x01, 7];
+
+    /// A listener in the place of a TURN server, and the streams of a socket that uses it.
+    async fn listening() -> (TcpListener, SocketAddr, Arc<Servers>, Streams) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let local = address.ip();
+        let url = format!("turn:u:p@{address}?transport=tcp");
+        let servers = vec![url.parse().expect("a server")];
+        let servers = Arc::new(Servers::new(servers, vec![local]));
+        let streams = Streams::new(servers.clone(), local);
+        (listener, address, servers, streams)
+    }
+
+    #[tokio::test]
+    async fn datagrams_go_through_the_stream_both_ways() {
+        let (listener, address, _, streams) = listening().await;
+        let seen = SEEN.parse().expect("an address");
+        for _ in 0..2 {
+            let sent = streams.send(0, address, seen, &CHANNEL_DATA);
+            sent.expect("queued");
+        }
+        let (mut server, _) = listener.accept().await.expect("a connection");
+        let mut bytes = [0; 16];
+        server.read_exact(&mut bytes).await.expect("two messages");
+        assert_eq!(bytes[..8], [0x40, 0, 0, 1, 7, 0, 0, 0]);
+        assert_eq!(bytes[..8], bytes[8..]);
+        for part in [&bytes[..3], &bytes[3..9], &bytes[9..]] {
+            server.write_all(part).await.expect("taken");
+            server.flush().await.expect("taken");
+        }
+        for _ in 0..2 {
+            let (from, datagram) = poll_fn(|cx| streams.poll_recv(cx)).await;
+            assert_eq!((from, &datagram[..]), (seen, &CHANNEL_DATA[..]));
+        }
+        // The connection ends with the socket.
+        drop(streams);
+        assert_eq!(server.read(&mut bytes).await.expect("an end"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_or_talks_nonsense_has_failed() {
+        for answer in [&b""[..], &[0xff; 30]] {
+            let (listener, address, servers, streams) = listening().await;
+            let seen = SEEN.parse().expect("an address");
+            let sent = streams.send(0, address, seen, &CHANNEL_DATA);
+            sent.expect("queued");
+            let (mut server, _) = listener.accept().await.expect("a connection");
+            server.write_all(answer).await.expect("taken");
+            drop(server);
+            while streams.send(0, address, seen, &CHANNEL_DATA).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            let fault = servers.failures().remove(0).fault;
+            assert!(matches!(fault, ServerFault::Connection(_)), "{fault:?}");
         }
     }
 }

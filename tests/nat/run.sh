@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Streams between two hosts through routers, NAT and a TURN server (coturn), with the real binaries; the
+# hosts are network namespaces. 77 if this machine cannot make them. Needs the debug build;
+# SLEAP_STREAM_BIN names another folder of binaries. Takes less than a minute.
+set -euo pipefail
+# shellcheck source=tests/nat/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Everything happens in namespaces that end with this script, whatever is left in them.
+if [ "${1:-}" != --inside ]; then
+  for program in ip nft openssl ss turnserver unshare; do
+    command -v "$program" >/dev/null || unavailable "$program is missing: run examples/setup.sh --tests"
+  done
+  inside=(unshare --mount --net --pid --fork --kill-child --mount-proc)
+  [ "$(id -u)" = 0 ] || inside+=(--user --map-root-user)
+  "${inside[@]}" true 2>/dev/null || unavailable "no namespaces for this user: try as root"
+  exec "${inside[@]}" "$0" --inside
+fi
+mount -t tmpfs none /run || unavailable "no private /run"
+if ! (build_hosts && translated); then unavailable "this kernel has no virtual networks, or no NAT"; fi
+
+udp="turn:$public:3478" tcp="turn:$public:3478?transport=tcp" tls="turns:$public:5349"
+stun="stun:$public:3478"
+export SLEAP_STREAM_TURN_USERNAME=rig SLEAP_STREAM_TURN_PASSWORD=secret
+
+start_coturn
+start_signaling
+start_worker plain
+start_worker relayed --ice-server "$udp"
+start_worker reflexive --ice-server "$stun"
+
+# --- A way through for the hosts' own addresses.
+routed
+streams direct "host 10.71.1.2 port [0-9]+ - host 10.71.2.2 " plain
+check "direct: loopback and bridges without a link are not in the way" lacks 'docker|172.17.0.1' direct
+
+# What a firewall and a choice of interface allow, and nothing else, while a stream runs.
+in_host client "$binaries/sleap-stream" --signal "ws://$public:8080" --worker-id "$(worker_id plain)" \
+  --test-pattern 160x120@60 --ports 41000-41003 --interface eth1 2>"$scratch/chosen.log" &
+chosen=$!
+wait_until "the connection" grep -q connected "$scratch/chosen.log"
+in_host client ss -Huan >"$scratch/sockets.log"
+check "chosen: the path begins at that interface" \
+  grep -Eq 'path="?host 10.71.1.130 port 4100[0-3] ' "$scratch/chosen.log"
+check "chosen: there is one socket, at that address and in that range" \
+  [ "$(awk '{print $4}' "$scratch/sockets.log" | grep -Ec '^10.71.1.130:4100[0-3]$')-$(wc -l <"$scratch/sockets.log")" = 1-1 ]
+kill -INT "$chosen"
+wait "$chosen" || status=$?
+check "chosen: it ends as interrupted" [ "$status" = 130 ]
+
+fails no-interface 2 'no network interface or address .wlan9.*eth1 10.71.1.130' plain --interface wlan9
+fails no-relay 2 'no TURN server' plain --relay-only
+
+# --- Relays although there is a way: no address of the client's is seen by the worker.
+streams relay-only "relay $public port 50[0-9]+ - host 10.71.2.2 .* through turn:$public:3478.transport=udp" plain \
+  --relay-only --ice-server "$udp"
+check "relay-only: the worker sees the relay alone" \
+  [ "$(grep connected "$scratch/plain.log" | tail -n 1 | grep -c "relay $public")" = 1 ]
+
+# --- Behind two NATs, which a STUN server sees through.
+translated
+streams behind-nat "(host|srflx|prflx) [0-9.]+ port [0-9]+ - (srflx|prflx) 203.0.113.12 " reflexive --ice-server "$stun"
+
+# --- No way but through the relay.
+separated
+# Takes the client's whole patience, so it runs beside the others.
+client apart plain &
+apart=$!
+streams turn-udp "relay .* through turn:$public:3478.transport=udp" relayed --ice-server "$udp"
+(umask 077 && echo rig:secret >"$scratch/credentials")
+SLEAP_STREAM_TURN_USERNAME='' streams turn-file "relay " plain --ice-server "$udp" --ice-credentials "$scratch/credentials"
+check "turn-file: a file that is only the user's is no reason to warn" lacks 'may read' turn-file
+
+SLEAP_STREAM_TURN_PASSWORD=wrong fails wrong-password 1 '401.*right user name and password' relayed \
+  --relay-only --ice-server "$udp"
+
+without_udp
+streams turn-tcp "relay .* through turn:$public:3478.transport=tcp" plain --ice-server "$tcp"
+SSL_CERT_FILE=$scratch/ca.pem streams turn-tls "relay .* through turns:$public:5349.transport=tcp" plain \
+  --ice-server "$tls"
+fails turn-tls-unknown 1 'turns:.*certificate' plain --relay-only --ice-server "$tls"
+fails turn-refused 1 'turn:.*refused' plain --relay-only --ice-server "turn:$public:9?transport=tcp"
+
+wait "$apart" || true
+check "apart: the client says what each side offered and what to do" grep -Eq \
+  '^error: .*no network path.*this side offered host .*10.71.1.2.*; the other side host .*10.71.2.2.*--ice-server' \
+  "$scratch/apart.log"
+
+conclude
