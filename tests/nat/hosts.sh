@@ -46,10 +46,17 @@ build_hosts() {
   ip -n client route add default via 10.71.1.1
   ip -n worker route add default via 10.71.2.1
 
+  ip -n public route add 10.71.1.0/24 via 203.0.113.11
+  ip -n public route add 10.71.2.0/24 via 203.0.113.12
+
   ip -n client address add 169.254.7.7/16 dev eth0
   ip -n client link add docker0 type bridge
   ip -n client address add 172.17.0.1/16 dev docker0
   ip -n client link set docker0 up
+  # Its last container has left.
+  ip -n client link add gone type veth peer name container
+  ip -n client link set gone master docker0
+  ip -n client link delete gone
 }
 
 # Both networks reach each other; nothing is translated.
@@ -58,18 +65,18 @@ routed() {
   in_host router-w nft flush ruleset
   ip -n router-c route replace 10.71.2.0/24 via 203.0.113.12
   ip -n router-w route replace 10.71.1.0/24 via 203.0.113.11
-  ip -n public route replace 10.71.1.0/24 via 203.0.113.11
-  ip -n public route replace 10.71.2.0/24 via 203.0.113.12
 }
 
-# Both hosts are behind a NAT, and know nothing of each other's network.
+# Both hosts are behind a NAT that drops what nobody asked for, and know nothing of each other's network. TCP passes as it is, so that
+# signaling goes on through the changes.
 translated() {
   local router
   for router in router-c router-w; do
     in_host "$router" nft flush ruleset
     in_host "$router" nft -f - <<'RULES'
 table ip nat {
-  chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
+  chain out { type nat hook postrouting priority srcnat; oifname "wan" ip protocol udp masquerade; }
+  chain self { type filter hook input priority filter; iifname "wan" ip protocol udp drop; }
 }
 RULES
   done

@@ -54,7 +54,7 @@ start_coturn() {
   wait_until "coturn's TLS" listens 5349
 }
 
-ready() { grep -q '^ready: ' "$scratch/$1.out"; }
+ready() { grep -qs '^ready: ' "$scratch/$1.out"; }
 
 start_signaling() {
   in_host public "$binaries/sleap-worker" signal --listen "$public:8080" \

@@ -26,6 +26,7 @@ pub mod signaling;
 mod socket;
 mod stats;
 mod turn_stream;
+mod wake;
 
 pub use accept::Acceptor;
 pub use channel::{Channel, CloseReason};

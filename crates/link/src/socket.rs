@@ -16,6 +16,7 @@ use webrtc::runtime::{
 
 use crate::datagrams::Datagrams;
 use crate::ice::servers::Servers;
+use crate::wake::{in_loop, is_in_loop};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -113,11 +114,11 @@ fn enlarge_buffers(socket: &std::net::UdpSocket, bytes: usize) -> (usize, usize)
 
 impl Runtime for TunedRuntime {
     fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
-        TokioRuntime.spawn(future)
+        TokioRuntime.spawn(Box::pin(in_loop(future)))
     }
 
     fn spawn_reactor(&self, pool: usize, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
-        TokioRuntime.spawn_reactor(pool, future)
+        TokioRuntime.spawn_reactor(pool, Box::pin(in_loop(future)))
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
@@ -151,7 +152,11 @@ impl Runtime for TunedRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        TokioRuntime.sleep(duration)
+        let timer = TokioRuntime.sleep(duration);
+        match is_in_loop() {
+            true => Box::pin(self.servers.turns().next(timer)),
+            false => timer,
+        }
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

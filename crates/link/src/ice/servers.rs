@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::net::lookup_host;
@@ -12,6 +12,7 @@ use tracing::debug;
 use super::failure::ServerFailure;
 use super::outcome::{Outcome, ServerFault, of_response};
 use super::server::{IceServer, IceService, IceTransport};
+use crate::wake::Turns;
 
 /// Longest wait for the address of a server.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,6 +51,7 @@ pub(crate) struct Servers {
     locals: Vec<IpAddr>,
     routes: RwLock<Vec<Route>>,
     outcomes: Mutex<Vec<Outcome>>,
+    turns: Arc<Turns>,
 }
 
 impl Servers {
@@ -60,6 +62,7 @@ impl Servers {
             servers,
             locals,
             routes: RwLock::default(),
+            turns: Arc::default(),
         }
     }
 
@@ -212,6 +215,10 @@ impl Servers {
         let asked = routes.iter().filter(|route| route.seen == from);
         for route in asked {
             if let Some(outcome) = of_response(datagram) {
+                let relays = self.servers[route.server].service == IceService::Turn;
+                if relays && outcome == Outcome::Answered {
+                    self.turns.relay();
+                }
                 self.outcomes()[route.server].note(outcome);
             }
         }
@@ -220,6 +227,11 @@ impl Servers {
     /// Notes why the server of this index cannot be asked.
     pub(crate) fn fail(&self, index: usize, fault: ServerFault) {
         self.outcomes()[index].note(Outcome::Fault(fault));
+    }
+
+    /// The extra turns that the WebRTC library's loop needs once a server relays.
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     /// The servers that were of no use, and why.

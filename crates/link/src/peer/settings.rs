@@ -14,6 +14,8 @@ use crate::ice::servers::Servers;
 
 /// Longest message that a peer may send, as announced in `a=max-message-size`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
+/// Time that direct paths have before a relay is taken.
+const RELAY_PATIENCE: Duration = Duration::from_millis(700);
 /// Interval of consent checks; several fit into the peer timeout.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,11 @@ pub(super) fn setting_engine(config: &PeerConfig) -> SettingEngine {
             Some(config.connect_timeout),
             Some(KEEP_ALIVE),
         )
+        // The library would wait two seconds for a better path before it takes a relay.
+        .with_relay_acceptance_min_wait(Some(match config.relay_only {
+            true => Duration::ZERO,
+            false => RELAY_PATIENCE,
+        }))
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_BYTES))
         .with_sctp_max_receive_buffer_size(config.receive_window_bytes.max(MAX_MESSAGE_BYTES))
         .with_sctp_mtu(config.sctp_mtu)
