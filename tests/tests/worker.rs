@@ -211,11 +211,10 @@ fn what_cannot_be_had_is_a_usage_error() {
     for (args, word) in [
         (["--max-batch", "1025"], "1024"),
         (["--max-batch", "18446744073709551615"], "max-batch"),
-        (["--ice-server", "turns:u:p@h"], "not supported yet"),
-        (
-            ["--ice-server", "turn:u:p@h?transport=tcp"],
-            "not supported yet",
-        ),
+        (["--ice-server", "stuns:h"], "use stun:"),
+        (["--ice-server", "turn:h"], "--ice-credentials"),
+        (["--interface", "192.0.2.77"], "--interface"),
+        (["--ports", "9-8"], "FROM-TO"),
         (["--signal", "wss://rig"], "not supported yet"),
         (["--listen", "localhost"], "HOST:PORT"),
     ] {

@@ -9,6 +9,12 @@
 //!  Channel { sender, receiver } ◀═══ data channel "frame-stream" ═══▶ Channel
 //! ```
 //!
+//! How peers find a path is ICE's matter; what this crate adds is in `ice` (servers, candidates, why
+//! there is no path), `interfaces` (own addresses and ports), `datagrams` and `turn_stream` (TURN over
+//! TCP and TLS below a library that knows UDP) and `wake` (relayed datagrams leave at once).
+//! Descriptions carry all candidates; a peer's may also come one by one, before and after its
+//! description.
+//!
 //! No type of the WebRTC library appears in this crate's public API.
 
 mod accept;

@@ -24,7 +24,7 @@ pub(crate) enum FrameError {
 fn length(header: [u8; 4]) -> Result<(usize, usize), FrameError> {
     let declared = u16::from_be_bytes([header[2], header[3]]) as usize;
     match header[0] >> 6 {
-        0b00 if declared % 4 == 0 => Ok((STUN_HEADER + declared, STUN_HEADER + declared)),
+        0b00 if declared.is_multiple_of(4) => Ok((STUN_HEADER + declared, STUN_HEADER + declared)),
         0b00 => Err(FrameError::Length(declared)),
         0b01 => {
             let bytes = CHANNEL_HEADER + declared;
