@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::Value;
 use vision::Image;
-use vision::capture::{Capture, Config, Selection, Source};
+use vision::capture::{Capture, Config, Content, Selection, Source};
 
 /// A committed file of the demo.
 pub fn demo(name: &str) -> PathBuf {
@@ -71,16 +71,24 @@ pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
         source,
         selection,
         fps: None,
+        real_time: false,
     })
     .expect("the source opens");
     let (out, frames) = channel();
-    let running = capture.start(move |frame| match out.send((frame.frame_id, frame.image)) {
+    let running = capture.start(move |frame| match out.send((frame.frame_id, pixels(frame.content))) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
     let frames = frames.into_iter().collect();
     running.join().expect("the source is read to its end");
     frames
+}
+
+fn pixels(content: Content) -> Image {
+    match content {
+        Content::Pixels(image) => image,
+        Content::Jpeg(jpeg) => jpeg.decode().expect("a camera's JPEG decodes"),
+    }
 }
 
 /// An 8-bit PNG as gray or BGR pixels.

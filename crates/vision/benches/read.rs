@@ -72,6 +72,7 @@ fn capture(path: &str) -> Result<f64, Box<dyn Error>> {
         source: Source::File(path.to_owned()),
         selection: Selection::default(),
         fps: None,
+        real_time: false,
     };
     let running = Capture::open(config)?.start(|_| ControlFlow::Continue(()));
     rate(running.join()?.frames, start)

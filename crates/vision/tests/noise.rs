@@ -18,6 +18,7 @@ fn main() {
         source: Source::File(std::env::args().nth(1).unwrap()),
         selection: Selection::default(),
         fps: None,
+        real_time: false,
     };
     let error = Capture::open(config).unwrap_err();
     assert!(matches!(error, OpenError::NotAVideo { .. }));

@@ -138,12 +138,14 @@ fn camera(max_frames: Option<u64>, fps: Option<f64>) -> Config {
         source: Source::Webcam {
             index: 0,
             size: Some((320, 240)),
+            jpeg: false,
         },
         selection: Selection {
             max_frames,
             ..Selection::default()
         },
         fps,
+        real_time: false,
     }
 }
 
@@ -171,10 +173,10 @@ fn frames_come_in_order() {
     assert_eq!((summary.frames, summary.end), (10, End::Selected));
     for pair in frames.windows(2) {
         assert!(pair[0].captured_at <= pair[1].captured_at);
-        assert_eq!(pair[1].image.data.len(), 320 * 240 * 3);
+        assert_eq!(pair[1].pixels().unwrap().data.len(), 320 * 240 * 3);
     }
     // The test picture's colour bars: white at the left, another colour beside it.
-    let image = &frames[0].image;
+    let image = frames[0].pixels().unwrap();
     let row = &image.data[image.row_bytes() * 60..];
     assert!(
         row[30..33].iter().all(|&value| value > 150),
@@ -211,7 +213,11 @@ fn a_missing_camera_is_named() {
     };
     for &index in numbers {
         let mut config = camera(None, None);
-        config.source = Source::Webcam { index, size: None };
+        config.source = Source::Webcam {
+            index,
+            size: None,
+            jpeg: false,
+        };
         let error = Capture::open(config).unwrap_err();
         assert!(matches!(error, OpenError::NoSuchWebcam { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("webcam {index}")));

@@ -107,6 +107,16 @@ pub enum OpenError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// The camera's own JPEGs were asked for, and it makes none.
+    #[error(
+        "webcam {index} delivers {format}, not JPEG (MJPG), at this size. Give --jpeg-quality a number, or another --webcam-size; `v4l2-ctl --list-formats-ext` lists what a camera offers"
+    )]
+    NoCameraJpeg {
+        /// As given.
+        index: u32,
+        /// The format that the driver reports.
+        format: String,
+    },
     /// Frames were asked for that the source does not have.
     #[error("frames {start}-{end} were asked for, but {name} has {total} frames (0-{})", total.saturating_sub(1))]
     RangeBeyondEnd {

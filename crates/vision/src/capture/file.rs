@@ -13,7 +13,7 @@ use opencv::videoio::{
 
 use super::container::{self, Shape};
 use super::reader::{CaptureReader, Fault, Nature, Opened, Reader, display_name, without_password};
-use super::{OpenError, Source, SourceInfo};
+use super::{Content, OpenError, Source, SourceInfo};
 use crate::Image;
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
@@ -125,7 +125,7 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
         ahead: None,
     };
     let first = match reader.grab() {
-        Ok(true) => reader.retrieve(),
+        Ok(true) => reader.source.image(),
         Ok(false) => return Err(OpenError::NoFrame { name }),
         Err(fault) => Err(fault),
     };
@@ -186,9 +186,9 @@ impl Reader for FileReader {
         self.source.grab()
     }
 
-    fn retrieve(&mut self) -> Result<Image, Fault> {
+    fn retrieve(&mut self) -> Result<Content, Fault> {
         if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
-            return Ok(image);
+            return Ok(Content::Pixels(image));
         }
         self.source.retrieve()
     }

@@ -20,8 +20,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
+use crate::jpeg::Jpeg;
 use crate::{Image, synthetic};
 use stop::Stop;
 
@@ -40,6 +41,9 @@ pub enum Source {
         index: u32,
         /// Width and height to ask for; the camera may choose others.
         size: Option<(u32, u32)>,
+        /// Its own JPEGs are delivered as they come, neither decoded nor compressed again.
+        /// An error where the camera makes none.
+        jpeg: bool,
     },
     /// Synthetic animals. Without a frame limit it behaves as a camera does.
     TestPattern(synthetic::Config),
@@ -55,6 +59,8 @@ pub struct Config {
     /// Frames per second. Files are slowed down to it, live sources thinned to at most it.
     /// `None`: files as fast as they can be read, live sources at their own rate.
     pub fps: Option<f64>,
+    /// Files without `fps` are read at the rate that they were recorded at.
+    pub real_time: bool,
 }
 
 /// What an opened source is like.
@@ -86,8 +92,29 @@ pub struct CapturedFrame {
     pub frame_id: u64,
     /// When the frame came from the camera, or was due from a file.
     pub captured_at: SystemTime,
-    /// Its pixels, as large as they are in this frame.
-    pub image: Image,
+    /// The same moment by the clock that only goes forward.
+    pub captured: Instant,
+    /// What the source delivered.
+    pub content: Content,
+}
+
+/// A frame's picture, as its source delivers it.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Pixels, as many as there are in this frame.
+    Pixels(Image),
+    /// A camera's own JPEG.
+    Jpeg(Jpeg),
+}
+
+impl CapturedFrame {
+    /// The frame's pixels, unless it is a camera's own JPEG.
+    pub fn pixels(&self) -> Option<&Image> {
+        match &self.content {
+            Content::Pixels(image) => Some(image),
+            Content::Jpeg(_) => None,
+        }
+    }
 }
 
 /// How reading ended.

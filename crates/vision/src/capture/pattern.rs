@@ -1,8 +1,8 @@
 //! The test pattern as a source.
 
-use super::SourceInfo;
 use super::reader::{Fault, Nature, Opened, Reader};
-use crate::{Image, synthetic};
+use super::{Content, SourceInfo};
+use crate::synthetic;
 
 struct PatternReader {
     renderer: synthetic::Renderer,
@@ -45,7 +45,8 @@ impl Reader for PatternReader {
         Ok(true)
     }
 
-    fn retrieve(&mut self) -> Result<Image, Fault> {
-        Ok(self.renderer.frame(self.position.saturating_sub(1)).0)
+    fn retrieve(&mut self) -> Result<Content, Fault> {
+        let (image, _) = self.renderer.frame(self.position.saturating_sub(1));
+        Ok(Content::Pixels(image))
     }
 }

@@ -2,7 +2,7 @@
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
-use super::{Config, OpenError, Source, SourceInfo, file, pattern, webcam};
+use super::{Config, Content, OpenError, Source, SourceInfo, file, pattern, webcam};
 use crate::Image;
 use crate::mat::{FramePool, ImageError};
 
@@ -11,8 +11,8 @@ pub(super) trait Reader {
     /// Moves on to the next frame without converting its pixels; false when there is none.
     fn grab(&mut self) -> Result<bool, Fault>;
 
-    /// The pixels of the frame grabbed last; asked for at most once per frame.
-    fn retrieve(&mut self) -> Result<Image, Fault>;
+    /// The frame grabbed last; asked for at most once per frame.
+    fn retrieve(&mut self) -> Result<Content, Fault>;
 }
 
 /// What OpenCV captures, as a reader: cameras as they are, files with a frame read ahead.
@@ -28,6 +28,16 @@ impl CaptureReader {
             frames: FramePool::default(),
         }
     }
+
+    /// What OpenCV has of the frame grabbed last; for compressed frames a row of bytes.
+    pub(super) fn image(&mut self) -> Result<Image, Fault> {
+        let mut frame = self.frames.take();
+        // Where it fails, the matrix may still hold the pixels of an earlier frame.
+        if !self.capture.retrieve_def(&mut frame)? {
+            return Err(Fault::Undecodable);
+        }
+        Ok(self.frames.image(frame)?)
+    }
 }
 
 impl Reader for CaptureReader {
@@ -35,13 +45,8 @@ impl Reader for CaptureReader {
         Ok(self.capture.grab()?)
     }
 
-    fn retrieve(&mut self) -> Result<Image, Fault> {
-        let mut frame = self.frames.take();
-        // Where it fails, the matrix may still hold the pixels of an earlier frame.
-        if !self.capture.retrieve_def(&mut frame)? {
-            return Err(Fault::Undecodable);
-        }
-        Ok(self.frames.image(frame)?)
+    fn retrieve(&mut self) -> Result<Content, Fault> {
+        self.image().map(Content::Pixels)
     }
 }
 
@@ -96,7 +101,7 @@ pub(super) struct Opened {
 pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
     let mut opened = match &config.source {
         Source::File(path) => file::open(path)?,
-        Source::Webcam { index, size } => webcam::open(*index, *size, config.fps)?,
+        Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
     };
     let selection = &config.selection;
@@ -167,7 +172,11 @@ mod tests {
         assert_eq!(name("http://host/a@b.mp4"), "http://host/a@b.mp4");
         let index = 3;
         assert_eq!(
-            display_name(&Source::Webcam { index, size: None }),
+            display_name(&Source::Webcam {
+                index,
+                size: None,
+                jpeg: false
+            }),
             "webcam 3"
         );
     }

@@ -7,10 +7,9 @@ use super::pace::{Pacer, Thinner, interval};
 use super::reader::{Fault, Nature, Opened, open};
 use super::stop::Stop;
 use super::{
-    CapturedFrame, Config, End, OnFrame, OpenError, ReadError, Selection, Source, SourceInfo,
-    Summary,
+    CapturedFrame, Config, Content, End, OnFrame, OpenError, ReadError, Selection, Source,
+    SourceInfo, Summary,
 };
-use crate::Image;
 
 /// Frame counts of healthy files are off by this many at the end of a stream.
 const COUNT_SLACK: u64 = 2;
@@ -86,14 +85,31 @@ enum Rate {
 
 impl Rate {
     fn new(config: &Config, opened: &Opened) -> Rate {
-        let endless = match &config.source {
+        let own = match &config.source {
             Source::TestPattern(pattern) if pattern.frames.is_none() => opened.info.fps,
+            _ if config.real_time && !opened.nature.pushes() => opened.info.fps,
             _ => None,
         };
-        match interval(config.fps.or(endless)) {
+        match interval(config.fps.or(own)) {
             None => Rate::Free,
             Some(interval) if opened.nature.pushes() => Rate::Thinned(Thinner::new(interval)),
             Some(interval) => Rate::Paced(Pacer::new(interval)),
+        }
+    }
+}
+
+/// A moment by both clocks.
+#[derive(Clone, Copy)]
+struct Moment {
+    date: SystemTime,
+    instant: Instant,
+}
+
+impl Moment {
+    fn now() -> Moment {
+        Moment {
+            date: SystemTime::now(),
+            instant: Instant::now(),
         }
     }
 }
@@ -115,36 +131,37 @@ impl Delivery<'_> {
         // Frames passed, thinned ones not counted: the next frame's id.
         let mut next = 0;
         for target in selection.wanted() {
-            let mut grabbed_at = SystemTime::now();
+            let mut grabbed = Moment::now();
             while next <= target {
                 if self.stop.is_set() {
                     return Ok(self.summary(End::Stopped));
                 }
                 match self.advance(next)? {
-                    Some(at) => grabbed_at = at,
+                    Some(at) => grabbed = at,
                     None => return self.ended(selection, next),
                 }
                 next += 1;
             }
-            let image = match self.decode(target, &mut grabbed_at)? {
-                Some(image) => image,
+            let content = match self.decode(target, &mut grabbed)? {
+                Some(content) => content,
                 None if self.stop.is_set() => return Ok(self.summary(End::Stopped)),
                 None => return self.ended(selection, target),
             };
-            let captured_at = match &mut self.rate {
+            let captured = match &mut self.rate {
                 Rate::Paced(pacer) => {
                     if self.stop.wait_until(pacer.next(Instant::now())) {
                         return Ok(self.summary(End::Stopped));
                     }
-                    SystemTime::now()
+                    Moment::now()
                 }
-                Rate::Free | Rate::Thinned(_) => grabbed_at,
+                Rate::Free | Rate::Thinned(_) => grabbed,
             };
             self.frames += 1;
             let frame = CapturedFrame {
                 frame_id: target,
-                captured_at,
-                image,
+                captured_at: captured.date,
+                captured: captured.instant,
+                content,
             };
             if on_frame(frame).is_break() {
                 return Ok(self.summary(End::Stopped));
@@ -155,14 +172,10 @@ impl Delivery<'_> {
 
     /// The pixels of the frame grabbed last, or, where a live source hands out damaged ones, of
     /// the next that is whole; `None` at the end or when stopped.
-    fn decode(
-        &mut self,
-        target: u64,
-        grabbed_at: &mut SystemTime,
-    ) -> Result<Option<Image>, ReadError> {
+    fn decode(&mut self, target: u64, grabbed: &mut Moment) -> Result<Option<Content>, ReadError> {
         for _ in 0..MAX_UNDECODABLE {
             let fault = match self.opened.reader.retrieve() {
-                Ok(image) => return Ok(Some(image)),
+                Ok(content) => return Ok(Some(content)),
                 Err(fault) if !self.opened.nature.pushes() => return Err(self.fault(fault, target)),
                 Err(fault) => self.fault(fault, target),
             };
@@ -176,7 +189,7 @@ impl Delivery<'_> {
                 return Ok(None);
             }
             match self.advance(target)? {
-                Some(at) => *grabbed_at = at,
+                Some(at) => *grabbed = at,
                 None => return Ok(None),
             }
         }
@@ -184,7 +197,7 @@ impl Delivery<'_> {
     }
 
     /// Moves on to the next frame that the rate lets through; `None` at the end.
-    fn advance(&mut self, next: u64) -> Result<Option<SystemTime>, ReadError> {
+    fn advance(&mut self, next: u64) -> Result<Option<Moment>, ReadError> {
         loop {
             let more = self.opened.reader.grab();
             if !more.map_err(|fault| self.fault(fault, next))? {
@@ -197,7 +210,7 @@ impl Delivery<'_> {
             };
             // A camera that is thinned to a frame a minute still has to stop at once.
             if taken || self.stop.is_set() {
-                return Ok(Some(SystemTime::now()));
+                return Ok(Some(Moment::now()));
             }
         }
     }

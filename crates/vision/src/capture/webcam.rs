@@ -5,28 +5,37 @@ use std::io;
 use std::thread::sleep;
 
 use opencv::videoio::{
-    CAP_ANY, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_V4L2,
-    VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst, VideoWriter,
+    CAP_ANY, CAP_PROP_CONVERT_RGB, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT,
+    CAP_PROP_FRAME_WIDTH, CAP_V4L2, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
+    VideoWriter,
 };
 
 use super::reader::{CaptureReader, Fault, Nature, Opened, Reader};
 use super::retry::{Attempt, Policy};
-use super::{OpenError, SourceInfo};
-use crate::Image;
+use super::{Content, OpenError, SourceInfo};
+use crate::jpeg::{Header, Jpeg};
+
+/// The compressed format that cameras offer, as V4L2 names it.
+const MJPG: &str = "MJPG";
 
 pub(super) fn open(
     index: u32,
     size: Option<(u32, u32)>,
     fps: Option<f64>,
+    jpeg: bool,
 ) -> Result<Opened, OpenError> {
     let policy = Policy::for_os(std::env::consts::OS);
-    let (reader, first) = policy.run(|| attempt(index, size, fps, &policy), sleep)?;
+    let asked = Asked { size, fps, jpeg };
+    let (reader, first) = policy.run(|| attempt(index, asked, &policy), sleep)?;
+    let fps = match &reader {
+        Webcam::Pixels(reader) | Webcam::Jpeg(reader) => rate(&reader.capture),
+    };
     let info = SourceInfo {
         name: format!("webcam {index}"),
         width: first.width,
         height: first.height,
         channels: first.channels,
-        fps: rate(&reader.capture),
+        fps,
         total_frames: None,
         frames_to_send: None,
         is_live: true,
@@ -38,13 +47,47 @@ pub(super) fn open(
     })
 }
 
-/// Opens the camera, asks for a format and reads one frame.
-fn attempt(
-    index: u32,
+/// What a camera is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
     size: Option<(u32, u32)>,
     fps: Option<f64>,
+    /// Its own JPEGs, as they are.
+    jpeg: bool,
+}
+
+/// An open camera.
+enum Webcam {
+    Pixels(CaptureReader),
+    /// OpenCV hands the camera's bytes on, as an image of one row.
+    Jpeg(CaptureReader),
+}
+
+impl Reader for Webcam {
+    fn grab(&mut self) -> Result<bool, Fault> {
+        match self {
+            Webcam::Pixels(reader) | Webcam::Jpeg(reader) => reader.grab(),
+        }
+    }
+
+    fn retrieve(&mut self) -> Result<Content, Fault> {
+        match self {
+            Webcam::Pixels(reader) => reader.retrieve(),
+            Webcam::Jpeg(reader) => {
+                let row = reader.image()?;
+                let jpeg = Jpeg::from_camera(row.data).map_err(|_| Fault::Undecodable)?;
+                Ok(Content::Jpeg(jpeg))
+            }
+        }
+    }
+}
+
+/// Opens the camera, asks for a format and reads one frame, of which it tells the size.
+fn attempt(
+    index: u32,
+    asked: Asked,
     policy: &Policy,
-) -> Result<(CaptureReader, Image), Attempt<OpenError>> {
+) -> Result<(Webcam, Header), Attempt<OpenError>> {
     let name = || format!("webcam {index}");
     let failed = |error: opencv::Error| {
         Attempt::Final(OpenError::OpenCv {
@@ -63,9 +106,16 @@ fn attempt(
     if !capture.is_opened().map_err(failed)? {
         return Err(not_opened(index));
     }
-    configure(&mut capture, size, fps).map_err(failed)?;
+    let format = configure(&mut capture, asked).map_err(failed)?;
+    if asked.jpeg && format != MJPG {
+        return Err(Attempt::Final(OpenError::NoCameraJpeg { index, format }));
+    }
     sleep(policy.settle);
-    let mut reader = CaptureReader::new(capture);
+    let reader = CaptureReader::new(capture);
+    let mut reader = match asked.jpeg {
+        true => Webcam::Jpeg(reader),
+        false => Webcam::Pixels(reader),
+    };
     for _ in 0..=policy.discard {
         if !matches!(reader.grab(), Ok(true)) {
             let attempts = policy.attempts;
@@ -73,7 +123,7 @@ fn attempt(
         }
     }
     match reader.retrieve() {
-        Ok(first) => Ok((reader, first)),
+        Ok(first) => Ok((reader, header(&first))),
         Err(Fault::Undecodable) => Err(Attempt::Again(OpenError::WebcamSilent {
             index,
             attempts: policy.attempts,
@@ -91,14 +141,10 @@ fn attempt(
 
 /// Asks for compressed frames first: at full size, raw ones rarely fit through USB.
 ///
-/// A driver may accept everything and do something else, so what it chose is read back.
-/// Passing the camera's own JPEG on without decoding would be arranged here, by
-/// `CAP_PROP_CONVERT_RGB = 0` once the format read back is MJPG.
-fn configure(
-    capture: &mut VideoCapture,
-    size: Option<(u32, u32)>,
-    fps: Option<f64>,
-) -> opencv::Result<()> {
+/// A driver may accept everything and do something else, so what it chose is read back; its name
+/// comes back.
+fn configure(capture: &mut VideoCapture, asked: Asked) -> opencv::Result<String> {
+    let Asked { size, fps, jpeg } = asked;
     let mjpg = VideoWriter::fourcc('M', 'J', 'P', 'G')?;
     capture.set(CAP_PROP_FOURCC, f64::from(mjpg))?;
     if let Some((width, height)) = size {
@@ -109,6 +155,9 @@ fn configure(
     if let Some(fps) = fps {
         capture.set(CAP_PROP_FPS, fps)?;
     }
+    if jpeg {
+        capture.set(CAP_PROP_CONVERT_RGB, 0.0)?;
+    }
     let width = capture.get(CAP_PROP_FRAME_WIDTH)? as u32;
     let height = capture.get(CAP_PROP_FRAME_HEIGHT)? as u32;
     let format = fourcc_name(capture.get(CAP_PROP_FOURCC)?);
@@ -116,7 +165,19 @@ fn configure(
     if size.is_some_and(|size| size != (width, height)) {
         tracing::warn!(asked = ?size, width, height, "the webcam chose another size");
     }
-    Ok(())
+    Ok(format)
+}
+
+fn header(content: &Content) -> Header {
+    match content {
+        Content::Pixels(image) => Header {
+            width: image.width,
+            height: image.height,
+            channels: image.channels,
+            is_progressive: false,
+        },
+        Content::Jpeg(jpeg) => jpeg.header,
+    }
 }
 
 fn rate(capture: &VideoCapture) -> Option<f64> {

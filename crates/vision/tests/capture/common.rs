@@ -76,6 +76,7 @@ pub(crate) fn file(path: &Path) -> Config {
         source: Source::File(path.to_str().unwrap().to_owned()),
         selection: Selection::default(),
         fps: None,
+        real_time: false,
     }
 }
 

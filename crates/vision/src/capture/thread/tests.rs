@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::Image;
 use crate::capture::reader::Reader;
 
 /// A source whose frames are whole or not.
@@ -19,12 +20,12 @@ impl Reader for Damaged {
         Ok(self.position <= self.whole.len())
     }
 
-    fn retrieve(&mut self) -> Result<Image, Fault> {
+    fn retrieve(&mut self) -> Result<Content, Fault> {
         if !self.whole[self.position - 1] {
             return Err(Fault::Undecodable);
         }
         let pixels = vec![self.position as u8 - 1];
-        Ok(Image::new(1, 1, 1, pixels).unwrap())
+        Ok(Content::Pixels(Image::new(1, 1, 1, pixels).unwrap()))
     }
 }
 
@@ -68,7 +69,7 @@ fn deliver(
     let result = delivery.run(
         &selection,
         Box::new(move |frame| {
-            let seen = (frame.frame_id, frame.image.data[0]);
+            let seen = (frame.frame_id, frame.pixels().unwrap().data[0]);
             sink.lock().unwrap().push(seen);
             ControlFlow::Continue(())
         }),

@@ -1,0 +1,88 @@
+//! JPEGs that a camera made, passed on as they are.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{Color, DecodeError, Decoder, Header, Limits, header};
+use crate::Image;
+
+const END_MARKER: [u8; 2] = [0xFF, 0xD9];
+
+/// A compressed picture and what its header says of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Jpeg {
+    /// Its own header.
+    pub header: Header,
+    /// The whole file, from its first marker to its last.
+    pub data: Bytes,
+}
+
+impl Jpeg {
+    /// A buffer of a camera, whose driver may have left bytes behind the picture's end.
+    ///
+    /// Only the header is read: a picture that is damaged further on is not noticed here.
+    pub fn from_camera(buffer: Bytes) -> Result<Jpeg, DecodeError> {
+        let end = buffer
+            .windows(END_MARKER.len())
+            .rposition(|bytes| bytes == END_MARKER)
+            .map_or(buffer.len(), |at| at + END_MARKER.len());
+        let data = buffer.slice(..end);
+        Ok(Jpeg {
+            header: header(&data)?,
+            data,
+        })
+    }
+
+    /// Its pixels: gray of a gray picture, else BGR.
+    pub fn decode(&self) -> Result<Image, DecodeError> {
+        let color = match self.header.channels {
+            1 => Color::Gray,
+            _ => Color::Bgr,
+        };
+        Decoder::new()?.decode(&self.data, color, &Limits::default())
+    }
+}
+
+impl fmt::Debug for Jpeg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Header { width, height, .. } = self.header;
+        write!(f, "Jpeg({width}x{height}, {} bytes)", self.data.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::Encoder;
+
+    fn picture() -> Bytes {
+        let image = Image::new(16, 8, 3, vec![90; 16 * 8 * 3]).unwrap();
+        Encoder::new(80).unwrap().encode(&image).unwrap()
+    }
+
+    #[test]
+    fn what_a_driver_leaves_behind_the_picture_is_cut_off() {
+        let whole = picture();
+        let buffer = [&whole[..], &[0; 100]].concat();
+        let jpeg = Jpeg::from_camera(buffer.into()).unwrap();
+        assert_eq!(jpeg.data, whole);
+        assert_eq!((jpeg.header.width, jpeg.header.height), (16, 8));
+        let image = jpeg.decode().unwrap();
+        assert_eq!((image.width, image.height, image.channels), (16, 8, 3));
+    }
+
+    #[test]
+    fn a_picture_without_an_end_marker_stays_as_it_is() {
+        let whole = picture();
+        let open = whole.slice(..whole.len() - 2);
+        assert_eq!(Jpeg::from_camera(open.clone()).unwrap().data, open);
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        for buffer in [&b""[..], b"\xFF\xD9", b"not a picture"] {
+            assert!(Jpeg::from_camera(Bytes::copy_from_slice(buffer)).is_err());
+        }
+    }
+}
