@@ -14,7 +14,7 @@ pub use error::{DecodeError, MetaError, ShapeError};
 pub use frame::{Encoding, Frame, FrameId, FrameMeta};
 pub use limits::{CHUNK_BYTES, Limits};
 pub use message::{Message, Payload};
-pub use prediction::{FrameError, FrameReceived, Prediction, Timing};
+pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use transfer::{FileMeta, FileName, FileNameError, PackageType, UploadStart};

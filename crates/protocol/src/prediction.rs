@@ -98,6 +98,14 @@ impl From<FrameErrorKeys> for FrameError {
     }
 }
 
+/// Says that the worker's queues are full (`BACKPRESSURE`, worker to client).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backpressure {
+    /// Whole frames that the worker holds and has not answered.
+    #[serde(deserialize_with = "int")]
+    pub waiting: u64,
+}
+
 /// Where a frame's time went on the worker, in microseconds. A step that did not happen is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

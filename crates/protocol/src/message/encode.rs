@@ -21,6 +21,7 @@ impl Message {
             Message::Prediction(body) => json::write(words::PREDICTION, body),
             Message::FrameReceived(body) => json::write(words::FRAME_RECEIVED, body),
             Message::Error(body) => json::write(words::ERROR, body),
+            Message::Backpressure(body) => json::write(words::BACKPRESSURE, body),
 
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(id) => word(words::FRAME_END, id),

@@ -47,6 +47,7 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         words::PREDICTION => prediction(text),
         words::FRAME_RECEIVED => body(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
         words::ERROR => body(words::ERROR, text).map(Message::Error),
+        words::BACKPRESSURE => body(words::BACKPRESSURE, text).map(Message::Backpressure),
         _ => Ok(Message::Unknown {
             text: text.to_owned(),
         }),

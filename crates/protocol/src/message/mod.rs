@@ -10,7 +10,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::frame::{FrameId, FrameMeta};
-use crate::prediction::{FrameError, FrameReceived, Prediction};
+use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
 
@@ -71,6 +71,8 @@ pub enum Message {
     FrameReceived(FrameReceived),
     /// One frame failed; the stream goes on.
     Error(FrameError),
+    /// Frames come faster than the worker takes them.
+    Backpressure(Backpressure),
 
     /// Nothing but a sign of life.
     KeepAlive,
@@ -142,6 +144,7 @@ impl Message {
             Message::Prediction(_) => words::PREDICTION,
             Message::FrameReceived(_) => words::FRAME_RECEIVED,
             Message::Error(_) | Message::FileError(_) => words::ERROR,
+            Message::Backpressure(_) => words::BACKPRESSURE,
             Message::KeepAlive => "KEEP_ALIVE",
             Message::AuthChallenge(_) => words::AUTH_CHALLENGE,
             Message::AuthResponse(_) => words::AUTH_RESPONSE,

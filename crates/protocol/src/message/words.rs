@@ -6,6 +6,7 @@ pub(crate) const STREAM_END: &str = "STREAM_END";
 pub(crate) const STREAM_COMPLETE: &str = "STREAM_COMPLETE";
 pub(crate) const PREDICTION: &str = "PREDICTION";
 pub(crate) const FRAME_RECEIVED: &str = "FRAME_RECEIVED";
+pub(crate) const BACKPRESSURE: &str = "BACKPRESSURE";
 /// A JSON type (one frame failed) and a text word (a job or file failed).
 pub(crate) const ERROR: &str = "ERROR";
 

@@ -128,6 +128,7 @@ def messages():
     error = {"type": "ERROR", "frame_id": 42, "message": "JPEG: premature end"}
     yield from as_json("frame failed", "ERROR", error)
     yield from as_json("some frame failed", "ERROR", error | {"frame_id": None})
+    yield from as_json("queues full", "BACKPRESSURE", {"type": "BACKPRESSURE", "waiting": 9})
     yield from odd("text under another key", "ERROR", {"type": "ERROR", "frame_id": 42, "error": "JPEG: premature end"}, error)
 
     yield from text("raw", "FRAME_META", frame_meta(0, 1080, 1920, 3, "uint8", 1080 * 1920 * 3))

@@ -215,15 +215,31 @@ impl Session {
         stream.frames += 1;
         stream.bytes += frame.meta.nbytes;
         let requester = Arc::clone(&stream.requester);
-        self.worker
-            .pipeline
-            .frame(Job {
-                frame,
-                receive,
-                received_at,
-                requester,
-            })
-            .await
+        self.hand_over(Job {
+            frame,
+            receive,
+            received_at,
+            requester,
+        })
+        .await
+    }
+
+    /// Hands a frame on. Where that has to wait, the client hears of it first.
+    async fn hand_over(&mut self, job: Job) -> Result<(), Stopped> {
+        let worker = Arc::clone(&self.worker);
+        let handing = worker.pipeline.frame(job);
+        tokio::pin!(handing);
+        tokio::select! {
+            biased;
+            handed = &mut handing => return handed,
+            () = std::future::ready(()) => {}
+        }
+        if let State::Streaming(stream) = &mut self.state
+            && let Some(pressure) = stream.queues_are_full()
+        {
+            self.reply(Message::Backpressure(pressure)).await;
+        }
+        handing.await
     }
 
     /// A frame that could not be put together gets its answer too, so that the client can account for it.

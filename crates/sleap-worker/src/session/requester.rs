@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) predictions: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) saved: AtomicU64,
+    /// All of them, whatever the answer was.
+    pub(super) answered: AtomicU64,
 }
 
 impl Requester {
@@ -43,6 +45,7 @@ impl Requester {
             Message::FrameReceived(_) if !self.answers => return,
             _ => 0,
         };
+        self.counts.answered.fetch_add(1, Relaxed);
         // A client that left takes no answers; the session notices by itself.
         let _ = self.replies.blocking_send(message);
     }

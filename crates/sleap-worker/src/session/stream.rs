@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use protocol::StreamComplete;
+use protocol::{Backpressure, StreamComplete};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use super::requester::Requester;
+
+/// The client hears of full queues again after so many frames.
+const TELL_AGAIN: u64 = 16;
 
 pub(super) struct Stream {
     pub(super) requester: Arc<Requester>,
@@ -20,6 +23,8 @@ pub(super) struct Stream {
     pub(super) damaged: u64,
     /// Messages that could not be read.
     pub(super) unreadable: u64,
+    /// How many frames there were when the client last heard of full queues.
+    told: Option<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -32,8 +37,24 @@ impl Stream {
             bytes: 0,
             damaged: 0,
             unreadable: 0,
+            told: None,
             _permit: permit,
         }
+    }
+
+    /// A frame has to wait; what to tell the client, if it is to be told.
+    pub(super) fn queues_are_full(&mut self) -> Option<Backpressure> {
+        let due = self
+            .told
+            .is_none_or(|told| self.frames >= told + TELL_AGAIN);
+        let tell = self.requester.answers && due;
+        if tell {
+            self.told = Some(self.frames);
+        }
+        let answered = self.requester.counts.answered.load(Relaxed);
+        tell.then(|| Backpressure {
+            waiting: self.frames.saturating_sub(answered),
+        })
     }
 
     pub(super) fn complete(&self) -> StreamComplete {

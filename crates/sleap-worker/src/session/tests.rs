@@ -125,6 +125,50 @@ async fn answers_are_promised_only_to_those_who_ask() {
 }
 
 #[tokio::test]
+async fn a_client_hears_that_its_frames_come_too_fast() {
+    const FRAMES: u64 = 200;
+    let worker = worker(Options::default());
+    let Client {
+        mut session,
+        mut outbox,
+    } = Client::of(&worker);
+    let sending = async {
+        session.message(start(true)).await.unwrap();
+        for id in 0..FRAMES {
+            for message in frame(id) {
+                session.message(message).await.unwrap();
+            }
+        }
+        session.message(end()).await.unwrap();
+    };
+    // Nobody reads until no more answers fit: then the queues behind them must fill as well.
+    let reading = async {
+        while outbox.len() < outbox.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        let (mut answers, mut pressures) = (Vec::new(), Vec::new());
+        loop {
+            match outbox.recv().await.expect("the session goes on") {
+                Message::FrameReceived(received) => answers.push(received.frame_id),
+                Message::Backpressure(pressure) => pressures.push(pressure.waiting),
+                Message::StreamComplete(_) => return (answers, pressures),
+                _ => {}
+            }
+        }
+    };
+    let ((), (answers, pressures)) = tokio::join!(sending, reading);
+    assert_eq!(answers, (0..FRAMES).collect::<Vec<_>>());
+    assert!(!pressures.is_empty());
+    assert!(
+        pressures
+            .iter()
+            .all(|waiting| (1..FRAMES).contains(waiting))
+    );
+    let told = FRAMES / 16 + 1;
+    assert!(pressures.len() as u64 <= told, "{pressures:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_wait_streams_once_the_worker_is_free() {
     let worker = worker(Options::default());
     let (mut first, mut second) = (Client::of(&worker), Client::of(&worker));
