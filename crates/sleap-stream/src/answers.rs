@@ -1,47 +1,63 @@
 //! What comes back for the frames that were sent.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton};
-use vision::Image;
+use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing};
+use tokio::sync::watch;
+use vision::capture::Content;
 use vision::viewer::{Picture, Screen};
 
+use crate::adapt::{Adapter, Sample, Setting};
 use crate::flight::Arrived;
 use crate::output::Outputs;
 use crate::report::Report;
-use crate::scale::Scale;
 use crate::stages::Stages;
+
+/// The controller of a live stream's frames, and its way to the encoder.
+pub(crate) struct Adaptation {
+    pub(crate) adapter: Adapter,
+    pub(crate) settings: watch::Sender<Setting>,
+}
 
 /// Takes answers: matches them with their frames, writes, shows and counts them.
 pub(crate) struct Answers {
     pub(crate) outputs: Outputs,
     pub(crate) report: Report,
-    /// The last frame that came back, with its poses.
-    pub(crate) last: Option<Picture>,
     /// Why the worker could not use a frame, of the last one that it said so of.
     pub(crate) last_failure: Option<String>,
+    /// The last frame that came back, with its poses.
+    last: Option<Shown>,
     screen: Option<Screen>,
-    scale: Option<Scale>,
+    adaptation: Option<Adaptation>,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
+}
+
+/// A frame with its poses, as it is kept to be shown.
+struct Shown {
+    content: Content,
+    instances: Vec<Vec<Option<[f32; 2]>>>,
+    caption: String,
 }
 
 impl Answers {
     pub(crate) fn new(
         outputs: Outputs,
         screen: Option<Screen>,
-        scale: Option<Scale>,
+        adaptation: Option<Adaptation>,
         skeleton: Skeleton,
     ) -> Self {
+        let mut report = Report::new(Instant::now());
+        report.setting = adaptation.as_ref().map(|one| one.adapter.setting());
         Self {
             outputs,
-            report: Report::new(Instant::now()),
+            report,
             last: None,
             last_failure: None,
             screen,
-            scale,
+            adaptation,
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
         }
@@ -52,15 +68,19 @@ impl Answers {
         match message {
             Message::Prediction(prediction) => return self.prediction(prediction, stages),
             Message::FrameReceived(received) => {
-                let picture = self
-                    .arrived(received.frame_id, stages)
-                    .and_then(|frame| frame.picture);
+                let timing = Some(&received.timing);
+                let arrived = self.arrived(received.frame_id, timing, stages);
+                let picture = arrived.and_then(|frame| frame.picture);
                 self.show(picture, received.frame_id, Vec::new());
             }
             Message::Error(error) => match error.frame_id {
                 Some(id) => self.failed(id, error.message, stages),
                 None => tracing::warn!(reason = %error.message, "the worker reports a problem"),
             },
+            Message::Backpressure(pressure) => {
+                tracing::debug!(waiting = pressure.waiting, "the worker's queues are full");
+                stages.pressed();
+            }
             other => tracing::debug!(message = ?other, "ignored"),
         }
         Ok(())
@@ -74,52 +94,108 @@ impl Answers {
         }
     }
 
+    /// The last frame that came back, with its poses.
+    pub(crate) fn last_picture(&self) -> Option<Picture> {
+        self.picture(self.last.as_ref()?)
+    }
+
     fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) {
         tracing::warn!(frame_id = id, %reason, "a frame has no poses");
-        if self.arrived(id, stages).is_some() {
+        if self.arrived(id, None, stages).is_some() {
             self.report.failed += 1;
         }
         self.last_failure = Some(reason);
     }
 
     fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Result<()> {
-        let Some(arrived) = self.arrived(prediction.frame_id, stages) else {
+        let timing = prediction.timing;
+        let Some(arrived) = self.arrived(prediction.frame_id, Some(&timing), stages) else {
             return Ok(());
         };
-        if let Some(scale) = &self.scale {
+        if let Some(scale) = &arrived.scale {
             scale.apply(&mut prediction);
         }
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
-        let written = self.outputs.write(&prediction, arrived.age);
+        let written = self.outputs.write(&prediction, arrived.latency);
         self.show(arrived.picture, prediction.frame_id, prediction.instances);
         written
     }
 
-    fn arrived(&mut self, id: FrameId, stages: &Stages) -> Option<Arrived> {
-        let arrived = stages.flight().arrive(id, Instant::now());
-        match &arrived {
-            Some(arrived) => {
-                stages.answered();
-                self.report.arrived(arrived);
-            }
-            None => tracing::debug!(frame_id = id, "an answer to no frame that is on its way"),
+    /// `timing`: what the worker says of the frame's way; `None` where it failed.
+    fn arrived(
+        &mut self,
+        id: FrameId,
+        timing: Option<&Timing>,
+        stages: &Stages,
+    ) -> Option<Arrived> {
+        let Some(arrived) = stages.answered(id, timing) else {
+            tracing::debug!(frame_id = id, "an answer to no frame that is on its way");
+            return None;
+        };
+        self.report.arrived(&arrived);
+        if let Some(timing) = timing {
+            self.adapt(&arrived, timing, stages);
         }
-        arrived
+        Some(arrived)
     }
 
-    fn show(&mut self, image: Option<Image>, id: FrameId, instances: Vec<Vec<Option<[f32; 2]>>>) {
-        let Some(image) = image else { return };
-        let picture = Picture {
-            image,
-            nodes: Arc::clone(&self.nodes),
-            edges: Arc::clone(&self.edges),
+    fn adapt(&mut self, arrived: &Arrived, timing: &Timing, stages: &Stages) {
+        let Some(Adaptation { adapter, settings }) = &mut self.adaptation else {
+            return;
+        };
+        let sample = Sample {
+            taken: arrived.taken,
+            age: Duration::from_micros(arrived.latency.age()),
+            link: arrived.latency.link(),
+            receive: Duration::from_micros(timing.receive_us.unwrap_or_default()),
+        };
+        if let Some(setting) = adapter.answered(sample, Instant::now()) {
+            tracing::info!(%setting, age_ms = sample.age.as_millis(), "frames adapted to the link");
+            settings.send_replace(setting);
+            stages.set_pause(adapter.pause());
+            self.report.setting = Some(setting);
+        }
+    }
+
+    fn show(
+        &mut self,
+        content: Option<Content>,
+        id: FrameId,
+        instances: Vec<Vec<Option<[f32; 2]>>>,
+    ) {
+        let Some(content) = content else { return };
+        let shown = Shown {
+            content,
             instances,
             caption: format!("frame {id}   {} poses", self.report.predictions),
         };
-        if let Some(screen) = &self.screen {
-            screen.show(picture.clone());
+        if let Some(screen) = self.screen.as_ref().filter(|screen| screen.is_open())
+            && let Some(picture) = self.picture(&shown)
+        {
+            screen.show(picture);
         }
-        self.last = Some(picture);
+        self.last = Some(shown);
+    }
+
+    /// Only what is looked at is decoded.
+    fn picture(&self, shown: &Shown) -> Option<Picture> {
+        let image = match &shown.content {
+            Content::Pixels(image) => image.clone(),
+            Content::Jpeg(jpeg) => match jpeg.decode() {
+                Ok(image) => image,
+                Err(error) => {
+                    tracing::debug!(%error, "picture not shown");
+                    return None;
+                }
+            },
+        };
+        Some(Picture {
+            image,
+            nodes: Arc::clone(&self.nodes),
+            edges: Arc::clone(&self.edges),
+            instances: shown.instances.clone(),
+            caption: shown.caption.clone(),
+        })
     }
 }

@@ -51,13 +51,28 @@ pub struct Args {
     #[arg(long, value_name = "FPS", value_parser = frame_rate, help_heading = "Source")]
     pub fps: Option<f64>,
 
+    /// Let the newest frame win, also of a file, which then runs at its own rate.
+    #[arg(long, conflicts_with = "every_frame", help_heading = "Source")]
+    pub live: bool,
+
+    /// Send every frame that the source delivers, also of a camera, however old frames become.
+    #[arg(long, alias = "no-live", help_heading = "Source")]
+    pub every_frame: bool,
+
     /// Resize frames before sending; poses are given in pixels of the source all the same.
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Encoding")]
     pub resize: Option<(u32, u32)>,
 
     /// Send JPEG of this quality, 1-100; 80 is a good choice (default: raw pixels).
-    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Encoding")]
-    pub jpeg_quality: Option<u8>,
+    ///
+    /// `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
+    #[arg(long, value_name = "QUALITY", value_parser = jpeg_quality, help_heading = "Encoding")]
+    pub jpeg_quality: Option<JpegQuality>,
+
+    /// Keep poses of a live stream younger than this by lowering JPEG quality, then size, then
+    /// rate, as far as the link demands, and raising them again.
+    #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = "Encoding")]
+    pub max_latency: Option<Duration>,
 
     /// Send frames in batches of N, which the worker runs in one call of its model.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Encoding")]
@@ -103,8 +118,30 @@ pub struct Args {
     pub verbose: u8,
 }
 
+/// How frames are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JpegQuality {
+    /// By the camera.
+    Camera,
+    /// Here, 1 to 100.
+    Here(u8),
+}
+
+/// What becomes of pixels before they are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Raw,
+    Jpeg(u8),
+    /// They come as a camera's JPEGs.
+    Camera,
+}
+
+/// JPEG quality where nothing is said, but raw pixels would not do.
+const DEFAULT_QUALITY: u8 = 80;
+
 const EXAMPLES: &str = "Examples:
   sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
+  sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
   sleap-stream --stream video.mp4 --fps 30             a video at its own pace
   sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output";
@@ -116,7 +153,10 @@ pub struct Config {
     /// Counted where frames are sent: what a live source drops before does not count.
     pub(crate) max_frames: Option<u64>,
     pub(crate) resize: Option<(u32, u32)>,
-    pub(crate) jpeg_quality: Option<u8>,
+    pub(crate) encoding: Encoding,
+    /// The newest frame wins, or every frame counts; `None`: as suits the source.
+    pub(crate) live: Option<bool>,
+    pub(crate) max_latency: Option<Duration>,
     pub(crate) batch_size: u32,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) snapshot: Option<PathBuf>,
@@ -153,15 +193,22 @@ impl TryFrom<Args> for Config {
                 snapshot.display()
             );
         }
+        let encoding = encoding(&args)?;
         let peer = PeerConfig {
             worker_id: args.worker_id,
             ..args.link.peer_config()?
+        };
+        let live = match (args.live, args.every_frame) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
         };
         let source = match (args.stream, args.webcam, args.test_pattern) {
             (Some(file), ..) => Source::File(file),
             (None, Some(index), _) => Source::Webcam {
                 index,
                 size: args.webcam_size,
+                jpeg: encoding == Encoding::Camera,
             },
             (None, None, Some(pattern)) => Source::TestPattern(pattern),
             (None, None, None) => bail!("give --stream FILE, --webcam N or --test-pattern"),
@@ -176,10 +223,13 @@ impl TryFrom<Args> for Config {
                 source,
                 selection,
                 fps: args.fps,
+                real_time: args.live,
             },
             max_frames: args.max_frames.map(NonZeroU64::get),
             resize: args.resize,
-            jpeg_quality: args.jpeg_quality,
+            encoding,
+            live,
+            max_latency: args.max_latency,
             batch_size: args.batch_size,
             outputs: args.output,
             snapshot: args.snapshot,
@@ -190,6 +240,77 @@ impl TryFrom<Args> for Config {
             peer,
             quiet: args.quiet,
         })
+    }
+}
+
+impl Config {
+    /// As STREAM_START says it.
+    pub(crate) fn jpeg_quality(&self) -> Option<u8> {
+        match self.encoding {
+            Encoding::Raw => None,
+            Encoding::Jpeg(quality) => Some(quality),
+            // Nobody knows; nothing is lost on the way.
+            Encoding::Camera => Some(100),
+        }
+    }
+}
+
+/// What the options say of the encoding, together.
+fn encoding(args: &Args) -> Result<Encoding> {
+    if args.max_latency.is_some() {
+        let is_file = args
+            .stream
+            .as_ref()
+            .is_some_and(|path| !path.contains("://"));
+        if args.every_frame || (is_file && !args.live) {
+            bail!("--max-latency is for live streams; add --live to let the newest frame win");
+        }
+        if args.jpeg_quality == Some(JpegQuality::Camera) {
+            bail!(
+                "--max-latency cannot make a camera's own JPEGs smaller: give --jpeg-quality a number"
+            );
+        }
+    }
+    match args.jpeg_quality {
+        Some(JpegQuality::Camera) if args.webcam.is_none() => {
+            bail!("--jpeg-quality camera is for --webcam: other sources make no JPEGs")
+        }
+        Some(JpegQuality::Camera) if args.resize.is_some() => {
+            bail!(
+                "--jpeg-quality camera sends what the camera makes: --webcam-size changes its size, --resize cannot"
+            )
+        }
+        Some(JpegQuality::Camera) => Ok(Encoding::Camera),
+        Some(JpegQuality::Here(quality)) => Ok(Encoding::Jpeg(quality)),
+        None if args.max_latency.is_some() => {
+            tracing::info!(
+                quality = DEFAULT_QUALITY,
+                "--max-latency sends JPEG instead of raw pixels"
+            );
+            Ok(Encoding::Jpeg(DEFAULT_QUALITY))
+        }
+        None => Ok(Encoding::Raw),
+    }
+}
+
+fn jpeg_quality(text: &str) -> Result<JpegQuality, String> {
+    match text.parse::<u8>() {
+        Ok(quality @ 1..=100) => Ok(JpegQuality::Here(quality)),
+        _ if text == "camera" => Ok(JpegQuality::Camera),
+        _ => Err(format!(
+            "'{text}' is not a JPEG quality: give 1 to 100, or `camera`"
+        )),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (1.0..=3_600_000.0).contains(&value) => {
+            Ok(Duration::from_secs_f64(value / 1e3))
+        }
+        _ => Err(format!(
+            "'{text}' is not a number of milliseconds from 1 up"
+        )),
     }
 }
 
@@ -237,7 +358,8 @@ mod tests {
     #[test]
     fn the_promised_calls_parse() {
         let webcam = parse("sleap-stream --webcam 0 --jpeg-quality 80").unwrap();
-        assert_eq!((webcam.webcam, webcam.jpeg_quality), (Some(0), Some(80)));
+        let quality = Some(JpegQuality::Here(80));
+        assert_eq!((webcam.webcam, webcam.jpeg_quality), (Some(0), quality));
         let video = parse("sleap-stream --stream video.mp4 --fps 30").unwrap();
         assert_eq!(
             (video.stream.as_deref(), video.fps),
@@ -266,9 +388,49 @@ mod tests {
             "sleap-stream --stream a.mp4 --batch-size 0",
             "sleap-stream --stream a.mp4 --signal http://x",
             "sleap-stream --webcam 0 --frames 0-5",
+            "sleap-stream --webcam 0 --live --every-frame",
+            "sleap-stream --webcam 0 --jpeg-quality cam",
+            "sleap-stream --webcam 0 --max-latency 0",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_refused() {
+        let config = |line: &str| Config::try_from(parse(line).unwrap());
+        for (line, word) in [
+            (
+                "sleap-stream --stream a.mp4 --jpeg-quality camera",
+                "--webcam",
+            ),
+            (
+                "sleap-stream --webcam 0 --jpeg-quality camera --resize 8x8",
+                "--webcam-size",
+            ),
+            (
+                "sleap-stream --webcam 0 --jpeg-quality camera --max-latency 200",
+                "a number",
+            ),
+            ("sleap-stream --stream a.mp4 --max-latency 200", "--live"),
+            (
+                "sleap-stream --webcam 0 --max-latency 200 --no-live",
+                "--live",
+            ),
+        ] {
+            let error = config(line).unwrap_err().to_string();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+        let config = |line: &str| config(line).unwrap();
+        let live = config("sleap-stream --stream a.mp4 --max-latency 200 --live");
+        assert_eq!((live.encoding, live.live), (Encoding::Jpeg(80), Some(true)));
+        assert!(live.capture.real_time);
+        let camera = config("sleap-stream --webcam 0 --jpeg-quality camera");
+        assert_eq!((camera.encoding, camera.live), (Encoding::Camera, None));
+        assert_eq!(
+            config("sleap-stream --webcam 0 --no-live").live,
+            Some(false)
+        );
     }
 
     #[test]

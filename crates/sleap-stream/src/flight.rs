@@ -3,26 +3,36 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use protocol::FrameId;
-use vision::Image;
+use protocol::{FrameId, Timing};
+use vision::capture::Content;
+
+use crate::latency::{Latency, Moments, Splitter};
+use crate::scale::Scale;
 
 /// A frame that left the source.
 #[derive(Debug)]
-pub(crate) struct Departed {
-    pub(crate) captured: Instant,
-    sent: Option<Instant>,
+struct Departed {
+    captured: Instant,
+    taken: Instant,
+    encoded: Option<Instant>,
+    handed: Option<Instant>,
+    /// From its pixels as sent to those of the source, where they differ.
+    scale: Option<Scale>,
     /// The picture itself, where somebody wants to see poses on it.
-    picture: Option<Image>,
+    picture: Option<Content>,
 }
 
 /// A frame whose answer is here.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    /// Capture to pose in hand.
-    pub(crate) age: Duration,
+    /// Where the time went, capture to pose in hand.
+    pub(crate) latency: Latency,
     /// First byte given to the link to pose in hand.
     pub(crate) round_trip: Duration,
-    pub(crate) picture: Option<Image>,
+    /// When the encoder had taken it.
+    pub(crate) taken: Instant,
+    pub(crate) scale: Option<Scale>,
+    pub(crate) picture: Option<Content>,
 }
 
 /// Frames that are remembered at most. A worker that answers is never that far behind (its window
@@ -38,19 +48,27 @@ pub(crate) struct Flight {
     frames: HashMap<FrameId, Departed>,
     /// Ids in order of departure; those answered meanwhile are skipped when their turn comes.
     order: VecDeque<FrameId>,
+    splitter: Splitter,
 }
 
 impl Flight {
-    /// A frame is about to be encoded.
-    pub(crate) fn depart(&mut self, id: FrameId, captured: Instant, picture: Option<Image>) {
-        self.frames.insert(
-            id,
-            Departed {
-                captured,
-                sent: None,
-                picture,
-            },
-        );
+    /// The encoder takes a frame.
+    pub(crate) fn depart(
+        &mut self,
+        id: FrameId,
+        captured: Instant,
+        taken: Instant,
+        picture: Option<Content>,
+    ) {
+        let frame = Departed {
+            captured,
+            taken,
+            encoded: None,
+            handed: None,
+            scale: None,
+            picture,
+        };
+        self.frames.insert(id, frame);
         self.order.push_back(id);
         if let Some(old) = self.order.iter().rev().nth(PICTURES)
             && let Some(frame) = self.frames.get_mut(old)
@@ -64,28 +82,49 @@ impl Flight {
         }
     }
 
-    /// A frame is handed to the link.
-    pub(crate) fn sent(&mut self, id: FrameId, now: Instant) {
+    /// A frame's bytes are ready for the link.
+    pub(crate) fn encoded(&mut self, id: FrameId, scale: Option<Scale>, now: Instant) {
         if let Some(frame) = self.frames.get_mut(&id) {
-            frame.sent = Some(now);
+            frame.encoded = Some(now);
+            frame.scale = scale;
+        }
+    }
+
+    /// The link has all of a frame's bytes.
+    pub(crate) fn handed(&mut self, id: FrameId, at: Instant) {
+        if let Some(frame) = self.frames.get_mut(&id) {
+            frame.handed = Some(at);
         }
     }
 
     /// An answer came; `None` for a frame that is not on its way (never sent, or answered before).
-    pub(crate) fn arrive(&mut self, id: FrameId, now: Instant) -> Option<Arrived> {
+    pub(crate) fn arrive(&mut self, id: FrameId, timing: &Timing, now: Instant) -> Option<Arrived> {
         // A frame that is still with the encoder cannot have an answer.
-        self.frames.get(&id)?.sent?;
+        let encoded = self.frames.get(&id)?.encoded?;
         let frame = self.frames.remove(&id)?;
+        let moments = Moments {
+            captured: frame.captured,
+            taken: frame.taken,
+            encoded,
+            handed: frame.handed,
+            answered: now,
+        };
         Some(Arrived {
-            age: now.saturating_duration_since(frame.captured),
-            round_trip: now.saturating_duration_since(frame.sent?),
+            latency: self.splitter.split(&moments, timing),
+            round_trip: now.saturating_duration_since(encoded),
+            taken: frame.taken,
+            scale: frame.scale,
             picture: frame.picture,
         })
     }
 
     /// How long the oldest frame without an answer has been on its way.
     pub(crate) fn oldest_wait(&self, now: Instant) -> Option<Duration> {
-        let sent = self.frames.values().filter_map(|frame| frame.sent).min()?;
+        let sent = self
+            .frames
+            .values()
+            .filter_map(|frame| frame.encoded)
+            .min()?;
         Some(now.saturating_duration_since(sent))
     }
 
@@ -93,7 +132,7 @@ impl Flight {
     pub(crate) fn unanswered(&self) -> usize {
         self.frames
             .values()
-            .filter(|frame| frame.sent.is_some())
+            .filter(|frame| frame.encoded.is_some())
             .count()
     }
 }
@@ -106,32 +145,34 @@ mod tests {
     fn an_answer_is_matched_once() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
+        let untimed = Timing::default();
         let mut flight = Flight::default();
-        flight.depart(7, at(0), None);
-        assert!(flight.arrive(7, at(1)).is_none(), "not sent yet");
-        flight.sent(7, at(2));
+        flight.depart(7, at(0), at(1), None);
+        assert!(flight.arrive(7, &untimed, at(1)).is_none(), "not sent yet");
+        flight.encoded(7, None, at(2));
         assert_eq!(flight.unanswered(), 1);
-        let arrived = flight.arrive(7, at(10)).unwrap();
-        assert_eq!(arrived.age, Duration::from_millis(10));
+        let arrived = flight.arrive(7, &untimed, at(10)).unwrap();
+        assert_eq!(arrived.latency.age(), 10_000);
         assert_eq!(arrived.round_trip, Duration::from_millis(8));
-        assert!(flight.arrive(7, at(11)).is_none());
-        assert!(flight.arrive(8, at(11)).is_none());
+        assert!(flight.arrive(7, &untimed, at(11)).is_none());
+        assert!(flight.arrive(8, &untimed, at(11)).is_none());
         assert_eq!(flight.unanswered(), 0);
         assert_eq!(flight.oldest_wait(at(20)), None);
-        flight.depart(8, at(20), None);
-        flight.sent(8, at(21));
+        flight.depart(8, at(20), at(20), None);
+        flight.encoded(8, None, at(21));
         assert_eq!(flight.oldest_wait(at(30)), Some(Duration::from_millis(9)));
     }
+
     #[test]
     fn memory_is_bounded_where_nothing_is_answered() {
         let now = Instant::now();
         let mut flight = Flight::default();
         for id in 0..10_000 {
-            flight.depart(id, now, None);
-            flight.sent(id, now);
+            flight.depart(id, now, now, None);
+            flight.encoded(id, None, now);
         }
         assert_eq!(flight.unanswered(), REMEMBERED);
-        assert!(flight.arrive(9_999, now).is_some());
-        assert!(flight.arrive(0, now).is_none());
+        assert!(flight.arrive(9_999, &Timing::default(), now).is_some());
+        assert!(flight.arrive(0, &Timing::default(), now).is_none());
     }
 }

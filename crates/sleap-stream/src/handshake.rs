@@ -90,7 +90,7 @@ fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
         height,
         original_width: info.width,
         original_height: info.height,
-        jpeg_quality: config.jpeg_quality,
+        jpeg_quality: config.jpeg_quality(),
         answers: true,
     }
 }

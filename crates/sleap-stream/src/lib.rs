@@ -7,19 +7,30 @@
 //! ```
 //!
 //! Every arrow is bounded. What has to wait waits before the encoder, where a live source drops
-//! old frames and a file is simply read more slowly.
+//! old frames and a file is simply read more slowly. `flow` says when the next frame may leave,
+//! `adapt` how much of it; both are pure, as are `queue::Buffer`, `flight` and `latency`, and `sim`
+//! runs them in virtual time.
 
+mod adapt;
 mod answers;
 mod args;
+mod batch;
 mod encode;
 mod flight;
+mod flow;
 mod handshake;
+mod latency;
 mod outlet;
 mod output;
+mod plan;
+mod progress;
 mod queue;
 mod receive;
 mod report;
 mod scale;
+mod shape;
+#[cfg(test)]
+mod sim;
 mod stages;
 mod stream;
 mod window;

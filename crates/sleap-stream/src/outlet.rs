@@ -1,7 +1,6 @@
 //! From the encoder to the link: whole frames, in order, as fast as the link takes them.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use link::{SendError, Sender};
 use protocol::{Frame, Message};
@@ -23,6 +22,10 @@ pub(crate) struct Sent {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
+/// Bytes that a live stream may have unacknowledged towards a worker that answers nothing. Nothing
+/// else bounds the age of its frames there.
+const LIVE_BUFFER: usize = 256 << 10;
+
 /// The encoder's way into the link. It waits in the encoder's own thread, so that between the two
 /// no frame lies about.
 pub(crate) struct Outlet {
@@ -31,15 +34,19 @@ pub(crate) struct Outlet {
     halt: CancellationToken,
     flight: Arc<Mutex<Flight>>,
     totals: watch::Sender<Sent>,
+    /// The link's buffer is kept short.
+    shallow: bool,
 }
 
 impl Outlet {
-    /// Must be called inside the runtime. `halt` ends a wait for a link that is stuck.
+    /// Must be called inside the runtime. `halt` ends a wait for a link that is stuck; `shallow`
+    /// keeps the link's buffer short, where answers do not bound what is under way.
     pub(crate) fn new(
         sender: Sender,
         halt: CancellationToken,
         flight: Arc<Mutex<Flight>>,
         totals: watch::Sender<Sent>,
+        shallow: bool,
     ) -> Self {
         Self {
             runtime: Handle::current(),
@@ -47,6 +54,7 @@ impl Outlet {
             halt,
             flight,
             totals,
+            shallow,
         }
     }
 
@@ -56,10 +64,6 @@ impl Outlet {
 
     pub(crate) fn frame(&self, frame: Frame) -> Result<(), Gone> {
         let (id, bytes) = (frame.meta.frame_id, frame.meta.nbytes);
-        self.flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sent(id, Instant::now());
         // Counted before, so that an answer never comes for a frame that is not.
         self.totals.send_modify(|sent| {
             sent.frames += 1;
@@ -69,7 +73,15 @@ impl Outlet {
         // in a queue is better off at the source, and the buffer keeps the link busy meanwhile.
         self.wait(async {
             let handed = self.sender.send_frame(frame).await?;
-            handed.await;
+            if let Some(at) = handed.await {
+                let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+                flight.handed(id, at);
+            }
+            if self.shallow
+                && self.sender.stats().outstanding_bytes.unwrap_or_default() > LIVE_BUFFER
+            {
+                self.sender.flush().await?;
+            }
             Ok(())
         })
     }

@@ -1,13 +1,13 @@
 //! Where predictions are kept: JSON lines in a file or on standard output.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail};
 use protocol::Prediction;
 use serde::Serialize;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::latency::Latency;
 
 /// A prediction as it is written: the worker's, with what the client knows of the frame.
 #[derive(Serialize)]
@@ -16,6 +16,8 @@ struct Line<'a> {
     prediction: &'a Prediction,
     /// Capture to pose in hand, microseconds.
     latency_us: u64,
+    /// Its parts.
+    latency: Latency,
 }
 
 /// All outputs of a run.
@@ -39,14 +41,14 @@ impl Outputs {
     }
 
     /// Writes a prediction everywhere. One output that fails does not keep it from the others.
-    pub(crate) fn write(&mut self, prediction: &Prediction, latency: Duration) -> Result<()> {
+    pub(crate) fn write(&mut self, prediction: &Prediction, latency: Latency) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let line = Line {
             prediction,
-            latency_us,
+            latency_us: latency.age(),
+            latency,
         };
         let mut text = serde_json::to_vec(&line).context("cannot write a prediction as JSON")?;
         text.push(b'\n');
@@ -147,6 +149,14 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn latency(capture: u64, inference: u64) -> Latency {
+        Latency {
+            capture,
+            inference,
+            ..Latency::default()
+        }
+    }
+
     fn prediction(frame_id: u64) -> Prediction {
         Prediction {
             frame_id,
@@ -162,12 +172,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("poses.jsonl");
         let mut outputs = Outputs::open(std::slice::from_ref(&path), false).unwrap();
-        outputs
-            .write(&prediction(3), Duration::from_micros(1500))
-            .unwrap();
-        outputs
-            .write(&prediction(4), Duration::from_micros(900))
-            .unwrap();
+        outputs.write(&prediction(3), latency(500, 1000)).unwrap();
+        outputs.write(&prediction(4), latency(900, 0)).unwrap();
         outputs.flush().unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let lines: Vec<serde_json::Value> = text
@@ -177,6 +183,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["frame_id"], 3);
         assert_eq!(lines[0]["latency_us"], 1500);
+        assert_eq!(lines[0]["latency"]["inference_us"], 1000);
         assert_eq!(lines[0]["instances"][0][0][1], 2.25);
         assert!(lines[0]["instances"][0][1].is_null());
     }
@@ -224,12 +231,12 @@ mod tests {
         let mut outputs = Outputs(vec![full, JsonLines::open(&path, false).unwrap()]);
         assert!(
             outputs
-                .write(&prediction(1), Duration::ZERO)
+                .write(&prediction(1), Latency::default())
                 .unwrap_err()
                 .to_string()
                 .contains("it")
         );
-        outputs.write(&prediction(2), Duration::ZERO).unwrap();
+        outputs.write(&prediction(2), Latency::default()).unwrap();
         outputs.flush().unwrap();
         assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 2);
         assert!(!outputs.nobody_reads());
@@ -239,7 +246,7 @@ mod tests {
     fn a_reader_that_goes_is_no_error() {
         let mut outputs = Outputs(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
         assert!(!outputs.nobody_reads());
-        outputs.write(&prediction(1), Duration::ZERO).unwrap();
+        outputs.write(&prediction(1), Latency::default()).unwrap();
         assert!(outputs.nobody_reads());
     }
 }

@@ -12,19 +12,61 @@ pub(crate) enum Policy {
     All { capacity: usize },
 }
 
-/// A bounded queue between two threads.
+/// Items that wait, as the policy says. Pure.
+#[derive(Debug)]
+pub(crate) struct Buffer<T> {
+    policy: Policy,
+    items: VecDeque<T>,
+    dropped: u64,
+}
+
+impl<T> Buffer<T> {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            items: VecDeque::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Whether an item can be put in; if not, its source has to wait.
+    pub(crate) fn has_room(&self) -> bool {
+        match self.policy {
+            Policy::Newest => true,
+            Policy::All { capacity } => self.items.len() < capacity,
+        }
+    }
+
+    /// Puts an item in, in place of the oldest where only the newest counts.
+    pub(crate) fn push(&mut self, item: T) {
+        if self.policy == Policy::Newest && self.items.pop_front().is_some() {
+            self.dropped += 1;
+        }
+        self.items.push_back(item);
+    }
+
+    /// Takes the oldest item.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.items.pop_front()
+    }
+
+    /// Items that newer ones replaced before anybody took them.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// A [`Buffer`] between two threads.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    policy: Policy,
     shared: Mutex<Shared<T>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct Shared<T> {
-    items: VecDeque<T>,
+    buffer: Buffer<T>,
     closed: bool,
-    dropped: u64,
 }
 
 /// Closes a queue when dropped: whoever fills it owns this, and its end is the queue's.
@@ -43,11 +85,9 @@ pub(crate) struct Closed;
 impl<T> Queue<T> {
     pub(crate) fn new(policy: Policy) -> Arc<Self> {
         Arc::new(Self {
-            policy,
             shared: Mutex::new(Shared {
-                items: VecDeque::new(),
+                buffer: Buffer::new(policy),
                 closed: false,
-                dropped: 0,
             }),
             changed: Condvar::new(),
         })
@@ -56,22 +96,13 @@ impl<T> Queue<T> {
     /// Puts an item in, as the policy says: waits for room, or drops the oldest.
     pub(crate) fn push(&self, item: T) -> Result<(), Closed> {
         let mut shared = self.lock();
-        match self.policy {
-            Policy::Newest => {
-                if !shared.closed && shared.items.pop_front().is_some() {
-                    shared.dropped += 1;
-                }
-            }
-            Policy::All { capacity } => {
-                while !shared.closed && shared.items.len() >= capacity {
-                    shared = self.wait(shared);
-                }
-            }
+        while !shared.closed && !shared.buffer.has_room() {
+            shared = self.wait(shared);
         }
         if shared.closed {
             return Err(Closed);
         }
-        shared.items.push_back(item);
+        shared.buffer.push(item);
         self.changed.notify_all();
         Ok(())
     }
@@ -80,7 +111,7 @@ impl<T> Queue<T> {
     pub(crate) fn pop(&self) -> Option<T> {
         let mut shared = self.lock();
         loop {
-            if let Some(item) = shared.items.pop_front() {
+            if let Some(item) = shared.buffer.pop() {
                 self.changed.notify_all();
                 return Some(item);
             }
@@ -101,13 +132,13 @@ impl<T> Queue<T> {
     pub(crate) fn cut(&self) {
         let mut shared = self.lock();
         shared.closed = true;
-        shared.items.clear();
+        while shared.buffer.pop().is_some() {}
         self.changed.notify_all();
     }
 
     /// Items that the newest-frame policy replaced before anybody took them.
     pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.lock().buffer.dropped()
     }
 
     // A panic while the lock is held leaves the queue whole (no method panics half-way), so a

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::answers::Answers;
 use crate::handshake;
 use crate::outlet::Sent;
-use crate::report::Progress;
+use crate::progress::Progress;
 use crate::stages::Stages;
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
@@ -129,6 +129,7 @@ impl<'a> Receiving<'a> {
     /// The clock's part: progress, files, and patience that runs out.
     fn look(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
         answers.report.sent = stages.sent();
+        answers.report.dropped_at_source = stages.dropped();
         self.progress.update(&answers.report);
         answers.outputs.flush()?;
         let silent = self.heard.elapsed();
@@ -141,10 +142,7 @@ impl<'a> Receiving<'a> {
             }
             _ => {}
         }
-        let waiting = stages
-            .flight()
-            .oldest_wait(Instant::now())
-            .unwrap_or_default();
+        let waiting = stages.oldest_wait().unwrap_or_default();
         if waiting.min(silent) > SILENCE && !self.warned && answers.report.predictions > 0 {
             self.warned = true;
             tracing::warn!(

@@ -1,11 +1,12 @@
-//! What people see of a run: a progress line while it goes, a summary at its end.
+//! Counts and latencies of a run, and the summary at its end.
 
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::adapt::Setting;
 use crate::flight::Arrived;
+use crate::latency::{Latency, PARTS, micros};
 use crate::outlet::Sent;
 
 /// Latencies from 1 µs to 1 h are told apart to 3 digits, in constant memory.
@@ -20,9 +21,13 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     pub(crate) dropped_at_source: u64,
     pub(crate) unanswered: u64,
+    /// How frames leave at present, where that is adapted to the link.
+    pub(crate) setting: Option<Setting>,
+    /// Of the frame that was answered last.
+    pub(crate) last: Option<Latency>,
+    parts: [Histogram<u64>; PARTS.len()],
     age: Histogram<u64>,
     round_trip: Histogram<u64>,
-    last_round_trip: Duration,
 }
 
 impl Report {
@@ -39,18 +44,24 @@ impl Report {
             failed: 0,
             dropped_at_source: 0,
             unanswered: 0,
+            setting: None,
+            last: None,
+            parts: std::array::from_fn(|_| histogram()),
             age: histogram(),
             round_trip: histogram(),
-            last_round_trip: Duration::ZERO,
         }
     }
 
     /// An answer came, whatever it says.
     pub(crate) fn arrived(&mut self, arrived: &Arrived) {
-        self.age.saturating_record(micros(arrived.age));
+        let latency = arrived.latency;
+        for (histogram, part) in self.parts.iter_mut().zip(latency.parts()) {
+            histogram.saturating_record(part);
+        }
+        self.age.saturating_record(latency.age());
         self.round_trip
             .saturating_record(micros(arrived.round_trip));
-        self.last_round_trip = arrived.round_trip;
+        self.last = Some(latency);
     }
 
     /// How long the stream has been running; never zero.
@@ -77,132 +88,106 @@ impl Report {
                 self.predictions, self.instances
             ),
         ];
-        let mut count = |what: &str, count: u64, why: &str| {
-            if count > 0 {
-                lines.push(format!("{what:<13} {count:>9}   {why}"));
-            }
-        };
-        count(
-            "failed",
-            self.failed,
-            "the worker could not use these frames",
-        );
-        count(
-            "dropped",
-            self.dropped_at_source,
-            "newer frames took their place before sending",
-        );
-        count(
-            "unanswered",
-            self.unanswered,
-            "sent, but the worker said nothing of them",
-        );
-        if !self.age.is_empty() {
-            lines.push("latency             p50        p95        p99".into());
-            lines.push(format!(
-                "  {:<12} {}",
-                "capture-pose",
-                percentiles(&self.age)
-            ));
-            lines.push(format!(
-                "  {:<12} {}",
-                "send-pose",
-                percentiles(&self.round_trip)
-            ));
+        let counts = [
+            (
+                "failed",
+                self.failed,
+                "the worker could not use these frames",
+            ),
+            (
+                "dropped",
+                self.dropped_at_source,
+                "newer frames took their place before sending",
+            ),
+            (
+                "unanswered",
+                self.unanswered,
+                "sent, but the worker said nothing of them",
+            ),
+        ];
+        for (what, count, why) in counts.into_iter().filter(|(_, count, _)| *count > 0) {
+            lines.push(format!("{what:<13} {count:>9}   {why}"));
         }
+        if let Some(setting) = self.setting {
+            lines.push(format!("sent as       {setting} at the end"));
+        }
+        lines.extend(self.latencies());
         lines.join("\n")
     }
-}
 
-fn percentiles(histogram: &Histogram<u64>) -> String {
-    [0.50, 0.95, 0.99]
-        .map(|quantile| {
-            format!(
-                "{:>7.1} ms",
-                histogram.value_at_quantile(quantile) as f64 / 1e3
-            )
-        })
-        .join(" ")
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros())
-        .unwrap_or(u64::MAX)
-        .max(1)
-}
-
-/// The line that moves while a stream runs; silent where standard error is not a terminal.
-pub(crate) struct Progress(ProgressBar);
-
-impl Progress {
-    /// `frames`: how many there will be, where that is known.
-    pub(crate) fn start(frames: Option<u64>, quiet: bool) -> Self {
-        if quiet {
-            return Self(ProgressBar::hidden());
+    fn latencies(&self) -> Vec<String> {
+        if self.age.is_empty() {
+            return Vec::new();
         }
-        let (bar, template) = match frames {
-            Some(frames) => (
-                ProgressBar::new(frames),
-                "{bar:24} {pos}/{len} frames  {msg}  {elapsed} (ETA {eta})",
-            ),
-            None => (
-                ProgressBar::no_length(),
-                "{spinner} {pos} frames  {msg}  {elapsed}",
-            ),
-        };
-        let style =
-            ProgressStyle::with_template(template).expect("the template above is well-formed");
-        Self(bar.with_style(style))
+        let mut lines = vec!["latency             p50        p95        p99".to_owned()];
+        for (name, histogram) in PARTS.iter().zip(&self.parts) {
+            // What never took time is not part of this stream: decoding of raw pixels, say.
+            if histogram.max() > 0 {
+                lines.push(row(name, histogram));
+            }
+        }
+        lines.push(row("age of pose", &self.age));
+        lines.push(row("round trip", &self.round_trip));
+        lines
     }
+}
 
-    pub(crate) fn update(&self, report: &Report) {
-        self.0.set_position(report.sent.frames);
-        let round_trip = match report.last_round_trip {
-            Duration::ZERO => "no answer yet".to_owned(),
-            time => format!("round trip {:.1} ms", time.as_secs_f64() * 1e3),
-        };
-        self.0.set_message(format!(
-            "{:.1} frames/s  {:.1} MB/s  {round_trip}  {} poses",
-            report.frames_per_second(),
-            report.sent.bytes as f64 / 1e6 / report.seconds(),
-            report.predictions,
-        ));
-    }
-
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
-    }
+fn row(name: &str, histogram: &Histogram<u64>) -> String {
+    let at = |quantile| {
+        let ms = Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+        format!("{ms:>7.1} ms")
+    };
+    format!("  {name:<12} {}", [0.50, 0.95, 0.99].map(at).join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn summary_shows_percentiles_of_what_arrived() {
-        let mut report = Report::new(Instant::now());
-        for ms in 1..=100 {
-            report.arrived(&Arrived {
-                age: Duration::from_millis(ms),
-                round_trip: Duration::from_millis(1),
-                picture: None,
-            });
+    fn arrived(network: u64, inference: u64) -> Arrived {
+        Arrived {
+            latency: Latency {
+                network,
+                inference,
+                ..Latency::default()
+            },
+            round_trip: Duration::from_millis(1),
+            taken: Instant::now(),
+            scale: None,
+            picture: None,
         }
-        let summary = report.summary();
-        let line = summary
-            .lines()
-            .find(|line| line.contains("capture-pose"))
-            .unwrap();
-        let shown: Vec<f64> = line
+    }
+
+    fn shown(summary: &str, name: &str) -> Vec<f64> {
+        let line = summary.lines().find(|line| line.contains(name));
+        line.unwrap_or_else(|| panic!("no {name} in {summary}"))
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
-            .collect();
-        let close = shown
-            .iter()
-            .zip([50.0, 95.0, 99.0])
-            .all(|(is, should)| (is - should).abs() < 0.2);
-        assert!(close && shown.len() == 3, "{line}");
+            .collect()
+    }
+
+    #[test]
+    fn summary_shows_percentiles_of_each_part_and_of_the_age() {
+        let mut report = Report::new(Instant::now());
+        for ms in 1..=100 {
+            report.arrived(&arrived(ms * 1000, 20_000));
+        }
+        let summary = report.summary();
+        for (name, expected) in [
+            ("network", [50.0, 95.0, 99.0]),
+            ("inference", [20.0, 20.0, 20.0]),
+            ("age of pose", [70.0, 115.0, 119.0]),
+            ("round trip", [1.0, 1.0, 1.0]),
+        ] {
+            let shown = shown(&summary, name);
+            let close = shown
+                .iter()
+                .zip(expected)
+                .all(|(is, should)| (is - should).abs() < 0.2);
+            assert!(close && shown.len() == 3, "{summary}");
+        }
         assert!(!summary.contains("failed"), "only what happened is listed");
+        assert!(!summary.contains("decode"), "only what took time is listed");
     }
 
     #[test]

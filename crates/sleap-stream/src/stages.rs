@@ -3,34 +3,45 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use link::Sender;
+use protocol::{FrameId, Timing};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use vision::capture::{Capture, Running, Summary};
+use vision::capture::{Capture, CapturedFrame, Running, Summary};
 
-use crate::encode::{Captured, Encoder, Form};
-use crate::flight::Flight;
+use crate::batch::Batch;
+use crate::encode::Encoder;
+use crate::flight::{Arrived, Flight};
+use crate::flow::{Discipline, Flow};
 use crate::outlet::{Outlet, Sent};
 use crate::queue::{CloseOnDrop, Policy, Queue};
+use crate::shape::Shaper;
 use crate::window::Window;
 
-/// Frames read ahead of the encoder from a file.
-const READ_AHEAD: usize = 1;
-
-/// Frames between encoder and answer. A live source gets a short window, so that frames wait at
-/// the source, where newer ones replace them; a file gets one that covers the way there and back.
-const LIVE_WINDOW: usize = 4;
-const FILE_WINDOW: usize = 16;
+/// How frames are to go.
+pub(crate) struct Plan {
+    /// What happens to frames that come faster than they leave.
+    pub(crate) policy: Policy,
+    pub(crate) discipline: Discipline,
+    pub(crate) shaper: Shaper,
+    pub(crate) batch_size: u32,
+    /// How many frames there will be, where that is known: the last batch may be a short one.
+    pub(crate) frames: Option<u64>,
+    /// The stream ends after so many frames.
+    pub(crate) max_frames: Option<u64>,
+    /// Pictures are kept until their poses are there (snapshot or window).
+    pub(crate) keep_pictures: bool,
+}
 
 /// A running source and its encoder.
 pub(crate) struct Stages {
     /// Resolves when everything is sent that will be.
     pub(crate) done: oneshot::Receiver<()>,
     halt: CancellationToken,
-    queue: Arc<Queue<Captured>>,
+    queue: Arc<Queue<CapturedFrame>>,
     window: Arc<Window>,
     flight: Arc<Mutex<Flight>>,
     capture: Running,
@@ -39,39 +50,24 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    /// Starts all stages. `answered`: the worker answers each frame, so that answers bound what
-    /// is on its way; otherwise only the link's buffer does.
-    pub(crate) fn start(
-        capture: Capture,
-        form: Form,
-        answered: bool,
-        sender: Sender,
-    ) -> Result<Self> {
-        let (policy, places) = match capture.info().is_live {
-            true => (Policy::Newest, LIVE_WINDOW),
-            false => (
-                Policy::All {
-                    capacity: READ_AHEAD,
-                },
-                FILE_WINDOW,
-            ),
-        };
-        let places = match answered {
-            true => places.max(2 * form.batch_size as usize),
-            false => usize::MAX,
-        };
-        let queue = Queue::new(policy);
-        let window = Arc::new(Window::new(places));
+    /// Starts all stages.
+    pub(crate) fn start(capture: Capture, plan: Plan, sender: Sender) -> Result<Self> {
+        let shallow = plan.discipline == Discipline::Unanswered && plan.policy == Policy::Newest;
+        let queue = Queue::new(plan.policy);
+        let window = Arc::new(Window::new(Flow::new(plan.discipline, plan.batch_size)));
         let flight = Arc::new(Mutex::new(Flight::default()));
         let halt = CancellationToken::new();
         let (totals, sent) = watch::channel(Sent::default());
         let (finished, done) = oneshot::channel();
         let encoder = Encoder {
-            form,
             queue: Arc::clone(&queue),
             window: Arc::clone(&window),
             flight: Arc::clone(&flight),
-            outlet: Outlet::new(sender, halt.clone(), Arc::clone(&flight), totals),
+            shaper: plan.shaper,
+            batch: Batch::new(plan.batch_size, plan.frames),
+            outlet: Outlet::new(sender, halt.clone(), Arc::clone(&flight), totals, shallow),
+            max_frames: plan.max_frames,
+            keep_pictures: plan.keep_pictures,
             done: finished,
         };
         let encoder = std::thread::Builder::new()
@@ -80,12 +76,9 @@ impl Stages {
             .context("cannot start the encode thread")?;
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
-            move |frame| {
-                let at = Instant::now();
-                match queue.0.push(Captured { frame, at }) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+            move |frame| match queue.0.push(frame) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             }
         });
         Ok(Self {
@@ -110,13 +103,33 @@ impl Stages {
         self.queue.dropped()
     }
 
-    pub(crate) fn flight(&self) -> MutexGuard<'_, Flight> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A frame was answered: its place is free. `None` for a frame that is not on its way.
+    pub(crate) fn answered(&self, id: FrameId, timing: Option<&Timing>) -> Option<Arrived> {
+        let now = Instant::now();
+        let untimed = Timing::default();
+        let arrived = self.flight().arrive(id, timing.unwrap_or(&untimed), now)?;
+        self.window.update(|flow| flow.answered(id, timing, now));
+        Some(arrived)
     }
 
-    /// A frame was answered: its place is free.
-    pub(crate) fn answered(&self) {
-        self.window.leave();
+    /// The worker's queues are full.
+    pub(crate) fn pressed(&self) {
+        self.window.update(Flow::pressed);
+    }
+
+    /// The least time between two frames from now on.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        self.window.update(|flow| flow.set_pause(pause));
+    }
+
+    /// How long the oldest frame without an answer has been on its way.
+    pub(crate) fn oldest_wait(&self) -> Option<Duration> {
+        self.flight().oldest_wait(Instant::now())
+    }
+
+    /// Frames without an answer.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.flight().unanswered()
     }
 
     /// Ends the source; what was not encoded yet stays unsent.
@@ -141,5 +154,9 @@ impl Stages {
                 .context("ending the source stopped unexpectedly")?;
         encoded.map_err(|_| anyhow!("the encode thread panicked"))??;
         Ok(captured)
+    }
+
+    fn flight(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

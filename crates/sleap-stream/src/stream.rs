@@ -5,17 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
 use link::{Channel, Receiver, Sender};
-use vision::capture::{Capture, SourceInfo};
+use vision::capture::Capture;
 use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
 use crate::args::Config;
-use crate::encode::Form;
 use crate::handshake::{self, frames_to_send};
 use crate::output::{self, Outputs};
+use crate::plan;
+use crate::progress::Progress;
 use crate::receive::{End, Receiving};
-use crate::report::Progress;
-use crate::scale::Scale;
 use crate::stages::Stages;
 
 /// Streams the configured source to its end, or until interrupted.
@@ -69,20 +68,15 @@ async fn stream(
     // Only now, so that a run that never began leaves no file and replaces none.
     let outputs = Outputs::open(&config.outputs, config.overwrite)?;
     let answered = ack.answers || ack.model.is_some();
-    let sent_size = config.resize.unwrap_or((info.width, info.height));
-    let scale = Scale::new((info.width, info.height), sent_size);
-    let form = form(config, &info, screen.is_some());
-    let mut answers = Answers::new(outputs, screen, scale, ack.skeleton.unwrap_or_default());
-    let mut stages = Stages::start(capture, form, answered, sender.clone())?;
+    let (plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
+    let skeleton = ack.skeleton.unwrap_or_default();
+    let mut answers = Answers::new(outputs, screen, adaptation, skeleton);
+    let mut stages = Stages::start(capture, plan, sender.clone())?;
     let progress = Progress::start(frames_to_send(config, &info), config.quiet);
     let mut run = Receiving::new(receiver, sender, interrupt, progress);
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
-    let unanswered = if answered {
-        stages.flight().unanswered()
-    } else {
-        0
-    };
+    let unanswered = if answered { stages.unanswered() } else { 0 };
     answers.report.sent = stages.sent();
     answers.report.dropped_at_source = stages.dropped();
     answers.report.unanswered = unanswered as u64;
@@ -90,7 +84,7 @@ async fn stream(
 
     // What was predicted is kept and told before anything that went wrong.
     let flushed = answers.outputs.flush();
-    let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last.as_ref());
+    let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
     if !config.quiet {
         eprintln!("{}", answers.report.summary());
     }
@@ -107,17 +101,6 @@ async fn stream(
         End::Interrupted => Exit::Interrupted,
         _ => Exit::Done,
     })
-}
-
-fn form(config: &Config, info: &SourceInfo, window: bool) -> Form {
-    Form {
-        resize: config.resize,
-        jpeg_quality: config.jpeg_quality,
-        batch_size: config.batch_size,
-        frames: frames_to_send(config, info),
-        max_frames: config.max_frames,
-        keep_pictures: window || config.snapshot.is_some(),
-    }
 }
 
 /// What an ended stream amounts to.
@@ -144,7 +127,7 @@ fn verdict(end: End, answers: &Answers, because: &str) -> Result<()> {
     }
 }
 
-fn keep_snapshot(path: Option<&Path>, last: Option<&Picture>) -> Result<()> {
+fn keep_snapshot(path: Option<&Path>, last: Option<Picture>) -> Result<()> {
     match (path, last) {
         (Some(path), Some(picture)) => {
             let drawn = picture.draw().context("cannot draw the poses")?;

@@ -1,9 +1,12 @@
-//! How many frames may be on their way at a time.
+//! The gate between source and encoder, for two threads.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// A window of frames between the encoder and the worker's answers. The encoder takes a place
-/// before it takes a frame, so that what has to wait waits at the source, where the newest wins.
+use crate::flow::{Flow, Gate};
+
+/// A [`Flow`] with the system's clock. The encoder waits here before it takes a frame, so that
+/// what has to wait waits at the source, where the newest wins.
 #[derive(Debug)]
 pub(crate) struct Window {
     shared: Mutex<Shared>,
@@ -12,45 +15,50 @@ pub(crate) struct Window {
 
 #[derive(Debug)]
 struct Shared {
-    limit: usize,
-    taken: usize,
+    flow: Flow,
     closed: bool,
 }
 
 impl Window {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(flow: Flow) -> Self {
         Self {
             shared: Mutex::new(Shared {
-                limit,
-                taken: 0,
+                flow,
                 closed: false,
             }),
             changed: Condvar::new(),
         }
     }
 
-    /// Takes a place, waiting for one; false once the window is closed.
+    /// Waits until a frame may leave; false once the window is closed.
     #[must_use]
     pub(crate) fn enter(&self) -> bool {
         let mut shared = self.lock();
-        while !shared.closed && shared.taken >= shared.limit {
-            shared = self
-                .changed
-                .wait(shared)
-                .unwrap_or_else(PoisonError::into_inner);
+        while !shared.closed {
+            let now = Instant::now();
+            shared = match shared.flow.gate(now) {
+                Gate::Open => return true,
+                Gate::At(due) => {
+                    let wait = due.saturating_duration_since(now);
+                    self.changed
+                        .wait_timeout(shared, wait)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                Gate::Shut => self
+                    .changed
+                    .wait(shared)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
         }
-        if shared.closed {
-            return false;
-        }
-        shared.taken += 1;
-        true
+        false
     }
 
-    /// Gives a place back.
-    pub(crate) fn leave(&self) {
-        let mut shared = self.lock();
-        shared.taken = shared.taken.saturating_sub(1);
+    /// Changes the flow, which may let the next frame leave.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Flow) -> T) -> T {
+        let changed = change(&mut self.lock().flow);
         self.changed.notify_all();
+        changed
     }
 
     /// Lets nobody in any more and wakes whoever waits.
@@ -59,7 +67,7 @@ impl Window {
         self.changed.notify_all();
     }
 
-    // Every change under the lock is a single assignment: a poisoned lock holds a whole state.
+    // The flow's methods do not panic half-way: a poisoned lock holds a whole state.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,24 +76,48 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Discipline;
     use std::sync::Arc;
+    use std::time::Duration;
+
+    const EVERY: Discipline = Discipline::Every;
+
+    /// A window that is full.
+    fn full() -> Arc<Window> {
+        let window = Window::new(Flow::new(EVERY, 1));
+        let now = Instant::now();
+        for id in 0..256 {
+            window.update(|flow| flow.depart(id, now));
+        }
+        Arc::new(window)
+    }
 
     #[test]
-    fn a_full_window_lets_the_next_in_when_one_leaves() {
-        let window = Arc::new(Window::new(2));
-        assert!(window.enter() && window.enter());
-        let third = std::thread::spawn({
+    fn a_full_window_lets_the_next_in_when_answers_come() {
+        let window = full();
+        let next = std::thread::spawn({
             let window = Arc::clone(&window);
             move || window.enter()
         });
-        window.leave();
-        assert!(third.join().unwrap());
+        for id in 0..256 {
+            window.update(|flow| flow.answered(id, None, Instant::now()));
+        }
+        assert!(next.join().unwrap());
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself() {
+        let window = Window::new(Flow::new(EVERY, 1));
+        window.update(|flow| {
+            flow.set_pause(Duration::from_millis(1));
+            flow.depart(0, Instant::now());
+        });
+        assert!(window.enter());
     }
 
     #[test]
     fn closing_turns_away_whoever_waits() {
-        let window = Arc::new(Window::new(1));
-        assert!(window.enter());
+        let window = full();
         let waiting = std::thread::spawn({
             let window = Arc::clone(&window);
             move || window.enter()

@@ -1,0 +1,242 @@
+//! What the answers say of the way to the worker, through it and back. Pure: time is an argument.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use protocol::Timing;
+
+/// The medians below are of so many answers: one slow call of the model does not move them.
+const RECENT: usize = 7;
+
+/// Answers over which the rate of delivery is measured.
+const DELIVERED: usize = 32;
+
+/// A shortest time is forgotten after one to two of these, since paths change.
+const SPAN: Duration = Duration::from_secs(30);
+
+/// Waiting for the model counts as a queue beyond this.
+const QUEUED: Duration = Duration::from_millis(1);
+
+/// Estimates of a pipe that frames go through.
+#[derive(Debug, Default)]
+pub(super) struct Pipe {
+    /// Round trip less the worker's steps.
+    overhead: Least,
+    /// The worker's steps together, without waiting.
+    steps: Recent,
+    /// Time from one answer to the next while the pipe is full.
+    bottleneck: Recent,
+    answers: VecDeque<Instant>,
+}
+
+impl Pipe {
+    /// An answer came at `now`, `round_trip` after its frame had left.
+    pub(super) fn answered(&mut self, round_trip: Duration, timing: &Timing, now: Instant) {
+        let steps = Steps::of(timing);
+        let known = self.round_trip();
+        let queued = match steps.queue {
+            Some(queue) => queue > QUEUED + steps.longest / 8,
+            None => known.is_some_and(|known| round_trip > known + known / 4 + QUEUED),
+        };
+        let gap = self
+            .answers
+            .back()
+            .map(|last| now.saturating_duration_since(*last));
+        let between = match gap {
+            // It followed on the heels of the one before: this is what the pipe can do.
+            Some(gap) if queued => gap,
+            _ => self.bottleneck.median().unwrap_or_default(),
+        };
+        // Steps may overlap from frame to frame, or not: the truth is between the longest and all.
+        let most = if steps.all.is_zero() {
+            between
+        } else {
+            steps.all
+        };
+        self.bottleneck
+            .push(between.clamp(steps.longest, most.max(steps.longest)));
+        self.overhead.push(
+            round_trip.saturating_sub(steps.all + steps.queue.unwrap_or_default()),
+            now,
+        );
+        self.steps.push(steps.all);
+        self.answers.push_back(now);
+        if self.answers.len() > DELIVERED {
+            self.answers.pop_front();
+        }
+    }
+
+    /// Departure to answer of a frame that waits for no other.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        Some(self.overhead.get()? + self.steps.median()?)
+    }
+
+    /// Time that the slowest part of the pipe needs for a frame; zero while unknown.
+    pub(super) fn bottleneck(&self) -> Duration {
+        self.bottleneck.median().unwrap_or_default()
+    }
+
+    /// When the last answer came.
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        self.answers.back().copied()
+    }
+
+    /// Answers per second of late.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let (first, last) = (self.answers.front()?, self.answers.back()?);
+        let seconds = last.saturating_duration_since(*first).as_secs_f64();
+        (seconds > 0.0).then(|| (self.answers.len() - 1) as f64 / seconds)
+    }
+}
+
+/// The worker's steps for one frame.
+struct Steps {
+    longest: Duration,
+    all: Duration,
+    /// Waiting for the model, where the worker says it.
+    queue: Option<Duration>,
+}
+
+impl Steps {
+    fn of(timing: &Timing) -> Self {
+        let steps = [
+            timing.receive_us,
+            timing.decode_us,
+            timing.preprocess_us,
+            timing.inference_us,
+            timing.postprocess_us,
+        ];
+        // A peer may say anything; an hour is beyond what is believed.
+        let believed = |us: u64| Duration::from_micros(us.min(3_600_000_000));
+        let known = steps.into_iter().flatten().map(believed);
+        Self {
+            longest: known.clone().max().unwrap_or_default(),
+            all: known.sum(),
+            queue: timing.queue_us.map(believed),
+        }
+    }
+}
+
+/// The last few of a series of times.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<Duration>);
+
+impl Recent {
+    fn push(&mut self, value: Duration) {
+        self.0.push_back(value);
+        if self.0.len() > RECENT {
+            self.0.pop_front();
+        }
+    }
+
+    fn median(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.0.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
+    }
+}
+
+/// The least of a series of times, over the last [`SPAN`] or two.
+#[derive(Debug, Default)]
+struct Least {
+    current: Option<(Instant, Duration)>,
+    before: Option<Duration>,
+}
+
+impl Least {
+    fn push(&mut self, value: Duration, now: Instant) {
+        self.current = match self.current {
+            Some((since, least)) if now.saturating_duration_since(since) < SPAN => {
+                Some((since, least.min(value)))
+            }
+            old => {
+                self.before = old.map(|(_, least)| least);
+                Some((now, value))
+            }
+        };
+    }
+
+    fn get(&self) -> Option<Duration> {
+        let (_, current) = self.current?;
+        Some(self.before.map_or(current, |before| before.min(current)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn timing(receive: u64, queue: u64, inference: u64) -> Timing {
+        Timing {
+            receive_us: Some(receive * 1000),
+            queue_us: Some(queue * 1000),
+            inference_us: Some(inference * 1000),
+            ..Timing::default()
+        }
+    }
+
+    #[test]
+    fn waiting_is_not_part_of_the_round_trip() {
+        let start = Instant::now();
+        let mut pipe = Pipe::default();
+        pipe.answered(117 * MS, &timing(2, 60, 50), start);
+        assert_eq!(pipe.round_trip(), Some(57 * MS));
+        pipe.answered(60 * MS, &timing(2, 0, 50), start + 50 * MS);
+        assert_eq!(pipe.round_trip(), Some(57 * MS));
+    }
+
+    #[test]
+    fn the_bottleneck_is_what_answers_on_each_others_heels_are_apart() {
+        let start = Instant::now();
+        let mut pipe = Pipe::default();
+        for index in 0..10 {
+            // Receiving overlaps with the model: frames leave every 50 ms, not every 60.
+            pipe.answered(120 * MS, &timing(10, 50, 50), start + index * 50 * MS);
+        }
+        assert_eq!(pipe.bottleneck(), 50 * MS);
+        assert!((pipe.rate().unwrap() - 20.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_slow_call_moves_nothing() {
+        let start = Instant::now();
+        let mut pipe = Pipe::default();
+        for index in 0..9 {
+            let inference = if index == 4 { 900 } else { 5 };
+            let answer = timing(1, 0, inference);
+            pipe.answered(
+                (inference as u32 + 4) * MS,
+                &answer,
+                start + index * 33 * MS,
+            );
+        }
+        assert_eq!(pipe.bottleneck(), 5 * MS);
+        assert_eq!(pipe.round_trip(), Some(9 * MS));
+    }
+
+    #[test]
+    fn a_path_that_became_longer_is_believed_after_a_while() {
+        let start = Instant::now();
+        let mut pipe = Pipe::default();
+        pipe.answered(10 * MS, &Timing::default(), start);
+        pipe.answered(80 * MS, &Timing::default(), start + SPAN);
+        assert_eq!(pipe.round_trip(), Some(10 * MS));
+        pipe.answered(80 * MS, &Timing::default(), start + 3 * SPAN);
+        assert_eq!(pipe.round_trip(), Some(80 * MS));
+    }
+
+    #[test]
+    fn absurd_times_of_a_peer_are_survived() {
+        let mut pipe = Pipe::default();
+        let absurd = Timing {
+            receive_us: Some(u64::MAX),
+            queue_us: Some(u64::MAX),
+            inference_us: Some(u64::MAX),
+            ..Timing::default()
+        };
+        pipe.answered(MS, &absurd, Instant::now());
+        assert!(pipe.round_trip().is_some());
+    }
+}

@@ -1,0 +1,375 @@
+//! What the policies promise, scene by scene.
+
+use std::time::Duration;
+
+use super::{MS, Outcome, World, percentile, run};
+
+/// Numbers that are the same in every run.
+fn scattered(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[track_caller]
+fn accounts_are_square(outcome: &Outcome) {
+    assert_eq!(
+        outcome.captured,
+        outcome.poses.len() as u64 + outcome.dropped
+    );
+    assert!(
+        outcome.ids().is_sorted(),
+        "poses come in the order of frames"
+    );
+}
+
+#[test]
+fn a_worker_that_keeps_up_gives_poses_of_no_more_than_their_cost() {
+    let world = World::camera();
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert_eq!(outcome.dropped, 0);
+    let over = |share| outcome.age(share).saturating_sub(world.pure());
+    assert!(
+        over(0.5) <= 2 * MS && over(0.95) <= 5 * MS,
+        "{:?} {:?}",
+        over(0.5),
+        over(0.95)
+    );
+}
+
+#[test]
+fn a_worker_that_just_keeps_up_gets_every_frame() {
+    let world = World {
+        service: |_| 30 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert_eq!(outcome.dropped, 0);
+    assert!(
+        outcome.age(0.95) <= world.pure() + 5 * MS,
+        "{:?}",
+        outcome.age(0.95)
+    );
+}
+
+#[test]
+fn a_worker_three_times_slower_than_the_camera_gets_fresh_frames_and_is_kept_busy() {
+    let world = World {
+        service: |_| 100 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert!(
+        outcome.age(0.95) <= 2 * 100 * MS + 10 * MS,
+        "{:?}",
+        outcome.age(0.95)
+    );
+    assert!(
+        outcome.per_second() > 0.93 * 10.0,
+        "{}",
+        outcome.per_second()
+    );
+    assert!(outcome.most <= 4, "{} under way", outcome.most);
+}
+
+#[test]
+fn a_slow_worker_far_away_is_kept_busy_as_well() {
+    let world = World {
+        service: |_| 60 * MS,
+        delay: 50 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(
+        outcome.per_second() > 0.9 / 0.060,
+        "{}",
+        outcome.per_second()
+    );
+    let allowed = world.pure() + 33 * MS + 15 * MS;
+    assert!(outcome.age(0.95) <= allowed, "{:?}", outcome.age(0.95));
+}
+
+#[test]
+fn a_far_worker_that_keeps_up_loses_no_frame() {
+    let world = World {
+        delay: 75 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(outcome.dropped <= 15, "{} at the start", outcome.dropped);
+    assert!(
+        outcome.age(0.95) <= world.pure() + 5 * MS,
+        "{:?}",
+        outcome.age(0.95)
+    );
+}
+
+#[test]
+fn a_model_that_changes_its_pace_is_followed() {
+    let world = World {
+        service: |at| match at.as_secs() {
+            10..20 => 100 * MS,
+            _ => 10 * MS,
+        },
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    let ages = |from: u64, until: u64| {
+        let poses = outcome.poses.iter();
+        let during = poses.filter(|pose| (from..until).contains(&pose.1.as_secs()));
+        during.map(|pose| pose.2).collect::<Vec<_>>()
+    };
+    let slow = ages(12, 20);
+    assert!(
+        percentile(slow.clone(), 0.95) <= 210 * MS,
+        "{:?}",
+        percentile(slow, 0.95)
+    );
+    let after = ages(22, 30);
+    assert!(after.len() > 230, "{} poses in 8 s", after.len());
+    assert!(
+        percentile(after.clone(), 0.95) <= 20 * MS,
+        "{:?}",
+        percentile(after, 0.95)
+    );
+}
+
+#[test]
+fn a_narrow_link_never_queues_deep() {
+    // 100 ms a frame at 30 frames per second, and nobody to make them smaller.
+    let world = World {
+        bytes: 250e3,
+        rate: 2.5e6,
+        delay: 10 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert!(
+        outcome.age(0.95) <= world.pure() + 33 * MS + 20 * MS,
+        "{:?}",
+        outcome.age(0.95)
+    );
+    assert!(outcome.per_second() > 9.0, "{}", outcome.per_second());
+}
+
+#[test]
+fn adaptation_holds_age_and_rate_on_a_narrow_link() {
+    let world = World {
+        bytes: 250e3,
+        rate: 2.5e6,
+        delay: 10 * MS,
+        target: Some(200 * MS),
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert!(outcome.age(0.95) < 200 * MS, "{:?}", outcome.age(0.95));
+    assert!(
+        outcome.per_second() >= 25.0,
+        "{} {:?}",
+        outcome.per_second(),
+        outcome.setting
+    );
+    let setting = outcome.setting.unwrap();
+    assert!(setting.size >= 70 && setting.rate == 100, "{setting}");
+}
+
+#[test]
+fn a_very_narrow_link_costs_size_and_rate_too_but_poses_stay_young() {
+    // 500 kbit/s: a full frame would take four seconds.
+    let world = World {
+        bytes: 250e3,
+        rate: 62.5e3,
+        delay: 20 * MS,
+        target: Some(400 * MS),
+        frames: 3600,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    let settled: Vec<_> = outcome
+        .poses
+        .iter()
+        .filter(|pose| pose.1.as_secs() > 30)
+        .collect();
+    let ages = settled.iter().map(|pose| pose.2).collect();
+    assert!(percentile(ages, 0.95) < 400 * MS);
+    assert!(settled.len() > 90 * 2, "{} poses in 90 s", settled.len());
+    assert!(outcome.setting.unwrap().size <= 50, "{:?}", outcome.setting);
+}
+
+/// 1% loss at 50 ms: a window of about a dozen packets a round trip, a hundred milliseconds for
+/// each lost one, and now and then a second for one that is lost twice.
+fn lossy() -> World {
+    let mut scattered = scattered(7);
+    let mut stalls = Vec::new();
+    let mut at = Duration::from_secs(1);
+    while at < Duration::from_secs(60) {
+        at += Duration::from_secs_f64(0.05 + 0.4 * scattered());
+        let takes = match scattered() {
+            rare if rare < 0.02 => 1000 * MS,
+            _ => 80 * MS,
+        };
+        stalls.push((at, at + takes));
+        at += takes;
+    }
+    World {
+        bytes: 28e3,
+        rate: 500e3,
+        delay: 25 * MS,
+        stalls,
+        service: |_| 5 * MS,
+        target: Some(300 * MS),
+        frames: 1800,
+        ..World::camera()
+    }
+}
+
+#[test]
+fn adaptation_holds_age_and_rate_on_a_lossy_link() {
+    let outcome = run(&lossy());
+    accounts_are_square(&outcome);
+    assert!(
+        outcome.age(0.95) <= 300 * MS,
+        "{:?} {:?}",
+        outcome.age(0.95),
+        outcome.setting
+    );
+    assert!(
+        outcome.per_second() >= 20.0,
+        "{} {:?}",
+        outcome.per_second(),
+        outcome.setting
+    );
+}
+
+#[test]
+fn a_burst_of_frames_makes_no_queue() {
+    let world = World {
+        burst: 6,
+        service: |_| 50 * MS,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert!(
+        outcome.age(0.95) <= 2 * 50 * MS + 10 * MS,
+        "{:?}",
+        outcome.age(0.95)
+    );
+    assert!(outcome.dropped > 0);
+}
+
+#[test]
+fn a_worker_that_stops_is_sent_little_and_recovers_at_once() {
+    let world = World {
+        stops: vec![(10_000 * MS, 15_000 * MS)],
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    accounts_are_square(&outcome);
+    assert!(outcome.most <= 4, "{} under way", outcome.most);
+    let late = outcome
+        .poses
+        .iter()
+        .filter(|pose| pose.2 > 100 * MS)
+        .count();
+    assert!(late <= 4, "{late} poses of old frames");
+    let after = outcome.poses.iter().filter(|pose| pose.1 > 16_000 * MS);
+    let after: Vec<Duration> = after.map(|pose| pose.2).collect();
+    assert!(after.len() > 13 * 29);
+    assert!(percentile(after, 0.95) <= world.pure() + 5 * MS);
+    assert!(
+        (140..160).contains(&outcome.dropped),
+        "{} dropped",
+        outcome.dropped
+    );
+}
+
+#[test]
+fn a_stalled_link_leaves_few_old_frames_behind() {
+    let world = World {
+        stalls: vec![(10_000 * MS, 12_000 * MS)],
+        delay: 25 * MS,
+        target: Some(300 * MS),
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    let late = outcome
+        .poses
+        .iter()
+        .filter(|pose| pose.2 > 300 * MS)
+        .count();
+    assert!(late <= 9, "{late} poses of old frames");
+    assert_eq!(outcome.setting.unwrap().size, 100);
+}
+
+#[test]
+fn a_file_passes_every_frame_once_and_in_order_at_the_workers_speed() {
+    for (service, least) in [(100u32, 9.5), (5, 190.0)] {
+        let world = World {
+            service: match service {
+                100 => |_| 100 * MS,
+                _ => |_| 5 * MS,
+            },
+            frames: 600,
+            ..World::file()
+        };
+        let outcome = run(&world);
+        assert_eq!(outcome.ids(), (0..600).collect::<Vec<_>>());
+        assert_eq!(outcome.dropped, 0);
+        assert!(outcome.per_second() > least, "{}", outcome.per_second());
+        assert!(outcome.most <= 16, "{} under way", outcome.most);
+    }
+}
+
+#[test]
+fn a_file_far_away_fills_the_way() {
+    let world = World {
+        service: |_| 2 * MS,
+        bytes: 25e3,
+        rate: 125e6,
+        delay: 50 * MS,
+        frames: 6000,
+        ..World::file()
+    };
+    let outcome = run(&world);
+    assert!(
+        outcome.per_second() > 0.9 * 500.0,
+        "{}",
+        outcome.per_second()
+    );
+}
+
+#[test]
+fn a_file_of_large_frames_is_bounded_by_bytes() {
+    let world = World {
+        bytes: 25e6,
+        rate: 1e9,
+        delay: 50 * MS,
+        frames: 60,
+        ..World::file()
+    };
+    let outcome = run(&world);
+    assert_eq!(outcome.ids(), (0..60).collect::<Vec<_>>());
+    assert!(outcome.most <= 2, "{} under way", outcome.most);
+}
+
+#[test]
+fn a_file_survives_stalls_and_stops() {
+    let world = World {
+        stalls: vec![(1_000 * MS, 3_000 * MS), (4_000 * MS, 4_100 * MS)],
+        stops: vec![(2_000 * MS, 9_000 * MS)],
+        frames: 1000,
+        ..World::file()
+    };
+    let outcome = run(&world);
+    assert_eq!(outcome.ids(), (0..1000).collect::<Vec<_>>());
+    assert!(outcome.most <= 64, "{} under way", outcome.most);
+}
