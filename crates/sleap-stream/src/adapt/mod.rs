@@ -26,6 +26,10 @@ const AIM: f64 = 0.65;
 /// Sending less helps only where the link costs this share of the target beyond its best.
 const HELPS: f64 = 0.1;
 
+/// A few late poses say something of the bytes only where frames occupy the link for this share of
+/// the time. Otherwise it stands still now and then, after lost packets, and small frames do as well.
+const LOADED: f64 = 0.35;
+
 /// Share of the time that frames may occupy the link: with more, some would have to be left out,
 /// and the rate is the last thing to give up.
 const BUSY: f64 = 0.85;
@@ -135,8 +139,6 @@ impl Adapter {
 
     fn judge(&self, best_link: Duration) -> Verdict {
         let target = self.goal.target.as_secs_f64();
-        let late = percentile(&self.samples, 0.9, |sample| sample.age) / target;
-        let link = percentile(&self.samples, 0.9, |sample| sample.link) - best_link.as_secs_f64();
         let busy = match self.goal.interval {
             Some(interval) => {
                 let spacing = interval.max(self.pause()).as_secs_f64();
@@ -144,6 +146,9 @@ impl Adapter {
             }
             None => 0.0,
         };
+        let share = if busy > LOADED { 0.9 } else { 0.5 };
+        let late = percentile(&self.samples, share, |sample| sample.age) / target;
+        let link = percentile(&self.samples, share, |sample| sample.link) - best_link.as_secs_f64();
         if late > LATE && link > HELPS * target {
             let less = (AIM / late).clamp(0.5, 0.85);
             return Verdict::Less(less.min(AIM_BUSY / busy.max(AIM_BUSY)).max(0.3));

@@ -274,13 +274,13 @@ fn a_worker_that_stops_is_sent_little_and_recovers_at_once() {
     };
     let outcome = run(&world);
     accounts_are_square(&outcome);
-    assert!(outcome.most <= 4, "{} under way", outcome.most);
+    assert!(outcome.most <= 6, "{} under way", outcome.most);
     let late = outcome
         .poses
         .iter()
         .filter(|pose| pose.2 > 100 * MS)
         .count();
-    assert!(late <= 4, "{late} poses of old frames");
+    assert!(late <= 6, "{late} poses of old frames");
     let after = outcome.poses.iter().filter(|pose| pose.1 > 16_000 * MS);
     let after: Vec<Duration> = after.map(|pose| pose.2).collect();
     assert!(after.len() > 13 * 29);
