@@ -63,7 +63,7 @@ def ours(binaries: Path, video: Video, *options: str) -> Stream:
         worker_mb = peak_mb(process.pid)
     summary = re.search(r"^frames +(\d+) +([\d.]+) frames/s +([\d.]+) MB/s ", log, re.MULTILINE)
     frames, fps, rate = (float(n) for n in summary.groups())
-    answer = re.search(r"^ +send-pose +([\d.]+) ms +[\d.]+ ms +([\d.]+) ms$", log, re.MULTILINE)
+    answer = re.search(r"^ +round trip +([\d.]+) ms +[\d.]+ ms +([\d.]+) ms$", log, re.MULTILINE)
     p50, p99 = (float(n) for n in answer.groups()) if answer else (0, 0)
     return Stream(fps, rate, frames / fps, client_cpu, worker_cpu, client_mb, worker_mb, p50, p99)
 

@@ -76,12 +76,15 @@ impl Lane {
             return;
         }
         self.counts.carried += 1;
-        self.packets.push_back((self.free + self.link.delay, packet.to_vec()));
+        self.packets
+            .push_back((self.free + self.link.delay, packet.to_vec()));
     }
 
     /// The next packet that has arrived.
     fn arrived(&mut self, now: Instant) -> Option<Vec<u8>> {
-        self.packets.pop_front_if(|(at, _)| *at <= now).map(|(_, packet)| packet)
+        self.packets
+            .pop_front_if(|(at, _)| *at <= now)
+            .map(|(_, packet)| packet)
     }
 
     /// When the next packet arrives.
@@ -111,7 +114,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     // Any odd start that is not zero will do.
     let seed = seed.parse::<u64>()?.wrapping_mul(2) + 1;
-    let lanes = [Lane::new(link, seed), Lane::new(link, seed ^ 0x9E37_79B9_7F4A_7C15)];
+    let lanes = [
+        Lane::new(link, seed),
+        Lane::new(link, seed ^ 0x9E37_79B9_7F4A_7C15),
+    ];
     Ok(relay(lanes)?)
 }
 

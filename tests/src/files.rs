@@ -75,10 +75,13 @@ pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
     })
     .expect("the source opens");
     let (out, frames) = channel();
-    let running = capture.start(move |frame| match out.send((frame.frame_id, pixels(frame.content))) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
-    });
+    let running =
+        capture.start(
+            move |frame| match out.send((frame.frame_id, pixels(frame.content))) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            },
+        );
     let frames = frames.into_iter().collect();
     running.join().expect("the source is read to its end");
     frames

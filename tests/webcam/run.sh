@@ -54,4 +54,41 @@ expect mjpg-480p30 640x480
 stream mjpg-480p30-resized "$mjpg_480p30" --resize 320x240
 expect mjpg-480p30-resized 640x480
 
+# The camera's own JPEG is sent as it is: what a Python worker gets are its bytes.
+untouched() {
+  local name=mjpg-untouched line source signal_peer worker_peer ready peer expected found
+  [ -n "${SLEAP_STREAM_TEST_PYTHON:-}" ] || { echo "skipped $name: SLEAP_STREAM_TEST_PYTHON names no Python"; return; }
+  # The camera's elements make the same bytes of the same picture each time.
+  read -ra source <<<"${mjpg_480p30/imagefreeze is-live=true/imagefreeze num-buffers=1}"
+  gst-launch-1.0 -q "${source[@]}" ! filesink location="$scratch/own.jpg"
+  expected=$(sha256sum "$scratch/own.jpg" | cut -d' ' -f1)
+  exec {ready}< <(exec "$SLEAP_STREAM_TEST_PYTHON" -u "$repo/tests/python/reference_signaling.py")
+  signal_peer=$!
+  read -r line <&"$ready"
+  peer=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' <<<"$line")
+  exec {ready}< <(exec "$SLEAP_STREAM_TEST_PYTHON" -u "$repo/tests/python/reference_worker.py" --signal "$peer" --once)
+  worker_peer=$!
+  read -r line <&"$ready"
+  status=0
+  "$here/pipewire.sh" "$mjpg_480p30" -- "$binaries/sleap-stream" --webcam 0 --max-frames 30 --signal "$peer" \
+    --jpeg-quality camera >"$scratch/$name.log" 2>&1 || status=$?
+  # A client that never came leaves it waiting.
+  [ "$status" = 0 ] || kill "$worker_peer" 2>/dev/null || true
+  cat <&"$ready" >"$scratch/$name.events"
+  kill "$signal_peer" 2>/dev/null || true
+  found=$(grep -c "\"payload_sha256\": \"$expected\"" "$scratch/$name.events" || true)
+  check "$name: the client ends well" [ "$status" = 0 ]
+  check "$name: all 30 frames are the camera's own bytes" [ "$found" = 30 ]
+  if [ "$found" != 30 ]; then cat "$scratch/$name.log"; fi
+}
+untouched
+
+# A camera without JPEGs is named.
+stream raw-untouched "$raw_720p30" --jpeg-quality camera
+check "raw-untouched: the client ends with status 1" [ "$status" = 1 ]
+check "raw-untouched: it says why" grep -Eq '^error: .*webcam 0 delivers .*MJPG' "$scratch/raw-untouched.log"
+
+stream mjpg-own "$mjpg_480p30" --jpeg-quality camera
+expect mjpg-own 640x480
+
 conclude

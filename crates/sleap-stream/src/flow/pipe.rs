@@ -45,7 +45,8 @@ impl Pipe {
         let between = match gap {
             // It followed on the heels of the one before: this is what the pipe can do.
             Some(gap) if queued => gap,
-            _ => self.bottleneck.median().unwrap_or_default(),
+            // Without a queue it may be less than it was.
+            _ => self.bottleneck.median().unwrap_or_default() * 7 / 8,
         };
         // Steps may overlap from frame to frame, or not: the truth is between the longest and all.
         let most = if steps.all.is_zero() {
