@@ -1,7 +1,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,11 +24,48 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// What a process has said on standard error so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+    ended: AtomicBool,
+}
+
+impl Log {
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    fn push(&self, line: &str) {
+        let mut text = self.text.lock().unwrap();
+        text.push_str(line);
+        text.push('\n');
+        self.grown.notify_all();
+    }
+
+    fn end(&self) {
+        let _text = self.text.lock().unwrap();
+        self.ended.store(true, Relaxed);
+        self.grown.notify_all();
+    }
+
+    /// Waits until `words` were said so often.
+    #[track_caller]
+    fn wait_for(&self, words: &str, times: usize) {
+        let mut text = self.text.lock().unwrap();
+        while text.matches(words).count() < times {
+            assert!(!self.ended.load(Relaxed), "no {words:?} in: {text}");
+            text = self.grown.wait(text).unwrap();
+        }
+    }
+}
+
 /// A child process whose log is collected while it runs.
 pub(crate) struct Process {
     name: String,
     child: Child,
-    log: Arc<Mutex<String>>,
+    log: Arc<Log>,
     log_reader: Option<JoinHandle<()>>,
 }
 
@@ -41,7 +79,7 @@ impl Process {
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        let log = Arc::new(Mutex::new(String::new()));
+        let log = Arc::new(Log::default());
         let log_reader = std::thread::spawn({
             let log = Arc::clone(&log);
             let name = name.to_owned();
@@ -49,10 +87,9 @@ impl Process {
                 for line in stderr.split(b'\n').map_while(Result::ok) {
                     let line = String::from_utf8_lossy(&line).into_owned();
                     eprintln!("[{name}] {line}");
-                    let mut log = log.lock().unwrap();
-                    log.push_str(&line);
-                    log.push('\n');
+                    log.push(&line);
                 }
+                log.end();
             }
         });
         (
@@ -67,7 +104,7 @@ impl Process {
     }
 
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.log.text()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -193,6 +230,11 @@ impl Worker {
         self.process.signal(Signal::STOP);
     }
 
+    /// Lets it go on after [`Worker::freeze`].
+    pub fn thaw(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
     /// kill -9.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
@@ -205,10 +247,7 @@ pub fn signal_server() -> Worker {
     Worker::start_with(&["signal", "--listen", "127.0.0.1:0"], |_| {})
 }
 
-fn ready(
-    log: Arc<Mutex<String>>,
-    mut stdout: BufReader<ChildStdout>,
-) -> (String, BufReader<ChildStdout>) {
+fn ready(log: Arc<Log>, mut stdout: BufReader<ChildStdout>) -> (String, BufReader<ChildStdout>) {
     let mut line = String::new();
     stdout
         .read_line(&mut line)
@@ -216,7 +255,7 @@ fn ready(
     let Some(url) = line.trim().strip_prefix("ready: ") else {
         panic!(
             "the worker ended before it was ready: {line:?}\n{}",
-            log.lock().unwrap()
+            log.text()
         );
     };
     (url.to_owned(), stdout)
@@ -267,6 +306,12 @@ impl Client {
 
     pub fn interrupt(&self) {
         self.process.signal(Signal::INT);
+    }
+
+    /// Waits until the client has logged `words` so often.
+    #[track_caller]
+    pub fn logs(&self, words: &str, times: usize) {
+        self.process.log.wait_for(words, times);
     }
 
     pub fn kill(mut self) {

@@ -9,14 +9,19 @@ fn model() -> String {
 
 /// A stream without an end, whose predictions come one by one.
 fn endless(signal: &str) -> Client {
-    Client::start(&[
+    endless_with(signal, &[])
+}
+
+fn endless_with(signal: &str, options: &[&str]) -> Client {
+    let args = [
         "--signal",
         signal,
         "--test-pattern",
         "256x192@60",
         "-o",
         "-",
-    ])
+    ];
+    Client::start(&[&args, options].concat())
 }
 
 fn video_frames(signal: &str, count: &str) -> Vec<serde_json::Value> {
@@ -97,7 +102,7 @@ fn a_second_client_hears_that_the_worker_is_busy_and_disturbs_nothing() {
     let mut first = endless(&worker.signal);
     first.line().expect("a first prediction");
     let second = Client::run(&["--signal", &worker.signal, "--test-pattern"]);
-    second.failed(1, &["worker is busy"]);
+    second.failed(1, &["worker is busy", "--wait"]);
     first.line().expect("the first stream goes on");
     first.interrupt();
     assert_eq!(first.wait().code, Some(130));
@@ -113,6 +118,8 @@ fn a_killed_worker_is_an_error_that_keeps_what_was_predicted() {
         &worker.signal,
         "--test-pattern",
         "256x192@60",
+        "--reconnect-timeout",
+        "0",
         "-o",
         "-",
         "-o",
@@ -131,7 +138,7 @@ fn a_killed_worker_is_an_error_that_keeps_what_was_predicted() {
 #[test]
 fn an_interrupted_worker_ends_its_clients_stream_at_once() {
     let worker = Worker::start(&["--model", &model()]);
-    let mut client = endless(&worker.signal);
+    let mut client = endless_with(&worker.signal, &["--reconnect-timeout", "0"]);
     client.line().expect("a first prediction");
     let (code, _) = worker.interrupt();
     assert_eq!(code, Some(130));

@@ -12,7 +12,7 @@ mod transfer;
 
 pub use error::{DecodeError, MetaError, ShapeError};
 pub use frame::{Encoding, Frame, FrameId, FrameMeta};
-pub use limits::{CHUNK_BYTES, Limits};
+pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};

@@ -44,6 +44,9 @@ pub struct StreamStart {
     /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
+    /// Extension: the client says `KEEP_ALIVE` every second and asks the worker to do so.
+    #[serde(skip_serializing_if = "is_false")]
+    pub heartbeat: bool,
     /// Extension: a random name that a client gives a stream. A client that lost its connection and
     /// comes back with the same name takes the place of its former self.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +69,7 @@ impl Default for StreamStart {
             original_height: 0,
             jpeg_quality: None,
             answers: false,
+            heartbeat: false,
             stream_id: None,
         }
     }
@@ -82,6 +86,9 @@ pub struct StreamAck {
     /// Extension: every frame will be answered.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
+    /// Extension: the worker says `KEEP_ALIVE` every second and expects it of the client.
+    #[serde(skip_serializing_if = "is_false")]
+    pub heartbeat: bool,
     /// Extension: the worker's own version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_version: Option<String>,

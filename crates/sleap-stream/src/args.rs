@@ -106,6 +106,17 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
     pub ack_timeout: Duration,
 
+    /// Wait for a worker that is not there yet, or that serves another client.
+    #[arg(long, help_heading = "Connection")]
+    pub wait: bool,
+
+    /// Seconds to look for the worker when the connection is lost; 0 gives up at once.
+    ///
+    /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
+    /// its newest frame.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
+    pub reconnect_timeout: Duration,
+
     #[command(flatten)]
     pub link: LinkArgs,
 
@@ -164,6 +175,8 @@ pub struct Config {
     pub(crate) display: bool,
     pub(crate) signal: String,
     pub(crate) ack_timeout: Duration,
+    pub(crate) wait: bool,
+    pub(crate) reconnect_timeout: Duration,
     pub(crate) peer: PeerConfig,
     pub(crate) quiet: bool,
 }
@@ -237,6 +250,8 @@ impl TryFrom<Args> for Config {
             display: args.display,
             signal: args.signal,
             ack_timeout: args.ack_timeout,
+            wait: args.wait,
+            reconnect_timeout: args.reconnect_timeout,
             peer,
             quiet: args.quiet,
         })
@@ -331,6 +346,14 @@ fn frame_rate(text: &str) -> Result<f64, String> {
         _ => Err(format!(
             "'{text}' is not a frame rate: give a number above 0"
         )),
+    }
+}
+
+/// As `seconds`, and 0.
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(0.0) => Ok(Duration::ZERO),
+        _ => seconds(text).map_err(|_| format!("'{text}' is not a number of seconds from 0 up")),
     }
 }
 

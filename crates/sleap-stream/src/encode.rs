@@ -27,6 +27,8 @@ pub(crate) struct Encoder {
     pub(crate) max_frames: Option<u64>,
     /// Pictures are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
+    /// Frames are kept until they are answered, to be sent again over another connection.
+    pub(crate) keep_frames: bool,
     /// Dropped when everything is sent that will be.
     pub(crate) done: oneshot::Sender<()>,
 }
@@ -78,7 +80,7 @@ impl Encoder {
         self.window.update(|flow| flow.weigh(id, nbytes));
         self.flight().encoded(id, shaped.scale, Instant::now());
         let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
-        Ok(Frame {
+        let frame = Frame {
             meta: FrameMeta {
                 frame_id: id,
                 height: shaped.height,
@@ -89,7 +91,11 @@ impl Encoder {
                 captured_us: captured_us.and_then(|since| u64::try_from(since.as_micros()).ok()),
             },
             data: shaped.data,
-        })
+        };
+        if self.keep_frames {
+            self.flight().keep(frame.clone());
+        }
+        Ok(frame)
     }
 
     fn flight(&self) -> std::sync::MutexGuard<'_, Flight> {

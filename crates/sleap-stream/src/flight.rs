@@ -3,10 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use protocol::{FrameId, Timing};
+use protocol::{Frame, FrameId, Timing};
 use vision::capture::Content;
 
 use crate::latency::{Latency, Moments, Splitter};
+use crate::line::Generation;
 use crate::scale::Scale;
 
 /// A frame that left the source.
@@ -20,6 +21,10 @@ struct Departed {
     scale: Option<Scale>,
     /// The picture itself, where somebody wants to see poses on it.
     picture: Option<Content>,
+    /// What was sent, where it is sent again over the next connection if this one is lost.
+    frame: Option<Frame>,
+    /// The connection over which it was sent last.
+    sent_over: Option<Generation>,
 }
 
 /// A frame whose answer is here.
@@ -67,6 +72,8 @@ impl Flight {
             handed: None,
             scale: None,
             picture,
+            frame: None,
+            sent_over: None,
         };
         self.frames.insert(id, frame);
         self.order.push_back(id);
@@ -88,6 +95,39 @@ impl Flight {
             frame.encoded = Some(now);
             frame.scale = scale;
         }
+    }
+
+    /// Keeps what is to be sent again if the connection is lost before the answer.
+    pub(crate) fn keep(&mut self, frame: Frame) {
+        if let Some(departed) = self.frames.get_mut(&frame.meta.frame_id) {
+            departed.frame = Some(frame);
+        }
+    }
+
+    /// Whether the frame is to be sent over this connection now: not if it was already, nor if
+    /// nobody waits for it any more.
+    pub(crate) fn claim(&mut self, id: FrameId, connection: Generation) -> bool {
+        let claimed =
+            |frame: &mut Departed| frame.sent_over.replace(connection) != Some(connection);
+        self.frames.get_mut(&id).is_some_and(claimed)
+    }
+
+    /// The first frame that was kept and not sent over this connection yet; claims it.
+    pub(crate) fn resend(&mut self, connection: Generation) -> Option<Frame> {
+        let frames = &mut self.frames;
+        self.order.iter().find_map(|id| {
+            let departed = frames.get_mut(id)?;
+            let frame = departed.frame.clone()?;
+            (departed.sent_over.replace(connection) != Some(connection)).then_some(frame)
+        })
+    }
+
+    /// Gives up all frames without an answer; says how many were sent.
+    pub(crate) fn forget(&mut self) -> usize {
+        let sent = self.unanswered();
+        self.frames.clear();
+        self.order.clear();
+        sent
     }
 
     /// The link has all of a frame's bytes.
@@ -174,5 +214,61 @@ mod tests {
         assert_eq!(flight.unanswered(), REMEMBERED);
         assert!(flight.arrive(9_999, &Timing::default(), now).is_some());
         assert!(flight.arrive(0, &Timing::default(), now).is_none());
+    }
+
+    /// A frame of two bytes in flight, kept to be sent again.
+    fn keep(flight: &mut Flight, id: FrameId) {
+        let now = Instant::now();
+        flight.depart(id, now, now, None);
+        flight.encoded(id, None, now);
+        flight.keep(Frame {
+            meta: protocol::FrameMeta {
+                frame_id: id,
+                width: 2,
+                height: 1,
+                channels: 1,
+                encoding: protocol::Encoding::U8,
+                nbytes: 2,
+                captured_us: None,
+            },
+            data: vec![1, 2].into(),
+        });
+    }
+
+    fn resent(flight: &mut Flight, connection: Generation) -> Vec<FrameId> {
+        std::iter::from_fn(|| flight.resend(connection))
+            .map(|frame| frame.meta.frame_id)
+            .collect()
+    }
+
+    #[test]
+    fn what_was_not_answered_is_sent_again_in_order_and_once_a_connection() {
+        let mut flight = Flight::default();
+        for id in [5, 3, 9, 7] {
+            keep(&mut flight, id);
+            assert!(flight.claim(id, 0));
+            assert!(!flight.claim(id, 0), "sent over this connection already");
+        }
+        let answer = flight.arrive(3, &Timing::default(), Instant::now());
+        assert!(answer.is_some());
+        assert!(resent(&mut flight, 0).is_empty());
+        assert_eq!(resent(&mut flight, 1), [5, 9, 7]);
+        assert!(resent(&mut flight, 1).is_empty());
+        // One that waited for the connection finds that it was sent meanwhile.
+        assert!(!flight.claim(7, 1));
+        assert_eq!(resent(&mut flight, 2), [5, 9, 7]);
+        keep(&mut flight, 8);
+        assert!(flight.claim(8, 2));
+    }
+
+    #[test]
+    fn forgotten_frames_are_neither_sent_nor_waited_for() {
+        let mut flight = Flight::default();
+        keep(&mut flight, 1);
+        flight.depart(2, Instant::now(), Instant::now(), None);
+        assert_eq!(flight.forget(), 1, "the other is still with the encoder");
+        assert_eq!(flight.unanswered(), 0);
+        assert!(!flight.claim(1, 1) && !flight.claim(2, 1));
+        assert!(resent(&mut flight, 1).is_empty());
     }
 }

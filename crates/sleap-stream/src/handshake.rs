@@ -11,43 +11,57 @@ use vision::capture::SourceInfo;
 use crate::args::Config;
 
 /// How long a busy worker is asked again: a little more than it takes to notice a dead client.
-const BUSY_PATIENCE: Duration = Duration::from_secs(7);
+pub(crate) const BUSY_PATIENCE: Duration = Duration::from_secs(7);
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// Announces the stream and waits for the worker's word that it is ready. A worker whose last
-/// client died may not have noticed yet: one that is busy is asked again for a while.
-pub(crate) async fn start(
-    sender: &Sender,
-    receiver: &mut Receiver,
-    config: &Config,
-    info: &SourceInfo,
-) -> Result<StreamAck> {
-    let began = Instant::now();
-    let announcement = announcement(config, info);
-    loop {
-        sender
-            .send(Message::StreamStart(announcement.clone()))
-            .await?;
-        let ack = timeout(config.ack_timeout, wait_for_ack(receiver)).await;
-        let ack = ack.map_err(|_| {
-            anyhow!(
-                "the worker did not answer STREAM_START within {} s: it does not speak frame \
-                 streaming (a SLEAP-RTC worker without streaming?)",
-                config.ack_timeout.as_secs_f64()
-            )
-        })??;
-        let word = ack.message.as_deref();
-        match ack.status.as_str() {
-            StreamAck::READY => return Ok(ack),
-            StreamAck::BUSY if began.elapsed() < BUSY_PATIENCE => {
-                tracing::info!("the worker is busy; asking again");
-                sleep(BUSY_RETRY).await;
+/// What a stream is announced with, over however many connections.
+pub(crate) struct Announcement {
+    start: StreamStart,
+    ack_timeout: Duration,
+}
+
+impl Announcement {
+    pub(crate) fn new(config: &Config, info: &SourceInfo) -> Self {
+        Self {
+            start: stream_start(config, info),
+            ack_timeout: config.ack_timeout,
+        }
+    }
+
+    /// Announces the stream and waits for the worker's word that it is ready. One that is busy is
+    /// asked again for `patience`, or for ever: its last client may be dead without its knowing.
+    pub(crate) async fn make(
+        &self,
+        sender: &Sender,
+        receiver: &mut Receiver,
+        patience: Option<Duration>,
+    ) -> Result<StreamAck> {
+        let began = Instant::now();
+        loop {
+            sender
+                .send(Message::StreamStart(self.start.clone()))
+                .await?;
+            let ack = timeout(self.ack_timeout, wait_for_ack(receiver)).await;
+            let ack = ack.map_err(|_| {
+                anyhow!(
+                    "the worker did not answer STREAM_START within {} s: it does not speak frame \
+                     streaming (a SLEAP-RTC worker without streaming?)",
+                    self.ack_timeout.as_secs_f64()
+                )
+            })??;
+            let word = ack.message.as_deref();
+            match ack.status.as_str() {
+                StreamAck::READY => return Ok(ack),
+                StreamAck::BUSY if patience.is_none_or(|patience| began.elapsed() < patience) => {
+                    tracing::info!("the worker is busy; asking again");
+                    sleep(BUSY_RETRY).await;
+                }
+                StreamAck::BUSY => bail!(
+                    "the worker is busy: {} (--wait waits for it)",
+                    word.unwrap_or("it serves another client")
+                ),
+                other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
             }
-            StreamAck::BUSY => bail!(
-                "the worker is busy: {}",
-                word.unwrap_or("it serves another client")
-            ),
-            other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
         }
     }
 }
@@ -71,7 +85,7 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
     }
 }
 
-fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
+fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
     let frames = |count: Option<u64>| {
         count
             .and_then(|count| i64::try_from(count).ok())
@@ -92,7 +106,17 @@ fn announcement(config: &Config, info: &SourceInfo) -> StreamStart {
         original_height: info.height,
         jpeg_quality: config.jpeg_quality(),
         answers: true,
+        heartbeat: true,
+        stream_id: stream_id(),
     }
+}
+
+/// A name that nobody can guess: whoever knows it may take the stream's place. None where the
+/// system has no randomness; then a worker that is busy with this client's former self says so.
+fn stream_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// How many frames there will be, where that is known.

@@ -1,15 +1,16 @@
 //! The camera side: frames out over WebRTC, poses in.
 //!
 //! ```text
-//! capture thread -> queue -> encode thread -> pump task -> data channel
-//!                (newest frame, or all)      (whole frames)
+//! capture thread -> queue -> encode thread -> line -> data channel
+//!                (newest frame, or all)      (whole frames; away while the connection is lost)
 //! data channel -> answers -> outputs, window, report
 //! ```
 //!
 //! Every arrow is bounded. What has to wait waits before the encoder, where a live source drops
 //! old frames and a file is simply read more slowly. `flow` says when the next frame may leave,
 //! `adapt` how much of it; both are pure, as are `queue::Buffer`, `flight` and `latency`, and `sim`
-//! runs them in virtual time.
+//! runs them in virtual time. A lost connection is looked for again (`redial`); frames without an
+//! answer are kept meanwhile (`flight`).
 
 mod adapt;
 mod answers;
@@ -20,12 +21,14 @@ mod flight;
 mod flow;
 mod handshake;
 mod latency;
+mod line;
 mod outlet;
 mod output;
 mod plan;
 mod progress;
 mod queue;
 mod receive;
+mod redial;
 mod report;
 mod scale;
 mod shape;

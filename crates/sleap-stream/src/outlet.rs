@@ -1,14 +1,15 @@
 //! From the encoder to the link: whole frames, in order, as fast as the link takes them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use link::{SendError, Sender};
-use protocol::{Frame, Message};
+use protocol::{Frame, FrameId, Message};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::flight::Flight;
+use crate::line::Tap;
 
 /// What was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct Sent {
     pub(crate) bytes: u64,
 }
 
-/// Nothing more can be sent: the link is closed, which the receiver reports, or the run is over.
+/// Nothing more can be sent: the connection will not come back, or the run is over.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
@@ -30,7 +31,7 @@ const LIVE_BUFFER: usize = 256 << 10;
 /// no frame lies about.
 pub(crate) struct Outlet {
     runtime: Handle,
-    sender: Sender,
+    tap: Tap,
     halt: CancellationToken,
     flight: Arc<Mutex<Flight>>,
     totals: watch::Sender<Sent>,
@@ -42,7 +43,7 @@ impl Outlet {
     /// Must be called inside the runtime. `halt` ends a wait for a link that is stuck; `shallow`
     /// keeps the link's buffer short, where answers do not bound what is under way.
     pub(crate) fn new(
-        sender: Sender,
+        tap: Tap,
         halt: CancellationToken,
         flight: Arc<Mutex<Flight>>,
         totals: watch::Sender<Sent>,
@@ -50,7 +51,7 @@ impl Outlet {
     ) -> Self {
         Self {
             runtime: Handle::current(),
-            sender,
+            tap,
             halt,
             flight,
             totals,
@@ -58,10 +59,20 @@ impl Outlet {
         }
     }
 
+    /// Sends a message that is worth nothing on another connection than this one.
     pub(crate) fn message(&self, message: Message) -> Result<(), Gone> {
-        self.wait(self.sender.send(message))
+        let mut tap = self.tap.clone();
+        self.wait(async {
+            let (_, sender) = tap.sender().await.ok_or(Gone)?;
+            match sender.send(message).await {
+                Ok(()) | Err(SendError::Closed(_)) => Ok(()),
+                Err(error) => Err(gone(&error)),
+            }
+        })
     }
 
+    /// Sends a frame that is in flight. While the connection is away it waits; a frame that was
+    /// sent over the next one by then, or that nobody waits for any more, is done.
     pub(crate) fn frame(&self, frame: Frame) -> Result<(), Gone> {
         let (id, bytes) = (frame.meta.frame_id, frame.meta.nbytes);
         // Counted before, so that an answer never comes for a frame that is not.
@@ -69,39 +80,51 @@ impl Outlet {
             sent.frames += 1;
             sent.bytes += bytes;
         });
-        // Whole in the channel's buffer before the next one is taken: a frame that would only wait
-        // in a queue is better off at the source, and the buffer keeps the link busy meanwhile.
+        let mut tap = self.tap.clone();
         self.wait(async {
-            let handed = self.sender.send_frame(frame).await?;
-            if let Some(at) = handed.await {
-                let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
-                flight.handed(id, at);
+            loop {
+                let (generation, sender) = tap.sender().await.ok_or(Gone)?;
+                if !self.flight().claim(id, generation) {
+                    return Ok(());
+                }
+                match self.send(&sender, id, frame.clone()).await {
+                    Ok(()) => return Ok(()),
+                    Err(SendError::Closed(_)) => tap.left(generation).await,
+                    Err(error) => return Err(gone(&error)),
+                }
             }
-            if self.shallow
-                && self.sender.stats().outstanding_bytes.unwrap_or_default() > LIVE_BUFFER
-            {
-                self.sender.flush().await?;
-            }
-            Ok(())
         })
     }
 
-    fn wait(&self, sending: impl Future<Output = Result<(), SendError>>) -> Result<(), Gone> {
-        self.runtime
-            .block_on(async {
-                tokio::select! {
-                    sent = sending => sent,
-                    () = self.halt.cancelled() => Ok(()),
-                }
-            })
-            .map_err(|error| {
-                tracing::debug!(%error, "not sent");
-                Gone
-            })?;
-        if self.halt.is_cancelled() {
-            Err(Gone)
-        } else {
-            Ok(())
+    /// Resolves when the frame is whole in the channel's buffer: one that would only wait in a
+    /// queue is better off at the source, and the buffer keeps the link busy meanwhile.
+    async fn send(&self, sender: &Sender, id: FrameId, frame: Frame) -> Result<(), SendError> {
+        let handed = sender.send_frame(frame).await?;
+        let Some(at) = handed.await else {
+            return Err(SendError::Closed(sender.closed_because().await));
+        };
+        self.flight().handed(id, at);
+        if self.shallow && sender.stats().outstanding_bytes.unwrap_or_default() > LIVE_BUFFER {
+            sender.flush().await?;
         }
+        Ok(())
     }
+
+    fn flight(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, sending: impl Future<Output = Result<(), Gone>>) -> Result<(), Gone> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                sent = sending => sent,
+                () = self.halt.cancelled() => Err(Gone),
+            }
+        })
+    }
+}
+
+fn gone(error: &SendError) -> Gone {
+    tracing::debug!(%error, "not sent");
+    Gone
 }

@@ -41,6 +41,12 @@ impl Progress {
 }
 
 fn message(report: &Report) -> String {
+    if let Some(since) = report.away_since {
+        return format!(
+            "connection lost {} s ago, looking for the worker",
+            since.elapsed().as_secs()
+        );
+    }
     let age = match &report.last {
         None => "no answer yet".to_owned(),
         Some(latency) => {

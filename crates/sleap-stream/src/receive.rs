@@ -1,18 +1,21 @@
 //! The loop that waits for the worker, the user and the clock while a stream runs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use cli::Interrupt;
-use link::{Receiver, Sender};
-use protocol::{Message, StreamEnd};
+use link::{Channel, Receiver, Sender};
+use protocol::{HEARTBEAT, Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::answers::Answers;
 use crate::handshake;
-use crate::outlet::Sent;
+use crate::line::Line;
 use crate::progress::Progress;
-use crate::stages::Stages;
+use crate::redial::{Dialer, Identity};
+use crate::stages::{Recovery, Stages};
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,36 +54,47 @@ enum State {
 /// The loop that waits for the worker, the user and the clock.
 pub(crate) struct Receiving<'a> {
     receiver: Receiver,
-    sender: &'a Sender,
+    sender: Sender,
+    line: Arc<Line>,
+    dialer: &'a Dialer,
+    worker: Identity,
+    /// Tells the worker that this side is there; `None` where the worker does not want it.
+    heartbeat: Option<AbortOnDropHandle<()>>,
     interrupt: &'a Interrupt,
     progress: Progress,
     state: State,
+    /// Everything was sent that will be.
+    all_sent: bool,
     /// When the worker last said something.
     heard: Instant,
     warned: bool,
 }
 
 impl<'a> Receiving<'a> {
+    /// `ack`: the worker's word over `channel`, of which `line` has the sending half too.
     pub(crate) fn new(
-        receiver: Receiver,
-        sender: &'a Sender,
+        channel: Channel,
+        ack: &StreamAck,
+        line: Arc<Line>,
+        dialer: &'a Dialer,
         interrupt: &'a Interrupt,
         progress: Progress,
     ) -> Self {
+        let Channel { sender, receiver } = channel;
         Self {
             receiver,
+            heartbeat: heartbeat(ack, &sender),
             sender,
+            line,
+            dialer,
+            worker: Identity::of(ack),
             interrupt,
             progress,
             state: State::Sending,
+            all_sent: false,
             heard: Instant::now(),
             warned: false,
         }
-    }
-
-    /// Why the channel is closed, as the end of a sentence.
-    pub(crate) fn because(&self) -> String {
-        handshake::because(&self.receiver)
     }
 
     /// Takes answers until the worker has confirmed the end.
@@ -88,6 +102,7 @@ impl<'a> Receiving<'a> {
         let mut tick = interval(PROGRESS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
+            let mut over = None;
             tokio::select! {
                 message = self.receiver.recv() => {
                     self.heard = Instant::now();
@@ -97,22 +112,98 @@ impl<'a> Receiving<'a> {
                         (Some(Err(error)), _) => answers.unreadable(&error, stages),
                         (None, State::Stopping(end, _)) => return Ok(end),
                         (None, State::Ended(end, _)) if end != End::Complete => return Ok(end),
-                        (None, _) => return Ok(End::Lost),
+                        (None, _) => over = Some(End::Lost),
                     }
                 }
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
-                _ = &mut stages.done, if !matches!(self.state, State::Ended(..)) =>
-                    self.end(stages.sent(), answers.report.seconds()).await,
+                _ = &mut stages.done, if !self.all_sent => self.all_sent = true,
                 () = self.interrupt.raised(), if self.reason() == End::Complete =>
                     self.stop(End::Interrupted, stages),
-                _ = tick.tick() => {
-                    if let Some(end) = self.look(answers, stages)? {
-                        return Ok(end);
-                    }
-                }
+                _ = tick.tick() => over = self.look(answers, stages)?,
+            }
+            if over == Some(End::Lost) {
+                over = self.come_back(answers, stages).await?;
+            }
+            if let Some(end) = over {
+                return Ok(end);
+            }
+            if self.all_sent && self.line.is_up() && !matches!(self.state, State::Ended(..)) {
+                self.end(stages, answers.report.seconds()).await;
             }
             if self.state == State::Sending && answers.outputs.nobody_reads() {
                 self.stop(End::NoReader, stages);
+            }
+        }
+    }
+
+    /// The connection is lost: goes on over another one, or says how the stream has ended.
+    async fn come_back(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
+        let since = Instant::now();
+        let because = handshake::because(&self.receiver);
+        let patience = self.dialer.reconnect_timeout();
+        if patience.is_zero() || stages.recovery() == Recovery::Impossible {
+            return Ok(Some(End::Lost));
+        }
+        tracing::warn!(
+            "the connection to the worker is lost{because}; looking for it for {} s",
+            patience.as_secs_f64()
+        );
+        let generation = self.line.away();
+        self.heartbeat = None;
+        answers.report.lost += stages.lost() as u64;
+        answers.report.away_since = Some(since);
+        let found = self.look_for_worker(since, answers, stages).await;
+        answers.report.away_since = None;
+        let (channel, ack) = match found? {
+            Ok(found) => found,
+            Err(end) => return Ok(Some(end)),
+        };
+        tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
+        answers.report.reconnections += 1;
+        (self.sender, self.receiver) = (channel.sender, channel.receiver);
+        self.heartbeat = heartbeat(&ack, &self.sender);
+        self.heard = Instant::now();
+        let last = matches!(self.state, State::Ended(..))
+            .then(|| stream_end(stages, answers.report.seconds()));
+        stages.resume(
+            Arc::clone(&self.line),
+            generation,
+            self.sender.clone(),
+            last,
+        );
+        Ok(None)
+    }
+
+    /// The worker, found again, or why the stream ends without it.
+    async fn look_for_worker(
+        &mut self,
+        since: Instant,
+        answers: &mut Answers,
+        stages: &Stages,
+    ) -> Result<Result<(Channel, StreamAck), End>> {
+        let mut tick = interval(PROGRESS_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let dialer = self.dialer;
+        let worker = self.worker.clone();
+        let found = dialer.find_again(&worker, since);
+        tokio::pin!(found);
+        loop {
+            tokio::select! {
+                found = &mut found => return Ok(found.map_err(|error| {
+                    tracing::warn!("not connected again: {error:#}");
+                    End::Lost
+                })),
+                () = self.interrupt.raised() => {
+                    stages.stop();
+                    return Ok(Err(End::Interrupted));
+                }
+                _ = tick.tick() => {
+                    self.progress.update(&answers.report);
+                    answers.outputs.flush()?;
+                    if answers.outputs.nobody_reads() {
+                        return Ok(Err(End::NoReader));
+                    }
+                }
             }
         }
     }
@@ -142,6 +233,10 @@ impl<'a> Receiving<'a> {
             }
             _ => {}
         }
+        if self.heartbeat.is_some() && silent > PEER_SILENCE {
+            tracing::debug!("nothing was heard of the worker");
+            return Ok(Some(End::Lost));
+        }
         let waiting = stages.oldest_wait().unwrap_or_default();
         if waiting.min(silent) > SILENCE && !self.warned && answers.report.predictions > 0 {
             self.warned = true;
@@ -162,23 +257,51 @@ impl<'a> Receiving<'a> {
     }
 
     /// Tells the worker that there is no more.
-    async fn end(&mut self, sent: Sent, seconds: f64) {
+    async fn end(&mut self, stages: &Stages, seconds: f64) {
         self.state = State::Ended(self.reason(), Instant::now());
-        let end = StreamEnd {
-            total_sent: sent.frames,
-            elapsed_seconds: seconds,
-            average_fps: sent.frames as f64 / seconds,
-        };
         // A link that closed meanwhile is the receiver's to report.
-        let _ = self.sender.send(Message::StreamEnd(end)).await;
+        let _ = self.sender.send(stream_end(stages, seconds)).await;
     }
 
     /// Ends a stream in order that stopped for a reason of this side's, a full disk say.
     pub(crate) async fn leave(&mut self, seconds: f64, stages: &Stages) {
         stages.stop();
         self.progress.finish();
-        if !matches!(self.state, State::Ended(..)) {
-            self.end(stages.sent(), seconds).await;
+        if self.line.is_up() && !matches!(self.state, State::Ended(..)) {
+            self.end(stages, seconds).await;
         }
     }
+
+    /// Closes the connection. Gives why it was closed before, as the end of a sentence.
+    pub(crate) async fn close(self) -> String {
+        let because = handshake::because(&self.receiver);
+        self.sender.close().await;
+        because
+    }
+}
+
+fn stream_end(stages: &Stages, seconds: f64) -> Message {
+    let sent = stages.sent();
+    Message::StreamEnd(StreamEnd {
+        total_sent: sent.frames,
+        elapsed_seconds: seconds,
+        average_fps: sent.frames as f64 / seconds,
+    })
+}
+
+/// Says every second that this side is there, to a worker that does so too.
+fn heartbeat(ack: &StreamAck, sender: &Sender) -> Option<AbortOnDropHandle<()>> {
+    let sender = sender.clone();
+    let beat = async move {
+        let mut tick = interval(HEARTBEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if sender.send(Message::KeepAlive).await.is_err() {
+                return;
+            }
+        }
+    };
+    ack.heartbeat
+        .then(|| AbortOnDropHandle::new(tokio::spawn(beat)))
 }

@@ -21,6 +21,12 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     pub(crate) dropped_at_source: u64,
     pub(crate) unanswered: u64,
+    /// Frames of a live source that were given up with a connection.
+    pub(crate) lost: u64,
+    /// How often the connection was lost and found again.
+    pub(crate) reconnections: u64,
+    /// Since when the connection is lost, while it is.
+    pub(crate) away_since: Option<Instant>,
     /// How frames leave at present, where that is adapted to the link.
     pub(crate) setting: Option<Setting>,
     /// Of the frame that was answered last.
@@ -44,6 +50,9 @@ impl Report {
             failed: 0,
             dropped_at_source: 0,
             unanswered: 0,
+            lost: 0,
+            reconnections: 0,
+            away_since: None,
             setting: None,
             last: None,
             parts: std::array::from_fn(|_| histogram()),
@@ -103,6 +112,12 @@ impl Report {
                 "unanswered",
                 self.unanswered,
                 "sent, but the worker said nothing of them",
+            ),
+            ("lost", self.lost, "on their way when the connection broke"),
+            (
+                "reconnected",
+                self.reconnections,
+                "times, after the connection was lost",
             ),
         ];
         for (what, count, why) in counts.into_iter().filter(|(_, count, _)| *count > 0) {

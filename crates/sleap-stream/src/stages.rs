@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use link::Sender;
-use protocol::{FrameId, Timing};
+use protocol::{FrameId, Message, Timing};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, CapturedFrame, Running, Summary};
@@ -16,6 +16,7 @@ use crate::batch::Batch;
 use crate::encode::Encoder;
 use crate::flight::{Arrived, Flight};
 use crate::flow::{Discipline, Flow};
+use crate::line::{Generation, Line, Tap};
 use crate::outlet::{Outlet, Sent};
 use crate::queue::{CloseOnDrop, Policy, Queue};
 use crate::shape::Shaper;
@@ -47,11 +48,28 @@ pub(crate) struct Stages {
     capture: Running,
     encoder: JoinHandle<Result<()>>,
     sent: watch::Receiver<Sent>,
+    recovery: Recovery,
+}
+
+/// What becomes of frames without an answer when the connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// They are sent again, in order.
+    Resend,
+    /// They are given up: newer ones are worth more.
+    Forget,
+    /// Nobody knows which of them arrived: the stream cannot go on.
+    Impossible,
 }
 
 impl Stages {
     /// Starts all stages.
-    pub(crate) fn start(capture: Capture, plan: Plan, sender: Sender) -> Result<Self> {
+    pub(crate) fn start(capture: Capture, plan: Plan, tap: Tap) -> Result<Self> {
+        let recovery = match (plan.policy, plan.discipline) {
+            (Policy::Newest, _) => Recovery::Forget,
+            (Policy::All { .. }, Discipline::Unanswered) => Recovery::Impossible,
+            (Policy::All { .. }, _) => Recovery::Resend,
+        };
         let shallow = plan.discipline == Discipline::Unanswered && plan.policy == Policy::Newest;
         let queue = Queue::new(plan.policy);
         let window = Arc::new(Window::new(Flow::new(plan.discipline, plan.batch_size)));
@@ -65,9 +83,10 @@ impl Stages {
             flight: Arc::clone(&flight),
             shaper: plan.shaper,
             batch: Batch::new(plan.batch_size, plan.frames),
-            outlet: Outlet::new(sender, halt.clone(), Arc::clone(&flight), totals, shallow),
+            outlet: Outlet::new(tap, halt.clone(), Arc::clone(&flight), totals, shallow),
             max_frames: plan.max_frames,
             keep_pictures: plan.keep_pictures,
+            keep_frames: recovery == Recovery::Resend,
             done: finished,
         };
         let encoder = std::thread::Builder::new()
@@ -90,7 +109,51 @@ impl Stages {
             capture,
             encoder,
             sent,
+            recovery,
         })
+    }
+
+    /// What becomes of frames without an answer when the connection is lost.
+    pub(crate) fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// The connection is lost. Says how many frames are given up with it.
+    pub(crate) fn lost(&self) -> usize {
+        match self.recovery {
+            Recovery::Forget => self.flight().forget(),
+            Recovery::Resend | Recovery::Impossible => 0,
+        }
+    }
+
+    /// Another connection is there: what has to be sent again goes first, then `last` if nothing
+    /// else is to follow, then the line is open for new frames.
+    pub(crate) fn resume(
+        &self,
+        line: Arc<Line>,
+        generation: Generation,
+        sender: Sender,
+        last: Option<Message>,
+    ) {
+        let resent = self.recovery == Recovery::Resend;
+        self.window
+            .update(|flow| flow.reconnected(resent, Instant::now()));
+        let flight = Arc::clone(&self.flight);
+        tokio::spawn(async move {
+            while let Some(frame) = next(&flight, generation) {
+                let id = frame.meta.frame_id;
+                // A connection that is lost again is the receiver's to report.
+                let Ok(handed) = sender.send_frame(frame).await else {
+                    return;
+                };
+                let Some(at) = handed.await else { return };
+                lock(&flight).handed(id, at);
+            }
+            if let Some(last) = last {
+                let _ = sender.send(last).await;
+            }
+            line.up(generation, sender);
+        });
     }
 
     /// What was sent so far.
@@ -157,6 +220,15 @@ impl Stages {
     }
 
     fn flight(&self) -> MutexGuard<'_, Flight> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.flight)
     }
+}
+
+// Its methods do not panic half-way: a poisoned lock holds a whole state.
+fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn next(flight: &Mutex<Flight>, generation: Generation) -> Option<protocol::Frame> {
+    lock(flight).resend(generation)
 }

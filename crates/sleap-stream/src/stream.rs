@@ -4,17 +4,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use link::{Channel, Receiver, Sender};
+use link::Channel;
+use protocol::StreamAck;
 use vision::capture::Capture;
 use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
 use crate::args::Config;
-use crate::handshake::{self, frames_to_send};
+use crate::handshake::{Announcement, frames_to_send};
+use crate::line::Line;
 use crate::output::{self, Outputs};
 use crate::plan;
 use crate::progress::Progress;
 use crate::receive::{End, Receiving};
+use crate::redial::Dialer;
 use crate::stages::Stages;
 
 /// Streams the configured source to its end, or until interrupted.
@@ -31,16 +34,26 @@ pub(crate) async fn run(
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    let channel = tokio::select! {
-        channel = link::connect(&config.signal, config.peer.clone()) =>
-            channel.context("no connection to a worker (is a sleap-worker running there?)")?,
+    let announcement = Announcement::new(&config, capture.info());
+    let dialer = Dialer::new(&config, announcement);
+    let mut channel = tokio::select! {
+        channel = dialer.connect() => channel?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    let Channel { sender, receiver } = channel;
-    let outcome = stream(&config, capture, screen, &sender, receiver, &interrupt).await;
-    // Whatever the outcome: the worker hears that this client is gone, and is free.
-    sender.close().await;
-    outcome
+    let ack = tokio::select! {
+        ack = dialer.announce(&mut channel) => ack,
+        () = interrupt.raised() => {
+            channel.sender.close().await;
+            return Ok(Exit::Interrupted);
+        }
+    };
+    match ack {
+        Ok(ack) => stream(&config, capture, screen, &dialer, channel, ack, &interrupt).await,
+        Err(error) => {
+            channel.sender.close().await;
+            Err(error)
+        }
+    }
 }
 
 async fn open(config: &Config) -> Result<Capture> {
@@ -51,29 +64,36 @@ async fn open(config: &Config) -> Result<Capture> {
         .map_err(Into::into)
 }
 
-/// Streams over an open channel.
+/// Streams over a channel on which the worker has said that it is ready.
 async fn stream(
     config: &Config,
     capture: Capture,
     screen: Option<Screen>,
-    sender: &Sender,
-    mut receiver: Receiver,
+    dialer: &Dialer,
+    channel: Channel,
+    ack: StreamAck,
     interrupt: &Interrupt,
 ) -> Result<Exit> {
     let info = capture.info().clone();
-    let ack = tokio::select! {
-        ack = handshake::start(sender, &mut receiver, config, &info) => ack?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
-    };
-    // Only now, so that a run that never began leaves no file and replaces none.
-    let outputs = Outputs::open(&config.outputs, config.overwrite)?;
     let answered = ack.answers || ack.model.is_some();
-    let (plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
-    let skeleton = ack.skeleton.unwrap_or_default();
+    // Only now, so that a run that never began leaves no file and replaces none.
+    let prepared = Outputs::open(&config.outputs, config.overwrite).and_then(|outputs| {
+        let (plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
+        Ok((outputs, plan, adaptation))
+    });
+    let (outputs, plan, adaptation) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            channel.sender.close().await;
+            return Err(error);
+        }
+    };
+    let skeleton = ack.skeleton.clone().unwrap_or_default();
     let mut answers = Answers::new(outputs, screen, adaptation, skeleton);
-    let mut stages = Stages::start(capture, plan, sender.clone())?;
+    let (line, tap) = Line::new(channel.sender.clone());
+    let mut stages = Stages::start(capture, plan, tap)?;
     let progress = Progress::start(frames_to_send(config, &info), config.quiet);
-    let mut run = Receiving::new(receiver, sender, interrupt, progress);
+    let mut run = Receiving::new(channel, &ack, line, dialer, interrupt, progress);
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
     let unanswered = if answered { stages.unanswered() } else { 0 };
@@ -81,6 +101,8 @@ async fn stream(
     answers.report.dropped_at_source = stages.dropped();
     answers.report.unanswered = unanswered as u64;
     let source = stages.finish().await;
+    // Whatever the outcome: the worker hears that this client is gone, and is free.
+    let because = run.close().await;
 
     // What was predicted is kept and told before anything that went wrong.
     let flushed = answers.outputs.flush();
@@ -90,7 +112,7 @@ async fn stream(
     }
     let end = outcome?;
     flushed?;
-    verdict(end, &answers, &run.because())?;
+    verdict(end, &answers, &because)?;
     if let Err(error) = source?
         && end != End::Interrupted
     {

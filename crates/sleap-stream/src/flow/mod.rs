@@ -251,6 +251,21 @@ impl Flow {
         });
     }
 
+    /// The connection is another one: nothing is known of it. Frames that were under way are given
+    /// up, or leave again now where they are `resent`.
+    pub(crate) fn reconnected(&mut self, resent: bool, now: Instant) {
+        self.pipe = Pipe::default();
+        self.pressure = None;
+        if resent {
+            for frame in &mut self.under_way {
+                frame.departed = now;
+            }
+        } else {
+            self.under_way.clear();
+            self.bytes = 0;
+        }
+    }
+
     /// The least time between two frames from now on.
     pub(crate) fn set_pause(&mut self, pause: Duration) {
         self.pause = pause;

@@ -11,6 +11,7 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) ->
         status: StreamAck::READY.into(),
         verification_mode: verification_mode.into(),
         answers: model.is_some(),
+        heartbeat: false,
         worker_version: Some(env!("CARGO_PKG_VERSION").into()),
         model: model.map(|model| protocol::ModelInfo {
             name: model.name.clone(),

@@ -15,7 +15,8 @@ use std::time::Instant;
 
 use link::{CloseReason, Receiver};
 use protocol::{
-    BatchEvent, DecodeError, Frame, Limits, Message, Reassembler, StreamAck, StreamStart,
+    BatchEvent, DecodeError, Frame, Limits, Message, PEER_SILENCE, Reassembler, StreamAck,
+    StreamStart,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
 enum Ended {
     /// The client closed the channel or is lost.
     Left,
+    /// Its heartbeat has stopped.
+    Mute,
     /// It never asked for a stream.
     Silent,
     /// Another client needs its place, or its own that came back.
@@ -98,9 +101,13 @@ impl Session {
         let patience = tokio::time::sleep(run::FIRST_STREAM);
         tokio::pin!(patience);
         loop {
+            let beats = matches!(&self.state, State::Streaming(stream) if stream.has_heartbeat());
             let message = tokio::select! {
+                biased;
                 message = receiver.recv() => message,
                 () = &mut patience, if !self.has_asked => return Ended::Silent,
+                // Counted from here: what came while frames waited for the model is there already.
+                () = tokio::time::sleep(PEER_SILENCE), if beats => return Ended::Mute,
             };
             let outcome = match message {
                 Some(Ok(message)) => self.message(message).await,

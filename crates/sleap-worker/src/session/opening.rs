@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use protocol::{Message, StreamAck, StreamComplete, StreamStart};
+use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::requester::Requester;
@@ -64,10 +67,12 @@ impl Session {
             "stream starts"
         );
         let requester = Requester::new(self.replies.clone(), start.answers);
-        self.state = State::Streaming(Stream::new(requester, permit));
+        let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
+        self.state = State::Streaming(Stream::new(requester, heartbeat, permit));
         self.place.streams();
         let ack = StreamAck {
             answers: self.worker.ack.answers || start.answers,
+            heartbeat: start.heartbeat,
             ..self.worker.ack.clone()
         };
         self.reply(Message::StreamAck(ack)).await;
@@ -99,4 +104,18 @@ impl Session {
         self.reply(Message::StreamComplete(complete)).await;
         Ok(())
     }
+}
+
+/// Says every second that the worker is there. Where answers fill the way to the client, they say it.
+fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut tick = interval(HEARTBEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(TrySendError::Closed(_)) = replies.try_send(Message::KeepAlive) {
+                return;
+            }
+        }
+    }))
 }

@@ -54,7 +54,7 @@ pub(crate) async fn run(
         () = interrupt.raised() => Ended::Interrupted,
         () = place.dismissed() => Ended::Dismissed,
     };
-    if ended == Ended::Dismissed {
+    if matches!(ended, Ended::Dismissed | Ended::Mute) {
         // Answers that wait for a client that is away would hold up whoever comes now.
         answers.abort_all();
     }

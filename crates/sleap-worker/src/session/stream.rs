@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use protocol::{Backpressure, StreamComplete};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::requester::Requester;
@@ -25,11 +26,17 @@ pub(super) struct Stream {
     pub(super) unreadable: u64,
     /// How many frames there were when the client last heard of full queues.
     told: Option<u64>,
+    /// Tells the client that the worker is there, where it agreed to do the same.
+    heartbeat: Option<AbortOnDropHandle<()>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    pub(super) fn new(requester: Requester, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        requester: Requester,
+        heartbeat: Option<AbortOnDropHandle<()>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             requester: Arc::new(requester),
             started: Instant::now(),
@@ -38,8 +45,14 @@ impl Stream {
             damaged: 0,
             unreadable: 0,
             told: None,
+            heartbeat,
             _permit: permit,
         }
+    }
+
+    /// Whether the client says every second that it is there.
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.heartbeat.is_some()
     }
 
     /// A frame has to wait; what to tell the client, if it is to be told.

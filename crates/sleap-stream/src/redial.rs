@@ -1,0 +1,158 @@
+//! Finding the worker, at first and again after the connection was lost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use link::{Channel, PeerConfig};
+use protocol::{ModelInfo, Skeleton, StreamAck};
+use tokio::time::{sleep, timeout_at};
+
+use crate::args::Config;
+use crate::handshake::{Announcement, BUSY_PATIENCE};
+
+/// Pauses between attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Pauses that double up to a longest one.
+#[derive(Debug)]
+struct Backoff(Duration);
+
+impl Backoff {
+    fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (2 * pause).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// What stays the same from one connection of a run to the next.
+pub(crate) struct Dialer {
+    signal: String,
+    peer: PeerConfig,
+    announcement: Announcement,
+    /// Wait for a worker that is not there or serves somebody else.
+    wait: bool,
+    reconnect_timeout: Duration,
+}
+
+/// What a worker must still be when it is found again: predictions of one run belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Identity {
+    answers: bool,
+    model: Option<ModelInfo>,
+    skeleton: Option<Skeleton>,
+}
+
+impl Identity {
+    pub(crate) fn of(ack: &StreamAck) -> Self {
+        Self {
+            answers: ack.answers,
+            model: ack.model.clone(),
+            skeleton: ack.skeleton.clone(),
+        }
+    }
+}
+
+impl Dialer {
+    pub(crate) fn new(config: &Config, announcement: Announcement) -> Self {
+        Self {
+            signal: config.signal.clone(),
+            peer: config.peer.clone(),
+            announcement,
+            wait: config.wait,
+            reconnect_timeout: config.reconnect_timeout,
+        }
+    }
+
+    /// How long a lost worker is looked for; zero: not at all.
+    pub(crate) fn reconnect_timeout(&self) -> Duration {
+        self.reconnect_timeout
+    }
+
+    /// The first connection.
+    pub(crate) async fn connect(&self) -> Result<Channel> {
+        let mut backoff = Backoff::new();
+        loop {
+            match link::connect(&self.signal, self.peer.clone()).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) if self.wait => {
+                    if backoff.0 == FIRST_PAUSE {
+                        tracing::info!(%error, "waiting for a worker");
+                    }
+                    sleep(backoff.next()).await;
+                }
+                Err(error) => {
+                    return Err(error)
+                        .context("no connection to a worker (is a sleap-worker running there?)");
+                }
+            }
+        }
+    }
+
+    /// The worker's word over the first connection.
+    pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
+        let patience = (!self.wait).then_some(BUSY_PATIENCE);
+        self.announcement
+            .make(&channel.sender, &mut channel.receiver, patience)
+            .await
+    }
+
+    /// Another connection to the worker that was `known`, which was lost at `since`. The error is
+    /// that of the last attempt in the time that there is.
+    pub(crate) async fn find_again(
+        &self,
+        known: &Identity,
+        since: Instant,
+    ) -> Result<(Channel, StreamAck)> {
+        let deadline = since + self.reconnect_timeout;
+        let mut backoff = Backoff::new();
+        let mut last = anyhow::anyhow!("there was no time for an attempt");
+        loop {
+            match timeout_at(deadline.into(), self.attempt(deadline)).await {
+                Ok(Ok((channel, ack))) => {
+                    if Identity::of(&ack) != *known {
+                        bail!("the worker that is there now runs another model");
+                    }
+                    return Ok((channel, ack));
+                }
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "not connected again");
+                    last = error;
+                }
+                Err(_) => return Err(last),
+            }
+            let pause = backoff.next();
+            if Instant::now() + pause >= deadline {
+                return Err(last);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
+        let mut channel = link::connect(&self.signal, self.peer.clone()).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ack = self
+            .announcement
+            .make(&channel.sender, &mut channel.receiver, Some(left))
+            .await?;
+        Ok((channel, ack))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut backoff = Backoff::new();
+        let pauses: Vec<_> = (0..7).map(|_| backoff.next().as_millis()).collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 4000, 4000]);
+    }
+}
