@@ -7,6 +7,7 @@ use webrtc::data_channel::DataChannel;
 
 use crate::config::PeerConfig;
 use crate::ice::servers::Servers;
+use crate::lanes::Lanes;
 use crate::peer::{Connection, Signals};
 use crate::receive::Receiver;
 use crate::send::Sender;
@@ -39,6 +40,8 @@ pub enum CloseReason {
     Remote,
     /// Nothing was heard of the peer for the peer timeout.
     PeerLost,
+    /// The peer did not keep to the protocol of lanes.
+    Violation,
 }
 
 impl fmt::Display for CloseReason {
@@ -47,6 +50,7 @@ impl fmt::Display for CloseReason {
             Self::Local => "closed by this side",
             Self::Remote => "closed by the peer",
             Self::PeerLost => "the peer is gone",
+            Self::Violation => "the peer broke the protocol",
         })
     }
 }
@@ -81,12 +85,14 @@ pub(crate) struct Transport {
     pub(crate) servers: Arc<Servers>,
     /// Longest message that the peer takes, in bytes.
     pub(crate) max_message_bytes: usize,
+    /// Further associations that carry the channel.
+    pub(crate) lanes: Lanes,
     pub(crate) sent: Counter,
     pub(crate) received: Counter,
     /// Bytes in the send queue that SCTP does not have yet.
     pub(crate) queued_bytes: AtomicUsize,
     /// Rings when SCTP has nothing left to deliver.
-    pub(crate) drained: Notify,
+    pub(crate) drained: Arc<Notify>,
     /// Rings when the receiver has seen the channel's end.
     pub(crate) ended: Notify,
 }
@@ -99,6 +105,7 @@ impl Transport {
         granted: Arc<Granted>,
         servers: Arc<Servers>,
         max_message_bytes: u32,
+        lanes: Lanes,
     ) -> Self {
         Self {
             data,
@@ -107,10 +114,11 @@ impl Transport {
             granted,
             servers,
             max_message_bytes: max_message_bytes as usize,
+            lanes,
             sent: Counter::default(),
             received: Counter::default(),
             queued_bytes: AtomicUsize::new(0),
-            drained: Notify::new(),
+            drained: Arc::default(),
             ended: Notify::new(),
         }
     }

@@ -40,6 +40,9 @@ pub struct PeerConfig {
     pub close_timeout: Duration,
     /// Handshakes that an [`Acceptor`](crate::Acceptor) runs at a time; further offers are refused.
     pub max_handshakes: usize,
+    /// Lanes that the peer may open for one channel, the first one included; 1: none beside it.
+    /// At most [`protocol::MAX_LANES`].
+    pub max_lanes: usize,
     /// Id to register under. `None`: `worker-` or `client-` and a random number.
     pub peer_id: Option<String>,
     /// Id of the worker to [`connect`](crate::connect()) to. `None`: the first one that looks like
@@ -64,6 +67,7 @@ impl Default for PeerConfig {
             peer_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(5),
             max_handshakes: 8,
+            max_lanes: 1,
             peer_id: None,
             worker_id: None,
         }

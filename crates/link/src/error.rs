@@ -85,6 +85,8 @@ pub enum PeerError {
     Timeout { waited: Duration },
     #[error("the peer closed the connection before the data channel was open")]
     Closed,
+    #[error("the peer refuses the connection: {0}")]
+    Refused(String),
 }
 
 /// A client could not reach a worker.

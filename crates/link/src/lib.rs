@@ -25,6 +25,7 @@ mod datagrams;
 mod error;
 mod ice;
 mod interfaces;
+mod lanes;
 mod peer;
 mod receive;
 mod send;

@@ -2,6 +2,7 @@
 
 mod error;
 mod frame;
+mod lanes;
 mod limits;
 mod message;
 mod number;
@@ -12,6 +13,7 @@ mod transfer;
 
 pub use error::{DecodeError, MetaError, ShapeError};
 pub use frame::{Encoding, Frame, FrameId, FrameMeta};
+pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, Unit};
 pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing};

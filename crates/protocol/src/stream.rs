@@ -98,6 +98,12 @@ pub struct StreamAck {
     /// Extension: what the nodes of the predictions are called and how they are joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skeleton: Option<Skeleton>,
+    /// Extension: lanes that the worker takes for this channel, itself included; absent: one.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub lanes: Option<u32>,
     /// Extension: a word for people, such as why the worker is busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -27,6 +27,7 @@ use crate::error::PeerError;
 use crate::ice::servers::Servers;
 use crate::ice::{Candidates, PathFailure, ServerFailure, candidates};
 use crate::interfaces;
+use crate::lanes::{Lane, Lanes, Pipe};
 use crate::signaling::Candidate;
 use crate::socket::{Granted, TunedRuntime};
 use handler::Handler;
@@ -254,12 +255,26 @@ impl Peer {
         }
     }
 
-    /// The channel over the open `data`.
-    pub(crate) async fn into_channel(self, data: Arc<dyn DataChannel>) -> Channel {
-        let max_message_bytes = match self.connection.sctp().await {
+    /// A further lane of a channel, over the open `data`.
+    pub(crate) async fn into_lane(self, data: Arc<dyn DataChannel>) -> Lane {
+        let pipe = Pipe {
+            data,
+            drained: Arc::default(),
+            max_message_bytes: self.max_message_bytes().await as usize,
+        };
+        Lane::new(pipe, self.connection, self.signals)
+    }
+
+    async fn max_message_bytes(&self) -> u32 {
+        match self.connection.sctp().await {
             Some(sctp) => sctp.max_message_size().await.unwrap_or(MAX_MESSAGE_BYTES),
             None => MAX_MESSAGE_BYTES,
-        };
+        }
+    }
+
+    /// The channel over the open `data`.
+    pub(crate) async fn into_channel(self, data: Arc<dyn DataChannel>) -> Channel {
+        let max_message_bytes = self.max_message_bytes().await;
         let Self {
             connection,
             signals,
@@ -268,6 +283,7 @@ impl Peer {
             config,
             ..
         } = self;
+        let lanes = Lanes::new(&config);
         let transport = Transport::new(
             data,
             connection,
@@ -275,6 +291,7 @@ impl Peer {
             granted,
             servers,
             max_message_bytes,
+            lanes,
         );
         Channel::new(transport, &config)
     }
@@ -291,7 +308,7 @@ impl Peer {
         match reason {
             CloseReason::PeerLost if self.ice_connected() => PeerError::Dtls,
             CloseReason::PeerLost => self.no_path(),
-            CloseReason::Local | CloseReason::Remote => PeerError::Closed,
+            CloseReason::Local | CloseReason::Remote | CloseReason::Violation => PeerError::Closed,
         }
     }
 

@@ -1,15 +1,16 @@
+mod outflow;
 mod task;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use protocol::{Frame, Message, Payload};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::debug;
 use webrtc::peer_connection::{
@@ -21,7 +22,9 @@ use crate::config::PeerConfig;
 use crate::error::SendError;
 use crate::ice::IceServer;
 use crate::stats::{LinkStats, PathStats};
-use task::{Task, Unit};
+pub(crate) use outflow::{Ended, Outflow};
+use task::Task;
+pub(crate) use task::Unit;
 
 /// Units that may wait in the send queue. At most one of them is a frame.
 const QUEUE_UNITS: usize = 64;
@@ -30,11 +33,15 @@ const QUEUE_UNITS: usize = 64;
 ///
 /// One task owns the channel's sending side and takes whole units off a bounded queue: a control
 /// message, or all messages of a frame. So part of a frame is never left on the wire, and
-/// messages leave in the order in which they were queued.
+/// messages leave in the order in which they were queued. Where the channel has several
+/// [lanes](Self::open_lanes), each unit goes over one of them, and the receiver has them in order.
 #[derive(Clone)]
 pub struct Sender {
     queue: mpsc::Sender<Unit>,
     frame_slot: Arc<Semaphore>,
+    /// Frames that were queued and are not with SCTP.
+    under_way: Arc<watch::Sender<usize>>,
+    frames_may_pass: Arc<AtomicBool>,
     transport: Arc<Transport>,
     close_timeout: Duration,
 }
@@ -43,6 +50,27 @@ pub struct Sender {
 /// if the channel closed before. May be dropped.
 #[derive(Debug)]
 pub struct Handoff(oneshot::Receiver<Instant>);
+
+/// Says once that a frame is with SCTP, and when it is dropped that it is not on its way any more.
+pub(crate) struct Handed {
+    handed: oneshot::Sender<Instant>,
+    _guard: UnderWay,
+}
+
+impl Handed {
+    pub(crate) fn now(self) {
+        // Nobody need listen.
+        let _ = self.handed.send(Instant::now());
+    }
+}
+
+struct UnderWay(Arc<watch::Sender<usize>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|frames| *frames -= 1);
+    }
+}
 
 impl Future for Handoff {
     type Output = Option<Instant>;
@@ -55,17 +83,21 @@ impl Future for Handoff {
 impl Sender {
     pub(crate) fn spawn(transport: Arc<Transport>, config: &PeerConfig) -> Self {
         let (queue, units) = mpsc::channel(QUEUE_UNITS);
+        transport.lanes.connect(&queue);
         let chunk_bytes = config
             .chunk_bytes
             .clamp(1, transport.max_message_bytes.max(1));
-        let task = Task {
+        let outflow = Outflow {
             transport: transport.clone(),
+            pipe: transport.pipe(),
             chunk_bytes,
         };
-        tokio::spawn(task.run(units, config.close_timeout));
+        tokio::spawn(Task::new(outflow).run(units, config.close_timeout));
         Self {
             queue,
             frame_slot: Arc::new(Semaphore::new(1)),
+            under_way: Arc::default(),
+            frames_may_pass: Arc::default(),
             transport,
             close_timeout: config.close_timeout,
         }
@@ -74,7 +106,12 @@ impl Sender {
     /// Queues a message; waits while the queue is full.
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
         let payload = self.checked(&message)?;
-        self.enqueue(Unit::Message(payload)).await
+        // Answers name their frame, and their order means nothing.
+        let ordered = !matches!(
+            message,
+            Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
+        );
+        self.enqueue(Unit::Message { payload, ordered }).await
     }
 
     /// Queues a whole frame; waits while another one is waiting to be sent. One frame waits beside
@@ -85,13 +122,37 @@ impl Sender {
             reason = self.transport.signals.closed() => return Err(SendError::Closed(reason)),
         };
         let (handed, handoff) = oneshot::channel();
+        self.under_way.send_modify(|frames| *frames += 1);
+        let guard = UnderWay(self.under_way.clone());
         self.enqueue(Unit::Frame {
             frame,
             slot,
-            handed,
+            handed: Handed {
+                handed,
+                _guard: guard,
+            },
+            ordered: !self.frames_may_pass.load(Ordering::Relaxed),
         })
         .await?;
         Ok(Handoff(handoff))
+    }
+
+    /// Whether a frame may arrive before one that was sent earlier, as a live source wants it: a
+    /// loss on one of several lanes then holds up only the frames of that lane. Other messages keep
+    /// their place between the frames. Without several lanes there is one order.
+    pub fn let_frames_pass(&self, may_pass: bool) {
+        self.frames_may_pass.store(may_pass, Ordering::Relaxed);
+    }
+
+    /// Waits until a further frame would be sent at once, not queued behind another: with one lane,
+    /// until the last frame was handed to SCTP; with several, until one of them has nothing to do.
+    pub async fn ready(&self) {
+        let lanes = self.transport.lanes.open().len() + 1;
+        let mut under_way = self.under_way.subscribe();
+        tokio::select! {
+            _ = under_way.wait_for(|frames| *frames < lanes) => {}
+            _ = self.transport.signals.closed() => {}
+        }
     }
 
     /// Waits until everything queued before has been acknowledged by the peer's SCTP.
@@ -114,6 +175,9 @@ impl Sender {
             debug!("closing with messages unsent");
         }
         self.transport.signals.close(CloseReason::Local);
+        for lane in self.transport.lanes.open() {
+            lane.close().await;
+        }
         let _ = self.transport.connection.close().await;
     }
 
@@ -195,7 +259,11 @@ impl Sender {
         Ok(payload)
     }
 
-    async fn enqueue(&self, unit: Unit) -> Result<(), SendError> {
+    pub(crate) fn transport(&self) -> &Arc<Transport> {
+        &self.transport
+    }
+
+    pub(crate) async fn enqueue(&self, unit: Unit) -> Result<(), SendError> {
         if let Some(reason) = self.transport.signals.closed_because() {
             return Err(SendError::Closed(reason));
         }

@@ -1,60 +1,76 @@
 //! The task that owns a channel's sending side.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::BytesMut;
-use protocol::{Frame, Payload};
+use protocol::{Frame, Message, Payload};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tracing::{debug, info};
 use webrtc::data_channel::DataChannelEvent;
 
-use crate::channel::{CloseReason, Transport};
+use super::Handed;
+use super::outflow::{Ended, Outflow};
+use crate::channel::CloseReason;
+use crate::lanes::split::{Body, Split};
 
 /// Longest wait for the peer to confirm that the channel is closed.
 const CLOSE_CONFIRMATION: Duration = Duration::from_millis(500);
-/// The low-buffer signal reaches this side only through the receiver, which may be idle.
-const DRAIN_RECHECK: Duration = Duration::from_millis(20);
 
 /// What the sending task takes off the queue at a time.
-pub(super) enum Unit {
-    Message(Payload),
+pub(crate) enum Unit {
+    Message {
+        payload: Payload,
+        /// Nothing may pass it, and it passes nothing.
+        ordered: bool,
+    },
     Frame {
         frame: Frame,
         slot: OwnedSemaphorePermit,
-        handed: oneshot::Sender<Instant>,
+        handed: Handed,
+        ordered: bool,
     },
     Flush(oneshot::Sender<()>),
+    /// From here on all lanes are used.
+    Split,
     Close(oneshot::Sender<()>),
 }
 
 impl Unit {
+    pub(crate) fn message(payload: Payload, ordered: bool) -> Self {
+        Self::Message { payload, ordered }
+    }
+
+    /// Bytes that count as queued until they are with SCTP.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Message(payload) => payload.len(),
+            Self::Message { payload, .. } => payload.len(),
             Self::Frame { frame, .. } => frame.data.len(),
-            Self::Flush(_) | Self::Close(_) => 0,
+            Self::Flush(_) | Self::Split | Self::Close(_) => 0,
         }
     }
 }
 
-/// Owner of the data channel's sending side.
+/// Owner of the channel's sending side.
 pub(super) struct Task {
-    pub(super) transport: Arc<Transport>,
-    pub(super) chunk_bytes: usize,
+    outflow: Outflow,
+    /// Several lanes, once they are there.
+    split: Option<Split>,
 }
 
-/// The channel takes no more messages.
-struct Ended;
-
 impl Task {
-    pub(super) async fn run(self, mut units: mpsc::Receiver<Unit>, close_timeout: Duration) {
+    pub(super) fn new(outflow: Outflow) -> Self {
+        Self {
+            outflow,
+            split: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut units: mpsc::Receiver<Unit>, close_timeout: Duration) {
+        let transport = self.outflow.transport.clone();
         loop {
             let unit = tokio::select! {
                 unit = units.recv() => unit,
-                _ = self.transport.signals.closed() => return,
+                _ = transport.signals.closed() => return,
             };
             let Some(unit) = unit else {
                 // Every sender is gone; what was queued shall still arrive.
@@ -62,102 +78,92 @@ impl Task {
                 return;
             };
             if self.process(unit).await.is_err() {
-                self.transport.signals.close(CloseReason::Remote);
+                transport.signals.close(CloseReason::Remote);
                 return;
             }
         }
     }
 
-    async fn process(&self, unit: Unit) -> Result<(), Ended> {
-        let bytes = unit.bytes();
-        let result = match unit {
-            Unit::Message(payload) => self.transmit(payload).await,
+    async fn process(&mut self, unit: Unit) -> Result<(), Ended> {
+        match unit {
+            Unit::Message { payload, ordered } => self.deal(Body::Message(payload), ordered).await,
             Unit::Frame {
                 frame,
                 slot,
                 handed,
+                ordered,
             } => {
-                // From here on the next frame may wait.
+                // With one lane the next frame may wait from here on, with several from where this
+                // one has found its lane.
+                let slot = self.split.is_some().then_some(slot);
+                let dealt = self.deal(Body::Frame { frame, handed }, ordered).await;
                 drop(slot);
-                self.transmit_frame(&frame).await.map(|()| {
-                    let _ = handed.send(Instant::now());
-                })
+                dealt
             }
             Unit::Flush(done) => self.drain().await.map(|()| {
                 let _ = done.send(());
             }),
+            Unit::Split => self.split().await,
             Unit::Close(done) => {
                 let _ = self.drain().await;
                 self.close().await;
                 let _ = done.send(());
                 Ok(())
             }
-        };
-        self.transport
-            .queued_bytes
-            .fetch_sub(bytes, Ordering::Relaxed);
-        result
-    }
-
-    async fn transmit_frame(&self, frame: &Frame) -> Result<(), Ended> {
-        for message in frame.messages(self.chunk_bytes) {
-            self.transmit(message.encode()).await?;
         }
-        Ok(())
     }
 
-    /// Waits for room in the channel's buffer, then hands one message to SCTP.
-    async fn transmit(&self, payload: Payload) -> Result<(), Ended> {
-        let bytes = payload.len();
-        let data = &self.transport.data;
-        let handing = async {
-            match &payload {
-                Payload::Text(text) => data.send_text(text).await,
-                Payload::Binary(chunk) => data.send(BytesMut::from(&chunk[..])).await,
-            }
+    /// Sends a unit, or has one of the lanes send it.
+    async fn deal(&mut self, body: Body, ordered: bool) -> Result<(), Ended> {
+        if let Some(split) = &mut self.split {
+            return split.deal(body, ordered).await;
+        }
+        let bytes = body.bytes();
+        let sent = match body {
+            Body::Message(payload) => self.outflow.transmit(payload).await,
+            Body::Frame { frame, handed } => self
+                .outflow
+                .transmit_frame(&frame)
+                .await
+                .map(|()| handed.now()),
         };
-        let result = tokio::select! {
-            result = handing => result,
-            _ = self.transport.signals.closed() => return Err(Ended),
-        };
-        result.map_err(|error| {
-            debug!(%error, "data channel takes no more messages");
-            Ended
-        })?;
-        self.transport.sent.add(bytes);
+        self.outflow.unqueue(bytes);
+        sent
+    }
+
+    async fn split(&mut self) -> Result<(), Ended> {
+        let split = Split::new(&self.outflow.transport, &self.outflow);
+        let lanes = split.lanes();
+        info!(lanes, "sending over several lanes");
+        let announced = Message::Lanes(lanes as u32).encode();
+        self.outflow.transmit(announced).await?;
+        self.split = Some(split);
         Ok(())
     }
 
     /// Waits until the peer has acknowledged everything.
     async fn drain(&self) -> Result<(), Ended> {
-        loop {
-            let drained = self.transport.drained.notified();
-            tokio::pin!(drained);
-            drained.as_mut().enable();
-            match self.transport.data.outstanding_bytes().await {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => return Err(Ended),
-            }
-            tokio::select! {
-                () = drained => {}
-                () = sleep(DRAIN_RECHECK) => {}
-                _ = self.transport.signals.closed() => return Err(Ended),
-            }
+        match &self.split {
+            Some(split) => split.drain().await,
+            None => self.outflow.drain().await,
         }
     }
 
     /// Closes the channel and waits briefly for the peer's confirmation.
     async fn close(&self) {
-        let data = &self.transport.data;
-        self.transport.signals.close(CloseReason::Local);
+        let transport = &self.outflow.transport;
+        let data = &self.outflow.pipe.data;
+        transport.signals.close(CloseReason::Local);
+        if let Some(split) = &self.split {
+            split.close().await;
+        }
         let _ = data.close().await;
         let confirmed =
             async { while !matches!(data.poll().await, Some(DataChannelEvent::OnClose) | None) {} };
         tokio::select! {
             () = confirmed => {}
             // A receiver that is being polled sees the confirmation first.
-            () = self.transport.ended.notified() => {}
+            () = transport.ended.notified() => {}
             () = sleep(CLOSE_CONFIRMATION) => debug!("the peer did not confirm the closing"),
         }
     }

@@ -6,6 +6,7 @@ use super::{KEEP_ALIVE, Message, json, words};
 use crate::Limits;
 use crate::error::{DecodeError, excerpt};
 use crate::frame::{FrameMeta, digits};
+use crate::lanes::{MAX_LANES, Unit};
 use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
 
 impl Message {
@@ -82,6 +83,8 @@ fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message
         words::FRAME_END => number(words::FRAME_END, "frame_id", rest).map(Message::FrameEnd),
         words::BATCH_START => batch_size(words::BATCH_START, rest, limits).map(Message::BatchStart),
         words::BATCH_END => batch_size(words::BATCH_END, rest, limits).map(Message::BatchEnd),
+        words::LANES => lanes(rest).map(Message::Lanes),
+        words::UNIT => Unit::from_wire(rest).map(Message::Unit),
         words::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
         words::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),
         words::AUTH_FAILURE => Ok(Message::AuthFailure(owned())),
@@ -116,6 +119,14 @@ fn batch_size(word: &'static str, text: &str, limits: &Limits) -> Result<u32, De
         });
     }
     Ok(declared)
+}
+
+fn lanes(text: &str) -> Result<u32, DecodeError> {
+    let declared: u32 = number(words::LANES, "number of lanes", text)?;
+    match (1..=MAX_LANES as u32).contains(&declared) {
+        true => Ok(declared),
+        false => Err(field(words::LANES, "number of lanes", text)),
+    }
 }
 
 /// `{name}:{size}[:{anything}]`

@@ -23,6 +23,11 @@ impl Message {
             Message::Error(body) => json::write(words::ERROR, body),
             Message::Backpressure(body) => json::write(words::BACKPRESSURE, body),
 
+            Message::LaneOffer(body) => json::write(words::LANE_OFFER, body),
+            Message::LaneAnswer(body) => json::write(words::LANE_ANSWER, body),
+            Message::Lanes(lanes) => word(words::LANES, lanes),
+            Message::Unit(unit) => unit.to_string(),
+
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(id) => word(words::FRAME_END, id),
             Message::BatchStart(frames) => word(words::BATCH_START, frames),

@@ -10,6 +10,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::frame::{FrameId, FrameMeta};
+use crate::lanes::{LaneAnswer, LaneOffer, Unit};
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
@@ -73,6 +74,13 @@ pub enum Message {
     Error(FrameError),
     /// Frames come faster than the worker takes them.
     Backpressure(Backpressure),
+
+    LaneOffer(LaneOffer),
+    LaneAnswer(LaneAnswer),
+    /// What follows on this lane, and all that is sent on others, is in units.
+    Lanes(u32),
+    /// Announces a unit.
+    Unit(Unit),
 
     /// Nothing but a sign of life.
     KeepAlive,
@@ -145,6 +153,10 @@ impl Message {
             Message::FrameReceived(_) => words::FRAME_RECEIVED,
             Message::Error(_) | Message::FileError(_) => words::ERROR,
             Message::Backpressure(_) => words::BACKPRESSURE,
+            Message::LaneOffer(_) => words::LANE_OFFER,
+            Message::LaneAnswer(_) => words::LANE_ANSWER,
+            Message::Lanes(_) => words::LANES,
+            Message::Unit(_) => words::UNIT,
             Message::KeepAlive => "KEEP_ALIVE",
             Message::AuthChallenge(_) => words::AUTH_CHALLENGE,
             Message::AuthResponse(_) => words::AUTH_RESPONSE,

@@ -10,6 +10,11 @@ pub(crate) const BACKPRESSURE: &str = "BACKPRESSURE";
 /// A JSON type (one frame failed) and a text word (a job or file failed).
 pub(crate) const ERROR: &str = "ERROR";
 
+pub(crate) const LANE_OFFER: &str = "LANE_OFFER";
+pub(crate) const LANE_ANSWER: &str = "LANE_ANSWER";
+pub(crate) const LANES: &str = "LANES";
+pub(crate) const UNIT: &str = "UNIT";
+
 pub(crate) const FRAME_META: &str = "FRAME_META";
 pub(crate) const FRAME_END: &str = "FRAME_END";
 pub(crate) const BATCH_START: &str = "BATCH_START";

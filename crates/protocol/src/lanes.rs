@@ -1,0 +1,157 @@
+//! What is said about lanes: further associations that carry one channel together.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DecodeError, excerpt};
+use crate::frame::digits;
+use crate::message::words;
+use crate::number::int;
+
+/// Most lanes that a channel may have, the first one included.
+pub const MAX_LANES: usize = 16;
+
+/// Asks for a further lane (`LANE_OFFER`, client to worker).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LaneOffer {
+    /// Which lane, from 1; the channel itself is lane 0.
+    #[serde(deserialize_with = "int")]
+    pub lane: u32,
+    /// The session description of its peer connection, with all candidates.
+    pub sdp: String,
+}
+
+/// Answers `LANE_OFFER` (`LANE_ANSWER`, worker to client).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LaneAnswer {
+    #[serde(deserialize_with = "int")]
+    pub lane: u32,
+    /// The session description of the other side; `None`: there will be no such lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sdp: Option<String>,
+    /// A word for people: why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Announces one unit of a channel with several lanes (`UNIT`): a whole frame, or one other message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Counts the units of all lanes in one direction, from 0.
+    pub number: u64,
+    /// Messages of the unit, which follow on the same lane; at least 1.
+    pub messages: u32,
+    /// Units that must be given out before this one: all whose number is lower than this.
+    pub after: u64,
+}
+
+impl Unit {
+    /// Whether everything sent before comes before it.
+    pub fn is_ordered(&self) -> bool {
+        self.after == self.number
+    }
+
+    /// `{number}:{messages}:{after}`
+    pub(crate) fn from_wire(text: &str) -> Result<Self, DecodeError> {
+        let fields: Vec<&str> = text.splitn(4, ':').collect();
+        let &[number, messages, after, ..] = fields.as_slice() else {
+            return Err(DecodeError::MissingFields {
+                word: words::UNIT,
+                expected: 3,
+                found: fields.len(),
+            });
+        };
+        let refused = |field, text| DecodeError::Field {
+            word: words::UNIT,
+            field,
+            text: excerpt(text),
+        };
+        let unit = Self {
+            number: digits(number).ok_or_else(|| refused("number", number))?,
+            messages: digits(messages)
+                .filter(|count| *count > 0)
+                .ok_or_else(|| refused("message count", messages))?,
+            after: digits(after).ok_or_else(|| refused("predecessor count", after))?,
+        };
+        if unit.after > unit.number {
+            return Err(refused("predecessor count", after));
+        }
+        Ok(unit)
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            messages,
+            after,
+        } = self;
+        write!(f, "{}::{number}:{messages}:{after}", words::UNIT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Message, Payload};
+
+    fn read(text: &str) -> Result<Message, DecodeError> {
+        Message::from_text(text, &Limits::default())
+    }
+
+    #[test]
+    fn messages_about_lanes_have_these_forms() {
+        let offer = LaneOffer {
+            lane: 2,
+            sdp: "v=0\r\n".into(),
+        };
+        let refusal = LaneAnswer {
+            lane: 2,
+            sdp: None,
+            message: Some("full".into()),
+        };
+        let unit = Unit {
+            number: 7,
+            messages: 4,
+            after: 5,
+        };
+        for (message, text) in [
+            (
+                Message::LaneOffer(offer),
+                r#"{"type":"LANE_OFFER","lane":2,"sdp":"v=0\r\n"}"#,
+            ),
+            (
+                Message::LaneAnswer(refusal),
+                r#"{"type":"LANE_ANSWER","lane":2,"message":"full"}"#,
+            ),
+            (Message::Lanes(4), "LANES::4"),
+            (Message::Unit(unit), "UNIT::7:4:5"),
+        ] {
+            assert_eq!(message.encode(), Payload::Text(text.into()));
+            assert_eq!(read(text).expect(text), message);
+        }
+    }
+
+    #[test]
+    fn impossible_units_are_refused() {
+        for text in [
+            "UNIT::",
+            "UNIT::1:2",
+            "UNIT::1:0:1",
+            "UNIT::1:2:2",
+            "UNIT::x:2:1",
+            "UNIT::1:4294967296:1",
+            "UNIT::-1:1:0",
+            "LANES::0",
+            "LANES::17",
+            "LANES::x",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(read("UNIT::1:2:1:later").is_ok());
+    }
+}
