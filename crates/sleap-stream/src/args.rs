@@ -2,6 +2,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::lanes::Lanes;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
 use cli::LinkArgs;
@@ -117,6 +118,18 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
     pub reconnect_timeout: Duration,
 
+    /// Associations with the worker that share the frames, 1 to 16, or auto: with several a lost
+    /// packet slows down one of them only.
+    ///
+    /// Auto takes 8 where the way to the worker and back takes 5 ms or more, else 1.
+    #[arg(
+        long,
+        value_name = "N|auto",
+        default_value = "1",
+        help_heading = "Connection"
+    )]
+    pub lanes: Lanes,
+
     #[command(flatten)]
     pub link: LinkArgs,
 
@@ -177,6 +190,7 @@ pub struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) wait: bool,
     pub(crate) reconnect_timeout: Duration,
+    pub(crate) lanes: Lanes,
     pub(crate) peer: PeerConfig,
     pub(crate) quiet: bool,
 }
@@ -252,6 +266,7 @@ impl TryFrom<Args> for Config {
             ack_timeout: args.ack_timeout,
             wait: args.wait,
             reconnect_timeout: args.reconnect_timeout,
+            lanes: args.lanes,
             peer,
             quiet: args.quiet,
         })
@@ -414,6 +429,7 @@ mod tests {
             "sleap-stream --webcam 0 --live --every-frame",
             "sleap-stream --webcam 0 --jpeg-quality cam",
             "sleap-stream --webcam 0 --max-latency 0",
+            "sleap-stream --webcam 0 --lanes 0",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

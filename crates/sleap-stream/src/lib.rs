@@ -20,6 +20,7 @@ mod encode;
 mod flight;
 mod flow;
 mod handshake;
+mod lanes;
 mod latency;
 mod line;
 mod outlet;

@@ -96,14 +96,26 @@ impl Outlet {
         })
     }
 
-    /// Resolves when the frame is whole in the channel's buffer: one that would only wait in a
-    /// queue is better off at the source, and the buffer keeps the link busy meanwhile.
+    /// Resolves when the frame is whole in a lane's buffer and there is room for another: one that
+    /// would only wait in a queue is better off at the source, and the buffers keep the link busy.
     async fn send(&self, sender: &Sender, id: FrameId, frame: Frame) -> Result<(), SendError> {
-        let handed = sender.send_frame(frame).await?;
-        let Some(at) = handed.await else {
-            return Err(SendError::Closed(sender.closed_because().await));
-        };
-        self.flight().handed(id, at);
+        let mut handed = sender.send_frame(frame).await?;
+        tokio::select! {
+            biased;
+            at = &mut handed => match at {
+                Some(at) => self.flight().handed(id, at),
+                None => return Err(SendError::Closed(sender.closed_because().await)),
+            },
+            // Another lane is free meanwhile.
+            () = sender.ready() => {
+                let flight = Arc::clone(&self.flight);
+                tokio::spawn(async move {
+                    if let Some(at) = handed.await {
+                        flight.lock().unwrap_or_else(PoisonError::into_inner).handed(id, at);
+                    }
+                });
+            }
+        }
         if self.shallow && sender.stats().outstanding_bytes.unwrap_or_default() > LIVE_BUFFER {
             sender.flush().await?;
         }

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, bail};
 use link::{Channel, PeerConfig};
 use protocol::{ModelInfo, Skeleton, StreamAck};
 use tokio::time::{sleep, timeout_at};
+use vision::capture::SourceInfo;
 
 use crate::args::Config;
 use crate::handshake::{Announcement, BUSY_PATIENCE};
+use crate::lanes::{self, Lanes};
 
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -35,6 +37,9 @@ pub(crate) struct Dialer {
     signal: String,
     peer: PeerConfig,
     announcement: Announcement,
+    lanes: Lanes,
+    /// Newer frames may overtake older ones on other lanes.
+    is_live: bool,
     /// Wait for a worker that is not there or serves somebody else.
     wait: bool,
     reconnect_timeout: Duration,
@@ -59,11 +64,13 @@ impl Identity {
 }
 
 impl Dialer {
-    pub(crate) fn new(config: &Config, announcement: Announcement) -> Self {
+    pub(crate) fn new(config: &Config, info: &SourceInfo) -> Self {
         Self {
             signal: config.signal.clone(),
             peer: config.peer.clone(),
-            announcement,
+            announcement: Announcement::new(config, info),
+            lanes: config.lanes,
+            is_live: config.live.unwrap_or(info.is_live),
             wait: config.wait,
             reconnect_timeout: config.reconnect_timeout,
         }
@@ -97,9 +104,7 @@ impl Dialer {
     /// The worker's word over the first connection.
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
         let patience = (!self.wait).then_some(BUSY_PATIENCE);
-        self.announcement
-            .make(&channel.sender, &mut channel.receiver, patience)
-            .await
+        self.open(channel, patience).await
     }
 
     /// Another connection to the worker that was `known`, which was lost at `since`. The error is
@@ -137,11 +142,17 @@ impl Dialer {
     async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
         let mut channel = link::connect(&self.signal, self.peer.clone()).await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let ack = self
-            .announcement
-            .make(&channel.sender, &mut channel.receiver, Some(left))
-            .await?;
+        let ack = self.open(&mut channel, Some(left)).await?;
         Ok((channel, ack))
+    }
+
+    /// Makes the channel ready for frames.
+    async fn open(&self, channel: &mut Channel, patience: Option<Duration>) -> Result<StreamAck> {
+        let Channel { sender, receiver } = channel;
+        let ack = self.announcement.make(sender, receiver, patience).await?;
+        sender.let_frames_pass(self.is_live);
+        lanes::open(self.lanes, &ack, sender, receiver).await;
+        Ok(ack)
     }
 }
 

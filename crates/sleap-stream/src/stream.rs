@@ -11,7 +11,7 @@ use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
 use crate::args::Config;
-use crate::handshake::{Announcement, frames_to_send};
+use crate::handshake::frames_to_send;
 use crate::line::Line;
 use crate::output::{self, Outputs};
 use crate::plan;
@@ -34,8 +34,7 @@ pub(crate) async fn run(
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    let announcement = Announcement::new(&config, capture.info());
-    let dialer = Dialer::new(&config, announcement);
+    let dialer = Dialer::new(&config, capture.info());
     let mut channel = tokio::select! {
         channel = dialer.connect() => channel?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),

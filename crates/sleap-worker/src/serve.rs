@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
-use link::{Acceptor, signaling};
+use link::{Acceptor, PeerConfig, signaling};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use vision::viewer;
@@ -21,6 +21,9 @@ use crate::show::Screen;
 
 /// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
 const MAX_CLIENTS: usize = 8;
+
+/// Associations that a client may open for its stream.
+pub(crate) const MAX_LANES: usize = 8;
 
 /// Serves as a signaling server and nothing else.
 pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<Exit> {
@@ -42,6 +45,10 @@ pub(crate) async fn worker(
             eprintln!("error: {error:#}");
             return Ok(Exit::Usage);
         }
+    };
+    let peer_config = PeerConfig {
+        max_lanes: MAX_LANES,
+        ..peer_config
     };
     // The embedded server is bound before the model is loaded: a port in use is known at once.
     let embedded = match &args.signal {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use protocol::{LaneAnswer, LaneOffer, Message};
+use protocol::{LaneAnswer, LaneOffer, MAX_LANES, Message};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -35,7 +35,7 @@ impl Transport {
             Err(reason) => {
                 debug!(lane, reason, "refusing a lane");
                 // One word at a time: a peer that keeps asking is not worth a queue.
-                if tasks.len() < self.lanes.config.max_lanes {
+                if tasks.len() < MAX_LANES {
                     tasks.spawn(async move { guest.refuse(reason.to_owned()).await });
                 }
             }

@@ -20,6 +20,7 @@ mod receive;
 pub(crate) mod split;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use protocol::LaneAnswer;
@@ -78,6 +79,8 @@ pub(crate) struct Lanes {
     queue: OnceLock<mpsc::WeakSender<Unit>>,
     open: watch::Sender<Vec<Arc<Lane>>>,
     state: Mutex<State>,
+    /// A frame may arrive before one that was sent earlier, and so may an answer.
+    pub(crate) may_pass: AtomicBool,
     /// Answers that are under way to a peer's offers; they end with the channel.
     answering: Mutex<JoinSet<()>>,
 }
@@ -101,6 +104,7 @@ impl Lanes {
             queue: OnceLock::new(),
             open: watch::Sender::default(),
             state: Mutex::default(),
+            may_pass: AtomicBool::default(),
             answering: Mutex::default(),
         }
     }

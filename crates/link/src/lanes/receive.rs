@@ -1,11 +1,12 @@
 //! Reading one or several lanes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use protocol::{DecodeError, Limits, Message};
+use protocol::{DecodeError, Limits, Message, Unit};
 use tokio::sync::watch;
 use tracing::debug;
 use webrtc::data_channel::{DataChannelEvent, RTCDataChannelMessage};
@@ -130,7 +131,10 @@ impl Inlet {
         }
         let arrival = match self.merge.expects_unit(lane) {
             true => match decode(raw, &self.limits) {
-                Ok(Message::Unit(unit)) => Arrival::Unit(unit),
+                Ok(Message::Unit(unit)) => {
+                    self.follow_order(unit);
+                    Arrival::Unit(unit)
+                }
                 other => {
                     debug!(?other, lane, "not a unit");
                     // Whatever it is, it stands where none may stand.
@@ -150,6 +154,15 @@ impl Inlet {
             return Read::Over;
         }
         Read::Nothing
+    }
+
+    /// Answers may pass each other where the frames that they answer may.
+    fn follow_order(&self, unit: Unit) {
+        let is_frame = unit.messages > 1;
+        if is_frame {
+            let may_pass = &self.transport.lanes.may_pass;
+            may_pass.store(!unit.is_ordered(), Ordering::Relaxed);
+        }
     }
 
     /// A message for whoever reads the channel, or for its lanes themselves.

@@ -4,7 +4,7 @@ mod task;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,6 @@ pub struct Sender {
     frame_slot: Arc<Semaphore>,
     /// Frames that were queued and are not with SCTP.
     under_way: Arc<watch::Sender<usize>>,
-    frames_may_pass: Arc<AtomicBool>,
     transport: Arc<Transport>,
     close_timeout: Duration,
 }
@@ -97,7 +96,6 @@ impl Sender {
             queue,
             frame_slot: Arc::new(Semaphore::new(1)),
             under_way: Arc::default(),
-            frames_may_pass: Arc::default(),
             transport,
             close_timeout: config.close_timeout,
         }
@@ -106,11 +104,11 @@ impl Sender {
     /// Queues a message; waits while the queue is full.
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
         let payload = self.checked(&message)?;
-        // Answers name their frame, and their order means nothing.
-        let ordered = !matches!(
+        let is_answer = matches!(
             message,
             Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
         );
+        let ordered = !(is_answer && self.may_pass());
         self.enqueue(Unit::Message { payload, ordered }).await
     }
 
@@ -131,7 +129,7 @@ impl Sender {
                 handed,
                 _guard: guard,
             },
-            ordered: !self.frames_may_pass.load(Ordering::Relaxed),
+            ordered: !self.may_pass(),
         })
         .await?;
         Ok(Handoff(handoff))
@@ -139,9 +137,13 @@ impl Sender {
 
     /// Whether a frame may arrive before one that was sent earlier, as a live source wants it: a
     /// loss on one of several lanes then holds up only the frames of that lane. Other messages keep
-    /// their place between the frames. Without several lanes there is one order.
+    /// their place between the frames, and the peer answers in the same way. Without several lanes
+    /// there is one order.
     pub fn let_frames_pass(&self, may_pass: bool) {
-        self.frames_may_pass.store(may_pass, Ordering::Relaxed);
+        self.transport
+            .lanes
+            .may_pass
+            .store(may_pass, Ordering::Relaxed);
     }
 
     /// Waits until a further frame would be sent at once, not queued behind another: with one lane,
@@ -248,6 +250,10 @@ impl Sender {
     pub(crate) async fn path_text(&self) -> String {
         let path = self.path().await;
         path.map_or_else(|| "unknown".to_owned(), |path| path.to_string())
+    }
+
+    fn may_pass(&self) -> bool {
+        self.transport.lanes.may_pass.load(Ordering::Relaxed)
     }
 
     fn checked(&self, message: &Message) -> Result<Payload, SendError> {

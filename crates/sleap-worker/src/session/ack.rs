@@ -1,5 +1,6 @@
 //! The worker's answers to STREAM_START.
 
+use crate::serve::MAX_LANES;
 use protocol::{DecodeError, Skeleton, StreamAck};
 
 /// The status of an answer to a STREAM_START that cannot be read.
@@ -26,6 +27,7 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) ->
             nodes: model.skeleton.nodes.clone(),
             edges: model.skeleton.edges.clone(),
         }),
+        lanes: Some(MAX_LANES as u32),
         message: None,
     }
 }

@@ -1,0 +1,78 @@
+//! How many lanes a stream gets.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use link::{Receiver, Sender};
+use protocol::{MAX_LANES, StreamAck};
+
+/// What `auto` takes where the way is long.
+const AUTO_LANES: usize = 8;
+
+/// Shorter ways repair a loss so soon that one lane is enough.
+const LONG_WAY: Duration = Duration::from_millis(5);
+
+/// The option `--lanes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lanes {
+    Auto,
+    Fixed(usize),
+}
+
+impl FromStr for Lanes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "auto" => Ok(Self::Auto),
+            Ok(lanes) if (1..=MAX_LANES).contains(&lanes) => Ok(Self::Fixed(lanes)),
+            _ => Err(format!("give a number from 1 to {MAX_LANES}, or auto")),
+        }
+    }
+}
+
+/// Opens the lanes that are wanted and that the worker takes, and says so where it is fewer.
+pub(crate) async fn open(wanted: Lanes, ack: &StreamAck, sender: &Sender, receiver: &mut Receiver) {
+    let wanted = match wanted {
+        Lanes::Fixed(lanes) => lanes,
+        Lanes::Auto => {
+            let round_trip = sender.path().await.and_then(|path| path.round_trip);
+            match round_trip {
+                Some(time) if time >= LONG_WAY => AUTO_LANES,
+                _ => 1,
+            }
+        }
+    };
+    if wanted == 1 {
+        return;
+    }
+    let taken = ack.lanes.map_or(1, |lanes| lanes as usize).max(1);
+    let lanes = match wanted.min(taken) {
+        1 => 1,
+        lanes => sender.open_lanes(receiver, lanes).await,
+    };
+    if lanes < wanted {
+        tracing::warn!(
+            wanted,
+            lanes,
+            taken_by_worker = taken,
+            "fewer lanes than asked for"
+        );
+    } else {
+        tracing::info!(lanes, "lanes are open");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_a_number_or_auto() {
+        assert_eq!("auto".parse(), Ok(Lanes::Auto));
+        assert_eq!("8".parse(), Ok(Lanes::Fixed(8)));
+        for text in ["0", "17", "-1", "many", ""] {
+            assert!(text.parse::<Lanes>().is_err(), "{text}");
+        }
+    }
+}
