@@ -163,18 +163,16 @@ async fn refusal(pair: &mut Pair, offer: LaneOffer) -> String {
     let lane = offer.lane;
     let sent = pair.client.sender.send(Message::LaneOffer(offer)).await;
     sent.expect("open");
-    loop {
-        // The client itself waits for no lane: what the worker says is dropped after it is counted.
-        tokio::select! {
-            message = pair.worker.receiver.recv() => panic!("not for the worker: {message:?}"),
-            message = pair.client.receiver.recv() => match message {
-                Some(Ok(Message::LaneAnswer(answer))) if answer.lane == lane => {
-                    assert_eq!(answer.sdp, None);
-                    return answer.message.expect("a reason");
-                }
-                other => panic!("{other:?}"),
-            },
+    let answer = tokio::select! {
+        message = pair.worker.receiver.recv() => panic!("not for the worker: {message:?}"),
+        answer = next(&mut pair.client.receiver) => answer,
+    };
+    match answer {
+        Message::LaneAnswer(answer) if answer.lane == lane => {
+            assert_eq!(answer.sdp, None);
+            answer.message.expect("a reason")
         }
+        other => panic!("{other:?}"),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 use protocol::Unit;
 
@@ -51,14 +53,12 @@ fn units() -> impl Strategy<Value = Vec<Made>> {
     prop::collection::vec(made, 0..40)
 }
 
+/// What one lane carries.
+type Wire = VecDeque<Arrival<(u64, u32)>>;
+
 /// What each lane carries, and what units may be given out after.
-fn wires(
-    units: &[Made],
-) -> (
-    Vec<std::collections::VecDeque<Arrival<(u64, u32)>>>,
-    Vec<u64>,
-) {
-    let mut wires: Vec<_> = (0..4).map(|_| std::collections::VecDeque::new()).collect();
+fn wires(units: &[Made]) -> (Vec<Wire>, Vec<u64>) {
+    let mut wires: Vec<_> = (0..4).map(|_| VecDeque::new()).collect();
     let mut barrier = 0;
     let mut afters = Vec::new();
     for (number, made) in (0u64..).zip(units) {

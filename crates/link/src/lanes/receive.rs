@@ -40,6 +40,10 @@ struct Source {
 }
 
 /// What reading came to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, and nearly all are messages"
+)]
 pub(crate) enum Read {
     Message(Result<Message, DecodeError>),
     /// Nothing to give out, but something changed.
