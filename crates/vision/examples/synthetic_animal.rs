@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
-use vision::synthetic::{Config, EDGES, NODES, Pose, Renderer};
+use vision::synthetic::{Config, Renderer, Skeleton};
 
 const USAGE: &str = "\
 Options:
@@ -20,6 +20,7 @@ Options:
   --start N        index of the first frame (default 0)
   --seed N         path and background (default 0)
   --animals N      how many animals, 0 to 3 (default 1)
+  --nodes N        points of each animal: 5, 7, 13 or 15 (default 5)
   --random         poses unrelated to each other: other scenes, other moments
   --bgr            three equal channels instead of one
   --out FILE       raw frames, one after the other; - is standard output (default -)
@@ -32,6 +33,7 @@ const LATEST: u64 = 108_000;
 
 struct Options {
     config: Config,
+    skeleton: Skeleton,
     frames: u64,
     start: u64,
     random: bool,
@@ -44,6 +46,7 @@ impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
         let mut options = Options {
             config: Config::default(),
+            skeleton: Skeleton::Five,
             frames: 100,
             start: 0,
             random: false,
@@ -64,6 +67,11 @@ impl Options {
                 "--start" => options.start = value()?.parse()?,
                 "--seed" => config.seed = value()?.parse()?,
                 "--animals" => config.animals = value()?.parse()?,
+                "--nodes" => {
+                    let count = value()?.parse()?;
+                    options.skeleton = Skeleton::with_nodes(count)
+                        .ok_or(format!("no animal has {count} points\n{USAGE}"))?;
+                }
                 "--random" => options.random = true,
                 "--bgr" => options.bgr = true,
                 "--out" => options.out = value()?,
@@ -104,14 +112,15 @@ fn write_frames(
             }
             index = scramble(config.seed, count) % LATEST;
         }
-        let (image, poses) = renderer.frame(index);
+        let (image, _) = renderer.frame(index);
         if options.bgr {
             let pixels: Vec<u8> = image.data.iter().flat_map(|&gray| [gray; 3]).collect();
             sink.write_all(&pixels)?;
         } else {
             sink.write_all(&image.data)?;
         }
-        truth.push(frame_truth(config.seed, index, &poses));
+        let points = renderer.points(index, options.skeleton);
+        truth.push(frame_truth(config.seed, index, &points));
     }
     sink.flush()?;
     Ok(json!({
@@ -119,19 +128,19 @@ fn write_frames(
         "height": config.height,
         "channels": if options.bgr { 3 } else { 1 },
         "fps": config.fps,
-        "nodes": NODES,
-        "edges": EDGES,
+        "nodes": options.skeleton.nodes(),
+        "edges": options.skeleton.edges(),
         "frames": truth,
     }))
 }
 
-fn frame_truth(seed: u64, index: u64, poses: &[Pose]) -> serde_json::Value {
+fn frame_truth(seed: u64, index: u64, animals: &[Vec<[f32; 2]>]) -> serde_json::Value {
     // A hundredth of a pixel is far below what any model resolves.
     let round = |value: f32| (f64::from(value) * 100.0).round() / 100.0;
-    let animals: Vec<_> = poses
-        .iter()
-        .map(|pose| pose.points.map(|point| point.map(round)))
-        .collect();
+    let rounded = |points: &Vec<[f32; 2]>| -> Vec<_> {
+        points.iter().map(|point| point.map(round)).collect()
+    };
+    let animals: Vec<_> = animals.iter().map(rounded).collect();
     json!({ "seed": seed, "index": index, "animals": animals })
 }
 

@@ -12,11 +12,13 @@ use crate::Image;
 
 mod arena;
 mod config;
+mod landmarks;
 mod math;
 mod mouse;
 mod walk;
 
 pub use config::{Config, ParseError};
+pub use landmarks::Skeleton;
 
 /// Names of the points of every animal, in the order of [`Pose::points`].
 pub const NODES: [&str; 5] = ["nose", "head", "thorax", "tail_base", "tail_tip"];
@@ -60,12 +62,7 @@ impl Renderer {
 
     /// Frame `index` (gray) and the animals' true points in it.
     pub fn frame(&self, index: u64) -> (Image, Vec<Pose>) {
-        let fps = if self.config.fps > 0.0 {
-            self.config.fps
-        } else {
-            config::DEFAULT_FPS
-        };
-        let time = index as f64 / fps;
+        let time = self.time(index);
         let mut canvas = self.arena.canvas();
         let mut poses = Vec::with_capacity(self.walks.len());
         for (animal, walk) in self.walks.iter().enumerate() {
@@ -81,6 +78,30 @@ impl Renderer {
             data: data.into(),
         };
         (image, poses)
+    }
+
+    /// The true points of each animal in frame `index`: x and y of each of the skeleton's
+    /// nodes, pixels; (0, 0) is the centre of the top left pixel.
+    pub fn points(&self, index: u64, skeleton: Skeleton) -> Vec<Vec<[f32; 2]>> {
+        // The pictures are drawn with a unit of this precision.
+        let unit = f64::from(self.unit as f32);
+        let time = self.time(index);
+        let of_walk = |walk: &walk::Walk| {
+            let all = landmarks::all(&walk.spine(time), unit);
+            let chosen = &all[..skeleton.nodes().len()];
+            chosen.iter().map(|[x, y]| [*x as f32, *y as f32]).collect()
+        };
+        self.walks.iter().map(of_walk).collect()
+    }
+
+    /// The moment of a frame, seconds.
+    fn time(&self, index: u64) -> f64 {
+        let fps = if self.config.fps > 0.0 {
+            self.config.fps
+        } else {
+            config::DEFAULT_FPS
+        };
+        index as f64 / fps
     }
 }
 

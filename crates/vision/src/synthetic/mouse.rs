@@ -1,12 +1,13 @@
 //! What an animal looks like.
 
 use super::arena::Canvas;
-use super::math::{Point, mix, sin};
+use super::landmarks::{self, HEAD, PAWS, SIDES};
+use super::math::{Point, mix};
 use super::walk::{LENGTH, Spine, TAIL_BASE};
 use super::{NODES, Pose};
 
 /// Where each of [`NODES`] lies, units behind the nose.
-const PLACES: [f64; NODES.len()] = [0.0, 9.5, 23.0, TAIL_BASE, LENGTH];
+const PLACES: [f64; NODES.len()] = [0.0, HEAD, 23.0, TAIL_BASE, LENGTH];
 
 /// Half the body's width, at units behind the nose.
 const BODY: [(f64, f32); 10] = [
@@ -96,33 +97,24 @@ fn half_width(at: f64) -> f32 {
 }
 
 fn draw_paws(canvas: &mut Canvas, spine: &Spine, unit: f32) {
-    let u = f64::from(unit);
-    // Diagonal pairs step together; the feet swing further than the hands.
-    for (at, wide, swing, turn) in [
-        (14.5, 7.2, 2.6, 0.0),
-        (14.5, -7.2, 2.6, 0.5),
-        (34.0, 10.4, 3.2, 0.5),
-        (34.0, -10.4, 3.2, 0.0),
-    ] {
-        let step = swing * sin(spine.stride + turn);
-        let place = spine.place(at);
+    for paw in &PAWS {
         for (ahead, size) in [(0.0, 1.9), (1.5, 1.5)] {
-            let paw = place.beside((step + ahead) * u, wide * u);
-            disc(canvas, to_f32(paw), size * unit, SKIN + 22.0, 1.0);
+            let place = to_f32(paw.place(spine, f64::from(unit), ahead));
+            disc(canvas, place, size * unit, SKIN + 22.0, 1.0);
         }
     }
 }
 
 fn draw_face(canvas: &mut Canvas, spine: &Spine, unit: f32, fur: (f32, f32)) {
     let u = f64::from(unit);
-    let head = spine.place(9.5);
-    let brow = spine.place(4.6);
-    for side in [-1.0, 1.0] {
-        let ear = to_f32(head.beside(-1.2 * u, side * 4.7 * u));
+    let head = spine.place(HEAD);
+    // The right side first: where ears meet, the left one lies on top.
+    for side in SIDES.into_iter().rev() {
+        let ear = to_f32(landmarks::ear(spine, u, side));
         disc(canvas, ear, 3.1 * unit, mix(fur.0, fur.1, 0.45), 1.0);
         let inner = to_f32(head.beside(-0.8 * u, side * 5.0 * u));
         disc(canvas, inner, 2.1 * unit, mix(fur.1, SKIN, 0.75), 0.85);
-        let eye = to_f32(brow.beside(0.0, side * 2.9 * u));
+        let eye = to_f32(landmarks::eye(spine, u, side));
         disc(canvas, eye, 0.95 * unit, 6.0, 1.0);
         let glint = [eye[0] - 0.3 * unit, eye[1] - 0.35 * unit];
         disc(canvas, glint, 0.3 * unit, 215.0, 0.9);

@@ -161,10 +161,94 @@ fn animals_differ_and_no_more_than_fit_walk() {
 }
 
 #[test]
-fn edges_name_nodes_and_form_a_tree() {
-    assert_eq!(EDGES.len() + 1, NODES.len());
-    for (index, [from, to]) in EDGES.iter().enumerate() {
-        assert!((*from as usize) < NODES.len());
-        assert_eq!(*to as usize, index + 1);
+fn skeletons_are_trees_over_their_nodes() {
+    assert_eq!(
+        (Skeleton::Five.nodes(), Skeleton::Five.edges()),
+        (&NODES[..], &EDGES[..])
+    );
+    for (skeleton, count) in Skeleton::ALL.into_iter().zip([5, 7, 13, 15]) {
+        assert_eq!(skeleton.nodes().len(), count);
+        assert_eq!(Skeleton::with_nodes(count), Some(skeleton));
+        assert_eq!(skeleton.edges().len() + 1, count);
+        let root = skeleton.edges()[0][0];
+        let mut reached = vec![root];
+        for [from, to] in skeleton.edges() {
+            assert!((*to as usize) < count);
+            assert!(
+                reached.contains(from) && !reached.contains(to),
+                "{from} {to}"
+            );
+            reached.push(*to);
+        }
+    }
+    assert_eq!(Skeleton::with_nodes(6), None);
+}
+
+#[test]
+fn every_skeleton_sees_the_same_animal() {
+    let renderer = Renderer::new(&Config {
+        animals: 2,
+        ..sized(500, 300)
+    });
+    let poses = renderer.frame(33).1;
+    let all = renderer.points(33, Skeleton::Fifteen);
+    for skeleton in Skeleton::ALL {
+        let points = renderer.points(33, skeleton);
+        assert_eq!(points.len(), 2);
+        for (animal, pose) in poses.iter().enumerate() {
+            assert_eq!(points[animal][..5], pose.points);
+            assert_eq!(points[animal], all[animal][..skeleton.nodes().len()]);
+        }
+    }
+}
+
+/// Paws are paler than fur, though a step can take one under the body, and nothing is as
+/// dark as an eye.
+#[test]
+fn paws_and_eyes_can_be_seen() {
+    let renderer = Renderer::new(&sized(1024, 768));
+    let mut paws = 0;
+    for index in (0..900).step_by(30) {
+        let (image, _) = renderer.frame(index);
+        let points = &renderer.points(index, Skeleton::Fifteen)[0];
+        for (name, point) in Skeleton::Fifteen.nodes().iter().zip(points) {
+            let (darkest, palest) = extremes(&image, *point);
+            let seen = format!("{name} at {index}: {darkest} to {palest}");
+            match *name {
+                "paw_front_left" | "paw_front_right" => paws += u32::from(palest > 100),
+                "eye_left" | "eye_right" => assert!(darkest < 12, "{seen}"),
+                "rump" => assert!(darkest > 12 && palest < 100, "{seen}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(paws >= 50, "{paws} of 60 paws are seen");
+}
+
+/// The darkest and the palest of the 3x3 pixels around a point.
+fn extremes(image: &Image, [x, y]: [f32; 2]) -> (u8, u8) {
+    let (column, row) = (x.round() as usize, y.round() as usize);
+    let rows = image.data.chunks(image.width as usize).skip(row - 1);
+    let pixels = rows.take(3).flat_map(|row| &row[column - 1..=column + 1]);
+    pixels.fold((255, 0), |(low, high), &pixel| {
+        (low.min(pixel), high.max(pixel))
+    })
+}
+
+#[test]
+fn left_is_left_of_the_way_from_tail_to_head() {
+    let renderer = Renderer::new(&sized(640, 480));
+    for index in (0..900).step_by(50) {
+        let points = &renderer.points(index, Skeleton::Fifteen)[0];
+        let [head, thorax] = [points[1], points[2]];
+        let ahead = [head[0] - thorax[0], head[1] - thorax[1]];
+        for (node, name) in Skeleton::Fifteen.nodes().iter().enumerate() {
+            let off = [points[node][0] - thorax[0], points[node][1] - thorax[1]];
+            // Rows count downwards: left of the way right is up.
+            let left = ahead[1] * off[0] - ahead[0] * off[1];
+            if name.starts_with("ear") || name.starts_with("paw") {
+                assert_eq!(left > 0.0, name.ends_with("left"), "{name} at {index}");
+            }
+        }
     }
 }
