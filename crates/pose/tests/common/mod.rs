@@ -7,6 +7,7 @@
 
 pub mod kind_toys;
 pub mod reference;
+pub mod truth;
 
 use std::{
     fs::File,
@@ -29,12 +30,43 @@ impl Picture {
         FrameView::new(self.width, self.height, self.channels, &self.data).expect("a picture")
     }
 
-    /// Reads a PNG, gray or RGB.
+    /// What a gray camera would see of it, roughly: of a colour picture the green.
+    pub fn gray(&self) -> Self {
+        let pixels = self.data.chunks_exact(self.channels.into());
+        Self {
+            channels: 1,
+            data: pixels
+                .map(|pixel| pixel[usize::from(self.channels / 2)])
+                .collect(),
+            ..*self
+        }
+    }
+
+    /// The same in three equal channels.
+    pub fn tripled(&self) -> Self {
+        assert_eq!(self.channels, 1);
+        Self {
+            channels: 3,
+            data: self.data.iter().flat_map(|&pixel| [pixel; 3]).collect(),
+            ..*self
+        }
+    }
+
+    /// Red where blue was and blue where red was.
+    pub fn swapped(&self) -> Self {
+        assert_eq!(self.channels, 3);
+        let mut data = self.data.clone();
+        let pixels = data.as_chunks_mut::<3>().0.iter_mut();
+        pixels.for_each(|pixel| pixel.swap(0, 2));
+        Self { data, ..*self }
+    }
+
+    /// Reads a PNG, gray or RGB or with a palette.
     pub fn read(path: &Path) -> Self {
         let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut reader = png::Decoder::new(BufReader::new(file))
-            .read_info()
-            .expect("a PNG");
+        let mut decoder = png::Decoder::new(BufReader::new(file));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().expect("a PNG");
         let mut data = vec![0; reader.output_buffer_size().expect("a size that fits")];
         let info = reader.next_frame(&mut data).expect("pixels");
         data.truncate(info.buffer_size());

@@ -24,6 +24,8 @@ struct Expected {
     points: Vec<Option<[Option<f32>; 2]>>,
     point_scores: Vec<Option<f32>>,
     score: f32,
+    /// The identity; null where sleap-nn's labels leave it out.
+    track: Option<String>,
 }
 
 /// sleap-nn's predictions by frame number.
@@ -38,6 +40,8 @@ pub struct Difference {
     pub points: usize,
     /// Frames, instances or points that only one side has.
     pub only_one_side: usize,
+    /// Instances of another identity than sleap-nn's.
+    pub identities: usize,
     /// The longest distance along an axis, in pixels of the frame.
     pub pixels: f32,
     /// The largest difference of a point's or an instance's score.
@@ -63,6 +67,11 @@ impl Reference {
         self.0.contains_key(&number)
     }
 
+    /// How many frames sleap-nn looked at.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Compares the predictions of the numbered frames.
     pub fn compare<'a>(&self, ours: impl IntoIterator<Item = (u32, &'a Prediction)>) -> Difference {
         let mut difference = Difference::default();
@@ -82,6 +91,7 @@ impl Reference {
 impl Difference {
     fn instance(&mut self, ours: &Instance, expected: &Expected) {
         self.only_one_side += ours.points.len().abs_diff(expected.points.len());
+        self.identities += usize::from(expected.track.is_some() && ours.track != expected.track);
         for (ours, expected) in ours.points.iter().zip(&expected.points) {
             let expected = expected.and_then(|[x, y]| Some([x?, y?]));
             match (ours, expected) {
