@@ -82,9 +82,8 @@ impl Lane {
 
     /// The next packet that has arrived.
     fn arrived(&mut self, now: Instant) -> Option<Vec<u8>> {
-        self.packets
-            .pop_front_if(|(at, _)| *at <= now)
-            .map(|(_, packet)| packet)
+        self.next().filter(|at| *at <= now)?;
+        self.packets.pop_front().map(|(_, packet)| packet)
     }
 
     /// When the next packet arrives.

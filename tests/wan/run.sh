@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Both release binaries over emulated wide-area links; prints a table of rates and ages of poses.
 #   run.sh [SECONDS]      a scene's length, 30 by default
+# SLEAP_STREAM_BIN names another folder of binaries, with examples/wan_relay in it.
 # Needs root, iproute2 and /dev/net/tun; 77 on a machine that has them not. Nothing here passes or fails.
 set -euo pipefail
 # shellcheck source=examples/env.sh
@@ -12,9 +13,9 @@ target=${CARGO_TARGET_DIR:-$repo/target}/release
 export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-$target}
 if [ "$SLEAP_STREAM_BIN" = "$target" ]; then
   cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
+  cargo build --release --locked --quiet -p sleap-stream-tests --example wan_relay
 fi
-relay=$target/examples/wan_relay
-cargo build --release --locked --quiet -p sleap-stream-tests --example wan_relay
+relay=$SLEAP_STREAM_BIN/examples/wan_relay
 WAN_LOG=$(mktemp -d)
 export WAN_LOG
 trap 'rm -rf "$WAN_LOG"' EXIT

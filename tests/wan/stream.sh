@@ -16,7 +16,7 @@ trap 'kill "$server" 2>/dev/null || true' EXIT
 read -r -t 60 _ <&"$ready" || { cat "$log/worker.log" >&2; exit 1; }
 
 status=0
-ip netns exec "$WAN_A" timeout --foreground --signal=INT --kill-after=20 "$seconds" \
+ip netns exec "$WAN_A" timeout --foreground --preserve-status --signal=INT --kill-after=20 "$seconds" \
   "$SLEAP_STREAM_BIN/sleap-stream" --signal ws://10.77.0.2:8080 "$@" 2>"$log/client.log" || status=$?
 # 130 is the client's word for having been interrupted, as it was.
 [ "$status" = 0 ] || [ "$status" = 130 ] || { cat "$log/client.log" >&2; exit "$status"; }
