@@ -1,7 +1,8 @@
 //! What a model is: its size, its skeleton, what it can give.
 
 use crate::{
-    kinds::ModelKind, metadata::Metadata, model::LoadError, training_config::TrainingConfig,
+    gpu::NoGpu, kinds::ModelKind, metadata::Metadata, model::LoadError, placement::Placement,
+    training_config::TrainingConfig,
 };
 
 /// The size that `sleap-nn export` traces with when nothing says another.
@@ -24,6 +25,12 @@ pub struct ModelInfo {
     pub skeleton: Skeleton,
     /// What it runs on: `cpu`, `cuda:0`, ...
     pub device: String,
+    /// Which execution provider runs how many nodes.
+    pub placement: Placement,
+    /// Why it does not run on a GPU, where [`crate::Device::Auto`] would have taken one.
+    pub no_gpu: Option<NoGpu>,
+    /// The largest batch that it was warmed up for: [`crate::Options::max_batch`] or its default.
+    pub max_batch: usize,
     /// What someone should know who runs this model with these options: an export that wastes
     /// time, an option without effect. Whole sentences without a full stop, seldom any.
     pub notes: Vec<String>,

@@ -17,13 +17,16 @@
 //!
 //! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
 
+mod choose;
 mod device;
 mod frame;
+mod gpu;
 mod info;
 mod kinds;
 mod metadata;
 mod model;
 mod options;
+mod placement;
 mod prediction;
 mod preprocess;
 pub mod runtime;
@@ -33,11 +36,13 @@ mod training_config;
 
 pub use device::{Device, DeviceParseError};
 pub use frame::{FrameError, FrameView};
+pub use gpu::{NoGpu, NvidiaDriver, nvidia_driver};
 pub use info::{InputSize, MAX_SIDE, ModelInfo, Skeleton};
 pub use kinds::{KindError, ModelKind};
 pub use metadata::MetadataError;
 pub use model::{LoadError, Model, PredictError};
 pub use options::Options;
+pub use placement::{Placement, ProviderShare};
 pub use prediction::{Instance, Prediction, StageTimes};
 pub use session::SessionError;
 pub use stages::{Finisher, Outputs, Prepared, Preparer, Runner, Stages};

@@ -6,13 +6,15 @@ use std::{
 };
 
 use crate::{
+    choose::choose,
+    device::Device,
     frame::FrameView,
     info::{self, InputSize, ModelInfo},
     kinds::{self, Exceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
     prediction::Prediction,
-    session::{Session, SessionError},
+    session::{Engine, Session, SessionError},
     stages::{Finisher, Prepared, Preparer, Runner, Stages},
     training_config::{TrainingConfig, TrainingConfigError},
 };
@@ -103,30 +105,54 @@ impl Model {
         if options.max_instances == Some(0) {
             return Err(LoadError::NoInstances);
         }
+        if options.fp16 && !matches!(options.device, Device::TensorRt(_)) {
+            let device = options.device;
+            return Err(SessionError::Fp16 { device }.into());
+        }
         let metadata = Metadata::read(dir)?;
         let graph = dir.join(GRAPH_FILE);
         if !graph.is_file() {
             return Err(LoadError::NoGraph { path: graph });
         }
-        let config = TrainingConfig::read(dir)?;
-        let session = Session::load(&graph, options.device, options.threads, options.spinning)?;
-        let config = match config {
-            Some(config) => config,
-            None => embedded_config(&session)?,
+        let export = Export {
+            config: TrainingConfig::read(dir)?,
+            metadata,
+            graph,
         };
-        let input = info::input_size(&metadata, &config, session.fixed_size())?;
-        let skeleton = info::skeleton(&metadata, config);
-        let decoder = kinds::decoder(&metadata, &skeleton, options).map_err(MetadataError::from)?;
-        let notes = threshold_note(&metadata, options).into_iter().collect();
-        let device = session.device().to_string();
+        let check = |device: Device| device.check().map_err(SessionError::from);
+        let (mut model, no_gpu) = choose(options.device, check, |device| {
+            Self::load_on(device, &export, options)
+        })?;
+        model.stages.info.no_gpu = no_gpu;
+        Ok(model)
+    }
+
+    /// Loads and runs it on this very device.
+    fn load_on(device: Device, export: &Export, options: &Options) -> Result<Self, LoadError> {
+        let metadata = &export.metadata;
+        let max_batch = batch_limit(device, options);
+        let engine = match device {
+            Device::TensorRt(_) => Some(export.engine(max_batch, options)?),
+            _ => None,
+        };
+        let session = Session::load(&export.graph, device, options, engine.as_ref())?;
+        let config = export.config(&session)?;
+        let input = info::input_size(metadata, &config, session.fixed_size())?;
+        let skeleton = info::skeleton(metadata, config);
+        let decoder = kinds::decoder(metadata, &skeleton, options).map_err(MetadataError::from)?;
+        let notes = [threshold_note(metadata, options), half_note(&session)];
+        let every_batch = session.needs_warm_up_per_batch();
         let stages = Stages {
             info: ModelInfo {
-                name: metadata.name,
+                name: metadata.name.clone(),
                 kind: metadata.kind,
                 input,
                 skeleton,
-                device,
-                notes,
+                device: session.device().to_string(),
+                placement: session.placement().clone(),
+                no_gpu: None,
+                max_batch,
+                notes: notes.into_iter().flatten().collect(),
             },
             preparer: Preparer::new(input),
             runner: Runner::new(session, input),
@@ -137,7 +163,10 @@ impl Model {
             stages,
             prepared: Vec::new(),
         };
-        model.warm_up()?;
+        // The largest first: what it allocates serves the others.
+        for batch in (1..=if every_batch { max_batch } else { 1 }).rev() {
+            model.warm_up(batch)?;
+        }
         model.check_capacity(options.max_instances)?;
         Ok(model)
     }
@@ -196,15 +225,15 @@ impl Model {
         Ok(())
     }
 
-    /// One black frame: memory is allocated and kernels are chosen at the first run.
-    fn warm_up(&mut self) -> Result<(), SessionError> {
+    /// Black frames: memory is allocated and kernels are chosen at the first run.
+    fn warm_up(&mut self, batch: usize) -> Result<(), SessionError> {
         let InputSize { height, width, .. } = self.stages.info.input;
         let black = vec![0; height as usize * width as usize];
         // Sides are checked to be at least one, so this is a frame.
         let Ok(frame) = FrameView::new(width, height, 1, &black) else {
             return Ok(());
         };
-        match self.predict(&[frame]) {
+        match self.predict(&vec![frame; batch]) {
             Ok(_) => Ok(()),
             Err(PredictError::Session(error)) => Err(error),
         }
@@ -219,11 +248,56 @@ impl fmt::Debug for Model {
     }
 }
 
-fn embedded_config(session: &Session) -> Result<TrainingConfig, TrainingConfigError> {
-    match session.embedded_training_config() {
-        Some(text) => TrainingConfig::parse(&text, "the training_config inside model.onnx"),
-        None => Ok(TrainingConfig::default()),
+/// What was read of a model directory, before any device is chosen.
+struct Export {
+    graph: PathBuf,
+    metadata: Metadata,
+    /// The file beside the graph.
+    config: Option<TrainingConfig>,
+}
+
+impl Export {
+    /// The training configuration beside the graph, or else inside it.
+    fn config(&self, session: &Session) -> Result<TrainingConfig, TrainingConfigError> {
+        match (&self.config, session.embedded_training_config()) {
+            (Some(config), _) => Ok(config.clone()),
+            (None, Some(text)) => {
+                TrainingConfig::parse(&text, "the training_config inside model.onnx")
+            }
+            (None, None) => Ok(TrainingConfig::default()),
+        }
     }
+
+    /// What TensorRT has to know before it loads the graph, and the CPU tells.
+    fn engine(&self, max_batch: usize, options: &Options) -> Result<Engine, LoadError> {
+        let session = Session::load(&self.graph, Device::Cpu, options, None)?;
+        let config = self.config(&session)?;
+        let input = info::input_size(&self.metadata, &config, session.fixed_size())?;
+        let [planes, rows, columns] =
+            [input.channels, input.height, input.width].map(|n| n as usize);
+        let shape = [max_batch, planes, rows, columns];
+        Ok(Engine::new(&self.graph, shape, options))
+    }
+}
+
+/// Frames in one call, unless the user says otherwise.
+const GPU_BATCH: usize = 8;
+
+fn batch_limit(device: Device, options: &Options) -> usize {
+    let default = if device == Device::Cpu { 1 } else { GPU_BATCH };
+    options.max_batch.unwrap_or(default).max(1)
+}
+
+fn half_note(session: &Session) -> Option<String> {
+    let outputs = ["peaks", "centroids"].into_iter();
+    let half: Vec<_> = outputs.filter(|name| session.gives_half(name)).collect();
+    (!half.is_empty()).then(|| {
+        format!(
+            "this export gives {} as float16: coordinates beyond 256, 512 and 1024 are multiples \
+             of 0.25, 0.5 and 1 pixel; convert it with `keep_io_types=True`",
+            half.join(" and ")
+        )
+    })
 }
 
 fn threshold_note(metadata: &Metadata, options: &Options) -> Option<String> {

@@ -11,6 +11,13 @@ pub struct Options {
     /// Threads within an operation, at least one; by default as many as there are physical cores
     /// that the process may use.
     pub threads: Option<usize>,
+    /// Frames in one call of the model at most; by default 1 on a CPU, which gains nothing from
+    /// more, and 8 on a GPU. A GPU is warmed up for every size of batch up to this one, TensorRT's
+    /// engines are built for it, and with TensorRT larger batches fail.
+    pub max_batch: Option<usize>,
+    /// Lets TensorRT calculate with 16-bit floats: about twice as fast, and points move a little.
+    /// An error on other devices.
+    pub fp16: bool,
     /// Points with a lower value count as not found, and animals whose centroid does not exceed it
     /// are not looked at. The export has a threshold of its own (0.2 unless it was set), below
     /// which nothing comes back: this one can only be stricter.
@@ -34,6 +41,8 @@ impl Default for Options {
         Self {
             device: Device::default(),
             threads: None,
+            max_batch: None,
+            fp16: false,
             peak_threshold: None,
             max_instances: None,
             min_line_scores: 0.25,

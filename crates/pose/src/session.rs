@@ -1,6 +1,11 @@
 //! The ONNX Runtime session: the only place, beside [`crate::runtime`], that names `ort::`.
 
 mod build;
+mod engine_cache;
+mod half;
+mod native;
+mod providers;
+mod python_libraries;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +14,12 @@ use std::{
 
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType};
 
-use crate::{device::Device, runtime::RuntimeError};
+use crate::{
+    device::Device, gpu::NoGpu, options::Options, placement::Placement, runtime::RuntimeError,
+};
+
+pub(crate) use native::compiled_providers;
+pub(crate) use providers::{Engine, check as check_device};
 
 /// The name that sleap-nn gives the only input.
 const INPUT: &str = "image";
@@ -29,15 +39,21 @@ pub enum SessionError {
         message: String,
     },
     /// The device asked for cannot be used.
-    #[error(
-        "cannot run on {device}: {message}\nUse the device 'cpu' or 'auto', or install \
-         onnxruntime-gpu with the CUDA libraries that fit it"
-    )]
+    #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' do without")]
     Device {
         /// The device.
         device: Device,
-        /// ONNX Runtime's words.
-        message: String,
+        /// What is missing there.
+        reason: NoGpu,
+    },
+    /// 16-bit floats on a device that does not make them from an export of 32 bits.
+    #[error(
+        "fp16 is an option of TensorRT's engines, and the device is {device}: use 'tensorrt', or \
+         convert the export itself to float16"
+    )]
+    Fp16 {
+        /// The device.
+        device: Device,
     },
     /// An input or output is missing or of another type or rank.
     #[error("the graph has no {what}: it is not a model of the kind that its metadata says")]
@@ -99,24 +115,42 @@ impl Outlet {
 pub(crate) struct Session {
     inner: ort::session::Session,
     device: Device,
+    placement: Placement,
     /// In the order that calls give them.
     output_names: Arc<[String]>,
 }
 
 impl Session {
-    /// Loads `path` for `device`, with `threads` threads within an operation (all cores if `None`).
+    /// Loads `path` for `device`, which is not [`Device::Auto`]; `engine` is for TensorRT.
     pub(crate) fn load(
         path: &Path,
         device: Device,
-        threads: Option<usize>,
-        spinning: bool,
+        options: &Options,
+        engine: Option<&Engine>,
     ) -> Result<Self, SessionError> {
-        build::load(path, device, threads, spinning)
+        build::session(path, device, options, engine)
     }
 
     /// Where the session runs; never [`Device::Auto`].
     pub(crate) fn device(&self) -> Device {
         self.device
+    }
+
+    /// Which provider runs how much of the graph.
+    pub(crate) fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// Whether the first run with each size of batch is slow: kernels are chosen for each shape.
+    pub(crate) fn needs_warm_up_per_batch(&self) -> bool {
+        self.device != Device::Cpu
+    }
+
+    /// Whether an output has 16-bit floats, which are coarse as coordinates.
+    pub(crate) fn gives_half(&self, name: &str) -> bool {
+        let mut outputs = self.inner.outputs().iter();
+        outputs
+            .any(|output| output.name() == name && is(output.dtype(), TensorElementType::Float16))
     }
 
     /// The training configuration inside the ONNX file.
@@ -158,8 +192,9 @@ impl Session {
             } = *outlet;
             let fits = self.inner.outputs().iter().any(|output| {
                 output.name() == name
-                    && tensor_type(output.dtype())
-                        .is_some_and(|(actual, shape)| actual == element && shape.len() == rank)
+                    && tensor_type(output.dtype()).is_some_and(|(actual, shape)| {
+                        widened(actual) == element && shape.len() == rank
+                    })
             });
             if !fits {
                 let what = format!("output '{name}' of {word} in {rank} dimensions");
@@ -175,20 +210,36 @@ impl Session {
         shape: [usize; 4],
         pixels: &[u8],
     ) -> Result<Tensors, SessionError> {
-        let failed = |error: ort::Error| SessionError::Run {
-            message: error.to_string(),
-        };
-        let input = TensorRef::from_array_view((shape, pixels)).map_err(failed)?;
+        let input = TensorRef::from_array_view((shape, pixels)).map_err(run_failed)?;
         let outputs = self
             .inner
             .run(ort::inputs![INPUT => input])
-            .map_err(failed)?;
+            .map_err(run_failed)?;
+        let values = outputs.into_iter().map(|(_, value)| half::widen(value));
         Ok(Tensors {
             names: Arc::clone(&self.output_names),
-            values: outputs.into_iter().map(|(_, value)| value).collect(),
+            values: values.collect::<ort::Result<_>>().map_err(run_failed)?,
             batch: shape[0],
         })
     }
+}
+
+fn run_failed(error: ort::Error) -> SessionError {
+    SessionError::Run {
+        message: error.to_string(),
+    }
+}
+
+/// What an output's elements are once a run is over: 16-bit floats have become 32-bit ones.
+fn widened(element: TensorElementType) -> TensorElementType {
+    match element {
+        TensorElementType::Float16 => TensorElementType::Float32,
+        other => other,
+    }
+}
+
+fn is(dtype: &ValueType, element: TensorElementType) -> bool {
+    tensor_type(dtype).is_some_and(|(actual, _)| actual == element)
 }
 
 fn tensor_type(dtype: &ValueType) -> Option<(TensorElementType, &[i64])> {

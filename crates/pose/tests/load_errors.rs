@@ -255,3 +255,20 @@ fn a_gpu_that_is_not_there_is_an_error_and_not_the_cpu() {
         assert_says(&error, &[&device.to_string()]);
     }
 }
+
+#[test]
+fn sixteen_bit_floats_are_for_tensorrt() {
+    for device in [Device::Auto, Device::Cpu, Device::Cuda(0)] {
+        let options = Options {
+            device,
+            fp16: true,
+            ..Options::default()
+        };
+        let error = error_with(model("gray").path(), &options);
+        assert!(
+            matches!(error, LoadError::Session(SessionError::Fp16 { device: d }) if d == device),
+            "{error:?}"
+        );
+        assert_says(&error, &[&device.to_string(), "tensorrt"]);
+    }
+}

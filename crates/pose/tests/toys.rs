@@ -241,5 +241,43 @@ fn the_device_says_what_runs() {
         threads: Some(1),
         ..Options::default()
     };
-    assert_eq!(load_with("gray", &options).info().device, "cpu");
+    let model = load_with("gray", &options);
+    let info = model.info();
+    assert_eq!((info.device.as_str(), info.max_batch), ("cpu", 1));
+    assert_eq!(info.no_gpu, None);
+    let [cpu] = &info.placement.providers[..] else {
+        panic!("one provider runs it: {}", info.placement);
+    };
+    assert_eq!(cpu.provider, "CPUExecutionProvider");
+    assert!(cpu.nodes >= 10, "{}", info.placement);
+    assert!(cpu.operators.iter().any(|operator| operator == "ArgMax"));
+    assert_eq!(cpu.nodes, info.placement.nodes());
+}
+
+/// On a machine with CUDA there is no reason to give, and nothing to test.
+#[test]
+fn auto_on_the_cpu_says_why_no_gpu_is_used() {
+    let model = load("gray");
+    let info = model.info();
+    assert_eq!(info.no_gpu.is_some(), info.device == "cpu");
+    if let Some(reason) = &info.no_gpu {
+        assert!(reason.to_string().contains("CUDA"), "{reason}");
+    }
+}
+
+#[test]
+fn exports_of_16_bit_floats_run_whether_their_outputs_are_too() {
+    for (name, coarse) in [("half_inside", false), ("half_outputs", true)] {
+        let mut model = load(name);
+        let notes = model.info().notes.join("\n");
+        assert_eq!(notes.contains("float16"), coarse, "{name}: {notes}");
+        let places = [[3, 4], [15, 11], [0, 0]];
+        let pictures = places.map(|at| dot(WIDTH, HEIGHT, at, &[204]));
+        let answers = predict(&mut model, &pictures);
+        for (answer, at) in answers.iter().zip(places) {
+            let instance = &answer.instances[0];
+            assert_eq!(instance.points, [Some(at.map(|n| n as f32))], "{name}");
+            assert!((instance.confidence[0] - 0.8).abs() < 1e-3, "{name}");
+        }
+    }
 }

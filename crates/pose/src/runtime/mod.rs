@@ -14,6 +14,7 @@ use std::{
 
 use ort::environment::Environment;
 
+use crate::session;
 use search::{Candidate, Surroundings};
 
 /// The oldest ONNX Runtime that can be used, as 1.x.
@@ -127,6 +128,22 @@ static LOADING: Mutex<()> = Mutex::new(());
 /// differs from the library in use.
 pub fn load(explicit: Option<&Path>) -> Result<RuntimeInfo, RuntimeError> {
     loaded(explicit).map(|loaded| loaded.info.clone())
+}
+
+/// Where [`load`] looks, in its order, `*` standing for any ending of a folder's name.
+pub fn places() -> Vec<String> {
+    search::places(&Surroundings::of_process(None))
+}
+
+/// The execution providers that the library was compiled with, by ONNX Runtime's names for them.
+/// Those of GPUs may still lack their own libraries: see [`crate::Device::check`].
+///
+/// # Errors
+/// There is no usable library.
+pub fn compiled_providers() -> Result<Vec<String>, RuntimeError> {
+    loaded(None)?;
+    // A library that does not even list its providers has none that could be told.
+    Ok(session::compiled_providers().unwrap_or_default())
 }
 
 /// The environment that sessions are made in, for who makes one beside those of this crate.

@@ -1,62 +1,28 @@
-//! Making a session: which device, which threads.
+//! Making a session: providers, threads, and what came of it.
 
 use std::path::Path;
 
 use ort::{
-    ep,
+    environment::Environment,
     session::builder::{GraphOptimizationLevel, SessionBuilder},
 };
 
-use super::{Session, SessionError};
-use crate::{device::Device, runtime};
+use super::{Session, SessionError, native, providers, run_failed};
+use crate::{device::Device, gpu::NoGpu, options::Options, placement::Placement, runtime};
 
-/// Loads `path` for `device`, with `threads` threads within an operation (all cores if `None`).
-pub(super) fn load(
+/// Loads the graph at `path` for `device`, which is not [`Device::Auto`], with exactly its
+/// providers. `engine` is for TensorRT alone.
+pub(super) fn session(
     path: &Path,
     device: Device,
-    threads: Option<usize>,
-    spinning: bool,
+    options: &Options,
+    engine: Option<&providers::Engine>,
 ) -> Result<Session, SessionError> {
-    let build = |device| build(path, device, threads, spinning);
-    match device {
-        Device::Cpu => build(Device::Cpu),
-        Device::Auto if !cuda_provider_is_installed() => build(Device::Cpu),
-        Device::Auto => build(Device::Cuda(0)).or_else(|error| {
-            tracing::warn!(%error, "CUDA cannot be used, running on the CPU");
-            build(Device::Cpu)
-        }),
-        // A GPU may be missed only when the graph is prepared: then the graph is sound.
-        gpu => build(gpu).map_err(|error| match error {
-            SessionError::Graph { message, .. } if build(Device::Cpu).is_ok() => {
-                SessionError::Device {
-                    device: gpu,
-                    message,
-                }
-            }
-            error => error,
-        }),
-    }
-}
-
-fn build(
-    path: &Path,
-    device: Device,
-    threads: Option<usize>,
-    spinning: bool,
-) -> Result<Session, SessionError> {
-    let environment = runtime::environment()?;
-    let mut builder =
-        options(environment, threads, spinning).map_err(|error| SessionError::Run {
-            message: error.to_string(),
-        })?;
-    let providers = providers(device);
-    if !providers.is_empty() {
-        builder = builder
-            .with_execution_providers(providers)
-            .map_err(|error| SessionError::Device {
-                device,
-                message: error.to_string(),
-            })?;
+    let mut builder = builder(runtime::environment()?, options).map_err(run_failed)?;
+    for provider in providers::for_device(device, options, engine) {
+        provider
+            .register(&mut builder)
+            .map_err(|error| failed(device, &error))?;
     }
     let inner = builder
         .commit_from_file(path)
@@ -64,6 +30,8 @@ fn build(
             path: path.to_owned(),
             message: error.to_string(),
         })?;
+    let placement = placement(&inner).map_err(run_failed)?;
+    must_be_used(device, &placement)?;
     let names = inner
         .outputs()
         .iter()
@@ -72,20 +40,46 @@ fn build(
     Ok(Session {
         inner,
         device,
+        placement,
         output_names,
     })
 }
 
-fn options(
-    environment: &ort::environment::Environment,
-    threads: Option<usize>,
-    spinning: bool,
-) -> ort::Result<SessionBuilder> {
-    let threads = threads.unwrap_or_else(usable_cores).max(1);
+fn builder(environment: &Environment, options: &Options) -> ort::Result<SessionBuilder> {
+    let threads = options.threads.unwrap_or_else(usable_cores).max(1);
     Ok(ort::session::Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
-        .with_intra_op_spinning(spinning)?)
+        .with_intra_op_spinning(options.spinning)?
+        .with_config_entry(native::RECORD_ASSIGNMENT, "1")?)
+}
+
+fn failed(device: Device, error: &ort::Error) -> SessionError {
+    let message = error.to_string();
+    let reason = NoGpu::Failed { device, message };
+    SessionError::Device { device, reason }
+}
+
+fn placement(session: &ort::session::Session) -> ort::Result<Placement> {
+    let nodes = native::assigned_nodes(session)?;
+    let nodes = nodes
+        .iter()
+        .map(|node| (node.provider.as_str(), node.operator.as_str()));
+    Ok(Placement::count(nodes))
+}
+
+/// ONNX Runtime gives nodes that a provider does not take to the next one, in the end to the CPU,
+/// without a word.
+fn must_be_used(device: Device, placement: &Placement) -> Result<(), SessionError> {
+    let Some((provider, _)) = providers::of(device) else {
+        return Ok(());
+    };
+    if placement.nodes_on(&[provider.execution]) > 0 {
+        return Ok(());
+    }
+    let nodes = placement.nodes();
+    let reason = NoGpu::NoNodes { device, nodes };
+    Err(SessionError::Device { device, reason })
 }
 
 /// Physical cores, or fewer where the process may use fewer (affinity, container quota). More
@@ -95,33 +89,22 @@ fn usable_cores() -> usize {
     num_cpus::get_physical().min(allowed)
 }
 
-/// Without `error_on_failure` ONNX Runtime falls back to the CPU without a word.
-fn providers(device: Device) -> Vec<ep::ExecutionProviderDispatch> {
-    // Indices are below i32::MAX: `Device` parses no others, and a made one is cut to it.
-    let id = |index: u32| i32::try_from(index).unwrap_or(i32::MAX);
-    match device {
-        Device::Auto | Device::Cpu => Vec::new(),
-        Device::Cuda(index) => vec![
-            ep::CUDA::default()
-                .with_device_id(id(index))
-                .build()
-                .error_on_failure(),
-        ],
-        Device::TensorRt(index) => vec![
-            ep::TensorRT::default()
-                .with_device_id(id(index))
-                .build()
-                .error_on_failure(),
-        ],
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The CUDA provider is a library of its own beside ONNX Runtime's.
-fn cuda_provider_is_installed() -> bool {
-    let Some(dir) = runtime::current().and_then(|info| info.path.parent()) else {
-        return false;
-    };
-    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    dir.join(format!("{prefix}onnxruntime_providers_cuda{suffix}"))
-        .exists()
+    #[test]
+    fn a_gpu_that_gets_no_node_is_an_error() {
+        let cpu = Placement::count([("CPUExecutionProvider", "Conv")].into_iter());
+        assert!(must_be_used(Device::Cpu, &cpu).is_ok());
+        for device in [Device::Cuda(0), Device::TensorRt(0)] {
+            let error = must_be_used(device, &cpu).expect_err("nothing runs there");
+            let text = error.to_string();
+            assert!(text.contains(&device.to_string()), "{text}");
+        }
+        // TensorRT's device has CUDA behind it, which alone is not what was asked for.
+        let cuda = Placement::count([(providers::CUDA.execution, "Conv")].into_iter());
+        assert!(must_be_used(Device::Cuda(0), &cuda).is_ok());
+        assert!(must_be_used(Device::TensorRt(0), &cuda).is_err());
+    }
 }

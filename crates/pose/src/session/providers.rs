@@ -1,0 +1,231 @@
+//! The execution providers of each device: whether they can be used, and their settings.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use ort::{
+    ep::{self, ExecutionProviderDispatch},
+    session::builder::SessionBuilder,
+};
+
+use super::{engine_cache, python_libraries};
+use crate::{
+    device::Device,
+    gpu::{self, NoGpu},
+    options::Options,
+    runtime::{self, RuntimeError},
+};
+
+/// A provider that is a library of its own beside ONNX Runtime's.
+pub(crate) struct Provider {
+    /// In messages.
+    pub(crate) name: &'static str,
+    /// In ONNX Runtime's lists.
+    pub(crate) execution: &'static str,
+    /// Its library, without the system's prefix and suffix.
+    stem: &'static str,
+}
+
+/// What CUDA devices run on, and TensorRT devices for nodes that TensorRT does not take.
+pub(crate) const CUDA: Provider = Provider {
+    name: "CUDA",
+    execution: "CUDAExecutionProvider",
+    stem: "onnxruntime_providers_cuda",
+};
+
+/// What TensorRT devices run on.
+pub(crate) const TENSORRT: Provider = Provider {
+    name: "TensorRT",
+    execution: "TensorrtExecutionProvider",
+    stem: "onnxruntime_providers_tensorrt",
+};
+
+impl Provider {
+    /// Where its library has to lie; `None` where the system's loader alone knows where ONNX
+    /// Runtime's own lies.
+    pub(crate) fn library(&self) -> Option<PathBuf> {
+        let dir = runtime::current()?.path.parent()?;
+        let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+        (!dir.as_os_str().is_empty()).then(|| dir.join(format!("{prefix}{}{suffix}", self.stem)))
+    }
+}
+
+/// The provider that makes a device what it is.
+pub(crate) fn of(device: Device) -> Option<(&'static Provider, u32)> {
+    match device {
+        Device::Auto | Device::Cpu => None,
+        Device::Cuda(index) => Some((&CUDA, index)),
+        Device::TensorRt(index) => Some((&TENSORRT, index)),
+    }
+}
+
+/// Whether the provider of `device` is there and can be loaded with all the libraries that it
+/// needs. Whether the GPU itself works shows only when a session is made.
+///
+/// # Errors
+/// There is no ONNX Runtime.
+pub(crate) fn check(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
+    let environment = runtime::environment()?;
+    let Some((provider, _)) = of(device) else {
+        return Ok(Ok(()));
+    };
+    let driver = gpu::nvidia_driver().is_some();
+    if let Some(library) = provider.library().filter(|library| !library.exists()) {
+        let version = runtime::current().map(|info| info.version.clone());
+        return Ok(Err(NoGpu::NoProvider {
+            provider: provider.name,
+            version: version.unwrap_or_default(),
+            library,
+            driver,
+        }));
+    }
+    let mut loaded = load(environment, device);
+    // The CUDA libraries of Python packages are not where the system's loader looks.
+    while let Err(message) = &loaded
+        && python_libraries::supply(message)
+    {
+        loaded = load(environment, device);
+    }
+    if loaded.is_ok() {
+        python_libraries::supply_late();
+    }
+    Ok(loaded.map_err(|message| NoGpu::Load {
+        provider: provider.name,
+        message,
+        driver,
+    }))
+}
+
+/// Loads the libraries of the device's providers into the process.
+fn load(environment: &ort::environment::Environment, device: Device) -> Result<(), String> {
+    let mut builder = SessionBuilder::new(environment).map_err(|error| error.to_string())?;
+    for provider in for_device(device, &Options::default(), None) {
+        provider
+            .register(&mut builder)
+            .map_err(|error| loader_words(&error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// What the system's loader said, without ONNX Runtime's account of where it was called.
+fn loader_words(message: &str) -> String {
+    let words = message.split_once("with error: ");
+    words.map_or(message, |(_, words)| words).trim().to_owned()
+}
+
+/// A TensorRT engine's range of shapes, and where it is kept.
+pub(crate) struct Engine {
+    /// Batch (the largest), channels, height, width.
+    pub(crate) shape: [usize; 4],
+    /// The folder for this model's engines, if there is one.
+    pub(crate) cache: Option<engine_cache::Folders>,
+}
+
+impl Engine {
+    /// The engine of the graph at `path`.
+    pub(crate) fn new(path: &Path, shape: [usize; 4], options: &Options) -> Self {
+        let cache = engine_cache::folders(path, shape, options.fp16)
+            .inspect_err(|error| {
+                tracing::warn!(%error, "TensorRT engines are not kept: each start builds them anew");
+            })
+            .ok();
+        Self { shape, cache }
+    }
+}
+
+/// The providers of a device, best first; the CPU's comes after them by itself. Without
+/// `error_on_failure` ONNX Runtime would fall back to it without a word.
+pub(crate) fn for_device(
+    device: Device,
+    options: &Options,
+    engine: Option<&Engine>,
+) -> Vec<ExecutionProviderDispatch> {
+    let cuda = |index| {
+        ep::CUDA::default()
+            .with_device_id(device_id(index))
+            .build()
+            .error_on_failure()
+    };
+    match device {
+        Device::Auto | Device::Cpu => Vec::new(),
+        Device::Cuda(index) => vec![cuda(index)],
+        Device::TensorRt(index) => vec![
+            tensorrt(index, options, engine).build().error_on_failure(),
+            cuda(index),
+        ],
+    }
+}
+
+/// Indices are below `i32::MAX`: `Device` parses no others, and a made one is cut to it.
+fn device_id(index: u32) -> i32 {
+    i32::try_from(index).unwrap_or(i32::MAX)
+}
+
+fn tensorrt(index: u32, options: &Options, engine: Option<&Engine>) -> ep::TensorRT {
+    let mut provider = ep::TensorRT::default()
+        .with_device_id(device_id(index))
+        .with_fp16(options.fp16);
+    let Some(engine) = engine else {
+        return provider;
+    };
+    // One engine for all sizes of batch, fastest at the largest: without the range TensorRT would
+    // build another, which takes minutes, whenever a size is new.
+    let [batch, rest @ ..] = engine.shape;
+    provider = provider
+        .with_profile_min_shapes(profile(1, rest))
+        .with_profile_opt_shapes(profile(batch, rest))
+        .with_profile_max_shapes(profile(batch, rest));
+    if let Some(folders) = &engine.cache {
+        provider = provider
+            .with_engine_cache(true)
+            .with_engine_cache_path(folders.engines.display())
+            .with_timing_cache(true)
+            .with_timing_cache_path(folders.timings.display());
+    }
+    provider
+}
+
+/// As TensorRT's provider reads it: `image:8x1x192x256`.
+fn profile(batch: usize, [channels, height, width]: [usize; 3]) -> String {
+    format!("{}:{batch}x{channels}x{height}x{width}", super::INPUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_written_as_the_provider_reads_them() {
+        assert_eq!(profile(8, [1, 192, 256]), "image:8x1x192x256");
+    }
+
+    #[test]
+    fn the_loader_s_words_are_cut_out() {
+        let message = "/onnxruntime_src/x.cc:1 T Provider::Get() Failed to load library \
+                       /x/libonnxruntime_providers_cuda.so with error: libcudart.so.13: cannot \
+                       open shared object file: No such file or directory\n";
+        assert_eq!(
+            loader_words(message),
+            "libcudart.so.13: cannot open shared object file: No such file or directory"
+        );
+        assert_eq!(loader_words("other words"), "other words");
+    }
+
+    #[test]
+    fn tensorrt_has_cuda_behind_it() {
+        let names = |device| -> Vec<_> {
+            for_device(device, &Options::default(), None)
+                .iter()
+                .map(|provider| provider.name())
+                .collect()
+        };
+        assert!(names(Device::Cpu).is_empty());
+        assert_eq!(names(Device::Cuda(1)), [CUDA.execution]);
+        assert_eq!(
+            names(Device::TensorRt(0)),
+            [TENSORRT.execution, CUDA.execution]
+        );
+    }
+}
