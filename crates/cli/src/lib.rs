@@ -1,5 +1,6 @@
 //! What the command lines of `sleap-stream` and `sleap-worker` share.
 
+pub mod checkup;
 mod exit;
 mod ice_credentials;
 mod interrupt;

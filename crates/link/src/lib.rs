@@ -50,6 +50,7 @@ pub use ice::{
 };
 pub use receive::Receiver;
 pub use send::{Handoff, Sender};
+pub use socket::granted_udp_buffers;
 pub use stats::{LinkStats, PathStats};
 
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection

@@ -85,6 +85,15 @@ impl TunedRuntime {
     }
 }
 
+/// What a UDP socket of this machine is granted of `bytes`: `(receive, send)`, in bytes.
+///
+/// # Errors
+/// There are no UDP sockets.
+pub fn granted_udp_buffers(bytes: usize) -> io::Result<(usize, usize)> {
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    Ok(enlarge_buffers(&socket, bytes))
+}
+
 /// Sets both buffers as far as the system allows; returns `(receive, send)` as granted.
 fn enlarge_buffers(socket: &std::net::UdpSocket, bytes: usize) -> (usize, usize) {
     let reference = socket2::SockRef::from(socket);

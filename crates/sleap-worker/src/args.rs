@@ -2,7 +2,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use cli::LinkArgs;
 use pose::Device;
 
@@ -19,13 +20,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
 
-    /// Where the model runs: auto, cpu, cuda[:N] or tensorrt[:N].
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: Device,
-
-    /// Threads of the model on the CPU (default: one per core).
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 
     /// Points with a lower confidence are missing (default: the export's own threshold).
     #[arg(long, value_name = "0..1", value_parser = fraction)]
@@ -42,10 +38,6 @@ pub struct Args {
     /// Bottom-up models: instances with fewer points are dropped; up to 1 a share of the nodes.
     #[arg(long, value_name = "N", default_value = "0", value_parser = points)]
     pub min_instance_peaks: f32,
-
-    /// Frames in one call of the model at most (default: 1 on a CPU, else what the export says).
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub max_batch: Option<u16>,
 
     /// Show the frames as they arrive, with skeletons; the window closes on `q`.
     #[arg(long)]
@@ -86,8 +78,46 @@ pub struct Args {
     pub verbose: u8,
 }
 
+/// Where the model runs, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DeviceArgs {
+    /// Where the model runs: auto, cpu, cuda[:N] or tensorrt[:N].
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Device,
+
+    /// Threads of the model on the CPU (default: one per core).
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Let TensorRT calculate with 16-bit floats: faster, and points move a little.
+    ///
+    /// For other devices convert the export itself to float16.
+    #[arg(long)]
+    pub fp16: bool,
+
+    /// Frames in one call of the model at most (default: 1 on a CPU, 8 on a GPU).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_batch: Option<u16>,
+}
+
+impl DeviceArgs {
+    /// The options that these are, and the defaults of the others.
+    pub(crate) fn options(&self) -> pose::Options {
+        pose::Options {
+            device: self.device,
+            threads: self.threads,
+            fp16: self.fp16,
+            max_batch: self.max_batch.map(usize::from),
+            ..Default::default()
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check what this machine has for a worker, and how fast a model runs on it.
+    Doctor(DoctorArgs),
+
     /// Be a signaling server where workers and clients meet, and nothing else.
     Signal {
         /// Address to listen at, HOST:PORT.
@@ -96,9 +126,21 @@ pub enum Command {
     },
 }
 
+/// What `doctor` is to try.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DoctorArgs {
+    /// Directory that `sleap-nn export` wrote, to be loaded and timed.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
 const EXAMPLES: &str = "Examples:
   sleap-worker --model exports/mouse           poses for whoever streams
   sleap-worker --display                       look at what arrives
+  sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
 
@@ -144,6 +186,33 @@ fn points(text: &str) -> Result<f32, String> {
 }
 
 impl Args {
+    /// Refuses what the options forbid each other.
+    ///
+    /// # Errors
+    /// `--fp16` without TensorRT.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let device = match &self.command {
+            Some(Command::Doctor(doctor)) => &doctor.device,
+            Some(Command::Signal { .. }) | None => &self.device,
+        };
+        if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
+            let message = format!(
+                "--fp16 needs --device tensorrt, and the device is {}",
+                device.device
+            );
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(())
+    }
+
+    /// Sends the log to standard error, save for a report, between whose lines it would stand.
+    pub fn init_logging(&self) {
+        let is_report = matches!(self.command, Some(Command::Doctor(_)));
+        if !is_report || self.verbose > 0 {
+            cli::init_logging(self.verbose);
+        }
+    }
+
     /// The form of `verification_mode` in STREAM_ACK, as the Python worker says it.
     pub(crate) fn verification_mode(&self) -> String {
         match (self.display, self.save_every) {
@@ -158,7 +227,6 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn command_line_is_consistent() {
@@ -183,7 +251,7 @@ mod tests {
     #[test]
     fn batches_have_a_largest_size() {
         let parse = |size: &str| Args::try_parse_from(["sleap-worker", "--max-batch", size]);
-        assert_eq!(parse("1024").unwrap().max_batch, Some(1024));
+        assert_eq!(parse("1024").unwrap().device.max_batch, Some(1024));
         for size in ["0", "1025", "18446744073709551615"] {
             assert!(parse(size).is_err(), "{size}");
         }

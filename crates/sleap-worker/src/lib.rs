@@ -10,6 +10,7 @@
 mod answer;
 mod args;
 mod batcher;
+mod doctor;
 mod pipeline;
 mod pixels;
 mod places;
@@ -24,7 +25,7 @@ use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::viewer::{self, Ended};
 
-pub use args::{Args, Command};
+pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 
 /// Runs the worker until it is interrupted.
 ///
@@ -38,6 +39,7 @@ pub fn main(args: Args) -> Result<Exit> {
         Some(Command::Signal { listen }) => {
             runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
         }
+        Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
         None if args.display => with_window(&runtime, args),
         None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
     };

@@ -9,6 +9,9 @@ fn main() -> ExitCode {
     // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
     let args = sleap_worker::Args::parse();
-    cli::init_logging(args.verbose);
+    if let Err(error) = args.check() {
+        error.exit();
+    }
+    args.init_logging();
     cli::report(sleap_worker::main(args))
 }

@@ -77,7 +77,7 @@ pub(crate) async fn worker(
     let options = pipeline::Options {
         saver,
         screen,
-        max_batch: args.max_batch.map(usize::from),
+        max_batch: args.device.max_batch.map(usize::from),
         limits: limits.clone(),
     };
     let worker = Arc::new(Worker {
@@ -132,13 +132,11 @@ async fn load(args: &Args) -> Result<Engine> {
         return Ok(Engine::Verify);
     };
     let options = pose::Options {
-        device: args.device,
-        threads: args.threads,
         peak_threshold: args.peak_threshold,
         max_instances: args.max_instances.map(usize::from),
         min_line_scores: args.min_line_scores,
         min_instance_peaks: args.min_instance_peaks,
-        ..Default::default()
+        ..args.device.options()
     };
     let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
         .await
@@ -157,9 +155,15 @@ fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
         nodes = info.skeleton.nodes.len(),
         input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
         device = %info.device,
+        providers = %info.placement,
         onnxruntime = %runtime.version,
         "model loaded"
     );
+    match &info.no_gpu {
+        Some(reason) if reason.is_surprising() => warn!("not on a GPU: {reason}"),
+        Some(reason) => info!("not on a GPU: {reason}"),
+        None => {}
+    }
     for note in &info.notes {
         warn!("{note}");
     }

@@ -51,9 +51,6 @@ const MAX_CLIENT_BATCH: usize = 64;
 /// Pixels that wait for the rest of their batch; with more, the batch runs early.
 const MAX_BATCH_BYTES: usize = 64 << 20;
 
-/// Frames that a model on a GPU takes at a time unless its export or the user says otherwise.
-const DEFAULT_GPU_BATCH: usize = 8;
-
 /// A whole frame as the session hands it over.
 pub(crate) struct Job {
     pub(crate) frame: Frame,
@@ -247,14 +244,13 @@ fn bounds(engine: &Engine, max_batch: Option<usize>) -> Bounds {
             bytes: MAX_BATCH_BYTES,
         };
     };
-    let default = if model.device == "cpu" {
-        1
-    } else {
-        DEFAULT_GPU_BATCH
-    };
     Bounds {
-        frames: max_batch.unwrap_or(default),
-        client_frames: max_batch.unwrap_or(MAX_CLIENT_BATCH),
+        frames: model.max_batch,
+        // A GPU was readied for batches up to this size and no others.
+        client_frames: match max_batch {
+            None if model.device == "cpu" => MAX_CLIENT_BATCH,
+            _ => model.max_batch,
+        },
         bytes: MAX_BATCH_BYTES,
     }
 }

@@ -1,0 +1,189 @@
+//! Reports of whether a machine can do its part: what `doctor` prints.
+
+mod machine;
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::Exit;
+
+pub use machine::{network, system};
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, and could work better.
+    Warn,
+    /// Something does not work.
+    Fail,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+
+    fn style(self) -> Style {
+        let colour = match self {
+            Self::Ok => AnsiColor::Green,
+            Self::Warn => AnsiColor::Yellow,
+            Self::Fail => AnsiColor::Red,
+        };
+        colour.on_default().bold()
+    }
+}
+
+/// Prints checks as they come out, one under the other in columns, and remembers the worst.
+pub struct Report<W> {
+    out: W,
+    failed: bool,
+    /// The first failure to print: the reader is gone, and the checks go on for the exit code.
+    closed: Option<io::Error>,
+}
+
+/// Where the second and the third column begin.
+const SUBJECT: usize = 6;
+const FINDING: usize = SUBJECT + 18;
+
+impl Report<anstream::Stdout> {
+    /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set.
+    pub fn to_stdout() -> Self {
+        Self::new(anstream::stdout())
+    }
+}
+
+impl<W: Write> Report<W> {
+    /// To `out`, which gets colours.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            failed: false,
+            closed: None,
+        }
+    }
+
+    /// All is well.
+    pub fn ok(&mut self, subject: &str, finding: impl AsRef<str>) {
+        self.add(Verdict::Ok, subject, finding.as_ref(), None);
+    }
+
+    /// It works, and `advice` would make it better.
+    pub fn warn(&mut self, subject: &str, finding: impl AsRef<str>, advice: &str) {
+        self.add(Verdict::Warn, subject, finding.as_ref(), Some(advice));
+    }
+
+    /// It does not work; `advice` says what to do.
+    pub fn fail(&mut self, subject: &str, finding: impl AsRef<str>, advice: &str) {
+        self.add(Verdict::Fail, subject, finding.as_ref(), Some(advice));
+    }
+
+    /// One check. A finding and an advice may have several lines; an empty advice is left out.
+    fn add(&mut self, verdict: Verdict, subject: &str, finding: &str, advice: Option<&str>) {
+        self.failed |= verdict == Verdict::Fail;
+        if self.closed.is_none() {
+            self.closed = self.print(verdict, subject, finding, advice).err();
+        }
+    }
+
+    fn print(
+        &mut self,
+        verdict: Verdict,
+        subject: &str,
+        finding: &str,
+        advice: Option<&str>,
+    ) -> io::Result<()> {
+        let (style, word) = (verdict.style(), verdict.word());
+        let width = FINDING - SUBJECT;
+        let mut lines = finding.lines();
+        let first = lines.next().unwrap_or_default();
+        let gap = SUBJECT - word.len();
+        writeln!(
+            self.out,
+            "{style}{word}{style:#}{:gap$}{subject:<width$}{first}",
+            ""
+        )?;
+        for line in lines {
+            writeln!(self.out, "{:FINDING$}{line}", "")?;
+        }
+        let mut arrow = "-> ";
+        for line in advice.unwrap_or_default().lines() {
+            writeln!(self.out, "{:FINDING$}{arrow}{line}", "")?;
+            arrow = "   ";
+        }
+        self.out.flush()
+    }
+
+    /// [`Exit::Failed`] where a check failed.
+    pub fn exit(&self) -> Exit {
+        if self.failed {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(report: Report<Vec<u8>>) -> String {
+        let text = String::from_utf8(report.out).expect("text");
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn checks_stand_in_columns_with_what_to_do_below() {
+        let mut report = Report::new(Vec::new());
+        report.ok("system", "Linux");
+        report.warn("UDP buffers", "208 KiB\nof 4096 KiB", "sysctl ...");
+        report.fail("ONNX Runtime", "not found", "install it\nor set a path");
+        assert_eq!(
+            plain(report),
+            "\
+ok    system            Linux
+warn  UDP buffers       208 KiB
+                        of 4096 KiB
+                        -> sysctl ...
+fail  ONNX Runtime      not found
+                        -> install it
+                           or set a path
+"
+        );
+    }
+
+    #[test]
+    fn only_a_failure_fails() {
+        let mut report = Report::new(Vec::new());
+        report.ok("a", "fine");
+        report.warn("b", "well", "do");
+        assert_eq!(report.exit(), Exit::Done);
+        report.fail("c", "no", "do");
+        report.ok("d", "fine");
+        assert_eq!(report.exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn a_reader_that_left_does_not_change_the_outcome() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut report = Report::new(Closed);
+        report.ok("a", "fine");
+        report.fail("b", "no", "do");
+        assert_eq!(report.exit(), Exit::Failed);
+    }
+}

@@ -1,0 +1,34 @@
+//! Whether this machine can be a worker: ONNX Runtime, GPU, network, display, and a model.
+
+mod model;
+mod runtime;
+
+use std::io::Write;
+
+use cli::Exit;
+use cli::checkup::{self, Report};
+
+use crate::args::DoctorArgs;
+
+/// Prints every check. Fails where something fails that poses need.
+pub(crate) fn run(args: &DoctorArgs) -> Exit {
+    let mut report = Report::to_stdout();
+    checkup::system(&mut report, "sleap-worker", env!("CARGO_PKG_VERSION"));
+    checkup::network(&mut report);
+    display(&mut report);
+    if runtime::check(&mut report, args.device.device) {
+        model::check(&mut report, args);
+    }
+    report.exit()
+}
+
+fn display(report: &mut Report<impl Write>) {
+    match vision::window::probe() {
+        Ok(()) => report.ok("display", "--display can be used"),
+        Err(error) => report.warn(
+            "display",
+            format!("--display cannot be used: {error}"),
+            "without one, --save-every N keeps frames as PNG files",
+        ),
+    }
+}

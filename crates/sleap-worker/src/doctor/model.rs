@@ -1,0 +1,115 @@
+//! A model on its device: what it is, what runs it, how fast.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cli::checkup::Report;
+use pose::{FrameView, Model, ModelInfo, PredictError};
+
+use crate::args::DoctorArgs;
+
+/// Calls that are timed at the least, and for how long they go on.
+const CALLS: usize = 5;
+const LEAST: Duration = Duration::from_secs(1);
+
+pub(super) fn check(report: &mut Report<impl Write>, args: &DoctorArgs) {
+    let Some(dir) = &args.model else {
+        let advice = "`sleap-worker doctor --model DIR` tries one";
+        return report.warn("model", "none was given", advice);
+    };
+    let start = Instant::now();
+    match Model::load(dir, &args.device.options()) {
+        Ok(model) => loaded(report, dir, model, start.elapsed()),
+        Err(error) => report.fail("model", format!("{}: {error}", dir.display()), ""),
+    }
+}
+
+fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: Duration) {
+    let info = model.info().clone();
+    let colour = if info.input.channels == 1 {
+        "gray"
+    } else {
+        "RGB"
+    };
+    let (width, height) = (info.input.width, info.input.height);
+    report.ok(
+        "model",
+        format!(
+            "{} in {}\n{}, input {width}x{height} {colour}, loaded and warmed up in {:.1} s",
+            info.name,
+            dir.display(),
+            info.kind,
+            took.as_secs_f64(),
+        ),
+    );
+    report.ok("  skeleton", skeleton(&info));
+    let runs_on = format!("{}: {}", info.device, info.placement);
+    match &info.no_gpu {
+        Some(reason) if reason.is_surprising() => {
+            report.warn("  runs on", runs_on, &format!("not on a GPU: {reason}"));
+        }
+        Some(reason) => report.ok("  runs on", format!("{runs_on}\nnot on a GPU: {reason}")),
+        None => report.ok("  runs on", runs_on),
+    }
+    for note in &info.notes {
+        report.warn("  note", note, "");
+    }
+    for batch in sizes(info.max_batch) {
+        let subject = format!("  batch of {batch}");
+        match median(&mut model, batch) {
+            Ok((call, calls)) => report.ok(&subject, speed(batch, call, calls)),
+            Err(error) => report.fail(&subject, error.to_string(), ""),
+        }
+    }
+}
+
+fn skeleton(info: &ModelInfo) -> String {
+    let nodes = &info.skeleton.nodes;
+    let name = |index: u32| nodes.get(index as usize).map_or("?", String::as_str);
+    let edges: Vec<_> = info
+        .skeleton
+        .edges
+        .iter()
+        .map(|&[source, destination]| format!("{}-{}", name(source), name(destination)))
+        .collect();
+    let list = |names: &[String]| match names.len() {
+        0 => "none".to_owned(),
+        count => format!("{count} ({})", names.join(", ")),
+    };
+    format!("nodes: {}\nedges: {}", list(nodes), list(&edges))
+}
+
+fn sizes(max_batch: usize) -> Vec<usize> {
+    let mut sizes = vec![1, max_batch];
+    sizes.dedup();
+    sizes
+}
+
+fn speed(batch: usize, call: Duration, calls: usize) -> String {
+    let seconds = call.as_secs_f64();
+    format!(
+        "{:.1} frames/s, {:.2} ms a call (median of {calls}, black frames)",
+        batch as f64 / seconds,
+        seconds * 1e3
+    )
+}
+
+/// The median time of a call with `batch` frames, and of how many.
+fn median(model: &mut Model, batch: usize) -> Result<(Duration, usize), PredictError> {
+    let input = model.info().input;
+    let black = vec![0; input.height as usize * input.width as usize];
+    let Ok(frame) = FrameView::new(input.width, input.height, 1, &black) else {
+        unreachable!("a loaded model's input has pixels");
+    };
+    let frames = vec![frame; batch];
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < CALLS || start.elapsed() < LEAST {
+        let start = Instant::now();
+        model.predict(&frames)?;
+        times.push(start.elapsed());
+    }
+    times.sort();
+    Ok((times[times.len() / 2], times.len()))
+}

@@ -1,0 +1,100 @@
+//! ONNX Runtime, its providers, and the GPUs that they are for.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use cli::checkup::Report;
+use pose::{Device, NoGpu, NvidiaDriver};
+
+/// Whether ONNX Runtime is there, so that a model can be tried. `asked` is the device that has to
+/// work.
+pub(super) fn check(report: &mut Report<impl Write>, asked: Device) -> bool {
+    let driver = gpus(report, asked);
+    let found = match pose::runtime::load(None) {
+        Ok(found) => found,
+        Err(error) => {
+            // Its first line says what is wrong and what to do, the others where it was looked.
+            report.fail("ONNX Runtime", error.to_string(), "");
+            return false;
+        }
+    };
+    report.ok(
+        "ONNX Runtime",
+        format!("{}, {}", found.version, found.path.display()),
+    );
+    let places = pose::runtime::places().join("\n");
+    report.ok("  looked for in", places);
+    match pose::runtime::compiled_providers() {
+        Ok(names) => report.ok("  compiled with", names.join(", ")),
+        Err(error) => report.fail("  compiled with", error.to_string(), ""),
+    }
+    provider(report, "  CUDA", Device::Cuda(0), asked, driver);
+    provider(report, "  TensorRT", Device::TensorRt(0), asked, driver);
+    true
+}
+
+/// Whether there is an NVIDIA driver.
+fn gpus(report: &mut Report<impl Write>, asked: Device) -> bool {
+    const SUBJECT: &str = "NVIDIA GPU";
+    let Some(NvidiaDriver { version, gpus }) = pose::nvidia_driver() else {
+        if matches!(asked, Device::Cuda(_) | Device::TensorRt(_)) {
+            report.fail(SUBJECT, "no driver was found", "install NVIDIA's driver");
+        } else {
+            report.ok(SUBJECT, "no driver was found: models run on the CPU");
+        }
+        return false;
+    };
+    let version = version.map_or_else(String::new, |version| format!("driver {version}, "));
+    let gpus = listed_by_smi().unwrap_or(gpus);
+    if gpus.is_empty() {
+        let advice = "`nvidia-smi` lists them where it is installed";
+        report.warn(SUBJECT, format!("{version}no GPU is told of"), advice);
+    } else {
+        report.ok(SUBJECT, format!("{version}{}", gpus.join("\n")));
+    }
+    true
+}
+
+/// What NVIDIA's own tool lists, without the GPUs' serial numbers; it numbers them as CUDA does.
+fn listed_by_smi() -> Option<Vec<String>> {
+    let output = Command::new("nvidia-smi")
+        .arg("-L")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let gpus: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("GPU "))
+        .map(|line| line.split(" (UUID").next().unwrap_or(line).to_owned())
+        .collect();
+    (!gpus.is_empty()).then_some(gpus)
+}
+
+/// Whether a GPU's provider can be loaded. It has to where the device was asked for, and should
+/// where there is a GPU.
+fn provider(
+    report: &mut Report<impl Write>,
+    subject: &str,
+    device: Device,
+    asked: Device,
+    driver: bool,
+) {
+    let needed = std::mem::discriminant(&device) == std::mem::discriminant(&asked);
+    match device.check() {
+        Ok(Ok(())) => report.ok(subject, "there, and its libraries too"),
+        Ok(Err(reason)) if needed => report.fail(subject, reason.to_string(), ""),
+        // TensorRT is a choice; CUDA is what a machine with a GPU is expected to have.
+        Ok(Err(reason)) if driver && device == Device::Cuda(0) => {
+            report.warn(subject, reason.to_string(), "");
+        }
+        Ok(Err(NoGpu::NoProvider { library, .. })) => report.ok(
+            subject,
+            format!("not there ({}); not needed", library.display()),
+        ),
+        Ok(Err(reason)) => report.ok(subject, format!("not needed; {reason}")),
+        Err(error) => report.fail(subject, error.to_string(), ""),
+    }
+}
