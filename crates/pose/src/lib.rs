@@ -19,6 +19,7 @@
 
 mod choose;
 mod device;
+mod export;
 mod frame;
 mod gpu;
 mod info;

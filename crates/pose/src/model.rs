@@ -8,18 +8,17 @@ use std::{
 use crate::{
     choose::choose,
     device::Device,
+    export::Export,
     frame::FrameView,
     info::{self, InputSize, ModelInfo},
     kinds::{self, Exceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
     prediction::Prediction,
-    session::{Engine, Session, SessionError},
+    session::{Session, SessionError},
     stages::{Finisher, Prepared, Preparer, Runner, Stages},
-    training_config::{TrainingConfig, TrainingConfigError},
+    training_config::TrainingConfigError,
 };
-
-const GRAPH_FILE: &str = "model.onnx";
 
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -97,11 +96,6 @@ impl Model {
     /// # Errors
     /// Each way a directory can be wrong, in words that say what to do about it.
     pub fn load(dir: &Path, options: &Options) -> Result<Self, LoadError> {
-        if !dir.is_dir() {
-            return Err(LoadError::NoDirectory {
-                path: dir.to_owned(),
-            });
-        }
         if options.max_instances == Some(0) {
             return Err(LoadError::NoInstances);
         }
@@ -109,16 +103,7 @@ impl Model {
             let device = options.device;
             return Err(SessionError::Fp16 { device }.into());
         }
-        let metadata = Metadata::read(dir)?;
-        let graph = dir.join(GRAPH_FILE);
-        if !graph.is_file() {
-            return Err(LoadError::NoGraph { path: graph });
-        }
-        let export = Export {
-            config: TrainingConfig::read(dir)?,
-            metadata,
-            graph,
-        };
+        let export = Export::read(dir)?;
         let check = |device: Device| device.check().map_err(SessionError::from);
         let (mut model, no_gpu) = choose(options.device, check, |device| {
             Self::load_on(device, &export, options)
@@ -163,8 +148,7 @@ impl Model {
             stages,
             prepared: Vec::new(),
         };
-        // The largest first: what it allocates serves the others.
-        for batch in (1..=if every_batch { max_batch } else { 1 }).rev() {
+        for batch in warm_up_batches(every_batch, max_batch) {
             model.warm_up(batch)?;
         }
         model.check_capacity(options.max_instances)?;
@@ -248,44 +232,23 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What was read of a model directory, before any device is chosen.
-struct Export {
-    graph: PathBuf,
-    metadata: Metadata,
-    /// The file beside the graph.
-    config: Option<TrainingConfig>,
-}
-
-impl Export {
-    /// The training configuration beside the graph, or else inside it.
-    fn config(&self, session: &Session) -> Result<TrainingConfig, TrainingConfigError> {
-        match (&self.config, session.embedded_training_config()) {
-            (Some(config), _) => Ok(config.clone()),
-            (None, Some(text)) => {
-                TrainingConfig::parse(&text, "the training_config inside model.onnx")
-            }
-            (None, None) => Ok(TrainingConfig::default()),
-        }
-    }
-
-    /// What TensorRT has to know before it loads the graph, and the CPU tells.
-    fn engine(&self, max_batch: usize, options: &Options) -> Result<Engine, LoadError> {
-        let session = Session::load(&self.graph, Device::Cpu, options, None)?;
-        let config = self.config(&session)?;
-        let input = info::input_size(&self.metadata, &config, session.fixed_size())?;
-        let [planes, rows, columns] =
-            [input.channels, input.height, input.width].map(|n| n as usize);
-        let shape = [max_batch, planes, rows, columns];
-        Ok(Engine::new(&self.graph, shape, options))
-    }
-}
-
 /// Frames in one call, unless the user says otherwise.
 const GPU_BATCH: usize = 8;
 
 fn batch_limit(device: Device, options: &Options) -> usize {
     let default = if device == Device::Cpu { 1 } else { GPU_BATCH };
     options.max_batch.unwrap_or(default).max(1)
+}
+
+/// The largest and the smallest first: the largest's memory serves the others, and an engine of
+/// TensorRT that had to be built for both takes what is between.
+fn warm_up_batches(every_batch: bool, max_batch: usize) -> Vec<usize> {
+    let mut batches = vec![1];
+    if every_batch && max_batch > 1 {
+        batches.insert(0, max_batch);
+        batches.extend(2..max_batch);
+    }
+    batches
 }
 
 fn half_note(session: &Session) -> Option<String> {
@@ -308,4 +271,17 @@ fn threshold_note(metadata: &Metadata, options: &Options) -> Option<String> {
              {exported}: export it again with `--peak-threshold {asked}`"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_batch_is_warmed_up_once_where_that_is_needed() {
+        assert_eq!(warm_up_batches(false, 8), [1]);
+        assert_eq!(warm_up_batches(true, 1), [1]);
+        assert_eq!(warm_up_batches(true, 2), [2, 1]);
+        assert_eq!(warm_up_batches(true, 5), [5, 1, 2, 3, 4]);
+    }
 }

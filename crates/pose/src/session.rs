@@ -128,7 +128,15 @@ impl Session {
         options: &Options,
         engine: Option<&Engine>,
     ) -> Result<Self, SessionError> {
-        build::session(path, device, options, engine)
+        match build::session(path, device, options, engine) {
+            Err(SessionError::Graph { path, message }) => {
+                let Some(next) = engine.and_then(|engine| engine.after(&message)) else {
+                    return Err(SessionError::Graph { path, message });
+                };
+                build::session(&path, device, options, Some(&next))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Where the session runs; never [`Device::Auto`].

@@ -11,7 +11,7 @@ use std::{
 use crate::runtime;
 
 /// Folders that exist.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Folders {
     /// Of one model's engines.
     pub(crate) engines: PathBuf,

@@ -116,11 +116,12 @@ fn loader_words(message: &str) -> String {
 }
 
 /// A TensorRT engine's range of shapes, and where it is kept.
+#[derive(Clone)]
 pub(crate) struct Engine {
-    /// Batch (the largest), channels, height, width.
-    pub(crate) shape: [usize; 4],
+    /// Batch (the largest), channels, height, width. `None`: the range is what was seen so far.
+    shape: Option<[usize; 4]>,
     /// The folder for this model's engines, if there is one.
-    pub(crate) cache: Option<engine_cache::Folders>,
+    cache: Option<engine_cache::Folders>,
 }
 
 impl Engine {
@@ -131,7 +132,18 @@ impl Engine {
                 tracing::warn!(%error, "TensorRT engines are not kept: each start builds them anew");
             })
             .ok();
+        let shape = Some(shape);
         Self { shape, cache }
+    }
+
+    /// What to try after a failure of this one: ONNX Runtime does not take a range of the graph's
+    /// input where it gives TensorRT parts of the graph that begin further inside.
+    pub(crate) fn after(&self, failure: &str) -> Option<Self> {
+        let refused = self.shape.is_some() && failure.contains("associated shape profiles");
+        refused.then(|| Self {
+            shape: None,
+            cache: self.cache.clone(),
+        })
     }
 }
 
@@ -171,12 +183,13 @@ fn tensorrt(index: u32, options: &Options, engine: Option<&Engine>) -> ep::Tenso
         return provider;
     };
     // One engine for all sizes of batch, fastest at the largest: without the range TensorRT would
-    // build another, which takes minutes, whenever a size is new.
-    let [batch, rest @ ..] = engine.shape;
-    provider = provider
-        .with_profile_min_shapes(profile(1, rest))
-        .with_profile_opt_shapes(profile(batch, rest))
-        .with_profile_max_shapes(profile(batch, rest));
+    // build another, which takes minutes, whenever a size is beyond those that were seen.
+    if let Some([batch, rest @ ..]) = engine.shape {
+        provider = provider
+            .with_profile_min_shapes(profile(1, rest))
+            .with_profile_opt_shapes(profile(batch, rest))
+            .with_profile_max_shapes(profile(batch, rest));
+    }
     if let Some(folders) = &engine.cache {
         provider = provider
             .with_engine_cache(true)
@@ -199,6 +212,18 @@ mod tests {
     #[test]
     fn profiles_are_written_as_the_provider_reads_them() {
         assert_eq!(profile(8, [1, 192, 256]), "image:8x1x192x256");
+    }
+
+    #[test]
+    fn a_range_that_is_refused_is_left_out_once() {
+        let engine = Engine {
+            shape: Some([8, 1, 192, 256]),
+            cache: None,
+        };
+        let refusal = "Following input(s) has no associated shape profiles provided: /Cast_output";
+        assert!(engine.after("out of memory").is_none());
+        let next = engine.after(refusal).expect("another try");
+        assert!(next.shape.is_none() && next.after(refusal).is_none());
     }
 
     #[test]

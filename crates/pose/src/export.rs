@@ -1,0 +1,70 @@
+//! A model directory, before any device is chosen.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    device::Device,
+    info,
+    metadata::Metadata,
+    model::LoadError,
+    options::Options,
+    session::{Engine, Session},
+    training_config::{TrainingConfig, TrainingConfigError},
+};
+
+const GRAPH_FILE: &str = "model.onnx";
+
+/// What was read of a model directory.
+pub(crate) struct Export {
+    pub(crate) graph: PathBuf,
+    pub(crate) metadata: Metadata,
+    /// The file beside the graph.
+    config: Option<TrainingConfig>,
+}
+
+impl Export {
+    /// Reads the directory that `sleap-nn export` wrote, but for the graph.
+    ///
+    /// # Errors
+    /// A file is missing or of no use.
+    pub(crate) fn read(dir: &Path) -> Result<Self, LoadError> {
+        if !dir.is_dir() {
+            return Err(LoadError::NoDirectory {
+                path: dir.to_owned(),
+            });
+        }
+        let metadata = Metadata::read(dir)?;
+        let graph = dir.join(GRAPH_FILE);
+        if !graph.is_file() {
+            return Err(LoadError::NoGraph { path: graph });
+        }
+        let config = TrainingConfig::read(dir)?;
+        Ok(Self {
+            graph,
+            metadata,
+            config,
+        })
+    }
+
+    /// The training configuration beside the graph, or else inside it.
+    pub(crate) fn config(&self, session: &Session) -> Result<TrainingConfig, TrainingConfigError> {
+        match (&self.config, session.embedded_training_config()) {
+            (Some(config), _) => Ok(config.clone()),
+            (None, Some(text)) => {
+                TrainingConfig::parse(&text, "the training_config inside model.onnx")
+            }
+            (None, None) => Ok(TrainingConfig::default()),
+        }
+    }
+
+    /// What TensorRT has to know before it loads the graph, and the CPU tells.
+    pub(crate) fn engine(&self, max_batch: usize, options: &Options) -> Result<Engine, LoadError> {
+        let session = Session::load(&self.graph, Device::Cpu, options, None)?;
+        let config = self.config(&session)?;
+        let input = info::input_size(&self.metadata, &config, session.fixed_size())?;
+        let [planes, rows, columns] =
+            [input.channels, input.height, input.width].map(|n| n as usize);
+        let shape = [max_batch, planes, rows, columns];
+        Ok(Engine::new(&self.graph, shape, options))
+    }
+}
