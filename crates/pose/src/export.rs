@@ -1,13 +1,15 @@
 //! A model directory, before any device is chosen.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{
     device::Device,
+    graph::{GraphFile, Search},
     info,
     metadata::Metadata,
     model::LoadError,
     options::Options,
+    refine,
     session::{Engine, Session},
     training_config::{TrainingConfig, TrainingConfigError},
 };
@@ -16,7 +18,9 @@ const GRAPH_FILE: &str = "model.onnx";
 
 /// What was read of a model directory.
 pub(crate) struct Export {
-    pub(crate) graph: PathBuf,
+    pub(crate) graph: GraphFile,
+    /// How the peaks were found on the confidence maps, where those are wanted.
+    pub(crate) maps: Option<Search>,
     pub(crate) metadata: Metadata,
     /// The file beside the graph.
     config: Option<TrainingConfig>,
@@ -27,7 +31,7 @@ impl Export {
     ///
     /// # Errors
     /// A file is missing or of no use.
-    pub(crate) fn read(dir: &Path) -> Result<Self, LoadError> {
+    pub(crate) fn read(dir: &Path, options: &Options) -> Result<Self, LoadError> {
         if !dir.is_dir() {
             return Err(LoadError::NoDirectory {
                 path: dir.to_owned(),
@@ -39,8 +43,17 @@ impl Export {
             return Err(LoadError::NoGraph { path: graph });
         }
         let config = TrainingConfig::read(dir)?;
+        let mut graph = GraphFile::new(graph);
+        let maps = match options.refine {
+            Some(_) => {
+                let points = refine::Points::of(metadata.kind);
+                Some(graph.add_maps(points.output, points.besides)?)
+            }
+            None => None,
+        };
         Ok(Self {
             graph,
+            maps,
             metadata,
             config,
         })

@@ -2,7 +2,7 @@
 
 use crate::{
     gpu::NoGpu, kinds::ModelKind, metadata::Metadata, model::LoadError, placement::Placement,
-    training_config::TrainingConfig,
+    refine::Refine, training_config::TrainingConfig,
 };
 
 /// The size that `sleap-nn export` traces with when nothing says another.
@@ -31,6 +31,8 @@ pub struct ModelInfo {
     pub no_gpu: Option<NoGpu>,
     /// The largest batch that it was warmed up for: [`crate::Options::max_batch`] or its default.
     pub max_batch: usize,
+    /// How its points are moved off the grid of its confidence maps, if they are.
+    pub refine: Option<Refine>,
     /// What someone should know who runs this model with these options: an export that wastes
     /// time, an option without effect. Whole sentences without a full stop, seldom any.
     pub notes: Vec<String>,
@@ -138,6 +140,8 @@ mod tests {
             max_height: max[0],
             max_width: max[1],
             input_scale: 1.0,
+            output_stride: None,
+            crop_size: None,
             peak_threshold: None,
             class_names: None,
         }

@@ -26,6 +26,10 @@ pub(crate) struct Metadata {
     pub(crate) max_width: Option<u32>,
     /// The graph's input is the frame times this. Only bottom-up graphs leave it in their points.
     pub(crate) input_scale: f32,
+    /// The network's pixels a cell of its confidence maps; of combined models, of the crops'.
+    pub(crate) output_stride: Option<u32>,
+    /// Height and width of top-down crops.
+    pub(crate) crop_size: Option<[u32; 2]>,
     /// The graph gives nothing below this.
     pub(crate) peak_threshold: Option<f32>,
     /// The names of the identities.
@@ -121,6 +125,10 @@ struct Raw {
     #[serde(default)]
     input_scale: Option<f32>,
     #[serde(default)]
+    output_stride: Option<u32>,
+    #[serde(default)]
+    crop_size: Option<[u32; 2]>,
+    #[serde(default)]
     peak_threshold: Option<f32>,
     #[serde(default)]
     class_names: Option<Vec<String>>,
@@ -206,6 +214,8 @@ impl Raw {
             max_height: self.max_height,
             max_width: self.max_width,
             input_scale: scale,
+            output_stride: self.output_stride,
+            crop_size: self.crop_size,
             peak_threshold: self.peak_threshold,
             class_names: self.class_names,
         })
@@ -221,7 +231,7 @@ mod tests {
             r#"{"model_type": "single_instance", "model_name": "fly", "n_nodes": 2,
                 "node_names": ["head", "tail"], "edge_inds": [[0, 1]], "input_channels": 1,
                 "input_dtype": "uint8", "max_height": null, "class_names": null,
-                "peak_threshold": 0.25,
+                "peak_threshold": 0.25, "output_stride": 4, "crop_size": [96, 64],
                 "a_field_of_tomorrow": {}}"#,
         )
         .expect("fields")
@@ -258,6 +268,8 @@ mod tests {
                 max_height: None,
                 max_width: None,
                 input_scale: 1.0,
+                output_stride: Some(4),
+                crop_size: Some([96, 64]),
                 peak_threshold: Some(0.25),
                 class_names: None,
             }

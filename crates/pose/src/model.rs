@@ -10,11 +10,13 @@ use crate::{
     device::Device,
     export::Export,
     frame::FrameView,
+    graph::GraphError,
     info::{self, InputSize, ModelInfo},
     kinds::{self, Exceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
     prediction::Prediction,
+    refine::{RefineError, Refiner},
     session::{Session, SessionError},
     stages::{Finisher, Prepared, Preparer, Runner, Stages},
     training_config::TrainingConfigError,
@@ -44,6 +46,12 @@ pub enum LoadError {
     /// The training configuration is of no use.
     #[error(transparent)]
     TrainingConfig(#[from] TrainingConfigError),
+    /// The points are to be refined, and the graph does not show how it finds them.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The points are to be refined, and the metadata says too little.
+    #[error(transparent)]
+    Refine(#[from] RefineError),
     /// ONNX Runtime is missing or refuses the graph or the device.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -103,7 +111,7 @@ impl Model {
             let device = options.device;
             return Err(SessionError::Fp16 { device }.into());
         }
-        let export = Export::read(dir)?;
+        let export = Export::read(dir, options)?;
         let check = |device: Device| device.check().map_err(SessionError::from);
         let (mut model, no_gpu) = choose(options.device, check, |device| {
             Self::load_on(device, &export, options)
@@ -125,6 +133,10 @@ impl Model {
         let input = info::input_size(metadata, &config, session.fixed_size())?;
         let skeleton = info::skeleton(metadata, config);
         let decoder = kinds::decoder(metadata, &skeleton, options).map_err(MetadataError::from)?;
+        let refiner = match options.refine.zip(export.maps) {
+            Some((method, search)) => Some(Refiner::new(method, search, metadata, input)?),
+            None => None,
+        };
         let notes = [threshold_note(metadata, options), half_note(&session)];
         let every_batch = session.needs_warm_up_per_batch();
         let stages = Stages {
@@ -137,11 +149,12 @@ impl Model {
                 placement: session.placement().clone(),
                 no_gpu: None,
                 max_batch,
+                refine: options.refine,
                 notes: notes.into_iter().flatten().collect(),
             },
             preparer: Preparer::new(input),
             runner: Runner::new(session, input),
-            finisher: Finisher::new(decoder),
+            finisher: Finisher::new(decoder, refiner),
         };
         stages.runner.check(stages.finisher.outputs())?;
         let mut model = Self {

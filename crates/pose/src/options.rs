@@ -1,6 +1,6 @@
 //! How a model is run.
 
-use crate::device::Device;
+use crate::{device::Device, refine::Refine};
 
 /// How a model is run. The options of post-processing have the names and defaults of
 /// `sleap-nn predict`.
@@ -30,6 +30,9 @@ pub struct Options {
     /// Bottom-up: instances with fewer points are dropped. Up to 1 it is a share of the skeleton's
     /// nodes (rounded down), above 1 a number of points; 0 keeps all.
     pub min_instance_peaks: f32,
+    /// Moves the points between the cells of the confidence maps, whose maxima they are otherwise
+    /// as the graph gives them. Confidence and scores stay.
+    pub refine: Option<Refine>,
     /// Lets idle threads of the session wait busily for the next operation. That is about a tenth
     /// faster and keeps the cores at full load while a model runs, which starves the threads that
     /// receive and decode frames on the same machine; off by default.
@@ -47,6 +50,7 @@ impl Default for Options {
             max_instances: None,
             min_line_scores: 0.25,
             min_instance_peaks: 0.0,
+            refine: None,
             spinning: false,
         }
     }

@@ -7,15 +7,13 @@ mod native;
 mod providers;
 mod python_libraries;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType};
 
 use crate::{
-    device::Device, gpu::NoGpu, options::Options, placement::Placement, runtime::RuntimeError,
+    device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement,
+    refine::RefineError, runtime::RuntimeError,
 };
 
 pub(crate) use native::compiled_providers;
@@ -71,6 +69,9 @@ pub enum SessionError {
         /// As it came.
         actual: Vec<i64>,
     },
+    /// The points cannot be refined.
+    #[error(transparent)]
+    Refine(#[from] RefineError),
     /// ONNX Runtime failed in a call.
     #[error("ONNX Runtime failed: {message}")]
     Run {
@@ -121,19 +122,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads `path` for `device`, which is not [`Device::Auto`]; `engine` is for TensorRT.
+    /// Loads `graph` for `device`, which is not [`Device::Auto`]; `engine` is for TensorRT.
     pub(crate) fn load(
-        path: &Path,
+        graph: &GraphFile,
         device: Device,
         options: &Options,
         engine: Option<&Engine>,
     ) -> Result<Self, SessionError> {
-        match build::session(path, device, options, engine) {
+        match build::session(graph, device, options, engine) {
             Err(SessionError::Graph { path, message }) => {
                 let Some(next) = engine.and_then(|engine| engine.after(&message)) else {
                     return Err(SessionError::Graph { path, message });
                 };
-                build::session(&path, device, options, Some(&next))
+                build::session(graph, device, options, Some(&next))
             }
             outcome => outcome,
         }
@@ -275,6 +276,22 @@ impl Tensors {
         self.frame(name, index)
     }
 
+    /// Frame `index`'s whole numbers of an output, of which the frames have equal shares.
+    pub(crate) fn i64(&self, name: &'static str, index: usize) -> Result<&[i64], SessionError> {
+        self.frame(name, index)
+    }
+
+    /// The batch's frames.
+    pub(crate) fn frames(&self) -> usize {
+        self.batch
+    }
+
+    /// All values of an output.
+    pub(crate) fn elements(&self, name: &'static str) -> Result<usize, SessionError> {
+        let length = |&length: &i64| usize::try_from(length).unwrap_or(0);
+        Ok(self.shape(name)?.iter().map(length).product())
+    }
+
     /// The length of an output's dimension `axis`; zero where it has fewer.
     pub(crate) fn length(&self, name: &'static str, axis: usize) -> Result<usize, SessionError> {
         let length = self.shape(name)?.get(axis).copied().unwrap_or(0);
@@ -303,7 +320,8 @@ impl Tensors {
         })
     }
 
-    fn shape(&self, name: &'static str) -> Result<&[i64], SessionError> {
+    /// The lengths of an output's dimensions.
+    pub(crate) fn shape(&self, name: &'static str) -> Result<&[i64], SessionError> {
         let (_, shape) = tensor_type(self.output(name)?.dtype()).ok_or_else(|| missing(name))?;
         Ok(shape)
     }

@@ -8,8 +8,10 @@ use crate::{
     info::{InputSize, ModelInfo},
     kinds::{Capacity, Decode},
     model::PredictError,
+    outputs::FrameOutputs,
     prediction::{Prediction, StageTimes},
     preprocess::{Fit, Preprocessor},
+    refine::Refiner,
     session::{Outlet, Session, SessionError, Tensors},
 };
 
@@ -60,6 +62,7 @@ pub struct Outputs {
 #[derive(Debug)]
 pub struct Finisher {
     decoder: Box<dyn Decode>,
+    refiner: Option<Refiner>,
 }
 
 impl Preparer {
@@ -144,8 +147,8 @@ impl Runner {
 }
 
 impl Finisher {
-    pub(crate) fn new(decoder: Box<dyn Decode>) -> Self {
-        Self { decoder }
+    pub(crate) fn new(decoder: Box<dyn Decode>, refiner: Option<Refiner>) -> Self {
+        Self { decoder, refiner }
     }
 
     /// The predictions for the `frames` that `outputs` belongs to, in their order.
@@ -157,16 +160,24 @@ impl Finisher {
         frames: impl ExactSizeIterator<Item = &'a Prepared>,
         outputs: &Outputs,
     ) -> Result<Vec<Prediction>, PredictError> {
-        let tensors = &outputs.tensors;
+        let Outputs { tensors, took } = outputs;
         self.decoder.check(tensors)?;
+        if let Some(refiner) = &mut self.refiner {
+            refiner.check(tensors)?;
+        }
         frames
             .enumerate()
             .map(|(index, frame)| {
                 let start = Instant::now();
-                let instances = self.decoder.decode(tensors, index, &frame.fit)?;
+                let refined = match &mut self.refiner {
+                    Some(refiner) => Some(refiner.refine(tensors, index)?),
+                    None => None,
+                };
+                let outputs = FrameOutputs::new(tensors, index, refined);
+                let instances = self.decoder.decode(&outputs, &frame.fit)?;
                 let timing = StageTimes {
                     preprocess: frame.took,
-                    inference: outputs.took,
+                    inference: *took,
                     postprocess: start.elapsed(),
                 };
                 Ok(Prediction { instances, timing })

@@ -10,6 +10,7 @@ use super::{
     grouping::{Group, Grouper, Lines},
 };
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -78,18 +79,17 @@ impl Decode for BottomUp {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
         let lines = Lines {
-            values: tensors.f32("peak_vals", index)?,
-            mask: tensors.bool("peak_mask", index)?,
-            scores: tensors.f32("line_scores", index)?,
-            candidates: tensors.bool("candidate_mask", index)?,
+            values: frame.f32("peak_vals")?,
+            mask: frame.bool("peak_mask")?,
+            scores: frame.f32("line_scores")?,
+            candidates: frame.bool("candidate_mask")?,
             slots: self.slots,
         };
-        Ok(self.instances(tensors.f32("peaks", index)?, &lines, fit))
+        Ok(self.instances(frame.f32("peaks")?, &lines, fit))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::{Capacity, Decode, Settings, slots::Slots};
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -48,11 +49,10 @@ impl Decode for Centroid {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let slots = Slots::read(tensors, index)?;
+        let slots = Slots::read(frame)?;
         Ok(instances(slots, &self.settings, fit))
     }
 }

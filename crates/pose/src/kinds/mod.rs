@@ -23,6 +23,7 @@ use crate::{
     info::Skeleton,
     metadata::Metadata,
     options::Options,
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -53,11 +54,10 @@ pub(crate) trait Decode: Send + fmt::Debug {
     /// How many instances a frame can have, known once a batch was checked.
     fn capacity(&self) -> Capacity;
 
-    /// The instances in frame `index` of a checked batch, in the frame's own pixels.
+    /// The instances in a frame of a checked batch, in the frame's own pixels.
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError>;
 }

@@ -12,6 +12,7 @@
 
 use super::{Capacity, Decode, Identities, Settings, assignment::Assignment};
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -81,15 +82,14 @@ impl Decode for MultiClassBottomUp {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
         let peaks = Peaks {
-            points: tensors.f32("peaks", index)?,
-            values: tensors.f32("peak_vals", index)?,
-            mask: tensors.bool("peak_mask", index)?,
-            probabilities: tensors.f32("class_probs", index)?,
+            points: frame.f32("peaks")?,
+            values: frame.f32("peak_vals")?,
+            mask: frame.bool("peak_mask")?,
+            probabilities: frame.f32("class_probs")?,
             slots: self.slots,
         };
         Ok(self.instances(&peaks, fit))

@@ -10,6 +10,7 @@
 
 use super::{Capacity, Decode, Identities, Settings, assignment::Assignment, topdown::Crops};
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -73,12 +74,11 @@ impl Decode for MultiClassTopDown {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let crops = Crops::read(tensors, index, self.nodes)?;
-        Ok(self.instances(&crops, tensors.f32("class_logits", index)?, fit))
+        let crops = Crops::read(frame, self.nodes)?;
+        Ok(self.instances(&crops, frame.f32("class_logits")?, fit))
     }
 }
 

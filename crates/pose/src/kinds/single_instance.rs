@@ -5,6 +5,7 @@
 
 use super::{Capacity, Decode, points};
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -43,12 +44,11 @@ impl Decode for SingleInstance {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let peaks = tensors.f32("peaks", index)?;
-        let values = tensors.f32("peak_vals", index)?;
+        let peaks = frame.f32("peaks")?;
+        let values = frame.f32("peak_vals")?;
         let found = points::instance(peaks, values, self.peak_threshold, fit);
         Ok(found.into_iter().collect())
     }

@@ -1,6 +1,9 @@
 //! The centroids that centroid and top-down graphs find, best first.
 
-use crate::session::{SessionError, Tensors};
+use crate::{
+    outputs::FrameOutputs,
+    session::{SessionError, Tensors},
+};
 
 /// One frame's centroid slots.
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +17,12 @@ pub(super) struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// Frame `index` of a checked batch.
-    pub(super) fn read(tensors: &'a Tensors, index: usize) -> Result<Self, SessionError> {
+    /// A frame of a checked batch.
+    pub(super) fn read(frame: &FrameOutputs<'a>) -> Result<Self, SessionError> {
         Ok(Self {
-            centroids: tensors.f32("centroids", index)?,
-            values: tensors.f32("centroid_vals", index)?,
-            valid: tensors.bool("instance_valid", index)?,
+            centroids: frame.f32("centroids")?,
+            values: frame.f32("centroid_vals")?,
+            valid: frame.bool("instance_valid")?,
         })
     }
 

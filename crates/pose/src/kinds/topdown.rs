@@ -6,6 +6,7 @@
 
 use super::{Capacity, Decode, Settings, points, slots::Slots};
 use crate::{
+    outputs::FrameOutputs,
     prediction::Instance,
     preprocess::Fit,
     session::{Outlet, SessionError, Tensors},
@@ -58,11 +59,10 @@ impl Decode for TopDown {
 
     fn decode(
         &mut self,
-        tensors: &Tensors,
-        index: usize,
+        frame: &FrameOutputs<'_>,
         fit: &Fit,
     ) -> Result<Vec<Instance>, SessionError> {
-        let crops = Crops::read(tensors, index, self.nodes)?;
+        let crops = Crops::read(frame, self.nodes)?;
         Ok(instances(&crops, &self.settings, fit))
     }
 }
@@ -80,16 +80,12 @@ pub(super) struct Crops<'a> {
 }
 
 impl<'a> Crops<'a> {
-    /// Frame `index` of a checked batch.
-    pub(super) fn read(
-        tensors: &'a Tensors,
-        index: usize,
-        nodes: usize,
-    ) -> Result<Self, SessionError> {
+    /// A frame of a checked batch.
+    pub(super) fn read(frame: &FrameOutputs<'a>, nodes: usize) -> Result<Self, SessionError> {
         Ok(Self {
-            slots: Slots::read(tensors, index)?,
-            peaks: tensors.f32("peaks", index)?,
-            values: tensors.f32("peak_vals", index)?,
+            slots: Slots::read(frame)?,
+            peaks: frame.f32("peaks")?,
+            values: frame.f32("peak_vals")?,
             nodes,
         })
     }

@@ -1,19 +1,19 @@
 //! Making a session: providers, threads, and what came of it.
 
-use std::path::Path;
-
 use ort::{
     environment::Environment,
     session::builder::{GraphOptimizationLevel, SessionBuilder},
 };
 
 use super::{Session, SessionError, native, providers, run_failed};
-use crate::{device::Device, gpu::NoGpu, options::Options, placement::Placement, runtime};
+use crate::{
+    device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement, runtime,
+};
 
-/// Loads the graph at `path` for `device`, which is not [`Device::Auto`], with exactly its
+/// Loads `graph` for `device`, which is not [`Device::Auto`], with exactly its
 /// providers. `engine` is for TensorRT alone.
 pub(super) fn session(
-    path: &Path,
+    graph: &GraphFile,
     device: Device,
     options: &Options,
     engine: Option<&providers::Engine>,
@@ -24,12 +24,10 @@ pub(super) fn session(
             .register(&mut builder)
             .map_err(|error| failed(device, &error))?;
     }
-    let inner = builder
-        .commit_from_file(path)
-        .map_err(|error| SessionError::Graph {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })?;
+    let inner = commit(builder, graph).map_err(|error| SessionError::Graph {
+        path: graph.path().to_owned(),
+        message: error.to_string(),
+    })?;
     let placement = placement(&inner).map_err(run_failed)?;
     must_be_used(device, &placement)?;
     let names = inner
@@ -43,6 +41,18 @@ pub(super) fn session(
         placement,
         output_names,
     })
+}
+
+fn commit(mut builder: SessionBuilder, graph: &GraphFile) -> ort::Result<ort::session::Session> {
+    let Some(bytes) = graph.edited() else {
+        return builder.commit_from_file(graph.path());
+    };
+    // Weights outside the file are looked for beside it, which ONNX Runtime has to be told now.
+    if let Some(folder) = graph.path().parent() {
+        let key = "session.model_external_initializers_file_folder_path";
+        builder = builder.with_config_entry(key, folder.to_string_lossy())?;
+    }
+    builder.commit_from_memory(bytes)
 }
 
 fn builder(environment: &Environment, options: &Options) -> ort::Result<SessionBuilder> {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::runtime;
+use crate::{graph::GraphFile, runtime};
 
 /// Folders that exist.
 #[derive(Clone, Debug)]
@@ -19,15 +19,15 @@ pub(crate) struct Folders {
     pub(crate) timings: PathBuf,
 }
 
-/// Makes the folders for the engines of the graph at `path`.
+/// Makes the folders for the engines of `graph`.
 ///
 /// # Errors
 /// There is no home, or it cannot be written to, or the model cannot be read.
-pub(crate) fn folders(path: &Path, shape: [usize; 4], fp16: bool) -> io::Result<Folders> {
+pub(crate) fn folders(graph: &GraphFile, shape: [usize; 4], fp16: bool) -> io::Result<Folders> {
     let timings = cache_home()
         .ok_or_else(|| io::Error::other("neither XDG_CACHE_HOME nor HOME is set"))?
         .join("sleap-stream/tensorrt");
-    let engines = timings.join(format!("{:016x}", digest(path, shape, fp16)?));
+    let engines = timings.join(format!("{:016x}", digest(graph, shape, fp16)?));
     fs::create_dir_all(&engines)?;
     Ok(Folders { engines, timings })
 }
@@ -43,7 +43,7 @@ fn cache_home() -> Option<PathBuf> {
 /// A number for everything that an engine is made from. ONNX Runtime's own names for engines know
 /// the layers and not the weights: a model that was trained again would get the old one's engine.
 /// Where another release of Rust counts otherwise, engines are built anew.
-fn digest(path: &Path, shape: [usize; 4], fp16: bool) -> io::Result<u64> {
+fn digest(graph: &GraphFile, shape: [usize; 4], fp16: bool) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     for size in shape {
         hasher.write_usize(size);
@@ -52,7 +52,8 @@ fn digest(path: &Path, shape: [usize; 4], fp16: bool) -> io::Result<u64> {
     if let Some(runtime) = runtime::current() {
         hasher.write(runtime.version.as_bytes());
     }
-    for file in graph_files(path)? {
+    hasher.write(graph.edited().unwrap_or_default());
+    for file in graph_files(graph.path())? {
         let bytes = fs::read(file)?;
         hasher.write_usize(bytes.len());
         hasher.write(&bytes);
@@ -81,7 +82,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let graph = dir.path().join("model.onnx");
         fs::write(&graph, "layers and weights").expect("written");
-        let number = |shape, fp16| digest(&graph, shape, fp16).expect("readable");
+        let number =
+            |shape, fp16| digest(&GraphFile::new(graph.clone()), shape, fp16).expect("readable");
         let shape = [8, 1, 192, 256];
         let first = number(shape, false);
         assert_eq!(number(shape, false), first);

@@ -1,9 +1,6 @@
 //! The execution providers of each device: whether they can be used, and their settings.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, path::PathBuf};
 
 use ort::{
     ep::{self, ExecutionProviderDispatch},
@@ -14,6 +11,7 @@ use super::{engine_cache, python_libraries};
 use crate::{
     device::Device,
     gpu::{self, NoGpu},
+    graph::GraphFile,
     options::Options,
     runtime::{self, RuntimeError},
 };
@@ -125,9 +123,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The engine of the graph at `path`.
-    pub(crate) fn new(path: &Path, shape: [usize; 4], options: &Options) -> Self {
-        let cache = engine_cache::folders(path, shape, options.fp16)
+    /// The engine of `graph`.
+    pub(crate) fn new(graph: &GraphFile, shape: [usize; 4], options: &Options) -> Self {
+        let cache = engine_cache::folders(graph, shape, options.fp16)
             .inspect_err(|error| {
                 tracing::warn!(%error, "TensorRT engines are not kept: each start builds them anew");
             })

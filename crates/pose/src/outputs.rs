@@ -1,0 +1,40 @@
+//! One frame's share of what a session call gave.
+
+use crate::session::{SessionError, Tensors};
+
+/// One frame's outputs, in a batch whose shapes were checked.
+#[derive(Clone, Copy)]
+pub(crate) struct FrameOutputs<'a> {
+    tensors: &'a Tensors,
+    index: usize,
+    /// An output and what to read in its place.
+    refined: Option<(&'static str, &'a [f32])>,
+}
+
+impl<'a> FrameOutputs<'a> {
+    /// Those of frame `index`, with the values of one output replaced if they were refined.
+    pub(crate) fn new(
+        tensors: &'a Tensors,
+        index: usize,
+        refined: Option<(&'static str, &'a [f32])>,
+    ) -> Self {
+        Self {
+            tensors,
+            index,
+            refined,
+        }
+    }
+
+    /// Numbers, in row-major order.
+    pub(crate) fn f32(&self, name: &'static str) -> Result<&'a [f32], SessionError> {
+        match self.refined {
+            Some((refined, values)) if refined == name => Ok(values),
+            _ => self.tensors.f32(name, self.index),
+        }
+    }
+
+    /// Truths, in row-major order.
+    pub(crate) fn bool(&self, name: &'static str) -> Result<&'a [bool], SessionError> {
+        self.tensors.bool(name, self.index)
+    }
+}
