@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_integral_finds_the_middle_and_is_drawn_to_it() {
-        assert_eq!(integral(&map(&gaussian([5.0, 4.0], 1.4)), [5, 4]), [0.0; 2]);
+        let middle = integral(&map(&gaussian([5.0, 4.0], 1.4)), [5, 4]);
+        assert!(middle.iter().all(|n| n.abs() < 1e-6), "{middle:?}");
         let [x, y] = integral(&map(&gaussian([5.4, 3.8], 1.4)), [5, 4]);
         // Right in the direction; the patch cuts off more on the far side.
         assert!(
