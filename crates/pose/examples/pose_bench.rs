@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! cargo run --release -p sleap-stream-pose --example pose_bench -- \
-//!     MODEL_DIR FRAMES_DIR [REFERENCE.json] [--device DEVICE] [--threads N] [--json]
+//!     MODEL_DIR FRAMES_DIR [REFERENCE.json] [--device DEVICE] [--threads N] \
+//!     [--refine METHOD] [--json]
 //! ```
 //!
 //! for models of every kind. FRAMES_DIR holds PNGs with frame numbers for names, of which at most 64
@@ -11,7 +12,8 @@
 //!
 //! Three contestants take turns of a quarter of a second at each batch size:
 //!
-//! - "bare": a session made with nothing but ort, called with pixels that lie ready;
+//! - "bare": a session made with nothing but ort, called with pixels that lie ready (its graph is
+//!   always the export's own: with --refine the others' gives the confidence maps too);
 //! - "stage": the worker's inference stage, [`pose::Runner`] on frames that were prepared before;
 //! - "all": [`Model::predict`], everything one after the other on one thread.
 
@@ -43,7 +45,7 @@ const ROUNDS: usize = 12;
 const TURN: Duration = Duration::from_millis(250);
 
 const USAGE: &str = "usage: pose_bench MODEL_DIR FRAMES_DIR [REFERENCE.json] [--device DEVICE] \
-                     [--threads N] [--json]";
+                     [--threads N] [--refine METHOD] [--json]";
 
 #[derive(Default)]
 struct Arguments {
@@ -70,6 +72,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         match word.as_str() {
             "--device" => found.options.device = value()?.parse()?,
             "--threads" => found.options.threads = Some(value()?.parse()?),
+            "--refine" => found.options.refine = Some(value()?.parse()?),
             "--json" => found.json = true,
             _ => found.paths.push(word),
         }

@@ -15,6 +15,20 @@
 //! [`Model::predict`] goes through all of them; [`Model::into_stages`] gives them to a pipeline that
 //! runs them at a time.
 //!
+//! Exports give points on the grid of their confidence maps, some pixels apart. With
+//! [`Options::refine`] the maps become one more output of the graph when it is loaded, and points
+//! move to the tops of their peaks. On the 240 frames of the demonstration (confidence maps of 8 of
+//! the video's pixels a cell, the model's own refinement left out) the distance from the truth is
+//!
+//! | | median | 95% |
+//! |---|---|---|
+//! | as the graph gives them | 3.28 px | 5.20 px |
+//! | [`Refine::Integral`], which is sleap-nn's | 1.19 px | 2.34 px |
+//! | [`Refine::Parabola`] | 0.73 px | 1.72 px |
+//!
+//! A parabola through the values themselves, not their logarithms, comes to 0.74 px and 1.75 px.
+//! Without it the graph is loaded as it is and gives sleap-nn's own numbers.
+//!
 //! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
 
 mod choose;

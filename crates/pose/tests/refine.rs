@@ -47,12 +47,20 @@ fn load(dir: &Path, refine: Option<Refine>) -> Result<Model, LoadError> {
     Model::load(dir, &options)
 }
 
-fn instances(name: &str, refine: Option<Refine>, pictures: &[Picture]) -> Vec<Vec<Instance>> {
-    let mut model = load(&toy(name), refine).unwrap_or_else(|error| panic!("{name}: {error}"));
+fn loaded(name: &str, refine: Option<Refine>) -> Model {
+    let model = load(&toy(name), refine).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(model.info().refine, refine);
+    model
+}
+
+fn predict(model: &mut Model, pictures: &[Picture]) -> Vec<Vec<Instance>> {
     let frames: Vec<_> = pictures.iter().map(Picture::view).collect();
     let answers = model.predict(&frames).expect("a prediction");
     answers.into_iter().map(|answer| answer.instances).collect()
+}
+
+fn instances(name: &str, refine: Option<Refine>, pictures: &[Picture]) -> Vec<Vec<Instance>> {
+    predict(&mut loaded(name, refine), pictures)
 }
 
 /// Coloured Gaussians on black; `dark` is a node that is left out.
@@ -193,10 +201,10 @@ fn answers_belong_to_their_frames_in_batches_too() {
             animals(name).iter().map(shift).collect()
         };
         let pictures = [0.0, 0.7, 1.9, 3.1].map(|by| frame(&moved(by), None));
-        let refine = Some(Refine::Parabola);
-        let together = instances(name, refine, &pictures);
+        let mut model = loaded(name, Some(Refine::Parabola));
+        let together = predict(&mut model, &pictures);
         for (picture, together) in pictures.into_iter().zip(together) {
-            assert_eq!(instances(name, refine, &[picture])[0], together, "{name}");
+            assert_eq!(predict(&mut model, &[picture])[0], together, "{name}");
             assert!(!together.is_empty(), "{name}");
         }
     }

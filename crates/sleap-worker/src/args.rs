@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::LinkArgs;
-use pose::Device;
+use pose::{Device, Refine};
 
 /// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
 ///
@@ -38,6 +38,11 @@ pub struct Args {
     /// Bottom-up models: instances with fewer points are dropped; up to 1 a share of the nodes.
     #[arg(long, value_name = "N", default_value = "0", value_parser = points)]
     pub min_instance_peaks: f32,
+
+    /// Move points between the cells of the confidence maps: parabola (if no METHOD is given) or
+    /// integral.
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola")]
+    pub refine: Option<Refine>,
 
     /// Show the frames as they arrive, with skeletons; the window closes on `q`.
     #[arg(long)]
@@ -246,6 +251,20 @@ mod tests {
         assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "1.5"]).is_err());
         assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "NaN"]).is_err());
         assert!(Args::try_parse_from(["sleap-worker", "--save-every", "0"]).is_err());
+    }
+
+    #[test]
+    fn refinement_is_off_by_default_and_parabola_if_not_named() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' ')).map(|args| args.refine);
+        assert_eq!(parse("sleap-worker").unwrap(), None);
+        let bare = parse("sleap-worker --refine --model exports/mouse");
+        assert_eq!(bare.unwrap(), Some(Refine::Parabola));
+        let named = parse("sleap-worker --refine integral");
+        assert_eq!(named.unwrap(), Some(Refine::Integral));
+        let error = parse("sleap-worker --refine=gauss")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("use parabola or integral"), "{error}");
     }
 
     #[test]

@@ -136,6 +136,7 @@ async fn load(args: &Args) -> Result<Engine> {
         max_instances: args.max_instances.map(usize::from),
         min_line_scores: args.min_line_scores,
         min_instance_peaks: args.min_instance_peaks,
+        refine: args.refine,
         ..args.device.options()
     };
     let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
@@ -156,6 +157,7 @@ fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
         input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
         device = %info.device,
         providers = %info.placement,
+        refine = info.refine.map(tracing::field::display),
         onnxruntime = %runtime.version,
         "model loaded"
     );
