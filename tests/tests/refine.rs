@@ -51,7 +51,7 @@ fn distances(frames: &Path, refine: &[&str]) -> (Vec<f64>, String) {
         panic!("{predictions:?}");
     };
     let point = |value: &Value| [0, 1].map(|axis| value[axis].as_f64().unwrap());
-    let points = prediction["instances"][0]["points"].as_array().unwrap();
+    let points = prediction["instances"][0].as_array().unwrap();
     let far = points
         .iter()
         .map(point)
