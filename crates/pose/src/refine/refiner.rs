@@ -99,7 +99,7 @@ impl Refiner {
         let fits = expected > 0
             && Some(count) == expected.checked_mul(frames)
             && points > 0
-            && points % expected == 0;
+            && points.is_multiple_of(expected);
         fits.then_some(Maps {
             width,
             cells: height.checked_mul(width)?,
