@@ -59,6 +59,21 @@ build_hosts() {
   ip -n client link delete gone
 }
 
+# The client's host is cut off.
+plugged_out() {
+  ip -n client link set eth0 down
+  ip -n client link set eth1 down
+}
+
+# plugged_in ADDRESS: it is back, with this address at its first interface.
+plugged_in() {
+  ip -n client address flush dev eth0 scope global
+  ip -n client address add "$1" dev eth0
+  ip -n client link set eth0 up
+  ip -n client link set eth1 up
+  ip -n client route replace default via 10.71.1.1
+}
+
 # Both networks reach each other; nothing is translated.
 routed() {
   in_host router-c nft flush ruleset

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Streams between two hosts through routers, NAT and a TURN server (coturn), with the real binaries; the
 # hosts are network namespaces. 77 if this machine cannot make them. Needs the debug build;
-# SLEAP_STREAM_BIN names another folder of binaries. Takes less than a minute.
+# SLEAP_STREAM_BIN names another folder of binaries. Takes about a minute.
 set -euo pipefail
 # shellcheck source=tests/nat/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -47,6 +47,26 @@ check "chosen: there is one socket, at that address and in that range" \
 kill -TERM "$chosen"
 wait "$chosen" || status=$?
 check "chosen: it ends as interrupted" [ "$status" = 130 ]
+
+# --- The client's host loses its network in the midst of a file and comes back with another address.
+start_worker posing --model "$repo/examples/demo/model"
+NO_COLOR=1 ip netns exec client "$binaries/sleap-stream" --signal "ws://$public:8080" --worker-id "$(worker_id posing)" \
+  --stream "$repo/examples/demo/video.mp4" --fps 120 -o "$scratch/moved.jsonl" 2>"$scratch/moved.log" &
+moved=$!
+wait_until "a first prediction" [ -s "$scratch/moved.jsonl" ]
+plugged_out
+wait_until "the client's notice" grep -qs 'connection to the worker is lost' "$scratch/moved.log"
+wait_until "the worker's notice" grep -qs 'client left before the end' "$scratch/posing.log"
+plugged_in 10.71.1.9/25
+status=0
+wait "$moved" || status=$?
+check "moved: the client ends well" [ "$status" = 0 ]
+check "moved: it was connected twice, at last from the new address" \
+  [ "$(grep connected "$scratch/moved.log" | grep -c path)-$(grep 'connected.*path' "$scratch/moved.log" | tail -n 1 | grep -Ec '10.71.1.(9|130)')" = 2-1 ]
+check "moved: each frame has its poses once, in order" \
+  cmp -s <(grep -o '"frame_id":[0-9]*' "$scratch/moved.jsonl") <(seq -f '"frame_id":%g' 0 239)
+plugged_out
+plugged_in 10.71.1.2/25
 
 fails no-interface 2 'no network interface or address .wlan9.*eth1 10.71.1.130' plain --interface wlan9
 fails no-relay 2 'no TURN server' plain --relay-only
