@@ -4,6 +4,7 @@ use std::path::Path;
 
 use e2e::{
     Client, Worker, demo, frames_of, read_png, reference_signaling, reference_worker, same_pixels,
+    signal_server,
 };
 use vision::capture::{Selection, Source};
 
@@ -90,6 +91,37 @@ fn a_killed_worker_ends_a_client_with_lanes() {
 }
 
 #[test]
+fn a_file_goes_on_with_lanes_when_the_worker_is_replaced() {
+    let meeting = signal_server();
+    let model = demo("model");
+    let worker = Worker::start_at(&meeting.signal, &["--model", path(&model)]);
+    let video = demo("video.mp4");
+    let args = [
+        "--lanes",
+        "3",
+        "--stream",
+        path(&video),
+        "--fps",
+        "400",
+        "-o",
+        "-",
+    ];
+    let mut client = Client::start(&[&["--signal", &meeting.signal], &args[..]].concat());
+    let mut seen: Vec<_> = (0..50).map_while(|_| client.line()).collect();
+    worker.kill();
+    let _worker = Worker::start_at(&meeting.signal, &["--model", path(&model)]);
+    let run = client.wait().success();
+    assert_eq!(
+        run.stderr.matches("lanes are open").count(),
+        2,
+        "{}",
+        run.stderr
+    );
+    seen.extend(run.predictions());
+    assert_eq!(ids(&seen), (0..240).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_killed_client_with_lanes_frees_the_worker() {
     let worker = Worker::start(&["--model", path(&demo("model"))]);
     let mut client = endless(&worker.signal);
@@ -103,7 +135,16 @@ fn a_killed_client_with_lanes_frees_the_worker() {
 }
 
 fn endless(signal: &str) -> Client {
-    let args = ["--test-pattern", "256x192@60", "-o", "-", "--lanes", "4"];
+    let args = [
+        "--test-pattern",
+        "256x192@60",
+        "-o",
+        "-",
+        "--lanes",
+        "4",
+        "--reconnect-timeout",
+        "0",
+    ];
     Client::start(&[&["--signal", signal], &args[..]].concat())
 }
 

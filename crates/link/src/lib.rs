@@ -14,6 +14,7 @@
 //! TCP and TLS below a library that knows UDP) and `wake` (relayed datagrams leave at once).
 //! Descriptions carry all candidates; a peer's may also come one by one, before and after its
 //! description.
+//!
 //! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]).
 //!
 //! No type of the WebRTC library appears in this crate's public API.

@@ -198,4 +198,11 @@ impl Transport {
             max_message_bytes: self.max_message_bytes,
         }
     }
+
+    /// The sending ends of all lanes.
+    pub(crate) fn pipes(&self) -> Vec<Pipe> {
+        let further = self.lanes.open();
+        let further = further.iter().map(|lane| lane.pipe.clone());
+        std::iter::once(self.pipe()).chain(further).collect()
+    }
 }

@@ -73,9 +73,7 @@ impl Split {
     pub(crate) fn new(transport: &Arc<Transport>, outflow: &Outflow) -> Self {
         let freed = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
-        let first = std::iter::once(transport.pipe());
-        let further = transport.lanes.open();
-        let pipes = first.chain(further.iter().map(|lane| lane.pipe.clone()));
+        let pipes = transport.pipes().into_iter();
         let lanes = pipes.map(|pipe| {
             let (queue, units) = mpsc::channel(QUEUE_UNITS);
             let load = Arc::new(Load::default());

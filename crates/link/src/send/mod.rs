@@ -21,6 +21,7 @@ use crate::channel::{CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::SendError;
 use crate::ice::IceServer;
+use crate::lanes::Pipe;
 use crate::stats::{LinkStats, PathStats};
 pub(crate) use outflow::{Ended, Outflow};
 use task::Task;
@@ -108,7 +109,9 @@ impl Sender {
             message,
             Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
         );
-        let ordered = !(is_answer && self.may_pass());
+        // A sign of life, or a word about the pace, says nothing about what is before it.
+        let is_aside = matches!(message, Message::KeepAlive | Message::Backpressure(_));
+        let ordered = !(is_aside || is_answer && self.may_pass());
         self.enqueue(Unit::Message { payload, ordered }).await
     }
 
@@ -194,17 +197,15 @@ impl Sender {
         let (messages_sent, bytes_sent) = transport.sent.get();
         let (messages_received, bytes_received) = transport.received.get();
         let (socket_receive_buffer, socket_send_buffer) = transport.granted.bytes();
+        let outstanding = |pipe: &Pipe| pipe.data.outstanding_bytes().now_or_never()?.ok();
+        let outstanding_bytes = transport.pipes().iter().map(outstanding).sum();
         LinkStats {
             messages_sent,
             bytes_sent,
             messages_received,
             bytes_received,
             queued_bytes: transport.queued_bytes.load(Ordering::Relaxed),
-            outstanding_bytes: transport
-                .data
-                .outstanding_bytes()
-                .now_or_never()
-                .and_then(Result::ok),
+            outstanding_bytes,
             socket_receive_buffer,
             socket_send_buffer,
             max_message_bytes: transport.max_message_bytes,

@@ -31,7 +31,8 @@ enum Event {
     Gathered,
     Open,
     Low,
-    Channel(Box<RtcDataChannel<Channel>>),
+    /// Held for as long as it is to be open.
+    Channel(#[expect(dead_code, reason = "it closes when dropped")] Box<RtcDataChannel<Channel>>),
     Bytes(usize),
 }
 
