@@ -17,7 +17,7 @@ cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
 cargo build --release --locked --quiet -p sleap-stream-tests --example wan_relay
 (cd tests/bench/libdatachannel && CARGO_TARGET_DIR=$target/libdatachannel cargo build --release --locked --quiet)
 
-# Of a client's summary: frames, frames/s and MB/s.
+# The MB/s of a client's summary.
 rate() { awk '/^frames / { print $5 " MB/s" }'; }
 
 echo '| loss | lanes | run | raw 640x480 |'

@@ -59,6 +59,7 @@ pub(crate) fn make(
         discipline,
         shaper: Shaper::new(config.resize, settings),
         batch_size: config.batch_size,
+        lanes: 1,
         frames: frames_to_send(config, info),
         max_frames: config.max_frames,
         keep_pictures: window || config.snapshot.is_some(),

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) discipline: Discipline,
     pub(crate) shaper: Shaper,
     pub(crate) batch_size: u32,
+    /// Associations that share the frames.
+    pub(crate) lanes: usize,
     /// How many frames there will be, where that is known: the last batch may be a short one.
     pub(crate) frames: Option<u64>,
     /// The stream ends after so many frames.
@@ -72,7 +74,9 @@ impl Stages {
         };
         let shallow = plan.discipline == Discipline::Unanswered && plan.policy == Policy::Newest;
         let queue = Queue::new(plan.policy);
-        let window = Arc::new(Window::new(Flow::new(plan.discipline, plan.batch_size)));
+        let window = Arc::new(Window::new(
+            Flow::new(plan.discipline, plan.batch_size).over(plan.lanes),
+        ));
         let flight = Arc::new(Mutex::new(Flight::default()));
         let halt = CancellationToken::new();
         let (totals, sent) = watch::channel(Sent::default());

@@ -77,7 +77,8 @@ async fn stream(
     let answered = ack.answers || ack.model.is_some();
     // Only now, so that a run that never began leaves no file and replaces none.
     let prepared = Outputs::open(&config.outputs, config.overwrite).and_then(|outputs| {
-        let (plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
+        let (mut plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
+        plan.lanes = channel.sender.lanes();
         Ok((outputs, plan, adaptation))
     });
     let (outputs, plan, adaptation) = match prepared {

@@ -152,12 +152,17 @@ impl Sender {
     /// Waits until a further frame would be sent at once, not queued behind another: with one lane,
     /// until the last frame was handed to SCTP; with several, until one of them has nothing to do.
     pub async fn ready(&self) {
-        let lanes = self.transport.lanes.open().len() + 1;
+        let lanes = self.lanes();
         let mut under_way = self.under_way.subscribe();
         tokio::select! {
             _ = under_way.wait_for(|frames| *frames < lanes) => {}
             _ = self.transport.signals.closed() => {}
         }
+    }
+
+    /// Lanes that the channel has, itself included.
+    pub fn lanes(&self) -> usize {
+        self.transport.lanes.open().len() + 1
     }
 
     /// Waits until everything queued before has been acknowledged by the peer's SCTP.

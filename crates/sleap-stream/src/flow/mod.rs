@@ -28,6 +28,10 @@ const FIRST_FILE: usize = 8;
 /// A file's frames beyond what the way holds, so that the model never waits for the next.
 const SPARE: usize = 4;
 
+/// The same for each of several lanes: while one repairs a loss, which may take a second, the frames
+/// behind its own are not answered, and the others shall go on.
+const SPARE_OF_A_LANE: usize = 12;
+
 /// Packets behind a lost one that make its sender send it again, one to spare, and it itself.
 const BEHIND_A_LOSS: usize = 5;
 
@@ -67,6 +71,7 @@ pub(crate) struct Flow {
     discipline: Discipline,
     /// So many frames may always be under way: batches have to fill.
     floor: usize,
+    lanes: usize,
     under_way: VecDeque<UnderWay>,
     bytes: u64,
     pipe: Pipe,
@@ -94,6 +99,11 @@ struct Pressure {
 }
 
 impl Flow {
+    /// The same over a link of so many lanes.
+    pub(crate) fn over(self, lanes: usize) -> Self {
+        Self { lanes, ..self }
+    }
+
     /// `batch_size`: frames that the worker may hold back for each other.
     pub(crate) fn new(discipline: Discipline, batch_size: u32) -> Self {
         Self {
@@ -102,6 +112,7 @@ impl Flow {
                 0 | 1 => 1,
                 size => 2 * size as usize,
             },
+            lanes: 1,
             under_way: VecDeque::new(),
             bytes: 0,
             pipe: Pipe::default(),
@@ -176,12 +187,16 @@ impl Flow {
         if under_way >= 2 && self.bytes >= MOST_BYTES {
             return Gate::Shut;
         }
+        let spare = match self.lanes {
+            1 => SPARE,
+            lanes => SPARE_OF_A_LANE * lanes,
+        };
         let window = match (self.pipe.rate(), self.pipe.round_trip()) {
             // Twice what the way holds at this rate: where that is too little, the rate rises with it.
             (Some(rate), Some(round_trip)) => {
-                (2.0 * rate * round_trip.as_secs_f64()).ceil() as usize + SPARE
+                (2.0 * rate * round_trip.as_secs_f64()).ceil() as usize + spare
             }
-            _ => FIRST_FILE,
+            _ => FIRST_FILE * self.lanes,
         };
         open_if(under_way < window.clamp(self.floor, MOST_FILE.max(self.floor)))
     }
@@ -372,6 +387,21 @@ mod tests {
             flow.answered(0, Some(&timing(5)), start + 10 * MS);
             assert_eq!(flow.gate(start + 10 * MS), Gate::Open);
         }
+    }
+
+    #[test]
+    fn lanes_widen_the_window_of_a_file() {
+        let start = Instant::now();
+        let first = |lanes: usize| {
+            let mut flow = Flow::new(Discipline::Every, 1).over(lanes);
+            let open = (0..).take_while(|id| {
+                let open = flow.gate(start) == Gate::Open;
+                flow.depart(*id, start);
+                open
+            });
+            open.count()
+        };
+        assert_eq!((first(1), first(8)), (FIRST_FILE, 8 * FIRST_FILE));
     }
 
     #[test]
