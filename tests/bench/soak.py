@@ -4,7 +4,8 @@
     soak.py [FRAMES] [MODEL_DIR]      100,000 frames of 256x192 and the demonstration's model by default
 
 Prints each process's resident memory at ten points of the stream, and how much it grew from the second
-to the last: what is taken once at the start does not count.
+to the last: what is taken once at the start does not count. Fails where frames are missing, or where
+memory grew by more than MOST_GROWTH_MB.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from streams import running
 REPO = Path(__file__).resolve().parent.parent.parent
 BINARIES = Path(os.environ.get("CARGO_TARGET_DIR", REPO / "target")) / "release"
 POINTS = 10
+MOST_GROWTH_MB = 5
 
 
 def resident_mb(pid: int) -> float:
@@ -62,8 +64,12 @@ def main() -> None:
         answered = sum(1 for _ in open(output))
     rows = [[str(lines), f"{client:.1f}", f"{worker:.1f}"] for lines, client, worker in points]
     table(f"{answered} predictions in {seconds:.0f} s", ["frames", "client, MB", "worker, MB"], rows)
+    if answered != frames or len(points) < POINTS:
+        raise SystemExit(f"{answered} of {frames} predictions, {len(points)} of {POINTS} points")
     first, last = points[1], points[-1]
     print(f"\ngrew by {last[1] - first[1]:+.1f} MB (client) and {last[2] - first[2]:+.1f} MB (worker)")
+    if max(last[side] - first[side] for side in (1, 2)) > MOST_GROWTH_MB:
+        raise SystemExit("memory is not flat")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ pub struct InputSize {
 
 impl InputSize {
     /// Bytes of one frame.
-    pub(crate) fn bytes(self) -> usize {
+    pub fn bytes(self) -> usize {
         [self.channels, self.height, self.width]
             .map(|n| n as usize)
             .into_iter()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pose::{FrameView, Prepared, Preparer};
 use protocol::{Frame, FrameId};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use vision::Image;
 
 use super::Job;
@@ -40,6 +40,8 @@ impl Decoded {
 pub(super) struct Task {
     pub(super) job: Job,
     pub(super) place: oneshot::Sender<Decoded>,
+    /// Given back once the frame is decoded.
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// What one thread of the stage works with.
@@ -54,7 +56,8 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<Task>) {
-        for Task { job, place } in tasks {
+        for Task { job, place, permit } in tasks {
+            let _until_decoded = permit;
             if job.requester.is_gone() {
                 continue;
             }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use protocol::{Frame, Limits};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::batcher::{Batcher, Bounds};
@@ -35,8 +35,8 @@ use decode::Task;
 use incoming::{Incoming, Mark, Work};
 use spare::Spare;
 
-/// Whole frames that may wait, beside one for each decoding thread. With raw 1080p (6 MB) this
-/// bounds the worker's memory; deeper queues would only add to the age of poses.
+/// Whole frames that may wait as they came, beside one for each decoding thread. With raw 1080p
+/// (6 MB) this bounds the worker's memory; deeper queues would only add to the age of poses.
 const QUEUE: usize = 3;
 
 /// Threads that decode, at most: a model takes what is left of the cores.
@@ -50,6 +50,10 @@ const MAX_CLIENT_BATCH: usize = 64;
 
 /// Pixels that wait for the rest of their batch; with more, the batch runs early.
 const MAX_BATCH_BYTES: usize = 64 << 20;
+
+/// The same for a client's batch on a CPU where nobody has said how many frames it may have: what a
+/// model makes of them takes hundreds of times their memory.
+const MAX_CPU_BATCH_BYTES: usize = 8 << 20;
 
 /// A whole frame as the session hands it over.
 pub(crate) struct Job {
@@ -100,13 +104,22 @@ pub(crate) struct Pipeline {
     work: Option<mpsc::Sender<Work>>,
     /// To whichever decoding thread is free.
     tasks: Option<crossbeam_channel::Sender<Task>>,
+    /// Frames that may lie here as they came.
+    undecoded: Arc<Semaphore>,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
 
 impl Pipeline {
     pub(crate) fn start(engine: Engine, options: Options) -> Result<Self> {
-        let batcher = Batcher::new(bounds(&engine, options.max_batch));
+        let bounds = bounds(&engine, options.max_batch);
+        let looked_at = options.saver.is_some() || options.screen.is_some();
+        let gathered = match engine.model() {
+            // Decoded frames gather up to a batch while the model has the one before.
+            Some(model) if !looked_at => bounds.frames.min(bounds.bytes / model.input.bytes()),
+            _ => 0,
+        };
+        let batcher = Batcher::new(bounds);
         let (preparer, engine, finisher) = split(engine);
         let spare = Spare::default();
         let stopped = CancellationToken::new();
@@ -114,7 +127,7 @@ impl Pipeline {
         let mut threads = Vec::new();
 
         let decoders = cores().clamp(1, MAX_DECODERS);
-        // Bounded by the places in the stream's order: each task has one.
+        // Bounded by the permits for frames that are not decoded: each task has one.
         let (tasks, to_decode) = crossbeam_channel::unbounded();
         for _ in 0..decoders {
             let decoder = Decoder::new(options.limits.clone());
@@ -129,7 +142,7 @@ impl Pipeline {
             threads.push(spawn("decode", guard(), move || stage.run(&to_decode))?);
         }
 
-        let (work, incoming) = mpsc::channel(QUEUE + decoders);
+        let (work, incoming) = mpsc::channel(QUEUE.max(gathered) + decoders);
         let (ran, to_finish) = sync_channel(RAN);
         let stage = infer::Stage {
             engine,
@@ -149,6 +162,7 @@ impl Pipeline {
         Ok(Self {
             work: Some(work),
             tasks: Some(tasks),
+            undecoded: Arc::new(Semaphore::new(QUEUE + decoders)),
             threads,
             stopped,
         })
@@ -159,8 +173,11 @@ impl Pipeline {
             return Err(Stopped);
         };
         let room = work.reserve().await.map_err(|_| Stopped)?;
+        let undecoded = Arc::clone(&self.undecoded);
+        let permit = undecoded.acquire_owned().await.map_err(|_| Stopped)?;
         let (place, decoded) = oneshot::channel();
-        tasks.send(Task { job, place }).map_err(|_| Stopped)?;
+        let task = Task { job, place, permit };
+        tasks.send(task).map_err(|_| Stopped)?;
         room.send(Work::Frame(decoded));
         Ok(())
     }
@@ -251,7 +268,10 @@ fn bounds(engine: &Engine, max_batch: Option<usize>) -> Bounds {
             None if model.device == "cpu" => MAX_CLIENT_BATCH,
             _ => model.max_batch,
         },
-        bytes: MAX_BATCH_BYTES,
+        bytes: match max_batch {
+            None if model.device == "cpu" => MAX_CPU_BATCH_BYTES,
+            _ => MAX_BATCH_BYTES,
+        },
     }
 }
 
