@@ -32,7 +32,7 @@ pub struct LinkArgs {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: Vec<String>,
 
     /// A file with the credentials of the TURN servers.
     ///
@@ -45,7 +45,8 @@ pub struct LinkArgs {
     #[arg(long)]
     pub relay_only: bool,
 
-    /// UDP ports to use, as a firewall lets them through; a connection takes one.
+    /// UDP ports to use, as a firewall lets them through; a connection takes one, with --lanes one
+    /// for each lane.
     #[arg(long, value_name = "FROM-TO", value_parser = port_range)]
     pub ports: Option<RangeInclusive<u16>>,
 
@@ -71,7 +72,13 @@ impl LinkArgs {
     }
 
     fn servers(&self) -> Result<Vec<IceServer>> {
-        let mut servers = self.ice_servers.clone();
+        // Not parsed by clap, whose errors repeat what was given: passwords too.
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|error| anyhow!("--ice-server: {error}"))
+        };
+        let mut servers: Vec<IceServer> =
+            self.ice_servers.iter().map(parse).collect::<Result<_>>()?;
         if servers.iter().any(is_in_process_list) {
             warn!(
                 "other users of this machine can see the password in --ice-server: give --ice-credentials FILE"

@@ -27,6 +27,17 @@ struct Departed {
     sent_over: Option<Generation>,
 }
 
+impl Departed {
+    /// Whether it is to be sent over this connection: never over one that is older than its last.
+    fn claim(&mut self, connection: Generation) -> bool {
+        let due = self.sent_over < Some(connection);
+        if due {
+            self.sent_over = Some(connection);
+        }
+        due
+    }
+}
+
 /// A frame whose answer is here.
 #[derive(Debug)]
 pub(crate) struct Arrived {
@@ -53,6 +64,8 @@ pub(crate) struct Flight {
     frames: HashMap<FrameId, Departed>,
     /// Ids in order of departure; those answered meanwhile are skipped when their turn comes.
     order: VecDeque<FrameId>,
+    /// Frames without an answer that are no longer remembered.
+    evicted: usize,
     splitter: Splitter,
 }
 
@@ -83,9 +96,9 @@ impl Flight {
             frame.picture = None;
         }
         while self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.frames.remove(&oldest);
-            }
+            let oldest = self.order.pop_front();
+            let frame = oldest.and_then(|oldest| self.frames.remove(&oldest));
+            self.evicted += usize::from(frame.is_some_and(|frame| frame.encoded.is_some()));
         }
     }
 
@@ -118,13 +131,13 @@ impl Flight {
         self.order.iter().find_map(|id| {
             let departed = frames.get_mut(id)?;
             let frame = departed.frame.clone()?;
-            (departed.sent_over.replace(connection) != Some(connection)).then_some(frame)
+            departed.claim(connection).then_some(frame)
         })
     }
 
     /// Gives up all frames without an answer; says how many were sent.
     pub(crate) fn forget(&mut self) -> usize {
-        let sent = self.unanswered();
+        let sent = self.remembered();
         self.frames.clear();
         self.order.clear();
         sent
@@ -170,10 +183,12 @@ impl Flight {
 
     /// Frames without an answer.
     pub(crate) fn unanswered(&self) -> usize {
-        self.frames
-            .values()
-            .filter(|frame| frame.encoded.is_some())
-            .count()
+        self.evicted + self.remembered()
+    }
+
+    fn remembered(&self) -> usize {
+        let sent = |frame: &&Departed| frame.encoded.is_some();
+        self.frames.values().filter(sent).count()
     }
 }
 
@@ -211,7 +226,8 @@ mod tests {
             flight.depart(id, now, now, None);
             flight.encoded(id, None, now);
         }
-        assert_eq!(flight.unanswered(), REMEMBERED);
+        assert_eq!(flight.frames.len(), REMEMBERED);
+        assert_eq!(flight.unanswered(), 10_000, "all the same");
         assert!(flight.arrive(9_999, &Timing::default(), now).is_some());
         assert!(flight.arrive(0, &Timing::default(), now).is_none());
     }

@@ -63,10 +63,13 @@ impl Outlet {
     pub(crate) fn message(&self, message: Message) -> Result<(), Gone> {
         let mut tap = self.tap.clone();
         self.wait(async {
-            let (_, sender) = tap.sender().await.ok_or(Gone)?;
-            match sender.send(message).await {
-                Ok(()) | Err(SendError::Closed(_)) => Ok(()),
-                Err(error) => Err(gone(&error)),
+            let (generation, sender) = tap.sender().await.ok_or(Gone)?;
+            tokio::select! {
+                sent = sender.send(message) => match sent {
+                    Ok(()) | Err(SendError::Closed(_)) => Ok(()),
+                    Err(error) => Err(gone(&error)),
+                },
+                () = tap.left(generation) => Ok(()),
             }
         })
     }
@@ -87,7 +90,12 @@ impl Outlet {
                 if !self.flight().claim(id, generation) {
                     return Ok(());
                 }
-                match self.send(&sender, id, frame.clone()).await {
+                let sent = tokio::select! {
+                    sent = self.send(&sender, id, frame.clone()) => sent,
+                    // One that hangs is left before it is closed.
+                    () = tap.left(generation) => continue,
+                };
+                match sent {
                     Ok(()) => return Ok(()),
                     Err(SendError::Closed(_)) => tap.left(generation).await,
                     Err(error) => return Err(gone(&error)),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use cli::Interrupt;
 use link::{Channel, Receiver, Sender};
-use protocol::{HEARTBEAT, Message, PEER_SILENCE, StreamAck, StreamEnd};
+use protocol::{DecodeError, HEARTBEAT, Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -25,6 +25,9 @@ const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a worker may leave frames unanswered before people hear of it.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// After so long without a look, an output held this side up, which then has not listened either.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -65,8 +68,14 @@ pub(crate) struct Receiving<'a> {
     state: State,
     /// Everything was sent that will be.
     all_sent: bool,
-    /// When the worker last said something.
+    /// When the worker last said something, be it that it is there.
     heard: Instant,
+    /// When it last said something else.
+    answered: Instant,
+    /// When this side last looked at the clock.
+    looked: Instant,
+    /// Since when frames are not answered because the connection is lost, again and again maybe.
+    lost_since: Option<Instant>,
     warned: bool,
 }
 
@@ -93,6 +102,9 @@ impl<'a> Receiving<'a> {
             state: State::Sending,
             all_sent: false,
             heard: Instant::now(),
+            answered: Instant::now(),
+            looked: Instant::now(),
+            lost_since: None,
             warned: false,
         }
     }
@@ -105,7 +117,7 @@ impl<'a> Receiving<'a> {
             let mut over = None;
             tokio::select! {
                 message = self.receiver.recv() => {
-                    self.heard = Instant::now();
+                    self.heard(&message);
                     match (message, self.state) {
                         (Some(Ok(Message::StreamComplete(_))), State::Ended(end, _)) => return Ok(end),
                         (Some(Ok(message)), _) => answers.message(message, stages)?,
@@ -136,9 +148,22 @@ impl<'a> Receiving<'a> {
         }
     }
 
+    fn heard(&mut self, message: &Option<Result<Message, DecodeError>>) {
+        self.heard = Instant::now();
+        if !matches!(message, Some(Ok(Message::KeepAlive))) {
+            self.answered = self.heard;
+        }
+        if let Some(Ok(Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_))) =
+            message
+        {
+            self.lost_since = None;
+        }
+    }
+
     /// The connection is lost: goes on over another one, or says how the stream has ended.
     async fn come_back(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
-        let since = Instant::now();
+        // A worker that comes back and is lost before it answers a frame is as good as away.
+        let since = *self.lost_since.get_or_insert_with(Instant::now);
         let because = handshake::because(&self.receiver);
         let patience = self.dialer.reconnect_timeout();
         if patience.is_zero() || stages.recovery() == Recovery::Impossible {
@@ -150,7 +175,8 @@ impl<'a> Receiving<'a> {
         );
         let generation = self.line.away();
         self.heartbeat = None;
-        answers.report.lost += stages.lost() as u64;
+        // What is stuck in the old connection must not go on.
+        tokio::spawn(self.sender.clone().close());
         answers.report.away_since = Some(since);
         let found = self.look_for_worker(since, answers, stages).await;
         answers.report.away_since = None;
@@ -163,14 +189,16 @@ impl<'a> Receiving<'a> {
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         self.heartbeat = heartbeat(&ack, &self.sender);
         self.heard = Instant::now();
+        (self.answered, self.looked) = (self.heard, self.heard);
         let last = matches!(self.state, State::Ended(..))
             .then(|| stream_end(stages, answers.report.seconds()));
-        stages.resume(
+        let given_up = stages.resume(
             Arc::clone(&self.line),
             generation,
             self.sender.clone(),
             last,
         );
+        answers.report.lost += given_up as u64;
         Ok(None)
     }
 
@@ -223,7 +251,10 @@ impl<'a> Receiving<'a> {
         answers.report.dropped_at_source = stages.dropped();
         self.progress.update(&answers.report);
         answers.outputs.flush()?;
-        let silent = self.heard.elapsed();
+        if std::mem::replace(&mut self.looked, Instant::now()).elapsed() > HELD_UP {
+            self.heard = self.looked;
+        }
+        let silent = self.answered.elapsed();
         match self.state {
             State::Stopping(end, since) | State::Ended(end, since) if end != End::Complete => {
                 return Ok((since.elapsed() > INTERRUPTED_TIMEOUT).then_some(end));
@@ -233,7 +264,7 @@ impl<'a> Receiving<'a> {
             }
             _ => {}
         }
-        if self.heartbeat.is_some() && silent > PEER_SILENCE {
+        if self.heartbeat.is_some() && self.heard.elapsed() > PEER_SILENCE {
             tracing::debug!("nothing was heard of the worker");
             return Ok(Some(End::Lost));
         }
@@ -290,7 +321,7 @@ fn stream_end(stages: &Stages, seconds: f64) -> Message {
 }
 
 /// Says every second that this side is there, to a worker that does so too.
-fn heartbeat(ack: &StreamAck, sender: &Sender) -> Option<AbortOnDropHandle<()>> {
+pub(crate) fn heartbeat(ack: &StreamAck, sender: &Sender) -> Option<AbortOnDropHandle<()>> {
     let sender = sender.clone();
     let beat = async move {
         let mut tick = interval(HEARTBEAT);

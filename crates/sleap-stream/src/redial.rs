@@ -11,6 +11,7 @@ use vision::capture::SourceInfo;
 use crate::args::Config;
 use crate::handshake::{Announcement, BUSY_PATIENCE};
 use crate::lanes::{self, Lanes};
+use crate::receive::heartbeat;
 
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -150,6 +151,8 @@ impl Dialer {
     async fn open(&self, channel: &mut Channel, patience: Option<Duration>) -> Result<StreamAck> {
         let Channel { sender, receiver } = channel;
         let ack = self.announcement.make(sender, receiver, patience).await?;
+        // The worker expects it from its word on; opening lanes may take long.
+        let _meanwhile = heartbeat(&ack, sender);
         sender.let_frames_pass(self.is_live);
         lanes::open(self.lanes, &ack, sender, receiver).await;
         Ok(ack)

@@ -122,24 +122,21 @@ impl Stages {
         self.recovery
     }
 
-    /// The connection is lost. Says how many frames are given up with it.
-    pub(crate) fn lost(&self) -> usize {
-        match self.recovery {
-            Recovery::Forget => self.flight().forget(),
-            Recovery::Resend | Recovery::Impossible => 0,
-        }
-    }
-
     /// Another connection is there: what has to be sent again goes first, then `last` if nothing
-    /// else is to follow, then the line is open for new frames.
+    /// else is to follow, then the line is open for new frames. Says how many frames were given up,
+    /// the one that waited for the connection included.
     pub(crate) fn resume(
         &self,
         line: Arc<Line>,
         generation: Generation,
         sender: Sender,
         last: Option<Message>,
-    ) {
+    ) -> usize {
         let resent = self.recovery == Recovery::Resend;
+        let given_up = match resent {
+            true => 0,
+            false => self.flight().forget(),
+        };
         self.window
             .update(|flow| flow.reconnected(resent, Instant::now()));
         let flight = Arc::clone(&self.flight);
@@ -158,6 +155,7 @@ impl Stages {
             }
             line.up(generation, sender);
         });
+        given_up
     }
 
     /// What was sent so far.
