@@ -98,18 +98,30 @@ impl Difference {
                 (Some(ours), Some(expected)) => {
                     self.points += 1;
                     for axis in 0..2 {
-                        self.pixels = self.pixels.max((ours[axis] - expected[axis]).abs());
+                        raise(&mut self.pixels, ours[axis] - expected[axis]);
                     }
                 }
                 (None, None) => {}
                 _ => self.only_one_side += 1,
             }
         }
-        for (ours, expected) in ours.confidence.iter().zip(&expected.point_scores) {
-            self.score = self.score.max((ours - expected.unwrap_or(0.0)).abs());
+        let (confidence, scores) = (&ours.confidence, &expected.point_scores);
+        self.only_one_side += confidence.len().abs_diff(scores.len());
+        self.only_one_side += confidence.len().abs_diff(ours.points.len());
+        for (point, (value, expected)) in ours.points.iter().zip(confidence.iter().zip(scores)) {
+            // Both say it like this where there is no peak at all.
+            let none = point.is_none() && value.is_nan();
+            let value = if none { 0.0 } else { *value };
+            raise(&mut self.score, value - expected.unwrap_or(0.0));
         }
-        self.score = self.score.max((ours.score - expected.score).abs());
+        raise(&mut self.score, ours.score - expected.score);
     }
+}
+
+/// Raises `most` to a difference; one that is not a number is beyond every limit.
+fn raise(most: &mut f32, difference: f32) {
+    let size = difference.abs();
+    *most = most.max(if size.is_nan() { f32::INFINITY } else { size });
 }
 
 /// The numbered PNGs of a folder, in order, at most `limit`.
