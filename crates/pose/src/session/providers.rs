@@ -79,13 +79,8 @@ pub(crate) fn check(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
             driver,
         }));
     }
-    let mut loaded = load(environment, device);
     // The CUDA libraries of Python packages are not where the system's loader looks.
-    while let Err(message) = &loaded
-        && python_libraries::supply(message)
-    {
-        loaded = load(environment, device);
-    }
+    let loaded = supplied(|| load(environment, device), python_libraries::supply);
     if loaded.is_ok() {
         python_libraries::supply_late();
     }
@@ -94,6 +89,24 @@ pub(crate) fn check(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
         message,
         driver,
     }))
+}
+
+/// Tries `load` until there is nothing more to `supply` for what it misses. What was supplied and is
+/// missed all the same would be supplied for ever: a message that comes twice is the last.
+fn supplied(
+    mut load: impl FnMut() -> Result<(), String>,
+    mut supply: impl FnMut(&str) -> bool,
+) -> Result<(), String> {
+    let mut seen = Vec::new();
+    loop {
+        let Err(message) = load() else {
+            return Ok(());
+        };
+        if seen.contains(&message) || !supply(&message) {
+            return Err(message);
+        }
+        seen.push(message);
+    }
 }
 
 /// Loads the libraries of the device's providers into the process.
@@ -153,8 +166,10 @@ pub(crate) fn for_device(
     engine: Option<&Engine>,
 ) -> Vec<ExecutionProviderDispatch> {
     let cuda = |index| {
+        // ONNX Runtime would round to TF32's 10 bits: the numbers are to be those of the CPU.
         ep::CUDA::default()
             .with_device_id(device_id(index))
+            .with_tf32(false)
             .build()
             .error_on_failure()
     };
@@ -222,6 +237,27 @@ mod tests {
         assert!(engine.after("out of memory").is_none());
         let next = engine.after(refusal).expect("another try");
         assert!(next.shape.is_none() && next.after(refusal).is_none());
+    }
+
+    #[test]
+    fn libraries_are_supplied_until_a_message_comes_twice() {
+        let attempts = |messages: &[&str]| {
+            let (mut next, mut calls) = (messages.iter().cycle(), 0);
+            let load = || {
+                calls += 1;
+                match next.next() {
+                    Some(&"") | None => Ok(()),
+                    Some(message) => Err((*message).to_owned()),
+                }
+            };
+            let outcome = supplied(load, |message| message != "no package has it");
+            (outcome, calls)
+        };
+        assert_eq!(attempts(&["a", "b", ""]), (Ok(()), 3));
+        assert_eq!(attempts(&["a"]), (Err("a".to_owned()), 2));
+        assert_eq!(attempts(&["a", "b"]), (Err("a".to_owned()), 3));
+        let none = "no package has it";
+        assert_eq!(attempts(&["a", none, ""]), (Err(none.to_owned()), 2));
     }
 
     #[test]
