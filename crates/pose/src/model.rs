@@ -184,7 +184,8 @@ impl Model {
     /// to its size, and points come back in the frame's own pixels. No frames, no call.
     ///
     /// # Errors
-    /// ONNX Runtime failed (out of memory, a lost GPU); no frame of the slice has an answer then.
+    /// ONNX Runtime failed (out of memory, a lost GPU), or one frame's outputs are of no use; no
+    /// frame of the slice has an answer then. [`Finisher::finish`] tells frames apart.
     pub fn predict(&mut self, frames: &[FrameView<'_>]) -> Result<Vec<Prediction>, PredictError> {
         if frames.is_empty() {
             return Ok(Vec::new());
@@ -203,7 +204,8 @@ impl Model {
             preparer.prepare(frame, prepared);
         }
         let outputs = runner.run(prepared.iter())?;
-        finisher.finish(prepared.iter(), &outputs)
+        let predictions = finisher.finish(prepared.iter(), &outputs)?;
+        predictions.into_iter().collect()
     }
 
     /// Compares `max_instances` with what the graph has room for, known since the warm-up.

@@ -151,7 +151,8 @@ impl Finisher {
         Self { decoder, refiner }
     }
 
-    /// The predictions for the `frames` that `outputs` belongs to, in their order.
+    /// The predictions for the `frames` that `outputs` belongs to, in their order. What is wrong
+    /// with one frame's outputs (points that cannot be refined) is that frame's error alone.
     ///
     /// # Errors
     /// The outputs have not the shapes that models of this kind have.
@@ -159,30 +160,36 @@ impl Finisher {
         &mut self,
         frames: impl ExactSizeIterator<Item = &'a Prepared>,
         outputs: &Outputs,
-    ) -> Result<Vec<Prediction>, PredictError> {
+    ) -> Result<Vec<Result<Prediction, PredictError>>, PredictError> {
         let Outputs { tensors, took } = outputs;
         self.decoder.check(tensors)?;
         if let Some(refiner) = &mut self.refiner {
             refiner.check(tensors)?;
         }
-        frames
-            .enumerate()
-            .map(|(index, frame)| {
-                let start = Instant::now();
-                let refined = match &mut self.refiner {
-                    Some(refiner) => Some(refiner.refine(tensors, index)?),
-                    None => None,
-                };
-                let outputs = FrameOutputs::new(tensors, index, refined);
-                let instances = self.decoder.decode(&outputs, &frame.fit)?;
-                let timing = StageTimes {
-                    preprocess: frame.took,
-                    inference: *took,
-                    postprocess: start.elapsed(),
-                };
-                Ok(Prediction { instances, timing })
-            })
-            .collect()
+        let finish = |(index, frame)| self.finish_one(tensors, index, frame, *took);
+        Ok(frames.enumerate().map(finish).collect())
+    }
+
+    fn finish_one(
+        &mut self,
+        tensors: &Tensors,
+        index: usize,
+        frame: &Prepared,
+        inference: Duration,
+    ) -> Result<Prediction, PredictError> {
+        let start = Instant::now();
+        let refined = match &mut self.refiner {
+            Some(refiner) => Some(refiner.refine(tensors, index)?),
+            None => None,
+        };
+        let outputs = FrameOutputs::new(tensors, index, refined);
+        let instances = self.decoder.decode(&outputs, &frame.fit)?;
+        let timing = StageTimes {
+            preprocess: frame.took,
+            inference,
+            postprocess: start.elapsed(),
+        };
+        Ok(Prediction { instances, timing })
     }
 
     pub(crate) fn outputs(&self) -> &'static [Outlet] {

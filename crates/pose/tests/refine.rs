@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use common::{Picture, path};
 use pose::{
-    GraphError, Instance, LoadError, Model, Options, PredictError, Refine, RefineError,
+    GraphError, Instance, LoadError, Model, Options, PredictError, Prepared, Refine, RefineError,
     SessionError,
 };
 
@@ -312,13 +312,23 @@ fn points_that_are_not_on_the_grid_of_the_maps_are_an_error() {
     )
     .expect("written");
     let mut model = load(dir.path(), Some(Refine::Parabola)).expect("maps of this size");
-    let error = model
-        .predict(&[frame(&TWO, None).view()])
-        .expect_err("points elsewhere");
+    let (two, black) = (frame(&TWO, None), frame(&[], None));
+    let error = model.predict(&[two.view()]).expect_err("points elsewhere");
     let PredictError::Session(SessionError::Refine(RefineError::Grid { unit, .. })) = error else {
         panic!("{error}");
     };
     assert_eq!(unit, 1.0);
+    // A frame without points has nothing that is wrong, whatever frames are in its batch.
+    let mut stages = model.into_stages();
+    let prepared = [&black, &two, &black].map(|picture| {
+        let mut prepared = Prepared::default();
+        stages.preparer.prepare(&picture.view(), &mut prepared);
+        prepared
+    });
+    let outputs = stages.runner.run(prepared.iter()).expect("a run");
+    let answers = stages.finisher.finish(prepared.iter(), &outputs);
+    let answers = answers.expect("outputs of this kind's shapes");
+    assert_eq!([0, 1, 2].map(|at| answers[at].is_ok()), [true, false, true]);
 }
 
 /// Real exports, where they lie beside the repository: points move, and by half a cell at most.

@@ -92,8 +92,11 @@ impl Stage {
             Ok(predictions) => frames
                 .iter()
                 .zip(predictions)
-                .map(|(frame, prediction)| {
-                    answer::prediction(frame.frame_id, &frame.times, *started, prediction)
+                .map(|(frame, prediction)| match prediction {
+                    Ok(prediction) => {
+                        answer::prediction(frame.frame_id, &frame.times, *started, prediction)
+                    }
+                    Err(error) => answer::failure(frame.frame_id, error.to_string()),
                 })
                 .collect(),
         }
