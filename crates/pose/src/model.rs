@@ -259,8 +259,10 @@ fn batch_limit(device: Device, options: &Options) -> usize {
 /// TensorRT that had to be built for both takes what is between.
 fn warm_up_batches(every_batch: bool, max_batch: usize) -> Vec<usize> {
     let mut batches = vec![1];
-    if every_batch && max_batch > 1 {
+    if max_batch > 1 {
         batches.insert(0, max_batch);
+    }
+    if every_batch {
         batches.extend(2..max_batch);
     }
     batches
@@ -293,8 +295,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_batch_is_warmed_up_once_where_that_is_needed() {
-        assert_eq!(warm_up_batches(false, 8), [1]);
+    fn the_largest_batch_is_warmed_up_and_every_one_where_that_is_needed() {
+        assert_eq!(warm_up_batches(false, 1), [1]);
+        assert_eq!(warm_up_batches(false, 8), [8, 1]);
         assert_eq!(warm_up_batches(true, 1), [1]);
         assert_eq!(warm_up_batches(true, 2), [2, 1]);
         assert_eq!(warm_up_batches(true, 5), [5, 1, 2, 3, 4]);
