@@ -6,6 +6,7 @@ mod half;
 mod native;
 mod providers;
 mod python_libraries;
+mod truths;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -224,7 +225,8 @@ impl Session {
             .inner
             .run(ort::inputs![INPUT => input])
             .map_err(run_failed)?;
-        let values = outputs.into_iter().map(|(_, value)| half::widen(value));
+        let readable = |value| truths::checked(half::widen(value)?);
+        let values = outputs.into_iter().map(|(_, value)| readable(value));
         Ok(Tensors {
             names: Arc::clone(&self.output_names),
             values: values.collect::<ort::Result<_>>().map_err(run_failed)?,
