@@ -239,3 +239,34 @@ async fn units_that_break_the_rules_close_the_channel() {
     let reason = pair.worker.receiver.closed_because();
     assert_eq!(reason, Some(CloseReason::Violation));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_never_comes_closes_a_channel_whose_lanes_are_full() {
+    let mut pair = pair_with(config(), worker_config(2)).await;
+    let sender = pair.client.sender.clone();
+    let sending = tokio::spawn(async move {
+        let mut sent = sender.send(Message::Lanes(1)).await;
+        let mut number = 0;
+        // Unit 0 is left out, for as long as the worker listens.
+        while sent.is_ok() {
+            number += 1;
+            let unit = Message::Unit(Unit {
+                number,
+                messages: 1,
+                after: number,
+            });
+            sent = sender.send(unit).await;
+            if sent.is_ok() {
+                let chunk = Bytes::from(vec![7; 60_000]);
+                sent = sender.send(Message::Chunk(chunk)).await;
+            }
+        }
+    });
+    let received = tokio::select! {
+        received = pair.worker.receiver.recv() => received,
+        ended = sending => panic!("the worker did not listen: {ended:?}"),
+    };
+    assert!(received.is_none(), "{received:?}");
+    let reason = pair.worker.receiver.closed_because();
+    assert_eq!(reason, Some(CloseReason::Violation));
+}

@@ -35,15 +35,19 @@ pub(crate) enum Violation {
     Backwards { lane: usize, number: u64, last: u64 },
     #[error("unit {number} is too far ahead of unit {next}")]
     TooFarAhead { number: u64, next: u64 },
-    #[error("unit {number} is over {max} bytes")]
+    #[error("unit {number} is over {max} bytes, or in too many pieces")]
     TooLarge { number: u64, max: usize },
+    #[error("all {lanes} lanes are full, and unit {next} is on none of them")]
+    Missing { next: u64, lanes: usize },
 }
 
 struct Pending<M> {
     unit: Unit,
     /// Messages still to come.
     missing: u32,
+    /// Bytes of all its messages, and what they cost with their overhead.
     bytes: usize,
+    cost: usize,
     messages: VecDeque<(M, usize)>,
 }
 
@@ -75,21 +79,21 @@ pub(super) struct Merge<M> {
     given: BTreeSet<u64>,
     /// The lane whose first unit is being given out.
     giving: Option<usize>,
-    /// Bytes that a lane may hold.
-    lane_bytes: usize,
+    /// Bytes that all lanes may hold together, in equal shares.
+    held_bytes: usize,
     max_unit_bytes: usize,
 }
 
 impl<M> Merge<M> {
-    /// `lane_bytes`: what a lane may hold before it is paused.
-    pub(super) fn new(lane_bytes: usize, max_unit_bytes: usize) -> Self {
+    /// `held_bytes`: what the lanes may hold before they are paused, each its share.
+    pub(super) fn new(held_bytes: usize, max_unit_bytes: usize) -> Self {
         Self {
             lanes: Vec::new(),
             next: 0,
             announced: BTreeSet::new(),
             given: BTreeSet::new(),
             giving: None,
-            lane_bytes,
+            held_bytes,
             max_unit_bytes,
         }
     }
@@ -105,9 +109,22 @@ impl<M> Merge<M> {
 
     /// Whether nothing more should be taken from the lane for now.
     pub(super) fn is_paused(&self, lane: usize) -> bool {
+        let share = self.held_bytes / self.lanes.len();
         let lane = &self.lanes[lane];
         let first = lane.units.front().map(|first| first.unit.number);
-        lane.held >= self.lane_bytes && first != Some(self.next)
+        lane.held >= share && first != Some(self.next)
+    }
+
+    /// Whether all lanes are paused: no honest sender gets there.
+    pub(super) fn check_progress(&self) -> Result<(), Violation> {
+        let lanes = self.lanes.len();
+        match (0..lanes).all(|lane| self.is_paused(lane)) {
+            true => Err(Violation::Missing {
+                next: self.next,
+                lanes,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Whether a unit was announced that is not given out.
@@ -159,6 +176,7 @@ impl<M> Merge<M> {
             unit,
             missing: unit.messages,
             bytes: 0,
+            cost: 0,
             messages: VecDeque::new(),
         });
         Ok(())
@@ -172,7 +190,9 @@ impl<M> Merge<M> {
         };
         let cost = bytes.saturating_add(MESSAGE_OVERHEAD);
         last.bytes = last.bytes.saturating_add(bytes);
-        if last.bytes > self.max_unit_bytes {
+        last.cost = last.cost.saturating_add(cost);
+        // Messages without bytes must not be without bound.
+        if last.bytes > self.max_unit_bytes || last.cost / 2 > self.max_unit_bytes {
             return Err(Violation::TooLarge {
                 number: last.unit.number,
                 max: self.max_unit_bytes,

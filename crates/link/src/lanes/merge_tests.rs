@@ -9,7 +9,7 @@ const LANE_BYTES: usize = 4_000;
 const MAX_UNIT: usize = 100_000;
 
 fn merge(lanes: usize) -> Merge<(u64, u32)> {
-    let mut merge = Merge::new(LANE_BYTES, MAX_UNIT);
+    let mut merge = Merge::new(lanes * LANE_BYTES, MAX_UNIT);
     (0..lanes).for_each(|_| merge.add_lane());
     merge
 }
@@ -95,6 +95,7 @@ proptest! {
             let lane = lane.expect("a lane that goes on");
             let arrival = wires[lane].pop_front().expect("not empty");
             merge.push(lane, arrival).expect("an honest sender");
+            prop_assert_eq!(merge.check_progress(), Ok(()));
             out.extend(drain(&mut merge));
             // Each lane its share and the message that exceeded it, and the next unit whole.
             prop_assert!(merge.held() <= 4 * (LANE_BYTES + 4_000) + 5 * 3_300);
@@ -257,4 +258,65 @@ fn a_gap_that_never_fills_stops_the_lanes() {
     merge.push(0, message(0, 0, 1)).expect("honest");
     assert_eq!(drain(&mut merge).len() as u64, number);
     assert!(!merge.is_paused(1));
+}
+
+#[test]
+fn a_single_lane_is_stopped_by_a_gap_too() {
+    let mut merge = merge(1);
+    let stopped = (1..100).find(|number| {
+        merge.push(0, unit(*number, 1, *number)).expect("honest");
+        merge.push(0, message(*number, 0, 0)).expect("honest");
+        merge.is_paused(0)
+    });
+    assert!(stopped.is_some(), "never paused");
+}
+
+#[test]
+fn a_unit_of_empty_messages_is_bounded() {
+    let mut merge = merge(2);
+    merge.push(0, unit(0, u32::MAX, 0)).expect("honest so far");
+    let mut refused = (0..2_000).map(|part| merge.push(0, message(0, part, 0)));
+    let refused = refused.find_map(Result::err);
+    assert_eq!(
+        refused,
+        Some(Violation::TooLarge {
+            number: 0,
+            max: MAX_UNIT
+        })
+    );
+}
+
+#[test]
+fn more_lanes_hold_no_more_together() {
+    let filled = |lanes: usize| {
+        let mut merge = Merge::new(64_000, MAX_UNIT);
+        (0..lanes).for_each(|_| merge.add_lane());
+        let mut number = 1;
+        for lane in 1..lanes {
+            while !merge.is_paused(lane) {
+                merge.push(lane, unit(number, 1, number)).expect("honest");
+                merge.push(lane, message(number, 0, 100)).expect("honest");
+                number += 1;
+            }
+        }
+        merge.held()
+    };
+    assert!(filled(2) <= 64_000);
+    assert!(filled(16) <= 64_000 + 16 * 700);
+}
+
+#[test]
+fn lanes_that_are_all_full_without_the_next_unit_are_a_violation() {
+    let mut merge = merge(2);
+    let mut number = 1;
+    for lane in 0..2 {
+        assert_eq!(merge.check_progress(), Ok(()));
+        while !merge.is_paused(lane) {
+            merge.push(lane, unit(number, 1, number)).expect("honest");
+            merge.push(lane, message(number, 0, 0)).expect("honest");
+            number += 1;
+        }
+    }
+    let missing = Violation::Missing { next: 0, lanes: 2 };
+    assert_eq!(merge.check_progress(), Err(missing));
 }

@@ -167,6 +167,11 @@ impl Lanes {
         true
     }
 
+    /// Lanes that the peer sends over.
+    fn expected(&self) -> usize {
+        self.state().announced.unwrap_or(1) as usize
+    }
+
     /// Sends over the lanes too, once the peer does and all of them are open here as well.
     fn follow(&self) {
         let mut state = self.state();

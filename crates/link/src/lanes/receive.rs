@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::debug;
 use webrtc::data_channel::{DataChannelEvent, RTCDataChannelMessage};
 
-use super::merge::{Arrival, Merge};
+use super::merge::{Arrival, Merge, Violation};
 use super::{Lane, Pipe};
 use crate::channel::Transport;
 
@@ -56,8 +56,7 @@ impl Inlet {
     pub(crate) fn new(transport: Arc<Transport>, limits: Limits) -> Self {
         let max_unit = limits.max_text_bytes.saturating_mul(2);
         let max_frame = usize::try_from(limits.max_frame_bytes).unwrap_or(usize::MAX);
-        let share = HELD_BYTES / transport.lanes.config.max_lanes.max(2);
-        let mut merge = Merge::new(share, max_frame.saturating_add(max_unit));
+        let mut merge = Merge::new(HELD_BYTES, max_frame.saturating_add(max_unit));
         merge.add_lane();
         Self {
             lanes: vec![Source {
@@ -84,9 +83,12 @@ impl Inlet {
         {
             return self.give(raw);
         }
+        // Before the peer says so it sends nothing over the others.
+        let read = if self.is_merged { self.lanes.len() } else { 1 };
+        let read = &self.lanes[..read];
         tokio::select! {
             biased;
-            (lane, event) = next_event(&self.lanes, &self.merge, self.turn) => {
+            (lane, event) = next_event(read, &self.merge, self.turn) => {
                 self.turn = lane + 1;
                 self.take(lane, event)
             }
@@ -153,11 +155,20 @@ impl Inlet {
                 message: raw,
             },
         };
-        if let Err(violation) = self.merge.push(lane, arrival) {
+        if let Err(violation) = self.push(lane, arrival) {
             self.transport.violated(&violation);
             return Read::Over;
         }
         Read::Nothing
+    }
+
+    fn push(&mut self, lane: usize, arrival: Arrival<Raw>) -> Result<(), Violation> {
+        self.merge.push(lane, arrival)?;
+        // A lane that is still to come may have the unit that is missing.
+        match self.lanes.len() >= self.transport.lanes.expected() {
+            true => self.merge.check_progress(),
+            false => Ok(()),
+        }
     }
 
     /// Answers may pass each other where the frames that they answer may.
@@ -208,9 +219,6 @@ async fn next_event(
     merge: &Merge<Raw>,
     turn: usize,
 ) -> (usize, Option<DataChannelEvent>) {
-    if let [only] = lanes {
-        return (0, only.pipe.data.poll().await);
-    }
     let readable = (0..lanes.len())
         .map(|offset| (turn + offset) % lanes.len())
         .filter(|lane| !lanes[*lane].is_over && !merge.is_paused(*lane));
@@ -220,7 +228,7 @@ async fn next_event(
     });
     let polls: Vec<_> = polls.collect();
     if polls.is_empty() {
-        // Unreachable while a lane is open: the one with the next unit is never paused.
+        // A lane that is still to come has the next unit, or one that ended had it.
         return std::future::pending().await;
     }
     select_all(polls).await.0
