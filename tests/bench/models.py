@@ -34,8 +34,8 @@ def stages(model: str, frames: str) -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
-def ours(model: str, video: str, frames: int) -> float:
-    worker = [str(BINARIES / "sleap-worker"), "--listen", "127.0.0.1:0", "--model", model]
+def ours(model: str, video: str, frames: int, *options: str) -> float:
+    worker = [str(BINARIES / "sleap-worker"), "--listen", "127.0.0.1:0", "--model", model, *options]
     with running(worker) as process:
         url = next(line for line in process.stdout if line.startswith("ready: ")).split()[1]
         client = [str(BINARIES / "sleap-stream"), "--stream", video, "--signal", url]
@@ -74,14 +74,21 @@ def main() -> None:
                 + [f"{line['preprocess_us']:.0f}", f"{line['postprocess_us']:.1f}", f"{share:.2%}"]
             )
         count = enough(found[0]["bare"], video)
-        rounds = [(ours(model, video, count), theirs(model, video, count)) for _ in range(ROUNDS)]
-        mine, other = (statistics.median(rates) for rates in zip(*rounds))
-        outer.append([name, str(count), f"{mine:.1f}", f"{other:.1f}", f"{mine / other:.2f}"])
+        contestants = [
+            lambda: ours(model, video, count),
+            lambda: ours(model, video, count, "--spin"),
+            lambda: theirs(model, video, count),
+        ]
+        rounds = [[run() for run in contestants] for _ in range(ROUNDS)]
+        rates = [statistics.median(measured) for measured in zip(*rounds)]
+        ratios = [f"{rate / rates[2]:.2f}" for rate in rates[:2]]
+        outer.append([name, str(count), *(f"{rate:.1f}" for rate in rates), *ratios])
     print(f"load {os.getloadavg()[0]:.1f}, {len(os.sched_getaffinity(0))} cores")
     header = ["model", "batch", "bare session, frames/s", "stage / bare", "all / bare"]
     header += ["pre-processing, us", "post-processing, us", "of the session"]
     table("Inference", header, inner)
-    table("End to end", ["model", "frames", "ours, frames/s", "sleap-nn, frames/s", "ours / sleap-nn"], outer)
+    header = ["model", "frames", "ours, frames/s", "with --spin", "sleap-nn, frames/s"]
+    table("End to end", [*header, "ours / sleap-nn", "with --spin / sleap-nn"], outer)
 
 
 if __name__ == "__main__":
