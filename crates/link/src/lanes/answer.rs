@@ -106,7 +106,11 @@ impl Guest {
             message,
         };
         let answer = Message::LaneAnswer(answer).encode();
-        // A channel that is closed needs no answer.
-        let _ = queue.send(Unit::message(answer, true)).await;
+        // A channel that is closed needs no answer, and is not kept by one that waits.
+        if let Ok(place) = queue.reserve().await
+            && let Some(transport) = self.transport.upgrade()
+        {
+            transport.submit(place, Unit::message(answer, true));
+        }
     }
 }

@@ -280,10 +280,7 @@ impl Sender {
             return Err(SendError::Closed(reason));
         }
         let permit = self.queue.reserve().await.map_err(|_| self.closed())?;
-        self.transport
-            .queued_bytes
-            .fetch_add(unit.bytes(), Ordering::Relaxed);
-        permit.send(unit);
+        self.transport.submit(permit, unit);
         Ok(())
     }
 
@@ -295,5 +292,13 @@ impl Sender {
                 .closed_because()
                 .unwrap_or(CloseReason::Local),
         )
+    }
+}
+
+impl Transport {
+    /// Queues a unit, and counts its bytes until they are with SCTP.
+    pub(crate) fn submit(&self, place: mpsc::Permit<'_, Unit>, unit: Unit) {
+        self.queued_bytes.fetch_add(unit.bytes(), Ordering::Relaxed);
+        place.send(unit);
     }
 }
