@@ -28,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, trace};
 
 use crate::ice::servers::Servers;
@@ -40,6 +40,8 @@ const QUEUE: usize = 256;
 const WRITE_BYTES: usize = 64 * 1024;
 /// Longest wait for TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long what is queued may still be written once the socket is gone.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A datagram that came through a stream, and the address that stands for the server.
 type Incoming = (SocketAddr, Bytes);
@@ -165,7 +167,14 @@ impl Connection {
         incoming: mpsc::Sender<Incoming>,
     ) -> io::Result<()> {
         let (reader, writer) = tokio::io::split(stream);
+        let unwanted = incoming.clone();
+        let gone = async {
+            unwanted.closed().await;
+            sleep(CLOSE_TIMEOUT).await;
+        };
         tokio::select! {
+            // A server that reads nothing must not keep the connection.
+            () = gone => Ok(()),
             ended = write(writer, outgoing) => ended,
             ended = read(reader, self.seen, incoming) => ended,
         }
@@ -266,6 +275,28 @@ mod tests {
         // The connection ends with the socket.
         drop(streams);
         assert_eq!(server.read(&mut bytes).await.expect("an end"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_reads_nothing_does_not_keep_the_connection() {
+        let (_listener, address, servers, streams) = listening().await;
+        drop(streams);
+        let seen = SEEN.parse().expect("an address");
+        let connection = Connection {
+            server: 0,
+            address,
+            seen,
+            local: address.ip(),
+            servers,
+        };
+        let (stream, _server) = tokio::io::duplex(2);
+        let (queue, mut outgoing) = mpsc::channel(1);
+        let datagram = Bytes::from_static(&CHANNEL_DATA);
+        queue.send(datagram).await.expect("room");
+        let (incoming, arrived) = mpsc::channel(1);
+        drop((queue, arrived));
+        let ended = connection.carry(stream, &mut outgoing, incoming).await;
+        ended.expect("no fault of the server");
     }
 
     #[tokio::test]
