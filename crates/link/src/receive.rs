@@ -44,6 +44,13 @@ impl Receiver {
         }
     }
 
+    /// When the last message of the peer was taken from any lane, parts of what
+    /// [`recv`](Self::recv) has not given out yet included; when the channel came about if there
+    /// was none. Messages are taken only while `recv` is awaited.
+    pub fn heard(&self) -> std::time::Instant {
+        self.inlet.heard()
+    }
+
     /// Why the channel is closed; `None` while it is open.
     pub fn closed_because(&self) -> Option<CloseReason> {
         self.transport().signals.closed_because()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -32,6 +33,8 @@ pub(crate) struct Inlet {
     is_merged: bool,
     /// The lane that is asked first.
     turn: usize,
+    /// When the last message came.
+    heard: Instant,
 }
 
 struct Source {
@@ -69,11 +72,17 @@ impl Inlet {
             merge,
             is_merged: false,
             turn: 0,
+            heard: Instant::now(),
         }
     }
 
     pub(crate) fn transport(&self) -> &Arc<Transport> {
         &self.transport
+    }
+
+    /// When the last message came over any lane; at first when reading began.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// The next message or change. Cancelling loses no message.
@@ -113,7 +122,10 @@ impl Inlet {
 
     fn take(&mut self, lane: usize, event: Option<DataChannelEvent>) -> Read {
         match event {
-            Some(DataChannelEvent::OnMessage(message)) => return self.message(lane, message),
+            Some(DataChannelEvent::OnMessage(message)) => {
+                self.heard = Instant::now();
+                return self.message(lane, message);
+            }
             Some(DataChannelEvent::OnBufferedAmountLow) => {
                 self.lanes[lane].pipe.drained.notify_waiters();
             }
