@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Lane;
+use super::split::Order;
 use crate::channel::Transport;
 use crate::config::PeerConfig;
 use crate::error::PeerError;
@@ -110,7 +111,7 @@ impl Guest {
         if let Ok(place) = queue.reserve().await
             && let Some(transport) = self.transport.upgrade()
         {
-            transport.submit(place, Unit::message(answer, true));
+            transport.submit(place, Unit::message(answer, Order::Strict));
         }
     }
 }

@@ -39,15 +39,23 @@ struct Made {
     messages: u32,
     bytes: usize,
     ordered: bool,
+    aside: bool,
     lane: usize,
 }
 
 fn units() -> impl Strategy<Value = Vec<Made>> {
-    let one = (1..5u32, 1..3_000usize, any::<bool>(), 0..4usize);
-    let made = one.prop_map(|(messages, bytes, ordered, lane)| Made {
+    let one = (
+        1..5u32,
+        1..3_000usize,
+        any::<bool>(),
+        any::<bool>(),
+        0..4usize,
+    );
+    let made = one.prop_map(|(messages, bytes, ordered, aside, lane)| Made {
         messages,
         bytes,
         ordered,
+        aside,
         lane,
     });
     prop::collection::vec(made, 0..40)
@@ -62,7 +70,11 @@ fn wires(units: &[Made]) -> (Vec<Wire>, Vec<u64>) {
     let mut barrier = 0;
     let mut afters = Vec::new();
     for (number, made) in (0u64..).zip(units) {
-        let after = if made.ordered { number } else { barrier };
+        let after = match (made.ordered, made.aside) {
+            (true, _) => number,
+            (false, true) => 0,
+            (false, false) => barrier,
+        };
         if made.ordered {
             barrier = number + 1;
         }

@@ -15,6 +15,47 @@ use crate::send::{Ended, Handed, Outflow};
 /// Units that may wait for a lane beside the one being sent. At most one of all is a frame.
 const QUEUE_UNITS: usize = 32;
 
+/// What a unit may be given out before, and what before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing may pass it, and it passes nothing.
+    Strict,
+    /// It may pass others such as itself, but nothing strict.
+    Passing,
+    /// Given out as soon as it arrives; only what is strict may not pass it.
+    Aside,
+}
+
+/// Numbers the units of one direction.
+#[derive(Default)]
+struct Numbering {
+    /// Number of the next unit.
+    number: u64,
+    /// Units before the last strict one, and that one.
+    barrier: u64,
+}
+
+impl Numbering {
+    /// The header of the next unit, as one of a single message.
+    fn next(&mut self, order: Order) -> Header {
+        let number = self.number;
+        self.number += 1;
+        let after = match order {
+            Order::Strict => number,
+            Order::Passing => self.barrier,
+            Order::Aside => 0,
+        };
+        if order == Order::Strict {
+            self.barrier = number + 1;
+        }
+        Header {
+            number,
+            messages: 1,
+            after,
+        }
+    }
+}
+
 /// The body of a unit.
 pub(crate) enum Body {
     Message(Payload),
@@ -41,10 +82,7 @@ impl Body {
 /// The lanes that a sending task deals units to.
 pub(crate) struct Split {
     lanes: Vec<Lane>,
-    /// Number of the next unit.
-    number: u64,
-    /// Units before the last ordered one, and that one.
-    barrier: u64,
+    numbering: Numbering,
     /// Rings when a lane has handed on a unit.
     freed: Arc<Notify>,
     /// They end with this.
@@ -92,8 +130,7 @@ impl Split {
         });
         Self {
             lanes: lanes.collect(),
-            number: 0,
-            barrier: 0,
+            numbering: Numbering::default(),
             freed,
             _tasks: tasks,
             outflow: outflow.clone(),
@@ -105,7 +142,7 @@ impl Split {
     }
 
     /// Gives a unit to a lane. A frame waits for one that has handed on all its frames.
-    pub(crate) async fn deal(&mut self, body: Body, ordered: bool) -> Result<(), Ended> {
+    pub(crate) async fn deal(&mut self, body: Body, order: Order) -> Result<(), Ended> {
         let is_frame = matches!(body, Body::Frame { .. });
         let lane = loop {
             let freed = self.freed.clone();
@@ -117,27 +154,13 @@ impl Split {
                 None => self.outflow.unless_closed(freed).await?,
             }
         };
-        let header = self.header(ordered);
+        let header = self.numbering.next(order);
         let lane = &self.lanes[lane];
         lane.load.units.fetch_add(1, Ordering::Relaxed);
         lane.load.bytes.fetch_add(body.bytes(), Ordering::Relaxed);
         let frames = usize::from(is_frame);
         lane.load.frames.fetch_add(frames, Ordering::Relaxed);
         lane.queue.send((header, body)).await.map_err(|_| Ended)
-    }
-
-    fn header(&mut self, ordered: bool) -> Header {
-        let number = self.number;
-        self.number += 1;
-        let after = if ordered { number } else { self.barrier };
-        if ordered {
-            self.barrier = number + 1;
-        }
-        Header {
-            number,
-            messages: 1,
-            after,
-        }
     }
 
     /// The lane with the fewest bytes before it, of those that may take it.
@@ -230,5 +253,25 @@ impl LaneTask {
         };
         let header = Message::Unit(header).encode();
         self.outflow.transmit(header).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asides_wait_for_nothing_and_strict_units_for_all() {
+        let mut numbering = Numbering::default();
+        let orders = [
+            Order::Strict,
+            Order::Passing,
+            Order::Aside,
+            Order::Strict,
+            Order::Aside,
+            Order::Passing,
+        ];
+        let afters = orders.map(|order| numbering.next(order).after);
+        assert_eq!(afters, [0, 1, 0, 3, 0, 4]);
     }
 }

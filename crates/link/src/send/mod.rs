@@ -22,6 +22,7 @@ use crate::config::PeerConfig;
 use crate::error::SendError;
 use crate::ice::IceServer;
 use crate::lanes::Pipe;
+use crate::lanes::split::Order;
 use crate::stats::{LinkStats, PathStats};
 pub(crate) use outflow::{Ended, Outflow};
 use task::Task;
@@ -109,10 +110,13 @@ impl Sender {
             message,
             Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
         );
-        // A sign of life, or a word about the pace, says nothing about what is before it.
-        let is_aside = matches!(message, Message::KeepAlive | Message::Backpressure(_));
-        let ordered = !(is_aside || is_answer && self.may_pass());
-        self.enqueue(Unit::Message { payload, ordered }).await
+        let order = match message {
+            // A sign of life, or a word about the pace, says nothing about what is before it.
+            Message::KeepAlive | Message::Backpressure(_) => Order::Aside,
+            _ if is_answer => self.order(),
+            _ => Order::Strict,
+        };
+        self.enqueue(Unit::Message { payload, order }).await
     }
 
     /// Queues a whole frame; waits while another one is waiting to be sent. One frame waits beside
@@ -132,7 +136,7 @@ impl Sender {
                 handed,
                 _guard: guard,
             },
-            ordered: !self.may_pass(),
+            order: self.order(),
         })
         .await?;
         Ok(Handoff(handoff))
@@ -258,8 +262,12 @@ impl Sender {
         path.map_or_else(|| "unknown".to_owned(), |path| path.to_string())
     }
 
-    fn may_pass(&self) -> bool {
-        self.transport.lanes.may_pass.load(Ordering::Relaxed)
+    /// The order of frames and their answers.
+    fn order(&self) -> Order {
+        match self.transport.lanes.may_pass.load(Ordering::Relaxed) {
+            true => Order::Passing,
+            false => Order::Strict,
+        }
     }
 
     fn checked(&self, message: &Message) -> Result<Payload, SendError> {

@@ -11,7 +11,7 @@ use webrtc::data_channel::DataChannelEvent;
 use super::Handed;
 use super::outflow::{Ended, Outflow};
 use crate::channel::CloseReason;
-use crate::lanes::split::{Body, Split};
+use crate::lanes::split::{Body, Order, Split};
 
 /// Longest wait for the peer to confirm that the channel is closed.
 const CLOSE_CONFIRMATION: Duration = Duration::from_millis(500);
@@ -20,14 +20,13 @@ const CLOSE_CONFIRMATION: Duration = Duration::from_millis(500);
 pub(crate) enum Unit {
     Message {
         payload: Payload,
-        /// Nothing may pass it, and it passes nothing.
-        ordered: bool,
+        order: Order,
     },
     Frame {
         frame: Frame,
         slot: OwnedSemaphorePermit,
         handed: Handed,
-        ordered: bool,
+        order: Order,
     },
     Flush(oneshot::Sender<()>),
     /// From here on all lanes are used.
@@ -36,8 +35,8 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    pub(crate) fn message(payload: Payload, ordered: bool) -> Self {
-        Self::Message { payload, ordered }
+    pub(crate) fn message(payload: Payload, order: Order) -> Self {
+        Self::Message { payload, order }
     }
 
     /// Bytes that count as queued until they are with SCTP.
@@ -86,17 +85,17 @@ impl Task {
 
     async fn process(&mut self, unit: Unit) -> Result<(), Ended> {
         match unit {
-            Unit::Message { payload, ordered } => self.deal(Body::Message(payload), ordered).await,
+            Unit::Message { payload, order } => self.deal(Body::Message(payload), order).await,
             Unit::Frame {
                 frame,
                 slot,
                 handed,
-                ordered,
+                order,
             } => {
                 // With one lane the next frame may wait from here on, with several from where this
                 // one has found its lane.
                 let slot = self.split.is_some().then_some(slot);
-                let dealt = self.deal(Body::Frame { frame, handed }, ordered).await;
+                let dealt = self.deal(Body::Frame { frame, handed }, order).await;
                 drop(slot);
                 dealt
             }
@@ -114,9 +113,9 @@ impl Task {
     }
 
     /// Sends a unit, or has one of the lanes send it.
-    async fn deal(&mut self, body: Body, ordered: bool) -> Result<(), Ended> {
+    async fn deal(&mut self, body: Body, order: Order) -> Result<(), Ended> {
         if let Some(split) = &mut self.split {
-            return split.deal(body, ordered).await;
+            return split.deal(body, order).await;
         }
         let bytes = body.bytes();
         let sent = match body {
