@@ -75,7 +75,7 @@ impl Guest {
         match opened.unwrap_or(Err(PeerError::Timeout { waited })) {
             Ok(lane) => {
                 if let Some(transport) = self.transport.upgrade() {
-                    transport.lanes.add(lane, &transport.signals);
+                    transport.add_lane(lane);
                 }
             }
             Err(error) => {

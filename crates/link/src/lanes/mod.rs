@@ -20,7 +20,7 @@ mod receive;
 pub(crate) mod split;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use protocol::LaneAnswer;
@@ -54,6 +54,8 @@ pub(crate) struct Lane {
     pub(crate) pipe: Pipe,
     connection: Connection,
     signals: Arc<Signals>,
+    /// Units go over it, so that its end leaves a hole.
+    is_used: AtomicBool,
 }
 
 impl Lane {
@@ -62,6 +64,7 @@ impl Lane {
             pipe,
             connection,
             signals,
+            is_used: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +86,8 @@ pub(crate) struct Lanes {
     pub(crate) may_pass: AtomicBool,
     /// Answers that are under way to a peer's offers; they end with the channel.
     answering: Mutex<JoinSet<()>>,
+    /// Who waits for the lanes' ends; they end with the channel too.
+    watching: Mutex<JoinSet<()>>,
 }
 
 #[derive(Default)]
@@ -106,6 +111,7 @@ impl Lanes {
             state: Mutex::default(),
             may_pass: AtomicBool::default(),
             answering: Mutex::default(),
+            watching: Mutex::default(),
         }
     }
 
@@ -141,17 +147,26 @@ impl Lanes {
         }
     }
 
-    /// Takes an open lane. Either one's end is the end of both: a channel with a hole is none.
-    fn add(&self, lane: Lane, channel: &Arc<Signals>) {
-        let (lane_signals, channel) = (lane.signals.clone(), channel.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                reason = lane_signals.closed() => channel.close(reason),
-                _ = channel.closed() => {}
+    /// The open lanes, which units go over from now on.
+    fn use_all(&self) -> Vec<Arc<Lane>> {
+        let mut used = Vec::new();
+        self.open.send_modify(|open| {
+            for lane in open.iter() {
+                lane.is_used.store(true, Ordering::Relaxed);
             }
+            used.clone_from(open);
         });
-        self.open.send_modify(|open| open.push(Arc::new(lane)));
-        self.follow();
+        used
+    }
+
+    /// Takes a lane that has ended out, unless units go over it.
+    fn remove(&self, lane: &Arc<Lane>) -> bool {
+        let mut is_used = false;
+        self.open.send_modify(|open| {
+            is_used = lane.is_used.load(Ordering::Relaxed);
+            open.retain(|it| is_used || !Arc::ptr_eq(it, lane));
+        });
+        !is_used
     }
 
     /// The peer sends over `lanes` lanes from now on. `false`: it cannot, that many were not opened.
@@ -176,7 +191,8 @@ impl Lanes {
     fn follow(&self) {
         let mut state = self.state();
         let open = self.open.borrow().len() + 1;
-        let complete = state.announced.is_some_and(|lanes| open >= lanes as usize);
+        // A lane more is one that the peer has given up, and that will end.
+        let complete = state.announced.is_some_and(|lanes| open == lanes as usize);
         if !complete || std::mem::replace(&mut state.is_split, true) {
             return;
         }
@@ -189,6 +205,39 @@ impl Lanes {
 }
 
 impl Transport {
+    /// Takes an open lane, and waits for its end.
+    fn add_lane(self: &Arc<Self>, lane: Lane) {
+        // Too late, or over already: the peer has done without it, or will.
+        if self.lanes.state().is_split || lane.signals.closed_because().is_some() {
+            return;
+        }
+        let lane = Arc::new(lane);
+        let (transport, watched) = (Arc::downgrade(self), Arc::downgrade(&lane));
+        let signals = lane.signals.clone();
+        let watching = &self.lanes.watching;
+        let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
+        watching.spawn(async move {
+            let reason = signals.closed().await;
+            if let (Some(transport), Some(lane)) = (transport.upgrade(), watched.upgrade()) {
+                transport.lane_ended(&lane, reason);
+            }
+        });
+        drop(watching);
+        self.lanes.open.send_modify(|open| open.push(lane));
+        self.lanes.follow();
+    }
+
+    /// A lane that nothing went over is done without; any other's end is that of the channel, as a
+    /// channel with a hole is none.
+    fn lane_ended(&self, lane: &Arc<Lane>, reason: CloseReason) {
+        if self.lanes.remove(lane) {
+            debug!(?reason, "a lane ended before it was used");
+            self.lanes.follow();
+        } else {
+            self.signals.close(reason);
+        }
+    }
+
     /// Closes the channel because the peer's lanes do not fit together.
     fn violated(&self, violation: &merge::Violation) {
         debug!(%violation, "closing the channel");
@@ -202,6 +251,13 @@ impl Transport {
             drained: self.drained.clone(),
             max_message_bytes: self.max_message_bytes,
         }
+    }
+
+    /// The sending ends of all lanes, to be sent over.
+    pub(crate) fn used_pipes(&self) -> Vec<Pipe> {
+        let further = self.lanes.use_all();
+        let further = further.iter().map(|lane| lane.pipe.clone());
+        std::iter::once(self.pipe()).chain(further).collect()
     }
 
     /// The sending ends of all lanes.

@@ -44,7 +44,7 @@ impl Sender {
         let opened = collect(opening, receiver, deadline + Duration::from_secs(1)).await;
         transport.lanes.state().waiting.clear();
         for lane in opened {
-            transport.lanes.add(lane, &transport.signals);
+            transport.add_lane(lane);
         }
         let lanes = transport.lanes.open().len() + 1;
         transport.lanes.state().is_split = true;

@@ -14,7 +14,7 @@ use webrtc::data_channel::{DataChannelEvent, RTCDataChannelMessage};
 
 use super::merge::{Arrival, Merge, Violation};
 use super::{Lane, Pipe};
-use crate::channel::Transport;
+use crate::channel::{CloseReason, Transport};
 
 /// What all lanes together may hold of units whose turn has not come, in bytes.
 const HELD_BYTES: usize = 64 << 20;
@@ -39,6 +39,8 @@ pub(crate) struct Inlet {
 
 struct Source {
     pipe: Pipe,
+    /// None for the first.
+    lane: Option<Arc<Lane>>,
     is_over: bool,
 }
 
@@ -64,6 +66,7 @@ impl Inlet {
         Self {
             lanes: vec![Source {
                 pipe: transport.pipe(),
+                lane: None,
                 is_over: false,
             }],
             arrivals: transport.lanes.arrivals(),
@@ -111,10 +114,19 @@ impl Inlet {
 
     fn welcome(&mut self) {
         let open = self.arrivals.borrow_and_update();
-        for lane in open.iter().skip(self.lanes.len() - 1) {
+        // Lanes that end before anything goes over them are never among the sources.
+        if !self.is_merged {
+            return;
+        }
+        for lane in open.iter() {
+            let known = self.lanes.iter().filter_map(|known| known.lane.as_ref());
+            if known.into_iter().any(|known| Arc::ptr_eq(known, lane)) {
+                continue;
+            }
             self.merge.add_lane();
             self.lanes.push(Source {
                 pipe: lane.pipe.clone(),
+                lane: Some(lane.clone()),
                 is_over: false,
             });
         }
@@ -124,6 +136,9 @@ impl Inlet {
         match event {
             Some(DataChannelEvent::OnMessage(message)) => {
                 self.heard = Instant::now();
+                if let Some(lane) = &self.lanes[lane].lane {
+                    lane.is_used.store(true, Ordering::Relaxed);
+                }
                 return self.message(lane, message);
             }
             Some(DataChannelEvent::OnBufferedAmountLow) => {
@@ -135,7 +150,10 @@ impl Inlet {
                 if self.lanes.iter().all(|lane| lane.is_over) || !self.is_merged {
                     return Read::Over;
                 }
-                self.transport.signals.close(crate::CloseReason::Remote);
+                match &self.lanes[lane].lane {
+                    Some(lane) => self.transport.lane_ended(lane, CloseReason::Remote),
+                    None => self.transport.signals.close(CloseReason::Remote),
+                }
             }
             Some(event) => debug!(?event, "data channel"),
         }
@@ -207,6 +225,7 @@ impl Inlet {
                 if self.transport.lanes.announced(lanes) {
                     debug!(lanes, "the peer sends over several lanes");
                     self.is_merged = true;
+                    self.welcome();
                 } else {
                     debug!(lanes, "the peer announces lanes that it has not opened");
                 }

@@ -111,7 +111,7 @@ impl Split {
     pub(crate) fn new(transport: &Arc<Transport>, outflow: &Outflow) -> Self {
         let freed = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
-        let pipes = transport.pipes().into_iter();
+        let pipes = transport.used_pipes().into_iter();
         let lanes = pipes.map(|pipe| {
             let (queue, units) = mpsc::channel(QUEUE_UNITS);
             let load = Arc::new(Load::default());
