@@ -264,7 +264,8 @@ impl<'a> Receiving<'a> {
             }
             _ => {}
         }
-        if self.heartbeat.is_some() && self.heard.elapsed() > PEER_SILENCE {
+        let heard = self.heard.max(self.receiver.heard());
+        if self.heartbeat.is_some() && heard.elapsed() > PEER_SILENCE {
             tracing::debug!("nothing was heard of the worker");
             return Ok(Some(End::Lost));
         }

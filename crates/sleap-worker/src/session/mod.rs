@@ -107,7 +107,13 @@ impl Session {
                 message = receiver.recv() => message,
                 () = &mut patience, if !self.has_asked => return Ended::Silent,
                 // Counted from here: what came while frames waited for the model is there already.
-                () = tokio::time::sleep(PEER_SILENCE), if beats => return Ended::Mute,
+                () = tokio::time::sleep(PEER_SILENCE), if beats => {
+                    // Parts of frames that are not whole yet are signs of life, too.
+                    if receiver.heard().elapsed() >= PEER_SILENCE {
+                        return Ended::Mute;
+                    }
+                    continue;
+                }
             };
             let outcome = match message {
                 Some(Ok(message)) => self.message(message).await,
