@@ -1,6 +1,6 @@
 //! The encoding stage: takes captured frames as they may leave, and sends them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 
 use crate::batch::Batch;
-use crate::flight::Flight;
+use crate::flight::{self, Flight};
 use crate::outlet::Outlet;
 use crate::queue::Queue;
 use crate::shape::Shaper;
@@ -71,14 +71,14 @@ impl Encoder {
         let (id, taken) = (captured.frame_id, Instant::now());
         let picture = self.keep_pictures.then(|| captured.content.clone());
         self.window.update(|flow| flow.depart(id, taken));
-        self.flight().depart(id, captured.captured, taken, picture);
+        flight::lock(&self.flight).depart(id, captured.captured, taken, picture);
         let shaped = self
             .shaper
             .shape(captured.content)
             .with_context(|| format!("frame {id} cannot be sent"))?;
         let nbytes = shaped.data.len() as u64;
         self.window.update(|flow| flow.weigh(id, nbytes));
-        self.flight().encoded(id, shaped.scale, Instant::now());
+        flight::lock(&self.flight).encoded(id, shaped.scale, Instant::now());
         let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
         let frame = Frame {
             meta: FrameMeta {
@@ -93,12 +93,8 @@ impl Encoder {
             data: shaped.data,
         };
         if self.keep_frames {
-            self.flight().keep(frame.clone());
+            flight::lock(&self.flight).keep(frame.clone());
         }
         Ok(frame)
-    }
-
-    fn flight(&self) -> std::sync::MutexGuard<'_, Flight> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

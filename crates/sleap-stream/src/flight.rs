@@ -1,6 +1,7 @@
 //! Frames on their way and what became of them. Pure: time is an argument.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{Frame, FrameId, Timing};
@@ -67,6 +68,12 @@ pub(crate) struct Flight {
     /// Frames without an answer that are no longer remembered.
     evicted: usize,
     splitter: Splitter,
+}
+
+/// The flight that the sending threads and the receiving loop share.
+pub(crate) fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+    // Its methods do not panic half-way: a poisoned lock holds a whole state.
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Flight {

@@ -1,6 +1,6 @@
 //! From the encoder to the link: whole frames, in order, as fast as the link takes them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use link::{SendError, Sender};
 use protocol::{Frame, FrameId, Message};
@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::flight::Flight;
+use crate::flight::{self, Flight};
 use crate::line::Tap;
 
 /// What was sent.
@@ -87,7 +87,7 @@ impl Outlet {
         self.wait(async {
             loop {
                 let (generation, sender) = tap.sender().await.ok_or(Gone)?;
-                if !self.flight().claim(id, generation) {
+                if !flight::lock(&self.flight).claim(id, generation) {
                     return Ok(());
                 }
                 let sent = tokio::select! {
@@ -111,7 +111,7 @@ impl Outlet {
         tokio::select! {
             biased;
             at = &mut handed => match at {
-                Some(at) => self.flight().handed(id, at),
+                Some(at) => flight::lock(&self.flight).handed(id, at),
                 None => return Err(SendError::Closed(sender.closed_because().await)),
             },
             // Another lane is free meanwhile.
@@ -119,7 +119,7 @@ impl Outlet {
                 let flight = Arc::clone(&self.flight);
                 tokio::spawn(async move {
                     if let Some(at) = handed.await {
-                        flight.lock().unwrap_or_else(PoisonError::into_inner).handed(id, at);
+                        flight::lock(&flight).handed(id, at);
                     }
                 });
             }
@@ -128,10 +128,6 @@ impl Outlet {
             sender.flush().await?;
         }
         Ok(())
-    }
-
-    fn flight(&self) -> MutexGuard<'_, Flight> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, sending: impl Future<Output = Result<(), Gone>>) -> Result<(), Gone> {

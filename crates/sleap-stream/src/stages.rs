@@ -1,7 +1,7 @@
 //! The sending side's moving parts, from capture to the link.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use vision::capture::{Capture, CapturedFrame, Running, Summary};
 
 use crate::batch::Batch;
 use crate::encode::Encoder;
-use crate::flight::{Arrived, Flight};
+use crate::flight::{self, Arrived, Flight};
 use crate::flow::{Discipline, Flow};
 use crate::line::{Generation, Line, Tap};
 use crate::outlet::{Outlet, Sent};
@@ -148,7 +148,7 @@ impl Stages {
                     return;
                 };
                 let Some(at) = handed.await else { return };
-                lock(&flight).handed(id, at);
+                flight::lock(&flight).handed(id, at);
             }
             if let Some(last) = last {
                 let _ = sender.send(last).await;
@@ -222,15 +222,10 @@ impl Stages {
     }
 
     fn flight(&self) -> MutexGuard<'_, Flight> {
-        lock(&self.flight)
+        flight::lock(&self.flight)
     }
 }
 
-// Its methods do not panic half-way: a poisoned lock holds a whole state.
-fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
-    flight.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn next(flight: &Mutex<Flight>, generation: Generation) -> Option<protocol::Frame> {
-    lock(flight).resend(generation)
+    flight::lock(flight).resend(generation)
 }
