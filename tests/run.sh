@@ -46,6 +46,11 @@ quickstart() {
   }
 }
 
+# Two minutes of random faults. `cargo test` has built the emulated link.
+soak() {
+  SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
+}
+
 group "set-up" ./examples/setup.sh --tests
 group "format" cargo fmt --all --check
 group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -55,4 +60,5 @@ group "binaries" cargo build --workspace --bins --locked
 group "Rust tests" cargo test --workspace --locked --no-fail-fast
 group "camera" tests/webcam/run.sh
 group "NAT" tests/nat/run.sh
+group "soak" soak
 group "quickstart" quickstart

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""A long stream of a file, at full rate, with random faults; no frame may be lost or answered twice.
+
+    soak.py [--seconds N] [--pause N] [--seed N]
+
+Streams the demonstration's video, repeated, through the demonstration's model, and does to the programs
+what FAULTS lists, at random moments, `--pause` seconds apart on average. Then it checks that every frame
+has exactly one pose, in order, that each pose is the one that an undisturbed stream gives, and that memory
+is flat. Two hosts with a link between them (`$WAN_A`, `$WAN_B`, see tests/wan/wan.py) are used if they are
+there, and the link gets its share of the faults; without them both programs meet on loopback.
+`$SLEAP_STREAM_BIN` is the folder of the programs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent.parent
+BINARIES = Path(os.environ["SLEAP_STREAM_BIN"])
+VIDEO = REPO / "examples/demo/video.mp4"
+FRAMES = 240
+# More than any machine here does.
+FRAMES_PER_SECOND = 1000
+# Poses after which a stream has gone on: more than can have been under way, or waited to be written.
+GONE_ON = 100
+# What a stream may take to go on after a fault has passed: signs of life, back-off, a model that is loaded.
+PATIENCE = 60
+MOST_GROWTH_MB = 10
+HOSTS = (os.environ.get("WAN_A"), os.environ.get("WAN_B"))
+ADDRESS = "10.77.0.2" if HOSTS[0] else "127.0.0.1"
+
+
+def on(host: str | None, *command: object) -> list[str]:
+    return [*(["ip", "netns", "exec", host] if host else []), *map(str, command)]
+
+
+class Program:
+    """A program on a host, started again at will."""
+
+    def __init__(self, host: str | None, log: Path, *command: object):
+        self.command, self.log = on(host, BINARIES / str(command[0]), *command[1:]), log
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log.open("a"), text=True)
+
+    def ready(self) -> str:
+        """Waits for the line that says where it is met."""
+        for line in self.process.stdout:
+            if line.startswith("ready: "):
+                return line.split()[1]
+        raise SystemExit(f"{self.command[0]} ended with {self.process.wait()}:\n{self.log.read_text()[-3000:]}")
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def resident_mb(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024 / 1e6
+
+
+class Scene:
+    """The programs, and what can be done to them."""
+
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.dice = folder, random.Random(seed)
+        self.addresses = 10
+        self.worker_mb: list[float] = []
+        self.meeting = Program(HOSTS[1], folder / "meeting.log", "sleap-worker", "signal", "--listen", f"{ADDRESS}:0")
+        self.url = self.meeting.ready()
+        # Where it comes back it must be found at the same place.
+        self.meeting.command[-1] = self.url.removeprefix("ws://")
+        self.worker = Program(HOSTS[1], folder / "worker.log", "sleap-worker", "--signal", self.url, "--model",
+                              REPO / "examples/demo/model")
+        self.worker.ready()
+
+    def stream(self, video: Path, poses: Path, name: str) -> Program:
+        return Program(HOSTS[0], self.folder / name, "sleap-stream", "--signal", self.url, "--stream", video,
+                       "--output", poses, "--reconnect-timeout", PATIENCE)
+
+    def faults(self) -> list:
+        link = [self.link_down, self.address_changed] if HOSTS[0] else []
+        return [self.worker_killed, self.worker_held, self.client_held, self.meeting_killed, *link]
+
+    def worker_killed(self) -> None:
+        self.worker_mb.append(self.worker.resident_mb())
+        self.worker.kill()
+        time.sleep(self.dice.uniform(0, 3))
+        self.worker.start()
+        self.worker.ready()
+
+    def worker_held(self) -> None:
+        self.held(self.worker)
+
+    def client_held(self) -> None:
+        self.held(self.client)
+
+    def held(self, program: Program) -> None:
+        """Both shorter and longer than what makes a peer count as gone."""
+        program.send(signal.SIGSTOP)
+        time.sleep(self.dice.uniform(0.5, 12))
+        program.send(signal.SIGCONT)
+
+    def meeting_killed(self) -> None:
+        """The signaling server goes, with the worker as often as not."""
+        both = self.dice.random() < 0.5
+        self.meeting.kill()
+        if both:
+            self.worker_mb.append(self.worker.resident_mb())
+            self.worker.kill()
+        self.meeting.start()
+        self.meeting.ready()
+        if both:
+            self.worker.start()
+            self.worker.ready()
+
+    def link_down(self) -> None:
+        ip("-n", HOSTS[0], "link", "set", "wan", "down")
+        time.sleep(self.dice.uniform(0.5, 20))
+        ip("-n", HOSTS[0], "link", "set", "wan", "up")
+
+    def address_changed(self) -> None:
+        self.addresses = self.addresses % 200 + 1 + (self.addresses == 1)
+        ip("-n", HOSTS[0], "address", "flush", "dev", "wan")
+        ip("-n", HOSTS[0], "address", "add", f"10.77.0.{self.addresses + 2}/24", "dev", "wan")
+
+    def end(self) -> None:
+        for program in (self.worker, self.meeting):
+            program.process.kill()
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+def repeated(folder: Path, seconds: float) -> Path:
+    """The demonstration's video, so often that it lasts."""
+    video, times = folder / "video.mp4", int(seconds * FRAMES_PER_SECOND / FRAMES) + 1
+    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", str(times), "-i", str(VIDEO), "-c", "copy", str(video)],
+                   check=True)
+    return video
+
+
+def read(poses: Path) -> list[dict]:
+    with open(poses) as lines:
+        return [json.loads(line) for line in lines]
+
+
+def pose(line: dict) -> tuple:
+    return line["instances"], line["confidence"], line["instance_scores"]
+
+
+class Poses:
+    """The client's output, as it grows."""
+
+    def __init__(self, file: Path):
+        self.file, self.read, self.count = file, 0, 0
+
+    def lines(self) -> int:
+        """How many there are by now."""
+        if self.file.exists():
+            with open(self.file, "rb") as file:
+                file.seek(self.read)
+                more = file.read()
+            self.read += len(more)
+            self.count += more.count(b"\n")
+        return self.count
+
+
+def go_on(client: Program, poses: Poses) -> float:
+    """Waits until poses come again, and says how long that took."""
+    before, started = poses.lines(), time.monotonic()
+    while poses.lines() < before + GONE_ON:
+        if client.process.poll() is not None:
+            raise SystemExit(f"the client ended with {client.process.returncode}:\n{client.log.read_text()[-3000:]}")
+        if time.monotonic() - started > PATIENCE:
+            raise SystemExit(f"no pose for {PATIENCE} s:\n{client.log.read_text()[-3000:]}")
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def disturb(scene: Scene, poses: Poses, seconds: float, pause: float) -> tuple[dict[str, list[float]], list[float]]:
+    """Faults until the time is over: how long each kind was felt afterwards, and the client's memory."""
+    felt: dict[str, list[float]] = {fault.__name__: [] for fault in scene.faults()}
+    memory, started = [], time.monotonic()
+    while time.monotonic() - started < seconds:
+        time.sleep(min(scene.dice.expovariate(1 / pause), 5 * pause))
+        # The first round has each of them, so that a short run has them all.
+        unseen = [fault for fault in scene.faults() if not felt[fault.__name__]]
+        fault = scene.dice.choice(unseen or scene.faults())
+        fault()
+        felt[fault.__name__].append(go_on(scene.client, poses))
+        memory.append(scene.client.resident_mb())
+    return felt, memory
+
+
+def check(lines: list[dict], reference: list[dict]) -> None:
+    expected = [pose(line) for line in reference]
+    for index, line in enumerate(lines):
+        if line["frame_id"] != index:
+            raise SystemExit(f"line {index} is about frame {line['frame_id']}")
+        if pose(line) != expected[index % FRAMES]:
+            raise SystemExit(f"frame {index} has another pose than frame {index % FRAMES} of an undisturbed stream")
+
+
+def flat(name: str, memory: list[float]) -> None:
+    """The second half of a run needs no more than the first, save for what is noise."""
+    half = len(memory) // 2
+    first, last = max(memory[:half], default=0), max(memory[half:], default=0)
+    print(f"{name}: {first:.0f} MB at most in the first half, {last:.0f} MB in the second")
+    if half and last - first > MOST_GROWTH_MB:
+        raise SystemExit(f"the memory of the {name} is not flat")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--pause", type=float, default=3)
+    parser.add_argument("--seed", type=int, default=None)
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.randrange(1 << 32)
+    print(f"--seed {seed}", flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scene = Scene(folder, seed)
+        try:
+            undisturbed = scene.stream(VIDEO, folder / "reference.jsonl", "reference.log")
+            if undisturbed.process.wait() != 0:
+                raise SystemExit(undisturbed.log.read_text())
+            reference = read(folder / "reference.jsonl")
+            poses = Poses(folder / "poses.jsonl")
+            scene.client = scene.stream(repeated(folder, args.seconds), poses.file, "client.log")
+            go_on(scene.client, poses)
+            felt, memory = disturb(scene, poses, args.seconds, args.pause)
+            scene.client.send(signal.SIGINT)
+            status = scene.client.process.wait()
+            scene.worker_mb.append(scene.worker.resident_mb())
+        finally:
+            scene.end()
+        log = scene.client.log.read_text()
+        print(log[log.rfind("\nframes "):].strip())
+        if status != 130 or "ERROR" in log or "unanswered" in log or "failed" in log:
+            raise SystemExit(f"the client ended with {status}:\n{log[-3000:]}")
+        for other in ("worker.log", "meeting.log"):
+            text = (folder / other).read_text()
+            if "ERROR" in text or "panicked" in text:
+                raise SystemExit(f"{other}:\n{text[-3000:]}")
+        lines = read(poses.file)
+        check(lines, reference)
+    for kind, seconds in felt.items():
+        if seconds:
+            kind = kind.replace("_", " ")
+            print(f"{kind:>16}: {len(seconds):3} times; {GONE_ON} poses more after {statistics.median(seconds):.1f} s, "
+                  f"{max(seconds):.1f} s at most")
+    print(f"{len(lines)} frames, {sum(map(len, felt.values()))} faults: each frame has one pose, in order, and the right one")
+    flat("client", memory)
+    flat("worker", scene.worker_mb)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
