@@ -36,6 +36,10 @@ done
 echo
 echo '| loopback, raw 1080p | run | |'
 echo '|---|---|---|'
+# Uncompressed, so that reading a frame costs a copy.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sleap-stream/bench
+video=$(PYTHONPATH=tests/bench python3 -c \
+  'import media, pathlib, sys; print(media.plain(pathlib.Path(sys.argv[1]), "1080p").path)' "$cache")
 exec {ready}< <(exec "$target/sleap-worker" --listen 127.0.0.1:0 2>/dev/null)
 worker=$!
 trap 'kill "$worker" 2>/dev/null || true' EXIT
@@ -44,8 +48,7 @@ for run in $(seq "$runs"); do
   beside=$("$target/libdatachannel/release/sleap-stream-bench-libdatachannel" 150 | awk '{ print $(NF - 1) " MB/s" }')
   echo "| libdatachannel | $run | $beside |"
   for lanes in 1 4; do
-    result=$(timeout --signal=INT "$seconds" "$target/sleap-stream" --signal "$url" \
-      --test-pattern 1920x1080@1000 --every-frame --lanes "$lanes" 2>&1 | rate)
+    result=$("$target/sleap-stream" --signal "$url" --stream "$video" --lanes "$lanes" 2>&1 | rate)
     echo "| sleap-stream, lanes: $lanes | $run | $result |"
   done
 done
