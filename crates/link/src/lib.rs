@@ -25,6 +25,8 @@ mod config;
 mod connect;
 mod datagrams;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod ice;
 mod interfaces;
 mod lanes;

@@ -35,6 +35,8 @@ mod choose;
 mod device;
 mod export;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gpu;
 mod graph;
 mod info;

@@ -149,7 +149,7 @@ impl Metadata {
     }
 
     /// Parses and checks; `path` is for the messages.
-    fn parse(text: &str, path: &Path) -> Result<Self, MetadataError> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, MetadataError> {
         // The kind first: other kinds may lack fields that poses need, and "not supported" is the
         // more useful answer.
         #[derive(Deserialize)]

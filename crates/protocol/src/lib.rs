@@ -2,6 +2,8 @@
 
 mod error;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lanes;
 mod limits;
 mod message;

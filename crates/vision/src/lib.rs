@@ -5,6 +5,8 @@
 
 pub mod capture;
 pub mod draw;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod image;
 pub mod jpeg;
 mod logs;

@@ -252,7 +252,7 @@ impl<M> Merge<M> {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.lanes.iter().map(|lane| lane.held).sum()
     }

@@ -12,6 +12,8 @@
 //! else can join, and no signaling server is asked.
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod merge;
 #[cfg(test)]
 mod merge_tests;

@@ -9,6 +9,8 @@
 //! There is no authentication: whoever reaches the server can register under any id.
 
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hub;
 mod server;
 mod wire;

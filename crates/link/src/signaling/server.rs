@@ -161,9 +161,9 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub) {
 }
 
 /// One socket's place in the hub, given up when dropped.
-struct Member<'a> {
-    hub: &'a Hub,
-    socket: SocketId,
+pub(super) struct Member<'a> {
+    pub(super) hub: &'a Hub,
+    pub(super) socket: SocketId,
 }
 
 impl Drop for Member<'_> {
@@ -174,7 +174,7 @@ impl Drop for Member<'_> {
 
 impl Member<'_> {
     /// Acts on a message; returns what to answer, if anything.
-    fn handle(&self, text: &str) -> Option<String> {
+    pub(super) fn handle(&self, text: &str) -> Option<String> {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
             return Some(refusal("INVALID_JSON", "not JSON"));
         };

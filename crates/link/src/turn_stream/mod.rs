@@ -13,7 +13,7 @@
 //! a full incoming one makes the server wait. A connection that fails stays failed; a new path is
 //! ICE's matter.
 
-mod framing;
+pub(crate) mod framing;
 mod tls;
 
 use std::collections::HashMap;

@@ -157,6 +157,18 @@ fn addition(maps: &str, cells: &str) -> Model {
     Model { graph: Some(graph) }
 }
 
+/// What a fuzz target does with a graph.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(data: &[u8]) {
+    let Ok(model) = Model::decode(data) else {
+        return;
+    };
+    let graph = model.graph.unwrap_or_default();
+    for (points, besides) in [("peaks", None), ("peaks", Some("centroids"))] {
+        let _ = Flow::new(&graph).peaks(points, besides);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

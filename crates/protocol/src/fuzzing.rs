@@ -1,0 +1,116 @@
+//! What the fuzz targets do with their input (`tests/fuzz`). The tests replay the committed inputs.
+
+use bytes::Bytes;
+
+use crate::{Frame, FrameId, Limits, Message, Payload, Reassembler};
+
+/// Small enough that inputs reach them.
+const LIMITS: Limits = Limits {
+    max_frame_bytes: 4096,
+    max_width: 512,
+    max_height: 512,
+    max_chunk_bytes: 1024,
+    max_batch: 8,
+    max_text_bytes: 4096,
+};
+
+/// One message. What is read says the same when it is written and read again.
+pub fn message(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(message) = Message::from_text(text, &LIMITS)
+    {
+        same_again(&message);
+    }
+    if let Ok(message) = Message::from_binary(Bytes::copy_from_slice(data), &LIMITS) {
+        same_again(&message);
+    }
+}
+
+fn same_again(message: &Message) {
+    let again = match message.encode() {
+        // What is written may be longer than what was read: defaults are written in full.
+        Payload::Text(text) => Message::from_text(&text, &Limits::default()),
+        Payload::Binary(data) => Message::from_binary(data, &Limits::default()),
+    };
+    let again = again.expect("what is written can be read");
+    assert_eq!(again.encode(), message.encode());
+}
+
+/// A channel. Beside the reassembler a record of what came: no frame differs from it, and no more
+/// is kept than the limits allow.
+///
+/// The input is a row of messages: kind (even: text), length (two bytes, little-endian), content.
+pub fn session(mut data: &[u8]) {
+    let mut reassembler = Reassembler::new(LIMITS);
+    let mut came: (Option<FrameId>, Vec<u8>) = (None, Vec::new());
+    while let Some(([kind, low, high], rest)) = data.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
+        let content;
+        (content, data) = rest.split_at(length);
+        let decoded = match (kind % 2, std::str::from_utf8(content)) {
+            (0, Ok(text)) => Message::from_text(text, &LIMITS),
+            _ => Message::from_binary(Bytes::copy_from_slice(content), &LIMITS),
+        };
+        let frame = match decoded {
+            Ok(message) => {
+                note(&message, &mut came);
+                reassembler.push(message).frame
+            }
+            Err(error) => {
+                reassembler.push_error(&error);
+                None
+            }
+        };
+        if let Some(frame) = frame {
+            as_it_came(&frame, &came);
+        }
+        assert!(reassembler.buffered_bytes() as u64 <= LIMITS.max_frame_bytes);
+    }
+}
+
+fn note(message: &Message, (announced, bytes): &mut (Option<FrameId>, Vec<u8>)) {
+    match message {
+        Message::FrameMeta(meta) => {
+            *announced = Some(meta.frame_id);
+            bytes.clear();
+        }
+        Message::Chunk(chunk) => bytes.extend_from_slice(chunk),
+        _ => {}
+    }
+}
+
+fn as_it_came(frame: &Frame, (announced, bytes): &(Option<FrameId>, Vec<u8>)) {
+    assert_eq!(Some(frame.meta.frame_id), *announced);
+    assert_eq!(frame.meta.nbytes, bytes.len() as u64);
+    let chunks = frame
+        .messages(LIMITS.max_chunk_bytes)
+        .filter_map(|message| match message {
+            Message::Chunk(chunk) => Some(chunk),
+            _ => None,
+        });
+    assert!(chunks.flatten().eq(bytes.iter().copied()));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    fn replay(target: &str, body: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
+        let inputs: Vec<_> = std::fs::read_dir(corpus.join(target)).unwrap().collect();
+        assert!(!inputs.is_empty());
+        for input in inputs {
+            body(&std::fs::read(input.unwrap().path()).unwrap());
+        }
+    }
+
+    #[test]
+    fn messages_of_the_corpus() {
+        replay("message", super::message);
+    }
+
+    #[test]
+    fn sessions_of_the_corpus() {
+        replay("session", super::session);
+    }
+}
