@@ -28,7 +28,6 @@ pub struct LinkArgs {
     #[arg(
         long = "ice-server",
         value_name = "URL",
-        env = "SLEAP_STREAM_ICE_SERVERS",
         hide_env_values = true,
         value_delimiter = ','
     )]
@@ -38,7 +37,7 @@ pub struct LinkArgs {
     ///
     /// A line `user:password` for all of them, or one for each in their order; or a JSON list of
     /// servers (`urls`, `username`, `credential`) that are used beside those of --ice-server.
-    #[arg(long, value_name = "FILE", env = "SLEAP_STREAM_ICE_CREDENTIALS")]
+    #[arg(long, value_name = "FILE")]
     pub ice_credentials: Option<PathBuf>,
 
     /// Connect through TURN servers alone; the other side learns no address of this machine.

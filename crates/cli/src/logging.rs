@@ -1,11 +1,22 @@
-use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// Sends the log to standard error, plain when that is not a terminal or `NO_COLOR` is set.
+use crate::terminal;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Sends the log to standard error, above a line that moves there; plain when that is not a
+/// terminal or `NO_COLOR` is set.
 ///
 /// Without `RUST_LOG`, our own state changes are logged; `verbose` adds decisions (1) and
 /// everything, the libraries' own words included (2).
-pub fn init(verbose: u8) {
+pub fn init(verbose: u8, format: LogFormat) {
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(match verbose {
@@ -14,11 +25,12 @@ pub fn init(verbose: u8) {
             _ => "trace".to_owned(),
         }),
     };
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !no_color)
-        .with_target(verbose > 0)
-        .init();
+        .with_writer(terminal::AboveLines::default)
+        .with_target(verbose > 0);
+    match format {
+        LogFormat::Text => log.with_ansi(terminal::has_colours()).init(),
+        LogFormat::Json => log.with_ansi(false).json().init(),
+    }
 }

@@ -21,6 +21,7 @@
 
 mod accept;
 mod channel;
+mod check;
 mod config;
 mod connect;
 mod datagrams;
@@ -41,6 +42,7 @@ mod wake;
 
 pub use accept::Acceptor;
 pub use channel::{Channel, CloseReason};
+pub use check::{failing_servers, registered_peers};
 pub use config::PeerConfig;
 pub use connect::connect;
 pub use error::{

@@ -96,7 +96,7 @@ impl Answers {
 
     /// The last frame that came back, with its poses.
     pub(crate) fn last_picture(&self) -> Option<Picture> {
-        self.picture(self.last.as_ref()?)
+        Some(self.picture(self.last.as_ref()?))
     }
 
     fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) {
@@ -170,32 +170,19 @@ impl Answers {
             instances,
             caption: format!("frame {id}   {} poses", self.report.predictions),
         };
-        if let Some(screen) = self.screen.as_ref().filter(|screen| screen.is_open())
-            && let Some(picture) = self.picture(&shown)
-        {
-            screen.show(picture);
+        if let Some(screen) = self.screen.as_ref().filter(|screen| screen.is_open()) {
+            screen.show(self.picture(&shown));
         }
         self.last = Some(shown);
     }
 
-    /// Only what is looked at is decoded.
-    fn picture(&self, shown: &Shown) -> Option<Picture> {
-        let image = match &shown.content {
-            Content::Pixels(image) => image.clone(),
-            Content::Jpeg(jpeg) => match jpeg.decode() {
-                Ok(image) => image,
-                Err(error) => {
-                    tracing::debug!(%error, "picture not shown");
-                    return None;
-                }
-            },
-        };
-        Some(Picture {
-            image,
+    fn picture(&self, shown: &Shown) -> Picture {
+        Picture {
+            content: shown.content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances: shown.instances.clone(),
             caption: shown.caption.clone(),
-        })
+        }
     }
 }

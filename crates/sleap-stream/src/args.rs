@@ -2,19 +2,26 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::commands::Command;
+use crate::help;
 use crate::lanes::Lanes;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
 use cli::LinkArgs;
+use cli::settings::SettingsArgs;
 use link::PeerConfig;
 use vision::capture::{self, Selection, Source};
 use vision::synthetic;
 
 /// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
-#[command(group = ArgGroup::new("source").required(true).args(["stream", "webcam", "test_pattern"]))]
+#[command(version = cli::about::VERSION, args_conflicts_with_subcommands = true)]
+#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
+#[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern"]))]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Video file, URL or numbered images (frame_%04d.png) to stream: every frame once, in order.
     #[arg(long, value_name = "FILE", help_heading = "Source")]
     pub stream: Option<String>,
@@ -133,12 +140,22 @@ pub struct Args {
     #[command(flatten)]
     pub link: LinkArgs,
 
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
     /// No progress and no summary.
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Messages")]
     pub quiet: bool,
 
+    /// Progress, events and the summary as JSON, one object a line.
+    ///
+    /// On standard output; where that is taken by `--output -`, on standard error, and the log is
+    /// JSON there too.
+    #[arg(long, conflicts_with = "quiet", help_heading = "Messages")]
+    pub json: bool,
+
     /// Log more (-v: decisions, -vv: everything).
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
 }
 
@@ -163,13 +180,6 @@ pub(crate) enum Encoding {
 /// JPEG quality where nothing is said, but raw pixels would not do.
 const DEFAULT_QUALITY: u8 = 80;
 
-const EXAMPLES: &str = "Examples:
-  sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
-  sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
-  sleap-stream --stream video.mp4 --fps 30             a video at its own pace
-  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
-  sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output";
-
 /// What a run is to do.
 #[derive(Debug)]
 pub struct Config {
@@ -192,7 +202,18 @@ pub struct Config {
     pub(crate) reconnect_timeout: Duration,
     pub(crate) lanes: Lanes,
     pub(crate) peer: PeerConfig,
-    pub(crate) quiet: bool,
+    pub(crate) messages: Messages,
+}
+
+/// What is told while a stream runs and at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Messages {
+    None,
+    ForPeople,
+    /// Objects on standard output.
+    Json,
+    /// Objects on standard error: standard output is taken.
+    JsonAside,
 }
 
 impl TryFrom<Args> for Config {
@@ -220,6 +241,7 @@ impl TryFrom<Args> for Config {
                 snapshot.display()
             );
         }
+        let messages = args.messages();
         let encoding = encoding(&args)?;
         let peer = PeerConfig {
             worker_id: args.worker_id,
@@ -268,8 +290,32 @@ impl TryFrom<Args> for Config {
             reconnect_timeout: args.reconnect_timeout,
             lanes: args.lanes,
             peer,
-            quiet: args.quiet,
+            messages,
         })
+    }
+}
+
+impl Args {
+    /// How messages are told.
+    fn messages(&self) -> Messages {
+        let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");
+        match (self.quiet, self.json) {
+            (true, _) => Messages::None,
+            (_, false) => Messages::ForPeople,
+            (_, true) if output_is_taken => Messages::JsonAside,
+            (_, true) => Messages::Json,
+        }
+    }
+
+    /// Sends the log to standard error, save for reports, between whose lines it would stand.
+    pub fn init_logging(&self) {
+        let format = match self.messages() {
+            Messages::JsonAside => cli::LogFormat::Json,
+            _ => cli::LogFormat::Text,
+        };
+        if self.command.is_none() || self.verbose > 0 {
+            cli::init_logging(self.verbose, format);
+        }
     }
 }
 
@@ -414,7 +460,6 @@ mod tests {
     #[test]
     fn impossible_values_are_usage_errors() {
         for line in [
-            "sleap-stream",
             "sleap-stream --webcam 0 --stream a.mp4",
             "sleap-stream --webcam 0 --jpeg-quality 0",
             "sleap-stream --webcam 0 --jpeg-quality 101",
@@ -439,6 +484,7 @@ mod tests {
     fn options_that_contradict_each_other_are_refused() {
         let config = |line: &str| Config::try_from(parse(line).unwrap());
         for (line, word) in [
+            ("sleap-stream", "--webcam"),
             (
                 "sleap-stream --stream a.mp4 --jpeg-quality camera",
                 "--webcam",

@@ -16,10 +16,15 @@ mod adapt;
 mod answers;
 mod args;
 mod batch;
+mod cameras;
+mod commands;
+mod doctor;
 mod encode;
+mod events;
 mod flight;
 mod flow;
 mod handshake;
+mod help;
 mod lanes;
 mod latency;
 mod line;
@@ -29,6 +34,7 @@ mod plan;
 mod progress;
 mod queue;
 mod receive;
+mod recent;
 mod redial;
 mod report;
 mod scale;
@@ -44,6 +50,7 @@ use cli::{Exit, Interrupt};
 use vision::viewer;
 
 pub use args::{Args, Config};
+pub use commands::{Command, SETTINGS, command, run as run_command};
 
 /// Streams one source to its end.
 ///
@@ -53,6 +60,7 @@ pub fn main(config: Config) -> Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    let events = events::Events::of(config.messages);
     let outcome = if config.display {
         with_window(&runtime, config)
     } else {
@@ -60,7 +68,16 @@ pub fn main(config: Config) -> Result<Exit> {
     };
     // A source that is still being opened must not hold up the end.
     runtime.shutdown_background();
-    outcome
+    match (outcome, events) {
+        (Err(error), Some(events)) => {
+            events.error(&format!("{error:#}"));
+            match events.are_aside() {
+                true => Ok(Exit::Failed),
+                false => Err(error),
+            }
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<Exit> {

@@ -247,8 +247,8 @@ impl<'a> Receiving<'a> {
 
     /// The clock's part: progress, files, and patience that runs out.
     fn look(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
-        answers.report.sent = stages.sent();
-        answers.report.dropped_at_source = stages.dropped();
+        let (sent, dropped) = (stages.sent(), stages.dropped());
+        answers.report.look(sent, dropped, Instant::now());
         self.progress.update(&answers.report);
         answers.outputs.flush()?;
         if std::mem::replace(&mut self.looked, Instant::now()).elapsed() > HELD_UP {

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
 
 use crate::adapt::Setting;
 use crate::flight::Arrived;
 use crate::latency::{Latency, PARTS, micros};
 use crate::outlet::Sent;
+use crate::recent::Recent;
 
 /// Latencies from 1 µs to 1 h are told apart to 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;
@@ -31,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) setting: Option<Setting>,
     /// Of the frame that was answered last.
     pub(crate) last: Option<Latency>,
+    /// The last seconds.
+    pub(crate) recent: Recent,
     parts: [Histogram<u64>; PARTS.len()],
     age: Histogram<u64>,
     round_trip: Histogram<u64>,
@@ -55,6 +59,7 @@ impl Report {
             away_since: None,
             setting: None,
             last: None,
+            recent: Recent::default(),
             parts: std::array::from_fn(|_| histogram()),
             age: histogram(),
             round_trip: histogram(),
@@ -71,6 +76,13 @@ impl Report {
         self.round_trip
             .saturating_record(micros(arrived.round_trip));
         self.last = Some(latency);
+        self.recent.answered(latency.age(), Instant::now());
+    }
+
+    /// So much was sent, and so many frames dropped, up to now.
+    pub(crate) fn look(&mut self, sent: Sent, dropped: u64, now: Instant) {
+        (self.sent, self.dropped_at_source) = (sent, dropped);
+        self.recent.sent(sent, now);
     }
 
     /// How long the stream has been running; never zero.
@@ -130,6 +142,42 @@ impl Report {
         lines.join("\n")
     }
 
+    /// What the summary says, as an object: times in milliseconds, counts as they are.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut latency = Map::new();
+        for (name, histogram) in PARTS.iter().zip(&self.parts) {
+            if histogram.max() > 0 {
+                latency.insert((*name).to_owned(), percentiles(histogram));
+            }
+        }
+        let answered = |histogram: &Histogram<u64>| match histogram.is_empty() {
+            true => Value::Null,
+            false => percentiles(histogram),
+        };
+        json!({
+            "seconds": self.seconds(),
+            "frames": self.sent.frames,
+            "bytes": self.sent.bytes,
+            "frames_per_second": self.frames_per_second(),
+            "megabytes_per_second": self.sent.bytes as f64 / 1e6 / self.seconds(),
+            "predictions": self.predictions,
+            "instances": self.instances,
+            "failed": self.failed,
+            "dropped": self.dropped_at_source,
+            "unanswered": self.unanswered,
+            "lost": self.lost,
+            "reconnections": self.reconnections,
+            "setting": self.setting.map(|setting| json!({
+                "jpeg_quality": setting.quality,
+                "size_percent": setting.size,
+                "rate_percent": setting.rate,
+            })),
+            "latency_ms": latency,
+            "age_ms": answered(&self.age),
+            "round_trip_ms": answered(&self.round_trip),
+        })
+    }
+
     fn latencies(&self) -> Vec<String> {
         if self.age.is_empty() {
             return Vec::new();
@@ -148,11 +196,24 @@ impl Report {
 }
 
 fn row(name: &str, histogram: &Histogram<u64>) -> String {
-    let at = |quantile| {
-        let ms = Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1e3;
-        format!("{ms:>7.1} ms")
-    };
-    format!("  {name:<12} {}", [0.50, 0.95, 0.99].map(at).join(" "))
+    let at = |quantile| format!("{:>7.1} ms", milliseconds(histogram, quantile));
+    format!(
+        "  {name:<12} {}",
+        QUANTILES.map(|(quantile, _)| at(quantile)).join(" ")
+    )
+}
+
+/// What is told of times.
+const QUANTILES: [(f64, &str); 3] = [(0.50, "p50"), (0.95, "p95"), (0.99, "p99")];
+
+fn percentiles(histogram: &Histogram<u64>) -> Value {
+    let at =
+        |(quantile, name): (f64, &str)| (name.to_owned(), json!(milliseconds(histogram, quantile)));
+    Value::Object(QUANTILES.map(at).into_iter().collect())
+}
+
+fn milliseconds(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1e3
 }
 
 #[cfg(test)]
@@ -201,12 +262,21 @@ mod tests {
                 .all(|(is, should)| (is - should).abs() < 0.2);
             assert!(close && shown.len() == 3, "{summary}");
         }
+        let object = report.to_json();
+        assert_eq!(
+            shown(&summary, "network")[1],
+            (object["latency_ms"]["network"]["p95"].as_f64().unwrap() * 10.0).round() / 10.0
+        );
+        assert!(object["latency_ms"]["decode"].is_null());
+        assert!((object["age_ms"]["p50"].as_f64().unwrap() - 70.0).abs() < 0.2);
         assert!(!summary.contains("failed"), "only what happened is listed");
         assert!(!summary.contains("decode"), "only what took time is listed");
     }
 
     #[test]
     fn summary_without_answers_shows_no_latency() {
-        assert!(!Report::new(Instant::now()).summary().contains("latency"));
+        let report = Report::new(Instant::now());
+        assert!(!report.summary().contains("latency"));
+        assert!(report.to_json()["age_ms"].is_null());
     }
 }

@@ -1,6 +1,7 @@
 //! One stream from source to summary.
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
@@ -10,7 +11,8 @@ use vision::capture::Capture;
 use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
-use crate::args::Config;
+use crate::args::{Config, Messages};
+use crate::events::Events;
 use crate::handshake::frames_to_send;
 use crate::line::Line;
 use crate::output::{self, Outputs};
@@ -92,13 +94,18 @@ async fn stream(
     let mut answers = Answers::new(outputs, screen, adaptation, skeleton);
     let (line, tap) = Line::new(channel.sender.clone());
     let mut stages = Stages::start(capture, plan, tap)?;
-    let progress = Progress::start(frames_to_send(config, &info), config.quiet);
+    let frames = frames_to_send(config, &info);
+    let events = Events::of(config.messages);
+    if let Some(events) = events {
+        events.connected(&info, frames, &ack);
+    }
+    let progress = Progress::start(frames, config.messages);
     let mut run = Receiving::new(channel, &ack, line, dialer, interrupt, progress);
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
     let unanswered = if answered { stages.unanswered() } else { 0 };
-    answers.report.sent = stages.sent();
-    answers.report.dropped_at_source = stages.dropped();
+    let (sent, dropped) = (stages.sent(), stages.dropped());
+    answers.report.look(sent, dropped, Instant::now());
     answers.report.unanswered = unanswered as u64;
     let source = stages.finish().await;
     // Whatever the outcome: the worker hears that this client is gone, and is free.
@@ -107,8 +114,10 @@ async fn stream(
     // What was predicted is kept and told before anything that went wrong.
     let flushed = answers.outputs.flush();
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
-    if !config.quiet {
-        eprintln!("{}", answers.report.summary());
+    match events {
+        Some(events) => events.summary(&answers.report),
+        None if config.messages == Messages::ForPeople => eprintln!("{}", answers.report.summary()),
+        None => {}
     }
     let end = outcome?;
     flushed?;

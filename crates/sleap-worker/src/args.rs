@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::LinkArgs;
+use cli::settings::SettingsArgs;
+use cli::{LinkArgs, LogFormat, Shell};
 use pose::{Device, Refine};
+
+use crate::help;
 
 /// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
 ///
 /// Without a model it verifies: frames are received, checked and counted, nothing is stored.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(version = cli::about::VERSION, args_conflicts_with_subcommands = true)]
+#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -78,6 +82,9 @@ pub struct Args {
     #[command(flatten)]
     pub link: LinkArgs,
 
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
     /// Log more (-v: decisions, -vv: everything).
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
@@ -135,6 +142,19 @@ pub enum Command {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
         listen: SocketAddr,
     },
+
+    /// Show the settings in effect and where each stands, as TOML.
+    Config,
+
+    /// Print what lets a shell complete this program's command lines.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual page (for `man -l -`).
+    #[command(hide = true)]
+    Man,
 }
 
 /// What `doctor` is to try.
@@ -147,13 +167,6 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
 }
-
-const EXAMPLES: &str = "Examples:
-  sleap-worker --model exports/mouse           poses for whoever streams
-  sleap-worker --display                       look at what arrives
-  sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
-  sleap-worker --save-every 100 --output seen  keep one frame in a hundred
-  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
 
 fn fraction(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
@@ -204,7 +217,7 @@ impl Args {
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
             Some(Command::Doctor(doctor)) => &doctor.device,
-            Some(Command::Signal { .. }) | None => &self.device,
+            _ => &self.device,
         };
         if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
             let message = format!(
@@ -218,9 +231,9 @@ impl Args {
 
     /// Sends the log to standard error, save for a report, between whose lines it would stand.
     pub fn init_logging(&self) {
-        let is_report = matches!(self.command, Some(Command::Doctor(_)));
-        if !is_report || self.verbose > 0 {
-            cli::init_logging(self.verbose);
+        let serves = matches!(self.command, None | Some(Command::Signal { .. }));
+        if serves || self.verbose > 0 {
+            cli::init_logging(self.verbose, LogFormat::Text);
         }
     }
 

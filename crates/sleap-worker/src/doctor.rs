@@ -13,7 +13,7 @@ use crate::args::DoctorArgs;
 /// Prints every check. Fails where something fails that poses need.
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let mut report = Report::to_stdout();
-    checkup::system(&mut report, "sleap-worker", env!("CARGO_PKG_VERSION"));
+    checkup::system(&mut report, "sleap-worker", cli::about::VERSION);
     checkup::network(&mut report);
     display(&mut report);
     if runtime::check(&mut report, args.device.device) {

@@ -10,7 +10,9 @@
 mod answer;
 mod args;
 mod batcher;
+mod commands;
 mod doctor;
+mod help;
 mod pipeline;
 mod pixels;
 mod places;
@@ -18,19 +20,26 @@ mod saver;
 mod serve;
 mod session;
 mod show;
+mod status;
 
 use anyhow::{Context, Result};
+use clap::CommandFactory;
+use cli::settings::Chosen;
 use cli::{Exit, Interrupt};
 use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
+pub use commands::{SETTINGS, command};
 
 /// Runs the worker until it is interrupted.
 ///
 /// Must be called on the process's main thread: where the system has windows, they live there.
-pub fn main(args: Args) -> Result<Exit> {
+pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
+    if let Some(text) = print(&args, settings) {
+        return text.map(|()| Exit::Done);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -40,12 +49,23 @@ pub fn main(args: Args) -> Result<Exit> {
             runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
         }
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
+        Some(_) => Ok(Exit::Done),
         None if args.display => with_window(&runtime, args),
         None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
     };
     // A model that is still being loaded must not hold up the end.
     runtime.shutdown_background();
     outcome
+}
+
+/// Prints what the program knows of itself, where that is all that is wanted.
+fn print(args: &Args, settings: &Chosen) -> Option<Result<()>> {
+    match args.command.as_ref()? {
+        Command::Config => Some(cli::about::print(settings.to_toml(&SETTINGS).as_bytes())),
+        Command::Completions { shell } => Some(cli::about::completions(Args::command(), *shell)),
+        Command::Man => Some(cli::about::manual(Args::command())),
+        Command::Doctor(_) | Command::Signal { .. } => None,
+    }
 }
 
 fn with_window(runtime: &Runtime, args: Args) -> Result<Exit> {

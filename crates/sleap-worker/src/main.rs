@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use clap::Parser;
+use cli::settings::Parsed;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -8,10 +8,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
-    let args = sleap_worker::Args::parse();
+    let command = sleap_worker::command();
+    let Parsed { args, settings } =
+        cli::settings::parse::<sleap_worker::Args>(&sleap_worker::SETTINGS, command);
     if let Err(error) = args.check() {
         error.exit();
     }
     args.init_logging();
-    cli::report(sleap_worker::main(args))
+    cli::report(sleap_worker::main(args, &settings))
 }

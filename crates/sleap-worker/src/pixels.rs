@@ -4,7 +4,8 @@ use bytes::Bytes;
 use pose::FrameView;
 use protocol::{Encoding, Frame, Limits};
 use vision::Image;
-use vision::jpeg::{self, Color, DecodeError};
+use vision::capture::Content;
+use vision::jpeg::{self, Color, DecodeError, Jpeg};
 
 /// Decodes frames for one thread; its buffer is kept between frames.
 ///
@@ -69,6 +70,19 @@ impl Decoder {
                     .decode(&frame.data, color, &self.largest())
                     .map_err(|error| error.to_string())
             }
+        }
+    }
+
+    /// The frame to be looked at. A JPEG stays one: whoever looks at it decodes it, and most are
+    /// never looked at.
+    pub(crate) fn picture(&mut self, frame: &Frame) -> Result<Content, String> {
+        match frame.meta.encoding {
+            Encoding::Jpeg => {
+                self.color(frame, false)?;
+                let jpeg = Jpeg::from_camera(frame.data.clone());
+                jpeg.map(Content::Jpeg).map_err(|error| error.to_string())
+            }
+            Encoding::U8 | Encoding::U16 => self.image(frame).map(Content::Pixels),
         }
     }
 
@@ -165,6 +179,7 @@ mod tests {
             let frame = frame(Encoding::Jpeg, 16, height, &jpeg(1));
             let view = decoder.view(&frame, false).err();
             assert_eq!(view, decoder.image(&frame).err());
+            assert_eq!(view, decoder.picture(&frame).err());
             view
         };
         assert_eq!(refused(8), None);
@@ -186,6 +201,10 @@ mod tests {
         assert_eq!(decoder.view(&frame, false).unwrap().channels(), 3);
         assert_eq!(decoder.view(&frame, true).unwrap().channels(), 1);
         assert_eq!(decoder.image(&frame).unwrap().channels, 3);
+        let Content::Jpeg(picture) = decoder.picture(&frame).unwrap() else {
+            panic!("a JPEG stays one");
+        };
+        assert_eq!(picture.decode().unwrap().channels, 3);
         // The pixels of a larger frame before do not show.
         assert_eq!(decoder.view(&frame, true).unwrap().data().len(), 128);
     }

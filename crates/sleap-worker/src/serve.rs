@@ -18,6 +18,7 @@ use crate::places::Places;
 use crate::saver::Saver;
 use crate::session::{self, Worker};
 use crate::show::Screen;
+use crate::status;
 
 /// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
 const MAX_CLIENTS: usize = 8;
@@ -84,6 +85,7 @@ pub(crate) async fn worker(
         ack,
         pipeline: Pipeline::start(engine, options)?,
         stage: session::Stage::new(),
+        status: Arc::default(),
         limits,
     });
 
@@ -94,6 +96,7 @@ pub(crate) async fn worker(
     };
     announce(&meeting);
 
+    let _line = status::show(Arc::clone(&worker.status));
     serve(worker, acceptor, interrupt).await
 }
 

@@ -28,7 +28,7 @@ impl Screen {
 
     pub(crate) fn show(&mut self, decoded: &Decoded, answer: &Message) {
         self.count += 1;
-        let Some(image) = decoded.image.as_ref().filter(|_| self.screen.is_open()) else {
+        let Some(content) = decoded.picture.as_ref().filter(|_| self.screen.is_open()) else {
             return;
         };
         let instances = match answer {
@@ -36,7 +36,7 @@ impl Screen {
             _ => Vec::new(),
         };
         self.screen.show(Picture {
-            image: image.clone(),
+            content: content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances,

@@ -3,6 +3,8 @@
 //! The only crate that names OpenCV; none of its types appear in the public interface.
 //! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
 
+mod about;
+pub mod cameras;
 pub mod capture;
 pub mod draw;
 #[cfg(any(test, fuzzing))]
@@ -17,6 +19,7 @@ pub mod synthetic;
 pub mod viewer;
 pub mod window;
 
+pub use about::{opencv_backends, opencv_version};
 pub use image::{Image, ShapeError};
 pub use logs::silence_native_logs;
 pub use mat::ImageError;

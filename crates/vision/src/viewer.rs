@@ -6,7 +6,9 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::capture::Content;
 use crate::draw::{self, Overlay};
+use crate::jpeg::DecodeError;
 use crate::window::{Shown, Window, WindowError};
 use crate::{Image, ImageError};
 
@@ -22,8 +24,8 @@ const WAITING_SHADE: u8 = 40;
 /// A frame and what is drawn on it.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// The frame.
-    pub image: Image,
+    /// The frame; a JPEG is decoded where the picture is drawn, since most are never looked at.
+    pub content: Content,
     /// Names of the skeleton's nodes.
     pub nodes: Arc<[String]>,
     /// Pairs of indices into `nodes`.
@@ -34,28 +36,43 @@ pub struct Picture {
     pub caption: String,
 }
 
+/// Why a picture cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawError {
+    /// The frame is a JPEG that is no good.
+    #[error("the frame cannot be decoded: {0}")]
+    Decode(#[from] DecodeError),
+    /// OpenCV refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
 impl Picture {
     /// A BGR copy of the frame with skeletons and caption drawn on it.
-    pub fn draw(&self) -> Result<Image, ImageError> {
+    pub fn draw(&self) -> Result<Image, DrawError> {
         let overlay = Overlay {
             nodes: &self.nodes,
             edges: &self.edges,
             instances: &self.instances,
             caption: &self.caption,
         };
-        draw::overlay(&self.image, &overlay)
+        let image = match &self.content {
+            Content::Pixels(image) => image,
+            Content::Jpeg(jpeg) => &jpeg.decode()?,
+        };
+        Ok(draw::overlay(image, &overlay)?)
     }
 
     /// What the window shows until the first frame.
     fn waiting() -> Picture {
         let (width, height) = WAITING;
         Picture {
-            image: Image {
+            content: Content::Pixels(Image {
                 width,
                 height,
                 channels: 1,
                 data: vec![WAITING_SHADE; (width * height) as usize].into(),
-            },
+            }),
             nodes: Arc::default(),
             edges: Arc::default(),
             instances: Vec::new(),
@@ -140,7 +157,7 @@ impl View {
     /// main thread where the system demands that of windows.
     pub fn run(self, title: &str) -> Result<Ended, WindowError> {
         let mut window = Window::open(title)?;
-        let mut shown = window.show(&Picture::waiting().draw()?)?;
+        let mut shown = show(&mut window, &Picture::waiting())?;
         while shown == Shown::Open {
             shown = match self.next() {
                 Next::Picture(picture) => show(&mut window, &picture)?,

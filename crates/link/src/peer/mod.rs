@@ -296,6 +296,11 @@ impl Peer {
         Channel::new(transport, &config)
     }
 
+    /// The STUN and TURN servers that are of no use, as far as is known.
+    pub(crate) fn server_failures(&self) -> Vec<ServerFailure> {
+        self.servers.failures()
+    }
+
     /// Why no data channel is open after `waited`.
     pub(crate) fn timed_out(&self, waited: Duration) -> PeerError {
         match self.ice_connected() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use pose::{FrameView, Prepared, Preparer};
 use protocol::{Frame, FrameId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use vision::Image;
+use vision::capture::Content;
 
 use super::Job;
 use super::spare::Spare;
@@ -22,7 +22,7 @@ pub(crate) struct Decoded {
     /// As it arrived, where samples are saved.
     pub(crate) frame: Option<Frame>,
     /// As a picture, where it is shown.
-    pub(crate) image: Option<Image>,
+    pub(crate) picture: Option<Content>,
     pub(crate) requester: Arc<Requester>,
     pub(crate) times: Times,
 }
@@ -31,8 +31,12 @@ impl Decoded {
     /// What it takes of the memory.
     pub(super) fn bytes(&self) -> usize {
         let frame = self.frame.as_ref().map_or(0, |frame| frame.data.len());
-        let image = self.image.as_ref().map_or(0, |image| image.data.len());
-        self.input.bytes() + frame + image
+        let picture = match &self.picture {
+            Some(Content::Pixels(image)) => image.data.len(),
+            Some(Content::Jpeg(jpeg)) => jpeg.data.len(),
+            None => 0,
+        };
+        self.input.bytes() + frame + picture
     }
 }
 
@@ -51,7 +55,7 @@ pub(super) struct Stage {
     pub(super) preparer: Option<Preparer>,
     pub(super) spare: Spare,
     pub(super) keep_frames: bool,
-    pub(super) keep_images: bool,
+    pub(super) keep_pictures: bool,
 }
 
 impl Stage {
@@ -96,8 +100,9 @@ impl Stage {
                 start.elapsed()
             }
         };
-        let image = match self.keep_images {
-            true => Some(self.decoder.image(&frame)?),
+        // A frame that cannot be looked at can still have poses.
+        let picture = match self.keep_pictures {
+            true => self.decoder.picture(&frame).ok(),
             false => None,
         };
         let frame_id = frame.meta.frame_id;
@@ -105,7 +110,7 @@ impl Stage {
             frame_id,
             input,
             frame: self.keep_frames.then_some(frame),
-            image,
+            picture,
             requester,
             times: Times {
                 receive,
@@ -126,7 +131,9 @@ impl Decoded {
             frame_id,
             input: Prepared::default(),
             frame: None,
-            image: Some(Image::new(2, 1, 1, vec![1, 2]).expect("two pixels")),
+            picture: Some(Content::Pixels(
+                vision::Image::new(2, 1, 1, vec![1, 2]).expect("two pixels"),
+            )),
             requester: Arc::clone(requester),
             times: Times {
                 receive: std::time::Duration::ZERO,

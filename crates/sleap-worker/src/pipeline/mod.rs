@@ -136,7 +136,7 @@ impl Pipeline {
                 preparer: preparer.clone(),
                 spare: spare.clone(),
                 keep_frames: options.saver.is_some(),
-                keep_images: options.screen.is_some(),
+                keep_pictures: options.screen.is_some(),
             };
             let to_decode = to_decode.clone();
             threads.push(spawn("decode", guard(), move || stage.run(&to_decode))?);

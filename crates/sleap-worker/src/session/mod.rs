@@ -27,6 +27,7 @@ pub(crate) use stage::Stage;
 
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
+use crate::status::Status;
 use stream::Stream;
 
 /// What all sessions share.
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) ack: StreamAck,
     pub(crate) pipeline: Pipeline,
     pub(crate) stage: Stage,
+    /// What people see of the stream.
+    pub(crate) status: Arc<Status>,
     /// What is taken from a client.
     pub(crate) limits: Limits,
 }

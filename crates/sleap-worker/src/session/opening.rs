@@ -68,7 +68,10 @@ impl Session {
         );
         let requester = Requester::new(self.replies.clone(), start.answers);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
-        self.state = State::Streaming(Stream::new(requester, heartbeat, permit));
+        let stream = Stream::new(requester, heartbeat, permit);
+        let status = &self.worker.status;
+        status.serves(&start.source_name, &stream.requester);
+        self.state = State::Streaming(stream);
         self.place.streams();
         let ack = StreamAck {
             answers: self.worker.ack.answers || start.answers,

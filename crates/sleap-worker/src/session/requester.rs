@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use protocol::Message;
 use tokio::sync::mpsc;
@@ -21,6 +22,8 @@ pub(crate) struct Counts {
     pub(crate) saved: AtomicU64,
     /// All of them, whatever the answer was.
     pub(super) answered: AtomicU64,
+    /// How long the last answered frame was here, microseconds.
+    latest_us: AtomicU64,
 }
 
 impl Requester {
@@ -37,8 +40,26 @@ impl Requester {
         self.replies.is_closed()
     }
 
+    /// Frames that were answered, whatever the answer was.
+    pub(crate) fn answered(&self) -> u64 {
+        self.counts.answered.load(Relaxed)
+    }
+
+    /// From the last answered frame's first byte to its answer; zero before the first.
+    pub(crate) fn latest(&self) -> Duration {
+        Duration::from_micros(self.counts.latest_us.load(Relaxed))
+    }
+
     /// Sends an answer, waiting for room. For the pipeline's threads, never for async code.
     pub(crate) fn answer(&self, message: Message) {
+        let timing = match &message {
+            Message::Prediction(prediction) => Some(&prediction.timing),
+            Message::FrameReceived(received) => Some(&received.timing),
+            _ => None,
+        };
+        if let Some(total) = timing.and_then(|timing| timing.total_us) {
+            self.counts.latest_us.store(total, Relaxed);
+        }
         match &message {
             Message::Prediction(_) => self.counts.predictions.fetch_add(1, Relaxed),
             Message::Error(_) => self.counts.failures.fetch_add(1, Relaxed),

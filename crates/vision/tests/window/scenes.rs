@@ -60,7 +60,7 @@ fn view(width: u32, height: u32) {
     std::thread::spawn(move || {
         for _ in std::io::stdin().lines() {
             screen.show(Picture {
-                image: frame(width, height),
+                content: vision::capture::Content::Pixels(frame(width, height)),
                 nodes: Arc::default(),
                 edges: Arc::default(),
                 instances: Vec::new(),

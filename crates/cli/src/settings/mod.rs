@@ -1,0 +1,162 @@
+//! Settings of a program from its command line, the environment and configuration files.
+//!
+//! ```text
+//! command line > PREFIX_FLAG variables > ./sleap-rtc.toml > ~/.sleap-rtc/config.toml > default
+//! ```
+//!
+//! Every long flag is a setting; nothing has to be declared twice. What stands in a weaker place
+//! and contradicts what stands in a stronger one gives way without a word. The values that are
+//! left are handed to clap as if they stood on the command line, so that each is checked once.
+
+mod chosen;
+mod file;
+mod flag;
+mod layers;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, Error, Parser};
+
+pub use chosen::{Chosen, Origin};
+pub use layers::Sources;
+
+use chosen::{Given, Rank, Value};
+use flag::Flag;
+
+/// Where settings come from; the same options of both programs.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsArgs {
+    /// Take settings from this file instead of ./sleap-rtc.toml and ~/.sleap-rtc/config.toml.
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+
+    /// Take settings from no file.
+    #[arg(long, global = true)]
+    pub no_config: bool,
+}
+
+/// What is particular to a program's settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// The table of configuration files that is this program's.
+    pub table: &'static str,
+    /// Variables are called this, an underscore, and the flag in capitals.
+    pub prefix: &'static str,
+    /// Other names of variables: the setting, the variable.
+    pub other_variables: &'static [(&'static str, &'static str)],
+    /// Takes back weaker values that contradict stronger ones in ways that clap does not know.
+    pub give_way: fn(&mut Chosen),
+}
+
+/// A parsed command line, and where each setting came from.
+#[derive(Debug)]
+pub struct Parsed<T> {
+    pub args: T,
+    pub settings: Chosen,
+}
+
+/// Settings of this process. Ends it where they cannot be used, or where only help is wanted.
+pub fn parse<T: Parser>(program: &Program, command: Command) -> Parsed<T> {
+    let line = std::env::args_os().collect();
+    match parse_from(program, command, line, &Sources::of_process()) {
+        Ok(parsed) => parsed,
+        Err(error) => error.exit(),
+    }
+}
+
+/// Settings from a command line and other sources.
+///
+/// # Errors
+/// What clap says, help included; files and variables that cannot be used, by name and line.
+pub fn parse_from<T: Parser>(
+    program: &Program,
+    command: Command,
+    line: Vec<OsString>,
+    sources: &Sources,
+) -> Result<Parsed<T>, Error> {
+    let mut command = flag::with_underscores(command);
+    let (mut line, switched_off) = flag::take_switches(&command, line);
+    // A first look, which forgives: what is missing may stand elsewhere.
+    let seen = command.clone().ignore_errors(true);
+    let seen = seen.try_get_matches_from(&line)?;
+    let mut built = command.clone();
+    built.build();
+    let (scope, matches, shows) = scope(&built, &seen);
+    let mut settings = from_line(scope, matches, &switched_off, shows);
+    if layers::has_settings(scope) {
+        let config = SettingsArgs {
+            config: given(matches, "config"),
+            no_config: matches.get_one("no_config").copied().unwrap_or(false),
+        };
+        layers::add(program, &built, scope, sources, &config, &mut settings)
+            .map_err(|message| command.clone().error(ErrorKind::InvalidValue, message))?;
+    }
+    if shows {
+        // What would be refused in a run is refused here.
+        let mut run = vec![line[0].clone()];
+        run.extend(settings.weak_arguments());
+        command.clone().try_get_matches_from(run)?;
+    } else {
+        line.extend(settings.weak_arguments());
+    }
+    let matches = command.clone().try_get_matches_from(line)?;
+    let args = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(Parsed { args, settings })
+}
+
+/// The command whose settings these are, what was given to it, and whether they are only shown.
+fn scope<'a>(command: &'a Command, seen: &'a ArgMatches) -> (&'a Command, &'a ArgMatches, bool) {
+    match seen.subcommand() {
+        Some(("config", matches)) => (command, matches, true),
+        Some((name, matches)) => match command.find_subcommand(name) {
+            Some(found) => (found, matches, false),
+            None => (command, seen, false),
+        },
+        None => (command, seen, false),
+    }
+}
+
+fn given(matches: &ArgMatches, id: &str) -> Option<PathBuf> {
+    matches.get_one::<PathBuf>(id).cloned()
+}
+
+/// What the command line says.
+fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool) -> Chosen {
+    let mut settings = Chosen::new(scope);
+    if shows {
+        return settings;
+    }
+    let line = |given| Value {
+        given,
+        origin: Origin::new(Rank::Line, "command line"),
+    };
+    for flag in flag::all(scope) {
+        if matches.value_source(flag.id()) == Some(ValueSource::CommandLine) {
+            settings.insert(&flag, line(said(&flag, matches)));
+        } else if off.contains(&flag.name()) {
+            settings.insert(&flag, line(Given::Off));
+        }
+    }
+    settings
+}
+
+fn said(flag: &Flag<'_>, matches: &ArgMatches) -> Given {
+    if flag.is_switch() {
+        return Given::On(1);
+    }
+    if flag.is_count() {
+        return Given::On(matches.get_count(flag.id()));
+    }
+    let raw = matches.get_raw(flag.id()).into_iter().flatten();
+    Given::Values(
+        raw.map(|value| value.to_string_lossy().into_owned())
+            .collect(),
+    )
+}

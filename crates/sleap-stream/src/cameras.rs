@@ -1,0 +1,174 @@
+//! `cameras`: what is plugged in, and what to give for it.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use vision::cameras::{self, Camera, Mode, Size};
+
+/// Prints the cameras of this machine.
+pub(crate) fn print(as_json: bool) -> Result<()> {
+    let cameras = cameras::list();
+    if as_json {
+        let list: Vec<Value> = cameras.iter().map(object).collect();
+        let text = serde_json::to_string_pretty(&list).context("cannot write the list")?;
+        return cli::about::print(format!("{text}\n").as_bytes());
+    }
+    if cameras.is_empty() {
+        eprintln!("{NONE}");
+        return Ok(());
+    }
+    let texts: Vec<String> = cameras.iter().map(text).collect();
+    cli::about::print(texts.join("\n").as_bytes())
+}
+
+/// What is said where there is no camera.
+pub(crate) const NONE: &str = "no camera was found: plug one in; a container or a virtual machine has to be given its device \
+     (/dev/video0). --test-pattern streams without one";
+
+fn text(camera: &Camera) -> String {
+    let place = [&camera.path, &camera.bus];
+    let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
+    let mut text = format!("{}  {}", camera.index, camera.name);
+    if !place.is_empty() {
+        // Writing to a string does not fail.
+        let _ = write!(text, "  ({})", place.join(", "));
+    }
+    text.push('\n');
+    let mut format = "";
+    for mode in &camera.modes {
+        let name = if mode.format == format {
+            ""
+        } else {
+            &mode.format
+        };
+        format = &mode.format;
+        let _ = writeln!(
+            text,
+            "   {name:<5} {:<12} {}",
+            mode.size.to_string(),
+            rates(mode)
+        );
+    }
+    let _ = match &camera.problem {
+        Some(problem) => writeln!(text, "   -> {problem}"),
+        None => writeln!(
+            text,
+            "   -> sleap-stream --webcam {}{}",
+            camera.index,
+            advice(camera)
+        ),
+    };
+    text
+}
+
+fn rates(mode: &Mode) -> String {
+    let rate = |rate: &f64| {
+        let text = format!("{rate:.2}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    match mode.rates.as_slice() {
+        [] => String::new(),
+        rates => format!(
+            "{} frames/s",
+            rates.iter().map(rate).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// The options that suit the camera.
+fn advice(camera: &Camera) -> String {
+    let quality = if camera.has_jpeg() { "camera" } else { "80" };
+    // The first size is what a driver prefers; larger ones are the reason to ask.
+    let exact = camera.modes.iter().filter_map(|mode| match mode.size {
+        Size::Exactly(width, height) => Some((width, height)),
+        Size::Between(..) => None,
+    });
+    let largest = exact.max_by_key(|(width, height)| u64::from(*width) * u64::from(*height));
+    let size = largest.map(|(width, height)| format!(" --webcam-size {width}x{height}"));
+    format!("{} --jpeg-quality {quality}", size.unwrap_or_default())
+}
+
+fn object(camera: &Camera) -> Value {
+    let mode = |mode: &Mode| {
+        let ((least_width, least_height), (width, height)) = match mode.size {
+            Size::Exactly(width, height) => ((width, height), (width, height)),
+            Size::Between(least, most) => (least, most),
+        };
+        json!({
+            "format": mode.format,
+            "width": width, "height": height,
+            "least_width": least_width, "least_height": least_height,
+            "rates": mode.rates,
+        })
+    };
+    json!({
+        "index": camera.index,
+        "name": camera.name,
+        "path": camera.path,
+        "bus": camera.bus,
+        "jpeg": camera.has_jpeg(),
+        "modes": camera.modes.iter().map(mode).collect::<Vec<_>>(),
+        "problem": camera.problem.as_ref().map(ToString::to_string),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vision::cameras::Problem;
+
+    fn camera() -> Camera {
+        let mode = |format: &str, size, rates: &[f64]| Mode {
+            format: format.to_owned(),
+            size,
+            rates: rates.to_vec(),
+        };
+        Camera {
+            index: 2,
+            name: "Rig camera".to_owned(),
+            path: Some("/dev/video2".to_owned()),
+            bus: Some("usb-1".to_owned()),
+            modes: vec![
+                mode("MJPG", Size::Exactly(1280, 720), &[30.0, 14.985]),
+                mode("MJPG", Size::Exactly(640, 480), &[]),
+                mode("YUYV", Size::Between((16, 16), (640, 480)), &[30.0]),
+            ],
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn a_camera_is_listed_with_what_to_give_for_it() {
+        let expected = "\
+2  Rig camera  (/dev/video2, usb-1)
+   MJPG  1280x720     30, 14.98 frames/s
+         640x480      
+   YUYV  16x16 to 640x480 30 frames/s
+   -> sleap-stream --webcam 2 --webcam-size 1280x720 --jpeg-quality camera
+";
+        let found = text(&camera());
+        let trimmed = |text: &str| {
+            text.lines()
+                .map(str::trim_end)
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(trimmed(&found), trimmed(expected));
+        let value = object(&camera());
+        assert_eq!((&value["index"], &value["jpeg"]), (&json!(2), &json!(true)));
+        assert_eq!(value["modes"][2]["least_width"], 16);
+    }
+
+    #[test]
+    fn a_camera_that_cannot_be_used_says_what_to_do() {
+        let device = "/dev/video2".to_owned();
+        let problem = Some(Problem::Permission { device });
+        let found = text(&Camera {
+            problem,
+            ..camera()
+        });
+        assert!(found.contains("group `video`"), "{found}");
+        assert!(!found.contains("--webcam"), "{found}");
+    }
+}

@@ -1,0 +1,177 @@
+//! What the program does besides streaming.
+
+use anyhow::Result;
+use clap::{CommandFactory, Subcommand};
+use cli::settings::{Chosen, Program};
+use cli::{Exit, LinkArgs, Shell};
+
+use crate::args::Args;
+use crate::{cameras, doctor};
+
+/// The program's settings outside the command line.
+pub const SETTINGS: Program = Program {
+    table: "sleap-stream",
+    prefix: "SLEAP_STREAM",
+    other_variables: &[
+        ("ice_server", "SLEAP_STREAM_ICE_SERVERS"),
+        ("signal", "SLEAP_RTC_SIGNALING_WS"),
+    ],
+    give_way,
+};
+
+/// What to do instead of streaming.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// List the cameras of this machine, with their formats, sizes and rates.
+    Cameras {
+        /// As a JSON list.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Check what this machine has for a client, and whether a worker can be met.
+    Doctor(DoctorArgs),
+
+    /// Show the settings in effect and where each stands, as TOML.
+    Config,
+
+    /// Print what lets a shell complete this program's command lines.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual page (for `man -l -`).
+    #[command(hide = true)]
+    Man,
+}
+
+/// What `doctor` is to try.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DoctorArgs {
+    /// Address of the signaling server where the worker is to be met.
+    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url)]
+    pub signal: String,
+
+    /// The worker that is to be there, by its id.
+    #[arg(long, value_name = "ID")]
+    pub worker_id: Option<String>,
+
+    /// A camera that has to work, by number.
+    #[arg(long, value_name = "N")]
+    pub webcam: Option<u32>,
+
+    #[command(flatten)]
+    pub link: LinkArgs,
+}
+
+/// Does what the command line asks for instead of streaming.
+pub fn run(command: Command, settings: &Chosen) -> Result<Exit> {
+    match command {
+        Command::Cameras { json } => cameras::print(json).map(|()| Exit::Done),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Config => {
+            cli::about::print(settings.to_toml(&SETTINGS).as_bytes()).map(|()| Exit::Done)
+        }
+        Command::Completions { shell } => {
+            cli::about::completions(Args::command(), shell).map(|()| Exit::Done)
+        }
+        Command::Man => cli::about::manual(Args::command()).map(|()| Exit::Done),
+    }
+}
+
+/// The command line, with all that `--version` says.
+pub fn command() -> clap::Command {
+    let command = Args::command();
+    match cli::about::version_is_asked() {
+        true => command.long_version(cli::about::long_version(&[(
+            "OpenCV",
+            vision::opencv_version(),
+        )])),
+        false => command,
+    }
+}
+
+/// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
+fn give_way(settings: &mut Chosen) {
+    if !settings.is_set("webcam") {
+        settings.drop_weak("webcam_size");
+    }
+    let camera = |settings: &Chosen| settings.text("jpeg_quality") == Some("camera");
+    if camera(settings) {
+        if !settings.is_set("webcam") {
+            settings.drop_weak("jpeg_quality");
+        }
+        settings.yield_to("jpeg_quality", "resize");
+        settings.yield_to("jpeg_quality", "max_latency");
+    }
+    if camera(settings) {
+        settings.yield_to("resize", "jpeg_quality");
+        settings.yield_to("max_latency", "jpeg_quality");
+    }
+    settings.yield_to("max_latency", "every_frame");
+    let is_file = settings
+        .text("stream")
+        .is_some_and(|path| !path.contains("://"));
+    if is_file && !settings.is_set("live") {
+        settings.yield_to("max_latency", "stream");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cli::settings::Sources;
+
+    /// Settings of a line with a file, as `key=value` of what is not left at its default.
+    fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let sources = Sources {
+            folder: dir.path().to_owned(),
+            ..Sources::default()
+        };
+        let line = line.split(' ').map(Into::into).collect();
+        cli::settings::parse_from(&SETTINGS, Args::command(), line, &sources)
+            .map(|parsed| parsed.args)
+    }
+
+    #[test]
+    fn what_a_file_says_of_another_source_gives_way() {
+        let file = "[sleap-stream]\nwebcam = 0\nwebcam_size = '640x480'\njpeg_quality = 'camera'\n";
+        let args = settings("sleap-stream", file).unwrap();
+        assert_eq!((args.webcam, args.webcam_size), (Some(0), Some((640, 480))));
+        let args = settings("sleap-stream --stream a.mp4", file).unwrap();
+        assert_eq!((args.webcam, args.webcam_size), (None, None));
+        assert!(args.jpeg_quality.is_none());
+        crate::Config::try_from(args).unwrap();
+        let args = settings("sleap-stream --resize 8x8", file).unwrap();
+        assert!(args.jpeg_quality.is_none() && args.webcam == Some(0));
+        crate::Config::try_from(args).unwrap();
+    }
+
+    #[test]
+    fn a_latency_that_a_file_wants_is_no_matter_of_videos() {
+        let file = "[sleap-stream]\nmax_latency = 200\n";
+        let latency = |line: &str| settings(line, file).unwrap().max_latency;
+        assert!(latency("sleap-stream --webcam 0").is_some());
+        assert!(latency("sleap-stream --stream a.mp4 --live").is_some());
+        assert!(latency("sleap-stream --stream rtsp://rig").is_some());
+        for line in [
+            "--stream a.mp4",
+            "--webcam 0 --every-frame",
+            "--webcam 0 --jpeg-quality camera",
+        ] {
+            assert!(latency(&format!("sleap-stream {line}")).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn both_in_one_place_are_still_a_contradiction() {
+        let file = "[sleap-stream]\nstream = 'a.mp4'\nmax_latency = 200\n";
+        let args = settings("sleap-stream", file).unwrap();
+        crate::Config::try_from(args).unwrap_err();
+        let file = "[sleap-stream]\nstream = 'a.mp4'\nwebcam = 0\n";
+        settings("sleap-stream", file).unwrap_err();
+    }
+}

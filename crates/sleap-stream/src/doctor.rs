@@ -1,0 +1,179 @@
+//! `doctor`: whether this machine can be a client: OpenCV, cameras, display, network, a worker.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli::checkup::{self, Report};
+use cli::{Exit, LinkArgs};
+use tokio::runtime::Runtime;
+use vision::Image;
+use vision::cameras::{self, Problem};
+use vision::jpeg::{Color, Decoder, Encoder, Limits};
+
+use crate::commands::DoctorArgs;
+
+/// Longest wait for the signaling server.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prints every check. Fails where something fails that a stream needs.
+pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let mut report = Report::to_stdout();
+    checkup::system(&mut report, "sleap-stream", cli::about::VERSION);
+    opencv(&mut report);
+    cameras(&mut report, args.webcam);
+    display(&mut report);
+    checkup::network(&mut report);
+    meeting(&mut report, &runtime, args);
+    servers(&mut report, &runtime, &args.link);
+    runtime.shutdown_background();
+    Ok(report.exit())
+}
+
+fn opencv(report: &mut Report<impl Write>) {
+    let backends = vision::opencv_backends();
+    let found = format!(
+        "{}, opens with {}",
+        vision::opencv_version(),
+        backends.join(", ")
+    );
+    match backends.iter().any(|name| name == "FFMPEG") {
+        true => report.ok("OpenCV", found),
+        false => report.warn(
+            "OpenCV",
+            found,
+            "without FFMPEG most videos cannot be read: install OpenCV's build with it (libopencv-dev)",
+        ),
+    }
+    match jpeg_works() {
+        Ok(()) => report.ok("  JPEG", "encodes and decodes"),
+        Err(error) => report.fail("  JPEG", format!("{error:#}"), "build the program anew"),
+    }
+}
+
+fn jpeg_works() -> Result<()> {
+    let image = Image::new(16, 16, 3, vec![90; 16 * 16 * 3])?;
+    let jpeg = Encoder::new(80)?.encode(&image)?;
+    Decoder::new()?.decode(&jpeg, Color::Bgr, &Limits::default())?;
+    Ok(())
+}
+
+/// `needed`: the camera that has to work.
+fn cameras(report: &mut Report<impl Write>, needed: Option<u32>) {
+    const SUBJECT: &str = "cameras";
+    let cameras = cameras::list();
+    if cameras.is_empty() && needed.is_none() {
+        let advice = "videos and --test-pattern can be streamed; `sleap-stream cameras` says more";
+        return report.warn(SUBJECT, "none was found", advice);
+    }
+    if let Some(index) = needed.filter(|index| cameras.iter().all(|camera| camera.index != *index))
+    {
+        report.fail(
+            SUBJECT,
+            format!("there is no camera {index}"),
+            "plug it in; `sleap-stream cameras` lists those there are",
+        );
+    }
+    for camera in &cameras {
+        let subject = format!("camera {}", camera.index);
+        let advice = match &camera.problem {
+            None => {
+                let jpeg = if camera.has_jpeg() {
+                    "MJPG too"
+                } else {
+                    "no MJPG"
+                };
+                report.ok(
+                    &subject,
+                    format!("{}, {} modes, {jpeg}", camera.name, camera.modes.len()),
+                );
+                continue;
+            }
+            Some(Problem::Permission { .. }) => cameras::GROUP_ADVICE,
+            Some(Problem::Busy { .. }) => "close that program",
+            Some(Problem::Other(_)) => "unplug it and plug it in again",
+        };
+        let found = camera
+            .problem
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        match needed == Some(camera.index) {
+            true => report.fail(&subject, found, advice),
+            false => report.warn(&subject, found, advice),
+        }
+    }
+}
+
+fn display(report: &mut Report<impl Write>) {
+    match vision::window::probe() {
+        Ok(()) => report.ok("display", "--display can be used"),
+        Err(error) => report.warn(
+            "display",
+            format!("--display cannot be used: {error}"),
+            "without one, --snapshot FILE.png keeps the last frame with its poses",
+        ),
+    }
+}
+
+fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs) {
+    let url = &args.signal;
+    let peers = runtime.block_on(link::registered_peers(url, PATIENCE));
+    let peers = match peers {
+        Ok(peers) => peers,
+        Err(error) => {
+            let advice = "start `sleap-worker` there, or `sleap-worker signal`; --signal URL names another server";
+            return report.fail("signaling", error.to_string(), advice);
+        }
+    };
+    report.ok("signaling", format!("{url} answers"));
+    let listed = match peers.as_slice() {
+        [] => "nobody is registered".to_owned(),
+        peers => format!("registered: {}", peers.join(", ")),
+    };
+    match &args.worker_id {
+        Some(id) if peers.contains(id) => report.ok("  worker", format!("{id} is registered")),
+        Some(id) => report.fail(
+            "  worker",
+            format!("{id} is not registered; {listed}"),
+            "start it, or leave --worker-id out",
+        ),
+        None if peers.is_empty() => {
+            let advice = format!(
+                "start one: sleap-worker --signal {url} --model DIR, or wait for it with --wait"
+            );
+            report.warn("  worker", listed, &advice);
+        }
+        None => report.ok("  worker", listed),
+    }
+}
+
+fn servers(report: &mut Report<impl Write>, runtime: &Runtime, args: &LinkArgs) {
+    const SUBJECT: &str = "STUN and TURN";
+    let config = match args.peer_config() {
+        Ok(config) => config,
+        Err(error) => return report.fail(SUBJECT, format!("{error:#}"), ""),
+    };
+    if config.ice_servers.is_empty() {
+        return report.ok(SUBJECT, "no server is given: enough within one network");
+    }
+    let failing = match runtime.block_on(link::failing_servers(&config)) {
+        Ok(failing) => failing,
+        Err(error) => return report.fail(SUBJECT, error.to_string(), ""),
+    };
+    for server in &config.ice_servers {
+        let name = server.to_string();
+        match failing.iter().find(|failure| failure.server == name) {
+            None => report.ok(SUBJECT, format!("{name} answers")),
+            Some(failure) => report.fail(
+                SUBJECT,
+                format!("{name}: {}", failure.fault),
+                "check its address, its credentials and that its port is open, or leave it out",
+            ),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `--json`: what happens, one object a line.
+
+use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::StreamAck;
+use serde_json::{Map, Value, json};
+use vision::capture::SourceInfo;
+
+use crate::adapt::Setting;
+use crate::args::Messages;
+use crate::report::Report;
+
+/// Writes objects where they are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Events {
+    on_stdout: bool,
+}
+
+impl Events {
+    /// `None` where messages are for people, or for nobody.
+    pub(crate) fn of(messages: Messages) -> Option<Self> {
+        match messages {
+            Messages::Json => Some(Self { on_stdout: true }),
+            Messages::JsonAside => Some(Self { on_stdout: false }),
+            Messages::None | Messages::ForPeople => None,
+        }
+    }
+
+    /// Whether nothing but objects may be on standard error.
+    pub(crate) fn are_aside(self) -> bool {
+        !self.on_stdout
+    }
+
+    /// The worker is ready.
+    pub(crate) fn connected(self, info: &SourceInfo, total: Option<u64>, ack: &StreamAck) {
+        self.write(
+            "connected",
+            json!({
+                "source": info.name,
+                "width": info.width,
+                "height": info.height,
+                "source_fps": info.fps,
+                "live": info.is_live,
+                "frames_total": total,
+                "model": ack.model,
+                "nodes": ack.skeleton.as_ref().map(|skeleton| &skeleton.nodes),
+            }),
+        );
+    }
+
+    pub(crate) fn progress(self, report: &Report, total: Option<u64>) {
+        let (frames, bytes) = report.recent.rates().unwrap_or_default();
+        let ms = |us: u64| us as f64 / 1e3;
+        let age = report
+            .recent
+            .ages()
+            .map(|(p50, p95)| json!({"p50": ms(p50), "p95": ms(p95)}));
+        self.write(
+            "progress",
+            json!({
+                "seconds": report.seconds(),
+                "frames": report.sent.frames,
+                "frames_total": total,
+                "predictions": report.predictions,
+                "frames_per_second": frames,
+                "megabytes_per_second": bytes / 1e6,
+                "age_ms": age,
+                "dropped": report.dropped_at_source,
+                "failed": report.failed,
+            }),
+        );
+    }
+
+    /// Frames leave in another way from now on.
+    pub(crate) fn setting(self, setting: Setting) {
+        self.write(
+            "setting",
+            json!({
+                "jpeg_quality": setting.quality,
+                "size_percent": setting.size,
+                "rate_percent": setting.rate,
+            }),
+        );
+    }
+
+    pub(crate) fn lost(self) {
+        self.write("lost", json!({}));
+    }
+
+    pub(crate) fn found_again(self, report: &Report) {
+        self.write(
+            "found_again",
+            json!({"reconnections": report.reconnections}),
+        );
+    }
+
+    /// The end, with all that the summary for people says.
+    pub(crate) fn summary(self, report: &Report) {
+        self.write("summary", report.to_json());
+    }
+
+    /// The run has failed.
+    pub(crate) fn error(self, message: &str) {
+        self.write("error", json!({"message": message}));
+    }
+
+    fn write(self, event: &str, fields: Value) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut object = Map::new();
+        object.insert("event".to_owned(), event.into());
+        object.insert("time".to_owned(), json!(now.as_secs_f64()));
+        if let Value::Object(fields) = fields {
+            object.extend(fields);
+        }
+        let line = format!("{}\n", Value::Object(object));
+        // Who does not want to hear more is no reason to end the stream.
+        let _ = match self.on_stdout {
+            true => io::stdout().write_all(line.as_bytes()),
+            false => io::stderr().write_all(line.as_bytes()),
+        };
+    }
+}

@@ -1,0 +1,56 @@
+//! What `--help` says beside the options.
+
+/// Below the options, in short help too.
+pub(crate) const EXAMPLES: &str = "Examples:
+  sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
+  sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
+  sleap-stream --stream video.mp4 --fps 30             a video at its own pace
+  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
+  sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
+  sleap-stream cameras                                 the cameras here, and what to give for them
+  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it";
+
+/// The end of long help and of the manual page.
+pub(crate) const LONG: &str = "Examples:
+  sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
+  sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
+  sleap-stream --stream video.mp4 --fps 30             a video at its own pace
+  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
+  sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
+  sleap-stream --stream video.mp4 --json | jq .age_ms  watched by another program
+  sleap-stream cameras                                 the cameras here, and what to give for them
+  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it
+  sleap-stream config                                  the settings in effect, and where they stand
+  sleap-stream completions bash > ~/.local/share/bash-completion/completions/sleap-stream
+
+Settings:
+  Every long option can also stand in the environment or in a file; the command line comes first, then
+  the environment, then ./sleap-rtc.toml, then ~/.sleap-rtc/config.toml. What contradicts a stronger
+  place gives way. --display=false switches off what a file switches on.
+  Options may be written with underscores (--jpeg_quality).
+
+      [sleap-stream]
+      signal = \"ws://10.9.0.1:8080\"
+      jpeg_quality = 80
+      display = true
+
+Environment:
+  SLEAP_STREAM_<OPTION>        any long option: SLEAP_STREAM_JPEG_QUALITY=80, SLEAP_STREAM_DISPLAY=true;
+                               several values are separated by commas
+  SLEAP_STREAM_ICE_SERVERS     --ice-server
+  SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
+                               for TURN servers that have no credentials of their own
+  SLEAP_RTC_SIGNALING_WS       --signal
+  RUST_LOG                     what is logged, such as `debug` or `link=trace`
+  NO_COLOR                     no colours
+  DISPLAY                      the screen of --display
+
+Files:
+  ./sleap-rtc.toml, ~/.sleap-rtc/config.toml
+                               settings, in the table [sleap-stream]; other tables are left alone
+
+Exit codes:
+  0    all was done
+  1    something failed; the line that begins with `error:` says what, and what to do
+  2    the command line, the environment or a file asks for something impossible
+  130  Ctrl-C or SIGTERM ended the run; what was predicted is kept";

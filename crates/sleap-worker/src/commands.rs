@@ -1,0 +1,80 @@
+//! The program's settings outside the command line, and what it says of itself.
+
+use clap::CommandFactory;
+use cli::settings::{Chosen, Program};
+
+use crate::args::Args;
+
+/// The program's settings outside the command line.
+pub const SETTINGS: Program = Program {
+    table: "sleap-worker",
+    prefix: "SLEAP_WORKER",
+    other_variables: &[
+        ("ice_server", "SLEAP_STREAM_ICE_SERVERS"),
+        ("ice_credentials", "SLEAP_STREAM_ICE_CREDENTIALS"),
+        ("signal", "SLEAP_RTC_SIGNALING_WS"),
+    ],
+    give_way,
+};
+
+/// The command line, with all that `--version` says.
+pub fn command() -> clap::Command {
+    let command = Args::command();
+    if !cli::about::version_is_asked() {
+        return command;
+    }
+    let runtime = match pose::runtime::load(None) {
+        Ok(runtime) => format!("{} ({})", runtime.version, runtime.path.display()),
+        Err(_) => "not found (`sleap-worker doctor` says more)".to_owned(),
+    };
+    let libraries = [
+        ("OpenCV", vision::opencv_version()),
+        ("ONNX Runtime", runtime),
+    ];
+    command.long_version(cli::about::long_version(&libraries))
+}
+
+/// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
+fn give_way(settings: &mut Chosen) {
+    if !settings.is_set("save_every") {
+        settings.drop_weak("output");
+    }
+    let has_tensorrt = settings
+        .text("device")
+        .is_some_and(|device| device.starts_with("tensorrt"));
+    if !has_tensorrt {
+        settings.yield_to("fp16", "device");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cli::settings::Sources;
+
+    fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let sources = Sources {
+            variables: [("SLEAP_RTC_SIGNALING_WS".to_owned(), "ws://lab".to_owned())].into(),
+            folder: dir.path().to_owned(),
+            ..Sources::default()
+        };
+        let line = line.split(' ').map(Into::into).collect();
+        cli::settings::parse_from(&SETTINGS, Args::command(), line, &sources)
+            .map(|parsed| parsed.args)
+    }
+
+    #[test]
+    fn what_a_file_says_gives_way_to_the_command_line() {
+        let file = "[sleap-worker]\noutput = 'seen'\ndevice = 'tensorrt'\nfp16 = true\n";
+        let args = settings("sleap-worker --device cpu --listen 127.0.0.1:0", file).unwrap();
+        args.check().unwrap();
+        assert!(!args.device.fp16 && args.signal.is_none());
+        assert_eq!(args.listen.port(), 0);
+        let args = settings("sleap-worker --save-every 5", file).unwrap();
+        args.check().unwrap();
+        assert!(args.device.fp16 && args.output.ends_with("seen"));
+        assert_eq!(args.signal.as_deref(), Some("ws://lab"));
+    }
+}

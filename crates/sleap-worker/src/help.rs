@@ -1,0 +1,55 @@
+//! What `--help` says beside the options.
+
+/// Below the options, in short help.
+pub(crate) const EXAMPLES: &str = "Examples:
+  sleap-worker --model exports/mouse           poses for whoever streams
+  sleap-worker --display                       look at what arrives
+  sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
+  sleap-worker --save-every 100 --output seen  keep one frame in a hundred
+  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
+
+/// The end of long help and of the manual page.
+pub(crate) const LONG: &str = "Examples:
+  sleap-worker --model exports/mouse           poses for whoever streams
+  sleap-worker --display                       look at what arrives
+  sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
+  sleap-worker --save-every 100 --output seen  keep one frame in a hundred
+  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other
+  sleap-worker config                          the settings in effect, and where they stand
+  sleap-worker completions bash > ~/.local/share/bash-completion/completions/sleap-worker
+
+Settings:
+  Every long option can also stand in the environment or in a file; the command line comes first, then
+  the environment, then ./sleap-rtc.toml, then ~/.sleap-rtc/config.toml. What contradicts a stronger
+  place gives way. --display=false switches off what a file switches on.
+  Options may be written with underscores (--peak_threshold).
+
+      [sleap-worker]
+      model = \"~/exports/mouse\"
+      device = \"cuda:1\"
+      ice_server = [\"stun:10.9.0.1:3478\"]
+
+Environment:
+  SLEAP_WORKER_<OPTION>        any long option: SLEAP_WORKER_MODEL=exports/mouse, SLEAP_WORKER_DISPLAY=true;
+                               several values are separated by commas
+  SLEAP_STREAM_ICE_SERVERS, SLEAP_STREAM_ICE_CREDENTIALS
+                               --ice-server and --ice-credentials, as of sleap-stream
+  SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
+                               for TURN servers that have no credentials of their own
+  SLEAP_RTC_SIGNALING_WS       --signal
+  ORT_DYLIB_PATH               ONNX Runtime's library, or the folder with it
+  RUST_LOG                     what is logged, such as `debug` or `link=trace`
+  NO_COLOR                     no colours
+  DISPLAY                      the screen of --display
+
+Files:
+  ./sleap-rtc.toml, ~/.sleap-rtc/config.toml
+                               settings, in the table [sleap-worker]; other tables are left alone
+  ~/.cache/sleap-stream/tensorrt
+                               engines that TensorRT has built
+
+Exit codes:
+  0    a report or a list was printed
+  1    something failed; the line that begins with `error:` says what, and what to do
+  2    the command line, the environment or a file asks for something impossible
+  130  Ctrl-C or SIGTERM: the ordinary end; what was received is answered first";

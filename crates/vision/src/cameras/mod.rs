@@ -1,0 +1,132 @@
+//! The cameras of this machine and what they can do.
+
+#[cfg(target_os = "linux")]
+mod v4l2;
+
+/// What to do where a user may not open cameras.
+pub const GROUP_ADVICE: &str =
+    "join the group `video` (sudo usermod -aG video $USER) and log in again";
+
+/// A camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    /// The number that opens it.
+    pub index: u32,
+    /// What it calls itself.
+    pub name: String,
+    /// Its device file, where the system has such.
+    pub path: Option<String>,
+    /// Where it is plugged in, as the system says it.
+    pub bus: Option<String>,
+    /// Formats and sizes, in the driver's order; empty where the system does not tell.
+    pub modes: Vec<Mode>,
+    /// Why it cannot be used now.
+    pub problem: Option<Problem>,
+}
+
+impl Camera {
+    /// Whether it delivers JPEGs of its own.
+    pub fn has_jpeg(&self) -> bool {
+        self.modes
+            .iter()
+            .any(|mode| mode.format == "MJPG" || mode.format == "JPEG")
+    }
+}
+
+/// A format in a size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mode {
+    /// Four letters: `MJPG`, `YUYV`.
+    pub format: String,
+    pub size: Size,
+    /// Frames per second that can be asked for, fastest first; empty where the driver does not list
+    /// them.
+    pub rates: Vec<f64>,
+}
+
+/// Sizes in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Width and height.
+    Exactly(u32, u32),
+    /// From the one to the other.
+    Between((u32, u32), (u32, u32)),
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Size::Exactly(width, height) => write!(f, "{width}x{height}"),
+            Size::Between(least, most) => {
+                write!(f, "{}x{} to {}x{}", least.0, least.1, most.0, most.1)
+            }
+        }
+    }
+}
+
+/// Why a camera that is there cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The user may not open it.
+    #[error("no permission to open {device}: {GROUP_ADVICE}")]
+    Permission {
+        /// The device file.
+        device: String,
+    },
+    /// Another program streams from it.
+    #[error("busy: another program has it{}. Close that program, then try again", holders(.by))]
+    Busy {
+        /// Names of the programs, as far as this user may see them.
+        by: Vec<String>,
+    },
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+fn holders(by: &[String]) -> String {
+    match by {
+        [] => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    }
+}
+
+/// The cameras, by number.
+#[cfg(target_os = "linux")]
+pub fn list() -> Vec<Camera> {
+    v4l2::list()
+}
+
+/// The cameras, by number: those that open. Only their numbers and present sizes are known here.
+#[cfg(not(target_os = "linux"))]
+pub fn list() -> Vec<Camera> {
+    use opencv::videoio::{
+        CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, VideoCapture,
+        VideoCaptureTraitConst,
+    };
+    const HIGHEST: u32 = 8;
+    let probe = |index: u32| {
+        let capture = VideoCapture::new(index as i32, CAP_ANY).ok()?;
+        capture.is_opened().ok().filter(|open| *open)?;
+        let get = |property| capture.get(property).unwrap_or_default();
+        let size = Size::Exactly(
+            get(CAP_PROP_FRAME_WIDTH) as u32,
+            get(CAP_PROP_FRAME_HEIGHT) as u32,
+        );
+        let fps = Some(get(CAP_PROP_FPS)).filter(|fps| *fps > 0.0);
+        Some(Camera {
+            index,
+            name: format!("camera {index}"),
+            path: None,
+            bus: None,
+            modes: vec![Mode {
+                format: "present".to_owned(),
+                size,
+                rates: fps.into_iter().collect(),
+            }],
+            problem: None,
+        })
+    };
+    // A system that gives no camera at one number may give one at the next.
+    (0..HIGHEST).filter_map(probe).collect()
+}
