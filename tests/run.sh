@@ -9,6 +9,8 @@ cd "$repo"
 # The Python of the peers, for the tests that talk to them.
 export SLEAP_STREAM_TEST_PYTHON=$peers_venv/bin/python
 export RUST_BACKTRACE=1
+# Settings of whoever runs the tests are none of theirs.
+export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
 summary=()
 finish() {

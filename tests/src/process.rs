@@ -200,7 +200,8 @@ impl Worker {
     /// Starts a worker with these arguments only, in an environment that `prepare` changes.
     pub fn start_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(binary("sleap-worker"));
-        command.args(args);
+        // Settings of whoever runs the tests are none of theirs.
+        command.args(args).env("SLEAP_WORKER_NO_CONFIG", "1");
         prepare(&mut command);
         let (process, stdout) = Process::spawn("worker", &mut command);
         let (signal, stdout) = ready(process.log.clone(), stdout);
@@ -283,7 +284,7 @@ impl Client {
 
     pub fn start_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(binary("sleap-stream"));
-        command.args(args);
+        command.args(args).env("SLEAP_STREAM_NO_CONFIG", "1");
         prepare(&mut command);
         let (process, stdout) = Process::spawn("client", &mut command);
         Self { process, stdout }

@@ -24,25 +24,24 @@ impl Chosen {
         text
     }
 
+    /// What is left at its default stands in a comment: a default never contradicts anything.
     fn line(&self, setting: &Shown) -> String {
         let name = &setting.name;
-        let (assignment, origin) = match self.get(name) {
-            Some(value) => (value_of(setting, &value.given), value.origin.to_string()),
-            None if setting.default.is_empty() => (None, String::new()),
-            None => {
-                let default = Given::Values(setting.default.clone());
-                (value_of(setting, &default), "default".to_owned())
+        let (text, origin) = match self.get(name) {
+            Some(_) if setting.is_secret => {
+                (format!("# {name} is set, and not shown"), self.origin(name))
             }
+            Some(value) => {
+                let value = value_of(setting, &value.given).unwrap_or_else(|| "false".to_owned());
+                (format!("{name} = {value}"), self.origin(name))
+            }
+            None => match value_of(setting, &Given::Values(setting.default.clone())) {
+                Some(value) if !setting.default.is_empty() => (format!("# {name} = {value}"), None),
+                _ => return format!("# {name}"),
+            },
         };
-        match assignment {
-            Some(_) if setting.is_secret => format!(
-                "{:<REMARKS$} # {origin}",
-                format!("# {name} is set, and not shown")
-            ),
-            Some(value) => format!("{:<REMARKS$} # {origin}", format!("{name} = {value}")),
-            None if origin.is_empty() => format!("# {name}"),
-            None => format!("{:<REMARKS$} # {origin}", format!("{name} = false")),
-        }
+        let origin = origin.map_or_else(|| "default".to_owned(), ToString::to_string);
+        format!("{text:<REMARKS$} # {origin}")
     }
 }
 

@@ -406,6 +406,7 @@ fn settings_are_shown_as_a_file_that_gives_them_without_passwords() {
     assert!(line("# ice_server is set").ends_with("line 2"));
     assert!(line("refine = true").contains("line 4"));
     assert!(line("# camera").ends_with("camera"));
+    assert!(line("# listen = \"here\"").ends_with("# default"));
     assert!(line("# ./sleap-rtc.toml").ends_with("read"));
     assert!(line("# ~/.sleap-rtc/config.toml").ends_with("not there"));
     // It can be read back, and means the same.

@@ -1,0 +1,180 @@
+//! What people see in a real terminal: tmux holds the screen, and is asked what stands there.
+
+use std::process::Command;
+
+use e2e::{Worker, binary, demo};
+
+/// A terminal of its own, on a tmux server of its own.
+struct Terminal(tempfile::TempDir);
+
+impl Terminal {
+    /// Runs a command line of a shell; the screen stays when it ends.
+    fn run(columns: u32, line: &str) -> Self {
+        let terminal = Self(tempfile::tempdir().unwrap());
+        let columns = columns.to_string();
+        let kept = format!("{line}; printf 'ended with %s\\n' $?; read -r _");
+        let size = ["-x", &columns, "-y", "30"];
+        terminal.tmux(
+            &[
+                &["-f", "/dev/null", "new-session", "-d"],
+                &size[..],
+                &[&kept],
+            ]
+            .concat(),
+        );
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .arg("-S")
+            .arg(self.0.path().join("socket"))
+            .args(args)
+            .env_remove("TMUX")
+            .output()
+            .expect("tmux is installed by tests/run.sh");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tmux {args:?}: {error}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The screen, once all words stand on one line of it; that line too.
+    #[track_caller]
+    fn line_with(&self, words: &[&str], colours: bool) -> String {
+        let escapes: &[&str] = if colours { &["-e"] } else { &[] };
+        loop {
+            let screen = self.tmux(&[&["capture-pane", "-p"], escapes].concat());
+            let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+            if let Some(line) = screen.lines().find(has_all) {
+                return line.to_owned();
+            }
+            assert!(!screen.contains("ended with"), "no {words:?} on: {screen}");
+        }
+    }
+
+    /// The screen once the command has ended.
+    fn end(&self) -> String {
+        loop {
+            let screen = self.tmux(&["capture-pane", "-p"]);
+            if screen.contains("ended with") {
+                return screen;
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+fn client(signal: &str, args: &str) -> String {
+    let program = binary("sleap-stream");
+    format!(
+        "SLEAP_STREAM_NO_CONFIG=1 {} --signal {signal} {args}",
+        program.display()
+    )
+}
+
+#[test]
+fn a_files_line_fits_the_terminal_and_goes_at_the_end() {
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let video = demo("video.mp4");
+    let video = video.display();
+    let run = client(
+        &worker.signal,
+        &format!("--stream {video} --fps 60 --frames 0-119"),
+    );
+    let narrow = Terminal::run(80, &run);
+    let line = narrow.line_with(&["/120", "frames/s", "ETA", "p95"], false);
+    assert!(line.starts_with('[') && line.chars().count() < 80, "{line}");
+    assert!(!line.contains("MB/s"), "no room for it: {line}");
+    let screen = narrow.end();
+    assert!(
+        screen.contains("ended with 0") && screen.contains("age of pose"),
+        "{screen}"
+    );
+    assert!(!screen.contains("ETA"), "the line is gone: {screen}");
+
+    let wide = Terminal::run(200, &run);
+    let line = wide.line_with(
+        &["/120", "frames/s", "ETA", "p95", "MB/s", "model", "poses"],
+        false,
+    );
+    assert!(line.chars().count() < 200, "{line}");
+}
+
+#[test]
+fn a_live_line_has_no_colours_where_nobody_wants_them() {
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let run = client(&worker.signal, "--test-pattern 128x96@30");
+    let coloured = Terminal::run(80, &run);
+    let line = coloured.line_with(&["frames", "frames/s", "p95"], true);
+    assert!(line.contains("\x1b[36m"), "{line:?}");
+    let plain = Terminal::run(80, &format!("export NO_COLOR=1; {run}"));
+    let line = plain.line_with(&["frames", "frames/s", "p95"], true);
+    assert!(!line.contains('\x1b'), "{line:?}");
+}
+
+#[test]
+fn a_terminal_that_cannot_write_over_lines_is_left_alone() {
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let run = client(&worker.signal, "--test-pattern 128x96@30 --max-frames 30");
+    let dumb = Terminal::run(80, &format!("export TERM=dumb; {run}"));
+    let screen = dumb.end();
+    assert!(
+        screen.contains("ended with 0") && screen.contains("age of pose"),
+        "{screen}"
+    );
+    assert!(!screen.contains("p95 "), "{screen}");
+}
+
+/// Logs stand above the line, each on a line of its own.
+#[test]
+fn logs_do_not_tear_the_line() {
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let run = client(&worker.signal, "--test-pattern 128x96@30 -v");
+    let terminal = Terminal::run(
+        200,
+        &format!("export RUST_LOG=sleap_stream=trace,info; {run}"),
+    );
+    terminal.line_with(&["frames", "frames/s", "p95"], false);
+    terminal.tmux(&["send-keys", "C-c"]);
+    let screen = terminal.end();
+    for line in screen
+        .lines()
+        .filter(|line| line.contains("INFO") || line.contains("DEBUG"))
+    {
+        assert!(
+            line.starts_with("20") && !line.contains("frames/s"),
+            "{line:?} on {screen}"
+        );
+    }
+    assert!(screen.contains("ended with 130"), "{screen}");
+}
+
+#[test]
+fn the_workers_line_names_the_stream() {
+    let program = binary("sleap-worker");
+    let model = demo("model");
+    let worker = format!(
+        "SLEAP_WORKER_NO_CONFIG=1 {} --listen 127.0.0.1:0 --model {}",
+        program.display(),
+        model.display()
+    );
+    let terminal = Terminal::run(100, &worker);
+    terminal.line_with(&["waiting for a client"], false);
+    let ready = terminal.line_with(&["ready: ws://"], false);
+    let signal = ready.trim().trim_start_matches("ready: ");
+    let mut client =
+        e2e::Client::start(&["--signal", signal, "--test-pattern", "128x96@30", "-o", "-"]);
+    client.line().expect("predictions come");
+    let line = terminal.line_with(&["frames/s", "ms here", "test pattern"], false);
+    assert!(line.chars().count() < 100, "{line}");
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+    terminal.line_with(&["waiting for a client"], false);
+    terminal.tmux(&["send-keys", "C-c"]);
+    assert!(terminal.end().contains("ended with 130"));
+}
