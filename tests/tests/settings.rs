@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_used_is_a_usage_error_with_its_line() {
     refused(
         "sleap-worker",
         "[sleap-worker]\n\nsave_every = 0",
-        &["line 3", "save_every"],
+        &["line 3", "--save-every"],
     );
     refused("sleap-worker", "[sleap-worker", &["line 1"]);
 }

@@ -47,6 +47,14 @@ scene="filesrc location=$repo/examples/demo/frames/0000.png ! pngdec ! imagefree
 raw_720p30="$scene ! video/x-raw,format=YUY2,width=1280,height=720,framerate=30/1"
 mjpg_480p30="$scene ! video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! jpegenc"
 
+# The list names the camera, its formats and what to give for it.
+list() { "$here/pipewire.sh" "$1" -- "$binaries/sleap-stream" cameras >"$scratch/list" 2>"$scratch/list.log" || cat "$scratch/list.log"; }
+list "$mjpg_480p30"
+check "cameras: MJPG in its size" grep -Pzq 'MJPG\n +640x480' "$scratch/list"
+check "cameras: its JPEGs are proposed" grep -q -- '--webcam 0 .*--jpeg-quality camera' "$scratch/list"
+list "$raw_720p30"
+check "cameras: a camera without JPEGs" grep -q -- '--webcam 0 .*--jpeg-quality 80' "$scratch/list"
+
 stream raw-720p30 "$raw_720p30" --jpeg-quality 80
 expect raw-720p30 1280x720
 stream mjpg-480p30 "$mjpg_480p30" --jpeg-quality 80

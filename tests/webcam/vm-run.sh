@@ -41,6 +41,23 @@ unplug_while_streaming() {
   cat "$scratch/unplugged.log"
 }
 
+# The kernel's own word on the camera, on a program that has it, and on a user who may not open it.
+list_cameras() {
+  local user
+  "$binaries/sleap-stream" cameras >"$scratch/list"
+  check "cameras: sizes and rates are listed" grep -Eq '^ +640x360 +40, 30, 25' "$scratch/list"
+  v4l2-ctl --device /dev/video0 --stream-mmap --stream-count=100000 >/dev/null 2>&1 &
+  user=$!
+  until "$binaries/sleap-stream" cameras | grep -q 'busy: .*v4l2-ctl' || ! kill -0 "$user" 2>/dev/null; do :; done
+  check "cameras: who has it is named" kill -0 "$user"
+  kill "$user"
+  wait "$user" || true
+  chmod 600 /dev/video0
+  setpriv --reuid 65534 --regid 65534 --clear-groups "$binaries/sleap-stream" cameras >"$scratch/list" || true
+  check "cameras: a user without permission hears of the group" grep -q 'group .video.' "$scratch/list"
+}
+
 stream_some_frames
+list_cameras
 unplug_while_streaming
 conclude

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use vision::cameras::{self, Camera, Mode, Size};
+use vision::cameras::{self, Camera, JPEG, Mode, Size};
+
+/// Frames per second from which on a size is proposed.
+const FAST: f64 = 24.0;
 
 /// Prints the cameras of this machine.
 pub(crate) fn print(as_json: bool) -> Result<()> {
@@ -35,20 +38,13 @@ fn text(camera: &Camera) -> String {
         let _ = write!(text, "  ({})", place.join(", "));
     }
     text.push('\n');
-    let mut format = "";
-    for mode in &camera.modes {
-        let name = if mode.format == format {
-            ""
-        } else {
-            &mode.format
-        };
-        format = &mode.format;
-        let _ = writeln!(
-            text,
-            "   {name:<5} {:<12} {}",
-            mode.size.to_string(),
-            rates(mode)
-        );
+    for (formats, modes) in alike(camera) {
+        for line in wrapped(&formats) {
+            let _ = writeln!(text, "   {line}");
+        }
+        for mode in modes {
+            let _ = writeln!(text, "      {:<12} {}", mode.size.to_string(), rates(mode));
+        }
     }
     let _ = match &camera.problem {
         Some(problem) => writeln!(text, "   -> {problem}"),
@@ -76,15 +72,46 @@ fn rates(mode: &Mode) -> String {
     }
 }
 
+/// Formats with their modes, those together that have the same ones.
+fn alike(camera: &Camera) -> Vec<(Vec<&str>, Vec<&Mode>)> {
+    let mut groups: Vec<(Vec<&str>, Vec<&Mode>)> = Vec::new();
+    for formats in camera
+        .modes
+        .chunk_by(|one, other| one.format == other.format)
+    {
+        let name = formats[0].format.as_str();
+        let same = |modes: &[&Mode]| {
+            let both = modes.iter().zip(formats);
+            let mut differ =
+                both.filter(|(one, other)| one.size != other.size || one.rates != other.rates);
+            modes.len() == formats.len() && differ.next().is_none()
+        };
+        match groups.iter_mut().find(|(_, modes)| same(modes)) {
+            Some((names, _)) if names.contains(&name) => {}
+            Some((names, _)) => names.push(name),
+            None => groups.push((vec![name], formats.iter().collect())),
+        }
+    }
+    groups
+}
+
+/// Names on as many lines as they need.
+fn wrapped(names: &[&str]) -> Vec<String> {
+    names.chunks(12).map(|names| names.join(" ")).collect()
+}
+
 /// The options that suit the camera.
 fn advice(camera: &Camera) -> String {
     let quality = if camera.has_jpeg() { "camera" } else { "80" };
-    // The first size is what a driver prefers; larger ones are the reason to ask.
-    let exact = camera.modes.iter().filter_map(|mode| match mode.size {
+    // What moves is to be seen; a driver that does not tell its rates is taken at its word.
+    let is_fast = |mode: &&Mode| mode.rates.first().is_none_or(|rate| *rate >= FAST);
+    let format = |mode: &&Mode| !camera.has_jpeg() || JPEG.contains(&mode.format.as_str());
+    let exact = camera.modes.iter().filter(format).filter(is_fast);
+    let sizes = exact.filter_map(|mode| match mode.size {
         Size::Exactly(width, height) => Some((width, height)),
         Size::Between(..) => None,
     });
-    let largest = exact.max_by_key(|(width, height)| u64::from(*width) * u64::from(*height));
+    let largest = sizes.max_by_key(|(width, height)| u64::from(*width) * u64::from(*height));
     let size = largest.map(|(width, height)| format!(" --webcam-size {width}x{height}"));
     format!("{} --jpeg-quality {quality}", size.unwrap_or_default())
 }
@@ -130,9 +157,11 @@ mod tests {
             path: Some("/dev/video2".to_owned()),
             bus: Some("usb-1".to_owned()),
             modes: vec![
+                mode("MJPG", Size::Exactly(1920, 1080), &[5.0]),
                 mode("MJPG", Size::Exactly(1280, 720), &[30.0, 14.985]),
                 mode("MJPG", Size::Exactly(640, 480), &[]),
                 mode("YUYV", Size::Between((16, 16), (640, 480)), &[30.0]),
+                mode("GREY", Size::Between((16, 16), (640, 480)), &[30.0]),
             ],
             problem: None,
         }
@@ -142,9 +171,12 @@ mod tests {
     fn a_camera_is_listed_with_what_to_give_for_it() {
         let expected = "\
 2  Rig camera  (/dev/video2, usb-1)
-   MJPG  1280x720     30, 14.98 frames/s
-         640x480      
-   YUYV  16x16 to 640x480 30 frames/s
+   MJPG
+      1920x1080    5 frames/s
+      1280x720     30, 14.98 frames/s
+      640x480
+   YUYV GREY
+      16x16 to 640x480 30 frames/s
    -> sleap-stream --webcam 2 --webcam-size 1280x720 --jpeg-quality camera
 ";
         let found = text(&camera());
@@ -157,7 +189,7 @@ mod tests {
         assert_eq!(trimmed(&found), trimmed(expected));
         let value = object(&camera());
         assert_eq!((&value["index"], &value["jpeg"]), (&json!(2), &json!(true)));
-        assert_eq!(value["modes"][2]["least_width"], 16);
+        assert_eq!(value["modes"][3]["least_width"], 16);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) fn read(
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A folder that may not be looked into has none either.
+        Err(_) if !path.try_exists().unwrap_or(false) => return Ok(None),
         Err(error) => return Err(format!("cannot read {shown}: {error}")),
     };
     let line_of = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();

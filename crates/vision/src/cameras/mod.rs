@@ -3,6 +3,9 @@
 #[cfg(target_os = "linux")]
 mod v4l2;
 
+/// Formats that are JPEGs.
+pub const JPEG: [&str; 2] = ["MJPG", "JPEG"];
+
 /// What to do where a user may not open cameras.
 pub const GROUP_ADVICE: &str =
     "join the group `video` (sudo usermod -aG video $USER) and log in again";
@@ -29,7 +32,7 @@ impl Camera {
     pub fn has_jpeg(&self) -> bool {
         self.modes
             .iter()
-            .any(|mode| mode.format == "MJPG" || mode.format == "JPEG")
+            .any(|mode| JPEG.contains(&mode.format.as_str()))
     }
 }
 

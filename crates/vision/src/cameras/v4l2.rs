@@ -191,7 +191,7 @@ fn users(path: &str) -> Vec<String> {
             .any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == path))
     };
     let name = |process: fs::DirEntry| {
-        let number = process.file_name().into_string().ok()?;
+        let number: u32 = process.file_name().to_str()?.parse().ok()?;
         let name = fs::read_to_string(process.path().join("comm")).ok()?;
         Some(format!("{}, process {number}", name.trim()))
     };
