@@ -216,6 +216,12 @@ impl Worker {
         self.process.log()
     }
 
+    /// Waits until the worker has logged `words` so often.
+    #[track_caller]
+    pub fn logs(&self, words: &str, times: usize) {
+        self.process.log.wait_for(words, times);
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -303,6 +309,10 @@ impl Client {
             .expect("standard output is readable");
         (!line.is_empty())
             .then(|| serde_json::from_str(&line).expect("standard output holds JSON lines"))
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     pub fn interrupt(&self) {

@@ -62,7 +62,42 @@ pub fn reference_signaling() -> (Peer, String) {
     (server, url)
 }
 
+/// A consumer of poses that listens: `udp`, `osc`, or `zmq` with the publisher to connect to. Gives the
+/// URL that it has, too.
+pub fn consumer(args: &[&str]) -> (Peer, String) {
+    let mut consumer = peer("consumer.py", args);
+    let ready = consumer.until("ready");
+    let url = ready["url"].as_str().expect("a consumer says where it is");
+    let url = url.to_owned();
+    (consumer, url)
+}
+
+/// A script of `examples/`, which prints text.
+pub fn example(path: &str, args: &[&str]) -> Peer {
+    peer(&format!("../../examples/{path}"), args)
+}
+
 impl Peer {
+    /// The next line as text, or `None` at the end of output.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.stdout
+            .read_line(&mut line)
+            .expect("standard output is readable");
+        (!line.is_empty()).then(|| line.trim_end().to_owned())
+    }
+
+    /// Makes it hang: alive, and silent.
+    pub fn freeze(&self) {
+        self.process.signal(rustix::process::Signal::STOP);
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.process.signal(rustix::process::Signal::KILL);
+        self.process.wait();
+    }
+
     /// The next event, or `None` at the end of output.
     pub fn event(&mut self) -> Option<Value> {
         let mut line = String::new();

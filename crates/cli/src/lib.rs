@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod checkup;
+mod emit_args;
 mod exit;
 mod ice_credentials;
 mod interrupt;
@@ -11,6 +12,7 @@ pub mod settings;
 pub mod terminal;
 
 pub use clap_complete::Shell;
+pub use emit_args::EmitArgs;
 pub use exit::{Exit, report};
 pub use interrupt::Interrupt;
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, websocket_url};

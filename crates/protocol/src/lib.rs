@@ -10,6 +10,7 @@ mod message;
 mod number;
 mod prediction;
 mod reassemble;
+mod scale;
 mod stream;
 mod transfer;
 
@@ -20,6 +21,7 @@ pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
+pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use transfer::{FileMeta, FileName, FileNameError, PackageType, UploadStart};
 

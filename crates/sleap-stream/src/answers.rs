@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use emit::Emitter;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing};
 use tokio::sync::watch;
 use vision::capture::Content;
@@ -24,6 +25,7 @@ pub(crate) struct Adaptation {
 /// Takes answers: matches them with their frames, writes, shows and counts them.
 pub(crate) struct Answers {
     pub(crate) outputs: Outputs,
+    pub(crate) emitter: Emitter,
     pub(crate) report: Report,
     /// Why the worker could not use a frame, of the last one that it said so of.
     pub(crate) last_failure: Option<String>,
@@ -45,6 +47,7 @@ struct Shown {
 impl Answers {
     pub(crate) fn new(
         outputs: Outputs,
+        emitter: Emitter,
         screen: Option<Screen>,
         adaptation: Option<Adaptation>,
         skeleton: Skeleton,
@@ -53,6 +56,7 @@ impl Answers {
         report.setting = adaptation.as_ref().map(|one| one.adapter.setting());
         Self {
             outputs,
+            emitter,
             report,
             last: None,
             last_failure: None,
@@ -115,6 +119,8 @@ impl Answers {
         if let Some(scale) = &arrived.scale {
             scale.apply(&mut prediction);
         }
+        // Before anything that may wait, for a disk say.
+        self.emitter.pose(&prediction, arrived.captured_us);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
         let written = self.outputs.write(&prediction, arrived.latency);

@@ -7,8 +7,8 @@ use crate::help;
 use crate::lanes::Lanes;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
-use cli::LinkArgs;
 use cli::settings::SettingsArgs;
+use cli::{EmitArgs, LinkArgs};
 use link::PeerConfig;
 use vision::capture::{self, Selection, Source};
 use vision::synthetic;
@@ -101,6 +101,9 @@ pub struct Args {
     /// Show the stream with its poses in a window; the window closes on `q`.
     #[arg(long, help_heading = "Output")]
     pub display: bool,
+
+    #[command(flatten)]
+    pub emit: EmitArgs,
 
     /// Address of the signaling server where the worker is met.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
@@ -196,6 +199,7 @@ pub struct Config {
     pub(crate) snapshot: Option<PathBuf>,
     pub(crate) overwrite: bool,
     pub(crate) display: bool,
+    pub(crate) emit: Vec<emit::Target>,
     pub(crate) signal: String,
     pub(crate) ack_timeout: Duration,
     pub(crate) wait: bool,
@@ -284,6 +288,7 @@ impl TryFrom<Args> for Config {
             snapshot: args.snapshot,
             overwrite: args.overwrite,
             display: args.display,
+            emit: args.emit.targets,
             signal: args.signal,
             ack_timeout: args.ack_timeout,
             wait: args.wait,

@@ -80,6 +80,8 @@ impl Encoder {
         self.window.update(|flow| flow.weigh(id, nbytes));
         flight::lock(&self.flight).encoded(id, shaped.scale, Instant::now());
         let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
+        let captured_us = captured_us.and_then(|since| u64::try_from(since.as_micros()).ok());
+        flight::lock(&self.flight).stamp(id, captured_us);
         let frame = Frame {
             meta: FrameMeta {
                 frame_id: id,
@@ -88,7 +90,7 @@ impl Encoder {
                 channels: shaped.channels,
                 encoding: shaped.encoding,
                 nbytes,
-                captured_us: captured_us.and_then(|since| u64::try_from(since.as_micros()).ok()),
+                captured_us,
             },
             data: shaped.data,
         };

@@ -4,17 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{Frame, FrameId, Timing};
+use protocol::{Frame, FrameId, Scale, Timing};
 use vision::capture::Content;
 
 use crate::latency::{Latency, Moments, Splitter};
 use crate::line::Generation;
-use crate::scale::Scale;
 
 /// A frame that left the source.
 #[derive(Debug)]
 struct Departed {
     captured: Instant,
+    /// As the worker is told: microseconds since the Unix epoch.
+    captured_us: Option<u64>,
     taken: Instant,
     encoded: Option<Instant>,
     handed: Option<Instant>,
@@ -44,6 +45,8 @@ impl Departed {
 pub(crate) struct Arrived {
     /// Where the time went, capture to pose in hand.
     pub(crate) latency: Latency,
+    /// When it was captured, microseconds since the Unix epoch.
+    pub(crate) captured_us: Option<u64>,
     /// First byte given to the link to pose in hand.
     pub(crate) round_trip: Duration,
     /// When the encoder had taken it.
@@ -87,6 +90,7 @@ impl Flight {
     ) {
         let frame = Departed {
             captured,
+            captured_us: None,
             taken,
             encoded: None,
             handed: None,
@@ -114,6 +118,13 @@ impl Flight {
         if let Some(frame) = self.frames.get_mut(&id) {
             frame.encoded = Some(now);
             frame.scale = scale;
+        }
+    }
+
+    /// When the frame was captured, microseconds since the Unix epoch.
+    pub(crate) fn stamp(&mut self, id: FrameId, captured_us: Option<u64>) {
+        if let Some(frame) = self.frames.get_mut(&id) {
+            frame.captured_us = captured_us;
         }
     }
 
@@ -171,6 +182,7 @@ impl Flight {
         };
         Some(Arrived {
             latency: self.splitter.split(&moments, timing),
+            captured_us: frame.captured_us,
             round_trip: now.saturating_duration_since(encoded),
             taken: frame.taken,
             scale: frame.scale,

@@ -37,7 +37,6 @@ mod receive;
 mod recent;
 mod redial;
 mod report;
-mod scale;
 mod shape;
 #[cfg(test)]
 mod sim;

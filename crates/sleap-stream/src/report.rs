@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use emit::Emitted;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) away_since: Option<Instant>,
     /// How frames leave at present, where that is adapted to the link.
     pub(crate) setting: Option<Setting>,
+    /// What became of poses for other consumers.
+    pub(crate) emitted: Vec<Emitted>,
     /// Of the frame that was answered last.
     pub(crate) last: Option<Latency>,
     /// The last seconds.
@@ -58,6 +61,7 @@ impl Report {
             reconnections: 0,
             away_since: None,
             setting: None,
+            emitted: Vec::new(),
             last: None,
             recent: Recent::default(),
             parts: std::array::from_fn(|_| histogram()),
@@ -134,6 +138,12 @@ impl Report {
         ];
         for (what, count, why) in counts.into_iter().filter(|(_, count, _)| *count > 0) {
             lines.push(format!("{what:<13} {count:>9}   {why}"));
+        }
+        for emitted in &self.emitted {
+            lines.push(format!(
+                "{:<13} {:>9}   {emitted}",
+                "emitted", emitted.counts.sent
+            ));
         }
         if let Some(setting) = self.setting {
             lines.push(format!("sent as       {setting} at the end"));
@@ -227,6 +237,7 @@ mod tests {
                 inference,
                 ..Latency::default()
             },
+            captured_us: None,
             round_trip: Duration::from_millis(1),
             taken: Instant::now(),
             scale: None,

@@ -2,13 +2,12 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use protocol::Encoding;
+use protocol::{Encoding, Scale};
 use tokio::sync::watch;
 use vision::capture::Content;
 use vision::{Image, jpeg};
 
 use crate::adapt::Setting;
-use crate::scale::Scale;
 
 /// Makes frames as they are wanted.
 pub(crate) struct Shaper {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
+use emit::{Emitter, Stream};
 use link::Channel;
 use protocol::StreamAck;
 use vision::capture::Capture;
@@ -22,6 +23,12 @@ use crate::receive::{End, Receiving};
 use crate::redial::Dialer;
 use crate::stages::Stages;
 
+/// Who gets poses while the stream runs.
+struct Audience {
+    emitter: Emitter,
+    screen: Option<Screen>,
+}
+
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
     config: Config,
@@ -32,6 +39,11 @@ pub(crate) async fn run(
     for file in config.outputs.iter().chain(&config.snapshot) {
         output::check_free(file, config.overwrite)?;
     }
+    let emitter = tokio::select! {
+        emitter = open_emitter(&config) => emitter?,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
+    let audience = Audience { emitter, screen };
     let capture = tokio::select! {
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
@@ -49,7 +61,12 @@ pub(crate) async fn run(
         }
     };
     match ack {
-        Ok(ack) => stream(&config, capture, screen, &dialer, channel, ack, &interrupt).await,
+        Ok(ack) => {
+            stream(
+                &config, capture, audience, &dialer, channel, ack, &interrupt,
+            )
+            .await
+        }
         Err(error) => {
             channel.sender.close().await;
             Err(error)
@@ -65,17 +82,30 @@ async fn open(config: &Config) -> Result<Capture> {
         .map_err(Into::into)
 }
 
+/// Looks up names, which may take a while.
+async fn open_emitter(config: &Config) -> Result<Emitter> {
+    let targets = config.emit.clone();
+    let open = tokio::task::spawn_blocking(move || Emitter::open(&targets));
+    open.await
+        .context("opening --emit stopped unexpectedly")?
+        .map_err(Into::into)
+}
+
 /// Streams over a channel on which the worker has said that it is ready.
 async fn stream(
     config: &Config,
     capture: Capture,
-    screen: Option<Screen>,
+    audience: Audience,
     dialer: &Dialer,
     channel: Channel,
     ack: StreamAck,
     interrupt: &Interrupt,
 ) -> Result<Exit> {
     let info = capture.info().clone();
+    let Audience {
+        mut emitter,
+        screen,
+    } = audience;
     let answered = ack.answers || ack.model.is_some();
     // Only now, so that a run that never began leaves no file and replaces none.
     let prepared = Outputs::open(&config.outputs, config.overwrite).and_then(|outputs| {
@@ -91,7 +121,11 @@ async fn stream(
         }
     };
     let skeleton = ack.skeleton.clone().unwrap_or_default();
-    let mut answers = Answers::new(outputs, screen, adaptation, skeleton);
+    emitter.start(Stream {
+        source: info.name.clone(),
+        skeleton: skeleton.clone(),
+    });
+    let mut answers = Answers::new(outputs, emitter, screen, adaptation, skeleton);
     let (line, tap) = Line::new(channel.sender.clone());
     let mut stages = Stages::start(capture, plan, tap)?;
     let frames = frames_to_send(config, &info);
@@ -104,6 +138,7 @@ async fn stream(
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
     let unanswered = if answered { stages.unanswered() } else { 0 };
+    answers.report.emitted = answers.emitter.end();
     let (sent, dropped) = (stages.sent(), stages.dropped());
     answers.report.look(sent, dropped, Instant::now());
     answers.report.unanswered = unanswered as u64;
@@ -111,6 +146,7 @@ async fn stream(
     // Whatever the outcome: the worker hears that this client is gone, and is free.
     let because = run.close().await;
 
+    std::mem::take(&mut answers.emitter).close().await;
     // What was predicted is kept and told before anything that went wrong.
     let flushed = answers.outputs.flush();
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::settings::SettingsArgs;
-use cli::{LinkArgs, LogFormat, Shell};
+use cli::{EmitArgs, LinkArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
 use crate::help;
@@ -78,6 +78,9 @@ pub struct Args {
     /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
     #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
     pub signal: Option<String>,
+
+    #[command(flatten)]
+    pub emit: EmitArgs,
 
     #[command(flatten)]
     pub link: LinkArgs,
@@ -213,12 +216,16 @@ impl Args {
     /// Refuses what the options forbid each other.
     ///
     /// # Errors
-    /// `--fp16` without TensorRT.
+    /// `--fp16` without TensorRT, `--emit` without a model.
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
             Some(Command::Doctor(doctor)) => &doctor.device,
             _ => &self.device,
         };
+        if self.command.is_none() && self.model.is_none() && !self.emit.targets.is_empty() {
+            let message = "--emit needs --model: without one there are no poses";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
+        }
         if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
             let message = format!(
                 "--fp16 needs --device tensorrt, and the device is {}",

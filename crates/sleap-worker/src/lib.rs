@@ -12,6 +12,7 @@ mod args;
 mod batcher;
 mod commands;
 mod doctor;
+mod emit;
 mod help;
 mod pipeline;
 mod pixels;

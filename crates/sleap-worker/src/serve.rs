@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
+use emit::Emitter;
 use link::{Acceptor, PeerConfig, signaling};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use vision::viewer;
 
 use crate::args::Args;
+use crate::emit::Emission;
 use crate::pipeline::{self, Engine, Pipeline};
 use crate::places::Places;
 use crate::saver::Saver;
@@ -69,15 +71,25 @@ pub(crate) async fn worker(
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,
     };
+    let targets = args.emit.targets.clone();
+    // Names are looked up, which may take a while.
+    let emitter = tokio::task::spawn_blocking(move || Emitter::open(&targets));
+    let emitter = tokio::select! {
+        emitter = emitter => emitter.context("opening --emit stopped unexpectedly")??,
+        () = interrupt.raised() => return Ok(Exit::Interrupted),
+    };
     let engine = tokio::select! {
         engine = load(&args) => engine?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
+    let skeleton = ack.skeleton.clone().unwrap_or_default();
+    let emission = (!emitter.is_empty()).then(|| Emission::new(emitter, skeleton));
     let options = pipeline::Options {
         saver,
         screen,
+        emission,
         max_batch: args.device.max_batch.map(usize::from),
         limits: limits.clone(),
     };

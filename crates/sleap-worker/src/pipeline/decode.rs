@@ -17,6 +17,10 @@ use crate::session::Requester;
 /// A frame that is ready for the model, and who asked.
 pub(crate) struct Decoded {
     pub(crate) frame_id: FrameId,
+    /// Width and height as sent, pixels.
+    pub(crate) size: (u32, u32),
+    /// By the client's clock, microseconds since the Unix epoch.
+    pub(crate) captured_us: Option<u64>,
     /// Empty without a model.
     pub(crate) input: Prepared,
     /// As it arrived, where samples are saved.
@@ -105,9 +109,11 @@ impl Stage {
             true => self.decoder.picture(&frame).ok(),
             false => None,
         };
-        let frame_id = frame.meta.frame_id;
+        let meta = &frame.meta;
         Ok(Decoded {
-            frame_id,
+            frame_id: meta.frame_id,
+            size: (meta.width, meta.height),
+            captured_us: meta.captured_us,
             input,
             frame: self.keep_frames.then_some(frame),
             picture,
@@ -125,10 +131,12 @@ impl Stage {
 #[cfg(test)]
 impl Decoded {
     /// A frame of two pixels.
-    pub(super) fn example(frame_id: FrameId, requester: &Arc<Requester>) -> Self {
+    pub(crate) fn example(frame_id: FrameId, requester: &Arc<Requester>) -> Self {
         let now = Instant::now();
         Self {
             frame_id,
+            size: (2, 1),
+            captured_us: None,
             input: Prepared::default(),
             frame: None,
             picture: Some(Content::Pixels(

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::decode::Decoded;
 use super::spare::Spare;
 use crate::answer;
+use crate::emit::Emission;
 use crate::saver::Saver;
 use crate::show::Screen;
 
@@ -34,6 +35,7 @@ pub(super) struct Stage {
     pub(super) finisher: Option<Finisher>,
     pub(super) saver: Option<Saver>,
     pub(super) screen: Option<Screen>,
+    pub(super) emission: Option<Emission>,
     pub(super) spare: Spare,
 }
 
@@ -43,11 +45,13 @@ impl Stage {
             match ran {
                 Ran::Batch(batch) => self.finish(batch),
                 Ran::StreamLost => {
+                    self.emission_ends();
                     if let Some(saver) = &mut self.saver {
                         saver.restart();
                     }
                 }
                 Ran::Flush(done) => {
+                    self.emission_ends();
                     if let Some(saver) = &mut self.saver {
                         saver.flush();
                     }
@@ -56,10 +60,25 @@ impl Stage {
                 }
             }
         }
+        if let Some(emission) = self.emission {
+            emission.close();
+        }
+    }
+
+    fn emission_ends(&mut self) {
+        if let Some(emission) = &mut self.emission {
+            emission.end();
+        }
     }
 
     fn finish(&mut self, batch: Batch) {
         let answers = self.answers(&batch);
+        // Before anything else: all that follows may wait, for a disk or a slow client.
+        if let Some(emission) = &mut self.emission {
+            for (decoded, answer) in batch.frames.iter().zip(&answers) {
+                emission.answer(decoded, answer);
+            }
+        }
         for (decoded, answer) in batch.frames.into_iter().zip(answers) {
             self.look(&decoded, &answer);
             decoded.requester.answer(answer);

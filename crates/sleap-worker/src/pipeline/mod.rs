@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::batcher::{Batcher, Bounds};
+use crate::emit::Emission;
 use crate::pixels::Decoder;
 use crate::saver::Saver;
 use crate::session::Requester;
@@ -93,6 +94,7 @@ pub(crate) struct Stopped;
 pub(crate) struct Options {
     pub(crate) saver: Option<Saver>,
     pub(crate) screen: Option<Screen>,
+    pub(crate) emission: Option<Emission>,
     /// Frames in one call of the model; `None`: what suits the device.
     pub(crate) max_batch: Option<usize>,
     pub(crate) limits: Limits,
@@ -156,6 +158,7 @@ impl Pipeline {
             finisher,
             saver: options.saver,
             screen: options.screen,
+            emission: options.emission,
             spare,
         };
         threads.push(spawn("finish", guard(), move || stage.run(&to_finish))?);

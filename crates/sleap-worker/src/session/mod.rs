@@ -21,6 +21,8 @@ use protocol::{
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+#[cfg(test)]
+pub(crate) use requester::Origin;
 pub(crate) use requester::Requester;
 pub(crate) use run::{report, run};
 pub(crate) use stage::Stage;

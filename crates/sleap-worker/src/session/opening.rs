@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use super::requester::Requester;
+use super::requester::{Origin, Requester};
 use super::stream::Stream;
 use super::{Session, State, ack};
 use crate::pipeline::Stopped;
@@ -66,7 +66,11 @@ impl Session {
             frames = start.frames_to_send,
             "stream starts"
         );
-        let requester = Requester::new(self.replies.clone(), start.answers);
+        let origin = Origin {
+            source_name: start.source_name.clone(),
+            size: (start.original_width, start.original_height),
+        };
+        let requester = Requester::new(self.replies.clone(), start.answers).of(origin);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
         let stream = Stream::new(requester, heartbeat, permit);
         let status = &self.worker.status;

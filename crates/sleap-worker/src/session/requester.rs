@@ -9,9 +9,18 @@ use tokio::sync::mpsc;
 
 pub(crate) struct Requester {
     pub(super) replies: mpsc::Sender<Message>,
+    pub(crate) origin: Origin,
     /// Frames are answered even without a model (the client asked for it).
     pub(super) answers: bool,
     pub(crate) counts: Counts,
+}
+
+/// Where a stream's frames come from, as its client says.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) source_name: String,
+    /// Width and height of the source, pixels; 0 = unknown.
+    pub(crate) size: (u32, u32),
 }
 
 /// What became of a stream's frames.
@@ -30,9 +39,15 @@ impl Requester {
     pub(crate) fn new(replies: mpsc::Sender<Message>, answers: bool) -> Self {
         Self {
             replies,
+            origin: Origin::default(),
             answers,
             counts: Counts::default(),
         }
+    }
+
+    /// With frames of this origin.
+    pub(crate) fn of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// True once the client has left: its frames need no work any more.

@@ -1,0 +1,137 @@
+//! Messages as JSON: what a consumer over UDP or ZeroMQ reads. The README is the specification.
+
+use protocol::{Prediction, Skeleton};
+use serde::Serialize;
+
+/// Rises when a consumer would have to be changed; keys that are added do not count.
+pub(crate) const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Message<'a> {
+    Pose {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        captured_us: Option<u64>,
+        #[serde(flatten)]
+        prediction: &'a Prediction,
+    },
+    Skeleton {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(flatten)]
+        skeleton: &'a Skeleton,
+    },
+    End {
+        #[serde(flatten)]
+        head: Head<'a>,
+        poses: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    version: u32,
+    source: &'a str,
+    emitted_us: u64,
+}
+
+/// Writes messages of one stream.
+pub(crate) struct Writer<'a> {
+    pub(crate) source: &'a str,
+    /// Microseconds since the Unix epoch.
+    pub(crate) emitted_us: u64,
+}
+
+impl Writer<'_> {
+    /// `captured_us`: likewise, by the client's clock.
+    pub(crate) fn pose(&self, prediction: &Prediction, captured_us: Option<u64>) -> Vec<u8> {
+        write(&Message::Pose {
+            head: self.head(),
+            captured_us,
+            prediction,
+        })
+    }
+
+    pub(crate) fn skeleton(&self, skeleton: &Skeleton) -> Vec<u8> {
+        write(&Message::Skeleton {
+            head: self.head(),
+            skeleton,
+        })
+    }
+
+    pub(crate) fn end(&self, poses: u64) -> Vec<u8> {
+        write(&Message::End {
+            head: self.head(),
+            poses,
+        })
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            version: VERSION,
+            source: self.source,
+            emitted_us: self.emitted_us,
+        }
+    }
+}
+
+fn write(message: &Message<'_>) -> Vec<u8> {
+    serde_json::to_vec(message).expect("strings, numbers and lists are always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const WRITER: Writer<'static> = Writer {
+        source: "mouse.mp4",
+        emitted_us: 20,
+    };
+
+    fn read(message: Vec<u8>) -> Value {
+        serde_json::from_slice(&message).unwrap()
+    }
+
+    #[test]
+    fn a_pose_has_the_fields_of_a_jsonl_line() {
+        let prediction = Prediction {
+            frame_id: 7,
+            instances: vec![vec![Some([1.5, 2.25]), None]],
+            confidence: vec![vec![Some(0.5), None]],
+            instance_scores: vec![Some(0.5)],
+            tracks: vec![Some("female".into())],
+            ..Prediction::default()
+        };
+        let expected = json!({
+            "type": "pose", "version": 1, "source": "mouse.mp4",
+            "captured_us": 10, "emitted_us": 20, "frame_id": 7,
+            "instances": [[[1.5, 2.25], null]], "confidence": [[0.5, null]],
+            "instance_scores": [0.5], "tracks": ["female"],
+        });
+        assert_eq!(read(WRITER.pose(&prediction, Some(10))), expected);
+        let untimed = read(WRITER.pose(&Prediction::default(), None));
+        assert!(untimed.get("captured_us").is_none());
+        assert_eq!(untimed["instances"], json!([]));
+    }
+
+    #[test]
+    fn the_skeleton_and_the_end_are_messages_of_their_own() {
+        let skeleton = Skeleton {
+            name: "mouse".into(),
+            nodes: vec!["nose".into(), "tail".into()],
+            edges: vec![[0, 1]],
+        };
+        let expected = json!({
+            "type": "skeleton", "version": 1, "source": "mouse.mp4", "emitted_us": 20,
+            "name": "mouse", "nodes": ["nose", "tail"], "edges": [[0, 1]],
+        });
+        assert_eq!(read(WRITER.skeleton(&skeleton)), expected);
+        let expected = json!({
+            "type": "end", "version": 1, "source": "mouse.mp4", "emitted_us": 20, "poses": 3,
+        });
+        assert_eq!(read(WRITER.end(3)), expected);
+    }
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod counts;
+mod datagram;
+mod emitter;
+mod json;
+mod osc;
+mod target;
+mod zmq;
+
+pub use counts::{Counts, Emitted};
+pub use emitter::{Emitter, OpenError, Stream};
+pub use target::{Form, Target, TargetError};

@@ -1,0 +1,282 @@
+//! Messages as Open Sound Control. The README is the specification.
+//!
+//! The time tag of a bundle is the moment at which its messages are to take effect; receivers that
+//! follow it hold a bundle back until then. Poses are to take effect at once, so the tag says
+//! "immediately", and the time of capture is an argument.
+
+use protocol::{Prediction, Skeleton};
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
+
+use crate::target::Form;
+
+/// OSC 1.0's own value for it.
+const IMMEDIATELY: OscTime = OscTime {
+    seconds: 0,
+    fractional: 1,
+};
+
+/// Writes bundles for one stream.
+pub(crate) struct Writer {
+    form: Form,
+    /// The nodes as parts of an address.
+    nodes: Vec<String>,
+}
+
+impl Writer {
+    pub(crate) fn new(form: Form, skeleton: &Skeleton) -> Self {
+        Self {
+            form,
+            nodes: skeleton.nodes.iter().map(|name| address(name)).collect(),
+        }
+    }
+
+    /// A frame with its poses. Times are microseconds since the Unix epoch.
+    pub(crate) fn pose(
+        &self,
+        prediction: &Prediction,
+        captured_us: Option<u64>,
+        emitted_us: u64,
+    ) -> Vec<u8> {
+        let id = int(prediction.frame_id);
+        let mut args = vec![id.clone(), int(prediction.instances.len() as u64)];
+        args.extend(time(captured_us.unwrap_or_default()));
+        args.extend(time(emitted_us));
+        let mut messages = vec![message("/sleap/frame".into(), args)];
+        for index in 0..prediction.instances.len() {
+            match self.form {
+                Form::Instances => messages.push(whole(prediction, index)),
+                Form::Nodes => messages.extend(self.by_node(prediction, index)),
+            }
+            if let Some(Some(track)) = prediction.tracks.get(index) {
+                let args = vec![id.clone(), int(index as u64), string(track)];
+                messages.push(message("/sleap/track".into(), args));
+            }
+        }
+        bundle(messages)
+    }
+
+    pub(crate) fn skeleton(skeleton: &Skeleton) -> Vec<u8> {
+        let names = std::iter::once(&skeleton.name).chain(&skeleton.nodes);
+        let edges = skeleton.edges.iter().flatten();
+        bundle(vec![
+            message(
+                "/sleap/skeleton".into(),
+                names.map(|name| string(name)).collect(),
+            ),
+            message(
+                "/sleap/edges".into(),
+                edges.map(|node| int(u64::from(*node))).collect(),
+            ),
+        ])
+    }
+
+    pub(crate) fn end(poses: u64) -> Vec<u8> {
+        bundle(vec![message("/sleap/end".into(), vec![int(poses)])])
+    }
+
+    /// A message for each node of an instance.
+    fn by_node<'a>(
+        &'a self,
+        prediction: &'a Prediction,
+        index: usize,
+    ) -> impl Iterator<Item = OscPacket> + 'a {
+        let points = prediction.instances[index].len();
+        (0..points).map(move |node| {
+            let name = match self.nodes.get(node) {
+                Some(name) => name.clone(),
+                None => format!("node_{node}"),
+            };
+            let args = std::iter::once(int(prediction.frame_id))
+                .chain(point(prediction, index, node))
+                .collect();
+            message(format!("/sleap/pose/{index}/{name}"), args)
+        })
+    }
+}
+
+/// One message with all nodes of an instance.
+fn whole(prediction: &Prediction, index: usize) -> OscPacket {
+    let score = prediction.instance_scores.get(index).copied().flatten();
+    let mut args = vec![int(prediction.frame_id), int(index as u64), float(score)];
+    let nodes = 0..prediction.instances[index].len();
+    args.extend(nodes.flat_map(|node| point(prediction, index, node)));
+    message("/sleap/pose".into(), args)
+}
+
+/// x, y and confidence; NaN for what is not there.
+fn point(prediction: &Prediction, instance: usize, node: usize) -> [OscType; 3] {
+    let xy = prediction.instances[instance][node];
+    let confidence = prediction.confidence.get(instance);
+    let confidence = confidence.and_then(|row| row.get(node)).copied().flatten();
+    [
+        float(xy.map(|xy| xy[0])),
+        float(xy.map(|xy| xy[1])),
+        float(confidence),
+    ]
+}
+
+/// A node's name as a part of an address, in which some characters mean something else.
+fn address(name: &str) -> String {
+    let plain = |c: char| match c {
+        ' ' | '#' | '*' | ',' | '/' | '?' | '[' | ']' | '{' | '}' => '_',
+        c if c.is_ascii_graphic() => c,
+        _ => '_',
+    };
+    name.chars().map(plain).collect()
+}
+
+/// The core type of 32 bits wherever it holds the number; that of 64 bits is an extension.
+fn int(value: u64) -> OscType {
+    match i32::try_from(value) {
+        Ok(value) => OscType::Int(value),
+        Err(_) => OscType::Long(value as i64),
+    }
+}
+
+/// Seconds and microseconds.
+fn time(micros: u64) -> [OscType; 2] {
+    [int(micros / 1_000_000), int(micros % 1_000_000)]
+}
+
+fn float(value: Option<f32>) -> OscType {
+    OscType::Float(value.unwrap_or(f32::NAN))
+}
+
+/// OSC strings are ASCII and end with a zero byte.
+fn string(text: &str) -> OscType {
+    let plain = |c: char| if matches!(c, ' '..='~') { c } else { '_' };
+    OscType::String(text.chars().map(plain).collect())
+}
+
+fn message(addr: String, args: Vec<OscType>) -> OscPacket {
+    OscPacket::Message(OscMessage { addr, args })
+}
+
+fn bundle(content: Vec<OscPacket>) -> Vec<u8> {
+    let bundle = OscPacket::Bundle(OscBundle {
+        timetag: IMMEDIATELY,
+        content,
+    });
+    encoder::encode(&bundle).expect("writing into memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(bytes: &[u8]) -> Vec<OscMessage> {
+        let (rest, packet) = rosc::decoder::decode_udp(bytes).unwrap();
+        assert!(rest.is_empty());
+        let OscPacket::Bundle(bundle) = packet else {
+            panic!("not a bundle")
+        };
+        assert_eq!(bundle.timetag, IMMEDIATELY);
+        let content = bundle.content.into_iter();
+        content
+            .map(|packet| match packet {
+                OscPacket::Message(message) => message,
+                OscPacket::Bundle(_) => panic!("a bundle in a bundle"),
+            })
+            .collect()
+    }
+
+    fn prediction(frame_id: u64) -> Prediction {
+        Prediction {
+            frame_id,
+            instances: vec![vec![Some([1.5, 2.25]), None]],
+            confidence: vec![vec![Some(0.5), None]],
+            instance_scores: vec![Some(0.75)],
+            tracks: vec![Some("female".into())],
+            ..Prediction::default()
+        }
+    }
+
+    fn skeleton() -> Skeleton {
+        Skeleton {
+            name: "mouse".into(),
+            nodes: vec!["nose".into(), "tail/tip 1".into()],
+            edges: vec![[0, 1]],
+        }
+    }
+
+    /// Arguments as text, floats shortened.
+    fn shown(message: &OscMessage) -> String {
+        let args: Vec<String> = message.args.iter().map(|arg| format!("{arg:?}")).collect();
+        format!("{} {}", message.addr, args.join(" "))
+    }
+
+    #[test]
+    fn an_instance_is_one_message() {
+        let writer = Writer::new(Form::Instances, &skeleton());
+        let bytes = writer.pose(&prediction(7), Some(1_700_000_000_250_000), 0);
+        let shown: Vec<String> = messages(&bytes).iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            [
+                "/sleap/frame Int(7) Int(1) Int(1700000000) Int(250000) Int(0) Int(0)",
+                "/sleap/pose Int(7) Int(0) Float(0.75) Float(1.5) Float(2.25) Float(0.5) \
+                 Float(NaN) Float(NaN) Float(NaN)",
+                "/sleap/track Int(7) Int(0) String(\"female\")",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_node_is_one_message_under_its_name() {
+        let writer = Writer::new(Form::Nodes, &skeleton());
+        let shown: Vec<String> = messages(&writer.pose(&prediction(7), None, 0))
+            .iter()
+            .map(shown)
+            .collect();
+        assert_eq!(
+            shown[1],
+            "/sleap/pose/0/nose Int(7) Float(1.5) Float(2.25) Float(0.5)"
+        );
+        assert_eq!(
+            shown[2],
+            "/sleap/pose/0/tail_tip_1 Int(7) Float(NaN) Float(NaN) Float(NaN)"
+        );
+        let unnamed = Writer::new(Form::Nodes, &Skeleton::default());
+        let bytes = unnamed.pose(&prediction(7), None, 0);
+        assert_eq!(messages(&bytes)[2].addr, "/sleap/pose/0/node_1");
+    }
+
+    #[test]
+    fn numbers_that_32_bits_do_not_hold_take_64() {
+        let writer = Writer::new(Form::Instances, &skeleton());
+        let first =
+            |frame_id| messages(&writer.pose(&prediction(frame_id), None, 0))[0].args[0].clone();
+        assert_eq!(first(0x7fff_ffff), OscType::Int(i32::MAX));
+        assert_eq!(first(0x8000_0000), OscType::Long(0x8000_0000));
+    }
+
+    #[test]
+    fn poses_of_a_foreign_worker_may_lack_scores() {
+        let bare = Prediction {
+            instances: vec![vec![Some([1.0, 2.0])]],
+            ..Prediction::default()
+        };
+        let writer = Writer::new(Form::Instances, &skeleton());
+        let shown = shown(&messages(&writer.pose(&bare, None, 0))[1]);
+        assert_eq!(
+            shown,
+            "/sleap/pose Int(0) Int(0) Float(NaN) Float(1.0) Float(2.0) Float(NaN)"
+        );
+    }
+
+    #[test]
+    fn the_skeleton_and_the_end_are_bundles_of_their_own() {
+        let shown: Vec<String> = messages(&Writer::skeleton(&skeleton()))
+            .iter()
+            .map(shown)
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/sleap/skeleton String(\"mouse\") String(\"nose\") String(\"tail/tip 1\")",
+                "/sleap/edges Int(0) Int(1)",
+            ]
+        );
+        assert_eq!(messages(&Writer::end(3))[0].args, [OscType::Int(3)]);
+    }
+}

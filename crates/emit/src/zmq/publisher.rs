@@ -1,0 +1,186 @@
+//! All subscribers, and what is published to them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, warn};
+
+use super::mailbox::Mailbox;
+use super::{subscriber, wire};
+use crate::datagram::resolve;
+
+/// Subscribers that are served at a time.
+const MAX_SUBSCRIBERS: usize = 32;
+
+/// Bytes that the system holds for a subscriber, beside its mailbox: its own measure, megabytes,
+/// would be seconds of poses that are too old.
+const SEND_BUFFER: u32 = 64 << 10;
+
+/// How long subscribers may take for what waits at the end.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Pause after a connection that could not be taken: the process may be out of file descriptors.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// A ZeroMQ publisher. Its subscribers' tasks end with it.
+pub(crate) struct Publisher {
+    hub: Arc<Hub>,
+    address: SocketAddr,
+    closing: CancellationToken,
+    serving: AbortOnDropHandle<()>,
+}
+
+#[derive(Default)]
+struct Hub {
+    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
+    /// What subscribers to its topic get when they come.
+    welcome: Mutex<Option<(&'static str, Bytes)>>,
+    dropped: AtomicU64,
+}
+
+impl Publisher {
+    /// Listens at this address; port 0 is any free one. Must be called inside the runtime.
+    pub(crate) fn bind(host: &str, port: u16) -> io::Result<Self> {
+        let host = if host == "*" { "0.0.0.0" } else { host };
+        let address = resolve(host, port)?;
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // So that one can start again while the last one's connections still expire.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        // Connections have it from the listener.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(address)?;
+        let listener = socket.listen(MAX_SUBSCRIBERS as u32)?;
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            warn!(%address, "anyone who can reach this address can read the poses");
+        }
+        let hub = Arc::new(Hub::default());
+        let closing = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, Arc::clone(&hub), closing.clone()));
+        Ok(Self {
+            hub,
+            address,
+            closing,
+            serving: AbortOnDropHandle::new(serving),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives the message to all who want its topic. Never waits.
+    pub(crate) fn publish(&self, topic: &'static str, body: &[u8]) {
+        let mailboxes = self.hub.mailboxes();
+        if mailboxes.is_empty() {
+            return;
+        }
+        let message = wire::message(topic, body);
+        let dropped = mailboxes
+            .iter()
+            .map(|mailbox| mailbox.push(topic, &message))
+            .sum();
+        self.hub.dropped.fetch_add(dropped, Relaxed);
+    }
+
+    /// Sets what subscribers to this topic get when they come.
+    pub(crate) fn welcome(&self, topic: &'static str, body: &[u8]) {
+        *lock(&self.hub.welcome) = Some((topic, wire::message(topic, body)));
+    }
+
+    /// Messages that subscribers have missed, each counting for itself.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.hub.dropped.load(Relaxed)
+    }
+
+    /// Lets subscribers take what waits for them, for half a second at most.
+    pub(crate) async fn close(self) {
+        self.closing.cancel();
+        // Ends by itself; a panic was printed when it happened.
+        let _ = self.serving.await;
+    }
+}
+
+impl Hub {
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
+        lock(&self.mailboxes)
+    }
+
+    /// Serves one connection to its end.
+    async fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let mailbox = Arc::new(Mailbox::default());
+        self.mailboxes().push(Arc::clone(&mailbox));
+        let guard = Leaving {
+            hub: &self,
+            mailbox: &mailbox,
+        };
+        let welcome = || lock(&self.welcome).clone();
+        let outcome = subscriber::serve(stream, &mailbox, welcome).await;
+        drop(guard);
+        match outcome {
+            Ok(()) => debug!(%peer, "a subscriber is served to the end"),
+            Err(reason) => debug!(%peer, %reason, "a subscriber is gone"),
+        }
+    }
+}
+
+/// Takes a mailbox out, however its task ends.
+struct Leaving<'a> {
+    hub: &'a Hub,
+    mailbox: &'a Arc<Mailbox>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut mailboxes = self.hub.mailboxes();
+        mailboxes.retain(|known| !Arc::ptr_eq(known, self.mailbox));
+    }
+}
+
+async fn serve(listener: TcpListener, hub: Arc<Hub>, closing: CancellationToken) {
+    let mut subscribers = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = closing.cancelled() => break,
+            Some(_) = subscribers.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) if subscribers.len() < MAX_SUBSCRIBERS => {
+                subscribers.spawn(Arc::clone(&hub).admit(stream, peer));
+            }
+            Ok((_, peer)) => debug!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many"),
+            Err(error) => {
+                debug!(%error, "a subscriber could not be taken");
+                sleep(RETRY).await;
+            }
+        }
+    }
+    drop(listener);
+    for mailbox in hub.mailboxes().iter() {
+        mailbox.close();
+    }
+    let all = async { while subscribers.join_next().await.is_some() {} };
+    if timeout(LINGER, all).await.is_err() {
+        debug!("a subscriber has not taken what waited for it");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What it guards is whole between statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

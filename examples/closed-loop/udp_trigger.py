@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Does something when a node of the animal enters a region, from poses over UDP. Standard library only.
+
+    udp_trigger.py --port 9000 --node nose --region 200,100,440,380
+    sleap-worker --model MODEL --emit udp://127.0.0.1:9000
+"""
+
+import argparse
+import json
+import socket
+
+from region import Region
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=9000, help="0: any free one")
+    parser.add_argument("--node", default="nose")
+    parser.add_argument("--region", type=Region.parse, required=True, metavar="LEFT,TOP,RIGHT,BOTTOM")
+    args = parser.parse_args()
+
+    node = None  # its place in a pose; the skeleton says so
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as consumer:
+        consumer.bind(("127.0.0.1", args.port))
+        print(f"listening at udp://127.0.0.1:{consumer.getsockname()[1]}", flush=True)
+        while True:
+            message = json.loads(consumer.recv(65536))
+            if message["type"] == "skeleton":
+                node = message["nodes"].index(args.node)
+            elif message["type"] == "pose" and node is not None:
+                args.region.look(message, node)
+            elif message["type"] == "end":
+                return args.region.end()
+
+
+if __name__ == "__main__":
+    main()
