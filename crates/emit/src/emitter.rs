@@ -132,7 +132,7 @@ impl Emitter {
                     datagrams, writer, ..
                 } => datagrams.send(&writer.pose(prediction, captured_us, emitted_us)),
                 Way::Zmq { publisher, .. } => {
-                    publisher.publish(POSE, json.get_or_insert_with(make));
+                    publisher.publish(POSE, json.get_or_insert_with(make), true);
                     Outcome::Sent
                 }
             };
@@ -197,7 +197,7 @@ impl Emitter {
             match &mut sink.way {
                 Way::Json(datagrams) => drop(datagrams.send(json)),
                 Way::Osc { datagrams, .. } => drop(datagrams.send(&osc())),
-                Way::Zmq { publisher, .. } => publisher.publish(topic, json),
+                Way::Zmq { publisher, .. } => publisher.publish(topic, json, false),
             }
         }
     }

@@ -16,6 +16,15 @@ const MAX_BYTES: usize = 1 << 20;
 /// Topics that a subscriber may ask for; there are three.
 const MAX_TOPICS: usize = 16;
 
+/// A message as it is sent, and what it is about.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) topic: &'static str,
+    pub(super) bytes: Bytes,
+    /// Who misses it is to be told.
+    pub(super) counts: bool,
+}
+
 /// What waits for one subscriber.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
@@ -26,7 +35,7 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct State {
     topics: Vec<Vec<u8>>,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Letter>,
     /// Of what waits.
     bytes: usize,
     /// Goes before everything else. A peer that asks again and again gets the last answer.
@@ -55,22 +64,23 @@ impl Mailbox {
     }
 
     /// Puts a message in if its topic is wanted, in place of the oldest where there is no room.
-    /// Says how many had to go.
-    pub(super) fn push(&self, topic: &str, message: &Bytes) -> u64 {
+    /// Says how many had to go, of those that count.
+    pub(super) fn push(&self, letter: &Letter) -> u64 {
         let mut state = self.lock();
-        let wanted = |prefix: &Vec<u8>| topic.as_bytes().starts_with(prefix);
+        let topic = letter.topic.as_bytes();
+        let wanted = |prefix: &Vec<u8>| topic.starts_with(prefix);
         if state.closed || !state.topics.iter().any(wanted) {
             return 0;
         }
         let mut dropped = 0;
         while state.waiting.len() >= MAX_MESSAGES
-            || (!state.waiting.is_empty() && state.bytes + message.len() > MAX_BYTES)
+            || (!state.waiting.is_empty() && state.bytes + letter.bytes.len() > MAX_BYTES)
         {
-            state.pop();
-            dropped += 1;
+            let counts = state.pop().is_some_and(|oldest| oldest.counts);
+            dropped += u64::from(counts);
         }
-        state.bytes += message.len();
-        state.waiting.push_back(message.clone());
+        state.bytes += letter.bytes.len();
+        state.waiting.push_back(letter.clone());
         drop(state);
         self.changed.notify_one();
         dropped
@@ -93,7 +103,8 @@ impl Mailbox {
         loop {
             {
                 let mut state = self.lock();
-                let next = state.pong.take().or_else(|| state.pop());
+                let next = state.pong.take();
+                let next = next.or_else(|| state.pop().map(|letter| letter.bytes));
                 if next.is_some() || state.closed {
                     return next;
                 }
@@ -109,9 +120,9 @@ impl Mailbox {
 }
 
 impl State {
-    fn pop(&mut self) -> Option<Bytes> {
+    fn pop(&mut self) -> Option<Letter> {
         let oldest = self.waiting.pop_front()?;
-        self.bytes -= oldest.len();
+        self.bytes -= oldest.bytes.len();
         Some(oldest)
     }
 }
@@ -128,6 +139,14 @@ mod tests {
         mailbox
     }
 
+    fn letter(topic: &'static str, bytes: impl Into<Bytes>) -> Letter {
+        Letter {
+            topic,
+            bytes: bytes.into(),
+            counts: topic == "pose",
+        }
+    }
+
     async fn rest(mailbox: &Mailbox) -> Vec<Bytes> {
         mailbox.close();
         let mut rest = Vec::new();
@@ -141,22 +160,24 @@ mod tests {
     async fn only_topics_that_are_wanted_wait() {
         let mailbox = wanting(&["po", "end"]);
         for topic in ["pose", "skeleton", "end"] {
-            mailbox.push(topic, &Bytes::from(topic));
+            mailbox.push(&letter(topic, topic));
         }
         mailbox.cancel(b"po");
-        mailbox.push("pose", &Bytes::from_static(b"late"));
+        mailbox.push(&letter("pose", "late"));
         assert_eq!(rest(&mailbox).await, ["pose", "end"]);
         let all = wanting(&[""]);
-        all.push("pose", &Bytes::from_static(b"pose"));
+        all.push(&letter("pose", "pose"));
         assert_eq!(rest(&all).await, ["pose"]);
     }
 
     #[tokio::test]
     async fn the_newest_wins_and_what_went_is_counted() {
         let mailbox = wanting(&["pose"]);
-        let push = |number: usize| mailbox.push("pose", &Bytes::from(number.to_string()));
+        assert!(mailbox.subscribe(b"skeleton".to_vec()));
+        mailbox.push(&letter("skeleton", "skeleton"));
+        let push = |number: usize| mailbox.push(&letter("pose", number.to_string()));
         let dropped: u64 = (0..MAX_MESSAGES + 10).map(push).sum();
-        assert_eq!(dropped, 10);
+        assert_eq!(dropped, 10, "of poses");
         let rest = rest(&mailbox).await;
         assert_eq!(rest.len(), MAX_MESSAGES);
         assert_eq!(
@@ -168,19 +189,19 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_bounded_and_one_large_message_passes() {
         let mailbox = wanting(&["pose"]);
-        let third = Bytes::from(vec![1; MAX_BYTES / 3]);
-        assert_eq!((0..3).map(|_| mailbox.push("pose", &third)).sum::<u64>(), 0);
-        assert_eq!(mailbox.push("pose", &third), 1);
-        let huge = Bytes::from(vec![2; MAX_BYTES * 2]);
-        assert_eq!(mailbox.push("pose", &huge), 3);
-        assert_eq!(mailbox.push("pose", &third), 1);
-        assert_eq!(rest(&mailbox).await, [third]);
+        let third = letter("pose", vec![1; MAX_BYTES / 3]);
+        assert_eq!((0..3).map(|_| mailbox.push(&third)).sum::<u64>(), 0);
+        assert_eq!(mailbox.push(&third), 1);
+        let huge = letter("pose", vec![2; MAX_BYTES * 2]);
+        assert_eq!(mailbox.push(&huge), 3);
+        assert_eq!(mailbox.push(&third), 1);
+        assert_eq!(rest(&mailbox).await, [third.bytes]);
     }
 
     #[tokio::test]
     async fn signs_of_life_go_first_and_do_not_pile_up() {
         let mailbox = wanting(&["pose"]);
-        mailbox.push("pose", &Bytes::from_static(b"pose"));
+        mailbox.push(&letter("pose", "pose"));
         mailbox.pong(Bytes::from_static(b"first"));
         mailbox.pong(Bytes::from_static(b"second"));
         assert_eq!(rest(&mailbox).await, ["second", "pose"]);

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Letter, Mailbox};
 use super::{subscriber, wire};
 use crate::datagram::resolve;
 
@@ -44,7 +43,7 @@ pub(crate) struct Publisher {
 struct Hub {
     mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     /// What subscribers to its topic get when they come.
-    welcome: Mutex<Option<(&'static str, Bytes)>>,
+    welcome: Mutex<Option<Letter>>,
     dropped: AtomicU64,
 }
 
@@ -83,26 +82,31 @@ impl Publisher {
         self.address
     }
 
-    /// Gives the message to all who want its topic. Never waits.
-    pub(crate) fn publish(&self, topic: &'static str, body: &[u8]) {
+    /// Gives the message to all who want its topic; who misses it is told if it `counts`. Never waits.
+    pub(crate) fn publish(&self, topic: &'static str, body: &[u8], counts: bool) {
         let mailboxes = self.hub.mailboxes();
         if mailboxes.is_empty() {
             return;
         }
-        let message = wire::message(topic, body);
-        let dropped = mailboxes
-            .iter()
-            .map(|mailbox| mailbox.push(topic, &message))
-            .sum();
+        let letter = Letter {
+            topic,
+            bytes: wire::message(topic, body),
+            counts,
+        };
+        let dropped = mailboxes.iter().map(|mailbox| mailbox.push(&letter)).sum();
         self.hub.dropped.fetch_add(dropped, Relaxed);
     }
 
     /// Sets what subscribers to this topic get when they come.
     pub(crate) fn welcome(&self, topic: &'static str, body: &[u8]) {
-        *lock(&self.hub.welcome) = Some((topic, wire::message(topic, body)));
+        *lock(&self.hub.welcome) = Some(Letter {
+            topic,
+            bytes: wire::message(topic, body),
+            counts: false,
+        });
     }
 
-    /// Messages that subscribers have missed, each counting for itself.
+    /// Messages that count and that subscribers have missed, each for itself.
     pub(crate) fn dropped(&self) -> u64 {
         self.hub.dropped.load(Relaxed)
     }

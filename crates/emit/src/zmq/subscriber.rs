@@ -3,14 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 use tracing::info;
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Letter, Mailbox};
 use super::wire::{self, GREETING_BYTES, Header, Request, WireError};
 
 /// How long a peer may take to say what it is.
@@ -29,12 +28,12 @@ pub(super) enum Gone {
     Topics,
 }
 
-/// Serves a subscriber until it leaves or its mailbox is closed and empty. `subscribed` gives what a
-/// new subscriber to a topic gets at once, with its topic.
+/// Serves a subscriber until it leaves or its mailbox is closed and empty. `welcome` gives what a
+/// new subscriber to its topic gets at once.
 pub(super) async fn serve(
     stream: TcpStream,
     mailbox: &Mailbox,
-    subscribed: impl Fn() -> Option<(&'static str, Bytes)>,
+    welcome: impl Fn() -> Option<Letter>,
 ) -> Result<(), Gone> {
     // A pose that waits for the next one to fill a packet is late.
     stream.set_nodelay(true)?;
@@ -50,14 +49,14 @@ pub(super) async fn serve(
             match wire::request(header, &body) {
                 Some(Request::Subscribe(topic)) => {
                     let asked = String::from_utf8_lossy(&topic).into_owned();
-                    let wanted = |kind: &str| kind.as_bytes().starts_with(&topic);
-                    let greeted = subscribed().filter(|(kind, _)| wanted(kind));
+                    let wanted = |letter: &Letter| letter.topic.as_bytes().starts_with(&topic);
+                    let welcome = welcome().filter(wanted);
                     if !mailbox.subscribe(topic) {
                         return Err(Gone::Topics);
                     }
                     info!(%peer, topic = ?asked, "a subscriber for poses");
-                    if let Some((kind, message)) = greeted {
-                        mailbox.push(kind, &message);
+                    if let Some(letter) = welcome {
+                        mailbox.push(&letter);
                     }
                 }
                 Some(Request::Cancel(topic)) => mailbox.cancel(&topic),
