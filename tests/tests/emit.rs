@@ -50,7 +50,8 @@ fn assert_same(events: &[Value], predictions: &[Value]) {
         }
         assert_eq!(pose["version"], 1);
         assert_eq!(pose["source"], "video.mp4");
-        assert!(pose["captured_us"].as_u64() < pose["emitted_us"].as_u64());
+        let at = |key: &str| pose[key].as_u64().expect("microseconds");
+        assert!(at("captured_us") < at("emitted_us"), "{pose}");
     }
     let skeleton = of_kind(events, "skeleton")[0];
     assert_eq!(skeleton["nodes"][0], "nose");
@@ -267,7 +268,7 @@ fn switched(predictions: &[Value], region: [f64; 4]) -> Vec<String> {
 
 #[test]
 fn the_examples_switch_when_the_nose_enters_the_region() {
-    let region = ["--node", "nose", "--region", "128,96,384,288"];
+    let region = ["--node", "nose", "--region", "256,0,512,384"];
     let mut udp = example(
         "closed-loop/udp_trigger.py",
         &[&["--port", "0"], &region[..]].concat(),
@@ -293,7 +294,7 @@ fn the_examples_switch_when_the_nose_enters_the_region() {
     );
     worker.logs("a subscriber for poses", 1);
     let predictions = stream(&worker, &["--fps", "200"]).predictions();
-    let expected = switched(&predictions, [128.0, 96.0, 384.0, 288.0]);
+    let expected = switched(&predictions, [256.0, 0.0, 512.0, 384.0]);
     assert!(
         expected.len() >= 2,
         "the nose never crosses the region's edge"
