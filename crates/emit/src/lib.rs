@@ -3,6 +3,8 @@
 mod counts;
 mod datagram;
 mod emitter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod json;
 mod osc;
 mod target;

@@ -108,7 +108,7 @@ impl Subscriber {
     }
 
     /// Whether the publisher hangs up, after whatever it has said.
-    fn is_sent_away(mut self) -> bool {
+    fn sent_away(mut self) -> bool {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => true,
@@ -146,7 +146,7 @@ async fn the_end_is_delivered_before_the_publisher_goes() {
     assert_eq!(emitter.end()[0].counts.dropped, 0);
     emitter.close().await;
     assert_eq!(subscriber.poses(), Vec::from_iter(0..20));
-    assert!(subscriber.is_sent_away());
+    assert!(subscriber.sent_away());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +180,7 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
         &[&greeting, READY, b"\xf0"],
         &[&greeting, READY, &many],
     ] {
-        assert!(opened(words).is_sent_away(), "{words:?}");
+        assert!(opened(words).sent_away(), "{words:?}");
     }
     poses(&mut emitter, 0..3);
     emitter.end();
@@ -191,7 +191,7 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
 async fn there_are_no_more_than_32_at_a_time() {
     let (mut emitter, address) = publisher();
     let mut here: Vec<_> = (0..32).map(|_| Subscriber::subscribed(&address)).collect();
-    assert!(Subscriber::connect(&address).is_sent_away());
+    assert!(Subscriber::connect(&address).sent_away());
     poses(&mut emitter, 0..3);
     emitter.end();
     for subscriber in &mut here {

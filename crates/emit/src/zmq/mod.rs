@@ -4,6 +4,8 @@
 //! missed: see the README. `wire` is the protocol and `mailbox` what waits for a subscriber, both
 //! without IO; `subscriber` serves one connection, `publisher` all of them.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod mailbox;
 mod publisher;
 mod subscriber;

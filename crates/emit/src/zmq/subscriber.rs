@@ -1,11 +1,11 @@
 //! One subscriber's connection.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -38,7 +38,18 @@ pub(super) async fn serve(
     // A pose that waits for the next one to fill a packet is late.
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr()?;
-    let (mut reader, mut writer) = stream.into_split();
+    let (reader, writer) = stream.into_split();
+    converse(reader, writer, peer, mailbox, welcome).await
+}
+
+/// The same over any pair of streams.
+pub(super) async fn converse(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    peer: SocketAddr,
+    mailbox: &Mailbox,
+    welcome: impl Fn() -> Option<Letter>,
+) -> Result<(), Gone> {
     timeout(HANDSHAKE, shake_hands(&mut reader, &mut writer))
         .await
         .map_err(|_| Gone::Silent)??;
@@ -77,7 +88,10 @@ pub(super) async fn serve(
     }
 }
 
-async fn shake_hands(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf) -> Result<(), Gone> {
+async fn shake_hands(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> Result<(), Gone> {
     writer.write_all(&wire::greeting()).await?;
     let mut greeting = [0; GREETING_BYTES];
     reader.read_exact(&mut greeting).await?;
@@ -89,7 +103,10 @@ async fn shake_hands(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf) ->
 }
 
 /// Reads a frame whose size was checked before its body.
-async fn read_frame(reader: &mut OwnedReadHalf, body: &mut Vec<u8>) -> Result<Header, Gone> {
+async fn read_frame(
+    reader: &mut (impl AsyncRead + Unpin),
+    body: &mut Vec<u8>,
+) -> Result<Header, Gone> {
     let flags = reader.read_u8().await?;
     let mut size = [0; 8];
     let size = &mut size[..Header::size_bytes(flags)?];

@@ -1,0 +1,37 @@
+//! What the fuzz target does with a subscriber.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+
+use super::mailbox::{Letter, Mailbox};
+use super::subscriber;
+
+/// What a subscriber sends, from its greeting on, to the end of the connection: it is served to
+/// there or sent away, and never gets more than what it was sent.
+pub fn subscriber(data: &[u8]) {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let welcome = || {
+        Some(Letter {
+            topic: "skeleton",
+            bytes: Bytes::from_static(b"skeleton"),
+            counts: false,
+        })
+    };
+    let mailbox = Mailbox::default();
+    let mut answer = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime without IO starts");
+    let gone = runtime.block_on(subscriber::converse(
+        data,
+        &mut answer,
+        peer,
+        &mailbox,
+        welcome,
+    ));
+    assert!(gone.is_err(), "nobody closed the mailbox");
+    // Greeting and READY, then an answer or a welcome of 26 bytes at most for two bytes or more.
+    assert!(answer.len() <= 64 + 27 + 13 * data.len());
+}
