@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use emit::Emitter;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing};
+use recordings::Outputs;
 use tokio::sync::watch;
 use vision::capture::Content;
 use vision::viewer::{Picture, Screen};
 
 use crate::adapt::{Adapter, Sample, Setting};
 use crate::flight::Arrived;
-use crate::output::Outputs;
+use crate::output;
 use crate::report::Report;
 use crate::stages::Stages;
 
@@ -67,10 +67,10 @@ impl Answers {
         }
     }
 
-    /// Takes one message. An error means that an output cannot be written.
-    pub(crate) fn message(&mut self, message: Message, stages: &Stages) -> Result<()> {
+    /// Takes one message.
+    pub(crate) fn message(&mut self, message: Message, stages: &Stages) {
         match message {
-            Message::Prediction(prediction) => return self.prediction(prediction, stages),
+            Message::Prediction(prediction) => self.prediction(prediction, stages),
             Message::FrameReceived(received) => {
                 let timing = Some(&received.timing);
                 let arrived = self.arrived(received.frame_id, timing, stages);
@@ -87,7 +87,6 @@ impl Answers {
             }
             other => tracing::debug!(message = ?other, "ignored"),
         }
-        Ok(())
     }
 
     /// Takes a message that cannot be read; its frame is accounted for all the same.
@@ -111,10 +110,10 @@ impl Answers {
         self.last_failure = Some(reason);
     }
 
-    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Result<()> {
+    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) {
         let timing = prediction.timing;
         let Some(arrived) = self.arrived(prediction.frame_id, Some(&timing), stages) else {
-            return Ok(());
+            return;
         };
         if let Some(scale) = &arrived.scale {
             scale.apply(&mut prediction);
@@ -123,9 +122,8 @@ impl Answers {
         self.emitter.pose(&prediction, arrived.captured_us);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
-        let written = self.outputs.write(&prediction, arrived.latency);
+        output::write(&self.outputs, &prediction, &arrived);
         self.show(arrived.picture, prediction.frame_id, prediction.instances);
-        written
     }
 
     /// `timing`: what the worker says of the frame's way; `None` where it failed.

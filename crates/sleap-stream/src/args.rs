@@ -86,9 +86,15 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Encoding")]
     pub batch_size: u32,
 
-    /// Write predictions to a .jsonl file, one a line; `-` for standard output; may be repeated.
+    /// Write predictions to a file as they come; may be repeated.
+    ///
+    /// By the end of its name: .slp for SLEAP, .csv with sleap-io's columns, .jsonl with one JSON
+    /// object a line. `-` is JSON lines on standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub recording: RecordArgs,
 
     /// Write the last frame with its poses drawn on it to this PNG file.
     #[arg(long, value_name = "FILE.png", help_heading = "Output")]
@@ -162,6 +168,16 @@ pub struct Args {
     pub verbose: u8,
 }
 
+/// Keeping the frames that are sent.
+#[derive(Debug, clap::Args)]
+pub struct RecordArgs {
+    /// Keep the frames that are sent, of a live source, in a video: .avi, .mkv or .mp4.
+    ///
+    /// An .slp file that is written beside it refers to this video.
+    #[arg(long, value_name = "VIDEO", help_heading = "Output")]
+    pub record: Option<PathBuf>,
+}
+
 /// How frames are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JpegQuality {
@@ -197,6 +213,7 @@ pub struct Config {
     pub(crate) batch_size: u32,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) record: Option<PathBuf>,
     pub(crate) overwrite: bool,
     pub(crate) display: bool,
     pub(crate) emit: Vec<emit::Target>,
@@ -226,11 +243,9 @@ impl TryFrom<Args> for Config {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         for output in &args.output {
-            let known =
-                output.as_os_str() == "-" || output.extension().is_some_and(|ext| ext == "jsonl");
-            if !known {
+            if recordings::Format::of(output).is_none() {
                 bail!(
-                    "--output {}: the name must end in .jsonl, or be - for standard output",
+                    "--output {}: the name must end in .slp, .csv or .jsonl, or be - for standard output",
                     output.display()
                 );
             }
@@ -245,6 +260,7 @@ impl TryFrom<Args> for Config {
                 snapshot.display()
             );
         }
+        args.recording.check(args.stream.as_deref())?;
         let messages = args.messages();
         let encoding = encoding(&args)?;
         let peer = PeerConfig {
@@ -286,6 +302,7 @@ impl TryFrom<Args> for Config {
             batch_size: args.batch_size,
             outputs: args.output,
             snapshot: args.snapshot,
+            record: args.recording.record,
             overwrite: args.overwrite,
             display: args.display,
             emit: args.emit.targets,
@@ -324,7 +341,30 @@ impl Args {
     }
 }
 
+impl RecordArgs {
+    fn check(&self, file: Option<&str>) -> Result<()> {
+        let Some(video) = &self.record else {
+            return Ok(());
+        };
+        if let Some(file) = file.filter(|name| !name.contains("://")) {
+            bail!("--record is for live sources: {file} is a file already");
+        }
+        if !vision::record::is_container(video) {
+            bail!(
+                "--record {}: the name must end in .avi, .mkv or .mp4",
+                video.display()
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Config {
+    /// The source is a synthetic one.
+    pub(crate) fn is_pattern(&self) -> bool {
+        matches!(self.capture.source, Source::TestPattern(_))
+    }
+
     /// As STREAM_START says it.
     pub(crate) fn jpeg_quality(&self) -> Option<u8> {
         match self.encoding {
@@ -527,7 +567,11 @@ mod tests {
     fn outputs_are_checked_by_name() {
         let config = |line: &str| Config::try_from(parse(line).unwrap());
         assert!(config("sleap-stream --webcam 0 -o - -o a.jsonl --snapshot a.png").is_ok());
+        assert!(config("sleap-stream --webcam 0 -o a.slp -o a.csv --record a.mkv").is_ok());
         assert!(config("sleap-stream --webcam 0 -o a.txt").is_err());
+        assert!(config("sleap-stream --webcam 0 --record a.gif").is_err());
+        let error = config("sleap-stream --stream a.mp4 --record a.avi").unwrap_err();
+        assert!(error.to_string().contains("live sources"), "{error}");
         assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
     }
 }

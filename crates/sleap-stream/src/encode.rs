@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use protocol::{Frame, FrameMeta};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
+use vision::record::Tap;
 
 use crate::batch::Batch;
 use crate::flight::{self, Flight};
@@ -29,6 +30,8 @@ pub(crate) struct Encoder {
     pub(crate) keep_pictures: bool,
     /// Frames are kept until they are answered, to be sent again over another connection.
     pub(crate) keep_frames: bool,
+    /// Where frames are recorded as they are sent.
+    pub(crate) recording: Option<Tap>,
     /// Dropped when everything is sent that will be.
     pub(crate) done: oneshot::Sender<()>,
 }
@@ -69,9 +72,16 @@ impl Encoder {
 
     fn encode(&mut self, captured: CapturedFrame) -> Result<Frame> {
         let (id, taken) = (captured.frame_id, Instant::now());
+        let recorded = self.recording.as_mut().and_then(|tap| tap.offer(&captured));
+        let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
+        let captured_us = captured_us.and_then(|since| u64::try_from(since.as_micros()).ok());
         let picture = self.keep_pictures.then(|| captured.content.clone());
         self.window.update(|flow| flow.depart(id, taken));
-        flight::lock(&self.flight).depart(id, captured.captured, taken, picture);
+        {
+            let mut flight = flight::lock(&self.flight);
+            flight.depart(id, captured.captured, taken, picture);
+            flight.describe(id, captured_us, recorded);
+        }
         let shaped = self
             .shaper
             .shape(captured.content)
@@ -79,9 +89,6 @@ impl Encoder {
         let nbytes = shaped.data.len() as u64;
         self.window.update(|flow| flow.weigh(id, nbytes));
         flight::lock(&self.flight).encoded(id, shaped.scale, Instant::now());
-        let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
-        let captured_us = captured_us.and_then(|since| u64::try_from(since.as_micros()).ok());
-        flight::lock(&self.flight).stamp(id, captured_us);
         let frame = Frame {
             meta: FrameMeta {
                 frame_id: id,

@@ -14,7 +14,7 @@ use crate::line::Generation;
 #[derive(Debug)]
 struct Departed {
     captured: Instant,
-    /// As the worker is told: microseconds since the Unix epoch.
+    /// The same moment, microseconds since 1970.
     captured_us: Option<u64>,
     taken: Instant,
     encoded: Option<Instant>,
@@ -23,6 +23,8 @@ struct Departed {
     scale: Option<Scale>,
     /// The picture itself, where somebody wants to see poses on it.
     picture: Option<Content>,
+    /// Its index in the recording.
+    recorded: Option<u64>,
     /// What was sent, where it is sent again over the next connection if this one is lost.
     frame: Option<Frame>,
     /// The connection over which it was sent last.
@@ -45,14 +47,16 @@ impl Departed {
 pub(crate) struct Arrived {
     /// Where the time went, capture to pose in hand.
     pub(crate) latency: Latency,
-    /// When it was captured, microseconds since the Unix epoch.
-    pub(crate) captured_us: Option<u64>,
     /// First byte given to the link to pose in hand.
     pub(crate) round_trip: Duration,
     /// When the encoder had taken it.
     pub(crate) taken: Instant,
     pub(crate) scale: Option<Scale>,
     pub(crate) picture: Option<Content>,
+    /// When the frame was captured, microseconds since 1970.
+    pub(crate) captured_us: Option<u64>,
+    /// Its index in the recording, where there is one that has it.
+    pub(crate) recorded: Option<u64>,
 }
 
 /// Frames that are remembered at most. A worker that answers is never that far behind (its window
@@ -96,6 +100,7 @@ impl Flight {
             handed: None,
             scale: None,
             picture,
+            recorded: None,
             frame: None,
             sent_over: None,
         };
@@ -113,18 +118,25 @@ impl Flight {
         }
     }
 
+    /// What is known of a frame beside its way: when it was captured, microseconds since 1970, and
+    /// its index in the recording.
+    pub(crate) fn describe(
+        &mut self,
+        id: FrameId,
+        captured_us: Option<u64>,
+        recorded: Option<u64>,
+    ) {
+        if let Some(frame) = self.frames.get_mut(&id) {
+            frame.captured_us = captured_us;
+            frame.recorded = recorded;
+        }
+    }
+
     /// A frame's bytes are ready for the link.
     pub(crate) fn encoded(&mut self, id: FrameId, scale: Option<Scale>, now: Instant) {
         if let Some(frame) = self.frames.get_mut(&id) {
             frame.encoded = Some(now);
             frame.scale = scale;
-        }
-    }
-
-    /// When the frame was captured, microseconds since the Unix epoch.
-    pub(crate) fn stamp(&mut self, id: FrameId, captured_us: Option<u64>) {
-        if let Some(frame) = self.frames.get_mut(&id) {
-            frame.captured_us = captured_us;
         }
     }
 
@@ -182,11 +194,12 @@ impl Flight {
         };
         Some(Arrived {
             latency: self.splitter.split(&moments, timing),
-            captured_us: frame.captured_us,
             round_trip: now.saturating_duration_since(encoded),
             taken: frame.taken,
             scale: frame.scale,
             picture: frame.picture,
+            captured_us: frame.captured_us,
+            recorded: frame.recorded,
         })
     }
 

@@ -63,6 +63,7 @@ pub(crate) fn make(
         frames: frames_to_send(config, info),
         max_frames: config.max_frames,
         keep_pictures: window || config.snapshot.is_some(),
+        recording: None,
     };
     Ok((plan, adaptation))
 }

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::answers::Answers;
 use crate::handshake;
 use crate::line::Line;
+use crate::output;
 use crate::progress::Progress;
 use crate::redial::{Dialer, Identity};
 use crate::stages::{Recovery, Stages};
@@ -120,7 +121,7 @@ impl<'a> Receiving<'a> {
                     self.heard(&message);
                     match (message, self.state) {
                         (Some(Ok(Message::StreamComplete(_))), State::Ended(end, _)) => return Ok(end),
-                        (Some(Ok(message)), _) => answers.message(message, stages)?,
+                        (Some(Ok(message)), _) => answers.message(message, stages),
                         (Some(Err(error)), _) => answers.unreadable(&error, stages),
                         (None, State::Stopping(end, _)) => return Ok(end),
                         (None, State::Ended(end, _)) if end != End::Complete => return Ok(end),
@@ -227,7 +228,7 @@ impl<'a> Receiving<'a> {
                 }
                 _ = tick.tick() => {
                     self.progress.update(&answers.report);
-                    answers.outputs.flush()?;
+                    output::check(&mut answers.outputs)?;
                     if answers.outputs.nobody_reads() {
                         return Ok(Err(End::NoReader));
                     }
@@ -250,7 +251,7 @@ impl<'a> Receiving<'a> {
         let (sent, dropped) = (stages.sent(), stages.dropped());
         answers.report.look(sent, dropped, Instant::now());
         self.progress.update(&answers.report);
-        answers.outputs.flush()?;
+        output::check(&mut answers.outputs)?;
         if std::mem::replace(&mut self.looked, Instant::now()).elapsed() > HELD_UP {
             self.heard = self.looked;
         }

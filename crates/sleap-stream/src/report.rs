@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) instances: u64,
     pub(crate) failed: u64,
     pub(crate) dropped_at_source: u64,
+    /// Frames that were sent, but not recorded.
+    pub(crate) not_recorded: u64,
     pub(crate) unanswered: u64,
     /// Frames of a live source that were given up with a connection.
     pub(crate) lost: u64,
@@ -56,6 +58,7 @@ impl Report {
             instances: 0,
             failed: 0,
             dropped_at_source: 0,
+            not_recorded: 0,
             unanswered: 0,
             lost: 0,
             reconnections: 0,
@@ -123,6 +126,11 @@ impl Report {
                 "dropped",
                 self.dropped_at_source,
                 "newer frames took their place before sending",
+            ),
+            (
+                "not recorded",
+                self.not_recorded,
+                "sent, but the recording could not keep up",
             ),
             (
                 "unanswered",
@@ -237,11 +245,12 @@ mod tests {
                 inference,
                 ..Latency::default()
             },
-            captured_us: None,
             round_trip: Duration::from_millis(1),
             taken: Instant::now(),
             scale: None,
             picture: None,
+            captured_us: None,
+            recorded: None,
         }
     }
 

@@ -11,6 +11,7 @@ use protocol::{FrameId, Message, Timing};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, CapturedFrame, Running, Summary};
+use vision::record::Tap as RecordTap;
 
 use crate::batch::Batch;
 use crate::encode::Encoder;
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) max_frames: Option<u64>,
     /// Pictures are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
+    /// Where frames are recorded as they are sent.
+    pub(crate) recording: Option<RecordTap>,
 }
 
 /// A running source and its encoder.
@@ -91,6 +94,7 @@ impl Stages {
             max_frames: plan.max_frames,
             keep_pictures: plan.keep_pictures,
             keep_frames: recovery == Recovery::Resend,
+            recording: plan.recording,
             done: finished,
         };
         let encoder = std::thread::Builder::new()

@@ -8,7 +8,9 @@ use cli::{Exit, Interrupt};
 use emit::{Emitter, Stream};
 use link::Channel;
 use protocol::StreamAck;
-use vision::capture::Capture;
+use recordings::{Outputs, check_free};
+use vision::capture::{Capture, SourceInfo};
+use vision::record;
 use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
@@ -16,7 +18,7 @@ use crate::args::{Config, Messages};
 use crate::events::Events;
 use crate::handshake::frames_to_send;
 use crate::line::Line;
-use crate::output::{self, Outputs};
+use crate::output;
 use crate::plan;
 use crate::progress::Progress;
 use crate::receive::{End, Receiving};
@@ -36,8 +38,10 @@ pub(crate) async fn run(
     interrupt: Interrupt,
 ) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
-    for file in config.outputs.iter().chain(&config.snapshot) {
-        output::check_free(file, config.overwrite)?;
+    let index = config.record.as_deref().map(record::index_path);
+    let files = config.outputs.iter().chain(&config.snapshot);
+    for file in files.chain(&config.record).chain(&index) {
+        check_free(file, config.overwrite)?;
     }
     let emitter = tokio::select! {
         emitter = open_emitter(&config) => emitter?,
@@ -48,6 +52,12 @@ pub(crate) async fn run(
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
+    if config.record.is_some() && !capture.info().is_live && !config.is_pattern() {
+        bail!(
+            "--record is for live sources: {} is a file already",
+            capture.info().name
+        );
+    }
     let dialer = Dialer::new(&config, capture.info());
     let mut channel = tokio::select! {
         channel = dialer.connect() => channel?,
@@ -108,12 +118,16 @@ async fn stream(
     } = audience;
     let answered = ack.answers || ack.model.is_some();
     // Only now, so that a run that never began leaves no file and replaces none.
-    let prepared = Outputs::open(&config.outputs, config.overwrite).and_then(|outputs| {
+    let header = output::header(config, &info, &ack);
+    let prepare = || -> Result<_> {
+        let outputs = Outputs::open(&config.outputs, config.overwrite, &header)?;
         let (mut plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
         plan.lanes = channel.sender.lanes();
-        Ok((outputs, plan, adaptation))
-    });
-    let (outputs, plan, adaptation) = match prepared {
+        let (recording, tap) = start_recording(config, &info)?.unzip();
+        plan.recording = tap;
+        Ok((outputs, plan, adaptation, recording))
+    };
+    let (outputs, plan, adaptation, recording) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
             channel.sender.close().await;
@@ -148,15 +162,25 @@ async fn stream(
 
     std::mem::take(&mut answers.emitter).close().await;
     // What was predicted is kept and told before anything that went wrong.
-    let flushed = answers.outputs.flush();
+    let outputs = std::mem::take(&mut answers.outputs);
+    let (written, recorded) = tokio::task::block_in_place(|| {
+        let recorded = recording.map(record::Recording::finish).transpose();
+        (outputs.finish(), recorded)
+    });
+    if let Ok(Some(recorded)) = &recorded {
+        answers.report.not_recorded = recorded.left_out;
+    }
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
     match events {
         Some(events) => events.summary(&answers.report),
         None if config.messages == Messages::ForPeople => eprintln!("{}", answers.report.summary()),
         None => {}
     }
+    if let (Err(error), Err(_)) = (&outcome, &written) {
+        tracing::warn!("{error:#}");
+    }
+    written?;
     let end = outcome?;
-    flushed?;
     verdict(end, &answers, &because)?;
     if let Err(error) = source?
         && end != End::Interrupted
@@ -164,10 +188,33 @@ async fn stream(
         return Err(error.into());
     }
     pictured?;
+    recorded?;
     Ok(match end {
         End::Interrupted => Exit::Interrupted,
         _ => Exit::Done,
     })
+}
+
+/// Begins the recording of what is sent, if there is to be one.
+fn start_recording(
+    config: &Config,
+    info: &SourceInfo,
+) -> Result<Option<(record::Recording, record::Tap)>> {
+    /// Where the source does not tell.
+    const USUAL_FPS: f64 = 30.0;
+    let Some(path) = config.record.clone() else {
+        return Ok(None);
+    };
+    let fps = config.capture.fps.or(info.fps).unwrap_or(USUAL_FPS);
+    let recording = record::start(record::Config {
+        path,
+        overwrite: config.overwrite,
+        fps: fps / f64::from(config.capture.selection.sample_rate),
+        width: info.width,
+        height: info.height,
+        channels: info.channels,
+    })?;
+    Ok(Some(recording))
 }
 
 /// What an ended stream amounts to.

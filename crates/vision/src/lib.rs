@@ -14,6 +14,7 @@ pub mod jpeg;
 mod logs;
 mod mat;
 pub mod png;
+pub mod record;
 mod resize;
 pub mod synthetic;
 pub mod viewer;

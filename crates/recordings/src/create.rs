@@ -1,0 +1,124 @@
+//! Files that begin to exist whole, and never replace another unasked.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::CreateError;
+
+/// Checks that a file can be written later, before the run begins. `-` is standard output.
+pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
+    if path.as_os_str() == "-" {
+        return Ok(());
+    }
+    if path.exists() && !overwrite {
+        return Err(CreateError::Exists(path.to_owned()));
+    }
+    let folder = folder(path);
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(CreateError::NoFolder {
+            path: path.to_owned(),
+            folder,
+        }),
+    }
+}
+
+/// Creates a file that was not there before, or replaces it if that is wanted.
+pub(crate) fn create(path: &Path, overwrite: bool) -> Result<File, CreateError> {
+    let mut options = File::options();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.open(path).map_err(|error| refused(path, error))
+}
+
+/// Creates a file with this content; nobody ever sees it without.
+pub(crate) fn create_whole(
+    path: &Path,
+    content: &[u8],
+    overwrite: bool,
+) -> Result<(), CreateError> {
+    let written = || -> io::Result<NamedTempFile> {
+        let mut file = beside(path)?;
+        file.write_all(content)?;
+        Ok(file)
+    };
+    let file = written().map_err(|error| refused(path, error))?;
+    let persisted = match overwrite {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    };
+    match persisted {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(path, error.error)),
+    }
+}
+
+/// A file in the same folder, with the rights that a new file has.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder(path))
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn refused(path: &Path, error: io::Error) -> CreateError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => CreateError::Exists(path.to_owned()),
+        _ => CreateError::Refused {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_file_is_kept_unless_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("poses.slp");
+        std::fs::write(&path, "precious").unwrap();
+        for refused in [
+            check_free(&path, false).unwrap_err(),
+            create(&path, false).unwrap_err(),
+            create_whole(&path, b"new", false).unwrap_err(),
+        ] {
+            assert!(refused.to_string().contains("--overwrite"), "{refused}");
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        create_whole(&path, b"new", true).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        create(&path, true).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = check_free(&dir.path().join("no/poses.csv"), false).unwrap_err();
+        assert!(matches!(error, CreateError::NoFolder { .. }), "{error}");
+        assert!(check_free(Path::new("-"), false).is_ok());
+    }
+}

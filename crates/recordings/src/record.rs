@@ -1,0 +1,44 @@
+//! What is written of each frame.
+
+use protocol::Prediction;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// A prediction, with what is known of its frame.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Record {
+    /// Points are in pixels of the source.
+    #[serde(flatten)]
+    pub prediction: Prediction,
+    /// When the frame was captured, microseconds since 1970 (Unix time).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captured_us: Option<u64>,
+    /// Age of the pose when it was in hand, since the frame's capture, microseconds.
+    pub latency_us: u64,
+    /// Its parts.
+    #[serde(skip_serializing_if = "Latency::is_empty")]
+    pub latency: Latency,
+    /// The frame's index in the recorded video, where there is one that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<u64>,
+}
+
+/// Names and lengths in microseconds of what a pose's age is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Latency(pub Vec<(&'static str, u64)>);
+
+impl Latency {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Latency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, us) in &self.0 {
+            map.serialize_entry(name, us)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,59 @@
+//! Which frame each picture of a video is.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Rows older than this are with the operating system.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+
+/// `VIDEO.frames.csv`: one row a picture, `video_frame,frame_id,captured_us`.
+pub(super) struct Index {
+    file: File,
+    /// Whole rows.
+    rows: String,
+    flushed: Instant,
+}
+
+/// The index of a video.
+pub(super) fn path(video: &Path) -> PathBuf {
+    let mut name = video.as_os_str().to_owned();
+    name.push(".frames.csv");
+    name.into()
+}
+
+impl Index {
+    pub(super) fn create(path: &Path, overwrite: bool) -> io::Result<Self> {
+        let mut options = File::options();
+        options.write(true).truncate(overwrite);
+        match overwrite {
+            true => options.create(true),
+            false => options.create_new(true),
+        };
+        let mut index = Self {
+            file: options.open(path)?,
+            rows: "video_frame,frame_id,captured_us\n".into(),
+            flushed: Instant::now(),
+        };
+        index.flush()?;
+        Ok(index)
+    }
+
+    pub(super) fn push(&mut self, picture: u64, frame_id: u64, at: SystemTime) -> io::Result<()> {
+        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let row = format!("{picture},{frame_id},{}\n", at.as_micros());
+        self.rows.push_str(&row);
+        match self.flushed.elapsed() >= FLUSH_EVERY {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(self.rows.as_bytes())?;
+        self.rows.clear();
+        self.flushed = Instant::now();
+        Ok(())
+    }
+}
