@@ -10,5 +10,6 @@ mod python;
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{
-    Peer, consumer, example, reference_client, reference_signaling, reference_worker,
+    Peer, assert_as_sleap_io_writes, consumer, example, reference_client, reference_signaling,
+    reference_worker, sleap_io_reads,
 };

@@ -77,6 +77,27 @@ pub fn example(path: &str, args: &[&str]) -> Peer {
     peer(&format!("../../examples/{path}"), args)
 }
 
+/// What sleap-io reads in files of labels, one object a file.
+#[track_caller]
+pub fn sleap_io_reads(files: &[&Path]) -> Vec<Value> {
+    let names: Vec<&str> = files.iter().map(|file| name(file)).collect();
+    let (labels, code) = peer("read_labels.py", &names).rest();
+    assert_eq!(code, Some(0), "sleap-io reads {names:?}");
+    assert_eq!(labels.len(), files.len());
+    labels
+}
+
+/// Fails unless a CSV file is what sleap-io itself writes for the labels of an `.slp` file.
+#[track_caller]
+pub fn assert_as_sleap_io_writes(csv: &Path, slp: &Path) {
+    let (_, code) = peer("read_labels.py", &["--as-csv", name(slp), name(csv)]).rest();
+    assert_eq!(code, Some(0), "sleap-io writes another CSV file");
+}
+
+fn name(file: &Path) -> &str {
+    file.to_str().expect("tests' paths are UTF-8")
+}
+
 impl Peer {
     /// The next line as text, or `None` at the end of output.
     pub fn line(&mut self) -> Option<String> {

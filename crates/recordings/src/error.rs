@@ -62,6 +62,13 @@ pub enum CreateError {
     },
 }
 
+impl WriteError {
+    /// Whether it is the record that cannot be written, and the file is as good as before.
+    pub(crate) fn is_the_records(&self) -> bool {
+        !matches!(self, WriteError::Io(_) | WriteError::Hdf5(_))
+    }
+}
+
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -108,6 +115,5 @@ pub struct OutputError {
     /// The file's name.
     pub name: String,
     /// Why.
-    #[source]
     pub error: Arc<WriteError>,
 }

@@ -98,7 +98,12 @@ fn write_all(
             Ok(record) => {
                 shared.taken();
                 since.get_or_insert_with(Instant::now);
-                sink.write(&record)?;
+                if let Err(error) = sink.write(&record) {
+                    if error.is_the_records() {
+                        sink.flush()?;
+                    }
+                    return Err(error);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return sink.flush(),
