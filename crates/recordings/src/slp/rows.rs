@@ -99,7 +99,7 @@ impl Row for InstanceRow {
     }
 }
 
-/// `/pred_points`, 34 bytes; `/points` has the same without the score.
+/// `/pred_points`, 26 bytes; `/points` has the same without the score.
 pub(super) struct PointRow {
     /// `None`: the node was not found.
     pub(super) xy: Option<[f32; 2]>,
