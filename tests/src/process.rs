@@ -296,6 +296,18 @@ impl Client {
         Self { process, stdout }
     }
 
+    /// Runs a client that can write so many blocks of 512 bytes to a file, as on a disk that fills up.
+    pub fn run_with_full_disk(blocks: u32, args: &[&str]) -> Finished {
+        let limited = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", limited, "sh", &blocks.to_string()])
+            .arg(binary("sleap-stream"))
+            .args(args);
+        let (process, stdout) = Process::spawn("client", &mut command);
+        Self { process, stdout }.wait()
+    }
+
     /// Runs a client to its end.
     pub fn run(args: &[&str]) -> Finished {
         Self::start(args).wait()

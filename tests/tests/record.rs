@@ -1,8 +1,9 @@
 //! Videos of what was sent, and the labels that refer to them.
 
 use std::path::Path;
+use std::process::Command;
 
-use e2e::{Client, Worker, demo, frames_of, sleap_io_reads};
+use e2e::{Client, Worker, binary, demo, frames_of, sleap_io_reads};
 use vision::Image;
 use vision::capture::{Selection, Source};
 
@@ -101,6 +102,57 @@ fn the_recording_holds_the_frames_that_were_sent_and_labels_refer_to_it() {
             let off = difference(&pictures[at], &sent);
             assert!(off < 4.0, "{name}: picture {at} is off by {off}");
         }
+    }
+}
+
+/// The lines of code in this language, in a page.
+fn code(page: &str, language: &str) -> Vec<String> {
+    let begin = format!("```{language}\n");
+    let blocks = page.split(begin.as_str()).skip(1);
+    blocks
+        .filter_map(|rest| rest.split("```").next().map(str::to_owned))
+        .collect()
+}
+
+/// Runs what the page says, in an empty folder; the worker is one of the test's own.
+#[test]
+fn the_page_on_recording_keeps_its_word() {
+    let worker = model();
+    let dir = tempfile::tempdir().unwrap();
+    let page = demo("../recording/README.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let python = std::env::var("SLEAP_STREAM_TEST_PYTHON").unwrap();
+    let path = [
+        binary("sleap-stream").parent().unwrap().to_owned(),
+        Path::new(&python).parent().unwrap().to_owned(),
+        "/usr/bin".into(),
+        "/bin".into(),
+    ];
+    let run = |program: &mut Command| {
+        let status = program
+            .current_dir(dir.path())
+            .env("PATH", std::env::join_paths(&path).unwrap())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{program:?}");
+    };
+    for block in code(&page, "sh")
+        .iter()
+        .filter(|block| !block.starts_with("sleap-worker"))
+    {
+        let own = format!("sleap-stream --wait --signal {} ", worker.signal);
+        run(Command::new("sh").args(["-ec", &block.replace("sleap-stream ", &own)]));
+    }
+    for block in code(&page, "python") {
+        run(Command::new(&python).args(["-c", &block]));
+    }
+    for name in [
+        "session.mkv",
+        "session.analysis.h5",
+        "session.nwb",
+        "session.csv",
+    ] {
+        assert!(dir.path().join(name).exists(), "{name}");
     }
 }
 

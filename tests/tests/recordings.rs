@@ -302,6 +302,33 @@ fn files_that_are_there_are_kept_unless_told_otherwise() {
     assert_eq!(read[0]["frames"].as_array().unwrap().len(), 3);
 }
 
+#[test]
+fn a_disk_that_fills_up_ends_its_file_and_nothing_else() {
+    let (worker, files) = (model(), Files::new());
+    let slp = files.path("a.slp");
+    let args = [
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "64x48@100",
+        "--no-live",
+    ];
+    let more = ["--max-frames", "200", "-o", &text(&slp), "-o", "-"];
+    let run = Client::run_with_full_disk(64, &[&args[..], &more].concat());
+    run.failed(1, &["cannot write to", "a.slp", "other outputs go on"]);
+    assert_eq!(run.predictions().len(), 200);
+    let read = sleap_io_reads(&[&slp]);
+    let frames = read[0]["frames"].as_array().unwrap();
+    assert!(
+        !frames.is_empty() && frames.len() < 200,
+        "{} frames",
+        frames.len()
+    );
+    for (frame, line) in frames.iter().zip(run.predictions()) {
+        assert_same(frame, &line, read[0]["nodes"].as_array().unwrap());
+    }
+}
+
 /// Microseconds since 1970.
 fn now_us() -> u64 {
     SystemTime::now()

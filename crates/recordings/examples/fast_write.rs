@@ -1,12 +1,13 @@
 //! Writes frames as fast as they can be written, and says what it took.
 //!
-//!     cargo run --release -p sleap-stream-recordings --example fast_write -- FILE [FRAMES [NODES [INSTANCES [FPS]]]]
+//!     cargo run --release -p sleap-stream-recordings --example fast_write -- FILE [FRAMES [NODES [INSTANCES [FPS [paced]]]]]
 //!
-//! FPS is the rate that the header tells, not the rate of writing: with 100 and 360,000 frames the
-//! file is that of an hour. Prints one line of JSON.
+//! FPS is the rate that the header tells: with 100 and 360,000 frames the file is that of an hour.
+//! `paced` writes at that rate, so that the processor's time is that of a stream. Prints one line
+//! of JSON.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{Prediction, Skeleton};
 use recordings::{Header, Outputs, Record, Video};
@@ -19,6 +20,7 @@ fn main() {
             .map_or(usual, |text| text.parse().expect("a number"))
     };
     let (frames, nodes, instances, fps) = (number(360_000), number(13), number(1), number(100));
+    let paced = args.next().is_some_and(|word| word == "paced");
     let header = Header {
         skeleton: Some(Skeleton {
             name: "animal".into(),
@@ -39,6 +41,10 @@ fn main() {
     let mut memory = Vec::new();
     let begun = Instant::now();
     for frame in 0..frames {
+        if paced {
+            let due = begun + Duration::from_secs_f64(frame as f64 / fps as f64);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
         outputs.write(record(frame, nodes, instances, fps));
         if frame % (frames / 8).max(1) == 0 {
             memory.push(status("VmRSS:"));
