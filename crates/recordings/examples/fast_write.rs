@@ -37,7 +37,8 @@ fn main() {
         },
         ..Header::default()
     };
-    let outputs = Outputs::open(&[path.clone()], true, &header).expect("the file can be created");
+    let outputs =
+        Outputs::open(std::slice::from_ref(&path), true, &header).expect("the file can be created");
     let mut memory = Vec::new();
     let begun = Instant::now();
     for frame in 0..frames {

@@ -218,3 +218,89 @@ impl Picture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Image;
+    use std::time::{Instant, SystemTime};
+
+    fn frame(frame_id: u64, width: u32) -> CapturedFrame {
+        CapturedFrame {
+            frame_id,
+            captured_at: SystemTime::now(),
+            captured: Instant::now(),
+            content: Content::Pixels(
+                Image::new(width, 16, 1, vec![9; width as usize * 16]).unwrap(),
+            ),
+        }
+    }
+
+    fn config(path: PathBuf) -> Config {
+        Config {
+            path,
+            overwrite: false,
+            fps: 30.0,
+            width: 32,
+            height: 16,
+            channels: 1,
+        }
+    }
+
+    #[test]
+    fn a_frame_without_room_is_counted_and_the_indices_stay_right() {
+        let (queue, pictures) = sync_channel(2);
+        let left_out = Arc::new(AtomicU64::new(0));
+        let mut tap = Tap {
+            queue,
+            next: 0,
+            left_out: Arc::clone(&left_out),
+            told: false,
+        };
+        let offered: Vec<_> = (10..14).map(|id| tap.offer(&frame(id, 32))).collect();
+        assert_eq!(offered, [Some(0), Some(1), None, None]);
+        assert_eq!(pictures.recv().unwrap().frame_id, 10);
+        assert_eq!(tap.offer(&frame(14, 32)), Some(2));
+        assert_eq!(left_out.load(Relaxed), 2);
+        drop(tap);
+        let taken: Vec<_> = pictures.iter().map(|picture| picture.frame_id).collect();
+        assert_eq!(taken, [11, 14]);
+    }
+
+    #[test]
+    fn a_frame_of_another_size_ends_the_recording_and_keeps_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.avi");
+        let (recording, mut tap) = start(config(path.clone())).unwrap();
+        for (id, width) in [(5, 32), (6, 32), (7, 48)] {
+            tap.offer(&frame(id, width));
+        }
+        drop(tap);
+        let error = recording.finish().unwrap_err();
+        assert!(
+            matches!(error, RecordError::Size { frame_id: 7, .. }),
+            "{error}"
+        );
+        let rows = std::fs::read_to_string(index_path(&path)).unwrap();
+        let ids: Vec<_> = rows
+            .lines()
+            .skip(1)
+            .map(|row| row.split(',').nth(1))
+            .collect();
+        assert_eq!(ids, [Some("5"), Some("6")]);
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_to_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let begin = |name: &str| {
+            start(config(dir.path().join(name)))
+                .map(|_| ())
+                .unwrap_err()
+        };
+        assert!(matches!(begin("a.gif"), RecordError::Container(_)));
+        assert!(matches!(begin("no/a.avi"), RecordError::Index { .. }));
+        std::fs::write(dir.path().join("b.mkv"), "precious").unwrap();
+        assert!(matches!(begin("b.mkv"), RecordError::Exists(_)));
+    }
+}

@@ -1,0 +1,90 @@
+//! Which video and which of its frames a record is of.
+
+use hdf5_pure::File;
+use protocol::Prediction;
+use recordings::{Header, Outputs, Record, Video};
+
+fn video(filename: &str) -> Video {
+    Video {
+        filename: filename.into(),
+        height: 48,
+        width: 64,
+        channels: 3,
+        ..Video::default()
+    }
+}
+
+fn record(frame_id: u64, recorded: Option<u64>) -> Record {
+    Record {
+        prediction: Prediction {
+            frame_id,
+            instances: vec![vec![Some([1.0, 2.0])]],
+            ..Prediction::default()
+        },
+        recorded,
+        ..Record::default()
+    }
+}
+
+/// `video` and `frame_idx` of each frame, and the texts of the videos.
+fn written(header: &Header, records: &[Record]) -> (Vec<(u32, u64)>, Vec<String>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [dir.path().join("a.slp"), dir.path().join("a.csv")];
+    let outputs = Outputs::open(&paths, false, header).unwrap();
+    for record in records {
+        outputs.write(record.clone());
+    }
+    outputs.finish().unwrap();
+    let file = File::open(&paths[0]).unwrap();
+    let frames = file.dataset("frames").unwrap().read_raw().unwrap();
+    let place = |row: &[u8]| {
+        let video = u32::from_le_bytes(row[8..12].try_into().unwrap());
+        (video, u64::from_le_bytes(row[12..20].try_into().unwrap()))
+    };
+    let videos = file.dataset("videos_json").unwrap().read_string().unwrap();
+    let csv = std::fs::read_to_string(&paths[1]).unwrap();
+    (frames.chunks(36).map(place).collect(), videos, csv)
+}
+
+#[test]
+fn without_a_recording_the_source_is_the_video() {
+    let header = Header {
+        video: video("/data/source.mp4"),
+        ..Header::default()
+    };
+    let (frames, videos, _) = written(&header, &[record(7, None), record(9, None)]);
+    assert_eq!(frames, [(0, 7), (0, 9)]);
+    assert_eq!(videos.len(), 1);
+    assert!(videos[0].contains("/data/source.mp4"), "{}", videos[0]);
+}
+
+#[test]
+fn a_frame_that_the_recording_lacks_is_one_of_the_source() {
+    let header = Header {
+        video: video("/data/recorded.mkv"),
+        source: Some(video("webcam 0")),
+        ..Header::default()
+    };
+    let all_recorded = [record(7, Some(0)), record(9, Some(1))];
+    let (frames, videos, _) = written(&header, &all_recorded);
+    assert_eq!((frames, videos.len()), (vec![(0, 0), (0, 1)], 1));
+    let records = [&all_recorded[..], &[record(12, None), record(13, Some(2))]].concat();
+    let (frames, videos, csv) = written(&header, &records);
+    assert_eq!(frames, [(0, 0), (0, 1), (1, 12), (0, 2)]);
+    assert_eq!(videos.len(), 2);
+    assert!(videos[1].contains("webcam 0"), "{}", videos[1]);
+    let places: Vec<String> = csv
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "0 /data/recorded.mkv",
+            "1 /data/recorded.mkv",
+            "12 webcam 0",
+            "2 /data/recorded.mkv"
+        ]
+    );
+}
