@@ -13,6 +13,7 @@ mod reassemble;
 mod scale;
 mod stream;
 mod transfer;
+mod view;
 
 pub use error::{DecodeError, MetaError, ShapeError};
 pub use frame::{Encoding, Frame, FrameId, FrameMeta};
@@ -24,6 +25,7 @@ pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use transfer::{FileMeta, FileName, FileNameError, PackageType, UploadStart};
+pub use view::{Percentiles, Status, StreamStatus, View};
 
 /// Label of the data channel that carries a frame stream.
 pub const CHANNEL_LABEL: &str = "frame-stream";

@@ -23,6 +23,9 @@ impl Message {
             Message::Error(body) => json::write(words::ERROR, body),
             Message::Backpressure(body) => json::write(words::BACKPRESSURE, body),
 
+            Message::View(body) => json::write(words::VIEW, body),
+            Message::Status(body) => json::write(words::STATUS, body),
+
             Message::LaneOffer(body) => json::write(words::LANE_OFFER, body),
             Message::LaneAnswer(body) => json::write(words::LANE_ANSWER, body),
             Message::Lanes(lanes) => word(words::LANES, lanes),

@@ -46,6 +46,8 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         words::STREAM_COMPLETE => body(words::STREAM_COMPLETE, text).map(Message::StreamComplete),
         words::PREDICTION => prediction(text),
         words::FRAME_RECEIVED => body(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
+        words::VIEW => body(words::VIEW, text).map(Message::View),
+        words::STATUS => body(words::STATUS, text).map(Message::Status),
         words::LANE_OFFER => body(words::LANE_OFFER, text).map(Message::LaneOffer),
         words::LANE_ANSWER => body(words::LANE_ANSWER, text).map(Message::LaneAnswer),
         words::ERROR => body(words::ERROR, text).map(Message::Error),

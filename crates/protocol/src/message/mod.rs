@@ -14,6 +14,7 @@ use crate::lanes::{LaneAnswer, LaneOffer, Unit};
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
+use crate::view::{Status, View};
 
 /// The binary message that only keeps the channel alive.
 pub(crate) const KEEP_ALIVE: &[u8; 10] = b"KEEP_ALIVE";
@@ -74,6 +75,11 @@ pub enum Message {
     Error(FrameError),
     /// Frames come faster than the worker takes them.
     Backpressure(Backpressure),
+
+    /// Asks for pictures of the stream.
+    View(View),
+    /// How the worker is, for viewers.
+    Status(Status),
 
     LaneOffer(LaneOffer),
     LaneAnswer(LaneAnswer),
@@ -153,6 +159,8 @@ impl Message {
             Message::FrameReceived(_) => words::FRAME_RECEIVED,
             Message::Error(_) | Message::FileError(_) => words::ERROR,
             Message::Backpressure(_) => words::BACKPRESSURE,
+            Message::View(_) => words::VIEW,
+            Message::Status(_) => words::STATUS,
             Message::LaneOffer(_) => words::LANE_OFFER,
             Message::LaneAnswer(_) => words::LANE_ANSWER,
             Message::Lanes(_) => words::LANES,

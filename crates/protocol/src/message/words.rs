@@ -10,6 +10,9 @@ pub(crate) const BACKPRESSURE: &str = "BACKPRESSURE";
 /// A JSON type (one frame failed) and a text word (a job or file failed).
 pub(crate) const ERROR: &str = "ERROR";
 
+pub(crate) const VIEW: &str = "VIEW";
+pub(crate) const STATUS: &str = "STATUS";
+
 pub(crate) const LANE_OFFER: &str = "LANE_OFFER";
 pub(crate) const LANE_ANSWER: &str = "LANE_ANSWER";
 pub(crate) const LANES: &str = "LANES";

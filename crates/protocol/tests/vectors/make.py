@@ -131,6 +131,20 @@ def messages():
     yield from as_json("queues full", "BACKPRESSURE", {"type": "BACKPRESSURE", "waiting": 9})
     yield from odd("text under another key", "ERROR", {"type": "ERROR", "frame_id": 42, "error": "JPEG: premature end"}, error)
 
+    yield from as_json("pictures", "VIEW", {"type": "VIEW", "width": 640, "fps": 12.5, "quality": 70})
+    yield from odd("all as usual", "VIEW", {"type": "VIEW"}, {"type": "VIEW", "width": 640, "fps": 10.0, "quality": 70})
+    status = {"type": "STATUS", "worker_version": "0.1.0", "clients": 1, "viewers": 2}
+    yield from as_json("nobody streams", "STATUS", status)
+    stream = {
+        "source_name": "webcam:0", "is_webcam": True, "width": 640, "height": 480, "frames": 1409,
+        "frames_dropped": 1, "fps": 29.5, "total_us": {"p50": 14200, "p95": 21900}, "inference_us": {"p50": 9800, "p95": 12100},
+    }
+    yield from as_json("a stream", "STATUS", status | {
+        "model": {"name": "mouse", "kind": "single_instance", "height": 192, "width": 256, "channels": 1, "device": "cpu"},
+        "skeleton": {"name": "mouse", "nodes": ["nose", "tail"], "edges": [[0, 1]]},
+        "stream": stream,
+    })
+
     yield from text("raw", "FRAME_META", frame_meta(0, 1080, 1920, 3, "uint8", 1080 * 1920 * 3))
     yield from text("gray", "FRAME_META", frame_meta(7, 480, 640, 1, "uint8", 480 * 640))
     yield from text("16 bit", "FRAME_META", frame_meta(7, 480, 640, 1, "uint16", 2 * 480 * 640))
