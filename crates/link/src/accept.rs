@@ -1,19 +1,17 @@
 //! The worker's side of a connection.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout_at};
 use tracing::{debug, info, warn};
-use webrtc::data_channel::DataChannel;
 
+use crate::answer::answer as answer_offer;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{AcceptError, PeerError, SignalError};
-use crate::peer::Peer;
 use crate::signaling::{Candidate, Client, Incoming, answer, register};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
@@ -237,43 +235,17 @@ impl Handshake {
         offer: String,
         candidates: mpsc::Receiver<Candidate>,
     ) -> Result<Channel, PeerError> {
-        let waited = self.config.connect_timeout;
-        let deadline = Instant::now() + waited;
-        let answered = async {
-            let peer = Peer::new(&self.config).await?;
-            let sdp = peer.answer(offer).await?;
-            let client = self.client.clone();
-            match self.answers.send(Answer { client, sdp }).await {
-                Ok(()) => Ok(peer),
-                Err(_) => Err(PeerError::Closed),
-            }
+        let answered = answer_offer(offer, &self.config).await?;
+        let answer = Answer {
+            client: self.client.clone(),
+            sdp: answered.sdp().to_owned(),
         };
-        let peer = match timeout_at(deadline, answered).await {
-            Ok(answered) => answered?,
-            Err(_) => return Err(PeerError::Timeout { waited }),
-        };
-        match timeout_at(deadline, open(&peer, candidates)).await {
-            Ok(data) => Ok(peer.into_channel(data?).await),
-            Err(_) => Err(peer.timed_out(waited)),
-        }
-    }
-}
-
-/// Waits for the client's data channel; takes the candidates that come meanwhile.
-async fn open(
-    peer: &Peer,
-    mut candidates: mpsc::Receiver<Candidate>,
-) -> Result<Arc<dyn DataChannel>, PeerError> {
-    let opened = async {
-        let data = peer.incoming().await?;
-        peer.opened(&data).await?;
-        Ok(data)
-    };
-    tokio::pin!(opened);
-    loop {
-        tokio::select! {
-            data = &mut opened => return data,
-            Some(candidate) = candidates.recv() => peer.add_candidate(candidate).await,
+        match timeout_at(answered.deadline(), self.answers.send(answer)).await {
+            Ok(Ok(())) => answered.open(candidates).await,
+            Ok(Err(_)) => Err(PeerError::Closed),
+            Err(_) => Err(PeerError::Timeout {
+                waited: self.config.connect_timeout,
+            }),
         }
     }
 }

@@ -43,6 +43,13 @@ pub(crate) fn bindable(config: &PeerConfig) -> Result<Vec<SocketAddr>, Interface
     }
 }
 
+/// The addresses at which other machines may reach this one.
+pub fn own_addresses() -> Vec<IpAddr> {
+    let mut addresses = everywhere(&interface_addresses());
+    addresses.retain(|ip| !ip.is_loopback());
+    addresses
+}
+
 /// Loopback, then every usable address once.
 fn everywhere(listed: &[Address]) -> Vec<IpAddr> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];

@@ -15,11 +15,15 @@
 //! Descriptions carry all candidates; a peer's may also come one by one, before and after its
 //! description.
 //!
+//! Where offer and answer travel otherwise, as with a web page, [`answer()`] takes the one and gives
+//! the other.
+//!
 //! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]).
 //!
 //! No type of the WebRTC library appears in this crate's public API.
 
 mod accept;
+mod answer;
 mod channel;
 mod check;
 mod config;
@@ -41,6 +45,7 @@ mod turn_stream;
 mod wake;
 
 pub use accept::Acceptor;
+pub use answer::{Answered, answer};
 pub use channel::{Channel, CloseReason};
 pub use check::{failing_servers, registered_peers};
 pub use config::PeerConfig;
@@ -53,6 +58,7 @@ pub use ice::{
     Candidates, IceServer, IceService, IceTransport, ParseIceServerError, PathFailure,
     ServerFailure, ServerFault,
 };
+pub use interfaces::own_addresses;
 pub use receive::Receiver;
 pub use send::{Handoff, Sender};
 pub use socket::granted_udp_buffers;
