@@ -9,6 +9,7 @@ use cli::{EmitArgs, LinkArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
 use crate::help;
+use crate::view::ViewArgs;
 
 /// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
 ///
@@ -81,6 +82,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub emit: EmitArgs,
+
+    #[command(flatten)]
+    pub view: ViewArgs,
 
     #[command(flatten)]
     pub link: LinkArgs,
@@ -180,7 +184,7 @@ fn fraction(text: &str) -> Result<f32, String> {
 
 /// An address of this machine: numbers, or a name that the system knows. Of several addresses
 /// an IPv4 one is taken, as clients do that are told nothing else.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let form = "give HOST:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080";
     if !text.contains(':') {
         return Err(format!("there is no port in it: {form}"));

@@ -4,6 +4,7 @@
 pub(crate) const EXAMPLES: &str = "Examples:
   sleap-worker --model exports/mouse           poses for whoever streams
   sleap-worker --display                       look at what arrives
+  sleap-worker --model exports/mouse --view    and a page that shows them
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
@@ -12,6 +13,7 @@ pub(crate) const EXAMPLES: &str = "Examples:
 pub(crate) const LONG: &str = "Examples:
   sleap-worker --model exports/mouse           poses for whoever streams
   sleap-worker --display                       look at what arrives
+  sleap-worker --model exports/mouse --view    and a page that shows them
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other

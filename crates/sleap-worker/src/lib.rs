@@ -22,6 +22,7 @@ mod serve;
 mod session;
 mod show;
 mod status;
+mod view;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -33,6 +34,7 @@ use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 pub use commands::{SETTINGS, command};
+pub use view::ViewArgs;
 
 /// Runs the worker until it is interrupted.
 ///

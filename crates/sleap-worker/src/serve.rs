@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
 use emit::Emitter;
-use link::{Acceptor, PeerConfig, signaling};
+use link::{Acceptor, Channel, PeerConfig, signaling};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use vision::viewer;
@@ -21,6 +21,7 @@ use crate::saver::Saver;
 use crate::session::{self, Worker};
 use crate::show::Screen;
 use crate::status;
+use crate::view::{self, View};
 
 /// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
 const MAX_CLIENTS: usize = 8;
@@ -58,6 +59,10 @@ pub(crate) async fn worker(
         Some(_) => None,
         None => Some(bind(args.listen).await?),
     };
+    let page = match args.view.view {
+        Some(listen) => Some(view::bind(listen).await?),
+        None => None,
+    };
     let meeting = match (&args.signal, &embedded) {
         (Some(url), _) => url.clone(),
         (None, Some(server)) => format!("ws://{}", reachable(server.local_addr())),
@@ -86,10 +91,16 @@ pub(crate) async fn worker(
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
     let skeleton = ack.skeleton.clone().unwrap_or_default();
     let emission = (!emitter.is_empty()).then(|| Emission::new(emitter, skeleton));
+    let page = match page {
+        Some(bound) => Some(View::start(bound, &ack, peer_config.clone())?),
+        None => None,
+    };
+    let view = page.as_ref().map(View::hub);
     let options = pipeline::Options {
         saver,
         screen,
         emission,
+        view: view.clone(),
         max_batch: args.device.max_batch.map(usize::from),
         limits: limits.clone(),
     };
@@ -98,6 +109,7 @@ pub(crate) async fn worker(
         pipeline: Pipeline::start(engine, options)?,
         stage: session::Stage::new(),
         status: Arc::default(),
+        view,
         limits,
     });
 
@@ -107,32 +119,60 @@ pub(crate) async fn worker(
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     announce(&meeting);
+    if let Some(page) = &page {
+        page.announce();
+    }
 
     let _line = status::show(Arc::clone(&worker.status));
-    serve(worker, acceptor, interrupt).await
+    serve(worker, acceptor, page, interrupt).await
 }
 
 /// Gives every client a session, until interrupted.
-async fn serve(worker: Arc<Worker>, mut acceptor: Acceptor, interrupt: Interrupt) -> Result<Exit> {
+async fn serve(
+    worker: Arc<Worker>,
+    mut acceptor: Acceptor,
+    mut page: Option<View>,
+    interrupt: Interrupt,
+) -> Result<Exit> {
     let mut places = Places::new(MAX_CLIENTS);
     let mut sessions = JoinSet::new();
     loop {
-        tokio::select! {
+        if let Some(view) = &worker.view {
+            view.clients_are(sessions.len());
+        }
+        let channel = tokio::select! {
             () = interrupt.raised() => break,
             // Nothing can be answered any more; whoever watches over the worker starts another.
             stopped = worker.pipeline.stopped() => return Err(stopped.into()),
-            Some(ended) = sessions.join_next() => session::report(ended),
-            channel = acceptor.accept() => {
-                let channel = channel.context("no further client can be accepted")?;
-                let place = places.enter(Instant::now());
-                sessions.spawn(session::run(Arc::clone(&worker), channel, place, interrupt.clone()));
+            Some(ended) = sessions.join_next() => {
+                session::report(ended);
+                continue;
             }
-        }
+            channel = acceptor.accept() => channel.context("no further client can be accepted")?,
+            Some(channel) = from_page(&mut page) => channel,
+        };
+        let place = places.enter(Instant::now());
+        sessions.spawn(session::run(
+            Arc::clone(&worker),
+            channel,
+            place,
+            interrupt.clone(),
+        ));
     }
+    // Viewers leave at once; clients first get their last answers.
+    drop(page);
     while let Some(ended) = sessions.join_next().await {
         session::report(ended);
     }
     Ok(Exit::Interrupted)
+}
+
+/// The next client that comes from the page; none without one.
+async fn from_page(page: &mut Option<View>) -> Option<Channel> {
+    match page {
+        Some(page) => page.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn bind(listen: SocketAddr) -> Result<signaling::Server> {

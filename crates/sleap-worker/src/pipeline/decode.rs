@@ -13,6 +13,7 @@ use super::spare::Spare;
 use crate::answer::{Times, failure};
 use crate::pixels::Decoder;
 use crate::session::Requester;
+use crate::view::{Claim, Hub};
 
 /// A frame that is ready for the model, and who asked.
 pub(crate) struct Decoded {
@@ -27,6 +28,8 @@ pub(crate) struct Decoded {
     pub(crate) frame: Option<Frame>,
     /// As a picture, where it is shown.
     pub(crate) picture: Option<Content>,
+    /// Where viewers will see it; they have one at a time.
+    pub(crate) claim: Option<Claim>,
     pub(crate) requester: Arc<Requester>,
     pub(crate) times: Times,
 }
@@ -60,6 +63,7 @@ pub(super) struct Stage {
     pub(super) spare: Spare,
     pub(super) keep_frames: bool,
     pub(super) keep_pictures: bool,
+    pub(super) view: Option<Arc<Hub>>,
 }
 
 impl Stage {
@@ -109,6 +113,7 @@ impl Stage {
             true => self.decoder.picture(&frame).ok(),
             false => None,
         };
+        let claim = self.view.as_ref().and_then(|view| view.claim(&frame));
         let meta = &frame.meta;
         Ok(Decoded {
             frame_id: meta.frame_id,
@@ -117,6 +122,7 @@ impl Stage {
             input,
             frame: self.keep_frames.then_some(frame),
             picture,
+            claim,
             requester,
             times: Times {
                 receive,
@@ -142,6 +148,7 @@ impl Decoded {
             picture: Some(Content::Pixels(
                 vision::Image::new(2, 1, 1, vec![1, 2]).expect("two pixels"),
             )),
+            claim: None,
             requester: Arc::clone(requester),
             times: Times {
                 receive: std::time::Duration::ZERO,

@@ -1,5 +1,6 @@
 //! The last stage: from the model's outputs to answers, and the worker's own eyes.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::answer;
 use crate::emit::Emission;
 use crate::saver::Saver;
 use crate::show::Screen;
+use crate::view::Hub;
 
 /// A batch that went through the engine.
 pub(super) struct Batch {
@@ -36,6 +38,7 @@ pub(super) struct Stage {
     pub(super) saver: Option<Saver>,
     pub(super) screen: Option<Screen>,
     pub(super) emission: Option<Emission>,
+    pub(super) view: Option<Arc<Hub>>,
     pub(super) spare: Spare,
 }
 
@@ -79,8 +82,8 @@ impl Stage {
                 emission.answer(decoded, answer);
             }
         }
-        for (decoded, answer) in batch.frames.into_iter().zip(answers) {
-            self.look(&decoded, &answer);
+        for (mut decoded, answer) in batch.frames.into_iter().zip(answers) {
+            self.look(&mut decoded, &answer);
             decoded.requester.answer(answer);
             self.spare.give(decoded.input);
         }
@@ -121,7 +124,13 @@ impl Stage {
         }
     }
 
-    fn look(&mut self, decoded: &Decoded, answer: &Message) {
+    fn look(&mut self, decoded: &mut Decoded, answer: &Message) {
+        if let Some(view) = &self.view {
+            view.answered(answer);
+        }
+        if let Some(claim) = decoded.claim.take() {
+            claim.answered(answer);
+        }
         if let Some(screen) = &mut self.screen {
             screen.show(decoded, answer);
         }

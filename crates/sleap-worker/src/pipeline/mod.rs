@@ -30,6 +30,7 @@ use crate::pixels::Decoder;
 use crate::saver::Saver;
 use crate::session::Requester;
 use crate::show::Screen;
+use crate::view::Hub;
 
 pub(crate) use decode::Decoded;
 use decode::Task;
@@ -95,6 +96,8 @@ pub(crate) struct Options {
     pub(crate) saver: Option<Saver>,
     pub(crate) screen: Option<Screen>,
     pub(crate) emission: Option<Emission>,
+    /// Who looks on, where anybody can.
+    pub(crate) view: Option<Arc<Hub>>,
     /// Frames in one call of the model; `None`: what suits the device.
     pub(crate) max_batch: Option<usize>,
     pub(crate) limits: Limits,
@@ -139,6 +142,7 @@ impl Pipeline {
                 spare: spare.clone(),
                 keep_frames: options.saver.is_some(),
                 keep_pictures: options.screen.is_some(),
+                view: options.view.clone(),
             };
             let to_decode = to_decode.clone();
             threads.push(spawn("decode", guard(), move || stage.run(&to_decode))?);
@@ -159,6 +163,7 @@ impl Pipeline {
             saver: options.saver,
             screen: options.screen,
             emission: options.emission,
+            view: options.view,
             spare,
         };
         threads.push(spawn("finish", guard(), move || stage.run(&to_finish))?);

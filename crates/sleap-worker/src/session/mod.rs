@@ -11,6 +11,7 @@ mod stream;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use link::{CloseReason, Receiver};
@@ -30,6 +31,7 @@ pub(crate) use stage::Stage;
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
 use crate::status::Status;
+use crate::view::Hub;
 use stream::Stream;
 
 /// What all sessions share.
@@ -40,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) stage: Stage,
     /// What people see of the stream.
     pub(crate) status: Arc<Status>,
+    /// Who looks on, where anybody can.
+    pub(crate) view: Option<Arc<Hub>>,
     /// What is taken from a client.
     pub(crate) limits: Limits,
 }
@@ -201,7 +205,7 @@ impl Session {
         };
         stream.unreadable += 1;
         if let Some(frame_id) = error.frame_id() {
-            stream.damaged += 1;
+            stream.requester.counts.damaged.fetch_add(1, Relaxed);
             self.reply(crate::answer::failure(frame_id, error.to_string()))
                 .await;
         }
@@ -265,7 +269,7 @@ impl Session {
         let State::Streaming(stream) = &mut self.state else {
             return;
         };
-        stream.damaged += 1;
+        stream.requester.counts.damaged.fetch_add(1, Relaxed);
         if let Some(frame_id) = dropped.frame_id {
             self.reply(crate::answer::failure(frame_id, dropped.reason.to_string()))
                 .await;

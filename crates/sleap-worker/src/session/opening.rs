@@ -1,5 +1,6 @@
 //! How streams begin and end.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart};
@@ -13,6 +14,7 @@ use super::requester::{Origin, Requester};
 use super::stream::Stream;
 use super::{Session, State, ack};
 use crate::pipeline::Stopped;
+use crate::view::Hub;
 
 impl Session {
     pub(super) async fn start(&mut self, start: StreamStart) -> Result<(), Stopped> {
@@ -70,12 +72,13 @@ impl Session {
             source_name: start.source_name.clone(),
             size: (start.original_width, start.original_height),
         };
-        let requester = Requester::new(self.replies.clone(), start.answers).of(origin);
+        let requester = Arc::new(Requester::new(self.replies.clone(), start.answers).of(origin));
+        let on_air = |view: &Arc<Hub>| view.on_air(&start, &requester);
+        let on_air = self.worker.view.as_ref().map(on_air);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
-        let stream = Stream::new(requester, heartbeat, permit);
         let status = &self.worker.status;
-        status.serves(&start.source_name, &stream.requester);
-        self.state = State::Streaming(stream);
+        status.serves(&start.source_name, &requester);
+        self.state = State::Streaming(Stream::new(requester, heartbeat, on_air, permit));
         self.place.streams();
         let ack = StreamAck {
             answers: self.worker.ack.answers || start.answers,

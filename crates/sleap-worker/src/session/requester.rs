@@ -29,10 +29,21 @@ pub(crate) struct Counts {
     pub(crate) predictions: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) saved: AtomicU64,
+    /// Frames that arrived damaged.
+    pub(super) damaged: AtomicU64,
     /// All of them, whatever the answer was.
     pub(super) answered: AtomicU64,
     /// How long the last answered frame was here, microseconds.
     latest_us: AtomicU64,
+}
+
+impl Counts {
+    /// Frames that were answered so far, and the failures among them.
+    pub(crate) fn answers_and_failures(&self) -> (u64, u64) {
+        let damaged = self.damaged.load(Relaxed);
+        let failures = self.failures.load(Relaxed) + damaged;
+        (self.answered.load(Relaxed) + damaged, failures)
+    }
 }
 
 impl Requester {

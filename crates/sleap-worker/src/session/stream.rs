@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::requester::Requester;
+use crate::view::OnAir;
 
 /// The client hears of full queues again after so many frames.
 const TELL_AGAIN: u64 = 16;
@@ -20,32 +21,33 @@ pub(super) struct Stream {
     /// Whole frames that arrived, and their bytes.
     pub(super) frames: u64,
     pub(super) bytes: u64,
-    /// Frames that arrived damaged.
-    pub(super) damaged: u64,
     /// Messages that could not be read.
     pub(super) unreadable: u64,
     /// How many frames there were when the client last heard of full queues.
     told: Option<u64>,
     /// Tells the client that the worker is there, where it agreed to do the same.
     heartbeat: Option<AbortOnDropHandle<()>>,
+    /// What viewers are told of the stream. Before the permit: the next stream comes after it.
+    _on_air: Option<OnAir>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
     pub(super) fn new(
-        requester: Requester,
+        requester: Arc<Requester>,
         heartbeat: Option<AbortOnDropHandle<()>>,
+        on_air: Option<OnAir>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self {
-            requester: Arc::new(requester),
+            requester,
             started: Instant::now(),
             frames: 0,
             bytes: 0,
-            damaged: 0,
             unreadable: 0,
             told: None,
             heartbeat,
+            _on_air: on_air,
             _permit: permit,
         }
     }
@@ -82,7 +84,7 @@ impl Stream {
             } else {
                 0.0
             },
-            frames_dropped: Some(self.damaged + counts.failures.load(Relaxed)),
+            frames_dropped: Some(counts.answers_and_failures().1),
             predictions: Some(counts.predictions.load(Relaxed)),
         }
     }
@@ -93,7 +95,7 @@ impl Stream {
             frames = self.frames,
             predictions = complete.predictions,
             failed = self.requester.counts.failures.load(Relaxed),
-            damaged = self.damaged,
+            damaged = self.requester.counts.damaged.load(Relaxed),
             unreadable = self.unreadable,
             saved = complete.frames_saved,
             fps = %format_args!("{:.1}", complete.average_fps),

@@ -11,6 +11,7 @@ fn worker(options: Options) -> Arc<Worker> {
         pipeline: Pipeline::start(Engine::Verify, options).unwrap(),
         stage: Stage::new(),
         status: Arc::default(),
+        view: None,
         limits: Limits::default(),
     })
 }

@@ -1,0 +1,212 @@
+//! What viewers are told of the worker beside pictures.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use protocol::{Message, Percentiles, Status, StreamAck, StreamStart, StreamStatus};
+
+use super::hub::lock;
+use crate::session::Requester;
+
+/// Answers between two statuses whose times are kept; the others count.
+const MAX_TIMES: usize = 4096;
+
+pub(super) struct Board {
+    /// What never changes.
+    worker: Status,
+    clients: AtomicUsize,
+    viewers: AtomicUsize,
+    /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
+    size: AtomicU64,
+    on_air: Arc<Mutex<Option<Source>>>,
+    recent: Mutex<Recent>,
+}
+
+/// The stream that is on air.
+struct Source {
+    name: String,
+    is_webcam: bool,
+    requester: Weak<Requester>,
+}
+
+/// The time since the last status.
+struct Recent {
+    since: Instant,
+    /// Frames that were answered by then.
+    frames: u64,
+    total_us: Vec<u64>,
+    inference_us: Vec<u64>,
+}
+
+/// Takes the stream off the air when it is dropped.
+pub(crate) struct OnAir(Arc<Mutex<Option<Source>>>);
+
+impl Drop for OnAir {
+    fn drop(&mut self) {
+        *lock(&self.0) = None;
+    }
+}
+
+impl Board {
+    pub(super) fn new(ack: &StreamAck) -> Self {
+        Self {
+            worker: Status {
+                worker_version: ack.worker_version.clone().unwrap_or_default(),
+                model: ack.model.clone(),
+                skeleton: ack.skeleton.clone(),
+                ..Status::default()
+            },
+            clients: AtomicUsize::new(0),
+            viewers: AtomicUsize::new(0),
+            size: AtomicU64::new(0),
+            on_air: Arc::default(),
+            recent: Mutex::new(Recent::new(Instant::now())),
+        }
+    }
+
+    pub(super) fn on_air(&self, start: &StreamStart, requester: &Arc<Requester>) -> OnAir {
+        *lock(&self.on_air) = Some(Source {
+            name: start.source_name.clone(),
+            is_webcam: start.is_webcam,
+            requester: Arc::downgrade(requester),
+        });
+        self.size_is(start.width, start.height);
+        OnAir(Arc::clone(&self.on_air))
+    }
+
+    pub(super) fn clients_are(&self, clients: usize) {
+        self.clients.store(clients, Relaxed);
+    }
+
+    pub(super) fn viewers_are(&self, viewers: usize) {
+        self.viewers.store(viewers, Relaxed);
+    }
+
+    pub(super) fn size_is(&self, width: u32, height: u32) {
+        let size = u64::from(width) << 32 | u64::from(height);
+        self.size.store(size, Relaxed);
+    }
+
+    /// Notes where an answer's time went, if anybody wants to know.
+    pub(super) fn answered(&self, answer: &Message) {
+        if self.viewers.load(Relaxed) == 0 {
+            return;
+        }
+        let timing = match answer {
+            Message::Prediction(prediction) => prediction.timing,
+            Message::FrameReceived(received) => received.timing,
+            _ => Default::default(),
+        };
+        let mut recent = lock(&self.recent);
+        let keep = |times: &mut Vec<u64>, time: Option<u64>| {
+            times.extend(time.filter(|_| times.len() < MAX_TIMES));
+        };
+        keep(&mut recent.total_us, timing.total_us);
+        keep(&mut recent.inference_us, timing.inference_us);
+    }
+
+    /// The status with what happened since the last one.
+    pub(super) fn status(&self, now: Instant) -> Status {
+        let recent = std::mem::replace(&mut *lock(&self.recent), Recent::new(now));
+        let stream = self.stream(recent, now);
+        lock(&self.recent).frames = stream.as_ref().map_or(0, |stream| stream.frames);
+        let count = |number: &AtomicUsize| u32::try_from(number.load(Relaxed)).unwrap_or(u32::MAX);
+        Status {
+            clients: count(&self.clients),
+            viewers: count(&self.viewers),
+            stream,
+            ..self.worker.clone()
+        }
+    }
+
+    fn stream(&self, mut recent: Recent, now: Instant) -> Option<StreamStatus> {
+        let on_air = lock(&self.on_air);
+        let source = on_air.as_ref()?;
+        let (frames, frames_dropped) = match source.requester.upgrade() {
+            Some(requester) => requester.counts.answers_and_failures(),
+            None => (0, 0),
+        };
+        let size = self.size.load(Relaxed);
+        let seconds = now.saturating_duration_since(recent.since).as_secs_f64();
+        Some(StreamStatus {
+            source_name: source.name.clone(),
+            is_webcam: source.is_webcam,
+            width: (size >> 32) as u32,
+            height: size as u32,
+            frames,
+            frames_dropped,
+            fps: if seconds > 0.0 {
+                frames.saturating_sub(recent.frames) as f64 / seconds
+            } else {
+                0.0
+            },
+            total_us: Percentiles::of(&mut recent.total_us),
+            inference_us: Percentiles::of(&mut recent.inference_us),
+        })
+    }
+}
+
+impl Recent {
+    fn new(since: Instant) -> Self {
+        Self {
+            since,
+            frames: 0,
+            total_us: Vec::new(),
+            inference_us: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::{Prediction, Timing};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn prediction(inference_us: u64) -> Message {
+        let timing = Timing {
+            inference_us: Some(inference_us),
+            total_us: Some(10 * inference_us),
+            ..Timing::default()
+        };
+        Message::Prediction(Prediction {
+            timing,
+            ..Prediction::default()
+        })
+    }
+
+    #[test]
+    fn a_status_covers_the_time_since_the_last() {
+        let board = Board::new(&StreamAck::default());
+        assert_eq!(board.status(Instant::now()).stream, None);
+        let requester = Arc::new(Requester::new(mpsc::channel(8).0, true));
+        let start = StreamStart {
+            source_name: "mouse.mp4".into(),
+            width: 512,
+            height: 384,
+            ..StreamStart::default()
+        };
+        let on_air = board.on_air(&start, &requester);
+        board.answered(&prediction(1));
+        board.viewers_are(1);
+        let begin = Instant::now();
+        board.status(begin);
+        (0..5).for_each(|_| requester.answer(prediction(0)));
+        (1..=5).for_each(|inference_us| board.answered(&prediction(inference_us)));
+        let stream = board.status(begin + Duration::from_secs(2)).stream.unwrap();
+        assert_eq!((stream.width, stream.height), (512, 384));
+        assert_eq!(stream.source_name, "mouse.mp4");
+        assert!((stream.fps - 2.5).abs() < 1e-9, "{}", stream.fps);
+        assert_eq!(stream.inference_us, Some(Percentiles { p50: 3, p95: 5 }));
+        assert_eq!(stream.total_us, Some(Percentiles { p50: 30, p95: 50 }));
+        let stream = board.status(begin + Duration::from_secs(3)).stream.unwrap();
+        assert_eq!((stream.fps, stream.total_us), (0.0, None));
+        drop(on_air);
+        assert_eq!(board.status(Instant::now()).stream, None);
+    }
+}

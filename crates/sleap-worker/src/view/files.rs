@@ -1,0 +1,73 @@
+//! The page's files, which are part of the program.
+
+/// A file as it is served.
+pub(super) struct File {
+    pub(super) kind: &'static str,
+    pub(super) body: &'static [u8],
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! files {
+    ($($path:literal, $file:literal, $kind:expr;)*) => {
+        /// The file at `path`, from the first `/`.
+        pub(super) fn find(path: &str) -> Option<File> {
+            let (kind, body): (_, &[u8]) = match path {
+                $($path => ($kind, include_bytes!(concat!("page/", $file))),)*
+                _ => return None,
+            };
+            Some(File { kind, body })
+        }
+
+        #[cfg(test)]
+        const PATHS: &[&str] = &[$($path),*];
+    };
+}
+
+files! {
+    "/", "index.html", HTML;
+    "/style.css", "style.css", CSS;
+    "/icon.svg", "icon.svg", SVG;
+    "/main.js", "main.js", SCRIPT;
+    "/camera.js", "camera.js", SCRIPT;
+    "/colors.js", "colors.js", SCRIPT;
+    "/link.js", "link.js", SCRIPT;
+    "/plot.js", "plot.js", SCRIPT;
+    "/stage.js", "stage.js", SCRIPT;
+    "/viewer.js", "viewer.js", SCRIPT;
+    "/wire.js", "wire.js", SCRIPT;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str) -> &'static str {
+        std::str::from_utf8(find(path).unwrap().body).unwrap()
+    }
+
+    #[test]
+    fn what_the_files_name_is_there() {
+        for path in PATHS {
+            for (at, _) in text(path).match_indices("from \"./") {
+                let name = text(path)[at + 7..].split('"').next().unwrap();
+                assert!(find(name).is_some(), "{path} imports {name}");
+            }
+        }
+        for name in ["style.css", "icon.svg", "main.js"] {
+            assert!(text("/").contains(&format!("\"{name}\"")), "{name}");
+        }
+        assert!(find("/nothing").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn nothing_comes_from_elsewhere() {
+        for path in PATHS {
+            let elsewhere = text(path).replace("http://www.w3.org/2000/svg", "");
+            assert!(!elsewhere.contains("://"), "{path}");
+        }
+    }
+}

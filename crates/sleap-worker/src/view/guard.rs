@@ -1,0 +1,205 @@
+//! Who may use the page's server.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use subtle::ConstantTimeEq;
+
+/// Bytes of randomness in a token.
+const TOKEN_BYTES: usize = 16;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Another site's name leads here: its scripts must not.
+    #[error("this page is not served under that name: use this machine's address")]
+    Host,
+    #[error("the request does not come from this page")]
+    Origin,
+    #[error("the link's token is missing or is not this worker's: open the link that it printed")]
+    Token,
+}
+
+/// What a request has to show.
+#[derive(Debug)]
+pub(super) struct Guard {
+    token: String,
+    scheme: &'static str,
+    /// This machine's name.
+    name: Option<String>,
+}
+
+impl Guard {
+    /// With a new token.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(super) fn new(secure: bool) -> Result<Self> {
+        let mut random = [0; TOKEN_BYTES];
+        getrandom::fill(&mut random).context("no randomness for the live view's token")?;
+        Ok(Self {
+            token: hex(&random),
+            scheme: if secure { "https" } else { "http" },
+            name: machine_name(),
+        })
+    }
+
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Whether the request was sent to this machine by its address or its own name. Any other name
+    /// may be another site's that was made to lead here (DNS rebinding).
+    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let host = only(headers, HOST).and_then(host_of).ok_or(Refusal::Host)?;
+        let host = host.to_ascii_lowercase();
+        let is_own = |name: &String| {
+            host == *name || host.strip_suffix(".local").is_some_and(|host| host == name)
+        };
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let allowed = literal.parse::<IpAddr>().is_ok()
+            || host == "localhost"
+            || self.name.as_ref().is_some_and(is_own);
+        allowed.then_some(()).ok_or(Refusal::Host)
+    }
+
+    /// Whether a script of this very page sent the request, and its user has the token.
+    pub(super) fn check_script(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let own = only(headers, HOST).map(|host| format!("{}://{host}", self.scheme));
+        let origin = only(headers, ORIGIN);
+        match (origin, own) {
+            (Some(origin), Some(own)) if origin.eq_ignore_ascii_case(&own) => {}
+            _ => return Err(Refusal::Origin),
+        }
+        let token = only(headers, AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
+        let right = token.is_some_and(|it| it.as_bytes().ct_eq(self.token.as_bytes()).into());
+        right.then_some(()).ok_or(Refusal::Token)
+    }
+}
+
+/// The header's value, if it was sent exactly once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// The host of `HOST[:PORT]`, with the brackets of an IPv6 address.
+fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => authority.split_at(rest.find(']')? + 2),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Some(host),
+        Some(digits) if digits.parse::<u16>().is_ok() => Some(host),
+        _ => None,
+    }
+}
+
+#[cfg(unix)]
+fn machine_name() -> Option<String> {
+    let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
+    (!name.is_empty()).then(|| name.to_ascii_lowercase())
+}
+
+#[cfg(not(unix))]
+fn machine_name() -> Option<String> {
+    let name = std::env::var("COMPUTERNAME").ok()?;
+    (!name.is_empty()).then(|| name.to_ascii_lowercase())
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard {
+            name: Some("rig".into()),
+            ..Guard::new(false).unwrap()
+        }
+    }
+
+    fn headers(list: &[(HeaderName, &str)]) -> HeaderMap {
+        let header = |(name, value): &(HeaderName, &str)| (name.clone(), value.parse().unwrap());
+        list.iter().map(header).collect()
+    }
+
+    #[test]
+    fn addresses_and_the_machines_own_name_are_hosts() {
+        let check = |host: &str| guard().check_host(&headers(&[(HOST, host)])).is_ok();
+        for host in [
+            "127.0.0.1:8081",
+            "[::1]:8081",
+            "192.168.1.5",
+            "localhost:1",
+            "RIG",
+            "rig.local:80",
+        ] {
+            assert!(check(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "rig.evil.example:80",
+            "",
+            ":80",
+            "[::1",
+            "1.2.3.4:x",
+            "127.0.0.1.evil",
+        ] {
+            assert!(!check(host), "{host}");
+        }
+        let twice = headers(&[(HOST, "localhost"), (HOST, "localhost")]);
+        let mut map = twice;
+        map.append(HOST, "localhost".parse().unwrap());
+        assert_eq!(guard().check_host(&map), Err(Refusal::Host));
+        assert_eq!(guard().check_host(&HeaderMap::new()), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn a_script_shows_its_origin_and_the_token() {
+        let guard = guard();
+        let check = |origin: Option<&str>, token: &str| {
+            let mut headers = headers(&[(HOST, "10.0.0.1:8081"), (AUTHORIZATION, token)]);
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, origin.parse().unwrap());
+            }
+            guard.check_script(&headers)
+        };
+        let own = Some("http://10.0.0.1:8081");
+        let right = format!("Bearer {}", guard.token());
+        assert_eq!(check(own, &right), Ok(()));
+        for origin in [
+            None,
+            Some("null"),
+            Some("https://10.0.0.1:8081"),
+            Some("http://10.0.0.1"),
+        ] {
+            assert_eq!(check(origin, &right), Err(Refusal::Origin), "{origin:?}");
+        }
+        for token in [
+            "",
+            "Bearer ",
+            guard.token(),
+            &right[..right.len() - 1],
+            &format!("{right}0"),
+        ] {
+            assert_eq!(check(own, token), Err(Refusal::Token), "{token:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_tokens_are_the_same() {
+        let [one, other] = [guard(), guard()];
+        assert_eq!(one.token().len(), 2 * TOKEN_BYTES);
+        assert_ne!(one.token(), other.token());
+    }
+}

@@ -1,0 +1,173 @@
+//! Offers of the page: a viewer's, or a client's that streams a camera.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, StatusCode};
+use link::{Answered, Channel, PeerConfig};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::guard::{Guard, Refusal};
+use super::http::{Answer, body, words};
+use super::hub::{Hub, Seat};
+use super::viewer;
+use crate::serve::MAX_LANES;
+
+/// Handshakes under way at a time.
+const MAX_HANDSHAKES: usize = 4;
+/// Bytes of an offer, and how long it may take to come.
+const MAX_OFFER_BYTES: usize = 64 * 1024;
+const OFFER: Duration = Duration::from_secs(5);
+/// What offers and answers are.
+const SDP: &str = "application/sdp";
+
+const KIB: usize = 1024;
+
+/// Takes offers and makes viewers and clients of them.
+pub(super) struct Offers {
+    guard: Guard,
+    hub: Arc<Hub>,
+    streaming: PeerConfig,
+    viewing: PeerConfig,
+    streams: mpsc::Sender<Channel>,
+    handshakes: Arc<Semaphore>,
+}
+
+/// What an answered offer is for.
+enum Guest {
+    Viewer(Seat),
+    Client,
+}
+
+impl Offers {
+    /// `streams` takes the channels of clients that stream.
+    pub(super) fn new(
+        guard: Guard,
+        hub: Arc<Hub>,
+        config: PeerConfig,
+        streams: mpsc::Sender<Channel>,
+    ) -> Self {
+        let streaming = PeerConfig {
+            max_lanes: MAX_LANES,
+            ..config.clone()
+        };
+        // A picture and some words at a time.
+        let viewing = PeerConfig {
+            max_lanes: 1,
+            send_buffer_bytes: 256 * KIB,
+            receive_window_bytes: 256 * KIB as u32,
+            socket_buffer_bytes: 512 * KIB,
+            ..config
+        };
+        Self {
+            guard,
+            hub,
+            streaming,
+            viewing,
+            streams,
+            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+        }
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Answers an offer with this side's description; the connection comes up afterwards.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if let Err(refusal) = self.guard.check_script(request.headers()) {
+            let status = match refusal {
+                Refusal::Token => StatusCode::UNAUTHORIZED,
+                Refusal::Host | Refusal::Origin => StatusCode::FORBIDDEN,
+            };
+            return words(status, &refusal.to_string());
+        }
+        let kind = request.headers().get(CONTENT_TYPE);
+        if kind.is_none_or(|kind| kind != SDP) {
+            return words(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "an offer is application/sdp",
+            );
+        }
+        let is_viewer = request.uri().path() == "/view";
+        let Ok(handshake) = Arc::clone(&self.handshakes).try_acquire_owned() else {
+            return words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many connections at once: try again",
+            );
+        };
+        let offer = match read(request.into_body()).await {
+            Ok(offer) => offer,
+            Err(answer) => return answer,
+        };
+        let (guest, config) = match is_viewer {
+            false => (Guest::Client, &self.streaming),
+            true => match self.hub.join() {
+                Some(seat) => (Guest::Viewer(seat), &self.viewing),
+                None => {
+                    let full = "there are as many viewers as this worker takes";
+                    return words(StatusCode::SERVICE_UNAVAILABLE, full);
+                }
+            },
+        };
+        match link::answer(offer, config).await {
+            Ok(answered) => {
+                let answer = Bytes::copy_from_slice(answered.sdp().as_bytes());
+                tokio::spawn(self.welcome(answered, guest, handshake));
+                body(StatusCode::CREATED, SDP, answer)
+            }
+            Err(error) => words(StatusCode::BAD_REQUEST, &error.to_string()),
+        }
+    }
+
+    /// Waits for the guest's channel and brings it to where it belongs.
+    fn welcome(
+        &self,
+        answered: Answered,
+        guest: Guest,
+        handshake: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + use<> {
+        let hub = Arc::clone(&self.hub);
+        let streams = self.streams.clone();
+        async move {
+            let channel = match answered.channel().await {
+                Ok(channel) => channel,
+                Err(error) => return warn!(%error, "no connection to a browser"),
+            };
+            drop(handshake);
+            match guest {
+                Guest::Viewer(seat) => {
+                    info!("a viewer has come");
+                    viewer::run(channel, seat, hub).await;
+                    info!("a viewer has left");
+                }
+                Guest::Client => {
+                    info!("a browser is connected as a client");
+                    // Nobody accepts any more: the channel closes.
+                    let _ = streams.send(channel).await;
+                }
+            }
+        }
+    }
+}
+
+async fn read(incoming: Incoming) -> Result<String, Answer> {
+    let limited = Limited::new(incoming, MAX_OFFER_BYTES);
+    let collected = match timeout(OFFER, limited.collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(_)) => {
+            let reason = format!("an offer has at most {MAX_OFFER_BYTES} bytes");
+            return Err(words(StatusCode::PAYLOAD_TOO_LARGE, &reason));
+        }
+        Err(_) => return Err(words(StatusCode::REQUEST_TIMEOUT, "the offer did not come")),
+    };
+    match String::from_utf8(collected.into()) {
+        Ok(offer) => Ok(offer),
+        Err(_) => Err(words(StatusCode::BAD_REQUEST, "the offer is not text")),
+    }
+}

@@ -1,0 +1,186 @@
+// The picture, and the poses over it. Two canvases: the picture has the pixels that came, the overlay
+// those of the screen, so that lines stay sharp.
+
+import { Colors } from "./colors.js";
+
+/** How near to a node a pointer has to be, CSS pixels. */
+const REACH = 28;
+const TRANSPARENT_EDGE = 0.85;
+
+export class Stage {
+  #picture;
+  #overlay;
+  #tip;
+  #colors = new Colors();
+  #skeleton = { nodes: [], edges: [] };
+  /** What is shown: the answer and the size of the picture whose pixels it is in. */
+  #shown = null;
+  #pointer = null;
+  #labels = true;
+
+  constructor({ picture, overlay, tip }) {
+    this.#picture = picture;
+    this.#overlay = overlay;
+    this.#tip = tip;
+    new ResizeObserver(() => this.#draw()).observe(overlay);
+    for (const kind of ["pointermove", "pointerdown"]) {
+      overlay.addEventListener(kind, (event) => this.#point(event));
+    }
+    overlay.addEventListener("pointerleave", (event) => {
+      // A finger that is lifted leaves its name for a while to be read; a mouse does not.
+      if (event.pointerType === "mouse") this.#point(null);
+    });
+  }
+
+  set skeleton(skeleton) {
+    this.#skeleton = skeleton ?? { nodes: [], edges: [] };
+    this.#draw();
+  }
+
+  set labels(shown) {
+    this.#labels = shown;
+    this.#draw();
+  }
+
+  /** Shows `image` of `width` x `height` pixels with the instances of `answer`. */
+  show(image, answer, { frameId, width, height }) {
+    const picture = this.#picture;
+    if (picture.width !== width || picture.height !== height) {
+      picture.width = width;
+      picture.height = height;
+      picture.parentElement.style.setProperty("--ratio", (width / height).toFixed(4));
+    }
+    picture.getContext("2d").drawImage(image, 0, 0, width, height);
+    this.#shown = { answer, width, height };
+    this.#draw();
+    picture.dataset.frame = frameId;
+  }
+
+  /** The answer that is shown; nothing before the first picture. */
+  get answer() {
+    return this.#shown?.answer;
+  }
+
+  #draw() {
+    const overlay = this.#overlay;
+    const scale = window.devicePixelRatio || 1;
+    const width = Math.round(overlay.clientWidth * scale);
+    const height = Math.round(overlay.clientHeight * scale);
+    if (overlay.width !== width || overlay.height !== height) {
+      overlay.width = width;
+      overlay.height = height;
+    }
+    const context = overlay.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    if (!this.#shown) return;
+    const look = { line: Math.max(2, width / 300), dot: Math.max(3, width / 170), font: 12 * scale };
+    this.#instances().forEach((instance) => this.#instance(context, instance, look));
+    this.#name();
+  }
+
+  /** The instances that are shown, with their colours; points in the overlay's pixels. */
+  get instances() {
+    return this.#shown ? this.#instances() : [];
+  }
+
+  #instances() {
+    const { answer, width, height } = this.#shown;
+    const x = this.#overlay.width / width;
+    const y = this.#overlay.height / height;
+    return (answer.instances ?? []).map((points, index) => ({
+      color: this.#colors.of(index, answer.tracks?.[index]),
+      track: answer.tracks?.[index],
+      score: answer.instance_scores?.[index],
+      confidence: answer.confidence?.[index] ?? [],
+      // (0, 0) is the middle of the first pixel.
+      points: points.map((point) => point && [(point[0] + 0.5) * x, (point[1] + 0.5) * y]),
+    }));
+  }
+
+  #instance(context, instance, { line, dot, font }) {
+    const { points, color } = instance;
+    context.lineCap = "round";
+    for (const [width, style] of [[line * 2, "rgb(0 0 0 / 45%)"], [line, color]]) {
+      context.lineWidth = width;
+      context.strokeStyle = style;
+      context.globalAlpha = style === color ? TRANSPARENT_EDGE : 1;
+      context.beginPath();
+      for (const [from, to] of this.#skeleton.edges ?? []) {
+        if (!points[from] || !points[to]) continue;
+        context.moveTo(...points[from]);
+        context.lineTo(...points[to]);
+      }
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+    for (const point of points.filter(Boolean)) {
+      context.beginPath();
+      context.arc(...point, dot, 0, 2 * Math.PI);
+      context.fillStyle = color;
+      context.fill();
+      context.lineWidth = line / 2;
+      context.strokeStyle = "rgb(0 0 0 / 70%)";
+      context.stroke();
+    }
+    if (this.#labels) label(context, instance, { dot, font });
+  }
+
+  #point(event) {
+    if (!event) {
+      this.#pointer = null;
+    } else {
+      const box = this.#overlay.getBoundingClientRect();
+      this.#pointer = [event.clientX - box.left, event.clientY - box.top];
+    }
+    this.#name();
+  }
+
+  /** Names the node under the pointer. */
+  #name() {
+    const found = this.#pointer && this.#shown && this.#nearest();
+    this.#tip.hidden = !found;
+    if (!found) return;
+    const { instance, node, at } = found;
+    const name = this.#skeleton.nodes[node] ?? `node ${node}`;
+    const confidence = instance.confidence[node];
+    const sure = confidence === null || confidence === undefined ? "" : ` ${confidence.toFixed(2)}`;
+    this.#tip.textContent = `${name}${sure}`;
+    this.#tip.style.setProperty("--color", instance.color);
+    this.#tip.style.left = `${at[0]}px`;
+    this.#tip.style.top = `${at[1]}px`;
+    // Below the node where there is no room above it.
+    this.#tip.classList.toggle("below", at[1] < 40);
+  }
+
+  #nearest() {
+    const scale = this.#overlay.width / this.#overlay.clientWidth;
+    let best = null;
+    for (const instance of this.#instances()) {
+      instance.points.forEach((point, node) => {
+        if (!point) return;
+        const at = [point[0] / scale, point[1] / scale];
+        const distance = Math.hypot(at[0] - this.#pointer[0], at[1] - this.#pointer[1]);
+        if (distance <= (best?.distance ?? REACH)) best = { instance, node, at, distance };
+      });
+    }
+    return best;
+  }
+}
+
+/** Track and score beside the instance's uppermost node. */
+function label(context, { points, color, track, score }, { dot, font }) {
+  const seen = points.filter(Boolean);
+  const words = [track, typeof score === "number" ? score.toFixed(2) : null].filter(Boolean).join("  ");
+  if (!seen.length || !words) return;
+  const [x, y] = seen.reduce((top, point) => (point[1] < top[1] ? point : top));
+  context.font = `600 ${font}px system-ui, sans-serif`;
+  const width = context.measureText(words).width;
+  const left = Math.min(Math.max(x - width / 2, font / 2), context.canvas.width - width - font / 2);
+  const base = Math.max(y - dot * 2 - font / 2, font * 1.5);
+  context.fillStyle = "rgb(10 14 20 / 72%)";
+  context.beginPath();
+  context.roundRect(left - font / 2, base - font * 1.1, width + font, font * 1.55, font * 0.4);
+  context.fill();
+  context.fillStyle = color;
+  context.fillText(words, left, base);
+}
