@@ -1,0 +1,168 @@
+"""The real binaries and a headless Chromium for the tests of the live view."""
+
+import json
+import os
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+REPO = Path(__file__).resolve().parents[2]
+DEMO = REPO / "examples" / "demo"
+BIN = Path(os.environ.get("SLEAP_STREAM_BIN", REPO / "target" / "debug"))
+
+# Playwright waits for conditions; this only bounds how long a broken page holds up the tests.
+PATIENCE_MS = 60_000
+
+
+class Worker:
+    """A running sleap-worker with a page."""
+
+    def __init__(self, process, log):
+        self.process = process
+        self.log_file = log
+        self.signal = self._line("ready: ")
+        self.link = self._line("view: ")
+        self.origin, self.token = self.link.split("/#")
+
+    def _line(self, prefix):
+        line = self.process.stdout.readline()
+        assert line.startswith(prefix), f"{line!r} instead of {prefix!r}: {self.log()}"
+        return line.removeprefix(prefix).strip()
+
+    def log(self):
+        return Path(self.log_file.name).read_text()
+
+
+@contextmanager
+def running_worker(tmp_path, *args, view="127.0.0.1:0", env=None):
+    with open(tmp_path / "worker.log", "w") as log:
+        process = subprocess.Popen(
+            [BIN / "sleap-worker", "--listen", "127.0.0.1:0", "--view", view, *args],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        try:
+            worker = Worker(process, log)
+            yield worker
+            process.terminate()
+            assert process.wait() == 130, worker.log()
+            assert " ERROR " not in worker.log() and "panicked" not in worker.log(), worker.log()
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def worker(tmp_path):
+    with running_worker(tmp_path, "--model", DEMO / "model") as worker:
+        yield worker
+
+
+@contextmanager
+def streaming(worker, *args):
+    """A sleap-stream that sends the demonstration's video at its own pace; yields the process."""
+    process = subprocess.Popen(
+        [BIN / "sleap-stream", "--signal", worker.signal, "--stream", DEMO / "video.mp4", "-o", "-", "-q", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def predictions(process):
+    """All that a client prints, by frame."""
+    lines = [json.loads(line) for line in process.stdout]
+    assert process.wait() == 0
+    return {line["frame_id"]: line for line in lines}
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def launch(playwright):
+    browsers = []
+
+    def launch(*args):
+        # Without a sandbox: tests may run as root. Loopback: there may be no other network.
+        flags = ["--no-sandbox", "--allow-loopback-in-peer-connection", *args]
+        browser = playwright.chromium.launch(executable_path=os.environ["SLEAP_STREAM_TEST_CHROMIUM"], args=flags)
+        browsers.append(browser)
+        return browser
+
+    yield launch
+    for browser in browsers:
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    return launch()
+
+
+class Page:
+    """A page whose poses are collected; anything that goes wrong in it fails the test."""
+
+    # Reads what is shown at the moment at which it is shown.
+    COLLECT = """
+        document.addEventListener("pose", ({ detail: { answer, meta } }) => window.collect(answer, meta));
+    """
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page = self.context.new_page()
+        self.poses = []
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.expose_function("collect", lambda answer, meta: self.poses.append((answer, meta)))
+        self.page.add_init_script(self.COLLECT)
+
+    def _console(self, message):
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def open(self, link):
+        self.page.goto(link)
+        return self
+
+    def state(self, word):
+        """Waits for the state of the connection."""
+        self.page.wait_for_selector(f'#connection[data-state="{word}"]')
+        return self
+
+    def wait(self, function):
+        """Waits until the JavaScript function returns something true."""
+        return self.page.wait_for_function(function)
+
+    def close(self):
+        self.context.close()
+        assert self.errors == [], self.errors
+
+
+@pytest.fixture
+def open_page(browser):
+    pages = []
+
+    def open_page(link, browser=browser, **options):
+        page = Page(browser, **options)
+        pages.append(page)
+        return page.open(link)
+
+    yield open_page
+    for page in pages:
+        page.close()

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The worker's page in a real browser: headless Chromium, driven by Playwright. Ends with 77 where there is
+# none. The binaries must be built.
+#   run.sh [PYTEST OPTIONS...]
+set -euo pipefail
+# shellcheck source=examples/env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"
+cd "$repo"
+
+chromium=${SLEAP_STREAM_TEST_CHROMIUM:-$(command -v chromium || true)}
+# Ubuntu's package is a snap in disguise, which cannot be driven from here.
+if [ -z "$chromium" ] || [[ $(readlink -f "$chromium") == */snap* ]] || ! "$chromium" --version >/dev/null 2>&1; then
+  say "no Chromium that can be driven: set SLEAP_STREAM_TEST_CHROMIUM to one"
+  exit 77
+fi
+export SLEAP_STREAM_TEST_CHROMIUM=$chromium
+export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
+exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" -m pytest -q -p no:cacheprovider tests/view "$@"

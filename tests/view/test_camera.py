@@ -1,0 +1,107 @@
+"""The browser's camera as a client: its frames through the real worker to poses."""
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import DEMO, predictions, streaming
+
+
+@pytest.fixture(scope="session")
+def camera_file(tmp_path_factory):
+    """The demonstration's video as Chromium's fake camera takes it: a Y4M file, which it repeats."""
+    path = tmp_path_factory.mktemp("camera") / "mouse.y4m"
+    video = cv2.VideoCapture(str(DEMO / "video.mp4"))
+    with open(path, "wb") as file:
+        file.write(b"YUV4MPEG2 W512 H384 F30:1 Ip A1:1 C420jpeg\n")
+        while (read := video.read())[0]:
+            file.write(b"FRAME\n" + cv2.cvtColor(read[1], cv2.COLOR_BGR2YUV_I420).tobytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def camera_browser(launch, camera_file):
+    return launch(
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_file}",
+    )
+
+
+def camera_state(page, word):
+    page.page.wait_for_selector(f'body[data-camera="{word}"]', state="attached")
+
+
+def nearest(points, known):
+    """The known frame whose points are nearest, and the largest distance to one of them in pixels."""
+    distance = np.abs(known - points).max(axis=(1, 2))
+    return int(distance.argmin()), float(distance.min())
+
+
+def as_array(pose):
+    return np.array([[np.nan, np.nan] if point is None else point for point in pose], dtype=float)
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, camera_browser, width):
+    with streaming(worker) as client:
+        known = predictions(client)
+    known = np.array([as_array(known[frame]["instances"][0]) for frame in sorted(known)])
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.select_option("#camera-width", str(width), force=True)
+    page.page.click("#camera")
+    camera_state(page, "live")
+    page.wait("() => Number(document.getElementById('picture').dataset.frame) >= 60")
+    page.page.click("#camera")
+    camera_state(page, "stopped")
+    assert "stream complete" in worker.log()
+    answers = page.poses
+    frames, distances, mirrored = [], [], []
+    for answer, meta in answers:
+        assert answer["type"] == "PREDICTION" and answer["frame_id"] == meta["frameId"]
+        assert meta["width"] == min(width, 512)
+        points = as_array(answer["instances"][0]) * (512 / meta["width"])
+        frame, distance = nearest(points, known)
+        frames.append(frame)
+        distances.append(distance)
+        mirrored.append(nearest(np.array([511, 0]) + points * [-1, 1], known)[1])
+    # JPEG and, at 320, size move points a little; mirrored they would be nowhere near.
+    assert np.median(distances) < (1.0 if width == 640 else 3.0), distances
+    assert np.median(mirrored) > 10
+    # Time runs forward: the file is played again from its start at most once in so short a time.
+    assert sum(later < earlier - 2 for earlier, later in zip(frames, frames[1:])) <= 1, frames
+    ids = [answer["frame_id"] for answer, _ in answers]
+    assert ids == sorted(set(ids))
+
+
+def test_a_camera_waits_while_another_client_streams(worker, open_page, camera_browser):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    with streaming(worker, "--live") as client:
+        client.stdout.readline()
+        page.page.click("#camera")
+        camera_state(page, "busy")
+        assert "Another client is streaming" in page.page.text_content("#notice-text")
+    camera_state(page, "live")
+    page.wait("() => Number(document.getElementById('picture').dataset.frame) > 5")
+    page.page.click("#camera")
+    camera_state(page, "stopped")
+
+
+def test_a_camera_that_is_not_allowed_says_so(worker, open_page, browser):
+    page = open_page(worker.link, browser=browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "failed")
+    assert "camera" in page.page.text_content("#notice-text")
+
+
+def test_viewers_see_the_camera_of_another_page(worker, open_page, browser, camera_browser):
+    viewer = open_page(worker.link, browser=browser).state("connected")
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "live")
+    viewer.wait("() => document.getElementById('source').textContent === 'browser camera'")
+    viewer.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")
+    # A tab that is closed in the midst of its stream leaves the worker free.
+    page.context.close()
+    with streaming(worker, "--max-frames", "5", "--wait") as client:
+        assert len(predictions(client)) == 5

@@ -1,0 +1,174 @@
+"""Looking on: what the page shows is what the worker saw and found."""
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import DEMO, predictions, running_worker, streaming
+
+# Both canvases at one moment, and which frame that is.
+SNAPSHOT = """() => {
+    const picture = document.getElementById("picture"), overlay = document.getElementById("overlay");
+    return {
+        frame: Number(picture.dataset.frame),
+        picture: picture.toDataURL(), overlay: overlay.toDataURL(),
+    };
+}"""
+FIRST_COLOR = (0x00, 0xB0, 0xFF)
+
+
+def pixels(url):
+    data = base64.b64decode(url.split(",")[1])
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA).astype(int)
+
+
+def video_frame(index):
+    video = cv2.VideoCapture(str(DEMO / "video.mp4"))
+    for _ in range(index + 1):
+        found, frame = video.read()
+        assert found
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(int)
+
+
+def shown(page, after):
+    page.wait(f"() => Number(document.getElementById('picture').dataset.frame) > {after}")
+    return page.page.evaluate(SNAPSHOT)
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_poses_are_drawn_at_the_right_pixels_of_the_right_picture(worker, open_page, width):
+    page = open_page(worker.link).state("connected")
+    page.page.select_option("#width", str(width))
+    with streaming(worker, "--live") as client:
+        snapshots = [shown(page, after) for after in (20, 60, 100)]
+        poses = predictions(client)
+    for snapshot in snapshots:
+        picture, overlay = pixels(snapshot["picture"]), pixels(snapshot["overlay"])
+        sent = video_frame(snapshot["frame"])
+        expected = cv2.resize(sent.astype(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_AREA).astype(int)
+        assert picture.shape[1] == min(width, sent.shape[1])
+        difference = np.abs(picture[..., :3] - expected).mean()
+        assert difference < 6, f"another picture than frame {snapshot['frame']}: {difference}"
+        [points] = poses[snapshot["frame"]]["instances"]
+        scale = np.array(overlay.shape[1::-1]) / sent.shape[1::-1]
+        found = [np.round((np.array(point) + 0.5) * scale).astype(int) for point in points if point]
+        assert len(found) >= 4
+        for x, y in found:
+            assert tuple(overlay[y, x]) == (*FIRST_COLOR, 255), (snapshot["frame"], x, y)
+        # Colour is where the animal is, and nowhere else.
+        rows, columns = np.nonzero(overlay[..., 3])
+        margin = 60
+        for drawn, at in ((columns, [x for x, _ in found]), (rows, [y for _, y in found])):
+            assert min(at) - margin <= drawn.min() and drawn.max() <= max(at) + margin
+
+
+def test_a_pose_of_another_frame_would_be_noticed(worker, open_page):
+    """The negative control of the test above: the animal moves."""
+    with streaming(worker) as client:
+        poses = predictions(client)
+    moved = [np.array(poses[frame + 20]["instances"][0][0]) - poses[frame]["instances"][0][0] for frame in (20, 60, 100)]
+    assert min(np.abs(step).max() for step in moved) > 8
+    assert np.abs(video_frame(20) - video_frame(40)).mean() > 0.2
+
+
+def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
+    page = open_page(worker.link, has_touch=True).state("connected")
+    with streaming(worker, "--live", "--max-frames", "30"):
+        page.wait("() => document.getElementById('picture').dataset.frame >= 20")
+        # From here on the picture stays as it is.
+        page.page.click("#pause")
+    answer, meta = page.poses[-1]
+    box = page.page.locator("#overlay").bounding_box()
+
+    def at(node):
+        x, y = answer["instances"][0][node]
+        return box["x"] + (x + 0.5) / meta["width"] * box["width"], box["y"] + (y + 0.5) / meta["height"] * box["height"]
+
+    page.page.mouse.move(*at(0))
+    assert page.page.text_content("#tip").startswith("nose ")
+    page.page.touchscreen.tap(*at(4))
+    assert page.page.text_content("#tip").startswith("tail_tip ")
+    page.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    assert page.page.locator("#tip").is_hidden()
+
+
+def test_figures_are_those_of_the_stream(worker, open_page):
+    page = open_page(worker.link).state("connected")
+    assert "Nobody streams" in page.page.locator("#notice-text").text_content()
+    with streaming(worker, "--live"):
+        page.wait("() => document.getElementById('picture').dataset.frame >= 60")
+        page.wait("() => Number(document.getElementById('fps-now').textContent) > 20")
+        text = {key: page.page.text_content(f"#{key}") for key in ("source", "size", "dropped", "device", "clients", "viewers")}
+        assert text == {
+            "source": "video.mp4", "size": "512 × 384", "dropped": "0", "device": "cpu", "clients": "1", "viewers": "1",
+        }
+        assert page.page.text_content("#total").endswith(" ms")
+        assert page.page.text_content("#model-name") == "synthetic_mouse"
+    page.wait("() => document.getElementById('clients').textContent === '0'")
+
+
+def test_several_viewers_look_on_and_one_too_many_is_told(worker, open_page):
+    viewers = [open_page(worker.link).state("connected") for _ in range(4)]
+    viewers[1].page.select_option("#width", "320")
+    with streaming(worker, "--live"):
+        for viewer in viewers:
+            viewer.wait("() => document.getElementById('picture').dataset.frame >= 30")
+        widths = [viewer.page.evaluate("() => document.getElementById('picture').width") for viewer in viewers]
+        assert widths == [512, 320, 512, 512]
+        fifth = open_page(worker.link).state("lost")
+        assert "as many viewers" in fifth.page.text_content("#notice-text")
+        viewers.pop().context.close()
+        fifth.state("connected")
+    fifth.errors.clear()  # The browser logs the refusals.
+
+
+def test_a_page_that_nobody_sees_gets_no_pictures(worker, open_page):
+    page = open_page(worker.link).state("connected")
+    hide = """(hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with streaming(worker, "--live"):
+        page.wait("() => document.getElementById('picture').dataset.frame >= 10")
+        page.page.evaluate(hide, True)
+        # Statuses go on, and with them the count; one picture may still be on its way.
+        frames = int(page.page.text_content("#frames"))
+        last = len(page.poses)
+        page.wait(f"() => Number(document.getElementById('frames').textContent) > {frames + 50}")
+        assert len(page.poses) <= last + 1
+        page.page.evaluate(hide, False)
+        page.wait(f"() => document.getElementById('picture').dataset.frame > {frames + 50}")
+
+
+def test_the_page_comes_back_after_the_network_and_tells_a_new_worker_apart(tmp_path, open_page):
+    with running_worker(tmp_path) as worker:
+        page = open_page(worker.link).state("connected")
+        port = worker.origin.rsplit(":", 1)[1]
+    page.state("lost")
+    with running_worker(tmp_path, view=f"127.0.0.1:{port}"):
+        page.state("wrong-link")
+        assert "Open the link" in page.page.text_content("#notice-text")
+    page.errors.clear()  # The browser logs the attempts.
+
+
+def test_a_phone_is_served_over_tls(tmp_path, open_page):
+    with running_worker(tmp_path, view="0.0.0.0:0", env={"XDG_DATA_HOME": str(tmp_path)}) as worker:
+        assert worker.link.startswith("https://") and "SHA-256" in worker.log()
+        certificate = (tmp_path / "sleap-stream/view/certificate.der").read_bytes()
+        page = open_page(worker.link, ignore_https_errors=True).state("connected")
+        assert page.page.evaluate("() => isSecureContext && 'mediaDevices' in navigator")
+    with running_worker(tmp_path, view="0.0.0.0:0", env={"XDG_DATA_HOME": str(tmp_path)}):
+        assert (tmp_path / "sleap-stream/view/certificate.der").read_bytes() == certificate
+    page.errors.clear()
+
+
+@pytest.mark.parametrize("width", [390, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phones_screen_needs_no_sideways_scrolling(worker, open_page, width, scheme):
+    page = open_page(worker.link, viewport={"width": width, "height": 780}, color_scheme=scheme).state("connected")
+    assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    lightness = page.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert (lightness == "rgb(12, 17, 23)") == (scheme == "dark")
