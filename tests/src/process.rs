@@ -183,7 +183,7 @@ pub struct Worker {
     process: Process,
     /// Where clients meet it.
     pub signal: String,
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Worker {
@@ -208,7 +208,7 @@ impl Worker {
         Self {
             process,
             signal,
-            _stdout: stdout,
+            stdout,
         }
     }
 
@@ -220,6 +220,15 @@ impl Worker {
     #[track_caller]
     pub fn logs(&self, words: &str, times: usize) {
         self.process.log.wait_for(words, times);
+    }
+
+    /// The next line of standard output.
+    pub fn stdout_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout
+            .read_line(&mut line)
+            .expect("standard output is readable");
+        line.trim_end().to_owned()
     }
 
     pub fn pid(&self) -> u32 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, StatusCode};
 use link::{Answered, Channel, PeerConfig};
@@ -157,13 +157,17 @@ impl Offers {
 }
 
 async fn read(incoming: Incoming) -> Result<String, Answer> {
+    let too_large = || {
+        let reason = format!("an offer has at most {MAX_OFFER_BYTES} bytes");
+        Err(words(StatusCode::PAYLOAD_TOO_LARGE, &reason))
+    };
+    if incoming.size_hint().lower() > MAX_OFFER_BYTES as u64 {
+        return too_large();
+    }
     let limited = Limited::new(incoming, MAX_OFFER_BYTES);
     let collected = match timeout(OFFER, limited.collect()).await {
         Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(_)) => {
-            let reason = format!("an offer has at most {MAX_OFFER_BYTES} bytes");
-            return Err(words(StatusCode::PAYLOAD_TOO_LARGE, &reason));
-        }
+        Ok(Err(_)) => return too_large(),
         Err(_) => return Err(words(StatusCode::REQUEST_TIMEOUT, "the offer did not come")),
     };
     match String::from_utf8(collected.into()) {

@@ -29,9 +29,9 @@ export class Plot {
     const context = canvas.getContext("2d");
     const style = getComputedStyle(canvas);
     const color = (name) => style.getPropertyValue(name).trim();
-    const top = Math.max(1, ...this.#values.map((value) => value?.p95 ?? 0)) * 1.15;
+    const top = scaleOf(this.#values.flatMap((value) => (value ? [value.p95] : [])));
     const x = (index) => width - ((this.#values.length - 1 - index) / (KEPT - 1)) * width;
-    const y = (value) => height - (value / top) * (height - 2 * scale) - scale;
+    const y = (value) => height - Math.min(1, value / top) * (height - 2 * scale) - scale;
 
     context.strokeStyle = color("--line");
     context.lineWidth = scale;
@@ -41,10 +41,6 @@ export class Plot {
       context.lineTo(width, Math.round(height * share) + 0.5);
       context.stroke();
     }
-    context.font = `${11 * scale}px system-ui, sans-serif`;
-    context.textBaseline = "top";
-    const words = top > 1 ? `${(top / 1000).toFixed(top < 10000 ? 1 : 0)} ms` : "";
-
     for (const run of runs(this.#values)) {
       const trace = (key) => run.forEach(([index, value]) => context.lineTo(x(index), y(value[key] ?? 0)));
       context.beginPath();
@@ -62,9 +58,17 @@ export class Plot {
         context.stroke();
       }
     }
+    context.font = `${11 * scale}px system-ui, sans-serif`;
+    context.textBaseline = "top";
     context.fillStyle = color("--quiet");
-    context.fillText(words, 0, 0);
+    if (this.#values.some(Boolean)) context.fillText(`${(top / 1000).toFixed(top < 10000 ? 1 : 0)} ms`, 0, 0);
   }
+}
+
+/** What the plot is high for: nearly all values with some room; a single outlier is cut off. */
+function scaleOf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return Math.max(1, sorted[Math.floor((sorted.length - 1) * 0.9)] ?? 1) * 1.5;
 }
 
 /** Stretches without gaps, as lists of [index, value]. */

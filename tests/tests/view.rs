@@ -1,0 +1,244 @@
+//! The page's server with clients that are no browsers: what is refused, and what it may cost.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use e2e::{Client, Worker, demo};
+
+/// Longer than anything here may take; only a broken server is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A worker's page.
+struct Page {
+    worker: Worker,
+    /// `HOST:PORT`.
+    address: String,
+    token: String,
+}
+
+impl Page {
+    fn start() -> Self {
+        let mut worker = Worker::start(&["--view", "127.0.0.1:0"]);
+        let line = worker.stdout_line();
+        let link = line.strip_prefix("view: http://").expect("a link");
+        let (address, token) = link.split_once("/#").expect("a token");
+        Self {
+            address: address.to_owned(),
+            token: token.to_owned(),
+            worker,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("the page listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// The answer to these lines and body: status and all of it.
+    fn ask(&self, lines: &[&str], body: &[u8]) -> (u16, String) {
+        let mut stream = self.connect();
+        let head = format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
+        stream.write_all(head.as_bytes()).unwrap();
+        // A server that has heard enough answers before it has everything.
+        let _ = stream.write_all(body);
+        answer(stream)
+    }
+
+    /// The answer to an offer with these headers instead of the right ones.
+    fn offer(&self, change: &[(&str, Option<&str>)], body: &[u8]) -> (u16, String) {
+        let length = body.len().to_string();
+        let origin = format!("http://{}", self.address);
+        let token = format!("Bearer {}", self.token);
+        let mut headers = vec![
+            ("Host", Some(self.address.as_str())),
+            ("Origin", Some(origin.as_str())),
+            ("Authorization", Some(token.as_str())),
+            ("Content-Type", Some("application/sdp")),
+            ("Content-Length", Some(length.as_str())),
+        ];
+        for (name, value) in change {
+            headers.retain(|(known, _)| known != name);
+            headers.push((name, *value));
+        }
+        let mut lines = vec!["POST /view HTTP/1.1".to_owned()];
+        let given = headers
+            .iter()
+            .filter_map(|(name, value)| Some((name, (*value)?)));
+        lines.extend(given.map(|(name, value)| format!("{name}: {value}")));
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        self.ask(&lines, body)
+    }
+}
+
+fn answer(mut stream: TcpStream) -> (u16, String) {
+    let mut text = String::new();
+    match stream.read_to_string(&mut text) {
+        Ok(_) => {}
+        // Closed with bytes of ours unread: what was answered before that counts.
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}: {text}"),
+    }
+    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+    (
+        status.unwrap_or_else(|| panic!("no answer: {text:?}")),
+        text,
+    )
+}
+
+#[test]
+fn the_page_is_served_with_a_strict_policy() {
+    let page = Page::start();
+    let host = format!("Host: {}", page.address);
+    let (status, text) = page.ask(&["GET / HTTP/1.1", &host], b"");
+    assert_eq!(status, 200);
+    assert!(
+        !text.contains(&page.token),
+        "the token is in the link alone"
+    );
+    for header in [
+        "content-security-policy: default-src 'none'; script-src 'self';",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "cache-control: no-store",
+    ] {
+        assert!(text.contains(header), "no {header:?} in {text}");
+    }
+    let get = |path: &str| page.ask(&[&format!("GET {path} HTTP/1.1"), &host], b"").0;
+    assert_eq!(get("/main.js"), 200);
+    for path in [
+        "/nothing",
+        "/../Cargo.toml",
+        "/page/main.js",
+        "//main.js",
+        "/%2e%2e/main.js",
+    ] {
+        assert_eq!(get(path), 404, "{path}");
+    }
+    assert_eq!(page.ask(&["DELETE / HTTP/1.1", &host], b"").0, 405);
+}
+
+#[test]
+fn who_does_not_come_from_the_page_is_refused() {
+    let page = Page::start();
+    let status = |change: &[(&str, Option<&str>)]| page.offer(change, b"v=0").0;
+    assert_eq!(status(&[]), 400, "only the offer is wrong");
+    let other = "Bearer 00000000000000000000000000000000";
+    for token in [
+        None,
+        Some(""),
+        Some("Bearer "),
+        Some(other),
+        Some(page.token.as_str()),
+    ] {
+        assert_eq!(status(&[("Authorization", token)]), 401, "{token:?}");
+    }
+    for origin in [
+        None,
+        Some("null"),
+        Some("http://evil.example"),
+        Some("http://127.0.0.1:1"),
+    ] {
+        assert_eq!(status(&[("Origin", origin)]), 403, "{origin:?}");
+    }
+    // A name that leads here, with an origin that goes with it.
+    for host in ["evil.example", "127.0.0.1.evil.example:80", "evil.local"] {
+        let origin = format!("http://{host}");
+        let rebound = [("Host", Some(host)), ("Origin", Some(origin.as_str()))];
+        assert_eq!(status(&rebound), 403, "{host}");
+    }
+    assert_eq!(
+        page.ask(&["GET / HTTP/1.1", "Host: evil.example"], b"").0,
+        403
+    );
+    assert_eq!(status(&[("Content-Type", Some("text/plain"))]), 415);
+}
+
+#[test]
+fn an_offer_is_bounded_and_a_bad_one_costs_nothing() {
+    let page = Page::start();
+    let large = vec![b'a'; 1 << 20];
+    assert_eq!(page.offer(&[], &large).0, 413);
+    // A length that is only claimed does not reserve anything, nor wait for it to come.
+    assert_eq!(
+        page.offer(&[("Content-Length", Some("99999999999"))], b"v=0")
+            .0,
+        413
+    );
+    for offer in [&b""[..], b"\xff\xfe", b"v=0\r\n", b"{}", &large[..60_000]] {
+        assert_eq!(page.offer(&[], offer).0, 400);
+    }
+    // None of them has kept a viewer's place or a handshake.
+    for _ in 0..8 {
+        assert_eq!(page.offer(&[], b"v=0").0, 400);
+    }
+}
+
+#[test]
+fn a_connection_that_dawdles_is_closed() {
+    let page = Page::start();
+    let mut silent = page.connect();
+    let mut slow = page.connect();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
+    for stream in [&mut silent, &mut slow] {
+        // Closed, or told so; never kept.
+        let mut rest = Vec::new();
+        match stream.read_to_end(&mut rest) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_head_without_end_is_cut_off() {
+    let page = Page::start();
+    let mut stream = page.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let line = format!("X: {}\r\n", "a".repeat(1000));
+    // The server stops reading long before the end of this.
+    let all = (0..100_000).try_for_each(|_| stream.write_all(line.as_bytes()));
+    let error = all.expect_err("100 MB of headers are not read");
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn many_connections_do_not_disturb_a_stream() {
+    let page = Page::start();
+    let held: Vec<TcpStream> = (0..200).map(|_| page.connect()).collect();
+    // Those beyond the limit are closed; the last one was not even answered.
+    let mut last = BufReader::new(&held[199]);
+    assert!(matches!(last.fill_buf(), Ok(&[]) | Err(_)));
+    let video = demo("video.mp4");
+    let run = [
+        "--signal",
+        &page.worker.signal,
+        "--stream",
+        video.to_str().unwrap(),
+        "--max-frames",
+        "30",
+    ];
+    Client::run(&run).success();
+    drop(held);
+    let peak = e2e::peak_memory(page.worker.pid()).unwrap();
+    assert!(peak < 200_000, "{peak} kB");
+}
+
+#[test]
+fn an_address_in_use_is_told_before_anything_else() {
+    let page = Page::start();
+    let worker = std::process::Command::new(e2e::binary("sleap-worker"))
+        .args(["--listen", "127.0.0.1:0", "--view", &page.address])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&worker.stderr);
+    assert_eq!(worker.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("--view ADDR"), "{stderr}");
+}
