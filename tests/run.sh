@@ -63,4 +63,5 @@ group "Rust tests" cargo test --workspace --locked --no-fail-fast
 group "camera" tests/webcam/run.sh
 group "NAT" tests/nat/run.sh
 group "soak" soak
+group "live view" tests/view/run.sh
 group "quickstart" quickstart
