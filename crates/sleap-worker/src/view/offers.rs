@@ -103,7 +103,7 @@ impl Offers {
         };
         let offer = match read(request.into_body()).await {
             Ok(offer) => offer,
-            Err(answer) => return answer,
+            Err((status, reason)) => return words(status, reason),
         };
         let (guest, config) = match is_viewer {
             false => (Guest::Client, &self.streaming),
@@ -156,22 +156,18 @@ impl Offers {
     }
 }
 
-async fn read(incoming: Incoming) -> Result<String, Answer> {
-    let too_large = || {
-        let reason = format!("an offer has at most {MAX_OFFER_BYTES} bytes");
-        Err(words(StatusCode::PAYLOAD_TOO_LARGE, &reason))
-    };
+/// Why an offer was not read, for its sender.
+type Unread = (StatusCode, &'static str);
+
+async fn read(incoming: Incoming) -> Result<String, Unread> {
+    const TOO_LARGE: Unread = (StatusCode::PAYLOAD_TOO_LARGE, "an offer has at most 64 KiB");
+    const LATE: Unread = (StatusCode::REQUEST_TIMEOUT, "the offer did not come");
+    const NO_TEXT: Unread = (StatusCode::BAD_REQUEST, "the offer is not text");
     if incoming.size_hint().lower() > MAX_OFFER_BYTES as u64 {
-        return too_large();
+        return Err(TOO_LARGE);
     }
     let limited = Limited::new(incoming, MAX_OFFER_BYTES);
-    let collected = match timeout(OFFER, limited.collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(_)) => return too_large(),
-        Err(_) => return Err(words(StatusCode::REQUEST_TIMEOUT, "the offer did not come")),
-    };
-    match String::from_utf8(collected.into()) {
-        Ok(offer) => Ok(offer),
-        Err(_) => Err(words(StatusCode::BAD_REQUEST, "the offer is not text")),
-    }
+    let collected = timeout(OFFER, limited.collect()).await;
+    let offer = collected.map_err(|_| LATE)?.map_err(|_| TOO_LARGE)?;
+    String::from_utf8(offer.to_bytes().into()).map_err(|_| NO_TEXT)
 }
