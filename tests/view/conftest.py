@@ -63,11 +63,16 @@ def worker(tmp_path):
         yield worker
 
 
+VIDEO = ("--stream", DEMO / "video.mp4", "-o", "-")
+ENDLESS = ("--test-pattern", "512x384@30")
+
+
 @contextmanager
-def streaming(worker, *args):
-    """A sleap-stream that sends the demonstration's video at its own pace; yields the process."""
+def streaming(worker, *args, source=VIDEO):
+    """A sleap-stream that sends the demonstration's video, or a mouse for as long as it is let; yields
+    the process."""
     process = subprocess.Popen(
-        [BIN / "sleap-stream", "--signal", worker.signal, "--stream", DEMO / "video.mp4", "-o", "-", "-q", *args],
+        [BIN / "sleap-stream", "--signal", worker.signal, *source, "-q", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

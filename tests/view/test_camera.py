@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import DEMO, predictions, streaming
+from conftest import DEMO, ENDLESS, predictions, streaming
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +76,8 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
 
 def test_a_camera_waits_while_another_client_streams(worker, open_page, camera_browser):
     page = open_page(worker.link, browser=camera_browser).state("connected")
-    with streaming(worker, "--live") as client:
-        client.stdout.readline()
+    with streaming(worker, source=ENDLESS):
+        page.wait("() => document.getElementById('source').textContent === 'test pattern'")
         page.page.click("#camera")
         camera_state(page, "busy")
         assert "Another client is streaming" in page.page.text_content("#notice-text")

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import DEMO, predictions, running_worker, streaming
+from conftest import DEMO, ENDLESS, predictions, running_worker, streaming
 
 # Both canvases at one moment, and which frame that is.
 SNAPSHOT = """() => {
@@ -42,7 +42,8 @@ def shown(page, after):
 def test_poses_are_drawn_at_the_right_pixels_of_the_right_picture(worker, open_page, width):
     page = open_page(worker.link).state("connected")
     page.page.select_option("#width", str(width))
-    with streaming(worker, "--live") as client:
+    # Slower than it was recorded, so that a busy machine sees enough of it.
+    with streaming(worker, "--live", "--fps", "15") as client:
         snapshots = [shown(page, after) for after in (20, 60, 100)]
         poses = predictions(client)
     for snapshot in snapshots:
@@ -98,14 +99,14 @@ def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
 def test_figures_are_those_of_the_stream(worker, open_page):
     page = open_page(worker.link).state("connected")
     assert "Nobody streams" in page.page.locator("#notice-text").text_content()
-    with streaming(worker, "--live"):
+    with streaming(worker, source=ENDLESS):
         page.wait("() => document.getElementById('picture').dataset.frame >= 60")
-        page.wait("() => Number(document.getElementById('fps-now').textContent) > 20")
+        page.wait("() => Number(document.getElementById('fps-now').textContent) > 0")
+        page.wait("() => document.getElementById('total').textContent.endsWith(' ms')")
         text = {key: page.page.text_content(f"#{key}") for key in ("source", "size", "dropped", "device", "clients", "viewers")}
         assert text == {
-            "source": "video.mp4", "size": "512 × 384", "dropped": "0", "device": "cpu", "clients": "1", "viewers": "1",
+            "source": "test pattern", "size": "512 × 384", "dropped": "0", "device": "cpu", "clients": "1", "viewers": "1",
         }
-        assert page.page.text_content("#total").endswith(" ms")
         assert page.page.text_content("#model-name") == "synthetic_mouse"
     page.wait("() => document.getElementById('clients').textContent === '0'")
 
@@ -113,7 +114,7 @@ def test_figures_are_those_of_the_stream(worker, open_page):
 def test_several_viewers_look_on_and_one_too_many_is_told(worker, open_page):
     viewers = [open_page(worker.link).state("connected") for _ in range(4)]
     viewers[1].page.select_option("#width", "320")
-    with streaming(worker, "--live"):
+    with streaming(worker, source=ENDLESS):
         for viewer in viewers:
             viewer.wait("() => document.getElementById('picture').dataset.frame >= 30")
         widths = [viewer.page.evaluate("() => document.getElementById('picture').width") for viewer in viewers]
@@ -131,8 +132,8 @@ def test_a_page_that_nobody_sees_gets_no_pictures(worker, open_page):
         Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
-    with streaming(worker, "--live"):
-        page.wait("() => document.getElementById('picture').dataset.frame >= 10")
+    with streaming(worker, source=ENDLESS):
+        page.wait("() => Number(document.getElementById('frames').textContent) >= 10")
         page.page.evaluate(hide, True)
         # Statuses go on, and with them the count; one picture may still be on its way.
         frames = int(page.page.text_content("#frames"))
