@@ -1,99 +1,87 @@
-"""Rates of streams with and without somebody who looks on; run by view.sh."""
+"""Rates of streams while somebody looks on and while nobody does; run by view.sh."""
 
 import argparse
 import json
 import os
-import re
-import resource
-import signal
 import statistics
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BINARIES = Path(os.environ["SLEAP_STREAM_BENCH_BINARIES"])
-PYTHON = os.environ["SLEAP_STREAM_TEST_PYTHON"]
-MODEL = HERE.parents[1] / "examples" / "demo" / "model"
+MODEL = ["--model", str(HERE.parents[1] / "examples" / "demo" / "model")]
 
-# What streams, and with what the worker runs. All as fast as it goes.
+# What streams, as fast as it goes, and what the worker does with it.
 STREAMS = {
-    "640x480 raw, demonstration model": (["--test-pattern", "640x480@1000"], ["--model", MODEL]),
-    "640x480 JPEG 80, demonstration model": (["--test-pattern", "640x480@1000", "--jpeg-quality", "80"], ["--model", MODEL]),
-    "1080p JPEG 80, demonstration model": (["--test-pattern", "1920x1080@1000", "--jpeg-quality", "80"], ["--model", MODEL]),
-    "1080p raw, no model": (["--test-pattern", "1920x1080@1000"], []),
+    "640x480 raw, demonstration model": (["640x480@1000"], MODEL),
+    "640x480 JPEG 80, demonstration model": (["640x480@1000", "--jpeg-quality", "80"], MODEL),
+    "1080p JPEG 80, demonstration model": (["1920x1080@1000", "--jpeg-quality", "80"], MODEL),
+    "1080p raw, no model": (["1920x1080@1000"], []),
 }
-HOW = ["plain", "page", "viewer"]
+# Until the stream has found its pace.
+WARM_UP = 4
 
 
 @contextmanager
-def process(*command, **options):
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+def process(*command):
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield running
     finally:
-        running.send_signal(signal.SIGTERM)
-        running.communicate()
+        running.kill()
+        running.wait()
 
 
-def rate(how, stream, worker_args, seconds):
-    """Frames per second of one stream, and pictures per second and CPU share of its viewer."""
-    page = [] if how == "plain" else ["--view", "127.0.0.1:0"]
-    with process(BINARIES / "sleap-worker", "--listen", "127.0.0.1:0", *page, *worker_args, stderr=subprocess.DEVNULL) as worker:
-        url = worker.stdout.readline().split()[1]
-        link = None if how == "plain" else worker.stdout.readline().split()[1]
-        client = subprocess.Popen(
-            [BINARIES / "sleap-stream", "--signal", url, "--every-frame", *stream],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        viewer, pictures, share = None, None, None
-        if how == "viewer":
-            viewer = subprocess.Popen([PYTHON, HERE / "viewer.py", link], stdout=subprocess.PIPE, text=True)
-            if not viewer.stdout.readline():
-                sys.exit("the viewer has seen nothing")
-        else:
-            time.sleep(1)  # As long as a viewer takes to come up: what streams then is warm.
-        time.sleep(seconds)
-        if viewer:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            viewer.send_signal(signal.SIGTERM)
-            end = json.loads(viewer.communicate()[0].splitlines()[-1])
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            pictures = end["pictures_per_s"]
-            share = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / end["seconds"]
-        client.send_signal(signal.SIGINT)
-        summary = client.communicate()[1]
-        found = re.findall(r"([\d.]+) frames/s", summary)
-        if not found:
-            sys.exit(f"no rate in: {summary}")
-        return float(found[-1]), pictures, share
+def preview_seconds(pid):
+    """CPU time of the worker's thread that makes pictures."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == "preview":
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    sys.exit("the worker has no thread that makes pictures")
+
+
+def measure(stream, worker_args, stretches):
+    """Stretches as the viewer counts them, and milliseconds of the preview thread for a picture."""
+    worker = process(BINARIES / "sleap-worker", "--listen", "127.0.0.1:0", "--view", "127.0.0.1:0", *worker_args)
+    with worker as worker:
+        url, link = (worker.stdout.readline().split()[1] for _ in range(2))
+        with process(BINARIES / "sleap-stream", "--signal", url, "--every-frame", "-q", "--test-pattern", *stream):
+            command = [sys.executable, HERE / "viewer.py", link, "--stretches", str(stretches + WARM_UP)]
+            seen = [json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()]
+            pictures = sum(stretch["pictures"] for stretch in seen)
+            return seen[WARM_UP:], 1000 * preview_seconds(worker.pid) / max(1, pictures)
+
+
+def row(name, seen, milliseconds):
+    rates = {looks: [it["fps"] for it in seen if it["looks"] is looks] for looks in (False, True)}
+    # Each second with a viewer beside the mean of the seconds without on both sides of it.
+    ratios = [
+        at["fps"] / ((before["fps"] + after["fps"]) / 2)
+        for before, at, after in zip(seen, seen[1:], seen[2:])
+        if at["looks"]
+    ]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    error = 1.25 * statistics.stdev(ratios) / len(ratios) ** 0.5
+    pictures = statistics.mean(it["pictures"] for it in seen if it["looks"])
+    away, looking = (statistics.median(rates[looks]) for looks in (False, True))
+    return (
+        f"| {name} | {away:.1f} | {looking:.1f} | {middle:.3f} ± {error:.3f} | {low:.3f}–{high:.3f} "
+        f"| {pictures:.1f} | {milliseconds:.2f} |"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8, help="length of a run")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each, alternating")
+    parser.add_argument("--seconds", type=int, default=120, help="length of each run, half of it looked on")
     args = parser.parse_args()
-    print("| stream | frames/s | with --view | with a viewer | viewer / none | pictures/s | viewer's own CPU |")
+    print("| stream | frames/s, nobody looks | one viewer | ratio | quartiles | pictures/s | preview ms/picture |")
     print("|---|---|---|---|---|---|---|")
     for name, (stream, worker_args) in STREAMS.items():
-        rates, ratios, pictures, shares = {how: [] for how in HOW}, [], [], []
-        for round_ in range(args.rounds):
-            # The order changes, so that none has the warmer machine.
-            for how in HOW if round_ % 2 == 0 else HOW[::-1]:
-                found, seen, share = rate(how, stream, worker_args, args.seconds)
-                rates[how].append(found)
-                if how == "viewer":
-                    pictures.append(seen)
-                    shares.append(share)
-            ratios.append(rates["viewer"][-1] / rates["plain"][-1])
-        middle = {how: f"{statistics.median(rates[how]):.1f}" for how in HOW}
-        spread = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}–{max(ratios):.3f})"
-        own = f"{100 * statistics.median(shares):.0f} % of a core"
-        print(f"| {name} | {middle['plain']} | {middle['page']} | {middle['viewer']} | {spread} | {statistics.median(pictures):.1f} | {own} |", flush=True)
-    print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {args.rounds} rounds of {args.seconds:g} s")
+        print(row(name, *measure(stream, worker_args, args.seconds)), flush=True)
+    print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, runs of {args.seconds} s")
 
 
 if __name__ == "__main__":

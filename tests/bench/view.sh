@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# What a viewer costs a stream: rates without --view, with it and nobody looking, and with one viewer that
-# takes 10 pictures a second, side by side in one run. Prints a table; view.sh --help has the options.
-# Nothing here passes or fails. Stop other programs first: every process here wants a core of its own.
+# What a viewer that takes 10 pictures a second costs a stream: within one run it looks on for a second, looks
+# away for one, and so on, and the rates beside each other are compared. Prints a table; --help has options.
+# Nothing here passes or fails. The viewer runs on the same cores; stop other programs first.
 set -euo pipefail
 # shellcheck source=examples/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"
 cd "$repo"
 
 cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
-export SLEAP_STREAM_TEST_PYTHON=${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}
 export SLEAP_STREAM_BENCH_BINARIES="${CARGO_TARGET_DIR:-$repo/target}/release"
-exec python3 tests/bench/view.py "$@"
+exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" tests/bench/view.py "$@"
