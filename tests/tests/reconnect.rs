@@ -31,7 +31,9 @@ fn stream_video(signal: &str, options: &[&str]) -> Client {
 /// What does not change from one run to the next: everything but the times.
 fn timeless(mut prediction: Value) -> Value {
     let fields = prediction.as_object_mut().expect("an object");
-    fields.retain(|name, _| !["timing", "latency_us", "latency"].contains(&name.as_str()));
+    fields.retain(|name, _| {
+        !["timing", "captured_us", "latency_us", "latency"].contains(&name.as_str())
+    });
     prediction
 }
 
