@@ -31,6 +31,12 @@ class Region:
         late = time.time() * 1e6 - pose["emitted_us"]
         print(f"{'on ' if self.inside else 'off'} frame {pose['frame_id']}, {late:.0f} us after its pose", flush=True)
 
+    def silence(self):
+        """No pose has come for a while: whatever the reason, nothing may stay on."""
+        if self.inside:
+            self.inside = False
+            print("off, nothing was heard", flush=True)
+
     def end(self):
         """The stream is over: nothing may stay on."""
         if self.inside:

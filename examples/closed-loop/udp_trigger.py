@@ -17,14 +17,20 @@ def main():
     parser.add_argument("--port", type=int, default=9000, help="0: any free one")
     parser.add_argument("--node", default="nose")
     parser.add_argument("--region", type=Region.parse, required=True, metavar="LEFT,TOP,RIGHT,BOTTOM")
+    parser.add_argument("--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose")
     args = parser.parse_args()
 
     node = None  # its place in a pose; the skeleton says so
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as consumer:
         consumer.bind(("127.0.0.1", args.port))
         print(f"listening at udp://127.0.0.1:{consumer.getsockname()[1]}", flush=True)
+        consumer.settimeout(args.silence)
         while True:
-            message = json.loads(consumer.recv(65536))
+            try:
+                message = json.loads(consumer.recv(65536))
+            except TimeoutError:
+                args.region.silence()
+                continue
             if message["type"] == "skeleton":
                 node = message["nodes"].index(args.node)
             elif message["type"] == "pose" and node is not None:

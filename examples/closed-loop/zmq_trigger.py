@@ -20,6 +20,7 @@ def main():
     parser.add_argument("--node", default="nose")
     parser.add_argument("--region", type=Region.parse, required=True, metavar="LEFT,TOP,RIGHT,BOTTOM")
     parser.add_argument("--newest", action="store_true")
+    parser.add_argument("--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose")
     args = parser.parse_args()
 
     consumer = zmq.Context.instance().socket(zmq.SUB)
@@ -32,6 +33,9 @@ def main():
         if pose is not None and not (args.newest and consumer.poll(0)):
             args.region.look(pose, node)
             pose = None
+        if not consumer.poll(args.silence * 1000):
+            args.region.silence()
+            continue
         _, body = consumer.recv_multipart()
         message = json.loads(body)
         if message["type"] == "skeleton":

@@ -312,7 +312,8 @@ impl Client {
         command
             .args(["-c", limited, "sh", &blocks.to_string()])
             .arg(binary("sleap-stream"))
-            .args(args);
+            .args(args)
+            .env("SLEAP_STREAM_NO_CONFIG", "1");
         let (process, stdout) = Process::spawn("client", &mut command);
         Self { process, stdout }.wait()
     }

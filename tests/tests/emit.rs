@@ -268,7 +268,15 @@ fn switched(predictions: &[Value], region: [f64; 4]) -> Vec<String> {
 
 #[test]
 fn the_examples_switch_when_the_nose_enters_the_region() {
-    let region = ["--node", "nose", "--region", "256,0,512,384"];
+    // A machine with much else to do may pause for longer than the examples would wait.
+    let region = [
+        "--node",
+        "nose",
+        "--region",
+        "256,0,512,384",
+        "--silence",
+        "60",
+    ];
     let mut udp = example(
         "closed-loop/udp_trigger.py",
         &[&["--port", "0"], &region[..]].concat(),
@@ -311,4 +319,46 @@ fn the_examples_switch_when_the_nose_enters_the_region() {
             Some("end after 240 poses")
         );
     }
+}
+
+#[test]
+fn the_examples_switch_off_when_poses_stop_coming() {
+    let everywhere = ["--region", "-1,-1,512,384", "--silence", "0.5"];
+    let mut udp = example(
+        "closed-loop/udp_trigger.py",
+        &[&["--port", "0"], &everywhere[..]].concat(),
+    );
+    let listening = udp.line().expect("it listens");
+    let url = listening
+        .strip_prefix("listening at ")
+        .expect("it says where");
+    let worker = Worker::start(&[
+        "--model",
+        &model(),
+        "--emit",
+        url,
+        "--emit",
+        "zmq://127.0.0.1:0",
+    ]);
+    worker.logs("poses go to", 2);
+    let publisher = published(&worker.log()).replace("zmq:", "tcp:");
+    let connect = ["--connect", &publisher];
+    let mut zmq = example(
+        "closed-loop/zmq_trigger.py",
+        &[&connect, &everywhere[..]].concat(),
+    );
+    zmq.line();
+    worker.logs("a subscriber for poses", 1);
+    let client = Client::start(&["--signal", &worker.signal, "--test-pattern", "512x384@30"]);
+    for script in [&mut udp, &mut zmq] {
+        let on = script.line().expect("the animal is there");
+        assert!(on.starts_with("on "), "{on}");
+    }
+    worker.kill();
+    for script in [udp, zmq].iter_mut() {
+        // A pause before that counts as well.
+        let off = std::iter::from_fn(|| script.line()).find(|line| !line.starts_with("on "));
+        assert_eq!(off.as_deref(), Some("off, nothing was heard"));
+    }
+    client.kill();
 }

@@ -1,7 +1,8 @@
 //! Files, environment and command line of the real binaries, and what they print of themselves.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use e2e::{Client, Worker, binary, demo};
 use serde_json::Value;
@@ -220,7 +221,8 @@ fn json_tells_the_run_to_programs() {
 
 #[test]
 fn json_and_the_summary_say_the_same() {
-    let worker = Worker::start(&[]);
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    // Nobody listens there, which is no failure.
     let args = [
         "--signal",
         &worker.signal,
@@ -229,17 +231,28 @@ fn json_and_the_summary_say_the_same() {
         "--max-frames",
         "25",
         "--every-frame",
+        "--emit",
+        "udp://127.0.0.1:9",
     ];
     let text = Client::run(&args).success().stderr;
     let run = Client::run(&[&args[..], &["--json"]].concat()).success();
     let last = run.stdout.lines().last().unwrap();
     let summary: Value = serde_json::from_str(last).unwrap();
-    let row = text
-        .lines()
-        .find(|line| line.starts_with("frames "))
-        .expect("the summary's first row");
-    assert_eq!(row.split_whitespace().nth(1), Some("25"));
-    assert_eq!(summary["frames"], 25);
+    let row = |name: &str| {
+        let row = text.lines().find_map(|line| line.strip_prefix(name));
+        let row = row.unwrap_or_else(|| panic!("no {name} in {text}"));
+        row.split_whitespace().next().unwrap().to_owned()
+    };
+    for (name, value) in [
+        ("frames ", &summary["frames"]),
+        ("predictions ", &summary["predictions"]),
+        ("emitted ", &summary["emitted"][0]["poses"]),
+    ] {
+        assert_eq!(row(name), "25");
+        assert_eq!(value, 25, "{name}");
+    }
+    assert_eq!(summary["emitted"][0]["to"], "udp://127.0.0.1:9");
+    assert_eq!(summary["not_recorded"], 0);
     for part in summary["latency_ms"].as_object().unwrap().keys() {
         let known = [
             "capture",
@@ -313,4 +326,27 @@ fn cameras_are_a_list_even_where_there_is_none() {
         0 => assert_has(&error, &["no camera was found", "--test-pattern"]),
         _ => assert_has(&text, &["sleap-stream --webcam "]),
     }
+}
+
+#[test]
+fn progress_that_nobody_reads_holds_up_nothing() {
+    let worker = Worker::start(&[]);
+    // As full as pipes are, and nobody at its end.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'x'; 65_536]).unwrap();
+    let mut client = Command::new(binary("sleap-stream"))
+        .args(["--signal", &worker.signal, "--test-pattern", "--json"])
+        .env("SLEAP_STREAM_NO_CONFIG", "1")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(client.stderr.take().unwrap());
+    let connected = log.lines().map_while(Result::ok);
+    assert!(connected.into_iter().any(|line| line.contains("connected")));
+    worker.logs("stream starts", 1);
+    let pid = client.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert_eq!(client.wait().unwrap().code(), Some(130));
+    drop(reader);
 }

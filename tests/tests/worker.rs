@@ -1,6 +1,7 @@
 //! The worker and clients that do not wait, do not leave, do not read, or send rubbish.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use e2e::{Client, Worker, binary, demo, reference_client};
@@ -226,4 +227,27 @@ fn what_cannot_be_had_is_a_usage_error() {
         assert_eq!(output.status.code(), Some(2), "{words}");
         assert!(words.contains(word), "no {word:?} in: {words}");
     }
+}
+
+#[test]
+fn a_worker_whose_log_nobody_reads_any_more_serves_on() {
+    let mut worker = Command::new(binary("sleap-worker"))
+        .args(["--listen", "127.0.0.1:0", "-v"])
+        .env("SLEAP_WORKER_NO_CONFIG", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(worker.stderr.take());
+    let mut ready = String::new();
+    BufReader::new(worker.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    let signal = ready.trim().strip_prefix("ready: ").unwrap();
+    for _ in 0..2 {
+        let run = Client::run(&["--signal", signal, "--test-pattern", "--max-frames", "5"]);
+        run.success();
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
 }

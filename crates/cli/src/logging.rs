@@ -28,6 +28,8 @@ pub fn init(verbose: u8, format: LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(terminal::AboveLines::default)
+        // What cannot be written is not worth a panic: whoever read the log may have gone.
+        .log_internal_errors(false)
         .with_target(verbose > 0);
     match format {
         LogFormat::Text => log.with_ansi(terminal::has_colours()).init(),

@@ -87,6 +87,11 @@ impl Write for AboveLines {
     }
 }
 
+/// Says something to people on standard error, whether or not anybody is there to read it.
+pub fn say(words: impl std::fmt::Display) {
+    let _ = above(|| writeln!(io::stderr(), "{words}"));
+}
+
 /// Does something that writes to the terminal, with the moving lines away meanwhile.
 pub fn above<T>(write: impl FnOnce() -> T) -> T {
     match LINES.get() {

@@ -92,7 +92,13 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 
 /// EMSGSIZE, for which the standard library has no word.
 fn is_too_large(error: &io::Error) -> bool {
-    const EMSGSIZE: i32 = if cfg!(target_os = "linux") { 90 } else { 40 };
+    const EMSGSIZE: i32 = if cfg!(target_os = "linux") {
+        90
+    } else if cfg!(windows) {
+        10_040
+    } else {
+        40
+    };
     error.raw_os_error() == Some(EMSGSIZE)
 }
 

@@ -159,6 +159,11 @@ impl Emitter {
         };
         let message = writer.end(running.poses);
         self.tell(END, &message, || osc::Writer::end(running.poses));
+        for sink in &self.sinks {
+            if let Way::Zmq { publisher, .. } = &sink.way {
+                publisher.no_welcome();
+            }
+        }
         self.emitted()
     }
 

@@ -103,6 +103,8 @@ impl Answers {
     }
 
     fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) {
+        // It comes from the worker, and goes to a terminal.
+        let reason: String = reason.chars().filter(|char| !char.is_control()).collect();
         tracing::warn!(frame_id = id, %reason, "a frame has no poses");
         if self.arrived(id, None, stages).is_some() {
             self.report.failed += 1;

@@ -18,7 +18,7 @@ pub(crate) fn print(as_json: bool) -> Result<()> {
         return cli::about::print(format!("{text}\n").as_bytes());
     }
     if cameras.is_empty() {
-        eprintln!("{NONE}");
+        cli::terminal::say(NONE);
         return Ok(());
     }
     let texts: Vec<String> = cameras.iter().map(text).collect();

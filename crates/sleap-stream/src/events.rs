@@ -1,8 +1,11 @@
 //! `--json`: what happens, one object a line.
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crossbeam_channel::{Sender, bounded};
 use protocol::StreamAck;
 use serde_json::{Map, Value, json};
 use vision::capture::SourceInfo;
@@ -10,6 +13,21 @@ use vision::capture::SourceInfo;
 use crate::adapt::Setting;
 use crate::args::Messages;
 use crate::report::Report;
+
+/// Lines that may wait for whoever reads them; further ones are left out.
+const WAITING: usize = 64;
+
+/// How long the last lines may wait for a reader that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// To the thread that writes, so that nobody who does not read holds up the stream.
+static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
+
+enum Line {
+    Event(String),
+    /// Answered when everything before it is written.
+    Flush(Sender<()>),
+}
 
 /// Writes objects where they are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -98,11 +116,13 @@ impl Events {
     /// The end, with all that the summary for people says.
     pub(crate) fn summary(self, report: &Report) {
         self.write("summary", report.to_json());
+        self.flush();
     }
 
     /// The run has failed.
     pub(crate) fn error(self, message: &str) {
         self.write("error", json!({"message": message}));
+        self.flush();
     }
 
     fn write(self, event: &str, fields: Value) {
@@ -115,11 +135,45 @@ impl Events {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        let line = format!("{}\n", Value::Object(object));
-        // Who does not want to hear more is no reason to end the stream.
-        let _ = match self.on_stdout {
-            true => io::stdout().write_all(line.as_bytes()),
-            false => io::stderr().write_all(line.as_bytes()),
+        let line = Line::Event(format!("{}\n", Value::Object(object)));
+        let _ = match event {
+            "summary" | "error" => self.writer().send_timeout(line, PATIENCE).is_ok(),
+            _ => self.writer().try_send(line).is_ok(),
         };
+    }
+
+    /// Waits until everything is written, or nobody takes it.
+    fn flush(self) {
+        let (written, done) = bounded(1);
+        if self
+            .writer()
+            .send_timeout(Line::Flush(written), PATIENCE)
+            .is_ok()
+        {
+            let _ = done.recv_timeout(PATIENCE);
+        }
+    }
+
+    fn writer(self) -> &'static Sender<Line> {
+        WRITER.get_or_init(|| {
+            let (writer, lines) = bounded(WAITING);
+            // Without the thread nothing is told, and the stream goes on.
+            let _ = thread::Builder::new()
+                .name("events".to_owned())
+                .spawn(move || {
+                    for line in lines {
+                        // Who does not want to hear more is no reason to end the stream.
+                        let _ = match (line, self.on_stdout) {
+                            (Line::Event(line), true) => io::stdout().write_all(line.as_bytes()),
+                            (Line::Event(line), false) => io::stderr().write_all(line.as_bytes()),
+                            (Line::Flush(written), _) => {
+                                let _ = written.send(());
+                                Ok(())
+                            }
+                        };
+                    }
+                });
+            writer
+        })
     }
 }

@@ -1,25 +1,29 @@
 //! What `--help` says beside the options.
 
-/// Below the options, in short help too.
-pub(crate) const EXAMPLES: &str = "Examples:
+/// The examples of short help and of long help.
+macro_rules! examples {
+    () => {
+        "Examples:
   sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
   sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
   sleap-stream --stream video.mp4 --fps 30             a video at its own pace
-  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
+  sleap-stream --stream video.mp4 -o poses.slp         every frame's pose, for SLEAP
+  sleap-stream --webcam 0 --record day1.mkv -o day1.slp what the camera saw, too
+  sleap-stream --webcam 0 --emit udp://127.0.0.1:9000  each pose at once to a program here
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
   sleap-stream cameras                                 the cameras here, and what to give for them
-  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it";
+  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it"
+    };
+}
+
+/// Below the options, in short help too.
+pub(crate) const EXAMPLES: &str = examples!();
 
 /// The end of long help and of the manual page.
-pub(crate) const LONG: &str = "Examples:
-  sleap-stream --webcam 0 --jpeg-quality 80            poses of what the camera sees
-  sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
-  sleap-stream --stream video.mp4 --fps 30             a video at its own pace
-  sleap-stream --stream video.mp4 -o poses.jsonl       every frame's pose, as fast as it goes
-  sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
+pub(crate) const LONG: &str = concat!(
+    examples!(),
+    "
   sleap-stream --stream video.mp4 --json | jq .age_ms  watched by another program
-  sleap-stream cameras                                 the cameras here, and what to give for them
-  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it
   sleap-stream config                                  the settings in effect, and where they stand
   sleap-stream completions bash > ~/.local/share/bash-completion/completions/sleap-stream
 
@@ -53,4 +57,5 @@ Exit codes:
   0    all was done
   1    something failed; the line that begins with `error:` says what, and what to do
   2    the command line, the environment or a file asks for something impossible
-  130  Ctrl-C or SIGTERM ended the run; what was predicted is kept";
+  130  Ctrl-C or SIGTERM ended the run; what was predicted is kept"
+);

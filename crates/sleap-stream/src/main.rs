@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let config = match sleap_stream::Config::try_from(args) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            cli::terminal::say(format_args!("error: {error:#}"));
             return cli::Exit::Usage.into();
         }
     };

@@ -182,9 +182,17 @@ impl Report {
             "instances": self.instances,
             "failed": self.failed,
             "dropped": self.dropped_at_source,
+            "not_recorded": self.not_recorded,
             "unanswered": self.unanswered,
             "lost": self.lost,
             "reconnections": self.reconnections,
+            "emitted": self.emitted.iter().map(|emitted| json!({
+                "to": emitted.target,
+                "poses": emitted.counts.sent,
+                "dropped": emitted.counts.dropped,
+                "too_large": emitted.counts.too_large,
+                "failed": emitted.counts.failed,
+            })).collect::<Vec<_>>(),
             "setting": self.setting.map(|setting| json!({
                 "jpeg_quality": setting.quality,
                 "size_percent": setting.size,

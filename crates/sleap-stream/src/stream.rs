@@ -173,7 +173,9 @@ async fn stream(
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
     match events {
         Some(events) => events.summary(&answers.report),
-        None if config.messages == Messages::ForPeople => eprintln!("{}", answers.report.summary()),
+        None if config.messages == Messages::ForPeople => {
+            cli::terminal::say(answers.report.summary())
+        }
         None => {}
     }
     if let (Err(error), Err(_)) = (&outcome, &written) {

@@ -1,22 +1,27 @@
 //! What `--help` says beside the options.
 
-/// Below the options, in short help.
-pub(crate) const EXAMPLES: &str = "Examples:
+/// The examples of short help and of long help.
+macro_rules! examples {
+    () => {
+        "Examples:
   sleap-worker --model exports/mouse           poses for whoever streams
   sleap-worker --display                       look at what arrives
   sleap-worker --model exports/mouse --view    and a page that shows them
+  sleap-worker --model exports/mouse --emit udp://127.0.0.1:9000
+                                               each pose at once to a program here
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
-  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other";
+  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other"
+    };
+}
+
+/// Below the options, in short help.
+pub(crate) const EXAMPLES: &str = examples!();
 
 /// The end of long help and of the manual page.
-pub(crate) const LONG: &str = "Examples:
-  sleap-worker --model exports/mouse           poses for whoever streams
-  sleap-worker --display                       look at what arrives
-  sleap-worker --model exports/mouse --view    and a page that shows them
-  sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
-  sleap-worker --save-every 100 --output seen  keep one frame in a hundred
-  sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other
+pub(crate) const LONG: &str = concat!(
+    examples!(),
+    "
   sleap-worker config                          the settings in effect, and where they stand
   sleap-worker completions bash > ~/.local/share/bash-completion/completions/sleap-worker
 
@@ -54,4 +59,5 @@ Exit codes:
   0    a report or a list was printed
   1    something failed; the line that begins with `error:` says what, and what to do
   2    the command line, the environment or a file asks for something impossible
-  130  Ctrl-C or SIGTERM: the ordinary end; what was received is answered first";
+  130  Ctrl-C or SIGTERM: the ordinary end; what was received is answered first"
+);

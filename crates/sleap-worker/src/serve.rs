@@ -46,7 +46,7 @@ pub(crate) async fn worker(
     let peer_config = match args.link.peer_config() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            cli::terminal::say(format_args!("error: {error:#}"));
             return Ok(Exit::Usage);
         }
     };

@@ -106,6 +106,11 @@ impl Publisher {
         });
     }
 
+    /// Subscribers that come from now on get nothing but what is published.
+    pub(crate) fn no_welcome(&self) {
+        *lock(&self.hub.welcome) = None;
+    }
+
     /// Messages that count and that subscribers have missed, each for itself.
     pub(crate) fn dropped(&self) -> u64 {
         self.hub.dropped.load(Relaxed)
@@ -157,6 +162,7 @@ impl Drop for Leaving<'_> {
 
 async fn serve(listener: TcpListener, hub: Arc<Hub>, closing: CancellationToken) {
     let mut subscribers = JoinSet::new();
+    let mut told = false;
     loop {
         let accepted = tokio::select! {
             () = closing.cancelled() => break,
@@ -166,6 +172,9 @@ async fn serve(listener: TcpListener, hub: Arc<Hub>, closing: CancellationToken)
         match accepted {
             Ok((stream, peer)) if subscribers.len() < MAX_SUBSCRIBERS => {
                 subscribers.spawn(Arc::clone(&hub).admit(stream, peer));
+            }
+            Ok((_, peer)) if !std::mem::replace(&mut told, true) => {
+                warn!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many; further ones are logged with -v");
             }
             Ok((_, peer)) => debug!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many"),
             Err(error) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::mailbox::{Letter, Mailbox};
 use super::wire::{self, GREETING_BYTES, Header, Request, WireError};
@@ -55,6 +55,7 @@ pub(super) async fn converse(
         .map_err(|_| Gone::Silent)??;
     let listen = async {
         let mut body = Vec::new();
+        let mut is_known = false;
         loop {
             let header = read_frame(&mut reader, &mut body).await?;
             match wire::request(header, &body) {
@@ -65,7 +66,10 @@ pub(super) async fn converse(
                     if !mailbox.subscribe(topic) {
                         return Err(Gone::Topics);
                     }
-                    info!(%peer, topic = ?asked, "a subscriber for poses");
+                    match std::mem::replace(&mut is_known, true) {
+                        false => info!(%peer, topic = ?asked, "a subscriber for poses"),
+                        true => debug!(%peer, topic = ?asked, "it subscribes to more"),
+                    }
                     if let Some(letter) = welcome {
                         mailbox.push(&letter);
                     }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use protocol::{Frame, Limits};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -229,9 +230,18 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.work = None;
         self.tasks = None;
-        for thread in self.threads.drain(..) {
-            // Its panic was printed when it happened, and `stopped` has told of it.
-            let _ = thread.join();
+        let mut join = || {
+            for thread in self.threads.drain(..) {
+                // Its panic was printed when it happened, and `stopped` has told of it.
+                let _ = thread.join();
+            }
+        };
+        // The last thread waits for tasks of the runtime, which may have no thread but this one.
+        match Handle::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(join);
+            }
+            _ => join(),
         }
     }
 }
