@@ -34,13 +34,27 @@ def process(*command):
         running.wait()
 
 
+def cpu_seconds(stat):
+    """CPU time of the process or thread whose file in /proc this is."""
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def preview_seconds(pid):
     """CPU time of the worker's thread that makes pictures."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         if (task / "comm").read_text().strip() == "preview":
-            fields = (task / "stat").read_text().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            return cpu_seconds(task / "stat")
     sys.exit("the worker has no thread that makes pictures")
+
+
+def watch(viewer, pid):
+    """What the viewer counts in each stretch, with the worker's CPU time in it."""
+    before = cpu_seconds(Path(f"/proc/{pid}/stat"))
+    for line in viewer.stdout:
+        now = cpu_seconds(Path(f"/proc/{pid}/stat"))
+        yield json.loads(line) | {"cpu": now - before}
+        before = now
 
 
 def measure(stream, worker_args, stretches):
@@ -50,7 +64,10 @@ def measure(stream, worker_args, stretches):
         url, link = (worker.stdout.readline().split()[1] for _ in range(2))
         with process(BINARIES / "sleap-stream", "--signal", url, "--every-frame", "-q", "--test-pattern", *stream):
             command = [sys.executable, HERE / "viewer.py", link, "--stretches", str(stretches + WARM_UP)]
-            seen = [json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()]
+            with process(*command) as viewer:
+                seen = list(watch(viewer, worker.pid))
+            if len(seen) < stretches + WARM_UP:
+                sys.exit("the viewer was cut off")
             pictures = sum(stretch["pictures"] for stretch in seen)
             return seen[WARM_UP:], 1000 * preview_seconds(worker.pid) / max(1, pictures)
 
@@ -65,11 +82,13 @@ def row(name, seen, milliseconds):
     ]
     low, middle, high = statistics.quantiles(ratios, n=4)
     error = 1.25 * statistics.stdev(ratios) / len(ratios) ** 0.5
+    # A second is what all stretches last: CPU time over the rate is CPU time of a frame.
+    frame = {looks: statistics.median(1000 * it["cpu"] / it["fps"] for it in seen if it["looks"] is looks) for looks in (False, True)}
     pictures = statistics.mean(it["pictures"] for it in seen if it["looks"])
     away, looking = (statistics.median(rates[looks]) for looks in (False, True))
     return (
         f"| {name} | {away:.1f} | {looking:.1f} | {middle:.3f} ± {error:.3f} | {low:.3f}–{high:.3f} "
-        f"| {pictures:.1f} | {milliseconds:.2f} |"
+        f"| {frame[False]:.2f} | {frame[True]:.2f} | {pictures:.1f} | {milliseconds:.2f} |"
     )
 
 
@@ -77,8 +96,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=120, help="length of each run, half of it looked on")
     args = parser.parse_args()
-    print("| stream | frames/s, nobody looks | one viewer | ratio | quartiles | pictures/s | preview ms/picture |")
-    print("|---|---|---|---|---|---|---|")
+    print("| stream | frames/s, nobody looks | one viewer | ratio | quartiles | worker CPU ms/frame, nobody | one viewer | pictures/s | preview CPU ms/picture |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, (stream, worker_args) in STREAMS.items():
         print(row(name, *measure(stream, worker_args, args.seconds)), flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, runs of {args.seconds} s")

@@ -54,6 +54,12 @@ impl Decoder {
 
     /// The frame as a picture that outlives it, with its colours.
     pub(crate) fn image(&mut self, frame: &Frame) -> Result<Image, String> {
+        self.reduced(frame, u32::MAX)
+    }
+
+    /// As [`image`](Self::image), but a JPEG may come smaller, as long as it is at least `width`
+    /// pixels wide.
+    pub(crate) fn reduced(&mut self, frame: &Frame, width: u32) -> Result<Image, String> {
         let meta = &frame.meta;
         let image = |data: Bytes| Image {
             width: meta.width,
@@ -67,7 +73,7 @@ impl Decoder {
             Encoding::Jpeg => {
                 let color = self.color(frame, false)?;
                 self.jpeg
-                    .decode(&frame.data, color, &self.largest())
+                    .decode_reduced(&frame.data, color, &self.largest(), width)
                     .map_err(|error| error.to_string())
             }
         }

@@ -81,6 +81,7 @@ impl Studio {
         wishes: &[Wish],
     ) -> Result<Vec<Picture>, String> {
         let Self { decoder, press } = self;
+        let widest = wishes.iter().map(|wish| wish.width).max().unwrap_or(0);
         let mut image = None;
         let mut picture = |wish: &Wish| {
             if is_passed_on(frame, *wish) {
@@ -91,7 +92,7 @@ impl Studio {
             }
             let image = match &image {
                 Some(image) => image,
-                None => image.insert(decoder.image(frame)?),
+                None => image.insert(decoder.reduced(frame, widest)?),
             };
             let jpeg = press.frame(image, &frame.meta, *wish)?;
             Ok(Picture {
