@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
 mod error;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -15,6 +16,7 @@ mod stream;
 mod transfer;
 mod view;
 
+pub use auth::AuthProof;
 pub use error::{DecodeError, MetaError, ShapeError};
 pub use frame::{Encoding, Frame, FrameId, FrameMeta};
 pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, Unit};

@@ -214,6 +214,10 @@ fn fields_of_text_messages() {
             "byte count",
             "all",
         ),
+        ("AUTH_PROOF::", "AUTH_PROOF", "nonce", ""),
+        ("AUTH_PROOF::AAAA", "AUTH_PROOF", "proof", ""),
+        ("AUTH_PROOF::AAAA:B=", "AUTH_PROOF", "proof", "B="),
+        ("AUTH_PROOF::A A:BBBB", "AUTH_PROOF", "nonce", "A A"),
     ] {
         match refuse(text) {
             DecodeError::Field {

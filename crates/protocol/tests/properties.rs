@@ -199,6 +199,7 @@ fn text() -> impl Strategy<Value = String> {
         "BATCH_END",
         "AUTH_CHALLENGE",
         "AUTH_RESPONSE",
+        "AUTH_PROOF",
         "AUTH_SUCCESS",
         "AUTH_FAILURE",
         "PACKAGE_TYPE",

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{KEEP_ALIVE, Message, json, words};
 use crate::Limits;
+use crate::auth::AuthProof;
 use crate::error::{DecodeError, excerpt};
 use crate::frame::{FrameMeta, digits};
 use crate::lanes::{MAX_LANES, Unit};
@@ -56,7 +57,7 @@ impl Message {
 /// Words without a `::`.
 fn bare_word(text: &str) -> Option<Message> {
     Some(match text {
-        words::AUTH_SUCCESS => Message::AuthSuccess,
+        words::AUTH_SUCCESS => Message::AuthSuccess(None),
         words::AUTH_FAILURE => Message::AuthFailure(String::new()),
         words::END_OF_FILE => Message::EndOfFile,
         words::UPLOAD_READY => Message::UploadReady,
@@ -87,6 +88,8 @@ fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message
         words::UNIT => Unit::from_wire(rest).map(Message::Unit),
         words::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
         words::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),
+        words::AUTH_PROOF => AuthProof::from_wire(rest).map(Message::AuthProof),
+        words::AUTH_SUCCESS => Ok(Message::AuthSuccess(Some(owned()))),
         words::AUTH_FAILURE => Ok(Message::AuthFailure(owned())),
         _ => return None,
     })

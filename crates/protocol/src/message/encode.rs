@@ -38,6 +38,8 @@ impl Message {
 
             Message::AuthChallenge(nonce) => word(words::AUTH_CHALLENGE, nonce),
             Message::AuthResponse(answer) => word(words::AUTH_RESPONSE, answer),
+            Message::AuthProof(proof) => word(words::AUTH_PROOF, proof),
+            Message::AuthSuccess(Some(proof)) => word(words::AUTH_SUCCESS, proof),
             Message::AuthFailure(reason) => word(words::AUTH_FAILURE, reason),
 
             Message::PackageType(package) => word(words::PACKAGE_TYPE, package.as_str()),
@@ -59,7 +61,7 @@ impl Message {
             Message::Unknown { text } => text.clone(),
 
             // A word and nothing else.
-            Message::AuthSuccess
+            Message::AuthSuccess(None)
             | Message::EndOfFile
             | Message::UploadReady
             | Message::UploadEnd

@@ -9,6 +9,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::auth::AuthProof;
 use crate::frame::{FrameId, FrameMeta};
 use crate::lanes::{LaneAnswer, LaneOffer, Unit};
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
@@ -93,9 +94,12 @@ pub enum Message {
 
     /// The nonce that the client has to answer, URL-safe base64.
     AuthChallenge(String),
-    /// The client's answer, URL-safe base64.
+    /// The client's answer, URL-safe base64; bound to nothing.
     AuthResponse(String),
-    AuthSuccess,
+    /// The client's answer that is bound to the connection.
+    AuthProof(AuthProof),
+    /// The worker lets the client in. With its own proof where the client gave one.
+    AuthSuccess(Option<String>),
     /// `invalid`, `timeout` or `missing`.
     AuthFailure(String),
 
@@ -168,7 +172,8 @@ impl Message {
             Message::KeepAlive => "KEEP_ALIVE",
             Message::AuthChallenge(_) => words::AUTH_CHALLENGE,
             Message::AuthResponse(_) => words::AUTH_RESPONSE,
-            Message::AuthSuccess => words::AUTH_SUCCESS,
+            Message::AuthProof(_) => words::AUTH_PROOF,
+            Message::AuthSuccess(_) => words::AUTH_SUCCESS,
             Message::AuthFailure(_) => words::AUTH_FAILURE,
             Message::PackageType(_) => words::PACKAGE_TYPE,
             Message::FileMeta(_) => words::FILE_META,

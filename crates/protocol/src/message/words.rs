@@ -25,6 +25,7 @@ pub(crate) const BATCH_END: &str = "BATCH_END";
 
 pub(crate) const AUTH_CHALLENGE: &str = "AUTH_CHALLENGE";
 pub(crate) const AUTH_RESPONSE: &str = "AUTH_RESPONSE";
+pub(crate) const AUTH_PROOF: &str = "AUTH_PROOF";
 pub(crate) const AUTH_SUCCESS: &str = "AUTH_SUCCESS";
 pub(crate) const AUTH_FAILURE: &str = "AUTH_FAILURE";
 

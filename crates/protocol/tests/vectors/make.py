@@ -164,6 +164,9 @@ def messages():
     yield from text("nonce", "AUTH_CHALLENGE", "AUTH_CHALLENGE::0hVEHBsHC7Cd2HTT8mFvGIkYf7cMFVvbrmdpxBdVzDM")
     yield from text("answer", "AUTH_RESPONSE", "AUTH_RESPONSE::nN6oz-4cEdJ8FbcIqD8OG8Wq5M1yX2fGm8pUvKeH_2A")
     yield from text("let in", "AUTH_SUCCESS", "AUTH_SUCCESS")
+    bound = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio", "kDqXBlpBQv3g7XKvVOL1sg1bxOm-_uG0oXQW0y2bZ2E"
+    yield from text("bound answer", "AUTH_PROOF", f"AUTH_PROOF::{bound[0]}:{bound[1]}")
+    yield from text("let in, with the worker's proof", "AUTH_SUCCESS", f"AUTH_SUCCESS::{bound[1]}")
     for reason in ("invalid", "timeout", "missing"):
         yield from text(reason, "AUTH_FAILURE", f"AUTH_FAILURE::{reason}")
 
