@@ -1,23 +1,27 @@
 //! The worker's side of a connection.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::answer::answer as answer_offer;
+use crate::auth::{AuthCounts, Gate};
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{AcceptError, PeerError, SignalError};
-use crate::signaling::{Candidate, Client, Incoming, answer, register};
+use crate::signaling::{Candidate, Client, Incoming, Reservation, answer, register};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
 const BACKLOG: usize = 4;
 /// Candidates and answers that wait for their task.
 const QUEUE: usize = 64;
+/// A handshake that takes longer may have to give way: most are over within a second.
+const GIVE_WAY_AFTER: Duration = Duration::from_secs(3);
 /// First and longest pause between attempts to reach the signaling server again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
@@ -27,6 +31,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 pub struct Acceptor {
     id: String,
     channels: mpsc::Receiver<Channel>,
+    gate: Arc<Gate>,
     task: JoinHandle<()>,
 }
 
@@ -42,6 +47,7 @@ impl Acceptor {
         Ok(Self {
             id,
             channels,
+            gate: desk.gate.clone(),
             task: tokio::spawn(desk.run(signal)),
         })
     }
@@ -49,6 +55,11 @@ impl Acceptor {
     /// The id under which this worker is registered.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// How many clients were let in and how many not; all zero where nothing is asked of them.
+    pub fn auth_counts(&self) -> AuthCounts {
+        self.gate.counts()
     }
 
     /// The next client's channel. Clients connect concurrently; one that fails is logged and never
@@ -68,13 +79,15 @@ impl Drop for Acceptor {
 /// answered, but a query that follows it is.
 async fn enrol(url: &str, id: &str, config: &PeerConfig) -> Result<Client, SignalError> {
     let mut signal = Client::connect(url, config.connect_timeout).await?;
-    signal.send(&register(id)).await?;
+    let key = config.reservation.as_ref().map(Reservation::key);
+    signal.send(&register(id, key)).await?;
     signal.peers(config.connect_timeout).await?;
     Ok(signal)
 }
 
 /// A client whose handshake is under way.
 struct Guest {
+    since: Instant,
     candidates: mpsc::Sender<Candidate>,
     handshake: AbortHandle,
 }
@@ -93,6 +106,7 @@ struct Desk {
     ready: mpsc::Sender<Channel>,
     to_clients: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
+    gate: Arc<Gate>,
     guests: HashMap<String, Guest>,
     early: EarlyCandidates,
     handshakes: JoinSet<()>,
@@ -108,6 +122,7 @@ impl Desk {
             ready,
             to_clients,
             answers,
+            gate: Arc::default(),
             guests: HashMap::new(),
             early: EarlyCandidates::default(),
             handshakes: JoinSet::new(),
@@ -164,6 +179,7 @@ impl Desk {
         }
         self.guests
             .retain(|_, guest| !guest.handshake.is_finished());
+        self.make_room();
         if self.guests.len() >= self.config.max_handshakes {
             warn!(
                 client,
@@ -182,15 +198,34 @@ impl Desk {
             config: self.config.clone(),
             answers: self.to_clients.clone(),
             ready: self.ready.clone(),
+            gate: self.gate.clone(),
         };
         let handshake = self.handshakes.spawn(handshake.run(sdp, queue));
         self.guests.insert(
             client,
             Guest {
+                since: Instant::now(),
                 candidates,
                 handshake,
             },
         );
+    }
+
+    /// Where all places are taken, the handshake that has lasted longest gives way, unless it is
+    /// young: clients that only hold a place must not keep others out.
+    fn make_room(&mut self) {
+        if self.config.auth.is_none() || self.guests.len() < self.config.max_handshakes {
+            return;
+        }
+        let oldest = self.guests.iter().min_by_key(|(_, guest)| guest.since);
+        if let Some((client, guest)) = oldest
+            && guest.since.elapsed() >= GIVE_WAY_AFTER
+        {
+            debug!(client, "a handshake gives way to another");
+            guest.handshake.abort();
+            let client = client.clone();
+            self.guests.remove(&client);
+        }
     }
 
     async fn enrol_again(&self) -> Client {
@@ -215,6 +250,7 @@ struct Handshake {
     config: PeerConfig,
     answers: mpsc::Sender<Answer>,
     ready: mpsc::Sender<Channel>,
+    gate: Arc<Gate>,
 }
 
 impl Handshake {
@@ -226,6 +262,7 @@ impl Handshake {
                 // Nobody accepts any more: the channel closes with this task.
                 let _ = self.ready.send(channel).await;
             }
+            Err(PeerError::Guest(error)) => self.gate.tell(&self.client, &error),
             Err(error) => warn!(client = self.client, %error, "connection failed"),
         }
     }
@@ -241,7 +278,7 @@ impl Handshake {
             sdp: answered.sdp().to_owned(),
         };
         match timeout_at(answered.deadline(), self.answers.send(answer)).await {
-            Ok(Ok(())) => answered.open(candidates).await,
+            Ok(Ok(())) => answered.open(candidates, &self.gate).await,
             Ok(Err(_)) => Err(PeerError::Closed),
             Err(_) => Err(PeerError::Timeout {
                 waited: self.config.connect_timeout,

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use webrtc::data_channel::DataChannel;
 
+use crate::auth::Gate;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::PeerError;
@@ -58,10 +59,11 @@ impl Answered {
     /// The channel, once the peer has opened it. `connect_timeout` runs since the offer came.
     ///
     /// # Errors
-    /// No path to the peer, no encrypted transport, or no data channel in time.
+    /// No path to the peer, no encrypted transport, no data channel in time, or not the proof that
+    /// the settings ask for.
     pub async fn channel(self) -> Result<Channel, PeerError> {
         // No candidate follows: the sending half is gone.
-        self.open(mpsc::channel(1).1).await
+        self.open(mpsc::channel(1).1, &Gate::default()).await
     }
 
     /// Until when all of it may take.
@@ -69,15 +71,18 @@ impl Answered {
         self.deadline
     }
 
-    /// As [`channel`](Self::channel), with the peer's candidates that still come.
+    /// As [`channel`](Self::channel), with the peer's candidates that still come, and through a
+    /// gate that counts.
     pub(crate) async fn open(
         self,
         candidates: mpsc::Receiver<Candidate>,
+        gate: &Gate,
     ) -> Result<Channel, PeerError> {
         let data = match timeout_at(self.deadline, opened(&self.peer, candidates)).await {
             Ok(data) => data?,
             Err(_) => return Err(self.peer.timed_out(self.waited)),
         };
+        gate.admit(&self.peer, &data).await?;
         Ok(self.peer.into_channel(data).await)
     }
 }

@@ -1,9 +1,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::auth::Auth;
 use crate::error::ConfigError;
 use crate::ice::{IceServer, IceService};
 use crate::interfaces;
+use crate::signaling::Reservation;
 
 const MIB: usize = 1024 * 1024;
 
@@ -43,8 +45,12 @@ pub struct PeerConfig {
     /// Lanes that the peer may open for one channel, the first one included; 1: none beside it.
     /// At most [`protocol::MAX_LANES`].
     pub max_lanes: usize,
+    /// What is asked of the other side before a channel comes about.
+    pub auth: Auth,
     /// Id to register under. `None`: `worker-` or `client-` and a random number.
     pub peer_id: Option<String>,
+    /// The right to that id, where the server has reserved it.
+    pub reservation: Option<Reservation>,
     /// Id of the worker to [`connect`](crate::connect()) to. `None`: the first one that looks like
     /// a worker.
     pub worker_id: Option<String>,
@@ -68,7 +74,9 @@ impl Default for PeerConfig {
             close_timeout: Duration::from_secs(5),
             max_handshakes: 8,
             max_lanes: 1,
+            auth: Auth::None,
             peer_id: None,
+            reservation: None,
             worker_id: None,
         }
     }
@@ -92,11 +100,13 @@ impl PeerConfig {
 
     /// The id to register under: the configured one, or `{role}-` and 16 random hexadecimal digits.
     pub(crate) fn id_for(&self, role: &str) -> String {
-        match &self.peer_id {
-            Some(id) => id.clone(),
-            None => format!("{role}-{:016x}", random_u64()),
-        }
+        self.peer_id.clone().unwrap_or_else(|| random_id(role))
     }
+}
+
+/// `{role}-` and 16 random hexadecimal digits.
+pub fn random_id(role: &str) -> String {
+    format!("{role}-{:016x}", random_u64())
 }
 
 pub(crate) fn random_u64() -> u64 {

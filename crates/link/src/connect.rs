@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use crate::auth;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{ConnectError, PeerError};
@@ -76,7 +77,7 @@ async fn negotiate(
 
     // Registered only now, so that nobody who queries before mistakes this client for a worker.
     let id = config.id_for("client");
-    signal.send(&register(&id)).await?;
+    signal.send(&register(&id, None)).await?;
     signal.send(&offer(&id, worker, &sdp)).await?;
     timeout(wait, take_answer(signal, worker, &peer))
         .await
@@ -91,7 +92,10 @@ async fn negotiate(
         }
     };
     match timeout(wait, opened).await {
-        Ok(Ok(())) => Ok(peer.into_channel(data).await),
+        Ok(Ok(())) => {
+            auth::prove(&peer, &data).await.map_err(failed)?;
+            Ok(peer.into_channel(data).await)
+        }
         Ok(Err(source)) => Err(failed(source)),
         Err(_) => Err(failed(peer.timed_out(wait))),
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tracing::trace;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use crate::auth::Quota;
 use crate::ice::servers::{Servers, Way};
 use crate::turn_stream::Streams;
 
@@ -23,6 +24,7 @@ pub(crate) struct Datagrams {
     socket: Arc<dyn AsyncUdpSocket>,
     local: IpAddr,
     servers: Arc<Servers>,
+    quota: Arc<Quota>,
     /// Only where a server is reached over TCP.
     streams: Option<Streams>,
 }
@@ -33,6 +35,7 @@ impl Datagrams {
         socket: Arc<dyn AsyncUdpSocket>,
         local: IpAddr,
         servers: Arc<Servers>,
+        quota: Arc<Quota>,
     ) -> Self {
         let streams = servers.any_stream();
         Self {
@@ -40,6 +43,7 @@ impl Datagrams {
             local,
             streams: streams.then(|| Streams::new(servers.clone(), local)),
             servers,
+            quota,
         }
     }
 }
@@ -95,6 +99,9 @@ impl AsyncUdpSocket for Datagrams {
                 let Some(place) = buf.get_mut(..datagram.len()) else {
                     continue;
                 };
+                if !self.quota.admits(&datagram) {
+                    continue;
+                }
                 place.copy_from_slice(&datagram);
                 *meta = RecvMeta::default();
                 (meta.addr, meta.len, meta.stride) = (from, datagram.len(), datagram.len());
@@ -106,6 +113,14 @@ impl AsyncUdpSocket for Datagrams {
         for (buf, meta) in bufs.iter().zip(meta.iter()).take(count) {
             if let Some(datagram) = buf.get(..meta.len.min(meta.stride)) {
                 self.servers.heard(meta.addr, datagram);
+            }
+        }
+        for (buf, meta) in bufs.iter().zip(meta.iter_mut()).take(count) {
+            let received = buf.get(..meta.len).unwrap_or_default();
+            let mut datagrams = received.chunks(meta.stride.max(1));
+            // One more than may come ends the connection; what was with it is not looked at.
+            if !datagrams.all(|datagram| self.quota.admits(datagram)) {
+                (meta.len, meta.stride) = (0, 1);
             }
         }
         Poll::Ready(Ok(count))
@@ -132,7 +147,8 @@ mod tests {
         let local = socket.local_addr().expect("bound").ip();
         let socket = TokioRuntime.wrap_udp_socket(socket).expect("wrapped");
         let servers = Arc::new(Servers::new(Vec::new(), vec![local]));
-        let socket = Datagrams::new(socket, local, servers);
+        let quota = Quota::new(false, crate::peer::Signals::new());
+        let socket = Datagrams::new(socket, local, servers, quota);
         let elsewhere = "192.0.2.1:9".parse().expect("address");
         assert_eq!(socket.send_to(b"lost", elsewhere).await.ok(), Some(4));
     }

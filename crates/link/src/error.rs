@@ -87,6 +87,72 @@ pub enum PeerError {
     Closed,
     #[error("the peer refuses the connection: {0}")]
     Refused(String),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+}
+
+/// A worker and this client do not trust each other.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    #[error(
+        "the worker did not ask for the secret within {waited:?}, so it cannot be the one that has it"
+    )]
+    NotAsked { waited: Duration },
+    #[error(
+        "the worker does not accept the secret ({reason}): it has another one, or somebody stands between it and this machine"
+    )]
+    Refused { reason: String },
+    #[error("the worker has no secret of its own")]
+    NoSecretThere,
+    #[error(
+        "the worker did not prove that it knows the secret: it is not the right one, or somebody stands between it and this machine"
+    )]
+    Unproven,
+    #[error("the worker gave no verdict on the secret within {waited:?}")]
+    NoVerdict { waited: Duration },
+    #[error("the worker asks for the secret in a form that is not known")]
+    Challenge,
+    #[error("the worker sends other things before it has been authenticated")]
+    Flood,
+    #[error("the worker closed the connection before it was authenticated")]
+    Closed,
+    #[error("this system gives no random numbers")]
+    Randomness,
+}
+
+/// A client was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GuestError {
+    #[error("the client does not know the secret, or somebody stands between it and this machine")]
+    Invalid,
+    #[error("the client's answer is not bound to the connection (a Python peer?)")]
+    Unbound,
+    #[error("the client gave no proof that it knows the secret ({said})")]
+    Missing { said: &'static str },
+    #[error("the client said nothing within {waited:?}")]
+    Timeout { waited: Duration },
+    #[error("the client sent too much before it was authenticated")]
+    Flood,
+    #[error("the client left before it was authenticated")]
+    Left,
+    #[error("this system gives no random numbers")]
+    Randomness,
+}
+
+impl GuestError {
+    /// What the client is told.
+    pub(crate) fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid | Self::Unbound | Self::Randomness => Some("invalid"),
+            Self::Missing { .. } => Some("missing"),
+            Self::Timeout { .. } => Some("timeout"),
+            Self::Flood | Self::Left => None,
+        }
+    }
 }
 
 /// A client could not reach a worker.

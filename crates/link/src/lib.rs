@@ -18,12 +18,16 @@
 //! Where offer and answer travel otherwise, as with a web page, [`answer()`] takes the one and gives
 //! the other.
 //!
+//! Where a [`PeerConfig`] asks for it, both sides prove that they know a secret before a channel
+//! comes about ([`Auth`]; `SECURITY.md` has the reasons).
+//!
 //! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]).
 //!
 //! No type of the WebRTC library appears in this crate's public API.
 
 mod accept;
 mod answer;
+mod auth;
 mod channel;
 mod check;
 mod config;
@@ -46,13 +50,14 @@ mod wake;
 
 pub use accept::Acceptor;
 pub use answer::{Answered, answer};
+pub use auth::{Auth, AuthCounts, KeyError, Plain, PublicKey, Secret, SecretError, SigningKey};
 pub use channel::{Channel, CloseReason};
 pub use check::{failing_servers, registered_peers};
-pub use config::PeerConfig;
+pub use config::{PeerConfig, random_id};
 pub use connect::connect;
 pub use error::{
-    AcceptError, BindError, ConfigError, ConnectError, InterfaceError, PeerError, SendError,
-    SignalError,
+    AcceptError, AuthError, BindError, ConfigError, ConnectError, GuestError, InterfaceError,
+    PeerError, SendError, SignalError,
 };
 pub use ice::{
     Candidates, IceServer, IceService, IceTransport, ParseIceServerError, PathFailure,

@@ -14,6 +14,7 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
+use crate::auth::Quota;
 use crate::datagrams::Datagrams;
 use crate::ice::servers::Servers;
 use crate::wake::{in_loop, is_in_loop};
@@ -59,6 +60,7 @@ pub(crate) struct TunedRuntime {
     buffer_bytes: usize,
     granted: Arc<Granted>,
     servers: Arc<Servers>,
+    quota: Arc<Quota>,
 }
 
 impl fmt::Debug for TunedRuntime {
@@ -68,7 +70,11 @@ impl fmt::Debug for TunedRuntime {
 }
 
 impl TunedRuntime {
-    pub(crate) fn new(buffer_bytes: usize, servers: Arc<Servers>) -> (Arc<Self>, Arc<Granted>) {
+    pub(crate) fn new(
+        buffer_bytes: usize,
+        servers: Arc<Servers>,
+        quota: Arc<Quota>,
+    ) -> (Arc<Self>, Arc<Granted>) {
         let granted = Arc::new(Granted {
             sockets: AtomicUsize::new(0),
             receive: AtomicUsize::new(usize::MAX),
@@ -79,6 +85,7 @@ impl TunedRuntime {
                 buffer_bytes,
                 granted: granted.clone(),
                 servers,
+                quota,
             }),
             granted,
         )
@@ -139,6 +146,7 @@ impl Runtime for TunedRuntime {
             socket,
             local,
             self.servers.clone(),
+            self.quota.clone(),
         )))
     }
 
@@ -207,8 +215,9 @@ mod tests {
 
     #[test]
     fn the_smallest_socket_is_reported() {
-        let (runtime, granted) =
-            TunedRuntime::new(1 << 20, Arc::new(Servers::new(Vec::new(), Vec::new())));
+        let servers = Arc::new(Servers::new(Vec::new(), Vec::new()));
+        let quota = Quota::new(false, crate::peer::Signals::new());
+        let (runtime, granted) = TunedRuntime::new(1 << 20, servers, quota);
         assert_eq!(granted.bytes(), (0, 0));
         runtime.granted.note(300, 200);
         runtime.granted.note(100, 400);

@@ -33,6 +33,7 @@ use webrtc::data_channel::DataChannel;
 
 pub(crate) use receive::{Inlet, Read};
 
+use crate::auth::Auth;
 use crate::channel::{CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::peer::{Connection, Signals};
@@ -145,6 +146,9 @@ impl Lanes {
         PeerConfig {
             send_buffer_bytes: share(self.config.send_buffer_bytes),
             receive_window_bytes: u32::try_from(window).unwrap_or(u32::MAX),
+            // Its description, with the fingerprint, came over the channel, which has been
+            // authenticated; and the library takes no other certificate.
+            auth: Auth::None,
             ..self.config.clone()
         }
     }

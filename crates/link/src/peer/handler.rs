@@ -1,6 +1,6 @@
 //! What the callbacks of a connection report.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::CHANNEL_LABEL;
@@ -21,7 +21,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             gathered: watch::Sender::new(false),
             ice_connected: AtomicBool::new(false),
@@ -58,7 +58,12 @@ impl Signals {
 pub(super) struct Handler {
     pub(super) signals: Arc<Signals>,
     pub(super) incoming: Arc<IncomingSlot>,
+    /// Channels that were not served.
+    pub(super) refused: Arc<AtomicUsize>,
 }
+
+/// Channels that a peer may open for nothing; each costs a task until it is closed.
+const MAX_REFUSED: usize = 16;
 
 /// Where the one channel that is served is waited for.
 pub(super) type IncomingSlot = Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>;
@@ -95,12 +100,24 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, data: Arc<dyn DataChannel>) {
-        tokio::spawn(sort_channel(data, self.incoming.clone()));
+        if self.refused.load(Ordering::Relaxed) >= MAX_REFUSED {
+            self.signals.close(CloseReason::Violation);
+            return;
+        }
+        tokio::spawn(sort_channel(
+            data,
+            self.incoming.clone(),
+            self.refused.clone(),
+        ));
     }
 }
 
 /// Hands the first channel that carries frames over; every other one is closed.
-async fn sort_channel(data: Arc<dyn DataChannel>, slot: Arc<IncomingSlot>) {
+async fn sort_channel(
+    data: Arc<dyn DataChannel>,
+    slot: Arc<IncomingSlot>,
+    refusals: Arc<AtomicUsize>,
+) {
     let label = data.label().await.unwrap_or_default();
     let incoming = match label.as_str() {
         CHANNEL_LABEL => slot.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -111,6 +128,7 @@ async fn sort_channel(data: Arc<dyn DataChannel>, slot: Arc<IncomingSlot>) {
         None => Some(data),
     };
     let Some(data) = refused else { return };
+    refusals.fetch_add(1, Ordering::Relaxed);
     debug!(label, "closing a data channel that is not served");
     let _ = data.close().await;
     while data.poll().await.is_some() {}

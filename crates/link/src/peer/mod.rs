@@ -1,5 +1,6 @@
 //! One WebRTC peer connection, from its settings to the open data channel.
 
+mod fingerprints;
 mod handler;
 mod settings;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use webrtc::peer_connection::{
 
 pub(crate) use handler::Signals;
 
+use crate::auth::{Auth, Quota};
 use crate::channel::{Channel, CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::PeerError;
@@ -69,6 +71,7 @@ pub(crate) struct Peer {
     signals: Arc<Signals>,
     granted: Arc<Granted>,
     servers: Arc<Servers>,
+    quota: Arc<Quota>,
     /// What each side offered so far, this one first.
     offered: Mutex<(Candidates, Candidates)>,
     incoming: tokio::sync::Mutex<oneshot::Receiver<Arc<dyn DataChannel>>>,
@@ -100,10 +103,13 @@ impl Peer {
         let handler = Handler {
             signals: signals.clone(),
             incoming: Arc::new(Mutex::new(Some(sender))),
+            refused: Arc::default(),
         };
+        let quota = Quota::new(!config.auth.is_none(), signals.clone());
         let locals = addresses.iter().map(SocketAddr::ip).collect();
         let servers = Arc::new(Servers::new(config.ice_servers.clone(), locals));
-        let (runtime, granted) = TunedRuntime::new(config.socket_buffer_bytes, servers.clone());
+        let (runtime, granted) =
+            TunedRuntime::new(config.socket_buffer_bytes, servers.clone(), quota.clone());
         let connection = PeerConnectionBuilder::new()
             .with_configuration(configuration(&servers, config.relay_only))
             .with_setting_engine(setting_engine(config))
@@ -122,6 +128,7 @@ impl Peer {
             signals,
             granted,
             servers,
+            quota,
             offered: Mutex::default(),
             incoming: tokio::sync::Mutex::new(incoming),
             config: config.clone(),
@@ -253,6 +260,20 @@ impl Peer {
                 Some(_) => {}
             }
         }
+    }
+
+    /// What the other side has to prove before a channel may come about.
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.config.auth
+    }
+
+    pub(crate) fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// The other side has proved what it was asked to.
+    pub(crate) fn trust(&self) {
+        self.quota.lift();
     }
 
     /// A further lane of a channel, over the open `data`.

@@ -6,7 +6,9 @@
 //! | `{"type":"query"}` | answers `{"type":"available_peers","peers":[..]}`: the other ids, in order of registration |
 //! | `{"type":"offer"\|"answer"\|"candidate"\|"quit","target":T,..}` | forwards to T, with `sender` set to the id of this socket |
 //!
-//! There is no authentication: whoever reaches the server can register under any id.
+//! Whoever reaches the server can register under any id but a reserved one ([`Server::reserve`]), whose
+//! key stands in `register` as `"key"`; what peers think of each other is their own matter. A page in
+//! a browser cannot reach it: an `Origin` is refused.
 
 mod client;
 #[cfg(any(test, fuzzing))]
@@ -15,6 +17,7 @@ mod hub;
 mod server;
 mod wire;
 
+pub use hub::Reservation;
 pub use server::Server;
 
 pub(crate) use client::Client;

@@ -10,11 +10,13 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info, warn};
 
-use super::hub::{Delivery, Hub, SocketId};
+use super::hub::{Delivery, Hub, Reservation, SocketId};
 use crate::error::BindError;
 
 /// Longest message taken, in bytes: many times an offer with all its candidates.
@@ -38,6 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    hub: Arc<Hub>,
     task: JoinHandle<()>,
 }
 
@@ -51,10 +54,18 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         info!(%address, "signaling server listening");
+        let hub = Arc::new(Hub::default());
         Ok(Self {
             address,
-            task: tokio::spawn(serve(listener)),
+            hub: hub.clone(),
+            task: tokio::spawn(serve(listener, hub)),
         })
+    }
+
+    /// Keeps an id for whoever has the reservation: nobody else can register under it. A later
+    /// reservation takes the place of an earlier one.
+    pub fn reserve(&self, peer_id: &str) -> Reservation {
+        self.hub.reserve(peer_id)
     }
 
     /// The address that it listens on.
@@ -70,8 +81,7 @@ impl Drop for Server {
 }
 
 /// Ending this future ends every socket's task with it.
-async fn serve(listener: TcpListener) {
-    let hub = Arc::new(Hub::default());
+async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     let places = Arc::new(Semaphore::new(MAX_SOCKETS));
     let mut sockets = JoinSet::new();
     loop {
@@ -106,7 +116,7 @@ async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     match timeout(
         HANDSHAKE_TIMEOUT,
-        accept_async_with_config(stream, Some(config)),
+        accept_hdr_async_with_config(stream, refuse_pages, Some(config)),
     )
     .await
     {
@@ -120,6 +130,18 @@ async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
             None
         }
     }
+}
+
+/// Refuses pages in browsers, which send an `Origin`: none of them belongs to this server, and
+/// whatever page somebody on this machine looks at could call the worker otherwise.
+#[expect(clippy::result_large_err, reason = "the library's signature")]
+fn refuse_pages(request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+    if !request.headers().contains_key("origin") {
+        return Ok(response);
+    }
+    let mut refusal = ErrorResponse::new(Some("no pages".to_owned()));
+    *refusal.status_mut() = StatusCode::FORBIDDEN;
+    Err(refusal)
 }
 
 /// A socket that the system cannot watch is served all the same.
@@ -194,8 +216,12 @@ impl Member<'_> {
     fn register(&self, message: &Value) -> Option<String> {
         match message.get("peer_id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
+                let key = message.get("key").and_then(Value::as_str);
+                if !self.hub.register(self.socket, id, key) {
+                    debug!(peer = id, "refused an id that is somebody else's");
+                    return Some(refusal("ID_RESERVED", "this id is somebody else's"));
+                }
                 debug!(peer = id, "registered");
-                self.hub.register(self.socket, id);
                 None
             }
             _ => Some(refusal(

@@ -111,8 +111,12 @@ fn candidate(value: &Value) -> Option<Candidate> {
     })
 }
 
-pub(crate) fn register(peer_id: &str) -> Value {
-    json!({"type": "register", "peer_id": peer_id})
+/// `key`: of a reserved id.
+pub(crate) fn register(peer_id: &str, key: Option<&str>) -> Value {
+    match key {
+        Some(key) => json!({"type": "register", "peer_id": peer_id, "key": key}),
+        None => json!({"type": "register", "peer_id": peer_id}),
+    }
 }
 
 pub(crate) fn query() -> Value {

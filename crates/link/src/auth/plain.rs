@@ -1,0 +1,46 @@
+//! The challenge of the Python peers, which is bound to nothing.
+
+use ring::hmac;
+
+use super::Plain;
+use super::encoding::{decode, encode};
+use super::secret::Secret;
+
+/// What a client without credentials answers.
+pub(super) const NOTHING: &str = "missing";
+
+/// The answer to the challenge `nonce`; `None` without credentials, or where the challenge is not
+/// what a worker asks: a key must sign nothing else.
+pub(super) fn answer(plain: &Plain, nonce: &str) -> Option<String> {
+    let bytes = challenge(nonce)?;
+    match (&plain.key, &plain.secret) {
+        (Some(key), _) => Some(encode(&key.sign(nonce.as_bytes()))),
+        (None, Some(secret)) => {
+            let mac = hmac::sign(&key(secret), &bytes);
+            Some(encode(mac.as_ref()))
+        }
+        (None, None) => None,
+    }
+}
+
+/// Whether `answer` is that of somebody who may come in.
+pub(super) fn verify(plain: &Plain, nonce: &str, answer: &str) -> bool {
+    let (Some(nonce_bytes), Some(answer)) = (challenge(nonce), decode(answer)) else {
+        return false;
+    };
+    let by_secret = plain
+        .secret
+        .as_ref()
+        .is_some_and(|secret| hmac::verify(&key(secret), &nonce_bytes, &answer).is_ok());
+    let mut keys = plain.authorized.iter();
+    by_secret || keys.any(|key| key.verifies(nonce.as_bytes(), &answer))
+}
+
+/// The bytes of a challenge: 16 to 64 of them.
+fn challenge(nonce: &str) -> Option<Vec<u8>> {
+    decode(nonce).filter(|bytes| (16..=64).contains(&bytes.len()))
+}
+
+fn key(secret: &Secret) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())
+}

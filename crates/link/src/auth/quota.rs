@@ -1,0 +1,91 @@
+//! What a peer may send before it has shown who it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::channel::CloseReason;
+use crate::peer::Signals;
+
+/// Bytes of datagrams that are taken before authentication: some times what a handshake needs, and
+/// all that the layers below can come to hold of such a peer.
+const BYTES: usize = 64 << 10;
+
+/// Counts what comes in below DTLS until the peer has shown who it is. Whoever sends more is cut off:
+/// the SCTP receive window and the queues above it are sized for frames, and cannot be smaller at
+/// first.
+pub(crate) struct Quota {
+    limited: AtomicBool,
+    taken: AtomicUsize,
+    signals: Arc<Signals>,
+}
+
+impl Quota {
+    /// `limited`: from the beginning, until [`Self::lift`].
+    pub(crate) fn new(limited: bool, signals: Arc<Signals>) -> Arc<Self> {
+        Arc::new(Self {
+            limited: AtomicBool::new(limited),
+            taken: AtomicUsize::new(0),
+            signals,
+        })
+    }
+
+    /// The peer has shown who it is.
+    pub(crate) fn lift(&self) {
+        self.limited.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a datagram may go on to the layers above.
+    pub(crate) fn admits(&self, datagram: &[u8]) -> bool {
+        if !self.limited.load(Ordering::Relaxed) || is_check(datagram) {
+            return true;
+        }
+        let taken = self.taken.fetch_add(datagram.len(), Ordering::Relaxed);
+        let admitted = datagram.len() <= BYTES.saturating_sub(taken);
+        if !admitted {
+            self.signals.close(CloseReason::Violation);
+        }
+        admitted
+    }
+}
+
+/// Whether it is a STUN or TURN message, of which nothing is kept; those that carry data are not
+/// meant (RFC 5389, RFC 5766).
+fn is_check(datagram: &[u8]) -> bool {
+    const DATA_INDICATION: [u8; 2] = [0x00, 0x17];
+    matches!(datagram.first(), Some(0..=3)) && !datagram.starts_with(&DATA_INDICATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_sends_more_is_cut_off() {
+        let signals = Signals::new();
+        let quota = Quota::new(true, signals.clone());
+        let (record, check) = ([22; 1024], [0, 1, 0, 0]);
+        for _ in 0..64 {
+            assert!(quota.admits(&record));
+        }
+        assert_eq!(signals.closed_because(), None);
+        assert!(!quota.admits(&[22]));
+        assert_eq!(signals.closed_because(), Some(CloseReason::Violation));
+        assert!(quota.admits(&check));
+        let relayed = [&[0x00, 0x17][..], &record].concat();
+        assert!(!quota.admits(&relayed));
+    }
+
+    #[test]
+    fn whoever_is_known_sends_what_it_likes() {
+        let signals = Signals::new();
+        let (open, lifted) = (
+            Quota::new(false, signals.clone()),
+            Quota::new(true, signals.clone()),
+        );
+        lifted.lift();
+        for _ in 0..1000 {
+            assert!(open.admits(&[22; 1024]) && lifted.admits(&[22; 1024]));
+        }
+        assert_eq!(signals.closed_because(), None);
+    }
+}
