@@ -1,6 +1,5 @@
 //! Credentials of TURN servers from a file, so that they stand in no process list.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,8 +7,7 @@ use link::IceServer;
 use serde_json::Value;
 use tracing::warn;
 
-/// Longest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+use crate::private_file;
 
 /// What a file of credentials holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,20 +20,8 @@ pub(crate) enum Credentials {
 
 /// Reads a file; warns if other users can read it too.
 pub(crate) fn read(path: &Path) -> Result<Credentials> {
-    let name = path.display();
-    let metadata = fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
-    if metadata.len() > MAX_BYTES {
-        bail!("{name} is too long for a file of credentials");
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            warn!("other users may read {name}: run chmod 600 on it");
-        }
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    parse(&text).with_context(|| format!("{name} holds no credentials"))
+    let text = private_file::read(path)?;
+    parse(&text).with_context(|| format!("{} holds no credentials", path.display()))
 }
 
 fn parse(text: &str) -> Result<Credentials> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::commands::Command;
 use crate::help;
 use crate::lanes::Lanes;
+use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
 use cli::settings::SettingsArgs;
@@ -147,6 +148,9 @@ pub struct Args {
     pub lanes: Lanes,
 
     #[command(flatten)]
+    pub trust: TrustArgs,
+
+    #[command(flatten)]
     pub link: LinkArgs,
 
     #[command(flatten)]
@@ -263,8 +267,10 @@ impl TryFrom<Args> for Config {
         args.recording.check(args.stream.as_deref())?;
         let messages = args.messages();
         let encoding = encoding(&args)?;
+        let trust = args.trust.resolve()?;
         let peer = PeerConfig {
-            worker_id: args.worker_id,
+            worker_id: trust.worker_id.or(args.worker_id),
+            auth: trust.auth,
             ..args.link.peer_config()?
         };
         let live = match (args.live, args.every_frame) {
@@ -306,7 +312,7 @@ impl TryFrom<Args> for Config {
             overwrite: args.overwrite,
             display: args.display,
             emit: args.emit.targets,
-            signal: args.signal,
+            signal: trust.signal.unwrap_or(args.signal),
             ack_timeout: args.ack_timeout,
             wait: args.wait,
             reconnect_timeout: args.reconnect_timeout,

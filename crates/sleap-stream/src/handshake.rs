@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use vision::capture::SourceInfo;
 
 use crate::args::Config;
+use crate::trust::Distrust;
 
 /// How long a busy worker is asked again: a little more than it takes to notice a dead client.
 pub(crate) const BUSY_PATIENCE: Duration = Duration::from_secs(7);
@@ -71,7 +72,7 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
         match receiver.recv().await {
             Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
             Some(Ok(Message::AuthChallenge(_))) => {
-                bail!("the worker asks for authentication, which this client does not support yet")
+                return Err(Distrust::asked().into());
             }
             Some(Ok(other)) => {
                 tracing::debug!(message = ?other, "not an acknowledgement; ignored");

@@ -45,6 +45,8 @@ Environment:
   SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
                                for TURN servers that have no credentials of their own
   SLEAP_RTC_SIGNALING_WS       --signal
+  SLEAP_STREAM_WORKER          --worker, where other users do not see it
+  SLEAP_ROOM_SECRET            the secret that the worker has too
   RUST_LOG                     what is logged, such as `debug` or `link=trace`
   NO_COLOR                     no colours
   DISPLAY                      the screen of --display

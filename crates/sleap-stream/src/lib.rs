@@ -42,6 +42,7 @@ mod shape;
 mod sim;
 mod stages;
 mod stream;
+mod trust;
 mod window;
 
 use anyhow::{Context, Result};
@@ -50,6 +51,7 @@ use vision::viewer;
 
 pub use args::{Args, Config};
 pub use commands::{Command, SETTINGS, command, run as run_command};
+pub use trust::TrustArgs;
 
 /// Streams one source to its end.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use link::{Channel, PeerConfig};
 use protocol::{ModelInfo, Skeleton, StreamAck};
 use tokio::time::{sleep, timeout_at};
@@ -12,6 +12,7 @@ use crate::args::Config;
 use crate::handshake::{Announcement, BUSY_PATIENCE};
 use crate::lanes::{self, Lanes};
 use crate::receive::heartbeat;
+use crate::trust::{self, Distrust};
 
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -88,16 +89,13 @@ impl Dialer {
         loop {
             match link::connect(&self.signal, self.peer.clone()).await {
                 Ok(channel) => return Ok(channel),
-                Err(error) if self.wait => {
+                Err(error) if self.wait && !trust::is_distrust(&error) => {
                     if backoff.0 == FIRST_PAUSE {
                         tracing::info!(%error, "waiting for a worker");
                     }
                     sleep(backoff.next()).await;
                 }
-                Err(error) => {
-                    return Err(error)
-                        .context("no connection to a worker (is a sleap-worker running there?)");
-                }
+                Err(error) => return Err(trust::explain(error)),
             }
         }
     }
@@ -126,6 +124,7 @@ impl Dialer {
                     }
                     return Ok((channel, ack));
                 }
+                Ok(Err(error)) if Distrust::is_behind(&error) => return Err(error),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "not connected again");
                     last = error;
@@ -141,7 +140,8 @@ impl Dialer {
     }
 
     async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
-        let mut channel = link::connect(&self.signal, self.peer.clone()).await?;
+        let connected = link::connect(&self.signal, self.peer.clone()).await;
+        let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
         let ack = self.open(&mut channel, Some(left)).await?;
         Ok((channel, ack))

@@ -9,6 +9,7 @@ use cli::{EmitArgs, LinkArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
 use crate::help;
+use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
 /// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
@@ -85,6 +86,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub view: ViewArgs,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
 
     #[command(flatten)]
     pub link: LinkArgs,

@@ -44,6 +44,7 @@ Environment:
   SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
                                for TURN servers that have no credentials of their own
   SLEAP_RTC_SIGNALING_WS       --signal
+  SLEAP_ROOM_SECRET            the secret that clients have to know
   ORT_DYLIB_PATH               ONNX Runtime's library, or the folder with it
   RUST_LOG                     what is logged, such as `debug` or `link=trace`
   NO_COLOR                     no colours
@@ -52,6 +53,8 @@ Environment:
 Files:
   ./sleap-rtc.toml, ~/.sleap-rtc/config.toml
                                settings, in the table [sleap-worker]; other tables are left alone
+  ~/.local/share/sleap-stream/secret
+                               the secret that the worker has made for itself
   ~/.cache/sleap-stream/tensorrt
                                engines that TensorRT has built
 

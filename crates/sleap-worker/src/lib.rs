@@ -22,6 +22,7 @@ mod serve;
 mod session;
 mod show;
 mod status;
+mod trust;
 mod view;
 
 use anyhow::{Context, Result};
@@ -34,6 +35,7 @@ use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 pub use commands::{SETTINGS, command};
+pub use trust::TrustArgs;
 pub use view::ViewArgs;
 
 /// Runs the worker until it is interrupted.

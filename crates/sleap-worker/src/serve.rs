@@ -21,6 +21,7 @@ use crate::saver::Saver;
 use crate::session::{self, Worker};
 use crate::show::Screen;
 use crate::status;
+use crate::trust::Trust;
 use crate::view::{self, View};
 
 /// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
@@ -43,19 +44,20 @@ pub(crate) async fn worker(
     screen: Option<viewer::Screen>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
-    let peer_config = match args.link.peer_config() {
-        Ok(config) => config,
+    let signal = args.signal.as_deref();
+    let decided = args.link.peer_config().and_then(|config| {
+        let trust = Trust::decide(&args.trust, args.listen, signal)?;
+        Ok((config, trust))
+    });
+    let (peer_config, trust) = match decided {
+        Ok(decided) => decided,
         Err(error) => {
             cli::terminal::say(format_args!("error: {error:#}"));
             return Ok(Exit::Usage);
         }
     };
-    let peer_config = PeerConfig {
-        max_lanes: MAX_LANES,
-        ..peer_config
-    };
     // The embedded server is bound before the model is loaded: a port in use is known at once.
-    let embedded = match &args.signal {
+    let embedded = match signal {
         Some(_) => None,
         None => Some(bind(args.listen).await?),
     };
@@ -63,14 +65,20 @@ pub(crate) async fn worker(
         Some(listen) => Some(view::bind(listen).await?),
         None => None,
     };
+    let id = link::random_id("worker");
+    let peer_config = PeerConfig {
+        max_lanes: MAX_LANES,
+        auth: trust.auth.clone(),
+        // At its own server nobody else takes the worker's place.
+        reservation: embedded.as_ref().map(|server| server.reserve(&id)),
+        peer_id: Some(id),
+        ..peer_config
+    };
     let meeting = match (&args.signal, &embedded) {
         (Some(url), _) => url.clone(),
         (None, Some(server)) => format!("ws://{}", reachable(server.local_addr())),
         (None, None) => unreachable!("a server is embedded unless --signal names one"),
     };
-    if embedded.is_some() && !args.listen.ip().is_loopback() {
-        warn!(listen = %args.listen, "anyone who can reach this address can stream to this worker");
-    }
     let limits = peer_config.limits.clone();
     let saver = match args.save_every {
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
@@ -92,7 +100,14 @@ pub(crate) async fn worker(
     let skeleton = ack.skeleton.clone().unwrap_or_default();
     let emission = (!emitter.is_empty()).then(|| Emission::new(emitter, skeleton));
     let page = match page {
-        Some(bound) => Some(View::start(bound, &ack, peer_config.clone())?),
+        Some(bound) => {
+            // Whoever comes by the page has shown its token.
+            let config = PeerConfig {
+                auth: link::Auth::None,
+                ..peer_config.clone()
+            };
+            Some(View::start(bound, &ack, config)?)
+        }
         None => None,
     };
     let view = page.as_ref().map(View::hub);
@@ -119,6 +134,10 @@ pub(crate) async fn worker(
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     announce(&meeting);
+    let listen = embedded
+        .as_ref()
+        .map_or(args.listen, |server| server.local_addr());
+    trust.announce(listen, signal);
     if let Some(page) = &page {
         page.announce();
     }

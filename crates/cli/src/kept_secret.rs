@@ -1,0 +1,118 @@
+//! The secret that a worker makes for itself, kept so that it is the same after a restart.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use link::Secret;
+use tracing::{info, warn};
+
+use crate::secret_args;
+
+/// The kept secret, or a new one that is kept from now on. With `renew` always a new one. Where
+/// nothing can be kept, one for this run alone.
+///
+/// # Errors
+/// The file that is there holds no secret, or there are no random numbers.
+pub fn kept_secret(renew: bool) -> Result<Secret> {
+    let Some(file) = place() else {
+        warn!("neither XDG_DATA_HOME nor HOME is set: the secret is for this run alone");
+        return Ok(Secret::generate()?);
+    };
+    kept_in(&file, renew)
+}
+
+fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
+    if !renew && file.exists() {
+        return secret_args::read(file).context("--new-secret makes another");
+    }
+    let secret = Secret::generate()?;
+    match keep(file, &secret, renew) {
+        Ok(()) => info!(file = %file.display(), "made a secret"),
+        // Another worker was faster.
+        Err(_) if !renew && file.exists() => return secret_args::read(file),
+        Err(error) => {
+            warn!(file = %file.display(), %error, "the secret is for this run alone: it cannot be kept");
+        }
+    }
+    Ok(secret)
+}
+
+/// `~/.local/share/sleap-stream/secret`.
+fn place() -> Option<PathBuf> {
+    let path = |name| {
+        std::env::var_os(name)
+            .filter(|it| !it.is_empty())
+            .map(PathBuf::from)
+    };
+    let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")))?;
+    Some(data.join("sleap-stream").join("secret"))
+}
+
+/// Writes the whole file at once: nobody reads half a secret, and of two workers one is first.
+fn keep(file: &Path, secret: &Secret, renew: bool) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let draft = folder.join(format!("secret.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&draft).and_then(|mut draft| {
+        writeln!(draft, "{}", secret.reveal())?;
+        draft.sync_all()
+    });
+    let kept = written.and_then(|()| match renew {
+        true => fs::rename(&draft, file),
+        false => fs::hard_link(&draft, file),
+    });
+    // A rename has taken it away already.
+    let _ = fs::remove_file(&draft);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_stays_until_another_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/secret");
+        let first = kept_in(&file, false).unwrap().reveal();
+        assert_eq!(kept_in(&file, false).unwrap().reveal(), first);
+        let second = kept_in(&file, true).unwrap().reveal();
+        assert_ne!(second, first);
+        assert_eq!(kept_in(&file, false).unwrap().reveal(), second);
+        let files = fs::read_dir(file.parent().unwrap()).unwrap().count();
+        assert_eq!(files, 1, "no draft stays");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_overwritten_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        fs::write(&file, "hunter2").unwrap();
+        let error = format!("{:#}", kept_in(&file, false).unwrap_err());
+        assert!(
+            error.contains("--new-secret") && !error.contains("hunter2"),
+            "{error}"
+        );
+        assert!(kept_in(&file, true).is_ok());
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_there_is_one_for_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file");
+        fs::write(&file, "").unwrap();
+        assert!(kept_in(&file.join("secret"), false).is_ok());
+    }
+}

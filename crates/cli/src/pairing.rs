@@ -1,0 +1,129 @@
+//! The link that brings a client to a worker: where to meet it, and the secret that both know.
+
+use std::fmt;
+
+use link::{Secret, SecretError};
+
+use crate::websocket_url;
+
+const SCHEME: &str = "sleap://";
+
+/// `sleap://HOST:PORT/[WORKER-ID]#SECRET`. `Debug` does not show the secret.
+#[derive(Debug, Clone)]
+pub struct Pairing {
+    /// Host and port of the signaling server.
+    pub host: String,
+    /// The worker there; `None`: the first.
+    pub worker_id: Option<String>,
+    /// `None`: the worker asks for nothing.
+    pub secret: Option<Secret>,
+}
+
+/// Why a text is no pairing link. It does not repeat the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairingError {
+    Form,
+    Secret(SecretError),
+}
+
+impl fmt::Display for PairingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form => f.write_str("it is not of the form sleap://HOST:PORT/#SECRET"),
+            Self::Secret(error) => write!(f, "its secret cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PairingError {}
+
+impl Pairing {
+    /// Reads a link.
+    ///
+    /// # Errors
+    /// It has another form, or the secret cannot be one.
+    pub fn parse(text: &str) -> Result<Self, PairingError> {
+        let rest = text.trim().strip_prefix(SCHEME).ok_or(PairingError::Form)?;
+        let (place, secret) = match rest.split_once('#') {
+            Some((place, secret)) => (place, Some(secret)),
+            None => (rest, None),
+        };
+        let (host, id) = place.split_once('/').unwrap_or((place, ""));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        let has_port = host.rsplit_once(':').is_some_and(|(name, port)| {
+            !name.is_empty() && !name.contains(['@', '?', ' ']) && is_port(port)
+        });
+        if !has_port || id.contains(['/', '?']) || websocket_url(host).is_err() {
+            return Err(PairingError::Form);
+        }
+        let secret = secret.map(str::parse).transpose();
+        Ok(Self {
+            host: host.to_owned(),
+            worker_id: (!id.is_empty()).then(|| id.to_owned()),
+            secret: secret.map_err(PairingError::Secret)?,
+        })
+    }
+
+    /// Address of the signaling server.
+    pub fn signal(&self) -> String {
+        format!("ws://{}", self.host)
+    }
+
+    /// The link with its secret. For people, not for logs.
+    pub fn reveal(&self) -> String {
+        let id = self.worker_id.as_deref().unwrap_or_default();
+        match &self.secret {
+            Some(secret) => format!("{SCHEME}{}/{id}#{}", self.host, secret.reveal()),
+            None => format!("{SCHEME}{}/{id}", self.host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    #[test]
+    fn links_are_read_and_written() {
+        for (place, host, id) in [
+            ("10.0.0.5:8080/", "10.0.0.5:8080", None),
+            ("[fe80::1]:80/", "[fe80::1]:80", None),
+            ("gpu.lab:8080/worker-1", "gpu.lab:8080", Some("worker-1")),
+        ] {
+            let link = format!("sleap://{place}#{SECRET}");
+            let pairing = Pairing::parse(&link).expect(place);
+            assert_eq!(
+                (pairing.host.as_str(), pairing.worker_id.as_deref()),
+                (host, id)
+            );
+            assert_eq!(pairing.signal(), format!("ws://{host}"));
+            assert_eq!(pairing.reveal(), link);
+            assert!(!format!("{pairing:?}").contains(SECRET));
+        }
+        let bare = Pairing::parse("sleap://rig:1").expect("without a secret");
+        assert!(bare.secret.is_none());
+        assert_eq!(bare.reveal(), "sleap://rig:1/");
+    }
+
+    #[test]
+    fn other_texts_are_refused_without_repeating_them() {
+        for text in [
+            "",
+            "hunter2",
+            "ws://rig:8080",
+            "sleap://",
+            "sleap://rig/#AAAA",
+            "sleap://rig:0/#AAAA",
+            "sleap://:8080/",
+            "sleap://user@rig:8080/",
+            "sleap://rig:8080/a/b",
+            "sleap://rig:8080/#hunter2",
+            "sleap://rig:8080/#",
+        ] {
+            let error = Pairing::parse(text).expect_err(text).to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Whom the client trusts: where its secret comes from, and what to do when the worker has another.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use cli::{Hidden, Pairing, SecretArgs};
+use link::{Auth, AuthError, ConnectError, PeerError, Plain, SigningKey};
+use serde_json::Value;
+use tracing::{info, warn};
+
+/// Options of authentication.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Authentication")]
+pub struct TrustArgs {
+    /// The link that the worker prints: where it is met, and the secret that both know.
+    ///
+    /// `sleap://HOST:PORT/#SECRET`. Other users of this machine see a command line: the variable
+    /// SLEAP_STREAM_WORKER does without.
+    #[arg(
+        long,
+        value_name = "LINK",
+        hide_env_values = true,
+        conflicts_with_all = ["signal", "worker_id", "secret", "secret_file"]
+    )]
+    pub worker: Option<Hidden>,
+
+    #[command(flatten)]
+    pub secret: SecretArgs,
+
+    /// Use no secret, also where the environment has one.
+    #[arg(
+        long,
+        alias = "no-auth",
+        conflicts_with_all = ["worker", "secret", "secret_file", "auth_compat", "client_key"]
+    )]
+    pub insecure: bool,
+
+    /// Answer SLEAP-RTC's own challenge, for a Python worker. It does not protect against a
+    /// signaling server that stands in the middle.
+    #[arg(long)]
+    pub auth_compat: bool,
+
+    /// A file with the Ed25519 private key for a Python worker: base64, or SLEAP-RTC's
+    /// credentials.json.
+    #[arg(long, value_name = "FILE", requires = "auth_compat")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// Where the worker is met, and what it has to prove.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    /// From the link.
+    pub(crate) signal: Option<String>,
+    pub(crate) worker_id: Option<String>,
+    pub(crate) auth: Auth,
+}
+
+impl TrustArgs {
+    /// What the options say. An error here is a usage error.
+    pub(crate) fn resolve(&self) -> Result<Trust> {
+        let pairing = self.pairing()?;
+        if self.insecure {
+            return Ok(Trust {
+                signal: None,
+                worker_id: None,
+                auth: Auth::None,
+            });
+        }
+        let key = match &self.client_key {
+            Some(file) => Some(read_key(file).context("--client-key")?),
+            None => None,
+        };
+        let secret = match pairing.as_ref().and_then(|it| it.secret.clone()) {
+            Some(secret) => Some(secret),
+            None => self.secret.given(None)?,
+        };
+        let auth = match (self.auth_compat, secret) {
+            (true, None) if key.is_none() => {
+                bail!("--auth-compat needs a secret (--secret-file) or a key (--client-key)")
+            }
+            (true, secret) => {
+                warn!("--auth-compat: a signaling server could stand between here and the worker");
+                Auth::Plain(Plain {
+                    secret,
+                    authorized: Vec::new(),
+                    key,
+                })
+            }
+            (false, Some(secret)) => Auth::Bound(secret),
+            (false, None) => Auth::None,
+        };
+        let (signal, worker_id) = match pairing {
+            Some(pairing) => (Some(pairing.signal()), pairing.worker_id),
+            None => (None, None),
+        };
+        Ok(Trust {
+            signal,
+            worker_id,
+            auth,
+        })
+    }
+
+    fn pairing(&self) -> Result<Option<Pairing>> {
+        let Some(Hidden(link)) = &self.worker else {
+            return Ok(None);
+        };
+        let pairing = Pairing::parse(link).map_err(|error| anyhow!("--worker: {error}"))?;
+        if pairing.secret.is_some() && cli::is_in_process_list(link) {
+            info!("other users of this machine can see --worker; SLEAP_STREAM_WORKER hides it");
+        }
+        Ok(Some(pairing))
+    }
+}
+
+/// A key as it is, or `private_key` of SLEAP-RTC's credentials.
+fn read_key(file: &Path) -> Result<SigningKey> {
+    let name = file.display();
+    let text = cli::read_private(file)?;
+    let key = match text.trim_start().starts_with('{') {
+        false => text,
+        // The parser's own words may quote the file.
+        true => serde_json::from_str::<Value>(&text)
+            .ok()
+            .and_then(|it| it["private_key"].as_str().map(str::to_owned))
+            .ok_or_else(|| anyhow!("{name} is JSON without a private_key"))?,
+    };
+    key.parse().with_context(|| name.to_string())
+}
+
+/// The worker and this client do not trust each other: trying again is of no use.
+#[derive(Debug)]
+pub(crate) struct Distrust(String);
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Distrust {}
+
+impl Distrust {
+    /// The worker asks for a secret, and there is none.
+    pub(crate) fn asked() -> Self {
+        Self(
+            "the worker asks for a secret: give the link that it prints (--worker 'sleap://...'), \
+             or --secret-file FILE"
+                .to_owned(),
+        )
+    }
+
+    /// Whether it is the reason for an error.
+    pub(crate) fn is_behind(error: &anyhow::Error) -> bool {
+        error.is::<Self>()
+    }
+}
+
+/// Whether the worker and this client do not trust each other.
+pub(crate) fn is_distrust(error: &ConnectError) -> bool {
+    what_to_do(error).is_some()
+}
+
+/// The error with what to do about it, where it is one of authentication.
+pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
+    match what_to_do(&error) {
+        Some((cause, what_to_do)) => Distrust(format!("{cause}: {what_to_do}")).into(),
+        None => anyhow::Error::new(error)
+            .context("no connection to a worker (is a sleap-worker running there?)"),
+    }
+}
+
+fn what_to_do(error: &ConnectError) -> Option<(&AuthError, &'static str)> {
+    let ConnectError::Peer {
+        source: PeerError::Auth(cause),
+        ..
+    } = error
+    else {
+        return None;
+    };
+    let what_to_do = match cause {
+        AuthError::NotAsked { .. } => {
+            "it may be a worker that listens for this machine alone, or with --insecure; \
+             --insecure goes on without a secret"
+        }
+        AuthError::Refused { .. } | AuthError::Unproven => {
+            "give the link that the worker prints now (--worker 'sleap://...'), or the secret that \
+             it was given (--secret-file); a Python worker needs --auth-compat"
+        }
+        AuthError::NoSecretThere => "give the worker the same secret",
+        AuthError::NoVerdict { .. } | AuthError::Challenge => "a Python worker needs --auth-compat",
+        // Those may pass.
+        _ => return None,
+    };
+    Some((cause, what_to_do))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    fn args(link: &str) -> TrustArgs {
+        TrustArgs {
+            worker: Some(link.into()),
+            ..TrustArgs::default()
+        }
+    }
+
+    #[test]
+    fn a_link_says_where_and_what() {
+        let trust = args(&format!("sleap://rig:8080/w1#{SECRET}")).resolve();
+        let trust = trust.expect("a link");
+        assert_eq!(trust.signal.as_deref(), Some("ws://rig:8080"));
+        assert_eq!(trust.worker_id.as_deref(), Some("w1"));
+        assert!(matches!(trust.auth, Auth::Bound(_)));
+        assert!(!format!("{trust:?}").contains(SECRET));
+        let error = args("sleap://rig:8080/#hunter2").resolve().unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("--worker") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_plain_form_is_used_where_it_is_asked_for_alone() {
+        let mut asked = args(&format!("sleap://rig:8080/#{SECRET}"));
+        asked.auth_compat = true;
+        let trust = asked.resolve().expect("a secret");
+        assert!(matches!(trust.auth, Auth::Plain(_)));
+        let nothing = TrustArgs {
+            auth_compat: true,
+            insecure: false,
+            ..TrustArgs::default()
+        };
+        // A secret in the environment of the test would do.
+        if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
+            assert!(nothing.resolve().is_err());
+        }
+    }
+
+    #[test]
+    fn keys_are_read_as_sleap_rtc_keeps_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("credentials.json");
+        let key = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE";
+        for text in [
+            key.to_owned(),
+            format!(r#"{{"jwt":"x","private_key":"{key}"}}"#),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            assert!(read_key(&file).is_ok(), "{text}");
+        }
+        for text in ["hunter2", "{\"hunter2\"", "{}"] {
+            std::fs::write(&file, text).unwrap();
+            let error = format!("{:#}", read_key(&file).unwrap_err());
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Who may come: when clients have to know a secret, and how they are told it.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use cli::{Pairing, SecretArgs};
+use link::{Auth, Plain, PublicKey, Secret};
+use tracing::{info, warn};
+
+/// Most keys that are read.
+const MAX_KEYS: usize = 1024;
+
+/// Options of authentication.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Authentication")]
+pub struct TrustArgs {
+    #[command(flatten)]
+    pub secret: SecretArgs,
+
+    /// Make another secret in place of the one that was made before; old links end to work.
+    #[arg(long, conflicts_with_all = ["secret", "secret_file"])]
+    pub new_secret: bool,
+
+    /// Let everybody in who reaches the worker, whatever address it listens at.
+    #[arg(
+        long,
+        alias = "no-auth",
+        conflicts_with_all = ["secret", "secret_file", "new_secret", "auth_compat", "client_keys"]
+    )]
+    pub insecure: bool,
+
+    /// Let Python peers in with SLEAP-RTC's own challenge, which does not protect against a
+    /// signaling server that stands in the middle.
+    #[arg(long)]
+    pub auth_compat: bool,
+
+    /// A file with Ed25519 public keys of Python clients that may come in, one a line (base64).
+    #[arg(long, value_name = "FILE", requires = "auth_compat")]
+    pub client_keys: Option<PathBuf>,
+}
+
+/// What clients have to know.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    pub(crate) auth: Auth,
+    /// Made by the worker itself, so that people have to be told.
+    to_tell: Option<Secret>,
+}
+
+impl Trust {
+    /// Decides by where clients come from: those on this machine alone, also those through an SSH
+    /// tunnel, need nothing. An error here is a usage error.
+    pub(crate) fn decide(
+        args: &TrustArgs,
+        listen: SocketAddr,
+        signal: Option<&str>,
+    ) -> Result<Self> {
+        let is_exposed = match signal {
+            Some(url) => !is_on_this_machine(url),
+            None => !listen.ip().is_loopback(),
+        };
+        let open = Self {
+            auth: Auth::None,
+            to_tell: None,
+        };
+        if args.insecure {
+            if is_exposed {
+                warn!("--insecure: whoever reaches this worker can stream to it");
+            }
+            return Ok(open);
+        }
+        let authorized = match &args.client_keys {
+            Some(file) => read_keys(file).context("--client-keys")?,
+            None => Vec::new(),
+        };
+        let given = args.secret.given(None)?;
+        let is_asked_for = is_exposed || args.new_secret || args.auth_compat;
+        let (secret, to_tell) = match given {
+            Some(_) if args.new_secret => {
+                bail!("--new-secret makes a secret, and SLEAP_ROOM_SECRET gives another")
+            }
+            Some(secret) => (Some(secret), None),
+            None if !authorized.is_empty() => (None, None),
+            None if is_asked_for => {
+                let secret = cli::kept_secret(args.new_secret)?;
+                (Some(secret.clone()), Some(secret))
+            }
+            None => return Ok(open),
+        };
+        let auth = match (args.auth_compat, secret) {
+            (true, secret) => {
+                warn!(
+                    "--auth-compat: a signaling server could stand between a Python peer and this worker"
+                );
+                Auth::Plain(Plain {
+                    secret,
+                    authorized,
+                    key: None,
+                })
+            }
+            (false, Some(secret)) => Auth::Bound(secret),
+            (false, None) => return Ok(open),
+        };
+        info!("clients have to prove that they know the secret");
+        Ok(Self { auth, to_tell })
+    }
+
+    /// Prints a pairing link for each address at which the worker can be met, where it made the
+    /// secret itself.
+    pub(crate) fn announce(&self, listen: SocketAddr, signal: Option<&str>) {
+        let Some(secret) = &self.to_tell else { return };
+        let mut stdout = std::io::stdout();
+        for host in hosts(listen, signal) {
+            let pairing = Pairing {
+                host,
+                worker_id: None,
+                secret: Some(secret.clone()),
+            };
+            let link = pairing.reveal();
+            // A closed standard output is no reason to stop serving.
+            let _ = writeln!(stdout, "pair: sleap-stream --worker '{link}'");
+        }
+        let _ = stdout.flush();
+    }
+}
+
+/// Host and port of every place where clients meet the worker.
+fn hosts(listen: SocketAddr, signal: Option<&str>) -> Vec<String> {
+    if let Some(url) = signal {
+        return vec![authority(url).to_owned()];
+    }
+    if !listen.ip().is_unspecified() {
+        return vec![listen.to_string()];
+    }
+    let fits = |ip: &IpAddr| ip.is_ipv4() || listen.is_ipv6();
+    let mut addresses: Vec<IpAddr> = link::own_addresses().into_iter().filter(fits).collect();
+    if addresses.is_empty() {
+        addresses.push(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let with_port = addresses
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, listen.port()).to_string());
+    with_port.collect()
+}
+
+/// `HOST[:PORT]` of a WebSocket address.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+}
+
+/// Whether a signaling server cannot but be on this machine.
+fn is_on_this_machine(url: &str) -> bool {
+    let authority = authority(url);
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// Public keys, one a line; what follows a blank is a remark.
+fn read_keys(file: &Path) -> Result<Vec<PublicKey>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let mut keys = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(key) = line.split_whitespace().next() else {
+            continue;
+        };
+        if key.starts_with('#') {
+            continue;
+        }
+        let key = key
+            .parse()
+            .with_context(|| format!("{name}, line {}", index + 1))?;
+        keys.push(key);
+    }
+    match keys.len() {
+        0 => bail!("{name} holds no keys"),
+        1..=MAX_KEYS => Ok(keys),
+        more => bail!("{name} holds {more} keys, at most {MAX_KEYS} are taken"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    fn decide(args: &TrustArgs, listen: &str, signal: Option<&str>) -> Trust {
+        Trust::decide(args, listen.parse().unwrap(), signal).expect(listen)
+    }
+
+    #[test]
+    fn clients_on_this_machine_need_nothing() {
+        let args = TrustArgs::default();
+        for listen in ["127.0.0.1:8080", "[::1]:8080", "127.8.0.1:1"] {
+            assert!(decide(&args, listen, None).auth.is_none(), "{listen}");
+        }
+        for signal in ["ws://127.0.0.1:8080", "ws://localhost", "ws://[::1]:80/x"] {
+            let trust = decide(&args, "127.0.0.1:8080", Some(signal));
+            assert!(trust.auth.is_none(), "{signal}");
+        }
+    }
+
+    #[test]
+    fn everybody_else_has_to_know_the_secret() {
+        let args = TrustArgs {
+            secret: SecretArgs {
+                secret: Some(SECRET.into()),
+                ..SecretArgs::default()
+            },
+            ..TrustArgs::default()
+        };
+        for (listen, signal) in [
+            ("0.0.0.0:8080", None),
+            ("10.0.0.5:8080", None),
+            ("[::]:8080", None),
+            ("127.0.0.1:8080", Some("ws://10.0.0.5:8080")),
+            ("127.0.0.1:8080", Some("ws://localhost.example.org:80")),
+            ("127.0.0.1:8080", Some("ws://127.0.0.1@example.org:80")),
+            // And where it is asked for.
+            ("127.0.0.1:8080", None),
+        ] {
+            let trust = decide(&args, listen, signal);
+            assert!(matches!(trust.auth, Auth::Bound(_)), "{listen} {signal:?}");
+            assert!(trust.to_tell.is_none());
+        }
+        let compat = TrustArgs {
+            auth_compat: true,
+            ..args
+        };
+        let trust = decide(&compat, "0.0.0.0:8080", None);
+        assert!(matches!(trust.auth, Auth::Plain(_)));
+        let insecure = TrustArgs {
+            insecure: true,
+            ..TrustArgs::default()
+        };
+        assert!(decide(&insecure, "0.0.0.0:8080", None).auth.is_none());
+    }
+
+    #[test]
+    fn links_lead_to_where_the_worker_can_be_met() {
+        let hosts = |listen: &str, signal| hosts(listen.parse().unwrap(), signal);
+        assert_eq!(hosts("10.0.0.5:8080", None), ["10.0.0.5:8080"]);
+        assert_eq!(hosts("[::1]:80", Some("ws://rig:1/x")), ["rig:1"]);
+        for host in hosts("0.0.0.0:8080", None) {
+            let address: SocketAddr = host.parse().expect("an address");
+            assert!(address.is_ipv4() && !address.ip().is_unspecified());
+        }
+    }
+
+    #[test]
+    fn keys_are_read_one_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        let key = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE";
+        std::fs::write(&file, format!("# the lab\n\n{key} ann\n{key}\n")).unwrap();
+        assert_eq!(read_keys(&file).unwrap().len(), 2);
+        for text in ["", "# nothing\n", "short ann\n"] {
+            std::fs::write(&file, text).unwrap();
+            assert!(read_keys(&file).is_err(), "{text}");
+        }
+    }
+}
