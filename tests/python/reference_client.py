@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A client that behaves as the Python reference does: it streams deterministic frames to the first worker.
 
-Events: ready (channel open), ack, sent (frame_id, shape, sha256 of the pixels that the worker must see,
+Events: ready (channel open), let_in, refused (authentication), ack, sent (frame_id, shape, sha256 of the pixels that the worker must see,
 payload_sha256 of the bytes on the wire), message (any other JSON of the worker), complete, closed.
 It takes the first peer that the signaling server names and, like the reference, neither waits for
 STREAM_ACK nor exits after STREAM_COMPLETE unless asked to.
@@ -19,6 +19,7 @@ import uuid
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import connect
 
+from challenge import CHALLENGE, FAILURE, SUCCESS, respond
 from wire import KEEP_ALIVE, LABEL, Video, emit, frame_messages, pixels_of, sha256, synthetic_frame
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
@@ -32,6 +33,7 @@ class Client:
         self._low = asyncio.Event()
         self.open, self.acked = asyncio.Event(), asyncio.Event()
         self.completed, self.closed = asyncio.Event(), asyncio.Event()
+        self._let_in = asyncio.Event()
         channel.bufferedAmountLowThreshold = LOW_WATER_BYTES
         channel.on("open", self.open.set)
         channel.on("close", self._on_close)
@@ -48,7 +50,7 @@ class Client:
             self.closed.set()
 
     def _on_message(self, text: str | bytes) -> None:
-        if isinstance(text, bytes):
+        if isinstance(text, bytes) or self._on_auth(text):
             return
         message = json.loads(text) if text.startswith("{") else {"text": text}
         kind = message.get("type")
@@ -60,6 +62,20 @@ class Client:
             self.completed.set()
         else:
             emit("message", message=message)
+
+    def _on_auth(self, text: str) -> bool:
+        """Answers a challenge and hears the verdict; whether that is what the message was."""
+        if text.startswith(CHALLENGE):
+            nonce = text.removeprefix(CHALLENGE)
+            self._channel.send(respond(nonce, self._args.secret, self._args.key))
+        elif text.startswith(SUCCESS):
+            emit("let_in")
+            self._let_in.set()
+        elif text.startswith(FAILURE):
+            emit("refused", reason=text.removeprefix(FAILURE + "::"))
+        else:
+            return False
+        return True
 
     async def _send(self, message: str | bytes) -> None:
         while self._channel.bufferedAmount > HIGH_WATER_BYTES:
@@ -87,6 +103,8 @@ class Client:
         return json.dumps(start)
 
     async def stream(self) -> None:
+        if self._args.secret or self._args.key or self._args.wait_auth:
+            await self._let_in.wait()
         started = time.monotonic()
         await self._send(self._stream_start())
         if self._args.wait_ack:
@@ -199,6 +217,9 @@ def parse_args() -> argparse.Namespace:
     encoding.add_argument("--raw", action="store_true", help="uint8 pixels (the default)")
     parser.add_argument("--wait-ack", action="store_true", help="send no frame before STREAM_ACK")
     parser.add_argument("--keep-alive", action="store_true", help="send KEEP_ALIVE after every frame")
+    parser.add_argument("--secret", help="answer the worker's challenge with this secret (base64)")
+    parser.add_argument("--key", help="... with this Ed25519 private key (base64)")
+    parser.add_argument("--wait-auth", action="store_true", help="... with nothing, and wait for the verdict")
     parser.add_argument("--exit", action="store_true", help="exit after STREAM_COMPLETE")
     args = parser.parse_args()
     if args.step != 1 and not (args.video and args.seek):

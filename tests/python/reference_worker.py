@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A worker that behaves as the Python reference does, printing what it receives as JSON lines.
 
-Events: ready, stream_start, batch, frame (frame_id, shape, dtype, nbytes, sha256 of the pixel bytes,
+Events: ready, ignored (before authentication), stream_start, batch, frame (frame_id, shape, dtype, nbytes, sha256 of the pixel bytes,
 payload_sha256 of the bytes on the wire), bad_frame, complete, closed.
 """
 
@@ -17,6 +17,7 @@ import cv2
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import ClientConnection, connect
 
+from challenge import CHALLENGE, FAILURE, RESPONSE, SUCCESS, accepts, new_nonce
 from wire import KEEP_ALIVE, LABEL, FrameReader, ReceivedFrame, emit, pixels_of, sha256
 
 
@@ -42,12 +43,37 @@ class Stream:
         self._received = self._saved = self._in_batch = self._bytes = 0
         channel.on("message", self._on_message)
         channel.on("close", self._on_close)
+        asks = args.secret or args.authorized_key or args.without_secret
+        self._nonce = new_nonce() if asks else None
+        if self._nonce:
+            channel.send(CHALLENGE + self._nonce)
 
     def _on_close(self) -> None:
         emit("closed", frames_received=self._received)
         self._finished.set()
 
+    def _is_let_in(self, message: str | bytes) -> bool:
+        """Whether the client may be heard; takes its answer to the challenge."""
+        if self._nonce is None:
+            return True
+        if isinstance(message, str) and message.startswith(RESPONSE):
+            args = self._args
+            if args.without_secret:
+                # As the Python worker does: it says so, and goes on serving.
+                self._channel.send(f"{FAILURE}::missing")
+                self._nonce = None
+            elif accepts(message, self._nonce, args.secret, args.authorized_key):
+                self._channel.send(SUCCESS)
+                self._nonce = None
+            else:
+                self._channel.send(f"{FAILURE}::invalid")
+        else:
+            emit("ignored", message=str(message)[:80])
+        return False
+
     def _on_message(self, message: str | bytes) -> None:
+        if not self._is_let_in(message):
+            return
         try:
             if isinstance(message, bytes):
                 if message != KEEP_ALIVE:
@@ -177,6 +203,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--save-every", type=int, metavar="N")
     parser.add_argument("--output", type=Path, default=Path("."))
     parser.add_argument("--ignore-start", action="store_true", help="send no STREAM_ACK, as a file-transfer worker")
+    parser.add_argument("--secret", help="ask clients for this secret (base64)")
+    parser.add_argument("--authorized-key", help="... for a signature with this key (Ed25519, base64)")
+    parser.add_argument("--without-secret", action="store_true", help="... and say that there is none to check with")
     parser.add_argument("--quiet", action="store_true", help="decode and count frames, but tell nothing of them")
     parser.add_argument("--once", action="store_true", help="exit when the first channel has closed")
     args = parser.parse_args()

@@ -105,6 +105,31 @@ def test_a_worker_that_ignores_the_start_acknowledges_nothing(signal_url: str) -
     assert len(only(received, "frame")) == 2
 
 
+SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+# 32 bytes of "k", and the public key to it.
+KEY, PUBLIC_KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s", "gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo"
+
+
+@pytest.mark.parametrize(
+    ("worker_args", "client_args"),
+    [(["--secret", SECRET], ["--secret", SECRET]), (["--authorized-key", PUBLIC_KEY], ["--key", KEY])],
+    ids=["secret", "key"],
+)
+def test_a_client_that_answers_the_challenge_is_served(
+    signal_url: str, worker_args: list[str], client_args: list[str]
+) -> None:
+    sent, received = stream(signal_url, worker_args, ["--frames", "3", *client_args])
+    assert len(only(sent, "let_in")) == 1
+    assert len(only(received, "frame")) == 3
+
+
+def test_a_client_with_another_secret_is_not_heard(signal_url: str) -> None:
+    with Program("reference_worker.py", "--signal", signal_url, "--secret", SECRET) as worker:
+        worker.wait_for("ready")
+        with Program("reference_client.py", "--signal", signal_url, "--secret", "B" + SECRET[1:]) as client:
+            assert client.wait_for("refused")["reason"] == "invalid"
+
+
 def test_saved_frames_are_the_received_ones(signal_url: str, tmp_path: Path) -> None:
     worker_args = ["--save-every", "2", "--output", str(tmp_path)]
     sent, _ = stream(signal_url, worker_args, ["--frames", "5"])

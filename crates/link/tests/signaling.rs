@@ -10,7 +10,8 @@ use link::signaling::Server;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 struct Peer(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -271,4 +272,58 @@ async fn a_dropped_server_stops_serving() {
     while Server::bind(address).await.is_err() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_is_refused() {
+    let server = server().await;
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:8080"] {
+        let mut request = format!("ws://{}", server.local_addr())
+            .into_client_request()
+            .expect("a request");
+        let origin = origin.parse().expect("a header");
+        request.headers_mut().insert("origin", origin);
+        match connect_async(request).await {
+            Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+            other => panic!("{other:?}"),
+        }
+    }
+    Peer::connect(&server).await;
+}
+
+#[tokio::test]
+async fn nobody_takes_a_reserved_id() {
+    let server = server().await;
+    let url = format!("ws://{}", server.local_addr());
+    let config = link::PeerConfig {
+        peer_id: Some("worker".to_owned()),
+        reservation: Some(server.reserve("worker")),
+        ..common::config()
+    };
+    let mut thief = Peer::connect(&server).await;
+    let register = json!({"type": "register", "peer_id": "worker"});
+    // Neither before the worker comes nor after.
+    for _ in 0..2 {
+        thief.send(register.clone()).await;
+        assert_eq!(
+            thief.next().await.expect("an answer")["code"],
+            "ID_RESERVED"
+        );
+        let with_key = json!({"type": "register", "peer_id": "worker", "key": ""});
+        thief.send(with_key).await;
+        assert_eq!(
+            thief.next().await.expect("an answer")["code"],
+            "ID_RESERVED"
+        );
+        let worker = link::Acceptor::register(&url, config.clone()).await;
+        worker.expect("registered");
+    }
+    let mut early = Peer::registered(&server, "worker-2").await;
+    let _worker = link::Acceptor::register(&url, config)
+        .await
+        .expect("registered");
+    // Clients take the first worker of the list.
+    early.register("worker-3").await;
+    let mut asker = Peer::connect(&server).await;
+    assert_eq!(asker.peers().await, json!(["worker", "worker-3"]));
 }

@@ -98,3 +98,67 @@ async fn candidates_may_follow_the_descriptions() {
     }
     client.opened(&data).await.expect("open");
 }
+
+/// `sdp` with the fingerprint of a certificate that nobody has.
+fn with_another_fingerprint(sdp: &str) -> String {
+    let lines = sdp
+        .lines()
+        .map(|line| match line.split_once("a=fingerprint:sha-256 ") {
+            Some(_) => format!("a=fingerprint:sha-256 {}", ["AB"; 32].join(":")),
+            None => line.to_owned(),
+        });
+    lines.map(|line| line + "\r\n").collect()
+}
+
+#[tokio::test]
+async fn certificates_are_held_against_the_descriptions() {
+    for swapped in ["offer", "answer"] {
+        let config = PeerConfig::default();
+        let client = Peer::new(&config).await.expect("client");
+        let worker = Peer::new(&config).await.expect("worker");
+        let (data, offer) = client.offer().await.expect("offer");
+        let offer = match swapped {
+            "offer" => with_another_fingerprint(&offer),
+            _ => offer,
+        };
+        let answer = worker.answer(offer).await.expect("answer");
+        let answer = match swapped {
+            "answer" => with_another_fingerprint(&answer),
+            _ => answer,
+        };
+        client.take_answer(answer).await.expect("taken");
+        let noticed = match swapped {
+            // Whoever was told the wrong fingerprint.
+            "offer" => worker.incoming().await.map(|_| ()),
+            _ => client.opened(&data).await,
+        };
+        assert!(
+            matches!(noticed, Err(PeerError::Dtls)),
+            "{swapped}: {noticed:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_sides_see_the_same_two_certificates() {
+    let (client, data, worker) = connecting(&[]).await;
+    client.opened(&data).await.expect("open");
+    let incoming = worker.incoming().await.expect("the channel for frames");
+    worker.opened(&incoming).await.expect("open");
+    let (here, there) = (client.fingerprints().await, worker.fingerprints().await);
+    let (here, there) = (here.expect("client"), there.expect("worker"));
+    assert_eq!((here.local, here.remote), (there.remote, there.local));
+    assert_ne!(here.local, here.remote);
+    let (other, data, _worker) = connecting(&[]).await;
+    other.opened(&data).await.expect("open");
+    let other = other.fingerprints().await.expect("another connection");
+    assert_ne!(other.local, here.local, "each has its own");
+}
+
+#[tokio::test]
+async fn a_peer_that_opens_many_channels_is_cut_off() {
+    let labels: Vec<String> = (0..40).map(|label| label.to_string()).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let (_client, _data, worker) = connecting(&labels).await;
+    assert_eq!(worker.signals.closed().await, CloseReason::Violation);
+}

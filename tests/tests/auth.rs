@@ -1,0 +1,313 @@
+//! Who may stream to a worker that others can reach; both real programs, and the Python peers.
+
+use std::path::Path;
+use std::process::Command;
+
+use e2e::{Client, Finished, Worker, reference_client, reference_signaling, reference_worker};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const OTHER: &str = "BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// An Ed25519 key and its public half.
+const KEY: &str = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s";
+const PUBLIC_KEY: &str = "gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo";
+
+const PATTERN: [&str; 4] = ["--test-pattern", "64x48@100", "--max-frames", "6"];
+const ANSWERED: &str = "frames                6";
+
+/// A worker that others can reach, whose secrets are kept in `data`.
+fn exposed(data: &Path, args: &[&str]) -> Worker {
+    let args = [&["--listen", "0.0.0.0:0"], args].concat();
+    Worker::start_with(&args, |command| alone(command, data))
+}
+
+/// The environment of a test has no secrets, and keeps its own.
+fn alone(command: &mut Command, data: &Path) {
+    for name in ["SLEAP_ROOM_SECRET", "SLEAP_STREAM_WORKER"] {
+        command.env_remove(name);
+    }
+    command.env("XDG_DATA_HOME", data);
+}
+
+fn stream(args: &[&str], variables: &[(&str, &str)]) -> Finished {
+    let client = Client::start_with(&[&PATTERN[..], args].concat(), |command| {
+        alone(command, Path::new("/nonexistent"));
+        command.envs(variables.iter().copied());
+    });
+    client.wait()
+}
+
+#[track_caller]
+fn answered(run: Finished) -> Finished {
+    let run = run.success();
+    assert!(run.stderr.contains(ANSWERED), "{}", run.stderr);
+    run
+}
+
+/// The link of a line `pair: sleap-stream --worker 'LINK'`.
+fn link_of(worker: &mut Worker) -> String {
+    let line = worker.stdout_line();
+    let link = line.strip_prefix("pair: sleap-stream --worker '");
+    let link = link.and_then(|link| link.strip_suffix('\''));
+    link.unwrap_or_else(|| panic!("no link: {line:?}"))
+        .to_owned()
+}
+
+fn secret_of(link: &str) -> &str {
+    link.split_once('#').expect("a secret").1
+}
+
+fn file(folder: &TempDir, name: &str, text: &str) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("written");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn the_link_that_the_worker_prints_is_all_that_a_client_needs() {
+    let data = tempfile::tempdir().unwrap();
+    let mut worker = exposed(data.path(), &[]);
+    let link = link_of(&mut worker);
+    assert_eq!(secret_of(&link).len(), 43);
+    let on_the_line = answered(stream(&["--worker", &link], &[]));
+    assert!(on_the_line.stderr.contains("SLEAP_STREAM_WORKER hides it"));
+    let hidden = answered(stream(&["-vv"], &[("SLEAP_STREAM_WORKER", &link)]));
+    let (_, log) = worker.interrupt();
+    for text in [on_the_line.stderr, hidden.stderr, log] {
+        assert!(!text.contains(secret_of(&link)), "a secret in a log");
+    }
+
+    // Another start, the same secret; until another is asked for.
+    let mut again = exposed(data.path(), &[]);
+    let kept = link_of(&mut again);
+    assert_eq!(secret_of(&kept), secret_of(&link));
+    drop(again);
+    let mut renewed = exposed(data.path(), &["--new-secret"]);
+    assert_ne!(secret_of(&link_of(&mut renewed)), secret_of(&link));
+}
+
+#[test]
+fn whoever_does_not_know_the_secret_stays_out_and_is_told_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = file(&data, "secret", SECRET);
+    let worker = exposed(data.path(), &["--secret-file", &secret]);
+    let host = worker.signal.strip_prefix("ws://").expect("an address");
+    let wrong = stream(&["--worker", &format!("sleap://{host}/#{OTHER}")], &[]);
+    wrong.failed(
+        1,
+        &["does not accept the secret", "--worker", "--secret-file"],
+    );
+    assert!(!wrong.stderr.contains(OTHER));
+    let none = stream(&["--signal", &worker.signal], &[]);
+    none.failed(1, &["asks for a secret", "--worker", "--secret-file"]);
+    // To wait would be of no use.
+    let waiting = stream(
+        &["--worker", &format!("sleap://{host}/#{OTHER}"), "--wait"],
+        &[],
+    );
+    waiting.failed(1, &["does not accept the secret"]);
+
+    let given = ["--signal", &worker.signal, "--secret-file", &secret];
+    answered(stream(&given, &[]));
+    let variable = [("SLEAP_ROOM_SECRET", SECRET)];
+    answered(stream(&["--signal", &worker.signal], &variable));
+    let (_, log) = worker.interrupt();
+    assert!(log.contains("not let in"), "{log}");
+    assert!(!log.contains(SECRET));
+}
+
+#[test]
+fn on_this_machine_nothing_is_needed_and_nothing_less_is_taken() {
+    let data = tempfile::tempdir().unwrap();
+    let worker = Worker::start_with(&["--listen", "127.0.0.1:0"], |command| {
+        alone(command, data.path());
+    });
+    answered(stream(&["--signal", &worker.signal], &[]));
+    // A client that was given a secret does not go on without.
+    let variable = [("SLEAP_ROOM_SECRET", SECRET)];
+    let strict = stream(&["--signal", &worker.signal], &variable);
+    strict.failed(1, &["did not ask for the secret", "--insecure"]);
+    answered(stream(
+        &["--signal", &worker.signal, "--insecure"],
+        &variable,
+    ));
+    assert!(
+        !data.path().join("sleap-stream").exists(),
+        "no secret was made"
+    );
+}
+
+#[test]
+fn a_worker_without_a_lock_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let worker = exposed(data.path(), &["--insecure"]);
+    answered(stream(&["--signal", &worker.signal], &[]));
+    let (_, log) = worker.interrupt();
+    assert!(log.contains("WARN --insecure"), "{log}");
+}
+
+#[test]
+fn secrets_that_can_be_guessed_are_usage_errors_that_repeat_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let short = file(&data, "secret", "hunter2");
+    for args in [
+        ["--secret-file", &short],
+        ["--secret", "hunter2"],
+        ["--worker", "sleap://127.0.0.1:9/#hunter2"],
+    ] {
+        let run = stream(&args, &[]);
+        run.failed(2, &[args[0]]);
+        assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+    }
+    let both = [
+        "--worker",
+        "sleap://127.0.0.1:9/",
+        "--signal",
+        "ws://127.0.0.1:9",
+    ];
+    stream(&both, &[]).failed(2, &["--worker", "--signal"]);
+}
+
+#[test]
+fn a_worker_that_comes_back_with_another_secret_is_not_taken_for_the_first() {
+    let data = tempfile::tempdir().unwrap();
+    let (one, other) = (file(&data, "one", SECRET), file(&data, "other", OTHER));
+    let worker = exposed(data.path(), &["--secret-file", &one]);
+    let address = worker
+        .signal
+        .strip_prefix("ws://127.0.0.1:")
+        .expect("a port");
+    let listen = format!("0.0.0.0:{address}");
+    let client = |signal: &str| {
+        let args = [
+            "--test-pattern",
+            "64x48@100",
+            "--signal",
+            signal,
+            "--secret-file",
+            &one,
+        ];
+        Client::start_with(&args, |command| alone(command, data.path()))
+    };
+    let running = client(&worker.signal);
+    running.logs("connected", 1);
+    let signal = worker.signal.clone();
+    worker.kill();
+    // The same secret: the stream goes on.
+    let back = Worker::start_with(&["--listen", &listen, "--secret-file", &one], |_| {});
+    running.logs("connected again", 1);
+    back.kill();
+    let stranger = Worker::start_with(&["--listen", &listen, "--secret-file", &other], |_| {});
+    let ended = running.wait();
+    ended.failed(1, &["does not accept the secret"]);
+    assert_eq!(stranger.signal, signal);
+}
+
+fn count(events: &[Value], kind: &str) -> usize {
+    events.iter().filter(|event| event["event"] == kind).count()
+}
+
+#[test]
+fn python_clients_come_in_where_that_was_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let (secret, keys) = (
+        file(&data, "secret", SECRET),
+        file(&data, "keys", PUBLIC_KEY),
+    );
+    let args = [
+        "--secret-file",
+        &secret,
+        "--auth-compat",
+        "--client-keys",
+        &keys,
+    ];
+    let worker = exposed(data.path(), &args);
+    for credentials in [["--secret", SECRET], ["--key", KEY]] {
+        let args = [&["--frames", "4"][..], &credentials].concat();
+        let (events, code) = reference_client(&worker.signal, &args).rest();
+        assert_eq!(code, Some(0), "{credentials:?}");
+        assert_eq!(
+            (count(&events, "let_in"), count(&events, "complete")),
+            (1, 1)
+        );
+    }
+    // The controls.
+    for (credentials, reason) in [
+        (&["--secret", OTHER][..], "invalid"),
+        (&["--key", OTHER], "invalid"),
+        (&["--wait-auth"], "missing"),
+        (&[], "missing"),
+    ] {
+        let args = [&["--frames", "4"][..], credentials].concat();
+        let (events, code) = reference_client(&worker.signal, &args).rest();
+        assert_ne!(code, Some(0), "{credentials:?}");
+        assert_eq!(count(&events, "complete"), 0);
+        let refused = events.iter().find(|event| event["event"] == "refused");
+        assert_eq!(refused.expect("a verdict")["reason"], reason);
+    }
+    // Our own client proves itself no less than elsewhere.
+    answered(stream(
+        &["--signal", &worker.signal, "--secret-file", &secret],
+        &[],
+    ));
+    let (_, log) = worker.interrupt();
+    assert!(log.contains("WARN --auth-compat"), "{log}");
+}
+
+#[test]
+fn python_clients_do_not_come_in_unless_that_was_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = file(&data, "secret", SECRET);
+    let worker = exposed(data.path(), &["--secret-file", &secret]);
+    let args = ["--frames", "4", "--secret", SECRET];
+    let (events, code) = reference_client(&worker.signal, &args).rest();
+    assert_ne!(code, Some(0));
+    assert_eq!(
+        (count(&events, "refused"), count(&events, "complete")),
+        (1, 0)
+    );
+    let (_, log) = worker.interrupt();
+    assert!(log.contains("not bound to the connection"), "{log}");
+}
+
+#[test]
+fn a_python_worker_is_answered_where_that_was_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let (secret, other) = (file(&data, "secret", SECRET), file(&data, "other", OTHER));
+    let credentials = format!(r#"{{"private_key":"{KEY}"}}"#);
+    let key = file(&data, "credentials.json", &credentials);
+    let (_server, signal) = reference_signaling();
+    let compat = ["--signal", &signal, "--auth-compat"];
+    for (asks, gives) in [
+        (["--secret", SECRET], ["--secret-file", &secret]),
+        (["--authorized-key", PUBLIC_KEY], ["--client-key", &key]),
+    ] {
+        let worker = reference_worker(&signal, &[&["--once"][..], &asks].concat());
+        answered(stream(&[&compat[..], &gives].concat(), &[]));
+        let (events, _) = worker.rest();
+        assert_eq!(count(&events, "frame"), 6);
+    }
+    let _worker = reference_worker(&signal, &["--secret", SECRET]);
+    let wrong = stream(&[&compat[..], &["--secret-file", &other]].concat(), &[]);
+    wrong.failed(1, &["does not accept the secret"]);
+    // Without being asked to, the client gives no answer that is bound to nothing.
+    let strict = stream(&["--signal", &signal, "--secret-file", &secret], &[]);
+    strict.failed(1, &["no verdict", "--auth-compat"]);
+}
+
+#[test]
+fn a_python_worker_that_has_no_secret_and_goes_on_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = file(&data, "secret", SECRET);
+    let (_server, signal) = reference_signaling();
+    let _worker = reference_worker(&signal, &["--without-secret"]);
+    let args = [
+        "--signal",
+        &signal,
+        "--auth-compat",
+        "--secret-file",
+        &secret,
+    ];
+    stream(&args, &[]).failed(1, &["has no secret of its own"]);
+}
