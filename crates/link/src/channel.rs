@@ -40,7 +40,8 @@ pub enum CloseReason {
     Remote,
     /// Nothing was heard of the peer for the peer timeout.
     PeerLost,
-    /// The peer did not keep to the protocol of lanes.
+    /// The peer did not keep to the protocol of lanes, opened channels without end, or sent too much
+    /// before it was known.
     Violation,
 }
 

@@ -75,7 +75,7 @@ async fn both_know_the_secret_and_the_channel_does_all_it_does() {
         captured_us: None,
     };
     for _ in 0..8 {
-        let frame = Frame::new(meta, data.clone().into()).expect("a frame");
+        let frame = Frame::new(meta.clone(), data.clone().into()).expect("a frame");
         sender.send_frame(frame).await.expect("queued");
     }
     sender.flush().await.expect("flushed");

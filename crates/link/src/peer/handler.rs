@@ -58,12 +58,12 @@ impl Signals {
 pub(super) struct Handler {
     pub(super) signals: Arc<Signals>,
     pub(super) incoming: Arc<IncomingSlot>,
-    /// Channels that were not served.
-    pub(super) refused: Arc<AtomicUsize>,
+    /// Channels that the peer has opened.
+    pub(super) opened: AtomicUsize,
 }
 
-/// Channels that a peer may open for nothing; each costs a task until it is closed.
-const MAX_REFUSED: usize = 16;
+/// Channels that a peer may open; one is served, and each of the others costs a task until it is closed.
+const MAX_CHANNELS: usize = 16;
 
 /// Where the one channel that is served is waited for.
 pub(super) type IncomingSlot = Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>;
@@ -100,24 +100,16 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, data: Arc<dyn DataChannel>) {
-        if self.refused.load(Ordering::Relaxed) >= MAX_REFUSED {
+        if self.opened.fetch_add(1, Ordering::Relaxed) >= MAX_CHANNELS {
             self.signals.close(CloseReason::Violation);
             return;
         }
-        tokio::spawn(sort_channel(
-            data,
-            self.incoming.clone(),
-            self.refused.clone(),
-        ));
+        tokio::spawn(sort_channel(data, self.incoming.clone()));
     }
 }
 
 /// Hands the first channel that carries frames over; every other one is closed.
-async fn sort_channel(
-    data: Arc<dyn DataChannel>,
-    slot: Arc<IncomingSlot>,
-    refusals: Arc<AtomicUsize>,
-) {
+async fn sort_channel(data: Arc<dyn DataChannel>, slot: Arc<IncomingSlot>) {
     let label = data.label().await.unwrap_or_default();
     let incoming = match label.as_str() {
         CHANNEL_LABEL => slot.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -128,7 +120,6 @@ async fn sort_channel(
         None => Some(data),
     };
     let Some(data) = refused else { return };
-    refusals.fetch_add(1, Ordering::Relaxed);
     debug!(label, "closing a data channel that is not served");
     let _ = data.close().await;
     while data.poll().await.is_some() {}

@@ -103,7 +103,7 @@ impl Peer {
         let handler = Handler {
             signals: signals.clone(),
             incoming: Arc::new(Mutex::new(Some(sender))),
-            refused: Arc::default(),
+            opened: Default::default(),
         };
         let quota = Quota::new(!config.auth.is_none(), signals.clone());
         let locals = addresses.iter().map(SocketAddr::ip).collect();
