@@ -41,6 +41,10 @@ make_certificate() {
   } 2>"$scratch/openssl.log" || { cat "$scratch/openssl.log" >&2; exit 1; }
 }
 
+# Clients come from elsewhere: both sides know a secret.
+SLEAP_ROOM_SECRET=$(head -c 32 /dev/urandom | base64)
+export SLEAP_ROOM_SECRET
+
 listens() { in_host public ss -Hltn "sport = :$1" | grep -q .; }
 
 start_coturn() {

@@ -18,6 +18,7 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import statistics
 import subprocess
@@ -37,6 +38,8 @@ GONE_ON = 100
 # What a stream may take to go on after a fault has passed: signs of life, back-off, a model that is loaded.
 PATIENCE = 60
 MOST_GROWTH_MB = 10
+# Where clients come from elsewhere, both sides have to know a secret.
+os.environ["SLEAP_ROOM_SECRET"] = secrets.token_urlsafe(32)
 HOSTS = (os.environ.get("WAN_A"), os.environ.get("WAN_B"))
 ADDRESS = "10.77.0.2" if HOSTS[0] else "127.0.0.1"
 

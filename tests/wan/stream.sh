@@ -9,6 +9,10 @@ worker=()
 while [ "$1" != -- ]; do worker+=("$1"); shift; done
 shift
 
+# The client comes from elsewhere: both sides know a secret.
+SLEAP_ROOM_SECRET=$(head -c 32 /dev/urandom | base64)
+export SLEAP_ROOM_SECRET
+
 log=${WAN_LOG:-$(mktemp -d)}
 exec {ready}< <(exec ip netns exec "$WAN_B" "$SLEAP_STREAM_BIN/sleap-worker" --listen 10.77.0.2:8080 "${worker[@]}" 2>"$log/worker.log")
 server=$!
