@@ -84,6 +84,7 @@ class Scene:
         self.folder, self.dice = folder, random.Random(seed)
         self.addresses = 10
         self.worker_mb: list[float] = []
+        self.client: Program | None = None
         self.meeting = Program(HOSTS[1], folder / "meeting.log", "sleap-worker", "signal", "--listen", f"{ADDRESS}:0")
         self.url = self.meeting.ready()
         # Where it comes back it must be found at the same place.
@@ -143,8 +144,9 @@ class Scene:
         ip("-n", HOSTS[0], "address", "add", f"10.77.0.{self.addresses + 2}/24", "dev", "wan")
 
     def end(self) -> None:
-        for program in (self.worker, self.meeting):
-            program.process.kill()
+        for program in (self.client, self.worker, self.meeting):
+            if program:
+                program.kill()
 
 
 def ip(*words: str) -> None:
@@ -224,9 +226,11 @@ def check(lines: list[dict], reference: list[dict]) -> None:
 def flat(name: str, memory: list[float]) -> None:
     """The second half of a run needs no more than the first, save for what is noise."""
     half = len(memory) // 2
-    first, last = max(memory[:half], default=0), max(memory[half:], default=0)
+    if not half:
+        raise SystemExit(f"the memory of the {name} was looked at {len(memory)} times: too few faults, choose more seconds")
+    first, last = max(memory[:half]), max(memory[half:])
     print(f"{name}: {first:.0f} MB at most in the first half, {last:.0f} MB in the second")
-    if half and last - first > MOST_GROWTH_MB:
+    if last - first > MOST_GROWTH_MB:
         raise SystemExit(f"the memory of the {name} is not flat")
 
 
