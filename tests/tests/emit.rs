@@ -323,7 +323,7 @@ fn the_examples_switch_when_the_nose_enters_the_region() {
 
 #[test]
 fn the_examples_switch_off_when_poses_stop_coming() {
-    let everywhere = ["--region", "-1,-1,512,384", "--silence", "0.5"];
+    let everywhere = ["--region", "0,0,512,384", "--silence", "0.5"];
     let mut udp = example(
         "closed-loop/udp_trigger.py",
         &[&["--port", "0"], &everywhere[..]].concat(),
