@@ -17,6 +17,10 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What came of waiting for the peer.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few of them a connection, each moved once"
+)]
 pub(super) enum Heard {
     Message(Message),
     /// Too long, or not to be read.
