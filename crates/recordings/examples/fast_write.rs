@@ -46,12 +46,14 @@ fn main() {
             let due = begun + Duration::from_secs_f64(frame as f64 / fps as f64);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+        outputs.wait_for_room();
         outputs.write(record(frame, nodes, instances, fps));
         if frame % (frames / 8).max(1) == 0 {
             memory.push(status("VmRSS:"));
         }
     }
-    outputs.finish().expect("the file can be written");
+    let lacking = outputs.finish();
+    assert!(lacking.is_empty(), "the file can be written: {lacking:?}");
     let seconds = begun.elapsed().as_secs_f64();
     let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
     println!(

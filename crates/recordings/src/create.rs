@@ -1,20 +1,27 @@
 //! Files that begin to exist whole, and never replace another unasked.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::CreateError;
+use crate::{CreateError, Format};
 
-/// Checks that a file can be written later, before the run begins. `-` is standard output.
+/// Checks that a file can be written later, before the run begins. `-` is standard output. What is
+/// there and is no file, `/dev/null` or a pipe, takes the forms that are texts only.
 pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
     if path.as_os_str() == "-" {
         return Ok(());
     }
-    if path.exists() && !overwrite {
-        return Err(CreateError::Exists(path.to_owned()));
+    let is_text = || matches!(Format::of(path), Some(Format::JsonLines | Format::Csv));
+    match path.metadata() {
+        Ok(there) if there.is_dir() || !(there.is_file() || is_text()) => {
+            return Err(CreateError::NoFile(path.to_owned()));
+        }
+        Ok(_) if !overwrite => return Err(CreateError::Exists(path.to_owned())),
+        _ => {}
     }
     let folder = folder(path);
     match folder.is_dir() {
@@ -23,6 +30,30 @@ pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
             path: path.to_owned(),
             folder,
         }),
+    }
+}
+
+/// [`check_free`] for all files of a run, which are to be different ones, however they are spelled.
+pub fn check_all_free<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    overwrite: bool,
+) -> Result<(), CreateError> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        check_free(path, overwrite)?;
+        if !seen.insert(place(path)) {
+            return Err(CreateError::Twice(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The same for all spellings of a file, be it there or not.
+fn place(path: &Path) -> PathBuf {
+    let beside = || Some(folder(path).canonicalize().ok()?.join(path.file_name()?));
+    match path.canonicalize() {
+        Ok(whole) => whole,
+        Err(_) => beside().unwrap_or_else(|| path.to_owned()),
     }
 }
 
@@ -112,6 +143,35 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn one_file_is_one_however_it_is_spelled() {
+        let dir = tempfile::tempdir().unwrap();
+        let spelled = |name: &str| dir.path().join(name);
+        let check = |names: [&str; 2]| check_all_free(&names.map(spelled), true);
+        std::fs::create_dir(spelled("b")).unwrap();
+        for there in [false, true] {
+            check(["a.slp", "b/a.slp"]).unwrap();
+            let error = check(["a.slp", "b/../a.slp"]).unwrap_err();
+            assert!(matches!(error, CreateError::Twice(_)), "{error} {there}");
+            std::fs::write(spelled("a.slp"), "").unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_takes_texts_only() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("a.slp", false), ("a.csv", true), ("a.jsonl", true)] {
+            let path = dir.path().join(name);
+            std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+            assert_eq!(check_free(&path, true).is_ok(), text, "{name}");
+        }
+        let folder = dir.path().join("b.csv");
+        std::fs::create_dir(&folder).unwrap();
+        let error = check_free(&folder, true).unwrap_err();
+        assert!(matches!(error, CreateError::NoFile(_)), "{error}");
     }
 
     #[test]

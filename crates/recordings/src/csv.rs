@@ -3,10 +3,9 @@
 //! `frame_idx, video_path, track, track_score, score`, then `x`, `y` and `score` of each node.
 //! Cells are empty where there is nothing: no track, a node that was not found.
 
-use std::io::Write;
-
 use crate::header::{Header, unnamed};
-use crate::lines::Lines;
+use crate::lines::{Lines, Out};
+use crate::record::check_nodes;
 use crate::{Record, Sink, WriteError};
 
 /// Instances as rows.
@@ -18,7 +17,7 @@ pub(crate) struct Csv {
 }
 
 impl Csv {
-    pub(crate) fn new(out: Box<dyn Write + Send>, header: Header) -> Result<Self, WriteError> {
+    pub(crate) fn new(out: Out, header: Header) -> Result<Self, WriteError> {
         let mut csv = Self {
             writer: ::csv::WriterBuilder::new().from_writer(Lines::new(out)),
             header,
@@ -69,25 +68,22 @@ impl Csv {
 
 impl Sink for Csv {
     fn write(&mut self, record: &Record) -> Result<(), WriteError> {
-        let frame_id = record.prediction.frame_id;
-        for (index, points) in record.prediction.instances.iter().enumerate() {
-            let expected = match self.nodes {
-                Some(nodes) => nodes,
-                None => {
-                    self.names(&unnamed(points.len()).nodes)?;
-                    points.len()
-                }
-            };
-            if points.len() != expected {
-                return Err(WriteError::Nodes {
-                    frame_id,
-                    found: points.len(),
-                    expected,
-                });
-            }
-            self.instance(record, index)?;
+        let prediction = &record.prediction;
+        let Some(nodes) = check_nodes(prediction, self.nodes)? else {
+            return Ok(());
+        };
+        if self.nodes.is_none() {
+            self.names(&unnamed(nodes).nodes)?;
         }
-        Ok(())
+        (0..prediction.instances.len()).try_for_each(|index| self.instance(record, index))
+    }
+
+    /// A file that nobody is seen in has the columns that all have.
+    fn end(&mut self) -> Result<(), WriteError> {
+        if self.nodes.is_none() {
+            self.names(&[])?;
+        }
+        self.flush()
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {

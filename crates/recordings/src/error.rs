@@ -4,12 +4,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::outputs::FORMS;
+
 /// Why an output cannot be begun.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// It is there, and is not to be replaced.
     #[error("{} exists: give --overwrite to replace it", .0.display())]
     Exists(PathBuf),
+    /// Something else than a file has that name.
+    #[error("{} is there and is no file that can be replaced", .0.display())]
+    NoFile(PathBuf),
     /// Nothing can be created there.
     #[error("cannot create {}: there is no folder {}", .path.display(), .folder.display())]
     NoFolder {
@@ -19,7 +24,7 @@ pub enum CreateError {
         folder: PathBuf,
     },
     /// The name says no form that is known.
-    #[error("{}: the name must end in .slp, .csv or .jsonl, or be - for standard output", .0.display())]
+    #[error("{}: {FORMS}", .0.display())]
     Form(PathBuf),
     /// Two outputs would write the same file.
     #[error("{} is given twice", .0.display())]
@@ -63,7 +68,7 @@ pub enum CreateError {
 }
 
 impl WriteError {
-    /// Whether it is the record that cannot be written, and the file is as good as before.
+    /// Whether it is the record that cannot be written, and the file can go on without it.
     pub(crate) fn is_the_records(&self) -> bool {
         !matches!(self, WriteError::Io(_) | WriteError::Hdf5(_))
     }
@@ -88,6 +93,14 @@ pub enum WriteError {
         /// Nodes of the skeleton.
         expected: usize,
     },
+    /// Names for so many nodes are too long for the file.
+    #[error("frame {frame_id} has an instance of {nodes} nodes, which is too many for the file")]
+    TooManyNodes {
+        /// The frame.
+        frame_id: u64,
+        /// Points of the instance.
+        nodes: usize,
+    },
     /// The name of a track is too long for the file.
     #[error("frame {frame_id} has a track whose name takes {bytes} bytes, the file holds {limit}")]
     TrackName {
@@ -108,12 +121,33 @@ pub enum WriteError {
     },
 }
 
-/// An output that failed while it was written.
+/// An output that lacks predictions.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot write to {name}: {error}")]
-pub struct OutputError {
-    /// The file's name.
-    pub name: String,
-    /// Why.
-    pub error: Arc<WriteError>,
+pub enum OutputError {
+    /// It cannot be written any more.
+    #[error("cannot write to {name}: {error}")]
+    Failed {
+        /// The file's name.
+        name: String,
+        /// Why.
+        error: Arc<WriteError>,
+    },
+    /// Some predictions cannot be written.
+    #[error("{name} lacks {records} predictions that it cannot hold: {first}")]
+    Skipped {
+        /// The file's name.
+        name: String,
+        /// How many they are.
+        records: u64,
+        /// What is wrong with the first.
+        first: Arc<WriteError>,
+    },
+    /// Whoever takes them did not in time.
+    #[error("{name} lacks the last {records} predictions: they were not taken in time")]
+    Stuck {
+        /// The file's name.
+        name: String,
+        /// How many they are, those that were on their way aside.
+        records: usize,
+    },
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::lines::Lines;
+use crate::lines::{Lines, Out};
 use crate::{Record, Sink, WriteError};
 
 /// Records as JSON, one a line.
@@ -13,7 +13,7 @@ pub(crate) struct JsonLines {
 }
 
 impl JsonLines {
-    pub(crate) fn new(out: Box<dyn Write + Send>, live: bool) -> Self {
+    pub(crate) fn new(out: Out, live: bool) -> Self {
         Self {
             lines: Lines::new(out),
             live,

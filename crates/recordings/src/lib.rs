@@ -1,12 +1,13 @@
 //! Predictions to files, as they come.
 //!
 //! ```text
-//! Outputs::write -> bounded queue -> thread -> Slp | Csv | JsonLines     (one queue and thread a file)
+//! Outputs::write -> queue -> thread -> Slp | Csv | JsonLines     (one queue and thread a file)
 //! ```
 //!
 //! Each output has a thread of its own, so that a slow disk delays neither whoever predicts nor
-//! another output. A queue that is full makes [`Outputs::write`] wait: nothing that was predicted
-//! is left out. [`Outputs::has_room`] says before whether it will.
+//! another output. Nothing waits and nothing that was predicted is left out: a queue that is full
+//! ([`Outputs::has_room`]) still takes what is under way, and whoever predicts is to begin nothing
+//! new before there is room. A record that a form cannot hold is skipped there, and counted.
 //!
 //! What was written [`FLUSH_BY`] ago is with the operating system: a process that is killed at any
 //! moment leaves files that open and hold every prediction up to the last second. A machine that
@@ -29,17 +30,23 @@ mod record;
 pub mod slp;
 mod thread;
 
-pub use create::check_free;
+pub use create::{check_all_free, check_free};
 pub use error::{CreateError, OutputError, WriteError};
 pub use header::{Header, Video};
-pub use outputs::{Format, Outputs};
+pub use outputs::{FORMS, Format, Outputs, Patience};
 pub use record::{Latency, Record};
 pub use thread::FLUSH_BY;
 
 /// A form in which records are written.
 pub(crate) trait Sink {
-    /// Takes a record; it need not be with the operating system yet.
+    /// Takes a record; it need not be with the operating system yet. One that cannot be written for
+    /// a reason of its own leaves no trace.
     fn write(&mut self, record: &Record) -> Result<(), WriteError>;
+
+    /// Ends what is written in order.
+    fn end(&mut self) -> Result<(), WriteError> {
+        self.flush()
+    }
 
     /// Hands everything taken so far to the operating system.
     fn flush(&mut self) -> Result<(), WriteError>;

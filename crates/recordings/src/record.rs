@@ -4,6 +4,8 @@ use protocol::Prediction;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::WriteError;
+
 /// A prediction, with what is known of its frame.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Record {
@@ -40,5 +42,28 @@ impl Serialize for Latency {
             map.serialize_entry(name, us)?;
         }
         map.end()
+    }
+}
+
+/// Checks that a prediction does not contradict itself, and that all its instances have the same
+/// nodes: so many, where that is known. Gives their number; `None` where that is still open.
+pub(crate) fn check_nodes(
+    prediction: &Prediction,
+    known: Option<usize>,
+) -> Result<Option<usize>, WriteError> {
+    let frame_id = prediction.frame_id;
+    prediction.check().map_err(|error| WriteError::Shape {
+        frame_id,
+        reason: error.to_string(),
+    })?;
+    let expected = known.or(prediction.instances.first().map(Vec::len));
+    let mut found = prediction.instances.iter().map(Vec::len);
+    match (expected, found.find(|found| Some(*found) != expected)) {
+        (Some(expected), Some(found)) => Err(WriteError::Nodes {
+            frame_id,
+            found,
+            expected,
+        }),
+        _ => Ok(expected),
     }
 }

@@ -1,9 +1,8 @@
 //! The thread that writes one output.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::{Record, Sink, WriteError};
@@ -17,49 +16,114 @@ const FLUSH_FROM: Duration = Duration::from_millis(300);
 /// Bytes after which records leave, however young, when that wastes nothing; twice that: anyway.
 const PLENTY: usize = 256 << 10;
 
+/// Records that wait for one output at most, beside what is under way when it is full: some
+/// seconds of a fast camera.
+pub(crate) const QUEUE: usize = 512;
+
 /// How an output is.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Status {
     #[default]
     Writing,
+    /// Everything is written.
+    Done,
     /// Whoever read it has gone.
     Unread,
+    /// Nobody waits for it any more.
+    GivenUp,
     Failed(Arc<WriteError>),
+}
+
+/// Records that cannot be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Skipped {
+    pub(crate) records: u64,
+    pub(crate) first: Arc<WriteError>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    status: Status,
+    /// Records in the queue.
+    waiting: usize,
+    skipped: Option<Skipped>,
 }
 
 /// What an output's thread shares with its owner.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    status: Mutex<Status>,
-    /// Records in the queue.
-    waiting: AtomicUsize,
+    state: Mutex<State>,
+    /// There is room again, or the status has changed.
+    changed: Condvar,
 }
 
 impl Shared {
     pub(crate) fn status(&self) -> Status {
-        self.lock().clone()
+        self.lock().status.clone()
     }
 
     pub(crate) fn set(&self, status: Status) {
-        *self.lock() = status;
+        self.lock().status = status;
+        self.changed.notify_all();
+    }
+
+    /// Nobody waits for its end any more, if that has not come yet.
+    pub(crate) fn give_up(&self) {
+        let mut state = self.lock();
+        if matches!(state.status, Status::Writing) {
+            state.status = Status::GivenUp;
+        }
+        self.changed.notify_all();
     }
 
     /// Records in the queue.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Relaxed)
+        self.lock().waiting
+    }
+
+    pub(crate) fn skipped(&self) -> Option<Skipped> {
+        self.lock().skipped.clone()
     }
 
     pub(crate) fn queued(&self) {
-        self.waiting.fetch_add(1, Relaxed);
+        self.lock().waiting += 1;
     }
 
     pub(crate) fn taken(&self) {
-        self.waiting.fetch_sub(1, Relaxed);
+        let mut state = self.lock();
+        state.waiting -= 1;
+        if state.waiting + 1 == QUEUE {
+            self.changed.notify_all();
+        }
     }
 
-    // A status is replaced whole: a poisoned lock holds a good one.
-    fn lock(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until the queue is not full.
+    pub(crate) fn wait_for_room(&self) {
+        self.wait_while(|state| state.waiting >= QUEUE && matches!(state.status, Status::Writing));
+    }
+
+    /// Waits until nothing more is written, or nobody waits for it any more.
+    pub(crate) fn wait_for_end(&self) {
+        self.wait_while(|state| matches!(state.status, Status::Writing));
+    }
+
+    fn wait_while(&self, mut held: impl FnMut(&State) -> bool) {
+        let waited = self.changed.wait_while(self.lock(), |state| held(state));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn skip(&self, error: WriteError) {
+        let mut state = self.lock();
+        let skipped = state.skipped.get_or_insert_with(|| Skipped {
+            records: 0,
+            first: Arc::new(error),
+        });
+        skipped.records += 1;
+    }
+
+    // Every change is whole: a poisoned lock holds a good state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,18 +135,33 @@ pub(crate) fn run(
     live: bool,
     shared: &Shared,
 ) {
-    let Err(error) = write_all(sink.as_mut(), queue, shared) else {
-        return;
-    };
-    shared.set(match error {
-        WriteError::Io(error) if live && error.kind() == io::ErrorKind::BrokenPipe => {
+    let _told = Told(shared);
+    let ended = write_all(sink.as_mut(), queue, shared);
+    // The file is closed when others hear of the end.
+    drop(sink);
+    shared.set(match ended {
+        Ok(()) => Status::Done,
+        Err(WriteError::Io(error)) if live && error.kind() == io::ErrorKind::BrokenPipe => {
             Status::Unread
         }
-        error => Status::Failed(Arc::new(error)),
+        Err(error) => Status::Failed(Arc::new(error)),
     });
     // Whoever waits for room finds out that there is nothing to wait for.
     while queue.try_recv().is_ok() {
         shared.taken();
+    }
+}
+
+/// Whoever waits for the end hears of it, even of a panic.
+struct Told<'a>(&'a Shared);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if matches!(self.0.status(), Status::Writing | Status::GivenUp) && std::thread::panicking()
+        {
+            let panicked = io::Error::other("its thread panicked");
+            self.0.set(Status::Failed(Arc::new(panicked.into())));
+        }
     }
 }
 
@@ -98,15 +177,13 @@ fn write_all(
             Ok(record) => {
                 shared.taken();
                 since.get_or_insert_with(Instant::now);
-                if let Err(error) = sink.write(&record) {
-                    if error.is_the_records() {
-                        sink.flush()?;
-                    }
-                    return Err(error);
+                match sink.write(&record) {
+                    Err(error) if error.is_the_records() => shared.skip(error),
+                    written => written?,
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return sink.flush(),
+            Err(RecvTimeoutError::Disconnected) => return sink.end(),
         }
         let age = since.map_or(Duration::ZERO, |since| since.elapsed());
         if is_due(age, sink.waiting(), sink.is_even()) {

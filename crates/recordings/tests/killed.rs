@@ -47,6 +47,7 @@ fn child_writes_until_it_is_killed() {
     let outputs = Outputs::open(&[PathBuf::from(path)], false, &header).unwrap();
     println!("begun");
     for frame in 0.. {
+        outputs.wait_for_room();
         outputs.write(record(frame));
         if frame % 64 == 0 {
             println!("wrote");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
 use emit::Emitter;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing};
 use recordings::Outputs;
@@ -35,6 +36,10 @@ pub(crate) struct Answers {
     adaptation: Option<Adaptation>,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
+    /// Frames are recorded or shown at the end, whatever becomes of predictions.
+    keeps_frames: bool,
+    /// That nobody reads was told.
+    told: bool,
 }
 
 /// A frame with its poses, as it is kept to be shown.
@@ -51,6 +56,7 @@ impl Answers {
         screen: Option<Screen>,
         adaptation: Option<Adaptation>,
         skeleton: Skeleton,
+        keeps_frames: bool,
     ) -> Self {
         let mut report = Report::new(Instant::now());
         report.setting = adaptation.as_ref().map(|one| one.adapter.setting());
@@ -64,7 +70,36 @@ impl Answers {
             adaptation,
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
+            keeps_frames,
+            told: false,
         }
+    }
+
+    /// Tells of outputs that have failed. An error once nothing is written any more and nobody
+    /// wants anything else: then there is nothing to go on for.
+    pub(crate) fn check_outputs(&mut self) -> Result<()> {
+        for failure in self.outputs.failures() {
+            tracing::warn!("{failure}; everything else goes on");
+        }
+        if self.outputs.have_failed() && !self.serves_others() {
+            bail!("nothing can be written any more");
+        }
+        if self.outputs.nobody_reads() && self.serves_others() && !self.told {
+            self.told = true;
+            tracing::warn!("nobody reads standard output any more; everything else goes on");
+        }
+        Ok(())
+    }
+
+    /// Whoever read the predictions has gone, and nobody else wants anything.
+    pub(crate) fn nobody_is_left(&self) -> bool {
+        self.outputs.nobody_reads() && !self.serves_others()
+    }
+
+    /// Somebody beside the outputs wants poses or frames.
+    fn serves_others(&self) -> bool {
+        let watched = self.screen.as_ref().is_some_and(Screen::is_open);
+        watched || self.keeps_frames || !self.emitter.is_empty()
     }
 
     /// Takes one message.
@@ -120,7 +155,6 @@ impl Answers {
         if let Some(scale) = &arrived.scale {
             scale.apply(&mut prediction);
         }
-        // Before anything that may wait, for a disk say.
         self.emitter.pose(&prediction, arrived.captured_us);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;

@@ -248,10 +248,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self> {
         for output in &args.output {
             if recordings::Format::of(output).is_none() {
-                bail!(
-                    "--output {}: the name must end in .slp, .csv or .jsonl, or be - for standard output",
-                    output.display()
-                );
+                bail!("--output {}: {}", output.display(), recordings::FORMS);
             }
         }
         if let Some(snapshot) = &args.snapshot
@@ -352,13 +349,14 @@ impl RecordArgs {
         let Some(video) = &self.record else {
             return Ok(());
         };
-        if let Some(file) = file.filter(|name| !name.contains("://")) {
+        if let Some(file) = file.filter(|name| is_path(name)) {
             bail!("--record is for live sources: {file} is a file already");
         }
         if !vision::record::is_container(video) {
             bail!(
-                "--record {}: the name must end in .avi, .mkv or .mp4",
-                video.display()
+                "--record {}: {}",
+                video.display(),
+                vision::record::CONTAINERS
             );
         }
         Ok(())
@@ -382,13 +380,15 @@ impl Config {
     }
 }
 
+/// Whether a source's name is a file's, and no address.
+pub(crate) fn is_path(name: &str) -> bool {
+    !name.contains("://")
+}
+
 /// What the options say of the encoding, together.
 fn encoding(args: &Args) -> Result<Encoding> {
     if args.max_latency.is_some() {
-        let is_file = args
-            .stream
-            .as_ref()
-            .is_some_and(|path| !path.contains("://"));
+        let is_file = args.stream.as_ref().is_some_and(|name| is_path(name));
         if args.every_frame || (is_file && !args.live) {
             bail!("--max-latency is for live streams; add --live to let the newest frame win");
         }

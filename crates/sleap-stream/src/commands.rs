@@ -110,9 +110,7 @@ fn give_way(settings: &mut Chosen) {
         settings.yield_to("max_latency", "jpeg_quality");
     }
     settings.yield_to("max_latency", "every_frame");
-    let is_file = settings
-        .text("stream")
-        .is_some_and(|path| !path.contains("://"));
+    let is_file = settings.text("stream").is_some_and(crate::args::is_path);
     if is_file && !settings.is_set("live") {
         settings.yield_to("max_latency", "stream");
     }

@@ -1,32 +1,37 @@
 //! Predictions on their way to files: what the client knows of them beside the worker.
 
-use anyhow::{Result, bail};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli::Interrupt;
 use protocol::{Prediction, StreamAck};
-use recordings::{Header, Outputs, Record, Video};
+use recordings::{Header, OutputError, Outputs, Record, Video};
 use vision::capture::{Source, SourceInfo};
 
-use crate::args::Config;
+use crate::args::{Config, is_path};
 use crate::flight::Arrived;
 use crate::latency::Latency;
+use crate::plan;
+
+/// How long outputs may take to end after the user has asked for the end.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// What all predictions of a run have in common.
 pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Header {
-    let video = |filename: String, frames: Option<u64>| Video {
-        filename,
-        frames,
+    let source = Video {
+        filename: source_name(&config.capture.source, info),
+        frames: info.total_frames,
         height: info.height,
         width: info.width,
         channels: info.channels,
-        fps: config.capture.fps.or(info.fps),
-    };
-    let source = Video {
         fps: info.fps,
-        ..video(source_name(&config.capture.source, info), info.total_frames)
     };
-    let recorded = config
-        .record
-        .as_deref()
-        .map(|path| video(absolute(path), None));
+    let recorded = config.record.as_deref().map(|path| Video {
+        filename: absolute(path),
+        frames: None,
+        fps: Some(plan::recorded_fps(config, info)),
+        ..source.clone()
+    });
     let (video, source) = match recorded {
         Some(recorded) => (recorded, Some(source)),
         None => (source, None),
@@ -59,7 +64,7 @@ fn provenance(info: &SourceInfo, ack: &StreamAck) -> Vec<(String, String)> {
 /// What a video is called where it is looked for later: files by their whole path.
 fn source_name(source: &Source, info: &SourceInfo) -> String {
     match source {
-        Source::File(name) if !name.contains("://") => absolute(name.as_ref()),
+        Source::File(name) if is_path(name) => absolute(name.as_ref()),
         _ => info.name.clone(),
     }
 }
@@ -96,27 +101,28 @@ fn parts(latency: &Latency) -> recordings::Latency {
     recordings::Latency(NAMES.into_iter().zip(latency.parts()).collect())
 }
 
-/// Hands a prediction to all outputs. One whose queue is full holds up the caller: nothing that
-/// was predicted is left out, and frames wait at the source, where a live one drops old ones.
+/// Hands a prediction to all outputs, without waiting.
 pub(crate) fn write(outputs: &Outputs, prediction: &Prediction, arrived: &Arrived) {
-    if outputs.is_empty() {
-        return;
-    }
-    let record = record(prediction, arrived);
-    match outputs.has_room() {
-        true => outputs.write(record),
-        false => tokio::task::block_in_place(|| outputs.write(record)),
+    if !outputs.is_empty() {
+        outputs.write(record(prediction, arrived));
     }
 }
 
-/// Tells of outputs that have failed. An error once nothing is written any more: then there is
-/// nothing to go on for.
-pub(crate) fn check(outputs: &mut Outputs) -> Result<()> {
-    for failure in outputs.failures() {
-        tracing::warn!("{failure}; other outputs go on");
-    }
-    if outputs.have_failed() {
-        bail!("nothing can be written any more");
-    }
-    Ok(())
+/// Writes what is left. Once the run was asked to end, a reader that takes nothing is waited for
+/// only so long.
+pub(crate) async fn finish(outputs: Outputs, interrupt: &Interrupt) -> Result<Vec<OutputError>> {
+    let patience = outputs.patience();
+    let mut finish = tokio::task::spawn_blocking(move || outputs.finish());
+    let too_long = async {
+        interrupt.raised().await;
+        tokio::time::sleep(STUCK_AFTER).await;
+    };
+    let finished = tokio::select! {
+        finished = &mut finish => finished,
+        () = too_long => {
+            patience.end();
+            finish.await
+        }
+    };
+    finished.context("writing the outputs stopped unexpectedly")
 }

@@ -93,6 +93,11 @@ fn adaptation(
 
 /// Time between two frames that the source delivers, where it is known.
 fn interval(config: &Config, info: &SourceInfo) -> Option<Duration> {
+    Duration::try_from_secs_f64(1.0 / rate(config, info)?).ok()
+}
+
+/// Frames per second that the source delivers, where it is known.
+fn rate(config: &Config, info: &SourceInfo) -> Option<f64> {
     let fps = config.capture.fps.or(info.fps).filter(|fps| *fps > 0.0)?;
     // Cameras and network streams go on while frames are left out; all others are paced by what
     // they deliver.
@@ -101,5 +106,12 @@ fn interval(config: &Config, info: &SourceInfo) -> Option<Duration> {
         true => config.capture.selection.sample_rate,
         false => 1,
     };
-    Duration::try_from_secs_f64(f64::from(every) / fps).ok()
+    Some(fps / f64::from(every))
+}
+
+/// Pictures per second of a recording.
+pub(crate) fn recorded_fps(config: &Config, info: &SourceInfo) -> f64 {
+    /// Where the source does not tell.
+    const USUAL: f64 = 30.0;
+    rate(config, info).unwrap_or(USUAL)
 }

@@ -13,7 +13,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::answers::Answers;
 use crate::handshake;
 use crate::line::Line;
-use crate::output;
 use crate::progress::Progress;
 use crate::redial::{Dialer, Identity};
 use crate::stages::{Recovery, Stages};
@@ -27,8 +26,11 @@ const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker may leave frames unanswered before people hear of it.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// After so long without a look, an output held this side up, which then has not listened either.
+/// After so long without a look this side was held up, asleep say, and has not listened either.
 const HELD_UP: Duration = Duration::from_secs(1);
+
+/// How soon frames leave again after an output that was full has room.
+const ROOM_EVERY: Duration = Duration::from_millis(20);
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -78,6 +80,9 @@ pub(crate) struct Receiving<'a> {
     /// Since when frames are not answered because the connection is lost, again and again maybe.
     lost_since: Option<Instant>,
     warned: bool,
+    /// No frame leaves, since an output is full.
+    held: bool,
+    told_slow: bool,
 }
 
 impl<'a> Receiving<'a> {
@@ -107,6 +112,8 @@ impl<'a> Receiving<'a> {
             looked: Instant::now(),
             lost_since: None,
             warned: false,
+            held: false,
+            told_slow: false,
         }
     }
 
@@ -114,6 +121,8 @@ impl<'a> Receiving<'a> {
     pub(crate) async fn run(&mut self, answers: &mut Answers, stages: &mut Stages) -> Result<End> {
         let mut tick = interval(PROGRESS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut room = interval(ROOM_EVERY);
+        room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut over = None;
             tokio::select! {
@@ -133,7 +142,9 @@ impl<'a> Receiving<'a> {
                 () = self.interrupt.raised(), if self.reason() == End::Complete =>
                     self.stop(End::Interrupted, stages),
                 _ = tick.tick() => over = self.look(answers, stages)?,
+                _ = room.tick(), if self.held => {}
             }
+            self.hold(answers, stages);
             if over == Some(End::Lost) {
                 over = self.come_back(answers, stages).await?;
             }
@@ -143,9 +154,22 @@ impl<'a> Receiving<'a> {
             if self.all_sent && self.line.is_up() && !matches!(self.state, State::Ended(..)) {
                 self.end(stages, answers.report.seconds()).await;
             }
-            if self.state == State::Sending && answers.outputs.nobody_reads() {
+            if self.state == State::Sending && answers.nobody_is_left() {
                 self.stop(End::NoReader, stages);
             }
+        }
+    }
+
+    /// Lets no new frame leave while an output is full; what is under way still has its place.
+    fn hold(&mut self, answers: &Answers, stages: &Stages) {
+        let full = !answers.outputs.has_room();
+        if full == self.held {
+            return;
+        }
+        self.held = full;
+        stages.hold(full);
+        if full && !std::mem::replace(&mut self.told_slow, true) {
+            tracing::warn!("an output is slower than the poses come: frames wait for it");
         }
     }
 
@@ -228,8 +252,8 @@ impl<'a> Receiving<'a> {
                 }
                 _ = tick.tick() => {
                     self.progress.update(&answers.report);
-                    output::check(&mut answers.outputs)?;
-                    if answers.outputs.nobody_reads() {
+                    answers.check_outputs()?;
+                    if answers.nobody_is_left() {
                         return Ok(Err(End::NoReader));
                     }
                 }
@@ -251,7 +275,7 @@ impl<'a> Receiving<'a> {
         let (sent, dropped) = (stages.sent(), stages.dropped());
         answers.report.look(sent, dropped, Instant::now());
         self.progress.update(&answers.report);
-        output::check(&mut answers.outputs)?;
+        answers.check_outputs()?;
         if std::mem::replace(&mut self.looked, Instant::now()).elapsed() > HELD_UP {
             self.heard = self.looked;
         }

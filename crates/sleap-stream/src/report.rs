@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) instances: u64,
     pub(crate) failed: u64,
     pub(crate) dropped_at_source: u64,
-    /// Frames that were sent, but not recorded.
+    /// Frames that were sent, but are not in the recording.
     pub(crate) not_recorded: u64,
     pub(crate) unanswered: u64,
     /// Frames of a live source that were given up with a connection.
@@ -130,7 +130,7 @@ impl Report {
             (
                 "not recorded",
                 self.not_recorded,
-                "sent, but the recording could not keep up",
+                "sent, but they are not in the recording",
             ),
             (
                 "unanswered",

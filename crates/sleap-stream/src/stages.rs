@@ -186,6 +186,11 @@ impl Stages {
         self.window.update(Flow::pressed);
     }
 
+    /// No frame leaves for as long as this holds; what is under way is not concerned.
+    pub(crate) fn hold(&self, held: bool) {
+        self.window.hold(held);
+    }
+
     /// The least time between two frames from now on.
     pub(crate) fn set_pause(&self, pause: Duration) {
         self.window.update(|flow| flow.set_pause(pause));

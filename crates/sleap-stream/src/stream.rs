@@ -1,16 +1,17 @@
 //! One stream from source to summary.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
 use emit::{Emitter, Stream};
-use link::Channel;
+use link::{Channel, Sender};
 use protocol::StreamAck;
-use recordings::{Outputs, check_free};
+use recordings::{Outputs, check_all_free};
 use vision::capture::{Capture, SourceInfo};
-use vision::record;
+use vision::record::{self, Recording};
 use vision::viewer::{Picture, Screen};
 
 use crate::answers::Answers;
@@ -40,9 +41,7 @@ pub(crate) async fn run(
     // Everything that can be wrong on this side is found out before the worker is bothered.
     let index = config.record.as_deref().map(record::index_path);
     let files = config.outputs.iter().chain(&config.snapshot);
-    for file in files.chain(&config.record).chain(&index) {
-        check_free(file, config.overwrite)?;
-    }
+    check_all_free(files.chain(&config.record).chain(&index), config.overwrite)?;
     let emitter = tokio::select! {
         emitter = open_emitter(&config) => emitter?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
@@ -101,6 +100,14 @@ async fn open_emitter(config: &Config) -> Result<Emitter> {
         .map_err(Into::into)
 }
 
+/// What a stream consists of on this side.
+struct Parts {
+    answers: Answers,
+    stages: Stages,
+    line: Arc<Line>,
+    recording: Option<Recording>,
+}
+
 /// Streams over a channel on which the worker has said that it is ready.
 async fn stream(
     config: &Config,
@@ -112,36 +119,20 @@ async fn stream(
     interrupt: &Interrupt,
 ) -> Result<Exit> {
     let info = capture.info().clone();
-    let Audience {
-        mut emitter,
-        screen,
-    } = audience;
-    let answered = ack.answers || ack.model.is_some();
     // Only now, so that a run that never began leaves no file and replaces none.
-    let header = output::header(config, &info, &ack);
-    let prepare = || -> Result<_> {
-        let outputs = Outputs::open(&config.outputs, config.overwrite, &header)?;
-        let (mut plan, adaptation) = plan::make(config, &info, answered, screen.is_some())?;
-        plan.lanes = channel.sender.lanes();
-        let (recording, tap) = start_recording(config, &info)?.unzip();
-        plan.recording = tap;
-        Ok((outputs, plan, adaptation, recording))
-    };
-    let (outputs, plan, adaptation, recording) = match prepare() {
-        Ok(prepared) => prepared,
+    let parts = match prepare(config, capture, audience, &ack, &channel.sender) {
+        Ok(parts) => parts,
         Err(error) => {
             channel.sender.close().await;
             return Err(error);
         }
     };
-    let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(Stream {
-        source: info.name.clone(),
-        skeleton: skeleton.clone(),
-    });
-    let mut answers = Answers::new(outputs, emitter, screen, adaptation, skeleton);
-    let (line, tap) = Line::new(channel.sender.clone());
-    let mut stages = Stages::start(capture, plan, tap)?;
+    let Parts {
+        mut answers,
+        mut stages,
+        line,
+        recording,
+    } = parts;
     let frames = frames_to_send(config, &info);
     let events = Events::of(config.messages);
     if let Some(events) = events {
@@ -151,25 +142,20 @@ async fn stream(
     let mut run = Receiving::new(channel, &ack, line, dialer, interrupt, progress);
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
-    let unanswered = if answered { stages.unanswered() } else { 0 };
-    answers.report.emitted = answers.emitter.end();
-    let (sent, dropped) = (stages.sent(), stages.dropped());
-    answers.report.look(sent, dropped, Instant::now());
-    answers.report.unanswered = unanswered as u64;
+    account(&mut answers, &stages, is_answered(&ack));
     let source = stages.finish().await;
     // Whatever the outcome: the worker hears that this client is gone, and is free.
     let because = run.close().await;
 
     std::mem::take(&mut answers.emitter).close().await;
     // What was predicted is kept and told before anything that went wrong.
+    let mut wrong = Vec::new();
     let outputs = std::mem::take(&mut answers.outputs);
-    let (written, recorded) = tokio::task::block_in_place(|| {
-        let recorded = recording.map(record::Recording::finish).transpose();
-        (outputs.finish(), recorded)
-    });
-    if let Ok(Some(recorded)) = &recorded {
-        answers.report.not_recorded = recorded.left_out;
+    match output::finish(outputs, interrupt).await {
+        Ok(lacking) => wrong.extend(lacking.into_iter().map(Into::into)),
+        Err(error) => wrong.push(error),
     }
+    let recorded = finish_recording(recording, &mut answers);
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
     match events {
         Some(events) => events.summary(&answers.report),
@@ -178,40 +164,118 @@ async fn stream(
         }
         None => {}
     }
-    if let (Err(error), Err(_)) = (&outcome, &written) {
-        tracing::warn!("{error:#}");
-    }
-    written?;
-    let end = outcome?;
-    verdict(end, &answers, &because)?;
-    if let Err(error) = source?
-        && end != End::Interrupted
-    {
-        return Err(error.into());
-    }
-    pictured?;
-    recorded?;
+    let end = outcome.as_ref().ok().copied();
+    let ended = outcome.and_then(|end| verdict(end, &answers, &because));
+    let source = source.and_then(|ended| match ended {
+        Err(error) if end != Some(End::Interrupted) => Err(error.into()),
+        _ => Ok(()),
+    });
+    wrong.extend(
+        [ended, source, pictured, recorded]
+            .into_iter()
+            .filter_map(Result::err),
+    );
+    first(wrong)?;
     Ok(match end {
-        End::Interrupted => Exit::Interrupted,
+        Some(End::Interrupted) => Exit::Interrupted,
         _ => Exit::Done,
     })
 }
 
-/// Begins the recording of what is sent, if there is to be one.
-fn start_recording(
+/// Whether the worker answers each frame.
+fn is_answered(ack: &StreamAck) -> bool {
+    ack.answers || ack.model.is_some()
+}
+
+/// Begins everything, or nothing: files that came to be are gone again.
+fn prepare(
     config: &Config,
-    info: &SourceInfo,
-) -> Result<Option<(record::Recording, record::Tap)>> {
-    /// Where the source does not tell.
-    const USUAL_FPS: f64 = 30.0;
+    capture: Capture,
+    audience: Audience,
+    ack: &StreamAck,
+    sender: &Sender,
+) -> Result<Parts> {
+    let info = capture.info().clone();
+    let Audience {
+        mut emitter,
+        screen,
+    } = audience;
+    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some())?;
+    plan.lanes = sender.lanes();
+    let (recording, tap) = start_recording(config, &info)?.unzip();
+    plan.recording = tap;
+    let keeps_frames = recording.is_some() || config.snapshot.is_some();
+    let header = output::header(config, &info, ack);
+    let outputs = match Outputs::open(&config.outputs, config.overwrite, &header) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            // The recording ends with the plan's half of it.
+            drop(plan);
+            recording.map(Recording::discard);
+            return Err(error.into());
+        }
+    };
+    let (line, tap) = Line::new(sender.clone());
+    let stages = match Stages::start(capture, plan, tap) {
+        Ok(stages) => stages,
+        Err(error) => {
+            outputs.discard();
+            recording.map(Recording::discard);
+            return Err(error);
+        }
+    };
+    let skeleton = ack.skeleton.clone().unwrap_or_default();
+    emitter.start(Stream {
+        source: info.name.clone(),
+        skeleton: skeleton.clone(),
+    });
+    Ok(Parts {
+        answers: Answers::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
+        stages,
+        line,
+        recording,
+    })
+}
+
+/// Completes the counts of a stream that has ended.
+fn account(answers: &mut Answers, stages: &Stages, answered: bool) {
+    answers.report.emitted = answers.emitter.end();
+    let (sent, dropped) = (stages.sent(), stages.dropped());
+    answers.report.look(sent, dropped, Instant::now());
+    answers.report.unanswered = match answered {
+        true => stages.unanswered() as u64,
+        false => 0,
+    };
+}
+
+fn finish_recording(recording: Option<Recording>, answers: &mut Answers) -> Result<()> {
+    let Some(recording) = recording else {
+        return Ok(());
+    };
+    let (recorded, outcome) = tokio::task::block_in_place(|| recording.finish());
+    answers.report.not_recorded = recorded.left_out;
+    Ok(outcome?)
+}
+
+/// Fails with the first of all that went wrong, and tells the rest.
+fn first(wrong: Vec<anyhow::Error>) -> Result<()> {
+    let mut wrong = wrong.into_iter();
+    let first = wrong.next();
+    for other in wrong {
+        tracing::warn!("{other:#}");
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// Begins the recording of what is sent, if there is to be one.
+fn start_recording(config: &Config, info: &SourceInfo) -> Result<Option<(Recording, record::Tap)>> {
     let Some(path) = config.record.clone() else {
         return Ok(None);
     };
-    let fps = config.capture.fps.or(info.fps).unwrap_or(USUAL_FPS);
     let recording = record::start(record::Config {
         path,
         overwrite: config.overwrite,
-        fps: fps / f64::from(config.capture.selection.sample_rate),
+        fps: plan::recorded_fps(config, info),
         width: info.width,
         height: info.height,
         channels: info.channels,

@@ -16,6 +16,8 @@ pub(crate) struct Window {
 #[derive(Debug)]
 struct Shared {
     flow: Flow,
+    /// Nothing may leave, whatever the flow says.
+    held: bool,
     closed: bool,
 }
 
@@ -24,6 +26,7 @@ impl Window {
         Self {
             shared: Mutex::new(Shared {
                 flow,
+                held: false,
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -36,7 +39,11 @@ impl Window {
         let mut shared = self.lock();
         while !shared.closed {
             let now = Instant::now();
-            shared = match shared.flow.gate(now) {
+            let gate = match shared.held {
+                true => Gate::Shut,
+                false => shared.flow.gate(now),
+            };
+            shared = match gate {
                 Gate::Open => return true,
                 Gate::At(due) => {
                     let wait = due.saturating_duration_since(now);
@@ -59,6 +66,12 @@ impl Window {
         let changed = change(&mut self.lock().flow);
         self.changed.notify_all();
         changed
+    }
+
+    /// Lets nobody in for as long as something else than the way holds frames up.
+    pub(crate) fn hold(&self, held: bool) {
+        self.lock().held = held;
+        self.changed.notify_all();
     }
 
     /// Lets nobody in any more and wakes whoever waits.
@@ -113,6 +126,20 @@ mod tests {
             flow.depart(0, Instant::now());
         });
         assert!(window.enter());
+    }
+
+    #[test]
+    fn a_window_that_is_held_opens_when_it_is_let_go() {
+        let window = Arc::new(Window::new(Flow::new(EVERY, 1)));
+        window.hold(true);
+        let next = std::thread::spawn({
+            let window = Arc::clone(&window);
+            move || window.enter()
+        });
+        window.update(|flow| flow.set_pause(Duration::ZERO));
+        assert!(!next.is_finished());
+        window.hold(false);
+        assert!(next.join().unwrap());
     }
 
     #[test]

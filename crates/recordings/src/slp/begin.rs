@@ -6,7 +6,8 @@ use hdf5_pure::{AttrValue, CharacterSet, Datatype, Error, FileBuilder, StringPad
 
 use super::rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
 use super::table::Layout;
-use super::{FORMAT_ID, METADATA_LIMIT, TRACK_LIMIT, Tables, metadata};
+use super::tables::Tables;
+use super::{FORMAT_ID, METADATA_LIMIT, TRACK_LIMIT, metadata};
 use crate::CreateError;
 use crate::header::{Header, unnamed};
 

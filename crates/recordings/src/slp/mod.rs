@@ -19,18 +19,21 @@ mod begin;
 mod metadata;
 mod rows;
 mod table;
+mod tables;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, File, FileAccessProperties, MemoryStrategy, SyncPolicy};
+use hdf5_pure::{AttrValue, Error, File, FileAccessProperties, MemoryStrategy, SyncPolicy};
 use protocol::Prediction;
 
 use crate::create::create_whole;
 use crate::header::{Header, unnamed};
+use crate::record::check_nodes;
 use crate::{CreateError, Record, Sink, WriteError};
 use rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
 use table::{Layout, Table};
+use tables::Tables;
 
 /// Version of the layout, as SLEAP counts.
 pub const FORMAT_ID: f64 = 1.4;
@@ -53,56 +56,24 @@ pub struct Slp {
     row: Vec<u8>,
 }
 
-/// The datasets that grow.
-struct Tables<T> {
-    videos_json: T,
-    tracks_json: T,
-    pred_points: T,
-    instances: T,
-    frame_times: T,
-    frames: T,
-}
-
-impl<T> Tables<T> {
-    /// In the order in which they are written: each refers to what stands before it.
-    fn in_order(&mut self) -> [&mut T; 6] {
-        [
-            &mut self.videos_json,
-            &mut self.tracks_json,
-            &mut self.pred_points,
-            &mut self.instances,
-            &mut self.frame_times,
-            &mut self.frames,
-        ]
-    }
-
-    fn try_map<U, E>(self, mut map: impl FnMut(T) -> Result<U, E>) -> Result<Tables<U>, E> {
-        Ok(Tables {
-            videos_json: map(self.videos_json)?,
-            tracks_json: map(self.tracks_json)?,
-            pred_points: map(self.pred_points)?,
-            instances: map(self.instances)?,
-            frame_times: map(self.frame_times)?,
-            frames: map(self.frames)?,
-        })
-    }
-}
-
 impl Slp {
     /// Begins a file. One that is there is an error unless `overwrite` is set.
     pub fn create(path: &Path, overwrite: bool, header: Header) -> Result<Self, CreateError> {
         header.check(path)?;
         let (empty, layouts) = begin::begin(path, &header)?;
         create_whole(path, &empty, overwrite)?;
-        let refused = |error: hdf5_pure::Error| begin::refused(path, &error);
+        Self::open(path, header, layouts).map_err(|error| begin::refused(path, &error))
+    }
+
+    fn open(path: &Path, header: Header, layouts: Tables<Layout>) -> Result<Self, Error> {
         // Every append is with the system when it returns; only power loss is not provided for.
         let access = FileAccessProperties::new()
             .with_sync_policy(SyncPolicy::OnClose)
             .with_memory_strategy(MemoryStrategy::Bounded);
-        let file = File::open_rw_with_options(path, access).map_err(refused)?;
+        let file = File::open_rw_with_options(path, access)?;
         let open = |layout: Layout| Table::open(&file, &layout);
         Ok(Self {
-            tables: layouts.try_map(open).map_err(refused)?,
+            tables: layouts.try_map(open)?,
             nodes: header
                 .skeleton
                 .as_ref()
@@ -114,31 +85,11 @@ impl Slp {
         })
     }
 
-    /// Checks that all instances have the skeleton's nodes. The first instance says how many there
-    /// are where nobody else does.
-    fn check_nodes(&mut self, prediction: &Prediction) -> Result<(), WriteError> {
-        for points in &prediction.instances {
-            let expected = match self.nodes {
-                Some(nodes) => nodes,
-                None => self.name_nodes(points.len())?,
-            };
-            if points.len() != expected {
-                return Err(WriteError::Nodes {
-                    frame_id: prediction.frame_id,
-                    found: points.len(),
-                    expected,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn name_nodes(&mut self, nodes: usize) -> Result<usize, WriteError> {
+    /// Names the nodes of the first instance, where nobody else does.
+    fn name_nodes(&mut self, frame_id: u64, nodes: usize) -> Result<(), WriteError> {
         let text = metadata::metadata(&self.header, &unnamed(nodes));
         if text.len() >= METADATA_LIMIT {
-            return Err(WriteError::Hdf5(format!(
-                "an instance of {nodes} nodes is too large"
-            )));
+            return Err(WriteError::TooManyNodes { frame_id, nodes });
         }
         let replace = || {
             let group = self.file.group("metadata")?;
@@ -147,22 +98,26 @@ impl Slp {
         };
         replace().map_err(|error| WriteError::Hdf5(error.to_string()))?;
         self.nodes = Some(nodes);
-        Ok(nodes)
+        Ok(())
     }
 
     /// Rows of `/tracks_json` for all instances; new names get one.
-    fn tracks(&mut self, prediction: &Prediction) -> Result<Vec<Option<i32>>, WriteError> {
-        let known = prediction.tracks.iter().map(|name| match name {
-            Some(name) => track(
-                &mut self.tracks,
-                &mut self.tables.tracks_json,
-                name,
-                prediction.frame_id,
-            )
-            .map(Some),
-            None => Ok(None),
-        });
-        known.collect()
+    fn tracks(&mut self, prediction: &Prediction) -> Vec<Option<i32>> {
+        let names = prediction.tracks.iter();
+        let row = |name: &Option<String>| name.as_ref().map(|name| self.track(name));
+        names.map(row).collect()
+    }
+
+    fn track(&mut self, name: &str) -> i32 {
+        if let Some(index) = self.tracks.get(name) {
+            return *index;
+        }
+        // 2^31 names take half a terabyte: the file is full before.
+        let index = i32::try_from(self.tracks.len()).unwrap_or(i32::MAX);
+        let entry = metadata::track(name);
+        self.tables.tracks_json.push_padded(entry.as_bytes());
+        self.tracks.insert(name.to_owned(), index);
+        index
     }
 
     /// Makes sure that the source's own entry stands behind the recording's.
@@ -203,13 +158,13 @@ impl Sink for Slp {
     fn write(&mut self, record: &Record) -> Result<(), WriteError> {
         let prediction = &record.prediction;
         let frame_id = prediction.frame_id;
-        let shape = |error: protocol::ShapeError| WriteError::Shape {
-            frame_id,
-            reason: error.to_string(),
-        };
-        prediction.check().map_err(shape)?;
-        self.check_nodes(prediction)?;
-        let tracks = self.tracks(prediction)?;
+        // Everything that can be wrong with a record is found out before its first row.
+        let nodes = check_nodes(prediction, self.nodes)?;
+        check_tracks(prediction)?;
+        if let (None, Some(nodes)) = (self.nodes, nodes) {
+            self.name_nodes(frame_id, nodes)?;
+        }
+        let tracks = self.tracks(prediction);
         let place = self.header.place(record);
         if place.video == 1 {
             self.mention_source();
@@ -243,30 +198,11 @@ impl Sink for Slp {
     }
 
     fn waiting(&self) -> usize {
-        let Tables {
-            pred_points,
-            instances,
-            frame_times,
-            frames,
-            ..
-        } = &self.tables;
-        [pred_points, instances, frame_times, frames]
-            .into_iter()
-            .map(Table::waiting)
-            .sum()
+        self.tables.waiting()
     }
 
     fn is_even(&self) -> bool {
-        let Tables {
-            pred_points,
-            instances,
-            frame_times,
-            frames,
-            ..
-        } = &self.tables;
-        [pred_points, instances, frame_times, frames]
-            .into_iter()
-            .all(Table::is_even)
+        self.tables.is_even()
     }
 }
 
@@ -276,28 +212,16 @@ fn push(table: &mut Table, scratch: &mut Vec<u8>, row: &impl Row) {
     table.push(scratch);
 }
 
-/// Row of `/tracks_json` for a name; a new one is appended.
-fn track(
-    known: &mut HashMap<String, i32>,
-    table: &mut Table,
-    name: &str,
-    frame_id: u64,
-) -> Result<i32, WriteError> {
-    if let Some(index) = known.get(name) {
-        return Ok(*index);
+/// Checks that the file holds the names of all tracks.
+fn check_tracks(prediction: &Prediction) -> Result<(), WriteError> {
+    let names = prediction.tracks.iter().flatten();
+    let mut bytes = names.map(|name| metadata::track(name).len());
+    match bytes.find(|bytes| *bytes > TRACK_LIMIT) {
+        None => Ok(()),
+        Some(bytes) => Err(WriteError::TrackName {
+            frame_id: prediction.frame_id,
+            bytes,
+            limit: TRACK_LIMIT,
+        }),
     }
-    let entry = metadata::track(name);
-    let index = match i32::try_from(known.len()) {
-        Ok(index) if entry.len() <= TRACK_LIMIT => index,
-        _ => {
-            return Err(WriteError::TrackName {
-                frame_id,
-                bytes: entry.len(),
-                limit: TRACK_LIMIT,
-            });
-        }
-    };
-    table.push_padded(entry.as_bytes());
-    known.insert(name.to_owned(), index);
-    Ok(index)
 }

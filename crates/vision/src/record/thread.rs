@@ -1,11 +1,14 @@
 //! The thread that compresses and writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
 use opencv::core::Size;
-use opencv::videoio::{CAP_FFMPEG, VideoWriter, VideoWriterTrait, VideoWriterTraitConst};
+use opencv::videoio::{
+    CAP_FFMPEG, CAP_PROP_FRAME_COUNT, VideoCapture, VideoCaptureTraitConst, VideoWriter,
+    VideoWriterTrait, VideoWriterTraitConst,
+};
 
 use super::index::{self, Index};
 use super::{Config, RecordError};
@@ -27,6 +30,25 @@ pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
         "avi" | "mkv" => Some(['M', 'J', 'P', 'G']),
         "mp4" => Some(['m', 'p', '4', 'v']),
         _ => None,
+    }
+}
+
+/// The files of a recording that are not there before it.
+#[derive(Debug)]
+pub(super) struct Files(Vec<PathBuf>);
+
+impl Files {
+    pub(super) fn of(config: &Config) -> Self {
+        let files = [config.path.clone(), index::path(&config.path)];
+        Self(files.into_iter().filter(|path| !path.exists()).collect())
+    }
+
+    /// Removes what has come to be.
+    pub(super) fn remove_new(&self) {
+        for path in &self.0 {
+            // It may not have come to exist.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -68,16 +90,20 @@ impl Writing {
         })
     }
 
-    /// Writes all pictures; gives their number.
-    pub(super) fn run(mut self, pictures: &Receiver<Picture>) -> Result<u64, RecordError> {
+    /// Writes all pictures; gives their number, and what went wrong.
+    pub(super) fn run(mut self, pictures: &Receiver<Picture>) -> (u64, Result<(), RecordError>) {
         let written = pictures.iter().try_for_each(|picture| self.write(&picture));
         // What was recorded is kept, whatever came after.
         let released = self.video.release();
         let flushed = self.index.flush();
-        written?;
-        released.map_err(|error| self.refused(error.message))?;
-        flushed.map_err(|error| self.index_error(error))?;
-        Ok(self.frames)
+        let outcome = written
+            .and_then(|()| released.map_err(|error| self.refused(error.message)))
+            .and_then(|()| flushed.map_err(|error| self.index_error(error)))
+            .and_then(|()| check_whole(&self.config.path, self.frames));
+        match outcome {
+            Err(RecordError::NotWhole { found, .. }) => (found.min(self.frames), outcome),
+            outcome => (self.frames, outcome),
+        }
     }
 
     fn write(&mut self, picture: &Picture) -> Result<(), RecordError> {
@@ -160,5 +186,30 @@ fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, String>
             "OpenCV and FFmpeg cannot write {a}{b}{c}{d} of {}x{} pixels there",
             config.width, config.height
         )),
+    }
+}
+
+/// Checks that a video says that it has so many pictures. A full disk keeps its end from it, where
+/// their number stands.
+pub(super) fn check_whole(path: &Path, frames: u64) -> Result<(), RecordError> {
+    /// The number is the length in time at most containers, which is rounded.
+    const ROUNDED: u64 = 1;
+    if frames == 0 {
+        return Ok(());
+    }
+    let found = path
+        .to_str()
+        .and_then(|name| VideoCapture::from_file(name, CAP_FFMPEG).ok())
+        .and_then(|video| video.get(CAP_PROP_FRAME_COUNT).ok())
+        .unwrap_or_default();
+    // Less than none, where the file does not say.
+    let found = found.max(0.0) as u64;
+    match found + ROUNDED < frames {
+        true => Err(RecordError::NotWhole {
+            path: path.to_owned(),
+            frames,
+            found,
+        }),
+        false => Ok(()),
     }
 }

@@ -1,0 +1,129 @@
+use super::*;
+use crate::Image;
+use std::time::{Instant, SystemTime};
+
+fn frame(frame_id: u64, width: u32) -> CapturedFrame {
+    CapturedFrame {
+        frame_id,
+        captured_at: SystemTime::now(),
+        captured: Instant::now(),
+        content: Content::Pixels(Image::new(width, 16, 1, vec![9; width as usize * 16]).unwrap()),
+    }
+}
+
+fn config(path: PathBuf) -> Config {
+    Config {
+        path,
+        overwrite: false,
+        fps: 30.0,
+        width: 32,
+        height: 16,
+        channels: 1,
+    }
+}
+
+#[test]
+fn a_frame_without_room_is_counted_and_the_indices_stay_right() {
+    let (queue, pictures) = sync_channel(2);
+    let offered = Arc::new(AtomicU64::new(0));
+    let mut tap = Tap {
+        queue,
+        next: 0,
+        offered: Arc::clone(&offered),
+        late: false,
+        told: false,
+    };
+    let places: Vec<_> = (10..14).map(|id| tap.offer(&frame(id, 32))).collect();
+    assert_eq!(places, [Some(0), Some(1), None, None]);
+    assert_eq!(pictures.recv().unwrap().frame_id, 10);
+    assert_eq!(tap.offer(&frame(14, 32)), Some(2));
+    assert_eq!((tap.next, offered.load(Relaxed)), (3, 5));
+    drop(tap);
+    let taken: Vec<_> = pictures.iter().map(|picture| picture.frame_id).collect();
+    assert_eq!(taken, [11, 14]);
+}
+
+#[test]
+fn a_frame_of_another_size_ends_the_recording_and_keeps_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.avi");
+    let (recording, mut tap) = start(config(path.clone())).unwrap();
+    for (id, width) in [(5, 32), (6, 32), (7, 48)] {
+        tap.offer(&frame(id, width));
+    }
+    drop(tap);
+    let (recorded, outcome) = recording.finish();
+    let error = outcome.unwrap_err();
+    assert_eq!((recorded.frames, recorded.left_out), (2, 1));
+    assert!(
+        matches!(error, RecordError::Size { frame_id: 7, .. }),
+        "{error}"
+    );
+    let rows = std::fs::read_to_string(index_path(&path)).unwrap();
+    let ids: Vec<_> = rows
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').nth(1))
+        .collect();
+    assert_eq!(ids, [Some("5"), Some("6")]);
+}
+
+#[test]
+fn what_cannot_be_recorded_to_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let begin = |name: &str| {
+        start(config(dir.path().join(name)))
+            .map(|_| ())
+            .unwrap_err()
+    };
+    assert!(matches!(begin("a.gif"), RecordError::Container(_)));
+    assert!(matches!(begin("no/a.avi"), RecordError::Index { .. }));
+    std::fs::write(dir.path().join("b.mkv"), "precious").unwrap();
+    assert!(matches!(begin("b.mkv"), RecordError::Exists(_)));
+    let left = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing is left of what could not begin");
+}
+
+#[test]
+fn what_never_began_is_gone_and_what_was_there_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.avi");
+    let begin = |overwrite| {
+        let config = config(path.clone());
+        start(Config {
+            overwrite,
+            ..config
+        })
+        .unwrap()
+    };
+    let (recording, tap) = begin(false);
+    drop(tap);
+    recording.discard();
+    assert!(!path.exists() && !index_path(&path).exists());
+    std::fs::write(&path, "there").unwrap();
+    let (recording, tap) = begin(true);
+    drop(tap);
+    recording.discard();
+    assert!(path.exists() && !index_path(&path).exists());
+}
+
+#[test]
+fn a_video_that_lacks_its_end_is_not_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.avi", "a.mkv", "a.mp4"] {
+        let path = dir.path().join(name);
+        let (recording, mut tap) = start(config(path.clone())).unwrap();
+        for id in 0..50 {
+            tap.offer(&frame(id, 32));
+        }
+        drop(tap);
+        let (recorded, outcome) = recording.finish();
+        outcome.unwrap();
+        thread::check_whole(&path, recorded.frames).unwrap();
+        let error = thread::check_whole(&path, recorded.frames + 2).unwrap_err();
+        assert!(
+            matches!(error, RecordError::NotWhole { .. }),
+            "{name}: {error}"
+        );
+    }
+}
