@@ -67,6 +67,12 @@ def frame_times(path: str) -> list[dict]:
     return [{name: int(row[name]) for name in rows.dtype.names} for row in rows]
 
 
+def labelled_fps(path: str) -> float | None:
+    """What the labels themselves say of the first video."""
+    with h5py.File(path) as file:
+        return json.loads(file["videos_json"][0])["backend"].get("fps")
+
+
 def as_csv(slp: str, csv: str) -> None:
     labels = sleap_io.load_slp(slp)
     own = io.StringIO()
@@ -90,6 +96,7 @@ def main() -> None:
         said = {"event": "labels", **describe(sleap_io.load_file(path))}
         if path.endswith(".slp"):
             said["frame_times"] = frame_times(path)
+            said["labelled_fps"] = labelled_fps(path)
         print(json.dumps(said), flush=True)
 
 

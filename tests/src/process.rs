@@ -363,6 +363,17 @@ impl Client {
         }
     }
 
+    /// Waits for its end without reading its standard output, whose reading end stays open.
+    pub fn wait_unread_to_the_end(mut self) -> (Finished, BufReader<ChildStdout>) {
+        let (code, stderr) = self.process.wait();
+        let finished = Finished {
+            code,
+            stdout: String::new(),
+            stderr,
+        };
+        (finished, self.stdout)
+    }
+
     /// Waits for a successful end; the process's peak memory in kB.
     pub fn wait_with_peak(mut self) -> u64 {
         let peak = self.process.wait_with_peak();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use e2e::{Client, Worker, binary, demo, frames_of, sleap_io_reads};
 use vision::Image;
-use vision::capture::{Selection, Source};
+use vision::capture::{Capture, Config, Selection, Source};
 
 fn model() -> Worker {
     Worker::start(&["--model", demo("model").to_str().unwrap()])
@@ -21,6 +21,19 @@ fn index(video: &Path) -> Vec<[u64; 3]> {
         cells.try_into().unwrap()
     };
     rows.map(row).collect()
+}
+
+/// Frames per second that the file says.
+fn played_fps(video: &Path) -> f64 {
+    let source = Source::File(video.to_str().unwrap().into());
+    let capture = Capture::open(Config {
+        source,
+        selection: Selection::default(),
+        fps: None,
+        real_time: false,
+    })
+    .unwrap();
+    capture.info().fps.expect("the file says it")
 }
 
 /// Mean difference of two pictures, gray levels.
@@ -89,6 +102,12 @@ fn the_recording_holds_the_frames_that_were_sent_and_labels_refer_to_it() {
         assert_eq!(labels["videos"].as_array().unwrap().len(), 1);
         assert_eq!(labels["videos"][0]["filename"], video.to_str().unwrap());
         assert_eq!(labels["videos"][0]["opens"], true);
+        let fps = labels["labelled_fps"].as_f64().expect("labels say it");
+        let played = played_fps(&video);
+        assert!(
+            (played - fps).abs() < 0.1,
+            "{name}: {played} and {fps} frames/s"
+        );
         for (at, [picture, id, captured]) in rows.into_iter().enumerate() {
             assert_eq!(
                 (picture, lines[at]["frame_id"].as_u64()),
@@ -184,6 +203,32 @@ fn a_recording_replaces_nothing_unasked() {
         run.failed(1, &["--overwrite"]);
         assert_eq!(std::fs::read_to_string(precious).unwrap(), "precious");
         std::fs::remove_file(precious).unwrap();
+    }
+}
+
+#[test]
+fn a_recording_that_a_full_disk_has_cut_off_is_named() {
+    let worker = model();
+    for name in ["a.mkv", "a.avi", "a.mp4"] {
+        let dir = tempfile::tempdir().unwrap();
+        let video = dir.path().join(name);
+        let args = [
+            "--signal",
+            &worker.signal,
+            "--test-pattern",
+            "320x240@100",
+            "--no-live",
+            "--max-frames",
+            "200",
+            "-o",
+            "-",
+            "--record",
+            video.to_str().unwrap(),
+        ];
+        let run = Client::run_with_full_disk(256, &args);
+        run.failed(1, &[name, "is not whole", "200 pictures were written"]);
+        assert!(run.stderr.contains("not recorded"), "{}", run.stderr);
+        assert_eq!(run.predictions().len(), 200);
     }
 }
 
