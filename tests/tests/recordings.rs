@@ -311,7 +311,7 @@ fn a_disk_that_fills_up_ends_its_file_and_nothing_else() {
         "--no-live",
     ];
     let more = ["--max-frames", "200", "-o", "-"];
-    let run = Client::run_with_full_disk(16, &[&args[..], &outputs, &more].concat());
+    let run = Client::run_with_full_disk(64, &[&args[..], &outputs, &more].concat());
     let words = [
         "cannot write to",
         "a.slp",
@@ -355,7 +355,7 @@ fn a_full_disk_does_not_end_what_others_get() {
         "200",
     ];
     let slp = text(&files.path("a.slp"));
-    let run = Client::run_with_full_disk(16, &[&args[..], &["-o", &slp, "--emit", &url]].concat());
+    let run = Client::run_with_full_disk(64, &[&args[..], &["-o", &slp, "--emit", &url]].concat());
     run.failed(1, &["cannot write to", "a.slp", "everything else goes on"]);
     assert!(
         run.stderr.contains(&format!("{:>9}   to {url}", 200)),
@@ -400,7 +400,7 @@ fn summary(log: &str, name: &str) -> u64 {
 fn a_reader_that_is_stuck_holds_up_frames_and_neither_poses_nor_ctrl_c() {
     let (worker, socket) = (model(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let url = format!("udp://{}", socket.local_addr().unwrap());
-    let pattern = ["--signal", &worker.signal, "--test-pattern", "64x48@0"];
+    let pattern = ["--signal", &worker.signal, "--test-pattern", "64x48@1000"];
     let more = ["--no-live", "-o", "-", "--emit", &url];
     let client = Client::start(&[&pattern[..], &more].concat());
     client.logs("an output is slower than the poses come", 1);
