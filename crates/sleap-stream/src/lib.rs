@@ -6,7 +6,8 @@
 //! data channel -> answers -> outputs, window, report
 //! ```
 //!
-//! Every arrow is bounded. What has to wait waits before the encoder, where a live source drops
+//! Every arrow is bounded, the one to outputs by what may be under way: while one of them is full no
+//! frame leaves (`receive`), and nothing there waits for a disk or a reader. What has to wait waits before the encoder, where a live source drops
 //! old frames and a file is simply read more slowly. `flow` says when the next frame may leave,
 //! `adapt` how much of it; both are pure, as are `queue::Buffer`, `flight` and `latency`, and `sim`
 //! runs them in virtual time. A lost connection is looked for again (`redial`); frames without an
@@ -30,6 +31,7 @@ mod latency;
 mod line;
 mod outlet;
 mod output;
+mod parts;
 mod plan;
 mod progress;
 mod queue;

@@ -1,16 +1,15 @@
 //! One stream from source to summary.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use emit::{Emitter, Stream};
-use link::{Channel, Sender};
+use emit::Emitter;
+use link::Channel;
 use protocol::StreamAck;
-use recordings::{Outputs, check_all_free};
-use vision::capture::{Capture, SourceInfo};
+use recordings::check_all_free;
+use vision::capture::Capture;
 use vision::record::{self, Recording};
 use vision::viewer::{Picture, Screen};
 
@@ -18,19 +17,12 @@ use crate::answers::Answers;
 use crate::args::{Config, Messages};
 use crate::events::Events;
 use crate::handshake::frames_to_send;
-use crate::line::Line;
 use crate::output;
-use crate::plan;
+use crate::parts::{Audience, Parts, is_answered, prepare};
 use crate::progress::Progress;
 use crate::receive::{End, Receiving};
 use crate::redial::Dialer;
 use crate::stages::Stages;
-
-/// Who gets poses while the stream runs.
-struct Audience {
-    emitter: Emitter,
-    screen: Option<Screen>,
-}
 
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
@@ -98,14 +90,6 @@ async fn open_emitter(config: &Config) -> Result<Emitter> {
     open.await
         .context("opening --emit stopped unexpectedly")?
         .map_err(Into::into)
-}
-
-/// What a stream consists of on this side.
-struct Parts {
-    answers: Answers,
-    stages: Stages,
-    line: Arc<Line>,
-    recording: Option<Recording>,
 }
 
 /// Streams over a channel on which the worker has said that it is ready.
@@ -182,61 +166,6 @@ async fn stream(
     })
 }
 
-/// Whether the worker answers each frame.
-fn is_answered(ack: &StreamAck) -> bool {
-    ack.answers || ack.model.is_some()
-}
-
-/// Begins everything, or nothing: files that came to be are gone again.
-fn prepare(
-    config: &Config,
-    capture: Capture,
-    audience: Audience,
-    ack: &StreamAck,
-    sender: &Sender,
-) -> Result<Parts> {
-    let info = capture.info().clone();
-    let Audience {
-        mut emitter,
-        screen,
-    } = audience;
-    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some())?;
-    plan.lanes = sender.lanes();
-    let (recording, tap) = start_recording(config, &info)?.unzip();
-    plan.recording = tap;
-    let keeps_frames = recording.is_some() || config.snapshot.is_some();
-    let header = output::header(config, &info, ack);
-    let outputs = match Outputs::open(&config.outputs, config.overwrite, &header) {
-        Ok(outputs) => outputs,
-        Err(error) => {
-            // The recording ends with the plan's half of it.
-            drop(plan);
-            recording.map(Recording::discard);
-            return Err(error.into());
-        }
-    };
-    let (line, tap) = Line::new(sender.clone());
-    let stages = match Stages::start(capture, plan, tap) {
-        Ok(stages) => stages,
-        Err(error) => {
-            outputs.discard();
-            recording.map(Recording::discard);
-            return Err(error);
-        }
-    };
-    let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(Stream {
-        source: info.name.clone(),
-        skeleton: skeleton.clone(),
-    });
-    Ok(Parts {
-        answers: Answers::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
-        stages,
-        line,
-        recording,
-    })
-}
-
 /// Completes the counts of a stream that has ended.
 fn account(answers: &mut Answers, stages: &Stages, answered: bool) {
     answers.report.emitted = answers.emitter.end();
@@ -265,22 +194,6 @@ fn first(wrong: Vec<anyhow::Error>) -> Result<()> {
         tracing::warn!("{other:#}");
     }
     first.map_or(Ok(()), Err)
-}
-
-/// Begins the recording of what is sent, if there is to be one.
-fn start_recording(config: &Config, info: &SourceInfo) -> Result<Option<(Recording, record::Tap)>> {
-    let Some(path) = config.record.clone() else {
-        return Ok(None);
-    };
-    let recording = record::start(record::Config {
-        path,
-        overwrite: config.overwrite,
-        fps: plan::recorded_fps(config, info),
-        width: info.width,
-        height: info.height,
-        channels: info.channels,
-    })?;
-    Ok(Some(recording))
 }
 
 /// What an ended stream amounts to.

@@ -1,7 +1,10 @@
 use super::*;
+use crate::jsonl::JsonLines;
+use crate::lines::Out;
+use crate::{Sink, WriteError};
 use protocol::Prediction;
-use std::io::Write;
-use std::sync::mpsc::Receiver;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 fn record(frame_id: u64) -> Record {
     Record {

@@ -1,0 +1,108 @@
+//! Everything that a stream consists of on this side, begun together.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use emit::{Emitter, Stream};
+use link::Sender;
+use protocol::StreamAck;
+use recordings::Outputs;
+use vision::capture::{Capture, SourceInfo};
+use vision::record::{self, Recording};
+use vision::viewer::Screen;
+
+use crate::answers::Answers;
+use crate::args::Config;
+use crate::line::Line;
+use crate::output;
+use crate::plan;
+use crate::stages::Stages;
+
+/// Who gets poses while the stream runs.
+pub(crate) struct Audience {
+    pub(crate) emitter: Emitter,
+    pub(crate) screen: Option<Screen>,
+}
+
+/// What a stream consists of on this side.
+pub(crate) struct Parts {
+    pub(crate) answers: Answers,
+    pub(crate) stages: Stages,
+    pub(crate) line: Arc<Line>,
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Whether the worker answers each frame.
+pub(crate) fn is_answered(ack: &StreamAck) -> bool {
+    ack.answers || ack.model.is_some()
+}
+
+/// Begins everything, or nothing: files that came to be are gone again.
+pub(crate) fn prepare(
+    config: &Config,
+    capture: Capture,
+    audience: Audience,
+    ack: &StreamAck,
+    sender: &Sender,
+) -> Result<Parts> {
+    let info = capture.info().clone();
+    let Audience {
+        mut emitter,
+        screen,
+    } = audience;
+    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some())?;
+    plan.lanes = sender.lanes();
+    let (recording, tap) = start_recording(config, &info)?.unzip();
+    plan.recording = tap;
+    let keeps_frames = recording.is_some() || config.snapshot.is_some();
+    let header = output::header(config, &info, ack);
+    let outputs = match Outputs::open(&config.outputs, config.overwrite, &header) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            // The recording ends with the plan's half of it.
+            drop(plan);
+            if let Some(recording) = recording {
+                recording.discard();
+            }
+            return Err(error.into());
+        }
+    };
+    let (line, tap) = Line::new(sender.clone());
+    let stages = match Stages::start(capture, plan, tap) {
+        Ok(stages) => stages,
+        Err(error) => {
+            outputs.discard();
+            if let Some(recording) = recording {
+                recording.discard();
+            }
+            return Err(error);
+        }
+    };
+    let skeleton = ack.skeleton.clone().unwrap_or_default();
+    emitter.start(Stream {
+        source: info.name.clone(),
+        skeleton: skeleton.clone(),
+    });
+    Ok(Parts {
+        answers: Answers::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
+        stages,
+        line,
+        recording,
+    })
+}
+
+/// Begins the recording of what is sent, if there is to be one.
+fn start_recording(config: &Config, info: &SourceInfo) -> Result<Option<(Recording, record::Tap)>> {
+    let Some(path) = config.record.clone() else {
+        return Ok(None);
+    };
+    let recording = record::start(record::Config {
+        path,
+        overwrite: config.overwrite,
+        fps: plan::recorded_fps(config, info),
+        width: info.width,
+        height: info.height,
+        channels: info.channels,
+    })?;
+    Ok(Some(recording))
+}
