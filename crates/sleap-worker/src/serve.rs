@@ -146,44 +146,59 @@ pub(crate) async fn worker(
     serve(worker, acceptor, page, interrupt).await
 }
 
-/// Gives every client a session, until interrupted.
+/// Serves clients until interrupted, and lets everybody go in order.
 async fn serve(
     worker: Arc<Worker>,
     mut acceptor: Acceptor,
     mut page: Option<View>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
-    let mut places = Places::new(MAX_CLIENTS);
     let mut sessions = JoinSet::new();
+    let served = clients(&worker, &mut acceptor, &mut page, &interrupt, &mut sessions).await;
+    // Viewers leave at once; clients first get their last answers.
+    if let Some(page) = page {
+        page.close().await;
+    }
+    // Nothing can be answered any more where the worker has failed; whoever watches over it starts
+    // another.
+    served?;
+    while let Some(ended) = sessions.join_next().await {
+        session::report(ended);
+    }
+    Ok(Exit::Interrupted)
+}
+
+/// Gives every client a session, until interrupted.
+async fn clients(
+    worker: &Arc<Worker>,
+    acceptor: &mut Acceptor,
+    page: &mut Option<View>,
+    interrupt: &Interrupt,
+    sessions: &mut JoinSet<()>,
+) -> Result<()> {
+    let mut places = Places::new(MAX_CLIENTS);
     loop {
         if let Some(view) = &worker.view {
             view.clients_are(sessions.len());
         }
         let channel = tokio::select! {
-            () = interrupt.raised() => break,
-            // Nothing can be answered any more; whoever watches over the worker starts another.
+            () = interrupt.raised() => return Ok(()),
             stopped = worker.pipeline.stopped() => return Err(stopped.into()),
             Some(ended) = sessions.join_next() => {
                 session::report(ended);
                 continue;
             }
             channel = acceptor.accept() => channel.context("no further client can be accepted")?,
-            Some(channel) = from_page(&mut page) => channel,
+            Some(channel) = from_page(page) => channel,
         };
         let place = places.enter(Instant::now());
         sessions.spawn(session::run(
-            Arc::clone(&worker),
+            Arc::clone(worker),
             channel,
             place,
             interrupt.clone(),
         ));
     }
-    // Viewers leave at once; clients first get their last answers.
-    drop(page);
-    while let Some(ended) = sessions.join_next().await {
-        session::report(ended);
-    }
-    Ok(Exit::Interrupted)
 }
 
 /// The next client that comes from the page; none without one.

@@ -14,21 +14,33 @@ where
     F: Future<Output = Result<(), SendError>>,
 {
     while let Some(message) = outbox.recv().await {
-        let about = About::of(&message);
-        let error = match send(message).await {
-            Ok(()) => continue,
-            Err(SendError::Closed(_)) => return,
-            Err(error) => error,
-        };
-        tracing::warn!(%error, "answer not sent");
-        let substitute = match about {
-            About::Frame(frame_id) => failure(frame_id, error.to_string()),
-            About::Start => Message::StreamAck(ack::error(error.to_string())),
-            About::Nothing => continue,
-        };
-        if send(substitute).await.is_err() {
+        if send_or_excuse(message, &send).await.is_err() {
             return;
         }
+    }
+}
+
+/// Sends a message, or instead of one that is too large a word to those who wait for it.
+///
+/// # Errors
+/// The channel is closed, or takes not even that word.
+pub(crate) async fn send_or_excuse<F>(
+    message: Message,
+    send: &impl Fn(Message) -> F,
+) -> Result<(), SendError>
+where
+    F: Future<Output = Result<(), SendError>>,
+{
+    let about = About::of(&message);
+    let error = match send(message).await {
+        Err(error) if !matches!(error, SendError::Closed(_)) => error,
+        sent => return sent,
+    };
+    tracing::warn!(%error, "answer not sent");
+    match about {
+        About::Frame(frame_id) => send(failure(frame_id, error.to_string())).await,
+        About::Start => send(Message::StreamAck(ack::error(error.to_string()))).await,
+        About::Nothing => Ok(()),
     }
 }
 

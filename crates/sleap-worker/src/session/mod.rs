@@ -1,7 +1,7 @@
 //! One client: from STREAM_START to STREAM_COMPLETE, as often as it likes, until it leaves.
 
 pub(crate) mod ack;
-mod forward;
+pub(crate) mod forward;
 mod opening;
 mod requester;
 mod run;

@@ -16,8 +16,12 @@ use super::{Session, State, ack};
 use crate::pipeline::Stopped;
 use crate::view::Hub;
 
+/// Characters of a source's name that are kept: for people, in a line.
+const MAX_NAME: usize = 200;
+
 impl Session {
-    pub(super) async fn start(&mut self, start: StreamStart) -> Result<(), Stopped> {
+    pub(super) async fn start(&mut self, mut start: StreamStart) -> Result<(), Stopped> {
+        start.source_name = tidy(&start.source_name);
         self.has_asked = true;
         self.unreadable = 0;
         self.reassembler.reset();
@@ -116,6 +120,12 @@ impl Session {
     }
 }
 
+/// A name without what a terminal would act on, and not longer than anybody reads.
+fn tidy(name: &str) -> String {
+    let visible = name.chars().filter(|char| !char.is_control());
+    visible.take(MAX_NAME).collect()
+}
+
 /// Says every second that the worker is there. Where answers fill the way to the client, they say it.
 fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
@@ -128,4 +138,16 @@ fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
             }
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_harmless() {
+        assert_eq!(tidy("cam\u{1b}[2J\nera"), "cam[2Jera");
+        assert_eq!(tidy("Mäuse.mp4"), "Mäuse.mp4");
+        assert_eq!(tidy(&"ü".repeat(300_000)).chars().count(), MAX_NAME);
+    }
 }

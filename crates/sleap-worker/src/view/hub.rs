@@ -4,22 +4,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use protocol::{Frame, Message, Status, StreamAck, StreamStart, View};
+use protocol::{Frame, FrameId, Message, Status, StreamAck, StreamStart, View};
 use tokio::sync::{mpsc, watch};
 
 use super::board::{Board, OnAir};
 use super::picture::{Picture, Wish};
+use super::seats::{Seats, Sitter};
 use crate::session::Requester;
 
-/// Viewers at a time.
-pub(super) const MAX_VIEWERS: usize = 4;
-/// Pictures per second that a viewer gets at most.
-const MAX_FPS: f64 = 30.0;
-/// Of the time between two pictures: a viewer whose turn comes so soon takes the one that is made
-/// now, so that viewers with the same wishes share it.
-const EARLY: u32 = 4;
 /// Nobody wants a picture.
 const NEVER: u64 = u64::MAX;
 
@@ -32,29 +26,11 @@ pub(crate) struct Hub {
     /// When somebody wants the next picture, microseconds after `begun`.
     due: AtomicU64,
     claimed: AtomicBool,
-    viewers: Mutex<Viewers>,
+    seats: Mutex<Seats>,
     shot: Mutex<Slot>,
     changed: Condvar,
     pub(super) board: Board,
     status: watch::Sender<Status>,
-}
-
-#[derive(Default)]
-struct Viewers {
-    seats: Vec<Sitter>,
-    next_id: u64,
-}
-
-struct Sitter {
-    id: u64,
-    wish: Wish,
-    /// Between two pictures; `None`: none is wanted.
-    interval: Option<Duration>,
-    /// When the next picture may come.
-    next: Instant,
-    /// It has seen the last one.
-    is_ready: bool,
-    pictures: mpsc::Sender<Picture>,
 }
 
 #[derive(Default)]
@@ -79,6 +55,7 @@ pub(crate) struct Claim {
 pub(crate) struct Seat {
     id: u64,
     hub: Arc<Hub>,
+    /// They end where somebody else needs the place.
     pub(super) pictures: mpsc::Receiver<Picture>,
 }
 
@@ -90,7 +67,7 @@ impl Hub {
             begun: Instant::now(),
             due: AtomicU64::new(NEVER),
             claimed: AtomicBool::new(false),
-            viewers: Mutex::default(),
+            seats: Mutex::default(),
             shot: Mutex::default(),
             changed: Condvar::new(),
             board,
@@ -98,24 +75,12 @@ impl Hub {
         })
     }
 
-    /// A place for one more viewer, if there is one.
+    /// A place for one more viewer, if there is one or somebody need not have theirs.
     pub(super) fn join(self: &Arc<Self>) -> Option<Seat> {
-        let mut viewers = lock(&self.viewers);
-        if viewers.seats.len() >= MAX_VIEWERS {
-            return None;
-        }
-        let (to_viewer, pictures) = mpsc::channel(1);
-        let id = viewers.next_id;
-        viewers.next_id += 1;
-        viewers.seats.push(Sitter {
-            id,
-            wish: Wish::default(),
-            interval: None,
-            next: Instant::now(),
-            is_ready: true,
-            pictures: to_viewer,
-        });
-        self.board.viewers_are(viewers.seats.len());
+        let mut seats = lock(&self.seats);
+        let (id, pictures) = seats.join(Instant::now())?;
+        self.board.viewers_are(seats.len());
+        self.plan(&seats);
         let hub = Arc::clone(self);
         Some(Seat { id, hub, pictures })
     }
@@ -190,66 +155,33 @@ impl Hub {
 
     /// What the viewers wish who take a picture now, each wish once.
     pub(super) fn wishes(&self) -> Vec<Wish> {
-        let now = Instant::now();
-        let viewers = lock(&self.viewers);
-        let mut wishes: Vec<Wish> = Vec::new();
-        for sitter in viewers.seats.iter().filter(|it| it.takes_one(now)) {
-            if !wishes.contains(&sitter.wish) {
-                wishes.push(sitter.wish);
-            }
-        }
-        wishes
+        lock(&self.seats).wishes(Instant::now())
     }
 
     /// Gives the picture to those who wished for it and take one now.
     pub(super) fn deliver(&self, wish: Wish, picture: &Picture) {
-        let now = Instant::now();
-        let mut viewers = lock(&self.viewers);
-        for sitter in viewers.seats.iter_mut() {
-            if sitter.wish == wish && sitter.takes_one(now) {
-                sitter.take(picture.clone(), now);
-            }
-        }
-        self.plan(&viewers);
+        let mut seats = lock(&self.seats);
+        seats.deliver(wish, picture, Instant::now());
+        self.plan(&seats);
     }
 
     /// Changes a viewer and plans anew. Does nothing for one that has left.
     fn change(&self, id: u64, change: impl FnOnce(&mut Sitter)) {
-        let mut viewers = lock(&self.viewers);
-        if let Some(sitter) = viewers.seats.iter_mut().find(|it| it.id == id) {
+        let mut seats = lock(&self.seats);
+        if let Some(sitter) = seats.sitter(id) {
             change(sitter);
         }
-        self.plan(&viewers);
+        self.plan(&seats);
     }
 
-    fn plan(&self, viewers: &Viewers) {
-        let waiting = viewers.seats.iter().filter(|it| it.is_waiting());
-        let next = waiting.map(|it| self.micros(it.next)).min();
+    fn plan(&self, seats: &Seats) {
+        let next = seats.next().map(|at| self.micros(at));
         self.due.store(next.unwrap_or(NEVER), Relaxed);
     }
 
     fn micros(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.begun).as_micros();
         u64::try_from(since).unwrap_or(NEVER - 1)
-    }
-}
-
-impl Sitter {
-    fn is_waiting(&self) -> bool {
-        self.is_ready && self.interval.is_some()
-    }
-
-    fn takes_one(&self, now: Instant) -> bool {
-        let early = self.interval.unwrap_or_default() / EARLY;
-        self.is_waiting() && self.next <= now + early
-    }
-
-    fn take(&mut self, picture: Picture, now: Instant) {
-        let interval = self.interval.unwrap_or_default();
-        // The rate is kept, but what was missed is not made up for.
-        self.next = (self.next + interval).max(now);
-        // It has seen all before, so there is room; one that has just left needs none.
-        self.is_ready = self.pictures.try_send(picture).is_err();
     }
 }
 
@@ -281,36 +213,22 @@ impl Drop for Claim {
 impl Seat {
     /// What the viewer wants from now on.
     pub(super) fn wants(&self, view: &View) {
-        let wish = Wish::of(view);
-        let fps = if view.fps.is_finite() {
-            view.fps.min(MAX_FPS)
-        } else {
-            0.0
-        };
-        let interval = (fps > 0.0)
-            .then(|| Duration::try_from_secs_f64(1.0 / fps).ok())
-            .flatten();
-        self.hub.change(self.id, |sitter| {
-            sitter.wish = wish;
-            if sitter.interval != interval {
-                sitter.interval = interval;
-                sitter.next = Instant::now();
-            }
-        });
+        let now = Instant::now();
+        self.hub.change(self.id, |sitter| sitter.wants(view, now));
     }
 
-    /// The viewer has seen the last picture.
-    pub(super) fn has_seen(&self) {
-        self.hub.change(self.id, |sitter| sitter.is_ready = true);
+    /// The viewer has seen this picture.
+    pub(super) fn has_seen(&self, frame_id: FrameId) {
+        self.hub.change(self.id, |sitter| sitter.has_seen(frame_id));
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut viewers = lock(&self.hub.viewers);
-        viewers.seats.retain(|it| it.id != self.id);
-        self.hub.board.viewers_are(viewers.seats.len());
-        self.hub.plan(&viewers);
+        let mut seats = lock(&self.hub.seats);
+        seats.leave(self.id);
+        self.hub.board.viewers_are(seats.len());
+        self.hub.plan(&seats);
     }
 }
 
@@ -321,8 +239,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::view::picture::example_frame;
+    use crate::view::seats::MAX_VIEWERS;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn view(fps: f64, width: u32) -> View {
         View {
@@ -350,7 +273,7 @@ mod tests {
         );
         seat.wants(&view(10.0, 640));
         assert!(hub.claim(&example_frame(2, 1)).is_some());
-        for fps in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        for fps in [0.0, -1.0, 1e-19, f64::NAN, f64::INFINITY] {
             seat.wants(&view(fps, 640));
             assert!(hub.claim(&example_frame(2, 1)).is_none(), "{fps}");
         }
@@ -386,9 +309,8 @@ mod tests {
         assert!(seat.pictures.try_recv().is_ok());
         assert!(hub.wishes().is_empty());
         assert!(hub.claim(&example_frame(2, 1)).is_none());
-        seat.has_seen();
-        hub.change(seat.id, |sitter| sitter.next = Instant::now());
-        assert!(hub.claim(&example_frame(2, 1)).is_some());
+        seat.has_seen(picture().frame.meta.frame_id);
+        assert_eq!(lock(&hub.seats).wishes(Instant::now() + SECOND).len(), 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) mod hub;
 mod offers;
 mod picture;
 mod preview;
+mod seats;
 mod tls;
 mod viewer;
 
@@ -71,14 +72,15 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
     })
 }
 
-/// The page's server, and the clients that come from it. Ends when dropped.
+/// The page's server, and the clients that come from it.
 pub(crate) struct View {
     hub: Arc<Hub>,
     links: Links,
     streams: mpsc::Receiver<Channel>,
+    offers: Arc<Offers>,
     _previews: Previews,
     _ticker: AbortOnDropHandle<()>,
-    _server: AbortOnDropHandle<()>,
+    server: AbortOnDropHandle<()>,
 }
 
 impl View {
@@ -98,14 +100,15 @@ impl View {
         let limits = config.limits.clone();
         let hub = Hub::new(ack);
         let (ready, streams) = mpsc::channel(BACKLOG);
-        let offers = Offers::new(guard, Arc::clone(&hub), config, ready);
+        let offers = Arc::new(Offers::new(guard, Arc::clone(&hub), config, ready));
         let acceptor = tls.map(|tls| tls.acceptor);
-        let server = tokio::spawn(http::serve(listener, acceptor, Arc::new(offers)));
+        let server = tokio::spawn(http::serve(listener, acceptor, Arc::clone(&offers)));
         let ticker = tokio::spawn(tick(Arc::clone(&hub)));
         Ok(Self {
             _previews: Previews::start(Arc::clone(&hub), limits)?,
             _ticker: AbortOnDropHandle::new(ticker),
-            _server: AbortOnDropHandle::new(server),
+            server: AbortOnDropHandle::new(server),
+            offers,
             hub,
             links,
             streams,
@@ -120,6 +123,18 @@ impl View {
     /// Says where the page is.
     pub(crate) fn announce(&self) {
         self.links.print();
+    }
+
+    /// Takes the page off the network and closes the viewers' channels, so that they do not take the
+    /// last picture for a live one.
+    pub(crate) async fn close(mut self) {
+        self.server.abort();
+        // Its connections end with it, and with them the last offers.
+        let _ = (&mut self.server).await;
+        self.offers.close().await;
+        while let Ok(channel) = self.streams.try_recv() {
+            channel.sender.close().await;
+        }
     }
 
     /// The next client that streams from the page. Cancelling loses none.

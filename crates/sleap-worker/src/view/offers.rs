@@ -10,6 +10,8 @@ use hyper::{Request, StatusCode};
 use link::{Answered, Channel, PeerConfig};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::guard::{Guard, Refusal};
@@ -36,6 +38,9 @@ pub(super) struct Offers {
     viewing: PeerConfig,
     streams: mpsc::Sender<Channel>,
     handshakes: Arc<Semaphore>,
+    /// Those who came, until they leave or it is over.
+    guests: TaskTracker,
+    over: CancellationToken,
 }
 
 /// What an answered offer is for.
@@ -71,7 +76,16 @@ impl Offers {
             viewing,
             streams,
             handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            guests: TaskTracker::new(),
+            over: CancellationToken::new(),
         }
+    }
+
+    /// Sends everybody away and waits until they have heard it. No offer may come any more.
+    pub(super) async fn close(&self) {
+        self.over.cancel();
+        self.guests.close();
+        self.guests.wait().await;
     }
 
     pub(super) fn guard(&self) -> &Guard {
@@ -118,7 +132,7 @@ impl Offers {
         match link::answer(offer, config).await {
             Ok(answered) => {
                 let answer = Bytes::copy_from_slice(answered.sdp().as_bytes());
-                tokio::spawn(self.welcome(answered, guest, handshake));
+                self.guests.spawn(self.welcome(answered, guest, handshake));
                 body(StatusCode::CREATED, SDP, answer)
             }
             Err(error) => words(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -134,8 +148,13 @@ impl Offers {
     ) -> impl Future<Output = ()> + use<> {
         let hub = Arc::clone(&self.hub);
         let streams = self.streams.clone();
+        let over = self.over.clone();
         async move {
-            let channel = match answered.channel().await {
+            let channel = tokio::select! {
+                channel = answered.channel() => channel,
+                () = over.cancelled() => return,
+            };
+            let channel = match channel {
                 Ok(channel) => channel,
                 Err(error) => return warn!(%error, "no connection to a browser"),
             };
@@ -143,13 +162,16 @@ impl Offers {
             match guest {
                 Guest::Viewer(seat) => {
                     info!("a viewer has come");
-                    viewer::run(channel, seat, hub).await;
+                    viewer::run(channel, seat, hub, over).await;
                     info!("a viewer has left");
                 }
                 Guest::Client => {
                     info!("a browser is connected as a client");
-                    // Nobody accepts any more: the channel closes.
-                    let _ = streams.send(channel).await;
+                    tokio::select! {
+                        // Nobody accepts any more: the channel closes.
+                        _ = streams.send(channel) => {}
+                        () = over.cancelled() => {}
+                    }
                 }
             }
         }

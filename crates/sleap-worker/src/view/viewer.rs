@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::{Message, Status};
+use protocol::{FrameError, Message, Status};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::hub::{Hub, Seat};
 use super::picture::Picture;
+use crate::session::forward;
 
 /// A viewer that has not asked for anything by then is sent away.
 const FIRST_WISH: Duration = Duration::from_secs(30);
 
-/// Serves a viewer until it leaves.
-pub(super) async fn run(channel: Channel, mut seat: Seat, hub: Arc<Hub>) {
+/// Serves a viewer until it leaves, or the page is closed for all. Its channel is closed then.
+pub(super) async fn run(channel: Channel, mut seat: Seat, hub: Arc<Hub>, over: CancellationToken) {
     let Channel {
         sender,
         mut receiver,
@@ -24,11 +26,13 @@ pub(super) async fn run(channel: Channel, mut seat: Seat, hub: Arc<Hub>) {
     let mut statuses = hub.statuses();
     // The hub keeps the other end.
     drop(hub);
-    if serve(&sender, &mut receiver, &mut seat, &mut statuses)
-        .await
-        .is_err()
-    {
-        debug!("a viewer's channel is closed");
+    tokio::select! {
+        served = serve(&sender, &mut receiver, &mut seat, &mut statuses) => {
+            if served.is_err() {
+                debug!("a viewer's channel is closed");
+            }
+        }
+        () = over.cancelled() => {}
     }
     drop(seat);
     sender.close().await;
@@ -53,14 +57,17 @@ async fn serve(
                         tell(sender, statuses).await?;
                     }
                 }
-                Some(Ok(Message::FrameReceived(_))) => seat.has_seen(),
+                Some(Ok(Message::FrameReceived(seen))) => seat.has_seen(seen.frame_id),
                 Some(Ok(other)) => debug!(message = ?other, "not for a viewer's channel; ignored"),
                 Some(Err(error)) => debug!(%error, "a viewer's message cannot be read"),
             },
-            Some(Picture { frame, answer }) = seat.pictures.recv() => {
-                sender.send_frame(frame).await?;
-                sender.send(answer).await?;
-            }
+            picture = seat.pictures.recv() => match picture {
+                Some(Picture { frame, answer }) => {
+                    sender.send_frame(frame).await?;
+                    say(sender, answer).await?;
+                }
+                None => return say(sender, dismissal()).await,
+            },
             Ok(()) = statuses.changed(), if has_asked => tell(sender, statuses).await?,
             () = sleep_until(patience), if !has_asked => return Ok(()),
         }
@@ -69,5 +76,17 @@ async fn serve(
 
 async fn tell(sender: &Sender, statuses: &mut watch::Receiver<Status>) -> Result<(), SendError> {
     let status = statuses.borrow_and_update().clone();
-    sender.send(Message::Status(status)).await
+    say(sender, Message::Status(status)).await
+}
+
+/// What is too large is replaced by a word that says so, or left out.
+async fn say(sender: &Sender, message: Message) -> Result<(), SendError> {
+    forward::send_or_excuse(message, &|message| sender.send(message)).await
+}
+
+fn dismissal() -> Message {
+    Message::Error(FrameError {
+        frame_id: None,
+        message: "Somebody else looks on in this page's place.".into(),
+    })
 }
