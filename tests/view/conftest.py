@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import subprocess
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +65,52 @@ def worker(tmp_path):
         yield worker
 
 
+class Front:
+    """An address that leads to one worker's page, and later to another's: what a page that stays open
+    sees when the worker is started again."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.origin = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.target = None
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def lead_to(self, worker):
+        host, port = worker.origin.removeprefix("http://").rsplit(":", 1)
+        self.target = (host, int(port))
+        return f"{self.origin}/#{worker.token}"
+
+    def _serve(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:
+                near.close()
+                continue
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def front():
+    front = Front()
+    yield front
+    front.listener.close()
+
+
 VIDEO = ("--stream", DEMO / "video.mp4", "-o", "-")
 ENDLESS = ("--test-pattern", "512x384@30")
 
@@ -121,10 +169,30 @@ def browser(launch):
 class Page:
     """A page whose poses are collected; anything that goes wrong in it fails the test."""
 
-    # Reads what is shown at the moment at which it is shown.
+    # Reads what is shown at the moment at which it is shown, and keeps hold of cameras that were opened
+    # and of all that is said to the worker.
     COLLECT = """
         document.addEventListener("pose", ({ detail: { answer, meta } }) => window.collect(answer, meta));
+        window.tracks = [];
+        window.said = [];
+        if (navigator.mediaDevices) {
+            const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wish) => {
+                const stream = await open(wish);
+                window.tracks.push(...stream.getTracks());
+                return stream;
+            };
+        }
+        const send = RTCDataChannel.prototype.send;
+        RTCDataChannel.prototype.send = function (message) {
+            if (typeof message === "string") window.said.push(message.slice(0, 200));
+            return send.call(this, message);
+        };
     """
+    HIDE = """(hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
 
     def __init__(self, browser, **options):
         self.context = browser.new_context(**options)
@@ -149,6 +217,10 @@ class Page:
         """Waits for the state of the connection."""
         self.page.wait_for_selector(f'#connection[data-state="{word}"]')
         return self
+
+    def hide(self, hidden=True):
+        """Lets the page believe that nobody sees it."""
+        self.page.evaluate(self.HIDE, hidden)
 
     def wait(self, function):
         """Waits until the JavaScript function returns something true."""

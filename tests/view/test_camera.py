@@ -54,7 +54,11 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     page.wait("() => Number(document.getElementById('picture').dataset.frame) >= 60")
     page.page.click("#camera")
     camera_state(page, "stopped")
+    page.wait("() => document.getElementById('clients').textContent === '0'")
     assert "stream complete" in worker.log()
+    # Nothing of a frame that was being made is said after the end.
+    said = page.page.evaluate("() => window.said.filter((text) => !text.includes('VIEW'))")
+    assert '"STREAM_END"' in said[-1]
     answers = page.poses
     frames, distances, mirrored = [], [], []
     for answer, meta in answers:
@@ -91,7 +95,89 @@ def test_a_camera_that_is_not_allowed_says_so(worker, open_page, browser):
     page = open_page(worker.link, browser=browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "failed")
-    assert "camera" in page.page.text_content("#notice-text")
+    assert "The camera is not streaming" in page.page.locator("#problem").inner_text()
+    # The page goes back to looking on.
+    with streaming(worker, source=ENDLESS):
+        page.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")
+    page.page.click("#camera")
+    camera_state(page, "failed")
+
+
+ALL_OFF = "() => window.tracks.length > 0 && window.tracks.every((track) => track.readyState === 'ended')"
+
+
+def watch_a_stream(worker, page):
+    """The worker is free for others, and the page shows them."""
+    with streaming(worker, source=(*ENDLESS, "--wait")):
+        page.wait("() => document.getElementById('source').textContent === 'test pattern'")
+        before = len(page.poses)
+        page.wait("() => !document.getElementById('live').hidden")
+        page.wait(f"() => Number(document.getElementById('frames').dataset.value) > 20")
+        assert len(page.poses) > before
+
+
+def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_browser):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "live")
+    page.page.click("#flip")
+    page.wait("() => window.tracks.length === 2 && window.tracks[0].readyState === 'ended'")
+    frame = page.page.get_attribute("#picture", "data-frame")
+    page.wait(f"() => Number(document.getElementById('picture').dataset.frame) > {int(frame or 0) + 20}")
+    # However soon one click follows the other, nothing stays on after the end.
+    page.page.evaluate("() => { flip.disabled = false; flip.click(); flip.disabled = false; flip.click(); camera.click(); }")
+    camera_state(page, "stopped")
+    watch_a_stream(worker, page)
+    assert page.page.evaluate(ALL_OFF)
+
+
+def test_a_camera_that_cannot_be_opened_again_ends_the_stream(worker, open_page, camera_browser):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "live")
+    page.page.evaluate("""() => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("busy", "NotReadableError"));
+        flip.click();
+    }""")
+    camera_state(page, "failed")
+    assert "Another program is using the camera" in page.page.locator("#problem").inner_text()
+    page.wait(ALL_OFF)
+    watch_a_stream(worker, page)
+
+
+def test_stopping_while_the_browser_asks_leaves_the_camera_off(worker, open_page, camera_browser):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.evaluate("""() => {
+        const open = navigator.mediaDevices.getUserMedia;
+        const allowed = new Promise((resolve) => (window.allow = resolve));
+        navigator.mediaDevices.getUserMedia = (wish) => allowed.then(() => open(wish));
+        camera.click();
+        camera.click();
+    }""")
+    camera_state(page, "stopped")
+    page.page.evaluate("() => window.allow()")
+    page.wait(ALL_OFF)
+    watch_a_stream(worker, page)
+
+
+@pytest.mark.parametrize("how", ["hidden", "unplugged", "silent"])
+def test_a_camera_without_pictures_leaves_its_place(worker, open_page, camera_browser, how):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "live")
+    if how == "hidden":
+        page.hide()
+    elif how == "unplugged":
+        page.page.evaluate("() => window.tracks[0].dispatchEvent(new Event('ended'))")
+    else:
+        page.page.evaluate("() => window.tracks[0].stop()")  # As by the system: no event follows.
+    camera_state(page, "failed")
+    page.hide(False)
+    said = {"hidden": "background", "unplugged": "unplugged", "silent": "no pictures"}[how]
+    assert said in page.page.locator("#problem").inner_text()
+    assert any('"STREAM_END"' in text for text in page.page.evaluate("() => window.said"))
+    page.wait(ALL_OFF)
+    watch_a_stream(worker, page)
 
 
 def test_viewers_see_the_camera_of_another_page(worker, open_page, browser, camera_browser):

@@ -98,14 +98,14 @@ def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
 
 def test_figures_are_those_of_the_stream(worker, open_page):
     page = open_page(worker.link).state("connected")
-    assert "Nobody streams" in page.page.locator("#notice-text").text_content()
+    page.wait("() => document.getElementById('notice-text').textContent.includes('Nobody streams')")
     with streaming(worker, source=ENDLESS):
         page.wait("() => document.getElementById('picture').dataset.frame >= 60")
         page.wait("() => Number(document.getElementById('fps-now').textContent) > 0")
         page.wait("() => document.getElementById('total').textContent.endsWith(' ms')")
-        text = {key: page.page.text_content(f"#{key}") for key in ("source", "size", "dropped", "device", "clients", "viewers")}
+        text = {key: page.page.text_content(f"#{key}") for key in ("source", "size", "failed", "device", "clients", "viewers")}
         assert text == {
-            "source": "test pattern", "size": "512 × 384", "dropped": "0", "device": "cpu", "clients": "1", "viewers": "1",
+            "source": "test pattern", "size": "512 × 384", "failed": "0", "device": "cpu", "clients": "1", "viewers": "1",
         }
         assert page.page.text_content("#model-name") == "synthetic_mouse"
     page.wait("() => document.getElementById('clients').textContent === '0'")
@@ -128,28 +128,33 @@ def test_several_viewers_look_on_and_one_too_many_is_told(worker, open_page):
 
 def test_a_page_that_nobody_sees_gets_no_pictures(worker, open_page):
     page = open_page(worker.link).state("connected")
-    hide = """(hidden) => {
-        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
     with streaming(worker, source=ENDLESS):
-        page.wait("() => Number(document.getElementById('frames').textContent) >= 10")
-        page.page.evaluate(hide, True)
+        page.wait("() => Number(document.getElementById('frames').dataset.value) >= 10")
+        page.hide()
         # Statuses go on, and with them the count; one picture may still be on its way.
-        frames = int(page.page.text_content("#frames"))
+        frames = int(page.page.get_attribute("#frames", "data-value"))
         last = len(page.poses)
-        page.wait(f"() => Number(document.getElementById('frames').textContent) > {frames + 50}")
+        page.wait(f"() => Number(document.getElementById('frames').dataset.value) > {frames + 50}")
         assert len(page.poses) <= last + 1
-        page.page.evaluate(hide, False)
+        page.hide(False)
         page.wait(f"() => document.getElementById('picture').dataset.frame > {frames + 50}")
 
 
-def test_the_page_comes_back_after_the_network_and_tells_a_new_worker_apart(tmp_path, open_page):
+def test_the_page_hears_the_workers_end_and_tells_a_new_one_apart(tmp_path, open_page, front):
     with running_worker(tmp_path) as worker:
-        page = open_page(worker.link).state("connected")
-        port = worker.origin.rsplit(":", 1)[1]
-    page.state("lost")
-    with running_worker(tmp_path, view=f"127.0.0.1:{port}"):
+        page = open_page(front.lead_to(worker)).state("connected")
+        # From here on every word over the picture is kept.
+        page.page.evaluate("""() => {
+            window.words = [];
+            const keep = () => window.words.push(document.getElementById("notice-text").textContent);
+            new MutationObserver(keep).observe(document.getElementById("notice-text"), { childList: true });
+        }""")
+    page.wait("() => window.words.some((text) => text.includes('trying again'))")
+    # It was told, and did not find out by hearing nothing.
+    first = next(text for text in page.page.evaluate("() => window.words") if "trying again" in text)
+    assert "the worker is gone" in first
+    with running_worker(tmp_path) as other:
+        front.lead_to(other)
         page.state("wrong-link")
         assert "Open the link" in page.page.text_content("#notice-text")
     page.errors.clear()  # The browser logs the attempts.

@@ -34,8 +34,10 @@ files! {
     "/main.js", "main.js", SCRIPT;
     "/camera.js", "camera.js", SCRIPT;
     "/colors.js", "colors.js", SCRIPT;
+    "/device.js", "device.js", SCRIPT;
     "/link.js", "link.js", SCRIPT;
     "/plot.js", "plot.js", SCRIPT;
+    "/session.js", "session.js", SCRIPT;
     "/stage.js", "stage.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;
     "/wire.js", "wire.js", SCRIPT;

@@ -6,7 +6,7 @@ import { Stage } from "./stage.js";
 import { Viewer } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
-const STATES = { connecting: "connecting", connected: "connected", lost: "no connection", "wrong-link": "link out of date" };
+const STATES = { connecting: "connecting", connected: "connected", lost: "no connection", dismissed: "set aside", "wrong-link": "link out of date" };
 /** Ages of own poses that the figure is the middle of. */
 const AGES = 30;
 
@@ -31,13 +31,21 @@ const viewer = new Viewer(token, {
     pill.textContent = STATES[word];
     if (word === "connected") ask();
     else if (word !== "connecting") hearStatus(null);
-    if (word === "wrong-link") notice("This link is not the one of the worker that runs now.\nOpen the link that it printed when it started.");
+    // A camera has a connection of its own, and says itself how it is.
+    if (word === "connecting" || camera.isRunning) return;
+    if (word === "connected") notice(null);
+    else if (word === "wrong-link") notice("This link is not the one of the worker that runs now.\nOpen the link that it printed when it started.");
     else if (word === "lost") notice(`${reason}\ntrying again`);
+    else if (word === "dismissed") notice(`${reason}\nThis page comes back when it is looked at.`);
   },
 });
 
 const camera = new Camera(token, {
   picture: show,
+  skeleton(skeleton) {
+    stage.skeleton = skeleton;
+  },
+  skipped: (frames) => count("skipped", frames),
   age(ms) {
     ages.push(ms);
     ages.splice(0, ages.length - AGES);
@@ -52,15 +60,22 @@ const camera = new Camera(token, {
     document.body.dataset.camera = word;
     $("camera").textContent = isOn ? "Stop the camera" : "Use this device’s camera";
     $("camera").setAttribute("aria-pressed", isOn);
+    $("flip").disabled = word === "asking";
+    if (word === "asking") count("skipped", 0);
     ask();
     const words = {
       asking: "The browser asks whether the camera may be used.",
       connecting: "Connecting the camera to the worker",
+      lost: "The connection to the worker is lost.\ntrying again",
       busy: "Another client is streaming to this worker.\nThe camera follows as soon as it is done.",
-      failed: `The camera is not streaming: ${reason}`,
     };
     if (word in words) notice(words[word]);
-    else if (word === "stopped") hearStatus(status);
+    // It stays until the camera is used again: pictures of another stream may come at once.
+    $("problem").hidden = word !== "failed";
+    $("problem").textContent = word === "failed" ? `The camera is not streaming: ${reason}` : "";
+    if (isOn) return;
+    notice(null);
+    hearStatus(status);
   },
 });
 
@@ -96,8 +111,8 @@ function hearStatus(next) {
   text("fps-now", stream?.fps.toFixed(1));
   text("source", stream?.source_name);
   text("size", stream && `${stream.width} × ${stream.height}`);
-  text("frames", stream?.frames.toLocaleString("en"));
-  text("dropped", stream?.frames_dropped.toLocaleString("en"));
+  count("frames", stream?.frames);
+  count("failed", stream?.frames_dropped);
   for (const id of ["total", "inference"]) {
     const times = stream?.[`${id}_us`];
     text(id, times && milliseconds(times.p50));
@@ -118,6 +133,12 @@ function hearStatus(next) {
   $("rate").textContent = stream ? `${stream.fps.toFixed(1)} frames/s` : "";
   $("rate").hidden = !stream || !$("notice").hidden;
   if (!stream && connection === "connected" && !camera.isRunning) notice("Nobody streams to this worker yet.\nStart sleap-stream, or use this device’s camera.");
+}
+
+/** A number for people, and as it is for those who compute with it. */
+function count(id, number) {
+  $(id).textContent = number?.toLocaleString("en") ?? "–";
+  $(id).dataset.value = number ?? "";
 }
 
 const milliseconds = (us) => (us < 99950 ? `${(us / 1000).toFixed(1)} ms` : `${Math.round(us / 1000)} ms`);
@@ -159,6 +180,10 @@ for (const id of ["fps", "width"]) $(id).addEventListener("change", ask);
 document.addEventListener("visibilitychange", ask);
 $("camera-width").addEventListener("change", (event) => camera.set({ width: Number(event.target.value) }));
 $("camera-quality").addEventListener("change", (event) => camera.set({ quality: Number(event.target.value) }));
-$("flip").addEventListener("click", () => camera.flip());
+$("flip").addEventListener("click", async () => {
+  $("flip").disabled = true;
+  await camera.flip();
+  $("flip").disabled = false;
+});
 $("camera").addEventListener("click", () => (camera.isRunning ? camera.stop() : camera.start()));
 addEventListener("hashchange", () => location.reload());

@@ -178,8 +178,11 @@ function label(context, { points, color, track, score }, { dot, font }) {
   const left = Math.min(Math.max(x - width / 2, font / 2), context.canvas.width - width - font / 2);
   const base = Math.max(y - dot * 2 - font / 2, font * 1.5);
   context.fillStyle = "rgb(10 14 20 / 72%)";
+  const box = [left - font / 2, base - font * 1.1, width + font, font * 1.55];
   context.beginPath();
-  context.roundRect(left - font / 2, base - font * 1.1, width + font, font * 1.55, font * 0.4);
+  // Safari 15 knows no round corners.
+  if (context.roundRect) context.roundRect(...box, font * 0.4);
+  else context.rect(...box);
   context.fill();
   context.fillStyle = color;
   context.fillText(words, left, base);
