@@ -32,6 +32,7 @@ mod channel;
 mod check;
 mod config;
 mod connect;
+mod crowd;
 mod datagrams;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -55,6 +56,7 @@ pub use channel::{Channel, CloseReason};
 pub use check::{failing_servers, registered_peers};
 pub use config::{PeerConfig, random_id};
 pub use connect::connect;
+pub use crowd::network_of;
 pub use error::{
     AcceptError, AuthError, BindError, ConfigError, ConnectError, GuestError, InterfaceError,
     PeerError, SendError, SignalError,

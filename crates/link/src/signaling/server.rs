@@ -17,6 +17,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info, warn};
 
 use super::hub::{Delivery, Hub, Reservation, SocketId};
+use crate::crowd::Crowd;
 use crate::error::BindError;
 
 /// Longest message taken, in bytes: many times an offer with all its candidates.
@@ -25,6 +26,8 @@ pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 const MAX_ID_BYTES: usize = 256;
 /// Sockets served at a time.
 const MAX_SOCKETS: usize = 256;
+/// Of them from one network: a single stranger does not keep all others away.
+const MAX_SOCKETS_EACH: usize = 64;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A socket that takes a message no faster than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,6 +86,7 @@ impl Drop for Server {
 /// Ending this future ends every socket's task with it.
 async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     let places = Arc::new(Semaphore::new(MAX_SOCKETS));
+    let crowd = Crowd::new(MAX_SOCKETS_EACH);
     let mut sockets = JoinSet::new();
     loop {
         let (stream, from) = match listener.accept().await {
@@ -98,12 +102,16 @@ async fn serve(listener: TcpListener, hub: Arc<Hub>) {
             warn!(%from, limit = MAX_SOCKETS, "too many signaling connections, refusing one");
             continue;
         };
+        let Some(counted) = crowd.enter(from.ip()) else {
+            warn!(%from, limit = MAX_SOCKETS_EACH, "too many signaling connections from one network");
+            continue;
+        };
         let hub = hub.clone();
         sockets.spawn(async move {
             if let Some(socket) = handshake(stream).await {
                 converse(socket, &hub).await;
             }
-            drop(place);
+            drop((place, counted));
         });
     }
 }

@@ -1,0 +1,116 @@
+//! How many connections come from where.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The network that an address stands for where strangers are counted: itself, or the /64 of an IPv6
+/// address, of which every machine has many.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => {
+            let [a, b, c, d, ..] = ip.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        ip => ip,
+    }
+}
+
+/// Connections by the network that they come from. This machine's own are not counted.
+#[derive(Clone)]
+pub(crate) struct Crowd {
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    most: usize,
+}
+
+/// One of them; it is counted until this is dropped.
+pub(crate) struct Counted {
+    crowd: Crowd,
+    from: IpAddr,
+}
+
+impl Crowd {
+    /// At most `most` from each network.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            counts: Arc::default(),
+            most,
+        }
+    }
+
+    /// One more from `address`, unless there are as many as may be.
+    pub(crate) fn enter(&self, address: IpAddr) -> Option<Counted> {
+        let from = network_of(address);
+        let mut counts = self.lock();
+        let count = counts.entry(from).or_default();
+        if *count >= self.most && !from.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        let crowd = self.clone();
+        Some(Counted { crowd, from })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.crowd.lock();
+        if let Some(count) = counts.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.from);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_network_cannot_take_all_places() {
+        let crowd = Crowd::new(2);
+        let first = crowd.enter(ip("10.0.0.1"));
+        let second = crowd.enter(ip("::ffff:10.0.0.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(crowd.enter(ip("10.0.0.1")).is_none());
+        let other = crowd.enter(ip("10.0.0.2"));
+        assert!(other.is_some());
+        drop(first);
+        assert!(crowd.enter(ip("10.0.0.1")).is_some());
+        drop((second, other));
+        assert!(crowd.lock().is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn this_machine_is_not_counted() {
+        let crowd = Crowd::new(1);
+        for address in ["127.0.0.1", "::1"] {
+            let held: Vec<_> = (0..5).map(|_| crowd.enter(ip(address))).collect();
+            assert!(held.iter().all(Option::is_some), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_has_many_addresses() {
+        assert_eq!(
+            network_of(ip("2001:db8::1:2")),
+            network_of(ip("2001:db8::3"))
+        );
+        assert_ne!(
+            network_of(ip("2001:db8::1")),
+            network_of(ip("2001:db8:0:1::1"))
+        );
+        assert_eq!(network_of(ip("::1")), ip("::1"));
+    }
+}
