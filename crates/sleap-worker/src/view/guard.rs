@@ -26,8 +26,8 @@ pub(super) enum Refusal {
 pub(super) struct Guard {
     token: String,
     scheme: &'static str,
-    /// This machine's name.
-    name: Option<String>,
+    /// This machine's names.
+    names: Vec<String>,
 }
 
 impl Guard {
@@ -41,7 +41,7 @@ impl Guard {
         Ok(Self {
             token: hex(&random),
             scheme: if secure { "https" } else { "http" },
-            name: machine_name(),
+            names: machine_name().map(forms).unwrap_or_default(),
         })
     }
 
@@ -54,13 +54,9 @@ impl Guard {
     pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = only(headers, HOST).and_then(host_of).ok_or(Refusal::Host)?;
         let host = host.to_ascii_lowercase();
-        let is_own = |name: &String| {
-            host == *name || host.strip_suffix(".local").is_some_and(|host| host == name)
-        };
         let literal = host.trim_start_matches('[').trim_end_matches(']');
-        let allowed = literal.parse::<IpAddr>().is_ok()
-            || host == "localhost"
-            || self.name.as_ref().is_some_and(is_own);
+        let allowed =
+            literal.parse::<IpAddr>().is_ok() || host == "localhost" || self.names.contains(&host);
         allowed.then_some(()).ok_or(Refusal::Host)
     }
 
@@ -100,6 +96,31 @@ fn host_of(authority: &str) -> Option<&str> {
     }
 }
 
+/// The forms that this machine's name has: alone, as neighbours find it, and with the domain.
+fn forms(name: String) -> Vec<String> {
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let (short, domain) = match name.split_once('.') {
+        Some((short, _)) => (short.to_owned(), None),
+        None => (name.clone(), Some(domains(&resolver))),
+    };
+    let whole = domain.into_iter().flatten();
+    let whole = whole.map(|domain| format!("{short}.{domain}"));
+    let mut forms: Vec<String> = whole.collect();
+    forms.extend([format!("{short}.local"), short, name]);
+    forms
+}
+
+/// The domains in which a resolver's settings look for short names, in lower case.
+fn domains(settings: &str) -> Vec<String> {
+    let lists = settings.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        matches!(words.next(), Some("search" | "domain")).then_some(words)
+    });
+    let domain = |word: &str| word.trim_matches('.').to_ascii_lowercase();
+    let domains = lists.flatten().map(domain);
+    domains.filter(|domain| !domain.is_empty()).collect()
+}
+
 #[cfg(unix)]
 fn machine_name() -> Option<String> {
     let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
@@ -123,7 +144,7 @@ mod tests {
 
     fn guard() -> Guard {
         Guard {
-            name: Some("rig".into()),
+            names: vec!["rig.lab.edu".into(), "rig.local".into(), "rig".into()],
             ..Guard::new(false).unwrap()
         }
     }
@@ -143,12 +164,14 @@ mod tests {
             "localhost:1",
             "RIG",
             "rig.local:80",
+            "Rig.Lab.edu:80",
         ] {
             assert!(check(host), "{host}");
         }
         for host in [
             "evil.example",
             "rig.evil.example:80",
+            "lab.edu",
             "",
             ":80",
             "[::1",
@@ -162,6 +185,17 @@ mod tests {
         map.append(HOST, "localhost".parse().unwrap());
         assert_eq!(guard().check_host(&map), Err(Refusal::Host));
         assert_eq!(guard().check_host(&HeaderMap::new()), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn a_name_has_a_short_form_and_a_whole_one() {
+        let whole = forms("rig.lab.edu".into());
+        assert_eq!(whole, ["rig.local", "rig", "rig.lab.edu"]);
+        assert!(forms("rig".into()).contains(&"rig".into()));
+        let settings =
+            "# by hand\nnameserver 10.0.0.1\nsearch Lab.edu example.org.\ndomain lab.net\nsearch .";
+        assert_eq!(domains(settings), ["lab.edu", "example.org", "lab.net"]);
+        assert!(domains("searching nowhere").is_empty());
     }
 
     #[test]
