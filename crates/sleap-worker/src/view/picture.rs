@@ -1,6 +1,6 @@
 //! From a frame to what a viewer gets of it.
 
-use protocol::{Encoding, Frame, FrameMeta, Message, View};
+use protocol::{Encoding, Frame, FrameMeta, Message, Scale, View};
 use vision::Image;
 use vision::jpeg::{EncodeError, Encoder};
 
@@ -104,10 +104,37 @@ impl Studio {
     }
 }
 
-/// Whether a client's own JPEG will do.
+/// Whether a client's own JPEG will do. Browsers turn pictures as their Exif says, which models are
+/// not shown, so these are made anew.
 fn is_passed_on(frame: &Frame, wish: Wish) -> bool {
     let meta = &frame.meta;
-    meta.encoding == Encoding::Jpeg && meta.width <= wish.width && meta.nbytes <= MAX_PASSED_ON
+    meta.encoding == Encoding::Jpeg
+        && meta.width <= wish.width
+        && meta.nbytes <= MAX_PASSED_ON
+        && !has_exif(&frame.data)
+}
+
+/// Whether a JPEG has an Exif segment before its pixels (ISO/IEC 10918-1, annex B: segments are
+/// `FF`, a marker, and a length of two bytes that counts itself).
+fn has_exif(jpeg: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xDA;
+    const APP1: u8 = 0xE1;
+    // After the start of the image.
+    let mut rest = jpeg.get(2..).unwrap_or_default();
+    while let [0xFF, marker, tail @ ..] = rest {
+        match (*marker, tail) {
+            // A marker may be preceded by any number of fill bytes.
+            (0xFF, _) => rest = &rest[1..],
+            (START_OF_SCAN, _) => return false,
+            (APP1, [_, _, b'E', b'x', b'i', b'f', ..]) => return true,
+            (_, [high, low, ..]) => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = tail.get(length..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 impl Press {
@@ -140,16 +167,12 @@ impl Press {
     }
 }
 
-/// The answer with its points in the pixels of `to` instead of `from`: x' = s x, as SLEAP does it.
+/// The answer with its points in the pixels of `to` instead of `from`.
 fn scaled(answer: &Message, from: &FrameMeta, to: &FrameMeta) -> Message {
     let mut answer = answer.clone();
-    if let Message::Prediction(prediction) = &mut answer {
-        let x = f64::from(to.width) / f64::from(from.width);
-        let y = f64::from(to.height) / f64::from(from.height);
-        for point in prediction.instances.iter_mut().flatten().flatten() {
-            let scaled = |value: f32, scale: f64| (f64::from(value) * scale) as f32;
-            *point = [scaled(point[0], x), scaled(point[1], y)];
-        }
+    let scale = Scale::new((to.width, to.height), (from.width, from.height));
+    if let (Message::Prediction(prediction), Some(scale)) = (&mut answer, scale) {
+        scale.apply(prediction);
     }
     answer
 }
@@ -235,6 +258,35 @@ mod tests {
         assert_eq!(pictures(&jpeg, &[wish(200, 30)])[0].frame, jpeg);
         let made = pictures(&jpeg, &[wish(100, 95)]).remove(0);
         assert_eq!(made.frame.meta.width, 100);
+    }
+
+    #[test]
+    fn a_jpeg_that_browsers_would_turn_is_made_anew() {
+        let jpeg = pictures(&example_frame(200, 90), &[wish(640, 95)])
+            .remove(0)
+            .frame;
+        assert!(!has_exif(&jpeg.data));
+        // After other segments too.
+        for before in [&b""[..], b"\xFF\xFE\x00\x04hi", b"\xFF"] {
+            let exif = b"\xFF\xE1\x00\x0AExif\0\0MM";
+            let data = [&jpeg.data[..2], before, exif, &jpeg.data[2..]].concat();
+            let meta = FrameMeta {
+                nbytes: data.len() as u64,
+                ..jpeg.meta.clone()
+            };
+            let turned = Frame::new(meta, data.into()).unwrap();
+            let made = pictures(&turned, &[wish(640, 95)]).remove(0).frame;
+            assert!(!has_exif(&made.data), "{before:?}");
+        }
+        for broken in [
+            &b""[..],
+            b"\xFF",
+            b"\xFF\xD8\xFF",
+            b"\xFF\xD8\xFF\xE1\x00",
+            b"\xFF\xD8\xFF\xE0\x00\x00",
+        ] {
+            assert!(!has_exif(broken), "{broken:?}");
+        }
     }
 
     #[test]
