@@ -95,6 +95,7 @@ mod tests {
         let origin = Origin {
             source_name: "mouse".into(),
             size,
+            ..Origin::default()
         };
         let requester = Arc::new(Requester::new(mpsc::channel(1).0, true).of(origin));
         let prediction = Prediction {

@@ -56,15 +56,11 @@ pub(crate) async fn worker(
             return Ok(Exit::Usage);
         }
     };
-    // The embedded server is bound before the model is loaded: a port in use is known at once.
-    let embedded = match signal {
-        Some(_) => None,
-        None => Some(bind(args.listen).await?),
-    };
-    let page = match args.view.view {
-        Some(listen) => Some(view::bind(listen).await?),
-        None => None,
-    };
+    let Doors {
+        embedded,
+        page,
+        meeting,
+    } = Doors::open(&args).await?;
     let id = link::random_id("worker");
     let peer_config = PeerConfig {
         max_lanes: MAX_LANES,
@@ -74,31 +70,20 @@ pub(crate) async fn worker(
         peer_id: Some(id),
         ..peer_config
     };
-    let meeting = match (&args.signal, &embedded) {
-        (Some(url), _) => url.clone(),
-        (None, Some(server)) => format!("ws://{}", reachable(server.local_addr())),
-        (None, None) => unreachable!("a server is embedded unless --signal names one"),
-    };
     let limits = peer_config.limits.clone();
     let saver = match args.save_every {
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,
     };
-    let targets = args.emit.targets.clone();
-    // Names are looked up, which may take a while.
-    let emitter = tokio::task::spawn_blocking(move || Emitter::open(&targets));
-    let emitter = tokio::select! {
-        emitter = emitter => emitter.context("opening --emit stopped unexpectedly")??,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
-    };
-    let engine = tokio::select! {
-        engine = load(&args) => engine?,
+    let (emitter, engine) = tokio::select! {
+        loaded = load(&args) => loaded?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
     let skeleton = ack.skeleton.clone().unwrap_or_default();
     let emission = (!emitter.is_empty()).then(|| Emission::new(emitter, skeleton));
+    let current = session::Current::default();
     let page = match page {
         Some(bound) => {
             // Whoever comes by the page has shown its token.
@@ -106,7 +91,7 @@ pub(crate) async fn worker(
                 auth: link::Auth::None,
                 ..peer_config.clone()
             };
-            Some(View::start(bound, &ack, config)?)
+            Some(View::start(bound, &ack, current.clone(), config)?)
         }
         None => None,
     };
@@ -123,7 +108,7 @@ pub(crate) async fn worker(
         ack,
         pipeline: Pipeline::start(engine, options)?,
         stage: session::Stage::new(),
-        status: Arc::default(),
+        current: current.clone(),
         view,
         limits,
     });
@@ -142,8 +127,40 @@ pub(crate) async fn worker(
         page.announce();
     }
 
-    let _line = status::show(Arc::clone(&worker.status));
+    let _line = status::show(current);
     serve(worker, acceptor, page, interrupt).await
+}
+
+/// Where clients and viewers come.
+struct Doors {
+    /// The signaling server, unless another one is named.
+    embedded: Option<signaling::Server>,
+    page: Option<view::Bound>,
+    /// The signaling server's address.
+    meeting: String,
+}
+
+impl Doors {
+    /// Before the model is loaded: a port in use is known at once.
+    async fn open(args: &Args) -> Result<Self> {
+        let (embedded, meeting) = match &args.signal {
+            Some(url) => (None, url.clone()),
+            None => {
+                let server = bind(args.listen).await?;
+                let meeting = format!("ws://{}", reachable(server.local_addr()));
+                (Some(server), meeting)
+            }
+        };
+        let page = match args.view.view {
+            Some(listen) => Some(view::bind(listen).await?),
+            None => None,
+        };
+        Ok(Self {
+            embedded,
+            page,
+            meeting,
+        })
+    }
 }
 
 /// Serves clients until interrupted, and lets everybody go in order.
@@ -215,7 +232,16 @@ async fn bind(listen: SocketAddr) -> Result<signaling::Server> {
         .context("no signaling server (--listen ADDR chooses another address)")
 }
 
-async fn load(args: &Args) -> Result<Engine> {
+/// What takes a while: names of receivers are looked up, the model is loaded.
+async fn load(args: &Args) -> Result<(Emitter, Engine)> {
+    let targets = args.emit.targets.clone();
+    let emitter = tokio::task::spawn_blocking(move || Emitter::open(&targets))
+        .await
+        .context("opening --emit stopped unexpectedly")??;
+    Ok((emitter, engine(args).await?))
+}
+
+async fn engine(args: &Args) -> Result<Engine> {
     let Some(dir) = args.model.clone() else {
         info!("no --model: frames are received, checked and counted");
         return Ok(Engine::Verify);

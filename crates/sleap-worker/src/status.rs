@@ -1,50 +1,19 @@
 //! The line that moves on a worker's terminal: who streams, how fast, how long frames stay here.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use cli::terminal;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::session::Requester;
+use crate::session::{Current, Requester};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// The stream that is served now.
-#[derive(Default)]
-pub(crate) struct Status(Mutex<Option<Current>>);
-
-#[derive(Clone)]
-struct Current {
-    source: String,
-    requester: Weak<Requester>,
-}
-
-impl Status {
-    /// This stream is served from now on.
-    pub(crate) fn serves(&self, source: &str, requester: &Arc<Requester>) {
-        *self.lock() = Some(Current {
-            // It comes from the client, and goes to a terminal.
-            source: source.chars().filter(|char| !char.is_control()).collect(),
-            requester: Arc::downgrade(requester),
-        });
-    }
-
-    /// The stream and what became of its frames, while there is one.
-    fn current(&self) -> Option<(String, Arc<Requester>)> {
-        let Current { source, requester } = self.lock().clone()?;
-        Some((source, requester.upgrade()?))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Current>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Shows the line until the handle is dropped; `None` where standard error is no terminal.
-pub(crate) fn show(status: Arc<Status>) -> Option<AbortOnDropHandle<()>> {
+pub(crate) fn show(current: Current) -> Option<AbortOnDropHandle<()>> {
     let line = terminal::line(None)?;
     let show = async move {
         let mut tick = interval(EVERY);
@@ -54,7 +23,7 @@ pub(crate) fn show(status: Arc<Status>) -> Option<AbortOnDropHandle<()>> {
         loop {
             tick.tick().await;
             let width = terminal::words_width(false);
-            let Some((source, requester)) = status.current() else {
+            let Some(requester) = current.stream() else {
                 before = None;
                 line.set_message("waiting for a client");
                 continue;
@@ -64,7 +33,13 @@ pub(crate) fn show(status: Arc<Status>) -> Option<AbortOnDropHandle<()>> {
                 .take()
                 .filter(|(known, ..)| std::ptr::eq(known.as_ptr(), &*requester));
             let rate = same.map(|(_, count, at)| rate(answered - count, now - at));
-            line.set_message(words(&source, answered, rate, requester.latest(), width));
+            line.set_message(words(
+                &requester.origin.source_name,
+                answered,
+                rate,
+                requester.latest(),
+                width,
+            ));
             before = Some((Arc::downgrade(&requester), answered, now));
         }
     };
@@ -91,21 +66,6 @@ fn words(source: &str, answered: u64, rate: Option<f64>, latest: Duration, width
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::sync::mpsc;
-
-    #[test]
-    fn a_stream_is_current_until_it_is_gone() {
-        let status = Status::default();
-        assert!(status.current().is_none());
-        let requester = Arc::new(Requester::new(mpsc::channel(1).0, true));
-        status.serves("cam\u{1b}[2Jera", &requester);
-        assert_eq!(
-            status.current().map(|(source, _)| source).as_deref(),
-            Some("cam[2Jera")
-        );
-        drop(requester);
-        assert!(status.current().is_none());
-    }
 
     #[test]
     fn the_line_fits_narrow_terminals() {

@@ -1,6 +1,7 @@
 //! One client: from STREAM_START to STREAM_COMPLETE, as often as it likes, until it leaves.
 
 pub(crate) mod ack;
+mod current;
 pub(crate) mod forward;
 mod opening;
 mod requester;
@@ -22,6 +23,7 @@ use protocol::{
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+pub(crate) use current::Current;
 #[cfg(test)]
 pub(crate) use requester::Origin;
 pub(crate) use requester::Requester;
@@ -30,7 +32,6 @@ pub(crate) use stage::Stage;
 
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
-use crate::status::Status;
 use crate::view::Hub;
 use stream::Stream;
 
@@ -40,8 +41,8 @@ pub(crate) struct Worker {
     pub(crate) ack: StreamAck,
     pub(crate) pipeline: Pipeline,
     pub(crate) stage: Stage,
-    /// What people see of the stream.
-    pub(crate) status: Arc<Status>,
+    /// The stream that is served, for those who show it.
+    pub(crate) current: Current,
     /// Who looks on, where anybody can.
     pub(crate) view: Option<Arc<Hub>>,
     /// What is taken from a client.

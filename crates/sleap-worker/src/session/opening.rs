@@ -14,7 +14,6 @@ use super::requester::{Origin, Requester};
 use super::stream::Stream;
 use super::{Session, State, ack};
 use crate::pipeline::Stopped;
-use crate::view::Hub;
 
 /// Characters of a source's name that are kept: for people, in a line.
 const MAX_NAME: usize = 200;
@@ -75,14 +74,15 @@ impl Session {
         let origin = Origin {
             source_name: start.source_name.clone(),
             size: (start.original_width, start.original_height),
+            is_webcam: start.is_webcam,
         };
         let requester = Arc::new(Requester::new(self.replies.clone(), start.answers).of(origin));
-        let on_air = |view: &Arc<Hub>| view.on_air(&start, &requester);
-        let on_air = self.worker.view.as_ref().map(on_air);
+        if let Some(view) = &self.worker.view {
+            view.begins(&start);
+        }
+        let serving = self.worker.current.serves(&requester);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
-        let status = &self.worker.status;
-        status.serves(&start.source_name, &requester);
-        self.state = State::Streaming(Stream::new(requester, heartbeat, on_air, permit));
+        self.state = State::Streaming(Stream::new(requester, heartbeat, serving, permit));
         self.place.streams();
         let ack = StreamAck {
             answers: self.worker.ack.answers || start.answers,

@@ -21,6 +21,7 @@ pub(crate) struct Origin {
     pub(crate) source_name: String,
     /// Width and height of the source, pixels; 0 = unknown.
     pub(crate) size: (u32, u32),
+    pub(crate) is_webcam: bool,
 }
 
 /// What became of a stream's frames.

@@ -9,8 +9,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
+use super::current::Serving;
 use super::requester::Requester;
-use crate::view::OnAir;
 
 /// The client hears of full queues again after so many frames.
 const TELL_AGAIN: u64 = 16;
@@ -27,8 +27,8 @@ pub(super) struct Stream {
     told: Option<u64>,
     /// Tells the client that the worker is there, where it agreed to do the same.
     heartbeat: Option<AbortOnDropHandle<()>>,
-    /// What viewers are told of the stream. Before the permit: the next stream comes after it.
-    _on_air: Option<OnAir>,
+    /// Shows the stream. Before the permit: the next stream comes after it.
+    _serving: Serving,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -36,7 +36,7 @@ impl Stream {
     pub(super) fn new(
         requester: Arc<Requester>,
         heartbeat: Option<AbortOnDropHandle<()>>,
-        on_air: Option<OnAir>,
+        serving: Serving,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Stream {
             unreadable: 0,
             told: None,
             heartbeat,
-            _on_air: on_air,
+            _serving: serving,
             _permit: permit,
         }
     }

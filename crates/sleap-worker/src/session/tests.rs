@@ -10,7 +10,7 @@ fn worker(options: Options) -> Arc<Worker> {
         ack: ack::ready("stats_only", None),
         pipeline: Pipeline::start(Engine::Verify, options).unwrap(),
         stage: Stage::new(),
-        status: Arc::default(),
+        current: Current::default(),
         view: None,
         limits: Limits::default(),
     })

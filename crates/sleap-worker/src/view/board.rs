@@ -1,14 +1,14 @@
 //! What viewers are told of the worker beside pictures.
 
+use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
-use protocol::{Message, Percentiles, Status, StreamAck, StreamStart, StreamStatus};
+use protocol::{Message, Percentiles, Status, StreamAck, StreamStatus};
 
 use super::hub::lock;
-use crate::session::Requester;
+use crate::session::Current;
 
 /// Answers between two statuses whose times are kept; the others count.
 const MAX_TIMES: usize = 4096;
@@ -20,15 +20,8 @@ pub(super) struct Board {
     viewers: AtomicUsize,
     /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
     size: AtomicU64,
-    on_air: Arc<Mutex<Option<Source>>>,
+    current: Current,
     recent: Mutex<Recent>,
-}
-
-/// The stream that is on air.
-struct Source {
-    name: String,
-    is_webcam: bool,
-    requester: Weak<Requester>,
 }
 
 /// The time since the last status.
@@ -40,17 +33,8 @@ struct Recent {
     inference_us: Vec<u64>,
 }
 
-/// Takes the stream off the air when it is dropped.
-pub(crate) struct OnAir(Arc<Mutex<Option<Source>>>);
-
-impl Drop for OnAir {
-    fn drop(&mut self) {
-        *lock(&self.0) = None;
-    }
-}
-
 impl Board {
-    pub(super) fn new(ack: &StreamAck) -> Self {
+    pub(super) fn new(ack: &StreamAck, current: Current) -> Self {
         Self {
             worker: Status {
                 worker_version: ack.worker_version.clone().unwrap_or_default(),
@@ -61,19 +45,9 @@ impl Board {
             clients: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
             size: AtomicU64::new(0),
-            on_air: Arc::default(),
+            current,
             recent: Mutex::new(Recent::new(Instant::now())),
         }
-    }
-
-    pub(super) fn on_air(&self, start: &StreamStart, requester: &Arc<Requester>) -> OnAir {
-        *lock(&self.on_air) = Some(Source {
-            name: start.source_name.clone(),
-            is_webcam: start.is_webcam,
-            requester: Arc::downgrade(requester),
-        });
-        self.size_is(start.width, start.height);
-        OnAir(Arc::clone(&self.on_air))
     }
 
     pub(super) fn clients_are(&self, clients: usize) {
@@ -122,17 +96,14 @@ impl Board {
     }
 
     fn stream(&self, mut recent: Recent, now: Instant) -> Option<StreamStatus> {
-        let on_air = lock(&self.on_air);
-        let source = on_air.as_ref()?;
-        let (frames, frames_dropped) = match source.requester.upgrade() {
-            Some(requester) => requester.counts.answers_and_failures(),
-            None => (0, 0),
-        };
+        let requester = self.current.stream()?;
+        let origin = &requester.origin;
+        let (frames, frames_dropped) = requester.counts.answers_and_failures();
         let size = self.size.load(Relaxed);
         let seconds = now.saturating_duration_since(recent.since).as_secs_f64();
         Some(StreamStatus {
-            source_name: source.name.clone(),
-            is_webcam: source.is_webcam,
+            source_name: origin.source_name.clone(),
+            is_webcam: origin.is_webcam,
             width: (size >> 32) as u32,
             height: size as u32,
             frames,
@@ -161,12 +132,14 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use protocol::{Prediction, Timing};
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::session::{Origin, Requester};
 
     fn prediction(inference_us: u64) -> Message {
         let timing = Timing {
@@ -182,16 +155,16 @@ mod tests {
 
     #[test]
     fn a_status_covers_the_time_since_the_last() {
-        let board = Board::new(&StreamAck::default());
+        let current = Current::default();
+        let board = Board::new(&StreamAck::default(), current.clone());
         assert_eq!(board.status(Instant::now()).stream, None);
-        let requester = Arc::new(Requester::new(mpsc::channel(8).0, true));
-        let start = StreamStart {
+        let origin = Origin {
             source_name: "mouse.mp4".into(),
-            width: 512,
-            height: 384,
-            ..StreamStart::default()
+            ..Origin::default()
         };
-        let on_air = board.on_air(&start, &requester);
+        let requester = Arc::new(Requester::new(mpsc::channel(8).0, true).of(origin));
+        let serving = current.serves(&requester);
+        board.size_is(512, 384);
         board.answered(&prediction(1));
         board.viewers_are(1);
         let begin = Instant::now();
@@ -206,7 +179,7 @@ mod tests {
         assert_eq!(stream.total_us, Some(Percentiles { p50: 30, p95: 50 }));
         let stream = board.status(begin + Duration::from_secs(3)).stream.unwrap();
         assert_eq!((stream.fps, stream.total_us), (0.0, None));
-        drop(on_air);
+        drop(serving);
         assert_eq!(board.status(Instant::now()).stream, None);
     }
 }

@@ -13,93 +13,129 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
+use super::callers::{Busy, Callers};
 use super::files;
+use super::guard::Refusal;
 use super::offers::Offers;
 
-/// Connections at a time; further ones are closed at once.
-const MAX_CONNECTIONS: usize = 32;
-/// Longest life of a connection, whatever it does: a page is loaded by then.
-const CONNECTION: Duration = Duration::from_secs(30);
-/// For TLS to come up, and for each request's head, the silence before it included.
-const HEAD: Duration = Duration::from_secs(5);
 /// Bytes and headers of a request's head.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Pause where no connection can be taken, as when files are used up.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long things may take.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// Longest life of a connection, whatever it does: a page is loaded by then.
+    connection: Duration,
+    /// For TLS to come up, and for each request's head, the silence before it included.
+    head: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connection: Duration::from_secs(30),
+            head: Duration::from_secs(5),
+        }
+    }
+}
+
 /// Scripts, styles and pictures of this page alone; no other page may frame it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
+    img-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Serves for ever.
-pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, offers: Arc<Offers>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    offers: Arc<Offers>,
+    patience: Patience,
+) {
+    let callers = Callers::default();
     // A set, because its tasks end with this one.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let socket = match listener.accept().await {
-            Ok((socket, _)) => socket,
+        let (socket, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 debug!(%error, "no connection for the live view");
                 sleep(PAUSE).await;
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            debug!("too many connections to the live view");
+        let Some(call) = callers.enter(from.ip()) else {
+            debug!(%from, "too many connections to the live view");
             continue;
         };
-        let (tls, offers) = (tls.clone(), Arc::clone(&offers));
+        let connection = Connection {
+            offers: Arc::clone(&offers),
+            head: patience.head,
+            begins: Box::new(call.requests()),
+        };
+        let tls = tls.clone();
         connections.spawn(async move {
-            let _place = place;
-            let _ = timeout(CONNECTION, connection(socket, tls, offers)).await;
+            tokio::select! {
+                () = connection.serve(socket, tls) => {}
+                () = call.hung_up() => debug!(%from, "hung up on, for another"),
+                () = sleep(patience.connection) => debug!(%from, "a connection that does not end"),
+            }
         });
     }
 }
 
-async fn connection(socket: TcpStream, tls: Option<TlsAcceptor>, offers: Arc<Offers>) {
-    let _ = socket.set_nodelay(true);
-    match tls {
-        None => requests(socket, offers).await,
-        Some(tls) => match timeout(HEAD, tls.accept(socket)).await {
-            Ok(Ok(secured)) => requests(secured, offers).await,
-            Ok(Err(error)) => debug!(%error, "no TLS with a browser"),
-            Err(_) => debug!("a connection that says nothing"),
-        },
-    }
+/// What a connection is served with.
+struct Connection {
+    offers: Arc<Offers>,
+    head: Duration,
+    /// Marks a request, as long as it is answered.
+    begins: Box<dyn Fn() -> Busy + Send + Sync>,
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, offers: Arc<Offers>) {
-    let service = service_fn(|request| {
-        let offers = Arc::clone(&offers);
-        async move { Ok::<_, Infallible>(with_policy(answer(request, &offers).await)) }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        debug!(%error, "a connection to the live view failed");
+impl Connection {
+    async fn serve(&self, socket: TcpStream, tls: Option<TlsAcceptor>) {
+        let _ = socket.set_nodelay(true);
+        match tls {
+            None => self.requests(socket).await,
+            Some(tls) => match timeout(self.head, tls.accept(socket)).await {
+                Ok(Ok(secured)) => self.requests(secured).await,
+                Ok(Err(error)) => debug!(%error, "no TLS with a browser"),
+                Err(_) => debug!("a connection that says nothing"),
+            },
+        }
+    }
+
+    async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(async |request| {
+            let _busy = (self.begins)();
+            Ok::<_, Infallible>(with_policy(answer(request, &self.offers).await))
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = served {
+            debug!(%error, "a connection to the live view failed");
+        }
     }
 }
 
 async fn answer(request: Request<Incoming>, offers: &Offers) -> Answer {
     if let Err(refusal) = offers.guard().check_host(request.headers()) {
-        return words(StatusCode::FORBIDDEN, &refusal.to_string());
+        return refused(refusal);
     }
     match (request.method().clone(), request.uri().path()) {
         (Method::POST, "/view" | "/stream") => offers.answer(request).await,
@@ -109,6 +145,15 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Answer {
         },
         _ => words(StatusCode::METHOD_NOT_ALLOWED, "not possible here"),
     }
+}
+
+/// The answer to who may not ask.
+pub(super) fn refused(refusal: Refusal) -> Answer {
+    let status = match refusal {
+        Refusal::Token => StatusCode::UNAUTHORIZED,
+        Refusal::Host | Refusal::Origin => StatusCode::FORBIDDEN,
+    };
+    words(status, &refusal.to_string())
 }
 
 /// An answer in words, for people.
@@ -152,4 +197,71 @@ fn with_policy(mut answer: Answer) -> Answer {
             .insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use link::PeerConfig;
+    use protocol::StreamAck;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc;
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+    use crate::session::Current;
+    use crate::view::guard::Guard;
+    use crate::view::hub::Hub;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const NEVER: Duration = Duration::from_secs(1_000_000);
+
+    async fn page(patience: Patience) -> (SocketAddr, AbortOnDropHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let hub = Hub::new(&StreamAck::default(), Current::default());
+        let guard = Guard::new(false).unwrap();
+        let offers = Offers::new(guard, hub, PeerConfig::default(), mpsc::channel(1).0);
+        let server = tokio::spawn(serve(listener, None, Arc::new(offers), patience));
+        (address, AbortOnDropHandle::new(server))
+    }
+
+    /// Says this and nothing more; returns when the server has ended the connection.
+    async fn dawdle(address: SocketAddr, words: &[u8]) {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(words).await.unwrap();
+        // A reset is an end, too.
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    }
+
+    const PARTS: [&[u8]; 3] = [
+        b"",
+        b"GET / HTTP/1.1\r\nHost:",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ];
+
+    #[tokio::test]
+    async fn a_head_comes_in_time_or_never() {
+        let patience = Patience {
+            connection: NEVER,
+            head: SOON,
+        };
+        let (address, _server) = page(patience).await;
+        for words in PARTS {
+            dawdle(address, words).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_whatever_it_does() {
+        let patience = Patience {
+            connection: SOON,
+            head: NEVER,
+        };
+        let (address, _server) = page(patience).await;
+        for words in PARTS {
+            dawdle(address, words).await;
+        }
+    }
 }

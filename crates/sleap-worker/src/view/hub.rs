@@ -9,10 +9,10 @@ use std::time::Instant;
 use protocol::{Frame, FrameId, Message, Status, StreamAck, StreamStart, View};
 use tokio::sync::{mpsc, watch};
 
-use super::board::{Board, OnAir};
+use super::board::Board;
 use super::picture::{Picture, Wish};
 use super::seats::{Seats, Sitter};
-use crate::session::Requester;
+use crate::session::Current;
 
 /// Nobody wants a picture.
 const NEVER: u64 = u64::MAX;
@@ -60,8 +60,8 @@ pub(crate) struct Seat {
 }
 
 impl Hub {
-    pub(crate) fn new(ack: &StreamAck) -> Arc<Self> {
-        let board = Board::new(ack);
+    pub(crate) fn new(ack: &StreamAck, current: Current) -> Arc<Self> {
+        let board = Board::new(ack, current);
         let status = watch::Sender::new(board.status(Instant::now()));
         Arc::new(Self {
             begun: Instant::now(),
@@ -106,13 +106,9 @@ impl Hub {
         self.board.answered(answer);
     }
 
-    /// A stream begins; it is on air until that is dropped.
-    pub(crate) fn on_air(
-        self: &Arc<Self>,
-        start: &StreamStart,
-        requester: &Arc<Requester>,
-    ) -> OnAir {
-        self.board.on_air(start, requester)
+    /// A stream begins.
+    pub(crate) fn begins(&self, start: &StreamStart) {
+        self.board.size_is(start.width, start.height);
     }
 
     pub(crate) fn clients_are(&self, clients: usize) {
@@ -264,7 +260,7 @@ mod tests {
 
     #[test]
     fn without_viewers_no_frame_is_claimed() {
-        let hub = Hub::new(&StreamAck::default());
+        let hub = Hub::new(&StreamAck::default(), Current::default());
         assert!(hub.claim(&example_frame(2, 1)).is_none());
         let seat = hub.join().unwrap();
         assert!(
@@ -284,7 +280,7 @@ mod tests {
 
     #[test]
     fn one_frame_at_a_time_is_on_its_way() {
-        let hub = Hub::new(&StreamAck::default());
+        let hub = Hub::new(&StreamAck::default(), Current::default());
         let seat = hub.join().unwrap();
         seat.wants(&view(10.0, 640));
         let claim = hub.claim(&example_frame(2, 1)).unwrap();
@@ -299,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_viewer_gets_no_further_picture_before_it_has_seen_the_last() {
-        let hub = Hub::new(&StreamAck::default());
+        let hub = Hub::new(&StreamAck::default(), Current::default());
         let mut seat = hub.join().unwrap();
         seat.wants(&view(30.0, 640));
         let [wish] = hub.wishes()[..] else {
@@ -315,7 +311,7 @@ mod tests {
 
     #[test]
     fn viewers_with_the_same_wish_share_a_picture() {
-        let hub = Hub::new(&StreamAck::default());
+        let hub = Hub::new(&StreamAck::default(), Current::default());
         let mut seats: Vec<Seat> = (0..MAX_VIEWERS).map(|_| hub.join().unwrap()).collect();
         assert!(hub.join().is_none());
         for (seat, width) in seats.iter().zip([640, 640, 320, 640]) {
@@ -336,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_end_is_told() {
-        let hub = Hub::new(&StreamAck::default());
+        let hub = Hub::new(&StreamAck::default(), Current::default());
         let seat = hub.join().unwrap();
         seat.wants(&view(10.0, 640));
         let claim = hub.claim(&example_frame(2, 1)).unwrap();

@@ -14,6 +14,7 @@
 mod address;
 mod args;
 mod board;
+mod callers;
 mod files;
 mod guard;
 mod http;
@@ -37,13 +38,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::ViewArgs;
-pub(crate) use board::OnAir;
 pub(crate) use hub::{Claim, Hub};
 
+use crate::session::Current;
 use address::Links;
 use guard::Guard;
 use offers::Offers;
 use preview::Previews;
+use tls::Tls;
 
 /// How often viewers hear how the worker is.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,20 +57,34 @@ const BACKLOG: usize = 4;
 pub(crate) struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    /// Where other machines see the page.
+    tls: Option<Tls>,
 }
 
-/// Takes the page's address.
+/// Takes the page's address, and the certificate that it needs.
 ///
 /// # Errors
-/// The address cannot be listened at.
+/// The address cannot be listened at, or no certificate can be made.
 pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
     let bound = async {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>(Bound { listener, address })
+        Ok::<_, std::io::Error>((listener, address))
     };
-    bound.await.with_context(|| {
+    let (listener, address) = bound.await.with_context(|| {
         format!("cannot serve the live view at {listen} (--view ADDR chooses another address)")
+    })?;
+    let tls = match address.ip().is_loopback() {
+        true => None,
+        false => {
+            let tls = tls::load_or_make(address.ip());
+            Some(tls.context("no certificate for the live view")?)
+        }
+    };
+    Ok(Bound {
+        listener,
+        address,
+        tls,
     })
 }
 
@@ -84,25 +100,35 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Starts serving. `ack` is what clients hear of the worker.
+    /// Starts serving. `ack` is what clients hear of the worker, `current` the stream that it serves.
     ///
     /// # Errors
-    /// No randomness for the token, no certificate where the address needs one, or no thread.
-    pub(crate) fn start(bound: Bound, ack: &StreamAck, config: PeerConfig) -> Result<Self> {
-        let Bound { listener, address } = bound;
-        let tls = match address.ip().is_loopback() {
-            true => None,
-            false => Some(tls::load_or_make().context("no certificate for the live view")?),
-        };
+    /// No randomness for the token, or no thread.
+    pub(crate) fn start(
+        bound: Bound,
+        ack: &StreamAck,
+        current: Current,
+        config: PeerConfig,
+    ) -> Result<Self> {
+        let Bound {
+            listener,
+            address,
+            tls,
+        } = bound;
         let guard = Guard::new(tls.is_some())?;
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
         let links = Links::new(address, guard.token(), fingerprint);
         let limits = config.limits.clone();
-        let hub = Hub::new(ack);
+        let hub = Hub::new(ack, current);
         let (ready, streams) = mpsc::channel(BACKLOG);
         let offers = Arc::new(Offers::new(guard, Arc::clone(&hub), config, ready));
         let acceptor = tls.map(|tls| tls.acceptor);
-        let server = tokio::spawn(http::serve(listener, acceptor, Arc::clone(&offers)));
+        let server = tokio::spawn(http::serve(
+            listener,
+            acceptor,
+            Arc::clone(&offers),
+            http::Patience::default(),
+        ));
         let ticker = tokio::spawn(tick(Arc::clone(&hub)));
         Ok(Self {
             _previews: Previews::start(Arc::clone(&hub), limits)?,

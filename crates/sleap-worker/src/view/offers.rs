@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::guard::{Guard, Refusal};
-use super::http::{Answer, body, words};
+use super::guard::Guard;
+use super::http::{Answer, body, refused, words};
 use super::hub::{Hub, Seat};
 use super::viewer;
 use crate::serve::MAX_LANES;
@@ -95,11 +95,7 @@ impl Offers {
     /// Answers an offer with this side's description; the connection comes up afterwards.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         if let Err(refusal) = self.guard.check_script(request.headers()) {
-            let status = match refusal {
-                Refusal::Token => StatusCode::UNAUTHORIZED,
-                Refusal::Host | Refusal::Origin => StatusCode::FORBIDDEN,
-            };
-            return words(status, &refusal.to_string());
+            return refused(refusal);
         }
         let kind = request.headers().get(CONTENT_TYPE);
         if kind.is_none_or(|kind| kind != SDP) {

@@ -27,7 +27,10 @@ impl Previews {
         let from = Arc::clone(&hub);
         let thread = std::thread::Builder::new()
             .name("preview".into())
-            .spawn(move || run(&from, studio))
+            .spawn(move || {
+                step_back();
+                run(&from, studio);
+            })
             .context("cannot start the preview thread")?;
         Ok(Self {
             hub,
@@ -44,6 +47,19 @@ impl Drop for Previews {
         }
     }
 }
+
+/// Frames of the stream go before pictures of it: where cores are short, this thread waits.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Of this thread alone, as Linux has it.
+    const LATER: i32 = 10;
+    if let Err(error) = rustix::process::setpriority_process(None, LATER) {
+        tracing::debug!(%error, "pictures are made with the same priority as poses");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}
 
 fn run(hub: &Hub, mut studio: Studio) {
     while let Some(Shot { claim, answer }) = hub.next_shot() {

@@ -1,19 +1,24 @@
 //! The page's certificate: this machine's own, made once and kept, so that a phone asks only once.
 
-use std::io;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{ServerConfig, crypto};
+use tracing::{debug, warn};
 
-const CERTIFICATE: &str = "certificate.der";
-const KEY: &str = "key.der";
+/// Certificate and key, in one file: they are of use only together.
+const FILE: &str = "identity.pem";
 /// Phones refuse certificates that are good for longer than 825 days; a new one is made before.
 const LIFE: Duration = Duration::from_secs(800 * 24 * 60 * 60);
 const RENEWAL: Duration = Duration::from_secs(700 * 24 * 60 * 60);
@@ -25,28 +30,38 @@ pub(super) struct Tls {
     pub(super) fingerprint: String,
 }
 
-/// The certificate that this machine has, or a new one.
+/// The certificate that this machine has for the page at `listen`, or a new one. One that cannot be
+/// kept serves all the same.
 ///
 /// # Errors
-/// The folder for it cannot be used, or what is in it is no certificate and key.
-pub(super) fn load_or_make() -> Result<Tls> {
-    let dir = folder().context("there is no home folder to keep it in (set XDG_DATA_HOME)")?;
-    let (certificate, key) = match load(&dir) {
-        Some(found) => found,
-        None => make(&dir).with_context(|| format!("cannot keep one in {}", dir.display()))?,
+/// None can be made.
+pub(super) fn load_or_make(listen: IpAddr) -> Result<Tls> {
+    let addresses = addresses(listen);
+    let path = folder().map(|dir| dir.join(FILE));
+    if let Some(tls) = path.as_deref().and_then(|path| load(path, &addresses)) {
+        return Ok(tls);
+    }
+    let pem = make(&addresses)?;
+    let kept = match &path {
+        Some(path) => keep(path, &pem).with_context(|| format!("cannot write {}", path.display())),
+        None => Err(anyhow::anyhow!(
+            "there is no home folder (set XDG_DATA_HOME)"
+        )),
     };
-    let fingerprint = fingerprint(&certificate);
-    let provider = Arc::new(crypto::ring::default_provider());
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(certificate)], key)
-        .with_context(|| format!("remove {} and start again", dir.display()))?;
-    Ok(Tls {
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-        fingerprint,
-    })
+    if let Err(error) = kept {
+        warn!("the page's certificate is not kept, browsers ask at each start: {error:#}");
+    }
+    tls(&pem)
+}
+
+/// Where the page may be looked at.
+fn addresses(listen: IpAddr) -> Vec<IpAddr> {
+    let mut addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    addresses.extend(link::own_addresses());
+    if !listen.is_unspecified() && !addresses.contains(&listen) {
+        addresses.push(listen);
+    }
+    addresses
 }
 
 /// `$XDG_DATA_HOME/sleap-stream/view`, or the same in `~/.local/share`.
@@ -57,52 +72,84 @@ fn folder() -> Option<PathBuf> {
     Some(data.join("sleap-stream/view"))
 }
 
-/// Certificate and key, unless they are missing or old.
-fn load(dir: &Path) -> Option<(Vec<u8>, Vec<u8>)> {
-    let file = dir.join(CERTIFICATE);
-    let made = std::fs::metadata(&file).ok()?.modified().ok()?;
+/// What is kept, unless it is missing, old, damaged, or for other addresses.
+fn load(path: &Path, addresses: &[IpAddr]) -> Option<Tls> {
+    let made = std::fs::metadata(path).ok()?.modified().ok()?;
     if made.elapsed().is_ok_and(|age| age > RENEWAL) {
         return None;
     }
-    Some((
-        std::fs::read(file).ok()?,
-        std::fs::read(dir.join(KEY)).ok()?,
-    ))
+    let pem = std::fs::read_to_string(path).ok()?;
+    let usable = tls(&pem).and_then(|tls| Ok((tls, names_all(&pem, addresses)?)));
+    match usable {
+        Ok((tls, true)) => Some(tls),
+        Ok((_, false)) => {
+            debug!("this machine has new addresses: the page gets a new certificate");
+            None
+        }
+        Err(error) => {
+            warn!("the page's certificate cannot be used and is made anew: {error:#}");
+            None
+        }
+    }
 }
 
-fn make(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+/// Whether the certificate is for all of these addresses. Those of IPv6 need not be in it: systems
+/// take new ones each day.
+fn names_all(pem: &str, addresses: &[IpAddr]) -> Result<bool> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
+    let certificate = ParsedCertificate::try_from(&der)?;
+    let is_named = |ip: &IpAddr| {
+        let name = ServerName::IpAddress((*ip).into());
+        verify_server_name(&certificate, &name).is_ok()
+    };
+    Ok(addresses.iter().filter(|ip| ip.is_ipv4()).all(is_named))
+}
+
+/// A new certificate and its key.
+fn make(addresses: &[IpAddr]) -> Result<String> {
     let mut names = vec!["localhost".to_owned()];
-    names.extend(link::own_addresses().iter().map(|ip| ip.to_string()));
+    names.extend(addresses.iter().map(IpAddr::to_string));
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
     let words = "sleap-stream live view";
     params.distinguished_name.push(DnType::CommonName, words);
+    // Apple's browsers take no other.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + now;
     params.not_after = epoch + now + LIFE;
     let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?.der().to_vec();
-    let key = key.serialize_der();
-    std::fs::create_dir_all(dir)?;
-    // The key first: a certificate without it is never found.
-    write_private(&dir.join(KEY), &key)?;
-    std::fs::write(dir.join(CERTIFICATE), &certificate)?;
-    Ok((certificate, key))
+    let certificate = params.self_signed(&key)?;
+    Ok(certificate.pem() + &key.serialize_pem())
 }
 
-/// Writes a file that only its owner can read.
-fn write_private(path: &Path, data: &[u8]) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    options.open(path)?.write_all(data)
+/// Puts the file in its place as a whole, so that no other worker finds half of it. Only its owner
+/// can read it.
+fn keep(path: &Path, pem: &str) -> Result<()> {
+    let dir = path.parent().context("no folder")?;
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(pem.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// # Errors
+/// There is no certificate, no key, or they do not belong together.
+fn tls(pem: &str) -> Result<Tls> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())?;
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())?;
+    let fingerprint = fingerprint(&certificate);
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
+    Ok(Tls {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        fingerprint,
+    })
 }
 
 fn fingerprint(certificate: &[u8]) -> String {
@@ -115,23 +162,68 @@ fn fingerprint(certificate: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn own() -> Vec<IpAddr> {
+        addresses(Ipv4Addr::UNSPECIFIED.into())
+    }
+
     #[test]
-    fn a_certificate_is_made_once_and_its_key_is_private() {
+    fn a_certificate_is_kept_and_only_its_owner_reads_it() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().join("view");
-        assert!(load(&dir).is_none());
-        let made = make(&dir).unwrap();
-        assert_eq!(load(&dir).unwrap(), made);
+        let path = dir.path().join("view").join(FILE);
+        assert!(load(&path, &own()).is_none());
+        let pem = make(&own()).unwrap();
+        keep(&path, &pem).unwrap();
+        let made = tls(&pem).unwrap().fingerprint;
+        assert_eq!(load(&path, &own()).unwrap().fingerprint, made);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(dir.join(KEY))
-                .unwrap()
-                .permissions()
-                .mode();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        assert_ne!(make(&dir).unwrap(), made, "made anew over the old one");
+        keep(&path, &make(&own()).unwrap()).unwrap();
+        assert_ne!(load(&path, &own()).unwrap().fingerprint, made, "over it");
+        let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(files.count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let pem = make(&own()).unwrap();
+        keep(&path, &pem).unwrap();
+        let with = |ip: &str| addresses(ip.parse().unwrap());
+        assert!(load(&path, &own()).is_some());
+        assert!(load(&path, &with("192.0.2.77")).is_none(), "a new address");
+        assert!(load(&path, &with("2001:db8::77")).is_some());
+        let key = pem.find("-----BEGIN PRIVATE KEY").unwrap();
+        let other = make(&own()).unwrap();
+        let other_key = &other[other.find("-----BEGIN PRIVATE KEY").unwrap()..];
+        for damaged in [
+            String::new(),
+            "nonsense".into(),
+            pem[..key].into(),
+            pem[key..].into(),
+            pem[..key].to_owned() + other_key,
+        ] {
+            keep(&path, &damaged).unwrap();
+            assert!(load(&path, &own()).is_none(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_named_by_loopback_too() {
+        let pem = make(&own()).unwrap();
+        assert!(names_all(&pem, &["127.0.0.1".parse().unwrap()]).unwrap());
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let certificate = ParsedCertificate::try_from(&der).unwrap();
+        for name in ["localhost", "::1"] {
+            let name = ServerName::try_from(name).unwrap();
+            assert!(verify_server_name(&certificate, &name).is_ok(), "{name:?}");
+        }
+        let name = ServerName::try_from("example.org").unwrap();
+        assert!(verify_server_name(&certificate, &name).is_err());
     }
 
     #[test]

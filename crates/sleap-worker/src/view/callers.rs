@@ -1,0 +1,158 @@
+//! Who is connected to the page's server, and who is hung up on for another.
+
+use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+
+use super::hub::lock;
+
+/// Connections at a time, and from one network.
+const MAX_CALLS: usize = 32;
+const MAX_CALLS_EACH: usize = 8;
+
+/// The connections there are, oldest first.
+#[derive(Clone, Default)]
+pub(super) struct Callers(Arc<Mutex<Calls>>);
+
+#[derive(Default)]
+struct Calls {
+    calls: Vec<Arc<Line>>,
+}
+
+struct Line {
+    /// The network that it comes from.
+    from: IpAddr,
+    /// A whole request is being answered.
+    is_busy: AtomicBool,
+    hung_up: CancellationToken,
+}
+
+/// A connection; it is left by dropping this.
+pub(super) struct Call {
+    callers: Callers,
+    line: Arc<Line>,
+}
+
+/// A request that is being answered.
+pub(super) struct Busy(Arc<Line>);
+
+impl Callers {
+    /// One more connection. Where there are too many, the oldest that waits for a request is hung up
+    /// on: of the same network if that has more than its share. So those who hold connections and
+    /// say nothing keep nobody away. `None` where all are busy.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<Call> {
+        let from = link::network_of(address);
+        let calls = &mut lock(&self.0).calls;
+        let own = calls.iter().filter(|line| line.from == from).count();
+        if own >= MAX_CALLS_EACH {
+            hang_up(calls, |line| line.from == from)?;
+        } else if calls.len() >= MAX_CALLS {
+            hang_up(calls, |_| true)?;
+        }
+        let line = Arc::new(Line {
+            from,
+            is_busy: AtomicBool::new(false),
+            hung_up: CancellationToken::new(),
+        });
+        calls.push(Arc::clone(&line));
+        let callers = self.clone();
+        Some(Call { callers, line })
+    }
+}
+
+/// On the oldest that may be and is not busy.
+fn hang_up(calls: &mut Vec<Arc<Line>>, may_be: impl Fn(&Line) -> bool) -> Option<()> {
+    let is_idle = |line: &Arc<Line>| may_be(line) && !line.is_busy.load(Relaxed);
+    let oldest = calls.iter().position(is_idle)?;
+    calls.remove(oldest).hung_up.cancel();
+    Some(())
+}
+
+impl Call {
+    /// Resolves when the connection has to end.
+    pub(super) async fn hung_up(&self) {
+        self.line.hung_up.cancelled().await;
+    }
+
+    /// What marks requests of this connection.
+    pub(super) fn requests(&self) -> impl Fn() -> Busy + use<> {
+        let line = Arc::clone(&self.line);
+        move || {
+            line.is_busy.store(true, Relaxed);
+            Busy(Arc::clone(&line))
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut list = lock(&self.callers.0);
+        list.calls.retain(|line| !Arc::ptr_eq(line, &self.line));
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: usize) -> IpAddr {
+        [10, 0, 0, last as u8].into()
+    }
+
+    fn is_over(call: &Call) -> bool {
+        call.line.hung_up.is_cancelled()
+    }
+
+    fn fill(callers: &Callers, from: usize, count: usize) -> Vec<Call> {
+        (0..count)
+            .map(|_| callers.enter(ip(from)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_network_with_more_than_its_share_loses_its_oldest() {
+        let callers = Callers::default();
+        let other = callers.enter(ip(1)).unwrap();
+        let calls = fill(&callers, 2, MAX_CALLS_EACH + 3);
+        let over: Vec<bool> = calls.iter().map(is_over).collect();
+        assert!(over[..3].iter().all(|it| *it) && !over[3..].iter().any(|it| *it));
+        assert!(!is_over(&other));
+    }
+
+    #[test]
+    fn a_newcomer_gets_through_to_a_full_server() {
+        let callers = Callers::default();
+        let each = MAX_CALLS / MAX_CALLS_EACH;
+        let calls: Vec<Call> = (0..each)
+            .flat_map(|from| fill(&callers, from, MAX_CALLS_EACH))
+            .collect();
+        assert!(!calls.iter().any(is_over));
+        assert!(callers.enter(ip(99)).is_some());
+        assert!(is_over(&calls[0]) && !calls[1..].iter().any(is_over));
+    }
+
+    #[test]
+    fn who_is_being_answered_is_not_hung_up_on() {
+        let callers = Callers::default();
+        let calls = fill(&callers, 1, MAX_CALLS_EACH);
+        let first = calls[0].requests()();
+        let next = callers.enter(ip(1)).unwrap();
+        assert!(!is_over(&calls[0]) && is_over(&calls[1]));
+        let busy: Vec<Busy> = calls[2..].iter().map(|call| call.requests()()).collect();
+        let last = next.requests()();
+        assert!(callers.enter(ip(1)).is_none());
+        drop(first);
+        assert!(callers.enter(ip(1)).is_some() && is_over(&calls[0]));
+        drop((busy, last, calls, next));
+        assert!(lock(&callers.0).calls.is_empty());
+    }
+}
