@@ -169,8 +169,8 @@ def browser(launch):
 class Page:
     """A page whose poses are collected; anything that goes wrong in it fails the test."""
 
-    # Reads what is shown at the moment at which it is shown, and keeps hold of cameras that were opened
-    # and of all that is said to the worker.
+    # Reads what is shown at the moment at which it is shown, and keeps hold of cameras that were opened,
+    # of connections, and of all that is said to the worker.
     COLLECT = """
         document.addEventListener("pose", ({ detail: { answer, meta } }) => window.collect(answer, meta));
         window.tracks = [];
@@ -183,6 +183,13 @@ class Page:
                 return stream;
             };
         }
+        window.peers = [];
+        const Peer = RTCPeerConnection;
+        window.RTCPeerConnection = function (...options) {
+            const peer = new Peer(...options);
+            window.peers.push(peer);
+            return peer;
+        };
         const send = RTCDataChannel.prototype.send;
         RTCDataChannel.prototype.send = function (message) {
             if (typeof message === "string") window.said.push(message.slice(0, 200));

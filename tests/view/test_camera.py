@@ -131,6 +131,24 @@ def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_brow
     assert page.page.evaluate(ALL_OFF)
 
 
+def test_a_connection_that_breaks_is_made_anew_for_the_same_stream(worker, open_page, camera_browser):
+    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page.page.click("#camera")
+    camera_state(page, "live")
+    page.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")
+    page.page.evaluate("() => window.peers.at(-1).close()")
+    camera_state(page, "lost")
+    camera_state(page, "live")
+    frame = int(page.page.get_attribute("#picture", "data-frame"))
+    page.wait(f"() => Number(document.getElementById('picture').dataset.frame) > {frame + 20}")
+    page.page.click("#camera")
+    camera_state(page, "stopped")
+    ids = [answer["frame_id"] for answer, _ in page.poses]
+    assert ids == sorted(set(ids)), "frames are counted on"
+    starts = [text for text in page.page.evaluate("() => window.said") if '"STREAM_START"' in text]
+    assert len(starts) >= 2
+
+
 def test_a_camera_that_cannot_be_opened_again_ends_the_stream(worker, open_page, camera_browser):
     page = open_page(worker.link, browser=camera_browser).state("connected")
     page.page.click("#camera")
