@@ -67,6 +67,9 @@ impl Wire for DataWire<'_> {
     }
 
     async fn hear(&mut self) -> Heard {
+        if let Some(message) = self.peer.early().pop_front() {
+            return read(message.is_string, &message.data);
+        }
         loop {
             let event = tokio::select! {
                 biased;

@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 use webrtc::data_channel::DataChannel;
 
-pub(crate) use receive::{Inlet, Read};
+pub(crate) use receive::{Inlet, Read, decode};
 
 use crate::auth::Auth;
 use crate::channel::{CloseReason, Transport};

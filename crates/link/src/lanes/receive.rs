@@ -236,7 +236,7 @@ impl Inlet {
     }
 }
 
-fn decode((is_text, data): Raw, limits: &Limits) -> Result<Message, DecodeError> {
+pub(crate) fn decode((is_text, data): Raw, limits: &Limits) -> Result<Message, DecodeError> {
     match is_text {
         // Invalid UTF-8 becomes a text that no message has.
         true => Message::from_text(&String::from_utf8_lossy(&data), limits),

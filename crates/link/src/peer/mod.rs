@@ -6,6 +6,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use protocol::CHANNEL_LABEL;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{debug, warn};
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, RTCIceCandidateInit, RTCSessionDescription,
 };
@@ -29,7 +30,7 @@ use crate::error::PeerError;
 use crate::ice::servers::Servers;
 use crate::ice::{Candidates, PathFailure, ServerFailure, candidates};
 use crate::interfaces;
-use crate::lanes::{Lane, Lanes, Pipe};
+use crate::lanes::{Lane, Lanes, Pipe, decode};
 use crate::signaling::Candidate;
 use crate::socket::{Granted, TunedRuntime};
 use handler::Handler;
@@ -39,6 +40,8 @@ use settings::{MAX_MESSAGE_BYTES, configuration, setting_engine};
 const GATHER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts to open the sockets; a port that was free may be taken before it is bound.
 const BIND_ATTEMPTS: usize = 4;
+/// Messages that a peer may send before this side has its channel open.
+const MAX_EARLY: usize = 16;
 /// Says that no candidate follows a description (RFC 8840).
 const END_OF_CANDIDATES: &str = "a=end-of-candidates\r\n";
 
@@ -75,6 +78,7 @@ pub(crate) struct Peer {
     /// What each side offered so far, this one first.
     offered: Mutex<(Candidates, Candidates)>,
     incoming: tokio::sync::Mutex<oneshot::Receiver<Arc<dyn DataChannel>>>,
+    early: Mutex<VecDeque<RTCDataChannelMessage>>,
     config: PeerConfig,
 }
 
@@ -131,6 +135,7 @@ impl Peer {
             quota,
             offered: Mutex::default(),
             incoming: tokio::sync::Mutex::new(incoming),
+            early: Mutex::default(),
             config: config.clone(),
         })
     }
@@ -247,7 +252,8 @@ impl Peer {
         }
     }
 
-    /// Waits until `data` is open.
+    /// Waits until `data` is open. The library may report a peer's first messages before that, as
+    /// where they are relayed: those are kept.
     pub(crate) async fn opened(&self, data: &Arc<dyn DataChannel>) -> Result<(), PeerError> {
         loop {
             let event = tokio::select! {
@@ -257,9 +263,24 @@ impl Peer {
             match event {
                 Some(DataChannelEvent::OnOpen) => return Ok(()),
                 Some(DataChannelEvent::OnClose) | None => return Err(PeerError::Closed),
+                Some(DataChannelEvent::OnMessage(message)) => self.keep_early(message)?,
                 Some(_) => {}
             }
         }
+    }
+
+    fn keep_early(&self, message: RTCDataChannelMessage) -> Result<(), PeerError> {
+        let mut early = self.early();
+        if early.len() == MAX_EARLY {
+            return Err(PeerError::Closed);
+        }
+        early.push_back(message);
+        Ok(())
+    }
+
+    /// Messages that came before the channel was open, in their order.
+    pub(crate) fn early(&self) -> MutexGuard<'_, VecDeque<RTCDataChannelMessage>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the other side has to prove before a channel may come about.
@@ -302,6 +323,7 @@ impl Peer {
             granted,
             servers,
             config,
+            early,
             ..
         } = self;
         let lanes = Lanes::new(&config);
@@ -314,7 +336,12 @@ impl Peer {
             max_message_bytes,
             lanes,
         );
-        Channel::new(transport, &config)
+        let mut channel = Channel::new(transport, &config);
+        for message in early.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let raw = (message.is_string, message.data.freeze());
+            channel.receiver.keep(decode(raw, &config.limits));
+        }
+        channel
     }
 
     /// The STUN and TURN servers that are of no use, as far as is known.

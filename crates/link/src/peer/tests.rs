@@ -162,3 +162,26 @@ async fn a_peer_that_opens_many_channels_is_cut_off() {
     let (_client, _data, worker) = connecting(&labels).await;
     assert_eq!(worker.signals.closed().await, CloseReason::Violation);
 }
+
+#[tokio::test]
+async fn what_comes_before_the_channel_is_open_is_kept() {
+    let message = |text: &str| RTCDataChannelMessage {
+        is_string: true,
+        data: text.into(),
+    };
+    let (client, data, worker) = connecting(&[]).await;
+    for text in ["READY", "FRAME_END::7"] {
+        client.keep_early(message(text)).expect("room");
+    }
+    client.opened(&data).await.expect("open");
+    let incoming = worker.incoming().await.expect("the channel for frames");
+    let mut channel = client.into_channel(data).await;
+    let mut next = async || channel.receiver.recv().await.expect("open").expect("valid");
+    assert_eq!(next().await, protocol::Message::Ready);
+    assert_eq!(next().await, protocol::Message::FrameEnd(7));
+    drop(incoming);
+    for _ in 0..MAX_EARLY {
+        worker.keep_early(message("")).expect("room");
+    }
+    assert!(worker.keep_early(message("")).is_err());
+}
