@@ -172,7 +172,11 @@ class Page:
     # Reads what is shown at the moment at which it is shown, and keeps hold of cameras that were opened,
     # of connections, and of all that is said to the worker.
     COLLECT = """
-        document.addEventListener("pose", ({ detail: { answer, meta } }) => window.collect(answer, meta));
+        window.shown = 0;
+        document.addEventListener("pose", ({ detail: { answer, meta } }) => {
+            window.shown += 1;
+            window.collect(answer, meta);
+        });
         window.tracks = [];
         window.said = [];
         if (navigator.mediaDevices) {
