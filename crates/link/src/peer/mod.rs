@@ -40,8 +40,9 @@ use settings::{MAX_MESSAGE_BYTES, configuration, setting_engine};
 const GATHER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts to open the sockets; a port that was free may be taken before it is bound.
 const BIND_ATTEMPTS: usize = 4;
-/// Messages that a peer may send before this side has its channel open.
+/// Messages that a peer may send before this side has its channel open, and their bytes together.
 const MAX_EARLY: usize = 16;
+const MAX_EARLY_BYTES: usize = 65_536;
 /// Says that no candidate follows a description (RFC 8840).
 const END_OF_CANDIDATES: &str = "a=end-of-candidates\r\n";
 
@@ -271,7 +272,8 @@ impl Peer {
 
     fn keep_early(&self, message: RTCDataChannelMessage) -> Result<(), PeerError> {
         let mut early = self.early();
-        if early.len() == MAX_EARLY {
+        let bytes: usize = early.iter().map(|early| early.data.len()).sum();
+        if early.len() == MAX_EARLY || bytes + message.data.len() > MAX_EARLY_BYTES {
             return Err(PeerError::Closed);
         }
         early.push_back(message);
