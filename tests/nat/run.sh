@@ -56,7 +56,7 @@ moved=$!
 wait_until "a first prediction" [ -s "$scratch/moved.jsonl" ]
 plugged_out
 wait_until "the client's notice" grep -qs 'connection to the worker is lost' "$scratch/moved.log"
-wait_until "the worker's notice" grep -qs 'client left before the end' "$scratch/posing.log"
+wait_until "the worker's notice" grep -Eqs 'client left before the end|stream cut off' "$scratch/posing.log"
 plugged_in 10.71.1.9/25
 status=0
 wait "$moved" || status=$?
