@@ -98,7 +98,12 @@ async fn word(wire: &mut impl Wire) -> Result<Word, AuthError> {
                 return Err(match reason.as_str() {
                     "missing" => AuthError::NoSecretThere,
                     _ => AuthError::Refused {
-                        reason: reason.chars().take(40).collect(),
+                        // It comes from who knows whom, and goes to a terminal.
+                        reason: reason
+                            .chars()
+                            .filter(|char| char.is_ascii_alphanumeric() || *char == '_')
+                            .take(40)
+                            .collect(),
                     },
                 });
             }
