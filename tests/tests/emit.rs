@@ -1,7 +1,7 @@
 //! `--emit` of both binaries, read by implementations that are not ours: Python's own JSON, pyzmq (libzmq)
 //! and python-osc.
 
-use e2e::{Client, Finished, Worker, consumer, demo, example, signal_server};
+use e2e::{Client, Finished, Peer, Worker, consumer, demo, example, signal_server};
 use serde_json::Value;
 
 const FRAMES: u64 = 240;
@@ -266,20 +266,11 @@ fn switched(predictions: &[Value], region: [f64; 4]) -> Vec<String> {
     lines
 }
 
-#[test]
-fn the_examples_switch_when_the_nose_enters_the_region() {
-    // A machine with much else to do may pause for longer than the examples would wait.
-    let region = [
-        "--node",
-        "nose",
-        "--region",
-        "256,0,512,384",
-        "--silence",
-        "60",
-    ];
+/// A worker and both examples, which wait for its poses: the one over UDP, and the one over ZeroMQ.
+fn triggered(options: &[&str]) -> (Worker, [Peer; 2]) {
     let mut udp = example(
         "closed-loop/udp_trigger.py",
-        &[&["--port", "0"], &region[..]].concat(),
+        &[&["--port", "0"], options].concat(),
     );
     let listening = udp.line().expect("it listens");
     let url = listening
@@ -296,19 +287,31 @@ fn the_examples_switch_when_the_nose_enters_the_region() {
     worker.logs("poses go to", 2);
     let publisher = published(&worker.log()).replace("zmq:", "tcp:");
     let connect = ["--connect", &publisher];
-    let mut zmq = example(
-        "closed-loop/zmq_trigger.py",
-        &[&connect, &region[..]].concat(),
-    );
+    let mut zmq = example("closed-loop/zmq_trigger.py", &[&connect, options].concat());
+    zmq.line().expect("it says where it subscribes");
     worker.logs("a subscriber for poses", 1);
+    (worker, [udp, zmq])
+}
+
+#[test]
+fn the_examples_switch_when_the_nose_enters_the_region() {
+    // A machine with much else to do may pause for longer than the examples would wait.
+    let region = [
+        "--node",
+        "nose",
+        "--region",
+        "256,0,512,384",
+        "--silence",
+        "60",
+    ];
+    let (worker, scripts) = triggered(&region);
     let predictions = stream(&worker, &["--fps", "200"]).predictions();
     let expected = switched(&predictions, [256.0, 0.0, 512.0, 384.0]);
     assert!(
         expected.len() >= 2,
         "the nose never crosses the region's edge"
     );
-    zmq.line();
-    for mut script in [udp, zmq] {
+    for mut script in scripts {
         let lines: Vec<String> = std::iter::from_fn(|| script.line()).collect();
         let switches = lines
             .iter()
@@ -324,38 +327,14 @@ fn the_examples_switch_when_the_nose_enters_the_region() {
 #[test]
 fn the_examples_switch_off_when_poses_stop_coming() {
     let everywhere = ["--region", "0,0,512,384", "--silence", "0.5"];
-    let mut udp = example(
-        "closed-loop/udp_trigger.py",
-        &[&["--port", "0"], &everywhere[..]].concat(),
-    );
-    let listening = udp.line().expect("it listens");
-    let url = listening
-        .strip_prefix("listening at ")
-        .expect("it says where");
-    let worker = Worker::start(&[
-        "--model",
-        &model(),
-        "--emit",
-        url,
-        "--emit",
-        "zmq://127.0.0.1:0",
-    ]);
-    worker.logs("poses go to", 2);
-    let publisher = published(&worker.log()).replace("zmq:", "tcp:");
-    let connect = ["--connect", &publisher];
-    let mut zmq = example(
-        "closed-loop/zmq_trigger.py",
-        &[&connect, &everywhere[..]].concat(),
-    );
-    zmq.line();
-    worker.logs("a subscriber for poses", 1);
+    let (worker, mut scripts) = triggered(&everywhere);
     let client = Client::start(&["--signal", &worker.signal, "--test-pattern", "512x384@30"]);
-    for script in [&mut udp, &mut zmq] {
+    for script in &mut scripts {
         let on = script.line().expect("the animal is there");
         assert!(on.starts_with("on "), "{on}");
     }
     worker.kill();
-    for script in [udp, zmq].iter_mut() {
+    for script in &mut scripts {
         // A pause before that counts as well.
         let off = std::iter::from_fn(|| script.line()).find(|line| !line.starts_with("on "));
         assert_eq!(off.as_deref(), Some("off, nothing was heard"));
