@@ -92,14 +92,7 @@ impl Events {
 
     /// Frames leave in another way from now on.
     pub(crate) fn setting(self, setting: Setting) {
-        self.write(
-            "setting",
-            json!({
-                "jpeg_quality": setting.quality,
-                "size_percent": setting.size,
-                "rate_percent": setting.rate,
-            }),
-        );
+        self.write("setting", setting.to_json());
     }
 
     pub(crate) fn lost(self) {

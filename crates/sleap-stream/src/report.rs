@@ -193,11 +193,7 @@ impl Report {
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,
             })).collect::<Vec<_>>(),
-            "setting": self.setting.map(|setting| json!({
-                "jpeg_quality": setting.quality,
-                "size_percent": setting.size,
-                "rate_percent": setting.rate,
-            })),
+            "setting": self.setting.map(Setting::to_json),
             "latency_ms": latency,
             "age_ms": answered(&self.age),
             "round_trip_ms": answered(&self.round_trip),

@@ -27,6 +27,15 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// As programs are told.
+    pub(crate) fn to_json(self) -> serde_json::Value {
+        serde_json::json!({
+            "jpeg_quality": self.quality,
+            "size_percent": self.size,
+            "rate_percent": self.rate,
+        })
+    }
+
     /// What the user asked for.
     pub(crate) fn full(quality: u8) -> Self {
         Self {
