@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the same predictions as .slp with this project and with sleap-io, and prints both; then an hour of
 # frames as fast as possible, and a while at their own rate.
-#   slp.sh [FRAMES]    frames that both write (36,000)
+#   slp.sh [FRAMES [SECONDS]]    frames that both write (36,000), and how long the last run takes (20)
 set -euo pipefail
 # shellcheck source=examples/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"

@@ -10,8 +10,8 @@
 //! new before there is room. A record that a form cannot hold is skipped there, and counted.
 //!
 //! What was written [`FLUSH_BY`] ago is with the operating system: a process that is killed at any
-//! moment leaves files that open and hold every prediction up to the last second. A machine that
-//! loses power may lose more.
+//! moment leaves files that open and hold every prediction up to the last second; text may end in
+//! part of a line. A machine that loses power may lose more.
 //!
 //! | file | form |
 //! |---|---|

@@ -10,8 +10,9 @@ pub(crate) enum Out {
     Stream(Box<dyn Write + Send>),
 }
 
-/// Collects text until it is flushed, which hands all of it over in one call: a process that is
-/// killed does not leave part of a line behind because of a buffer's size.
+/// Collects text until it is flushed, which hands all of it over in one call. A process that is
+/// killed leaves whole lines behind, unless it is killed within that call: Linux then stops copying
+/// at the end of a page.
 pub(crate) struct Lines {
     out: Out,
     /// Bytes that were written, up to the end of a line.

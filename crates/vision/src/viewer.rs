@@ -4,7 +4,7 @@
 //! [`View`], which draws and shows what is newest. Pictures in between are skipped.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::capture::Content;
 use crate::draw::{self, Overlay};
@@ -14,6 +14,9 @@ use crate::{Image, ImageError};
 
 /// How long keys and clicks wait at most while no picture comes.
 const POLL: Duration = Duration::from_millis(15);
+
+/// Time between pictures at least: eyes see no more, and drawing takes time from the stream.
+const APART: Duration = Duration::from_millis(25);
 
 /// Size of the picture before the first frame, pixels.
 const WAITING: (u32, u32) = (640, 360);
@@ -158,9 +161,13 @@ impl View {
     pub fn run(self, title: &str) -> Result<Ended, WindowError> {
         let mut window = Window::open(title)?;
         let mut shown = show(&mut window, &Picture::waiting())?;
+        let mut due = Instant::now();
         while shown == Shown::Open {
-            shown = match self.next() {
-                Next::Picture(picture) => show(&mut window, &picture)?,
+            shown = match self.next(due) {
+                Next::Picture(picture) => {
+                    due = Instant::now() + APART;
+                    show(&mut window, &picture)?
+                }
                 Next::Nothing => window.poll()?,
                 Next::End => return Ok(Ended::Done),
             };
@@ -168,19 +175,28 @@ impl View {
         Ok(Ended::ByUser)
     }
 
-    /// The newest picture not yet seen, waiting [`POLL`] for one.
-    fn next(&self) -> Next {
-        let idle = |state: &mut State| state.newest.is_none() && state.screens > 0;
+    /// The newest picture not yet seen, once it is `due`, waiting [`POLL`] for one.
+    fn next(&self, due: Instant) -> Next {
+        let none = |state: &State| state.newest.is_none() || Instant::now() < due;
+        let idle = |state: &mut State| none(state) && state.screens > 0;
+        let until_due = due.saturating_duration_since(Instant::now());
+        let wait = if until_due.is_zero() {
+            POLL
+        } else {
+            until_due.min(POLL)
+        };
         let (mut state, _) = self
             .0
             .changed
-            .wait_timeout_while(self.0.lock(), POLL, idle)
+            .wait_timeout_while(self.0.lock(), wait, idle)
             .unwrap_or_else(PoisonError::into_inner);
-        match state.newest.take() {
-            _ if state.screens == 0 => Next::End,
-            Some(picture) => Next::Picture(picture),
-            None => Next::Nothing,
+        if state.screens == 0 {
+            return Next::End;
         }
+        if none(&state) {
+            return Next::Nothing;
+        }
+        state.newest.take().map_or(Next::Nothing, Next::Picture)
     }
 }
 
@@ -233,11 +249,25 @@ mod tests {
     #[test]
     fn the_view_sees_the_newest_picture_once() {
         let (screen, view) = pair();
-        assert!(matches!(view.next(), Next::Nothing));
+        assert!(matches!(view.next(Instant::now()), Next::Nothing));
         screen.show(picture("first"));
         screen.clone().show(picture("second"));
-        assert!(matches!(view.next(), Next::Picture(seen) if seen.caption == "second"));
-        assert!(matches!(view.next(), Next::Nothing));
+        assert!(
+            matches!(view.next(Instant::now()), Next::Picture(seen) if seen.caption == "second")
+        );
+        assert!(matches!(view.next(Instant::now()), Next::Nothing));
+    }
+
+    #[test]
+    fn a_picture_waits_until_it_is_due() {
+        let (screen, view) = pair();
+        screen.show(picture("early"));
+        let later = Instant::now() + Duration::from_secs(3600);
+        assert!(matches!(view.next(later), Next::Nothing));
+        screen.show(picture("newest"));
+        assert!(
+            matches!(view.next(Instant::now()), Next::Picture(seen) if seen.caption == "newest")
+        );
     }
 
     #[test]
@@ -245,9 +275,9 @@ mod tests {
         let (screen, view) = pair();
         let other = screen.clone();
         drop(screen);
-        assert!(matches!(view.next(), Next::Nothing));
+        assert!(matches!(view.next(Instant::now()), Next::Nothing));
         drop(other);
-        assert!(matches!(view.next(), Next::End));
+        assert!(matches!(view.next(Instant::now()), Next::End));
     }
 
     #[test]
