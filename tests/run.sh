@@ -53,9 +53,15 @@ soak() {
   SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
 }
 
+# The fuzz targets are a workspace of their own, whose lock file must follow this one.
+fuzz_lock() {
+  cargo metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
+}
+
 group "set-up" ./examples/setup.sh --tests
 group "format" cargo fmt --all --check
 group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+group "lock file of the fuzz targets" fuzz_lock
 group "Python peers" "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovider tests/python
 # Tests of the whole start the binaries from the target folder.
 group "binaries" cargo build --workspace --bins --locked
