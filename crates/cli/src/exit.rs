@@ -29,7 +29,7 @@ pub fn report(outcome: anyhow::Result<Exit>) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
-            crate::terminal::say(format_args!("error: {error:#}"));
+            crate::say_error(format_args!("{error:#}"));
             Exit::Failed.into()
         }
     }

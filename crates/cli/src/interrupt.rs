@@ -1,60 +1,112 @@
 use tokio_util::sync::CancellationToken;
 
 /// Ctrl-C, SIGTERM and the end of the terminal (SIGHUP, unless it is ignored as under `nohup`): the first asks the run to end in order, the second ends it at once.
+///
+/// A run that drains ([`Interrupt::listen_for_drain`]) is asked by its first SIGTERM to finish what it is
+/// at; whatever comes after that counts as said above.
 #[derive(Debug, Clone)]
-pub struct Interrupt(CancellationToken);
+pub struct Interrupt {
+    drain: CancellationToken,
+    raised: CancellationToken,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    End,
+    /// SIGTERM.
+    Terminate,
+}
 
 impl Interrupt {
     /// Starts listening for signals. Must be called inside a tokio runtime.
     pub fn listen() -> Self {
-        let token = CancellationToken::new();
-        let asked = token.clone();
+        Self::start(false)
+    }
+
+    /// The same for a run that has something to finish when it is sent SIGTERM.
+    pub fn listen_for_drain() -> Self {
+        Self::start(true)
+    }
+
+    fn start(drains: bool) -> Self {
+        let interrupt = Self {
+            drain: CancellationToken::new(),
+            raised: CancellationToken::new(),
+        };
+        let asked = interrupt.clone();
+        let mut signals = Signals::new();
         tokio::spawn(async move {
-            signal().await;
-            asked.cancel();
-            signal().await;
+            if signals.next().await == Asked::Terminate && drains {
+                asked.drain.cancel();
+                tokio::select! {
+                    _ = signals.next() => {}
+                    () = asked.raised() => {}
+                }
+            }
+            asked.raise();
+            signals.next().await;
             crate::terminal::say("interrupted twice: stopping at once");
             std::process::exit(130);
         });
-        Self(token)
+        interrupt
+    }
+
+    /// Asks the run to end in order, as a signal does.
+    pub fn raise(&self) {
+        self.raised.cancel();
     }
 
     /// Whether the run was asked to end.
     pub fn is_raised(&self) -> bool {
-        self.0.is_cancelled()
+        self.raised.is_cancelled()
     }
 
     /// Resolves once the run was asked to end.
     pub async fn raised(&self) {
-        self.0.cancelled().await;
+        self.raised.cancelled().await;
+    }
+
+    /// Resolves once the run was asked to finish what it is at and to begin nothing new.
+    pub async fn drain_asked(&self) {
+        self.drain.cancelled().await;
     }
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = match hangup_is_ignored() {
-        true => None,
-        false => signal(SignalKind::hangup()).ok(),
-    };
-    let hung_up = async {
-        match &mut hangup {
-            Some(hangup) => drop(hangup.recv().await),
-            None => std::future::pending().await,
+struct Signals {
+    terminate: Option<tokio::signal::unix::Signal>,
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminate = signal(SignalKind::terminate())
+            .inspect_err(|error| tracing::warn!(%error, "cannot listen for SIGTERM; Ctrl-C works"))
+            .ok();
+        let hangup = match hangup_is_ignored() {
+            true => None,
+            false => signal(SignalKind::hangup()).ok(),
+        };
+        Self { terminate, hangup }
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => Asked::End,
+            () = of(&mut self.terminate) => Asked::Terminate,
+            () = of(&mut self.hangup) => Asked::End,
         }
-    };
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-                () = hung_up => {}
-            }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "cannot listen for SIGTERM; Ctrl-C works");
-            let _ = tokio::signal::ctrl_c().await;
-        }
+    }
+}
+
+#[cfg(unix)]
+async fn of(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -73,6 +125,16 @@ fn hangup_is_ignored() -> bool {
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> Asked {
+        let _ = tokio::signal::ctrl_c().await;
+        Asked::End
+    }
 }

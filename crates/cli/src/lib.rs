@@ -21,7 +21,7 @@ pub use exit::{Exit, report};
 pub use interrupt::Interrupt;
 pub use kept_secret::kept_secret;
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, websocket_url};
-pub use logging::{LogFormat, init as init_logging};
+pub use logging::{LogArgs, LogFormat, say, say_error};
 pub use pairing::{Pairing, PairingError};
 pub use private_file::read as read_private;
 pub use secret_args::{Hidden, SecretArgs, is_in_process_list};

@@ -1,9 +1,17 @@
+use std::fmt::Display;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::terminal;
 
+/// Standard error holds JSON alone, because somebody asked for it.
+static ALL_IN_LOG: AtomicBool = AtomicBool::new(false);
+
 /// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -11,12 +19,52 @@ pub enum LogFormat {
     Json,
 }
 
+/// How a program logs.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// Log in lines for people, or in JSON: one object a line, errors and summary included
+    /// [default: text].
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+}
+
+impl LogArgs {
+    /// Starts the log in the format that was asked for, or in the `usual` one.
+    pub fn init(&self, verbose: u8, usual: LogFormat) {
+        let format = match usual {
+            // Beside lines of JSON there is nothing else.
+            LogFormat::Json => LogFormat::Json,
+            LogFormat::Text => self.log_format.unwrap_or(usual),
+        };
+        ALL_IN_LOG.store(self.log_format == Some(LogFormat::Json), Relaxed);
+        init(verbose, format);
+    }
+}
+
+/// Says why a run failed: in a line of its own that begins with `error:`, or as an entry of a JSON log.
+pub fn say_error(error: impl Display) {
+    if ALL_IN_LOG.load(Relaxed) && tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{error}");
+    } else {
+        terminal::say(format_args!("error: {error}"));
+    }
+}
+
+/// Says what a person is to read in any case: as it is, or as an entry of a JSON log.
+pub fn say(words: impl Display) {
+    if ALL_IN_LOG.load(Relaxed) {
+        tracing::info!("{words}");
+    } else {
+        terminal::say(words);
+    }
+}
+
 /// Sends the log to standard error, above a line that moves there; plain when that is not a
 /// terminal or `NO_COLOR` is set.
 ///
 /// Without `RUST_LOG`, our own state changes are logged; `verbose` adds decisions (1) and
 /// everything, the libraries' own words included (2).
-pub fn init(verbose: u8, format: LogFormat) {
+fn init(verbose: u8, format: LogFormat) {
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(match verbose {

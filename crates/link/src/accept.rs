@@ -62,6 +62,12 @@ impl Acceptor {
         self.gate.counts()
     }
 
+    /// What reads [`auth_counts`](Self::auth_counts), also after this is dropped.
+    pub fn auth_counter(&self) -> impl Fn() -> AuthCounts + Send + Sync + 'static {
+        let gate = Arc::clone(&self.gate);
+        move || gate.counts()
+    }
+
     /// The next client's channel. Clients connect concurrently; one that fails is logged and never
     /// ends this. Cancelling loses no channel.
     pub async fn accept(&mut self) -> Result<Channel, AcceptError> {

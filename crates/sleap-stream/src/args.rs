@@ -9,7 +9,7 @@ use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
 use cli::settings::SettingsArgs;
-use cli::{EmitArgs, LinkArgs};
+use cli::{EmitArgs, LinkArgs, LogArgs};
 use link::PeerConfig;
 use vision::capture::{self, Selection, Source};
 use vision::synthetic;
@@ -170,6 +170,9 @@ pub struct Args {
     /// Log more (-v: decisions, -vv: everything).
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
+
+    #[command(flatten, next_help_heading = "Messages")]
+    pub log: LogArgs,
 }
 
 /// Keeping the frames that are sent.
@@ -339,7 +342,7 @@ impl Args {
             _ => cli::LogFormat::Text,
         };
         if self.command.is_none() || self.verbose > 0 {
-            cli::init_logging(self.verbose, format);
+            self.log.init(self.verbose, format);
         }
     }
 }

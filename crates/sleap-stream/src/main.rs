@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let config = match sleap_stream::Config::try_from(args) {
         Ok(config) => config,
         Err(error) => {
-            cli::terminal::say(format_args!("error: {error:#}"));
+            cli::say_error(format_args!("{error:#}"));
             return cli::Exit::Usage.into();
         }
     };

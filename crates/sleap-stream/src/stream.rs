@@ -143,9 +143,7 @@ async fn stream(
     let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
     match events {
         Some(events) => events.summary(&answers.report),
-        None if config.messages == Messages::ForPeople => {
-            cli::terminal::say(answers.report.summary())
-        }
+        None if config.messages == Messages::ForPeople => cli::say(answers.report.summary()),
         None => {}
     }
     let end = outcome.as_ref().ok().copied();

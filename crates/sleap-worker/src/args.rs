@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::settings::SettingsArgs;
-use cli::{EmitArgs, LinkArgs, LogFormat, Shell};
+use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
+use crate::drain::DrainArgs;
 use crate::help;
+use crate::metrics::MetricsArgs;
 use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
@@ -88,6 +90,12 @@ pub struct Args {
     pub view: ViewArgs,
 
     #[command(flatten)]
+    pub metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub drain: DrainArgs,
+
+    #[command(flatten)]
     pub trust: TrustArgs,
 
     #[command(flatten)]
@@ -99,6 +107,9 @@ pub struct Args {
     /// Log more (-v: decisions, -vv: everything).
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Where the model runs, and how.
@@ -248,7 +259,7 @@ impl Args {
     pub fn init_logging(&self) {
         let serves = matches!(self.command, None | Some(Command::Signal { .. }));
         if serves || self.verbose > 0 {
-            cli::init_logging(self.verbose, LogFormat::Text);
+            self.log.init(self.verbose, LogFormat::Text);
         }
     }
 

@@ -12,8 +12,11 @@ mod args;
 mod batcher;
 mod commands;
 mod doctor;
+mod drain;
 mod emit;
 mod help;
+mod http;
+mod metrics;
 mod pipeline;
 mod pixels;
 mod places;
@@ -22,6 +25,7 @@ mod serve;
 mod session;
 mod show;
 mod status;
+mod supervisor;
 mod trust;
 mod view;
 
@@ -35,6 +39,8 @@ use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 pub use commands::{SETTINGS, command};
+pub use drain::DrainArgs;
+pub use metrics::MetricsArgs;
 pub use trust::TrustArgs;
 pub use view::ViewArgs;
 
@@ -56,7 +62,8 @@ pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
         Some(_) => Ok(Exit::Done),
         None if args.display => with_window(&runtime, args),
-        None => runtime.block_on(async { serve::worker(args, None, Interrupt::listen()).await }),
+        None => runtime
+            .block_on(async { serve::worker(args, None, Interrupt::listen_for_drain()).await }),
     };
     // A model that is still being loaded must not hold up the end.
     runtime.shutdown_background();
@@ -78,8 +85,8 @@ fn with_window(runtime: &Runtime, args: Args) -> Result<Exit> {
         "--display needs a display; without one, use --save-every N to look at frames as PNG files",
     )?;
     let (screen, view) = viewer::pair();
-    let worker =
-        runtime.spawn(async { serve::worker(args, Some(screen), Interrupt::listen()).await });
+    let worker = runtime
+        .spawn(async { serve::worker(args, Some(screen), Interrupt::listen_for_drain()).await });
     match view.run("sleap-worker") {
         Ok(Ended::ByUser) => info!("window closed; the worker goes on without it"),
         Ok(Ended::Done) => {}

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
@@ -14,13 +14,16 @@ use tracing::{info, warn};
 use vision::viewer;
 
 use crate::args::Args;
+use crate::drain::drained;
 use crate::emit::Emission;
+use crate::metrics::{self, Metrics};
 use crate::pipeline::{self, Engine, Pipeline};
 use crate::places::Places;
 use crate::saver::Saver;
-use crate::session::{self, Worker};
+use crate::session::{self, Availability, Worker};
 use crate::show::Screen;
 use crate::status;
+use crate::supervisor;
 use crate::trust::Trust;
 use crate::view::{self, View};
 
@@ -52,13 +55,14 @@ pub(crate) async fn worker(
     let (peer_config, trust) = match decided {
         Ok(decided) => decided,
         Err(error) => {
-            cli::terminal::say(format_args!("error: {error:#}"));
+            cli::say_error(format_args!("{error:#}"));
             return Ok(Exit::Usage);
         }
     };
     let Doors {
         embedded,
         page,
+        metrics,
         meeting,
     } = Doors::open(&args).await?;
     let id = link::random_id("worker");
@@ -77,7 +81,7 @@ pub(crate) async fn worker(
     };
     let (emitter, engine) = tokio::select! {
         loaded = load(&args) => loaded?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
+        () = asked(&interrupt) => return Ok(Exit::Interrupted),
     };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
@@ -96,6 +100,11 @@ pub(crate) async fn worker(
         None => None,
     };
     let view = page.as_ref().map(View::hub);
+    let counted = match &metrics {
+        Some(_) => Metrics::new(engine.model())?,
+        None => Metrics::default(),
+    };
+    let _metrics = metrics.and_then(|bound| bound.serve(&counted));
     let options = pipeline::Options {
         saver,
         screen,
@@ -103,6 +112,7 @@ pub(crate) async fn worker(
         view: view.clone(),
         max_batch: args.device.max_batch.map(usize::from),
         limits: limits.clone(),
+        metrics: counted.clone(),
     };
     let worker = Arc::new(Worker {
         ack,
@@ -110,14 +120,16 @@ pub(crate) async fn worker(
         stage: session::Stage::new(),
         current: current.clone(),
         view,
+        metrics: counted,
         limits,
     });
 
     let acceptor = tokio::select! {
         acceptor = Acceptor::register(&meeting, peer_config) =>
             acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
+        () = asked(&interrupt) => return Ok(Exit::Interrupted),
     };
+    worker.metrics.authentications(acceptor.auth_counter());
     announce(&meeting);
     let listen = embedded
         .as_ref()
@@ -128,7 +140,18 @@ pub(crate) async fn worker(
     }
 
     let _line = status::show(current);
-    serve(worker, acceptor, page, interrupt).await
+    supervisor::ready();
+    let served = serve(worker, acceptor, page, interrupt, args.drain.drain_timeout).await;
+    supervisor::stopping();
+    served
+}
+
+/// Resolves once the worker is to end, at a time when it has no stream that could go on.
+async fn asked(interrupt: &Interrupt) {
+    tokio::select! {
+        () = interrupt.raised() => {}
+        () = interrupt.drain_asked() => {}
+    }
 }
 
 /// Where clients and viewers come.
@@ -136,6 +159,7 @@ struct Doors {
     /// The signaling server, unless another one is named.
     embedded: Option<signaling::Server>,
     page: Option<view::Bound>,
+    metrics: Option<metrics::Bound>,
     /// The signaling server's address.
     meeting: String,
 }
@@ -155,23 +179,37 @@ impl Doors {
             Some(listen) => Some(view::bind(listen).await?),
             None => None,
         };
+        let metrics = match args.metrics.metrics {
+            Some(listen) => Some(metrics::bind(listen).await?),
+            None => None,
+        };
         Ok(Self {
             embedded,
             page,
+            metrics,
             meeting,
         })
     }
 }
 
-/// Serves clients until interrupted, and lets everybody go in order.
+/// Serves clients until the worker is to end, and lets everybody go in order.
 async fn serve(
     worker: Arc<Worker>,
-    mut acceptor: Acceptor,
+    acceptor: Acceptor,
     mut page: Option<View>,
     interrupt: Interrupt,
+    patience: Duration,
 ) -> Result<Exit> {
     let mut sessions = JoinSet::new();
-    let served = clients(&worker, &mut acceptor, &mut page, &interrupt, &mut sessions).await;
+    let served = clients(
+        &worker,
+        acceptor,
+        &mut page,
+        &interrupt,
+        patience,
+        &mut sessions,
+    )
+    .await;
     // Viewers leave at once; clients first get their last answers.
     if let Some(page) = page {
         page.close().await;
@@ -179,33 +217,50 @@ async fn serve(
     // Nothing can be answered any more where the worker has failed; whoever watches over it starts
     // another.
     served?;
+    interrupt.raise();
     while let Some(ended) = sessions.join_next().await {
         session::report(ended);
     }
     Ok(Exit::Interrupted)
 }
 
-/// Gives every client a session, until interrupted.
+/// Gives every client a session, until the worker is interrupted or has drained.
 async fn clients(
     worker: &Arc<Worker>,
-    acceptor: &mut Acceptor,
+    acceptor: Acceptor,
     page: &mut Option<View>,
     interrupt: &Interrupt,
+    patience: Duration,
     sessions: &mut JoinSet<()>,
 ) -> Result<()> {
     let mut places = Places::new(MAX_CLIENTS);
+    let mut acceptor = Some(acceptor);
+    let mut availability = worker.stage.availability();
+    let drained = drained(&worker.stage, interrupt, patience);
+    tokio::pin!(drained);
     loop {
         if let Some(view) = &worker.view {
             view.clients_are(sessions.len());
         }
         let channel = tokio::select! {
             () = interrupt.raised() => return Ok(()),
+            () = &mut drained => return Ok(()),
+            Ok(()) = availability.changed() => {
+                let now = *availability.borrow_and_update();
+                if now == Availability::ShuttingDown {
+                    // With the registration: clients that come now look elsewhere.
+                    acceptor = None;
+                    worker.metrics.drains();
+                }
+                supervisor::status(now.words());
+                continue;
+            }
             stopped = worker.pipeline.stopped() => return Err(stopped.into()),
             Some(ended) = sessions.join_next() => {
                 session::report(ended);
                 continue;
             }
-            channel = acceptor.accept() => channel.context("no further client can be accepted")?,
+            channel = from_signaling(&mut acceptor) => channel?,
             Some(channel) = from_page(page) => channel,
         };
         let place = places.enter(Instant::now());
@@ -215,6 +270,17 @@ async fn clients(
             place,
             interrupt.clone(),
         ));
+    }
+}
+
+/// The next client that comes by the signaling server; none once the worker has left it.
+async fn from_signaling(acceptor: &mut Option<Acceptor>) -> Result<Channel> {
+    match acceptor {
+        Some(acceptor) => {
+            let channel = acceptor.accept().await;
+            channel.context("no further client can be accepted")
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -70,7 +70,7 @@ impl Stage {
     pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<Task>) {
         for Task { job, place, permit } in tasks {
             let _until_decoded = permit;
-            if job.requester.is_gone() {
+            if job.requester.leaves_a_frame() {
                 continue;
             }
             let frame_id = job.frame.meta.frame_id;

@@ -9,6 +9,7 @@ use super::decode::Decoded;
 use super::finish::{Batch, Ran};
 use super::incoming::{Event, Incoming, Mark};
 use crate::batcher::{Batcher, Next};
+use crate::metrics::Metrics;
 
 /// What runs on a batch.
 pub(super) enum Engine {
@@ -24,6 +25,7 @@ pub(super) struct Stage {
     pub(super) engine: Engine,
     pub(super) batcher: Batcher<Decoded>,
     pub(super) ran: SyncSender<Ran>,
+    pub(super) metrics: Metrics,
 }
 
 /// The last stage has ended.
@@ -57,7 +59,7 @@ impl Stage {
         Ok(match event {
             // Nothing is added; what was gathered before still has to run.
             Event::Broken => self.batcher.next(),
-            Event::Frame(frame) if frame.requester.is_gone() => self.batcher.next(),
+            Event::Frame(frame) if frame.requester.leaves_a_frame() => self.batcher.next(),
             Event::Frame(frame) => {
                 let bytes = frame.bytes();
                 self.batcher.frame(frame, bytes)
@@ -85,6 +87,7 @@ impl Stage {
             return Ok(());
         }
         let started = Instant::now();
+        self.metrics.batch(frames.len());
         match self.engine.run(&frames) {
             Err(error) if frames.len() > 1 => {
                 tracing::debug!(%error, frames = frames.len(), "batch failed; running its frames alone");
@@ -104,6 +107,7 @@ impl Stage {
     fn run_alone(&mut self, frame: Decoded) -> Result<(), Gone> {
         let started = Instant::now();
         let frames = vec![frame];
+        self.metrics.batch(frames.len());
         let outputs = self.engine.run(&frames);
         self.pass(Ran::Batch(Batch {
             frames,
@@ -153,6 +157,7 @@ mod tests {
             engine: Engine::Verify,
             batcher: Batcher::new(bounds),
             ran: sync_channel(1).0,
+            metrics: Metrics::default(),
         };
         let (replies, _outbox) = mpsc::channel(1);
         let here = Arc::new(Requester::new(replies, true));

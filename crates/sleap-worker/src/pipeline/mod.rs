@@ -27,6 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::batcher::{Batcher, Bounds};
 use crate::emit::Emission;
+use crate::metrics::Metrics;
 use crate::pixels::Decoder;
 use crate::saver::Saver;
 use crate::session::Requester;
@@ -102,6 +103,7 @@ pub(crate) struct Options {
     /// Frames in one call of the model; `None`: what suits the device.
     pub(crate) max_batch: Option<usize>,
     pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
 }
 
 /// The pipeline's threads. Dropping it lets them finish what they have and joins them.
@@ -155,6 +157,7 @@ impl Pipeline {
             engine,
             batcher,
             ran,
+            metrics: options.metrics,
         };
         let incoming = Incoming::new(incoming);
         threads.push(spawn("infer", guard(), move || stage.run(incoming))?);

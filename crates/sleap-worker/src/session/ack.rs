@@ -1,5 +1,6 @@
 //! The worker's answers to STREAM_START.
 
+use crate::metrics::Refused;
 use crate::serve::MAX_LANES;
 use protocol::{DecodeError, Skeleton, StreamAck};
 
@@ -32,11 +33,15 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) ->
     }
 }
 
-/// Another client is streaming.
-pub(super) fn busy(ready: &StreamAck) -> StreamAck {
+/// Another client is streaming, or the worker is about to end.
+pub(super) fn busy(ready: &StreamAck, why: Refused) -> StreamAck {
+    let message = match why {
+        Refused::ShuttingDown => "the worker is shutting down",
+        _ => "another client is streaming",
+    };
     StreamAck {
         status: StreamAck::BUSY.into(),
-        message: Some("another client is streaming".into()),
+        message: Some(message.into()),
         ..ready.clone()
     }
 }

@@ -28,8 +28,9 @@ pub(crate) use current::Current;
 pub(crate) use requester::Origin;
 pub(crate) use requester::Requester;
 pub(crate) use run::{report, run};
-pub(crate) use stage::Stage;
+pub(crate) use stage::{Availability, Stage};
 
+use crate::metrics::{Lost, Metrics, Refused, StreamEnd};
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
 use crate::view::Hub;
@@ -45,6 +46,7 @@ pub(crate) struct Worker {
     pub(crate) current: Current,
     /// Who looks on, where anybody can.
     pub(crate) view: Option<Arc<Hub>>,
+    pub(crate) metrics: Metrics,
     /// What is taken from a client.
     pub(crate) limits: Limits,
 }
@@ -143,6 +145,7 @@ impl Session {
     async fn leave(&mut self, ended: Ended, reason: Option<CloseReason>) {
         if let Some(dropped) = self.reassembler.reset() {
             debug!(reason = %dropped.reason, "half a frame dropped");
+            self.worker.metrics.dropped(&dropped.reason);
         }
         let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) else {
             match ended {
@@ -152,6 +155,13 @@ impl Session {
             }
             return;
         };
+        stream.ends(match ended {
+            Ended::Left | Ended::Silent => StreamEnd::ClientLeft,
+            Ended::Mute => StreamEnd::ClientMute,
+            Ended::Dismissed => StreamEnd::TakenOver,
+            Ended::Interrupted => StreamEnd::Interrupted,
+            Ended::Stopped => StreamEnd::Failed,
+        });
         // The pipeline ends for all sessions at once; that is reported once, elsewhere.
         let _ = if ended == Ended::Interrupted {
             self.worker.pipeline.flush().await
@@ -188,6 +198,7 @@ impl Session {
     /// A message that cannot be read costs at most the frame it belongs to.
     async fn unreadable(&mut self, error: &DecodeError) {
         self.unreadable += 1;
+        self.worker.metrics.unreadable();
         if self.unreadable == 1 {
             warn!(%error, "message refused; further ones of this stream are logged with -v");
         } else {
@@ -198,6 +209,7 @@ impl Session {
         }
         if ack::is_due(error) {
             self.has_asked = true;
+            self.worker.metrics.refused(Refused::Unreadable);
             self.reply(Message::StreamAck(ack::error(error.to_string())))
                 .await;
         }
@@ -207,6 +219,7 @@ impl Session {
         stream.unreadable += 1;
         if let Some(frame_id) = error.frame_id() {
             stream.requester.counts.damaged.fetch_add(1, Relaxed);
+            self.worker.metrics.error();
             self.reply(crate::answer::failure(frame_id, error.to_string()))
                 .await;
         }
@@ -225,10 +238,12 @@ impl Session {
             State::Streaming(stream) => stream,
             State::Refused { frames, .. } => {
                 *frames += 1;
+                self.worker.metrics.lost(Lost::NoStream);
                 return Ok(());
             }
             State::Idle => {
                 self.frames_without_stream += 1;
+                self.worker.metrics.lost(Lost::NoStream);
                 if self.frames_without_stream == 1 {
                     warn!("frames came without a stream; they are ignored");
                 }
@@ -237,6 +252,7 @@ impl Session {
         };
         stream.frames += 1;
         stream.bytes += frame.meta.nbytes;
+        self.worker.metrics.frame(frame.meta.nbytes);
         let requester = Arc::clone(&stream.requester);
         self.hand_over(Job {
             frame,
@@ -267,11 +283,13 @@ impl Session {
 
     /// A frame that could not be put together gets its answer too, so that the client can account for it.
     async fn dropped(&mut self, dropped: protocol::Dropped) {
+        self.worker.metrics.dropped(&dropped.reason);
         let State::Streaming(stream) = &mut self.state else {
             return;
         };
         stream.requester.counts.damaged.fetch_add(1, Relaxed);
         if let Some(frame_id) = dropped.frame_id {
+            self.worker.metrics.error();
             self.reply(crate::answer::failure(frame_id, dropped.reason.to_string()))
                 .await;
         }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::requester::{Origin, Requester};
+use super::stage::Turn;
 use super::stream::Stream;
 use super::{Session, State, ack};
+use crate::metrics::{Refused, StreamEnd};
 use crate::pipeline::Stopped;
 
 /// Characters of a source's name that are kept: for people, in a line.
@@ -23,19 +24,27 @@ impl Session {
         start.source_name = tidy(&start.source_name);
         self.has_asked = true;
         self.unreadable = 0;
-        self.reassembler.reset();
+        if let Some(dropped) = self.reassembler.reset() {
+            self.worker.metrics.dropped(&dropped.reason);
+        }
         // A client that starts again without an end has given up the stream before. Its answers
         // come before the new stream's, whose frames may bear the same numbers.
         if let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) {
             self.worker.pipeline.flush().await?;
+            stream.ends(StreamEnd::Restarted);
             stream.log("stream restarted by its client");
         }
         match self.permit(start.stream_id.as_deref()).await {
             Some(permit) => self.open(start, permit).await,
             None => {
+                let why = match self.worker.stage.is_closed() {
+                    true => Refused::ShuttingDown,
+                    false => Refused::Busy,
+                };
+                self.worker.metrics.refused(why);
                 info!(source = %start.source_name, "client told that the worker is busy");
                 self.state = State::Refused { start, frames: 0 };
-                self.reply(Message::StreamAck(ack::busy(&self.worker.ack)))
+                self.reply(Message::StreamAck(ack::busy(&self.worker.ack, why)))
                     .await;
             }
         }
@@ -55,7 +64,7 @@ impl Session {
         }
     }
 
-    async fn permit(&self, name: Option<&str>) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self, name: Option<&str>) -> Option<Turn> {
         let stage = &self.worker.stage;
         match (stage.enter(name, &self.place), name) {
             (None, Some(name)) => stage.take_over(name, &self.place).await,
@@ -63,7 +72,7 @@ impl Session {
         }
     }
 
-    async fn open(&mut self, start: StreamStart, permit: OwnedSemaphorePermit) {
+    async fn open(&mut self, start: StreamStart, permit: Turn) {
         info!(
             source = %start.source_name,
             size = %format_args!("{}x{}", start.width, start.height),
@@ -76,7 +85,11 @@ impl Session {
             size: (start.original_width, start.original_height),
             is_webcam: start.is_webcam,
         };
-        let requester = Arc::new(Requester::new(self.replies.clone(), start.answers).of(origin));
+        let requester = Requester::new(self.replies.clone(), start.answers)
+            .of(origin)
+            .counted_in(self.worker.metrics.clone());
+        let requester = Arc::new(requester);
+        self.worker.metrics.stream_starts();
         if let Some(view) = &self.worker.view {
             view.begins(&start);
         }
@@ -94,9 +107,13 @@ impl Session {
 
     /// Every STREAM_END is answered: clients wait for that.
     pub(super) async fn end(&mut self) -> Result<(), Stopped> {
+        // The word for it has its place before the worker is free: one that drains ends then.
+        let replies = self.replies.clone();
+        let place = replies.reserve().await;
         let complete = match std::mem::replace(&mut self.state, State::Idle) {
             State::Streaming(stream) => {
                 self.worker.pipeline.flush().await?;
+                stream.ends(StreamEnd::Complete);
                 stream.log("stream complete");
                 // The permit goes back with the stream before the client hears of the end: it may
                 // start anew at once.
@@ -115,7 +132,10 @@ impl Session {
             State::Idle => StreamComplete::default(),
         };
         self.place.idle_since(Instant::now());
-        self.reply(Message::StreamComplete(complete)).await;
+        // Without a way to the client there is nothing to say; the session ends by itself.
+        if let Ok(place) = place {
+            place.send(Message::StreamComplete(complete));
+        }
         Ok(())
     }
 }

@@ -7,12 +7,15 @@ use std::time::Duration;
 use protocol::Message;
 use tokio::sync::mpsc;
 
+use crate::metrics::{Lost, Metrics};
+
 pub(crate) struct Requester {
     pub(super) replies: mpsc::Sender<Message>,
     pub(crate) origin: Origin,
     /// Frames are answered even without a model (the client asked for it).
     pub(super) answers: bool,
     pub(crate) counts: Counts,
+    pub(super) metrics: Metrics,
 }
 
 /// Where a stream's frames come from, as its client says.
@@ -54,7 +57,13 @@ impl Requester {
             origin: Origin::default(),
             answers,
             counts: Counts::default(),
+            metrics: Metrics::default(),
         }
+    }
+
+    /// With its answers counted there, too.
+    pub(crate) fn counted_in(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// With frames of this origin.
@@ -65,6 +74,15 @@ impl Requester {
     /// True once the client has left: its frames need no work any more.
     pub(crate) fn is_gone(&self) -> bool {
         self.replies.is_closed()
+    }
+
+    /// Whether a frame of it needs no work because it is gone; then the frame counts as lost.
+    pub(crate) fn leaves_a_frame(&self) -> bool {
+        let is_gone = self.is_gone();
+        if is_gone {
+            self.metrics.lost(Lost::ClientLeft);
+        }
+        is_gone
     }
 
     /// Frames that were answered, whatever the answer was.
@@ -87,6 +105,7 @@ impl Requester {
         if let Some(total) = timing.and_then(|timing| timing.total_us) {
             self.counts.latest_us.store(total, Relaxed);
         }
+        self.metrics.answer(&message);
         match &message {
             Message::Prediction(_) => self.counts.predictions.fetch_add(1, Relaxed),
             Message::Error(_) => self.counts.failures.fetch_add(1, Relaxed),

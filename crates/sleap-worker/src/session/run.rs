@@ -40,6 +40,7 @@ pub(crate) async fn run(
         sender,
         mut receiver,
     } = channel;
+    let _connected = worker.metrics.client();
     let (replies, outbox) = mpsc::channel(REPLIES);
     // A set, because it ends its task with this session, however that ends.
     let mut answers = JoinSet::new();

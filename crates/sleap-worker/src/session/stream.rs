@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::{Backpressure, StreamComplete};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::current::Serving;
 use super::requester::Requester;
+use super::stage::Turn;
+use crate::metrics::StreamEnd;
 
 /// The client hears of full queues again after so many frames.
 const TELL_AGAIN: u64 = 16;
@@ -29,7 +30,7 @@ pub(super) struct Stream {
     heartbeat: Option<AbortOnDropHandle<()>>,
     /// Shows the stream. Before the permit: the next stream comes after it.
     _serving: Serving,
-    _permit: OwnedSemaphorePermit,
+    _permit: Turn,
 }
 
 impl Stream {
@@ -37,7 +38,7 @@ impl Stream {
         requester: Arc<Requester>,
         heartbeat: Option<AbortOnDropHandle<()>>,
         serving: Serving,
-        permit: OwnedSemaphorePermit,
+        permit: Turn,
     ) -> Self {
         Self {
             requester,
@@ -70,6 +71,12 @@ impl Stream {
         tell.then(|| Backpressure {
             waiting: self.frames.saturating_sub(answered),
         })
+    }
+
+    /// Counts how it ended; once.
+    pub(super) fn ends(&self, end: StreamEnd) {
+        let metrics = &self.requester.metrics;
+        metrics.stream_ends(end, self.started.elapsed());
     }
 
     pub(super) fn complete(&self) -> StreamComplete {

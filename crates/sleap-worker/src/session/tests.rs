@@ -12,6 +12,7 @@ fn worker(options: Options) -> Arc<Worker> {
         stage: Stage::new(),
         current: Current::default(),
         view: None,
+        metrics: Metrics::default(),
         limits: Limits::default(),
     })
 }

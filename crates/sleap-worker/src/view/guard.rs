@@ -1,10 +1,10 @@
 //! Who may use the page's server.
 
-use std::net::IpAddr;
-
 use anyhow::{Context, Result};
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use subtle::ConstantTimeEq;
+
+use crate::http::{self, only};
 
 /// Bytes of randomness in a token.
 const TOKEN_BYTES: usize = 16;
@@ -52,11 +52,8 @@ impl Guard {
     /// Whether the request was sent to this machine by its address or its own name. Any other name
     /// may be another site's that was made to lead here (DNS rebinding).
     pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let host = only(headers, HOST).and_then(host_of).ok_or(Refusal::Host)?;
-        let host = host.to_ascii_lowercase();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        let allowed =
-            literal.parse::<IpAddr>().is_ok() || host == "localhost" || self.names.contains(&host);
+        let host = http::host(headers).ok_or(Refusal::Host)?;
+        let allowed = http::is_address(&host) || self.names.contains(&host);
         allowed.then_some(()).ok_or(Refusal::Host)
     }
 
@@ -71,28 +68,6 @@ impl Guard {
         let token = only(headers, AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
         let right = token.is_some_and(|it| it.as_bytes().ct_eq(self.token.as_bytes()).into());
         right.then_some(()).ok_or(Refusal::Token)
-    }
-}
-
-/// The header's value, if it was sent exactly once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    }
-}
-
-/// The host of `HOST[:PORT]`, with the brackets of an IPv6 address.
-fn host_of(authority: &str) -> Option<&str> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => authority.split_at(rest.find(']')? + 2),
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    match port.strip_prefix(':') {
-        None if port.is_empty() => Some(host),
-        Some(digits) if digits.parse::<u16>().is_ok() => Some(host),
-        _ => None,
     }
 }
 
@@ -140,6 +115,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderName;
+
     use super::*;
 
     fn guard() -> Guard {

@@ -14,7 +14,6 @@
 mod address;
 mod args;
 mod board;
-mod callers;
 mod files;
 mod guard;
 mod http;
@@ -40,6 +39,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use args::ViewArgs;
 pub(crate) use hub::{Claim, Hub};
 
+use crate::http::Patience;
 use crate::session::Current;
 use address::Links;
 use guard::Guard;
@@ -127,7 +127,7 @@ impl View {
             listener,
             acceptor,
             Arc::clone(&offers),
-            http::Patience::default(),
+            Patience::default(),
         ));
         let ticker = tokio::spawn(tick(Arc::clone(&hub)));
         Ok(Self {

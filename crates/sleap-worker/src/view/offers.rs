@@ -15,9 +15,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::guard::Guard;
-use super::http::{Answer, body, refused, words};
+use super::http::refused;
 use super::hub::{Hub, Seat};
 use super::viewer;
+use crate::http::{Answer, body, words};
 use crate::serve::MAX_LANES;
 
 /// Handshakes under way at a time.

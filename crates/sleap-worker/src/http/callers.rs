@@ -1,13 +1,11 @@
-//! Who is connected to the page's server, and who is hung up on for another.
+//! Who is connected to an HTTP server, and who is hung up on for another.
 
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
-
-use super::hub::lock;
 
 /// Connections at a time, and from one network.
 const MAX_CALLS: usize = 32;
@@ -45,7 +43,7 @@ impl Callers {
     /// say nothing keep nobody away. `None` where all are busy.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Call> {
         let from = link::network_of(address);
-        let calls = &mut lock(&self.0).calls;
+        let calls = &mut self.lock().calls;
         let own = calls.iter().filter(|line| line.from == from).count();
         if own >= MAX_CALLS_EACH {
             hang_up(calls, |line| line.from == from)?;
@@ -60,6 +58,10 @@ impl Callers {
         calls.push(Arc::clone(&line));
         let callers = self.clone();
         Some(Call { callers, line })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,7 +91,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let mut list = lock(&self.callers.0);
+        let mut list = self.callers.lock();
         list.calls.retain(|line| !Arc::ptr_eq(line, &self.line));
     }
 }
@@ -153,6 +155,6 @@ mod tests {
         drop(first);
         assert!(callers.enter(ip(1)).is_some() && is_over(&calls[0]));
         drop((busy, last, calls, next));
-        assert!(lock(&callers.0).calls.is_empty());
+        assert!(callers.lock().calls.is_empty());
     }
 }

@@ -1,0 +1,104 @@
+//! Words for why something happened, as they stand in labels.
+
+use protocol::DropReason;
+
+/// Why a frame gets no pose and no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It did not arrive whole.
+    Dropped(&'static str),
+    /// Nobody has started a stream for it.
+    NoStream,
+    /// Its client has left.
+    ClientLeft,
+}
+
+/// Why a stream was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Busy,
+    ShuttingDown,
+    Unreadable,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamEnd {
+    Complete,
+    /// Its client started another one.
+    Restarted,
+    ClientLeft,
+    /// Its client's heartbeat has stopped.
+    ClientMute,
+    /// Its client came back on another connection.
+    TakenOver,
+    Interrupted,
+    Failed,
+}
+
+impl Lost {
+    pub(super) const ALL: [&str; 13] = [
+        "incomplete",
+        "overrun",
+        "end_mismatch",
+        "superseded",
+        "orphan_chunks",
+        "orphan_end",
+        "refused",
+        "chunk_too_large",
+        "out_of_memory",
+        "abandoned",
+        "other",
+        "no_stream",
+        "client_left",
+    ];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Lost::Dropped(word) => word,
+            Lost::NoStream => "no_stream",
+            Lost::ClientLeft => "client_left",
+        }
+    }
+}
+
+impl Refused {
+    pub(super) const ALL: [&str; 3] = ["busy", "shutting_down", "unreadable"];
+
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL[self as usize]
+    }
+}
+
+impl StreamEnd {
+    pub(super) const ALL: [&str; 7] = [
+        "complete",
+        "restarted",
+        "client_left",
+        "client_mute",
+        "taken_over",
+        "interrupted",
+        "failed",
+    ];
+
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL[self as usize]
+    }
+}
+
+/// The protocol's reason, in the form of a label.
+pub(super) fn word(reason: &DropReason) -> &'static str {
+    match reason {
+        DropReason::Incomplete { .. } => "incomplete",
+        DropReason::Overrun { .. } => "overrun",
+        DropReason::EndMismatch { .. } => "end_mismatch",
+        DropReason::Superseded { .. } => "superseded",
+        DropReason::OrphanChunks { .. } => "orphan_chunks",
+        DropReason::OrphanEnd => "orphan_end",
+        DropReason::Refused(_) => "refused",
+        DropReason::ChunkTooLarge { .. } => "chunk_too_large",
+        DropReason::OutOfMemory { .. } => "out_of_memory",
+        DropReason::Abandoned { .. } => "abandoned",
+        _ => "other",
+    }
+}
