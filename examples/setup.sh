@@ -18,6 +18,8 @@ test_packages=(dbus ffmpeg imagemagick shellcheck tmux xdotool xvfb)
 camera_packages=(gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-tools pipewire pipewire-bin pipewire-v4l2 v4l-utils wireplumber)
 view_packages=(chromium)
+# Checks the service's unit; nothing of it is started.
+service_packages=(systemd)
 nat_packages=(coturn iproute2 nftables openssl procps)
 vm_packages=(busybox-static cpio kmod qemu-system-x86 v4l-utils xz-utils)
 
@@ -195,6 +197,7 @@ main() {
     install_nat_packages
     install_available_packages "${camera_packages[@]}"
     install_view_packages
+    install_available_packages "${service_packages[@]}"
     ensure_rust_tools
     ensure_peers
   fi

@@ -241,6 +241,16 @@ impl Worker {
         self.process.wait()
     }
 
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
+    /// Waits for the end: exit code and log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        self.process.wait()
+    }
+
     /// Makes it hang: alive, and silent.
     pub fn freeze(&self) {
         self.process.signal(Signal::STOP);

@@ -43,6 +43,16 @@ pub fn reference_worker(signal: &str, args: &[&str]) -> Peer {
     peer
 }
 
+/// The metrics at this address, as Prometheus' own parser reads them: sample to number, in the form
+/// `name{label="value"}`.
+pub fn scrape(url: &str) -> serde_json::Map<String, Value> {
+    let scraped = peer("scrape.py", &[url]).until("scraped");
+    scraped["samples"]
+        .as_object()
+        .expect("samples have names")
+        .clone()
+}
+
 /// The reference client; it ends by itself.
 pub fn reference_client(signal: &str, args: &[&str]) -> Peer {
     peer(

@@ -9,6 +9,7 @@ macro_rules! examples {
   sleap-worker --model exports/mouse --view    and a page that shows them
   sleap-worker --model exports/mouse --emit udp://127.0.0.1:9000
                                                each pose at once to a program here
+  sleap-worker --metrics --log-format json     numbers for Prometheus, a log for programs
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other"
@@ -45,6 +46,7 @@ Environment:
                                for TURN servers that have no credentials of their own
   SLEAP_RTC_SIGNALING_WS       --signal
   SLEAP_ROOM_SECRET            the secret that clients have to know
+  NOTIFY_SOCKET                where systemd hears that the worker is ready, busy, ending
   ORT_DYLIB_PATH               ONNX Runtime's library, or the folder with it
   RUST_LOG                     what is logged, such as `debug` or `link=trace`
   NO_COLOR                     no colours
@@ -62,5 +64,6 @@ Exit codes:
   0    a report or a list was printed
   1    something failed; the line that begins with `error:` says what, and what to do
   2    the command line, the environment or a file asks for something impossible
-  130  Ctrl-C or SIGTERM: the ordinary end; what was received is answered first"
+  130  Ctrl-C or SIGTERM: the ordinary end; what was received is answered first, and after SIGTERM
+       the running stream may go on for --drain-timeout"
 );

@@ -104,7 +104,7 @@ pub(crate) async fn worker(
         Some(_) => Metrics::new(engine.model())?,
         None => Metrics::default(),
     };
-    let _metrics = metrics.and_then(|bound| bound.serve(&counted));
+    let metrics = metrics.and_then(|bound| bound.serve(&counted));
     let options = pipeline::Options {
         saver,
         screen,
@@ -137,6 +137,9 @@ pub(crate) async fn worker(
     trust.announce(listen, signal);
     if let Some(page) = &page {
         page.announce();
+    }
+    if let Some(metrics) = &metrics {
+        metrics.announce();
     }
 
     let _line = status::show(current);

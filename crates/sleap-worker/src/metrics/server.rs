@@ -1,5 +1,6 @@
 //! Who reads the numbers: GET /metrics.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,6 +25,12 @@ pub(crate) struct Bound {
     address: SocketAddr,
 }
 
+/// The server; dropping it ends it.
+pub(crate) struct Server {
+    address: SocketAddr,
+    _task: AbortOnDropHandle<()>,
+}
+
 /// Takes the server's address.
 ///
 /// # Errors
@@ -40,18 +47,33 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
 }
 
 impl Bound {
-    /// Serves these metrics until the handle is dropped.
-    pub(crate) fn serve(self, metrics: &Metrics) -> Option<AbortOnDropHandle<()>> {
+    /// Serves these metrics.
+    pub(crate) fn serve(self, metrics: &Metrics) -> Option<Server> {
         let counters = Arc::clone(metrics.0.as_ref()?);
         let Self { listener, address } = self;
-        info!(url = %format_args!("http://{address}/metrics"), "metrics");
         let is_loopback = address.ip().is_loopback();
         let answers = move |request: Request<Incoming>| {
             let answer = answer(&request, &counters, is_loopback);
             async move { answer }
         };
         let server = http::serve(listener, None, Patience::default(), answers);
-        Some(AbortOnDropHandle::new(tokio::spawn(server)))
+        Some(Server {
+            address,
+            _task: AbortOnDropHandle::new(tokio::spawn(server)),
+        })
+    }
+}
+
+impl Server {
+    /// Says where the metrics are.
+    pub(crate) fn announce(&self) {
+        let mut stdout = std::io::stdout();
+        // A closed standard output is no reason to stop serving.
+        let _ = writeln!(stdout, "metrics: http://{}/metrics", self.address)
+            .and_then(|()| stdout.flush());
+        if !self.address.ip().is_loopback() {
+            info!("whoever reaches this machine can read the metrics");
+        }
     }
 }
 
