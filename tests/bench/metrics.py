@@ -14,10 +14,11 @@ HERE = Path(__file__).resolve().parent
 BINARIES = Path(os.environ["SLEAP_STREAM_BENCH_BINARIES"])
 MODEL = ["--model", str(HERE.parents[1] / "examples" / "demo" / "model"), "--device", "cpu"]
 
-# What streams, frames in a run, and what the worker does with it. The first has the most frames a second.
+# What streams, as fast as it goes, frames in a run, and what the worker does with it.
 STREAMS = {
-    "64x48 raw, no model": (["64x48@10000"], 20000, []),
-    "256x192 raw, demonstration model": (["256x192@10000"], 3000, MODEL),
+    "640x480 raw, no model": (["640x480@1000"], 2500, []),
+    "640x480 JPEG 80, no model": (["640x480@1000", "--jpeg-quality", "80"], 2500, []),
+    "256x192 raw, demonstration model": (["256x192@1000"], 2000, MODEL),
 }
 
 
