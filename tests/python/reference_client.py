@@ -176,6 +176,7 @@ async def first_of(*events: asyncio.Event) -> None:
 async def run(args: argparse.Namespace) -> int:
     peer = RTCPeerConnection()
     client = Client(peer.createDataChannel(LABEL), args)
+    extra = [peer.createDataChannel(f"extra-{index}") for index in range(args.extra_channels)]
 
     @peer.on("connectionstatechange")
     def on_state() -> None:
@@ -186,7 +187,7 @@ async def run(args: argparse.Namespace) -> int:
         async with connect(args.signal) as socket:
             await call(socket, peer, f"client-{uuid.uuid4().hex[:8]}")
             await first_of(client.open, client.closed)
-            emit("ready")
+            emit("ready", extra_channels=len(extra))
             streaming = asyncio.ensure_future(client.stream())
             streaming.add_done_callback(client.on_streamed)
             await first_of(client.completed, client.closed)
@@ -220,6 +221,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--secret", help="answer the worker's challenge with this secret (base64)")
     parser.add_argument("--key", help="... with this Ed25519 private key (base64)")
     parser.add_argument("--wait-auth", action="store_true", help="... with nothing, and wait for the verdict")
+    parser.add_argument("--extra-channels", type=int, default=0, metavar="N", help="open N more data channels")
     parser.add_argument("--exit", action="store_true", help="exit after STREAM_COMPLETE")
     args = parser.parse_args()
     if args.step != 1 and not (args.video and args.seek):

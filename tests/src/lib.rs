@@ -3,6 +3,7 @@
 //! Readiness is a line that the child prints, never a pause; ports are free ones that the child
 //! chooses; a child never outlives its test.
 
+pub mod attack;
 mod files;
 mod process;
 mod python;

@@ -192,9 +192,10 @@ impl Worker {
         Self::start_with(&[&["--listen", "127.0.0.1:0"], args].concat(), |_| {})
     }
 
-    /// Starts a worker that is met at a signaling server elsewhere.
+    /// Starts a worker that is met at a signaling server elsewhere, and asks for nothing.
     pub fn start_at(signal: &str, args: &[&str]) -> Self {
-        Self::start_with(&[&["--signal", signal], args].concat(), |_| {})
+        let args = [&["--signal", signal, "--insecure"], args].concat();
+        Self::start_with(&args, |_| {})
     }
 
     /// Starts a worker with these arguments only, in an environment that `prepare` changes.

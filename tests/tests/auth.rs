@@ -5,6 +5,7 @@ use std::process::Command;
 
 use e2e::{
     Client, Finished, Worker, demo, reference_client, reference_signaling, reference_worker,
+    signal_server,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -117,6 +118,75 @@ fn whoever_does_not_know_the_secret_stays_out_and_is_told_what_to_do() {
     let (_, log) = worker.interrupt();
     assert!(log.contains("not let in"), "{log}");
     assert!(!log.contains(SECRET));
+}
+
+#[test]
+fn a_worker_elsewhere_is_not_trusted_without_a_secret() {
+    // Nobody is there: nothing is sent before the question is settled.
+    for (args, words) in [
+        (
+            ["--signal", "ws://192.0.2.1:9"],
+            ["--secret-file", "--insecure"],
+        ),
+        (
+            ["--worker", "sleap://192.0.2.1:9/"],
+            ["lost its secret", "--secret-file"],
+        ),
+    ] {
+        stream(&args, &[]).failed(2, &words);
+    }
+}
+
+#[test]
+fn a_worker_that_is_met_at_a_signaling_server_asks_and_its_link_names_it() {
+    let data = tempfile::tempdir().unwrap();
+    let meeting = signal_server();
+    let start = || {
+        Worker::start_with(&["--signal", &meeting.signal], |command| {
+            alone(command, data.path());
+        })
+    };
+    let (mut first, mut second) = (start(), start());
+    let (link, other) = (link_of(&mut first), link_of(&mut second));
+    assert!(link.contains("/worker-") && link != other, "{link} {other}");
+    // Wherever the server stands, it may be reached by all.
+    let none = stream(&["--signal", &meeting.signal], &[]);
+    none.failed(1, &["asks for a secret"]);
+    answered(stream(&["--worker", &other], &[]));
+    let (_, log) = second.interrupt();
+    assert!(
+        log.contains("stream complete"),
+        "it was the one that was named"
+    );
+}
+
+#[test]
+fn the_pages_token_is_not_printed_where_the_secret_is_not() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = file(&data, "secret", SECRET);
+    let args = ["--secret-file", &secret, "--view", "127.0.0.1:0"];
+    let mut worker = exposed(data.path(), &args);
+    let shown = worker.stdout_line();
+    let port = shown.strip_prefix("view: http://127.0.0.1:");
+    let port = port.and_then(|rest| rest.strip_suffix('/')).expect(&shown);
+    let kept = data.path().join(format!("sleap-stream/view/link-{port}"));
+    let kept = std::fs::read_to_string(kept).expect("the link is kept");
+    let token = kept.trim().split_once('#').expect("a token").1;
+    assert_eq!(token.len(), 32);
+    let (_, log) = worker.interrupt();
+    assert!(!log.contains(token) && log.contains("link-"), "{log}");
+
+    let mut open = Worker::start_with(
+        &["--listen", "127.0.0.1:0", "--view", "127.0.0.1:0"],
+        |it| {
+            alone(it, data.path());
+        },
+    );
+    let shown = open.stdout_line();
+    assert!(
+        shown.starts_with("view: http://") && shown.contains("/#"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -314,7 +384,7 @@ const MAX_PEAK: u64 = 100_000;
 fn strangers_who_flood_cost_little_memory_and_disturb_no_stream() {
     let data = tempfile::tempdir().unwrap();
     let secret = file(&data, "secret", SECRET);
-    let worker = exposed(data.path(), &["--secret-file", &secret]);
+    let worker = exposed(data.path(), &["--secret-file", &secret, "-v"]);
     let given = ["--signal", &worker.signal, "--secret-file", &secret];
     let args = [
         &["--test-pattern", "320x240@30", "--max-frames", "90"][..],
@@ -333,6 +403,8 @@ fn strangers_who_flood_cost_little_memory_and_disturb_no_stream() {
         cut_off
     });
     assert!(flooded > 0, "nobody got so far as to be cut off");
+    // Not for what they said, of which nothing was whole by then, but for how much they sent.
+    worker.logs("sent too much before it was authenticated", 1);
     let run = client.wait().success();
     assert!(
         run.stderr.contains("frames               90"),

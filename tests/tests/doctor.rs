@@ -127,3 +127,38 @@ fn sixteen_bit_floats_without_tensorrt_are_a_usage_error() {
         assert!(stderr.contains("--device tensorrt"), "{stderr}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn it_says_who_could_come_and_where_the_secret_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").unwrap();
+    let name = file.to_str().unwrap();
+    let doctor = |args: &[&str]| {
+        let prepare = |command: &mut Command| {
+            command.env_remove("SLEAP_ROOM_SECRET");
+            command.env("XDG_DATA_HOME", folder.path());
+        };
+        doctor(&[&["--device", "cpu"], args].concat(), prepare).1
+    };
+    let report = doctor(&[]);
+    assert_found(&report, "secret", "ok", &["none"]);
+    assert_found(&report, "clients", "ok", &["this machine alone"]);
+    let report = doctor(&["--signal", "ws://127.0.0.1:9"]);
+    assert_found(
+        &report,
+        "clients",
+        "ok",
+        &["whoever reaches ws://127.0.0.1:9", "one is made"],
+    );
+    let report = doctor(&["--listen", "0.0.0.0:8080", "--insecure"]);
+    assert_found(&report, "clients", "warn", &["nothing is asked"]);
+    for (mode, verdict) in [(0o600, "ok"), (0o644, "warn")] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let report = doctor(&["--listen", "0.0.0.0:8080", "--secret-file", name]);
+        assert_found(&report, "secret", verdict, &["--secret-file", name]);
+        assert_found(&report, "clients", "ok", &["knows the secret"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! Reports of whether a machine can do its part: what `doctor` prints.
 
 mod machine;
+mod secret;
 
 use std::io::{self, Write};
 
@@ -9,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use crate::Exit;
 
 pub use machine::{network, system};
+pub use secret::{SecretPlace, secret};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,7 +40,7 @@ fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
 }
 
 /// `~/.local/share/sleap-stream/secret`.
-fn place() -> Option<PathBuf> {
+pub(crate) fn place() -> Option<PathBuf> {
     let path = |name| {
         std::env::var_os(name)
             .filter(|it| !it.is_empty())

@@ -14,12 +14,17 @@ use crate::auth::{AuthCounts, Gate};
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{AcceptError, PeerError, SignalError};
+use crate::peer::MAX_DESCRIPTION_BYTES;
 use crate::signaling::{Candidate, Client, Incoming, Reservation, answer, register};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
 const BACKLOG: usize = 4;
 /// Candidates and answers that wait for their task.
 const QUEUE: usize = 64;
+/// Offers that wait for a handshake where clients have to show who they are...
+const MAX_WAITING: usize = 64;
+/// ...and how often it is looked whether one may begin.
+const TURN: Duration = Duration::from_millis(125);
 /// A handshake that takes longer may have to give way: most are over within a second.
 const GIVE_WAY_AFTER: Duration = Duration::from_secs(3);
 /// First and longest pause between attempts to reach the signaling server again.
@@ -98,6 +103,13 @@ struct Guest {
     handshake: AbortHandle,
 }
 
+/// A client's offer that nothing was done about yet.
+struct Offer {
+    client: String,
+    sdp: String,
+    since: Instant,
+}
+
 /// An answer on its way from a handshake to the signaling server.
 struct Answer {
     client: String,
@@ -114,6 +126,8 @@ struct Desk {
     answers: mpsc::Receiver<Answer>,
     gate: Arc<Gate>,
     guests: HashMap<String, Guest>,
+    /// In order of arrival.
+    waiting: VecDeque<Offer>,
     early: EarlyCandidates,
     handshakes: JoinSet<()>,
 }
@@ -130,6 +144,7 @@ impl Desk {
             answers,
             gate: Arc::default(),
             guests: HashMap::new(),
+            waiting: VecDeque::new(),
             early: EarlyCandidates::default(),
             handshakes: JoinSet::new(),
         }
@@ -154,9 +169,8 @@ impl Desk {
                 Some(Answer { client, sdp }) = self.answers.recv() => {
                     signal.send(&answer(&self.id, &client, &sdp)).await?;
                 }
-                Some(_) = self.handshakes.join_next() => {
-                    self.guests.retain(|_, guest| !guest.handshake.is_finished());
-                }
+                Some(_) = self.handshakes.join_next() => self.begin_waiting(),
+                () = sleep(TURN), if !self.waiting.is_empty() => self.begin_waiting(),
                 () = self.ready.closed() => return Ok(()),
             }
         }
@@ -173,6 +187,13 @@ impl Desk {
                 Some(guest) => drop(guest.candidates.try_send(candidate)),
                 None => self.early.keep(sender, candidate),
             },
+            Incoming::Error {
+                undelivered: Some(client),
+                ..
+            } => {
+                debug!(client, "gone before its answer");
+                self.forget(&client);
+            }
             Incoming::Error { message, .. } => debug!(message, "signaling server"),
             _ => {}
         }
@@ -180,20 +201,43 @@ impl Desk {
 
     /// Starts a handshake. A second offer of the same client replaces its first.
     fn receive_offer(&mut self, client: String, sdp: String) {
-        if let Some(previous) = self.guests.remove(&client) {
-            previous.handshake.abort();
+        self.forget(&client);
+        self.begin_waiting();
+        let is_open_to_all = self.config.auth.is_none();
+        if sdp.len() > MAX_DESCRIPTION_BYTES || self.waiting.len() == MAX_WAITING {
+            self.gate.count_turned_away();
+            return debug!(client, bytes = sdp.len(), "not answering an offer");
         }
+        let since = Instant::now();
+        self.waiting.push_back(Offer { client, sdp, since });
+        self.begin_waiting();
+        if is_open_to_all && let Some(Offer { client, .. }) = self.waiting.pop_front() {
+            let limit = self.config.max_handshakes;
+            warn!(client, limit, "too many handshakes, refusing one");
+        }
+    }
+
+    /// Begins the handshakes that may begin: what they cost, strangers make this side spend, so there
+    /// are few at a time and few a second, and each client has its turn.
+    fn begin_waiting(&mut self) {
         self.guests
             .retain(|_, guest| !guest.handshake.is_finished());
-        self.make_room();
-        if self.guests.len() >= self.config.max_handshakes {
-            warn!(
-                client,
-                limit = self.config.max_handshakes,
-                "too many handshakes, refusing one"
-            );
-            return;
+        // Nobody waits for the answer any longer.
+        let longest = self.config.connect_timeout;
+        self.waiting.retain(|offer| offer.since.elapsed() < longest);
+        while !self.waiting.is_empty() {
+            self.make_room();
+            let is_full = self.guests.len() >= self.config.max_handshakes;
+            if is_full || !(self.config.auth.is_none() || self.gate.takes_offer()) {
+                return;
+            }
+            if let Some(Offer { client, sdp, .. }) = self.waiting.pop_front() {
+                self.begin(client, sdp);
+            }
         }
+    }
+
+    fn begin(&mut self, client: String, sdp: String) {
         debug!(client, "offer");
         let (candidates, queue) = mpsc::channel(QUEUE);
         for candidate in self.early.take(&client) {
@@ -228,9 +272,19 @@ impl Desk {
             && guest.since.elapsed() >= GIVE_WAY_AFTER
         {
             debug!(client, "a handshake gives way to another");
-            guest.handshake.abort();
             let client = client.clone();
-            self.guests.remove(&client);
+            self.forget(&client);
+        }
+    }
+
+    /// Ends what is under way with a client.
+    fn forget(&mut self, client: &str) {
+        self.waiting.retain(|offer| offer.client != client);
+        if let Some(guest) = self.guests.remove(client)
+            && !guest.handshake.is_finished()
+        {
+            guest.handshake.abort();
+            self.gate.count_aborted();
         }
     }
 
@@ -318,6 +372,68 @@ impl EarlyCandidates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Auth, Secret};
+
+    fn desk(auth: Auth) -> Desk {
+        let config = PeerConfig {
+            auth,
+            ..PeerConfig::default()
+        };
+        Desk::new("ws://x".into(), "worker".into(), config, mpsc::channel(1).0)
+    }
+
+    fn secret() -> Auth {
+        Auth::Bound(Secret::generate().expect("randomness"))
+    }
+
+    /// Every client has its turn, however many strangers came before it; and they cannot have more
+    /// done than the bucket holds.
+    #[tokio::test]
+    async fn offers_wait_for_their_turn_where_clients_have_to_show_who_they_are() {
+        let mut desk = desk(secret());
+        let places = desk.config.max_handshakes;
+        for index in 0..places + MAX_WAITING + 3 {
+            desk.receive_offer(format!("client-{index}"), "v=0".into());
+        }
+        assert_eq!(
+            (desk.guests.len(), desk.waiting.len()),
+            (places, MAX_WAITING)
+        );
+        assert_eq!(desk.gate.counts().turned_away, 3);
+        // The same client again: its first is forgotten, wherever it was.
+        desk.receive_offer("client-0".into(), "v=0".into());
+        assert_eq!(desk.gate.counts().aborted, 1);
+        assert_eq!(
+            (desk.guests.len(), desk.waiting.len()),
+            (places, MAX_WAITING)
+        );
+        // Whoever is gone before its answer keeps no place.
+        let gone = |client: &str| Incoming::Error {
+            message: String::new(),
+            undelivered: Some(client.to_owned()),
+        };
+        desk.receive(gone("client-1"));
+        assert_eq!(desk.guests.len(), places - 1);
+        let mut begun = 0;
+        while let Some(client) = desk.guests.keys().next().cloned() {
+            begun += 1;
+            desk.receive(gone(&client));
+            desk.begin_waiting();
+        }
+        // Those after the first eight, with what the bucket had left.
+        assert!(begun < MAX_WAITING, "{begun} handshakes begun at once");
+        assert!(!desk.waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_offer_that_is_too_long_begins_nothing() {
+        for auth in [secret(), Auth::None] {
+            let mut desk = desk(auth);
+            desk.receive_offer("client-1".into(), "x".repeat(MAX_DESCRIPTION_BYTES + 1));
+            assert!(desk.guests.is_empty() && desk.waiting.is_empty());
+            assert_eq!(desk.gate.counts().turned_away, 1);
+        }
+    }
 
     #[test]
     fn early_candidates_wait_for_their_offer_and_are_bounded() {

@@ -11,7 +11,7 @@ use crate::auth::Gate;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::PeerError;
-use crate::peer::Peer;
+use crate::peer::{Peer, check_description};
 use crate::signaling::Candidate;
 
 /// Answers an offer that came by another way than a signaling server, such as a web page's request.
@@ -23,6 +23,7 @@ use crate::signaling::Candidate;
 /// The description is not usable, or no socket can be opened as `config` asks.
 pub async fn answer(offer: String, config: &PeerConfig) -> Result<Answered, PeerError> {
     let deadline = Instant::now() + config.connect_timeout;
+    check_description(&offer)?;
     let answered = async {
         let peer = Peer::new(config).await?;
         let sdp = peer.answer(offer).await?;

@@ -28,6 +28,7 @@
 mod accept;
 mod answer;
 mod auth;
+mod bucket;
 mod channel;
 mod check;
 mod config;

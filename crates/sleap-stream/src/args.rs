@@ -267,7 +267,7 @@ impl TryFrom<Args> for Config {
         args.recording.check(args.stream.as_deref())?;
         let messages = args.messages();
         let encoding = encoding(&args)?;
-        let trust = args.trust.resolve()?;
+        let trust = args.trust.resolve(&args.signal)?;
         let peer = PeerConfig {
             worker_id: trust.worker_id.or(args.worker_id),
             auth: trust.auth,

@@ -6,6 +6,7 @@ use cli::settings::{Chosen, Program};
 use cli::{Exit, LinkArgs, Shell};
 
 use crate::args::Args;
+use crate::trust::TrustArgs;
 use crate::{cameras, doctor};
 
 /// The program's settings outside the command line.
@@ -30,7 +31,7 @@ pub enum Command {
     },
 
     /// Check what this machine has for a client, and whether a worker can be met.
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
 
     /// Show the settings in effect and where each stands, as TOML.
     Config,
@@ -60,6 +61,9 @@ pub struct DoctorArgs {
     /// A camera that has to work, by number.
     #[arg(long, value_name = "N")]
     pub webcam: Option<u32>,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
 
     #[command(flatten)]
     pub link: LinkArgs,

@@ -12,6 +12,7 @@ use vision::cameras::{self, Problem};
 use vision::jpeg::{Color, Decoder, Encoder, Limits};
 
 use crate::commands::DoctorArgs;
+use crate::trust::Trust;
 
 /// Longest wait for the signaling server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +29,11 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
     cameras(&mut report, args.webcam);
     display(&mut report);
     checkup::network(&mut report);
-    meeting(&mut report, &runtime, args);
+    if let Some(trust) = trust(&mut report, args) {
+        let signal = trust.signal.as_deref().unwrap_or(&args.signal);
+        let worker = trust.worker_id.as_deref().or(args.worker_id.as_deref());
+        meeting(&mut report, &runtime, signal, worker);
+    }
     servers(&mut report, &runtime, &args.link);
     runtime.shutdown_background();
     Ok(report.exit())
@@ -120,8 +125,34 @@ fn display(report: &mut Report<impl Write>) {
     }
 }
 
-fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs) {
-    let url = &args.signal;
+/// Where the worker is met and whether it has to prove who it is; nothing where a stream would not begin.
+fn trust(report: &mut Report<impl Write>, args: &DoctorArgs) -> Option<Trust> {
+    const SUBJECT: &str = "worker's proof";
+    let has_link = args.trust.worker.is_some();
+    if !has_link && !args.trust.insecure {
+        checkup::secret(report, &args.trust.secret, false);
+    }
+    let trust = match args.trust.resolve(&args.signal) {
+        Ok(trust) => trust,
+        Err(error) => {
+            report.fail(SUBJECT, format!("{error:#}"), "");
+            return None;
+        }
+    };
+    match (trust.auth.is_none(), args.trust.insecure) {
+        (false, _) if has_link => report.ok(SUBJECT, "asked for, with the secret of the link"),
+        (false, _) => report.ok(SUBJECT, "asked for"),
+        (true, true) => report.warn(
+            SUBJECT,
+            "not asked for: whoever answers gets the frames",
+            "without --insecure the worker has to know the secret",
+        ),
+        (true, false) => report.ok(SUBJECT, "not asked for: it is met on this machine"),
+    }
+    Some(trust)
+}
+
+fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker_id: Option<&str>) {
     let peers = runtime.block_on(link::registered_peers(url, PATIENCE));
     let peers = match peers {
         Ok(peers) => peers,
@@ -135,8 +166,10 @@ fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs
         [] => "nobody is registered".to_owned(),
         peers => format!("registered: {}", peers.join(", ")),
     };
-    match &args.worker_id {
-        Some(id) if peers.contains(id) => report.ok("  worker", format!("{id} is registered")),
+    match worker_id {
+        Some(id) if peers.iter().any(|peer| peer == id) => {
+            report.ok("  worker", format!("{id} is registered"))
+        }
         Some(id) => report.fail(
             "  worker",
             format!("{id} is not registered; {listed}"),

@@ -12,7 +12,7 @@ macro_rules! examples {
   sleap-stream --webcam 0 --emit udp://127.0.0.1:9000  each pose at once to a program here
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
   sleap-stream cameras                                 the cameras here, and what to give for them
-  sleap-stream doctor --signal ws://10.9.0.1:8080      what is missing, and what to do about it"
+  sleap-stream doctor --worker 'sleap://...'           what is missing, and what to do about it"
     };
 }
 

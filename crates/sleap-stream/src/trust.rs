@@ -1,6 +1,7 @@
 //! Whom the client trusts: where its secret comes from, and what to do when the worker has another.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -28,7 +29,7 @@ pub struct TrustArgs {
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Use no secret, also where the environment has one.
+    /// Use no secret, also where the worker is elsewhere or the environment has one.
     #[arg(
         long,
         alias = "no-auth",
@@ -57,8 +58,9 @@ pub(crate) struct Trust {
 }
 
 impl TrustArgs {
-    /// What the options say. An error here is a usage error.
-    pub(crate) fn resolve(&self) -> Result<Trust> {
+    /// What the options say; `signal` is where the worker is met, unless a link says otherwise. An
+    /// error here is a usage error.
+    pub(crate) fn resolve(&self, signal: &str) -> Result<Trust> {
         let pairing = self.pairing()?;
         if self.insecure {
             return Ok(Trust {
@@ -88,7 +90,13 @@ impl TrustArgs {
                 })
             }
             (false, Some(secret)) => Auth::Bound(secret),
-            (false, None) => Auth::None,
+            (false, None) => {
+                let from_link = pairing.as_ref().map(Pairing::signal);
+                if !is_on_this_machine(from_link.as_deref().unwrap_or(signal)) {
+                    return Err(nothing_to_go_by(pairing.is_some()));
+                }
+                Auth::None
+            }
         };
         let (signal, worker_id) = match pairing {
             Some(pairing) => (Some(pairing.signal()), pairing.worker_id),
@@ -113,6 +121,39 @@ impl TrustArgs {
     }
 }
 
+/// Who answers elsewhere could be anybody.
+fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
+    match by_link {
+        true => anyhow!(
+            "--worker: the link has lost its secret, all that stands behind `#`: give the whole link \
+             that the worker prints, in quotes, or --secret-file FILE beside --signal"
+        ),
+        false => anyhow!(
+            "--signal is not on this machine, so the worker has to prove who it is: give the link that \
+             it prints (--worker 'sleap://...') or the secret that it was given (--secret-file FILE); \
+             --insecure sends the frames to whoever answers there"
+        ),
+    }
+}
+
+/// Whether a WebSocket address leads to this machine. What is there may be the end of a tunnel: who
+/// digs one knows where it goes.
+fn is_on_this_machine(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
 /// A key as it is, or `private_key` of SLEAP-RTC's credentials.
 fn read_key(file: &Path) -> Result<SigningKey> {
     let name = file.display();
@@ -128,13 +169,17 @@ fn read_key(file: &Path) -> Result<SigningKey> {
     key.parse().with_context(|| name.to_string())
 }
 
-/// The worker and this client do not trust each other: trying again is of no use.
+/// The worker and this client do not trust each other.
 #[derive(Debug)]
-pub(crate) struct Distrust(String);
+pub(crate) struct Distrust {
+    text: String,
+    /// It may be otherwise in a moment: nobody said that the secret is a wrong one.
+    may_pass: bool,
+}
 
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -143,16 +188,18 @@ impl std::error::Error for Distrust {}
 impl Distrust {
     /// The worker asks for a secret, and there is none.
     pub(crate) fn asked() -> Self {
-        Self(
-            "the worker asks for a secret: give the link that it prints (--worker 'sleap://...'), \
-             or --secret-file FILE"
+        Self {
+            text: "the worker asks for a secret: give the link that it prints \
+                   (--worker 'sleap://...'), or --secret-file FILE"
                 .to_owned(),
-        )
+            may_pass: false,
+        }
     }
 
-    /// Whether it is the reason for an error.
+    /// Whether it is the reason for an error, and trying again is of no use.
     pub(crate) fn is_behind(error: &anyhow::Error) -> bool {
-        error.is::<Self>()
+        let distrust = error.downcast_ref::<Self>();
+        distrust.is_some_and(|distrust| !distrust.may_pass)
     }
 }
 
@@ -164,9 +211,22 @@ pub(crate) fn is_distrust(error: &ConnectError) -> bool {
 /// The error with what to do about it, where it is one of authentication.
 pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
     match what_to_do(&error) {
-        Some((cause, what_to_do)) => Distrust(format!("{cause}: {what_to_do}")).into(),
+        Some((cause, what_to_do)) => Distrust {
+            text: format!("{cause}: {what_to_do}"),
+            may_pass: may_pass(cause),
+        }
+        .into(),
         None => anyhow::Error::new(error)
             .context("no connection to a worker (is a sleap-worker running there?)"),
+    }
+}
+
+/// Whether a worker that was trusted before may only have been slow: its words did not come in time.
+fn may_pass(cause: &AuthError) -> bool {
+    match cause {
+        AuthError::NotAsked { .. } | AuthError::NoVerdict { .. } => true,
+        AuthError::Refused { reason } => reason == "timeout",
+        _ => false,
     }
 }
 
@@ -200,6 +260,7 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+    const HERE: &str = "ws://127.0.0.1:8080";
 
     fn args(link: &str) -> TrustArgs {
         TrustArgs {
@@ -210,13 +271,13 @@ mod tests {
 
     #[test]
     fn a_link_says_where_and_what() {
-        let trust = args(&format!("sleap://rig:8080/w1#{SECRET}")).resolve();
+        let trust = args(&format!("sleap://rig:8080/w1#{SECRET}")).resolve(HERE);
         let trust = trust.expect("a link");
         assert_eq!(trust.signal.as_deref(), Some("ws://rig:8080"));
         assert_eq!(trust.worker_id.as_deref(), Some("w1"));
         assert!(matches!(trust.auth, Auth::Bound(_)));
         assert!(!format!("{trust:?}").contains(SECRET));
-        let error = args("sleap://rig:8080/#hunter2").resolve().unwrap_err();
+        let error = args("sleap://rig:8080/#hunter2").resolve(HERE).unwrap_err();
         let error = format!("{error:#}");
         assert!(
             error.contains("--worker") && !error.contains("hunter2"),
@@ -225,10 +286,79 @@ mod tests {
     }
 
     #[test]
+    fn without_a_secret_only_a_worker_on_this_machine_is_trusted() {
+        // A secret in the environment of the test would do.
+        if std::env::var_os("SLEAP_ROOM_SECRET").is_some() {
+            return;
+        }
+        let resolve = |signal: &str, insecure| {
+            let args = TrustArgs {
+                insecure,
+                ..TrustArgs::default()
+            };
+            args.resolve(signal)
+        };
+        for signal in [
+            HERE,
+            "ws://localhost",
+            "ws://LOCALHOST:1/x",
+            "ws://[::1]:80/x",
+            "ws://[::ffff:127.0.0.1]:80",
+        ] {
+            let trust = resolve(signal, false).expect(signal);
+            assert!(trust.auth.is_none());
+        }
+        for signal in [
+            "ws://10.0.0.5:8080",
+            "ws://rig:8080",
+            "ws://localhost.example.org:80",
+            "ws://127.0.0.1@example.org:80",
+            "ws://[fd00::7]:80",
+        ] {
+            let error = resolve(signal, false).expect_err(signal).to_string();
+            assert!(
+                error.contains("--secret-file") && error.contains("--insecure"),
+                "{error}"
+            );
+            assert!(resolve(signal, true).expect(signal).auth.is_none());
+        }
+        // A link that lost its secret.
+        for link in ["sleap://rig:8080/w1", "sleap://10.0.0.5:8080"] {
+            let error = args(link).resolve(HERE).expect_err(link).to_string();
+            assert!(error.contains("lost its secret"), "{error}");
+        }
+        assert!(
+            args("sleap://127.0.0.1:8080/")
+                .resolve("ws://rig:1")
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_worker_that_was_slow_is_asked_again_and_one_that_refused_is_not() {
+        let behind = |cause: AuthError| {
+            let error = explain(ConnectError::Peer {
+                worker: "w".into(),
+                source: PeerError::Auth(cause),
+            });
+            Distrust::is_behind(&error)
+        };
+        let waited = std::time::Duration::from_secs(10);
+        let refused = |reason: &str| AuthError::Refused {
+            reason: reason.into(),
+        };
+        assert!(!behind(AuthError::NotAsked { waited }));
+        assert!(!behind(AuthError::NoVerdict { waited }));
+        assert!(!behind(refused("timeout")));
+        assert!(behind(refused("invalid")) && behind(AuthError::Unproven));
+        assert!(behind(AuthError::NoSecretThere) && behind(AuthError::Challenge));
+    }
+
+    #[test]
     fn the_plain_form_is_used_where_it_is_asked_for_alone() {
         let mut asked = args(&format!("sleap://rig:8080/#{SECRET}"));
         asked.auth_compat = true;
-        let trust = asked.resolve().expect("a secret");
+        let trust = asked.resolve(HERE).expect("a secret");
         assert!(matches!(trust.auth, Auth::Plain(_)));
         let nothing = TrustArgs {
             auth_compat: true,
@@ -237,7 +367,7 @@ mod tests {
         };
         // A secret in the environment of the test would do.
         if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
-            assert!(nothing.resolve().is_err());
+            assert!(nothing.resolve(HERE).is_err());
         }
     }
 

@@ -8,6 +8,7 @@ use cli::settings::SettingsArgs;
 use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
+use crate::doctor::ExposureArgs;
 use crate::drain::DrainArgs;
 use crate::help;
 use crate::metrics::MetricsArgs;
@@ -188,6 +189,9 @@ pub struct DoctorArgs {
 
     #[command(flatten)]
     pub device: DeviceArgs,
+
+    #[command(flatten)]
+    pub exposure: ExposureArgs,
 }
 
 fn fraction(text: &str) -> Result<f32, String> {

@@ -1,5 +1,6 @@
 //! Whether this machine can be a worker: ONNX Runtime, GPU, network, display, and a model.
 
+mod exposure;
 mod model;
 mod runtime;
 
@@ -8,6 +9,8 @@ use std::io::Write;
 use cli::Exit;
 use cli::checkup::{self, Report};
 
+pub use exposure::ExposureArgs;
+
 use crate::args::DoctorArgs;
 
 /// Prints every check. Fails where something fails that poses need.
@@ -15,6 +18,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let mut report = Report::to_stdout();
     checkup::system(&mut report, "sleap-worker", cli::about::VERSION);
     checkup::network(&mut report);
+    exposure::check(&mut report, &args.exposure);
     display(&mut report);
     if runtime::check(&mut report, args.device.device) {
         model::check(&mut report, args);

@@ -39,6 +39,7 @@ use vision::viewer::{self, Ended};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 pub use commands::{SETTINGS, command};
+pub use doctor::ExposureArgs;
 pub use drain::DrainArgs;
 pub use metrics::MetricsArgs;
 pub use trust::TrustArgs;

@@ -7,6 +7,9 @@ use vision::Image;
 use vision::capture::Content;
 use vision::jpeg::{self, Color, DecodeError, Jpeg};
 
+/// Bytes of a buffer that is kept between frames: 4K in colour fits.
+const MAX_KEPT_BYTES: usize = 32 << 20;
+
 /// Decodes frames for one thread; its buffer is kept between frames.
 ///
 /// A frame's size is already within the limits. A JPEG whose own header disagrees with the
@@ -24,6 +27,13 @@ impl Decoder {
             limits,
             buffer: Vec::new(),
         })
+    }
+
+    /// Gives up a buffer that is larger than those of most streams.
+    pub(crate) fn let_go(&mut self) {
+        if self.buffer.capacity() > MAX_KEPT_BYTES {
+            self.buffer = Vec::new();
+        }
     }
 
     /// The frame's pixels, 8 bits each. `gray` leaves out a JPEG's colours, which saves half of the

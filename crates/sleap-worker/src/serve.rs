@@ -71,7 +71,7 @@ pub(crate) async fn worker(
         auth: trust.auth.clone(),
         // At its own server nobody else takes the worker's place.
         reservation: embedded.as_ref().map(|server| server.reserve(&id)),
-        peer_id: Some(id),
+        peer_id: Some(id.clone()),
         ..peer_config
     };
     let limits = peer_config.limits.clone();
@@ -134,9 +134,9 @@ pub(crate) async fn worker(
     let listen = embedded
         .as_ref()
         .map_or(args.listen, |server| server.local_addr());
-    trust.announce(listen, signal);
+    trust.announce(listen, signal, &id);
     if let Some(page) = &page {
-        page.announce();
+        page.announce(trust.may_tell())?;
     }
     if let Some(metrics) = &metrics {
         metrics.announce();

@@ -51,16 +51,14 @@ pub(crate) struct Trust {
 
 impl Trust {
     /// Decides by where clients come from: those on this machine alone, also those through an SSH
-    /// tunnel, need nothing. An error here is a usage error.
+    /// tunnel, need nothing. Who comes by a signaling server cannot be known, wherever that stands:
+    /// it may listen for all, or be a tunnel to one that does. An error here is a usage error.
     pub(crate) fn decide(
         args: &TrustArgs,
         listen: SocketAddr,
         signal: Option<&str>,
     ) -> Result<Self> {
-        let is_exposed = match signal {
-            Some(url) => !is_on_this_machine(url),
-            None => !listen.ip().is_loopback(),
-        };
+        let is_exposed = is_exposed(listen, signal);
         let open = Self {
             auth: Auth::None,
             to_tell: None,
@@ -101,7 +99,7 @@ impl Trust {
                 })
             }
             (false, Some(secret)) => Auth::Bound(secret),
-            (false, None) => return Ok(open),
+            (false, None) => bail!("--client-keys needs --auth-compat"),
         };
         info!("clients have to prove that they know the secret");
         Ok(Self { auth, to_tell })
@@ -109,28 +107,55 @@ impl Trust {
 
     /// Prints a pairing link for each address at which the worker can be met, where it made the
     /// secret itself.
-    pub(crate) fn announce(&self, listen: SocketAddr, signal: Option<&str>) {
+    pub(crate) fn announce(&self, listen: SocketAddr, signal: Option<&str>, id: &str) {
         let Some(secret) = &self.to_tell else { return };
         let mut stdout = std::io::stdout();
-        for host in hosts(listen, signal) {
-            let pairing = Pairing {
-                host,
-                worker_id: None,
-                secret: Some(secret.clone()),
-            };
-            let link = pairing.reveal();
+        for options in pairings(listen, signal, id, secret) {
             // A closed standard output is no reason to stop serving.
-            let _ = writeln!(stdout, "pair: sleap-stream --worker '{link}'");
+            let _ = writeln!(stdout, "pair: sleap-stream {options}");
         }
         let _ = stdout.flush();
     }
+
+    /// Whether secrets may stand on standard output: the worker made its own, or needs none, so nobody
+    /// took care to keep them off it.
+    pub(crate) fn may_tell(&self) -> bool {
+        self.to_tell.is_some() || self.auth.is_none()
+    }
 }
 
-/// Host and port of every place where clients meet the worker.
-fn hosts(listen: SocketAddr, signal: Option<&str>) -> Vec<String> {
-    if let Some(url) = signal {
-        return vec![authority(url).to_owned()];
-    }
+/// Whether others than the users of this machine can reach the worker.
+pub(crate) fn is_exposed(listen: SocketAddr, signal: Option<&str>) -> bool {
+    signal.is_some() || !listen.ip().is_loopback()
+}
+
+/// The options with which a client finds the worker and proves itself, for each place where it is met.
+fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret) -> Vec<String> {
+    let link = |host: String, worker_id: Option<&str>| {
+        let pairing = Pairing {
+            host,
+            worker_id: worker_id.map(str::to_owned),
+            secret: Some(secret.clone()),
+        };
+        format!("--worker '{}'", pairing.reveal())
+    };
+    let Some(url) = signal else {
+        // At its own server it is the only one.
+        let hosts = hosts(listen).into_iter();
+        return hosts.map(|host| link(host, None)).collect();
+    };
+    vec![match plain_host(url) {
+        Some(host) => link(host, Some(id)),
+        // What a link cannot say.
+        None => format!(
+            "--signal '{url}' --worker-id '{id}' --secret '{}'",
+            secret.reveal()
+        ),
+    }]
+}
+
+/// Host and port of every address at which the worker's own server can be met.
+fn hosts(listen: SocketAddr) -> Vec<String> {
     if !listen.ip().is_unspecified() {
         return vec![listen.to_string()];
     }
@@ -145,25 +170,18 @@ fn hosts(listen: SocketAddr, signal: Option<&str>) -> Vec<String> {
     with_port.collect()
 }
 
-/// `HOST[:PORT]` of a WebSocket address.
-fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host)
-}
-
-/// Whether a signaling server cannot but be on this machine.
-fn is_on_this_machine(url: &str) -> bool {
-    let authority = authority(url);
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(v6),
-        None => authority.split(':').next().unwrap_or(authority),
-    };
-    match host.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
+/// `HOST:PORT` of an address `ws://HOST[:PORT][/]`, which is all that a link holds.
+fn plain_host(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("ws://")?;
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    if host.is_empty() || host.contains(['/', '?', '#', '@']) {
+        return None;
+    }
+    // The colons of an IPv6 address stand in brackets.
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    match after.contains(':') {
+        true => Some(host.to_owned()),
+        false => Some(format!("{host}:80")),
     }
 }
 
@@ -207,10 +225,6 @@ mod tests {
         for listen in ["127.0.0.1:8080", "[::1]:8080", "127.8.0.1:1"] {
             assert!(decide(&args, listen, None).auth.is_none(), "{listen}");
         }
-        for signal in ["ws://127.0.0.1:8080", "ws://localhost", "ws://[::1]:80/x"] {
-            let trust = decide(&args, "127.0.0.1:8080", Some(signal));
-            assert!(trust.auth.is_none(), "{signal}");
-        }
     }
 
     #[test]
@@ -227,8 +241,9 @@ mod tests {
             ("10.0.0.5:8080", None),
             ("[::]:8080", None),
             ("127.0.0.1:8080", Some("ws://10.0.0.5:8080")),
-            ("127.0.0.1:8080", Some("ws://localhost.example.org:80")),
-            ("127.0.0.1:8080", Some("ws://127.0.0.1@example.org:80")),
+            // It may listen for all, or be a tunnel to one that does.
+            ("127.0.0.1:8080", Some("ws://localhost:8080")),
+            ("127.0.0.1:8080", Some("ws://127.0.0.1:8080")),
             // And where it is asked for.
             ("127.0.0.1:8080", None),
         ] {
@@ -242,6 +257,10 @@ mod tests {
         };
         let trust = decide(&compat, "0.0.0.0:8080", None);
         assert!(matches!(trust.auth, Auth::Plain(_)));
+        assert!(
+            !trust.may_tell(),
+            "who gives a secret keeps it off the output"
+        );
         let insecure = TrustArgs {
             insecure: true,
             ..TrustArgs::default()
@@ -250,14 +269,63 @@ mod tests {
     }
 
     #[test]
+    fn keys_without_the_challenge_that_they_answer_let_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE").unwrap();
+        // The parser of the command line refuses it; settings come by other ways, too.
+        let args = TrustArgs {
+            client_keys: Some(file),
+            ..TrustArgs::default()
+        };
+        for listen in ["127.0.0.1:8080", "0.0.0.0:8080"] {
+            // A secret in the environment of the test would do.
+            if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
+                let error = Trust::decide(&args, listen.parse().unwrap(), None).unwrap_err();
+                assert!(error.to_string().contains("--auth-compat"), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn links_lead_to_where_the_worker_can_be_met() {
-        let hosts = |listen: &str, signal| hosts(listen.parse().unwrap(), signal);
-        assert_eq!(hosts("10.0.0.5:8080", None), ["10.0.0.5:8080"]);
-        assert_eq!(hosts("[::1]:80", Some("ws://rig:1/x")), ["rig:1"]);
-        for host in hosts("0.0.0.0:8080", None) {
+        let hosts = |listen: &str| hosts(listen.parse().unwrap());
+        assert_eq!(hosts("10.0.0.5:8080"), ["10.0.0.5:8080"]);
+        for host in hosts("0.0.0.0:8080") {
             let address: SocketAddr = host.parse().expect("an address");
             assert!(address.is_ipv4() && !address.ip().is_unspecified());
         }
+    }
+
+    #[test]
+    fn links_by_way_of_a_server_elsewhere_name_the_worker_and_can_be_read() {
+        let secret: Secret = SECRET.parse().unwrap();
+        let at = |signal| pairings("127.0.0.1:1".parse().unwrap(), signal, "worker-7", &secret);
+        for (signal, host) in [
+            ("ws://rig", "rig:80"),
+            ("ws://rig:1/", "rig:1"),
+            ("ws://[fd00::7]", "[fd00::7]:80"),
+            ("ws://[fd00::7]:81", "[fd00::7]:81"),
+        ] {
+            let [options] = &at(Some(signal))[..] else {
+                panic!("{signal}")
+            };
+            let link = options.strip_prefix("--worker '").expect("a link");
+            let pairing = Pairing::parse(link.trim_end_matches('\'')).expect(signal);
+            assert_eq!(pairing.host, host);
+            assert_eq!(pairing.worker_id.as_deref(), Some("worker-7"));
+            assert_eq!(
+                pairing.secret.map(|it| it.reveal()).as_deref(),
+                Some(SECRET)
+            );
+        }
+        for signal in ["ws://rig/path", "wss://rig"] {
+            let expected =
+                format!("--signal '{signal}' --worker-id 'worker-7' --secret '{SECRET}'");
+            assert_eq!(at(Some(signal)), [expected]);
+        }
+        let own = at(None);
+        assert_eq!(own, [format!("--worker 'sleap://127.0.0.1:1/#{SECRET}'")]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{AuthProof, Message};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use webrtc::data_channel::DataChannel;
 
 use super::proof::{Fingerprints, Nonce, Role, Transcript};
@@ -45,12 +45,14 @@ pub(super) async fn prove_over(
                 nonce: transcript.client_nonce.text(),
                 proof: transcript.prove(secret, Role::Client),
             };
-            wire.send(Message::AuthProof(answer)).await;
+            wire.send(Message::AuthProof(answer), Instant::now() + waited)
+                .await;
             Some((secret, transcript))
         }
         Auth::Plain(plain) => {
             let answer = plain::answer(plain, &challenge).ok_or(AuthError::Challenge)?;
-            wire.send(Message::AuthResponse(answer)).await;
+            wire.send(Message::AuthResponse(answer), Instant::now() + waited)
+                .await;
             None
         }
     };

@@ -4,20 +4,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 use webrtc::data_channel::DataChannel;
 
-use super::wire::DataWire;
-use super::worker;
+use super::proof::Fingerprints;
+use super::wire::{DataWire, Wire};
+use super::{AUTH_TIMEOUT, Auth, PARTING, worker};
+use crate::bucket::Bucket;
 use crate::error::{GuestError, PeerError};
 use crate::peer::Peer;
 
-/// A client that failed keeps its place among the handshakes for so long, which bounds attempts to
-/// a few a second; meanwhile the verdict reaches it.
+/// A client that failed keeps its place among the handshakes for so long; meanwhile the verdict
+/// reaches it.
 const PENALTY: Duration = Duration::from_secs(1);
-/// A client that said nothing has had its time; only the verdict has to leave.
-const PARTING: Duration = Duration::from_millis(100);
+/// Offers that are taken at once, and then in a second. What a handshake costs is spent before
+/// anybody has shown who it is.
+const OFFERS: (u32, u32) = (16, 8);
 /// Failures are told at most so often, or they would fill the log.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -34,26 +37,70 @@ pub struct AuthCounts {
     pub timed_out: u64,
     /// More bytes than a peer may send before it has shown who it is.
     pub flooded: u64,
+    /// Handshakes that gave way to another, or to the same client's next.
+    pub aborted: u64,
+    /// Offers that were not answered: there were too many.
+    pub turned_away: u64,
 }
 
 impl AuthCounts {
     /// All that were not let in.
     pub fn failed(&self) -> u64 {
-        self.invalid + self.missing + self.timed_out + self.flooded
+        self.invalid
+            + self.missing
+            + self.timed_out
+            + self.flooded
+            + self.aborted
+            + self.turned_away
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
+    offers: Mutex<Bucket>,
     succeeded: AtomicU64,
     invalid: AtomicU64,
     missing: AtomicU64,
     timed_out: AtomicU64,
     flooded: AtomicU64,
+    aborted: AtomicU64,
+    turned_away: AtomicU64,
     told: Mutex<Option<Instant>>,
 }
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            offers: Mutex::new(Bucket::new(OFFERS.0, OFFERS.1)),
+            succeeded: AtomicU64::default(),
+            invalid: AtomicU64::default(),
+            missing: AtomicU64::default(),
+            timed_out: AtomicU64::default(),
+            flooded: AtomicU64::default(),
+            aborted: AtomicU64::default(),
+            turned_away: AtomicU64::default(),
+            told: Mutex::default(),
+        }
+    }
+}
+
 impl Gate {
+    /// Whether another offer may be answered now.
+    pub(crate) fn takes_offer(&self) -> bool {
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        offers.take()
+    }
+
+    /// A handshake was ended before it was over.
+    pub(crate) fn count_aborted(&self) {
+        self.aborted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An offer was not answered.
+    pub(crate) fn count_turned_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Has the client behind `peer` prove what the peer was configured to ask; at once where that
     /// is nothing.
     pub(crate) async fn admit(
@@ -64,19 +111,30 @@ impl Gate {
         if peer.auth().is_none() {
             return Ok(());
         }
+        let deadline = Instant::now() + AUTH_TIMEOUT;
         let fingerprints = peer.fingerprints().await?;
         let mut wire = DataWire::new(peer, data);
-        let outcome = worker::admit(&mut wire, peer.auth(), fingerprints).await;
+        self.judge(&mut wire, peer.auth(), fingerprints, deadline)
+            .await
+    }
+
+    /// The same over any wire. A client that is not let in is gone at the `deadline`, or a moment
+    /// later.
+    pub(super) async fn judge(
+        &self,
+        wire: &mut impl Wire,
+        auth: &Auth,
+        fingerprints: Fingerprints,
+        deadline: Instant,
+    ) -> Result<(), PeerError> {
+        let outcome = worker::admit(wire, auth, fingerprints, deadline).await;
         self.count(&outcome);
-        if let Err(error) = outcome {
-            match error {
-                GuestError::Left | GuestError::Flood => {}
-                GuestError::Timeout { .. } => sleep(PARTING).await,
-                _ => sleep(PENALTY).await,
-            }
-            return Err(error.into());
+        let Err(error) = outcome else { return Ok(()) };
+        if !matches!(error, GuestError::Left | GuestError::Flood) {
+            let penalty = Instant::now() + PENALTY;
+            sleep_until(penalty.min(deadline + PARTING)).await;
         }
-        Ok(())
+        Err(error.into())
     }
 
     fn count(&self, outcome: &Result<(), GuestError>) {
@@ -99,6 +157,8 @@ impl Gate {
             missing: read(&self.missing),
             timed_out: read(&self.timed_out),
             flooded: read(&self.flooded),
+            aborted: read(&self.aborted),
+            turned_away: read(&self.turned_away),
         }
     }
 

@@ -36,8 +36,11 @@ pub(crate) use gate::Gate;
 pub(crate) use proof::{Fingerprint, Fingerprints};
 pub(crate) use quota::Quota;
 
-/// How long each side waits for the other's word.
+/// How long a client waits for each of the worker's words, and what a worker gives a client for all of it,
+/// from the open channel on.
 pub(crate) const AUTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a verdict that comes at the last moment has to reach the client.
+const PARTING: Duration = Duration::from_millis(200);
 
 /// What a side asks of the other before anything else goes over a channel.
 #[derive(Debug, Clone, Default)]

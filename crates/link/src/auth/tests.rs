@@ -39,9 +39,19 @@ fn line() -> (Line, Line) {
     (client, worker)
 }
 
+impl Line {
+    async fn say(&self, message: Message) {
+        self.send(message, deadline()).await;
+    }
+}
+
+fn deadline() -> Instant {
+    Instant::now() + AUTH_TIMEOUT
+}
+
 impl Wire for Line {
-    async fn send(&self, message: Message) {
-        let _ = self.out.send(message).await;
+    async fn send(&self, message: Message, until: Instant) {
+        let _ = tokio::time::timeout_at(until, self.out.send(message)).await;
     }
 
     async fn hear(&mut self) -> Heard {
@@ -68,7 +78,7 @@ async fn both(client: Auth, worker: Auth) -> (Result<(), AuthError>, Result<(), 
     let (mut here, mut there) = line();
     tokio::join!(
         super::client::prove_over(&mut here, &client, OF_CLIENT),
-        super::worker::admit(&mut there, &worker, OF_WORKER),
+        super::worker::admit(&mut there, &worker, OF_WORKER, deadline()),
     )
 }
 
@@ -121,7 +131,7 @@ async fn keys_sign_what_workers_ask_and_nothing_else() {
     for challenge in ["", "transfer 100 to mallory", "AAAA", &"A".repeat(200)] {
         let (mut here, there) = line();
         there
-            .send(Message::AuthChallenge(challenge.to_owned()))
+            .say(Message::AuthChallenge(challenge.to_owned()))
             .await;
         let outcome = super::client::prove_over(&mut here, &client, OF_CLIENT).await;
         assert_eq!(outcome, Err(AuthError::Challenge), "{challenge}");
@@ -133,7 +143,7 @@ async fn silence_ends_after_ten_seconds_on_both_sides() {
     let auth = Auth::Bound(secret(1));
     let began = Instant::now();
     let (here, mut there) = line();
-    let outcome = super::worker::admit(&mut there, &auth, OF_WORKER).await;
+    let outcome = super::worker::admit(&mut there, &auth, OF_WORKER, deadline()).await;
     let waited = Duration::from_secs(10);
     assert_eq!(outcome, Err(GuestError::Timeout { waited }));
     assert_eq!(began.elapsed(), waited);
@@ -145,16 +155,56 @@ async fn silence_ends_after_ten_seconds_on_both_sides() {
     assert_eq!(began.elapsed(), 2 * waited);
 
     let (mut here, there) = line();
-    there.send(Message::AuthChallenge("A".repeat(43))).await;
+    there.say(Message::AuthChallenge("A".repeat(43))).await;
     let outcome = super::client::prove_over(&mut here, &auth, OF_CLIENT).await;
     assert_eq!(outcome, Err(AuthError::NoVerdict { waited }));
+}
+
+/// From the open channel on nobody who is not let in stays longer, whatever it does.
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_gone_after_ten_seconds_and_a_moment() {
+    let auth = Auth::Bound(secret(1));
+    let answer = |text: &str| Message::AuthResponse(text.to_owned());
+    let cases: [(Option<Duration>, bool); 5] = [
+        (None, true),
+        (Some(Duration::ZERO), true),
+        (Some(Duration::from_millis(9_500)), true),
+        (Some(Duration::from_millis(9_999)), true),
+        // It reads nothing either.
+        (None, false),
+    ];
+    for (says_after, reads) in cases {
+        let gate = Gate::default();
+        let (mut here, mut there) = line();
+        if !reads {
+            while there.out.try_send(Message::KeepAlive).is_ok() {}
+        }
+        let began = Instant::now();
+        let stranger = async {
+            if let Some(pause) = says_after {
+                tokio::time::sleep(pause).await;
+                here.say(answer("missing")).await;
+            }
+            while reads && !matches!(here.hear().await, Heard::Message(Message::AuthFailure(_))) {}
+        };
+        let judged = gate.judge(&mut there, &auth, OF_WORKER, deadline());
+        let (outcome, ()) = tokio::join!(judged, stranger);
+        assert!(outcome.is_err());
+        let stayed = began.elapsed();
+        assert!(
+            stayed <= AUTH_TIMEOUT + PARTING,
+            "{says_after:?}: {stayed:?}"
+        );
+        assert_eq!(gate.counts().failed(), 1);
+    }
 }
 
 /// What the worker makes of a client's first message, and what it answers.
 async fn first(message: Message) -> (Result<(), GuestError>, Vec<Message>) {
     let (mut here, mut there) = line();
-    here.send(message).await;
-    let outcome = super::worker::admit(&mut there, &Auth::Bound(secret(1)), OF_WORKER).await;
+    here.say(message).await;
+    let outcome =
+        super::worker::admit(&mut there, &Auth::Bound(secret(1)), OF_WORKER, deadline()).await;
     drop(there);
     let mut answers = Vec::new();
     while let Some(answer) = here.into.recv().await {
@@ -193,7 +243,7 @@ async fn a_proof_is_worth_nothing_a_second_time() {
     let auth = Auth::Bound(secret(1));
     // What a client proved once, seen by somebody.
     let (mut here, mut tap) = line();
-    tap.send(Message::AuthChallenge("A".repeat(43))).await;
+    tap.say(Message::AuthChallenge("A".repeat(43))).await;
     let proving = super::client::prove_over(&mut here, &auth, OF_CLIENT);
     let (_, seen) = tokio::join!(proving, async {
         let seen = tap.hear().await;
@@ -244,13 +294,13 @@ async fn a_worker_that_proves_nothing_is_refused_whatever_it_says() {
     for (says, expected) in cases {
         let (mut here, mut there) = line();
         let worker = async {
-            there.send(Message::AuthChallenge("A".repeat(43))).await;
+            there.say(Message::AuthChallenge("A".repeat(43))).await;
             let Heard::Message(proof) = there.hear().await else {
                 panic!("no proof")
             };
-            there.send(says(&proof)).await;
+            there.say(says(&proof)).await;
             // It goes on as if all were well.
-            there.send(Message::AuthSuccess(None)).await;
+            there.say(Message::AuthSuccess(None)).await;
             there
         };
         let auth = Auth::Bound(secret(1));
@@ -267,7 +317,7 @@ async fn a_worker_that_asks_for_nothing_is_refused() {
         Message::AuthFailure("missing".into()),
     ] {
         let (mut here, there) = line();
-        there.send(asks).await;
+        there.say(asks).await;
         let auth = Auth::Bound(secret(1));
         let outcome = super::client::prove_over(&mut here, &auth, OF_CLIENT).await;
         assert!(outcome.is_err());
@@ -275,7 +325,7 @@ async fn a_worker_that_asks_for_nothing_is_refused() {
     // Nor does it get round it by talking without end.
     let (mut here, there) = line();
     for _ in 0..17 {
-        there.send(Message::KeepAlive).await;
+        there.say(Message::KeepAlive).await;
     }
     let outcome = super::client::prove_over(&mut here, &Auth::Bound(secret(1)), OF_CLIENT).await;
     assert_eq!(outcome, Err(AuthError::Flood));

@@ -1,10 +1,9 @@
 //! The channel as authentication sees it: few and short texts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::{Limits, Message, Payload};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use crate::channel::CloseReason;
@@ -12,8 +11,6 @@ use crate::peer::{Peer, Signals};
 
 /// Longest message that is taken before authentication, in bytes; the longest of its own has 140.
 pub(super) const MAX_BYTES: usize = 1024;
-/// Longest wait for a message to leave: the peer may not read.
-const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What came of waiting for the peer.
 #[derive(Debug, PartialEq)]
@@ -32,8 +29,8 @@ pub(super) enum Heard {
 
 /// One side's end. A trait, so that the exchange can be tested in virtual time.
 pub(super) trait Wire: Send {
-    /// Sends as far as the peer takes it: the end of the channel shows when it is read.
-    fn send(&self, message: Message) -> impl Future<Output = ()> + Send;
+    /// Sends as far as the peer takes it until then: the end of the channel shows when it is read.
+    fn send(&self, message: Message, until: Instant) -> impl Future<Output = ()> + Send;
 
     fn hear(&mut self) -> impl Future<Output = Heard> + Send;
 
@@ -60,9 +57,9 @@ impl<'a> DataWire<'a> {
 }
 
 impl Wire for DataWire<'_> {
-    async fn send(&self, message: Message) {
+    async fn send(&self, message: Message, until: Instant) {
         if let Payload::Text(text) = message.encode() {
-            let _ = timeout(SEND_TIMEOUT, self.data.send_text(&text)).await;
+            let _ = timeout_at(until, self.data.send_text(&text)).await;
         }
     }
 

@@ -1,24 +1,27 @@
 //! The worker's side: one challenge, one answer, one verdict.
 
 use protocol::{AuthProof, Message};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::proof::{Fingerprints, Nonce, Role, Transcript};
 use super::wire::{Heard, Wire};
-use super::{AUTH_TIMEOUT, Auth, plain};
+use super::{AUTH_TIMEOUT, Auth, PARTING, plain};
 use crate::error::GuestError;
 
 /// Asks a client for its proof; `Ok` once it has been let in.
 ///
 /// The client proves first: whoever merely calls a worker gets nothing that depends on the secret.
+/// All of it is over at `deadline`; only the verdict may take a moment more to leave.
 pub(super) async fn admit(
     wire: &mut impl Wire,
     auth: &Auth,
     fingerprints: Fingerprints,
+    deadline: Instant,
 ) -> Result<(), GuestError> {
     let nonce = Nonce::random().ok_or(GuestError::Randomness)?;
-    wire.send(Message::AuthChallenge(nonce.text())).await;
-    let verdict = match timeout(AUTH_TIMEOUT, wire.hear()).await {
+    wire.send(Message::AuthChallenge(nonce.text()), deadline)
+        .await;
+    let verdict = match timeout_at(deadline, wire.hear()).await {
         Ok(Heard::Message(message)) => judge(auth, nonce, fingerprints, message),
         Ok(Heard::Nonsense) => Err(GuestError::Missing { said: "nonsense" }),
         Ok(Heard::Flood) => Err(GuestError::Flood),
@@ -31,12 +34,14 @@ pub(super) async fn admit(
         Ok(proof) => {
             // Before the word: what follows it may be large.
             wire.trust();
-            wire.send(Message::AuthSuccess(proof)).await;
+            wire.send(Message::AuthSuccess(proof), deadline + PARTING)
+                .await;
             Ok(())
         }
         Err(error) => {
             if let Some(word) = error.word() {
-                wire.send(Message::AuthFailure(word.to_owned())).await;
+                let failure = Message::AuthFailure(word.to_owned());
+                wire.send(failure, deadline + PARTING).await;
             }
             Err(error)
         }

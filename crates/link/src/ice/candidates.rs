@@ -7,6 +7,10 @@ use tracing::debug;
 use super::failure::Candidates;
 
 const ATTRIBUTE: &str = "a=candidate:";
+/// Candidates of a description that are used.
+const MAX_DESCRIBED: usize = 32;
+/// Candidates that a peer may add to its description.
+pub(crate) const MAX_ADDED: usize = 64;
 
 /// Address and type of a candidate, from `candidate:1 1 udp 2130706431 10.0.0.1 9 typ host ..`,
 /// with or without `a=` before it. The address may be a name.
@@ -35,12 +39,19 @@ pub(crate) fn usable(line: &str) -> bool {
     usable
 }
 
-/// A peer's description without the candidates that cannot be used.
+/// A peer's description without the candidates that cannot be used, and without those that are more
+/// than a peer has use for: each is a path that is tried.
 pub(crate) fn without_unusable(sdp: &str) -> String {
-    let lines = sdp.split_inclusive('\n');
-    lines
-        .filter(|line| !line.starts_with(ATTRIBUTE) || usable(line.trim_end()))
-        .collect()
+    let mut candidates = 0;
+    let keep = |line: &&str| {
+        if !line.starts_with(ATTRIBUTE) {
+            return true;
+        }
+        let keep = candidates < MAX_DESCRIBED && usable(line.trim_end());
+        candidates += usize::from(keep);
+        keep
+    };
+    sdp.split_inclusive('\n').filter(keep).collect()
 }
 
 /// A description in which relay candidates do not name the local address behind them
@@ -91,6 +102,19 @@ mod tests {
         a=candidate:2 1 udp 2130706431 0ab-1.local 5001 typ host generation 0\r\n\
         a=candidate:3 1 UDP 16777215 192.0.2.9 49152 typ relay raddr 10.0.0.1 rport 5000\r\n\
         a=end-of-candidates\r\n";
+
+    #[test]
+    fn a_description_has_so_many_candidates_and_no_more() {
+        let candidate =
+            |index| format!("a=candidate:{index} 1 udp 1 10.0.0.1 {index} typ host\r\n");
+        let many: String = (1..=100).map(candidate).collect();
+        let sdp = format!("v=0\r\na=candidate:1 1 udp 1 x.local 9 typ host\r\n{many}a=mid:0\r\n");
+        let kept = without_unusable(&sdp);
+        assert_eq!(kept.matches(ATTRIBUTE).count(), MAX_DESCRIBED);
+        assert!(
+            kept.starts_with("v=0\r\na=candidate:1 1 udp 1 10.") && kept.ends_with("a=mid:0\r\n")
+        );
+    }
 
     #[test]
     fn a_candidate_is_read_with_and_without_its_prefixes() {

@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::auth::{Auth, Quota};
 use crate::channel::{Channel, CloseReason, Transport};
 use crate::config::PeerConfig;
 use crate::error::PeerError;
+use crate::ice::candidates::MAX_ADDED;
 use crate::ice::servers::Servers;
 use crate::ice::{Candidates, PathFailure, ServerFailure, candidates};
 use crate::interfaces;
@@ -43,6 +44,10 @@ const BIND_ATTEMPTS: usize = 4;
 /// Messages that a peer may send before this side has its channel open, and their bytes together.
 const MAX_EARLY: usize = 16;
 const MAX_EARLY_BYTES: usize = 65_536;
+/// Longest description that is taken from a peer, in bytes: many times one with all its candidates.
+pub(crate) const MAX_DESCRIPTION_BYTES: usize = 64 << 10;
+/// Media of a peer's description: data channels, and what else a browser may have open.
+const MAX_MEDIA: usize = 8;
 /// Says that no candidate follows a description (RFC 8840).
 const END_OF_CANDIDATES: &str = "a=end-of-candidates\r\n";
 
@@ -78,6 +83,8 @@ pub(crate) struct Peer {
     quota: Arc<Quota>,
     /// What each side offered so far, this one first.
     offered: Mutex<(Candidates, Candidates)>,
+    /// Candidates that the other side sent after its description.
+    added: AtomicUsize,
     incoming: tokio::sync::Mutex<oneshot::Receiver<Arc<dyn DataChannel>>>,
     early: Mutex<VecDeque<RTCDataChannelMessage>>,
     config: PeerConfig,
@@ -135,6 +142,7 @@ impl Peer {
             servers,
             quota,
             offered: Mutex::default(),
+            added: AtomicUsize::default(),
             incoming: tokio::sync::Mutex::new(incoming),
             early: Mutex::default(),
             config: config.clone(),
@@ -163,7 +171,7 @@ impl Peer {
 
     /// Takes a peer's offer; returns the answer with all candidates.
     pub(crate) async fn answer(&self, offer: String) -> Result<String, PeerError> {
-        let offer = self.readable(&offer);
+        let offer = self.readable(&offer)?;
         let offer = RTCSessionDescription::offer(offer).map_err(unusable)?;
         self.connection
             .set_remote_description(offer)
@@ -183,7 +191,7 @@ impl Peer {
 
     /// Takes the peer's answer to this side's offer.
     pub(crate) async fn take_answer(&self, answer: String) -> Result<(), PeerError> {
-        let answer = self.readable(&answer);
+        let answer = self.readable(&answer)?;
         let nothing_to_try = candidates::none_will_come(&answer);
         let answer = RTCSessionDescription::answer(answer).map_err(unusable)?;
         self.connection
@@ -197,15 +205,17 @@ impl Peer {
     }
 
     /// The peer's description without what cannot be used; notes its candidates.
-    fn readable(&self, sdp: &str) -> String {
+    fn readable(&self, sdp: &str) -> Result<String, PeerError> {
+        check_description(sdp)?;
         let sdp = candidates::without_unusable(sdp);
         self.offered().1 = candidates::of_description(&sdp);
-        sdp
+        Ok(sdp)
     }
 
     /// Adds a candidate that came after the description. A bad one is no reason to give up.
     pub(crate) async fn add_candidate(&self, candidate: Candidate) {
-        if !candidates::usable(&candidate.candidate) {
+        let is_one_too_many = self.added.fetch_add(1, Ordering::Relaxed) >= MAX_ADDED;
+        if is_one_too_many || !candidates::usable(&candidate.candidate) {
             return;
         }
         self.offered().1.add(&candidate.candidate);
@@ -384,6 +394,23 @@ impl Peer {
     fn offered(&self) -> MutexGuard<'_, (Candidates, Candidates)> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What can be known of a peer's description before anything is made for it.
+pub(crate) fn check_description(sdp: &str) -> Result<(), PeerError> {
+    if sdp.len() > MAX_DESCRIPTION_BYTES {
+        let bytes = sdp.len();
+        return Err(PeerError::Description(format!(
+            "{bytes} bytes, at most {MAX_DESCRIPTION_BYTES} are taken"
+        )));
+    }
+    let media = sdp.lines().filter(|line| line.starts_with("m=")).count();
+    if media > MAX_MEDIA {
+        return Err(PeerError::Description(format!(
+            "{media} media, at most {MAX_MEDIA} are taken"
+        )));
+    }
+    Ok(())
 }
 
 fn unusable(error: webrtc::error::Error) -> PeerError {

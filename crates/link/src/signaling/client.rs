@@ -11,10 +11,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, error::UrlError};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::server::MAX_MESSAGE_BYTES;
 use super::wire::{self, Incoming};
 use crate::error::SignalError;
 
+/// Longest message taken, in bytes: a description or a long list of peers.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// A server that this side hears nothing of is asked for a sign of life this often...
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// ...and counts as gone after this long.

@@ -1,18 +1,11 @@
-//! Who is connected to the signaling server, and the queues towards them.
+//! Who is connected to the signaling server, and who may send to whom.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
-
+use super::outbox::{Inbox, Outbox, outbox};
 use crate::config::random_u64;
-
-/// Messages that may wait for one socket...
-const QUEUE_MESSAGES: usize = 64;
-/// ...and their bytes.
-const QUEUE_BYTES: usize = 1024 * 1024;
 
 pub(super) type SocketId = u64;
 
@@ -28,7 +21,8 @@ struct State {
     sockets: HashMap<SocketId, Outbox>,
     /// In order of registration.
     peers: Vec<(String, SocketId)>,
-    /// An id that only whoever has its key may register under.
+    /// An id that only whoever has its key may register under: the server's own worker. All others
+    /// come for it alone, and what they are called is nobody else's matter.
     reserved: Option<(String, Reservation)>,
 }
 
@@ -48,27 +42,14 @@ impl fmt::Debug for Reservation {
     }
 }
 
-/// Towards one socket. Removing it from the hub ends the socket's task.
-#[derive(Debug)]
-struct Outbox {
-    queue: mpsc::Sender<String>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-/// The messages for one socket, in its task.
-pub(super) struct Inbox {
-    pub(super) socket: SocketId,
-    queue: mpsc::Receiver<String>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-impl Inbox {
-    /// The next message to write; `None` when the hub has dropped the socket.
-    pub(super) async fn next(&mut self) -> Option<String> {
-        let text = self.queue.recv().await?;
-        self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
-        Some(text)
-    }
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registration {
+    Done,
+    /// The id is the server's own worker's.
+    Reserved,
+    /// Another socket has the id.
+    Taken,
 }
 
 /// What became of a message for a peer.
@@ -76,27 +57,18 @@ impl Inbox {
 pub(super) enum Delivery {
     Queued,
     UnknownPeer,
-    /// The peer does not read; its socket has been dropped.
-    Overrun,
+    /// Too much waits for the peer, or too much of this sender's.
+    Full,
 }
 
 impl Hub {
     pub(super) fn join(&self) -> Inbox {
-        let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
         let mut state = self.state();
         let socket = state.next_socket;
         state.next_socket += 1;
-        let outbox = Outbox {
-            queue: sender,
-            queued_bytes: queued_bytes.clone(),
-        };
+        let (outbox, inbox) = outbox(socket);
         state.sockets.insert(socket, outbox);
-        Inbox {
-            socket,
-            queue,
-            queued_bytes,
-        }
+        inbox
     }
 
     pub(super) fn leave(&self, socket: SocketId) {
@@ -112,25 +84,33 @@ impl Hub {
     }
 
     /// Registers a socket under an id. The newest socket wins, so that a restarted worker can come
-    /// back while its old connection is not yet known to be dead; a reserved id takes its key.
-    /// A socket has one id. `false`: the id is somebody else's.
-    pub(super) fn register(&self, socket: SocketId, peer_id: &str, key: Option<&str>) -> bool {
+    /// back while its old connection is not yet known to be dead; a reserved id takes its key, and
+    /// where there is one, nobody takes the id of a socket that is there. A socket has one id.
+    pub(super) fn register(
+        &self,
+        socket: SocketId,
+        peer_id: &str,
+        key: Option<&str>,
+    ) -> Registration {
         let mut state = self.state();
-        let reserved = state.reserved.as_ref().filter(|(id, _)| id == peer_id);
-        if reserved.is_some_and(|(_, reservation)| key != Some(reservation.key())) {
-            return false;
+        let holder = state.holder(peer_id);
+        match &state.reserved {
+            Some((id, reservation)) if id == peer_id && key != Some(reservation.key()) => {
+                return Registration::Reserved;
+            }
+            Some((id, _)) if id != peer_id && holder.is_some_and(|holder| holder != socket) => {
+                return Registration::Taken;
+            }
+            _ => {}
         }
-        let unchanged = |(id, owner): &(String, SocketId)| id == peer_id && *owner == socket;
-        if state.peers.iter().any(unchanged) {
-            return true;
+        if holder == Some(socket) {
+            return Registration::Done;
         }
         state
             .peers
             .retain(|(id, owner)| id != peer_id && *owner != socket);
-        let first = reserved_first(&state.reserved, peer_id);
-        let place = if first { 0 } else { state.peers.len() };
-        state.peers.insert(place, (peer_id.to_owned(), socket));
-        true
+        state.peers.push((peer_id.to_owned(), socket));
+        Registration::Done
     }
 
     pub(super) fn id_of(&self, socket: SocketId) -> Option<String> {
@@ -139,27 +119,37 @@ impl Hub {
         peer.map(|(id, _)| id.clone())
     }
 
-    /// Ids of all other sockets, in order of registration.
+    /// Whether the socket is that of the reservation's owner.
+    pub(super) fn is_owner(&self, socket: SocketId) -> bool {
+        self.state().owner() == Some(socket)
+    }
+
+    /// Ids of all other sockets, in order of registration; where an id is reserved, that one alone.
     pub(super) fn others(&self, socket: SocketId) -> Vec<String> {
         let state = self.state();
-        let others = state.peers.iter().filter(|(_, owner)| *owner != socket);
+        let owner = state.reserved.is_some().then(|| state.owner());
+        let others = state
+            .peers
+            .iter()
+            .filter(|(_, it)| *it != socket && owner.is_none_or(|owner| owner == Some(*it)));
         others.map(|(id, _)| id.clone()).collect()
     }
 
-    pub(super) fn deliver(&self, peer_id: &str, text: String) -> Delivery {
-        let mut state = self.state();
-        let Some(&(_, socket)) = state.peers.iter().find(|(id, _)| id == peer_id) else {
+    /// Queues a message. Where an id is reserved, it is to its owner or from it.
+    pub(super) fn deliver(&self, from: SocketId, peer_id: &str, text: String) -> Delivery {
+        let state = self.state();
+        let Some(to) = state.holder(peer_id) else {
             return Delivery::UnknownPeer;
         };
-        if state
-            .sockets
-            .get(&socket)
-            .is_some_and(|outbox| outbox.push(text))
-        {
-            return Delivery::Queued;
+        if state.reserved.is_some() && ![from, to].map(Some).contains(&state.owner()) {
+            return Delivery::UnknownPeer;
         }
-        state.remove(socket);
-        Delivery::Overrun
+        match state.sockets.get(&to) {
+            Some(outbox) if outbox.push(from, text) => Delivery::Queued,
+            // A socket that takes nothing is dropped by its own task.
+            Some(_) => Delivery::Full,
+            None => Delivery::UnknownPeer,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -168,32 +158,28 @@ impl Hub {
     }
 }
 
-/// Whether an id stands before all others in the list, from which clients take the first worker.
-fn reserved_first(reserved: &Option<(String, Reservation)>, peer_id: &str) -> bool {
-    reserved.as_ref().is_some_and(|(id, _)| id == peer_id)
-}
-
 impl State {
+    /// The socket registered under an id.
+    fn holder(&self, peer_id: &str) -> Option<SocketId> {
+        let peer = self.peers.iter().find(|(id, _)| id == peer_id);
+        peer.map(|(_, socket)| *socket)
+    }
+
+    /// The socket of the reserved id.
+    fn owner(&self) -> Option<SocketId> {
+        let (id, _) = self.reserved.as_ref()?;
+        self.holder(id)
+    }
+
     fn remove(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
         self.peers.retain(|(_, owner)| *owner != socket);
     }
 }
 
-impl Outbox {
-    /// Whether the message found room.
-    fn push(&self, text: String) -> bool {
-        let bytes = text.len();
-        if bytes > QUEUE_BYTES.saturating_sub(self.queued_bytes.load(Ordering::Relaxed)) {
-            return false;
-        }
-        self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.queue.try_send(text).is_ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::outbox::{QUEUE_MESSAGES, SHARE_MESSAGES};
     use super::*;
 
     #[test]
@@ -208,48 +194,73 @@ mod tests {
         assert_eq!(hub.others(asker.socket), ["worker"]);
     }
 
-    #[test]
-    fn a_reserved_id_is_its_owners_and_comes_first() {
+    /// A hub with its worker, and two others.
+    fn guarded() -> (Hub, Reservation, [Inbox; 3]) {
         let hub = Hub::default();
-        let (thief, worker, asker) = (hub.join(), hub.join(), hub.join());
         let reservation = hub.reserve("worker");
+        let inboxes = [hub.join(), hub.join(), hub.join()];
+        let worker = inboxes[0].socket;
+        let registered = hub.register(worker, "worker", Some(reservation.key()));
+        assert_eq!(registered, Registration::Done);
+        (hub, reservation, inboxes)
+    }
+
+    #[test]
+    fn a_reserved_id_is_its_owners() {
+        let (hub, reservation, [worker, thief, asker]) = guarded();
         for key in [None, Some(""), Some("0")] {
-            assert!(!hub.register(thief.socket, "worker", key), "{key:?}");
+            let refused = hub.register(thief.socket, "worker", key);
+            assert_eq!(refused, Registration::Reserved, "{key:?}");
         }
-        assert!(hub.register(thief.socket, "worker-2", None));
-        assert!(hub.register(worker.socket, "worker", Some(reservation.key())));
-        assert_eq!(hub.others(asker.socket), ["worker", "worker-2"]);
         hub.leave(worker.socket);
-        assert!(!hub.register(thief.socket, "worker", None));
-        assert_eq!(hub.others(asker.socket), ["worker-2"]);
+        let refused = hub.register(thief.socket, "worker", None);
+        assert_eq!(refused, Registration::Reserved);
+        assert!(hub.others(asker.socket).is_empty());
+        // It comes back while its former socket is there still.
+        let (again, anew) = (hub.join(), hub.join());
+        for socket in [again.socket, anew.socket] {
+            let key = Some(reservation.key());
+            assert_eq!(hub.register(socket, "worker", key), Registration::Done);
+            assert!(hub.is_owner(socket));
+        }
+        assert!(!hub.is_owner(again.socket));
+    }
+
+    #[test]
+    fn where_an_id_is_reserved_strangers_see_and_reach_its_owner_alone() {
+        let (hub, _, [worker, client, stranger]) = guarded();
+        hub.register(client.socket, "client-1", None);
+        hub.register(stranger.socket, "worker-2", None);
+        assert_eq!(hub.others(stranger.socket), ["worker"]);
+        assert_eq!(hub.others(client.socket), ["worker"]);
+        // Nobody takes the client's place.
+        let taken = hub.register(stranger.socket, "client-1", None);
+        assert_eq!(taken, Registration::Taken);
+        assert_eq!(hub.id_of(stranger.socket).as_deref(), Some("worker-2"));
+        let deliver = |from, to| hub.deliver(from, to, "x".into());
+        assert_eq!(deliver(stranger.socket, "client-1"), Delivery::UnknownPeer);
+        assert_eq!(deliver(stranger.socket, "worker"), Delivery::Queued);
+        assert_eq!(deliver(worker.socket, "client-1"), Delivery::Queued);
     }
 
     #[tokio::test]
-    async fn a_peer_that_does_not_read_is_dropped() {
-        let hub = Hub::default();
-        let mut inbox = hub.join();
-        hub.register(inbox.socket, "slow", None);
-        for _ in 0..QUEUE_MESSAGES {
-            assert_eq!(hub.deliver("slow", "x".into()), Delivery::Queued);
+    async fn a_stranger_who_overruns_a_worker_is_refused_and_the_worker_stays() {
+        let (hub, _, [mut worker, stranger, client]) = guarded();
+        hub.register(stranger.socket, "s", None);
+        hub.register(client.socket, "c", None);
+        let deliver = |from| hub.deliver(from, "worker", "x".into());
+        for _ in 0..SHARE_MESSAGES {
+            assert_eq!(deliver(stranger.socket), Delivery::Queued);
         }
-        assert_eq!(hub.deliver("slow", "x".into()), Delivery::Overrun);
-        assert_eq!(hub.deliver("slow", "x".into()), Delivery::UnknownPeer);
-        for _ in 0..QUEUE_MESSAGES {
-            assert!(inbox.next().await.is_some());
+        assert_eq!(deliver(stranger.socket), Delivery::Full);
+        assert_eq!(deliver(client.socket), Delivery::Queued);
+        let crowd: Vec<Inbox> = (0..QUEUE_MESSAGES).map(|_| hub.join()).collect();
+        for one in &crowd {
+            deliver(one.socket);
         }
-        assert_eq!(inbox.next().await, None);
-    }
-
-    #[tokio::test]
-    async fn waiting_messages_are_bounded_by_their_bytes_too() {
-        let hub = Hub::default();
-        let mut inbox = hub.join();
-        hub.register(inbox.socket, "slow", None);
-        let half = "x".repeat(QUEUE_BYTES / 2);
-        assert_eq!(hub.deliver("slow", half.clone()), Delivery::Queued);
-        assert_eq!(hub.deliver("slow", half.clone()), Delivery::Queued);
-        inbox.next().await;
-        assert_eq!(hub.deliver("slow", half.clone()), Delivery::Queued);
-        assert_eq!(hub.deliver("slow", "x".into()), Delivery::Overrun);
+        assert_eq!(deliver(client.socket), Delivery::Full);
+        assert_eq!(hub.others(client.socket), ["worker"], "it stays");
+        assert!(worker.next().await.is_some());
+        assert_eq!(deliver(client.socket), Delivery::Queued);
     }
 }

@@ -7,13 +7,16 @@
 //! | `{"type":"offer"\|"answer"\|"candidate"\|"quit","target":T,..}` | forwards to T, with `sender` set to the id of this socket |
 //!
 //! Whoever reaches the server can register under any id but a reserved one ([`Server::reserve`]), whose
-//! key stands in `register` as `"key"`; what peers think of each other is their own matter. A page in
-//! a browser cannot reach it: an `Origin` is refused.
+//! key stands in `register` as `"key"`; what peers think of each other is their own matter. Where an
+//! id is reserved, clients come for its owner alone: it alone is listed, messages go to it or come
+//! from it, and nobody takes the id of a socket that is there. A page in a browser cannot reach the
+//! server: an `Origin` is refused.
 
 mod client;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hub;
+mod outbox;
 mod server;
 mod wire;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
@@ -16,19 +16,32 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info, warn};
 
-use super::hub::{Delivery, Hub, Reservation, SocketId};
-use crate::crowd::Crowd;
+use super::hub::{Delivery, Hub, Registration, Reservation, SocketId};
+use crate::bucket::Bucket;
+use crate::crowd::{Counted, Crowd};
 use crate::error::BindError;
 
-/// Longest message taken, in bytes: many times an offer with all its candidates.
-pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// Longest message taken, in bytes: the longest description that a worker takes, as JSON.
+const MAX_MESSAGE_BYTES: usize = 128 * 1024;
+/// Bytes that are read at once; the library's own buffer would be sixteen times as large for each
+/// of the sockets.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Longest peer id taken, in bytes.
 const MAX_ID_BYTES: usize = 256;
 /// Sockets served at a time.
 const MAX_SOCKETS: usize = 256;
 /// Of them from one network: a single stranger does not keep all others away.
 const MAX_SOCKETS_EACH: usize = 64;
+/// Further places for a worker that comes back from this machine while strangers hold all others.
+const OWNER_PLACES: usize = 4;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in which a socket has to say who it is.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for one in a place that is kept for the reservation's owner.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Messages of one socket that are read at once, and then in a second; the rest waits in its
+/// network.
+const MESSAGES: (u32, u32) = (128, 32);
 /// A socket that takes a message no faster than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence after which the system asks whether the other end is still there, pause between such
@@ -85,8 +98,7 @@ impl Drop for Server {
 
 /// Ending this future ends every socket's task with it.
 async fn serve(listener: TcpListener, hub: Arc<Hub>) {
-    let places = Arc::new(Semaphore::new(MAX_SOCKETS));
-    let crowd = Crowd::new(MAX_SOCKETS_EACH);
+    let door = Door::default();
     let mut sockets = JoinSet::new();
     loop {
         let (stream, from) = match listener.accept().await {
@@ -98,21 +110,100 @@ async fn serve(listener: TcpListener, hub: Arc<Hub>) {
             }
         };
         while sockets.try_join_next().is_some() {}
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            warn!(%from, limit = MAX_SOCKETS, "too many signaling connections, refusing one");
-            continue;
-        };
-        let Some(counted) = crowd.enter(from.ip()) else {
-            warn!(%from, limit = MAX_SOCKETS_EACH, "too many signaling connections from one network");
+        let to = stream.local_addr().map_or(from, |to| to);
+        let Some(place) = door.enter(from, to) else {
+            debug!(%from, "too many signaling connections, refusing one");
             continue;
         };
         let hub = hub.clone();
         sockets.spawn(async move {
             if let Some(socket) = handshake(stream).await {
-                converse(socket, &hub).await;
+                converse(socket, &hub, place.patience()).await;
             }
-            drop((place, counted));
+            drop(place);
         });
+    }
+}
+
+/// How many may come in.
+struct Door {
+    places: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
+    crowd: Crowd,
+}
+
+/// A place of a socket, given up when dropped.
+enum Place {
+    Anybodys {
+        _place: OwnedSemaphorePermit,
+        _counted: Counted,
+    },
+    /// Kept for the reservation's owner.
+    Owners { _place: OwnedSemaphorePermit },
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            kept: Arc::new(Semaphore::new(OWNER_PLACES)),
+            crowd: Crowd::new(MAX_SOCKETS_EACH),
+        }
+    }
+}
+
+impl Door {
+    /// A place for a connection between two addresses, if there is one left.
+    fn enter(&self, from: SocketAddr, to: SocketAddr) -> Option<Place> {
+        if let Ok(place) = self.places.clone().try_acquire_owned()
+            && let Some(counted) = self.crowd.enter(from.ip())
+        {
+            return Some(Place::Anybodys {
+                _place: place,
+                _counted: counted,
+            });
+        }
+        // The owner is a worker of this program, so it comes from this machine.
+        if from.ip() != to.ip() && !from.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        let place = self.kept.clone().try_acquire_owned().ok()?;
+        Some(Place::Owners { _place: place })
+    }
+}
+
+impl Place {
+    /// Who has to show itself in which time.
+    fn patience(&self) -> Patience {
+        match self {
+            Self::Anybodys { .. } => Patience::Anybody,
+            Self::Owners { .. } => Patience::Owner,
+        }
+    }
+}
+
+/// Who may stay in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Whoever registers.
+    Anybody,
+    /// The reservation's owner alone.
+    Owner,
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        match self {
+            Self::Anybody => REGISTER_TIMEOUT,
+            Self::Owner => OWNER_TIMEOUT,
+        }
+    }
+
+    fn is_satisfied(self, member: &Member<'_>) -> bool {
+        match self {
+            Self::Anybody => member.hub.id_of(member.socket).is_some(),
+            Self::Owner => member.hub.is_owner(member.socket),
+        }
     }
 }
 
@@ -120,6 +211,7 @@ async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     match timeout(
@@ -162,20 +254,35 @@ fn keep_alive(stream: &TcpStream) {
 }
 
 /// Serves one socket until either side ends it.
-async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub) {
+async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: Patience) {
+    let mut pace = Bucket::new(MESSAGES.0, MESSAGES.1);
+    let mut known_by = Some(Instant::now() + patience.time());
     let mut inbox = hub.join();
     let member = Member {
         hub,
         socket: inbox.socket,
     };
     loop {
+        let received = async {
+            sleep_until(pace.ready_at()).await;
+            socket.next().await
+        };
         let reply = tokio::select! {
-            received = socket.next() => match received {
-                Some(Ok(Message::Text(text))) => member.handle(&text),
-                Some(Ok(Message::Binary(_))) => Some(refusal("INVALID_MESSAGE", "expected text")),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-                Some(Ok(_)) => None,
+            received = received => {
+                pace.take();
+                let reply = match received {
+                    Some(Ok(Message::Text(text))) => member.handle(&text),
+                    Some(Ok(Message::Binary(_))) => Some(refusal("INVALID_MESSAGE", "expected text")),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                    Some(Ok(_)) => None,
+                };
+                known_by = known_by.filter(|_| !patience.is_satisfied(&member));
+                reply
             },
+            () = sleep_until(known_by.unwrap_or_else(Instant::now)), if known_by.is_some() => {
+                debug!(?patience, "nobody registered in time");
+                break;
+            }
             forwarded = inbox.next() => match forwarded {
                 Some(text) => Some(text),
                 None => break,
@@ -225,12 +332,16 @@ impl Member<'_> {
         match message.get("peer_id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
                 let key = message.get("key").and_then(Value::as_str);
-                if !self.hub.register(self.socket, id, key) {
-                    debug!(peer = id, "refused an id that is somebody else's");
-                    return Some(refusal("ID_RESERVED", "this id is somebody else's"));
-                }
-                debug!(peer = id, "registered");
-                None
+                let code = match self.hub.register(self.socket, id, key) {
+                    Registration::Done => {
+                        debug!(peer = id, "registered");
+                        return None;
+                    }
+                    Registration::Reserved => "ID_RESERVED",
+                    Registration::Taken => "ID_TAKEN",
+                };
+                debug!(peer = id, code, "refused an id that is somebody else's");
+                Some(refusal(code, "this id is somebody else's"))
             }
             _ => Some(refusal(
                 "INVALID_MESSAGE",
@@ -253,17 +364,16 @@ impl Member<'_> {
         message["sender"] = sender.into();
         // A connection attempt fails at once; of the rest nobody waits for an outcome.
         let awaited = matches!(message["type"].as_str(), Some("offer" | "answer"));
-        match self.hub.deliver(&target, message.to_string()) {
-            Delivery::Queued => None,
-            undelivered => {
-                debug!(target, ?undelivered, "message not delivered");
-                awaited.then(|| {
-                    json!({"type": "error", "code": "PEER_NOT_FOUND", "message": "no such peer",
-                        "target": target})
-                    .to_string()
-                })
-            }
-        }
+        let text = message.to_string();
+        let (code, reason) = match self.hub.deliver(self.socket, &target, text) {
+            Delivery::Queued => return None,
+            Delivery::UnknownPeer => ("PEER_NOT_FOUND", "no such peer"),
+            Delivery::Full => ("PEER_BUSY", "too many messages wait for this peer"),
+        };
+        debug!(target, code, "message not delivered");
+        awaited.then(|| {
+            json!({"type": "error", "code": code, "message": reason, "target": target}).to_string()
+        })
     }
 }
 
@@ -274,6 +384,45 @@ fn refusal(code: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_of_this_machine_finds_a_place_when_strangers_have_all() {
+        let door = Door::default();
+        let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        let here = at("10.0.0.1:8080");
+        let strangers: Vec<Place> = (0..=u8::MAX)
+            .flat_map(|network| std::iter::repeat_n(network, MAX_SOCKETS_EACH))
+            .map_while(|network| door.enter(at(&format!("10.0.{network}.2:1")), here))
+            .collect();
+        assert_eq!(strangers.len(), MAX_SOCKETS);
+        assert!(door.enter(at("10.9.9.9:1"), here).is_none());
+        let own: Vec<Place> = std::iter::from_fn(|| door.enter(at("10.0.0.1:9"), here)).collect();
+        assert_eq!(own.len(), OWNER_PLACES);
+        assert!(own.iter().all(|place| place.patience() == Patience::Owner));
+        drop(own);
+        assert!(
+            door.enter(at("127.0.0.1:9"), at("127.0.0.1:8080"))
+                .is_some()
+        );
+    }
+
+    /// A place kept for the owner, or anybody's, is given up by those who do not show themselves.
+    #[tokio::test]
+    async fn sockets_that_say_nothing_are_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(tokio_tungstenite::connect_async(&url), async {
+            handshake(listener.accept().await.unwrap().0).await
+        });
+        let (mut client, _) = client.unwrap();
+        tokio::time::pause();
+        let began = Instant::now();
+        let hub = Hub::default();
+        let served = converse(accepted.unwrap(), &hub, Patience::Anybody);
+        let (_, left) = tokio::join!(served, client.next());
+        assert!(matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
+        assert!(began.elapsed() >= REGISTER_TIMEOUT);
+    }
 
     #[cfg(unix)]
     #[tokio::test]

@@ -75,7 +75,9 @@ impl Stage {
             }
             let frame_id = job.frame.meta.frame_id;
             let requester = Arc::clone(&job.requester);
-            match self.decode(job) {
+            let decoded = self.decode(job);
+            self.decoder.let_go();
+            match decoded {
                 // Nobody waits for it only where the pipeline ends.
                 Ok(decoded) => drop(place.send(decoded)),
                 Err(reason) => {

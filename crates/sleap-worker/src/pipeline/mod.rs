@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use protocol::{Frame, Limits};
+use protocol::{Frame, FrameMeta, Limits};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -42,6 +42,10 @@ use spare::Spare;
 /// Whole frames that may wait as they came, beside one for each decoding thread. With raw 1080p
 /// (6 MB) this bounds the worker's memory; deeper queues would only add to the age of poses.
 const QUEUE: usize = 3;
+
+/// Bytes of pixels for which a frame takes a place in that queue, beyond its first: of the largest
+/// frames there is one at a time, however small they are as JPEG.
+const PLACE_BYTES: u64 = 32 << 20;
 
 /// Threads that decode, at most: a model takes what is left of the cores.
 const MAX_DECODERS: usize = 4;
@@ -114,6 +118,8 @@ pub(crate) struct Pipeline {
     tasks: Option<crossbeam_channel::Sender<Task>>,
     /// Frames that may lie here as they came.
     undecoded: Arc<Semaphore>,
+    /// As many as there are of them.
+    places: u32,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
@@ -175,6 +181,7 @@ impl Pipeline {
             work: Some(work),
             tasks: Some(tasks),
             undecoded: Arc::new(Semaphore::new(QUEUE + decoders)),
+            places: (QUEUE + decoders) as u32,
             threads,
             stopped,
         })
@@ -186,7 +193,9 @@ impl Pipeline {
         };
         let room = work.reserve().await.map_err(|_| Stopped)?;
         let undecoded = Arc::clone(&self.undecoded);
-        let permit = undecoded.acquire_owned().await.map_err(|_| Stopped)?;
+        let places = places_of(&job.frame.meta).min(self.places);
+        let permit = undecoded.acquire_many_owned(places).await;
+        let permit = permit.map_err(|_| Stopped)?;
         let (place, decoded) = oneshot::channel();
         let task = Task { job, place, permit };
         tasks.send(task).map_err(|_| Stopped)?;
@@ -227,6 +236,16 @@ impl Pipeline {
             None => Err(Stopped),
         }
     }
+}
+
+/// Places in the queue that a frame takes.
+fn places_of(meta: &FrameMeta) -> u32 {
+    // Twice the pixels in 16 bits; a JPEG's may be colours whatever was announced.
+    let sample_bytes = meta.encoding.sample_bytes();
+    let bytes = u64::from(meta.width)
+        * u64::from(meta.height)
+        * sample_bytes.map_or(3, |bytes| bytes * u64::from(meta.channels));
+    1 + u32::try_from(bytes / PLACE_BYTES).unwrap_or(u32::MAX - 1)
 }
 
 impl Drop for Pipeline {

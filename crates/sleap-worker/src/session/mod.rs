@@ -51,6 +51,9 @@ pub(crate) struct Worker {
     pub(crate) limits: Limits,
 }
 
+/// Bytes that are kept of a frame that comes without a stream: one of raw 1080p.
+const MAX_WAITING_BYTES: usize = 8 << 20;
+
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -178,6 +181,7 @@ impl Session {
         if matches!(message, Message::FrameMeta(_)) {
             self.frame_started = Some(Instant::now());
         }
+        self.bound_waiting(&message);
         let pushed = self.reassembler.push(message);
         if let Some(dropped) = pushed.dropped {
             debug!(frame_id = dropped.frame_id, reason = %dropped.reason, "frame dropped");
@@ -192,6 +196,16 @@ impl Session {
         match pushed.other {
             Some(message) => self.control(message).await,
             None => Ok(()),
+        }
+    }
+
+    /// Whoever does not stream has little of a frame kept: there may be several of them.
+    fn bound_waiting(&mut self, message: &Message) {
+        if let (Message::Chunk(chunk), State::Idle | State::Refused { .. }) = (message, &self.state)
+            && self.reassembler.buffered_bytes() + chunk.len() > MAX_WAITING_BYTES
+            && let Some(dropped) = self.reassembler.reset()
+        {
+            debug!(reason = %dropped.reason, "a large frame without a stream is not kept");
         }
     }
 

@@ -2,14 +2,20 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
+use anyhow::{Context, Result};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use tracing::info;
+
+use super::tls;
 
 /// The page's links, one for each address of this machine that it is served at.
 #[derive(Debug)]
 pub(super) struct Links {
     links: Vec<String>,
+    port: u16,
     /// SHA-256 of the certificate, where there is one.
     fingerprint: Option<String>,
 }
@@ -32,18 +38,41 @@ impl Links {
         };
         Self {
             links: ips.into_iter().map(link).collect(),
+            port: bound.port(),
             fingerprint,
         }
     }
 
-    /// Prints the links for people and scripts, and for phones a code on a terminal.
-    pub(super) fn print(&self) {
+    /// Prints the links for people and scripts, and for phones a code on a terminal. Where they may not
+    /// be told and the output is kept by a program, they go to a file, and the output lacks the token.
+    pub(super) fn announce(&self, may_tell: bool) -> Result<()> {
         let mut stdout = std::io::stdout();
+        let is_told = may_tell || stdout.is_terminal();
+        if !is_told {
+            let folder = tls::folder().context("there is no home folder for the page's link")?;
+            self.keep(&folder.join(format!("link-{}", self.port)))?;
+        }
         for link in &self.links {
+            let shown = match is_told {
+                true => link,
+                false => without_token(link),
+            };
             // A closed standard output is no reason to stop serving.
-            let _ = writeln!(stdout, "view: {link}");
+            let _ = writeln!(stdout, "view: {shown}");
         }
         let _ = stdout.flush();
+        self.tell_certificate();
+        Ok(())
+    }
+
+    fn keep(&self, file: &Path) -> Result<()> {
+        let kept = tls::keep(file, &(self.links.join("\n") + "\n"));
+        kept.with_context(|| format!("cannot write the page's link to {}", file.display()))?;
+        info!(file = %file.display(), "the page's link with its token is kept");
+        Ok(())
+    }
+
+    fn tell_certificate(&self) {
         let Some(fingerprint) = &self.fingerprint else {
             return;
         };
@@ -68,6 +97,10 @@ impl Links {
             .build();
         Some(drawn)
     }
+}
+
+fn without_token(link: &str) -> &str {
+    link.split('#').next().unwrap_or_default()
 }
 
 /// This machine's addresses; other machines reach those that are not loopback, so these come first.
@@ -97,6 +130,21 @@ mod tests {
         };
         assert_eq!(texts(true), ["10.0.0.7", "fd00::7", "127.0.0.1"]);
         assert_eq!(texts(false), ["10.0.0.7", "127.0.0.1"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_kept_link_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("view/link-81");
+        let links = Links::new("127.0.0.1:81".parse().unwrap(), "token", None);
+        links.keep(&file).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "http://127.0.0.1:81/#token\n");
+        assert_eq!(without_token(text.trim()), "http://127.0.0.1:81/");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

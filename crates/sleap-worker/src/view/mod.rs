@@ -146,9 +146,13 @@ impl View {
         Arc::clone(&self.hub)
     }
 
-    /// Says where the page is.
-    pub(crate) fn announce(&self) {
-        self.links.print();
+    /// Says where the page is. With `may_tell`, or on a terminal, its token too; else that is in a file
+    /// that only its owner can read: who reads the output is not to use the page.
+    ///
+    /// # Errors
+    /// That file cannot be written.
+    pub(crate) fn announce(&self, may_tell: bool) -> Result<()> {
+        self.links.announce(may_tell)
     }
 
     /// Takes the page off the network and closes the viewers' channels, so that they do not take the

@@ -65,7 +65,7 @@ fn addresses(listen: IpAddr) -> Vec<IpAddr> {
 }
 
 /// `$XDG_DATA_HOME/sleap-stream/view`, or the same in `~/.local/share`.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let data = set("XDG_DATA_HOME").map(PathBuf::from);
     let data = data.or_else(|| Some(std::env::home_dir()?.join(".local/share")))?;
@@ -126,7 +126,7 @@ fn make(addresses: &[IpAddr]) -> Result<String> {
 
 /// Puts the file in its place as a whole, so that no other worker finds half of it. Only its owner
 /// can read it.
-fn keep(path: &Path, pem: &str) -> Result<()> {
+pub(super) fn keep(path: &Path, pem: &str) -> Result<()> {
     let dir = path.parent().context("no folder")?;
     std::fs::create_dir_all(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;

@@ -1,0 +1,158 @@
+//! What waits for one socket of the signaling server, and how much of it each sender may have there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::hub::SocketId;
+
+/// Messages that may wait for one socket...
+pub(super) const QUEUE_MESSAGES: usize = 256;
+/// ...and their bytes.
+pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
+/// Of them from one sender, so that a stranger does not keep all others from a worker...
+pub(super) const SHARE_MESSAGES: usize = 32;
+/// ...and their bytes: the longest message, and some beside it.
+pub(super) const SHARE_BYTES: usize = 192 * 1024;
+
+/// Towards one socket. Dropping it ends the socket's task.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    queue: mpsc::Sender<Note>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// The messages for one socket, in its task.
+pub(super) struct Inbox {
+    pub(super) socket: SocketId,
+    queue: mpsc::Receiver<Note>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Debug)]
+struct Note {
+    from: SocketId,
+    text: String,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    /// Messages and bytes of each sender that has any.
+    of: HashMap<SocketId, (usize, usize)>,
+}
+
+/// Both ends for a socket.
+pub(super) fn outbox(socket: SocketId) -> (Outbox, Inbox) {
+    let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
+    let waiting = Arc::<Mutex<Waiting>>::default();
+    let outbox = Outbox {
+        queue: sender,
+        waiting: waiting.clone(),
+    };
+    let inbox = Inbox {
+        socket,
+        queue,
+        waiting,
+    };
+    (outbox, inbox)
+}
+
+impl Outbox {
+    /// Whether the message found room.
+    pub(super) fn push(&self, from: SocketId, text: String) -> bool {
+        let bytes = text.len();
+        let Ok(place) = self.queue.try_reserve() else {
+            return false;
+        };
+        if !lock(&self.waiting).add(from, bytes) {
+            return false;
+        }
+        place.send(Note { from, text });
+        true
+    }
+}
+
+impl Inbox {
+    /// The next message to write; `None` when the hub has dropped the socket.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        let Note { from, text } = self.queue.recv().await?;
+        lock(&self.waiting).remove(from, text.len());
+        Some(text)
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, from: SocketId, bytes: usize) -> bool {
+        let (messages, share) = self.of.get(&from).copied().unwrap_or_default();
+        if messages >= SHARE_MESSAGES
+            || bytes > SHARE_BYTES.saturating_sub(share)
+            || bytes > QUEUE_BYTES.saturating_sub(self.bytes)
+        {
+            return false;
+        }
+        self.of.insert(from, (messages + 1, share + bytes));
+        self.bytes += bytes;
+        true
+    }
+
+    fn remove(&mut self, from: SocketId, bytes: usize) {
+        self.bytes -= bytes;
+        if let Some((messages, share)) = self.of.get_mut(&from) {
+            *messages -= 1;
+            *share -= bytes;
+            if *messages == 0 {
+                self.of.remove(&from);
+            }
+        }
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    // Every change leaves it whole, so a panic elsewhere does not spoil it.
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sender_has_its_share_and_leaves_the_rest_to_others() {
+        let (outbox, mut inbox) = outbox(0);
+        for _ in 0..SHARE_MESSAGES {
+            assert!(outbox.push(1, "x".into()));
+        }
+        assert!(!outbox.push(1, "x".into()));
+        assert!(outbox.push(2, "y".into()));
+        assert_eq!(inbox.next().await.as_deref(), Some("x"));
+        assert!(outbox.push(1, "x".into()));
+        for _ in 0..=SHARE_MESSAGES {
+            assert!(inbox.next().await.is_some());
+        }
+        assert_eq!(lock(&inbox.waiting).bytes, 0);
+        assert!(lock(&inbox.waiting).of.is_empty(), "nobody is remembered");
+    }
+
+    #[tokio::test]
+    async fn waiting_messages_are_bounded_by_their_bytes_too() {
+        let (outbox, mut inbox) = outbox(0);
+        let share = "x".repeat(SHARE_BYTES);
+        assert!(outbox.push(0, share.clone()) && !outbox.push(0, "x".into()));
+        let senders = (QUEUE_BYTES / SHARE_BYTES) as SocketId;
+        for from in 1..senders {
+            assert!(outbox.push(from, share.clone()));
+        }
+        assert!(!outbox.push(senders, share.clone()), "all together");
+        inbox.next().await;
+        assert!(outbox.push(senders, share));
+    }
+
+    #[test]
+    fn there_is_an_end_to_messages_of_many_senders() {
+        let (outbox, _inbox) = outbox(0);
+        let queued = (0..1000).filter(|from| outbox.push(*from, "x".into()));
+        assert_eq!(queued.count(), QUEUE_MESSAGES);
+    }
+}

@@ -1,0 +1,69 @@
+//! Who could reach the worker, and what they would have to know.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use cli::SecretArgs;
+use cli::checkup::{self, Report, SecretPlace};
+
+use crate::args::address;
+use crate::trust::is_exposed;
+
+/// The options that decide it, as the worker is to be started with them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExposureArgs {
+    /// Address at which the worker's own signaling server is to listen.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        value_parser = address,
+        conflicts_with = "signal"
+    )]
+    pub listen: SocketAddr,
+
+    /// The signaling server elsewhere where clients are to be met.
+    #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
+    pub signal: Option<String>,
+
+    #[command(flatten)]
+    pub secret: SecretArgs,
+
+    /// Whether everybody is to be let in.
+    #[arg(long, alias = "no-auth", conflicts_with_all = ["secret", "secret_file"])]
+    pub insecure: bool,
+}
+
+pub(super) fn check(report: &mut Report<impl Write>, args: &ExposureArgs) {
+    const SUBJECT: &str = "clients";
+    let secret = match args.insecure {
+        true => SecretPlace::None,
+        false => checkup::secret(report, &args.secret, true),
+    };
+    let place = match &args.signal {
+        Some(url) => format!("whoever reaches {url}"),
+        None => format!("whoever reaches {}", args.listen),
+    };
+    let known = "has to prove that it knows the secret";
+    match (is_exposed(args.listen, args.signal.as_deref()), secret) {
+        (true, _) if args.insecure => report.warn(
+            SUBJECT,
+            format!("{place} can stream: nothing is asked"),
+            "without --insecure clients have to know a secret",
+        ),
+        (true, SecretPlace::None) => {
+            report.ok(
+                SUBJECT,
+                format!("{place} {known}: one is made and printed as a link"),
+            );
+        }
+        (true, _) | (false, SecretPlace::Given) => report.ok(SUBJECT, format!("{place} {known}")),
+        (false, _) => report.ok(
+            SUBJECT,
+            format!(
+                "the users of this machine alone, at {}; nothing is asked",
+                args.listen
+            ),
+        ),
+    }
+}
