@@ -172,6 +172,8 @@ impl Counters {
             counts.missing,
             counts.timed_out,
             counts.flooded,
+            counts.aborted,
+            counts.turned_away,
         ];
         for (outcome, number) in OUTCOMES.iter().zip(numbers) {
             let counter = self.authentications.with_label_values(&[*outcome]);
@@ -181,7 +183,15 @@ impl Counters {
 }
 
 /// How attempts to authenticate end, in the order of [`AuthCounts`].
-const OUTCOMES: [&str; 5] = ["succeeded", "invalid", "missing", "timed_out", "flooded"];
+const OUTCOMES: [&str; 7] = [
+    "succeeded",
+    "invalid",
+    "missing",
+    "timed_out",
+    "flooded",
+    "aborted",
+    "turned_away",
+];
 const MODEL: [&str; 4] = ["name", "kind", "device", "input"];
 
 impl Steps {
