@@ -165,7 +165,11 @@ impl Desk {
     async fn attend(&mut self, signal: &mut Client) -> Result<(), SignalError> {
         loop {
             tokio::select! {
-                incoming = signal.next() => self.receive(incoming?),
+                incoming = signal.next() => {
+                    self.receive(incoming?);
+                    // Messages that come all the time must not put off the turn below.
+                    self.begin_waiting();
+                }
                 Some(Answer { client, sdp }) = self.answers.recv() => {
                     signal.send(&answer(&self.id, &client, &sdp)).await?;
                 }
