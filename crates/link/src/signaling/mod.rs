@@ -13,6 +13,7 @@
 //! server: an `Origin` is refused.
 
 mod client;
+mod door;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hub;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -16,9 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info, warn};
 
+use super::door::{Door, Patience};
 use super::hub::{Delivery, Hub, Registration, Reservation, SocketId};
 use crate::bucket::Bucket;
-use crate::crowd::{Counted, Crowd};
 use crate::error::BindError;
 
 /// Longest message taken, in bytes: the longest description that a worker takes, as JSON.
@@ -28,17 +27,7 @@ const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Longest peer id taken, in bytes.
 const MAX_ID_BYTES: usize = 256;
-/// Sockets served at a time.
-const MAX_SOCKETS: usize = 256;
-/// Of them from one network: a single stranger does not keep all others away.
-const MAX_SOCKETS_EACH: usize = 64;
-/// Further places for a worker that comes back from this machine while strangers hold all others.
-const OWNER_PLACES: usize = 4;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time in which a socket has to say who it is.
-const REGISTER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for one in a place that is kept for the reservation's owner.
-const OWNER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Messages of one socket that are read at once, and then in a second; the rest waits in its
 /// network.
 const MESSAGES: (u32, u32) = (128, 32);
@@ -125,88 +114,6 @@ async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     }
 }
 
-/// How many may come in.
-struct Door {
-    places: Arc<Semaphore>,
-    kept: Arc<Semaphore>,
-    crowd: Crowd,
-}
-
-/// A place of a socket, given up when dropped.
-enum Place {
-    Anybodys {
-        _place: OwnedSemaphorePermit,
-        _counted: Counted,
-    },
-    /// Kept for the reservation's owner.
-    Owners { _place: OwnedSemaphorePermit },
-}
-
-impl Default for Door {
-    fn default() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(MAX_SOCKETS)),
-            kept: Arc::new(Semaphore::new(OWNER_PLACES)),
-            crowd: Crowd::new(MAX_SOCKETS_EACH),
-        }
-    }
-}
-
-impl Door {
-    /// A place for a connection between two addresses, if there is one left.
-    fn enter(&self, from: SocketAddr, to: SocketAddr) -> Option<Place> {
-        if let Ok(place) = self.places.clone().try_acquire_owned()
-            && let Some(counted) = self.crowd.enter(from.ip())
-        {
-            return Some(Place::Anybodys {
-                _place: place,
-                _counted: counted,
-            });
-        }
-        // The owner is a worker of this program, so it comes from this machine.
-        if from.ip() != to.ip() && !from.ip().to_canonical().is_loopback() {
-            return None;
-        }
-        let place = self.kept.clone().try_acquire_owned().ok()?;
-        Some(Place::Owners { _place: place })
-    }
-}
-
-impl Place {
-    /// Who has to show itself in which time.
-    fn patience(&self) -> Patience {
-        match self {
-            Self::Anybodys { .. } => Patience::Anybody,
-            Self::Owners { .. } => Patience::Owner,
-        }
-    }
-}
-
-/// Who may stay in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// Whoever registers.
-    Anybody,
-    /// The reservation's owner alone.
-    Owner,
-}
-
-impl Patience {
-    fn time(self) -> Duration {
-        match self {
-            Self::Anybody => REGISTER_TIMEOUT,
-            Self::Owner => OWNER_TIMEOUT,
-        }
-    }
-
-    fn is_satisfied(self, member: &Member<'_>) -> bool {
-        match self {
-            Self::Anybody => member.hub.id_of(member.socket).is_some(),
-            Self::Owner => member.hub.is_owner(member.socket),
-        }
-    }
-}
-
 async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
@@ -276,7 +183,7 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: P
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                     Some(Ok(_)) => None,
                 };
-                known_by = known_by.filter(|_| !patience.is_satisfied(&member));
+                known_by = known_by.filter(|_| !patience.is_satisfied(hub, member.socket));
                 reply
             },
             () = sleep_until(known_by.unwrap_or_else(Instant::now)), if known_by.is_some() => {
@@ -385,27 +292,6 @@ fn refusal(code: &str, message: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_worker_of_this_machine_finds_a_place_when_strangers_have_all() {
-        let door = Door::default();
-        let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
-        let here = at("10.0.0.1:8080");
-        let strangers: Vec<Place> = (0..=u8::MAX)
-            .flat_map(|network| std::iter::repeat_n(network, MAX_SOCKETS_EACH))
-            .map_while(|network| door.enter(at(&format!("10.0.{network}.2:1")), here))
-            .collect();
-        assert_eq!(strangers.len(), MAX_SOCKETS);
-        assert!(door.enter(at("10.9.9.9:1"), here).is_none());
-        let own: Vec<Place> = std::iter::from_fn(|| door.enter(at("10.0.0.1:9"), here)).collect();
-        assert_eq!(own.len(), OWNER_PLACES);
-        assert!(own.iter().all(|place| place.patience() == Patience::Owner));
-        drop(own);
-        assert!(
-            door.enter(at("127.0.0.1:9"), at("127.0.0.1:8080"))
-                .is_some()
-        );
-    }
-
     /// A place kept for the owner, or anybody's, is given up by those who do not show themselves.
     #[tokio::test]
     async fn sockets_that_say_nothing_are_closed() {
@@ -421,7 +307,7 @@ mod tests {
         let served = converse(accepted.unwrap(), &hub, Patience::Anybody);
         let (_, left) = tokio::join!(served, client.next());
         assert!(matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
-        assert!(began.elapsed() >= REGISTER_TIMEOUT);
+        assert!(began.elapsed() >= Patience::Anybody.time());
     }
 
     #[cfg(unix)]
