@@ -22,11 +22,15 @@ worker=$!
 trap 'kill "$worker" 2>/dev/null || true' EXIT
 read -r _ url <&"$ready"
 
-# frames_per_second OPTIONS...: the rate of a stream of so many seconds.
+# frames_per_second OPTIONS...: the rate of a stream of so many seconds, which ends as by Ctrl-C.
 frames_per_second() {
-  timeout --preserve-status --signal=INT "$seconds" \
-    "$target/sleap-stream" --signal "$url" --every-frame "$@" 2>&1 |
-    awk '/^frames / { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^frames\/s/) print $i }'
+  local said
+  said=$(mktemp)
+  # To the stream alone: with its group it would be told twice, and stop at once.
+  timeout --foreground --signal=INT "$seconds" "$target/sleap-stream" --signal "$url" --every-frame "$@" &>"$said" || true
+  awk '/^frames / { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^frames\/s/) { print $i; found = 1 } } END { exit !found }' \
+    "$said" || { cat "$said" >&2; return 1; }
+  rm -f "$said"
 }
 
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg), $(nproc) cores"
