@@ -20,16 +20,17 @@ fn interpreter() -> PathBuf {
 }
 
 fn peer(script: &str, args: &[&str]) -> Peer {
+    peer_with(script, args, |_| {})
+}
+
+fn peer_with(script: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Peer {
     let script_path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("python")
         .join(script);
-    let (process, stdout) = Process::spawn(
-        script.trim_end_matches(".py"),
-        Command::new(interpreter())
-            .arg("-u")
-            .arg(script_path)
-            .args(args),
-    );
+    let mut command = Command::new(interpreter());
+    command.arg("-u").arg(script_path).args(args);
+    prepare(&mut command);
+    let (process, stdout) = Process::spawn(script.trim_end_matches(".py"), &mut command);
     Peer { process, stdout }
 }
 
@@ -70,6 +71,20 @@ pub fn reference_signaling() -> (Peer, String) {
         .expect("the server says where it listens")
         .to_owned();
     (server, url)
+}
+
+/// A server of SLEAP-RTC's rooms and its address.
+pub fn room_server(args: &[&str]) -> (Peer, String) {
+    let mut server = peer("room_server.py", args);
+    let ready = server.until("ready");
+    let url = ready["url"].as_str().expect("the server says where it is");
+    let url = url.to_owned();
+    (server, url)
+}
+
+/// A program of SLEAP-RTC's own package, in an environment that `prepare` changes.
+pub fn sleap_rtc(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Peer {
+    peer_with("sleap_rtc_peer.py", args, prepare)
 }
 
 /// A consumer of poses that listens: `udp`, `osc`, or `zmq` with the publisher to connect to. Gives the

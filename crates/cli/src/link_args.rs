@@ -57,6 +57,15 @@ pub struct LinkArgs {
 impl LinkArgs {
     /// The peer connection's settings these options ask for. An error here is a usage error.
     pub fn peer_config(&self) -> Result<PeerConfig> {
+        self.config(false)
+    }
+
+    /// As [`peer_config`](Self::peer_config), where a room may lend the relay that is asked for.
+    pub fn peer_config_in(&self, room: Option<&str>) -> Result<PeerConfig> {
+        self.config(room.is_some())
+    }
+
+    fn config(&self, relays_are_lent: bool) -> Result<PeerConfig> {
         let config = PeerConfig {
             ice_servers: self.servers()?,
             relay_only: self.relay_only,
@@ -66,6 +75,7 @@ impl LinkArgs {
         };
         match config.check() {
             Ok(()) => Ok(config),
+            Err(ConfigError::RelayOnly) if relays_are_lent => Ok(config),
             Err(error) => Err(with_option(error)),
         }
     }
@@ -127,18 +137,13 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     }
 }
 
-/// Parses the address of a signaling server: `ws://`; a bare `host:port` means the same.
+/// Parses the address of a signaling server: `ws://` or `wss://`; a bare `host:port` means `ws://`.
 pub fn websocket_url(text: &str) -> Result<String, String> {
     let url = match text.split_once("://") {
-        Some(("ws", rest)) if !rest.is_empty() => text.to_owned(),
-        Some(("wss", _)) => {
-            return Err(
-                "signaling over TLS (wss://) is not supported yet: give ws://HOST:PORT".into(),
-            );
-        }
+        Some(("ws" | "wss", rest)) if !rest.is_empty() => text.to_owned(),
         Some((scheme, _)) => {
             return Err(format!(
-                "'{scheme}://' is not a signaling address: give ws://HOST:PORT"
+                "'{scheme}://' is not a signaling address: give ws://HOST:PORT or wss://HOST"
             ));
         }
         None if text.is_empty() => return Err("the address is empty: give ws://HOST:PORT".into()),
@@ -163,7 +168,9 @@ mod tests {
     #[test]
     fn bare_host_means_plain_websocket() {
         assert_eq!(websocket_url("rig:8080").unwrap(), "ws://rig:8080");
-        assert_eq!(websocket_url("ws://rig").unwrap(), "ws://rig");
+        for url in ["ws://rig", "wss://rig"] {
+            assert_eq!(websocket_url(url).unwrap(), url);
+        }
     }
 
     #[test]
@@ -171,10 +178,6 @@ mod tests {
         assert!(websocket_url("http://rig").unwrap_err().contains("ws://"));
         assert!(websocket_url("").is_err());
         assert!(websocket_url("ws://").is_err());
-        assert!(
-            websocket_url("wss://rig")
-                .unwrap_err()
-                .contains("not supported yet")
-        );
+        assert!(websocket_url("wss://").is_err());
     }
 }

@@ -70,7 +70,7 @@ fn init(verbose: u8, format: LogFormat) {
         _ => EnvFilter::new(match verbose {
             0 => format!("info,ort=warn,{}", link::QUIET_LOGS),
             1 => format!("debug,ort=warn,{}", link::QUIET_LOGS),
-            _ => "trace".to_owned(),
+            _ => format!("trace,{}", link::SECRETIVE_LOGS),
         }),
     };
     let log = tracing_subscriber::fmt()

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, info, warn};
@@ -14,8 +14,11 @@ use crate::auth::{AuthCounts, Gate};
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{AcceptError, PeerError, SignalError};
+use crate::ice::IceServer;
 use crate::peer::MAX_DESCRIPTION_BYTES;
-use crate::signaling::{Candidate, Client, Incoming, Reservation, answer, register};
+use crate::place::{Enrolled, InRoom, Place};
+use crate::signaling::rooms::{Profile, Room};
+use crate::signaling::{Candidate, Client, Incoming, answer};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
 const BACKLOG: usize = 4;
@@ -45,10 +48,35 @@ impl Acceptor {
     /// ask the server are told of this worker.
     pub async fn register(signal_url: &str, config: PeerConfig) -> Result<Self, SignalError> {
         let id = config.id_for("worker");
-        let signal = enrol(signal_url, &id, &config).await?;
-        info!(id, url = signal_url, "registered");
+        Self::stand(Place::Server(signal_url.to_owned()), id, config).await
+    }
+
+    /// Enters a room, whose members find this worker by its profile. It is said to be busy while
+    /// `busy` is true. The servers that the room lends are used beside those of `config`.
+    pub async fn join(
+        room: Room,
+        profile: Profile,
+        busy: watch::Receiver<bool>,
+        config: PeerConfig,
+    ) -> Result<Self, SignalError> {
+        // Behind the ids of SLEAP-RTC's workers, `worker-..`: of equals they elect the first, and
+        // one that streams cannot coordinate them.
+        let id = config.id_for("worker_stream");
+        let place = Place::Room(Box::new(InRoom {
+            room,
+            profile,
+            busy,
+        }));
+        Self::stand(place, id, config).await
+    }
+
+    async fn stand(mut place: Place, id: String, config: PeerConfig) -> Result<Self, SignalError> {
+        let enrolled = place.enrol(&id, &config).await?;
+        let id = enrolled.id.clone();
+        info!(id, url = place.url(), room = place.room(), "registered");
         let (ready, channels) = mpsc::channel(BACKLOG);
-        let desk = Desk::new(signal_url.to_owned(), id.clone(), config, ready);
+        let mut desk = Desk::new(place, config, ready);
+        let signal = desk.take_place(enrolled);
         Ok(Self {
             id,
             channels,
@@ -86,16 +114,6 @@ impl Drop for Acceptor {
     }
 }
 
-/// Connects, registers, and makes sure that the registration has been processed: it is not
-/// answered, but a query that follows it is.
-async fn enrol(url: &str, id: &str, config: &PeerConfig) -> Result<Client, SignalError> {
-    let mut signal = Client::connect(url, config.connect_timeout).await?;
-    let key = config.reservation.as_ref().map(Reservation::key);
-    signal.send(&register(id, key)).await?;
-    signal.peers(config.connect_timeout).await?;
-    Ok(signal)
-}
-
 /// A client whose handshake is under way.
 struct Guest {
     since: Instant,
@@ -118,9 +136,11 @@ struct Answer {
 
 /// Reads the worker's signaling messages and runs one task per handshake.
 struct Desk {
-    url: String,
+    place: Place,
     id: String,
     config: PeerConfig,
+    /// The configured ones, without those that a room lends.
+    own_servers: Vec<IceServer>,
     ready: mpsc::Sender<Channel>,
     to_clients: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
@@ -133,11 +153,12 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(url: String, id: String, config: PeerConfig, ready: mpsc::Sender<Channel>) -> Self {
+    fn new(place: Place, config: PeerConfig, ready: mpsc::Sender<Channel>) -> Self {
         let (to_clients, answers) = mpsc::channel(QUEUE);
         Self {
-            url,
-            id,
+            place,
+            id: String::new(),
+            own_servers: config.ice_servers.clone(),
             config,
             ready,
             to_clients,
@@ -148,6 +169,14 @@ impl Desk {
             early: EarlyCandidates::default(),
             handshakes: JoinSet::new(),
         }
+    }
+
+    /// Stands where it is registered now.
+    fn take_place(&mut self, enrolled: Enrolled) -> Client {
+        self.id = enrolled.id;
+        self.config.ice_servers.clone_from(&self.own_servers);
+        self.config.ice_servers.extend(enrolled.ice_servers);
+        enrolled.signal
     }
 
     async fn run(mut self, mut signal: Client) {
@@ -173,6 +202,7 @@ impl Desk {
                 Some(Answer { client, sdp }) = self.answers.recv() => {
                     signal.send(&answer(&self.id, &client, &sdp)).await?;
                 }
+                news = self.place.news(&self.id) => signal.send(&news).await?,
                 Some(_) = self.handshakes.join_next() => self.begin_waiting(),
                 () = sleep(TURN), if !self.waiting.is_empty() => self.begin_waiting(),
                 () = self.ready.closed() => return Ok(()),
@@ -292,14 +322,19 @@ impl Desk {
         }
     }
 
-    async fn enrol_again(&self) -> Client {
+    async fn enrol_again(&mut self) -> Client {
         let (mut pause, longest) = BACKOFF;
+        let mut told = false;
         loop {
             sleep(pause).await;
-            match enrol(&self.url, &self.id, &self.config).await {
-                Ok(signal) => {
-                    info!(id = self.id, url = self.url, "registered again");
-                    return signal;
+            match self.place.enrol(&self.id, &self.config).await {
+                Ok(enrolled) => {
+                    info!(id = enrolled.id, url = self.place.url(), "registered again");
+                    return self.take_place(enrolled);
+                }
+                Err(SignalError::Room(error)) if !told => {
+                    warn!(%error, "not let in again; trying on");
+                    told = true;
                 }
                 Err(error) => debug!(%error, ?pause, "signaling server still not there"),
             }
@@ -383,7 +418,8 @@ mod tests {
             auth,
             ..PeerConfig::default()
         };
-        Desk::new("ws://x".into(), "worker".into(), config, mpsc::channel(1).0)
+        let place = Place::Server("ws://x".into());
+        Desk::new(place, config, mpsc::channel(1).0)
     }
 
     fn secret() -> Auth {
@@ -413,6 +449,7 @@ mod tests {
         );
         // Whoever is gone before its answer keeps no place.
         let gone = |client: &str| Incoming::Error {
+            code: "PEER_NOT_FOUND".into(),
             message: String::new(),
             undelivered: Some(client.to_owned()),
         };

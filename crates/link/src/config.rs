@@ -90,12 +90,18 @@ impl PeerConfig {
                 server: server.to_string(),
             });
         }
-        let mut servers = self.ice_servers.iter();
-        if self.relay_only && !servers.any(|it| it.service == IceService::Turn) {
-            return Err(ConfigError::RelayOnly);
-        }
+        self.relay()?;
         interfaces::bindable(self)?;
         Ok(())
+    }
+
+    /// Checks that there is a relay where nothing else may be used.
+    pub(crate) fn relay(&self) -> Result<(), ConfigError> {
+        let mut servers = self.ice_servers.iter();
+        match self.relay_only && !servers.any(|it| it.service == IceService::Turn) {
+            true => Err(ConfigError::RelayOnly),
+            false => Ok(()),
+        }
     }
 
     /// The id to register under: the configured one, or `{role}-` and 16 random hexadecimal digits.

@@ -1,7 +1,6 @@
 //! The client's side of a connection.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
@@ -9,9 +8,9 @@ use tracing::{debug, info, warn};
 use crate::auth;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
-use crate::error::{ConnectError, PeerError};
+use crate::error::{ConnectError, PeerError, SignalError};
 use crate::peer::Peer;
-use crate::signaling::{Client, Incoming, offer, register};
+use crate::signaling::{Client, Incoming, offer, register, rooms};
 
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
@@ -25,8 +24,12 @@ pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, Co
     let mut signal = Client::connect(signal_url, wait).await?;
     let peers = signal.peers(wait).await?;
     let worker = choose_worker(&peers, &config, signal_url)?;
-    debug!(worker, "offering a connection");
-    let result = negotiate(&mut signal, &worker, &config, wait).await;
+    let pair = Pair {
+        id: &config.id_for("client"),
+        worker: &worker,
+        in_room: false,
+    };
+    let result = negotiate(&mut signal, pair, &config).await;
     signal.close().await;
     if let Ok(channel) = &result {
         let path = channel.sender.path_text().await;
@@ -62,12 +65,28 @@ fn choose_worker(
     })
 }
 
-async fn negotiate(
+/// Who offers a connection to whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) worker: &'a str,
+    /// Both are in a room, where errors of the server are about what was just sent.
+    pub(crate) in_room: bool,
+}
+
+/// Offers the connection, and waits until the worker has opened and proved it.
+pub(crate) async fn negotiate(
     signal: &mut Client,
-    worker: &str,
+    pair: Pair<'_>,
     config: &PeerConfig,
-    wait: Duration,
 ) -> Result<Channel, ConnectError> {
+    let Pair {
+        id,
+        worker,
+        in_room,
+    } = pair;
+    let wait = config.connect_timeout;
+    debug!(worker, "offering a connection");
     let failed = |source: PeerError| ConnectError::Peer {
         worker: worker.to_owned(),
         source,
@@ -75,11 +94,12 @@ async fn negotiate(
     let peer = Peer::new(config).await.map_err(failed)?;
     let (data, sdp) = peer.offer().await.map_err(failed)?;
 
-    // Registered only now, so that nobody who queries before mistakes this client for a worker.
-    let id = config.id_for("client");
-    signal.send(&register(&id, None)).await?;
-    signal.send(&offer(&id, worker, &sdp)).await?;
-    timeout(wait, take_answer(signal, worker, &peer))
+    if !in_room {
+        // Registered only now, so that nobody who queries before mistakes this client for a worker.
+        signal.send(&register(id, None)).await?;
+    }
+    signal.send(&offer(id, worker, &sdp)).await?;
+    timeout(wait, take_answer(signal, pair, &peer))
         .await
         .map_err(|_| ConnectError::NoAnswer {
             worker: worker.to_owned(),
@@ -102,7 +122,8 @@ async fn negotiate(
 }
 
 /// Waits for the worker's answer and takes it, with the candidates that came before it.
-async fn take_answer(signal: &mut Client, worker: &str, peer: &Peer) -> Result<(), ConnectError> {
+async fn take_answer(signal: &mut Client, pair: Pair<'_>, peer: &Peer) -> Result<(), ConnectError> {
+    let worker = pair.worker;
     let from_worker = |sender: &Option<String>| sender.as_deref().is_none_or(|id| id == worker);
     let mut early = Vec::new();
     loop {
@@ -128,6 +149,9 @@ async fn take_answer(signal: &mut Client, worker: &str, peer: &Peer) -> Result<(
                 ..
             } if id == worker => {
                 return Err(ConnectError::WorkerLeft { worker: id });
+            }
+            Incoming::Error { code, message, .. } if pair.in_room => {
+                return Err(SignalError::from(rooms::of_code(&code, &message)).into());
             }
             Incoming::Error { message, .. } => warn!(message, "signaling server refuses a message"),
             _ => {}

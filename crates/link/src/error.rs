@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::CloseReason;
 use crate::ice::PathFailure;
+use crate::signaling::rooms::{ChoiceError, RoomError};
 
 /// The signaling server cannot listen.
 #[derive(Debug, Error)]
@@ -25,10 +26,12 @@ pub enum BindError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SignalError {
-    #[error("`{url}` is not a WebSocket address (expected ws://host:port)")]
+    #[error("`{url}` is not a WebSocket address (expected ws://host:port or wss://host)")]
     Url { url: String },
-    #[error("`{url}` asks for TLS, which the simple signaling form does not support; use ws://")]
-    Tls { url: String },
+    #[error(
+        "no encrypted connection to {url}: {reason} (SSL_CERT_FILE names a file with further authorities)"
+    )]
+    Tls { url: String, reason: String },
     #[error("no signaling server at {url}")]
     Unreachable {
         url: String,
@@ -41,6 +44,10 @@ pub enum SignalError {
     Timeout { url: String, waited: Duration },
     #[error("the signaling server at {url} closed the connection")]
     Closed { url: String },
+    #[error("the signaling server at {url} was silent for {waited:?}")]
+    Silent { url: String, waited: Duration },
+    #[error(transparent)]
+    Room(#[from] RoomError),
 }
 
 /// No UDP socket can be opened as configured.
@@ -169,12 +176,30 @@ pub enum ConnectError {
     NoAnswer { worker: String, waited: Duration },
     #[error("`{worker}` left before it answered the offer")]
     WorkerLeft { worker: String },
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     #[error("connection to `{worker}` failed")]
     Peer {
         worker: String,
         #[source]
         source: PeerError,
     },
+}
+
+impl ConnectError {
+    /// Whether it says what is wrong in a room, and what to do.
+    pub fn is_of_room(&self) -> bool {
+        matches!(self, Self::Signal(SignalError::Room(_)) | Self::Choice(_))
+    }
+
+    /// Whether trying again is of no use before somebody has changed something.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Signal(SignalError::Room(error)) => error.is_final(),
+            Self::Choice(error) => error.is_final(),
+            _ => false,
+        }
+    }
 }
 
 /// No further channel will be accepted.

@@ -15,6 +15,8 @@
 //! Descriptions carry all candidates; a peer's may also come one by one, before and after its
 //! description.
 //!
+//! Worker and client may also meet in a room of SLEAP-RTC ([`Acceptor::join`], [`connect_in_room`]).
+//!
 //! Where offer and answer travel otherwise, as with a web page, [`answer()`] takes the one and gives
 //! the other.
 //!
@@ -42,11 +44,14 @@ mod ice;
 mod interfaces;
 mod lanes;
 mod peer;
+mod place;
 mod receive;
+mod room;
 mod send;
 pub mod signaling;
 mod socket;
 mod stats;
+mod tls;
 mod turn_stream;
 mod wake;
 
@@ -68,9 +73,14 @@ pub use ice::{
 };
 pub use interfaces::own_addresses;
 pub use receive::Receiver;
+pub use room::connect_in_room;
 pub use send::{Handoff, Sender};
 pub use socket::granted_udp_buffers;
 pub use stats::{LinkStats, PathStats};
+
+/// Log directives for whoever wants to see everything: the WebSocket library's trace holds whole
+/// messages, and with them keys and logins.
+pub const SECRETIVE_LOGS: &str = "tungstenite=info,tokio_tungstenite=info";
 
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection
 /// comes up, calls a peer's leaving and a server that is not reached an error, and at DEBUG prints

@@ -55,7 +55,9 @@ async fn addresses_that_cannot_work_are_told_apart() {
         matches!(wrong, ConnectError::Signal(SignalError::Url { .. })),
         "{wrong}"
     );
-    let tls = refusal("wss://localhost:1", config()).await;
+    let server = Server::bind(any_port()).await.expect("a free port");
+    let plain = format!("wss://{}", server.local_addr());
+    let tls = refusal(&plain, config()).await;
     assert!(
         matches!(tls, ConnectError::Signal(SignalError::Tls { .. })),
         "{tls}"

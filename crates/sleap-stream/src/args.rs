@@ -1,10 +1,12 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commands::Command;
 use crate::help;
 use crate::lanes::Lanes;
+use crate::meeting::{Meeting, MeetingArgs};
 use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
@@ -116,7 +118,8 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
     pub signal: String,
 
-    /// The worker to meet there, by its id (default: the first that is registered).
+    /// The worker to meet there, by its id, in a room also by its name (default: the first that is
+    /// registered, in a room the only one).
     #[arg(long, value_name = "ID", help_heading = "Connection")]
     pub worker_id: Option<String>,
 
@@ -146,6 +149,9 @@ pub struct Args {
         help_heading = "Connection"
     )]
     pub lanes: Lanes,
+
+    #[command(flatten)]
+    pub meeting: MeetingArgs,
 
     #[command(flatten)]
     pub trust: TrustArgs,
@@ -224,7 +230,7 @@ pub struct Config {
     pub(crate) overwrite: bool,
     pub(crate) display: bool,
     pub(crate) emit: Vec<emit::Target>,
-    pub(crate) signal: String,
+    pub(crate) meeting: Arc<Meeting>,
     pub(crate) ack_timeout: Duration,
     pub(crate) wait: bool,
     pub(crate) reconnect_timeout: Duration,
@@ -267,11 +273,17 @@ impl TryFrom<Args> for Config {
         args.recording.check(args.stream.as_deref())?;
         let messages = args.messages();
         let encoding = encoding(&args)?;
-        let trust = args.trust.resolve(&args.signal)?;
+        let room = args.meeting.resolve(args.trust.worker.is_some())?;
+        let room_id = room.as_ref().map(|room| room.id.as_str());
+        let trust = args.trust.resolve(&args.signal, room_id)?;
         let peer = PeerConfig {
             worker_id: trust.worker_id.or(args.worker_id),
             auth: trust.auth,
-            ..args.link.peer_config()?
+            ..args.link.peer_config_in(room_id)?
+        };
+        let meeting = match room {
+            Some(room) => Meeting::in_room(room, args.meeting.choice()),
+            None => Meeting::Server(trust.signal.unwrap_or(args.signal)),
         };
         let live = match (args.live, args.every_frame) {
             (true, _) => Some(true),
@@ -312,7 +324,7 @@ impl TryFrom<Args> for Config {
             overwrite: args.overwrite,
             display: args.display,
             emit: args.emit.targets,
-            signal: trust.signal.unwrap_or(args.signal),
+            meeting: Arc::new(meeting),
             ack_timeout: args.ack_timeout,
             wait: args.wait,
             reconnect_timeout: args.reconnect_timeout,

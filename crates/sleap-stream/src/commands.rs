@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{CommandFactory, Subcommand};
 use cli::settings::{Chosen, Program};
-use cli::{Exit, LinkArgs, Shell};
+use cli::{Exit, LinkArgs, RoomArgs, Shell};
 
 use crate::args::Args;
 use crate::trust::TrustArgs;
@@ -16,6 +16,7 @@ pub const SETTINGS: Program = Program {
     other_variables: &[
         ("ice_server", "SLEAP_STREAM_ICE_SERVERS"),
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
+        ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
     give_way,
 };
@@ -98,6 +99,7 @@ pub fn command() -> clap::Command {
 
 /// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
 fn give_way(settings: &mut Chosen) {
+    RoomArgs::give_way(settings);
     if !settings.is_set("webcam") {
         settings.drop_weak("webcam_size");
     }
@@ -166,6 +168,45 @@ mod tests {
         ] {
             assert!(latency(&format!("sleap-stream {line}")).is_none(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_room_and_a_server_elsewhere_yield_to_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = "[sleap-stream]\nroom = 'lab'\n[environments.staging]\nsignaling_websocket = 'wss://st'\n";
+        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let settings = |line: &str, variables: &[(&str, &str)]| {
+            let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let sources = Sources {
+                folder: dir.path().to_owned(),
+                variables: variables.iter().map(text).collect(),
+                ..Sources::default()
+            };
+            let line = line.split(' ').map(Into::into).collect();
+            let parsed =
+                cli::settings::parse_from::<Args>(&SETTINGS, Args::command(), line, &sources);
+            let args = parsed.unwrap().args;
+            let room = args.meeting.room;
+            (room.room, room.room_server, args.signal)
+        };
+        let default = || cli::DEFAULT_SIGNAL.to_owned();
+        let server = |url: &str| (Some("lab".to_owned()), url.to_owned(), default());
+        let plain = settings("sleap-stream --webcam 0", &[]);
+        assert_eq!(plain, server(link::signaling::rooms::Room::SERVER));
+        let staging = settings("sleap-stream --webcam 0", &[("SLEAP_RTC_ENV", "staging")]);
+        assert_eq!(staging, server("wss://st"));
+        let variable = [
+            ("SLEAP_RTC_SIGNALING_WS", "ws://env"),
+            ("SLEAP_RTC_ENV", "staging"),
+        ];
+        assert_eq!(
+            settings("sleap-stream --webcam 0", &variable),
+            server("ws://env")
+        );
+        let elsewhere = settings("sleap-stream --webcam 0 --signal ws://x", &variable);
+        assert_eq!((elsewhere.0, elsewhere.2.as_str()), (None, "ws://x"));
+        let own = [("SLEAP_STREAM_SIGNAL", "ws://x")];
+        assert_eq!(settings("sleap-stream --room b", &own).2, default());
     }
 
     #[test]

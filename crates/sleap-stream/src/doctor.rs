@@ -132,7 +132,7 @@ fn trust(report: &mut Report<impl Write>, args: &DoctorArgs) -> Option<Trust> {
     if !has_link && !args.trust.insecure {
         checkup::secret(report, &args.trust.secret, false);
     }
-    let trust = match args.trust.resolve(&args.signal) {
+    let trust = match args.trust.resolve(&args.signal, None) {
         Ok(trust) => trust,
         Err(error) => {
             report.fail(SUBJECT, format!("{error:#}"), "");

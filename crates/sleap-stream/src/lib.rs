@@ -29,6 +29,7 @@ mod help;
 mod lanes;
 mod latency;
 mod line;
+mod meeting;
 mod outlet;
 mod output;
 mod parts;

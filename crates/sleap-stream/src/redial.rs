@@ -1,5 +1,6 @@
 //! Finding the worker, at first and again after the connection was lost.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -11,6 +12,7 @@ use vision::capture::SourceInfo;
 use crate::args::Config;
 use crate::handshake::{Announcement, BUSY_PATIENCE};
 use crate::lanes::{self, Lanes};
+use crate::meeting::Meeting;
 use crate::receive::heartbeat;
 use crate::trust::{self, Distrust};
 
@@ -36,7 +38,7 @@ impl Backoff {
 
 /// What stays the same from one connection of a run to the next.
 pub(crate) struct Dialer {
-    signal: String,
+    meeting: Arc<Meeting>,
     peer: PeerConfig,
     announcement: Announcement,
     lanes: Lanes,
@@ -68,7 +70,7 @@ impl Identity {
 impl Dialer {
     pub(crate) fn new(config: &Config, info: &SourceInfo) -> Self {
         Self {
-            signal: config.signal.clone(),
+            meeting: Arc::clone(&config.meeting),
             peer: config.peer.clone(),
             announcement: Announcement::new(config, info),
             lanes: config.lanes,
@@ -87,9 +89,9 @@ impl Dialer {
     pub(crate) async fn connect(&self) -> Result<Channel> {
         let mut backoff = Backoff::new();
         loop {
-            match link::connect(&self.signal, self.peer.clone()).await {
+            match self.meeting.connect(self.peer.clone()).await {
                 Ok(channel) => return Ok(channel),
-                Err(error) if self.wait && !trust::is_distrust(&error) => {
+                Err(error) if self.wait && !trust::is_distrust(&error) && !error.is_final() => {
                     if backoff.0 == FIRST_PAUSE {
                         tracing::info!(%error, "waiting for a worker");
                     }
@@ -140,7 +142,7 @@ impl Dialer {
     }
 
     async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
-        let connected = link::connect(&self.signal, self.peer.clone()).await;
+        let connected = self.meeting.connect(self.peer.clone()).await;
         let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
         let ack = self.open(&mut channel, Some(left)).await?;

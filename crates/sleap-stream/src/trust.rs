@@ -58,9 +58,9 @@ pub(crate) struct Trust {
 }
 
 impl TrustArgs {
-    /// What the options say; `signal` is where the worker is met, unless a link says otherwise. An
-    /// error here is a usage error.
-    pub(crate) fn resolve(&self, signal: &str) -> Result<Trust> {
+    /// What the options say; `signal` is where the worker is met, unless a link says otherwise or it
+    /// is met in `room`. An error here is a usage error.
+    pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<Trust> {
         let pairing = self.pairing()?;
         if self.insecure {
             return Ok(Trust {
@@ -75,7 +75,7 @@ impl TrustArgs {
         };
         let secret = match pairing.as_ref().and_then(|it| it.secret.clone()) {
             Some(secret) => Some(secret),
-            None => self.secret.given(None)?,
+            None => self.secret.given(room)?,
         };
         let auth = match (self.auth_compat, secret) {
             (true, None) if key.is_none() => {
@@ -91,6 +91,9 @@ impl TrustArgs {
             }
             (false, Some(secret)) => Auth::Bound(secret),
             (false, None) => {
+                if let Some(room) = room {
+                    return Err(cli::no_room_secret(room));
+                }
                 let from_link = pairing.as_ref().map(Pairing::signal);
                 if !is_on_this_machine(from_link.as_deref().unwrap_or(signal)) {
                     return Err(nothing_to_go_by(pairing.is_some()));
@@ -216,6 +219,7 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
             may_pass: may_pass(cause),
         }
         .into(),
+        None if error.is_of_room() => error.into(),
         None => anyhow::Error::new(error)
             .context("no connection to a worker (is a sleap-worker running there?)"),
     }
@@ -271,13 +275,15 @@ mod tests {
 
     #[test]
     fn a_link_says_where_and_what() {
-        let trust = args(&format!("sleap://rig:8080/w1#{SECRET}")).resolve(HERE);
+        let trust = args(&format!("sleap://rig:8080/w1#{SECRET}")).resolve(HERE, None);
         let trust = trust.expect("a link");
         assert_eq!(trust.signal.as_deref(), Some("ws://rig:8080"));
         assert_eq!(trust.worker_id.as_deref(), Some("w1"));
         assert!(matches!(trust.auth, Auth::Bound(_)));
         assert!(!format!("{trust:?}").contains(SECRET));
-        let error = args("sleap://rig:8080/#hunter2").resolve(HERE).unwrap_err();
+        let error = args("sleap://rig:8080/#hunter2")
+            .resolve(HERE, None)
+            .unwrap_err();
         let error = format!("{error:#}");
         assert!(
             error.contains("--worker") && !error.contains("hunter2"),
@@ -296,7 +302,7 @@ mod tests {
                 insecure,
                 ..TrustArgs::default()
             };
-            args.resolve(signal)
+            args.resolve(signal, None)
         };
         for signal in [
             HERE,
@@ -324,12 +330,12 @@ mod tests {
         }
         // A link that lost its secret.
         for link in ["sleap://rig:8080/w1", "sleap://10.0.0.5:8080"] {
-            let error = args(link).resolve(HERE).expect_err(link).to_string();
+            let error = args(link).resolve(HERE, None).expect_err(link).to_string();
             assert!(error.contains("lost its secret"), "{error}");
         }
         assert!(
             args("sleap://127.0.0.1:8080/")
-                .resolve("ws://rig:1")
+                .resolve("ws://rig:1", None)
                 .is_ok()
         );
     }
@@ -358,7 +364,7 @@ mod tests {
     fn the_plain_form_is_used_where_it_is_asked_for_alone() {
         let mut asked = args(&format!("sleap://rig:8080/#{SECRET}"));
         asked.auth_compat = true;
-        let trust = asked.resolve(HERE).expect("a secret");
+        let trust = asked.resolve(HERE, None).expect("a secret");
         assert!(matches!(trust.auth, Auth::Plain(_)));
         let nothing = TrustArgs {
             auth_compat: true,
@@ -367,7 +373,7 @@ mod tests {
         };
         // A secret in the environment of the test would do.
         if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
-            assert!(nothing.resolve(HERE).is_err());
+            assert!(nothing.resolve(HERE, None).is_err());
         }
     }
 

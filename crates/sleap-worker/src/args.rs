@@ -12,6 +12,7 @@ use crate::doctor::ExposureArgs;
 use crate::drain::DrainArgs;
 use crate::help;
 use crate::metrics::MetricsArgs;
+use crate::room::WorkerRoomArgs;
 use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
@@ -83,6 +84,9 @@ pub struct Args {
     /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
     #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
     pub signal: Option<String>,
+
+    #[command(flatten)]
+    pub room: WorkerRoomArgs,
 
     #[command(flatten)]
     pub emit: EmitArgs,

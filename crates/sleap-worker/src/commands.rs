@@ -1,6 +1,7 @@
 //! The program's settings outside the command line, and what it says of itself.
 
 use clap::CommandFactory;
+use cli::RoomArgs;
 use cli::settings::{Chosen, Program};
 
 use crate::args::Args;
@@ -13,6 +14,7 @@ pub const SETTINGS: Program = Program {
         ("ice_server", "SLEAP_STREAM_ICE_SERVERS"),
         ("ice_credentials", "SLEAP_STREAM_ICE_CREDENTIALS"),
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
+        ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
     give_way,
 };
@@ -36,6 +38,7 @@ pub fn command() -> clap::Command {
 
 /// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
 fn give_way(settings: &mut Chosen) {
+    RoomArgs::give_way(settings);
     if !settings.is_set("save_every") {
         settings.drop_weak("output");
     }

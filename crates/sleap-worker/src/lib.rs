@@ -20,6 +20,7 @@ mod metrics;
 mod pipeline;
 mod pixels;
 mod places;
+mod room;
 mod saver;
 mod serve;
 mod session;

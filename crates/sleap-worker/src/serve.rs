@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
 use emit::Emitter;
+use link::signaling::rooms::Room;
 use link::{Acceptor, Channel, PeerConfig, signaling};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -48,11 +49,13 @@ pub(crate) async fn worker(
     interrupt: Interrupt,
 ) -> Result<Exit> {
     let signal = args.signal.as_deref();
-    let decided = args.link.peer_config().and_then(|config| {
-        let trust = Trust::decide(&args.trust, args.listen, signal)?;
-        Ok((config, trust))
+    let decided = args.room.resolve(signal).and_then(|room| {
+        let id = room.as_ref().map(|room| room.id.as_str());
+        let config = args.link.peer_config_in(id)?;
+        let trust = Trust::decide(&args.trust, args.listen, signal, id)?;
+        Ok((room, config, trust))
     });
-    let (peer_config, trust) = match decided {
+    let (room, peer_config, trust) = match decided {
         Ok(decided) => decided,
         Err(error) => {
             cli::say_error(format_args!("{error:#}"));
@@ -64,14 +67,18 @@ pub(crate) async fn worker(
         page,
         metrics,
         meeting,
-    } = Doors::open(&args).await?;
-    let id = link::random_id("worker");
+    } = Doors::open(&args, room.as_ref()).await?;
+    // In a room it names itself.
+    let id = room.is_none().then(|| link::random_id("worker"));
     let peer_config = PeerConfig {
         max_lanes: MAX_LANES,
         auth: trust.auth.clone(),
         // At its own server nobody else takes the worker's place.
-        reservation: embedded.as_ref().map(|server| server.reserve(&id)),
-        peer_id: Some(id.clone()),
+        reservation: embedded
+            .as_ref()
+            .zip(id.as_ref())
+            .map(|(server, id)| server.reserve(id)),
+        peer_id: id,
         ..peer_config
     };
     let limits = peer_config.limits.clone();
@@ -124,9 +131,17 @@ pub(crate) async fn worker(
         limits,
     });
 
+    let entering = async {
+        match room {
+            Some(room) => {
+                let profile = args.room.profile(&worker.ack).await;
+                Acceptor::join(room, profile, current.busy(), peer_config).await
+            }
+            None => Acceptor::register(&meeting, peer_config).await,
+        }
+    };
     let acceptor = tokio::select! {
-        acceptor = Acceptor::register(&meeting, peer_config) =>
-            acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
+        acceptor = entering => acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
         () = asked(&interrupt) => return Ok(Exit::Interrupted),
     };
     worker.metrics.authentications(acceptor.auth_counter());
@@ -134,7 +149,7 @@ pub(crate) async fn worker(
     let listen = embedded
         .as_ref()
         .map_or(args.listen, |server| server.local_addr());
-    trust.announce(listen, signal, &id);
+    trust.announce(listen, signal, acceptor.id());
     if let Some(page) = &page {
         page.announce(trust.may_tell())?;
     }
@@ -169,8 +184,9 @@ struct Doors {
 
 impl Doors {
     /// Before the model is loaded: a port in use is known at once.
-    async fn open(args: &Args) -> Result<Self> {
-        let (embedded, meeting) = match &args.signal {
+    async fn open(args: &Args, room: Option<&Room>) -> Result<Self> {
+        let elsewhere = room.map(|room| &room.url).or(args.signal.as_ref());
+        let (embedded, meeting) = match elsewhere {
             Some(url) => (None, url.clone()),
             None => {
                 let server = bind(args.listen).await?;

@@ -57,8 +57,9 @@ impl Trust {
         args: &TrustArgs,
         listen: SocketAddr,
         signal: Option<&str>,
+        room: Option<&str>,
     ) -> Result<Self> {
-        let is_exposed = is_exposed(listen, signal);
+        let is_exposed = room.is_some() || is_exposed(listen, signal);
         let open = Self {
             auth: Auth::None,
             to_tell: None,
@@ -73,7 +74,13 @@ impl Trust {
             Some(file) => read_keys(file).context("--client-keys")?,
             None => Vec::new(),
         };
-        let given = args.secret.given(None)?;
+        let given = args.secret.given(room)?;
+        if let Some(room) = room
+            && given.is_none()
+            && authorized.is_empty()
+        {
+            return Err(cli::no_room_secret(room));
+        }
         let is_asked_for = is_exposed || args.new_secret || args.auth_compat;
         let (secret, to_tell) = match given {
             Some(_) if args.new_secret => {
@@ -216,7 +223,7 @@ mod tests {
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
     fn decide(args: &TrustArgs, listen: &str, signal: Option<&str>) -> Trust {
-        Trust::decide(args, listen.parse().unwrap(), signal).expect(listen)
+        Trust::decide(args, listen.parse().unwrap(), signal, None).expect(listen)
     }
 
     #[test]
@@ -281,7 +288,7 @@ mod tests {
         for listen in ["127.0.0.1:8080", "0.0.0.0:8080"] {
             // A secret in the environment of the test would do.
             if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
-                let error = Trust::decide(&args, listen.parse().unwrap(), None).unwrap_err();
+                let error = Trust::decide(&args, listen.parse().unwrap(), None, None).unwrap_err();
                 assert!(error.to_string().contains("--auth-compat"), "{error}");
             }
         }

@@ -9,6 +9,9 @@ use toml_edit::{Document, Item, Value as Toml};
 use super::chosen::{Given, Origin, Rank, Value};
 use super::flag::{self, Flag};
 
+/// The setting that stands in a table of SLEAP-RTC's too.
+const ROOM_SERVER: &str = "room_server";
+
 /// Names that are at least so similar are suggested.
 const SIMILAR: f64 = 0.8;
 
@@ -29,12 +32,13 @@ struct Entry {
 
 /// Reads the table called `table` of a file; `None` where there is no such file. `shown` is the
 /// file's name in messages. Keys have to be flags of `command` or of one of its subcommands; what
-/// else is in the file is no matter of ours.
+/// else is in the file is no matter of ours, save for the server in SLEAP-RTC's table of `environment`.
 pub(super) fn read(
     path: &Path,
     shown: &str,
     rank: Rank,
     table: &str,
+    environment: &str,
     command: &Command,
 ) -> Result<Option<File>, String> {
     let text = match std::fs::read_to_string(path) {
@@ -54,21 +58,43 @@ pub(super) fn read(
         rank,
         entries: Vec::new(),
     };
-    let Some(item) = document.get(table) else {
-        return Ok(Some(file));
-    };
-    let Some(entries) = item.as_table_like() else {
-        return Err(format!("{shown}: {table} is not a table: write [{table}]"));
-    };
-    for (key, value) in entries.iter() {
-        let span = entries.key(key).and_then(toml_edit::Key::span);
-        let line = line_of(span.or(value.span()).map_or(0, |span| span.start));
-        file.add(key, line, value.clone(), table, command)?;
+    if let Some(item) = document.get(table) {
+        let Some(entries) = item.as_table_like() else {
+            return Err(format!("{shown}: {table} is not a table: write [{table}]"));
+        };
+        for (key, value) in entries.iter() {
+            let span = entries.key(key).and_then(toml_edit::Key::span);
+            let line = line_of(span.or(value.span()).map_or(0, |span| span.start));
+            file.add(key, line, value.clone(), table, command)?;
+        }
+    }
+    if let Some(value) = shared_server(&document, environment) {
+        let line = line_of(value.span().map_or(0, |span| span.start));
+        file.add_shared(ROOM_SERVER, line, value.clone());
     }
     Ok(Some(file))
 }
 
+/// Where SLEAP-RTC's own programs find their server: the value that they read, too.
+fn shared_server<'a>(document: &'a Document<&str>, environment: &str) -> Option<&'a Item> {
+    let environments = document.get("environments")?.as_table_like()?;
+    let chosen = environments.get(environment)?.as_table_like()?;
+    chosen.get("signaling_websocket")
+}
+
 impl File {
+    /// Adds what another program's table says, unless this program's own says it.
+    fn add_shared(&mut self, key: &str, line: usize, value: Item) {
+        let key = key.to_owned();
+        if !self
+            .entries
+            .iter()
+            .any(|entry| entry.key.replace('-', "_") == key)
+        {
+            self.entries.push(Entry { key, line, value });
+        }
+    }
+
     fn add(
         &mut self,
         key: &str,

@@ -17,6 +17,9 @@ const LOCAL_FILE: &str = "sleap-rtc.toml";
 /// The user's file, in the home folder.
 const USER_FILE: &str = ".sleap-rtc/config.toml";
 
+/// Which of its tables SLEAP-RTC reads.
+const ENVIRONMENT: &str = "SLEAP_RTC_ENV";
+
 /// What there is outside the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -110,8 +113,9 @@ fn files(
     let named = config.config.clone();
     let named = named.or_else(|| sources.variable(&name("CONFIG")).map(PathBuf::from));
     let home = sources.home.as_deref();
+    let environment = sources.variable(ENVIRONMENT).unwrap_or("production");
     let mut read = |path: &Path, shown: &str, rank| {
-        let file = file::read(path, shown, rank, program.table, command)?;
+        let file = file::read(path, shown, rank, program.table, environment, command)?;
         settings.files.push((shown.to_owned(), file.is_some()));
         Ok::<_, String>(file.map(|file| file.expanding_home(home)))
     };

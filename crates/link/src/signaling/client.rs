@@ -6,47 +6,109 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, error::UrlError};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
 
 use super::wire::{self, Incoming};
 use crate::error::SignalError;
+use crate::tls;
 
-/// Longest message taken, in bytes: a description or a long list of peers.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024;
-/// A server that this side hears nothing of is asked for a sign of life this often...
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// ...and counts as gone after this long.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for the server to take a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What counts as a sign of life of a server, and how long it may stay away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Liveness {
+    /// Whatever comes. A server that is silent is asked by WebSocket's own ping.
+    Anything,
+    /// The server's own messages: a proxy may answer WebSocket's pings for a server that has gone.
+    Messages { limit: Duration },
+}
+
+impl Liveness {
+    /// How long a server may be silent before it is asked for a sign of life, and between askings.
+    fn ask_every(self) -> Duration {
+        match self {
+            Self::Anything => Duration::from_secs(20),
+            // A server that pings by itself, every third of the limit, is never asked.
+            Self::Messages { limit } => limit / 2,
+        }
+    }
+
+    /// After so long a silence it counts as gone.
+    fn limit(self) -> Duration {
+        match self {
+            Self::Anything => Duration::from_secs(60),
+            Self::Messages { limit } => limit,
+        }
+    }
+
+    /// Longest message taken, in bytes: a description with all its candidates, or a whole room with
+    /// what its peers say of themselves.
+    fn max_message_bytes(self) -> usize {
+        match self {
+            Self::Anything => 256 * 1024,
+            Self::Messages { .. } => 1024 * 1024,
+        }
+    }
+
+    fn question(self) -> Message {
+        match self {
+            Self::Anything => Message::Ping(Default::default()),
+            Self::Messages { .. } => Message::text(wire::ping().to_string()),
+        }
+    }
+
+    fn is_sign(self, message: &Message) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Messages { .. } => message.is_text(),
+        }
+    }
+}
 
 pub(crate) struct Client {
     url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    liveness: Liveness,
     last_heard: Instant,
+    last_asked: Instant,
 }
 
 impl Client {
-    /// Opens a connection; fails within `wait`.
+    /// Opens a connection to a server of the simple form; fails within `wait`.
     pub(crate) async fn connect(url: &str, wait: Duration) -> Result<Self, SignalError> {
-        if url.starts_with("wss://") {
-            return Err(SignalError::Tls {
-                url: url.to_owned(),
-            });
-        }
-        if !url.starts_with("ws://") {
+        Self::connect_with(url, wait, Liveness::Anything).await
+    }
+
+    /// Opens a connection; fails within `wait`.
+    pub(crate) async fn connect_with(
+        url: &str,
+        wait: Duration,
+        liveness: Liveness,
+    ) -> Result<Self, SignalError> {
+        let encrypted = url.starts_with("wss://");
+        if !encrypted && !url.starts_with("ws://") {
             return Err(SignalError::Url {
                 url: url.to_owned(),
             });
         }
+        let connector = match encrypted {
+            true => Connector::Rustls(tls::settings().await.map_err(|error| SignalError::Tls {
+                url: url.to_owned(),
+                reason: error.to_string(),
+            })?),
+            false => Connector::Plain,
+        };
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+            .max_message_size(Some(liveness.max_message_bytes()))
+            .max_frame_size(Some(liveness.max_message_bytes()));
         // Offers and answers are small and waited for: no delay to fill packets.
-        let connecting = connect_async_with_config(url, Some(config), true);
+        let connecting = connect_async_tls_with_config(url, Some(config), true, Some(connector));
         let (socket, _) = timeout(wait, connecting)
             .await
             .map_err(|_| SignalError::Timeout {
@@ -54,11 +116,19 @@ impl Client {
                 waited: wait,
             })?
             .map_err(|error| cannot_connect(url, error))?;
+        let now = Instant::now();
         Ok(Self {
             url: url.to_owned(),
             socket,
-            last_heard: Instant::now(),
+            liveness,
+            last_heard: now,
+            last_asked: now,
         })
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn send(&mut self, message: &Value) -> Result<(), SignalError> {
@@ -78,19 +148,36 @@ impl Client {
 
     /// The next message. Cancelling loses none.
     pub(crate) async fn next(&mut self) -> Result<Incoming, SignalError> {
+        Ok(Incoming::parse(&self.next_text().await?))
+    }
+
+    /// As [`next`](Self::next), as it came.
+    pub(crate) async fn next_text(&mut self) -> Result<String, SignalError> {
         loop {
-            match timeout(PING_INTERVAL, self.socket.next()).await {
+            let lost_at = self.last_heard + self.liveness.limit();
+            let ask_at = self.last_heard.max(self.last_asked) + self.liveness.ask_every();
+            match timeout_at(ask_at.min(lost_at), self.socket.next()).await {
                 Ok(Some(Ok(message))) => {
-                    self.last_heard = Instant::now();
+                    if self.liveness.is_sign(&message) {
+                        self.last_heard = Instant::now();
+                    }
                     match message {
-                        Message::Text(text) => return Ok(Incoming::parse(&text)),
+                        Message::Text(text) => return Ok(text.as_str().to_owned()),
                         Message::Close(_) => return Err(self.closed()),
                         _ => {}
                     }
                 }
                 Ok(Some(Err(_)) | None) => return Err(self.closed()),
-                Err(_) if self.last_heard.elapsed() > SILENCE_LIMIT => return Err(self.closed()),
-                Err(_) => self.send_raw(Message::Ping(Default::default())).await?,
+                Err(_) if Instant::now() >= lost_at => {
+                    return Err(SignalError::Silent {
+                        url: self.url.clone(),
+                        waited: self.liveness.limit(),
+                    });
+                }
+                Err(_) => {
+                    self.last_asked = Instant::now();
+                    self.send_raw(self.liveness.question()).await?;
+                }
             }
         }
     }
@@ -129,6 +216,10 @@ impl Client {
 fn cannot_connect(url: &str, error: Error) -> SignalError {
     let url = url.to_owned();
     match error {
+        Error::Io(source) if url.starts_with("wss://") && is_tls(&source) => SignalError::Tls {
+            url,
+            reason: source.to_string(),
+        },
         Error::Io(source) => SignalError::Unreachable { url, source },
         Error::Url(UrlError::UnableToConnect(address)) => SignalError::Unreachable {
             url,
@@ -140,4 +231,12 @@ fn cannot_connect(url: &str, error: Error) -> SignalError {
             reason: other.to_string(),
         },
     }
+}
+
+/// Whether the other end was reached, and cannot be trusted or speaks no TLS.
+fn is_tls(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
 }

@@ -8,6 +8,7 @@ use super::wire::Incoming;
 pub fn peer(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         Incoming::parse(text);
+        super::rooms::parse(text);
     }
 }
 

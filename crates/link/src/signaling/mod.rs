@@ -1,4 +1,6 @@
-//! Rendezvous of peers over WebSocket, in the simple form: JSON objects, one per text message.
+//! Rendezvous of peers over WebSocket: JSON objects, one per text message.
+//!
+//! The production form is in [`rooms`]. The simple form:
 //!
 //! | to the server | effect |
 //! |---|---|
@@ -18,6 +20,7 @@ mod door;
 pub(crate) mod fuzzing;
 mod hub;
 mod outbox;
+pub mod rooms;
 mod server;
 mod wire;
 

@@ -26,8 +26,10 @@ pub(crate) enum Incoming {
         sender: Option<String>,
         candidate: Candidate,
     },
-    /// `undelivered`: the id that the server knows nothing of, if that is the error.
+    /// `undelivered`: the id that the server knows nothing of, if that is the error. `code`: as
+    /// servers of rooms name it.
     Error {
+        code: String,
         message: String,
         undelivered: Option<String>,
     },
@@ -70,6 +72,7 @@ impl Incoming {
                 candidate: candidate(value)?,
             },
             "error" => Self::Error {
+                code: text("code").unwrap_or_default(),
                 message: text("message")
                     .or_else(|| text("reason"))
                     .unwrap_or_default(),
@@ -121,6 +124,10 @@ pub(crate) fn register(peer_id: &str, key: Option<&str>) -> Value {
 
 pub(crate) fn query() -> Value {
     json!({"type": "query"})
+}
+
+pub(crate) fn ping() -> Value {
+    json!({"type": "ping"})
 }
 
 pub(crate) fn offer(sender: &str, target: &str, sdp: &str) -> Value {

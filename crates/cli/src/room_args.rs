@@ -1,0 +1,232 @@
+//! Rooms of SLEAP-RTC: which one, where, and what lets into it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use link::signaling::rooms::{Credential, Room};
+use serde_json::Value;
+
+use crate::settings::Chosen;
+use crate::{private_file, websocket_url};
+
+/// Variables that SLEAP-RTC's workers take their key from; the account's goes first there too.
+const ACCOUNT_KEY: &str = "SLEAP_RTC_ACCOUNT_KEY";
+const API_KEY: &str = "SLEAP_RTC_API_KEY";
+/// Where the server's address stands, in rooms and elsewhere.
+const SIGNALING: &str = "SLEAP_RTC_SIGNALING_WS";
+
+/// Options of rooms that both programs take.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Room")]
+pub struct RoomArgs {
+    /// Meet in this room of SLEAP-RTC; without ID in the default one of `sleap-rtc`.
+    ///
+    /// Credentials come from ~/.sleap-rtc/credentials.json, as `sleap-rtc login` keeps them, and the
+    /// room's secret from where SLEAP-RTC has it.
+    #[arg(
+        long,
+        alias = "room-id",
+        value_name = "ID",
+        num_args = 0..=1,
+        default_missing_value = ""
+    )]
+    pub room: Option<String>,
+
+    /// The server that has the room.
+    #[arg(long, value_name = "URL", default_value = Room::SERVER, value_parser = websocket_url)]
+    pub room_server: String,
+
+    /// Seconds without a word of the server after which it is left and joined again.
+    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = silence)]
+    pub room_silence: Duration,
+}
+
+impl RoomArgs {
+    /// The room's id, where one is asked for. An error here is a usage error.
+    pub fn id(&self) -> Result<Option<String>> {
+        let Some(id) = &self.room else {
+            return Ok(None);
+        };
+        let id = match id.trim() {
+            "" => Credentials::read()?.text("default_room").ok_or_else(|| {
+                anyhow!(
+                    "--room: give the room's ID; {} names no default_room",
+                    Credentials::NAME
+                )
+            })?,
+            id => id.to_owned(),
+        };
+        if id.len() > 256 || id.chars().any(char::is_control) {
+            bail!("--room: that is not the ID of a room");
+        }
+        Ok(Some(id))
+    }
+
+    /// The room `id` for a client, which enters it with the user's login.
+    pub fn for_client(&self, id: String) -> Result<Room> {
+        let jwt = Credentials::read()?.text("jwt").ok_or_else(|| {
+            anyhow!(
+                "--room needs a login, and {} has none: run `sleap-rtc login`",
+                Credentials::NAME
+            )
+        })?;
+        Ok(self.room(id, Credential::Jwt(jwt)))
+    }
+
+    /// The room `id` for a worker, which enters it with a key.
+    pub fn for_worker(&self, id: String, key_file: Option<&Path>) -> Result<Room> {
+        let key = worker_key(&id, key_file)?;
+        Ok(self.room(id, Credential::Key(key)))
+    }
+
+    fn room(&self, id: String, credential: Credential) -> Room {
+        Room {
+            url: self.room_server.clone(),
+            id,
+            credential,
+            silence: self.room_silence,
+        }
+    }
+
+    /// Lets a room and another place to meet yield to each other. The variable for the server's
+    /// address means the room's server where there is a room.
+    pub fn give_way(settings: &mut Chosen) {
+        let is_of_variable = |origin: Option<&crate::settings::Origin>| {
+            origin.is_some_and(|it| it.to_string() == SIGNALING)
+        };
+        if settings.is_set("room") && is_of_variable(settings.origin("signal")) {
+            settings.drop_weak("signal");
+        }
+        for place in ["signal", "worker"] {
+            settings.yield_to(place, "room");
+            settings.yield_to("room", place);
+        }
+    }
+}
+
+/// Nobody is trusted in a room whose members cannot prove that they belong there.
+pub fn no_room_secret(room: &str) -> anyhow::Error {
+    anyhow!(
+        "the secret of the room {room} is not known here, and without it nobody in the room is trusted: \
+         give --secret-file FILE or SLEAP_ROOM_SECRET, or put it where SLEAP-RTC has it \
+         (~/.sleap-rtc/room-secrets/{room}); --insecure goes on without"
+    )
+}
+
+/// From a file that was named, the environment, or what `sleap-rtc` keeps.
+fn worker_key(room: &str, file: Option<&Path>) -> Result<String> {
+    if let Some(file) = file {
+        let text = private_file::read(file).context("--api-key-file")?;
+        return key(&text).with_context(|| format!("--api-key-file {}", file.display()));
+    }
+    for name in [ACCOUNT_KEY, API_KEY] {
+        if let Some(text) = variable(name) {
+            return key(&text).context(name);
+        }
+    }
+    let credentials = Credentials::read()?;
+    let kept = credentials
+        .text("account_key")
+        .or_else(|| credentials.room_key(room));
+    kept.ok_or_else(|| {
+        anyhow!(
+            "--room needs a worker's key: {ACCOUNT_KEY} or {API_KEY}, --api-key-file FILE, or one in {} \
+             (`sleap-rtc key create --save`)",
+            Credentials::NAME
+        )
+    })
+}
+
+/// The text is not repeated where it is no key.
+fn key(text: &str) -> Result<String> {
+    let text = text.trim();
+    match text.starts_with("slp_") && text.chars().all(|char| char.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => bail!("a worker's key begins with slp_"),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What `sleap-rtc` keeps of a user; empty where there is nothing.
+struct Credentials(Value);
+
+impl Credentials {
+    const NAME: &'static str = "~/.sleap-rtc/credentials.json";
+
+    fn read() -> Result<Self> {
+        let file =
+            variable("HOME").map(|home| PathBuf::from(home).join(".sleap-rtc/credentials.json"));
+        let Some(file) = file.filter(|file| file.exists()) else {
+            return Ok(Self(Value::Null));
+        };
+        let text = private_file::read(&file)?;
+        // The parser's own words may quote the file.
+        let value = serde_json::from_str(&text)
+            .map_err(|error| anyhow!("{} is not JSON (line {})", Self::NAME, error.line()))?;
+        Ok(Self(value))
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        text_of(self.0.get(key))
+    }
+
+    /// The key of one room.
+    fn room_key(&self, room: &str) -> Option<String> {
+        text_of(self.0.get("tokens")?.get(room)?.get("api_key"))
+    }
+}
+
+fn text_of(value: Option<&Value>) -> Option<String> {
+    let text = value?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn silence(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.5..=3600.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!(
+            "'{text}' is not a number of seconds from 0.5 to 3600"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_recognised_and_others_not_repeated() {
+        assert_eq!(key(" slp_1\n").unwrap(), "slp_1");
+        for text in ["", "hunter2", "slp_a b", "slp_\u{1b}"] {
+            let error = key(text).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_of_a_room_are_that_rooms() {
+        let json =
+            r#"{"jwt":" j ","default_room":"","tokens":{"lab":{"api_key":"slp_1"},"odd":7}}"#;
+        let credentials = Credentials(serde_json::from_str(json).unwrap());
+        assert_eq!(credentials.text("jwt").as_deref(), Some("j"));
+        assert_eq!(credentials.text("default_room"), None);
+        assert_eq!(credentials.room_key("lab").as_deref(), Some("slp_1"));
+        assert_eq!(
+            credentials.room_key("odd").or(credentials.room_key("x")),
+            None
+        );
+    }
+
+    #[test]
+    fn silences_have_bounds() {
+        assert_eq!(silence("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "nan", "inf", "1e9", "x"] {
+            silence(text).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The client's side of a connection to a worker of a room.
+
+use serde_json::json;
+use tracing::info;
+
+use crate::channel::Channel;
+use crate::config::PeerConfig;
+use crate::connect::{Pair, negotiate};
+use crate::error::{ConfigError, ConnectError, PeerError};
+use crate::signaling::rooms::{Choice, Joined, Role, Room, discover, join};
+
+/// Connects to a worker of a room that streams, and gives its id too.
+///
+/// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
+/// name; else the only one, or what `choice` says.
+pub async fn connect_in_room(
+    room: &Room,
+    known: Option<&str>,
+    choice: Choice,
+    mut config: PeerConfig,
+) -> Result<(Channel, String), ConnectError> {
+    let metadata = json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}});
+    let id = config.id_for("client");
+    let Joined {
+        mut signal,
+        id,
+        ice_servers,
+    } = join(room, Role::Client, &id, &metadata, &config).await?;
+    config.ice_servers.extend(ice_servers);
+    let chosen = discover(&mut signal, &id, &room.id, known, choice, &config).await;
+    let connected = match chosen {
+        Ok(worker) => {
+            info!(%worker, room = room.id, "found");
+            let pair = Pair {
+                id: &id,
+                worker: &worker.peer_id,
+                in_room: true,
+            };
+            let channel = match config.relay() {
+                Ok(()) => negotiate(&mut signal, pair, &config).await,
+                Err(error) => Err(without_relay(&worker.peer_id, &error)),
+            };
+            channel.map(|channel| (channel, worker.peer_id))
+        }
+        Err(error) => Err(error),
+    };
+    signal.close().await;
+    if let Ok((channel, worker)) = &connected {
+        let path = channel.sender.path_text().await;
+        info!(worker, path, "connected");
+    }
+    connected
+}
+
+fn without_relay(worker: &str, error: &ConfigError) -> ConnectError {
+    ConnectError::Peer {
+        worker: worker.to_owned(),
+        source: PeerError::Create(error.to_string()),
+    }
+}

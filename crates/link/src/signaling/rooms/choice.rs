@@ -1,0 +1,337 @@
+//! Which worker of a room a client takes.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::{Role, shown, wire};
+use crate::config::PeerConfig;
+use crate::error::SignalError;
+use crate::signaling::client::Client;
+
+/// Workers listed in a message.
+const LISTED: usize = 20;
+
+/// How the worker is chosen where there are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// By a person.
+    Named,
+    /// The one with the most GPU memory among those that are available.
+    MostMemory,
+}
+
+/// A worker of a room, as it describes itself. What is for people holds no control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomWorker {
+    pub peer_id: String,
+    pub name: String,
+    pub status: String,
+    pub gpu_model: String,
+    /// In MiB.
+    pub gpu_memory_mb: u64,
+    pub streams: bool,
+}
+
+impl RoomWorker {
+    fn of(peer: &Value) -> Option<Self> {
+        let peer_id = peer.get("peer_id")?.as_str()?;
+        let properties = peer.get("metadata").and_then(|it| it.get("properties"));
+        let property = |key: &str| properties.and_then(|them| them.get(key));
+        let text = |key: &str| property(key).and_then(Value::as_str).map(shown);
+        Some(Self {
+            peer_id: peer_id.to_owned(),
+            name: text("worker_name").unwrap_or_default(),
+            // Who does not say otherwise may be asked.
+            status: text("status").unwrap_or_else(|| "available".to_owned()),
+            gpu_model: text("gpu_model").unwrap_or_default(),
+            gpu_memory_mb: property("gpu_memory_mb")
+                .and_then(Value::as_u64)
+                .unwrap_or(0),
+            streams: property("streaming") == Some(&Value::Bool(true)),
+        })
+    }
+
+    fn is_available(&self) -> bool {
+        self.status == "available"
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.peer_id == name || (!self.name.is_empty() && self.name == name)
+    }
+}
+
+impl fmt::Display for RoomWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.peer_id))?;
+        if !self.name.is_empty() {
+            write!(f, " ({})", self.name)?;
+        }
+        write!(f, ": {}", self.status)?;
+        match (self.gpu_model.as_str(), self.gpu_memory_mb) {
+            ("", 0) => Ok(()),
+            (model, 0) => write!(f, ", {model}"),
+            (model, memory) => write!(f, ", {model} {memory} MB"),
+        }
+    }
+}
+
+/// No worker of a room was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ChoiceError {
+    #[error("no worker is in the room {room}; start one there (sleap-worker --room {room})")]
+    Empty { room: String },
+    #[error(
+        "no worker in the room {room} streams: those there are SLEAP-RTC workers for files, which \
+         are left alone{}", listed(.others)
+    )]
+    NoneStreams {
+        room: String,
+        others: Vec<RoomWorker>,
+    },
+    #[error("the worker {worker} in the room {room} does not stream, and is left alone")]
+    DoesNotStream { room: String, worker: String },
+    #[error("no worker in the room {room} is called {worker}{}", listed(.there))]
+    Unknown {
+        room: String,
+        worker: String,
+        there: Vec<RoomWorker>,
+    },
+    #[error(
+        "{} workers in the room {room} stream: choose one with --worker-id ID, or let --auto-select \
+         take the available one with the most GPU memory{}", .there.len(), listed(.there)
+    )]
+    Several {
+        room: String,
+        there: Vec<RoomWorker>,
+    },
+    #[error("{} workers in the room {room} are called {worker}: give an id{}", .there.len(), listed(.there))]
+    Ambiguous {
+        room: String,
+        worker: String,
+        there: Vec<RoomWorker>,
+    },
+    #[error("no worker in the room {room} is available{}", listed(.there))]
+    NoneAvailable {
+        room: String,
+        there: Vec<RoomWorker>,
+    },
+}
+
+impl ChoiceError {
+    /// Whether somebody has to choose before trying again is of use.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Several { .. } | Self::Ambiguous { .. } | Self::DoesNotStream { .. }
+        )
+    }
+}
+
+/// One line each.
+fn listed(workers: &[RoomWorker]) -> String {
+    let lines = workers.iter().take(LISTED);
+    let mut text: String = lines.map(|worker| format!("\n  {worker}")).collect();
+    if workers.len() > LISTED {
+        text += &format!("\n  and {} more", workers.len() - LISTED);
+    }
+    text
+}
+
+/// Chooses among the workers that stream; `others` are all workers of the room, known where that
+/// is of use.
+fn choose(
+    room: &str,
+    streaming: Vec<RoomWorker>,
+    wanted: Option<&str>,
+    choice: Choice,
+) -> Result<RoomWorker, ChoiceError> {
+    let room = room.to_owned();
+    if let Some(wanted) = wanted {
+        let worker = shown(wanted);
+        let called = |it: &&RoomWorker| it.is_called(wanted);
+        let mut found: Vec<_> = streaming.iter().filter(called).cloned().collect();
+        return match (found.pop(), found.is_empty()) {
+            (None, _) => Err(ChoiceError::Unknown {
+                room,
+                worker,
+                there: streaming,
+            }),
+            (Some(found), true) => Ok(found),
+            (Some(last), false) => {
+                found.push(last);
+                let there = found;
+                Err(ChoiceError::Ambiguous {
+                    room,
+                    worker,
+                    there,
+                })
+            }
+        };
+    }
+    match (choice, streaming.len()) {
+        (_, 0) => Err(ChoiceError::Empty { room }),
+        // One that is busy says so itself, and may be waited for.
+        (_, 1) => Ok(streaming
+            .into_iter()
+            .next()
+            .ok_or(ChoiceError::Empty { room })?),
+        (Choice::Named, _) => Err(ChoiceError::Several {
+            room,
+            there: streaming,
+        }),
+        (Choice::MostMemory, _) => {
+            let available = streaming.iter().filter(|it| it.is_available());
+            let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
+            best.cloned().ok_or(ChoiceError::NoneAvailable {
+                room,
+                there: streaming.clone(),
+            })
+        }
+    }
+}
+
+/// The worker of the room to offer a connection to: `known`, if it is there, or as it is chosen.
+pub(crate) async fn discover(
+    signal: &mut Client,
+    id: &str,
+    room: &str,
+    known: Option<&str>,
+    choice: Choice,
+    config: &PeerConfig,
+) -> Result<RoomWorker, crate::error::ConnectError> {
+    let only = [("streaming".to_owned(), Value::Bool(true))];
+    let mut streaming = listing(signal, id, only.into_iter().collect(), config).await?;
+    // A server may not know the filter.
+    streaming.retain(|worker| worker.streams);
+    if let Some(worker) = streaming.iter().find(|it| known == Some(&it.peer_id)) {
+        return Ok(worker.clone());
+    }
+    let error = match choose(room, streaming, config.worker_id.as_deref(), choice) {
+        Ok(worker) => return Ok(worker),
+        Err(error) => error,
+    };
+    let (wanted, there) = match &error {
+        ChoiceError::Empty { .. } => (None, &[][..]),
+        ChoiceError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
+        _ => return Err(error.into()),
+    };
+    // Only to say what else is there.
+    let others = listing(signal, id, Map::new(), config).await?;
+    let room = room.to_owned();
+    Err(match wanted {
+        Some(wanted) if others.iter().any(|it| !it.streams && it.is_called(wanted)) => {
+            let worker = wanted.clone();
+            ChoiceError::DoesNotStream { room, worker }
+        }
+        _ if there.is_empty() && !others.is_empty() => ChoiceError::NoneStreams { room, others },
+        _ => error,
+    }
+    .into())
+}
+
+async fn listing(
+    signal: &mut Client,
+    id: &str,
+    properties: Map<String, Value>,
+    config: &PeerConfig,
+) -> Result<Vec<RoomWorker>, SignalError> {
+    let wait = config.connect_timeout;
+    let message = wire::discover(id, Role::Worker, properties);
+    signal.send(&message).await?;
+    let url = signal.url().to_owned();
+    let listed = async {
+        loop {
+            if let Some(peers) = wire::peer_list(&signal.next_text().await?) {
+                return peers;
+            }
+        }
+    };
+    let peers = match timeout(wait, listed).await {
+        Ok(peers) => peers?,
+        Err(_) => return Err(SignalError::Timeout { url, waited: wait }),
+    };
+    Ok(workers(&peers))
+}
+
+/// The workers among the peers that a server lists.
+pub(super) fn workers(peers: &[Value]) -> Vec<RoomWorker> {
+    peers.iter().filter_map(RoomWorker::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn worker(id: &str, status: &str, memory: u64) -> RoomWorker {
+        let properties = json!({"worker_name": format!("name-{id}"), "status": status,
+            "gpu_model": "A40", "gpu_memory_mb": memory, "streaming": true});
+        let peer = json!({"peer_id": id, "metadata": {"properties": properties}});
+        RoomWorker::of(&peer).expect("a worker")
+    }
+
+    #[test]
+    fn one_is_taken_and_several_are_listed() {
+        let one = vec![worker("a", "busy", 1)];
+        let taken = choose("lab", one.clone(), None, Choice::Named).unwrap();
+        assert_eq!(taken.peer_id, "a");
+        let two = [one, vec![worker("b", "available", 2)]].concat();
+        let error = choose("lab", two.clone(), None, Choice::Named).unwrap_err();
+        assert!(error.is_final());
+        let text = error.to_string();
+        for part in [
+            "a (name-a): busy, A40 1 MB",
+            "\n  b",
+            "--worker-id",
+            "--auto-select",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        for name in ["b", "name-b"] {
+            let taken = choose("lab", two.clone(), Some(name), Choice::Named).unwrap();
+            assert_eq!(taken.peer_id, "b");
+        }
+        let error = choose("lab", two, Some("c"), Choice::Named).unwrap_err();
+        assert!(matches!(error, ChoiceError::Unknown { .. }));
+        let twins = vec![worker("a", "busy", 1), worker("a", "busy", 1)];
+        let error = choose("lab", twins, Some("name-a"), Choice::Named).unwrap_err();
+        assert!(matches!(error, ChoiceError::Ambiguous { .. }));
+    }
+
+    #[test]
+    fn the_most_memory_counts_among_those_that_are_available() {
+        let workers = vec![
+            worker("a", "available", 8_000),
+            worker("b", "busy", 80_000),
+            worker("d", "available", 24_000),
+            worker("c", "available", 24_000),
+        ];
+        let best = choose("lab", workers, None, Choice::MostMemory).unwrap();
+        assert_eq!(best.peer_id, "c");
+        let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
+        let error = choose("lab", none, None, Choice::MostMemory).unwrap_err();
+        assert!(matches!(error, ChoiceError::NoneAvailable { .. }) && !error.is_final());
+    }
+
+    #[test]
+    fn what_workers_say_of_themselves_is_not_believed_to_be_well_formed() {
+        for peer in [json!(null), json!({}), json!({"peer_id": 5})] {
+            assert_eq!(RoomWorker::of(&peer), None);
+        }
+        let bare = RoomWorker::of(&json!({"peer_id": "a\u{1b}[2J"})).unwrap();
+        assert!(bare.is_available() && !bare.streams);
+        assert_eq!(bare.to_string(), "a[2J: available");
+        let odd = json!({"peer_id": "a", "metadata": {"properties": {"streaming": "true",
+            "gpu_memory_mb": -5, "status": 7, "worker_name": "\n\u{7}x"}}});
+        let odd = RoomWorker::of(&odd).unwrap();
+        assert_eq!(
+            (odd.streams, odd.gpu_memory_mb, odd.name.as_str()),
+            (false, 0, "x")
+        );
+    }
+}

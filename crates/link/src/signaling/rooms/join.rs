@@ -1,0 +1,68 @@
+//! Entering a room.
+
+use serde_json::Value;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::{Role, Room, RoomError, ice, wire};
+use crate::config::PeerConfig;
+use crate::error::SignalError;
+use crate::ice::IceServer;
+use crate::signaling::client::{Client, Liveness};
+
+/// A place in a room.
+pub(crate) struct Joined {
+    pub(crate) signal: Client,
+    /// The id under which the server knows this peer.
+    pub(crate) id: String,
+    /// The servers that the room lends.
+    pub(crate) ice_servers: Vec<IceServer>,
+}
+
+/// Enters `room` as `id`. Each step fails within the connection timeout of `config`.
+pub(crate) async fn join(
+    room: &Room,
+    role: Role,
+    id: &str,
+    metadata: &Value,
+    config: &PeerConfig,
+) -> Result<Joined, SignalError> {
+    let wait = config.connect_timeout;
+    let liveness = Liveness::Messages {
+        limit: room.silence,
+    };
+    let mut signal = Client::connect_with(&room.url, wait, liveness).await?;
+    let message = wire::register(room, role, id, metadata);
+    signal.send(&message).await?;
+    let answered = async {
+        loop {
+            if let Some(answer) = wire::registered(&signal.next_text().await?, &room.id) {
+                return answer;
+            }
+        }
+    };
+    let registered = match timeout(wait, answered).await {
+        Ok(registered) => registered?,
+        Err(_) => {
+            return Err(SignalError::Timeout {
+                url: room.url.clone(),
+                waited: wait,
+            });
+        }
+    };
+    if let Some(there) = registered.room_id.filter(|there| *there != room.id) {
+        signal.close().await;
+        let (wanted, there) = (room.id.clone(), super::shown(&there));
+        return Err(RoomError::OtherRoom { wanted, there }.into());
+    }
+    let mut ice_servers = ice::servers(&registered.ice_servers);
+    if ice_servers.is_empty() {
+        ice_servers = ice::servers(&registered.mesh_ice_servers);
+    }
+    debug!(room = room.id, servers = ice_servers.len(), "joined");
+    Ok(Joined {
+        signal,
+        id: registered.peer_id.unwrap_or_else(|| id.to_owned()),
+        ice_servers,
+    })
+}

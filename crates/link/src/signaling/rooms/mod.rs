@@ -1,0 +1,84 @@
+//! Rendezvous in a room of SLEAP-RTC: the production form of signaling.
+//!
+//! | to the server | effect |
+//! |---|---|
+//! | `register` with `role`, `metadata` and a credential | `registered_auth` with STUN and TURN servers, or `error` |
+//! | `discover_peers` with `filters` | `peer_list` |
+//! | `update_metadata` | `metadata_updated` |
+//! | `offer`, `answer`, `candidate` | forwarded within the room, as in the simple form |
+//!
+//! The server says `ping` every 30 s; one that says nothing for longer than [`Room::silence`] is
+//! left and joined again. A worker with streaming says so in its metadata, and clients look for
+//! nothing else. Workers of SLEAP-RTC that do not stream stand in the same rooms and end at any
+//! `error` that reaches them: nothing is ever sent to them.
+
+mod choice;
+mod error;
+mod ice;
+mod join;
+mod profile;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use choice::{Choice, ChoiceError, RoomWorker};
+pub use error::RoomError;
+pub use profile::Profile;
+
+pub(crate) use choice::discover;
+pub(crate) use error::of_code;
+pub(crate) use join::{Joined, join};
+pub(crate) use profile::Status;
+pub(crate) use wire::{Role, update_metadata};
+
+/// A room and the right to enter it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// The server: `wss://` or `ws://`.
+    pub url: String,
+    pub id: String,
+    pub credential: Credential,
+    /// Longest time without a word of the server.
+    pub silence: Duration,
+}
+
+impl Room {
+    /// Where SLEAP-RTC's rooms are.
+    pub const SERVER: &'static str = "wss://signaling.sleap.ai";
+}
+
+/// What lets into a room. Does not show in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A worker's key of one room (`slp_`) or of an account (`slp_acct_`).
+    Key(String),
+    /// A user's login.
+    Jwt(String),
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key",
+            Self::Jwt(_) => "Jwt",
+        })
+    }
+}
+
+/// Reads a message in every way that a room's may be read.
+#[cfg(any(test, fuzzing))]
+pub(super) fn parse(text: &str) {
+    if let Some(Ok(registered)) = wire::registered(text, "room") {
+        ice::servers(&registered.ice_servers);
+    }
+    if let Some(Ok(peers)) = wire::peer_list(text) {
+        choice::workers(&peers);
+    }
+}
+
+/// What may be shown of a text that somebody else chose: one line of at most 200 characters.
+fn shown(text: &str) -> String {
+    let visible = text.chars().filter(|char| !char.is_control());
+    visible.take(200).collect()
+}

@@ -1,0 +1,455 @@
+//! Both programs in a room of SLEAP-RTC, at a server that takes nothing else, and beside the real
+//! programs of SLEAP-RTC.
+
+use std::path::Path;
+use std::process::Command;
+
+use e2e::{Client, Finished, Peer, Worker, room_server, sleap_rtc};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const OTHER: &str = "BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// A login that SLEAP-RTC's own client takes for one: it has the form, and no end.
+const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl";
+const PATTERN: [&str; 4] = ["--test-pattern", "64x48@100", "--max-frames", "6"];
+const ANSWERED: &str = "frames                6";
+/// Variables that would open another room, or name another server.
+const VARIABLES: [&str; 7] = [
+    "SLEAP_ROOM_SECRET",
+    "SLEAP_SECRET_PATH",
+    "SLEAP_RTC_ACCOUNT_KEY",
+    "SLEAP_RTC_API_KEY",
+    "SLEAP_RTC_SIGNALING_WS",
+    "SLEAP_RTC_ENV",
+    "SSL_CERT_FILE",
+];
+
+/// A user of SLEAP-RTC: a login, an account's key, a default room and its secret.
+fn user() -> TempDir {
+    let credentials = json!({"jwt": JWT, "account_key": "slp_acct_key", "default_room": "lab",
+        "room_secrets": {"lab": SECRET}});
+    user_with(&credentials)
+}
+
+fn user_with(credentials: &Value) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".sleap-rtc");
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("credentials.json");
+    std::fs::write(&file, credentials.to_string()).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    home
+}
+
+fn at_home(command: &mut Command, home: &Path) {
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command.env("HOME", home);
+}
+
+fn lab(args: &[&str]) -> (Peer, String) {
+    room_server(&[&["--jwt", JWT, "--ping-every", "0.3"], args].concat())
+}
+
+fn worker(home: &TempDir, url: &str, args: &[&str]) -> Worker {
+    let args = [&["--room", "--room-server", url], args].concat();
+    Worker::start_with(&args, |command| at_home(command, home.path()))
+}
+
+fn stream(home: &TempDir, url: &str, args: &[&str]) -> Finished {
+    let args = [&PATTERN[..], &["--room", "lab", "--room-server", url], args].concat();
+    Client::start_with(&args, |command| at_home(command, home.path())).wait()
+}
+
+#[track_caller]
+fn answered(run: Finished) -> Finished {
+    let run = run.success();
+    assert!(run.stderr.contains(ANSWERED), "{}", run.stderr);
+    run
+}
+
+/// What else the server has said by the time it says `kind` of `peer`; fails at what the form does
+/// not have.
+#[track_caller]
+fn until(server: &mut Peer, kind: &str, holds: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut events = Vec::new();
+    loop {
+        let event = server.event().expect("the server goes on");
+        assert_ne!(event["event"], "violation", "{event}");
+        let found = event["event"] == kind && holds(&event);
+        events.push(event);
+        if found {
+            return events;
+        }
+    }
+}
+
+fn is_worker(event: &Value) -> bool {
+    event["role"] == "worker"
+}
+
+#[test]
+fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
+    let (mut server, url) = lab(&[]);
+    let home = user();
+    let worker = worker(&home, &url, &["--name", "rig one"]);
+    let registered = until(&mut server, "registered", is_worker).pop().unwrap();
+    let id = registered["peer_id"].as_str().unwrap().to_owned();
+    let metadata = &registered["metadata"];
+    assert!(
+        metadata["tags"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("sleap-rtc"))
+    );
+    let properties = &metadata["properties"];
+    for (key, value) in [
+        ("streaming", json!(true)),
+        ("status", json!("available")),
+        ("worker_name", json!("rig one")),
+        ("gpu_memory_mb", json!(0)),
+        ("gpu_model", json!("CPU")),
+        ("sleap_stream_version", json!(env!("CARGO_PKG_VERSION"))),
+    ] {
+        assert_eq!(properties[key], value, "{key}");
+    }
+    assert!(properties["hostname"].is_string() && properties["supported_models"].is_array());
+
+    let run = answered(stream(&home, &url, &["-vv"]));
+    let (code, log) = worker.interrupt();
+    assert_eq!(code, Some(130));
+    for text in [&run.stderr, &log] {
+        for secret in [JWT, "slp_acct_key", SECRET] {
+            assert!(!text.contains(secret), "a credential in a log");
+        }
+    }
+    assert!(log.contains("know the secret"), "{log}");
+
+    let events = until(&mut server, "left", |event| event["peer_id"] == id.as_str());
+    let looked: Vec<_> = events
+        .iter()
+        .filter(|it| it["event"] == "discover")
+        .collect();
+    let only = json!({"role": "worker", "properties": {"streaming": true}});
+    assert_eq!(looked.len(), 1);
+    assert_eq!(looked[0]["filters"], only);
+    let told = events.iter().filter(|it| it["event"] == "metadata");
+    let told: Vec<_> = told.map(|it| it["status"].as_str().unwrap()).collect();
+    assert_eq!(told, ["busy", "available"]);
+}
+
+#[test]
+fn the_connection_to_the_server_is_encrypted_by_an_authority_that_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, url) = lab(&["--tls", folder.path().to_str().unwrap()]);
+    assert!(url.starts_with("wss://"));
+    let home = user();
+    let authority = folder.path().join("ca.pem");
+    let args = ["--room", "--room-server", &url];
+    let _worker = Worker::start_with(&args, |command| {
+        at_home(command, home.path());
+        command.env("SSL_CERT_FILE", &authority);
+    });
+    // The server as SLEAP-RTC's own file names it.
+    let config = home.path().join("server.toml");
+    let text = format!("[environments.production]\nsignaling_websocket = \"{url}\"\n");
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let args = [&PATTERN[..], &["--room", "--config", config]].concat();
+    let run = |trusts: bool| {
+        let client = Client::start_with(&args, |command| {
+            at_home(command, home.path());
+            command.env_remove("SLEAP_STREAM_NO_CONFIG");
+            if trusts {
+                command.env("SSL_CERT_FILE", &authority);
+            }
+        });
+        client.wait()
+    };
+    answered(run(true));
+    run(false).failed(1, &["no encrypted connection", "SSL_CERT_FILE"]);
+    until(&mut server, "left", |_| true);
+}
+
+#[test]
+fn what_does_not_open_the_room_is_told_apart() {
+    let (_server, url) = lab(&[]);
+    let expired = user_with(&json!({"jwt": "old", "room_secrets": {"lab": SECRET}}));
+    stream(&expired, &url, &[]).failed(1, &["Token has expired", "lab"]);
+    // Waiting does not make a login valid.
+    stream(&expired, &url, &["--wait"]).failed(1, &["Token has expired"]);
+    let nobody = user_with(&json!({}));
+    stream(&nobody, &url, &[]).failed(2, &["sleap-rtc login"]);
+    let secretless = user_with(&json!({"jwt": JWT}));
+    let run = stream(&secretless, &url, &[]);
+    run.failed(2, &["secret of the room lab", "--insecure"]);
+    stream(&user(), &url, &[]).failed(1, &["no worker is in the room lab"]);
+
+    let refused = |home: &TempDir, args: &[&str], key: &str| {
+        let args = [&["--room-server", &url], args].concat();
+        let mut command = Command::new(e2e::binary("sleap-worker"));
+        command.args(args).env("SLEAP_WORKER_NO_CONFIG", "1");
+        at_home(&mut command, home.path());
+        if !key.is_empty() {
+            command.env("SLEAP_RTC_API_KEY", key);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), text)
+    };
+    for (home, args, key, code, words) in [
+        (
+            &user(),
+            &["--room"][..],
+            "slp_wrong",
+            1,
+            "Invalid or revoked API key",
+        ),
+        (
+            &user(),
+            &["--room", "--signal", "ws://x"],
+            "",
+            2,
+            "two places",
+        ),
+        (&nobody, &["--room"], "slp_key", 2, "default_room"),
+        (&nobody, &["--room", "lab"], "", 2, "--api-key-file FILE"),
+        (
+            &nobody,
+            &["--room", "lab"],
+            "hunter2",
+            2,
+            "begins with slp_",
+        ),
+        (
+            &nobody,
+            &["--room", "lab"],
+            "slp_key",
+            2,
+            "secret of the room lab",
+        ),
+        (
+            &user_with(&json!({"room_secrets": {"other": SECRET}})),
+            &["--room", "other"],
+            "slp_key",
+            1,
+            "belongs to the room lab",
+        ),
+        (
+            &user_with(&json!({"account_key": "slp_acct_key", "room_secrets": {"other": SECRET}})),
+            &["--room", "other"],
+            "",
+            1,
+            "there is no room other",
+        ),
+    ] {
+        let (status, text) = refused(home, args, key);
+        assert_eq!(status, Some(code), "{words}: {text}");
+        assert!(text.contains(words), "no {words:?} in: {text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("slp_wrong"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn who_has_another_secret_of_the_room_stays_out() {
+    let (_server, url) = lab(&[]);
+    let worker = worker(&user(), &url, &[]);
+    let other = user_with(&json!({"jwt": JWT, "room_secrets": {"lab": OTHER}}));
+    stream(&other, &url, &[]).failed(1, &["does not accept the secret"]);
+    let run = stream(&other, &url, &["--insecure"]);
+    run.failed(1, &["asks for a secret"]);
+    worker.logs("not let in", 1);
+}
+
+#[test]
+fn of_several_workers_one_has_to_be_chosen() {
+    let busy = r#"lab=busy-one={"streaming":true,"status":"busy","gpu_memory_mb":80000}"#;
+    let gone = r#"lab=gone-one={"streaming":true,"gpu_memory_mb":8,"worker_name":"gone\u001b"}"#;
+    let files = r#"lab=for-files={"status":"available","gpu_memory_mb":99999}"#;
+    let (mut server, url) = lab(&["--peer", busy, "--peer", gone, "--peer", files]);
+    let home = user();
+    let _worker = worker(&home, &url, &["--name", "rig"]);
+    let several = stream(&home, &url, &[]);
+    several.failed(
+        1,
+        &[
+            "3 workers",
+            "busy-one: busy, ",
+            "(gone)",
+            "(rig)",
+            "--auto-select",
+        ],
+    );
+    assert!(!several.stderr.contains("for-files"), "{}", several.stderr);
+    answered(stream(&home, &url, &["--worker-id", "rig"]));
+    let unknown = stream(&home, &url, &["--worker-id", "rag"]);
+    unknown.failed(1, &["no worker in the room lab is called rag", "(rig)"]);
+    let other = stream(&home, &url, &["--worker-id", "for-files"]);
+    other.failed(1, &["for-files", "does not stream"]);
+
+    // More memory than the one that is there, and never an answer.
+    let args = [
+        "--auto-select",
+        "--test-pattern",
+        "--room",
+        "--room-server",
+        &url,
+    ];
+    let chosen = Client::start_with(&args, |command| at_home(command, home.path()));
+    let delivered = until(&mut server, "delivered", |event| event["to"] == "gone-one");
+    drop(chosen);
+    let wrong = ["busy-one", "for-files"];
+    let offered = |id: &&str| delivered.iter().any(|it| it["to"] == **id);
+    assert!(!wrong.iter().any(offered), "{delivered:?}");
+}
+
+#[test]
+fn workers_that_do_not_stream_are_left_alone() {
+    let files = r#"lab=for-files={"status":"available","gpu_memory_mb":99999,"worker_name":"gpu"}"#;
+    let (mut server, url) = lab(&["--peer", files]);
+    let home = user();
+    let words = [
+        "no worker in the room lab streams",
+        "left alone",
+        "for-files (gpu)",
+    ];
+    stream(&home, &url, &[]).failed(1, &words);
+    stream(&home, &url, &["--auto-select"]).failed(1, &words);
+    let named = stream(&home, &url, &["--worker-id", "gpu"]);
+    named.failed(1, &["gpu", "does not stream"]);
+    let events: Vec<_> = (0..3)
+        .flat_map(|_| until(&mut server, "left", |_| true))
+        .collect();
+    assert!(
+        events.iter().all(|it| it["event"] != "delivered"),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn the_servers_of_the_room_are_used() {
+    let relay = r#"[{"urls":["turn:127.0.0.1:9"],"username":"u","credential":"p"}]"#;
+    let (_server, url) = lab(&["--ice-servers", relay]);
+    let home = user();
+    let _worker = worker(&home, &url, &[]);
+    let run = stream(&home, &url, &["--relay-only"]);
+    run.failed(1, &["turn:127.0.0.1:9"]);
+    // The control: without a relay there is none to fail.
+    let (_other, url) = lab(&[]);
+    let _worker = Worker::start_with(&["--room", "--room-server", &url], |command| {
+        at_home(command, home.path());
+    });
+    let run = stream(&home, &url, &["--relay-only"]);
+    run.failed(1, &["there is no TURN server"]);
+}
+
+#[test]
+fn a_server_that_drops_the_worker_is_joined_again_and_the_stream_goes_on() {
+    let (mut server, url) = lab(&["--drop-busy"]);
+    let home = user();
+    let worker = worker(&home, &url, &[]);
+    let args = [
+        "--test-pattern",
+        "64x48@100",
+        "--max-frames",
+        "200",
+        "--every-frame",
+    ];
+    let args = [&args[..], &["--room", "--room-server", &url]].concat();
+    let run = Client::start_with(&args, |command| at_home(command, home.path())).wait();
+    let run = run.success();
+    assert!(
+        run.stderr.contains("frames              200"),
+        "{}",
+        run.stderr
+    );
+    let again = until_registered_again(&mut server);
+    assert!(again.iter().any(|event| event["event"] == "dropped"));
+    worker.logs("registered again", 1);
+    answered(stream(&home, &url, &[]));
+}
+
+#[test]
+fn a_server_that_has_gone_silent_is_joined_again() {
+    let (mut server, url) = lab(&["--mute-after", "1"]);
+    let home = user();
+    let worker = worker(&home, &url, &["--room-silence", "1"]);
+    let again = until_registered_again(&mut server);
+    // It was asked first.
+    assert!(again.iter().any(|event| event["event"] == "ping"));
+    assert!(again.iter().all(|event| event["event"] != "dropped"));
+    worker.logs("registered again", 1);
+    assert!(worker.log().contains("was silent"));
+    answered(stream(&home, &url, &[]));
+}
+
+#[test]
+fn a_server_that_does_not_ping_is_asked() {
+    let (mut server, url) = room_server(&["--jwt", JWT]);
+    let home = user();
+    let worker = worker(&home, &url, &["--room-silence", "1"]);
+    for _ in 0..4 {
+        until(&mut server, "ping", |_| true);
+    }
+    let (_, log) = worker.interrupt();
+    assert!(!log.contains("lost the signaling server"), "{log}");
+}
+
+#[track_caller]
+fn until_registered_again(server: &mut Peer) -> Vec<Value> {
+    let mut first = until(server, "registered", is_worker);
+    first.extend(until(server, "registered", is_worker));
+    first
+}
+
+#[test]
+fn the_real_worker_is_unharmed_and_its_client_sees_ours() {
+    let (mut server, url) = lab(&[]);
+    let home = user();
+    let at = |command: &mut Command| {
+        at_home(command, home.path());
+        command.env("SLEAP_RTC_SIGNALING_WS", &url);
+        command.current_dir(home.path());
+    };
+    let mut python = sleap_rtc(&["worker", "slp_acct_key", "lab"], at);
+    if python.event().expect("it says what it is")["event"] == "absent" {
+        return eprintln!("SKIPPED: the package sleap-rtc is not installed");
+    }
+    let registered = until(&mut server, "registered", is_worker).pop().unwrap();
+    let id = registered["peer_id"].as_str().unwrap().to_owned();
+    assert!(
+        registered["metadata"]["properties"]
+            .get("streaming")
+            .is_none()
+    );
+    let named = ["--worker-id", &id];
+    for args in [&[][..], &["--auto-select"], &named] {
+        stream(&home, &url, args).failed(1, &["left alone"]);
+    }
+    // Ours beside it.
+    let _worker = worker(&home, &url, &["--name", "rig"]);
+    answered(stream(&home, &url, &[]));
+    let (seen, code) = sleap_rtc(&["workers", "lab"], at).rest();
+    assert_eq!(code, Some(0));
+    let ours = |it: &&Value| it["properties"]["worker_name"] == "rig";
+    assert_eq!(seen.iter().filter(ours).count(), 1, "{seen:?}");
+    let theirs = seen
+        .iter()
+        .find(|it| it["id"] == id.as_str())
+        .expect("the Python worker");
+    assert_eq!(theirs["status"], "available");
+    let events = until(&mut server, "left", |event| {
+        event["peer_id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("api-client"))
+    });
+    let harmed = |it: &&Value| it["to"] == id.as_str() || it["peer_id"] == id.as_str();
+    let harm: Vec<_> = events.iter().filter(harmed).collect();
+    assert!(harm.is_empty(), "{harm:?}");
+}
