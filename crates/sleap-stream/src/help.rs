@@ -11,6 +11,7 @@ macro_rules! examples {
   sleap-stream --webcam 0 --record day1.mkv -o day1.slp what the camera saw, too
   sleap-stream --webcam 0 --emit udp://127.0.0.1:9000  each pose at once to a program here
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
+  sleap-stream --webcam 0 --room lab-room              to the worker in a room of SLEAP-RTC
   sleap-stream cameras                                 the cameras here, and what to give for them
   sleap-stream doctor --worker 'sleap://...'           what is missing, and what to do about it"
     };
@@ -44,7 +45,7 @@ Environment:
   SLEAP_STREAM_ICE_SERVERS     --ice-server
   SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
                                for TURN servers that have no credentials of their own
-  SLEAP_RTC_SIGNALING_WS       --signal
+  SLEAP_RTC_SIGNALING_WS       --signal; with --room, --room-server
   SLEAP_STREAM_WORKER          --worker, where other users do not see it
   SLEAP_ROOM_SECRET            the secret that the worker has too
   RUST_LOG                     what is logged, such as `debug` or `link=trace`
@@ -53,7 +54,10 @@ Environment:
 
 Files:
   ./sleap-rtc.toml, ~/.sleap-rtc/config.toml
-                               settings, in the table [sleap-stream]; other tables are left alone
+                               settings, in the table [sleap-stream]; of other tables only
+                               signaling_websocket of [environments.production] is read
+  ~/.sleap-rtc/credentials.json, ~/.sleap-rtc/room-secrets
+                               the login and the secret of a room
 
 Exit codes:
   0    all was done

@@ -12,6 +12,8 @@ macro_rules! examples {
   sleap-worker --metrics --log-format json     numbers for Prometheus, a log for programs
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
+  sleap-worker --model exports/mouse --room lab-room
+                                               for clients in a room of SLEAP-RTC
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other"
     };
 }
@@ -44,7 +46,9 @@ Environment:
                                --ice-server and --ice-credentials, as of sleap-stream
   SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
                                for TURN servers that have no credentials of their own
-  SLEAP_RTC_SIGNALING_WS       --signal
+  SLEAP_RTC_SIGNALING_WS       --signal; with --room, --room-server
+  SLEAP_RTC_ACCOUNT_KEY, SLEAP_RTC_API_KEY
+                               the key that opens a room
   SLEAP_ROOM_SECRET            the secret that clients have to know
   NOTIFY_SOCKET                where systemd hears that the worker is ready, busy, ending
   ORT_DYLIB_PATH               ONNX Runtime's library, or the folder with it
@@ -54,7 +58,10 @@ Environment:
 
 Files:
   ./sleap-rtc.toml, ~/.sleap-rtc/config.toml
-                               settings, in the table [sleap-worker]; other tables are left alone
+                               settings, in the table [sleap-worker]; of other tables only
+                               signaling_websocket of [environments.production] is read
+  ~/.sleap-rtc/credentials.json, ~/.sleap-rtc/room-secrets
+                               the key and the secret of a room
   ~/.local/share/sleap-stream/secret
                                the secret that the worker has made for itself
   ~/.cache/sleap-stream/tensorrt
