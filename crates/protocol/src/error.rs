@@ -73,6 +73,19 @@ impl DecodeError {
         }
     }
 
+    /// The word of the refused message, if it belongs to the transfer of a file.
+    pub fn transfer_word(&self) -> Option<&'static str> {
+        let word = match self {
+            DecodeError::Field { word, .. }
+            | DecodeError::MissingFields { word, .. }
+            | DecodeError::FileName { word, .. } => *word,
+            _ => return None,
+        };
+        let is_transfer =
+            word.starts_with("FILE_UPLOAD_") || word == crate::message::words::FILE_META;
+        is_transfer.then_some(word)
+    }
+
     /// Whether the refused message was a part of a frame: its announcement, a chunk or its end.
     pub(crate) fn is_part_of_a_frame(&self) -> bool {
         match self {

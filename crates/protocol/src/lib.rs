@@ -26,7 +26,10 @@ pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
-pub use transfer::{FileMeta, FileName, FileNameError, PackageType, UploadStart};
+pub use transfer::{
+    FileMeta, FileName, FileNameError, JobNews, PackageType, Resume, UploadStart, checksum_of,
+    checksum_text,
+};
 pub use view::{Percentiles, Status, StreamStatus, View};
 
 /// Label of the data channel that carries a frame stream.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::frame::digits;
+
 /// A file name as a peer gave it: one path component that is safe to join to a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileName(String);
@@ -124,4 +126,132 @@ pub struct UploadStart {
     pub dest: String,
     /// Whether the worker makes a directory of its own for downloads inside `dest`.
     pub create_subdir: bool,
+}
+
+/// What a client that can go on with an upload says of it in `FILE_UPLOAD_CHECK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// A random name of the upload, 1 to 64 letters and digits: whoever knows it may go on with the
+    /// upload in place of a connection whose loss was not noticed yet.
+    pub upload_id: String,
+}
+
+/// How a job goes: what follows `INFERENCE_JOB_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobNews {
+    /// `START::{job}`
+    Started(String),
+    /// `PROGRESS::{frames}::{total}`; -1 = nobody knows how many there will be.
+    Progress { frames: u64, total: Option<u64> },
+    /// `END::{job}`
+    Ended(String),
+    /// `ERROR::{job}::{reason}`
+    Failed { job: String, reason: String },
+    /// Something that this version does not know.
+    Other(String),
+}
+
+impl JobNews {
+    /// Reads what follows `INFERENCE_JOB_`.
+    pub fn from_text(text: &str) -> Self {
+        let other = || Self::Other(text.to_owned());
+        let Some((word, rest)) = text.split_once("::") else {
+            return other();
+        };
+        match (word, rest.split_once("::")) {
+            ("START", _) => Self::Started(rest.to_owned()),
+            ("END", _) => Self::Ended(rest.to_owned()),
+            ("ERROR", Some((job, reason))) => Self::Failed {
+                job: job.to_owned(),
+                reason: reason.to_owned(),
+            },
+            ("PROGRESS", Some((frames, total))) => match (digits(frames), total, digits(total)) {
+                (Some(frames), "-1", _) => Self::Progress {
+                    frames,
+                    total: None,
+                },
+                (Some(frames), _, Some(total)) => Self::Progress {
+                    frames,
+                    total: Some(total),
+                },
+                _ => other(),
+            },
+            _ => other(),
+        }
+    }
+}
+
+impl fmt::Display for JobNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(job) => write!(f, "START::{job}"),
+            Self::Progress {
+                frames,
+                total: Some(total),
+            } => write!(f, "PROGRESS::{frames}::{total}"),
+            Self::Progress { frames, .. } => write!(f, "PROGRESS::{frames}::-1"),
+            Self::Ended(job) => write!(f, "END::{job}"),
+            Self::Failed { job, reason } => write!(f, "ERROR::{job}::{reason}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// How the third field of `FILE_META` tells a file's SHA-256.
+const CHECKSUM: &str = "sha256=";
+
+/// The third field of `FILE_META` for a file with this SHA-256 (64 hex digits).
+pub fn checksum_text(sha256: &str) -> String {
+    format!("{CHECKSUM}{sha256}")
+}
+
+/// The SHA-256 that the third field of `FILE_META` tells, in small letters; `None` where a sender
+/// puts something else there.
+pub fn checksum_of(extra: Option<&str>) -> Option<String> {
+    let sha256 = extra?.strip_prefix(CHECKSUM)?;
+    let is_hex = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| sha256.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_of_jobs_are_read_as_they_are_written() {
+        for text in [
+            "START::inference",
+            "PROGRESS::5::360",
+            "PROGRESS::5::-1",
+            "END::inference",
+            "ERROR::inference::1",
+            "ERROR::inference::no frame::at all",
+        ] {
+            let news = JobNews::from_text(text);
+            assert!(!matches!(news, JobNews::Other(_)), "{text}");
+            assert_eq!(news.to_string(), text);
+        }
+        for text in [
+            "",
+            "START",
+            "PROGRESS::a::b",
+            "PROGRESS::1",
+            "ERROR::x",
+            "PAUSE::x",
+        ] {
+            assert_eq!(JobNews::from_text(text), JobNews::Other(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn only_a_checksum_is_one() {
+        let sum = "9F".repeat(32);
+        let written = checksum_text(&sum);
+        assert_eq!(checksum_of(Some(&written)), Some("9f".repeat(32)));
+        for extra in [None, Some("models"), Some("sha256=12"), Some(sum.as_str())] {
+            assert_eq!(checksum_of(extra), None);
+        }
+    }
 }

@@ -196,6 +196,7 @@ fn fields_of_text_messages() {
             "SHA-256",
             "abc",
         ),
+        ("FILE_UPLOAD_READY::-1", "FILE_UPLOAD_READY", "offset", "-1"),
         (
             "FILE_UPLOAD_START::a::x::/d::1",
             "FILE_UPLOAD_START",
@@ -248,6 +249,19 @@ fn fields_of_text_messages() {
             other => panic!("{text}: {other}"),
         }
     }
+    for (more, field) in [
+        ("big::c0ffee", "size"),
+        ("7::", "upload id"),
+        ("7::c0f-fee", "upload id"),
+    ] {
+        let error = refuse(&format!("FILE_UPLOAD_CHECK::{sha}::a.mp4::{more}"));
+        assert!(
+            matches!(&error, DecodeError::Field { field: found, .. } if *found == field),
+            "{error}"
+        );
+        assert_eq!(error.transfer_word(), Some("FILE_UPLOAD_CHECK"));
+    }
+    assert_eq!(refuse("FRAME_END::seven").transfer_word(), None);
     for text in [
         "FILE_META::../a:1:x".to_owned(),
         format!("FILE_UPLOAD_CHECK::{sha}::a/b"),

@@ -8,7 +8,7 @@ use crate::auth::AuthProof;
 use crate::error::{DecodeError, excerpt};
 use crate::frame::{FrameMeta, digits};
 use crate::lanes::{MAX_LANES, Unit};
-use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
+use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
 
 impl Message {
     /// Reads a text message. A text that is not known is [`Message::Unknown`], not an error.
@@ -60,7 +60,7 @@ fn bare_word(text: &str) -> Option<Message> {
         words::AUTH_SUCCESS => Message::AuthSuccess(None),
         words::AUTH_FAILURE => Message::AuthFailure(String::new()),
         words::END_OF_FILE => Message::EndOfFile,
-        words::UPLOAD_READY => Message::UploadReady,
+        words::UPLOAD_READY => Message::UploadReady(None),
         words::UPLOAD_END => Message::UploadEnd,
         words::READY => Message::Ready,
         words::INFERENCE_JOBS_DONE => Message::InferenceJobsDone,
@@ -103,6 +103,9 @@ fn transfer_word(word: &str, rest: &str) -> Option<Result<Message, DecodeError>>
         words::FILE_META => file_meta(rest),
         words::UPLOAD_CHECK => upload_check(rest),
         words::UPLOAD_START => upload_start(rest),
+        words::UPLOAD_READY => {
+            number(words::UPLOAD_READY, "offset", rest).map(|at| Message::UploadReady(Some(at)))
+        }
         words::UPLOAD_CACHE_HIT | words::short::CACHE_HIT => Ok(Message::CacheHit(owned())),
         words::UPLOAD_PROGRESS | words::short::PROGRESS => progress(rest),
         words::UPLOAD_COMPLETE | words::short::COMPLETE => Ok(Message::Complete(owned())),
@@ -146,10 +149,11 @@ fn file_meta(rest: &str) -> Result<Message, DecodeError> {
     }))
 }
 
-/// `{sha256}::{name}`
+/// `{sha256}::{name}[::{bytes}::{upload_id}[::{anything}]]`
 fn upload_check(rest: &str) -> Result<Message, DecodeError> {
     const WORD: &str = words::UPLOAD_CHECK;
-    let Some((sha256, name)) = rest.split_once("::") else {
+    let mut parts = rest.split("::");
+    let (Some(sha256), Some(name)) = (parts.next(), parts.next()) else {
         return Err(missing(WORD, 2, 1));
     };
     if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -158,7 +162,24 @@ fn upload_check(rest: &str) -> Result<Message, DecodeError> {
     Ok(Message::UploadCheck {
         sha256: sha256.to_owned(),
         name: file_name(WORD, name)?,
+        resume: match (parts.next(), parts.next()) {
+            (None, _) => None,
+            (Some(_), None) => return Err(missing(WORD, 4, 3)),
+            (Some(bytes), Some(id)) => Some(Resume {
+                bytes: number(WORD, "size", bytes)?,
+                upload_id: upload_id(WORD, id)?,
+            }),
+        },
     })
+}
+
+/// 1 to 64 letters and digits.
+fn upload_id(word: &'static str, text: &str) -> Result<String, DecodeError> {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric();
+    match (1..=64).contains(&text.len()) && text.bytes().all(is_known) {
+        true => Ok(text.to_owned()),
+        false => Err(field(word, "upload id", text)),
+    }
 }
 
 /// `{name}::{bytes}::{dest}::{0|1}`; only the directory may itself hold `::`.

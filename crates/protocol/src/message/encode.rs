@@ -5,7 +5,7 @@ use std::fmt::Display;
 use bytes::Bytes;
 
 use super::{KEEP_ALIVE, Message, Payload, json, words};
-use crate::transfer::{FileMeta, UploadStart};
+use crate::transfer::{FileMeta, Resume, UploadStart};
 
 impl Message {
     /// The message as it stands on the wire. A chunk is handed on, not copied.
@@ -44,9 +44,20 @@ impl Message {
 
             Message::PackageType(package) => word(words::PACKAGE_TYPE, package.as_str()),
             Message::FileMeta(meta) => file_meta(meta),
-            Message::UploadCheck { sha256, name } => {
-                word(words::UPLOAD_CHECK, format_args!("{sha256}::{name}"))
-            }
+            Message::UploadCheck {
+                sha256,
+                name,
+                resume: None,
+            } => word(words::UPLOAD_CHECK, format_args!("{sha256}::{name}")),
+            Message::UploadCheck {
+                sha256,
+                name,
+                resume: Some(Resume { bytes, upload_id }),
+            } => word(
+                words::UPLOAD_CHECK,
+                format_args!("{sha256}::{name}::{bytes}::{upload_id}"),
+            ),
+            Message::UploadReady(Some(offset)) => word(words::UPLOAD_READY, offset),
             Message::CacheHit(path) => word(words::UPLOAD_CACHE_HIT, path),
             Message::UploadStart(start) => upload_start(start),
             Message::Progress { received, total } => {
@@ -63,7 +74,7 @@ impl Message {
             // A word and nothing else.
             Message::AuthSuccess(None)
             | Message::EndOfFile
-            | Message::UploadReady
+            | Message::UploadReady(None)
             | Message::UploadEnd
             | Message::Ready
             | Message::InferenceJobsDone => self.kind().to_owned(),

@@ -14,7 +14,7 @@ use crate::frame::{FrameId, FrameMeta};
 use crate::lanes::{LaneAnswer, LaneOffer, Unit};
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
-use crate::transfer::{FileMeta, FileName, PackageType, UploadStart};
+use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
 use crate::view::{Status, View};
 
 /// The binary message that only keeps the channel alive.
@@ -113,11 +113,13 @@ pub enum Message {
     UploadCheck {
         sha256: String,
         name: FileName,
+        /// What a client says that can go on with an upload.
+        resume: Option<Resume>,
     },
     /// It has: the path on the worker.
     CacheHit(String),
-    /// It has not, or is ready for the bytes.
-    UploadReady,
+    /// It has not, or is ready for the bytes: those from here on, where the client can resume.
+    UploadReady(Option<u64>),
     UploadStart(UploadStart),
     UploadEnd,
     /// Bytes of the upload that have arrived.
@@ -180,7 +182,7 @@ impl Message {
             Message::EndOfFile => words::END_OF_FILE,
             Message::UploadCheck { .. } => words::UPLOAD_CHECK,
             Message::CacheHit(_) => words::UPLOAD_CACHE_HIT,
-            Message::UploadReady => words::UPLOAD_READY,
+            Message::UploadReady(_) => words::UPLOAD_READY,
             Message::UploadStart(_) => words::UPLOAD_START,
             Message::UploadEnd => words::UPLOAD_END,
             Message::Progress { .. } => words::UPLOAD_PROGRESS,

@@ -116,6 +116,18 @@ impl Reassembler {
         self.give_up()
     }
 
+    /// Whether the next chunk belongs to a frame, be it one that is lost: between its announcement
+    /// and its end no other bytes come.
+    pub fn is_within_a_frame(&self) -> bool {
+        match &self.state {
+            State::Idle => false,
+            State::Receiving { .. } => true,
+            State::Discarding { unreported, .. } => {
+                !matches!(unreported, Some(DropReason::OrphanChunks { .. }))
+            }
+        }
+    }
+
     /// Bytes held for the frame in progress; at most [`Limits::max_frame_bytes`].
     pub fn buffered_bytes(&self) -> usize {
         match &self.state {

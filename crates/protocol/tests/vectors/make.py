@@ -181,6 +181,8 @@ def messages():
     yield from text("check", "FILE_UPLOAD_CHECK", f"FILE_UPLOAD_CHECK::{SHA}::{name}")
     yield from text("hit", "FILE_UPLOAD_CACHE_HIT", "FILE_UPLOAD_CACHE_HIT::/mnt/data/labels.v003.slp")
     yield from text("ready", "FILE_UPLOAD_READY", "FILE_UPLOAD_READY")
+    yield from text("check to resume", "FILE_UPLOAD_CHECK", f"FILE_UPLOAD_CHECK::{SHA}::{name}::{size}::c0ffee42")
+    yield from text("ready from there", "FILE_UPLOAD_READY", f"FILE_UPLOAD_READY::{CHUNK}")
     for flag in (0, 1):
         yield from text(f"start {flag}", "FILE_UPLOAD_START", f"FILE_UPLOAD_START::{name}::{size}::/mnt/a::b::{flag}")
     yield from text("end", "FILE_UPLOAD_END", "FILE_UPLOAD_END")
