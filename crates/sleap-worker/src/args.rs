@@ -10,6 +10,7 @@ use pose::{Device, Refine};
 
 use crate::doctor::ExposureArgs;
 use crate::drain::DrainArgs;
+use crate::files::FileArgs;
 use crate::help;
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
@@ -99,6 +100,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub drain: DrainArgs,
+
+    #[command(flatten)]
+    pub files: FileArgs,
 
     #[command(flatten)]
     pub trust: TrustArgs,

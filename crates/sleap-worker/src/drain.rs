@@ -6,7 +6,7 @@ use cli::Interrupt;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::session::Stage;
+use crate::session::Worker;
 
 /// How a worker ends that is asked to.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,16 +30,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Resolves once the worker was asked to drain and has: its stream is over, or has had its time.
-pub(crate) async fn drained(stage: &Stage, interrupt: &Interrupt, patience: Duration) {
+pub(crate) async fn drained(worker: &Worker, interrupt: &Interrupt, patience: Duration) {
     interrupt.drain_asked().await;
-    stage.close();
+    worker.stage.close();
     info!(
         seconds = patience.as_secs_f64(),
         "asked to end: no new streams"
     );
-    match timeout(patience, stage.empty()).await {
+    let over = async {
+        worker.stage.empty().await;
+        worker.files.idle().await;
+    };
+    match timeout(patience, over).await {
         Ok(()) => info!("no stream is running"),
-        Err(_) => info!("the running stream has had its time"),
+        Err(_) => info!("what still runs has had its time"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The clients that are connected: who streams, who may go when another comes.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +11,19 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Place {
     /// Since when it does not stream; `None` while it does.
     idle: Mutex<Option<Instant>>,
+    /// Jobs that run for it, whether or not it streams.
+    jobs: AtomicUsize,
     dismissed: CancellationToken,
+}
+
+/// A job that runs for a client, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Working(Arc<Place>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.jobs.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Place {
@@ -18,6 +31,7 @@ impl Place {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             idle: Mutex::new(Some(now)),
+            jobs: AtomicUsize::new(0),
             dismissed: CancellationToken::new(),
         }
     }
@@ -28,6 +42,12 @@ impl Place {
 
     pub(crate) fn idle_since(&self, now: Instant) {
         self.set(Some(now));
+    }
+
+    /// A job runs for it from now on.
+    pub(crate) fn works(self: &Arc<Self>) -> Working {
+        self.jobs.fetch_add(1, Relaxed);
+        Working(Arc::clone(self))
     }
 
     /// Resolves once the client has to go.
@@ -45,6 +65,9 @@ impl Place {
     }
 
     fn idle(&self) -> Option<Instant> {
+        if self.jobs.load(Relaxed) > 0 {
+            return None;
+        }
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,6 +123,11 @@ mod tests {
         let third = places.enter(later());
         first.streams();
         second.idle_since(later());
+        let job = second.works();
+        let waiting = places.enter(later());
+        assert!(!second.dismissed.is_cancelled(), "it has a job");
+        assert!(third.dismissed.is_cancelled(), "idle since it came");
+        drop((job, waiting));
         let fourth = places.enter(later());
         assert!(third.dismissed.is_cancelled(), "idle since it came");
         assert!(!first.dismissed.is_cancelled(), "it streams");

@@ -17,6 +17,7 @@ use vision::viewer;
 use crate::args::Args;
 use crate::drain::drained;
 use crate::emit::Emission;
+use crate::files::Files;
 use crate::metrics::{self, Metrics};
 use crate::pipeline::{self, Engine, Pipeline};
 use crate::places::Places;
@@ -128,8 +129,10 @@ pub(crate) async fn worker(
         current: current.clone(),
         view,
         metrics: counted,
+        files: Files::new(&args.files),
         limits,
     });
+    let _tidy = worker.files.tidy();
 
     let entering = async {
         match room {
@@ -255,7 +258,7 @@ async fn clients(
     let mut places = Places::new(MAX_CLIENTS);
     let mut acceptor = Some(acceptor);
     let mut availability = worker.stage.availability();
-    let drained = drained(&worker.stage, interrupt, patience);
+    let drained = drained(worker, interrupt, patience);
     tokio::pin!(drained);
     loop {
         if let Some(view) = &worker.view {

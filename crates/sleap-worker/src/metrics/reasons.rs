@@ -19,6 +19,8 @@ pub(crate) enum Refused {
     Busy,
     ShuttingDown,
     Unreadable,
+    /// The worker takes none.
+    NoStreams,
 }
 
 /// How a stream ended.
@@ -63,7 +65,7 @@ impl Lost {
 }
 
 impl Refused {
-    pub(super) const ALL: [&str; 3] = ["busy", "shutting_down", "unreadable"];
+    pub(super) const ALL: [&str; 4] = ["busy", "shutting_down", "unreadable", "no_streams"];
 
     pub(super) fn word(self) -> &'static str {
         Self::ALL[self as usize]

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use vision::capture::Content;
 
 use super::Job;
+use super::live::Entered;
 use super::spare::Spare;
 use crate::answer::{Times, failure};
 use crate::pixels::Decoder;
@@ -32,6 +33,8 @@ pub(crate) struct Decoded {
     pub(crate) claim: Option<Claim>,
     pub(crate) requester: Arc<Requester>,
     pub(crate) times: Times,
+    /// Counts it among the frames of streams until it is answered.
+    pub(super) _live: Option<Entered>,
 }
 
 impl Decoded {
@@ -50,6 +53,8 @@ impl Decoded {
 /// A frame, and the place in the stream's order that waits for it.
 pub(super) struct Task {
     pub(super) job: Job,
+    /// `None`: it is of a file.
+    pub(super) live: Option<Entered>,
     pub(super) place: oneshot::Sender<Decoded>,
     /// Given back once the frame is decoded.
     pub(super) permit: OwnedSemaphorePermit,
@@ -68,14 +73,20 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<Task>) {
-        for Task { job, place, permit } in tasks {
+        for task in tasks {
+            let Task {
+                job,
+                live,
+                place,
+                permit,
+            } = task;
             let _until_decoded = permit;
             if job.requester.leaves_a_frame() {
                 continue;
             }
             let frame_id = job.frame.meta.frame_id;
             let requester = Arc::clone(&job.requester);
-            let decoded = self.decode(job);
+            let decoded = self.decode(job, live);
             self.decoder.let_go();
             match decoded {
                 // Nobody waits for it only where the pipeline ends.
@@ -88,7 +99,7 @@ impl Stage {
         }
     }
 
-    fn decode(&mut self, job: Job) -> Result<Decoded, String> {
+    fn decode(&mut self, job: Job, live: Option<Entered>) -> Result<Decoded, String> {
         let Job {
             frame,
             receive,
@@ -111,18 +122,20 @@ impl Stage {
             }
         };
         // A frame that cannot be looked at can still have poses.
-        let picture = match self.keep_pictures {
+        let is_seen = !requester.is_aside();
+        let picture = match self.keep_pictures && is_seen {
             true => self.decoder.picture(&frame).ok(),
             false => None,
         };
-        let claim = self.view.as_ref().and_then(|view| view.claim(&frame));
+        let view = self.view.as_ref().filter(|_| is_seen);
+        let claim = view.and_then(|view| view.claim(&frame));
         let meta = &frame.meta;
         Ok(Decoded {
             frame_id: meta.frame_id,
             size: (meta.width, meta.height),
             captured_us: meta.captured_us,
             input,
-            frame: self.keep_frames.then_some(frame),
+            frame: (self.keep_frames && is_seen).then_some(frame),
             picture,
             claim,
             requester,
@@ -132,6 +145,7 @@ impl Stage {
                 decode,
                 ready_at: Instant::now(),
             },
+            _live: live,
         })
     }
 }
@@ -158,6 +172,7 @@ impl Decoded {
                 decode: std::time::Duration::ZERO,
                 ready_at: now,
             },
+            _live: None,
         }
     }
 }

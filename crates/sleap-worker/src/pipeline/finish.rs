@@ -78,12 +78,15 @@ impl Stage {
         let answers = self.answers(&batch);
         // Before anything else: all that follows may wait, for a disk or a slow client.
         if let Some(emission) = &mut self.emission {
-            for (decoded, answer) in batch.frames.iter().zip(&answers) {
+            let seen = batch.frames.iter().zip(&answers);
+            for (decoded, answer) in seen.filter(|(decoded, _)| !decoded.requester.is_aside()) {
                 emission.answer(decoded, answer);
             }
         }
         for (mut decoded, answer) in batch.frames.into_iter().zip(answers) {
-            self.look(&mut decoded, &answer);
+            if !decoded.requester.is_aside() {
+                self.look(&mut decoded, &answer);
+            }
             decoded.requester.answer(answer);
             self.spare.give(decoded.input);
         }

@@ -12,6 +12,7 @@ mod decode;
 mod finish;
 mod incoming;
 mod infer;
+mod live;
 mod spare;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::view::Hub;
 pub(crate) use decode::Decoded;
 use decode::Task;
 use incoming::{Incoming, Mark, Work};
+use live::Live;
 use spare::Spare;
 
 /// Whole frames that may wait as they came, beside one for each decoding thread. With raw 1080p
@@ -120,6 +122,10 @@ pub(crate) struct Pipeline {
     undecoded: Arc<Semaphore>,
     /// As many as there are of them.
     places: u32,
+    /// Frames of streams that are not answered yet.
+    live: Live,
+    /// Frames in one call of the model.
+    batch: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
@@ -127,6 +133,7 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     pub(crate) fn start(engine: Engine, options: Options) -> Result<Self> {
         let bounds = bounds(&engine, options.max_batch);
+        let batch = bounds.frames;
         let looked_at = options.saver.is_some() || options.screen.is_some();
         let gathered = match engine.model() {
             // Decoded frames gather up to a batch while the model has the one before.
@@ -182,6 +189,8 @@ impl Pipeline {
             tasks: Some(tasks),
             undecoded: Arc::new(Semaphore::new(QUEUE + decoders)),
             places: (QUEUE + decoders) as u32,
+            live: Live::default(),
+            batch,
             threads,
             stopped,
         })
@@ -191,16 +200,35 @@ impl Pipeline {
         let (Some(work), Some(tasks)) = (&self.work, &self.tasks) else {
             return Err(Stopped);
         };
+        // Before it waits for room: files then bring nothing further.
+        let live = (!job.requester.is_aside()).then(|| self.live.enters());
         let room = work.reserve().await.map_err(|_| Stopped)?;
         let undecoded = Arc::clone(&self.undecoded);
         let places = places_of(&job.frame.meta).min(self.places);
         let permit = undecoded.acquire_many_owned(places).await;
         let permit = permit.map_err(|_| Stopped)?;
         let (place, decoded) = oneshot::channel();
-        let task = Task { job, place, permit };
+        let task = Task {
+            job,
+            live,
+            place,
+            permit,
+        };
         tasks.send(task).map_err(|_| Stopped)?;
         room.send(Work::Frame(decoded));
         Ok(())
+    }
+
+    /// Resolves once no stream has a frame here, at `until` at the latest: when a frame of a file may
+    /// come.
+    pub(crate) async fn quiet(&self, until: Instant) {
+        // What comes first wins; either is good.
+        let _ = tokio::time::timeout_at(until.into(), self.live.none()).await;
+    }
+
+    /// Frames in one call of the model at most.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
     }
 
     pub(crate) async fn batch_started(&self) -> Result<(), Stopped> {

@@ -30,6 +30,7 @@ pub(crate) use requester::Requester;
 pub(crate) use run::{report, run};
 pub(crate) use stage::{Availability, Stage};
 
+use crate::files::{Desk, Files};
 use crate::metrics::{Lost, Metrics, Refused, StreamEnd};
 use crate::pipeline::{Job, Pipeline, Stopped};
 use crate::places::Place;
@@ -47,6 +48,8 @@ pub(crate) struct Worker {
     /// Who looks on, where anybody can.
     pub(crate) view: Option<Arc<Hub>>,
     pub(crate) metrics: Metrics,
+    /// Files that clients send, and what is taken of them.
+    pub(crate) files: Files,
     /// What is taken from a client.
     pub(crate) limits: Limits,
 }
@@ -76,6 +79,8 @@ struct Session {
     place: Arc<Place>,
     reassembler: Reassembler,
     replies: mpsc::Sender<Message>,
+    /// Files of this client.
+    desk: Desk,
     state: State,
     frame_started: Option<Instant>,
     /// A stream was asked for, whatever came of it.
@@ -100,6 +105,7 @@ impl Session {
     fn new(worker: Arc<Worker>, replies: mpsc::Sender<Message>, place: Arc<Place>) -> Self {
         Self {
             reassembler: Reassembler::new(worker.limits.clone()),
+            desk: Desk::new(Arc::clone(&worker), replies.clone(), Arc::clone(&place)),
             worker,
             place,
             replies,
@@ -146,6 +152,7 @@ impl Session {
 
     /// Gives up what is under way. An interrupted worker first answers what it has taken.
     async fn leave(&mut self, ended: Ended, reason: Option<CloseReason>) {
+        self.desk.leave(reason);
         if let Some(dropped) = self.reassembler.reset() {
             debug!(reason = %dropped.reason, "half a frame dropped");
             self.worker.metrics.dropped(&dropped.reason);
@@ -178,6 +185,14 @@ impl Session {
     }
 
     async fn message(&mut self, message: Message) -> Result<(), Stopped> {
+        let message = match message {
+            Message::Chunk(chunk) if self.chunks_are_a_files() => {
+                let streams = matches!(self.state, State::Streaming(_));
+                self.desk.bytes(chunk, streams).await;
+                return Ok(());
+            }
+            message => message,
+        };
         if matches!(message, Message::FrameMeta(_)) {
             self.frame_started = Some(Instant::now());
         }
@@ -218,7 +233,13 @@ impl Session {
         } else {
             debug!(%error, count = self.unreadable, "message refused");
         }
-        if let Some(dropped) = self.reassembler.push_error(error) {
+        if let Some(word) = error.transfer_word() {
+            self.has_asked = true;
+            self.desk.unreadable(word, error.to_string()).await;
+        }
+        if matches!(error, DecodeError::ChunkTooLarge { .. }) && self.chunks_are_a_files() {
+            self.desk.damaged(error.to_string()).await;
+        } else if let Some(dropped) = self.reassembler.push_error(error) {
             self.dropped(dropped).await;
         }
         if ack::is_due(error) {
@@ -337,9 +358,17 @@ impl Session {
                 self.end().await?;
             }
             Message::KeepAlive => {}
-            other => debug!(message = ?other, "not for a streaming worker; ignored"),
+            other => match self.desk.message(other).await {
+                None => self.has_asked = true,
+                Some(other) => debug!(message = ?other, "not for this worker; ignored"),
+            },
         }
         Ok(())
+    }
+
+    /// Whether the next chunk belongs to a file and not to a frame.
+    fn chunks_are_a_files(&self) -> bool {
+        self.desk.takes_bytes() && !self.reassembler.is_within_a_frame()
     }
 
     async fn reply(&self, message: Message) {

@@ -16,6 +16,10 @@ use super::{Session, State, ack};
 use crate::metrics::{Refused, StreamEnd};
 use crate::pipeline::Stopped;
 
+/// What a client hears that wants to stream to a worker that takes only files.
+const NO_STREAMS: &str = "this worker takes no streams (--no-stream); it takes videos as files \
+    (sleap-stream --send-file)";
+
 /// Characters of a source's name that are kept: for people, in a line.
 const MAX_NAME: usize = 200;
 
@@ -33,6 +37,12 @@ impl Session {
             self.worker.pipeline.flush().await?;
             stream.ends(StreamEnd::Restarted);
             stream.log("stream restarted by its client");
+        }
+        if !self.worker.files.streams {
+            info!(source = %start.source_name, "stream refused: --no-stream");
+            self.worker.metrics.refused(Refused::NoStreams);
+            let reason = ack::error(NO_STREAMS.into());
+            return Ok(self.reply(Message::StreamAck(reason)).await);
         }
         match self.permit(start.stream_id.as_deref()).await {
             Some(permit) => self.open(start, permit).await,

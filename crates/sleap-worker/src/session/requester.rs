@@ -16,6 +16,8 @@ pub(crate) struct Requester {
     pub(super) answers: bool,
     pub(crate) counts: Counts,
     pub(super) metrics: Metrics,
+    /// Its frames are those of a file: nobody but the requester sees them, and streams come first.
+    is_aside: bool,
 }
 
 /// Where a stream's frames come from, as its client says.
@@ -58,7 +60,21 @@ impl Requester {
             answers,
             counts: Counts::default(),
             metrics: Metrics::default(),
+            is_aside: false,
         }
+    }
+
+    /// Of a file beside streams.
+    pub(crate) fn aside(self) -> Self {
+        Self {
+            is_aside: true,
+            ..self
+        }
+    }
+
+    /// Whether its frames are those of a file beside streams.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.is_aside
     }
 
     /// With its answers counted there, too.

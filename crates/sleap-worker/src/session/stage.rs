@@ -68,7 +68,12 @@ impl Stage {
         self.availability.send_replace(Availability::ShuttingDown);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    /// Whether somebody streams.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.place.available_permits() == 0
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
         *self.availability.borrow() == Availability::ShuttingDown
     }
 

@@ -1,5 +1,8 @@
 //! A session between a client's messages and a pipeline without a model.
 
+#[path = "file_tests.rs"]
+mod files;
+
 use super::*;
 use crate::pipeline::{Engine, Options};
 use protocol::{Encoding, FrameMeta, StreamComplete};
@@ -13,6 +16,7 @@ fn worker(options: Options) -> Arc<Worker> {
         current: Current::default(),
         view: None,
         metrics: Metrics::default(),
+        files: Files::within(std::path::Path::new("/nonexistent"), 0, 0),
         limits: Limits::default(),
     })
 }

@@ -4,7 +4,9 @@
 //! told from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
 //! and WebM (EBML, RFC 8794).
 
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -28,6 +30,26 @@ pub(super) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
     Ok(Shape {
         counts_frames,
         missing_bytes: end.saturating_sub(length),
+    })
+}
+
+/// Whether a file begins as a container of video does that holds its pictures itself: MP4, MOV, AVI,
+/// Matroska, WebM, MPEG, FLV, ASF or Ogg. What names other files, as playlists do, is none.
+pub fn is_video_file(path: &Path) -> bool {
+    File::open(path).is_ok_and(|mut file| begins_as_video(&mut file).unwrap_or(false))
+}
+
+fn begins_as_video(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    const ASF: [u8; 4] = [0x30, 0x26, 0xB2, 0x75];
+    const MPEG_TS: u8 = 0x47;
+    let head = read_at(file, 0)?;
+    Ok(match &head {
+        [b'R', b'I', b'F', b'F', ..] => &head[8..12] == b"AVI ",
+        [0x1A, 0x45, 0xDF, 0xA3, ..] | [0, 0, 1, 0xBA | 0xB3, ..] => true,
+        [b'F', b'L', b'V', 1, ..] | [b'O', b'g', b'g', b'S', ..] => true,
+        // Packets of 188 bytes.
+        [MPEG_TS, ..] => read_at(file, 188)?[0] == MPEG_TS && read_at(file, 376)?[0] == MPEG_TS,
+        [_, _, _, _, kind @ ..] => head[..4] == ASF || is_box(kind),
     })
 }
 
@@ -189,6 +211,34 @@ mod tests {
         }
         let absurd = b"\x1A\x45\xDF\xA3\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFE";
         assert_eq!(missing(absurd).missing_bytes, 0);
+    }
+
+    #[test]
+    fn playlists_and_texts_are_no_videos() {
+        let is_video = |bytes: &[u8]| begins_as_video(&mut Cursor::new(bytes)).unwrap();
+        let mut stream = vec![0; 400];
+        for at in [0, 188, 376] {
+            stream[at] = 0x47;
+        }
+        for video in [
+            &b"\0\0\0\x10ftypisom\0\0\0\0"[..],
+            b"RIFF\x10\0\0\0AVI 0123",
+            b"\x1A\x45\xDF\xA3\x84abcd",
+            b"\0\0\x01\xBA0123",
+            &stream,
+        ] {
+            assert!(is_video(video), "{video:?}");
+        }
+        for other in [
+            &b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n"[..],
+            b"ffconcat version 1.0\nfile /etc/passwd\n",
+            b"RIFF\x10\0\0\0WAVE0123",
+            b"G is for goose, not for a transport stream",
+            b"<?xml version=\"1.0\"?><MPD/>",
+            b"",
+        ] {
+            assert!(!is_video(other), "{other:?}");
+        }
     }
 
     #[test]

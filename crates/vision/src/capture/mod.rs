@@ -26,6 +26,7 @@ use crate::jpeg::Jpeg;
 use crate::{Image, synthetic};
 use stop::Stop;
 
+pub use container::is_video_file;
 pub use error::{OpenError, ReadError};
 pub use selection::{Selection, SelectionError};
 

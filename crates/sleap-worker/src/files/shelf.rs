@@ -1,0 +1,371 @@
+//! The files on disk: under names of the worker's own, in a folder of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::stock::{self, Item, Kind};
+
+/// Digits of a SHA-256: what has another name has no checksum.
+const CHECKSUM: usize = 64;
+
+/// Bytes that stay free on the disk, whatever clients send.
+const SPARE: u64 = 256 << 20;
+
+/// What clients may fill.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of one file.
+    pub(super) file: u64,
+    /// Bytes of all files.
+    pub(super) all: u64,
+    /// Whole files stay.
+    pub(super) keep: bool,
+}
+
+/// Why a file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("this worker takes no files (--max-upload 0)")]
+    None,
+    #[error("the file is empty")]
+    Empty,
+    #[error("the file has {bytes} bytes, this worker takes {max} (--max-upload)")]
+    TooLarge { bytes: u64, max: u64 },
+    #[error(
+        "there is no room for {bytes} bytes: {held} of {quota} are in use by others (--upload-quota)"
+    )]
+    Quota { bytes: u64, held: u64, quota: u64 },
+    #[error("the worker's disk is too full for {bytes} bytes: {free} are free")]
+    Disk { bytes: u64, free: u64 },
+    #[error("another client is sending the same file; try again when it is done")]
+    InWork,
+    /// The client's former connection is at it.
+    #[error("the former connection is still at the file; try again")]
+    Former(CancellationToken),
+    #[error("the worker cannot store files: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// All files that clients have sent.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    dir: PathBuf,
+    bounds: Bounds,
+    state: Mutex<State>,
+    /// Rings when an upload is over.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    active: HashMap<String, Active>,
+    /// How many are reading a whole file.
+    readers: HashMap<String, usize>,
+    /// Whole files that go when nobody reads them any more.
+    doomed: HashSet<String>,
+}
+
+/// An upload that is under way.
+#[derive(Debug)]
+struct Active {
+    upload_id: Option<String>,
+    dismissed: CancellationToken,
+    /// Bytes that it may still bring.
+    left: u64,
+}
+
+/// A file that is being written. Dropping it leaves what is there for another attempt.
+#[derive(Debug)]
+pub(super) struct Half {
+    shelf: Arc<Shelf>,
+    key: String,
+    pub(super) file: File,
+    /// Bytes that were there.
+    pub(super) offset: u64,
+    /// Cancelled when another connection goes on with it.
+    pub(super) dismissed: CancellationToken,
+}
+
+/// A whole file that somebody reads.
+#[derive(Debug)]
+pub(super) struct Whole {
+    shelf: Arc<Shelf>,
+    sha256: String,
+}
+
+impl Shelf {
+    pub(super) fn new(dir: PathBuf, bounds: Bounds) -> Self {
+        Self {
+            dir,
+            bounds,
+            state: Mutex::default(),
+            freed: Notify::new(),
+        }
+    }
+
+    /// The file with this SHA-256, if it is there whole.
+    pub(super) fn find(self: &Arc<Self>, sha256: &str) -> Option<Whole> {
+        let mut state = self.state();
+        let file = File::open(self.path(sha256, Kind::Whole)).ok()?;
+        // As young as if it had just come; without that it only goes earlier.
+        let _ = file.set_modified(SystemTime::now());
+        *state.readers.entry(sha256.to_owned()).or_default() += 1;
+        Some(Whole {
+            shelf: Arc::clone(self),
+            sha256: sha256.to_owned(),
+        })
+    }
+
+    /// Whether a file of so many bytes would be taken at all.
+    pub(super) fn check_size(&self, bytes: u64) -> Result<(), Refusal> {
+        match bytes {
+            _ if self.bounds.file == 0 => Err(Refusal::None),
+            0 => Err(Refusal::Empty),
+            _ if bytes > self.bounds.file => Err(Refusal::TooLarge {
+                bytes,
+                max: self.bounds.file,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How much there is of a file that an upload could go on with.
+    pub(super) fn held(&self, sha256: &str, bytes: u64) -> u64 {
+        let there = fs::metadata(self.path(sha256, Kind::Half));
+        there.map_or(0, |it| it.len()).min(bytes)
+    }
+
+    /// Begins a file of `bytes` bytes, or goes on with it where there is an `upload_id`. Blocks.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        key: &str,
+        bytes: u64,
+        upload_id: Option<&str>,
+    ) -> Result<Half, Refusal> {
+        self.check_size(bytes)?;
+        let mut state = self.state();
+        if let Some(active) = state.active.get(key) {
+            return Err(match upload_id {
+                Some(id) if active.upload_id.as_deref() == Some(id) => {
+                    Refusal::Former(active.dismissed.clone())
+                }
+                _ => Refusal::InWork,
+            });
+        }
+        stock::make_private(&self.dir)?;
+        let file = stock::open_half(&self.path(key, Kind::Half))?.ok_or(Refusal::InWork)?;
+        let offset = match (upload_id, file.metadata()?.len()) {
+            (Some(_), there) if there <= bytes => there,
+            _ => {
+                file.set_len(0)?;
+                0
+            }
+        };
+        self.make_room(&state, key, bytes, bytes - offset)?;
+        let dismissed = CancellationToken::new();
+        let active = Active {
+            upload_id: upload_id.map(str::to_owned),
+            dismissed: dismissed.clone(),
+            left: bytes - offset,
+        };
+        state.active.insert(key.to_owned(), active);
+        Ok(Half {
+            shelf: Arc::clone(self),
+            key: key.to_owned(),
+            file,
+            offset,
+            dismissed,
+        })
+    }
+
+    /// Removes what nobody has needed for long. Blocks.
+    pub(super) fn sweep(&self, now: SystemTime) {
+        let state = self.state();
+        for item in stock::list(&self.dir) {
+            let age = now.duration_since(item.modified).unwrap_or_default();
+            if age > item.kind.lifetime() && self.may_go(&state, &item) {
+                debug!(file = %item.path.display(), "removed: too old");
+                stock::remove(&item);
+            }
+        }
+    }
+
+    /// Removes a file whose predictions were delivered.
+    pub(super) fn used(&self, sha256: &str) {
+        let mut state = self.state();
+        if self.bounds.keep {
+            return;
+        }
+        match state.readers.contains_key(sha256) {
+            true => drop(state.doomed.insert(sha256.to_owned())),
+            false => self.remove_used(sha256),
+        }
+    }
+
+    fn remove_used(&self, sha256: &str) {
+        let removed = fs::remove_file(self.path(sha256, Kind::Whole));
+        debug!(ok = removed.is_ok(), "file removed after use");
+    }
+
+    /// A folder for the results of a job, which goes when it is dropped.
+    pub(super) fn work_folder(&self) -> io::Result<TempDir> {
+        stock::make_private(&self.dir)?;
+        tempfile::Builder::new()
+            .prefix(stock::JOB)
+            .tempdir_in(&self.dir)
+    }
+
+    /// Resolves when the upload of `key` is over.
+    pub(super) async fn freed(&self, key: &str) {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            if !self.state().active.contains_key(key) {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Room for `bytes` bytes of `key`, of which `more` are not there yet: the oldest that nobody
+    /// needs goes first.
+    fn make_room(&self, state: &State, key: &str, bytes: u64, more: u64) -> Result<(), Refusal> {
+        let own = self.path(key, Kind::Half);
+        let mut items: Vec<Item> = stock::list(&self.dir);
+        items.retain(|item| item.path != own);
+        items.sort_by_key(|item| item.modified);
+        let promised: u64 = state.active.values().map(|active| active.left).sum();
+        let mut held = promised + items.iter().map(|item| item.bytes).sum::<u64>();
+        let mut idle = items.iter().filter(|item| self.may_go(state, item));
+        while held.saturating_add(bytes) > self.bounds.all {
+            let Some(item) = idle.next() else {
+                let quota = self.bounds.all;
+                return Err(Refusal::Quota { bytes, held, quota });
+            };
+            info!(file = %item.path.display(), "removed: its room is needed");
+            stock::remove(item);
+            held -= item.bytes;
+        }
+        let free = stock::free_bytes(&self.dir)?;
+        let needed = more.saturating_add(promised).saturating_add(SPARE);
+        match free >= needed {
+            true => Ok(()),
+            false => Err(Refusal::Disk { bytes: more, free }),
+        }
+    }
+
+    fn may_go(&self, state: &State, item: &Item) -> bool {
+        match item.kind {
+            Kind::Half => !state.active.contains_key(&item.key) && !stock::is_locked(&item.path),
+            Kind::Whole => !self.bounds.keep && !state.readers.contains_key(&item.key),
+            // A job's own folder goes with the job; it is young as long as that writes.
+            Kind::Job => true,
+        }
+    }
+
+    fn path(&self, key: &str, kind: Kind) -> PathBuf {
+        self.dir.join(format!("{key}{}", kind.suffix()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Half {
+    /// So many bytes less are to come.
+    pub(super) fn wrote(&self, bytes: u64) {
+        if let Some(active) = self.shelf.state().active.get_mut(&self.key) {
+            active.left = active.left.saturating_sub(bytes);
+        }
+    }
+
+    /// It is whole, with this SHA-256.
+    pub(super) fn complete(self, sha256: &str) -> io::Result<()> {
+        let whole = self.shelf.path(sha256, Kind::Whole);
+        fs::rename(self.shelf.path(&self.key, Kind::Half), whole)
+    }
+
+    /// It is of no use to anybody.
+    pub(super) fn discard(self) {
+        // What stays is found by its age.
+        let _ = fs::remove_file(self.shelf.path(&self.key, Kind::Half));
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        self.shelf.state().active.remove(&self.key);
+        // An upload that has no checksum, or no bytes, is nothing to go on with.
+        let path = self.shelf.path(&self.key, Kind::Half);
+        let is_known = self.key.len() == CHECKSUM;
+        if fs::metadata(&path).is_ok_and(|half| half.len() == 0 || !is_known) {
+            let _ = fs::remove_file(path);
+        }
+        let _ = self.file.unlock();
+        self.shelf.freed.notify_waiters();
+    }
+}
+
+impl Whole {
+    pub(super) fn path(&self) -> PathBuf {
+        self.shelf.path(&self.sha256, Kind::Whole)
+    }
+
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        let mut state = self.shelf.state();
+        if let Some(readers) = state.readers.get_mut(&self.sha256) {
+            *readers -= 1;
+            if *readers == 0 {
+                state.readers.remove(&self.sha256);
+                if state.doomed.remove(&self.sha256) {
+                    self.shelf.remove_used(&self.sha256);
+                }
+            }
+        }
+    }
+}
+
+/// Where files are if nobody says: systemd's folder for the service, or the user's cache.
+pub(super) fn usual_dir() -> PathBuf {
+    let path = |name| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(value)).filter(|path: &PathBuf| path.is_absolute())
+    };
+    let cache = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
+    let cache = cache.map(|cache| cache.join("sleap-stream"));
+    let base = path("CACHE_DIRECTORY").or(cache);
+    base.unwrap_or_else(|| std::env::temp_dir().join("sleap-stream"))
+        .join("uploads")
+}
+
+impl Kind {
+    /// How long a file may be left alone.
+    fn lifetime(self) -> Duration {
+        const HOUR: u64 = 3600;
+        Duration::from_secs(match self {
+            Kind::Half | Kind::Job => 24 * HOUR,
+            Kind::Whole => HOUR,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "shelf_tests.rs"]
+mod tests;
