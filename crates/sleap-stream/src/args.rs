@@ -7,6 +7,7 @@ use crate::commands::Command;
 use crate::help;
 use crate::lanes::Lanes;
 use crate::meeting::{Meeting, MeetingArgs};
+use crate::send_file::SendArgs;
 use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
@@ -20,7 +21,7 @@ use vision::synthetic;
 #[derive(Debug, Parser)]
 #[command(version = cli::about::VERSION, args_conflicts_with_subcommands = true)]
 #[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
-#[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern"]))]
+#[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
 pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -36,6 +37,9 @@ pub struct Args {
     /// A synthetic moving animal instead of a camera, as WxH@FPS.
     #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Source")]
     pub test_pattern: Option<synthetic::Config>,
+
+    #[command(flatten)]
+    pub sending: SendArgs,
 
     /// Size to ask the camera for (it may choose another).
     #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Source")]
@@ -298,7 +302,9 @@ impl TryFrom<Args> for Config {
                 jpeg: encoding == Encoding::Camera,
             },
             (None, None, Some(pattern)) => Source::TestPattern(pattern),
-            (None, None, None) => bail!("give --stream FILE, --webcam N or --test-pattern"),
+            (None, None, None) => {
+                bail!("give --stream FILE, --webcam N, --test-pattern or --send-file FILE")
+            }
         };
         let selection = Selection {
             ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
@@ -337,7 +343,7 @@ impl TryFrom<Args> for Config {
 
 impl Args {
     /// How messages are told.
-    fn messages(&self) -> Messages {
+    pub(crate) fn messages(&self) -> Messages {
         let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");
         match (self.quiet, self.json) {
             (true, _) => Messages::None,

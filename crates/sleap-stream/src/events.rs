@@ -118,7 +118,7 @@ impl Events {
         self.flush();
     }
 
-    fn write(self, event: &str, fields: Value) {
+    pub(crate) fn write(self, event: &str, fields: Value) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -136,7 +136,7 @@ impl Events {
     }
 
     /// Waits until everything is written, or nobody takes it.
-    fn flush(self) {
+    pub(crate) fn flush(self) {
         let (written, done) = bounded(1);
         if self
             .writer()

@@ -8,6 +8,7 @@ macro_rules! examples {
   sleap-stream --webcam 0 --max-latency 200            ... over a narrow link, never older than 0.2 s
   sleap-stream --stream video.mp4 --fps 30             a video at its own pace
   sleap-stream --stream video.mp4 -o poses.slp         every frame's pose, for SLEAP
+  sleap-stream --send-file video.mp4                   the video itself goes; the poses come as a file
   sleap-stream --webcam 0 --record day1.mkv -o day1.slp what the camera saw, too
   sleap-stream --webcam 0 --emit udp://127.0.0.1:9000  each pose at once to a program here
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output

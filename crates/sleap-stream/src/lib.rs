@@ -40,6 +40,7 @@ mod receive;
 mod recent;
 mod redial;
 mod report;
+mod send_file;
 mod shape;
 #[cfg(test)]
 mod sim;
@@ -54,6 +55,7 @@ use vision::viewer;
 
 pub use args::{Args, Config};
 pub use commands::{Command, SETTINGS, command, run as run_command};
+pub use send_file::{SendArgs, SendConfig, send};
 pub use trust::TrustArgs;
 
 /// Streams one source to its end.

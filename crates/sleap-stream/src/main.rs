@@ -12,12 +12,19 @@ fn main() -> ExitCode {
     if let Some(command) = args.command {
         return cli::report(sleap_stream::run_command(command, &settings));
     }
-    let config = match sleap_stream::Config::try_from(args) {
-        Ok(config) => config,
-        Err(error) => {
-            cli::say_error(format_args!("{error:#}"));
-            return cli::Exit::Usage.into();
-        }
-    };
-    cli::report(sleap_stream::main(config))
+    if args.sending.send_file.is_some() {
+        return match sleap_stream::SendConfig::try_from(args) {
+            Ok(config) => cli::report(sleap_stream::send(config)),
+            Err(error) => usage(&error),
+        };
+    }
+    match sleap_stream::Config::try_from(args) {
+        Ok(config) => cli::report(sleap_stream::main(config)),
+        Err(error) => usage(&error),
+    }
+}
+
+fn usage(error: &anyhow::Error) -> ExitCode {
+    cli::say_error(format_args!("{error:#}"));
+    cli::Exit::Usage.into()
 }

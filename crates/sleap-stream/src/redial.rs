@@ -22,14 +22,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// Pauses that double up to a longest one.
 #[derive(Debug)]
-struct Backoff(Duration);
+pub(crate) struct Backoff(Duration);
 
 impl Backoff {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(FIRST_PAUSE)
     }
 
-    fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (2 * pause).min(LONGEST_PAUSE);
         pause

@@ -1,0 +1,213 @@
+//! What is told while a file is sent and predicted, and at the end.
+
+use std::time::{Duration, Instant};
+
+use cli::terminal;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::source::Known;
+use crate::args::Messages;
+use crate::events::Events;
+
+/// Between two JSON objects of progress.
+const EVENT_EVERY: Duration = Duration::from_secs(1);
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Reading the file for its checksum; bytes.
+    Checksum,
+    /// Bytes.
+    Upload,
+    /// Frames.
+    Inference,
+}
+
+impl Phase {
+    fn event(self) -> &'static str {
+        match self {
+            Phase::Checksum => "checksum",
+            Phase::Upload => "upload",
+            Phase::Inference => "inference",
+        }
+    }
+}
+
+/// Tells how a file goes.
+pub(super) struct Progress {
+    messages: Messages,
+    events: Option<Events>,
+    line: Option<ProgressBar>,
+    phase: Phase,
+    /// When the phase began, and with how much done.
+    began: (Instant, u64),
+    told: Instant,
+}
+
+impl Progress {
+    pub(super) fn start(messages: Messages) -> Self {
+        let line = match messages {
+            Messages::ForPeople => terminal::line(Some(0)),
+            _ => None,
+        };
+        Self {
+            messages,
+            events: Events::of(messages),
+            line,
+            phase: Phase::Checksum,
+            began: (Instant::now(), 0),
+            told: Instant::now(),
+        }
+    }
+
+    /// So much is done of what there is, where that is known.
+    pub(super) fn at(&mut self, phase: Phase, done: u64, total: Option<u64>) {
+        let begins = phase != self.phase || done < self.began.1;
+        if begins {
+            (self.phase, self.began) = (phase, (Instant::now(), done));
+        }
+        let rate = self.rate(done);
+        if let Some(line) = &self.line {
+            line.set_length(total.unwrap_or(0));
+            line.set_position(done);
+            line.set_message(words(phase, done, total, rate));
+        }
+        let is_over = total == Some(done);
+        if begins || is_over || self.told.elapsed() >= EVENT_EVERY {
+            self.told = Instant::now();
+            if let Some(events) = self.events {
+                let what = match phase {
+                    Phase::Inference => {
+                        json!({"frames": done, "frames_total": total, "frames_per_second": rate})
+                    }
+                    _ => {
+                        json!({"bytes": done, "bytes_total": total, "megabytes_per_second": rate / 1e6})
+                    }
+                };
+                events.write(phase.event(), what);
+            }
+        }
+    }
+
+    /// Something that happened.
+    pub(super) fn event(&self, event: &str, what: serde_json::Value) {
+        if let Some(events) = self.events {
+            events.write(event, what);
+        }
+    }
+
+    /// A word of the moment, in place of figures.
+    pub(super) fn word(&self, word: &str) {
+        if let Some(line) = &self.line {
+            line.set_message(word.to_owned());
+        }
+    }
+
+    /// The end, with what came of it.
+    pub(super) fn summary(&self, summary: &Summary) {
+        self.finish();
+        if let Some(events) = self.events {
+            events.write("summary", summary.to_json());
+            events.flush();
+        }
+        if self.messages == Messages::ForPeople {
+            cli::say(summary.words());
+        }
+    }
+
+    /// The line is over.
+    pub(super) fn finish(&self) {
+        if let Some(line) = &self.line {
+            line.finish_and_clear();
+        }
+    }
+
+    fn rate(&self, done: u64) -> f64 {
+        let (since, before) = self.began;
+        done.saturating_sub(before) as f64 / since.elapsed().as_secs_f64().max(1e-3)
+    }
+}
+
+fn words(phase: Phase, done: u64, total: Option<u64>, rate: f64) -> String {
+    let left = total.map(|total| total.saturating_sub(done) as f64 / rate.max(1e-9));
+    let eta = match left {
+        Some(seconds) if rate > 0.0 && seconds > 0.0 => format!("ETA {:.0} s", seconds.ceil()),
+        _ => String::new(),
+    };
+    let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+    let (what, how_much, speed) = match phase {
+        Phase::Inference => {
+            let total = total.map_or(String::new(), |total| format!("/{total}"));
+            let speed = format!("{rate:.1} frames/s");
+            ("predicting", format!("{done}{total} frames"), speed)
+        }
+        _ => {
+            let what = if phase == Phase::Upload {
+                "sending"
+            } else {
+                "reading"
+            };
+            let total = total.map_or(String::new(), |total| format!("/{}", megabytes(total)));
+            let speed = format!("{:.1} MB/s", rate / 1e6);
+            (what, format!("{}{total} MB", megabytes(done)), speed)
+        }
+    };
+    let parts = [(1, what.to_owned()), (0, how_much), (2, speed), (3, eta)];
+    terminal::fit(&parts, terminal::words_width(true))
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) file: Known,
+    /// Bytes that were sent; fewer than the file has where the worker had some of it.
+    pub(super) sent: u64,
+    pub(super) upload: Duration,
+    pub(super) frames: u64,
+    pub(super) inference: Duration,
+    pub(super) reconnections: u64,
+    pub(super) saved: Option<String>,
+}
+
+impl Summary {
+    fn to_json(&self) -> serde_json::Value {
+        json!({
+            "bytes": self.file.bytes,
+            "sha256": self.file.sha256,
+            "bytes_sent": self.sent,
+            "upload_seconds": self.upload.as_secs_f64(),
+            "frames": self.frames,
+            "inference_seconds": self.inference.as_secs_f64(),
+            "reconnections": self.reconnections,
+            "saved": self.saved,
+        })
+    }
+
+    fn words(&self) -> String {
+        let (upload, inference) = (self.upload.as_secs_f64(), self.inference.as_secs_f64());
+        let rate = |done: f64, seconds: f64| done / seconds.max(1e-3);
+        let mut lines = vec![
+            format!(
+                "sent          {:>9.1} MB   {:.1} MB/s   {upload:.1} s",
+                self.sent as f64 / 1e6,
+                rate(self.sent as f64 / 1e6, upload)
+            ),
+            format!(
+                "frames        {:>9}   {:.1} frames/s   {inference:.1} s",
+                self.frames,
+                rate(self.frames as f64, inference)
+            ),
+        ];
+        if self.reconnections > 0 {
+            lines.push(format!(
+                "reconnected   {:>9}   times, after the connection was lost",
+                self.reconnections
+            ));
+        }
+        if let Some(saved) = &self.saved {
+            lines.push(format!("saved         {saved}"));
+        }
+        lines.join("\n")
+    }
+}

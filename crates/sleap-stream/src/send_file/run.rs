@@ -1,0 +1,196 @@
+//! A run from the file to its predictions, over as many connections as it takes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use cli::{Exit, Interrupt};
+use link::Channel;
+use recordings::check_free;
+use serde_json::json;
+use tokio::time::{interval, sleep, timeout_at};
+
+use super::SendConfig;
+use super::exchange::{Account, Exchange, Fault, Outcome, plain};
+use super::progress::{Phase, Progress, Summary};
+use super::source::{self, Known};
+use crate::redial::Backoff;
+use crate::trust::{self, Distrust};
+
+/// Connections in a row that may be lost before one has brought anything.
+const IN_VAIN: u32 = 5;
+
+/// Between two looks at how far the checksum is.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Sends the file and saves what the worker predicts.
+pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit> {
+    // Everything that can be wrong on this side is found out before the worker is bothered.
+    check_free(&config.output, config.overwrite)?;
+    let mut progress = Progress::start(config.messages);
+    let outcome = tokio::select! {
+        outcome = transfer(&config, &mut progress) => Some(outcome),
+        () = interrupt.raised() => None,
+    };
+    let (known, account, reconnections, outcome) = match outcome {
+        Some(Ok(done)) => done,
+        Some(Err(error)) => {
+            progress.finish();
+            return Err(error);
+        }
+        None => {
+            progress.finish();
+            return Ok(Exit::Interrupted);
+        }
+    };
+    let saved = match outcome.predictions {
+        Some(whole) => {
+            whole.save(&config.output, config.overwrite)?;
+            Some(config.output.display().to_string())
+        }
+        None => None,
+    };
+    let is_saved = saved.is_some();
+    progress.summary(&Summary {
+        file: known,
+        sent: account.sent,
+        upload: account.upload,
+        frames: account.frames,
+        inference: account.inference,
+        reconnections,
+        saved,
+    });
+    match (outcome.failure, is_saved) {
+        (None, true) => Ok(Exit::Done),
+        (None, false) => bail!("the worker ended its work without predictions"),
+        (Some(reason), false) => bail!("the worker has no predictions: {}", plain(&reason)),
+        (Some(reason), true) => bail!(
+            "not all of the file was predicted: {}; what was is saved",
+            plain(&reason)
+        ),
+    }
+}
+
+type Done = (Known, Account, u64, Outcome);
+
+async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> {
+    let known = checksum(config, progress).await?;
+    let upload_id = upload_id()?;
+    let mut account = Account {
+        sent: 0,
+        upload: Duration::ZERO,
+        frames: 0,
+        inference: Duration::ZERO,
+    };
+    let (mut reconnections, mut in_vain) = (0, 0);
+    progress.word("looking for a worker");
+    let mut channel = connect(config).await?;
+    progress.event(
+        "connected",
+        json!({"file": config.name.as_str(), "bytes": known.bytes}),
+    );
+    loop {
+        let before = (account.sent, account.frames);
+        let mut exchange = Exchange {
+            config,
+            known: &known,
+            upload_id: &upload_id,
+            progress,
+            account: &mut account,
+        };
+        let outcome = exchange.run(&mut channel).await;
+        channel.sender.close().await;
+        let lost = match outcome {
+            Ok(outcome) => return Ok((known, account, reconnections, outcome)),
+            Err(Fault::Final(error)) => return Err(error),
+            Err(Fault::Lost(lost)) => lost,
+        };
+        in_vain = match before == (account.sent, account.frames) {
+            true => in_vain + 1,
+            false => 0,
+        };
+        if config.reconnect_timeout.is_zero() || in_vain >= IN_VAIN {
+            bail!("{lost}; what the worker has of the file is kept there for a while");
+        }
+        tracing::warn!("{lost}; looking for the worker");
+        progress.word("connection lost, looking for the worker");
+        progress.event("lost", json!({}));
+        channel = find_again(config, &lost).await?;
+        reconnections += 1;
+        progress.event("found_again", json!({"reconnections": reconnections}));
+    }
+}
+
+/// Reads the file once, for its name among files.
+async fn checksum(config: &SendConfig, progress: &mut Progress) -> Result<Known> {
+    /// Ends the reading when nobody waits for it any more.
+    struct Stop(Arc<AtomicBool>);
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
+    let (file, bytes) = source::open(&config.file)?;
+    let done = Arc::new(AtomicU64::new(0));
+    let stop = Stop(Arc::default());
+    let mut reading = tokio::task::spawn_blocking({
+        let (done, stop) = (Arc::clone(&done), Arc::clone(&stop.0));
+        move || source::checksum(file, &done, &stop)
+    });
+    let mut look = interval(LOOK);
+    loop {
+        tokio::select! {
+            known = &mut reading => {
+                let known = known.context("reading the file stopped unexpectedly")?;
+                return known.with_context(|| format!("cannot read {}", config.file.display()));
+            }
+            _ = look.tick() => progress.at(Phase::Checksum, done.load(Relaxed), Some(bytes)),
+        }
+    }
+}
+
+/// The first connection.
+async fn connect(config: &SendConfig) -> Result<Channel> {
+    let mut backoff = Backoff::new();
+    loop {
+        match link::connect(&config.signal, config.peer.clone()).await {
+            Ok(channel) => return Ok(channel),
+            Err(error) if config.wait && !trust::is_distrust(&error) => {
+                tracing::debug!(%error, "waiting for a worker");
+                sleep(backoff.next()).await;
+            }
+            Err(error) => return Err(trust::explain(error)),
+        }
+    }
+}
+
+/// Another connection, within the time that there is.
+async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
+    let deadline = Instant::now() + config.reconnect_timeout;
+    let mut backoff = Backoff::new();
+    let mut last = anyhow!("there was no time for an attempt");
+    while Instant::now() < deadline {
+        let attempt = link::connect(&config.signal, config.peer.clone());
+        match timeout_at(deadline.into(), attempt).await {
+            Ok(Ok(channel)) => return Ok(channel),
+            Ok(Err(error)) => {
+                last = trust::explain(error);
+                if Distrust::is_behind(&last) {
+                    return Err(last);
+                }
+            }
+            Err(_) => break,
+        }
+        sleep(backoff.next()).await;
+    }
+    let seconds = config.reconnect_timeout.as_secs_f64();
+    Err(last.context(format!("{lost}, and no worker was found for {seconds} s")))
+}
+
+/// A name that nobody can guess: whoever knows it may take the upload's place.
+fn upload_id() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    Ok(source::hex(&bytes))
+}
