@@ -62,6 +62,12 @@ pub fn reference_client(signal: &str, args: &[&str]) -> Peer {
     )
 }
 
+/// The reference client of files; it ends by itself.
+pub fn reference_uploader(signal: &str, args: &[&str]) -> Peer {
+    let args = [&["--signal", signal], args].concat();
+    peer("reference_uploader.py", &args)
+}
+
 /// The reference signaling server and its address.
 pub fn reference_signaling() -> (Peer, String) {
     let mut server = peer("reference_signaling.py", &[]);

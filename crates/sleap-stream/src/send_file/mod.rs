@@ -37,7 +37,7 @@ pub struct SendArgs {
         help_heading = "Source",
         conflicts_with_all = [
             "frames", "sample_rate", "max_frames", "fps", "live", "every_frame", "resize",
-            "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "emit",
+            "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "targets",
             "lanes"
         ]
     )]

@@ -212,8 +212,10 @@ impl Shelf {
     }
 
     fn remove_used(&self, sha256: &str) {
-        let removed = fs::remove_file(self.path(sha256, Kind::Whole));
-        debug!(ok = removed.is_ok(), "file removed after use");
+        // It may be gone already: its room was needed, or it was of no use.
+        if fs::remove_file(self.path(sha256, Kind::Whole)).is_ok() {
+            info!(%sha256, "file removed after use");
+        }
     }
 
     /// A folder for the results of a job, which goes when it is dropped.
