@@ -131,10 +131,7 @@ fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams()
     let worker = place.worker(&[]);
     let video = place.large_video(24_000_000);
     let poses = place.text("poses.jsonl");
-    let streaming = stream(
-        &worker.signal,
-        &["--every-frame", "--json", "-o", &poses],
-    );
+    let streaming = stream(&worker.signal, &["--every-frame", "--json", "-o", &poses]);
     worker.logs("stream starts", 1);
     let output = place.text("a.slp");
     let signal = ["--signal", &worker.signal, "--send-file", &video];
@@ -260,7 +257,10 @@ fn the_python_clients_upload_is_taken_and_its_package_of_a_video_predicted() {
     assert_eq!(events(&said, "uploaded")[0]["path"], sha256);
     let saved = events(&said, "saved");
     assert!(saved.is_empty(), "nobody asked for predictions");
-    for args in [&["--package", &video][..], &["--predict", "--upload", &video]] {
+    for args in [
+        &["--package", &video][..],
+        &["--predict", "--upload", &video],
+    ] {
         let args = [args, &["--output", &output]].concat();
         let (said, code) = reference_uploader(&worker.signal, &args).rest();
         assert_eq!(code, Some(0), "{said:?}");
@@ -282,7 +282,10 @@ fn what_a_python_client_lies_about_is_refused_in_its_own_words() {
         (["--upload", &video, "--lie-sha256", &wrong], "SHA-256"),
         (["--upload", &video, "--lie-bytes", "1000"], "than the 1000"),
         (["--upload", &video, "--lie-bytes", "900000"], "of 900000"),
-        (["--upload", &video, "--lie-bytes", "2000000"], "--max-upload"),
+        (
+            ["--upload", &video, "--lie-bytes", "2000000"],
+            "--max-upload",
+        ),
         (["--upload", &video, "--name", "../../x"], "file name"),
         (["--upload", &video, "--name", "/etc/cron.d/x"], "file name"),
         (["--package", &zip, "--dest", "/"], "takes no jobs"),
@@ -295,7 +298,12 @@ fn what_a_python_client_lies_about_is_refused_in_its_own_words() {
         let reason = refused[0]["reason"].as_str().unwrap();
         assert!(reason.contains(words), "{args:?}: {reason}");
     }
-    let job = ["--say", "JOB_SUBMIT::{\"type\":\"train\"}", "--upload", &video];
+    let job = [
+        "--say",
+        "JOB_SUBMIT::{\"type\":\"train\"}",
+        "--upload",
+        &video,
+    ];
     let (said, code) = reference_uploader(&worker.signal, &job).rest();
     assert_eq!(code, Some(0));
     let first = events(&said, "said")[0]["text"].as_str().unwrap();
@@ -314,7 +322,11 @@ fn a_client_that_vanishes_half_way_can_resume_from_python_too() {
     let args = ["--upload", &video, "--resume", "c0ffee"];
     let vanishing = [&args[..], &["--vanish-after", "9000000"]].concat();
     let (said, code) = reference_uploader(&worker.signal, &vanishing).rest();
-    assert_eq!((code, events(&said, "gone").len()), (Some(7), 1), "{said:?}");
+    assert_eq!(
+        (code, events(&said, "gone").len()),
+        (Some(7), 1),
+        "{said:?}"
+    );
     let (said, code) = reference_uploader(&worker.signal, &args).rest();
     assert_eq!(code, Some(0), "{said:?}");
     assert_eq!(events(&said, "uploaded").len(), 1, "{said:?}");

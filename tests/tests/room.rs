@@ -291,7 +291,7 @@ fn of_several_workers_one_has_to_be_chosen() {
     let unknown = stream(&home, &url, &["--worker-id", "rag"]);
     unknown.failed(1, &["no worker in the room lab is called rag", "(rig)"]);
     let other = stream(&home, &url, &["--worker-id", "for-files"]);
-    other.failed(1, &["for-files", "does not stream"]);
+    other.failed(1, &["for-files", "not one that streams"]);
 
     // More memory than the one that is there, and never an answer.
     let args = [
@@ -322,7 +322,7 @@ fn workers_that_do_not_stream_are_left_alone() {
     stream(&home, &url, &[]).failed(1, &words);
     stream(&home, &url, &["--auto-select"]).failed(1, &words);
     let named = stream(&home, &url, &["--worker-id", "gpu"]);
-    named.failed(1, &["gpu", "does not stream"]);
+    named.failed(1, &["gpu", "not one that streams"]);
     let events: Vec<_> = (0..3)
         .flat_map(|_| until(&mut server, "left", |_| true))
         .collect();

@@ -7,14 +7,15 @@ use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::connect::{Pair, negotiate};
 use crate::error::{ConfigError, ConnectError, PeerError};
-use crate::signaling::rooms::{Choice, Joined, Role, Room, discover, join};
+use crate::signaling::rooms::{Choice, Joined, Role, Room, Service, Wanted, discover, join};
 
-/// Connects to a worker of a room that streams, and gives its id too.
+/// Connects to a worker of a room that offers `service`, and gives its id too.
 ///
 /// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
 /// name; else the only one, or what `choice` says.
 pub async fn connect_in_room(
     room: &Room,
+    service: Service,
     known: Option<&str>,
     choice: Choice,
     mut config: PeerConfig,
@@ -27,7 +28,13 @@ pub async fn connect_in_room(
         ice_servers,
     } = join(room, Role::Client, &id, &metadata, &config).await?;
     config.ice_servers.extend(ice_servers);
-    let chosen = discover(&mut signal, &id, &room.id, known, choice, &config).await;
+    let wanted = Wanted {
+        room: &room.id,
+        service,
+        known,
+        choice,
+    };
+    let chosen = discover(&mut signal, &id, wanted, &config).await;
     let connected = match chosen {
         Ok(worker) => {
             info!(%worker, room = room.id, "found");

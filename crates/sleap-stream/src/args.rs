@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::commands::Command;
 use crate::help;
 use crate::lanes::Lanes;
-use crate::meeting::{Meeting, MeetingArgs};
+use crate::meeting::{self, Meeting, MeetingArgs};
 use crate::send_file::SendArgs;
 use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
@@ -277,18 +277,7 @@ impl TryFrom<Args> for Config {
         args.recording.check(args.stream.as_deref())?;
         let messages = args.messages();
         let encoding = encoding(&args)?;
-        let room = args.meeting.resolve(args.trust.worker.is_some())?;
-        let room_id = room.as_ref().map(|room| room.id.as_str());
-        let trust = args.trust.resolve(&args.signal, room_id)?;
-        let peer = PeerConfig {
-            worker_id: trust.worker_id.or(args.worker_id),
-            auth: trust.auth,
-            ..args.link.peer_config_in(room_id)?
-        };
-        let meeting = match room {
-            Some(room) => Meeting::in_room(room, args.meeting.choice()),
-            None => Meeting::Server(trust.signal.unwrap_or(args.signal)),
-        };
+        let (meeting, peer) = meeting::resolve(&args)?;
         let live = match (args.live, args.every_frame) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -330,7 +319,7 @@ impl TryFrom<Args> for Config {
             overwrite: args.overwrite,
             display: args.display,
             emit: args.emit.targets,
-            meeting: Arc::new(meeting),
+            meeting,
             ack_timeout: args.ack_timeout,
             wait: args.wait,
             reconnect_timeout: args.reconnect_timeout,

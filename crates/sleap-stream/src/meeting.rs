@@ -1,11 +1,13 @@
 //! Where the client meets a worker: at a signaling server, or in a room of SLEAP-RTC.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use cli::RoomArgs;
-use link::signaling::rooms::{Choice, Room};
+use link::signaling::rooms::{Choice, Room, Service};
 use link::{Channel, ConnectError, PeerConfig};
+
+use crate::args::Args;
 
 /// Options of meeting in a room.
 #[derive(Debug, Clone, clap::Args)]
@@ -21,7 +23,7 @@ pub struct MeetingArgs {
 
 impl MeetingArgs {
     /// The room to enter, if one is asked for. An error here is a usage error.
-    pub(crate) fn resolve(&self, has_link: bool) -> Result<Option<Room>> {
+    fn room(&self, has_link: bool) -> Result<Option<Room>> {
         let Some(id) = self.room.id()? else {
             return Ok(None);
         };
@@ -32,12 +34,37 @@ impl MeetingArgs {
     }
 
     /// How a worker is chosen there.
-    pub(crate) fn choice(&self) -> Choice {
+    fn choice(&self) -> Choice {
         match self.auto_select {
             true => Choice::MostMemory,
             false => Choice::Named,
         }
     }
+}
+
+/// Where and how the options say that a worker is met. An error here is a usage error.
+pub(crate) fn resolve(args: &Args) -> Result<(Arc<Meeting>, PeerConfig)> {
+    let room = args.meeting.room(args.trust.worker.is_some())?;
+    let room_id = room.as_ref().map(|room| room.id.as_str());
+    let trust = args.trust.resolve(&args.signal, room_id)?;
+    let peer = PeerConfig {
+        worker_id: trust.worker_id.or_else(|| args.worker_id.clone()),
+        auth: trust.auth,
+        ..args.link.peer_config_in(room_id)?
+    };
+    let meeting = match room {
+        Some(room) => Meeting::Room(Box::new(InRoom {
+            room,
+            service: match args.sending.send_file {
+                Some(_) => Service::Files,
+                None => Service::Streams,
+            },
+            choice: args.meeting.choice(),
+            known: Mutex::default(),
+        })),
+        None => Meeting::Server(trust.signal.unwrap_or_else(|| args.signal.clone())),
+    };
+    Ok((Arc::new(meeting), peer))
 }
 
 /// Where the worker is met, at first and again.
@@ -50,21 +77,13 @@ pub(crate) enum Meeting {
 #[derive(Debug)]
 pub(crate) struct InRoom {
     room: Room,
+    service: Service,
     choice: Choice,
     /// The worker that was met before: its stream goes on there.
     known: Mutex<Option<String>>,
 }
 
 impl Meeting {
-    pub(crate) fn in_room(room: Room, choice: Choice) -> Self {
-        let known = Mutex::default();
-        Self::Room(Box::new(InRoom {
-            room,
-            choice,
-            known,
-        }))
-    }
-
     /// Connects to the worker.
     pub(crate) async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
         match self {
@@ -75,8 +94,14 @@ impl Meeting {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
+                let InRoom {
+                    room,
+                    service,
+                    choice,
+                    ..
+                } = &**place;
                 let connected =
-                    link::connect_in_room(&place.room, known.as_deref(), place.choice, peer);
+                    link::connect_in_room(room, *service, known.as_deref(), *choice, peer);
                 let (channel, worker) = connected.await?;
                 *place.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
                 Ok(channel)

@@ -10,6 +10,8 @@ use link::signaling::rooms::{Profile, Room};
 use protocol::StreamAck;
 use tracing::debug;
 
+use crate::files::Files;
+
 /// Longest wait for the driver's word on the GPU.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,7 +49,7 @@ impl WorkerRoomArgs {
     }
 
     /// What those in the room are told.
-    pub(crate) async fn profile(&self, ack: &StreamAck) -> Profile {
+    pub(crate) async fn profile(&self, ack: &StreamAck, files: &Files) -> Profile {
         let device = ack
             .model
             .as_ref()
@@ -60,6 +62,9 @@ impl WorkerRoomArgs {
             gpu_model,
             gpu_memory_mb,
             supported_models: ack.model.iter().map(|model| model.kind.clone()).collect(),
+            streams: files.streams,
+            // Without a model there is nothing to run over them.
+            files: files.are_taken() && ack.model.is_some(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -137,7 +137,7 @@ pub(crate) async fn worker(
     let entering = async {
         match room {
             Some(room) => {
-                let profile = args.room.profile(&worker.ack).await;
+                let profile = args.room.profile(&worker.ack, &worker.files).await;
                 Acceptor::join(room, profile, current.busy(), peer_config).await
             }
             None => Acceptor::register(&meeting, peer_config).await,

@@ -14,6 +14,7 @@ mod run;
 mod source;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
@@ -23,6 +24,7 @@ use protocol::FileName;
 
 use crate::args::{Args, Messages};
 use crate::events::Events;
+use crate::meeting::{self, Meeting};
 
 /// Sending a file instead of streaming it.
 #[derive(Debug, clap::Args)]
@@ -52,7 +54,7 @@ pub struct SendConfig {
     name: FileName,
     output: PathBuf,
     overwrite: bool,
-    signal: String,
+    meeting: Arc<Meeting>,
     peer: PeerConfig,
     wait: bool,
     ack_timeout: Duration,
@@ -66,7 +68,7 @@ impl TryFrom<Args> for SendConfig {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         let messages = args.messages();
-        let Some(file) = args.sending.send_file else {
+        let Some(file) = args.sending.send_file.clone() else {
             bail!("give --send-file FILE");
         };
         let name = name(&file)?;
@@ -81,18 +83,14 @@ impl TryFrom<Args> for SendConfig {
                 output.display()
             );
         }
-        let trust = args.trust.resolve()?;
+        let (meeting, peer) = meeting::resolve(&args)?;
         Ok(Self {
             file,
             name,
             output,
             overwrite: args.overwrite,
-            signal: trust.signal.unwrap_or(args.signal),
-            peer: PeerConfig {
-                worker_id: trust.worker_id.or(args.worker_id),
-                auth: trust.auth,
-                ..args.link.peer_config()?
-            },
+            meeting,
+            peer,
             wait: args.wait,
             ack_timeout: args.ack_timeout,
             reconnect_timeout: args.reconnect_timeout,

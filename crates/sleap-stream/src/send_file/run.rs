@@ -154,9 +154,9 @@ async fn checksum(config: &SendConfig, progress: &mut Progress) -> Result<Known>
 async fn connect(config: &SendConfig) -> Result<Channel> {
     let mut backoff = Backoff::new();
     loop {
-        match link::connect(&config.signal, config.peer.clone()).await {
+        match config.meeting.connect(config.peer.clone()).await {
             Ok(channel) => return Ok(channel),
-            Err(error) if config.wait && !trust::is_distrust(&error) => {
+            Err(error) if config.wait && !trust::is_distrust(&error) && !error.is_final() => {
                 tracing::debug!(%error, "waiting for a worker");
                 sleep(backoff.next()).await;
             }
@@ -171,7 +171,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
     let mut backoff = Backoff::new();
     let mut last = anyhow!("there was no time for an attempt");
     while Instant::now() < deadline {
-        let attempt = link::connect(&config.signal, config.peer.clone());
+        let attempt = config.meeting.connect(config.peer.clone());
         match timeout_at(deadline.into(), attempt).await {
             Ok(Ok(channel)) => return Ok(channel),
             Ok(Err(error)) => {

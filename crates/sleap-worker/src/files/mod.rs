@@ -59,6 +59,11 @@ impl Files {
         }
     }
 
+    /// Whether any file would be.
+    pub(crate) fn are_taken(&self) -> bool {
+        self.shelf.check_size(1).is_ok()
+    }
+
     /// Removes now and then what nobody needs any more, until the handle is dropped.
     pub(crate) fn tidy(&self) -> AbortOnDropHandle<()> {
         let shelf = Arc::clone(&self.shelf);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -93,6 +93,19 @@ pub(super) struct Half {
     pub(super) offset: u64,
     /// Cancelled when another connection goes on with it.
     pub(super) dismissed: CancellationToken,
+}
+
+/// The folder of a job that runs; nobody else removes it.
+#[derive(Debug)]
+pub(super) struct WorkFolder {
+    folder: TempDir,
+    _lock: File,
+}
+
+impl WorkFolder {
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 /// A whole file that somebody reads.
@@ -219,11 +232,17 @@ impl Shelf {
     }
 
     /// A folder for the results of a job, which goes when it is dropped.
-    pub(super) fn work_folder(&self) -> io::Result<TempDir> {
+    pub(super) fn work_folder(&self) -> io::Result<WorkFolder> {
+        let _alone = self.state();
         stock::make_private(&self.dir)?;
-        tempfile::Builder::new()
-            .prefix(stock::JOB)
-            .tempdir_in(&self.dir)
+        let mut folder = tempfile::Builder::new();
+        let folder = folder.prefix(stock::JOB).tempdir_in(&self.dir)?;
+        let lock = File::open(folder.path())?;
+        lock.try_lock()?;
+        Ok(WorkFolder {
+            folder,
+            _lock: lock,
+        })
     }
 
     /// Resolves when the upload of `key` is over.
@@ -270,8 +289,8 @@ impl Shelf {
         match item.kind {
             Kind::Half => !state.active.contains_key(&item.key) && !stock::is_locked(&item.path),
             Kind::Whole => !self.bounds.keep && !state.readers.contains_key(&item.key),
-            // A job's own folder goes with the job; it is young as long as that writes.
-            Kind::Job => true,
+            // One that a killed worker left behind.
+            Kind::Job => !stock::is_locked(&item.path),
         }
     }
 

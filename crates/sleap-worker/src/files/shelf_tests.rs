@@ -125,16 +125,19 @@ fn what_is_too_old_goes_and_strangers_files_stay() {
     let mut half = shelf.begin(&key('b'), 50, Some("id")).unwrap();
     half.file.write_all(&[1; 20]).unwrap();
     let job = shelf.work_folder().unwrap();
+    // What a killed worker has left.
+    let dead = shelf.dir.join("job-dead");
+    fs::create_dir(&dead).unwrap();
     fs::write(shelf.dir.join("notes.txt"), "mine").unwrap();
     let hours = |hours: u64| SystemTime::now() + Duration::from_secs(3600 * hours);
     shelf.sweep(hours(0));
-    assert_eq!(names(&shelf).len(), 4);
+    assert_eq!(names(&shelf).len(), 5);
     shelf.sweep(hours(2));
     assert!(shelf.find(&key('a')).is_none());
     shelf.sweep(hours(30));
-    assert_eq!(names(&shelf).len(), 2, "the half is being written");
-    assert!(!job.path().exists());
-    drop(half);
+    assert_eq!(names(&shelf).len(), 3, "half and job are at work");
+    assert!(job.path().exists() && !dead.exists());
+    drop((half, job));
     shelf.sweep(hours(30));
     assert_eq!(names(&shelf), ["notes.txt"]);
 }

@@ -8,11 +8,40 @@ use tokio::time::timeout;
 
 use super::{Role, shown, wire};
 use crate::config::PeerConfig;
-use crate::error::SignalError;
+use crate::error::{ConnectError, SignalError};
 use crate::signaling::client::Client;
 
 /// Workers listed in a message.
 const LISTED: usize = 20;
+
+/// What a client wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Poses of a stream's frames.
+    Streams,
+    /// Poses of a video that is sent as a file.
+    Files,
+}
+
+impl Service {
+    /// The property by which a worker says that it offers it.
+    pub(crate) fn property(self) -> &'static str {
+        match self {
+            Self::Streams => "streaming",
+            Self::Files => "sleap_stream_files",
+        }
+    }
+}
+
+/// As what a worker does: it `streams`.
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Streams => "streams",
+            Self::Files => "predicts videos that are sent as files",
+        })
+    }
+}
 
 /// How the worker is chosen where there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +62,7 @@ pub struct RoomWorker {
     /// In MiB.
     pub gpu_memory_mb: u64,
     pub streams: bool,
+    pub files: bool,
 }
 
 impl RoomWorker {
@@ -41,6 +71,7 @@ impl RoomWorker {
         let properties = peer.get("metadata").and_then(|it| it.get("properties"));
         let property = |key: &str| properties.and_then(|them| them.get(key));
         let text = |key: &str| property(key).and_then(Value::as_str).map(shown);
+        let offers = |it: Service| property(it.property()) == Some(&Value::Bool(true));
         Some(Self {
             peer_id: peer_id.to_owned(),
             name: text("worker_name").unwrap_or_default(),
@@ -50,8 +81,16 @@ impl RoomWorker {
             gpu_memory_mb: property("gpu_memory_mb")
                 .and_then(Value::as_u64)
                 .unwrap_or(0),
-            streams: property("streaming") == Some(&Value::Bool(true)),
+            streams: offers(Service::Streams),
+            files: offers(Service::Files),
         })
+    }
+
+    fn offers(&self, service: Service) -> bool {
+        match service {
+            Service::Streams => self.streams,
+            Service::Files => self.files,
+        }
     }
 
     fn is_available(&self) -> bool {
@@ -85,15 +124,19 @@ pub enum ChoiceError {
     #[error("no worker is in the room {room}; start one there (sleap-worker --room {room})")]
     Empty { room: String },
     #[error(
-        "no worker in the room {room} streams: those there are SLEAP-RTC workers for files, which \
-         are left alone{}", listed(.others)
+        "no worker in the room {room} {service}: those there are left alone{}", listed(.others)
     )]
-    NoneStreams {
+    NoneOffers {
         room: String,
+        service: Service,
         others: Vec<RoomWorker>,
     },
-    #[error("the worker {worker} in the room {room} does not stream, and is left alone")]
-    DoesNotStream { room: String, worker: String },
+    #[error("the worker {worker} in the room {room} is not one that {service}, and is left alone")]
+    DoesNotOffer {
+        room: String,
+        worker: String,
+        service: Service,
+    },
     #[error("no worker in the room {room} is called {worker}{}", listed(.there))]
     Unknown {
         room: String,
@@ -101,7 +144,7 @@ pub enum ChoiceError {
         there: Vec<RoomWorker>,
     },
     #[error(
-        "{} workers in the room {room} stream: choose one with --worker-id ID, or let --auto-select \
+        "{} workers are in the room {room}: choose one with --worker-id ID, or let --auto-select \
          take the available one with the most GPU memory{}", .there.len(), listed(.there)
     )]
     Several {
@@ -126,7 +169,7 @@ impl ChoiceError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Several { .. } | Self::Ambiguous { .. } | Self::DoesNotStream { .. }
+            Self::Several { .. } | Self::Ambiguous { .. } | Self::DoesNotOffer { .. }
         )
     }
 }
@@ -141,11 +184,10 @@ fn listed(workers: &[RoomWorker]) -> String {
     text
 }
 
-/// Chooses among the workers that stream; `others` are all workers of the room, known where that
-/// is of use.
+/// Chooses among the workers that offer what is wanted.
 fn choose(
     room: &str,
-    streaming: Vec<RoomWorker>,
+    offering: Vec<RoomWorker>,
     wanted: Option<&str>,
     choice: Choice,
 ) -> Result<RoomWorker, ChoiceError> {
@@ -153,12 +195,12 @@ fn choose(
     if let Some(wanted) = wanted {
         let worker = shown(wanted);
         let called = |it: &&RoomWorker| it.is_called(wanted);
-        let mut found: Vec<_> = streaming.iter().filter(called).cloned().collect();
+        let mut found: Vec<_> = offering.iter().filter(called).cloned().collect();
         return match (found.pop(), found.is_empty()) {
             (None, _) => Err(ChoiceError::Unknown {
                 room,
                 worker,
-                there: streaming,
+                there: offering,
             }),
             (Some(found), true) => Ok(found),
             (Some(last), false) => {
@@ -172,49 +214,60 @@ fn choose(
             }
         };
     }
-    match (choice, streaming.len()) {
+    match (choice, offering.len()) {
         (_, 0) => Err(ChoiceError::Empty { room }),
         // One that is busy says so itself, and may be waited for.
-        (_, 1) => Ok(streaming
+        (_, 1) => Ok(offering
             .into_iter()
             .next()
             .ok_or(ChoiceError::Empty { room })?),
         (Choice::Named, _) => Err(ChoiceError::Several {
             room,
-            there: streaming,
+            there: offering,
         }),
         (Choice::MostMemory, _) => {
-            let available = streaming.iter().filter(|it| it.is_available());
+            let available = offering.iter().filter(|it| it.is_available());
             let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
             best.cloned().ok_or(ChoiceError::NoneAvailable {
                 room,
-                there: streaming.clone(),
+                there: offering.clone(),
             })
         }
     }
 }
 
-/// The worker of the room to offer a connection to: `known`, if it is there, or as it is chosen.
+/// What a client wants, and of whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The room's id.
+    pub(crate) room: &'a str,
+    pub(crate) service: Service,
+    /// The worker of a former connection.
+    pub(crate) known: Option<&'a str>,
+    pub(crate) choice: Choice,
+}
+
+/// The worker of the room to offer a connection to: the known one, if it is there, or as it is
+/// chosen.
 pub(crate) async fn discover(
     signal: &mut Client,
     id: &str,
-    room: &str,
-    known: Option<&str>,
-    choice: Choice,
+    wanted: Wanted<'_>,
     config: &PeerConfig,
-) -> Result<RoomWorker, crate::error::ConnectError> {
-    let only = [("streaming".to_owned(), Value::Bool(true))];
-    let mut streaming = listing(signal, id, only.into_iter().collect(), config).await?;
+) -> Result<RoomWorker, ConnectError> {
+    let Wanted { room, service, .. } = wanted;
+    let only = [(service.property().to_owned(), Value::Bool(true))];
+    let mut offering = listing(signal, id, only.into_iter().collect(), config).await?;
     // A server may not know the filter.
-    streaming.retain(|worker| worker.streams);
-    if let Some(worker) = streaming.iter().find(|it| known == Some(&it.peer_id)) {
+    offering.retain(|worker| worker.offers(service));
+    if let Some(worker) = offering.iter().find(|it| wanted.known == Some(&it.peer_id)) {
         return Ok(worker.clone());
     }
-    let error = match choose(room, streaming, config.worker_id.as_deref(), choice) {
+    let error = match choose(room, offering, config.worker_id.as_deref(), wanted.choice) {
         Ok(worker) => return Ok(worker),
         Err(error) => error,
     };
-    let (wanted, there) = match &error {
+    let (name, there) = match &error {
         ChoiceError::Empty { .. } => (None, &[][..]),
         ChoiceError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
         _ => return Err(error.into()),
@@ -222,12 +275,23 @@ pub(crate) async fn discover(
     // Only to say what else is there.
     let others = listing(signal, id, Map::new(), config).await?;
     let room = room.to_owned();
-    Err(match wanted {
-        Some(wanted) if others.iter().any(|it| !it.streams && it.is_called(wanted)) => {
-            let worker = wanted.clone();
-            ChoiceError::DoesNotStream { room, worker }
+    Err(match name {
+        Some(name)
+            if others
+                .iter()
+                .any(|it| !it.offers(service) && it.is_called(name)) =>
+        {
+            ChoiceError::DoesNotOffer {
+                room,
+                worker: name.clone(),
+                service,
+            }
         }
-        _ if there.is_empty() && !others.is_empty() => ChoiceError::NoneStreams { room, others },
+        _ if there.is_empty() && !others.is_empty() => ChoiceError::NoneOffers {
+            room,
+            service,
+            others,
+        },
         _ => error,
     }
     .into())

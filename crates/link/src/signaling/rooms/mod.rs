@@ -22,11 +22,11 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-pub use choice::{Choice, ChoiceError, RoomWorker};
+pub use choice::{Choice, ChoiceError, RoomWorker, Service};
 pub use error::RoomError;
 pub use profile::Profile;
 
-pub(crate) use choice::discover;
+pub(crate) use choice::{Wanted, discover};
 pub(crate) use error::of_code;
 pub(crate) use join::{Joined, join};
 pub(crate) use profile::Status;

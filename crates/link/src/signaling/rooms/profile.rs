@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Service;
+
 /// What clients, and people who look at a room, are told of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -14,6 +16,10 @@ pub struct Profile {
     pub gpu_memory_mb: u64,
     /// Kinds of models that it has.
     pub supported_models: Vec<String>,
+    /// Whether it takes streams.
+    pub streams: bool,
+    /// Whether it runs its model over files.
+    pub files: bool,
     /// Version of this program.
     pub version: String,
 }
@@ -31,7 +37,8 @@ impl Profile {
         json!({
             "tags": ["sleap-rtc", "inference-worker", "streaming-worker"],
             "properties": {
-                "streaming": true,
+                (Service::Streams.property()): self.streams,
+                (Service::Files.property()): self.files,
                 "status": match status {
                     Status::Available => "available",
                     Status::Busy => "busy",
@@ -41,7 +48,7 @@ impl Profile {
                 "gpu_model": self.gpu_model,
                 "gpu_memory_mb": self.gpu_memory_mb,
                 "supported_models": self.supported_models,
-                "supported_job_types": ["streaming"],
+                "supported_job_types": if self.streams { &["streaming"][..] } else { &[] },
                 "max_concurrent_jobs": 1,
                 "sleap_stream_version": self.version,
             },
