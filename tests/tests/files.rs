@@ -90,7 +90,7 @@ fn predictions_of_a_file_are_those_of_streaming_it() {
     let video = text(&demo("video.mp4"));
     let (sent, streamed) = (place.text("a.slp"), place.text("b.slp"));
     let run = send_file(&worker, &[&video, "-o", &sent]).success();
-    let frames = "frames              360";
+    let frames = "frames              240";
     assert!(run.stderr.contains(frames), "{}", run.stderr);
     // Used, and gone when its client is.
     worker.logs("file removed", 1);
@@ -98,7 +98,7 @@ fn predictions_of_a_file_are_those_of_streaming_it() {
     let stream = ["--signal", &worker.signal, "--stream", &video];
     Client::run(&[&stream[..], &["-o", &streamed]].concat()).success();
     let read = sleap_io_reads(&[&place.path("a.slp"), &place.path("b.slp")]);
-    assert_eq!(read[0]["frames"].as_array().unwrap().len(), 360);
+    assert_eq!(read[0]["frames"].as_array().unwrap().len(), 240);
     for what in ["frames", "nodes", "edges", "tracks", "labelled_fps"] {
         assert_eq!(read[0][what], read[1][what], "{what}");
     }
@@ -120,7 +120,7 @@ fn a_file_that_is_kept_is_not_sent_again() {
         let summary = events(&said, "summary")[0];
         let sent = summary["bytes_sent"].as_u64().unwrap();
         assert_eq!(sent > 0, sends, "{summary}");
-        assert_eq!(summary["frames"], 360);
+        assert_eq!(summary["frames"], 240);
     }
     assert_eq!(place.uploads().len(), 1);
 }
@@ -148,7 +148,7 @@ fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams()
     let summary = events(&said, "summary")[0];
     let all = std::fs::metadata(&video).unwrap().len();
     assert_eq!(summary["bytes_sent"], all - offset);
-    assert_eq!(summary["frames"], 360);
+    assert_eq!(summary["frames"], 240);
     streaming.interrupt();
     let streamed = streaming.wait();
     assert_eq!(streamed.code, Some(130), "{}", streamed.stderr);
@@ -184,7 +184,7 @@ fn a_worker_that_dies_half_way_is_found_again_and_has_what_it_had() {
     assert_eq!(events(&said, "resumed").len(), 1, "{}", run.stderr);
     let summary = events(&said, "summary")[0];
     assert!(summary["reconnections"].as_u64() > Some(0), "{summary}");
-    assert_eq!(summary["frames"], 360);
+    assert_eq!(summary["frames"], 240);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn the_python_clients_upload_is_taken_and_its_package_of_a_video_predicted() {
         let saved = events(&said, "saved");
         assert_eq!(saved[0]["name"], "video.mp4.predictions.slp");
         let read = sleap_io_reads(&[Path::new(&output)]);
-        assert_eq!(read[0]["frames"].as_array().unwrap().len(), 360);
+        assert_eq!(read[0]["frames"].as_array().unwrap().len(), 240);
     }
 }
 

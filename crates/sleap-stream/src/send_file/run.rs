@@ -76,7 +76,7 @@ type Done = (Known, Account, u64, Outcome);
 
 async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> {
     let known = checksum(config, progress).await?;
-    let upload_id = upload_id()?;
+    let upload_id = source::upload_id(&config.file)?;
     let mut account = Account {
         sent: 0,
         upload: Duration::ZERO,
@@ -186,11 +186,4 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
     }
     let seconds = config.reconnect_timeout.as_secs_f64();
     Err(last.context(format!("{lost}, and no worker was found for {seconds} s")))
-}
-
-/// A name that nobody can guess: whoever knows it may take the upload's place.
-fn upload_id() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
-    Ok(source::hex(&bytes))
 }
