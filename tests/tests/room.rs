@@ -1,10 +1,10 @@
 //! Both programs in a room of SLEAP-RTC, at a server that takes nothing else, and beside the real
 //! programs of SLEAP-RTC.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Client, Finished, Peer, Worker, room_server, sleap_rtc};
+use e2e::{Client, Finished, Peer, Worker, demo, room_server, sleap_rtc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -48,6 +48,13 @@ fn at_home(command: &mut Command, home: &Path) {
         command.env_remove(name);
     }
     command.env("HOME", home);
+}
+
+/// Where ONNX Runtime is, whoever the user is.
+fn data() -> PathBuf {
+    let path = |name| std::env::var_os(name).map(PathBuf::from);
+    let home = || path("HOME").map(|home| home.join(".local/share"));
+    path("XDG_DATA_HOME").or_else(home).unwrap()
 }
 
 fn lab(args: &[&str]) -> (Peer, String) {
@@ -307,6 +314,35 @@ fn of_several_workers_one_has_to_be_chosen() {
     let wrong = ["busy-one", "for-files"];
     let offered = |id: &&str| delivered.iter().any(|it| it["to"] == **id);
     assert!(!wrong.iter().any(offered), "{delivered:?}");
+}
+
+#[test]
+fn a_worker_without_streams_is_found_by_those_who_send_files() {
+    let (_server, url) = lab(&[]);
+    let home = user();
+    let model = demo("model");
+    let args = [
+        "--room",
+        "--room-server",
+        &url,
+        "--no-stream",
+        "--name",
+        "rig",
+    ];
+    let args = [&args[..], &["--model", model.to_str().unwrap()]].concat();
+    let _worker = Worker::start_with(&args, |command| {
+        at_home(command, home.path());
+        command.env("XDG_DATA_HOME", data());
+    });
+    let words = ["no worker in the room lab streams", "(rig)"];
+    stream(&home, &url, &[]).failed(1, &words);
+    let (video, output) = (demo("video.mp4"), home.path().join("poses.slp"));
+    let (video, output) = (video.to_str().unwrap(), output.to_str().unwrap());
+    let send = ["--room", "--room-server", &url, "--send-file", video];
+    let args = [&send[..], &["-o", output]].concat();
+    let client = Client::start_with(&args, |command| at_home(command, home.path()));
+    client.wait().success();
+    assert!(Path::new(output).exists());
 }
 
 #[test]
