@@ -42,7 +42,8 @@ impl Session {
             info!(source = %start.source_name, "stream refused: --no-stream");
             self.worker.metrics.refused(Refused::NoStreams);
             let reason = ack::error(NO_STREAMS.into());
-            return Ok(self.reply(Message::StreamAck(reason)).await);
+            self.reply(Message::StreamAck(reason)).await;
+            return Ok(());
         }
         match self.permit(start.stream_id.as_deref()).await {
             Some(permit) => self.open(start, permit).await,
