@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Frame, FrameId, Limits, Message, Payload, Reassembler};
+use crate::{Frame, FrameId, JobNews, Limits, Message, Payload, Reassembler};
 
 /// Small enough that inputs reach them.
 const LIMITS: Limits = Limits {
@@ -27,6 +27,10 @@ pub fn message(data: &[u8]) {
 }
 
 fn same_again(message: &Message) {
+    if let Message::InferenceJob(text) = message {
+        let news = JobNews::from_text(text);
+        assert_eq!(JobNews::from_text(&news.to_string()), news);
+    }
     let again = match message.encode() {
         // What is written may be longer than what was read: defaults are written in full.
         Payload::Text(text) => Message::from_text(&text, &Limits::default()),

@@ -1,5 +1,8 @@
 //! What the fuzz target does with its input (`tests/fuzz`). The tests replay the committed inputs.
 
+use std::io::Cursor;
+
+use crate::capture::container;
 use crate::jpeg::{Color, Decoder, Limits};
 
 const LIMITS: Limits = Limits {
@@ -21,17 +24,33 @@ pub fn jpeg(data: &[u8]) {
     }
 }
 
+/// The structure of a video file from a peer: it is told from its bytes, and says something of any length.
+pub fn container(data: &[u8]) {
+    let mut file = Cursor::new(data);
+    container::begins_as_video(&mut file).expect("reading memory does not fail");
+    container::inspect(&mut file).expect("reading memory does not fail");
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    #[test]
-    fn jpegs_of_the_corpus() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/jpeg");
-        let inputs: Vec<_> = std::fs::read_dir(corpus).unwrap().collect();
+    fn replay(target: &str, run: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
+        let inputs: Vec<_> = std::fs::read_dir(corpus.join(target)).unwrap().collect();
         assert!(!inputs.is_empty());
         for input in inputs {
-            super::jpeg(&std::fs::read(input.unwrap().path()).unwrap());
+            run(&std::fs::read(input.unwrap().path()).unwrap());
         }
+    }
+
+    #[test]
+    fn jpegs_of_the_corpus() {
+        replay("jpeg", super::jpeg);
+    }
+
+    #[test]
+    fn video_files_of_the_corpus() {
+        replay("container", super::container);
     }
 }

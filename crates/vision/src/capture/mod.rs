@@ -4,7 +4,7 @@
 //! runs there. Files are read in order, without seeking: frames that are not wanted are
 //! passed over without converting their pixels, and nothing is read after the last wanted one.
 
-mod container;
+pub(crate) mod container;
 mod error;
 mod file;
 mod pace;
