@@ -51,6 +51,11 @@ impl<T> Batcher<T> {
         self.next()
     }
 
+    /// Whether a client's batch is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.client_batch
+    }
+
     /// A client's batch begins. Frames gathered before it run first, without it.
     pub(crate) fn start(&mut self) -> Next {
         self.client_batch = true;

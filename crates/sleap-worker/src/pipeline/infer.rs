@@ -60,6 +60,11 @@ impl Stage {
             // Nothing is added; what was gathered before still has to run.
             Event::Broken => self.batcher.next(),
             Event::Frame(frame) if frame.requester.leaves_a_frame() => self.batcher.next(),
+            // Nobody else's batch waits for a file's frame, nor it for the batch's end.
+            Event::Frame(frame) if frame.requester.is_aside() && self.batcher.is_open() => {
+                self.run_alone(frame)?;
+                self.batcher.next()
+            }
             Event::Frame(frame) => {
                 let bytes = frame.bytes();
                 self.batcher.frame(frame, bytes)
@@ -169,6 +174,37 @@ mod tests {
         assert_eq!(accept(&gone), Next::Wait);
         assert_eq!(accept(&here), Next::Poll);
         assert_eq!(accept(&gone), Next::Poll);
+        assert_eq!(stage.batcher.take().len(), 1);
+    }
+
+    #[test]
+    fn a_files_frame_stays_out_of_a_clients_batch() {
+        let bounds = Bounds {
+            frames: 1,
+            client_frames: 3,
+            bytes: 1000,
+        };
+        let (ran, passed) = sync_channel(1);
+        let mut stage = Stage {
+            engine: Engine::Verify,
+            batcher: Batcher::new(bounds),
+            ran,
+            metrics: Metrics::default(),
+        };
+        let (replies, _outbox) = mpsc::channel(1);
+        let streams = Arc::new(Requester::new(replies.clone(), true));
+        let file = Arc::new(Requester::new(replies, true).aside());
+        stage.accept(Event::Mark(Mark::BatchStarted)).ok();
+        let mut accept = |requester| {
+            let event = Event::Frame(Decoded::example(1, requester));
+            stage.accept(event).ok().expect("there is room")
+        };
+        assert_eq!(accept(&streams), Next::Wait);
+        assert_eq!(accept(&file), Next::Wait);
+        let Ok(Ran::Batch(batch)) = passed.try_recv() else {
+            panic!("the file's frame waits for the batch");
+        };
+        assert!(batch.frames.len() == 1 && batch.frames[0].requester.is_aside());
         assert_eq!(stage.batcher.take().len(), 1);
     }
 }
