@@ -1,6 +1,7 @@
 //! What clients hear that want something of SLEAP-RTC's other services.
 
 use protocol::Message;
+use serde_json::json;
 
 /// What this worker is, instead.
 const ADVICE: &str = "this worker runs one model over streams and videos and takes no jobs, scripts or paths; \
@@ -8,9 +9,14 @@ const ADVICE: &str = "this worker runs one model over streams and videos and tak
 
 /// The refusal that a client waits for which says `text`; `None` where it waits for nothing.
 pub(super) fn of(text: &str) -> Option<Message> {
-    let word = text.split("::").next().unwrap_or_default();
+    let mut parts = text.split("::");
+    let word = parts.next().unwrap_or_default();
     let answer = match word {
-        "JOB_SUBMIT" => format!("JOB_REJECTED::{{\"errors\":[\"{ADVICE}\"]}}"),
+        "JOB_SUBMIT" => {
+            let id = parts.next().filter(|id| is_id(id)).unwrap_or("unknown");
+            let errors = json!({"errors": [{"field": "type", "message": ADVICE}]});
+            format!("JOB_REJECTED::{id}::{errors}")
+        }
         "USE_WORKER_PATH" => format!("WORKER_PATH_ERROR::{ADVICE}"),
         "JOB_STOP" | "JOB_CANCEL" | "CONTROL_COMMAND" | "ZMQ_CTRL" => {
             return Some(Message::FileError(ADVICE.into()));
@@ -19,6 +25,12 @@ pub(super) fn of(text: &str) -> Option<Message> {
         _ => return None,
     };
     Some(Message::Unknown { text: answer })
+}
+
+/// Whether clients may have called a job so; they get it back.
+fn is_id(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=64).contains(&text.len()) && text.chars().all(known)
 }
 
 /// What a client hears that sends a package for training, or one with scripts.
@@ -34,7 +46,12 @@ mod tests {
     #[test]
     fn each_service_is_refused_in_its_own_words() {
         for (text, begins) in [
-            ("JOB_SUBMIT::{\"type\":\"train\"}", "JOB_REJECTED::{"),
+            (
+                "JOB_SUBMIT::job_1::{\"type\":\"train\"}",
+                "JOB_REJECTED::job_1::{",
+            ),
+            ("JOB_SUBMIT::a b::{}", "JOB_REJECTED::unknown::{"),
+            ("JOB_SUBMIT", "JOB_REJECTED::unknown::{"),
             ("FS_GET_MOUNTS", "FS_ERROR::INVALID_REQUEST::"),
             ("FS_LIST_DIR::/::0", "FS_ERROR::INVALID_REQUEST::"),
             ("USE_WORKER_PATH::/data/a.slp", "WORKER_PATH_ERROR::"),
@@ -51,14 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn rejected_jobs_have_errors_in_json() {
-        let Some(Message::Unknown { text }) = of("JOB_SUBMIT::{}") else {
+    fn rejected_jobs_say_why_where_their_clients_look_for_it() {
+        let Some(Message::Unknown { text }) = of("JOB_SUBMIT::7::{}") else {
             panic!("no answer");
         };
-        let json = text.strip_prefix("JOB_REJECTED::").unwrap();
-        assert!(
-            json.starts_with("{\"errors\":[\"") && json.ends_with("\"]}"),
-            "{json}"
-        );
+        let json = text.splitn(3, "::").nth(2).unwrap();
+        let errors: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(errors["errors"][0]["message"], ADVICE);
     }
 }
