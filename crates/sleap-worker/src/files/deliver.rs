@@ -3,95 +3,177 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol::{FileMeta, FileName, JobNews, Message, checksum_text};
 use ring::digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::{interval, timeout};
 use tracing::info;
 
 use super::intake::hex;
-use super::job::{self, JobError};
+use super::job::{self, JobError, Predicted};
 use super::shelf::Whole;
-use crate::places::Working;
+use super::{OpenJob, PATIENCE};
+use crate::places::Place;
 use crate::session::Worker;
 
 /// As the Python peers call it.
 const JOB: &str = "inference";
 
+/// Between two looks at how much room is left for predictions.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Bytes of a chunk, as the Python peers cut files.
 const CHUNK: usize = 32_768;
 
-/// Runs the model over a file and sends what it predicts, or why it does not.
-pub(super) async fn run(
-    worker: Arc<Worker>,
-    whole: Whole,
-    name: FileName,
-    replies: mpsc::Sender<Message>,
-    _working: Working,
-) {
-    let tell = Teller { replies };
-    let sha256 = whole.sha256().to_owned();
-    if let Err(reason) = predict(&worker, whole, &name, &tell).await {
-        info!(file = %name, %reason, "no predictions");
-        tell.failed(reason).await;
-        // A file that cannot be used is of no further use.
-        worker.files.shelf.used(&sha256);
-    }
-    tell.say(Message::InferenceJobsDone).await;
+/// A client's wish that the model runs over a file.
+pub(super) struct Order {
+    pub(super) whole: Whole,
+    /// As the client calls it.
+    pub(super) name: FileName,
+    pub(super) replies: mpsc::Sender<Message>,
+    pub(super) place: Arc<Place>,
+    /// Until its last word the worker does not end by itself.
+    pub(super) open: OpenJob,
+    /// Gets the SHA-256 of the file once it is of no further use here.
+    pub(super) served: Served,
 }
 
+/// Files that are of no further use once their client is content.
+pub(super) type Served = Arc<Mutex<Vec<String>>>;
+
+/// Runs the model over a file and sends what it predicts, or why it does not.
+pub(super) async fn run(worker: Arc<Worker>, order: Order) {
+    let tell = Teller {
+        replies: order.replies.clone(),
+    };
+    let served = match serve(&worker, &order, &tell).await {
+        Ok(()) => true,
+        Err(Unserved::Away) => {
+            info!(file = %order.name, "the client takes no predictions; they are dropped");
+            return;
+        }
+        Err(Unserved::Job(reason)) => {
+            info!(file = %order.name, %reason, "no predictions");
+            let is_files_fault = reason.is_of_the_file();
+            // Whether or not it hears it.
+            let _ = tell.failed(reason).await;
+            is_files_fault
+        }
+    };
+    let done = tell.say(Message::InferenceJobsDone).await;
+    if served && done.is_ok() {
+        let mut files = order.served.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push(order.whole.sha256().to_owned());
+    }
+    drop(order.open);
+}
+
+/// Why a client does not have its predictions.
+enum Unserved {
+    Job(JobError),
+    /// It does not take them.
+    Away,
+}
+
+impl From<JobError> for Unserved {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
+impl From<Away> for Unserved {
+    fn from(_: Away) -> Self {
+        Self::Away
+    }
+}
+
+async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<(), Unserved> {
+    let failed = |error: io::Error| JobError::Write(error.to_string());
+    let shelf = Arc::clone(&worker.files.shelf);
+    let folder = blocking(move || shelf.work_folder())
+        .await
+        .map_err(failed)?;
+    let result = folder.path().join("predictions.slp");
+    let predicted = predict(worker, order, &result, tell).await?;
+    let (name, frames) = (&order.name, predicted.frames);
+    info!(file = %name, frames, "predictions complete");
+    match predicted.lacking {
+        Some(lacking) => tell.failed(lacking).await?,
+        None => tell.news(JobNews::Ended(JOB.into())).await?,
+    }
+    send(&result, name, tell).await
+}
+
+/// Runs the model over the file when it is its turn.
 async fn predict(
     worker: &Worker,
-    whole: Whole,
-    name: &FileName,
+    order: &Order,
+    result: &Path,
     tell: &Teller,
-) -> Result<(), JobError> {
-    if worker.files.jobs.available_permits() == 0 {
-        let words = "another file is before this one";
-        tell.say(Message::TrackLog(words.into())).await;
+) -> Result<Predicted, Unserved> {
+    let jobs = &worker.files.jobs;
+    let _turn = match jobs.try_acquire() {
+        Ok(turn) => turn,
+        Err(_) => {
+            let words = "another file is before this one";
+            tell.say(Message::TrackLog(words.into())).await?;
+            jobs.acquire().await.map_err(|_| JobError::Stopped)?
+        }
+    };
+    if worker.stage.is_closed() {
+        return Err(JobError::ShuttingDown.into());
     }
-    let turn = worker.files.jobs.acquire().await;
-    let _turn = turn.map_err(|_| JobError::Stopped)?;
-    tell.news(JobNews::Started(JOB.into())).await;
-    let failed = |error: io::Error| JobError::Write(error.to_string());
-    let folder = worker.files.shelf.work_folder().map_err(failed)?;
-    let result = folder.path().join("predictions.slp");
+    // One that waits, here or for its predictions to leave, may make room for others.
+    let working = order.place.works();
+    tell.news(JobNews::Started(JOB.into())).await?;
     let progress = |frames, total| tell.progress(frames, total);
-    let predicted = job::run(
-        worker,
-        whole.path(),
-        name.as_str(),
-        result.clone(),
-        &progress,
-    )
-    .await?;
-    info!(file = %name, frames = predicted.frames, "predictions complete");
-    match predicted.lacking {
-        Some(lacking) => tell.failed(lacking).await,
-        None => tell.news(JobNews::Ended(JOB.into())).await,
+    let (file, result) = (order.whole.path(), result.to_owned());
+    let predicted = tokio::select! {
+        predicted = job::run(worker, file, order.name.as_str(), result, &progress) => predicted?,
+        full = full(worker) => return Err(JobError::Write(full).into()),
+    };
+    order.place.idle_since(Instant::now());
+    drop(working);
+    Ok(predicted)
+}
+
+/// Resolves when there is no more room for predictions, and says why.
+async fn full(worker: &Worker) -> String {
+    let mut look = interval(LOOK);
+    loop {
+        look.tick().await;
+        let shelf = Arc::clone(&worker.files.shelf);
+        let checked = spawn_blocking(move || shelf.check_results()).await;
+        if let Ok(Err(refusal)) = checked {
+            return refusal.to_string();
+        }
     }
-    send(&result, name, tell).await.map_err(failed)
 }
 
 /// Sends the file of predictions as a download.
-async fn send(path: &Path, of: &FileName, tell: &Teller) -> io::Result<()> {
-    let mut file = File::open(path)?;
+async fn send(path: &Path, of: &FileName, tell: &Teller) -> Result<(), Unserved> {
+    let failed = |error: io::Error| JobError::Write(error.to_string());
+    let path = path.to_owned();
     let (file, size, sha256) = blocking(move || {
+        let mut file = File::open(path)?;
         let sha256 = checksum(&mut file)?;
         let size = file.stream_position()?;
         file.seek(SeekFrom::Start(0))?;
         Ok((file, size, sha256))
     })
-    .await?;
+    .await
+    .map_err(failed)?;
     let meta = FileMeta {
-        name: called(of)?,
+        name: called(of).map_err(failed)?,
         size,
         extra: Some(checksum_text(&sha256)),
     };
-    tell.say(Message::FileMeta(meta)).await;
+    tell.say(Message::FileMeta(meta)).await?;
     let mut rest = Some(file);
     while let Some(mut file) = rest.take() {
         let (file, part) = blocking(move || {
@@ -101,15 +183,15 @@ async fn send(path: &Path, of: &FileName, tell: &Teller) -> io::Result<()> {
                 .read_to_end(&mut part)?;
             Ok(((read > 0).then_some(file), Bytes::from(part)))
         })
-        .await?;
+        .await
+        .map_err(failed)?;
         for at in (0..part.len()).step_by(CHUNK) {
             let chunk = part.slice(at..part.len().min(at + CHUNK));
-            tell.say(Message::Chunk(chunk)).await;
+            tell.say(Message::Chunk(chunk)).await?;
         }
         rest = file;
     }
-    tell.say(Message::EndOfFile).await;
-    Ok(())
+    Ok(tell.say(Message::EndOfFile).await?)
 }
 
 /// `day1.mp4.predictions.slp`, as SLEAP calls them.
@@ -147,22 +229,27 @@ struct Teller {
     replies: mpsc::Sender<Message>,
 }
 
+/// The client has left, or takes nothing any more.
+struct Away;
+
 impl Teller {
-    /// A client that left hears nothing; its session ends the job.
-    async fn say(&self, message: Message) {
-        let _ = self.replies.send(message).await;
+    async fn say(&self, message: Message) -> Result<(), Away> {
+        match timeout(PATIENCE, self.replies.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Away),
+        }
     }
 
-    async fn news(&self, news: JobNews) {
-        self.say(Message::InferenceJob(news.to_string())).await;
+    async fn news(&self, news: JobNews) -> Result<(), Away> {
+        self.say(Message::InferenceJob(news.to_string())).await
     }
 
-    async fn failed(&self, reason: JobError) {
+    async fn failed(&self, reason: JobError) -> Result<(), Away> {
         let news = JobNews::Failed {
             job: JOB.into(),
             reason: reason.to_string(),
         };
-        self.news(news).await;
+        self.news(news).await
     }
 
     /// Where more waits to be said, that is said instead.

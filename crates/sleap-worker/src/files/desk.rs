@@ -1,19 +1,21 @@
 //! A client's side of file transfer: its upload, and the job that follows.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::CloseReason;
 use protocol::{FileMeta, FileName, Message, PackageType, Resume, UploadStart};
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
+use super::deliver::{Order, Served};
 use super::intake::{Expected, Intake};
 use super::shelf::{Half, Refusal, Whole};
-use super::{KEEP_ALIVE, deliver, refusals};
+use super::{KEEP_ALIVE, PATIENCE, deliver, refusals};
 use crate::places::Place;
 use crate::session::Worker;
 
@@ -32,8 +34,8 @@ pub(crate) struct Desk {
     offer: Option<Offer>,
     upload: Option<Upload>,
     job: Option<AbortOnDropHandle<()>>,
-    /// Files whose predictions were sent.
-    served: Vec<String>,
+    /// Files that are of no further use once this client is content.
+    served: Served,
     keep_alive: Option<AbortOnDropHandle<()>>,
 }
 
@@ -58,6 +60,8 @@ struct Upload {
     /// Whether it ends with FILE_UPLOAD_END, or with END_OF_FILE.
     is_checked: bool,
     told: Instant,
+    /// When bytes came last.
+    heard: Instant,
 }
 
 impl Desk {
@@ -74,7 +78,7 @@ impl Desk {
             offer: None,
             upload: None,
             job: None,
-            served: Vec::new(),
+            served: Served::default(),
             keep_alive: None,
         }
     }
@@ -127,6 +131,7 @@ impl Desk {
             return;
         };
         let bytes = chunk.len();
+        upload.heard = Instant::now();
         if !upload.intake.chunk(chunk).await {
             self.end_badly().await;
             return;
@@ -148,14 +153,31 @@ impl Desk {
         sleep(self.worker.files.pause(bytes, beside)).await;
     }
 
+    /// When an upload has brought nothing for too long; `None` where there is none.
+    pub(crate) fn overdue(&self) -> Option<Instant> {
+        Some(self.upload.as_ref()?.heard + PATIENCE)
+    }
+
+    /// Gives up an upload that brings nothing. What came of it stays for a while.
+    pub(crate) async fn expire(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            let reason = format!("busy: nothing came for {} s", PATIENCE.as_secs());
+            self.refuse(upload.is_checked, reason).await;
+        }
+    }
+
     /// The client is gone, because of this where it is known; what it may come back for stays.
     pub(crate) fn leave(&mut self, reason: Option<CloseReason>) {
         self.upload = None;
         self.job = None;
-        if reason != Some(CloseReason::PeerLost) {
-            for sha256 in self.served.drain(..) {
-                self.worker.files.shelf.used(&sha256);
-            }
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has left has what was sent before; of others nobody knows.
+        if reason == Some(CloseReason::Remote) {
+            let (shelf, served) = (
+                Arc::clone(&self.worker.files.shelf),
+                std::mem::take(&mut *served),
+            );
+            spawn_blocking(move || served.iter().for_each(|sha256| shelf.used(sha256)));
         }
     }
 
@@ -178,11 +200,11 @@ impl Desk {
             return Some(reason.clone());
         }
         if self.worker.stage.is_closed() {
-            return Some("the worker is shutting down".into());
+            return Some("busy: the worker is shutting down".into());
         }
         let runs = |job: &AbortOnDropHandle<()>| !job.is_finished();
         let busy = self.job.as_ref().is_some_and(runs);
-        busy.then(|| "the model still runs over the file before this one".into())
+        busy.then(|| "busy: the model still runs over the file before this one".into())
     }
 
     async fn check(&mut self, sha256: String, name: FileName, resume: Option<Resume>) {
@@ -190,7 +212,7 @@ impl Desk {
         if let Some(reason) = self.refusal() {
             return self.refuse(true, reason).await;
         }
-        if let Some(whole) = self.worker.files.shelf.find(&sha256) {
+        if let Some(whole) = self.find(&sha256).await {
             debug!(%sha256, "the file is there already");
             self.say(Message::CacheHit(sha256)).await;
             return self.arrived(whole, name).await;
@@ -198,7 +220,7 @@ impl Desk {
         let shelf = &self.worker.files.shelf;
         let offset = match &resume {
             Some(resume) => match shelf.check_size(resume.bytes) {
-                Err(refusal) => return self.refuse(true, refusal.to_string()).await,
+                Err(refusal) => return self.refuse(true, words(&refusal)).await,
                 Ok(()) => Some(shelf.held(&sha256, resume.bytes)),
             },
             None => None,
@@ -222,7 +244,7 @@ impl Desk {
             sha256: Some(offer.sha256),
         };
         match self.begin(key, id, expected, start.name, true).await {
-            Err(refusal) => self.refuse(true, refusal.to_string()).await,
+            Err(refusal) => self.refuse(true, words(&refusal)).await,
             Ok(offset) => {
                 let offset = resumes.then_some(offset);
                 self.say(Message::UploadReady(offset)).await;
@@ -247,8 +269,15 @@ impl Desk {
             Err(error) => Err(Refusal::Io(error)),
         };
         if let Err(refusal) = begun {
-            self.refuse(false, refusal.to_string()).await;
+            self.refuse(false, words(&refusal)).await;
         }
+    }
+
+    /// The file with this SHA-256, if it is there whole.
+    async fn find(&self, sha256: &str) -> Option<Whole> {
+        let (shelf, sha256) = (Arc::clone(&self.worker.files.shelf), sha256.to_owned());
+        let found = spawn_blocking(move || shelf.find(&sha256)).await;
+        found.ok().flatten()
     }
 
     /// Begins an upload, and says how much of it is there.
@@ -261,7 +290,7 @@ impl Desk {
         is_checked: bool,
     ) -> Result<u64, Refusal> {
         if let Some(reason) = self.refusal() {
-            return Err(Refusal::Io(std::io::Error::other(reason)));
+            return Err(Refusal::Unwanted(reason));
         }
         let half = match self.half(&key, expected.bytes, id.clone()).await {
             Err(Refusal::Former(former)) => {
@@ -282,6 +311,7 @@ impl Desk {
             bytes,
             is_checked,
             told: Instant::now(),
+            heard: Instant::now(),
         });
         Ok(offset)
     }
@@ -289,7 +319,7 @@ impl Desk {
     async fn half(&self, key: &str, bytes: u64, id: Option<String>) -> Result<Half, Refusal> {
         let (shelf, key) = (Arc::clone(&self.worker.files.shelf), key.to_owned());
         let begin = move || shelf.begin(&key, bytes, id.as_deref());
-        let begun = tokio::task::spawn_blocking(begin).await;
+        let begun = spawn_blocking(begin).await;
         begun.unwrap_or_else(|error| Err(Refusal::Io(std::io::Error::other(error))))
     }
 
@@ -306,7 +336,7 @@ impl Desk {
             }
             Ok(sha256) => {
                 info!(file = %name, bytes = upload.bytes, "upload complete");
-                let whole = self.worker.files.shelf.find(&sha256);
+                let whole = self.find(&sha256).await;
                 if is_checked {
                     self.say(Message::Complete(sha256)).await;
                 }
@@ -338,14 +368,15 @@ impl Desk {
         if !matches!(self.purpose, Purpose::Predict) {
             return;
         }
-        self.served.push(whole.sha256().to_owned());
-        let job = deliver::run(
-            Arc::clone(&self.worker),
+        let order = Order {
             whole,
             name,
-            self.replies.clone(),
-            self.place.works(),
-        );
+            replies: self.replies.clone(),
+            place: Arc::clone(&self.place),
+            open: self.worker.files.opens(),
+            served: Arc::clone(&self.served),
+        };
+        let job = deliver::run(Arc::clone(&self.worker), order);
         self.job = Some(AbortOnDropHandle::new(tokio::spawn(job)));
     }
 
@@ -383,6 +414,14 @@ impl Desk {
     async fn say(&self, message: Message) {
         // Without a way to the client there is nothing to say; the session ends by itself.
         let _ = self.replies.send(message).await;
+    }
+}
+
+/// A refusal, as the client hears it.
+fn words(refusal: &Refusal) -> String {
+    match refusal.passes() {
+        true => format!("busy: {refusal}"),
+        false => refusal.to_string(),
     }
 }
 

@@ -59,13 +59,11 @@ impl Intake {
             queue,
             written: Arc::clone(&written),
             runtime: Handle::current(),
+            done,
         };
         thread::Builder::new()
             .name("upload".into())
-            .spawn(move || {
-                // A session that is gone needs no outcome.
-                let _ = done.send(writer.run());
-            })?;
+            .spawn(move || writer.run())?;
         Ok(Self {
             chunks,
             outcome,
@@ -96,34 +94,16 @@ struct Writer {
     queue: mpsc::Receiver<Bytes>,
     written: Arc<AtomicU64>,
     runtime: Handle,
+    done: oneshot::Sender<Result<String, Broken>>,
 }
 
 impl Writer {
-    fn run(mut self) -> Result<String, Broken> {
+    fn run(mut self) {
         let mut digest = digest::Context::new(&digest::SHA256);
-        match self.write(&mut digest) {
-            Ok(()) => {}
-            // There is nothing to go on with.
-            Err(broken @ Broken::Long { .. }) => {
-                self.half.discard();
-                return Err(broken);
-            }
-            Err(broken) => return Err(broken),
-        }
-        let found = hex(digest.finish().as_ref());
-        match &self.expected.sha256 {
-            Some(expected) if *expected != found => {
-                self.half.discard();
-                Err(Broken::Checksum {
-                    expected: expected.clone(),
-                    found,
-                })
-            }
-            _ => {
-                self.half.complete(&found)?;
-                Ok(found)
-            }
-        }
+        let written = self.write(&mut digest);
+        let outcome = end(self.half, written, digest, self.expected.sha256);
+        // A session that is gone needs no outcome.
+        let _ = self.done.send(outcome);
     }
 
     fn write(&mut self, digest: &mut digest::Context) -> Result<(), Broken> {
@@ -148,11 +128,17 @@ impl Writer {
     }
 
     /// What came in former attempts counts too.
-    fn known(&mut self, digest: &mut digest::Context) -> io::Result<()> {
+    fn known(&mut self, digest: &mut digest::Context) -> Result<(), Broken> {
         let mut left = self.half.offset;
         let mut buffer = vec![0; 1 << 20];
         self.half.file.seek(SeekFrom::Start(0))?;
         while left > 0 {
+            if self.half.dismissed.is_cancelled() {
+                return Err(Broken::Dismissed);
+            }
+            if self.done.is_closed() {
+                return Err(Broken::Stopped);
+            }
             let some = buffer
                 .len()
                 .min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -172,6 +158,37 @@ impl Writer {
                 chunk = queue.recv() => Ok(chunk),
             }
         })
+    }
+}
+
+/// What becomes of an upload of which so much was written.
+fn end(
+    half: Half,
+    written: Result<(), Broken>,
+    digest: digest::Context,
+    expected: Option<String>,
+) -> Result<String, Broken> {
+    match written {
+        Ok(()) => {}
+        // There is nothing to go on with.
+        Err(broken @ Broken::Long { .. }) => {
+            half.discard();
+            return Err(broken);
+        }
+        Err(broken) => return Err(broken),
+    }
+    let found = hex(digest.finish().as_ref());
+    match expected {
+        Some(expected) if expected != found => {
+            half.discard();
+            Err(Broken::Checksum { expected, found })
+        }
+        _ => {
+            // Its name says what is in it, also after the power was gone.
+            half.file.sync_data()?;
+            half.complete(&found)?;
+            Ok(found)
+        }
     }
 }
 

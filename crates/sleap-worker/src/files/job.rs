@@ -54,8 +54,20 @@ pub(super) enum JobError {
     Frames { failed: u64, reason: String },
     #[error("the predictions cannot be written: {0}")]
     Write(String),
+    #[error("busy: the worker is shutting down")]
+    ShuttingDown,
     #[error("the worker cannot go on")]
     Stopped,
+}
+
+impl JobError {
+    /// Whether another attempt with the same file would end in the same way.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        matches!(
+            self,
+            Self::NoVideo | Self::Open(_) | Self::Size { .. } | Self::Read { .. }
+        )
+    }
 }
 
 /// Predictions of a file, and what they lack.

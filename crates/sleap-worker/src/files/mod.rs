@@ -18,7 +18,7 @@ mod stock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::FileArgs;
@@ -30,6 +30,9 @@ use shelf::{Bounds, Shelf};
 /// Between two looks for files that nobody needs any more.
 const SWEEP: Duration = Duration::from_secs(600);
 
+/// A client that sends or takes nothing of a file for so long is not waited for any longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How often a worker says that it is there, while a client waits for a file.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -39,8 +42,20 @@ pub(crate) struct Files {
     pace: Mutex<Pace>,
     /// One job at a time.
     jobs: Semaphore,
+    /// Jobs whose clients have not had their last word.
+    open: watch::Sender<usize>,
     /// Streams are taken, too.
     pub(crate) streams: bool,
+}
+
+/// A job whose client has not had its last word.
+#[derive(Debug)]
+struct OpenJob(watch::Sender<usize>);
+
+impl Drop for OpenJob {
+    fn drop(&mut self) {
+        self.0.send_modify(|jobs| *jobs -= 1);
+    }
 }
 
 impl Files {
@@ -55,6 +70,7 @@ impl Files {
             shelf: Arc::new(Shelf::new(dir, bounds)),
             pace: Mutex::default(),
             jobs: Semaphore::new(1),
+            open: watch::Sender::default(),
             streams: !args.no_stream,
         }
     }
@@ -80,10 +96,16 @@ impl Files {
         }))
     }
 
-    /// Resolves when no job runs.
+    /// Resolves when no client waits for a job.
     pub(crate) async fn idle(&self) {
-        // The semaphore is never closed.
-        drop(self.jobs.acquire().await);
+        // The sender is here: the wait does not fail.
+        let _ = self.open.subscribe().wait_for(|jobs| *jobs == 0).await;
+    }
+
+    /// A client waits for a job from now on, until this is dropped.
+    fn opens(&self) -> OpenJob {
+        self.open.send_modify(|jobs| *jobs += 1);
+        OpenJob(self.open.clone())
     }
 
     /// How long to wait after so many bytes of an upload. `beside`: somebody else streams.

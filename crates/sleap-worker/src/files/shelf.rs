@@ -20,6 +20,9 @@ const CHECKSUM: usize = 64;
 /// Bytes that stay free on the disk, whatever clients send.
 const SPARE: u64 = 256 << 20;
 
+/// Half a file is younger than that while its client may be coming back: it makes no room for others.
+const COMING_BACK: Duration = Duration::from_secs(600);
+
 /// What clients may fill.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -51,8 +54,20 @@ pub(super) enum Refusal {
     /// The client's former connection is at it.
     #[error("the former connection is still at the file; try again")]
     Former(CancellationToken),
+    #[error("{0}")]
+    Unwanted(String),
     #[error("the worker cannot store files: {0}")]
     Io(#[from] io::Error),
+}
+
+impl Refusal {
+    /// Whether the same file may be taken later.
+    pub(super) fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Quota { .. } | Self::Disk { .. } | Self::InWork | Self::Former(_)
+        )
+    }
 }
 
 /// All files that clients have sent.
@@ -113,6 +128,8 @@ impl WorkFolder {
 pub(super) struct Whole {
     shelf: Arc<Shelf>,
     sha256: String,
+    /// Says so to other workers that have the folder.
+    lock: File,
 }
 
 impl Shelf {
@@ -129,12 +146,14 @@ impl Shelf {
     pub(super) fn find(self: &Arc<Self>, sha256: &str) -> Option<Whole> {
         let mut state = self.state();
         let file = File::open(self.path(sha256, Kind::Whole)).ok()?;
+        file.try_lock_shared().ok()?;
         // As young as if it had just come; without that it only goes earlier.
         let _ = file.set_modified(SystemTime::now());
         *state.readers.entry(sha256.to_owned()).or_default() += 1;
         Some(Whole {
             shelf: Arc::clone(self),
             sha256: sha256.to_owned(),
+            lock: file,
         })
     }
 
@@ -175,15 +194,19 @@ impl Shelf {
             });
         }
         stock::make_private(&self.dir)?;
-        let file = stock::open_half(&self.path(key, Kind::Half))?.ok_or(Refusal::InWork)?;
-        let offset = match (upload_id, file.metadata()?.len()) {
-            (Some(_), there) if there <= bytes => there,
-            _ => {
-                file.set_len(0)?;
-                0
-            }
+        let path = self.path(key, Kind::Half);
+        let there = fs::metadata(&path).map_or(0, |half| half.len());
+        let offset = match upload_id {
+            Some(_) if there <= bytes => there,
+            _ => 0,
         };
+        if stock::is_locked(&path) {
+            return Err(Refusal::InWork);
+        }
+        // What is refused changes nothing.
         self.make_room(&state, key, bytes, bytes - offset)?;
+        let file = stock::open_half(&path)?.ok_or(Refusal::InWork)?;
+        file.set_len(offset)?;
         let dismissed = CancellationToken::new();
         let active = Active {
             upload_id: upload_id.map(str::to_owned),
@@ -225,8 +248,9 @@ impl Shelf {
     }
 
     fn remove_used(&self, sha256: &str) {
+        let path = self.path(sha256, Kind::Whole);
         // It may be gone already: its room was needed, or it was of no use.
-        if fs::remove_file(self.path(sha256, Kind::Whole)).is_ok() {
+        if !stock::is_locked(&path) && fs::remove_file(path).is_ok() {
             info!(%sha256, "file removed after use");
         }
     }
@@ -259,7 +283,7 @@ impl Shelf {
     }
 
     /// Room for `bytes` bytes of `key`, of which `more` are not there yet: the oldest that nobody
-    /// needs goes first.
+    /// needs goes first. Where that is not enough nothing goes.
     fn make_room(&self, state: &State, key: &str, bytes: u64, more: u64) -> Result<(), Refusal> {
         let own = self.path(key, Kind::Half);
         let mut items: Vec<Item> = stock::list(&self.dir);
@@ -267,31 +291,61 @@ impl Shelf {
         items.sort_by_key(|item| item.modified);
         let promised: u64 = state.active.values().map(|active| active.left).sum();
         let mut held = promised + items.iter().map(|item| item.bytes).sum::<u64>();
-        let mut idle = items.iter().filter(|item| self.may_go(state, item));
-        while held.saturating_add(bytes) > self.bounds.all {
+        let mut free = stock::free_bytes(&self.dir)?;
+        let needed = more.saturating_add(promised).saturating_add(SPARE);
+        let now = SystemTime::now();
+        let mut idle = items.iter().filter(|item| {
+            let age = now.duration_since(item.modified).unwrap_or_default();
+            let waits = item.kind == Kind::Half && age < COMING_BACK;
+            !waits && self.may_go(state, item)
+        });
+        let mut goes = Vec::new();
+        let quota = self.bounds.all;
+        while held.saturating_add(bytes) > quota || free < needed {
             let Some(item) = idle.next() else {
-                let quota = self.bounds.all;
-                return Err(Refusal::Quota { bytes, held, quota });
+                return Err(match held.saturating_add(bytes) > quota {
+                    true => Refusal::Quota { bytes, held, quota },
+                    false => Refusal::Disk { bytes: more, free },
+                });
             };
+            held -= item.bytes;
+            free = free.saturating_add(item.bytes);
+            goes.push(item);
+        }
+        for item in goes {
             info!(file = %item.path.display(), "removed: its room is needed");
             stock::remove(item);
-            held -= item.bytes;
         }
+        Ok(())
+    }
+
+    /// Whether the results of jobs still fit. Blocks.
+    pub(super) fn check_results(&self) -> Result<(), Refusal> {
         let free = stock::free_bytes(&self.dir)?;
-        let needed = more.saturating_add(promised).saturating_add(SPARE);
-        match free >= needed {
-            true => Ok(()),
-            false => Err(Refusal::Disk { bytes: more, free }),
+        if free < SPARE {
+            return Err(Refusal::Disk { bytes: 0, free });
+        }
+        let items = stock::list(&self.dir);
+        let results = items.iter().filter(|item| item.kind == Kind::Job);
+        let (bytes, quota) = (results.map(|item| item.bytes).sum(), self.bounds.all);
+        match bytes > quota {
+            true => Err(Refusal::Quota {
+                bytes,
+                held: bytes,
+                quota,
+            }),
+            false => Ok(()),
         }
     }
 
     fn may_go(&self, state: &State, item: &Item) -> bool {
-        match item.kind {
-            Kind::Half => !state.active.contains_key(&item.key) && !stock::is_locked(&item.path),
-            Kind::Whole => !self.bounds.keep && !state.readers.contains_key(&item.key),
-            // One that a killed worker left behind.
-            Kind::Job => !stock::is_locked(&item.path),
-        }
+        let here = match item.kind {
+            Kind::Half => state.active.contains_key(&item.key),
+            Kind::Whole => self.bounds.keep || state.readers.contains_key(&item.key),
+            Kind::Job => false,
+        };
+        // Another worker's, or a job that runs: a killed worker's is not locked any more.
+        !here && !stock::is_locked(&item.path)
     }
 
     fn path(&self, key: &str, kind: Kind) -> PathBuf {
@@ -313,12 +367,14 @@ impl Half {
 
     /// It is whole, with this SHA-256.
     pub(super) fn complete(self, sha256: &str) -> io::Result<()> {
+        let _alone = self.shelf.state();
         let whole = self.shelf.path(sha256, Kind::Whole);
         fs::rename(self.shelf.path(&self.key, Kind::Half), whole)
     }
 
     /// It is of no use to anybody.
     pub(super) fn discard(self) {
+        let _alone = self.shelf.state();
         // What stays is found by its age.
         let _ = fs::remove_file(self.shelf.path(&self.key, Kind::Half));
     }
@@ -326,7 +382,7 @@ impl Half {
 
 impl Drop for Half {
     fn drop(&mut self) {
-        self.shelf.state().active.remove(&self.key);
+        let mut state = self.shelf.state();
         // An upload that has no checksum, or no bytes, is nothing to go on with.
         let path = self.shelf.path(&self.key, Kind::Half);
         let is_known = self.key.len() == CHECKSUM;
@@ -334,6 +390,9 @@ impl Drop for Half {
             let _ = fs::remove_file(path);
         }
         let _ = self.file.unlock();
+        // Last: from here on another may begin with it.
+        state.active.remove(&self.key);
+        drop(state);
         self.shelf.freed.notify_waiters();
     }
 }
@@ -350,6 +409,7 @@ impl Whole {
 
 impl Drop for Whole {
     fn drop(&mut self) {
+        let _ = self.lock.unlock();
         let mut state = self.shelf.state();
         if let Some(readers) = state.readers.get_mut(&self.sha256) {
             *readers -= 1;

@@ -102,6 +102,54 @@ fn files_fit_or_are_refused_and_the_oldest_that_nobody_needs_goes_first() {
 }
 
 #[test]
+fn what_is_refused_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(dir.path(), 200, 250, false);
+    whole(&shelf, 'a', 100);
+    let mut half = shelf.begin(&key('b'), 100, Some("id")).unwrap();
+    half.file.write_all(&[1; 80]).unwrap();
+    drop(half);
+    // Its client may come back: only the whole file would go, and that is not enough.
+    let refused = shelf.begin(&key('c'), 200, Some("other")).unwrap_err();
+    assert!(matches!(refused, Refusal::Quota { .. }), "{refused}");
+    assert!(refused.passes());
+    assert_eq!(names(&shelf).len(), 2);
+    // A liar about the size, who also names no upload.
+    shelf.begin(&key('b'), 201, None).unwrap_err();
+    assert_eq!(shelf.held(&key('b'), 100), 80);
+    shelf.begin(&key('c'), 100, Some("other")).unwrap();
+    assert!(shelf.find(&key('a')).is_none(), "it made room");
+    assert_eq!(shelf.held(&key('b'), 100), 80);
+}
+
+#[test]
+fn a_file_that_another_worker_reads_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = shelf(dir.path(), 200, 250, false);
+    let there = shelf(dir.path(), 200, 250, false);
+    whole(&here, 'a', 100);
+    let reader = there.find(&key('a')).unwrap();
+    here.used(&key('a'));
+    here.begin(&key('b'), 200, None).unwrap_err();
+    here.sweep(SystemTime::now() + Duration::from_secs(7200));
+    assert_eq!(names(&here).len(), 1);
+    drop(reader);
+    here.used(&key('a'));
+    assert!(names(&here).is_empty());
+}
+
+#[test]
+fn results_have_a_bound_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(dir.path(), 100, 1000, false);
+    let job = shelf.work_folder().unwrap();
+    fs::write(job.path().join("predictions.slp"), [0; 1000]).unwrap();
+    shelf.check_results().unwrap();
+    fs::write(job.path().join("predictions.slp"), [0; 1001]).unwrap();
+    assert!(matches!(shelf.check_results(), Err(Refusal::Quota { .. })));
+}
+
+#[test]
 fn used_files_go_with_their_last_reader_unless_they_are_kept() {
     for keep in [false, true] {
         let dir = tempfile::tempdir().unwrap();

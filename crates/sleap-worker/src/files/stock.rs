@@ -122,13 +122,26 @@ pub(super) fn open_half(path: &Path) -> io::Result<Option<File>> {
     }
     let file = options.open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        // Another process may have removed it meanwhile.
+        Ok(()) if is_still(path, &file)? => Ok(Some(file)),
+        Ok(()) | Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(error)) => Err(error),
     }
 }
 
-/// Whether another process writes it.
+/// Whether `path` leads to `file`.
+fn is_still(path: &Path, file: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (there, here) = (fs::symlink_metadata(path)?, file.metadata()?);
+        Ok((there.dev(), there.ino()) == (here.dev(), here.ino()))
+    }
+    #[cfg(not(unix))]
+    Ok(true)
+}
+
+/// Whether somebody writes it, reads it, or works in it, here or in another process.
 pub(super) fn is_locked(path: &Path) -> bool {
     let Ok(file) = File::open(path) else {
         return false;

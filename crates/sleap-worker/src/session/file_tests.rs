@@ -203,6 +203,26 @@ async fn a_client_that_came_back_takes_its_upload_over_and_no_other_does() {
 }
 
 #[tokio::test]
+async fn an_upload_that_brings_nothing_holds_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let worker = taking(dir.path(), 100);
+    let mut client = Client::of(&worker);
+    assert!(client.session.desk.overdue().is_none());
+    client.sends([check(Some("abc"))]).await;
+    client.ready().await;
+    client.sends([begin(CONTENT.len())]).await;
+    client.ready().await;
+    client.sends([chunk(&CONTENT[..5])]).await;
+    assert!(client.session.desk.overdue().is_some());
+    client.session.desk.expire().await;
+    client.upload_refused("busy: nothing came for").await;
+    assert!(client.session.desk.overdue().is_none());
+    worker.files.let_go(&sha256(CONTENT)).await;
+    client.sends([check(Some("other"))]).await;
+    assert_eq!(client.ready().await, Some(5));
+}
+
+#[tokio::test]
 async fn frames_and_a_file_share_a_channel() {
     let dir = tempfile::tempdir().unwrap();
     let mut client = Client::of(&taking(dir.path(), 100));

@@ -101,6 +101,14 @@ enum State {
     Streaming(Stream),
 }
 
+/// Resolves at that time, if there is one.
+async fn overdue(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Session {
     fn new(worker: Arc<Worker>, replies: mpsc::Sender<Message>, place: Arc<Place>) -> Self {
         Self {
@@ -126,6 +134,10 @@ impl Session {
             let message = tokio::select! {
                 biased;
                 message = receiver.recv() => message,
+                () = overdue(self.desk.overdue()) => {
+                    self.desk.expire().await;
+                    continue;
+                }
                 () = &mut patience, if !self.has_asked => return Ended::Silent,
                 // Counted from here: what came while frames waited for the model is there already.
                 () = tokio::time::sleep(PEER_SILENCE), if beats => {
