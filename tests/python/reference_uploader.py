@@ -53,7 +53,8 @@ class Uploader:
             return
         emit("said", text=message)
         if message.startswith("FILE_UPLOAD_PROGRESS::"):
-            self._progressed.set()
+            if int(message.split("::")[1]) > 0:
+                self._progressed.set()
         elif message.startswith(("FILE_UPLOAD_", "ERROR::")):
             self._responses.put_nowait(message)
             self._progressed.set()
