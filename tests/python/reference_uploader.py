@@ -57,7 +57,8 @@ class Uploader:
                 self._progressed.set()
         elif message.startswith(("FILE_UPLOAD_", "ERROR::")):
             self._responses.put_nowait(message)
-            self._progressed.set()
+            if "ERROR" in message.split("::")[0]:
+                self._progressed.set()
         elif message == "END_OF_FILE":
             emit("saved", name=self._name, bytes=len(self._file), sha256=sha256(bytes(self._file)))
             if self._args.output:

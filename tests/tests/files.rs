@@ -332,7 +332,7 @@ fn a_client_that_vanishes_half_way_can_resume_from_python_too() {
     assert_eq!(events(&said, "uploaded").len(), 1, "{said:?}");
     let ready = events(&said, "said")[1]["text"].as_str().unwrap();
     let offset = ready.strip_prefix("FILE_UPLOAD_READY::").unwrap();
-    assert!(offset.parse::<u64>().unwrap() > 0, "{ready}");
+    assert!(offset.parse::<u64>().unwrap() > 0, "{said:?}");
     streaming.interrupt();
     streaming.wait();
 }
