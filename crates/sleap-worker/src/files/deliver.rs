@@ -125,9 +125,6 @@ async fn predict(
             jobs.acquire().await.map_err(|_| JobError::Stopped)?
         }
     };
-    if worker.stage.is_closed() {
-        return Err(JobError::ShuttingDown.into());
-    }
     // One that waits, here or for its predictions to leave, may make room for others.
     let working = order.place.works();
     tell.news(JobNews::Started(JOB.into())).await?;

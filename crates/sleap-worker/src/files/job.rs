@@ -54,8 +54,6 @@ pub(super) enum JobError {
     Frames { failed: u64, reason: String },
     #[error("the predictions cannot be written: {0}")]
     Write(String),
-    #[error("busy: the worker is shutting down")]
-    ShuttingDown,
     #[error("the worker cannot go on")]
     Stopped,
 }

@@ -1,0 +1,144 @@
+//! What becomes of a file's job when the worker or its connection ends in the midst of it.
+
+use std::path::{Path, PathBuf};
+
+use e2e::{Client, Worker, demo, signal_server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than any test.
+const NEVER: &str = "3600";
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn file_names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+fn summary(said: &[Value]) -> &Value {
+    said.iter()
+        .find(|event| event["event"] == "summary")
+        .expect("a summary")
+}
+
+/// A worker whose model is kept busy by a stream, so that a file beside it gets a frame a second; a
+/// client whose file is there and waits for its predictions.
+struct Job {
+    dir: TempDir,
+    signal: String,
+    worker: Worker,
+    stream: Client,
+    client: Client,
+}
+
+impl Job {
+    fn under_way(signal: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let worker = Self::worker(dir.path(), signal);
+        let pattern = ["--test-pattern", "256x192@1000", "--every-frame", "-q"];
+        let stream = ["--signal", signal, "--reconnect-timeout", "0"];
+        let stream = Client::start(&[&stream[..], &pattern].concat());
+        worker.logs("stream starts", 1);
+        let (video, output) = (
+            text(&demo("video.mp4")),
+            text(&dir.path().join("poses.slp")),
+        );
+        let send = ["--signal", signal, "--send-file", &video, "-o", &output];
+        let client = Client::start(&[&send[..], &["--json"]].concat());
+        worker.logs("upload complete", 1);
+        Self {
+            signal: signal.to_owned(),
+            dir,
+            worker,
+            stream,
+            client,
+        }
+    }
+
+    fn worker(dir: &Path, signal: &str) -> Worker {
+        let (model, uploads) = (text(&demo("model")), text(&dir.join("uploads")));
+        let args = ["--model", &model, "--upload-dir", &uploads];
+        Worker::start_at(signal, &[&args[..], &["--drain-timeout", NEVER]].concat())
+    }
+
+    fn uploads(&self) -> PathBuf {
+        self.dir.path().join("uploads")
+    }
+}
+
+#[test]
+fn a_worker_that_drains_finishes_the_job_that_runs() {
+    let server = signal_server();
+    let job = Job::under_way(&server.signal);
+    job.worker.terminate();
+    job.worker.logs("asked to end", 1);
+    // Until then the job has hardly begun.
+    job.stream.interrupt();
+    job.stream.wait();
+    let run = job.client.wait().success();
+    assert_eq!(summary(&run.predictions())["frames"], 240);
+    let (code, log) = job.worker.wait();
+    assert_eq!(code, Some(130), "{log}");
+}
+
+#[test]
+fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
+    let server = signal_server();
+    let job = Job::under_way(&server.signal);
+    let uploads = job.uploads();
+    let Job {
+        dir,
+        signal,
+        worker,
+        stream,
+        client,
+    } = job;
+    worker.interrupt();
+    stream.wait();
+    let names = file_names(&uploads);
+    assert!(
+        names.len() == 1 && names[0].ends_with(".file"),
+        "the file, and nothing of the job: {names:?}"
+    );
+    let next = Job::worker(dir.path(), &signal);
+    let run = client.wait().success();
+    let said = run.predictions();
+    let summary = summary(&said);
+    assert_eq!(summary["frames"], 240);
+    assert!(summary["reconnections"].as_u64() > Some(0), "{summary}");
+    let video = std::fs::metadata(demo("video.mp4")).unwrap().len();
+    assert_eq!(summary["bytes_sent"], video, "it was sent once");
+    next.logs("file removed", 1);
+    assert_eq!(file_names(&uploads), [""; 0]);
+}
+
+#[test]
+fn a_client_that_goes_away_in_mid_job_leaves_the_model_to_the_next() {
+    let server = signal_server();
+    let job = Job::under_way(&server.signal);
+    job.client.interrupt();
+    assert_eq!(job.client.wait().code, Some(130));
+    job.stream.interrupt();
+    job.stream.wait();
+    let (video, output) = (
+        text(&demo("video.mp4")),
+        text(&job.dir.path().join("b.slp")),
+    );
+    let send = [
+        "--signal",
+        &job.signal,
+        "--send-file",
+        &video,
+        "-o",
+        &output,
+    ];
+    Client::run(&send).success();
+    // What the first client left half-way was still there.
+    job.worker.logs("predictions complete", 1);
+    assert!(!job.dir.path().join("poses.slp").exists());
+}
