@@ -377,8 +377,9 @@ fn a_python_worker_that_has_no_secret_and_goes_on_is_refused() {
     stream(&args, &[]).failed(1, &["has no secret of its own"]);
 }
 
-/// Kilobytes that a worker without a model may have held at its peak, twenty strangers included.
-const MAX_PEAK: u64 = 100_000;
+/// Kilobytes that a worker without a model may have held at its peak, twenty strangers included: 75,000
+/// where it has the machine to itself, 120,000 where it is so slow that their handshakes overlap.
+const MAX_PEAK: u64 = 200_000;
 
 #[test]
 fn strangers_who_flood_cost_little_memory_and_disturb_no_stream() {

@@ -223,3 +223,44 @@ fn nothing_but_metrics_is_served() {
     assert_eq!(ask("GET /", address), 404);
     assert_eq!(ask("POST /metrics", address), 405);
 }
+
+#[test]
+fn files_and_their_jobs_are_counted() {
+    let (model, video) = (demo("model"), demo("video.mp4"));
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let uploads = path("uploads");
+    let args = ["--model", model.to_str().unwrap(), "--upload-dir", &uploads];
+    let (worker, url) = worker(&[&args[..], &["--max-upload", "1MB"]].concat());
+    let send = |file: &str, output: &str| {
+        Client::run(&[
+            "--signal",
+            &worker.signal,
+            "--send-file",
+            file,
+            "-o",
+            &path(output),
+        ])
+    };
+    send(video.to_str().unwrap(), "a.slp").success();
+    let (large, junk) = (path("large.mp4"), path("junk.mp4"));
+    std::fs::write(&large, vec![1; 1_000_001]).unwrap();
+    std::fs::write(&junk, vec![1; 1000]).unwrap();
+    send(&large, "b.slp").failed(1, &["--max-upload"]);
+    send(&junk, "b.slp").failed(1, &["no video file"]);
+    // A job's number is there before its client has its last word.
+    let after = Scraped(scrape(&url));
+    let bytes = std::fs::metadata(&video).unwrap().len() + 1000;
+    assert_eq!(after.of("file_bytes_received_total"), bytes as f64);
+    for (name, number) in [
+        ("file_uploads_total{outcome=\"complete\"}", 2.0),
+        ("file_uploads_total{outcome=\"refused\"}", 1.0),
+        ("file_uploads_total{outcome=\"broken\"}", 0.0),
+        ("frames_received_total", 0.0),
+        ("file_jobs_active", 0.0),
+        ("file_jobs_total{outcome=\"complete\"}", 1.0),
+        ("file_jobs_total{outcome=\"failed\"}", 1.0),
+    ] {
+        assert_eq!(after.of(name), number, "{name}");
+    }
+}

@@ -21,7 +21,7 @@ use protocol::{DropReason, Message, Timing};
 
 pub use args::MetricsArgs;
 use counters::Counters;
-pub(crate) use reasons::{Lost, Refused, StreamEnd};
+pub(crate) use reasons::{JobEnd, Lost, Refused, StreamEnd, UploadEnd};
 pub(crate) use server::{Bound, bind};
 
 /// Where what happens is counted; clones count together. The default one counts nothing.
@@ -124,6 +124,26 @@ impl Metrics {
             metrics: self.clone(),
             since: std::time::Instant::now(),
         }
+    }
+
+    /// So many bytes of a file.
+    pub(crate) fn file_bytes(&self, bytes: usize) {
+        self.count(|it| it.file_bytes.inc_by(bytes as u64));
+    }
+
+    pub(crate) fn upload(&self, end: UploadEnd) {
+        self.count(|it| it.uploads.with_label_values(&[end.word()]).inc());
+    }
+
+    pub(crate) fn job_starts(&self) {
+        self.count(|it| it.jobs_active.inc());
+    }
+
+    pub(crate) fn job_ends(&self, end: JobEnd) {
+        self.count(|it| {
+            it.jobs_active.dec();
+            it.jobs.with_label_values(&[end.word()]).inc();
+        });
     }
 
     pub(crate) fn drains(&self) {

@@ -18,6 +18,7 @@ use super::intake::hex;
 use super::job::{self, JobError, Predicted};
 use super::shelf::Whole;
 use super::{OpenJob, PATIENCE};
+use crate::metrics::JobEnd;
 use crate::places::Place;
 use crate::session::Worker;
 
@@ -47,18 +48,22 @@ pub(super) struct Order {
 pub(super) type Served = Arc<Mutex<Vec<String>>>;
 
 /// Runs the model over a file and sends what it predicts, or why it does not.
-pub(super) async fn run(worker: Arc<Worker>, order: Order) {
+pub(super) async fn run(worker: Arc<Worker>, mut order: Order) {
     let tell = Teller {
         replies: order.replies.clone(),
     };
     let served = match serve(&worker, &order, &tell).await {
-        Ok(()) => true,
+        Ok(end) => {
+            order.open.ends(end);
+            true
+        }
         Err(Unserved::Away) => {
             info!(file = %order.name, "the client takes no predictions; they are dropped");
             return;
         }
         Err(Unserved::Job(reason)) => {
             info!(file = %order.name, %reason, "no predictions");
+            order.open.ends(JobEnd::Failed);
             let is_files_fault = reason.is_of_the_file();
             // Whether or not it hears it.
             let _ = tell.failed(reason).await;
@@ -92,7 +97,7 @@ impl From<Away> for Unserved {
     }
 }
 
-async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<(), Unserved> {
+async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<JobEnd, Unserved> {
     let failed = |error: io::Error| JobError::Write(error.to_string());
     let shelf = Arc::clone(&worker.files.shelf);
     let folder = blocking(move || shelf.work_folder())
@@ -102,11 +107,18 @@ async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<(), Unse
     let predicted = predict(worker, order, &result, tell).await?;
     let (name, frames) = (&order.name, predicted.frames);
     info!(file = %name, frames, "predictions complete");
-    match predicted.lacking {
-        Some(lacking) => tell.failed(lacking).await?,
-        None => tell.news(JobNews::Ended(JOB.into())).await?,
-    }
-    send(&result, name, tell).await
+    let end = match predicted.lacking {
+        Some(lacking) => {
+            tell.failed(lacking).await?;
+            JobEnd::Partial
+        }
+        None => {
+            tell.news(JobNews::Ended(JOB.into())).await?;
+            JobEnd::Complete
+        }
+    };
+    send(&result, name, tell).await?;
+    Ok(end)
 }
 
 /// Runs the model over the file when it is its turn.

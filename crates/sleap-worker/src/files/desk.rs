@@ -16,6 +16,7 @@ use super::deliver::{Order, Served};
 use super::intake::{Expected, Intake};
 use super::shelf::{Half, Refusal, Whole};
 use super::{KEEP_ALIVE, PATIENCE, deliver, refusals};
+use crate::metrics::UploadEnd;
 use crate::places::Place;
 use crate::session::Worker;
 
@@ -121,7 +122,7 @@ impl Desk {
     /// A chunk that is too large for any: the upload lacks it.
     pub(crate) async fn damaged(&mut self, reason: String) {
         if let Some(upload) = self.upload.take() {
-            self.refuse(upload.is_checked, reason).await;
+            self.breaks(upload.is_checked, reason).await;
         }
     }
 
@@ -132,6 +133,7 @@ impl Desk {
         };
         let bytes = chunk.len();
         upload.heard = Instant::now();
+        self.worker.metrics.file_bytes(bytes);
         if !upload.intake.chunk(chunk).await {
             self.end_badly().await;
             return;
@@ -162,7 +164,7 @@ impl Desk {
     pub(crate) async fn expire(&mut self) {
         if let Some(upload) = self.upload.take() {
             let reason = format!("busy: nothing came for {} s", PATIENCE.as_secs());
-            self.refuse(upload.is_checked, reason).await;
+            self.breaks(upload.is_checked, reason).await;
         }
     }
 
@@ -332,10 +334,11 @@ impl Desk {
         match upload.intake.finish().await {
             Err(broken) => {
                 info!(file = %name, reason = %broken, "upload failed");
-                self.refuse(is_checked, broken.to_string()).await;
+                self.breaks(is_checked, broken.to_string()).await;
             }
             Ok(sha256) => {
                 info!(file = %name, bytes = upload.bytes, "upload complete");
+                self.worker.metrics.upload(UploadEnd::Complete);
                 let whole = self.find(&sha256).await;
                 if is_checked {
                     self.say(Message::Complete(sha256)).await;
@@ -343,7 +346,7 @@ impl Desk {
                 match whole {
                     Some(whole) => self.arrived(whole, name).await,
                     None => {
-                        self.refuse(is_checked, "the file is gone again".into())
+                        self.breaks(is_checked, "the file is gone again".into())
                             .await
                     }
                 }
@@ -359,7 +362,7 @@ impl Desk {
         let is_checked = upload.is_checked;
         if let Err(broken) = upload.intake.finish().await {
             info!(file = %upload.name, reason = %broken, "upload failed");
-            self.refuse(is_checked, broken.to_string()).await;
+            self.breaks(is_checked, broken.to_string()).await;
         }
     }
 
@@ -373,7 +376,7 @@ impl Desk {
             name,
             replies: self.replies.clone(),
             place: Arc::clone(&self.place),
-            open: self.worker.files.opens(),
+            open: self.worker.files.opens(&self.worker.metrics),
             served: Arc::clone(&self.served),
         };
         let job = deliver::run(Arc::clone(&self.worker), order);
@@ -402,7 +405,19 @@ impl Desk {
         });
     }
 
+    /// A file is not taken.
     async fn refuse(&self, is_checked: bool, reason: String) {
+        self.worker.metrics.upload(UploadEnd::Refused);
+        self.fails(is_checked, reason).await;
+    }
+
+    /// An upload came to nothing.
+    async fn breaks(&self, is_checked: bool, reason: String) {
+        self.worker.metrics.upload(UploadEnd::Broken);
+        self.fails(is_checked, reason).await;
+    }
+
+    async fn fails(&self, is_checked: bool, reason: String) {
         info!(%reason, "file refused");
         self.say(match is_checked {
             true => Message::UploadError(reason),

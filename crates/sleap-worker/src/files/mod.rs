@@ -24,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use args::FileArgs;
 pub(crate) use desk::Desk;
 
+use crate::metrics::{JobEnd, Metrics};
 use pace::Pace;
 use shelf::{Bounds, Shelf};
 
@@ -49,12 +50,25 @@ pub(crate) struct Files {
 }
 
 /// A job whose client has not had its last word.
-#[derive(Debug)]
-struct OpenJob(watch::Sender<usize>);
+struct OpenJob {
+    jobs: watch::Sender<usize>,
+    metrics: Metrics,
+    has_ended: bool,
+}
+
+impl OpenJob {
+    /// What came of it; its client is still to be told.
+    fn ends(&mut self, end: JobEnd) {
+        if !std::mem::replace(&mut self.has_ended, true) {
+            self.metrics.job_ends(end);
+        }
+    }
+}
 
 impl Drop for OpenJob {
     fn drop(&mut self) {
-        self.0.send_modify(|jobs| *jobs -= 1);
+        self.ends(JobEnd::ClientLeft);
+        self.jobs.send_modify(|jobs| *jobs -= 1);
     }
 }
 
@@ -103,9 +117,14 @@ impl Files {
     }
 
     /// A client waits for a job from now on, until this is dropped.
-    fn opens(&self) -> OpenJob {
+    fn opens(&self, metrics: &Metrics) -> OpenJob {
         self.open.send_modify(|jobs| *jobs += 1);
-        OpenJob(self.open.clone())
+        metrics.job_starts();
+        OpenJob {
+            jobs: self.open.clone(),
+            metrics: metrics.clone(),
+            has_ended: false,
+        }
     }
 
     /// How long to wait after so many bytes of an upload. `beside`: somebody else streams.

@@ -9,7 +9,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::reasons::{Lost, Refused, StreamEnd};
+use super::reasons::{JobEnd, Lost, Refused, StreamEnd, UploadEnd};
 
 /// Upper bounds of frames' times, seconds: from what a copy takes to what nobody waits for.
 const FRAME_TIMES: [f64; 17] = [
@@ -51,6 +51,10 @@ pub(super) struct Counters {
     pub(super) clients_total: IntCounter,
     pub(super) clients: IntGauge,
     pub(super) client_time: Histogram,
+    pub(super) file_bytes: IntCounter,
+    pub(super) uploads: IntCounterVec,
+    pub(super) jobs: IntCounterVec,
+    pub(super) jobs_active: IntGauge,
     pub(super) draining: IntGauge,
     pub(super) auth: OnceLock<ReadAuth>,
     authentications: IntCounterVec,
@@ -120,6 +124,23 @@ impl Counters {
                 "client_session_seconds",
                 "How long clients were connected.",
                 &STAYS,
+            )?,
+            file_bytes: on.counter("file_bytes_received_total", "Bytes of files.")?,
+            uploads: on.counters(
+                "file_uploads_total",
+                "Files that clients sent, or wanted to.",
+                "outcome",
+                &UploadEnd::ALL,
+            )?,
+            jobs: on.counters(
+                "file_jobs_total",
+                "Files that the model ran over, or was to.",
+                "outcome",
+                &JobEnd::ALL,
+            )?,
+            jobs_active: on.gauge(
+                "file_jobs_active",
+                "Files whose predictions their clients wait for.",
             )?,
             draining: on.gauge("draining", "1 once the worker takes no new streams.")?,
             authentications: on.counters(

@@ -38,6 +38,43 @@ pub(crate) enum StreamEnd {
     Failed,
 }
 
+/// What came of a file that a client began to send, or asked for leave to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UploadEnd {
+    Complete,
+    /// The worker does not take it, or not now.
+    Refused,
+    /// It is not what was announced, or it brings nothing any more.
+    Broken,
+}
+
+/// What came of a file's predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobEnd {
+    Complete,
+    /// Some of its frames have none.
+    Partial,
+    Failed,
+    /// Its client has left, or does not take them.
+    ClientLeft,
+}
+
+impl UploadEnd {
+    pub(super) const ALL: [&str; 3] = ["complete", "refused", "broken"];
+
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL[self as usize]
+    }
+}
+
+impl JobEnd {
+    pub(super) const ALL: [&str; 4] = ["complete", "partial", "failed", "client_left"];
+
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL[self as usize]
+    }
+}
+
 impl Lost {
     pub(super) const ALL: [&str; 13] = [
         "incomplete",
