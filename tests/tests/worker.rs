@@ -216,7 +216,7 @@ fn what_cannot_be_had_is_a_usage_error() {
         (["--ice-server", "turn:h"], "--ice-credentials"),
         (["--interface", "192.0.2.77"], "--interface"),
         (["--ports", "9-8"], "FROM-TO"),
-        (["--signal", "wss://rig"], "not supported yet"),
+        (["--signal", "https://rig"], "wss://HOST"),
         (["--listen", "localhost"], "HOST:PORT"),
     ] {
         let output = Command::new(binary("sleap-worker"))
