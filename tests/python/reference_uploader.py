@@ -3,10 +3,12 @@
 
 `--upload` does what `upload_file` does (checksum, check, start, chunks of 64 KiB, end), `--package` what
 `send_track_package` does (FILE_META, chunks of 32 KiB, END_OF_FILE); both then take a file of predictions
-as those clients take it. Further options lie, or go beyond the reference.
+as those clients take it. With `--real` the package's own `upload_file` does the upload. Further options lie, or go
+beyond the reference.
 
 Events: ready (channel open), said (any text of the worker), saved (a file that came, with size and digest),
-uploaded (the worker's path), refused (its reason), gone (this program leaves in the midst of it).
+uploaded (the worker's path), refused (its reason), gone (this program leaves in the midst of it), absent (the package
+sleap-rtc is not installed; it needs Python 3.11).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import importlib.util
 import os
 import sys
 import uuid
@@ -55,6 +58,8 @@ class Uploader:
         if message.startswith("FILE_UPLOAD_PROGRESS::"):
             if int(message.split("::")[1]) > 0:
                 self._progressed.set()
+            if self._args.real:
+                self._responses.put_nowait(message)
         elif message.startswith(("FILE_UPLOAD_", "ERROR::")):
             self._responses.put_nowait(message)
             if "ERROR" in message.split("::")[0]:
@@ -111,6 +116,17 @@ class Uploader:
             raise Refused(f"unexpected: {response}")
         return response.split("::", 1)[1]
 
+    async def real_upload(self, path: Path) -> str:
+        from sleap_rtc.client.file_transfer import upload_file
+
+        def told(sent: int, total: int) -> None:
+            emit("progress", bytes=sent, total=total)
+
+        try:
+            return await upload_file(self._channel, self._responses, str(path), self._args.dest, "0", told)
+        except RuntimeError as error:
+            raise Refused(str(error)) from error
+
     def _ready(self, response: str) -> int:
         """Exactly the word, as the reference wants it, unless this client said that it can resume."""
         if self._args.resume and response.startswith("FILE_UPLOAD_READY::"):
@@ -141,7 +157,8 @@ class Uploader:
             if args.predict:
                 self._channel.send("PACKAGE_TYPE::track")
             if args.upload:
-                emit("uploaded", path=await self.upload(Path(args.upload)))
+                upload = self.real_upload if args.real else self.upload
+                emit("uploaded", path=await upload(Path(args.upload)))
             if args.predict:
                 await first_of(self.done, self.closed)
             if args.package:
@@ -151,6 +168,9 @@ class Uploader:
 
 
 async def run(args: argparse.Namespace) -> int:
+    if args.real and importlib.util.find_spec("sleap_rtc") is None:
+        emit("absent")
+        return 0
     peer = RTCPeerConnection()
     uploader = Uploader(peer.createDataChannel(LABEL), args)
     try:
@@ -169,6 +189,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--signal", default="ws://localhost:8080", help="signaling server")
     parser.add_argument("--upload", metavar="FILE", help="as upload_file does")
     parser.add_argument("--package", metavar="FILE", help="as send_track_package does")
+    parser.add_argument("--real", action="store_true", help="with --upload: by the package's own function")
     parser.add_argument("--predict", action="store_true", help="with --upload: wait for predictions (beyond the reference)")
     parser.add_argument("--output", metavar="FILE", help="where a file that comes is saved")
     parser.add_argument("--dest", default="/mnt/data", help="directory on the worker")

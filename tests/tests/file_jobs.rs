@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use e2e::{Client, Worker, demo, signal_server};
+use e2e::{Client, Worker, demo, reference_uploader, signal_server};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -141,4 +141,37 @@ fn a_client_that_goes_away_in_mid_job_leaves_the_model_to_the_next() {
     // What the first client left half-way was still there.
     job.worker.logs("predictions complete", 1);
     assert!(!job.dir.path().join("poses.slp").exists());
+}
+
+/// SLEAP-RTC's own code, as its package has it.
+#[test]
+fn the_real_clients_upload_is_taken_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, uploads) = (text(&demo("model")), text(&dir.path().join("uploads")));
+    let args = ["--model", &model, "--upload-dir", &uploads, "--keep"];
+    let worker = Worker::start(&[&args[..], &["--max-upload", "1MB"]].concat());
+    let video = text(&demo("video.mp4"));
+    for times in [1, 1] {
+        let (said, code) =
+            reference_uploader(&worker.signal, &["--real", "--upload", &video]).rest();
+        if said.iter().any(|event| event["event"] == "absent") {
+            return eprintln!("SKIPPED: the package sleap-rtc is not installed");
+        }
+        assert_eq!(code, Some(0), "{said:?}");
+        let uploaded = said.iter().find(|event| event["event"] == "uploaded");
+        let name = uploaded.expect("it is taken")["path"].as_str().unwrap();
+        assert_eq!(
+            file_names(&dir.path().join("uploads")),
+            [format!("{name}.file")]
+        );
+        worker.logs("upload complete", times);
+    }
+    let large = text(&dir.path().join("large.mp4"));
+    std::fs::write(&large, vec![0; 1_000_001]).unwrap();
+    let (said, _) = reference_uploader(&worker.signal, &["--real", "--upload", &large]).rest();
+    let refused = said.iter().find(|event| event["event"] == "refused");
+    let reason = refused.expect("it is not taken")["reason"]
+        .as_str()
+        .unwrap();
+    assert!(reason.contains("--max-upload"), "{reason}");
 }
