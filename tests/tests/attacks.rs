@@ -14,11 +14,13 @@ const MAX_PEAK: u64 = 300_000;
 /// Frames of the stream that runs meanwhile, at 30 a second.
 const FRAMES: usize = 450;
 const LASTING: Duration = Duration::from_secs(9);
+/// Bytes that clients may have at the worker as files.
+const QUOTA: u64 = 40_000_000;
 
 struct Place {
     worker: Worker,
     secret_file: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A worker that others can reach.
@@ -28,13 +30,16 @@ fn exposed() -> Place {
     std::fs::write(&file, SECRET).unwrap();
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let secret_file = file.to_str().unwrap().to_owned();
+    let uploads = folder.path().join("uploads").to_str().unwrap().to_owned();
+    let quota = QUOTA.to_string();
     let args = ["--listen", "0.0.0.0:0", "--secret-file", &secret_file];
+    let files = ["--upload-dir", &uploads, "--upload-quota", &quota];
     Place {
-        worker: Worker::start_with(&args, |command| {
+        worker: Worker::start_with(&[&args[..], &files].concat(), |command| {
             command.env_remove("SLEAP_ROOM_SECRET");
         }),
         secret_file,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -52,6 +57,14 @@ impl Place {
             "--max-frames",
             &frames.to_string(),
         ])
+    }
+
+    /// Bytes of files that clients have sent.
+    fn uploads(&self) -> u64 {
+        let entries = std::fs::read_dir(self.folder.path().join("uploads")).unwrap();
+        entries
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum()
     }
 
     fn peak(&self) -> u64 {
@@ -94,6 +107,7 @@ fn the_whole_list_costs_little_memory_and_the_running_stream_loses_nothing() {
         tokio::join!(
             attack::control_flood(signal, &secret, until),
             attack::half_frames(signal, &secret, until),
+            attack::file_flood(signal, &secret, until),
             attack::strangers(signal, 20, until),
             attack::crowd(signal, 100, until),
             attack::slow_loris(signal, 50, until),
@@ -113,12 +127,14 @@ fn the_whole_list_costs_little_memory_and_the_running_stream_loses_nothing() {
     let (events, code) = reference_client(signal, &args).rest();
     assert_ne!(code, Some(0), "{events:?}");
     println!("beside the stream: {done:?}; peak {} kB", place.peak());
-    let (texts, _halves, strangers, sockets, loris, huge, messages) = done;
+    let (texts, _halves, files, strangers, sockets, loris, huge, messages) = done;
     let channels = strangers
         .channels
         .load(std::sync::atomic::Ordering::Relaxed);
     for (what, times) in [
         ("control messages", texts),
+        ("uploads", files.uploads_begun),
+        ("files that are refused", files.refusals),
         ("strangers", channels),
         ("sockets", sockets),
         ("slow requests", loris),
@@ -128,6 +144,8 @@ fn the_whole_list_costs_little_memory_and_the_running_stream_loses_nothing() {
         assert!(times > 0, "{what}: came to nothing");
     }
     all_answered(client, FRAMES);
+    let uploads = place.uploads();
+    assert!(uploads > 0 && uploads <= QUOTA, "{uploads} bytes of files");
     // And the next client finds it as it was.
     all_answered(place.stream(10), 10);
     let peak = place.peak();

@@ -244,7 +244,7 @@ pub async fn half_frames(signal: &str, secret: &Secret, until: Instant) -> usize
     begun
 }
 
-async fn connected(signal: &str, secret: &Secret) -> Channel {
+pub(super) async fn connected(signal: &str, secret: &Secret) -> Channel {
     let config = link::PeerConfig {
         connect_timeout: 4 * PATIENCE,
         ..config(Auth::Bound(secret.clone()))

@@ -3,6 +3,7 @@
 //! Each attack says how often it got as far as to do what it is about: one that never did shows nothing.
 
 mod clients;
+mod files;
 mod jpegs;
 mod signaling;
 mod strangers;
@@ -10,6 +11,7 @@ mod strangers;
 use std::time::Duration;
 
 pub use clients::{Attack, attack, control_flood, half_frames};
+pub use files::{Files, file_flood};
 pub use signaling::{crowd, huge_messages, message_flood, slow_loris};
 pub use strangers::{Tally, strangers};
 
