@@ -10,7 +10,7 @@ use pose::{Device, Refine};
 
 use crate::doctor::ExposureArgs;
 use crate::drain::DrainArgs;
-use crate::files::FileArgs;
+use crate::files::{FileArgs, reader};
 use crate::help;
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
@@ -186,6 +186,13 @@ pub enum Command {
     /// Print the manual page (for `man -l -`).
     #[command(hide = true)]
     Man,
+
+    /// Read a video file for a worker, which starts this itself.
+    #[command(name = reader::COMMAND, hide = true)]
+    ReadVideo {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// What `doctor` is to try.
@@ -269,7 +276,10 @@ impl Args {
 
     /// Sends the log to standard error, save for a report, between whose lines it would stand.
     pub fn init_logging(&self) {
-        let serves = matches!(self.command, None | Some(Command::Signal { .. }));
+        let serves = matches!(
+            self.command,
+            None | Some(Command::Signal { .. } | Command::ReadVideo { .. })
+        );
         if serves || self.verbose > 0 {
             self.log.init(self.verbose, LogFormat::Text);
         }

@@ -55,6 +55,9 @@ pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
     if let Some(text) = print(&args, settings) {
         return text.map(|()| Exit::Done);
     }
+    if let Some(Command::ReadVideo { path }) = &args.command {
+        return files::reader::read(path);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -80,7 +83,7 @@ fn print(args: &Args, settings: &Chosen) -> Option<Result<()>> {
         Command::Config => Some(cli::about::print(settings.to_toml(&SETTINGS).as_bytes())),
         Command::Completions { shell } => Some(cli::about::completions(Args::command(), *shell)),
         Command::Man => Some(cli::about::manual(Args::command())),
-        Command::Doctor(_) | Command::Signal { .. } => None,
+        Command::Doctor(_) | Command::Signal { .. } | Command::ReadVideo { .. } => None,
     }
 }
 

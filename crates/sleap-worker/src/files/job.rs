@@ -1,25 +1,23 @@
 //! Running the model over a file.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use protocol::{Encoding, Frame, FrameMeta, Message};
 use recordings::{Header, Outputs, Record, Video};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
-use vision::capture::{
-    Capture, CapturedFrame, Config, Content, Running, Selection, Source, SourceInfo,
-};
+use tracing::info;
+use vision::capture::{CapturedFrame, Content};
 
+use super::reader::{Reader, Refused, VideoInfo, fits};
 use crate::pipeline::Job;
 use crate::session::{Requester, Worker};
-
-/// Frames read ahead of the model.
-const READ_AHEAD: usize = 2;
 
 /// Frames of a file that may be in the pipeline beside a batch that runs: a stream that begins
 /// waits behind so many.
@@ -41,12 +39,16 @@ pub(super) enum JobError {
     NoVideo,
     #[error("it cannot be read as a video: {0}")]
     Open(String),
-    #[error("its frames have {width}x{height} pixels, at most {max_width}x{max_height} are taken")]
+    #[error(
+        "its frames have {width}x{height} pixels, at most {max_width}x{max_height} and {max_mib} MiB are taken"
+    )]
     Size {
         width: u32,
         height: u32,
         max_width: u32,
         max_height: u32,
+        /// Of pixels.
+        max_mib: u64,
     },
     #[error("reading it failed after {frames} frames: {reason}")]
     Read { frames: u64, reason: String },
@@ -85,68 +87,53 @@ pub(super) async fn run(
     into: PathBuf,
     tell: &Tell<'_>,
 ) -> Result<Predicted, JobError> {
-    let capture = open(&path, name).await?;
-    let info = capture.info().clone();
+    let reader = open(&path, name, worker).await?;
+    let info = reader.info().clone();
     check_size(&info, worker)?;
     let header = header(worker, name, &info);
     let outputs = spawn_blocking(move || Outputs::open(&[into], true, &header));
     let outputs = outputs.await.map_err(|_| JobError::Stopped)?;
     let outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
-    let mut run = Run::new(worker, capture, outputs);
+    let mut run = Run::new(worker, reader, outputs);
     let outcome = run.all(worker, info.total_frames, tell).await;
     run.end(outcome, &path, name).await
 }
 
-async fn open(path: &Path, name: &str) -> Result<Capture, JobError> {
-    let path = path.to_owned();
-    let name = name.to_owned();
-    let open = move || {
-        // Playlists name further files, of this machine or of others: they are none.
-        if !vision::capture::is_video_file(&path) {
-            return Err(JobError::NoVideo);
-        }
-        let source = Source::File(path.to_string_lossy().into_owned());
-        let config = Config {
-            source,
-            selection: Selection {
-                sample_rate: 1,
-                ..Selection::default()
-            },
-            fps: None,
-            real_time: false,
-        };
-        Capture::open(config).map_err(|error| JobError::Open(called(&error, &path, &name)))
-    };
-    spawn_blocking(open).await.map_err(|_| JobError::Stopped)?
+async fn open(path: &Path, name: &str, worker: &Worker) -> Result<Reader, JobError> {
+    let reader = Reader::open(path, &worker.limits).await;
+    let reader = reader.map_err(|refused| match refused {
+        Refused::NoVideo => JobError::NoVideo,
+        Refused::Failed(reason) => JobError::Open(called(&reason, path, name)),
+    })?;
+    let video = reader.info();
+    info!(file = %name, width = video.width, height = video.height, fps = video.fps,
+        frames = video.total_frames, "video open");
+    Ok(reader)
 }
 
 /// An error's words, with the file called as its owner calls it.
-fn called(error: &dyn std::error::Error, path: &Path, name: &str) -> String {
+fn called(words: &str, path: &Path, name: &str) -> String {
     let own = path.file_name().unwrap_or_default().to_string_lossy();
-    error
-        .to_string()
+    words
         .replace(&*path.to_string_lossy(), name)
         .replace(&*own, name)
 }
 
-fn check_size(info: &SourceInfo, worker: &Worker) -> Result<(), JobError> {
+fn check_size(info: &VideoInfo, worker: &Worker) -> Result<(), JobError> {
     let limits = &worker.limits;
-    let pixels = u64::from(info.width) * u64::from(info.height);
-    let fits = info.width <= limits.max_width
-        && info.height <= limits.max_height
-        && pixels * u64::from(info.channels) <= limits.max_frame_bytes;
-    match fits {
+    match fits(limits, info.width, info.height, info.channels) {
         true => Ok(()),
         false => Err(JobError::Size {
             width: info.width,
             height: info.height,
             max_width: limits.max_width,
             max_height: limits.max_height,
+            max_mib: limits.max_frame_bytes >> 20,
         }),
     }
 }
 
-fn header(worker: &Worker, name: &str, info: &SourceInfo) -> Header {
+fn header(worker: &Worker, name: &str, info: &VideoInfo) -> Header {
     let ack = &worker.ack;
     let mut provenance = vec![("source".to_owned(), name.to_owned())];
     if let Some(version) = &ack.worker_version {
@@ -176,29 +163,41 @@ fn header(worker: &Worker, name: &str, info: &SourceInfo) -> Header {
     }
 }
 
-/// A source's frames. The queue goes before its thread is waited for.
-struct Reading {
-    frames: mpsc::Receiver<CapturedFrame>,
-    running: Running,
+/// Predictions on their way to the disk. A job that is dropped waits for its writer nowhere.
+#[derive(Default)]
+struct Written(Outputs);
+
+impl Deref for Written {
+    type Target = Outputs;
+
+    fn deref(&self) -> &Outputs {
+        &self.0
+    }
 }
 
-impl Reading {
-    fn start(capture: Capture) -> Self {
-        let (queue, frames) = mpsc::channel(READ_AHEAD);
-        let running = capture.start(move |frame| match queue.blocking_send(frame) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        });
-        Self { frames, running }
+impl DerefMut for Written {
+    fn deref_mut(&mut self) -> &mut Outputs {
+        &mut self.0
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let outputs = std::mem::take(&mut self.0);
+        if !outputs.is_empty()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn_blocking(move || drop(outputs));
+        }
     }
 }
 
 /// A job under way.
 struct Run {
-    reading: Reading,
+    reader: Reader,
     requester: Arc<Requester>,
     answers: mpsc::Receiver<Message>,
-    outputs: Outputs,
+    outputs: Written,
     under_way: HashMap<u64, Captured>,
     most: usize,
     /// When a frame was handed over last.
@@ -215,15 +214,15 @@ struct Captured {
 }
 
 impl Run {
-    fn new(worker: &Worker, capture: Capture, outputs: Outputs) -> Self {
+    fn new(worker: &Worker, reader: Reader, outputs: Outputs) -> Self {
         let most = worker.pipeline.batch() + BESIDE_A_BATCH;
         // As many as may be under way: the pipeline never waits for this job.
         let (replies, answers) = mpsc::channel(most);
         Self {
-            reading: Reading::start(capture),
+            reader,
             requester: Arc::new(Requester::new(replies, true).aside()),
             answers,
-            outputs,
+            outputs: Written(outputs),
             under_way: HashMap::new(),
             most,
             last: Instant::now(),
@@ -251,7 +250,7 @@ impl Run {
                 // Where nobody is in the pipeline that comes first, and there is a frame.
                 () = worker.pipeline.quiet(self.last + PATIENCE), if !ended && self.may_hand_over(worker) => {
                     tokio::select! {
-                        frame = self.reading.frames.recv() => match frame {
+                        frame = self.reader.next() => match frame {
                             Some(frame) => self.hand_over(worker, frame).await?,
                             None => ended = true,
                         },
@@ -358,24 +357,23 @@ impl Run {
         path: &Path,
         name: &str,
     ) -> Result<Predicted, JobError> {
-        let Reading { frames, running } = self.reading;
-        drop(frames);
-        let outputs = self.outputs;
-        let finish = move || (running.join(), outputs.finish());
-        let (read, wrong) = spawn_blocking(finish)
+        let mut outputs = self.outputs;
+        let finish = move || std::mem::take(&mut *outputs).finish();
+        let read = self.reader.end().await;
+        let wrong = spawn_blocking(finish)
             .await
             .map_err(|_| JobError::Stopped)?;
         outcome?;
         if let Some(wrong) = wrong.first() {
-            return Err(JobError::Write(called(wrong, path, name)));
+            return Err(JobError::Write(called(&wrong.to_string(), path, name)));
         }
         let frames = self.done;
         let lacking = match read {
-            Err(error) => Some(JobError::Read {
+            Err(reason) => Some(JobError::Read {
                 frames,
-                reason: called(&error, path, name),
+                reason: called(&reason, path, name),
             }),
-            Ok(_) => (self.failed > 0).then_some(JobError::Frames {
+            Ok(()) => (self.failed > 0).then_some(JobError::Frames {
                 failed: self.failed,
                 reason: self.last_failure,
             }),

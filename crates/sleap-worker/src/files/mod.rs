@@ -3,6 +3,7 @@
 //! ```text
 //! session -> Desk -> Intake (thread) -> Shelf        uploads: bounded queue, pace beside a stream
 //!                 -> job -> Pipeline::aside -> .slp -> session's answers
+//!                    ^ Reader (process)
 //! ```
 
 mod args;
@@ -11,6 +12,7 @@ mod desk;
 mod intake;
 mod job;
 mod pace;
+pub(crate) mod reader;
 mod refusals;
 mod shelf;
 mod stock;

@@ -1,0 +1,275 @@
+//! The worker's end of the pipe.
+
+use std::io;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::BufMut;
+use protocol::Limits;
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::time::timeout;
+use vision::capture::{CapturedFrame, Content};
+use vision::{Image, ShapeError};
+
+use super::wire::{HEADER, MAX_TEXT, Opened, Record, Shape, fits};
+
+/// Why what a reader says is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the process that reads it ended early")]
+    Ended,
+    #[error("the process that reads it has come no further for {0} s")]
+    Silent(u64),
+    #[error("the process that reads it cannot be heard: {0}")]
+    Io(io::Error),
+    #[error("the process that reads it says what makes no sense")]
+    Nonsense,
+    #[error("a frame has {width}x{height} pixels and {bytes} bytes, more than are taken")]
+    Size { width: u32, height: u32, bytes: u32 },
+    #[error("frame {got} came where {expected} was expected")]
+    Order { expected: u64, got: u64 },
+    #[error("a frame makes no sense: {0}")]
+    Shape(#[from] ShapeError),
+}
+
+/// What follows the first line.
+#[derive(Debug)]
+pub(super) enum Item {
+    Frame(CapturedFrame),
+    /// With the reason, where it is not the video's end.
+    End(Result<(), String>),
+}
+
+/// Reads what a reader says, and takes no memory that it may not ask for.
+pub(super) struct Records<R> {
+    pipe: BufReader<R>,
+    limits: Limits,
+    /// For every part of what is said.
+    patience: Duration,
+    /// The next frame's id.
+    next: u64,
+}
+
+impl<R: AsyncRead + Unpin> Records<R> {
+    pub(super) fn new(pipe: R, limits: Limits, patience: Duration) -> Self {
+        Self {
+            pipe: BufReader::with_capacity(64 << 10, pipe),
+            limits,
+            patience,
+            next: 0,
+        }
+    }
+
+    /// The first line.
+    pub(super) async fn first(&mut self) -> Result<Opened, Fault> {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            if line.len() > MAX_TEXT {
+                return Err(Fault::Nonsense);
+            }
+            self.fill(&mut line, 1).await?;
+        }
+        let opened = serde_json::from_slice(&line).map_err(|_| Fault::Nonsense)?;
+        Ok(match opened {
+            Opened::Failed(reason) => Opened::Failed(plain(&reason)),
+            opened => opened,
+        })
+    }
+
+    /// The next frame, or the end.
+    pub(super) async fn next(&mut self) -> Result<Item, Fault> {
+        let mut header = Vec::with_capacity(HEADER);
+        self.fill(&mut header, HEADER).await?;
+        let header = header.as_slice().try_into().map_err(|_| Fault::Nonsense)?;
+        match Record::from_bytes(header).ok_or(Fault::Nonsense)? {
+            Record::Frame(shape) => self.frame(shape).await.map(Item::Frame),
+            Record::End(0) => Ok(Item::End(Ok(()))),
+            Record::End(bytes) if bytes as usize > MAX_TEXT => Err(Fault::Nonsense),
+            Record::End(bytes) => {
+                let mut reason = Vec::new();
+                self.fill(&mut reason, bytes as usize).await?;
+                let reason = plain(&String::from_utf8_lossy(&reason));
+                Ok(Item::End(Err(reason)))
+            }
+        }
+    }
+
+    async fn frame(&mut self, shape: Shape) -> Result<CapturedFrame, Fault> {
+        let Shape {
+            channels,
+            width,
+            height,
+            bytes,
+            frame_id,
+            captured_ns,
+        } = shape;
+        let expected = u64::from(width) * u64::from(height) * u64::from(channels);
+        if !fits(&self.limits, width, height, channels) || u64::from(bytes) != expected {
+            return Err(Fault::Size {
+                width,
+                height,
+                bytes,
+            });
+        }
+        if frame_id != self.next {
+            return Err(Fault::Order {
+                expected: self.next,
+                got: frame_id,
+            });
+        }
+        self.next += 1;
+        let mut pixels = Vec::with_capacity(bytes as usize);
+        self.fill(&mut pixels, bytes as usize).await?;
+        let captured_at = UNIX_EPOCH + Duration::from_nanos(captured_ns);
+        // A clock that was set meanwhile makes it younger or older, nothing else.
+        let age = SystemTime::now().duration_since(captured_at);
+        let now = Instant::now();
+        Ok(CapturedFrame {
+            frame_id,
+            captured_at,
+            captured: now.checked_sub(age.unwrap_or_default()).unwrap_or(now),
+            content: Content::Pixels(Image::new(width, height, channels, pixels)?),
+        })
+    }
+
+    /// So many bytes more.
+    async fn fill(&mut self, bytes: &mut Vec<u8>, more: usize) -> Result<(), Fault> {
+        let whole = bytes.len() + more;
+        while bytes.len() < whole {
+            let rest = whole - bytes.len();
+            let mut room = (&mut *bytes).limit(rest);
+            let read = timeout(self.patience, self.pipe.read_buf(&mut room)).await;
+            match read.map_err(|_| Fault::Silent(self.patience.as_secs()))? {
+                Ok(0) => return Err(Fault::Ended),
+                Ok(_) => {}
+                Err(error) => return Err(Fault::Io(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text in one line, without what steers terminals.
+fn plain(text: &str) -> String {
+    let plain = |char: char| if char.is_control() { ' ' } else { char };
+    text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::VideoInfo;
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        channels: 3,
+        width: 4,
+        height: 2,
+        bytes: 24,
+        frame_id: 0,
+        captured_ns: 1_700_000_000_000_001_000,
+    };
+
+    fn records(said: &[u8]) -> Records<&[u8]> {
+        Records::new(said, Limits::default(), Duration::from_secs(60))
+    }
+
+    /// What comes of this header with so many bytes after it.
+    async fn next(header: [u8; HEADER], bytes: usize) -> Result<Item, Fault> {
+        let said = [&header[..], &vec![7; bytes]].concat();
+        records(&said).next().await
+    }
+
+    #[tokio::test]
+    async fn a_video_from_its_first_line_to_its_end() {
+        let info = VideoInfo {
+            width: 4,
+            height: 2,
+            channels: 3,
+            fps: Some(30000.0 / 1001.0),
+            total_frames: Some(2),
+        };
+        let mut said = serde_json::to_vec(&Opened::Video(info.clone())).unwrap();
+        said.push(b'\n');
+        for frame_id in 0..2 {
+            said.extend(Record::Frame(Shape { frame_id, ..SHAPE }).to_bytes());
+            said.extend([frame_id as u8; 24]);
+        }
+        said.extend(Record::End(4).to_bytes());
+        said.extend(b"a\x1b[b");
+        let mut records = records(&said);
+        match records.first().await.unwrap() {
+            Opened::Video(first) => assert_eq!(first, info),
+            other => panic!("{other:?}"),
+        }
+        for frame_id in 0..2 {
+            let Item::Frame(frame) = records.next().await.unwrap() else {
+                panic!("no frame {frame_id}");
+            };
+            let since = frame.captured_at.duration_since(UNIX_EPOCH).unwrap();
+            assert_eq!(since.as_nanos(), u128::from(SHAPE.captured_ns));
+            assert_eq!(frame.frame_id, frame_id);
+            assert_eq!(frame.pixels().unwrap().data[..], [frame_id as u8; 24]);
+        }
+        let end = records.next().await.unwrap();
+        assert!(matches!(&end, Item::End(Err(reason)) if reason == "a [b"));
+        assert!(matches!(records.next().await, Err(Fault::Ended)));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_refused_before_memory_is_taken_for_it() {
+        let limits = Limits::default();
+        let large = Shape {
+            width: limits.max_width,
+            height: limits.max_height,
+            bytes: u32::MAX,
+            ..SHAPE
+        };
+        let wide = Shape {
+            width: limits.max_width + 1,
+            height: 1,
+            bytes: (limits.max_width + 1) * 3,
+            ..SHAPE
+        };
+        let more = Shape { bytes: 25, ..SHAPE };
+        let less = Shape { bytes: 0, ..SHAPE };
+        for shape in [large, wide, more, less] {
+            let refused = next(Record::Frame(shape).to_bytes(), 30).await;
+            assert!(matches!(refused, Err(Fault::Size { .. })), "{refused:?}");
+        }
+        let reason = Record::End(u32::MAX).to_bytes();
+        assert!(matches!(next(reason, 30).await, Err(Fault::Nonsense)));
+        let endless = vec![b'x'; 2 * MAX_TEXT];
+        let refused = records(&endless).first().await;
+        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_refused() {
+        let refused = next([9; HEADER], 30).await;
+        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
+        let later = Shape {
+            frame_id: 1,
+            ..SHAPE
+        };
+        let refused = next(Record::Frame(later).to_bytes(), 24).await;
+        assert!(matches!(refused, Err(Fault::Order { got: 1, .. })));
+        let two = Shape {
+            channels: 2,
+            bytes: 16,
+            ..SHAPE
+        };
+        let refused = next(Record::Frame(two).to_bytes(), 16).await;
+        assert!(matches!(refused, Err(Fault::Shape(_))), "{refused:?}");
+        let refused = records(b"{\"video\":{}}\n").first().await;
+        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
+        let cut = next(Record::Frame(SHAPE).to_bytes(), 23).await;
+        assert!(matches!(cut, Err(Fault::Ended)), "{cut:?}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_says_nothing_is_given_up() {
+        let (_silent, pipe) = tokio::io::duplex(64);
+        let patience = Duration::from_millis(20);
+        let mut records = Records::new(pipe, Limits::default(), patience);
+        assert!(matches!(records.first().await, Err(Fault::Silent(_))));
+    }
+}
