@@ -12,6 +12,7 @@ mod exchange;
 mod progress;
 mod run;
 mod source;
+mod upload_id;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use super::SendConfig;
 use super::exchange::{Account, Exchange, Fault, Outcome, plain};
 use super::progress::{Phase, Progress, Summary};
 use super::source::{self, Known};
+use super::upload_id;
 use crate::redial::Backoff;
 use crate::trust::{self, Distrust};
 
@@ -76,7 +77,7 @@ type Done = (Known, Account, u64, Outcome);
 
 async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> {
     let known = checksum(config, progress).await?;
-    let upload_id = source::upload_id(&config.file)?;
+    let upload_id = upload_id::of(&config.file)?;
     let mut account = Account {
         sent: 0,
         upload: Duration::ZERO,

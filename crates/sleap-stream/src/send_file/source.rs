@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use protocol::CHUNK_BYTES;
 use ring::digest;
@@ -26,33 +26,6 @@ const KEEP_ALIVE: &[u8] = b"KEEP_ALIVE";
 pub(super) struct Known {
     pub(super) bytes: u64,
     pub(super) sha256: String,
-}
-
-/// The upload's name: the same for every run with this file until the machine is started anew, so that one takes the
-/// place of another that was killed. Nobody else can guess it: whoever knows it may take the place too.
-pub(super) fn upload_id(path: &Path) -> Result<String> {
-    let mut digest = digest::Context::new(&digest::SHA256);
-    match std::fs::read("/proc/sys/kernel/random/boot_id") {
-        Ok(boot) if !boot.is_empty() => {
-            let home = std::env::var_os("HOME").unwrap_or_default();
-            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            for part in [
-                &boot,
-                home.as_encoded_bytes(),
-                path.as_os_str().as_encoded_bytes(),
-            ] {
-                digest.update(part);
-                digest.update(&[0]);
-            }
-        }
-        // Where a machine has no such name the run has its own.
-        _ => {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
-            digest.update(&bytes);
-        }
-    }
-    Ok(hex(&digest.finish().as_ref()[..16]))
 }
 
 /// Opens the file and says how many bytes it has.

@@ -1,0 +1,154 @@
+//! An upload's name, by which the worker knows one client's connections apart from others'.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use ring::digest;
+
+use super::source::hex;
+
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+
+/// The name: the same for every run with this file until the machine is started anew, so that one
+/// takes the place of another that was killed. Nobody else can guess it: whoever knows it may take
+/// the place too.
+pub(super) fn of(path: &Path) -> Result<String> {
+    let Some(boot) = boot_id() else {
+        // Where a machine has no such name the run has its own.
+        return Ok(hex(&random::<16>()?));
+    };
+    let key = match place() {
+        Some(place) => kept(&place)?,
+        None => Vec::new(),
+    };
+    Ok(name(&key, &boot, path))
+}
+
+fn name(key: &[u8], boot: &[u8], path: &Path) -> String {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut digest = digest::Context::new(&digest::SHA256);
+    for part in [
+        key,
+        boot,
+        home.as_encoded_bytes(),
+        path.as_os_str().as_encoded_bytes(),
+    ] {
+        digest.update(&(part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    hex(&digest.finish().as_ref()[..16])
+}
+
+/// Tells machines apart that share a home.
+fn boot_id() -> Option<Vec<u8>> {
+    let boot = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    (!boot.is_empty()).then_some(boot)
+}
+
+/// `~/.local/share/sleap-stream/upload-key`.
+fn place() -> Option<PathBuf> {
+    let path = |name| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(value))
+    };
+    let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")))?;
+    Some(data.join("sleap-stream").join("upload-key"))
+}
+
+/// This user's key, made where there is none. Where none can be kept, nothing: another user of this
+/// machine could then guess the names of uploads.
+fn kept(file: &Path) -> Result<Vec<u8>> {
+    if let Some(key) = read(file) {
+        return Ok(key);
+    }
+    let made = make(file, &random::<KEY_BYTES>()?);
+    // Of two runs one was first.
+    let key = read(file);
+    if key.is_none() {
+        let file = file.display();
+        tracing::debug!(?made, "no key can be kept in {file}");
+    }
+    Ok(key.unwrap_or_default())
+}
+
+fn read(file: &Path) -> Option<Vec<u8>> {
+    let is_key = fs::metadata(file).is_ok_and(|it| it.is_file() && it.len() == KEY_BYTES as u64);
+    is_key.then(|| fs::read(file).ok()).flatten()
+}
+
+/// Writes the whole file at once; what is there and no key is replaced.
+fn make(file: &Path, key: &[u8]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // Readable for its owner alone.
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    draft.write_all(key)?;
+    match draft.persist_noclobber(file) {
+        // Another run's, or none.
+        Err(failed) if fs::symlink_metadata(file).is_ok() => match read(file) {
+            Some(_) => Ok(()),
+            None => Ok(failed.file.persist(file).map(drop)?),
+        },
+        made => Ok(made.map(drop)?),
+    }
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stays_and_belongs_to_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("new/upload-key");
+        let key = kept(&file).unwrap();
+        assert_eq!(key.len(), KEY_BYTES);
+        assert_eq!(kept(&file).unwrap(), key);
+        let files = fs::read_dir(file.parent().unwrap()).unwrap().count();
+        assert_eq!(files, 1, "no draft stays");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        fs::write(&file, "short").unwrap();
+        let other = kept(&file).unwrap();
+        assert!(other.len() == KEY_BYTES && other != key);
+    }
+
+    #[test]
+    fn where_no_key_can_be_kept_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a file");
+        fs::write(&file, "").unwrap();
+        assert!(kept(&file.join("upload-key")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_name_takes_the_key_the_machine_and_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (dir.path().join("1"), dir.path().join("2"));
+        let names = [
+            name(b"key", b"boot", &one),
+            name(b"yek", b"boot", &one),
+            name(b"", b"boot", &one),
+            name(b"key", b"toob", &one),
+            name(b"key", b"boot", &other),
+        ];
+        for (at, name) in names.iter().enumerate() {
+            assert!(name.len() == 32 && !names[..at].contains(name), "{at}");
+        }
+        assert_eq!(names[0], name(b"key", b"boot", &one));
+    }
+}
