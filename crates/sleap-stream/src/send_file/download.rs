@@ -1,7 +1,7 @@
 //! Predictions on their way to the disk.
 
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use protocol::{FileMeta, checksum_of};
@@ -12,6 +12,19 @@ use super::source::hex;
 
 /// Predictions are far smaller than their video.
 const MAX_BYTES: u64 = 64 << 30;
+
+/// Further names that are tried where the one that was asked for cannot be given.
+const OTHER_NAMES: u32 = 1000;
+
+/// Fails where predictions could not be saved as `output`. Nothing stays there, so that nothing is
+/// left of a run that is killed before they come.
+pub(super) fn check_writable(output: &Path) -> Result<()> {
+    let folder = folder(output);
+    let draft = draft(folder);
+    draft
+        .map(drop)
+        .with_context(|| format!("cannot write to {}", folder.display()))
+}
 
 /// A file that arrives. Until it is saved it has no name that anybody knows, and goes when it is
 /// dropped.
@@ -29,18 +42,13 @@ impl Download {
         if meta.size > MAX_BYTES {
             bail!("the worker announces {} bytes of predictions", meta.size);
         }
-        let folder = match output.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".").suffix(".new");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder);
+        let folder = folder(output);
+        // A folder that has gone meanwhile is no reason to lose what took the worker hours.
+        let file = draft(folder).or_else(|error| {
+            let other = draft(&std::env::temp_dir());
+            tracing::warn!(%error, "cannot write to {} any more", folder.display());
+            other
+        });
         Ok(Self {
             file: file.with_context(|| format!("cannot write to {}", folder.display()))?,
             size: meta.size,
@@ -76,6 +84,9 @@ impl Download {
                 "the predictions arrived damaged: they have another SHA-256 than the worker sent"
             );
         }
+        // Some file systems say only now that there is no room.
+        let kept = self.file.as_file().sync_all();
+        kept.context("cannot write the predictions")?;
         Ok(Whole(self.file))
     }
 }
@@ -83,17 +94,71 @@ impl Download {
 /// A file that has arrived.
 pub(super) struct Whole(NamedTempFile);
 
+/// Where predictions are now.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub(super) path: PathBuf,
+    /// Why that is not where they were to be.
+    pub(super) elsewhere: Option<io::Error>,
+}
+
 impl Whole {
-    /// Gives it its name.
-    pub(super) fn save(self, output: &Path, overwrite: bool) -> Result<()> {
+    /// Gives it its name, or another where that cannot be: it is never lost.
+    pub(super) fn save(self, output: &Path, overwrite: bool) -> Result<Saved> {
         let saved = match overwrite {
             true => self.0.persist(output),
             false => self.0.persist_noclobber(output),
         };
-        saved
-            .map(drop)
-            .with_context(|| format!("cannot save {} (--overwrite replaces it)", output.display()))
+        match saved {
+            Ok(_) => Ok(Saved {
+                path: output.to_owned(),
+                elsewhere: None,
+            }),
+            Err(failed) => Ok(Saved {
+                path: keep(failed.file, output)?,
+                elsewhere: Some(failed.error),
+            }),
+        }
     }
+}
+
+/// Keeps a file under a name like `output`: `day1.mp4.predictions.1.slp`.
+fn keep(mut file: NamedTempFile, output: &Path) -> Result<PathBuf> {
+    let folder = file.path().parent().unwrap_or(Path::new("")).to_owned();
+    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+    let end = output.extension().unwrap_or_default().to_string_lossy();
+    for number in 1..OTHER_NAMES {
+        let path = folder.join(format!("{stem}.{number}.{end}"));
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(failed) => {
+                file = failed.file;
+                if failed.error.kind() != io::ErrorKind::AlreadyExists {
+                    break;
+                }
+            }
+        }
+    }
+    let (_, path) = file.keep().context("cannot keep the predictions")?;
+    Ok(path)
+}
+
+fn folder(output: &Path) -> &Path {
+    match output.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn draft(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]
@@ -140,10 +205,30 @@ mod tests {
             download.chunk(b"abc").unwrap();
             download.check().unwrap()
         };
-        let error = whole().save(&output, false).unwrap_err();
-        assert!(error.to_string().contains("--overwrite"), "{error}");
+        for number in [1, 2] {
+            let saved = whole().save(&output, false).unwrap();
+            assert_eq!(saved.path, dir.path().join(format!("a.{number}.slp")));
+            let why = saved.elsewhere.unwrap().kind();
+            assert_eq!(why, io::ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(saved.path).unwrap(), "abc");
+        }
         assert_eq!(std::fs::read_to_string(&output).unwrap(), "precious");
-        whole().save(&output, true).unwrap();
+        let saved = whole().save(&output, true).unwrap();
+        assert!(saved.path == output && saved.elsewhere.is_none());
         assert_eq!(std::fs::read_to_string(&output).unwrap(), "abc");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_no_reason_to_lose_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("gone/a.slp");
+        assert!(check_writable(&output).is_err());
+        let mut download = begin(&output, 3, ABC).unwrap();
+        download.chunk(b"abc").unwrap();
+        let saved = download.check().unwrap().save(&output, true).unwrap();
+        assert!(saved.elsewhere.is_some());
+        assert_eq!(std::fs::read_to_string(&saved.path).unwrap(), "abc");
+        std::fs::remove_file(saved.path).unwrap();
     }
 }

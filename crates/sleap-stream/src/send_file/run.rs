@@ -1,5 +1,6 @@
 //! A run from the file to its predictions, over as many connections as it takes.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use serde_json::json;
 use tokio::time::{interval, sleep, timeout_at};
 
 use super::SendConfig;
+use super::download::{self, Saved};
 use super::exchange::{Account, Exchange, Fault, Outcome, plain};
 use super::progress::{Phase, Progress, Summary};
 use super::source::{self, Known};
@@ -29,6 +31,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     check_free(&config.output, config.overwrite)?;
+    download::check_writable(&config.output)?;
     let mut progress = Progress::start(config.messages);
     let outcome = tokio::select! {
         outcome = transfer(&config, &mut progress) => Some(outcome),
@@ -45,14 +48,11 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
             return Ok(Exit::Interrupted);
         }
     };
+    progress.finish();
     let saved = match outcome.predictions {
-        Some(whole) => {
-            whole.save(&config.output, config.overwrite)?;
-            Some(config.output.display().to_string())
-        }
+        Some(whole) => Some(whole.save(&config.output, config.overwrite)?),
         None => None,
     };
-    let is_saved = saved.is_some();
     progress.summary(&Summary {
         file: known,
         sent: account.sent,
@@ -60,15 +60,39 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         frames: account.frames,
         inference: account.inference,
         reconnections,
-        saved,
+        saved: saved.as_ref().map(|saved| saved.path.display().to_string()),
     });
-    match (outcome.failure, is_saved) {
-        (None, true) => Ok(Exit::Done),
-        (None, false) => bail!("the worker ended its work without predictions"),
-        (Some(reason), false) => bail!("the worker has no predictions: {}", plain(&reason)),
-        (Some(reason), true) => bail!(
-            "not all of the file was predicted: {}; what was is saved",
-            plain(&reason)
+    verdict(&config, outcome.failure, saved)
+}
+
+/// Whether everything came and is where it was to be.
+fn verdict(config: &SendConfig, failure: Option<String>, saved: Option<Saved>) -> Result<Exit> {
+    let failure = failure.as_deref().map(plain);
+    let Some(Saved { path, elsewhere }) = saved else {
+        match failure {
+            Some(reason) => bail!("the worker has no predictions: {reason}"),
+            None => bail!("the worker ended its work without predictions"),
+        }
+    };
+    let mut wrong = Vec::new();
+    if let Some(reason) = failure {
+        wrong.push(format!("not all of the file was predicted: {reason}"));
+    }
+    if let Some(error) = elsewhere {
+        let output = config.output.display();
+        wrong.push(match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("{output} has come into being meanwhile (--overwrite replaces it)")
+            }
+            _ => format!("cannot save {output}: {error}"),
+        });
+    }
+    match wrong.is_empty() {
+        true => Ok(Exit::Done),
+        false => bail!(
+            "{}; the predictions are in {}",
+            wrong.join(", and "),
+            path.display()
         ),
     }
 }
