@@ -12,6 +12,8 @@ mod exchange;
 mod progress;
 mod run;
 mod source;
+mod talk;
+mod tries;
 mod upload_id;
 
 use std::path::{Path, PathBuf};

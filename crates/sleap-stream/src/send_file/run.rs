@@ -14,15 +14,14 @@ use tokio::time::{interval, sleep, timeout_at};
 
 use super::SendConfig;
 use super::download::{self, Saved};
-use super::exchange::{Account, Exchange, Fault, Outcome, plain};
+use super::exchange::{Account, Exchange, Outcome};
 use super::progress::{Phase, Progress, Summary};
 use super::source::{self, Known};
+use super::talk::{SILENCE, plain};
+use super::tries::{Next, Tries};
 use super::upload_id;
 use crate::redial::Backoff;
 use crate::trust::{self, Distrust};
-
-/// Connections in a row that may be lost before one has brought anything.
-const IN_VAIN: u32 = 5;
 
 /// Between two looks at how far the checksum is.
 const LOOK: Duration = Duration::from_millis(100);
@@ -102,13 +101,9 @@ type Done = (Known, Account, u64, Outcome);
 async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> {
     let known = checksum(config, progress).await?;
     let upload_id = upload_id::of(&config.file)?;
-    let mut account = Account {
-        sent: 0,
-        upload: Duration::ZERO,
-        frames: 0,
-        inference: Duration::ZERO,
-    };
-    let (mut reconnections, mut in_vain) = (0, 0);
+    let mut account = Account::default();
+    let mut tries = Tries::new(config.reconnect_timeout, config.wait);
+    let (mut reconnections, mut told) = (0, String::new());
     progress.word("looking for a worker");
     let mut channel = connect(config).await?;
     progress.event(
@@ -116,34 +111,43 @@ async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> 
         json!({"file": config.name.as_str(), "bytes": known.bytes}),
     );
     loop {
-        let before = (account.sent, account.frames);
         let mut exchange = Exchange {
             config,
             known: &known,
             upload_id: &upload_id,
             progress,
             account: &mut account,
+            silence: SILENCE,
         };
         let outcome = exchange.run(&mut channel).await;
         channel.sender.close().await;
-        let lost = match outcome {
+        let fault = match outcome {
             Ok(outcome) => return Ok((known, account, reconnections, outcome)),
-            Err(Fault::Final(error)) => return Err(error),
-            Err(Fault::Lost(lost)) => lost,
+            Err(fault) => fault,
         };
-        in_vain = match before == (account.sent, account.frames) {
-            true => in_vain + 1,
-            false => 0,
-        };
-        if config.reconnect_timeout.is_zero() || in_vain >= IN_VAIN {
-            bail!("{lost}; what the worker has of the file is kept there for a while");
+        match tries.after(fault, account.furthest, Instant::now())? {
+            Next::Find(lost) => {
+                tracing::warn!("{lost}; looking for the worker");
+                progress.word("connection lost, looking for the worker");
+                progress.event("lost", json!({}));
+                channel = find_again(config, &lost).await?;
+                reconnections += 1;
+                progress.event("found_again", json!({"reconnections": reconnections}));
+            }
+            Next::Ask { pause, reason } => {
+                progress.word(&format!("trying again: {reason}"));
+                if reason != told {
+                    tracing::warn!("not now: {reason}; trying again");
+                    progress.event("refused", json!({"reason": reason}));
+                    told.clone_from(&reason);
+                }
+                sleep(pause).await;
+                channel = match config.wait {
+                    true => connect(config).await?,
+                    false => find_again(config, &reason).await?,
+                };
+            }
         }
-        tracing::warn!("{lost}; looking for the worker");
-        progress.word("connection lost, looking for the worker");
-        progress.event("lost", json!({}));
-        channel = find_again(config, &lost).await?;
-        reconnections += 1;
-        progress.event("found_again", json!({"reconnections": reconnections}));
     }
 }
 
@@ -212,3 +216,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
     let seconds = config.reconnect_timeout.as_secs_f64();
     Err(last.context(format!("{lost}, and no worker was found for {seconds} s")))
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
