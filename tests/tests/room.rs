@@ -195,6 +195,16 @@ fn what_does_not_open_the_room_is_told_apart() {
     run.failed(2, &["secret of the room lab", "--insecure"]);
     stream(&user(), &url, &[]).failed(1, &["no worker is in the room lab"]);
 
+    // Wherever the address stands, no credential goes out in the clear.
+    let args = [&PATTERN[..], &["--room", "lab"]].concat();
+    let plain = Client::start_with(&args, |command| {
+        at_home(command, user().path());
+        command.env("SLEAP_RTC_SIGNALING_WS", "ws://192.0.2.1:8080");
+    });
+    plain
+        .wait()
+        .failed(2, &["192.0.2.1:8080 has no encryption"]);
+
     let refused = |home: &TempDir, args: &[&str], key: &str| {
         let args = [&["--room-server", &url], args].concat();
         let mut command = Command::new(e2e::binary("sleap-worker"));

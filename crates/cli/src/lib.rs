@@ -21,7 +21,7 @@ pub use emit_args::EmitArgs;
 pub use exit::{Exit, report};
 pub use interrupt::Interrupt;
 pub use kept_secret::kept_secret;
-pub use link_args::{DEFAULT_SIGNAL, LinkArgs, websocket_url};
+pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url};
 pub use logging::{LogArgs, LogFormat, say, say_error};
 pub use pairing::{Pairing, PairingError};
 pub use private_file::read as read_private;

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -139,6 +140,15 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
 
 /// Parses the address of a signaling server: `ws://` or `wss://`; a bare `host:port` means `ws://`.
 pub fn websocket_url(text: &str) -> Result<String, String> {
+    with_scheme(text, "ws")
+}
+
+/// Parses the address of a room's server, as [`websocket_url`] does; a bare `host` means `wss://`.
+pub(crate) fn room_url(text: &str) -> Result<String, String> {
+    with_scheme(text, "wss")
+}
+
+fn with_scheme(text: &str, usual: &str) -> Result<String, String> {
     let url = match text.split_once("://") {
         Some(("ws" | "wss", rest)) if !rest.is_empty() => text.to_owned(),
         Some((scheme, _)) => {
@@ -146,10 +156,30 @@ pub fn websocket_url(text: &str) -> Result<String, String> {
                 "'{scheme}://' is not a signaling address: give ws://HOST:PORT or wss://HOST"
             ));
         }
-        None if text.is_empty() => return Err("the address is empty: give ws://HOST:PORT".into()),
-        None => format!("ws://{text}"),
+        None if text.is_empty() => {
+            return Err(format!("the address is empty: give {usual}://HOST:PORT"));
+        }
+        None => format!("{usual}://{text}"),
     };
     Ok(url)
+}
+
+/// Whether a WebSocket address leads to this machine. What is there may be the end of a tunnel: who
+/// digs one knows where it goes.
+pub fn is_on_this_machine(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use clap::Args;
 use link::signaling::rooms::{Credential, Room};
 use serde_json::Value;
 
+use crate::link_args::{is_on_this_machine, room_url};
+use crate::private_file;
 use crate::settings::Chosen;
-use crate::{private_file, websocket_url};
 
 /// Variables that SLEAP-RTC's workers take their key from; the account's goes first there too.
 const ACCOUNT_KEY: &str = "SLEAP_RTC_ACCOUNT_KEY";
@@ -34,8 +35,9 @@ pub struct RoomArgs {
     )]
     pub room: Option<String>,
 
-    /// The server that has the room.
-    #[arg(long, value_name = "URL", default_value = Room::SERVER, value_parser = websocket_url)]
+    /// The server that has the room: wss://HOST, or a host alone. Keys and logins go to it, so ws://
+    /// is for one on this machine only.
+    #[arg(long, value_name = "URL", default_value = Room::SERVER, value_parser = room_url)]
     pub room_server: String,
 
     /// Seconds without a word of the server after which it is left and joined again.
@@ -61,7 +63,21 @@ impl RoomArgs {
         if id.len() > 256 || id.chars().any(char::is_control) {
             bail!("--room: that is not the ID of a room");
         }
+        self.check_server()?;
         Ok(Some(id))
+    }
+
+    /// Whoever is on the way to a server without TLS reads the credential that is sent there.
+    fn check_server(&self) -> Result<()> {
+        let url = &self.room_server;
+        if url.starts_with("wss://") || is_on_this_machine(url) {
+            return Ok(());
+        }
+        bail!(
+            "the room's server {url} has no encryption, and a key or login would go there for all on the way \
+             to read: give --room-server (SLEAP_RTC_SIGNALING_WS, signaling_websocket) as wss://, or as \
+             ws://127.0.0.1:PORT at the end of an SSH tunnel"
+        )
     }
 
     /// The room `id` for a client, which enters it with the user's login.
@@ -220,6 +236,47 @@ mod tests {
             credentials.room_key("odd").or(credentials.room_key("x")),
             None
         );
+    }
+
+    #[test]
+    fn credentials_go_over_tls_or_stay_on_this_machine() {
+        let id = |server: &str| {
+            let args = RoomArgs {
+                room: Some("lab".into()),
+                room_server: room_url(server).unwrap(),
+                room_silence: Duration::from_secs(90),
+            };
+            args.id().map_err(|error| error.to_string())
+        };
+        for server in [
+            "signaling.example.org",
+            "10.0.0.5:8080",
+            "wss://10.0.0.5",
+            "ws://127.0.0.1:8080",
+            "ws://[::1]:8080",
+            "ws://localhost",
+        ] {
+            assert_eq!(id(server), Ok(Some("lab".into())), "{server}");
+        }
+        for server in [
+            "ws://signaling.example.org",
+            "ws://10.0.0.5:8080",
+            "ws://127.0.0.1@example.org",
+            "ws://localhost.example.org",
+        ] {
+            let error = id(server).expect_err(server);
+            assert!(
+                error.contains("no encryption") && error.contains("wss://"),
+                "{error}"
+            );
+        }
+        // Without a room nothing is sent there.
+        let none = RoomArgs {
+            room: None,
+            room_server: "ws://lab".into(),
+            room_silence: Duration::from_secs(90),
+        };
+        assert_eq!(none.id().unwrap(), None);
     }
 
     #[test]

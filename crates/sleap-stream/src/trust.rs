@@ -1,11 +1,10 @@
 //! Whom the client trusts: where its secret comes from, and what to do when the worker has another.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use cli::{Hidden, Pairing, SecretArgs};
+use cli::{Hidden, Pairing, SecretArgs, is_on_this_machine};
 use link::{Auth, AuthError, ConnectError, PeerError, Plain, SigningKey};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -136,24 +135,6 @@ fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
              it prints (--worker 'sleap://...') or the secret that it was given (--secret-file FILE); \
              --insecure sends the frames to whoever answers there"
         ),
-    }
-}
-
-/// Whether a WebSocket address leads to this machine. What is there may be the end of a tunnel: who
-/// digs one knows where it goes.
-fn is_on_this_machine(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(v6),
-        None => authority.split(':').next().unwrap_or(authority),
-    };
-    match host.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 
