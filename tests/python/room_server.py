@@ -108,7 +108,9 @@ class Server:
         self._mute: set[ServerConnection] = set()
         for text in args.peer:
             room, peer_id, properties = text.split("=", 2)
-            metadata = {"tags": ["sleap-rtc", "inference-worker"], "properties": json.loads(properties)}
+            properties = json.loads(properties)
+            tags = ["streaming-worker"] if "streaming" in properties else ["sleap-rtc", "inference-worker"]
+            metadata = {"tags": tags, "properties": properties}
             self._peers[peer_id] = Peer(None, room, peer_id, "worker", metadata)
 
     async def serve_peer(self, socket: ServerConnection) -> None:

@@ -107,6 +107,12 @@ impl Process {
         self.log.text()
     }
 
+    /// Waits until the process has logged `words`.
+    #[track_caller]
+    pub(crate) fn logs(&self, words: &str) {
+        self.log.wait_for(words, 1);
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

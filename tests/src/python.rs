@@ -139,6 +139,12 @@ impl Peer {
         (!line.is_empty()).then(|| line.trim_end().to_owned())
     }
 
+    /// Waits until the peer has logged `words`.
+    #[track_caller]
+    pub fn logs(&self, words: &str) {
+        self.process.logs(words);
+    }
+
     /// Makes it hang: alive, and silent.
     pub fn freeze(&self) {
         self.process.signal(rustix::process::Signal::STOP);

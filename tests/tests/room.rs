@@ -106,18 +106,15 @@ fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
     let registered = until(&mut server, "registered", is_worker).pop().unwrap();
     let id = registered["peer_id"].as_str().unwrap().to_owned();
     let metadata = &registered["metadata"];
-    assert!(
-        metadata["tags"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("sleap-rtc"))
-    );
+    assert_eq!(metadata["tags"], json!(["streaming-worker"]));
     let properties = &metadata["properties"];
     for (key, value) in [
         ("streaming", json!(true)),
         ("status", json!("available")),
         ("worker_name", json!("rig one")),
         ("gpu_memory_mb", json!(0)),
+        ("streaming_gpu_memory_mb", json!(0)),
+        ("is_admin", json!(false)),
         ("gpu_model", json!("CPU")),
         ("sleap_stream_version", json!(env!("CARGO_PKG_VERSION"))),
     ] {
@@ -455,9 +452,14 @@ fn until_registered_again(server: &mut Peer) -> Vec<Value> {
 }
 
 #[test]
-fn the_real_worker_is_unharmed_and_its_client_sees_ours() {
-    let (mut server, url) = lab(&[]);
+fn the_real_worker_is_unharmed_and_its_client_is_not_led_to_ours() {
+    // One of ours as it is on a large GPU, and one of this machine, are there before it.
+    let big = r#"lab=worker_stream-big={"streaming":true,"is_admin":false,"status":"available",
+        "gpu_memory_mb":0,"streaming_gpu_memory_mb":80000}"#;
+    let (mut server, url) = lab(&["--peer", big]);
     let home = user();
+    let early = worker(&home, &url, &["--name", "early"]);
+    until(&mut server, "registered", is_worker);
     let at = |command: &mut Command| {
         at_home(command, home.path());
         command.env("SLEAP_RTC_SIGNALING_WS", &url);
@@ -474,22 +476,20 @@ fn the_real_worker_is_unharmed_and_its_client_sees_ours() {
             .get("streaming")
             .is_none()
     );
-    let named = ["--worker-id", &id];
-    for args in [&[][..], &["--auto-select"], &named] {
-        stream(&home, &url, args).failed(1, &["left alone"]);
-    }
-    // Ours beside it.
-    let _worker = worker(&home, &url, &["--name", "rig"]);
-    answered(stream(&home, &url, &[]));
+    // It coordinates itself, whatever our GPU is.
+    python.logs("Admin worker: waiting");
+    stream(&home, &url, &["--worker-id", &id]).failed(1, &["left alone"]);
+    answered(stream(&home, &url, &["--worker-id", "early"]));
+    // Another one that comes and the first that goes change nothing.
+    let _late = worker(&home, &url, &["--name", "late"]);
+    early.interrupt();
+    answered(stream(&home, &url, &["--worker-id", "late"]));
+    // SLEAP-RTC's own client is shown the one that does its jobs, and none of ours.
     let (seen, code) = sleap_rtc(&["workers", "lab"], at).rest();
     assert_eq!(code, Some(0));
-    let ours = |it: &&Value| it["properties"]["worker_name"] == "rig";
-    assert_eq!(seen.iter().filter(ours).count(), 1, "{seen:?}");
-    let theirs = seen
-        .iter()
-        .find(|it| it["id"] == id.as_str())
-        .expect("the Python worker");
-    assert_eq!(theirs["status"], "available");
+    let ids: Vec<_> = seen.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [id.as_str()]);
+    assert_eq!(seen[0]["status"], "available");
     let events = until(&mut server, "left", |event| {
         event["peer_id"]
             .as_str()
@@ -498,4 +498,9 @@ fn the_real_worker_is_unharmed_and_its_client_sees_ours() {
     let harmed = |it: &&Value| it["to"] == id.as_str() || it["peer_id"] == id.as_str();
     let harm: Vec<_> = events.iter().filter(harmed).collect();
     assert!(harm.is_empty(), "{harm:?}");
+    let led = |it: &Value| {
+        let kind = it["kind"].as_str().unwrap_or_default();
+        kind.starts_with("mesh") || it["to"] == "worker_stream-big"
+    };
+    assert!(!events.iter().any(led), "{events:?}");
 }

@@ -59,8 +59,8 @@ impl Acceptor {
         busy: watch::Receiver<bool>,
         config: PeerConfig,
     ) -> Result<Self, SignalError> {
-        // Behind the ids of SLEAP-RTC's workers, `worker-..`: of equals they elect the first, and
-        // one that streams cannot coordinate them.
+        // Behind the ids of SLEAP-RTC's workers, `worker-..`: of those without a GPU they elect the
+        // first, and one that streams cannot coordinate them.
         let id = config.id_for("worker_stream");
         let place = Place::Room(Box::new(InRoom {
             room,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::profile::GPU_MEMORY;
 use super::{Role, shown, wire};
 use crate::config::PeerConfig;
 use crate::error::{ConnectError, SignalError};
@@ -78,8 +79,10 @@ impl RoomWorker {
             // Who does not say otherwise may be asked.
             status: text("status").unwrap_or_else(|| "available".to_owned()),
             gpu_model: text("gpu_model").unwrap_or_default(),
-            gpu_memory_mb: property("gpu_memory_mb")
-                .and_then(Value::as_u64)
+            // Where workers of SLEAP-RTC say it, ours say nothing.
+            gpu_memory_mb: [GPU_MEMORY, "gpu_memory_mb"]
+                .into_iter()
+                .find_map(|key| property(key)?.as_u64())
                 .unwrap_or(0),
             streams: offers(Service::Streams),
             files: offers(Service::Files),
@@ -390,6 +393,9 @@ mod tests {
         let bare = RoomWorker::of(&json!({"peer_id": "a\u{1b}[2J"})).unwrap();
         assert!(bare.is_available() && !bare.streams);
         assert_eq!(bare.to_string(), "a[2J: available");
+        let ours = json!({"peer_id": "a", "metadata": {"properties": {"gpu_memory_mb": 0,
+            "streaming_gpu_memory_mb": 7}}});
+        assert_eq!(RoomWorker::of(&ours).unwrap().gpu_memory_mb, 7);
         let odd = json!({"peer_id": "a", "metadata": {"properties": {"streaming": "true",
             "gpu_memory_mb": -5, "status": 7, "worker_name": "\n\u{7}x"}}});
         let odd = RoomWorker::of(&odd).unwrap();

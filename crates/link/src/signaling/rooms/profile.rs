@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::Service;
 
+/// The property with the memory of a worker's GPU, in MiB.
+pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
+
 /// What clients, and people who look at a room, are told of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -32,10 +35,12 @@ pub(crate) enum Status {
 }
 
 impl Profile {
-    /// As SLEAP-RTC's workers say it, with `streaming` besides.
+    /// In the form of SLEAP-RTC's workers, without what leads its programs here: its clients look for
+    /// the tag `sleap-rtc`, and its workers elect whoever has the most `gpu_memory_mb` to coordinate
+    /// them. A worker of streams does neither jobs nor that, so it has its memory under another name.
     pub(crate) fn metadata(&self, status: Status) -> Value {
         json!({
-            "tags": ["sleap-rtc", "inference-worker", "streaming-worker"],
+            "tags": ["streaming-worker"],
             "properties": {
                 (Service::Streams.property()): self.streams,
                 (Service::Files.property()): self.files,
@@ -46,12 +51,34 @@ impl Profile {
                 "worker_name": self.worker_name,
                 "hostname": self.hostname,
                 "gpu_model": self.gpu_model,
-                "gpu_memory_mb": self.gpu_memory_mb,
+                "gpu_memory_mb": 0,
+                (GPU_MEMORY): self.gpu_memory_mb,
+                "is_admin": false,
                 "supported_models": self.supported_models,
                 "supported_job_types": if self.streams { &["streaming"][..] } else { &[] },
                 "max_concurrent_jobs": 1,
                 "sleap_stream_version": self.version,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_sleap_rtc_are_not_led_here() {
+        let profile = Profile {
+            gpu_memory_mb: 80_000,
+            streams: true,
+            ..Profile::default()
+        };
+        let metadata = profile.metadata(Status::Available);
+        assert_eq!(metadata["tags"], json!(["streaming-worker"]));
+        let properties = &metadata["properties"];
+        assert_eq!(properties["gpu_memory_mb"], 0);
+        assert_eq!(properties["is_admin"], false);
+        assert_eq!(properties[GPU_MEMORY], 80_000);
     }
 }

@@ -38,6 +38,10 @@ pub(super) fn register(room: &Room, role: Role, peer_id: &str, metadata: &Value)
             true
         }
     };
+    if role == Role::Worker {
+        // SLEAP-RTC's workers coordinate each other; this one does not, and says so in their form.
+        message["is_admin"] = false.into();
+    }
     if names_room {
         message["room_id"] = room.id.as_str().into();
     }
@@ -135,7 +139,7 @@ mod tests {
         assert_eq!(
             key,
             json!({"type": "register", "peer_id": "p", "role": "worker", "metadata": {},
-                "api_key": "slp_1"})
+                "api_key": "slp_1", "is_admin": false})
         );
         let account = message(Credential::Key("slp_acct_1".into()), Role::Worker);
         assert_eq!(account["room_id"], "lab");
