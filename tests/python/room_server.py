@@ -256,6 +256,12 @@ class Server:
             emit("dropped")
             own.socket.transport.abort()
             return
+        if self._args.expel_busy and own.metadata["properties"].get("status") == "busy":
+            self._args.expel_busy = False
+            del self._peers[own.peer_id]
+            emit("expelled")
+            await self._error(own.socket, "NOT_IN_ROOM", "register first")
+            return
         updated = {"type": "metadata_updated", "peer_id": own.peer_id, "metadata": own.metadata}
         await own.socket.send(json.dumps(updated))
 
@@ -325,6 +331,7 @@ async def main() -> None:
     parser.add_argument("--ping-every", type=float, default=30.0, help="seconds")
     parser.add_argument("--mute-after", type=int, help="the first socket hears nothing after so many pings")
     parser.add_argument("--drop-busy", action="store_true", help="cut off the first worker that says it is busy")
+    parser.add_argument("--expel-busy", action="store_true", help="forget the first worker that says it is busy")
     parser.add_argument("--tls", type=Path, metavar="DIR", help="serve wss://; DIR/ca.pem is the authority")
     args = parser.parse_args()
     context = certificate(args.tls) if args.tls else None

@@ -71,6 +71,20 @@ fn stream(home: &TempDir, url: &str, args: &[&str]) -> Finished {
     Client::start_with(&args, |command| at_home(command, home.path())).wait()
 }
 
+/// A stream that goes on until it is interrupted.
+fn endless(home: &TempDir, url: &str, args: &[&str]) -> Client {
+    let pattern = [
+        "--test-pattern",
+        "64x48@100",
+        "--room",
+        "lab",
+        "--room-server",
+        url,
+    ];
+    let args = [&pattern[..], args].concat();
+    Client::start_with(&args, |command| at_home(command, home.path()))
+}
+
 #[track_caller]
 fn answered(run: Finished) -> Finished {
     let run = run.success();
@@ -122,7 +136,13 @@ fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
     }
     assert!(properties["hostname"].is_string() && properties["supported_models"].is_array());
 
-    let run = answered(stream(&home, &url, &["-vv"]));
+    let client = endless(&home, &url, &["-vv"]);
+    let mut events = until(&mut server, "metadata", |it| it["status"] == "busy");
+    client.interrupt();
+    let run = client.wait();
+    events.extend(until(&mut server, "metadata", |it| {
+        it["status"] == "available"
+    }));
     let (code, log) = worker.interrupt();
     assert_eq!(code, Some(130));
     for text in [&run.stderr, &log] {
@@ -132,7 +152,7 @@ fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
     }
     assert!(log.contains("know the secret"), "{log}");
 
-    let events = until(&mut server, "left", |event| event["peer_id"] == id.as_str());
+    until(&mut server, "left", |event| event["peer_id"] == id.as_str());
     let looked: Vec<_> = events
         .iter()
         .filter(|it| it["event"] == "discover")
@@ -392,37 +412,59 @@ fn the_servers_of_the_room_are_used() {
     run.failed(1, &["there is no TURN server"]);
 }
 
-#[test]
-fn a_server_that_drops_the_worker_is_joined_again_and_the_stream_goes_on() {
-    let (mut server, url) = lab(&["--drop-busy"]);
+/// A worker whose server does `what` at its first stream joins again, while the stream goes on.
+#[track_caller]
+fn is_joined_again_in_mid_stream(option: &str, what: &str) {
+    let (mut server, url) = lab(&[option]);
     let home = user();
     let worker = worker(&home, &url, &[]);
-    let args = [
-        "--test-pattern",
-        "64x48@100",
-        "--max-frames",
-        "200",
-        "--every-frame",
-    ];
-    let args = [&args[..], &["--room", "--room-server", &url]].concat();
-    let run = Client::start_with(&args, |command| at_home(command, home.path())).wait();
-    let run = run.success();
-    assert!(
-        run.stderr.contains("frames              200"),
-        "{}",
-        run.stderr
-    );
+    let client = endless(&home, &url, &[]);
     let again = until_registered_again(&mut server);
-    assert!(again.iter().any(|event| event["event"] == "dropped"));
+    assert!(again.iter().any(|event| event["event"] == what));
+    let metadata = &again.last().unwrap()["metadata"];
+    assert_eq!(metadata["properties"]["status"], "busy");
     worker.logs("registered again", 1);
+    client.interrupt();
+    let run = client.wait();
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(!run.stderr.contains("lost"), "{}", run.stderr);
+    until(&mut server, "metadata", |it| it["status"] == "available");
     answered(stream(&home, &url, &[]));
+}
+
+#[test]
+fn a_server_that_drops_the_worker_is_joined_again_and_the_stream_goes_on() {
+    is_joined_again_in_mid_stream("--drop-busy", "dropped");
+}
+
+#[test]
+fn a_server_that_has_forgotten_the_worker_is_joined_again() {
+    is_joined_again_in_mid_stream("--expel-busy", "expelled");
+}
+
+#[test]
+fn a_worker_that_ends_leaves_the_room_before_its_last_stream_does() {
+    let (mut server, url) = lab(&[]);
+    let home = user();
+    let worker = worker(&home, &url, &[]);
+    let client = endless(&home, &url, &[]);
+    until(&mut server, "metadata", |it| it["status"] == "busy");
+    worker.terminate();
+    until(&mut server, "left", |event| {
+        let id = event["peer_id"].as_str().unwrap();
+        id.starts_with("worker")
+    });
+    stream(&home, &url, &[]).failed(1, &["no worker is in the room lab"]);
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+    worker.wait();
 }
 
 #[test]
 fn a_server_that_has_gone_silent_is_joined_again() {
     let (mut server, url) = lab(&["--mute-after", "1"]);
     let home = user();
-    let worker = worker(&home, &url, &["--room-silence", "1"]);
+    let worker = worker(&home, &url, &["--room-silence", "5"]);
     let again = until_registered_again(&mut server);
     // It was asked first.
     assert!(again.iter().any(|event| event["event"] == "ping"));
@@ -436,8 +478,8 @@ fn a_server_that_has_gone_silent_is_joined_again() {
 fn a_server_that_does_not_ping_is_asked() {
     let (mut server, url) = room_server(&["--jwt", JWT]);
     let home = user();
-    let worker = worker(&home, &url, &["--room-silence", "1"]);
-    for _ in 0..4 {
+    let worker = worker(&home, &url, &["--room-silence", "5"]);
+    for _ in 0..2 {
         until(&mut server, "ping", |_| true);
     }
     let (_, log) = worker.interrupt();

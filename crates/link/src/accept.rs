@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::answer::answer as answer_offer;
 use crate::auth::{AuthCounts, Gate};
 use crate::channel::Channel;
-use crate::config::PeerConfig;
+use crate::config::{PeerConfig, random_u64};
 use crate::error::{AcceptError, PeerError, SignalError};
 use crate::ice::IceServer;
 use crate::peer::MAX_DESCRIPTION_BYTES;
 use crate::place::{Enrolled, InRoom, Place};
-use crate::signaling::rooms::{Profile, Room};
+use crate::signaling::rooms::{Profile, Room, RoomError, of_code};
 use crate::signaling::{Candidate, Client, Incoming, answer};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
@@ -30,8 +30,12 @@ const MAX_WAITING: usize = 64;
 const TURN: Duration = Duration::from_millis(125);
 /// A handshake that takes longer may have to give way: most are over within a second.
 const GIVE_WAY_AFTER: Duration = Duration::from_secs(3);
-/// First and longest pause between attempts to reach the signaling server again.
+/// First and longest pause between attempts to reach the signaling server again...
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// ...which starts anew only after a registration that lasted: a server may let in and throw out.
+const SETTLED: Duration = Duration::from_secs(60);
+/// After so long a room is entered anew where it lends relays: what opens them expires.
+const RENEWAL: Duration = Duration::from_secs(4 * 3600);
 
 /// A worker registered at a signaling server. It registers again whenever the server comes back;
 /// established channels do not depend on it. Dropping it ends the registration.
@@ -62,11 +66,7 @@ impl Acceptor {
         // Behind the ids of SLEAP-RTC's workers, `worker-..`: of those without a GPU they elect the
         // first, and one that streams cannot coordinate them.
         let id = config.id_for("worker_stream");
-        let place = Place::Room(Box::new(InRoom {
-            room,
-            profile,
-            busy,
-        }));
+        let place = Place::Room(Box::new(InRoom::new(room, profile, busy)));
         Self::stand(place, id, config).await
     }
 
@@ -134,6 +134,14 @@ struct Answer {
     sdp: String,
 }
 
+/// Why a registration is given up although the server is there.
+enum Parting {
+    /// Nobody accepts any more.
+    Unwanted,
+    /// What the room lends expires.
+    Stale,
+}
+
 /// Reads the worker's signaling messages and runs one task per handshake.
 struct Desk {
     place: Place,
@@ -141,6 +149,12 @@ struct Desk {
     config: PeerConfig,
     /// The configured ones, without those that a room lends.
     own_servers: Vec<IceServer>,
+    /// When it was registered.
+    since: Instant,
+    /// When to register anew, if ever.
+    renew_at: Option<Instant>,
+    /// Before the next attempt to register.
+    pause: Duration,
     ready: mpsc::Sender<Channel>,
     to_clients: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
@@ -160,6 +174,9 @@ impl Desk {
             id: String::new(),
             own_servers: config.ice_servers.clone(),
             config,
+            since: Instant::now(),
+            renew_at: None,
+            pause: BACKOFF.0,
             ready,
             to_clients,
             answers,
@@ -174,28 +191,44 @@ impl Desk {
     /// Stands where it is registered now.
     fn take_place(&mut self, enrolled: Enrolled) -> Client {
         self.id = enrolled.id;
+        self.since = Instant::now();
+        let expires = |server: &IceServer| !server.credential.is_empty();
+        let lent = enrolled.ice_servers.iter();
+        self.renew_at = lent.into_iter().any(expires).then(|| self.since + RENEWAL);
         self.config.ice_servers.clone_from(&self.own_servers);
         self.config.ice_servers.extend(enrolled.ice_servers);
+        if let Some(room) = self.place.room()
+            && let Err(error) = self.config.relay()
+        {
+            warn!(room, %error, "--relay-only: no client can connect");
+        }
         enrolled.signal
     }
 
     async fn run(mut self, mut signal: Client) {
         loop {
-            let error = match self.attend(&mut signal).await {
-                Ok(()) => return signal.close().await,
-                Err(error) => error,
-            };
-            warn!(%error, "lost the signaling server; established channels go on");
+            match self.attend(&mut signal).await {
+                Ok(Parting::Unwanted) => return signal.close().await,
+                Ok(Parting::Stale) => {
+                    debug!("entering the room anew: the credentials of its relays expire");
+                    signal.close().await;
+                }
+                Err(error) => {
+                    warn!(%error, "lost the signaling server; established channels go on");
+                }
+            }
             signal = self.enrol_again().await;
         }
     }
 
-    /// Serves until the signaling server is lost, or until nobody accepts any more (`Ok`).
-    async fn attend(&mut self, signal: &mut Client) -> Result<(), SignalError> {
+    /// Serves until the signaling server is lost, or left (`Ok`).
+    async fn attend(&mut self, signal: &mut Client) -> Result<Parting, SignalError> {
         loop {
+            let is_quiet = self.handshakes.is_empty() && self.waiting.is_empty();
+            let renew_at = self.renew_at.filter(|_| is_quiet);
             tokio::select! {
                 incoming = signal.next() => {
-                    self.receive(incoming?);
+                    self.receive(incoming?)?;
                     // Messages that come all the time must not put off the turn below.
                     self.begin_waiting();
                 }
@@ -205,12 +238,14 @@ impl Desk {
                 news = self.place.news(&self.id) => signal.send(&news).await?,
                 Some(_) = self.handshakes.join_next() => self.begin_waiting(),
                 () = sleep(TURN), if !self.waiting.is_empty() => self.begin_waiting(),
-                () = self.ready.closed() => return Ok(()),
+                () = at(renew_at) => return Ok(Parting::Stale),
+                () = self.ready.closed() => return Ok(Parting::Unwanted),
             }
         }
     }
 
-    fn receive(&mut self, incoming: Incoming) {
+    /// The error says that the server does not know this worker any more.
+    fn receive(&mut self, incoming: Incoming) -> Result<(), SignalError> {
         match incoming {
             Incoming::Offer { sender, sdp } => self.receive_offer(sender, sdp),
             Incoming::Candidate {
@@ -221,6 +256,12 @@ impl Desk {
                 Some(guest) => drop(guest.candidates.try_send(candidate)),
                 None => self.early.keep(sender, candidate),
             },
+            Incoming::Error { code, message, .. }
+                if self.place.room().is_some()
+                    && of_code(&code, &message) == RoomError::NotInRoom =>
+            {
+                return Err(RoomError::NotInRoom.into());
+            }
             Incoming::Error {
                 undelivered: Some(client),
                 ..
@@ -231,6 +272,7 @@ impl Desk {
             Incoming::Error { message, .. } => debug!(message, "signaling server"),
             _ => {}
         }
+        Ok(())
     }
 
     /// Starts a handshake. A second offer of the same client replaces its first.
@@ -323,10 +365,12 @@ impl Desk {
     }
 
     async fn enrol_again(&mut self) -> Client {
-        let (mut pause, longest) = BACKOFF;
+        if self.since.elapsed() >= SETTLED {
+            self.pause = BACKOFF.0;
+        }
         let mut told = false;
         loop {
-            sleep(pause).await;
+            sleep(self.next_pause()).await;
             match self.place.enrol(&self.id, &self.config).await {
                 Ok(enrolled) => {
                     info!(id = enrolled.id, url = self.place.url(), "registered again");
@@ -336,10 +380,26 @@ impl Desk {
                     warn!(%error, "not let in again; trying on");
                     told = true;
                 }
-                Err(error) => debug!(%error, ?pause, "signaling server still not there"),
+                Err(error) => debug!(%error, "signaling server still not there"),
             }
-            pause = (pause * 2).min(longest);
         }
+    }
+
+    /// Doubles from one to the next. By chance up to half as long again: what lost its server together
+    /// does not come back together.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (2 * pause).min(BACKOFF.1);
+        let part = random_u64() as f64 / u64::MAX as f64;
+        pause.mul_f64(1.0 + part / 2.0)
+    }
+}
+
+/// Resolves at a time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -412,6 +472,7 @@ impl EarlyCandidates {
 mod tests {
     use super::*;
     use crate::auth::{Auth, Secret};
+    use crate::signaling::rooms::Credential;
 
     fn desk(auth: Auth) -> Desk {
         let config = PeerConfig {
@@ -420,6 +481,20 @@ mod tests {
         };
         let place = Place::Server("ws://x".into());
         Desk::new(place, config, mpsc::channel(1).0)
+    }
+
+    fn in_room() -> Place {
+        let room = Room {
+            url: "ws://x".into(),
+            id: "lab".into(),
+            credential: Credential::Key("slp_1".into()),
+            silence: Duration::from_secs(90),
+        };
+        Place::Room(Box::new(InRoom::new(
+            room,
+            Profile::default(),
+            watch::Sender::new(false).subscribe(),
+        )))
     }
 
     fn secret() -> Auth {
@@ -453,12 +528,12 @@ mod tests {
             message: String::new(),
             undelivered: Some(client.to_owned()),
         };
-        desk.receive(gone("client-1"));
+        desk.receive(gone("client-1")).unwrap();
         assert_eq!(desk.guests.len(), places - 1);
         let mut begun = 0;
         while let Some(client) = desk.guests.keys().next().cloned() {
             begun += 1;
-            desk.receive(gone(&client));
+            desk.receive(gone(&client)).unwrap();
             desk.begin_waiting();
         }
         // Those after the first eight, with what the bucket had left.
@@ -473,6 +548,40 @@ mod tests {
             desk.receive_offer("client-1".into(), "x".repeat(MAX_DESCRIPTION_BYTES + 1));
             assert!(desk.guests.is_empty() && desk.waiting.is_empty());
             assert_eq!(desk.gate.counts().turned_away, 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn pauses_grow_from_one_loss_to_the_next() {
+        let mut desk = desk(Auth::None);
+        let mut expected = BACKOFF.0;
+        for _ in 0..10 {
+            let pause = desk.next_pause();
+            assert!(
+                (expected..=expected.mul_f64(1.5)).contains(&pause),
+                "{pause:?}"
+            );
+            expected = (2 * expected).min(BACKOFF.1);
+        }
+        assert_eq!(desk.pause, BACKOFF.1);
+    }
+
+    #[tokio::test]
+    async fn only_a_server_of_rooms_forgets_a_worker_in_words() {
+        let forgotten = |code: &str| Incoming::Error {
+            code: code.into(),
+            message: String::new(),
+            undelivered: None,
+        };
+        let mut desk = desk(Auth::None);
+        desk.receive(forgotten("NOT_IN_ROOM")).unwrap();
+        desk.place = in_room();
+        for code in ["NOT_IN_ROOM", "ROOM_NOT_FOUND"] {
+            let error = desk.receive(forgotten(code)).unwrap_err();
+            assert!(matches!(error, SignalError::Room(RoomError::NotInRoom)));
+        }
+        for code in ["PEER_NOT_FOUND", "INVALID_MESSAGE", ""] {
+            desk.receive(forgotten(code)).unwrap();
         }
     }
 

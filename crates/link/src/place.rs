@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::PeerConfig;
 use crate::error::SignalError;
@@ -16,14 +17,26 @@ pub(crate) enum Place {
 }
 
 pub(crate) struct InRoom {
-    pub(crate) room: Room,
-    pub(crate) profile: Profile,
+    room: Room,
+    profile: Profile,
     /// Whether a stream is served.
-    pub(crate) busy: watch::Receiver<bool>,
+    busy: watch::Receiver<bool>,
+    /// When to say the same again: the answer shows whether the server still knows this worker.
+    again_at: Instant,
 }
 
 impl InRoom {
+    pub(crate) fn new(room: Room, profile: Profile, busy: watch::Receiver<bool>) -> Self {
+        Self {
+            room,
+            profile,
+            busy,
+            again_at: Instant::now(),
+        }
+    }
+
     fn metadata(&mut self) -> Value {
+        self.again_at = Instant::now() + self.room.silence;
         self.profile.metadata(match *self.busy.borrow_and_update() {
             true => Status::Busy,
             false => Status::Available,
@@ -88,15 +101,20 @@ impl Place {
         }
     }
 
-    /// The message to send, once there is something new to say of the worker.
+    /// The message to send, once there is something new to say of the worker, or nothing was said
+    /// for long. Cancelling loses nothing.
     pub(crate) async fn news(&mut self, id: &str) -> Value {
-        if let Self::Room(place) = self
-            && place.busy.changed().await.is_ok()
-        {
-            return update_metadata(id, &place.metadata());
-        }
-        // Nothing will change any more.
-        std::future::pending().await
+        let Self::Room(place) = self else {
+            return std::future::pending().await;
+        };
+        let changed = async {
+            if place.busy.changed().await.is_err() {
+                // Nothing will change any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = timeout_at(place.again_at, changed).await;
+        update_metadata(id, &place.metadata())
     }
 }
 

@@ -33,7 +33,7 @@ impl RoomError {
 /// What an error of a server means to a peer that has registered.
 pub(crate) fn of_code(code: &str, reason: &str) -> RoomError {
     match code {
-        "NOT_IN_ROOM" => RoomError::NotInRoom,
+        "NOT_IN_ROOM" | "ROOM_NOT_FOUND" => RoomError::NotInRoom,
         "PEER_NOT_FOUND" | "PEER_NOT_IN_ROOM" | "DELIVERY_FAILED" => RoomError::Undelivered,
         _ => RoomError::Other {
             code: shown(code),
