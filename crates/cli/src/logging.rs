@@ -3,7 +3,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use clap::{Args, ValueEnum};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::terminal;
 
@@ -70,17 +74,51 @@ fn init(verbose: u8, format: LogFormat) {
         _ => EnvFilter::new(match verbose {
             0 => format!("info,ort=warn,{}", link::QUIET_LOGS),
             1 => format!("debug,ort=warn,{}", link::QUIET_LOGS),
-            _ => format!("trace,{}", link::SECRETIVE_LOGS),
+            _ => "trace".to_owned(),
         }),
     };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(without_secrets());
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(terminal::AboveLines::default)
         // What cannot be written is not worth a panic: whoever read the log may have gone.
         .log_internal_errors(false)
         .with_target(verbose > 0);
     match format {
-        LogFormat::Text => log.with_ansi(terminal::has_colours()).init(),
-        LogFormat::Json => log.with_ansi(false).json().init(),
+        LogFormat::Text => registry.with(log.with_ansi(terminal::has_colours())).init(),
+        LogFormat::Json => registry.with(log.with_ansi(false).json()).init(),
+    }
+}
+
+/// Keeps back what libraries say of messages that hold keys and logins, whatever else is asked for.
+fn without_secrets() -> FilterFn {
+    filter_fn(|metadata: &Metadata<'_>| {
+        let library = metadata.target().split("::").next().unwrap_or_default();
+        *metadata.level() <= Level::INFO || !link::SECRETIVE_LOGS.contains(&library)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_filter_brings_secrets_into_the_log() {
+        for filter in [
+            "trace",
+            "tungstenite::protocol=trace,tokio_tungstenite=debug,link=trace",
+        ] {
+            let registry = tracing_subscriber::registry()
+                .with(EnvFilter::new(filter))
+                .with(without_secrets());
+            tracing::subscriber::with_default(registry, || {
+                assert!(tracing::enabled!(target: "link::accept", Level::TRACE));
+                assert!(tracing::enabled!(target: "tungstenite::protocol", Level::INFO));
+                assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
+                assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::DEBUG));
+                assert!(!tracing::enabled!(target: "tokio_tungstenite", Level::DEBUG));
+            });
+        }
     }
 }

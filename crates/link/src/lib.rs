@@ -78,9 +78,9 @@ pub use send::{Handoff, Sender};
 pub use socket::granted_udp_buffers;
 pub use stats::{LinkStats, PathStats};
 
-/// Log directives for whoever wants to see everything: the WebSocket library's trace holds whole
-/// messages, and with them keys and logins.
-pub const SECRETIVE_LOGS: &str = "tungstenite=info,tokio_tungstenite=info";
+/// Libraries whose log below INFO nobody may see: the WebSocket library's holds whole messages, and
+/// with them keys and logins.
+pub const SECRETIVE_LOGS: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
 
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection
 /// comes up, calls a peer's leaving and a server that is not reached an error, and at DEBUG prints
