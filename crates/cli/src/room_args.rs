@@ -15,6 +15,8 @@ use crate::settings::Chosen;
 /// Variables that SLEAP-RTC's workers take their key from; the account's goes first there too.
 const ACCOUNT_KEY: &str = "SLEAP_RTC_ACCOUNT_KEY";
 const API_KEY: &str = "SLEAP_RTC_API_KEY";
+/// The room that SLEAP-RTC's programs take first where none is named.
+const DEFAULT_ROOM: &str = "SLEAP_RTC_DEFAULT_ROOM";
 /// Where the server's address stands, in rooms and elsewhere.
 const SIGNALING: &str = "SLEAP_RTC_SIGNALING_WS";
 
@@ -52,15 +54,10 @@ impl RoomArgs {
             return Ok(None);
         };
         let id = match id.trim() {
-            "" => Credentials::read()?.text("default_room").ok_or_else(|| {
-                anyhow!(
-                    "--room: give the room's ID; {} names no default_room",
-                    Credentials::NAME
-                )
-            })?,
+            "" => default_room()?,
             id => id.to_owned(),
         };
-        if id.len() > 256 || id.chars().any(char::is_control) {
+        if id.is_empty() || id.len() > 256 || id.chars().any(char::is_control) {
             bail!("--room: that is not the ID of a room");
         }
         self.check_server()?;
@@ -120,6 +117,18 @@ impl RoomArgs {
             settings.yield_to("room", place);
         }
     }
+}
+
+fn default_room() -> Result<String> {
+    if let Some(id) = variable(DEFAULT_ROOM) {
+        return Ok(id.trim().to_owned());
+    }
+    Credentials::read()?.text("default_room").ok_or_else(|| {
+        anyhow!(
+            "--room: give the room's ID; there is no {DEFAULT_ROOM}, and {} names no default_room",
+            Credentials::NAME
+        )
+    })
 }
 
 /// Nobody is trusted in a room whose members cannot prove that they belong there.

@@ -193,7 +193,7 @@ mod tests {
         let server = |url: &str| (Some("lab".to_owned()), url.to_owned(), default());
         let plain = settings("sleap-stream --webcam 0", &[]);
         assert_eq!(plain, server(link::signaling::rooms::Room::SERVER));
-        let staging = settings("sleap-stream --webcam 0", &[("SLEAP_RTC_ENV", "staging")]);
+        let staging = settings("sleap-stream --webcam 0", &[("SLEAP_RTC_ENV", "Staging")]);
         assert_eq!(staging, server("wss://st"));
         let variable = [
             ("SLEAP_RTC_SIGNALING_WS", "ws://env"),

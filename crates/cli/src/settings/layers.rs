@@ -114,8 +114,9 @@ fn files(
     let named = named.or_else(|| sources.variable(&name("CONFIG")).map(PathBuf::from));
     let home = sources.home.as_deref();
     let environment = sources.variable(ENVIRONMENT).unwrap_or("production");
+    let environment = environment.to_lowercase();
     let mut read = |path: &Path, shown: &str, rank| {
-        let file = file::read(path, shown, rank, program.table, environment, command)?;
+        let file = file::read(path, shown, rank, program.table, &environment, command)?;
         settings.files.push((shown.to_owned(), file.is_some()));
         Ok::<_, String>(file.map(|file| file.expanding_home(home)))
     };
