@@ -250,6 +250,8 @@ class Server:
             "tags": message["metadata"].get("tags", own.metadata.get("tags", [])),
             "properties": {**own.metadata.get("properties", {}), **message["metadata"].get("properties", {})},
         }
+        if self._args.stale_status:
+            own.metadata["properties"]["status"] = "available"
         emit("metadata", peer_id=own.peer_id, status=own.metadata["properties"].get("status"))
         if self._args.drop_busy and own.metadata["properties"].get("status") == "busy":
             self._args.drop_busy = False
@@ -284,7 +286,10 @@ class Server:
 
     async def _send_on(self, own: Peer, target: str, message: dict) -> None:
         peer = self._peers.get(target)
-        if peer is None:
+        is_absent = peer is not None and peer.socket is None and self._args.absent
+        if is_absent:
+            emit("absent", peer_id=target)
+        if peer is None or is_absent:
             await self._error(own.socket, "PEER_NOT_FOUND", f"no peer {target}")
         elif peer.room != own.room:
             await self._error(own.socket, "PEER_NOT_IN_ROOM", f"{target} is elsewhere")
@@ -332,6 +337,8 @@ async def main() -> None:
     parser.add_argument("--mute-after", type=int, help="the first socket hears nothing after so many pings")
     parser.add_argument("--drop-busy", action="store_true", help="cut off the first worker that says it is busy")
     parser.add_argument("--expel-busy", action="store_true", help="forget the first worker that says it is busy")
+    parser.add_argument("--stale-status", action="store_true", help="say that all are available, whatever they say")
+    parser.add_argument("--absent", action="store_true", help="list the workers of --peer, and deliver nothing to them")
     parser.add_argument("--tls", type=Path, metavar="DIR", help="serve wss://; DIR/ca.pem is the authority")
     args = parser.parse_args()
     context = certificate(args.tls) if args.tls else None

@@ -15,13 +15,14 @@ const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl";
 const PATTERN: [&str; 4] = ["--test-pattern", "64x48@100", "--max-frames", "6"];
 const ANSWERED: &str = "frames                6";
 /// Variables that would open another room, or name another server.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "SLEAP_ROOM_SECRET",
     "SLEAP_SECRET_PATH",
     "SLEAP_RTC_ACCOUNT_KEY",
     "SLEAP_RTC_API_KEY",
     "SLEAP_RTC_SIGNALING_WS",
     "SLEAP_RTC_ENV",
+    "SLEAP_RTC_DEFAULT_ROOM",
     "SSL_CERT_FILE",
 ];
 
@@ -116,7 +117,14 @@ fn is_worker(event: &Value) -> bool {
 fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
     let (mut server, url) = lab(&[]);
     let home = user();
-    let worker = worker(&home, &url, &["--name", "rig one"]);
+    let args = ["--room", "--room-server", &url, "--name", "rig one"];
+    let worker = Worker::start_with(&args, |command| {
+        at_home(command, home.path());
+        command.env(
+            "RUST_LOG",
+            "info,tungstenite=trace,tungstenite::protocol=trace,tokio_tungstenite=trace",
+        );
+    });
     let registered = until(&mut server, "registered", is_worker).pop().unwrap();
     let id = registered["peer_id"].as_str().unwrap().to_owned();
     let metadata = &registered["metadata"];
@@ -212,10 +220,18 @@ fn what_does_not_open_the_room_is_told_apart() {
     run.failed(2, &["secret of the room lab", "--insecure"]);
     stream(&user(), &url, &[]).failed(1, &["no worker is in the room lab"]);
 
+    // The variable comes before the file.
+    let at_default = user();
+    let args = [&PATTERN[..], &["--room"]].concat();
+    let elsewhere = Client::start_with(&args, |command| {
+        at_home(command, at_default.path());
+        command.env("SLEAP_RTC_DEFAULT_ROOM", "attic");
+    });
+    elsewhere.wait().failed(2, &["the room attic"]);
     // Wherever the address stands, no credential goes out in the clear.
     let args = [&PATTERN[..], &["--room", "lab"]].concat();
     let plain = Client::start_with(&args, |command| {
-        at_home(command, user().path());
+        at_home(command, at_default.path());
         command.env("SLEAP_RTC_SIGNALING_WS", "ws://192.0.2.1:8080");
     });
     plain
@@ -341,6 +357,60 @@ fn of_several_workers_one_has_to_be_chosen() {
     let wrong = ["busy-one", "for-files"];
     let offered = |id: &&str| delivered.iter().any(|it| it["to"] == **id);
     assert!(!wrong.iter().any(offered), "{delivered:?}");
+}
+
+#[test]
+fn a_worker_that_is_listed_and_has_gone_gives_way_to_another() {
+    let ghost = r#"lab=ghost={"streaming":true,"streaming_gpu_memory_mb":80000}"#;
+    let (mut server, url) = lab(&["--peer", ghost, "--absent"]);
+    let home = user();
+    let _worker = worker(&home, &url, &[]);
+    let gone = stream(&home, &url, &["--auto-select"]);
+    gone.failed(1, &["`ghost` left"]);
+    until(&mut server, "absent", |_| true);
+    answered(stream(&home, &url, &["--auto-select", "--wait"]));
+    until(&mut server, "absent", |_| true);
+}
+
+#[test]
+fn a_busy_worker_gives_way_to_another_whatever_the_server_says() {
+    let (mut server, url) = lab(&["--stale-status"]);
+    let home = user();
+    let _workers = [worker(&home, &url, &[]), worker(&home, &url, &[])];
+    let mut ids: Vec<_> = (0..2)
+        .map(|_| until(&mut server, "registered", is_worker).pop().unwrap())
+        .map(|it| it["peer_id"].as_str().unwrap().to_owned())
+        .collect();
+    // The one that is taken first.
+    ids.sort();
+    let first = endless(&home, &url, &["--worker-id", &ids[0]]);
+    until(&mut server, "metadata", |it| {
+        it["peer_id"] == ids[0].as_str()
+    });
+    let second = answered(stream(&home, &url, &["--auto-select"]));
+    assert!(
+        second.stderr.contains("looking for another"),
+        "{}",
+        second.stderr
+    );
+    first.interrupt();
+    first.wait();
+}
+
+#[test]
+fn the_login_is_read_again_and_one_that_is_refused_ends_the_search() {
+    let (mut server, url) = lab(&[]);
+    let home = user();
+    let worker = worker(&home, &url, &[]);
+    let client = endless(&home, &url, &["--reconnect-timeout", "600"]);
+    until(&mut server, "metadata", |it| it["status"] == "busy");
+    let file = home.path().join(".sleap-rtc/credentials.json");
+    let old = json!({"jwt": "old", "room_secrets": {"lab": SECRET}});
+    std::fs::write(file, old.to_string()).unwrap();
+    worker.kill();
+    client
+        .wait()
+        .failed(1, &["Token has expired", "sleap-rtc login"]);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{ConnectError, PeerError, SignalError};
 use crate::peer::Peer;
-use crate::signaling::{Client, Incoming, offer, register, rooms};
+use crate::signaling::rooms::{self, RoomError};
+use crate::signaling::{Client, Incoming, offer, register};
 
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
@@ -150,10 +151,21 @@ async fn take_answer(signal: &mut Client, pair: Pair<'_>, peer: &Peer) -> Result
             } if id == worker => {
                 return Err(ConnectError::WorkerLeft { worker: id });
             }
-            Incoming::Error { code, message, .. } if pair.in_room => {
-                return Err(SignalError::from(rooms::of_code(&code, &message)).into());
+            Incoming::Error { code, message, .. } if pair.in_room && rooms::is_of_server(&code) => {
+                return Err(match rooms::of_code(&code, &message) {
+                    RoomError::Undelivered => ConnectError::WorkerLeft {
+                        worker: worker.to_owned(),
+                    },
+                    error => SignalError::from(error).into(),
+                });
             }
-            Incoming::Error { message, .. } => warn!(message, "signaling server refuses a message"),
+            Incoming::Error { code, message, .. } => {
+                let (code, message) = (rooms::shown(&code), rooms::shown(&message));
+                warn!(
+                    code,
+                    message, "refused by the signaling server or somebody there"
+                );
+            }
             _ => {}
         }
     }

@@ -73,7 +73,7 @@ pub use ice::{
 };
 pub use interfaces::own_addresses;
 pub use receive::Receiver;
-pub use room::connect_in_room;
+pub use room::{connect_in_room, workers_in_room};
 pub use send::{Handoff, Sender};
 pub use socket::granted_udp_buffers;
 pub use stats::{LinkStats, PathStats};

@@ -1,26 +1,29 @@
 //! The client's side of a connection to a worker of a room.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tracing::info;
 
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::connect::{Pair, negotiate};
-use crate::error::{ConfigError, ConnectError, PeerError};
-use crate::signaling::rooms::{Choice, Joined, Role, Room, Service, Wanted, discover, join};
+use crate::error::{ConfigError, ConnectError, PeerError, SignalError};
+use crate::signaling::rooms::{
+    Choice, Joined, Role, Room, RoomWorker, Service, Wanted, discover, join, listing,
+};
 
 /// Connects to a worker of a room that offers `service`, and gives its id too.
 ///
 /// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
-/// name; else the only one, or what `choice` says.
+/// name; else the only one, or what `choice` says. Those to `avoid` come after all others.
 pub async fn connect_in_room(
     room: &Room,
     service: Service,
     known: Option<&str>,
+    avoid: &[String],
     choice: Choice,
     mut config: PeerConfig,
 ) -> Result<(Channel, String), ConnectError> {
-    let metadata = json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}});
+    let metadata = metadata();
     let id = config.id_for("client");
     let Joined {
         mut signal,
@@ -32,6 +35,7 @@ pub async fn connect_in_room(
         room: &room.id,
         service,
         known,
+        avoid,
         choice,
     };
     let chosen = discover(&mut signal, &id, wanted, &config).await;
@@ -57,6 +61,24 @@ pub async fn connect_in_room(
         info!(worker, path, "connected");
     }
     connected
+}
+
+/// The workers of a room, as a client finds them there.
+pub async fn workers_in_room(
+    room: &Room,
+    config: &PeerConfig,
+) -> Result<Vec<RoomWorker>, SignalError> {
+    let id = config.id_for("client");
+    let joined = join(room, Role::Client, &id, &metadata(), config).await?;
+    let mut signal = joined.signal;
+    let workers = listing(&mut signal, &joined.id, Map::new(), config).await;
+    signal.close().await;
+    workers
+}
+
+/// What a client says of itself.
+fn metadata() -> Value {
+    json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}})
 }
 
 fn without_relay(worker: &str, error: &ConfigError) -> ConnectError {

@@ -1,5 +1,6 @@
 //! Announcing a stream and hearing that the worker is ready for it.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -14,6 +15,18 @@ use crate::trust::Distrust;
 /// How long a busy worker is asked again: a little more than it takes to notice a dead client.
 pub(crate) const BUSY_PATIENCE: Duration = Duration::from_secs(7);
 const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// The worker serves somebody else.
+#[derive(Debug)]
+pub(crate) struct Busy(String);
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the worker is busy: {} (--wait waits for it)", self.0)
+    }
+}
+
+impl std::error::Error for Busy {}
 
 /// What a stream is announced with, over however many connections.
 pub(crate) struct Announcement {
@@ -57,10 +70,10 @@ impl Announcement {
                     tracing::info!("the worker is busy; asking again");
                     sleep(BUSY_RETRY).await;
                 }
-                StreamAck::BUSY => bail!(
-                    "the worker is busy: {} (--wait waits for it)",
-                    word.unwrap_or("it serves another client")
-                ),
+                StreamAck::BUSY => {
+                    let word = word.unwrap_or("it serves another client");
+                    return Err(Busy(word.to_owned()).into());
+                }
                 other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
             }
         }

@@ -1,11 +1,12 @@
 //! Where the client meets a worker: at a signaling server, or in a room of SLEAP-RTC.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use cli::RoomArgs;
 use link::signaling::rooms::{Choice, Room, Service};
 use link::{Channel, ConnectError, PeerConfig};
+use tracing::debug;
 
 use crate::args::Args;
 
@@ -23,7 +24,7 @@ pub struct MeetingArgs {
 
 impl MeetingArgs {
     /// The room to enter, if one is asked for. An error here is a usage error.
-    fn room(&self, has_link: bool) -> Result<Option<Room>> {
+    pub(crate) fn room(&self, has_link: bool) -> Result<Option<Room>> {
         let Some(id) = self.room.id()? else {
             return Ok(None);
         };
@@ -54,13 +55,14 @@ pub(crate) fn resolve(args: &Args) -> Result<(Arc<Meeting>, PeerConfig)> {
     };
     let meeting = match room {
         Some(room) => Meeting::Room(Box::new(InRoom {
+            args: args.meeting.room.clone(),
             room,
             service: match args.sending.send_file {
                 Some(_) => Service::Files,
                 None => Service::Streams,
             },
             choice: args.meeting.choice(),
-            known: Mutex::default(),
+            memory: Mutex::default(),
         })),
         None => Meeting::Server(trust.signal.unwrap_or_else(|| args.signal.clone())),
     };
@@ -76,11 +78,36 @@ pub(crate) enum Meeting {
 
 #[derive(Debug)]
 pub(crate) struct InRoom {
+    /// Where the login stands: it may be renewed while this program runs.
+    args: RoomArgs,
     room: Room,
     service: Service,
     choice: Choice,
-    /// The worker that was met before: its stream goes on there.
-    known: Mutex<Option<String>>,
+    memory: Mutex<Memory>,
+}
+
+/// What is known of a room's workers.
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    /// The one that was met last: its stream goes on there.
+    known: Option<String>,
+    /// Those that are listed and did not answer, or serve others.
+    avoid: Vec<String>,
+}
+
+/// More workers than a room has; whoever fills the list is not worth remembering.
+const MOST_AVOIDED: usize = 64;
+
+impl Memory {
+    fn avoid(&mut self, worker: &str) {
+        self.known.take_if(|known| known == worker);
+        if self.avoid.len() == MOST_AVOIDED {
+            self.avoid.clear();
+        }
+        if !self.avoid.iter().any(|it| it == worker) {
+            self.avoid.push(worker.to_owned());
+        }
+    }
 }
 
 impl Meeting {
@@ -88,23 +115,59 @@ impl Meeting {
     pub(crate) async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
         match self {
             Self::Server(url) => link::connect(url, peer).await,
-            Self::Room(place) => {
-                let known = place
-                    .known
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone();
-                let InRoom {
-                    room,
-                    service,
-                    choice,
-                    ..
-                } = &**place;
-                let connected =
-                    link::connect_in_room(room, *service, known.as_deref(), *choice, peer);
-                let (channel, worker) = connected.await?;
-                *place.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+            Self::Room(place) => place.connect(peer).await,
+        }
+    }
+
+    /// The worker that was met last, where another one may be taken as well.
+    pub(crate) fn exchangeable(&self) -> Option<String> {
+        match self {
+            Self::Room(place) if place.choice == Choice::MostMemory => place.memory().known.clone(),
+            _ => None,
+        }
+    }
+
+    /// Others come first from now on, until one is met.
+    pub(crate) fn avoid(&self, worker: &str) {
+        if let Self::Room(place) = self {
+            place.memory().avoid(worker);
+        }
+    }
+}
+
+impl InRoom {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
+        let room = match self.args.for_client(self.room.id.clone()) {
+            Ok(room) => room,
+            Err(error) => {
+                debug!(%error, "the former login has to do");
+                self.room.clone()
+            }
+        };
+        let Memory { known, avoid } = self.memory().clone();
+        let known = known.as_deref();
+        let connected =
+            link::connect_in_room(&room, self.service, known, &avoid, self.choice, peer).await;
+        let mut memory = self.memory();
+        match connected {
+            Ok((channel, worker)) => {
+                *memory = Memory {
+                    known: Some(worker),
+                    avoid: Vec::new(),
+                };
                 Ok(channel)
+            }
+            Err(error) => {
+                if let ConnectError::NoAnswer { worker, .. } | ConnectError::WorkerLeft { worker } =
+                    &error
+                {
+                    memory.avoid(worker);
+                }
+                Err(error)
             }
         }
     }

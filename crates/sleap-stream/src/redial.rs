@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use link::{Channel, PeerConfig};
+use link::{Channel, ConnectError, PeerConfig, SignalError};
 use protocol::{ModelInfo, Skeleton, StreamAck};
 use tokio::time::{sleep, timeout_at};
 use vision::capture::SourceInfo;
 
 use crate::args::Config;
-use crate::handshake::{Announcement, BUSY_PATIENCE};
+use crate::handshake::{Announcement, BUSY_PATIENCE, Busy};
 use crate::lanes::{self, Lanes};
 use crate::meeting::Meeting;
 use crate::receive::heartbeat;
@@ -102,10 +102,33 @@ impl Dialer {
         }
     }
 
-    /// The worker's word over the first connection.
+    /// The worker's word over the first connection, or that of another one that is taken in the place
+    /// of a busy one.
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
-        let patience = (!self.wait).then_some(BUSY_PATIENCE);
-        self.open(channel, patience).await
+        let mut backoff = Backoff::new();
+        let mut tried = Vec::new();
+        loop {
+            let worker = self.meeting.exchangeable();
+            let waits = self.wait && worker.is_none();
+            let patience = (!waits).then_some(BUSY_PATIENCE);
+            let error = match (self.open(channel, patience).await, worker) {
+                (Err(error), Some(worker)) if error.is::<Busy>() => (error, worker),
+                (outcome, _) => return outcome,
+            };
+            let (error, worker) = error;
+            if tried.contains(&worker) {
+                if !self.wait {
+                    return Err(error);
+                }
+                tried.clear();
+                sleep(backoff.next()).await;
+            }
+            tracing::info!(worker, "busy; looking for another worker");
+            self.meeting.avoid(&worker);
+            tried.push(worker);
+            let busy = std::mem::replace(channel, self.connect().await?);
+            busy.sender.close().await;
+        }
     }
 
     /// Another connection to the worker that was `known`, which was lost at `since`. The error is
@@ -126,7 +149,9 @@ impl Dialer {
                     }
                     return Ok((channel, ack));
                 }
-                Ok(Err(error)) if Distrust::is_behind(&error) => return Err(error),
+                Ok(Err(error)) if Distrust::is_behind(&error) || is_refused(&error) => {
+                    return Err(error);
+                }
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "not connected again");
                     last = error;
@@ -158,6 +183,14 @@ impl Dialer {
         sender.let_frames_pass(self.is_live);
         lanes::open(self.lanes, &ack, sender, receiver).await;
         Ok(ack)
+    }
+}
+
+/// Whether the room does not let this client in, so that trying again is of no use.
+fn is_refused(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<ConnectError>() {
+        Some(ConnectError::Signal(SignalError::Room(error))) => error.is_final(),
+        _ => false,
     }
 }
 

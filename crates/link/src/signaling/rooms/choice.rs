@@ -64,11 +64,38 @@ pub struct RoomWorker {
     pub gpu_memory_mb: u64,
     pub streams: bool,
     pub files: bool,
+    /// When it entered, where the server says so.
+    since: Option<Since>,
+}
+
+/// A time as a server writes it; those of one server can be compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Since {
+    /// In ms.
+    Number(u64),
+    /// As in ISO 8601.
+    Text(String),
+}
+
+impl Since {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(shown(text))),
+            value => value.as_f64().map(|it| Self::Number((it * 1e3) as u64)),
+        }
+    }
 }
 
 impl RoomWorker {
     fn of(peer: &Value) -> Option<Self> {
         let peer_id = peer.get("peer_id")?.as_str()?;
+        // A server may not know the filter.
+        if peer
+            .get("role")
+            .is_some_and(|role| role != Role::Worker.word())
+        {
+            return None;
+        }
         let properties = peer.get("metadata").and_then(|it| it.get("properties"));
         let property = |key: &str| properties.and_then(|them| them.get(key));
         let text = |key: &str| property(key).and_then(Value::as_str).map(shown);
@@ -86,6 +113,7 @@ impl RoomWorker {
                 .unwrap_or(0),
             streams: offers(Service::Streams),
             files: offers(Service::Files),
+            since: peer.get("connected_at").and_then(Since::of),
         })
     }
 
@@ -187,36 +215,58 @@ fn listed(workers: &[RoomWorker]) -> String {
     text
 }
 
-/// Chooses among the workers that offer what is wanted.
-fn choose(
-    room: &str,
-    offering: Vec<RoomWorker>,
-    wanted: Option<&str>,
-    choice: Choice,
-) -> Result<RoomWorker, ChoiceError> {
-    let room = room.to_owned();
-    if let Some(wanted) = wanted {
-        let worker = shown(wanted);
-        let called = |it: &&RoomWorker| it.is_called(wanted);
-        let mut found: Vec<_> = offering.iter().filter(called).cloned().collect();
-        return match (found.pop(), found.is_empty()) {
-            (None, _) => Err(ChoiceError::Unknown {
-                room,
-                worker,
-                there: offering,
-            }),
-            (Some(found), true) => Ok(found),
-            (Some(last), false) => {
-                found.push(last);
-                let there = found;
-                Err(ChoiceError::Ambiguous {
-                    room,
-                    worker,
-                    there,
-                })
-            }
-        };
+/// Without those to avoid, unless there are no others.
+fn preferred(workers: Vec<RoomWorker>, avoid: &[String]) -> Vec<RoomWorker> {
+    let is_good = |it: &RoomWorker| !avoid.contains(&it.peer_id);
+    match workers.iter().any(is_good) {
+        true => workers.into_iter().filter(is_good).collect(),
+        false => workers,
     }
+}
+
+/// The one that entered last: a server may list one twice that came back, and the other is not there.
+fn newest(workers: &[RoomWorker]) -> Option<&RoomWorker> {
+    let last = workers.iter().max_by_key(|it| it.since.as_ref())?;
+    let as_new = workers.iter().filter(|it| it.since == last.since).count();
+    (as_new == 1).then_some(last)
+}
+
+/// The one that is called so. An id comes before a name.
+fn named(
+    room: String,
+    offering: Vec<RoomWorker>,
+    wanted: &str,
+    avoid: &[String],
+) -> Result<RoomWorker, ChoiceError> {
+    if let Some(worker) = offering.iter().find(|it| it.peer_id == wanted) {
+        return Ok(worker.clone());
+    }
+    let worker = shown(wanted);
+    let called = offering.iter().filter(|it| it.is_called(wanted));
+    let found = preferred(called.cloned().collect(), avoid);
+    match (found.is_empty(), newest(&found)) {
+        (true, _) => Err(ChoiceError::Unknown {
+            room,
+            worker,
+            there: offering,
+        }),
+        (false, Some(newest)) => Ok(newest.clone()),
+        (false, None) => Err(ChoiceError::Ambiguous {
+            room,
+            worker,
+            there: found,
+        }),
+    }
+}
+
+/// Chooses among the workers that offer what is wanted.
+fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Wanted<'_>) -> Chosen {
+    let Wanted { choice, avoid, .. } = wanted;
+    let room = wanted.room.to_owned();
+    if let Some(name) = name {
+        return named(room, offering, name, avoid);
+    }
+    let offering = preferred(offering, avoid);
     match (choice, offering.len()) {
         (_, 0) => Err(ChoiceError::Empty { room }),
         // One that is busy says so itself, and may be waited for.
@@ -239,14 +289,18 @@ fn choose(
     }
 }
 
+type Chosen = Result<RoomWorker, ChoiceError>;
+
 /// What a client wants, and of whom.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     /// The room's id.
     pub(crate) room: &'a str,
     pub(crate) service: Service,
     /// The worker of a former connection.
     pub(crate) known: Option<&'a str>,
+    /// Workers that did not answer: others come first.
+    pub(crate) avoid: &'a [String],
     pub(crate) choice: Choice,
 }
 
@@ -266,7 +320,7 @@ pub(crate) async fn discover(
     if let Some(worker) = offering.iter().find(|it| wanted.known == Some(&it.peer_id)) {
         return Ok(worker.clone());
     }
-    let error = match choose(room, offering, config.worker_id.as_deref(), wanted.choice) {
+    let error = match choose(offering, config.worker_id.as_deref(), wanted) {
         Ok(worker) => return Ok(worker),
         Err(error) => error,
     };
@@ -300,7 +354,8 @@ pub(crate) async fn discover(
     .into())
 }
 
-async fn listing(
+/// The workers of the room with these properties.
+pub(crate) async fn listing(
     signal: &mut Client,
     id: &str,
     properties: Map<String, Value>,
@@ -342,13 +397,74 @@ mod tests {
         RoomWorker::of(&peer).expect("a worker")
     }
 
+    fn choose(
+        offering: Vec<RoomWorker>,
+        name: Option<&str>,
+        choice: Choice,
+        avoid: &[&str],
+    ) -> Chosen {
+        let avoid: Vec<_> = avoid.iter().map(|id| (*id).to_owned()).collect();
+        let wanted = Wanted {
+            room: "lab",
+            service: Service::Streams,
+            known: None,
+            avoid: &avoid,
+            choice,
+        };
+        super::choose(offering, name, wanted)
+    }
+
+    #[test]
+    fn ghosts_give_way_to_those_that_may_be_there() {
+        let came = |id: &str, at: Value| {
+            let properties = json!({"worker_name": "rig", "streaming": true});
+            let peer = json!({"peer_id": id, "role": "worker", "connected_at": at,
+                "metadata": {"properties": properties}});
+            RoomWorker::of(&peer).expect("a worker")
+        };
+        let rig = |workers: &[RoomWorker], avoid: &[&str]| {
+            choose(workers.to_vec(), Some("rig"), Choice::Named, avoid).map(|it| it.peer_id)
+        };
+        let times = [json!("2025-01-01T10:00:00"), json!("2025-01-01T09:00:00")];
+        for [new, old] in [times, [json!(17.5), json!(17.25)], [json!(1), json!(null)]] {
+            let both = [came("b", new), came("a", old)];
+            assert_eq!(rig(&both, &[]).unwrap(), "b");
+            assert_eq!(rig(&both, &["b"]).unwrap(), "a");
+        }
+        let twins = [came("a", json!(1)), came("b", json!(1))];
+        assert!(matches!(
+            rig(&twins, &[]),
+            Err(ChoiceError::Ambiguous { .. })
+        ));
+        assert_eq!(rig(&twins, &["a"]).unwrap(), "b");
+        // Rather one that did not answer than none.
+        assert_eq!(rig(&twins[..1], &["a"]).unwrap(), "a");
+        let best = |avoid: &[&str]| {
+            let two = vec![worker("a", "available", 2), worker("b", "available", 1)];
+            choose(two, None, Choice::MostMemory, avoid)
+                .unwrap()
+                .peer_id
+        };
+        assert_eq!(
+            [best(&[]), best(&["a"]), best(&["a", "b"])],
+            ["a", "b", "a"]
+        );
+    }
+
+    #[test]
+    fn only_workers_are_workers() {
+        let of = |role: Value| RoomWorker::of(&json!({"peer_id": "a", "role": role}));
+        assert!(of(json!("worker")).is_some());
+        assert!(of(json!("client")).is_none() && of(json!(7)).is_none());
+    }
+
     #[test]
     fn one_is_taken_and_several_are_listed() {
         let one = vec![worker("a", "busy", 1)];
-        let taken = choose("lab", one.clone(), None, Choice::Named).unwrap();
+        let taken = choose(one.clone(), None, Choice::Named, &[]).unwrap();
         assert_eq!(taken.peer_id, "a");
         let two = [one, vec![worker("b", "available", 2)]].concat();
-        let error = choose("lab", two.clone(), None, Choice::Named).unwrap_err();
+        let error = choose(two.clone(), None, Choice::Named, &[]).unwrap_err();
         assert!(error.is_final());
         let text = error.to_string();
         for part in [
@@ -360,13 +476,13 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         for name in ["b", "name-b"] {
-            let taken = choose("lab", two.clone(), Some(name), Choice::Named).unwrap();
+            let taken = choose(two.clone(), Some(name), Choice::Named, &[]).unwrap();
             assert_eq!(taken.peer_id, "b");
         }
-        let error = choose("lab", two, Some("c"), Choice::Named).unwrap_err();
+        let error = choose(two, Some("c"), Choice::Named, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::Unknown { .. }));
         let twins = vec![worker("a", "busy", 1), worker("a", "busy", 1)];
-        let error = choose("lab", twins, Some("name-a"), Choice::Named).unwrap_err();
+        let error = choose(twins, Some("name-a"), Choice::Named, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::Ambiguous { .. }));
     }
 
@@ -378,10 +494,10 @@ mod tests {
             worker("d", "available", 24_000),
             worker("c", "available", 24_000),
         ];
-        let best = choose("lab", workers, None, Choice::MostMemory).unwrap();
+        let best = choose(workers, None, Choice::MostMemory, &[]).unwrap();
         assert_eq!(best.peer_id, "c");
         let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
-        let error = choose("lab", none, None, Choice::MostMemory).unwrap_err();
+        let error = choose(none, None, Choice::MostMemory, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::NoneAvailable { .. }) && !error.is_final());
     }
 

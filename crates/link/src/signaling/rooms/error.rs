@@ -1,13 +1,18 @@
 use thiserror::Error;
 
-use super::shown;
+use super::{Credential, Room, shown};
 
 /// A server of rooms refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RoomError {
-    #[error("the server does not let this program into the room {room}: {reason}")]
-    Refused { room: String, reason: String },
+    #[error("the server does not let this program into the room {room}: {reason}{}", advice(*.by_login))]
+    Refused {
+        room: String,
+        reason: String,
+        /// It was a user's login, and no key, that did not open the room.
+        by_login: bool,
+    },
     #[error("there is no room {room}, or it is not open to this account: {reason}")]
     NoRoom { room: String, reason: String },
     #[error("the key belongs to the room {there}, not to {wanted}")]
@@ -30,6 +35,13 @@ impl RoomError {
     }
 }
 
+fn advice(by_login: bool) -> &'static str {
+    match by_login {
+        true => " (run `sleap-rtc login`)",
+        false => "",
+    }
+}
+
 /// What an error of a server means to a peer that has registered.
 pub(crate) fn of_code(code: &str, reason: &str) -> RoomError {
     match code {
@@ -42,19 +54,42 @@ pub(crate) fn of_code(code: &str, reason: &str) -> RoomError {
     }
 }
 
+/// Whether it is an error of the server. Members may send each other objects of the type `error`,
+/// such as "worker_busy", which have none of its codes.
+pub(crate) fn is_of_server(code: &str) -> bool {
+    [
+        "NOT_IN_ROOM",
+        "ROOM_NOT_FOUND",
+        "PEER_NOT_FOUND",
+        "PEER_NOT_IN_ROOM",
+        "INVALID_MESSAGE",
+        "INVALID_JSON",
+        "UNKNOWN_MESSAGE_TYPE",
+        "DELIVERY_FAILED",
+    ]
+    .contains(&code)
+}
+
 /// What it means as the answer to a registration in `room`.
-pub(super) fn of_registration(room: &str, code: &str, reason: &str) -> RoomError {
+///
+/// Credentials that are refused have a reason and no code; what else goes wrong there may pass.
+pub(super) fn of_registration(room: &Room, code: &str, reason: &str) -> RoomError {
     let reason = match shown(reason) {
         empty if empty.is_empty() => "it gives no reason".to_owned(),
         reason => reason,
     };
-    let room = room.to_owned();
+    let by_login = matches!(room.credential, Credential::Jwt(_));
+    let room = room.id.clone();
     match code {
+        "" => RoomError::Refused {
+            room,
+            reason,
+            by_login,
+        },
         "ROOM_NOT_FOUND" => RoomError::NoRoom { room, reason },
-        "INVALID_JSON" | "INVALID_MESSAGE" | "UNKNOWN_MESSAGE_TYPE" => RoomError::Other {
+        _ => RoomError::Other {
             code: shown(code),
             reason,
         },
-        _ => RoomError::Refused { room, reason },
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn join(
     signal.send(&message).await?;
     let answered = async {
         loop {
-            if let Some(answer) = wire::registered(&signal.next_text().await?, &room.id) {
+            if let Some(answer) = wire::registered(&signal.next_text().await?, room) {
                 return answer;
             }
         }

@@ -26,8 +26,8 @@ pub use choice::{Choice, ChoiceError, RoomWorker, Service};
 pub use error::RoomError;
 pub use profile::Profile;
 
-pub(crate) use choice::{Wanted, discover};
-pub(crate) use error::of_code;
+pub(crate) use choice::{Wanted, discover, listing};
+pub(crate) use error::{is_of_server, of_code};
 pub(crate) use join::{Joined, join};
 pub(crate) use profile::Status;
 pub(crate) use wire::{Role, update_metadata};
@@ -69,7 +69,13 @@ impl fmt::Debug for Credential {
 /// Reads a message in every way that a room's may be read.
 #[cfg(any(test, fuzzing))]
 pub(super) fn parse(text: &str) {
-    if let Some(Ok(registered)) = wire::registered(text, "room") {
+    let room = Room {
+        url: String::new(),
+        id: "room".to_owned(),
+        credential: Credential::Jwt(String::new()),
+        silence: Duration::ZERO,
+    };
+    if let Some(Ok(registered)) = wire::registered(text, &room) {
         ice::servers(&registered.ice_servers);
     }
     if let Some(Ok(peers)) = wire::peer_list(text) {
@@ -78,7 +84,7 @@ pub(super) fn parse(text: &str) {
 }
 
 /// What may be shown of a text that somebody else chose: one line of at most 200 characters.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let visible = text.chars().filter(|char| !char.is_control());
     visible.take(200).collect()
 }

@@ -16,7 +16,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Worker => "worker",
             Self::Client => "client",
@@ -71,7 +71,7 @@ pub(super) struct Registered {
 }
 
 /// The answer to a registration; `None`: another message.
-pub(super) fn registered(text: &str, room: &str) -> Option<Result<Registered, SignalError>> {
+pub(super) fn registered(text: &str, room: &Room) -> Option<Result<Registered, SignalError>> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     match value.get("type")?.as_str()? {
@@ -163,22 +163,30 @@ mod tests {
 
     #[test]
     fn refusals_are_told_apart() {
-        let error = |text: &str| match registered(text, "lab") {
+        let keyed = room(Credential::Key("slp_1".into()));
+        let error_of = |text: &str, room: &Room| match registered(text, room) {
             Some(Err(SignalError::Room(error))) => error,
             other => panic!("{other:?}"),
         };
+        let error = |text: &str| error_of(text, &keyed);
         let refused = error(r#"{"type":"error","reason":"bad\u001b[2J key"}"#);
         assert_eq!(
             refused.to_string(),
             "the server does not let this program into the room lab: bad[2J key"
         );
+        let login = room(Credential::Jwt("j".into()));
+        let expired = error_of(r#"{"type":"error","reason":"expired"}"#, &login);
+        assert!(expired.is_final() && expired.to_string().contains("sleap-rtc login"));
         let missing = error(r#"{"type":"error","code":"ROOM_NOT_FOUND","message":"no"}"#);
         assert!(matches!(missing, RoomError::NoRoom { .. }));
-        let odd = error(r#"{"type":"error","code":"INVALID_JSON","message":"no"}"#);
-        assert!(matches!(odd, RoomError::Other { .. }) && !odd.is_final());
+        for code in ["INVALID_JSON", "RATE_LIMITED", "INTERNAL_ERROR"] {
+            let text = json!({"type": "error", "code": code, "message": "no"}).to_string();
+            let odd = error(&text);
+            assert!(matches!(odd, RoomError::Other { .. }) && !odd.is_final());
+        }
         assert!(refused.is_final() && missing.is_final());
         for text in ["", "[]", "{}", r#"{"type":"ping"}"#, r#"{"type":7}"#] {
-            assert_eq!(registered(text, "lab").map(|it| it.is_ok()), None);
+            assert_eq!(registered(text, &keyed).map(|it| it.is_ok()), None);
             assert_eq!(peer_list(text).map(|it| it.is_ok()), None);
         }
     }
