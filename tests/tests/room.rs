@@ -414,6 +414,56 @@ fn the_login_is_read_again_and_one_that_is_refused_ends_the_search() {
 }
 
 #[test]
+fn the_doctor_looks_into_the_room() {
+    let (_server, url) = lab(&[]);
+    let doctor = |home: &TempDir, args: &[&str]| {
+        let mut command = Command::new(e2e::binary("sleap-stream"));
+        command.args(["doctor", "--room", "lab", "--room-server", &url]);
+        command.args(args).env("SLEAP_STREAM_NO_CONFIG", "1");
+        at_home(&mut command, home.path());
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let says = |home: &TempDir, args: &[&str], words: &[&str]| {
+        let (code, text) = doctor(home, args);
+        for word in words {
+            assert!(text.contains(word), "no {word:?} in: {text}");
+        }
+        assert!(!text.contains(JWT) && !text.contains(SECRET), "{text}");
+        code
+    };
+    let home = user();
+    says(
+        &home,
+        &[],
+        &[
+            "with the room's secret",
+            "lets into lab",
+            "none streams there",
+        ],
+    );
+    let _worker = worker(&home, &url, &["--name", "rig"]);
+    says(&home, &["--worker-id", "rig"], &["(rig): available"]);
+    assert_eq!(
+        says(&home, &["--worker-id", "rag"], &["rag is not one"]),
+        Some(1)
+    );
+    // {"exp":1700000000}
+    let jwt = "e30.eyJleHAiOjE3MDAwMDAwMDB9.x";
+    let expired = user_with(&json!({"jwt": jwt, "room_secrets": {"lab": SECRET}}));
+    assert_eq!(
+        says(&expired, &[], &["has expired", "sleap-rtc login"]),
+        Some(1)
+    );
+    let nobody = user_with(&json!({}));
+    let words = ["secret of the room lab", "needs a login"];
+    assert_eq!(says(&nobody, &[], &words), Some(1));
+}
+
+#[test]
 fn a_worker_without_streams_is_found_by_those_who_send_files() {
     let (_server, url) = lab(&[]);
     let home = user();

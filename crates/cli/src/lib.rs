@@ -25,5 +25,5 @@ pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url}
 pub use logging::{LogArgs, LogFormat, say, say_error};
 pub use pairing::{Pairing, PairingError};
 pub use private_file::read as read_private;
-pub use room_args::{RoomArgs, no_room_secret};
+pub use room_args::{RoomArgs, login_ends, no_room_secret};
 pub use secret_args::{Hidden, SecretArgs, is_in_process_list};

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use clap::Args;
 use link::signaling::rooms::{Credential, Room};
 use serde_json::Value;
@@ -117,6 +119,16 @@ impl RoomArgs {
             settings.yield_to("room", place);
         }
     }
+}
+
+/// When a login ends, in seconds since 1970, where it says so in a form that can be read.
+pub fn login_ends(room: &Room) -> Option<u64> {
+    let Credential::Jwt(jwt) = &room.credential else {
+        return None;
+    };
+    let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("exp")?.as_f64().map(|seconds| seconds as u64)
 }
 
 fn default_room() -> Result<String> {
@@ -245,6 +257,24 @@ mod tests {
             credentials.room_key("odd").or(credentials.room_key("x")),
             None
         );
+    }
+
+    #[test]
+    fn the_end_of_a_login_is_read_where_it_says_one() {
+        let ends = |jwt: &str| {
+            let args = RoomArgs {
+                room: None,
+                room_server: "wss://x".into(),
+                room_silence: Duration::from_secs(90),
+            };
+            login_ends(&args.room("lab".into(), Credential::Jwt(jwt.into())))
+        };
+        // {"sub":"ann","exp":1700000000}
+        let jwt = "e30.eyJzdWIiOiJhbm4iLCJleHAiOjE3MDAwMDAwMDB9.x";
+        assert_eq!(ends(jwt), Some(1_700_000_000));
+        for odd in ["", "a", "a.b.c", "e30.e30.x", "e30.!!.x"] {
+            assert_eq!(ends(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct DoctorArgs {
     pub webcam: Option<u32>,
 
     #[command(flatten)]
+    pub room: RoomArgs,
+
+    #[command(flatten)]
     pub trust: TrustArgs,
 
     #[command(flatten)]

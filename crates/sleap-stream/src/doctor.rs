@@ -1,11 +1,12 @@
 //! `doctor`: whether this machine can be a client: OpenCV, cameras, display, network, a worker.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use cli::checkup::{self, Report};
 use cli::{Exit, LinkArgs};
+use link::PeerConfig;
 use tokio::runtime::Runtime;
 use vision::Image;
 use vision::cameras::{self, Problem};
@@ -29,12 +30,23 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
     cameras(&mut report, args.webcam);
     display(&mut report);
     checkup::network(&mut report);
-    if let Some(trust) = trust(&mut report, args) {
+    let id = match args.room.id() {
+        Ok(id) => id,
+        Err(error) => {
+            report.fail("room", format!("{error:#}"), "");
+            servers(&mut report, &runtime, &args.link, None);
+            return Ok(report.exit());
+        }
+    };
+    let trust = trust(&mut report, args, id.as_deref());
+    if let Some(id) = &id {
+        room(&mut report, &runtime, args, id);
+    } else if let Some(trust) = trust {
         let signal = trust.signal.as_deref().unwrap_or(&args.signal);
         let worker = trust.worker_id.as_deref().or(args.worker_id.as_deref());
         meeting(&mut report, &runtime, signal, worker);
     }
-    servers(&mut report, &runtime, &args.link);
+    servers(&mut report, &runtime, &args.link, id.as_deref());
     runtime.shutdown_background();
     Ok(report.exit())
 }
@@ -126,13 +138,13 @@ fn display(report: &mut Report<impl Write>) {
 }
 
 /// Where the worker is met and whether it has to prove who it is; nothing where a stream would not begin.
-fn trust(report: &mut Report<impl Write>, args: &DoctorArgs) -> Option<Trust> {
+fn trust(report: &mut Report<impl Write>, args: &DoctorArgs, room: Option<&str>) -> Option<Trust> {
     const SUBJECT: &str = "worker's proof";
     let has_link = args.trust.worker.is_some();
-    if !has_link && !args.trust.insecure {
+    if !has_link && !args.trust.insecure && room.is_none() {
         checkup::secret(report, &args.trust.secret, false);
     }
-    let trust = match args.trust.resolve(&args.signal, None) {
+    let trust = match args.trust.resolve(&args.signal, room) {
         Ok(trust) => trust,
         Err(error) => {
             report.fail(SUBJECT, format!("{error:#}"), "");
@@ -141,6 +153,7 @@ fn trust(report: &mut Report<impl Write>, args: &DoctorArgs) -> Option<Trust> {
     };
     match (trust.auth.is_none(), args.trust.insecure) {
         (false, _) if has_link => report.ok(SUBJECT, "asked for, with the secret of the link"),
+        (false, _) if room.is_some() => report.ok(SUBJECT, "asked for, with the room's secret"),
         (false, _) => report.ok(SUBJECT, "asked for"),
         (true, true) => report.warn(
             SUBJECT,
@@ -185,14 +198,84 @@ fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker
     }
 }
 
-fn servers(report: &mut Report<impl Write>, runtime: &Runtime, args: &LinkArgs) {
+/// Whether the room can be entered, and who streams there.
+fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, id: &str) {
+    const SUBJECT: &str = "room";
+    let room = match args.room.for_client(id.to_owned()) {
+        Ok(room) => room,
+        Err(error) => return report.fail("  login", format!("{error:#}"), ""),
+    };
+    login(report, cli::login_ends(&room));
+    let config = PeerConfig {
+        connect_timeout: PATIENCE,
+        ..PeerConfig::default()
+    };
+    let workers = match runtime.block_on(link::workers_in_room(&room, &config)) {
+        Ok(workers) => workers,
+        Err(error) => return report.fail(SUBJECT, error.to_string(), ""),
+    };
+    report.ok(SUBJECT, format!("{} lets into {id}", room.url));
+    let streaming: Vec<_> = workers.iter().filter(|it| it.streams).collect();
+    let listed: Vec<_> = streaming.iter().map(ToString::to_string).collect();
+    match &args.worker_id {
+        Some(wanted)
+            if !streaming
+                .iter()
+                .any(|it| it.peer_id == *wanted || it.name == *wanted) =>
+        {
+            let listed = match listed.as_slice() {
+                [] => "nobody streams there".to_owned(),
+                listed => listed.join("\n"),
+            };
+            report.fail(
+                "  worker",
+                format!("{wanted} is not one that streams there; there are:\n{listed}"),
+                "start it, or leave --worker-id out",
+            );
+        }
+        _ if listed.is_empty() => {
+            let advice = format!(
+                "start one: sleap-worker --room {id} --model DIR, or wait for it with --wait"
+            );
+            report.warn("  worker", "none streams there", &advice);
+        }
+        _ => report.ok("  worker", listed.join("\n")),
+    }
+}
+
+/// `ends`: in seconds since 1970, if that is known.
+fn login(report: &mut Report<impl Write>, ends: Option<u64>) {
+    const SUBJECT: &str = "  login";
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    match ends {
+        Some(ends) if ends <= now => {
+            report.fail(SUBJECT, "it has expired", "run `sleap-rtc login`");
+        }
+        Some(ends) => report.ok(SUBJECT, format!("ends in {} hours", (ends - now) / 3600)),
+        None => report.ok(SUBJECT, "there is one"),
+    }
+}
+
+fn servers(
+    report: &mut Report<impl Write>,
+    runtime: &Runtime,
+    args: &LinkArgs,
+    room: Option<&str>,
+) {
     const SUBJECT: &str = "STUN and TURN";
-    let config = match args.peer_config() {
+    let config = match args.peer_config_in(room) {
         Ok(config) => config,
         Err(error) => return report.fail(SUBJECT, format!("{error:#}"), ""),
     };
     if config.ice_servers.is_empty() {
-        return report.ok(SUBJECT, "no server is given: enough within one network");
+        return report.ok(
+            SUBJECT,
+            match room {
+                Some(_) => "no server is given besides those that the room lends",
+                None => "no server is given: enough within one network",
+            },
+        );
     }
     let failing = match runtime.block_on(link::failing_servers(&config)) {
         Ok(failing) => failing,
