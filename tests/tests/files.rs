@@ -67,11 +67,16 @@ fn events<'a>(said: &'a [Value], kind: &str) -> Vec<&'a Value> {
     said.iter().filter(|event| event["event"] == kind).collect()
 }
 
-/// Reads on until so many bytes are sent.
-fn until_sent(client: &mut Client, bytes: u64) {
+/// Reads on until the worker has so many bytes of the file, and not all of it.
+fn until_half(client: &mut Client, bytes: u64) {
     loop {
         let event = client.line().expect("it sends");
-        if event["event"] == "upload" && event["bytes"].as_u64().unwrap() > bytes {
+        if event["event"] != "upload" {
+            continue;
+        }
+        let (there, total) = (event["bytes"].as_u64(), event["bytes_total"].as_u64());
+        assert!(there < total, "all of it is there already");
+        if there > Some(bytes) {
             return;
         }
     }
@@ -129,7 +134,7 @@ fn a_file_that_is_kept_is_not_sent_again() {
 fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams() {
     let place = Place::new();
     let worker = place.worker(&[]);
-    let video = place.large_video(24_000_000);
+    let video = place.large_video(48_000_000);
     let poses = place.text("poses.jsonl");
     let streaming = stream(&worker.signal, &["--every-frame", "--json", "-o", &poses]);
     worker.logs("stream starts", 1);
@@ -137,7 +142,7 @@ fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams()
     let signal = ["--signal", &worker.signal, "--send-file", &video];
     let send = [&signal[..], &["--json", "-o", &output]].concat();
     let mut first = Client::start(&send);
-    until_sent(&mut first, 10_000_000);
+    until_half(&mut first, 4_000_000);
     first.kill();
     let run = Client::run(&send).success();
     let said = run.predictions();
@@ -171,11 +176,11 @@ fn a_worker_that_dies_half_way_is_found_again_and_has_what_it_had() {
     let first = Worker::start_at(&server.signal, &args);
     let streaming = stream(&server.signal, &["-q", "--reconnect-timeout", "0"]);
     first.logs("stream starts", 1);
-    let video = place.large_video(24_000_000);
+    let video = place.large_video(48_000_000);
     let output = place.text("a.slp");
     let signal = ["--signal", &server.signal, "--send-file", &video];
     let mut client = Client::start(&[&signal[..], &["--json", "-o", &output]].concat());
-    until_sent(&mut client, 10_000_000);
+    until_half(&mut client, 4_000_000);
     first.kill();
     streaming.wait();
     let _second = Worker::start_at(&server.signal, &args);
@@ -229,21 +234,40 @@ fn without_streams_files_go_on() {
 }
 
 #[test]
-fn ctrl_c_ends_an_upload_and_leaves_no_file() {
+fn ctrl_c_ends_a_run_at_any_time_and_leaves_no_file() {
     let place = Place::new();
     let worker = place.worker(&[]);
-    let video = place.large_video(24_000_000);
+    let video = place.large_video(48_000_000);
     let streaming = stream(&worker.signal, &["-q"]);
     worker.logs("stream starts", 1);
     let output = place.text("a.slp");
-    let signal = ["--signal", &worker.signal, "--send-file", &video];
-    let mut client = Client::start(&[&signal[..], &["--json", "-o", &output]].concat());
-    until_sent(&mut client, 0);
-    client.interrupt();
-    assert_eq!(client.wait().code, Some(130));
-    assert!(!Path::new(&output).exists());
+    let signal = ["--signal", &worker.signal, "--send-file"];
+    let ends = |video: &str, until: &dyn Fn(&mut Client)| {
+        let mut client = Client::start(&[&signal[..], &[video, "--json", "-o", &output]].concat());
+        until(&mut client);
+        client.interrupt();
+        assert_eq!(client.wait().code, Some(130));
+        let entries = std::fs::read_dir(place.0.path()).unwrap();
+        let mut there: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        there.sort();
+        assert_eq!(there, ["large.mp4", "uploads"]);
+    };
+    ends(&video, &|client| until_half(client, 0));
+    ends(&text(&demo("video.mp4")), &|client| {
+        let predicts = |event: Value| event["event"] == "inference";
+        while !predicts(client.line().expect("it goes on")) {}
+    });
     streaming.interrupt();
     streaming.wait();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_found_before_the_worker_is() {
+    let video = text(&demo("video.mp4"));
+    // Nobody listens there; a folder of the kernel's is writable for nobody.
+    let nobody = ["--signal", "ws://127.0.0.1:9", "--send-file", &video];
+    let run = Client::run(&[&nobody[..], &["-o", "/proc/a.slp"]].concat());
+    run.failed(1, &["cannot write to /proc"]);
 }
 
 #[test]

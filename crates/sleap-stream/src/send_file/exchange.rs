@@ -100,7 +100,10 @@ impl Exchange<'_> {
         let answer = async {
             loop {
                 match talk.next().await? {
-                    Message::UploadReady(offset) => return Ok(Some(offset.unwrap_or(0))),
+                    Message::UploadReady(offset) => {
+                        talk.received = offset;
+                        return Ok(Some(offset.unwrap_or(0)));
+                    }
                     Message::CacheHit(_) => return Ok(None),
                     other => refused(other)?,
                 }
@@ -132,6 +135,7 @@ impl Exchange<'_> {
             let event = serde_json::json!({"offset": offset, "bytes_total": bytes});
             self.progress.event("resumed", event);
         }
+        self.progress.at(Phase::Upload, offset, Some(bytes));
         let mut at = offset;
         let mut blocks = source::blocks(Arc::from(self.config.file.as_path()), offset);
         while let Some(block) = blocks.recv().await {
@@ -145,16 +149,27 @@ impl Exchange<'_> {
                 self.account.sent(some, at);
                 talk.say(Message::Chunk(chunk)).await?;
             }
-            self.progress.at(Phase::Upload, at, Some(bytes));
+            // Much may be on its way; a worker that tells what it has says where the upload is.
+            let there = talk.received.map_or(at, |there| there.clamp(offset, at));
+            self.progress.at(Phase::Upload, there, Some(bytes));
         }
         if at < bytes {
             return Err(changed(&self.config.file, &"it shrank").into());
         }
         talk.say(Message::UploadEnd).await?;
-        self.progress.word("the worker checks the file");
+        if talk.received.is_none() {
+            self.progress.word("the worker checks the file");
+        }
         loop {
             match talk.next().await? {
-                Message::Complete(_) => return Ok(()),
+                Message::Complete(_) => {
+                    self.progress.at(Phase::Upload, bytes, Some(bytes));
+                    return Ok(());
+                }
+                Message::Progress { received, .. } => {
+                    let there = received.clamp(offset, bytes);
+                    self.progress.at(Phase::Upload, there, Some(bytes));
+                }
                 // The half that was there has made it another file, and is gone.
                 Message::UploadError(reason) if offset > 0 && busy(&reason).is_none() => {
                     return Err(Fault::Damaged(reason));

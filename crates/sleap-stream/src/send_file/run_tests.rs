@@ -218,6 +218,51 @@ async fn a_half_of_something_else_is_replaced_by_the_whole() {
     assert_eq!((have_come(outcome), connections), (0, 2));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn predictions_that_come_in_half_leave_no_file() {
+    let place = Place::new(10).await;
+    let config = place.config(&["--reconnect-timeout", "0"]);
+    let files = || std::fs::read_dir(place.dir.path()).unwrap().count();
+    let half = |message: &Message| match message {
+        Message::UploadCheck { .. } => {
+            let hit = vec![Message::CacheHit(String::new())];
+            let mut coming = predictions();
+            coming.truncate(4);
+            [hit, coming].concat()
+        }
+        _ => Vec::new(),
+    };
+    let (outcome, _) = against(&config, &place, |_, message| {
+        let half = half(message);
+        let closes = !half.is_empty();
+        (half, closes)
+    })
+    .await;
+    assert!(outcome.is_err());
+    assert_eq!(files(), 1, "the connection was lost");
+    let interrupt = Interrupt::listen();
+    let mut acceptor = place.acceptor().await;
+    let worker = async {
+        let mut channel = acceptor.accept().await.unwrap();
+        let mut comes = false;
+        while let Some(Ok(message)) = channel.receiver.recv().await {
+            for message in half(&message) {
+                channel.sender.send(message).await.unwrap();
+                comes = true;
+            }
+            while comes && files() == 1 {
+                tokio::task::yield_now().await;
+            }
+            if comes {
+                interrupt.raise();
+            }
+        }
+    };
+    let (outcome, ()) = tokio::join!(run(config, interrupt.clone()), worker);
+    assert_eq!(outcome.unwrap(), Exit::Interrupted);
+    assert_eq!(files(), 1, "it was interrupted");
+}
+
 /// A worker that reads a large half of the file takes nothing meanwhile, and says that it is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {

@@ -63,6 +63,9 @@ pub(super) struct Talk<'a> {
     sender: Sender,
     receiver: &'a mut Receiver,
     silence: Duration,
+    /// Bytes of the file that the worker has, as far as it has said; who says where to begin also
+    /// says later on.
+    pub(super) received: Option<u64>,
     _alive: AbortOnDropHandle<()>,
 }
 
@@ -74,6 +77,7 @@ impl<'a> Talk<'a> {
             sender: sender.clone(),
             receiver,
             silence,
+            received: None,
             _alive: keep_alive(sender.clone()),
         }
     }
@@ -92,7 +96,10 @@ impl<'a> Talk<'a> {
                     }
                     sent => Ok(sent?),
                 },
-                message = next(self.receiver, self.silence) => refused(message?)?,
+                message = next(self.receiver, self.silence) => match message? {
+                    Message::Progress { received, .. } => self.received = Some(received),
+                    message => refused(message)?,
+                },
             }
         }
     }
