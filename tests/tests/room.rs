@@ -338,6 +338,8 @@ fn of_several_workers_one_has_to_be_chosen() {
     );
     assert!(!several.stderr.contains("for-files"), "{}", several.stderr);
     answered(stream(&home, &url, &["--worker-id", "rig"]));
+    let small = stream(&home, &url, &["--min-gpu-memory", "80001"]);
+    small.failed(1, &["80001 MB", "--min-gpu-memory", "busy-one"]);
     let unknown = stream(&home, &url, &["--worker-id", "rag"]);
     unknown.failed(1, &["no worker in the room lab is called rag", "(rig)"]);
     let other = stream(&home, &url, &["--worker-id", "for-files"]);

@@ -20,6 +20,15 @@ pub struct MeetingArgs {
     /// Where several workers of the room stream: take the available one with the most GPU memory.
     #[arg(long, conflicts_with = "worker_id")]
     pub auto_select: bool,
+
+    /// Take no worker of the room whose GPU has less memory.
+    #[arg(
+        long,
+        value_name = "MB",
+        default_value_t = 0,
+        conflicts_with = "worker_id"
+    )]
+    pub min_gpu_memory: u64,
 }
 
 impl MeetingArgs {
@@ -36,9 +45,9 @@ impl MeetingArgs {
 
     /// How a worker is chosen there.
     fn choice(&self) -> Choice {
-        match self.auto_select {
-            true => Choice::MostMemory,
-            false => Choice::Named,
+        Choice {
+            min_memory_mb: self.min_gpu_memory,
+            auto_select: self.auto_select,
         }
     }
 }
@@ -122,7 +131,7 @@ impl Meeting {
     /// The worker that was met last, where another one may be taken as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
         match self {
-            Self::Room(place) if place.choice == Choice::MostMemory => place.memory().known.clone(),
+            Self::Room(place) if place.choice.auto_select => place.memory().known.clone(),
             _ => None,
         }
     }

@@ -44,13 +44,13 @@ impl fmt::Display for Service {
     }
 }
 
-/// How the worker is chosen where there are several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// By a person.
-    Named,
-    /// The one with the most GPU memory among those that are available.
-    MostMemory,
+/// How the worker is chosen where its name is not given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Workers with less GPU memory, in MiB, do not count.
+    pub min_memory_mb: u64,
+    /// Of several the available one with the most GPU memory is taken. Otherwise a person chooses.
+    pub auto_select: bool,
 }
 
 /// A worker of a room, as it describes itself. What is for people holds no control characters.
@@ -188,6 +188,15 @@ pub enum ChoiceError {
         worker: String,
         there: Vec<RoomWorker>,
     },
+    #[error(
+        "no worker in the room {room} has {min_memory_mb} MB of GPU memory (--min-gpu-memory){}",
+        listed(.there)
+    )]
+    TooLittleMemory {
+        room: String,
+        min_memory_mb: u64,
+        there: Vec<RoomWorker>,
+    },
     #[error("no worker in the room {room} is available{}", listed(.there))]
     NoneAvailable {
         room: String,
@@ -266,19 +275,33 @@ fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Wanted<'_>) -> 
     if let Some(name) = name {
         return named(room, offering, name, avoid);
     }
+    let Choice {
+        min_memory_mb,
+        auto_select,
+    } = choice;
+    let (offering, smaller): (Vec<_>, Vec<_>) = offering
+        .into_iter()
+        .partition(|it| it.gpu_memory_mb >= min_memory_mb);
+    if offering.is_empty() && !smaller.is_empty() {
+        return Err(ChoiceError::TooLittleMemory {
+            room,
+            min_memory_mb,
+            there: smaller,
+        });
+    }
     let offering = preferred(offering, avoid);
-    match (choice, offering.len()) {
+    match (auto_select, offering.len()) {
         (_, 0) => Err(ChoiceError::Empty { room }),
         // One that is busy says so itself, and may be waited for.
         (_, 1) => Ok(offering
             .into_iter()
             .next()
             .ok_or(ChoiceError::Empty { room })?),
-        (Choice::Named, _) => Err(ChoiceError::Several {
+        (false, _) => Err(ChoiceError::Several {
             room,
             there: offering,
         }),
-        (Choice::MostMemory, _) => {
+        (true, _) => {
             let available = offering.iter().filter(|it| it.is_available());
             let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
             best.cloned().ok_or(ChoiceError::NoneAvailable {
@@ -390,6 +413,15 @@ mod tests {
 
     use super::*;
 
+    const BY_HAND: Choice = Choice {
+        min_memory_mb: 0,
+        auto_select: false,
+    };
+    const MOST_MEMORY: Choice = Choice {
+        min_memory_mb: 0,
+        auto_select: true,
+    };
+
     fn worker(id: &str, status: &str, memory: u64) -> RoomWorker {
         let properties = json!({"worker_name": format!("name-{id}"), "status": status,
             "gpu_model": "A40", "gpu_memory_mb": memory, "streaming": true});
@@ -423,7 +455,7 @@ mod tests {
             RoomWorker::of(&peer).expect("a worker")
         };
         let rig = |workers: &[RoomWorker], avoid: &[&str]| {
-            choose(workers.to_vec(), Some("rig"), Choice::Named, avoid).map(|it| it.peer_id)
+            choose(workers.to_vec(), Some("rig"), BY_HAND, avoid).map(|it| it.peer_id)
         };
         let times = [json!("2025-01-01T10:00:00"), json!("2025-01-01T09:00:00")];
         for [new, old] in [times, [json!(17.5), json!(17.25)], [json!(1), json!(null)]] {
@@ -441,9 +473,7 @@ mod tests {
         assert_eq!(rig(&twins[..1], &["a"]).unwrap(), "a");
         let best = |avoid: &[&str]| {
             let two = vec![worker("a", "available", 2), worker("b", "available", 1)];
-            choose(two, None, Choice::MostMemory, avoid)
-                .unwrap()
-                .peer_id
+            choose(two, None, MOST_MEMORY, avoid).unwrap().peer_id
         };
         assert_eq!(
             [best(&[]), best(&["a"]), best(&["a", "b"])],
@@ -461,10 +491,10 @@ mod tests {
     #[test]
     fn one_is_taken_and_several_are_listed() {
         let one = vec![worker("a", "busy", 1)];
-        let taken = choose(one.clone(), None, Choice::Named, &[]).unwrap();
+        let taken = choose(one.clone(), None, BY_HAND, &[]).unwrap();
         assert_eq!(taken.peer_id, "a");
         let two = [one, vec![worker("b", "available", 2)]].concat();
-        let error = choose(two.clone(), None, Choice::Named, &[]).unwrap_err();
+        let error = choose(two.clone(), None, BY_HAND, &[]).unwrap_err();
         assert!(error.is_final());
         let text = error.to_string();
         for part in [
@@ -476,14 +506,38 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         for name in ["b", "name-b"] {
-            let taken = choose(two.clone(), Some(name), Choice::Named, &[]).unwrap();
+            let taken = choose(two.clone(), Some(name), BY_HAND, &[]).unwrap();
             assert_eq!(taken.peer_id, "b");
         }
-        let error = choose(two, Some("c"), Choice::Named, &[]).unwrap_err();
+        let error = choose(two, Some("c"), BY_HAND, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::Unknown { .. }));
         let twins = vec![worker("a", "busy", 1), worker("a", "busy", 1)];
-        let error = choose(twins, Some("name-a"), Choice::Named, &[]).unwrap_err();
+        let error = choose(twins, Some("name-a"), BY_HAND, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::Ambiguous { .. }));
+    }
+
+    #[test]
+    fn those_with_less_memory_than_asked_for_do_not_count() {
+        let workers = vec![
+            worker("a", "available", 8_000),
+            worker("b", "busy", 24_000),
+            worker("c", "available", 12_000),
+        ];
+        let asked = |min_memory_mb, choice| Choice {
+            min_memory_mb,
+            ..choice
+        };
+        let one = choose(workers.clone(), None, asked(20_000, BY_HAND), &[]).unwrap();
+        assert_eq!(one.peer_id, "b");
+        let best = choose(workers.clone(), None, asked(9_000, MOST_MEMORY), &[]).unwrap();
+        assert_eq!(best.peer_id, "c");
+        let error = choose(workers, None, asked(24_001, MOST_MEMORY), &[]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("24001 MB") && text.contains("\n  b"),
+            "{text}"
+        );
+        assert!(!error.is_final(), "one may come");
     }
 
     #[test]
@@ -494,10 +548,10 @@ mod tests {
             worker("d", "available", 24_000),
             worker("c", "available", 24_000),
         ];
-        let best = choose(workers, None, Choice::MostMemory, &[]).unwrap();
+        let best = choose(workers, None, MOST_MEMORY, &[]).unwrap();
         assert_eq!(best.peer_id, "c");
         let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
-        let error = choose(none, None, Choice::MostMemory, &[]).unwrap_err();
+        let error = choose(none, None, MOST_MEMORY, &[]).unwrap_err();
         assert!(matches!(error, ChoiceError::NoneAvailable { .. }) && !error.is_final());
     }
 
