@@ -124,11 +124,16 @@ impl Whole {
 
 /// Keeps a file under a name like `output`: `day1.mp4.predictions.1.slp`.
 fn keep(mut file: NamedTempFile, output: &Path) -> Result<PathBuf> {
-    let folder = file.path().parent().unwrap_or(Path::new("")).to_owned();
+    let place = file.path().parent().unwrap_or(Path::new("")).to_owned();
+    let is_beside = folder(output).canonicalize().ok() == place.canonicalize().ok();
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let end = output.extension().unwrap_or_default().to_string_lossy();
     for number in 1..OTHER_NAMES {
-        let path = folder.join(format!("{stem}.{number}.{end}"));
+        let name = format!("{stem}.{number}.{end}");
+        let path = match is_beside {
+            true => output.with_file_name(name),
+            false => place.join(name),
+        };
         match file.persist_noclobber(&path) {
             Ok(_) => return Ok(path),
             Err(failed) => {

@@ -42,6 +42,8 @@ pub(super) struct Progress {
     phase: Phase,
     /// When the phase began, and with how much done.
     began: (Instant, u64),
+    /// Something else was done meanwhile: the phase begins anew.
+    anew: bool,
     told: Instant,
 }
 
@@ -57,14 +59,16 @@ impl Progress {
             line,
             phase: Phase::Checksum,
             began: (Instant::now(), 0),
+            anew: true,
             told: Instant::now(),
         }
     }
 
     /// So much is done of what there is, where that is known.
     pub(super) fn at(&mut self, phase: Phase, done: u64, total: Option<u64>) {
-        let begins = phase != self.phase || done < self.began.1;
+        let begins = self.anew || phase != self.phase || done < self.began.1;
         if begins {
+            self.anew = false;
             (self.phase, self.began) = (phase, (Instant::now(), done));
         }
         let rate = self.rate(done);
@@ -98,8 +102,10 @@ impl Progress {
     }
 
     /// A word of the moment, in place of figures.
-    pub(super) fn word(&self, word: &str) {
+    pub(super) fn word(&mut self, word: &str) {
+        self.anew = true;
         if let Some(line) = &self.line {
+            line.set_position(0);
             line.set_message(word.to_owned());
         }
     }
@@ -113,6 +119,18 @@ impl Progress {
         }
         if self.messages == Messages::ForPeople {
             cli::say(summary.words());
+        }
+    }
+
+    /// Ctrl-C.
+    pub(super) fn interrupted(&self) {
+        self.finish();
+        self.event("interrupted", json!({}));
+        if let Some(events) = self.events {
+            events.flush();
+        }
+        if self.messages == Messages::ForPeople {
+            cli::say("interrupted; the same command goes on with what the worker has of the file");
         }
     }
 

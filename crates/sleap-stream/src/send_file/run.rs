@@ -43,7 +43,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
             return Err(error);
         }
         None => {
-            progress.finish();
+            progress.interrupted();
             return Ok(Exit::Interrupted);
         }
     };
