@@ -6,9 +6,12 @@ use anyhow::{Result, bail};
 use cli::RoomArgs;
 use link::signaling::rooms::{Choice, Room, Service};
 use link::{Channel, ConnectError, PeerConfig};
-use tracing::debug;
+use tokio::time::sleep;
+use tracing::{debug, info};
 
 use crate::args::Args;
+use crate::redial::Backoff;
+use crate::trust;
 
 /// Options of meeting in a room.
 #[derive(Debug, Clone, clap::Args)]
@@ -125,6 +128,23 @@ impl Meeting {
         match self {
             Self::Server(url) => link::connect(url, peer).await,
             Self::Room(place) => place.connect(peer).await,
+        }
+    }
+
+    /// The first connection. With `waits` it is tried until there is one, unless that is of no use.
+    pub(crate) async fn wait_for(&self, peer: &PeerConfig, waits: bool) -> Result<Channel> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.connect(peer.clone()).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) if waits && !trust::is_distrust(&error) && !error.is_final() => {
+                    if backoff.is_new() {
+                        info!(%error, "waiting for a worker");
+                    }
+                    sleep(backoff.next()).await;
+                }
+                Err(error) => return Err(trust::explain(error)),
+            }
         }
     }
 

@@ -29,6 +29,11 @@ impl Backoff {
         Self(FIRST_PAUSE)
     }
 
+    /// Whether no pause was given yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.0 == FIRST_PAUSE
+    }
+
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (2 * pause).min(LONGEST_PAUSE);
@@ -87,19 +92,7 @@ impl Dialer {
 
     /// The first connection.
     pub(crate) async fn connect(&self) -> Result<Channel> {
-        let mut backoff = Backoff::new();
-        loop {
-            match self.meeting.connect(self.peer.clone()).await {
-                Ok(channel) => return Ok(channel),
-                Err(error) if self.wait && !trust::is_distrust(&error) && !error.is_final() => {
-                    if backoff.0 == FIRST_PAUSE {
-                        tracing::info!(%error, "waiting for a worker");
-                    }
-                    sleep(backoff.next()).await;
-                }
-                Err(error) => return Err(trust::explain(error)),
-            }
-        }
+        self.meeting.wait_for(&self.peer, self.wait).await
     }
 
     /// The worker's word over the first connection, or that of another one that is taken in the place

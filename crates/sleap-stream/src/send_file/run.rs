@@ -105,7 +105,7 @@ async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> 
     let mut tries = Tries::new(config.reconnect_timeout, config.wait);
     let (mut reconnections, mut told) = (0, String::new());
     progress.word("looking for a worker");
-    let mut channel = connect(config).await?;
+    let mut channel = config.meeting.wait_for(&config.peer, config.wait).await?;
     progress.event(
         "connected",
         json!({"file": config.name.as_str(), "bytes": known.bytes}),
@@ -143,7 +143,7 @@ async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> 
                 }
                 sleep(pause).await;
                 channel = match config.wait {
-                    true => connect(config).await?,
+                    true => config.meeting.wait_for(&config.peer, config.wait).await?,
                     false => find_again(config, &reason).await?,
                 };
             }
@@ -175,21 +175,6 @@ async fn checksum(config: &SendConfig, progress: &mut Progress) -> Result<Known>
                 return known.with_context(|| format!("cannot read {}", config.file.display()));
             }
             _ = look.tick() => progress.at(Phase::Checksum, done.load(Relaxed), Some(bytes)),
-        }
-    }
-}
-
-/// The first connection.
-async fn connect(config: &SendConfig) -> Result<Channel> {
-    let mut backoff = Backoff::new();
-    loop {
-        match config.meeting.connect(config.peer.clone()).await {
-            Ok(channel) => return Ok(channel),
-            Err(error) if config.wait && !trust::is_distrust(&error) && !error.is_final() => {
-                tracing::debug!(%error, "waiting for a worker");
-                sleep(backoff.next()).await;
-            }
-            Err(error) => return Err(trust::explain(error)),
         }
     }
 }

@@ -311,7 +311,11 @@ async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {
     let client = async {
         let mut progress = Progress::start(config.messages);
         let known = checksum(&config, &mut progress).await.unwrap();
-        let mut channel = connect(&config).await.unwrap();
+        let mut channel = config
+            .meeting
+            .wait_for(&config.peer, config.wait)
+            .await
+            .unwrap();
         let mut exchange = Exchange {
             config: &config,
             known: &known,
