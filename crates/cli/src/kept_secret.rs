@@ -41,13 +41,19 @@ fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
 
 /// `~/.local/share/sleap-stream/secret`.
 pub(crate) fn place() -> Option<PathBuf> {
+    Some(data_folder()?.join("secret"))
+}
+
+/// What the programs keep for this user: `sleap-stream` in `XDG_DATA_HOME` or `~/.local/share`. `None`
+/// where neither that nor HOME is set.
+pub fn data_folder() -> Option<PathBuf> {
     let path = |name| {
         std::env::var_os(name)
             .filter(|it| !it.is_empty())
             .map(PathBuf::from)
     };
     let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")))?;
-    Some(data.join("sleap-stream").join("secret"))
+    Some(data.join("sleap-stream"))
 }
 
 /// Writes the whole file at once: nobody reads half a secret, and of two workers one is first.

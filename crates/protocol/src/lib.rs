@@ -28,7 +28,7 @@ pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use transfer::{
     FileMeta, FileName, FileNameError, JobNews, PackageType, Resume, UploadStart, checksum_of,
-    checksum_text,
+    checksum_text, hex,
 };
 pub use view::{Percentiles, Status, StreamStatus, View};
 

@@ -202,6 +202,16 @@ impl fmt::Display for JobNews {
 /// How the third field of `FILE_META` tells a file's SHA-256.
 const CHECKSUM: &str = "sha256=";
 
+/// Bytes as they stand in checksums on the wire: two lower-case hexadecimal digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// The third field of `FILE_META` for a file with this SHA-256 (64 hex digits).
 pub fn checksum_text(sha256: &str) -> String {
     format!("{CHECKSUM}{sha256}")

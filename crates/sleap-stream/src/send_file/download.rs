@@ -8,7 +8,7 @@ use protocol::{FileMeta, checksum_of};
 use ring::digest;
 use tempfile::NamedTempFile;
 
-use super::source::hex;
+use protocol::hex;
 
 /// Predictions are far smaller than their video.
 const MAX_BYTES: u64 = 64 << 30;

@@ -64,7 +64,7 @@ pub(super) fn checksum(mut file: File, done: &AtomicU64, stop: &AtomicBool) -> i
     }
     Ok(Known {
         bytes,
-        sha256: hex(digest.finish().as_ref()),
+        sha256: protocol::hex(digest.finish().as_ref()),
     })
 }
 
@@ -109,11 +109,6 @@ pub(super) fn chunks(block: &Bytes) -> Vec<Bytes> {
         chunks.push(chunk);
     }
     chunks
-}
-
-/// As text, two digits a byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

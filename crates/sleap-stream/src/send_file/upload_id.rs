@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use ring::digest;
 
-use super::source::hex;
+use protocol::hex;
 
 /// Random bytes of a key.
 const KEY_BYTES: usize = 32;
@@ -51,12 +51,7 @@ fn boot_id() -> Option<Vec<u8>> {
 
 /// `~/.local/share/sleap-stream/upload-key`.
 fn place() -> Option<PathBuf> {
-    let path = |name| {
-        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-        Some(PathBuf::from(value))
-    };
-    let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")))?;
-    Some(data.join("sleap-stream").join("upload-key"))
+    Some(cli::data_folder()?.join("upload-key"))
 }
 
 /// This user's key, made where there is none. Where none can be kept, nothing: another user of this

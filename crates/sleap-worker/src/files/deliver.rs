@@ -14,7 +14,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::{interval, timeout};
 use tracing::info;
 
-use super::intake::hex;
 use super::job::{self, JobError, Predicted};
 use super::shelf::Whole;
 use super::{OpenJob, PATIENCE};
@@ -221,7 +220,7 @@ fn checksum(file: &mut File) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(digest.finish().as_ref())),
+            0 => return Ok(protocol::hex(digest.finish().as_ref())),
             read => digest.update(&buffer[..read]),
         }
     }

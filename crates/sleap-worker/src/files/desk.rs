@@ -444,5 +444,5 @@ fn words(refusal: &Refusal) -> String {
 fn nameless() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    Ok(format!("new-{}", super::intake::hex(&bytes)))
+    Ok(format!("new-{}", protocol::hex(&bytes)))
 }

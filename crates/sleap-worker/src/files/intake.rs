@@ -177,7 +177,7 @@ fn end(
         }
         Err(broken) => return Err(broken),
     }
-    let found = hex(digest.finish().as_ref());
+    let found = protocol::hex(digest.finish().as_ref());
     match expected {
         Some(expected) if expected != found => {
             half.discard();
@@ -190,14 +190,4 @@ fn end(
             Ok(found)
         }
     }
-}
-
-/// As text, two digits a byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

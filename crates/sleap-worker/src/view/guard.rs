@@ -39,7 +39,7 @@ impl Guard {
         let mut random = [0; TOKEN_BYTES];
         getrandom::fill(&mut random).context("no randomness for the live view's token")?;
         Ok(Self {
-            token: hex(&random),
+            token: protocol::hex(&random),
             scheme: if secure { "https" } else { "http" },
             names: machine_name().map(forms).unwrap_or_default(),
         })
@@ -106,11 +106,6 @@ fn machine_name() -> Option<String> {
 fn machine_name() -> Option<String> {
     let name = std::env::var("COMPUTERNAME").ok()?;
     (!name.is_empty()).then(|| name.to_ascii_lowercase())
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
