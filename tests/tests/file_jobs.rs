@@ -1,6 +1,7 @@
 //! What becomes of a file's job when the worker or its connection ends in the midst of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use e2e::{Client, Worker, demo, reference_uploader, signal_server};
 use serde_json::Value;
@@ -34,6 +35,31 @@ struct Job {
     worker: Worker,
     stream: Client,
     client: Client,
+    output: String,
+}
+
+/// The client's words.
+fn send<'a>(signal: &'a str, output: &'a str) -> [&'a str; 7] {
+    static VIDEO: LazyLock<String> = LazyLock::new(|| text(&demo("video.mp4")));
+    [
+        "--signal",
+        signal,
+        "--send-file",
+        &VIDEO,
+        "-o",
+        output,
+        "--json",
+    ]
+}
+
+/// Waits until a client has heard of at least so many predicted frames: how many those are.
+fn frames(client: &mut Client, least: u64) -> u64 {
+    loop {
+        let event = client.line().expect("its job goes on");
+        if let Some(frames) = event["frames"].as_u64().filter(|frames| *frames >= least) {
+            return frames;
+        }
+    }
 }
 
 impl Job {
@@ -44,15 +70,12 @@ impl Job {
         let stream = ["--signal", signal, "--reconnect-timeout", "0"];
         let stream = Client::start(&[&stream[..], &pattern].concat());
         worker.logs("stream starts", 1);
-        let (video, output) = (
-            text(&demo("video.mp4")),
-            text(&dir.path().join("poses.slp")),
-        );
-        let send = ["--signal", signal, "--send-file", &video, "-o", &output];
-        let client = Client::start(&[&send[..], &["--json"]].concat());
+        let output = text(&dir.path().join("poses.slp"));
+        let client = Client::start(&send(signal, &output));
         worker.logs("upload complete", 1);
         Self {
             signal: signal.to_owned(),
+            output,
             dir,
             worker,
             stream,
@@ -97,6 +120,7 @@ fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
         worker,
         stream,
         client,
+        ..
     } = job;
     worker.interrupt();
     stream.wait();
@@ -118,29 +142,44 @@ fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
 }
 
 #[test]
-fn a_client_that_goes_away_in_mid_job_leaves_the_model_to_the_next() {
+fn a_client_that_comes_back_in_mid_job_finds_it_further_on() {
     let server = signal_server();
-    let job = Job::under_way(&server.signal);
+    let mut job = Job::under_way(&server.signal);
+    let before = frames(&mut job.client, 2);
     job.client.interrupt();
     assert_eq!(job.client.wait().code, Some(130));
+    let mut next = Client::start(&send(&job.signal, &job.output));
+    assert!(frames(&mut next, 0) >= before);
     job.stream.interrupt();
     job.stream.wait();
-    let (video, output) = (
-        text(&demo("video.mp4")),
-        text(&job.dir.path().join("b.slp")),
-    );
-    let send = [
-        "--signal",
-        &job.signal,
-        "--send-file",
-        &video,
-        "-o",
-        &output,
-    ];
-    Client::run(&send).success();
-    // What the first client left half-way was still there.
+    assert_eq!(summary(&next.wait().success().predictions())["frames"], 240);
+    job.worker.logs("file removed", 1);
+    assert_eq!(file_names(&job.dir.path().join("uploads")), [""; 0]);
+    let (_, log) = job.worker.interrupt();
+    assert_eq!(log.matches("video open").count(), 1, "{log}");
+}
+
+#[test]
+fn predictions_wait_for_a_client_that_was_lost() {
+    let server = signal_server();
+    let mut job = Job::under_way(&server.signal);
+    frames(&mut job.client, 1);
+    job.client.kill();
+    job.stream.interrupt();
+    job.stream.wait();
     job.worker.logs("predictions complete", 1);
-    assert!(!job.dir.path().join("poses.slp").exists());
+    let said = Client::run(&send(&job.signal, &job.output))
+        .success()
+        .predictions();
+    let summary = summary(&said);
+    assert_eq!(
+        (&summary["frames"], &summary["bytes_sent"]),
+        (&240.into(), &0.into())
+    );
+    job.worker.logs("file removed", 1);
+    assert_eq!(file_names(&job.dir.path().join("uploads")), [""; 0]);
+    let (_, log) = job.worker.interrupt();
+    assert_eq!(log.matches("video open").count(), 1, "{log}");
 }
 
 /// SLEAP-RTC's own code, as its package has it.

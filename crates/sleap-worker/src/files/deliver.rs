@@ -1,20 +1,21 @@
-//! A job from its turn to its last word: predictions, and their way to the client.
+//! What a client hears of its file's job, and its predictions' way to it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use protocol::{FileMeta, FileName, JobNews, Message, checksum_text};
 use ring::digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 use tracing::info;
 
-use super::job::{self, JobError, Predicted};
+use super::bench::{Bench, Ended, Key, Stage, Wait};
+use super::job::{JobError, Predicted};
 use super::shelf::Whole;
 use super::{OpenJob, PATIENCE};
 use crate::metrics::JobEnd;
@@ -23,9 +24,6 @@ use crate::session::Worker;
 
 /// As the Python peers call it.
 const JOB: &str = "inference";
-
-/// Between two looks at how much room is left for predictions.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Bytes of a chunk, as the Python peers cut files.
 const CHUNK: usize = 32_768;
@@ -39,54 +37,80 @@ pub(super) struct Order {
     pub(super) place: Arc<Place>,
     /// Until its last word the worker does not end by itself.
     pub(super) open: OpenJob,
-    /// Gets the SHA-256 of the file once it is of no further use here.
+    /// Gets what is of no further use here.
     pub(super) served: Served,
 }
 
 /// Files that are of no further use once their client is content.
-pub(super) type Served = Arc<Mutex<Vec<String>>>;
+pub(super) type Served = Arc<Mutex<Vec<Key>>>;
 
-/// Runs the model over a file and sends what it predicts, or why it does not.
-pub(super) async fn run(worker: Arc<Worker>, mut order: Order) {
-    let tell = Teller {
-        replies: order.replies.clone(),
+/// Waits for what the model says of a file and sends it, or why there is nothing.
+pub(super) async fn run(worker: Arc<Worker>, order: Order) {
+    let Order {
+        whole,
+        name,
+        replies,
+        place,
+        mut open,
+        served,
+    } = order;
+    let tell = Teller { replies };
+    let key = Key {
+        sha256: whole.sha256().to_owned(),
+        name,
     };
-    let served = match serve(&worker, &order, &tell).await {
+    let mut wait = Bench::wait(&worker, whole, key.clone());
+    let end = match attend(&mut wait, &place, &tell).await {
+        Ok(ended) => serve(&ended, &key.name, &tell).await,
+        Err(unserved) => Err(unserved),
+    };
+    // Once the client has everything nobody waits for it.
+    drop(wait);
+    let is_served = match end {
         Ok(end) => {
-            order.open.ends(end);
+            open.ends(end);
             true
         }
         Err(Unserved::Away) => {
-            info!(file = %order.name, "the client takes no predictions; they are dropped");
+            info!(file = %key.name, "the client takes no predictions; they wait for it");
             return;
         }
-        Err(Unserved::Job(reason)) => {
-            info!(file = %order.name, %reason, "no predictions");
-            order.open.ends(JobEnd::Failed);
-            let is_files_fault = reason.is_of_the_file();
+        Err(Unserved::Job {
+            words,
+            is_of_the_file,
+        }) => {
+            open.ends(JobEnd::Failed);
             // Whether or not it hears it.
-            let _ = tell.failed(reason).await;
-            is_files_fault
+            let _ = tell.failed(words).await;
+            is_of_the_file
         }
     };
     let done = tell.say(Message::InferenceJobsDone).await;
-    if served && done.is_ok() {
-        let mut files = order.served.lock().unwrap_or_else(PoisonError::into_inner);
-        files.push(order.whole.sha256().to_owned());
+    if is_served && done.is_ok() {
+        served
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(key);
     }
-    drop(order.open);
 }
 
 /// Why a client does not have its predictions.
 enum Unserved {
-    Job(JobError),
+    Job {
+        words: String,
+        /// Whether another attempt with the same file would end in the same way.
+        is_of_the_file: bool,
+    },
     /// It does not take them.
     Away,
 }
 
-impl From<JobError> for Unserved {
-    fn from(error: JobError) -> Self {
-        Self::Job(error)
+impl From<&JobError> for Unserved {
+    fn from(error: &JobError) -> Self {
+        Self::Job {
+            words: error.to_string(),
+            is_of_the_file: error.is_of_the_file(),
+        }
     }
 }
 
@@ -96,19 +120,53 @@ impl From<Away> for Unserved {
     }
 }
 
-async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<JobEnd, Unserved> {
-    let failed = |error: io::Error| JobError::Write(error.to_string());
-    let shelf = Arc::clone(&worker.files.shelf);
-    let folder = blocking(move || shelf.work_folder())
-        .await
-        .map_err(failed)?;
-    let result = folder.path().join("predictions.slp");
-    let predicted = predict(worker, order, &result, tell).await?;
-    let (name, frames) = (&order.name, predicted.frames);
-    info!(file = %name, frames, "predictions complete");
-    let end = match predicted.lacking {
+/// Says how far the job is, until it has ended.
+async fn attend(
+    wait: &mut Wait,
+    place: &Arc<Place>,
+    tell: &Teller,
+) -> Result<Arc<Ended>, Unserved> {
+    // One that waits, here or for its predictions to leave, may make room for others.
+    let mut working = None;
+    let (mut has_begun, mut frames) = (false, None);
+    loop {
+        let stage = wait.news().await.map_err(|error| Unserved::from(&error))?;
+        if !has_begun && !matches!(stage, Stage::Waits) {
+            has_begun = true;
+            tell.news(JobNews::Started(JOB.into())).await?;
+        }
+        match stage {
+            Stage::Waits => {
+                let words = "another file is before this one";
+                tell.say(Message::TrackLog(words.into())).await?;
+            }
+            Stage::Runs(done, total) => {
+                working.get_or_insert_with(|| place.works());
+                if frames.replace(done) != Some(done) {
+                    tell.progress(done, total);
+                }
+            }
+            Stage::Ended(ended) => {
+                place.idle_since(Instant::now());
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+/// Sends what came of a job.
+async fn serve(ended: &Ended, name: &FileName, tell: &Teller) -> Result<JobEnd, Unserved> {
+    let Predicted { frames, lacking } = ended.outcome.as_ref()?;
+    let total = Some(*frames);
+    // Whoever came after the job has not heard of it.
+    tell.news(JobNews::Progress {
+        frames: *frames,
+        total,
+    })
+    .await?;
+    let end = match lacking {
         Some(lacking) => {
-            tell.failed(lacking).await?;
+            tell.failed(lacking.to_string()).await?;
             JobEnd::Partial
         }
         None => {
@@ -116,57 +174,13 @@ async fn serve(worker: &Worker, order: &Order, tell: &Teller) -> Result<JobEnd, 
             JobEnd::Complete
         }
     };
-    send(&result, name, tell).await?;
+    send(ended.file(), name, tell).await?;
     Ok(end)
 }
 
-/// Runs the model over the file when it is its turn.
-async fn predict(
-    worker: &Worker,
-    order: &Order,
-    result: &Path,
-    tell: &Teller,
-) -> Result<Predicted, Unserved> {
-    let jobs = &worker.files.jobs;
-    let _turn = match jobs.try_acquire() {
-        Ok(turn) => turn,
-        Err(_) => {
-            let words = "another file is before this one";
-            tell.say(Message::TrackLog(words.into())).await?;
-            jobs.acquire().await.map_err(|_| JobError::Stopped)?
-        }
-    };
-    // One that waits, here or for its predictions to leave, may make room for others.
-    let working = order.place.works();
-    tell.news(JobNews::Started(JOB.into())).await?;
-    let progress = |frames, total| tell.progress(frames, total);
-    let (file, result) = (order.whole.path(), result.to_owned());
-    let predicted = tokio::select! {
-        predicted = job::run(worker, file, order.name.as_str(), result, &progress) => predicted?,
-        full = full(worker) => return Err(JobError::Write(full).into()),
-    };
-    order.place.idle_since(Instant::now());
-    drop(working);
-    Ok(predicted)
-}
-
-/// Resolves when there is no more room for predictions, and says why.
-async fn full(worker: &Worker) -> String {
-    let mut look = interval(LOOK);
-    loop {
-        look.tick().await;
-        let shelf = Arc::clone(&worker.files.shelf);
-        let checked = spawn_blocking(move || shelf.check_results()).await;
-        if let Ok(Err(refusal)) = checked {
-            return refusal.to_string();
-        }
-    }
-}
-
 /// Sends the file of predictions as a download.
-async fn send(path: &Path, of: &FileName, tell: &Teller) -> Result<(), Unserved> {
-    let failed = |error: io::Error| JobError::Write(error.to_string());
-    let path = path.to_owned();
+async fn send(path: PathBuf, of: &FileName, tell: &Teller) -> Result<(), Unserved> {
+    let failed = |error: io::Error| Unserved::from(&JobError::Write(error.to_string()));
     let (file, size, sha256) = blocking(move || {
         let mut file = File::open(path)?;
         let sha256 = checksum(&mut file)?;
@@ -252,10 +266,10 @@ impl Teller {
         self.say(Message::InferenceJob(news.to_string())).await
     }
 
-    async fn failed(&self, reason: JobError) -> Result<(), Away> {
+    async fn failed(&self, reason: String) -> Result<(), Away> {
         let news = JobNews::Failed {
             job: JOB.into(),
-            reason: reason.to_string(),
+            reason,
         };
         self.news(news).await
     }

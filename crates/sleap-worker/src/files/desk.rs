@@ -175,11 +175,13 @@ impl Desk {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         // One that has left has what was sent before; of others nobody knows.
         if reason == Some(CloseReason::Remote) {
-            let (shelf, served) = (
-                Arc::clone(&self.worker.files.shelf),
-                std::mem::take(&mut *served),
-            );
-            spawn_blocking(move || served.iter().for_each(|sha256| shelf.used(sha256)));
+            let (worker, served) = (Arc::clone(&self.worker), std::mem::take(&mut *served));
+            spawn_blocking(move || {
+                for key in served {
+                    worker.files.bench.delivered(&key);
+                    worker.files.shelf.used(&key.sha256);
+                }
+            });
         }
     }
 
@@ -319,8 +321,16 @@ impl Desk {
     }
 
     async fn half(&self, key: &str, bytes: u64, id: Option<String>) -> Result<Half, Refusal> {
-        let (shelf, key) = (Arc::clone(&self.worker.files.shelf), key.to_owned());
-        let begin = move || shelf.begin(&key, bytes, id.as_deref());
+        let (worker, key) = (Arc::clone(&self.worker), key.to_owned());
+        let begin = move || {
+            let (shelf, bench) = (&worker.files.shelf, &worker.files.bench);
+            match shelf.begin(&key, bytes, id.as_deref()) {
+                Err(Refusal::Quota { .. } | Refusal::Disk { .. }) if bench.make_room() => {
+                    shelf.begin(&key, bytes, id.as_deref())
+                }
+                begun => begun,
+            }
+        };
         let begun = spawn_blocking(begin).await;
         begun.unwrap_or_else(|error| Err(Refusal::Io(std::io::Error::other(error))))
     }

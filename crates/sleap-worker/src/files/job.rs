@@ -71,6 +71,7 @@ impl JobError {
 }
 
 /// Predictions of a file, and what they lack.
+#[derive(Debug)]
 pub(super) struct Predicted {
     pub(super) frames: u64,
     pub(super) lacking: Option<JobError>,

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! session -> Desk -> Intake (thread) -> Shelf        uploads: bounded queue, pace beside a stream
-//!                 -> job -> Pipeline::aside -> .slp -> session's answers
-//!                    ^ Reader (process)
+//!                 -> deliver -> Bench -> job -> Pipeline::aside -> .slp -> deliver -> session's answers
+//!                                        ^ Reader (process)
 //! ```
 
 mod args;
+mod bench;
 mod deliver;
 mod desk;
 mod intake;
@@ -20,13 +21,14 @@ mod stock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::FileArgs;
 pub(crate) use desk::Desk;
 
 use crate::metrics::{JobEnd, Metrics};
+use bench::Bench;
 use pace::Pace;
 use shelf::{Bounds, Shelf};
 
@@ -43,12 +45,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(crate) struct Files {
     shelf: Arc<Shelf>,
     pace: Mutex<Pace>,
-    /// One job at a time.
-    jobs: Semaphore,
+    /// Jobs, which outlive their clients' connections.
+    bench: Arc<Bench>,
     /// Jobs whose clients have not had their last word.
     open: watch::Sender<usize>,
     /// Streams are taken, too.
     pub(crate) streams: bool,
+}
+
+/// As long as files are kept tidy.
+pub(crate) struct Tidying {
+    bench: Arc<Bench>,
+    _sweeps: AbortOnDropHandle<()>,
+}
+
+impl Drop for Tidying {
+    fn drop(&mut self) {
+        self.bench.clear();
+    }
 }
 
 /// A job whose client has not had its last word.
@@ -85,7 +99,7 @@ impl Files {
         Self {
             shelf: Arc::new(Shelf::new(dir, bounds)),
             pace: Mutex::default(),
-            jobs: Semaphore::new(1),
+            bench: Arc::new(Bench::new()),
             open: watch::Sender::default(),
             streams: !args.no_stream,
         }
@@ -96,20 +110,28 @@ impl Files {
         self.shelf.check_size(1).is_ok()
     }
 
-    /// Removes now and then what nobody needs any more, until the handle is dropped.
-    pub(crate) fn tidy(&self) -> AbortOnDropHandle<()> {
-        let shelf = Arc::clone(&self.shelf);
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut due = tokio::time::interval(SWEEP);
-            loop {
-                due.tick().await;
-                let shelf = Arc::clone(&shelf);
-                let sweep = move || shelf.sweep(SystemTime::now());
-                if tokio::task::spawn_blocking(sweep).await.is_err() {
-                    return;
+    /// Removes now and then what nobody needs any more, until this is dropped; then all jobs end.
+    pub(crate) fn tidy(&self) -> Tidying {
+        let (shelf, bench) = (Arc::clone(&self.shelf), Arc::clone(&self.bench));
+        let sweeps = {
+            let bench = Arc::clone(&bench);
+            tokio::spawn(async move {
+                let mut due = tokio::time::interval(SWEEP);
+                loop {
+                    due.tick().await;
+                    bench.tidy();
+                    let shelf = Arc::clone(&shelf);
+                    let sweep = move || shelf.sweep(SystemTime::now());
+                    if tokio::task::spawn_blocking(sweep).await.is_err() {
+                        return;
+                    }
                 }
-            }
-        }))
+            })
+        };
+        Tidying {
+            bench,
+            _sweeps: AbortOnDropHandle::new(sweeps),
+        }
     }
 
     /// Resolves when no client waits for a job.

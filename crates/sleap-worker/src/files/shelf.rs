@@ -20,8 +20,8 @@ const CHECKSUM: usize = 64;
 /// Bytes that stay free on the disk, whatever clients send.
 const SPARE: u64 = 256 << 20;
 
-/// Half a file is younger than that while its client may be coming back: it makes no room for others.
-const COMING_BACK: Duration = Duration::from_secs(600);
+/// A client may be coming back for so long: half a file that is younger makes no room for others.
+pub(super) const COMING_BACK: Duration = Duration::from_secs(600);
 
 /// What clients may fill.
 #[derive(Debug, Clone, Copy)]
