@@ -39,7 +39,11 @@ pub(super) struct Account {
     pub(super) upload: Duration,
     /// Of the job that ran last.
     pub(super) frames: u64,
+    /// Those of them that were predicted while this run waited for them, and how long that was.
+    pub(super) waited_for: u64,
     pub(super) inference: Duration,
+    /// What the connection at hand has heard of frames.
+    heard: Option<u64>,
     /// How far a connection has come at best: bytes of the file, and frames.
     pub(super) furthest: (u64, u64),
 }
@@ -53,6 +57,9 @@ impl Account {
 
     fn predicted(&mut self, frames: u64) {
         self.frames = frames;
+        // A job that went on without this client is further on at its first word.
+        self.waited_for += frames.saturating_sub(self.heard.unwrap_or(frames));
+        self.heard = Some(frames);
         self.furthest.1 = self.furthest.1.max(frames);
     }
 }
@@ -89,6 +96,7 @@ impl Exchange<'_> {
             uploaded?;
         }
         let began = Instant::now();
+        self.account.heard = None;
         let outcome = self.predictions(talk).await;
         self.account.inference += began.elapsed();
         outcome

@@ -183,6 +183,8 @@ pub(super) struct Summary {
     pub(super) sent: u64,
     pub(super) upload: Duration,
     pub(super) frames: u64,
+    /// Those of them that were predicted while this run waited.
+    pub(super) waited_for: u64,
     pub(super) inference: Duration,
     pub(super) reconnections: u64,
     pub(super) saved: Option<String>,
@@ -196,6 +198,7 @@ impl Summary {
             "bytes_sent": self.sent,
             "upload_seconds": self.upload.as_secs_f64(),
             "frames": self.frames,
+            "frames_waited_for": self.waited_for,
             "inference_seconds": self.inference.as_secs_f64(),
             "reconnections": self.reconnections,
             "saved": self.saved,
@@ -205,18 +208,24 @@ impl Summary {
     fn words(&self) -> String {
         let (upload, inference) = (self.upload.as_secs_f64(), self.inference.as_secs_f64());
         let rate = |done: f64, seconds: f64| done / seconds.max(1e-3);
-        let mut lines = vec![
-            format!(
+        let mut lines = Vec::new();
+        lines.push(match self.sent {
+            0 => "sent          nothing: the worker had the file".to_owned(),
+            sent => format!(
                 "sent          {:>9.1} MB   {:.1} MB/s   {upload:.1} s",
-                self.sent as f64 / 1e6,
-                rate(self.sent as f64 / 1e6, upload)
+                sent as f64 / 1e6,
+                rate(sent as f64 / 1e6, upload)
             ),
-            format!(
-                "frames        {:>9}   {:.1} frames/s   {inference:.1} s",
-                self.frames,
-                rate(self.frames as f64, inference)
+        });
+        let frames = format!("frames        {:>9}", self.frames);
+        lines.push(match self.waited_for {
+            0 if self.frames == 0 => frames,
+            0 => format!("{frames}   predicted before"),
+            some => format!(
+                "{frames}   {:.1} frames/s   {inference:.1} s",
+                rate(some as f64, inference)
             ),
-        ];
+        });
         if self.reconnections > 0 {
             lines.push(format!(
                 "reconnected   {:>9}   times, after the connection was lost",

@@ -57,6 +57,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         sent: account.sent,
         upload: account.upload,
         frames: account.frames,
+        waited_for: account.waited_for,
         inference: account.inference,
         reconnections,
         saved: saved.as_ref().map(|saved| saved.path.display().to_string()),
