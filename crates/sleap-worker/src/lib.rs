@@ -17,6 +17,7 @@ mod emit;
 mod files;
 mod help;
 mod http;
+mod machine;
 mod metrics;
 mod pipeline;
 mod pixels;

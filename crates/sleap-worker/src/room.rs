@@ -11,6 +11,7 @@ use protocol::StreamAck;
 use tracing::debug;
 
 use crate::files::Files;
+use crate::machine;
 
 /// Longest wait for the driver's word on the GPU.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,7 +56,8 @@ impl WorkerRoomArgs {
             .as_ref()
             .map_or("cpu", |model| model.device.as_str());
         let (gpu_model, gpu_memory_mb) = gpu(device).await.unwrap_or_else(|| ("CPU".to_owned(), 0));
-        let hostname = hostname();
+        let hostname = machine::name().map(|name| name.to_string_lossy().into_owned());
+        let hostname = hostname.unwrap_or_else(|| "unknown".to_owned());
         Profile {
             worker_name: self.name.clone().unwrap_or_else(|| hostname.clone()),
             hostname,
@@ -68,14 +70,6 @@ impl WorkerRoomArgs {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
-}
-
-fn hostname() -> String {
-    #[cfg(unix)]
-    if let Ok(name) = nix::unistd::gethostname() {
-        return name.to_string_lossy().into_owned();
-    }
-    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 
 /// Name and memory, in MiB, of the GPU that `device` (`cuda:0`) is.

@@ -5,6 +5,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use subtle::ConstantTimeEq;
 
 use crate::http::{self, only};
+use crate::machine;
 
 /// Bytes of randomness in a token.
 const TOKEN_BYTES: usize = 16;
@@ -96,15 +97,9 @@ fn domains(settings: &str) -> Vec<String> {
     domains.filter(|domain| !domain.is_empty()).collect()
 }
 
-#[cfg(unix)]
+/// In lower case, if browsers can ask for it at all.
 fn machine_name() -> Option<String> {
-    let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
-    (!name.is_empty()).then(|| name.to_ascii_lowercase())
-}
-
-#[cfg(not(unix))]
-fn machine_name() -> Option<String> {
-    let name = std::env::var("COMPUTERNAME").ok()?;
+    let name = machine::name()?.into_string().ok()?;
     (!name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
