@@ -47,13 +47,18 @@ pub(crate) fn place() -> Option<PathBuf> {
 /// What the programs keep for this user: `sleap-stream` in `XDG_DATA_HOME` or `~/.local/share`. `None`
 /// where neither that nor HOME is set.
 pub fn data_folder() -> Option<PathBuf> {
-    let path = |name| {
-        std::env::var_os(name)
-            .filter(|it| !it.is_empty())
-            .map(PathBuf::from)
-    };
-    let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")))?;
+    data_folder_of(variable("HOME"))
+}
+
+/// The same for a user whose home may be known otherwise: HOME is not looked at.
+pub fn data_folder_of(home: Option<PathBuf>) -> Option<PathBuf> {
+    let data = variable("XDG_DATA_HOME").or_else(|| Some(home?.join(".local/share")))?;
     Some(data.join("sleap-stream"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|it| !it.is_empty())?;
+    Some(PathBuf::from(value))
 }
 
 /// Writes the whole file at once: nobody reads half a secret, and of two workers one is first.

@@ -20,7 +20,7 @@ pub use clap_complete::Shell;
 pub use emit_args::EmitArgs;
 pub use exit::{Exit, report};
 pub use interrupt::Interrupt;
-pub use kept_secret::{data_folder, kept_secret};
+pub use kept_secret::{data_folder, data_folder_of, kept_secret};
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url};
 pub use logging::{LogArgs, LogFormat, say, say_error};
 pub use pairing::{Pairing, PairingError};

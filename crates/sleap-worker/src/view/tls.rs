@@ -64,12 +64,9 @@ fn addresses(listen: IpAddr) -> Vec<IpAddr> {
     addresses
 }
 
-/// `$XDG_DATA_HOME/sleap-stream/view`, or the same in `~/.local/share`.
+/// `view` in the user's folder. Where HOME is not set, the system knows the user's home too.
 pub(super) fn folder() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let data = set("XDG_DATA_HOME").map(PathBuf::from);
-    let data = data.or_else(|| Some(std::env::home_dir()?.join(".local/share")))?;
-    Some(data.join("sleap-stream/view"))
+    Some(cli::data_folder_of(std::env::home_dir())?.join("view"))
 }
 
 /// What is kept, unless it is missing, old, damaged, or for other addresses.
