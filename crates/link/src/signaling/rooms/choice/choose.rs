@@ -1,0 +1,92 @@
+use super::{Choice, ChoiceError, RoomWorker, Wanted};
+use crate::signaling::rooms::shown;
+
+pub(super) type Chosen = Result<RoomWorker, ChoiceError>;
+
+/// Without those to avoid, unless there are no others.
+fn preferred(workers: Vec<RoomWorker>, avoid: &[String]) -> Vec<RoomWorker> {
+    let is_good = |it: &RoomWorker| !avoid.contains(&it.peer_id);
+    match workers.iter().any(is_good) {
+        true => workers.into_iter().filter(is_good).collect(),
+        false => workers,
+    }
+}
+
+/// The one that entered last: a server may list one twice that came back, and the other is not there.
+fn newest(workers: &[RoomWorker]) -> Option<&RoomWorker> {
+    let last = workers.iter().max_by_key(|it| it.since.as_ref())?;
+    let as_new = workers.iter().filter(|it| it.since == last.since).count();
+    (as_new == 1).then_some(last)
+}
+
+/// The one that is called so. An id comes before a name.
+fn named(
+    room: String,
+    offering: Vec<RoomWorker>,
+    wanted: &str,
+    avoid: &[String],
+) -> Result<RoomWorker, ChoiceError> {
+    if let Some(worker) = offering.iter().find(|it| it.peer_id == wanted) {
+        return Ok(worker.clone());
+    }
+    let worker = shown(wanted);
+    let called = offering.iter().filter(|it| it.is_called(wanted));
+    let found = preferred(called.cloned().collect(), avoid);
+    match (found.is_empty(), newest(&found)) {
+        (true, _) => Err(ChoiceError::Unknown {
+            room,
+            worker,
+            there: offering,
+        }),
+        (false, Some(newest)) => Ok(newest.clone()),
+        (false, None) => Err(ChoiceError::Ambiguous {
+            room,
+            worker,
+            there: found,
+        }),
+    }
+}
+
+/// Chooses among the workers that offer what is wanted.
+pub(super) fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Wanted<'_>) -> Chosen {
+    let Wanted { choice, avoid, .. } = wanted;
+    let room = wanted.room.to_owned();
+    if let Some(name) = name {
+        return named(room, offering, name, avoid);
+    }
+    let Choice {
+        min_memory_mb,
+        auto_select,
+    } = choice;
+    let (offering, smaller): (Vec<_>, Vec<_>) = offering
+        .into_iter()
+        .partition(|it| it.gpu_memory_mb >= min_memory_mb);
+    if offering.is_empty() && !smaller.is_empty() {
+        return Err(ChoiceError::TooLittleMemory {
+            room,
+            min_memory_mb,
+            there: smaller,
+        });
+    }
+    let offering = preferred(offering, avoid);
+    match (auto_select, offering.len()) {
+        (_, 0) => Err(ChoiceError::Empty { room }),
+        // One that is busy says so itself, and may be waited for.
+        (_, 1) => Ok(offering
+            .into_iter()
+            .next()
+            .ok_or(ChoiceError::Empty { room })?),
+        (false, _) => Err(ChoiceError::Several {
+            room,
+            there: offering,
+        }),
+        (true, _) => {
+            let available = offering.iter().filter(|it| it.is_available());
+            let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
+            best.cloned().ok_or(ChoiceError::NoneAvailable {
+                room,
+                there: offering.clone(),
+            })
+        }
+    }
+}

@@ -1,0 +1,85 @@
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::choose::choose;
+use super::worker::workers;
+use super::{ChoiceError, RoomWorker, Wanted};
+use crate::config::PeerConfig;
+use crate::error::{ConnectError, SignalError};
+use crate::signaling::client::Client;
+use crate::signaling::rooms::{Role, wire};
+
+/// The worker of the room to offer a connection to: the known one, if it is there, or as it is
+/// chosen.
+pub(crate) async fn discover(
+    signal: &mut Client,
+    id: &str,
+    wanted: Wanted<'_>,
+    config: &PeerConfig,
+) -> Result<RoomWorker, ConnectError> {
+    let Wanted { room, service, .. } = wanted;
+    let only = [(service.property().to_owned(), Value::Bool(true))];
+    let mut offering = listing(signal, id, only.into_iter().collect(), config).await?;
+    // A server may not know the filter.
+    offering.retain(|worker| worker.offers(service));
+    if let Some(worker) = offering.iter().find(|it| wanted.known == Some(&it.peer_id)) {
+        return Ok(worker.clone());
+    }
+    let error = match choose(offering, config.worker_id.as_deref(), wanted) {
+        Ok(worker) => return Ok(worker),
+        Err(error) => error,
+    };
+    let (name, there) = match &error {
+        ChoiceError::Empty { .. } => (None, &[][..]),
+        ChoiceError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
+        _ => return Err(error.into()),
+    };
+    // Only to say what else is there.
+    let others = listing(signal, id, Map::new(), config).await?;
+    let room = room.to_owned();
+    Err(match name {
+        Some(name)
+            if others
+                .iter()
+                .any(|it| !it.offers(service) && it.is_called(name)) =>
+        {
+            ChoiceError::DoesNotOffer {
+                room,
+                worker: name.clone(),
+                service,
+            }
+        }
+        _ if there.is_empty() && !others.is_empty() => ChoiceError::NoneOffers {
+            room,
+            service,
+            others,
+        },
+        _ => error,
+    }
+    .into())
+}
+
+/// The workers of the room with these properties.
+pub(crate) async fn listing(
+    signal: &mut Client,
+    id: &str,
+    properties: Map<String, Value>,
+    config: &PeerConfig,
+) -> Result<Vec<RoomWorker>, SignalError> {
+    let wait = config.connect_timeout;
+    let message = wire::discover(id, Role::Worker, properties);
+    signal.send(&message).await?;
+    let url = signal.url().to_owned();
+    let listed = async {
+        loop {
+            if let Some(peers) = wire::peer_list(&signal.next_text().await?) {
+                return peers;
+            }
+        }
+    };
+    let peers = match timeout(wait, listed).await {
+        Ok(peers) => peers?,
+        Err(_) => return Err(SignalError::Timeout { url, waited: wait }),
+    };
+    Ok(workers(&peers))
+}

@@ -1,0 +1,68 @@
+//! Which worker of a room a client takes.
+
+mod choose;
+mod discover;
+mod error;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::fmt;
+
+pub use self::error::ChoiceError;
+pub use self::worker::RoomWorker;
+
+pub(crate) use self::discover::{discover, listing};
+#[cfg(any(test, fuzzing))]
+pub(super) use self::worker::workers;
+
+/// What a client wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Poses of a stream's frames.
+    Streams,
+    /// Poses of a video that is sent as a file.
+    Files,
+}
+
+impl Service {
+    /// The property by which a worker says that it offers it.
+    pub(crate) fn property(self) -> &'static str {
+        match self {
+            Self::Streams => "streaming",
+            Self::Files => "sleap_stream_files",
+        }
+    }
+}
+
+/// As what a worker does: it `streams`.
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Streams => "streams",
+            Self::Files => "predicts videos that are sent as files",
+        })
+    }
+}
+
+/// How the worker is chosen where its name is not given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Workers with less GPU memory, in MiB, do not count.
+    pub min_memory_mb: u64,
+    /// Of several the available one with the most GPU memory is taken. Otherwise a person chooses.
+    pub auto_select: bool,
+}
+
+/// What a client wants, and of whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The room's id.
+    pub(crate) room: &'a str,
+    pub(crate) service: Service,
+    /// The worker of a former connection.
+    pub(crate) known: Option<&'a str>,
+    /// Workers that did not answer: others come first.
+    pub(crate) avoid: &'a [String],
+    pub(crate) choice: Choice,
+}

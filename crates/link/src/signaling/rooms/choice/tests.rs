@@ -1,0 +1,134 @@
+use serde_json::{Value, json};
+
+use super::choose::Chosen;
+use super::*;
+
+const BY_HAND: Choice = Choice {
+    min_memory_mb: 0,
+    auto_select: false,
+};
+const MOST_MEMORY: Choice = Choice {
+    min_memory_mb: 0,
+    auto_select: true,
+};
+
+fn worker(id: &str, status: &str, memory: u64) -> RoomWorker {
+    let properties = json!({"worker_name": format!("name-{id}"), "status": status,
+        "gpu_model": "A40", "gpu_memory_mb": memory, "streaming": true});
+    let peer = json!({"peer_id": id, "metadata": {"properties": properties}});
+    RoomWorker::of(&peer).expect("a worker")
+}
+
+fn choose(offering: Vec<RoomWorker>, name: Option<&str>, choice: Choice, avoid: &[&str]) -> Chosen {
+    let avoid: Vec<_> = avoid.iter().map(|id| (*id).to_owned()).collect();
+    let wanted = Wanted {
+        room: "lab",
+        service: Service::Streams,
+        known: None,
+        avoid: &avoid,
+        choice,
+    };
+    choose::choose(offering, name, wanted)
+}
+
+#[test]
+fn ghosts_give_way_to_those_that_may_be_there() {
+    let came = |id: &str, at: Value| {
+        let properties = json!({"worker_name": "rig", "streaming": true});
+        let peer = json!({"peer_id": id, "role": "worker", "connected_at": at,
+            "metadata": {"properties": properties}});
+        RoomWorker::of(&peer).expect("a worker")
+    };
+    let rig = |workers: &[RoomWorker], avoid: &[&str]| {
+        choose(workers.to_vec(), Some("rig"), BY_HAND, avoid).map(|it| it.peer_id)
+    };
+    let times = [json!("2025-01-01T10:00:00"), json!("2025-01-01T09:00:00")];
+    for [new, old] in [times, [json!(17.5), json!(17.25)], [json!(1), json!(null)]] {
+        let both = [came("b", new), came("a", old)];
+        assert_eq!(rig(&both, &[]).unwrap(), "b");
+        assert_eq!(rig(&both, &["b"]).unwrap(), "a");
+    }
+    let twins = [came("a", json!(1)), came("b", json!(1))];
+    assert!(matches!(
+        rig(&twins, &[]),
+        Err(ChoiceError::Ambiguous { .. })
+    ));
+    assert_eq!(rig(&twins, &["a"]).unwrap(), "b");
+    // Rather one that did not answer than none.
+    assert_eq!(rig(&twins[..1], &["a"]).unwrap(), "a");
+    let best = |avoid: &[&str]| {
+        let two = vec![worker("a", "available", 2), worker("b", "available", 1)];
+        choose(two, None, MOST_MEMORY, avoid).unwrap().peer_id
+    };
+    assert_eq!(
+        [best(&[]), best(&["a"]), best(&["a", "b"])],
+        ["a", "b", "a"]
+    );
+}
+
+#[test]
+fn one_is_taken_and_several_are_listed() {
+    let one = vec![worker("a", "busy", 1)];
+    let taken = choose(one.clone(), None, BY_HAND, &[]).unwrap();
+    assert_eq!(taken.peer_id, "a");
+    let two = [one, vec![worker("b", "available", 2)]].concat();
+    let error = choose(two.clone(), None, BY_HAND, &[]).unwrap_err();
+    assert!(error.is_final());
+    let text = error.to_string();
+    for part in [
+        "a (name-a): busy, A40 1 MB",
+        "\n  b",
+        "--worker-id",
+        "--auto-select",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    for name in ["b", "name-b"] {
+        let taken = choose(two.clone(), Some(name), BY_HAND, &[]).unwrap();
+        assert_eq!(taken.peer_id, "b");
+    }
+    let error = choose(two, Some("c"), BY_HAND, &[]).unwrap_err();
+    assert!(matches!(error, ChoiceError::Unknown { .. }));
+    let twins = vec![worker("a", "busy", 1), worker("a", "busy", 1)];
+    let error = choose(twins, Some("name-a"), BY_HAND, &[]).unwrap_err();
+    assert!(matches!(error, ChoiceError::Ambiguous { .. }));
+}
+
+#[test]
+fn those_with_less_memory_than_asked_for_do_not_count() {
+    let workers = vec![
+        worker("a", "available", 8_000),
+        worker("b", "busy", 24_000),
+        worker("c", "available", 12_000),
+    ];
+    let asked = |min_memory_mb, choice| Choice {
+        min_memory_mb,
+        ..choice
+    };
+    let one = choose(workers.clone(), None, asked(20_000, BY_HAND), &[]).unwrap();
+    assert_eq!(one.peer_id, "b");
+    let best = choose(workers.clone(), None, asked(9_000, MOST_MEMORY), &[]).unwrap();
+    assert_eq!(best.peer_id, "c");
+    let error = choose(workers, None, asked(24_001, MOST_MEMORY), &[]).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("24001 MB") && text.contains("\n  b"),
+        "{text}"
+    );
+    assert!(!error.is_final(), "one may come");
+}
+
+#[test]
+fn the_most_memory_counts_among_those_that_are_available() {
+    let workers = vec![
+        worker("a", "available", 8_000),
+        worker("b", "busy", 80_000),
+        worker("d", "available", 24_000),
+        worker("c", "available", 24_000),
+    ];
+    let best = choose(workers, None, MOST_MEMORY, &[]).unwrap();
+    assert_eq!(best.peer_id, "c");
+    let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
+    let error = choose(none, None, MOST_MEMORY, &[]).unwrap_err();
+    assert!(matches!(error, ChoiceError::NoneAvailable { .. }) && !error.is_final());
+}

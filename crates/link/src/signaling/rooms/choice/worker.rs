@@ -1,0 +1,141 @@
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Service;
+use crate::signaling::rooms::profile::GPU_MEMORY;
+use crate::signaling::rooms::{Role, shown};
+
+/// A worker of a room, as it describes itself. What is for people holds no control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomWorker {
+    pub peer_id: String,
+    pub name: String,
+    pub status: String,
+    pub gpu_model: String,
+    /// In MiB.
+    pub gpu_memory_mb: u64,
+    pub streams: bool,
+    pub files: bool,
+    /// When it entered, where the server says so.
+    pub(super) since: Option<Since>,
+}
+
+/// A time as a server writes it; those of one server can be compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Since {
+    /// In ms.
+    Number(u64),
+    /// As in ISO 8601.
+    Text(String),
+}
+
+impl Since {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(shown(text))),
+            value => value.as_f64().map(|it| Self::Number((it * 1e3) as u64)),
+        }
+    }
+}
+
+impl RoomWorker {
+    pub(super) fn of(peer: &Value) -> Option<Self> {
+        let peer_id = peer.get("peer_id")?.as_str()?;
+        // A server may not know the filter.
+        if peer
+            .get("role")
+            .is_some_and(|role| role != Role::Worker.word())
+        {
+            return None;
+        }
+        let properties = peer.get("metadata").and_then(|it| it.get("properties"));
+        let property = |key: &str| properties.and_then(|them| them.get(key));
+        let text = |key: &str| property(key).and_then(Value::as_str).map(shown);
+        let offers = |it: Service| property(it.property()) == Some(&Value::Bool(true));
+        Some(Self {
+            peer_id: peer_id.to_owned(),
+            name: text("worker_name").unwrap_or_default(),
+            // Who does not say otherwise may be asked.
+            status: text("status").unwrap_or_else(|| "available".to_owned()),
+            gpu_model: text("gpu_model").unwrap_or_default(),
+            // Where workers of SLEAP-RTC say it, ours say nothing.
+            gpu_memory_mb: [GPU_MEMORY, "gpu_memory_mb"]
+                .into_iter()
+                .find_map(|key| property(key)?.as_u64())
+                .unwrap_or(0),
+            streams: offers(Service::Streams),
+            files: offers(Service::Files),
+            since: peer.get("connected_at").and_then(Since::of),
+        })
+    }
+
+    pub(super) fn offers(&self, service: Service) -> bool {
+        match service {
+            Service::Streams => self.streams,
+            Service::Files => self.files,
+        }
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        self.status == "available"
+    }
+
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.peer_id == name || (!self.name.is_empty() && self.name == name)
+    }
+}
+
+impl fmt::Display for RoomWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.peer_id))?;
+        if !self.name.is_empty() {
+            write!(f, " ({})", self.name)?;
+        }
+        write!(f, ": {}", self.status)?;
+        match (self.gpu_model.as_str(), self.gpu_memory_mb) {
+            ("", 0) => Ok(()),
+            (model, 0) => write!(f, ", {model}"),
+            (model, memory) => write!(f, ", {model} {memory} MB"),
+        }
+    }
+}
+
+/// The workers among the peers that a server lists.
+pub(in crate::signaling::rooms) fn workers(peers: &[Value]) -> Vec<RoomWorker> {
+    peers.iter().filter_map(RoomWorker::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_workers_are_workers() {
+        let of = |role: Value| RoomWorker::of(&json!({"peer_id": "a", "role": role}));
+        assert!(of(json!("worker")).is_some());
+        assert!(of(json!("client")).is_none() && of(json!(7)).is_none());
+    }
+
+    #[test]
+    fn what_workers_say_of_themselves_is_not_believed_to_be_well_formed() {
+        for peer in [json!(null), json!({}), json!({"peer_id": 5})] {
+            assert_eq!(RoomWorker::of(&peer), None);
+        }
+        let bare = RoomWorker::of(&json!({"peer_id": "a\u{1b}[2J"})).unwrap();
+        assert!(bare.is_available() && !bare.streams);
+        assert_eq!(bare.to_string(), "a[2J: available");
+        let ours = json!({"peer_id": "a", "metadata": {"properties": {"gpu_memory_mb": 0,
+            "streaming_gpu_memory_mb": 7}}});
+        assert_eq!(RoomWorker::of(&ours).unwrap().gpu_memory_mb, 7);
+        let odd = json!({"peer_id": "a", "metadata": {"properties": {"streaming": "true",
+            "gpu_memory_mb": -5, "status": 7, "worker_name": "\n\u{7}x"}}});
+        let odd = RoomWorker::of(&odd).unwrap();
+        assert_eq!(
+            (odd.streams, odd.gpu_memory_mb, odd.name.as_str()),
+            (false, 0, "x")
+        );
+    }
+}
