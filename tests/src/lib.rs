@@ -5,12 +5,16 @@
 
 pub mod attack;
 mod files;
+mod place;
 mod process;
 mod python;
+mod said;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
+pub use place::{Place, text};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{
     Peer, assert_as_sleap_io_writes, consumer, example, reference_client, reference_signaling,
     reference_uploader, reference_worker, room_server, scrape, sleap_io_reads, sleap_rtc,
 };
+pub use said::{events, summary};

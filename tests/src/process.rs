@@ -335,6 +335,17 @@ impl Client {
         Self { process, stdout }.wait()
     }
 
+    /// Starts a client that streams a pattern without an end.
+    pub fn stream(signal: &str, more: &[&str]) -> Self {
+        let pattern = ["--signal", signal, "--test-pattern", "256x192@30"];
+        Self::start(&[&pattern, more].concat())
+    }
+
+    /// Starts a client that sends a file: the first of the further arguments.
+    pub fn send_file(signal: &str, args: &[&str]) -> Self {
+        Self::start(&[&["--signal", signal, "--send-file"], args].concat())
+    }
+
     /// Runs a client to its end.
     pub fn run(args: &[&str]) -> Finished {
         Self::start(args).wait()

@@ -1,36 +1,14 @@
 //! What becomes of a file's job when the worker or its connection ends in the midst of it.
 
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-
-use e2e::{Client, Worker, demo, reference_uploader, signal_server};
-use serde_json::Value;
-use tempfile::TempDir;
+use e2e::{Client, Place, Worker, demo, events, reference_uploader, signal_server, summary, text};
 
 /// Longer than any test.
 const NEVER: &str = "3600";
 
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
-}
-
-fn file_names(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
-
-fn summary(said: &[Value]) -> &Value {
-    said.iter()
-        .find(|event| event["event"] == "summary")
-        .expect("a summary")
-}
-
 /// A worker whose model is kept busy by a stream, so that a file beside it gets a frame a second; a
 /// client whose file is there and waits for its predictions.
 struct Job {
-    dir: TempDir,
+    place: Place,
     signal: String,
     worker: Worker,
     stream: Client,
@@ -38,18 +16,10 @@ struct Job {
     output: String,
 }
 
-/// The client's words.
-fn send<'a>(signal: &'a str, output: &'a str) -> [&'a str; 7] {
-    static VIDEO: LazyLock<String> = LazyLock::new(|| text(&demo("video.mp4")));
-    [
-        "--signal",
-        signal,
-        "--send-file",
-        &VIDEO,
-        "-o",
-        output,
-        "--json",
-    ]
+/// A client that sends the demo's video.
+fn send(signal: &str, output: &str) -> Client {
+    let video = text(&demo("video.mp4"));
+    Client::send_file(signal, &[&video, "-o", output, "--json"])
 }
 
 /// Waits until a client has heard of at least so many predicted frames: how many those are.
@@ -64,33 +34,27 @@ fn frames(client: &mut Client, least: u64) -> u64 {
 
 impl Job {
     fn under_way(signal: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let worker = Self::worker(dir.path(), signal);
+        let place = Place::new();
+        let worker = Self::worker(&place, signal);
         let pattern = ["--test-pattern", "256x192@1000", "--every-frame", "-q"];
         let stream = ["--signal", signal, "--reconnect-timeout", "0"];
         let stream = Client::start(&[&stream[..], &pattern].concat());
         worker.logs("stream starts", 1);
-        let output = text(&dir.path().join("poses.slp"));
-        let client = Client::start(&send(signal, &output));
+        let output = place.text("poses.slp");
+        let client = send(signal, &output);
         worker.logs("upload complete", 1);
         Self {
             signal: signal.to_owned(),
             output,
-            dir,
+            place,
             worker,
             stream,
             client,
         }
     }
 
-    fn worker(dir: &Path, signal: &str) -> Worker {
-        let (model, uploads) = (text(&demo("model")), text(&dir.join("uploads")));
-        let args = ["--model", &model, "--upload-dir", &uploads];
-        Worker::start_at(signal, &[&args[..], &["--drain-timeout", NEVER]].concat())
-    }
-
-    fn uploads(&self) -> PathBuf {
-        self.dir.path().join("uploads")
+    fn worker(place: &Place, signal: &str) -> Worker {
+        place.worker_at(signal, &["--drain-timeout", NEVER])
     }
 }
 
@@ -113,9 +77,8 @@ fn a_worker_that_drains_finishes_the_job_that_runs() {
 fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
     let server = signal_server();
     let job = Job::under_way(&server.signal);
-    let uploads = job.uploads();
     let Job {
-        dir,
+        place,
         signal,
         worker,
         stream,
@@ -124,12 +87,12 @@ fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
     } = job;
     worker.interrupt();
     stream.wait();
-    let names = file_names(&uploads);
+    let there = place.uploads();
     assert!(
-        names.len() == 1 && names[0].ends_with(".file"),
-        "the file, and nothing of the job: {names:?}"
+        there.len() == 1 && there[0].0.ends_with(".file"),
+        "the file, and nothing of the job: {there:?}"
     );
-    let next = Job::worker(dir.path(), &signal);
+    let next = Job::worker(&place, &signal);
     let run = client.wait().success();
     let said = run.predictions();
     let summary = summary(&said);
@@ -138,7 +101,7 @@ fn a_file_whose_predictions_are_missing_is_there_for_the_next_worker() {
     let video = std::fs::metadata(demo("video.mp4")).unwrap().len();
     assert_eq!(summary["bytes_sent"], video, "it was sent once");
     next.logs("file removed", 1);
-    assert_eq!(file_names(&uploads), [""; 0]);
+    assert_eq!(place.uploads(), []);
 }
 
 #[test]
@@ -148,7 +111,7 @@ fn a_client_that_comes_back_in_mid_job_finds_it_further_on() {
     let before = frames(&mut job.client, 2);
     job.client.interrupt();
     assert_eq!(job.client.wait().code, Some(130));
-    let mut next = Client::start(&send(&job.signal, &job.output));
+    let mut next = send(&job.signal, &job.output);
     assert!(frames(&mut next, 0) >= before);
     job.stream.interrupt();
     job.stream.wait();
@@ -160,7 +123,7 @@ fn a_client_that_comes_back_in_mid_job_finds_it_further_on() {
         "{summary}"
     );
     job.worker.logs("file removed", 1);
-    assert_eq!(file_names(&job.dir.path().join("uploads")), [""; 0]);
+    assert_eq!(job.place.uploads(), []);
     let (_, log) = job.worker.interrupt();
     assert_eq!(log.matches("video open").count(), 1, "{log}");
 }
@@ -174,7 +137,8 @@ fn predictions_wait_for_a_client_that_was_lost() {
     job.stream.interrupt();
     job.stream.wait();
     job.worker.logs("predictions complete", 1);
-    let said = Client::run(&send(&job.signal, &job.output))
+    let said = send(&job.signal, &job.output)
+        .wait()
         .success()
         .predictions();
     let summary = summary(&said);
@@ -183,7 +147,7 @@ fn predictions_wait_for_a_client_that_was_lost() {
         assert_eq!(summary[nothing], 0, "{nothing}: {summary}");
     }
     job.worker.logs("file removed", 1);
-    assert_eq!(file_names(&job.dir.path().join("uploads")), [""; 0]);
+    assert_eq!(job.place.uploads(), []);
     let (_, log) = job.worker.interrupt();
     assert_eq!(log.matches("video open").count(), 1, "{log}");
 }
@@ -191,10 +155,8 @@ fn predictions_wait_for_a_client_that_was_lost() {
 /// SLEAP-RTC's own code, as its package has it.
 #[test]
 fn the_real_clients_upload_is_taken_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let (model, uploads) = (text(&demo("model")), text(&dir.path().join("uploads")));
-    let args = ["--model", &model, "--upload-dir", &uploads, "--keep"];
-    let worker = Worker::start(&[&args[..], &["--max-upload", "1MB"]].concat());
+    let place = Place::new();
+    let worker = place.worker(&["--keep", "--max-upload", "1MB"]);
     let video = text(&demo("video.mp4"));
     for times in [1, 1] {
         let (said, code) =
@@ -203,20 +165,16 @@ fn the_real_clients_upload_is_taken_once() {
             return eprintln!("SKIPPED: the package sleap-rtc is not installed");
         }
         assert_eq!(code, Some(0), "{said:?}");
-        let uploaded = said.iter().find(|event| event["event"] == "uploaded");
-        let name = uploaded.expect("it is taken")["path"].as_str().unwrap();
-        assert_eq!(
-            file_names(&dir.path().join("uploads")),
-            [format!("{name}.file")]
-        );
+        let uploaded = events(&said, "uploaded");
+        let name = uploaded[0]["path"].as_str().unwrap();
+        let there = place.uploads();
+        assert_eq!(there.len(), 1, "{there:?}");
+        assert_eq!(there[0].0, format!("{name}.file"));
         worker.logs("upload complete", times);
     }
-    let large = text(&dir.path().join("large.mp4"));
-    std::fs::write(&large, vec![0; 1_000_001]).unwrap();
+    let large = place.write("large.mp4", &[0; 1_000_001]);
     let (said, _) = reference_uploader(&worker.signal, &["--real", "--upload", &large]).rest();
-    let refused = said.iter().find(|event| event["event"] == "refused");
-    let reason = refused.expect("it is not taken")["reason"]
-        .as_str()
-        .unwrap();
+    let refused = events(&said, "refused");
+    let reason = refused[0]["reason"].as_str().unwrap();
     assert!(reason.contains("--max-upload"), "{reason}");
 }

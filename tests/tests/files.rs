@@ -1,70 +1,26 @@
 //! Videos as files: uploads that resume, predictions that are those of streaming, refusals in words.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use e2e::{Client, Finished, Worker, demo, reference_uploader, signal_server, sleap_io_reads};
+use e2e::{
+    Client, Finished, Place, Worker, demo, events, reference_uploader, signal_server,
+    sleap_io_reads, summary, text,
+};
 use link::{Acceptor, PeerConfig};
 use protocol::Message;
 use serde_json::Value;
 
-/// A folder with the worker's files in `uploads`.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        text(&self.path(name))
-    }
-
-    /// A worker with the demo's model and further arguments.
-    fn worker(&self, more: &[&str]) -> Worker {
-        let (model, uploads) = (text(&demo("model")), self.text("uploads"));
-        let args = ["--model", &model, "--upload-dir", &uploads];
-        Worker::start(&[&args, more].concat())
-    }
-
-    /// What the worker still has, with sizes.
-    fn uploads(&self) -> Vec<(String, u64)> {
-        let entries = std::fs::read_dir(self.path("uploads"));
-        let item = |entry: std::fs::DirEntry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, entry.metadata().map_or(0, |it| it.len()))
-        };
-        entries.into_iter().flatten().flatten().map(item).collect()
-    }
-
-    /// The demo's video with so many bytes after it that no player looks at.
-    fn large_video(&self, bytes: u32) -> String {
-        let path = self.path("large.mp4");
-        let mut content = std::fs::read(demo("video.mp4")).unwrap();
-        content.extend(bytes.to_be_bytes());
-        content.extend(b"free");
-        content.extend((0..bytes - 8).map(|at| (at ^ (at >> 8)) as u8));
-        let mut file = std::fs::File::create(&path).unwrap();
-        file.write_all(&content).unwrap();
-        text(&path)
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
+/// The demo's video with so many bytes after it that no player looks at.
+fn large_video(place: &Place, bytes: u32) -> String {
+    let mut content = std::fs::read(demo("video.mp4")).unwrap();
+    content.extend(bytes.to_be_bytes());
+    content.extend(b"free");
+    content.extend((0..bytes - 8).map(|at| (at ^ (at >> 8)) as u8));
+    place.write("large.mp4", &content)
 }
 
 fn send_file(worker: &Worker, args: &[&str]) -> Finished {
-    Client::run(&[&["--signal", &worker.signal, "--send-file"], args].concat())
-}
-
-/// What a run said in JSON, of one kind.
-fn events<'a>(said: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    said.iter().filter(|event| event["event"] == kind).collect()
+    Client::send_file(&worker.signal, args).wait()
 }
 
 /// Reads on until the worker has so many bytes of the file, and not all of it.
@@ -80,12 +36,6 @@ fn until_half(client: &mut Client, bytes: u64) {
             return;
         }
     }
-}
-
-/// A stream without an end, beside which uploads go slowly.
-fn stream(signal: &str, more: &[&str]) -> Client {
-    let pattern = ["--signal", signal, "--test-pattern", "256x192@30"];
-    Client::start(&[&pattern, more].concat())
 }
 
 #[test]
@@ -122,7 +72,7 @@ fn a_file_that_is_kept_is_not_sent_again() {
     for (name, sends) in [("a.slp", true), ("b.slp", false)] {
         let run = send_file(&worker, &[&video, "--json", "-o", &place.text(name)]).success();
         let said = run.predictions();
-        let summary = events(&said, "summary")[0];
+        let summary = summary(&said);
         let sent = summary["bytes_sent"].as_u64().unwrap();
         assert_eq!(sent > 0, sends, "{summary}");
         assert_eq!(summary["frames"], 240);
@@ -134,36 +84,29 @@ fn a_file_that_is_kept_is_not_sent_again() {
 fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams() {
     let place = Place::new();
     let worker = place.worker(&[]);
-    let video = place.large_video(48_000_000);
+    let video = large_video(&place, 48_000_000);
     let poses = place.text("poses.jsonl");
-    let streaming = stream(&worker.signal, &["--every-frame", "--json", "-o", &poses]);
+    let streaming = Client::stream(&worker.signal, &["--every-frame", "--json", "-o", &poses]);
     worker.logs("stream starts", 1);
     let output = place.text("a.slp");
-    let signal = ["--signal", &worker.signal, "--send-file", &video];
-    let send = [&signal[..], &["--json", "-o", &output]].concat();
-    let mut first = Client::start(&send);
+    let send = [&video, "--json", "-o", &output];
+    let mut first = Client::send_file(&worker.signal, &send);
     until_half(&mut first, 4_000_000);
     first.kill();
-    let run = Client::run(&send).success();
+    let run = send_file(&worker, &send).success();
     let said = run.predictions();
     let resumed = events(&said, "resumed");
     assert_eq!(resumed.len(), 1, "{}", run.stderr);
     let offset = resumed[0]["offset"].as_u64().unwrap();
     assert!(offset > 1_000_000, "{offset}");
-    let summary = events(&said, "summary")[0];
+    let summary = summary(&said);
     let all = std::fs::metadata(&video).unwrap().len();
     assert_eq!(summary["bytes_sent"], all - offset);
     assert_eq!(summary["frames"], 240);
     streaming.interrupt();
-    let streamed = streaming.wait();
-    assert_eq!(streamed.code, Some(130), "{}", streamed.stderr);
-    let said = streamed.predictions();
-    let summary = events(&said, "summary")[0];
-    for lost in ["failed", "dropped", "unanswered", "lost", "reconnections"] {
-        assert_eq!(summary[lost], 0, "{lost}: {summary}");
-    }
+    let predictions = streaming.wait().lost_nothing();
     let written = std::fs::read_to_string(&poses).unwrap().lines().count();
-    assert_eq!(summary["predictions"], written);
+    assert_eq!(predictions, written as u64);
     assert!(written > 30, "the stream ran all the time: {written}");
 }
 
@@ -171,23 +114,20 @@ fn a_client_that_is_killed_half_way_goes_on_where_it_was_while_another_streams()
 fn a_worker_that_dies_half_way_is_found_again_and_has_what_it_had() {
     let place = Place::new();
     let server = signal_server();
-    let (model, uploads) = (text(&demo("model")), place.text("uploads"));
-    let args = ["--model", &model, "--upload-dir", &uploads];
-    let first = Worker::start_at(&server.signal, &args);
-    let streaming = stream(&server.signal, &["-q", "--reconnect-timeout", "0"]);
+    let first = place.worker_at(&server.signal, &[]);
+    let streaming = Client::stream(&server.signal, &["-q", "--reconnect-timeout", "0"]);
     first.logs("stream starts", 1);
-    let video = place.large_video(48_000_000);
+    let video = large_video(&place, 48_000_000);
     let output = place.text("a.slp");
-    let signal = ["--signal", &server.signal, "--send-file", &video];
-    let mut client = Client::start(&[&signal[..], &["--json", "-o", &output]].concat());
+    let mut client = Client::send_file(&server.signal, &[&video, "--json", "-o", &output]);
     until_half(&mut client, 4_000_000);
     first.kill();
     streaming.wait();
-    let _second = Worker::start_at(&server.signal, &args);
+    let _second = place.worker_at(&server.signal, &[]);
     let run = client.wait().success();
     let said = run.predictions();
     assert_eq!(events(&said, "resumed").len(), 1, "{}", run.stderr);
-    let summary = events(&said, "summary")[0];
+    let summary = summary(&said);
     assert!(summary["reconnections"].as_u64() > Some(0), "{summary}");
     assert_eq!(summary["frames"], 240);
 }
@@ -237,17 +177,16 @@ fn without_streams_files_go_on() {
 fn ctrl_c_ends_a_run_at_any_time_and_leaves_no_file() {
     let place = Place::new();
     let worker = place.worker(&[]);
-    let video = place.large_video(48_000_000);
-    let streaming = stream(&worker.signal, &["-q"]);
+    let video = large_video(&place, 48_000_000);
+    let streaming = Client::stream(&worker.signal, &["-q"]);
     worker.logs("stream starts", 1);
     let output = place.text("a.slp");
-    let signal = ["--signal", &worker.signal, "--send-file"];
     let ends = |video: &str, until: &dyn Fn(&mut Client)| {
-        let mut client = Client::start(&[&signal[..], &[video, "--json", "-o", &output]].concat());
+        let mut client = Client::send_file(&worker.signal, &[video, "--json", "-o", &output]);
         until(&mut client);
         client.interrupt();
         assert_eq!(client.wait().code, Some(130));
-        let entries = std::fs::read_dir(place.0.path()).unwrap();
+        let entries = std::fs::read_dir(place.dir()).unwrap();
         let mut there: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         there.sort();
         assert_eq!(there, ["large.mp4", "uploads"]);
@@ -265,9 +204,8 @@ fn ctrl_c_ends_a_run_at_any_time_and_leaves_no_file() {
 fn a_folder_that_cannot_be_written_is_found_before_the_worker_is() {
     let video = text(&demo("video.mp4"));
     // Nobody listens there; a folder of the kernel's is writable for nobody.
-    let nobody = ["--signal", "ws://127.0.0.1:9", "--send-file", &video];
-    let run = Client::run(&[&nobody[..], &["-o", "/proc/a.slp"]].concat());
-    run.failed(1, &["cannot write to /proc"]);
+    let client = Client::send_file("ws://127.0.0.1:9", &[&video, "-o", "/proc/a.slp"]);
+    client.wait().failed(1, &["cannot write to /proc"]);
 }
 
 #[test]
@@ -340,8 +278,8 @@ fn what_a_python_client_lies_about_is_refused_in_its_own_words() {
 fn a_client_that_vanishes_half_way_can_resume_from_python_too() {
     let place = Place::new();
     let worker = place.worker(&[]);
-    let video = place.large_video(12_000_000);
-    let streaming = stream(&worker.signal, &["-q"]);
+    let video = large_video(&place, 12_000_000);
+    let streaming = Client::stream(&worker.signal, &["-q"]);
     worker.logs("stream starts", 1);
     let args = ["--upload", &video, "--resume", "c0ffee"];
     let vanishing = [&args[..], &["--vanish-after", "9000000"]].concat();
@@ -370,8 +308,8 @@ fn a_worker_that_only_stores_files_is_told_apart() {
     let acceptor = Acceptor::register(&server.signal, PeerConfig::default());
     let mut acceptor = runtime.block_on(acceptor).unwrap();
     let (video, output) = (text(&demo("video.mp4")), place.text("a.slp"));
-    let signal = ["--signal", &server.signal, "--send-file", &video];
-    let client = Client::start(&[&signal[..], &["-o", &output, "--ack-timeout", "1"]].concat());
+    let send = [&video, "-o", &output, "--ack-timeout", "1"];
+    let client = Client::send_file(&server.signal, &send);
     let received = runtime.block_on(async {
         let mut channel = acceptor.accept().await.unwrap();
         let mut received = 0;

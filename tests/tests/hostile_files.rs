@@ -1,10 +1,10 @@
 //! Videos that mean harm, or whose reader comes to harm: the worker goes on, and so do others' streams.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use e2e::{Client, Finished, Worker, binary, demo, peak_memory, sleap_io_reads};
+use e2e::{Client, Place, Worker, binary, demo, peak_memory, sleap_io_reads, text};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
@@ -14,47 +14,15 @@ use serde_json::Value;
 const MAX_PEAK: u64 = 300_000;
 const SECRET: &str = "nothing-for-readers";
 
-/// A folder with the worker's files in `uploads`.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        text(&self.path(name))
-    }
-
-    fn write(&self, name: &str, content: &[u8]) -> String {
-        std::fs::write(self.path(name), content).unwrap();
-        self.text(name)
-    }
-
-    /// A worker with the demo's model that says what it decides.
-    fn worker(&self) -> Worker {
-        let (model, uploads) = (text(&demo("model")), self.text("uploads"));
-        let args = ["--listen", "127.0.0.1:0", "-v", "--model", &model];
-        Worker::start_with(
-            &[&args[..], &["--upload-dir", &uploads]].concat(),
-            |command| {
-                command.env("SLEAP_STREAM_TURN_PASSWORD", SECRET);
-            },
-        )
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
+/// One that says what it decides.
+fn worker(place: &Place) -> Worker {
+    place.worker_with(&["--listen", "127.0.0.1:0", "-v"], |command| {
+        command.env("SLEAP_STREAM_TURN_PASSWORD", SECRET);
+    })
 }
 
 fn send_file(worker: &Worker, video: &str, output: &str) -> Client {
-    let send = ["--signal", &worker.signal, "--send-file", video];
-    Client::start(&[&send[..], &["-o", output, "--overwrite"]].concat())
+    Client::send_file(&worker.signal, &[video, "-o", output, "--overwrite"])
 }
 
 fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
@@ -170,27 +138,12 @@ fn niceness(pid: Pid) -> i32 {
         .unwrap()
 }
 
-/// The stream ran all the time, and each of its frames was answered.
-#[track_caller]
-fn lost_nothing(streamed: &Finished) {
-    assert_eq!(streamed.code, Some(130), "{}", streamed.stderr);
-    let said = streamed.predictions();
-    let summary = said.iter().find(|event| event["event"] == "summary");
-    let summary = summary.expect("a summary");
-    for lost in ["failed", "dropped", "unanswered", "lost", "reconnections"] {
-        assert_eq!(summary[lost], 0, "{lost}: {summary}");
-    }
-    assert!(summary["predictions"].as_u64() > Some(10), "{summary}");
-}
-
 #[test]
 fn headers_of_huge_pictures_cost_the_worker_nothing_and_a_running_stream_no_frame() {
     let place = Place::new();
-    let worker = place.worker();
+    let worker = worker(&place);
     let poses = place.text("poses.jsonl");
-    let signal = ["--signal", &worker.signal, "--test-pattern", "256x192@30"];
-    let streaming =
-        Client::start(&[&signal[..], &["--every-frame", "--json", "-o", &poses]].concat());
+    let streaming = Client::stream(&worker.signal, &["--every-frame", "--json", "-o", &poses]);
     worker.logs("stream starts", 1);
     let mut patched = std::fs::read(demo("video.mp4")).unwrap();
     let entry = patched
@@ -228,7 +181,11 @@ fn headers_of_huge_pictures_cost_the_worker_nothing_and_a_running_stream_no_fram
     worker.logs("the file's reader has ended", 4);
     no_reader_is_left(&worker);
     streaming.interrupt();
-    lost_nothing(&streaming.wait());
+    let predictions = streaming.wait().lost_nothing();
+    assert!(
+        predictions > 10,
+        "the stream ran all the time: {predictions}"
+    );
     let peak = peak_memory(worker.pid()).expect("it runs");
     println!("peak of the worker: {peak} kB");
     assert!(peak <= MAX_PEAK, "{peak} kB");
@@ -237,11 +194,10 @@ fn headers_of_huge_pictures_cost_the_worker_nothing_and_a_running_stream_no_fram
 #[test]
 fn a_reader_that_is_killed_fails_its_job_alone() {
     let place = Place::new();
-    let worker = place.worker();
+    let worker = worker(&place);
     let output = place.text("a.slp");
     let long = place.write("long.avi", &long_video());
-    let send = ["--signal", &worker.signal, "--send-file", &long, "--json"];
-    let mut client = Client::start(&[&send[..], &["-o", &output]].concat());
+    let mut client = Client::send_file(&worker.signal, &[&long, "--json", "-o", &output]);
     let reader = reader(&worker, 1);
     // Meanwhile: what it may do.
     let limits = of_process(reader, "limits");
@@ -275,7 +231,7 @@ fn a_reader_that_is_killed_fails_its_job_alone() {
 #[test]
 fn a_reader_outlives_its_client_but_not_its_worker() {
     let place = Place::new();
-    let worker = place.worker();
+    let worker = worker(&place);
     let output = place.text("a.slp");
     let long = place.write("long.avi", &long_video());
     let client = send_file(&worker, &long, &output);

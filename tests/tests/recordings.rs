@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use e2e::{
-    Client, Finished, Worker, assert_as_sleap_io_writes, demo, signal_server, sleap_io_reads,
+    Client, Finished, Worker, assert_as_sleap_io_writes, demo, signal_server, sleap_io_reads, text,
 };
 use link::{Acceptor, PeerConfig};
 use protocol::{Limits, Message, Prediction, Reassembler, Skeleton, StreamAck, StreamComplete};
@@ -28,10 +28,6 @@ impl Files {
         let output = |name: &&str| ["-o".to_owned(), text(&self.path(name))];
         names.iter().flat_map(output).collect()
     }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
 }
 
 fn model() -> Worker {
