@@ -142,7 +142,7 @@ impl Dialer {
                     }
                     return Ok((channel, ack));
                 }
-                Ok(Err(error)) if Distrust::is_behind(&error) || is_refused(&error) => {
+                Ok(Err(error)) if is_final(&error) => {
                     return Err(error);
                 }
                 Ok(Err(error)) => {
@@ -179,12 +179,14 @@ impl Dialer {
     }
 }
 
-/// Whether the room does not let this client in, so that trying again is of no use.
-fn is_refused(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<ConnectError>() {
+/// Whether trying again is of no use: one side does not know the other's secret, or the room does not
+/// let this client in.
+pub(crate) fn is_final(error: &anyhow::Error) -> bool {
+    let is_refused = match error.downcast_ref::<ConnectError>() {
         Some(ConnectError::Signal(SignalError::Room(error))) => error.is_final(),
         _ => false,
-    }
+    };
+    is_refused || Distrust::is_behind(error)
 }
 
 #[cfg(test)]

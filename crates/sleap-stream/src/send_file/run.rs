@@ -20,8 +20,8 @@ use super::source::{self, Known};
 use super::talk::{SILENCE, plain};
 use super::tries::{Next, Tries};
 use super::upload_id;
-use crate::redial::Backoff;
-use crate::trust::{self, Distrust};
+use crate::redial::{self, Backoff};
+use crate::trust;
 
 /// Between two looks at how far the checksum is.
 const LOOK: Duration = Duration::from_millis(100);
@@ -191,7 +191,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
             Ok(Ok(channel)) => return Ok(channel),
             Ok(Err(error)) => {
                 last = trust::explain(error);
-                if Distrust::is_behind(&last) {
+                if redial::is_final(&last) {
                     return Err(last);
                 }
             }
