@@ -105,6 +105,7 @@ class Server:
         self._peers: dict[str, Peer] = {}
         self._admins: dict[str, str] = {}
         self._sockets = 0
+        self._offers = 0
         self._mute: set[ServerConnection] = set()
         for text in args.peer:
             room, peer_id, properties = text.split("=", 2)
@@ -286,7 +287,9 @@ class Server:
 
     async def _send_on(self, own: Peer, target: str, message: dict) -> None:
         peer = self._peers.get(target)
-        is_absent = peer is not None and peer.socket is None and self._args.absent
+        self._offers += message["type"] == "offer"
+        is_lost = message["type"] == "offer" and self._offers == self._args.lose_offer
+        is_absent = is_lost or (peer is not None and peer.socket is None and self._args.absent)
         if is_absent:
             emit("absent", peer_id=target)
         if peer is None or is_absent:
@@ -339,6 +342,7 @@ async def main() -> None:
     parser.add_argument("--expel-busy", action="store_true", help="forget the first worker that says it is busy")
     parser.add_argument("--stale-status", action="store_true", help="say that all are available, whatever they say")
     parser.add_argument("--absent", action="store_true", help="list the workers of --peer, and deliver nothing to them")
+    parser.add_argument("--lose-offer", type=int, help="deliver this one of all offers to nobody; the first is 1")
     parser.add_argument("--tls", type=Path, metavar="DIR", help="serve wss://; DIR/ca.pem is the authority")
     args = parser.parse_args()
     context = certificate(args.tls) if args.tls else None

@@ -399,6 +399,47 @@ fn a_busy_worker_gives_way_to_another_whatever_the_server_says() {
     first.wait();
 }
 
+/// Its worker does not answer, and two others are there that nobody has chosen between.
+#[test]
+fn a_stream_goes_back_to_its_own_worker_whoever_else_has_come() {
+    let (mut server, url) = lab(&["--lose-offer", "2"]);
+    let home = user();
+    let own = worker(&home, &url, &[]);
+    let id = until(&mut server, "registered", is_worker).pop().unwrap()["peer_id"].clone();
+    let client = endless(&home, &url, &[]);
+    until(&mut server, "metadata", |it| it["status"] == "busy");
+    let _others = [worker(&home, &url, &[]), worker(&home, &url, &[])];
+    own.freeze();
+    let events = until(&mut server, "absent", |it| it["peer_id"] == id);
+    assert!(events.iter().filter(|it| is_worker(it)).count() == 2);
+    own.thaw();
+    client.logs("connected again", 1);
+    client.interrupt();
+    let run = client.wait();
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    own.logs("connected", 2);
+}
+
+/// The control: at first there is a choice to make, and it is nobody's.
+#[test]
+fn a_stream_whose_worker_is_gone_waits_for_it_among_several_others() {
+    let (mut server, url) = lab(&[]);
+    let home = user();
+    let own = worker(&home, &url, &[]);
+    let client = endless(&home, &url, &["--reconnect-timeout", "3"]);
+    until(&mut server, "metadata", |it| it["status"] == "busy");
+    let others = [worker(&home, &url, &[]), worker(&home, &url, &[])];
+    own.kill();
+    until(&mut server, "left", |_| true);
+    until(&mut server, "discover", |_| true);
+    let run = client.wait();
+    run.failed(1, &["2 workers are in the room lab", "not connected again"]);
+    for other in &others {
+        assert!(!other.log().contains("connected"), "{}", other.log());
+    }
+    stream(&home, &url, &["--wait"]).failed(1, &["2 workers", "--auto-select"]);
+}
+
 #[test]
 fn the_login_is_read_again_and_one_that_is_refused_ends_the_search() {
     let (mut server, url) = lab(&[]);

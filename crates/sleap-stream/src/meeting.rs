@@ -101,8 +101,10 @@ pub(crate) struct InRoom {
 /// What is known of a room's workers.
 #[derive(Debug, Clone, Default)]
 struct Memory {
-    /// The one that was met last: its stream goes on there.
-    known: Option<String>,
+    /// The one that was met last.
+    met: Option<String>,
+    /// The one that has the stream: it is gone back to, whoever was met meanwhile.
+    own: Option<String>,
     /// Those that are listed and did not answer, or serve others.
     avoid: Vec<String>,
 }
@@ -111,8 +113,13 @@ struct Memory {
 const MOST_AVOIDED: usize = 64;
 
 impl Memory {
+    /// Whom to go back to.
+    fn known(&self) -> Option<&str> {
+        self.own.as_deref().or(self.met.as_deref())
+    }
+
+    /// Others come first from now on; it is not forgotten, as it may come back.
     fn avoid(&mut self, worker: &str) {
-        self.known.take_if(|known| known == worker);
         if self.avoid.len() == MOST_AVOIDED {
             self.avoid.clear();
         }
@@ -151,9 +158,27 @@ impl Meeting {
     /// The worker that was met last, where another one may be taken as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
         match self {
-            Self::Room(place) if place.choice.auto_select => place.memory().known.clone(),
+            Self::Room(place) if place.choice.auto_select => place.memory().met.clone(),
             _ => None,
         }
+    }
+
+    /// The worker that was met last has the stream from now on.
+    pub(crate) fn settle(&self) {
+        if let Self::Room(place) = self {
+            let memory = &mut *place.memory();
+            memory.own.clone_from(&memory.met);
+        }
+    }
+
+    /// The worker that was met last, where another one has the stream.
+    pub(crate) fn stand_in(&self) -> Option<String> {
+        let Self::Room(place) = self else {
+            return None;
+        };
+        let memory = place.memory();
+        let met = memory.met.clone();
+        met.filter(|_| memory.own.is_some() && memory.own != memory.met)
     }
 
     /// Others come first from now on, until one is met.
@@ -177,17 +202,15 @@ impl InRoom {
                 self.room.clone()
             }
         };
-        let Memory { known, avoid } = self.memory().clone();
-        let known = known.as_deref();
+        let memory = self.memory().clone();
+        let (known, avoid) = (memory.known(), &memory.avoid);
         let connected =
-            link::connect_in_room(&room, self.service, known, &avoid, self.choice, peer).await;
+            link::connect_in_room(&room, self.service, known, avoid, self.choice, peer).await;
         let mut memory = self.memory();
         match connected {
             Ok((channel, worker)) => {
-                *memory = Memory {
-                    known: Some(worker),
-                    avoid: Vec::new(),
-                };
+                memory.met = Some(worker);
+                memory.avoid.clear();
                 Ok(channel)
             }
             Err(error) => {
@@ -198,6 +221,30 @@ impl InRoom {
                 }
                 Err(error)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_the_stream_is_gone_back_to() {
+        let mut memory = Memory {
+            met: Some("first".to_owned()),
+            ..Memory::default()
+        };
+        assert_eq!(memory.known(), Some("first"));
+        memory.own.clone_from(&memory.met);
+        memory.avoid("first");
+        assert_eq!(memory.known(), Some("first"));
+        memory.met = Some("other".to_owned());
+        assert_eq!(memory.known(), Some("first"));
+        for number in 0..3 * MOST_AVOIDED {
+            memory.avoid(&number.to_string());
+            memory.avoid(&number.to_string());
+            assert!(memory.avoid.len() <= MOST_AVOIDED);
         }
     }
 }

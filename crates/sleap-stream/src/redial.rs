@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use link::{Channel, ConnectError, PeerConfig, SignalError};
 use protocol::{ModelInfo, Skeleton, StreamAck};
 use tokio::time::{sleep, timeout_at};
@@ -106,7 +106,7 @@ impl Dialer {
             let patience = (!waits).then_some(BUSY_PATIENCE);
             let error = match (self.open(channel, patience).await, worker) {
                 (Err(error), Some(worker)) if error.is::<Busy>() => (error, worker),
-                (outcome, _) => return outcome,
+                (outcome, _) => return outcome.inspect(|_| self.meeting.settle()),
             };
             let (error, worker) = error;
             if tried.contains(&worker) {
@@ -124,8 +124,9 @@ impl Dialer {
         }
     }
 
-    /// Another connection to the worker that was `known`, which was lost at `since`. The error is
-    /// that of the last attempt in the time that there is.
+    /// Another connection to the worker that was `known`, which was lost at `since`; in a room another
+    /// one that is the same may stand in for it. The error is that of the last attempt in the time
+    /// that there is.
     pub(crate) async fn find_again(
         &self,
         known: &Identity,
@@ -137,10 +138,17 @@ impl Dialer {
         loop {
             match timeout_at(deadline.into(), self.attempt(deadline)).await {
                 Ok(Ok((channel, ack))) => {
-                    if Identity::of(&ack) != *known {
-                        bail!("the worker that is there now runs another model");
+                    if Identity::of(&ack) == *known {
+                        self.meeting.settle();
+                        return Ok((channel, ack));
                     }
-                    return Ok((channel, ack));
+                    last = anyhow::anyhow!("the worker that is there now runs another model");
+                    let Some(worker) = self.meeting.stand_in() else {
+                        return Err(last);
+                    };
+                    tracing::debug!(worker, "runs another model; looking on");
+                    self.meeting.avoid(&worker);
+                    channel.sender.close().await;
                 }
                 Ok(Err(error)) if is_final(&error) => {
                     return Err(error);
@@ -163,8 +171,20 @@ impl Dialer {
         let connected = self.meeting.connect(self.peer.clone()).await;
         let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let ack = self.open(&mut channel, Some(left)).await?;
-        Ok((channel, ack))
+        let stand_in = self.meeting.stand_in();
+        // The former worker may only not know yet that its client is gone; another one serves others.
+        let patience = match stand_in {
+            Some(_) => left.min(BUSY_PATIENCE),
+            None => left,
+        };
+        match (self.open(&mut channel, Some(patience)).await, stand_in) {
+            (Ok(ack), _) => Ok((channel, ack)),
+            (Err(error), Some(worker)) => {
+                self.meeting.avoid(&worker);
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// Makes the channel ready for frames.

@@ -90,3 +90,20 @@ pub(super) fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Want
         }
     }
 }
+
+/// As [`choose`], for a client that may have been with one of them before.
+pub(super) fn choose_again(
+    offering: Vec<RoomWorker>,
+    name: Option<&str>,
+    wanted: Wanted<'_>,
+) -> Chosen {
+    let mut there = offering.iter();
+    let known = there.find(|it| wanted.known == Some(&it.peer_id)).cloned();
+    match known {
+        Some(known) if !wanted.avoid.contains(&known.peer_id) => Ok(known),
+        known => match (choose(offering, name, wanted), known) {
+            (Err(error), Some(known)) if error.is_final() => Ok(known),
+            (chosen, _) => chosen,
+        },
+    }
+}

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::choose::choose;
+use super::choose::choose_again;
 use super::worker::workers;
 use super::{ChoiceError, RoomWorker, Wanted};
 use crate::config::PeerConfig;
@@ -22,10 +22,7 @@ pub(crate) async fn discover(
     let mut offering = listing(signal, id, only.into_iter().collect(), config).await?;
     // A server may not know the filter.
     offering.retain(|worker| worker.offers(service));
-    if let Some(worker) = offering.iter().find(|it| wanted.known == Some(&it.peer_id)) {
-        return Ok(worker.clone());
-    }
-    let error = match choose(offering, config.worker_id.as_deref(), wanted) {
+    let error = match choose_again(offering, config.worker_id.as_deref(), wanted) {
         Ok(worker) => return Ok(worker),
         Err(error) => error,
     };

@@ -60,7 +60,8 @@ pub(crate) struct Wanted<'a> {
     /// The room's id.
     pub(crate) room: &'a str,
     pub(crate) service: Service,
-    /// The worker of a former connection.
+    /// The worker of a former connection: comes first, or, if it is to be avoided, where nothing else
+    /// says which of several to take.
     pub(crate) known: Option<&'a str>,
     /// Workers that did not answer: others come first.
     pub(crate) avoid: &'a [String],

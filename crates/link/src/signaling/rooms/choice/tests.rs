@@ -32,6 +32,30 @@ fn choose(offering: Vec<RoomWorker>, name: Option<&str>, choice: Choice, avoid: 
 }
 
 #[test]
+fn whoever_was_met_before_is_taken_where_nobody_can_choose() {
+    let there = |ids: &[&str]| ids.iter().map(|id| worker(id, "available", 0)).collect();
+    let again = |ids: &[&str], avoid: &[&str], choice| {
+        let avoid: Vec<_> = avoid.iter().map(|id| (*id).to_owned()).collect();
+        let wanted = Wanted {
+            room: "lab",
+            service: Service::Streams,
+            known: Some("b"),
+            avoid: &avoid,
+            choice,
+        };
+        choose::choose_again(there(ids), None, wanted).map(|it| it.peer_id)
+    };
+    assert_eq!(again(&["a", "b", "c"], &[], BY_HAND).unwrap(), "b");
+    // It did not answer: one that can be taken in its place comes first...
+    assert_eq!(again(&["a", "b"], &["b"], BY_HAND).unwrap(), "a");
+    assert_eq!(again(&["a", "b", "c"], &["b"], MOST_MEMORY).unwrap(), "a");
+    // ...and of several, none.
+    assert_eq!(again(&["a", "b", "c"], &["b"], BY_HAND).unwrap(), "b");
+    let gone = again(&["a", "c"], &["b"], BY_HAND);
+    assert!(matches!(gone, Err(ChoiceError::Several { .. })), "{gone:?}");
+}
+
+#[test]
 fn ghosts_give_way_to_those_that_may_be_there() {
     let came = |id: &str, at: Value| {
         let properties = json!({"worker_name": "rig", "streaming": true});
