@@ -575,6 +575,56 @@ fn the_servers_of_the_room_are_used() {
     run.failed(1, &["there is no TURN server"]);
 }
 
+/// Neither of the two may offer anything but relayed addresses, and there is nobody to relay.
+#[test]
+fn who_may_only_be_relayed_is_told_what_is_missing() {
+    const NAME_ONE: &str = "name one (--ice-server turn:HOST:PORT)";
+    let stun = r#"[{"urls":["stun:127.0.0.1:9"]}]"#;
+    for lent in ["[]", stun] {
+        let (_server, url) = lab(&["--ice-servers", lent]);
+        let home = user();
+        let words = ["--relay-only", "the room lab lends none", NAME_ONE];
+        // Also where waiting would bring a worker.
+        for args in [&["--relay-only"][..], &["--relay-only", "--wait"]] {
+            let run = stream(&home, &url, args);
+            run.failed(1, &words);
+            assert!(
+                !run.stderr.contains("sleap-worker running"),
+                "{}",
+                run.stderr
+            );
+        }
+        let relayed = worker(&home, &url, &["--relay-only"]);
+        relayed.logs("no client can connect", 1);
+        assert!(relayed.log().contains(NAME_ONE), "{}", relayed.log());
+    }
+    // Without a room nobody lends one.
+    let pattern = [&PATTERN[..], &["--relay-only"]].concat();
+    Client::run(&pattern).failed(2, &["--relay-only", NAME_ONE]);
+    let mut alone = Command::new(e2e::binary("sleap-worker"));
+    alone.args(["--listen", "127.0.0.1:0", "--relay-only"]);
+    let output = alone.env("SLEAP_WORKER_NO_CONFIG", "1").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("--relay-only") && text.contains(NAME_ONE),
+        "{text}"
+    );
+    // The control: a relay that is lent, or named, is not missed.
+    let relay = r#"[{"urls":["turn:127.0.0.1:9"],"username":"u","credential":"p"}]"#;
+    let (_server, url) = lab(&["--ice-servers", relay]);
+    let home = user();
+    let relayed = worker(&home, &url, &["--relay-only"]);
+    assert!(
+        !relayed.log().contains("no client can connect"),
+        "{}",
+        relayed.log()
+    );
+    let (_server, url) = lab(&[]);
+    let named = ["--relay-only", "--ice-server", "turn:u:p@127.0.0.1:9"];
+    stream(&home, &url, &named).failed(1, &["no worker is in the room lab"]);
+}
+
 /// A worker whose server does `what` at its first stream joins again, while the stream goes on.
 #[track_caller]
 fn is_joined_again_in_mid_stream(option: &str, what: &str) {

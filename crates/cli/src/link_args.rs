@@ -115,7 +115,6 @@ fn with_option(error: ConfigError) -> anyhow::Error {
         ConfigError::Credentials { .. } => {
             anyhow!("{error}: give --ice-credentials FILE, or {TURN_USERNAME} and {TURN_PASSWORD}")
         }
-        ConfigError::RelayOnly => anyhow!("{error}: give --ice-server turn:HOST:PORT"),
         ConfigError::Interface(InterfaceError::Ports { .. }) => anyhow!("--ports: {error}"),
         ConfigError::Interface(_) => anyhow!("--interface: {error}"),
         _ => error.into(),

@@ -68,7 +68,10 @@ pub enum InterfaceError {
 pub enum ConfigError {
     #[error("{server} needs a user name and a password")]
     Credentials { server: String },
-    #[error("only relayed addresses may be used, and there is no TURN server to give one")]
+    #[error(
+        "only relayed addresses may be used (--relay-only), and there is no TURN server to give one: \
+         name one (--ice-server turn:HOST:PORT)"
+    )]
     RelayOnly,
     #[error(transparent)]
     Interface(#[from] InterfaceError),
@@ -178,6 +181,11 @@ pub enum ConnectError {
     WorkerLeft { worker: String },
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    #[error(
+        "only relayed addresses may be used (--relay-only), and there is no TURN server to give one: \
+         the room {room} lends none; name one (--ice-server turn:HOST:PORT)"
+    )]
+    NoRelay { room: String },
     #[error("connection to `{worker}` failed")]
     Peer {
         worker: String,
@@ -189,7 +197,10 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether it says what is wrong in a room, and what to do.
     pub fn is_of_room(&self) -> bool {
-        matches!(self, Self::Signal(SignalError::Room(_)) | Self::Choice(_))
+        matches!(
+            self,
+            Self::Signal(SignalError::Room(_)) | Self::Choice(_) | Self::NoRelay { .. }
+        )
     }
 
     /// Whether trying again is of no use before somebody has changed something.
@@ -197,6 +208,7 @@ impl ConnectError {
         match self {
             Self::Signal(SignalError::Room(error)) => error.is_final(),
             Self::Choice(error) => error.is_final(),
+            Self::NoRelay { .. } => true,
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use tracing::info;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::connect::{Pair, negotiate};
-use crate::error::{ConfigError, ConnectError, PeerError, SignalError};
+use crate::error::{ConnectError, SignalError};
 use crate::signaling::rooms::{
     Choice, Joined, Role, Room, RoomWorker, Service, Wanted, discover, join, listing,
 };
@@ -31,6 +31,11 @@ pub async fn connect_in_room(
         ice_servers,
     } = join(room, Role::Client, &id, &metadata, &config).await?;
     config.ice_servers.extend(ice_servers);
+    if config.relay().is_err() {
+        signal.close().await;
+        let room = room.id.clone();
+        return Err(ConnectError::NoRelay { room });
+    }
     let wanted = Wanted {
         room: &room.id,
         service,
@@ -47,10 +52,7 @@ pub async fn connect_in_room(
                 worker: &worker.peer_id,
                 in_room: true,
             };
-            let channel = match config.relay() {
-                Ok(()) => negotiate(&mut signal, pair, &config).await,
-                Err(error) => Err(without_relay(&worker.peer_id, &error)),
-            };
+            let channel = negotiate(&mut signal, pair, &config).await;
             channel.map(|channel| (channel, worker.peer_id))
         }
         Err(error) => Err(error),
@@ -79,11 +81,4 @@ pub async fn workers_in_room(
 /// What a client says of itself.
 fn metadata() -> Value {
     json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}})
-}
-
-fn without_relay(worker: &str, error: &ConfigError) -> ConnectError {
-    ConnectError::Peer {
-        worker: worker.to_owned(),
-        source: PeerError::Create(error.to_string()),
-    }
 }
