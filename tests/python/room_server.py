@@ -106,6 +106,7 @@ class Server:
         self._admins: dict[str, str] = {}
         self._sockets = 0
         self._offers = 0
+        self._entered = {"worker": 0, "client": 0}
         self._mute: set[ServerConnection] = set()
         for text in args.peer:
             room, peer_id, properties = text.split("=", 2)
@@ -204,11 +205,19 @@ class Server:
             "admin_peer_id": self._admins.get(room),
             "peer_list": list(others),
             "peer_metadata": others,
-            "ice_servers": json.loads(self._args.ice_servers),
+            "ice_servers": self._lent(peer.role),
             "mesh_ice_servers": [],
         }
         await socket.send(json.dumps(answer))
         return peer
+
+    def _lent(self, role: str) -> list:
+        lent = json.loads(self._args.ice_servers)
+        self._entered[role] += 1
+        if self._args.lend_relay:
+            name = f"{role}-{self._entered[role]}"
+            lent.append({"urls": f"turn:{self._args.lend_relay}", "username": name, "credential": "p"})
+        return lent
 
     def _admit(self, message: dict) -> str:
         """The room that the credential opens."""
@@ -225,6 +234,9 @@ class Server:
                 known = key == f"slp_{self._args.key}"
             if not known:
                 raise Refused(reason="Invalid or revoked API key")
+            if self._entered["worker"] and self._args.refuse_again:
+                self._args.refuse_again -= 1
+                raise Refused(reason="No more keys today")
         else:
             demand(is_text(message.get("jwt")) and is_text(room), "jwt and room_id")
             if message["jwt"] != self._args.jwt:
@@ -335,6 +347,8 @@ async def main() -> None:
     parser.add_argument("--key", default="key", help="opens it as slp_KEY and slp_acct_KEY")
     parser.add_argument("--jwt", default="jwt", help="the login that opens it")
     parser.add_argument("--ice-servers", default="[]", help="JSON list that is lent to who registers")
+    parser.add_argument("--lend-relay", metavar="HOST:PORT", help="TURN server that is lent under a new name each time")
+    parser.add_argument("--refuse-again", type=int, default=0, help="so many workers after the first one that entered")
     parser.add_argument("--peer", action="append", default=[], help="ROOM=ID=JSON of properties of a worker there")
     parser.add_argument("--ping-every", type=float, default=30.0, help="seconds")
     parser.add_argument("--mute-after", type=int, help="the first socket hears nothing after so many pings")

@@ -8,6 +8,7 @@ mod files;
 mod place;
 mod process;
 mod python;
+mod relay;
 mod said;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
@@ -17,4 +18,5 @@ pub use python::{
     Peer, assert_as_sleap_io_writes, consumer, example, reference_client, reference_signaling,
     reference_uploader, reference_worker, room_server, scrape, sleap_io_reads, sleap_rtc,
 };
+pub use relay::Relay;
 pub use said::{events, summary};
