@@ -85,17 +85,19 @@ impl Desk {
 
     pub(super) async fn run(mut self, mut signal: Client) {
         loop {
-            match self.attend(&mut signal).await {
+            let is_known_lost = match self.attend(&mut signal).await {
                 Ok(Parting::Unwanted) => return signal.close().await,
                 Ok(Parting::Stale) => {
                     debug!("entering the room anew: the credentials of its relays expire");
                     signal.close().await;
+                    false
                 }
                 Err(error) => {
                     warn!(%error, "lost the signaling server; established channels go on");
+                    true
                 }
-            }
-            signal = self.enrol_again().await;
+            };
+            signal = self.enrol_again(is_known_lost).await;
         }
     }
 
@@ -148,11 +150,12 @@ impl Desk {
         Ok(())
     }
 
-    async fn enrol_again(&mut self) -> Client {
+    /// Tries until it is there again. Why it is not is said once.
+    async fn enrol_again(&mut self, mut is_known_lost: bool) -> Client {
         if self.since.elapsed() >= SETTLED {
             self.pause = BACKOFF.0;
         }
-        let mut told = false;
+        let mut is_known_refused = false;
         loop {
             sleep(self.next_pause()).await;
             match self.place.enrol(&self.id, &self.config).await {
@@ -160,11 +163,16 @@ impl Desk {
                     info!(id = enrolled.id, url = self.place.url(), "registered again");
                     return self.take_place(enrolled);
                 }
-                Err(SignalError::Room(error)) if !told => {
-                    warn!(%error, "not let in again; trying on");
-                    told = true;
+                Err(SignalError::Room(error)) => {
+                    if !std::mem::replace(&mut is_known_refused, true) {
+                        warn!(%error, "not let in again; trying on");
+                    }
                 }
-                Err(error) => debug!(%error, "signaling server still not there"),
+                Err(error) => {
+                    if !std::mem::replace(&mut is_known_lost, true) {
+                        warn!(%error, "cannot reach the signaling server; established channels go on");
+                    }
+                }
             }
         }
     }
