@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Does something when a node of the animal enters a region, from poses over UDP. Standard library only.
 
-    udp_trigger.py --port 9000 --node nose --region 200,100,440,380
-    sleap-worker --model MODEL --emit udp://127.0.0.1:9000
+udp_trigger.py --port 9000 --node nose --region 200,100,440,380
+sleap-worker --model MODEL --emit udp://127.0.0.1:9000
 """
 
 import argparse
@@ -17,7 +17,9 @@ def main():
     parser.add_argument("--port", type=int, default=9000, help="0: any free one")
     parser.add_argument("--node", default="nose")
     parser.add_argument("--region", type=Region.parse, required=True, metavar="LEFT,TOP,RIGHT,BOTTOM")
-    parser.add_argument("--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose")
+    parser.add_argument(
+        "--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose"
+    )
     args = parser.parse_args()
 
     node = None  # its place in a pose; the skeleton says so

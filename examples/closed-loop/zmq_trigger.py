@@ -20,7 +20,9 @@ def main():
     parser.add_argument("--node", default="nose")
     parser.add_argument("--region", type=Region.parse, required=True, metavar="LEFT,TOP,RIGHT,BOTTOM")
     parser.add_argument("--newest", action="store_true")
-    parser.add_argument("--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose")
+    parser.add_argument(
+        "--silence", type=float, default=0.5, metavar="SECONDS", help="off after so long without a pose"
+    )
     args = parser.parse_args()
 
     consumer = zmq.Context.instance().socket(zmq.SUB)

@@ -17,10 +17,9 @@ import cv2
 import numpy as np
 import sleap_io
 import torch
+from model import HEIGHT, WIDTH, export, train
 from sleap_nn.data.resizing import apply_sizematcher
 from sleap_nn.inference.predictor import Predictor
-
-from model import HEIGHT, WIDTH, export, train
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -48,8 +47,7 @@ def render(renderer: Path, frames: int, size: str, *options: str) -> tuple[np.nd
     with tempfile.TemporaryDirectory() as folder:
         raw, truth = Path(folder, "raw"), Path(folder, "truth.json")
         subprocess.run(
-            [renderer, "--size", size, "--frames", str(frames), "--out", raw, "--truth", truth]
-            + list(options),
+            [renderer, "--size", size, "--frames", str(frames), "--out", raw, "--truth", truth] + list(options),
             check=True,
         )
         info = json.loads(truth.read_text())
@@ -60,9 +58,7 @@ def render(renderer: Path, frames: int, size: str, *options: str) -> tuple[np.nd
 def build_renderer() -> Path:
     """Builds the example that draws the frames; returns its path."""
     command = ["cargo", "build", "--release", "-p", "sleap-stream-vision", "--example", RENDERER]
-    report = subprocess.run(
-        command + ["--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
+    report = subprocess.run(command + ["--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
     for line in report.stdout.splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == RENDERER:
@@ -117,9 +113,7 @@ def reference(out: Path, info: dict) -> tuple[dict, list[np.ndarray]]:
     frames = [video[i] for i in range(len(video))]
     pairs = [matched(frame[..., 0]) for frame in frames]
     stack = np.stack([image for image, _ in pairs])[..., None]
-    predictor = Predictor.from_export_dir(
-        str(out / "model"), runtime="onnx", device="cpu", batch_size=4
-    )
+    predictor = Predictor.from_export_dir(str(out / "model"), runtime="onnx", device="cpu", batch_size=4)
     labels = predictor.predict(stack)
     found = {labeled.frame_idx: labeled.instances for labeled in labels}
     rows = []

@@ -84,18 +84,12 @@ class RefinedWrapper(SingleInstanceONNXWrapper):
         x, y = index % width, index // width
 
         def offset(before, after, inside):
-            low, top, high = (
-                torch.log(flat.gather(-1, at).clamp(min=1e-3)) for at in (before, index, after)
-            )
+            low, top, high = (torch.log(flat.gather(-1, at).clamp(min=1e-3)) for at in (before, index, after))
             curvature = (low - 2 * top + high).clamp(max=-1e-3)
-            return torch.where(
-                inside, (0.5 * (low - high) / curvature).clamp(-0.5, 0.5), torch.zeros_like(low)
-            )
+            return torch.where(inside, (0.5 * (low - high) / curvature).clamp(-0.5, 0.5), torch.zeros_like(low))
 
         last = height * width - 1
-        dx = offset(
-            (index - 1).clamp(min=0), (index + 1).clamp(max=last), (x > 0) & (x < width - 1)
-        )
+        dx = offset((index - 1).clamp(min=0), (index + 1).clamp(max=last), (x > 0) & (x < width - 1))
         dy = offset(
             (index - width).clamp(min=0),
             (index + width).clamp(max=last),
@@ -134,9 +128,7 @@ def augment(image: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> 
     return out
 
 
-def train(
-    images: np.ndarray, inside: np.ndarray, points: np.ndarray, steps: int, batch: int = 16
-) -> SmallUNet:
+def train(images: np.ndarray, inside: np.ndarray, points: np.ndarray, steps: int, batch: int = 16) -> SmallUNet:
     """Fits the network to images (M, H, W), of which only the part `inside` (M, 2) is not
     margin, and points (M, N, 2) in their pixels."""
     torch.manual_seed(0)
@@ -182,10 +174,7 @@ def training_config(nodes: list[str], edges: list[list[int]], network: nn.Module
             "skeletons": [
                 {
                     "nodes": [{"name": name} for name in nodes],
-                    "edges": [
-                        {"source": {"name": nodes[a]}, "destination": {"name": nodes[b]}}
-                        for a, b in edges
-                    ],
+                    "edges": [{"source": {"name": nodes[a]}, "destination": {"name": nodes[b]}} for a, b in edges],
                     "symmetries": [],
                     "name": NAME,
                 }

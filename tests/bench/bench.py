@@ -71,13 +71,26 @@ def throughput(bench: argparse.Namespace) -> dict[str, Stream]:
             rates = [sorted(stream.fps for stream in streams) for streams in results]
             for (name, stream), rate in zip(medians.items(), rates):
                 times = [medians["H.264"].fps / stream.fps] if name.startswith("aiortc") else []
-                rows.append([
-                    f"{size} {form}, {name}", f"{stream.fps:.1f}", f"{rate[0]:.1f}-{rate[-1]:.1f}",
-                    f"{stream.mb_per_s:.0f}", "".join(f"{t:.1f}x" for t in times),
-                    pair(stream.cpu_per_gb(), ".1f"), pair((stream.client_mb, stream.worker_mb), ".0f"),
-                ])
-    header = ["source to worker without a model", "frames/s", "range", "MB/s", "H.264 row beside it",
-              "CPU s/GB client / worker", "peak MB client / worker"]
+                rows.append(
+                    [
+                        f"{size} {form}, {name}",
+                        f"{stream.fps:.1f}",
+                        f"{rate[0]:.1f}-{rate[-1]:.1f}",
+                        f"{stream.mb_per_s:.0f}",
+                        "".join(f"{t:.1f}x" for t in times),
+                        pair(stream.cpu_per_gb(), ".1f"),
+                        pair((stream.client_mb, stream.worker_mb), ".0f"),
+                    ]
+                )
+    header = [
+        "source to worker without a model",
+        "frames/s",
+        "range",
+        "MB/s",
+        "H.264 row beside it",
+        "CPU s/GB client / worker",
+        "peak MB client / worker",
+    ]
     table("As fast as it goes", header, rows)
     return found
 
@@ -91,13 +104,24 @@ def paced(bench: argparse.Namespace) -> dict[str, Stream]:
             run = lambda: ours(bench.binaries, video, "--fps", "30", *options)
             stream = median(alternate(1 if bench.quick else bench.rounds, [run])[0])
             found[f"{size} {form}"] = stream
-            rows.append([
-                f"{size} {form}", f"{stream.fps:.1f}", f"{stream.mb_per_s:.0f}", pair(stream.cores(), ".2f"),
-                pair((stream.p50_ms, stream.p99_ms), ".1f"),
-                pair((stream.client_mb, stream.worker_mb), ".0f"),
-            ])
-    header = ["H.264 file, --fps 30", "frames/s", "MB/s", "cores client / worker",
-              "frame sent to answer, ms p50 / p99", "peak MB client / worker"]
+            rows.append(
+                [
+                    f"{size} {form}",
+                    f"{stream.fps:.1f}",
+                    f"{stream.mb_per_s:.0f}",
+                    pair(stream.cores(), ".2f"),
+                    pair((stream.p50_ms, stream.p99_ms), ".1f"),
+                    pair((stream.client_mb, stream.worker_mb), ".0f"),
+                ]
+            )
+    header = [
+        "H.264 file, --fps 30",
+        "frames/s",
+        "MB/s",
+        "cores client / worker",
+        "frame sent to answer, ms p50 / p99",
+        "peak MB client / worker",
+    ]
     table("Paced", header, rows)
     return found
 
@@ -125,20 +149,33 @@ def text_of(command: list[str]) -> str:
 
 def verdicts(free: dict[str, Stream], held: dict[str, Stream], link: tuple[float, float], read: float) -> None:
     raw, small = free["1080p raw H.264"], free["480p JPEG 80 H.264"]
-    peaks = [mb for name, stream in free.items() if "1080p raw" in name and "aiortc" not in name
-             for mb in (stream.client_mb, stream.worker_mb)]
+    peaks = [
+        mb
+        for name, stream in free.items()
+        if "1080p raw" in name and "aiortc" not in name
+        for mb in (stream.client_mb, stream.worker_mb)
+    ]
     peaks += [held["1080p raw"].client_mb, held["1080p raw"].worker_mb]
     seeking, straight = (small.fps / free[f"480p JPEG 80 {name}"].fps for name in ("aiortc, seeking", "aiortc"))
     rows = [
         ["1080p raw from a video, frames/s", f"{raw.fps:.1f}", ">= 30", f"{raw.fps / 30:.2f}"],
         ["1080p raw from a video, MB/s", f"{raw.mb_per_s:.0f}", ">= 187", f"{raw.mb_per_s / 187:.2f}"],
         ["1080p raw at --fps 30, frames/s", f"{held['1080p raw'].fps:.1f}", "30", f"{held['1080p raw'].fps / 30:.2f}"],
-        ["480p JPEG 80, times the reference (it seeks before each read)", f"{seeking:.1f}", ">= 25", f"{seeking / 25:.2f}"],
+        [
+            "480p JPEG 80, times the reference (it seeks before each read)",
+            f"{seeking:.1f}",
+            ">= 25",
+            f"{seeking / 25:.2f}",
+        ],
         ["480p JPEG 80, times the reference made to read in order", f"{straight:.1f}", "", ""],
         ["one way of 150 kB, p50 ms", f"{link[0]:.2f}", "<= 1", f"{link[0]:.2f}"],
         ["one way of 150 kB, p99 ms", f"{link[1]:.2f}", "<= 2", f"{link[1] / 2:.2f}"],
-        ["peak memory of either binary with 1080p raw, MB", f"{max(peaks):.0f}", f"<= {MEMORY_LIMIT_MB}",
-         f"{max(peaks) / MEMORY_LIMIT_MB:.2f}"],
+        [
+            "peak memory of either binary with 1080p raw, MB",
+            f"{max(peaks):.0f}",
+            f"<= {MEMORY_LIMIT_MB}",
+            f"{max(peaks) / MEMORY_LIMIT_MB:.2f}",
+        ],
         ["reading a video, times OpenCV", f"{read:.3f}", ">= 0.9", f"{read / 0.9:.2f}"],
     ]
     table("Targets", ["what", "measured", "target", "measured / target"], rows)
@@ -154,8 +191,10 @@ def main() -> None:
     bench.cache = Path(os.environ["SLEAP_STREAM_BENCH_CACHE"])
     bench.binaries = Path(os.environ["SLEAP_STREAM_BENCH_BINARIES"])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-          f"Linux {platform.release()}, load before {os.getloadavg()[0]:.1f}, rounds {bench.rounds}")
+    print(
+        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"Linux {platform.release()}, load before {os.getloadavg()[0]:.1f}, rounds {bench.rounds}"
+    )
     free, held = throughput(bench), paced(bench)
     verdicts(free, held, one_way(bench), reading())
     print(f"\nload after {os.getloadavg()[0]:.1f}: with two busy processes of our own, about 2 is a quiet machine")

@@ -54,7 +54,14 @@ def main() -> None:
         hour = ours(mine, HOUR)
         row("ours, an hour at once", HOUR, hour["seconds"], hour["cpu_seconds"], hour["peak_kb"], hour["bytes"])
         paced = ours(mine, paced_frames, "paced")
-        row(f"ours, at {FPS} frames/s", paced_frames, paced["seconds"], paced["cpu_seconds"], paced["peak_kb"], paced["bytes"])
+        row(
+            f"ours, at {FPS} frames/s",
+            paced_frames,
+            paced["seconds"],
+            paced["cpu_seconds"],
+            paced["peak_kb"],
+            paced["bytes"],
+        )
     print(f"\ntimes sleap-io: {seconds / best['seconds']:.0f}")
     print(f"of a core at {FPS} frames/s: {100 * paced['cpu_seconds'] / paced['seconds']:.2f} %")
     print(f"resident memory while the hour is written, kB: {hour['rss_kb']}")

@@ -61,7 +61,8 @@ def main() -> None:
             if client.wait() != 0:
                 raise SystemExit(f"the client ended with {client.returncode}")
             seconds = time.monotonic() - started
-        answered = sum(1 for _ in open(output))
+        with open(output, encoding="utf-8") as lines:
+            answered = sum(1 for _ in lines)
     rows = [[str(lines), f"{client:.1f}", f"{worker:.1f}"] for lines, client, worker in points]
     table(f"{answered} predictions in {seconds:.0f} s", ["frames", "client, MB", "worker, MB"], rows)
     if answered != frames or len(points) < POINTS:

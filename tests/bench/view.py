@@ -83,7 +83,10 @@ def row(name, seen, milliseconds):
     low, middle, high = statistics.quantiles(ratios, n=4)
     error = 1.25 * statistics.stdev(ratios) / len(ratios) ** 0.5
     # A second is what all stretches last: CPU time over the rate is CPU time of a frame.
-    frame = {looks: statistics.median(1000 * it["cpu"] / it["fps"] for it in seen if it["looks"] is looks) for looks in (False, True)}
+    frame = {
+        looks: statistics.median(1000 * it["cpu"] / it["fps"] for it in seen if it["looks"] is looks)
+        for looks in (False, True)
+    }
     pictures = statistics.mean(it["pictures"] for it in seen if it["looks"])
     away, looking = (statistics.median(rates[looks]) for looks in (False, True))
     return (
@@ -96,7 +99,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=120, help="length of each run, half of it looked on")
     args = parser.parse_args()
-    print("| stream | frames/s, nobody looks | one viewer | ratio | quartiles | worker CPU ms/frame, nobody | one viewer | pictures/s | preview CPU ms/picture |")
+    print(
+        "| stream | frames/s, nobody looks | one viewer | ratio | quartiles | worker CPU ms/frame, nobody | one viewer | pictures/s | preview CPU ms/picture |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, (stream, worker_args) in STREAMS.items():
         print(row(name, *measure(stream, worker_args, args.seconds)), flush=True)

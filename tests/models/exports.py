@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
+from networks import Only
 from omegaconf import DictConfig, OmegaConf
+from scenes import HEIGHT, WIDTH
 from sleap_nn import __version__ as sleap_nn_version
 from sleap_nn.export import utils
 from sleap_nn.export.exporters.onnx_exporter import export_to_onnx
@@ -20,9 +22,6 @@ from sleap_nn.export.wrappers.single_instance import SingleInstanceONNXWrapper
 from sleap_nn.export.wrappers.topdown import TopDownONNXWrapper
 from sleap_nn.export.wrappers.topdown_multiclass import TopDownMultiClassCombinedONNXWrapper
 from torch import nn
-
-from networks import Only
-from scenes import HEIGHT, WIDTH
 from train import ANCHOR, COARSE, CROP, SCALE, SIGMA, STRIDE
 
 CLASSES = ["gray", "pale", "black"]  # by the tone of their fur
@@ -69,9 +68,7 @@ def config(
         "crop_size": crop,
         "min_crop_size": 100,
     }
-    named = [
-        {"source": {"name": nodes[a]}, "destination": {"name": nodes[b]}} for a, b in edges
-    ]
+    named = [{"source": {"name": nodes[a]}, "destination": {"name": nodes[b]}} for a, b in edges]
     unet = {"in_channels": colours, "kernel_size": 3, "max_stride": 16, "stem_stride": 2}
     unet |= {"up_interpolate": True, "convs_per_block": 2, "output_stride": STRIDE}
     return OmegaConf.create(
@@ -110,9 +107,7 @@ def leaf(**values) -> dict:
 def single_instance(network: nn.Module, skeleton: Skeleton) -> Export:
     leaves = {"confmaps": leaf(part_names=skeleton[0])}
     cfg = config("single_instance", leaves, skeleton, colours=3, scale=SCALE)
-    wrapper = SingleInstanceONNXWrapper(
-        network, output_stride=STRIDE, input_scale=SCALE, peak_threshold=THRESHOLD
-    )
+    wrapper = SingleInstanceONNXWrapper(network, output_stride=STRIDE, input_scale=SCALE, peak_threshold=THRESHOLD)
     return Export("single_instance", wrapper, ["peaks", "peak_vals"], {"single_instance": cfg})
 
 
@@ -156,9 +151,7 @@ def topdown(first: nn.Module, second: nn.Module, skeleton: Skeleton) -> Export:
     second = Only(copy.deepcopy(second), len(skeleton[0]), "CenteredInstanceConfmapsHead")
     configs = {
         "centroid": centroid_config(skeleton),
-        "centered_instance": config(
-            "centered_instance", {"confmaps": confmaps}, skeleton, crop=CROP
-        ),
+        "centered_instance": config("centered_instance", {"confmaps": confmaps}, skeleton, crop=CROP),
     }
     outputs = ["centroids", "centroid_vals", "peaks", "peak_vals", "instance_valid"]
     wrapper = TopDownONNXWrapper(**stages(first, second, skeleton))
@@ -177,9 +170,7 @@ def multi_class_topdown(first: nn.Module, second: nn.Module, skeleton: Skeleton)
         "multi_class_topdown": config("multi_class_topdown", leaves, skeleton, crop=CROP),
     }
     outputs = ["centroids", "centroid_vals", "peaks", "peak_vals", "class_logits"]
-    wrapper = TopDownMultiClassCombinedONNXWrapper(
-        **stages(first, second, skeleton), n_classes=len(CLASSES)
-    )
+    wrapper = TopDownMultiClassCombinedONNXWrapper(**stages(first, second, skeleton), n_classes=len(CLASSES))
     return Export(
         "multi_class_topdown_combined",
         wrapper,
@@ -231,9 +222,7 @@ def multi_class_bottomup(network: nn.Module, skeleton: Skeleton) -> Export:
     )
     outputs = ["peaks", "peak_vals", "peak_mask", "class_probs"]
     extra = {"max_peaks_per_node": PEAKS}
-    return Export(
-        "multi_class_bottomup", wrapper, outputs, {"multi_class_bottomup": cfg}, extra
-    )
+    return Export("multi_class_bottomup", wrapper, outputs, {"multi_class_bottomup": cfg}, extra)
 
 
 def metadata(export: Export, config_hash: str):
@@ -301,7 +290,5 @@ def clean(path: Path) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]
     beside.unlink(missing_ok=True)
-    onnx.save(
-        model, str(path), save_as_external_data=apart, location=beside.name, size_threshold=1024
-    )
+    onnx.save(model, str(path), save_as_external_data=apart, location=beside.name, size_threshold=1024)
     onnx.checker.check_model(str(path))

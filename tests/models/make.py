@@ -12,18 +12,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import exports
 import numpy as np
 import onnx
 import torch
+from networks import DEPTHS, Crops, Maps, Poses
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from PIL import Image
-from torch import nn
-
-import exports
-from networks import DEPTHS, Crops, Maps, Poses
 from reference import predict, write_rows
 from report import report
 from scenes import ANIMALS, build_renderer, render, training_data
+from torch import nn
 from train import train_all
 
 HERE = Path(__file__).resolve().parent
@@ -38,9 +37,11 @@ SCENES = {
 }
 COLOURED = ("one", "none")
 # What a colour camera under warm light makes of a tone: red, green, blue.
-TINT = np.stack(
-    [np.arange(256) * gain + lift for gain, lift in [(0.95, 10), (0.8, 5), (0.65, 20)]], axis=1
-).round().astype(np.uint8)
+TINT = (
+    np.stack([np.arange(256) * gain + lift for gain, lift in [(0.95, 10), (0.8, 5), (0.65, 20)]], axis=1)
+    .round()
+    .astype(np.uint8)
+)
 
 # Of which model and with which options there is a second reference, and its name.
 SECOND = ("bottomup", {"min_instance_peaks": 4}, "sleap_nn_min_peaks.json")

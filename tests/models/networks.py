@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -32,7 +34,7 @@ class UNet(nn.Module):
     def __init__(self, image_channels: int, channels: tuple[int, ...]):
         super().__init__()
         self.stem = block(image_channels, channels[0], stride=2)
-        pairs = list(zip(channels, channels[1:]))
+        pairs = list(pairwise(channels))
         self.down = nn.ModuleList(block(above, below, stride=2) for above, below in pairs)
         self.up = nn.ModuleList(block(above + below, above) for above, below in pairs[::-1])
 

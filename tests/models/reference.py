@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from scenes import matched
 from sleap_nn.inference.outputs import Outputs
 from sleap_nn.inference.predictor import Predictor
-
-from scenes import matched
 
 PACKAGES = ["sleap-nn", "onnxruntime", "torch", "torchvision"]
 HOW = "sleap_nn.data.resizing.apply_sizematcher, points divided by its scale"
@@ -32,9 +31,7 @@ def predict(out: Path, frames: dict[int, np.ndarray], **options) -> dict:
     pairs = {number: matched(frame, *input_size(out)) for number, frame in frames.items()}
     images = [image for image, _ in pairs.values()]
     stack = np.stack([image if image.ndim == 3 else image[..., None] for image in images])
-    predictor = Predictor.from_export_dir(
-        str(out), runtime="onnx", device="cpu", batch_size=4, **options
-    )
+    predictor = Predictor.from_export_dir(str(out), runtime="onnx", device="cpu", batch_size=4, **options)
     rows = []
     batches = predictor.predict(stack, make_labels=False)
     slots = [row for outputs in batches for row in split(outputs)]

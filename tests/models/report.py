@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-
 from exports import CLASSES
+from scipy.optimize import linear_sum_assignment
 
 
 def coordinates(points: list) -> np.ndarray:

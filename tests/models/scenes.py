@@ -33,9 +33,7 @@ TRAINING = [
 def build_renderer() -> Path:
     """Builds the example that draws the frames; returns its path."""
     command = ["cargo", "build", "--release", "-p", "sleap-stream-vision", "--example", RENDERER]
-    report = subprocess.run(
-        command + ["--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
+    report = subprocess.run(command + ["--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
     for line in report.stdout.splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == RENDERER:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
+from networks import DEPTHS, Crops, Maps, Poses
+from scenes import ANIMALS, NODES
 from sleap_nn.export.wrappers.topdown import TopDownONNXWrapper
 from torch import nn
 from torch.nn import functional as F
-
-from networks import DEPTHS, Crops, Maps, Poses
-from scenes import ANIMALS, NODES
 
 SCALE = 0.5  # of the images that all but the crops' network see
 SIGMA = 1.2  # of the confidence maps, in cells of STRIDE pixels
@@ -208,16 +207,29 @@ def train_all(images, points, nodes, edges, steps: float) -> dict[str, nn.Module
     """All networks by name; `steps` multiplies the length of each training."""
     torch.manual_seed(0)
     anchor = nodes.index(ANCHOR)
-    length = lambda count: max(20, round(count * steps))  # noqa: E731
+
+    def length(count: int) -> int:
+        return max(20, round(count * steps))
+
     centroids = points[:, :, [anchor]]
     return {
         "centroid": train_maps(
-            "centroid", "CentroidConfmapsHead", images, centroids,
-            1, (0, 1, 2, 3), length(800),
+            "centroid",
+            "CentroidConfmapsHead",
+            images,
+            centroids,
+            1,
+            (0, 1, 2, 3),
+            length(800),
         ),
         "single": train_maps(
-            "single", "SingleInstanceConfmapsHead", images, points[:, :, :5],
-            3, (0, 1), length(800),
+            "single",
+            "SingleInstanceConfmapsHead",
+            images,
+            points[:, :, :5],
+            3,
+            (0, 1),
+            length(800),
         ),
         "crops": train_crops(images, points, nodes, length(1000)),
         "poses": train_poses(images, points, edges, length(2500)),

@@ -17,9 +17,8 @@ import time
 import uuid
 
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from websockets.asyncio.client import connect
-
 from challenge import CHALLENGE, FAILURE, SUCCESS, respond
+from websockets.asyncio.client import connect
 from wire import KEEP_ALIVE, LABEL, Video, emit, frame_messages, pixels_of, sha256, synthetic_frame
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024

@@ -23,9 +23,8 @@ import uuid
 from pathlib import Path
 
 from aiortc import RTCDataChannel, RTCPeerConnection
-from websockets.asyncio.client import connect
-
 from reference_client import call, first_of
+from websockets.asyncio.client import connect
 from wire import KEEP_ALIVE, LABEL, emit, sha256
 
 HIGH_WATER_BYTES = 16 * 1024 * 1024
@@ -190,7 +189,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--upload", metavar="FILE", help="as upload_file does")
     parser.add_argument("--package", metavar="FILE", help="as send_track_package does")
     parser.add_argument("--real", action="store_true", help="with --upload: by the package's own function")
-    parser.add_argument("--predict", action="store_true", help="with --upload: wait for predictions (beyond the reference)")
+    parser.add_argument(
+        "--predict", action="store_true", help="with --upload: wait for predictions (beyond the reference)"
+    )
     parser.add_argument("--output", metavar="FILE", help="where a file that comes is saved")
     parser.add_argument("--dest", default="/mnt/data", help="directory on the worker")
     parser.add_argument("--name", help="say this name instead of the file's")

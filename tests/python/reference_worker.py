@@ -15,9 +15,8 @@ from pathlib import Path
 
 import cv2
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from websockets.asyncio.client import ClientConnection, connect
-
 from challenge import CHALLENGE, FAILURE, RESPONSE, SUCCESS, accepts, new_nonce
+from websockets.asyncio.client import ClientConnection, connect
 from wire import KEEP_ALIVE, LABEL, FrameReader, ReceivedFrame, emit, pixels_of, sha256
 
 

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-
 from wire import emit
 
 REGISTER_KEYS = {"type", "peer_id", "role", "metadata", "api_key", "jwt", "room_id", "token", "is_admin"}

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-
 from wire import CHUNK_BYTES, FrameReader, frame_messages, sha256, synthetic_frame
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +32,7 @@ class Program:
     def exit_code(self) -> int:
         return self._process.wait()
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Program:  # noqa: PYI034  Self is of Python 3.11, tests run with 3.10, too
         return self
 
     def __exit__(self, *_) -> None:

@@ -94,13 +94,31 @@ class Scene:
         self.url = self.meeting.ready()
         # Where it comes back it must be found at the same place.
         self.meeting.command[-1] = self.url.removeprefix("ws://")
-        self.worker = Program(HOSTS[1], folder / "worker.log", "sleap-worker", "--signal", self.url, "--model",
-                              REPO / "examples/demo/model")
+        self.worker = Program(
+            HOSTS[1],
+            folder / "worker.log",
+            "sleap-worker",
+            "--signal",
+            self.url,
+            "--model",
+            REPO / "examples/demo/model",
+        )
         self.worker.ready()
 
     def stream(self, video: Path, poses: Path, name: str) -> Program:
-        return Program(HOSTS[0], self.folder / name, "sleap-stream", "--signal", self.url, "--stream", video,
-                       "--output", poses, "--reconnect-timeout", PATIENCE)
+        return Program(
+            HOSTS[0],
+            self.folder / name,
+            "sleap-stream",
+            "--signal",
+            self.url,
+            "--stream",
+            video,
+            "--output",
+            poses,
+            "--reconnect-timeout",
+            PATIENCE,
+        )
 
     def faults(self) -> list:
         link = [self.link_down, self.address_changed] if HOSTS[0] else []
@@ -159,8 +177,9 @@ def ip(*words: str) -> None:
 def repeated(folder: Path, seconds: float) -> Path:
     """The demonstration's video, so often that it lasts."""
     video, times = folder / "video.mp4", int(seconds * FRAMES_PER_SECOND / FRAMES) + 1
-    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", str(times), "-i", str(VIDEO), "-c", "copy", str(video)],
-                   check=True)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-stream_loop", str(times), "-i", str(VIDEO), "-c", "copy", str(video)], check=True
+    )
     return video
 
 
@@ -238,13 +257,15 @@ def flat(name: str, program: Program) -> None:
     """The least that a program takes stays the same through its longest life: a leak would raise it."""
     life = max(program.lives, key=len)
     # Not its start: what is allocated once is no leak.
-    life = life[len(life) // 5:]
+    life = life[len(life) // 5 :]
     half = len(life) // 2
     if not half:
         raise SystemExit(f"the memory of the {name} was looked at {len(life)} times: choose more seconds")
     growth, most = min(life[half:]) - min(life[:half]), max(map(max, filter(None, program.lives)))
-    print(f"{name}: {most:.0f} MB at most, looked at while it streamed; {growth:+.0f} MB from one half to the other of "
-          f"its longest life ({len(life)} looks)")
+    print(
+        f"{name}: {most:.0f} MB at most, looked at while it streamed; {growth:+.0f} MB from one half to the other of "
+        f"its longest life ({len(life)} looks)"
+    )
     if growth > MOST_GROWTH_MB:
         raise SystemExit(f"the memory of the {name} is not flat")
 
@@ -275,7 +296,7 @@ def main() -> None:
         finally:
             scene.end()
         log = scene.client.log.read_text()
-        print(log[log.rfind("\nframes "):].strip())
+        print(log[log.rfind("\nframes ") :].strip())
         if status != 130 or "ERROR" in log or "unanswered" in log or "failed" in log:
             raise SystemExit(f"the client ended with {status}:\n{log[-3000:]}")
         for other in ("worker.log", "meeting.log"):
@@ -287,9 +308,13 @@ def main() -> None:
     for kind, seconds in felt.items():
         if seconds:
             kind = kind.replace("_", " ")
-            print(f"{kind:>16}: {len(seconds):3} times; {GONE_ON} poses more after {statistics.median(seconds):.1f} s, "
-                  f"{max(seconds):.1f} s at most")
-    print(f"{len(lines)} frames, {sum(map(len, felt.values()))} faults: each frame has one pose, in order, and the right one")
+            print(
+                f"{kind:>16}: {len(seconds):3} times; {GONE_ON} poses more after {statistics.median(seconds):.1f} s, "
+                f"{max(seconds):.1f} s at most"
+            )
+    print(
+        f"{len(lines)} frames, {sum(map(len, felt.values()))} faults: each frame has one pose, in order, and the right one"
+    )
     flat("client", scene.client)
     flat("worker", scene.worker)
 

@@ -71,7 +71,7 @@ class Front:
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.origin = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.origin = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.target = None
         threading.Thread(target=self._serve, daemon=True).start()
 

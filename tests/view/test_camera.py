@@ -1,9 +1,10 @@
 """The browser's camera as a client: its frames through the real worker to poses."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
-
 from conftest import DEMO, ENDLESS, predictions, streaming
 
 
@@ -73,7 +74,7 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     assert np.median(distances) < (1.0 if width == 640 else 3.0), distances
     assert np.median(mirrored) > 10
     # Time runs forward: the file is played again from its start at most once in so short a time.
-    assert sum(later < earlier - 2 for earlier, later in zip(frames, frames[1:])) <= 1, frames
+    assert sum(later < earlier - 2 for earlier, later in pairwise(frames)) <= 1, frames
     ids = [answer["frame_id"] for answer, _ in answers]
     assert ids == sorted(set(ids))
 
@@ -123,7 +124,9 @@ def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_brow
     frame = page.page.get_attribute("#picture", "data-frame")
     page.wait(f"() => Number(document.getElementById('picture').dataset.frame) > {int(frame or 0) + 20}")
     # However soon one click follows the other, nothing stays on after the end.
-    page.page.evaluate("() => { flip.disabled = false; flip.click(); flip.disabled = false; flip.click(); camera.click(); }")
+    page.page.evaluate(
+        "() => { flip.disabled = false; flip.click(); flip.disabled = false; flip.click(); camera.click(); }"
+    )
     camera_state(page, "stopped")
     watch_a_stream(worker, page)
     assert page.page.evaluate(ALL_OFF)

@@ -6,7 +6,6 @@ import functools
 import cv2
 import numpy as np
 import pytest
-
 from conftest import DEMO, ENDLESS, predictions, running_worker, streaming
 
 # Both canvases at one moment, and which frame that is.
@@ -91,7 +90,9 @@ def test_a_pose_of_another_frame_would_be_noticed(worker, open_page):
     """The negative control of the test above: the animal moves."""
     with streaming(worker) as client:
         poses = predictions(client)
-    moved = [np.array(poses[frame + 20]["instances"][0][0]) - poses[frame]["instances"][0][0] for frame in (20, 60, 100)]
+    moved = [
+        np.array(poses[frame + 20]["instances"][0][0]) - poses[frame]["instances"][0][0] for frame in (20, 60, 100)
+    ]
     assert min(np.abs(step).max() for step in moved) > 8
     # Nor would the picture of another frame pass for it.
     for frame in (20, 60, 100):
@@ -111,7 +112,9 @@ def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
 
     def at(node):
         x, y = answer["instances"][0][node]
-        return box["x"] + (x + 0.5) / meta["width"] * box["width"], box["y"] + (y + 0.5) / meta["height"] * box["height"]
+        return box["x"] + (x + 0.5) / meta["width"] * box["width"], box["y"] + (y + 0.5) / meta["height"] * box[
+            "height"
+        ]
 
     page.page.mouse.move(*at(0))
     assert page.page.text_content("#tip").startswith("nose ")
@@ -128,9 +131,17 @@ def test_figures_are_those_of_the_stream(worker, open_page):
         page.wait("() => document.getElementById('picture').dataset.frame >= 60")
         page.wait("() => Number(document.getElementById('fps-now').textContent) > 0")
         page.wait("() => document.getElementById('total').textContent.endsWith(' ms')")
-        text = {key: page.page.text_content(f"#{key}") for key in ("source", "size", "failed", "device", "clients", "viewers")}
+        text = {
+            key: page.page.text_content(f"#{key}")
+            for key in ("source", "size", "failed", "device", "clients", "viewers")
+        }
         assert text == {
-            "source": "test pattern", "size": "512 × 384", "failed": "0", "device": "cpu", "clients": "1", "viewers": "1",
+            "source": "test pattern",
+            "size": "512 × 384",
+            "failed": "0",
+            "device": "cpu",
+            "clients": "1",
+            "viewers": "1",
         }
         assert page.page.text_content("#model-name") == "synthetic_mouse"
     page.wait("() => document.getElementById('clients').textContent === '0'")

@@ -56,7 +56,10 @@ def main() -> int:
     try:
         devices = []
         for index, namespace in enumerate(hosts.values(), 1):
-            if subprocess.run(["ip", "netns", "add", namespace], stderr=subprocess.DEVNULL).returncode != 0:
+            if (
+                subprocess.run(["ip", "netns", "add", namespace], stderr=subprocess.DEVNULL, check=False).returncode
+                != 0
+            ):
                 unavailable("network namespaces cannot be made here")
             devices.append(tun(namespace, f"w{index}-{os.getpid()}"))
             ip("-n", namespace, "link", "set", "lo", "up")
@@ -65,13 +68,13 @@ def main() -> int:
         words = [args.relay, *map(str, (args.rtt / 2, args.loss, args.rate, queue, args.seed))]
         relay = subprocess.Popen(words, stdin=devices[0], stdout=devices[1])
         environment = os.environ | {"WAN_A": hosts["A"], "WAN_B": hosts["B"]}
-        return subprocess.run(args.command, env=environment).returncode
+        return subprocess.run(args.command, env=environment, check=False).returncode
     finally:
         if relay:
             relay.terminate()
             relay.wait()
         for namespace in hosts.values():
-            subprocess.run(["ip", "netns", "del", namespace], stderr=subprocess.DEVNULL)
+            subprocess.run(["ip", "netns", "del", namespace], stderr=subprocess.DEVNULL, check=False)
 
 
 if __name__ == "__main__":

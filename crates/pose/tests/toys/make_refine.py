@@ -67,24 +67,26 @@ def centroid():
 
 def topdown():
     instance = Network({"CenteredInstanceConfmapsHead": sampling(2)})
-    return TopDownONNXWrapper(
-        centroid_network(), instance, SLOTS, (CROP, CROP), 2, 2, n_nodes=len(NODES)
-    )
+    return TopDownONNXWrapper(centroid_network(), instance, SLOTS, (CROP, CROP), 2, 2, n_nodes=len(NODES))
 
 
 def bottomup():
-    network = Network({
-        "MultiInstanceConfmapsHead": sampling(2),
-        "PartAffinityFieldsHead": constant([0.7] * 4, 4),
-    })
+    network = Network(
+        {
+            "MultiInstanceConfmapsHead": sampling(2),
+            "PartAffinityFieldsHead": constant([0.7] * 4, 4),
+        }
+    )
     return BottomUpONNXWrapper(network, EDGES, len(NODES), SLOTS, 10, 2, 4)
 
 
 def multi_class_bottomup():
-    network = Network({
-        "MultiInstanceConfmapsHead": sampling(1),
-        "ClassMapsHead": constant([0.9, 0.1], 4),
-    })
+    network = Network(
+        {
+            "MultiInstanceConfmapsHead": sampling(1),
+            "ClassMapsHead": constant([0.9, 0.1], 4),
+        }
+    )
     return BottomUpMultiClassONNXWrapper(network, len(NODES), len(CLASSES), SLOTS, 1, 4, 0.5)
 
 

@@ -92,11 +92,13 @@ def instances(layer, outputs, nodes):
     for instance in result.to_instances(skeleton):
         points = instance.numpy()
         scores = instance.points["score"]
-        found.append({
-            "points": [None if np.isnan(p).any() else p.tolist() for p in points.astype(np.float64)],
-            "confidence": [None if np.isnan(v) else float(v) for v in scores],
-            "score": float(instance.score),
-        })
+        found.append(
+            {
+                "points": [None if np.isnan(p).any() else p.tolist() for p in points.astype(np.float64)],
+                "confidence": [None if np.isnan(v) else float(v) for v in scores],
+                "score": float(instance.score),
+            }
+        )
     if valid is not None:
         assert len(valid) == len(found)
         for index, instance in zip(valid, found):
@@ -106,7 +108,10 @@ def instances(layer, outputs, nodes):
 
 def case(kind, layer, outputs, nodes, **more):
     flat = {
-        name: [None if isinstance(v, float) and np.isnan(v) else round(v, 3) if isinstance(v, float) else v for v in value.ravel().tolist()]
+        name: [
+            None if isinstance(v, float) and np.isnan(v) else round(v, 3) if isinstance(v, float) else v
+            for v in value.ravel().tolist()
+        ]
         for name, value in outputs.items()
     }
     return {"kind": kind, "nodes": nodes, **more, "outputs": flat, "instances": instances(layer, outputs, nodes)}

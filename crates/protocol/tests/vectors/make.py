@@ -87,18 +87,39 @@ def messages():
         "answers": True,
         "worker_version": "0.1.0",
         "model": {
-            "name": "mouse", "kind": "bottomup", "height": 192, "width": 256, "channels": 1, "device": "cpu",
+            "name": "mouse",
+            "kind": "bottomup",
+            "height": 192,
+            "width": 256,
+            "channels": 1,
+            "device": "cpu",
         },
         "skeleton": {"name": "mouse", "nodes": ["nose", "body", "tail"], "edges": [[0, 1], [1, 2]]},
     }
     yield from as_json("with a model", "STREAM_ACK", full)
-    busy = {"type": "STREAM_ACK", "status": "busy", "verification_mode": "stats_only", "message": "one stream at a time"}
+    busy = {
+        "type": "STREAM_ACK",
+        "status": "busy",
+        "verification_mode": "stats_only",
+        "message": "one stream at a time",
+    }
     yield from as_json("busy", "STREAM_ACK", busy)
 
-    end = {"type": "STREAM_END", "total_sent": 141, "elapsed_seconds": round(4.70349, 2), "average_fps": round(29.977, 2)}
+    end = {
+        "type": "STREAM_END",
+        "total_sent": 141,
+        "elapsed_seconds": round(4.70349, 2),
+        "average_fps": round(29.977, 2),
+    }
     yield from as_json("end", "STREAM_END", end)
     yield from as_json("end at once", "STREAM_END", end | {"total_sent": 0, "elapsed_seconds": 0.0, "average_fps": 0})
-    complete = {"type": "STREAM_COMPLETE", "frames_received": 141, "frames_saved": 4, "elapsed_seconds": 4.71, "average_fps": 29.94}
+    complete = {
+        "type": "STREAM_COMPLETE",
+        "frames_received": 141,
+        "frames_saved": 4,
+        "elapsed_seconds": 4.71,
+        "average_fps": 29.94,
+    }
     yield from as_json("complete", "STREAM_COMPLETE", complete)
     yield from as_json("complete with counts", "STREAM_COMPLETE", complete | {"frames_dropped": 2, "predictions": 139})
 
@@ -113,8 +134,15 @@ def messages():
     extended = prediction | {
         "instance_scores": [0.5, 1.75],
         "tracks": ["left", None],
-        "timing": {"receive_us": 900, "decode_us": 1500, "queue_us": 0, "preprocess_us": 300,
-                   "inference_us": 19000, "postprocess_us": 120, "total_us": 21820},
+        "timing": {
+            "receive_us": 900,
+            "decode_us": 1500,
+            "queue_us": 0,
+            "preprocess_us": 300,
+            "inference_us": 19000,
+            "postprocess_us": 120,
+            "total_us": 21820,
+        },
     }
     yield from as_json("scores, tracks and timing", "PREDICTION", extended)
     yield from odd(
@@ -123,34 +151,59 @@ def messages():
         prediction | {"instances": [[[math.nan, math.nan], [-math.inf, 2.0]]], "confidence": [[math.nan, 0.5]]},
         prediction | {"instances": [[None, None]], "confidence": [[None, 0.5]]},
     )
-    yield from as_json("received", "FRAME_RECEIVED", {"type": "FRAME_RECEIVED", "frame_id": 7, "timing": {"receive_us": 900}})
+    yield from as_json(
+        "received", "FRAME_RECEIVED", {"type": "FRAME_RECEIVED", "frame_id": 7, "timing": {"receive_us": 900}}
+    )
     yield from as_json("received, not timed", "FRAME_RECEIVED", {"type": "FRAME_RECEIVED", "frame_id": 7})
     error = {"type": "ERROR", "frame_id": 42, "message": "JPEG: premature end"}
     yield from as_json("frame failed", "ERROR", error)
     yield from as_json("some frame failed", "ERROR", error | {"frame_id": None})
     yield from as_json("queues full", "BACKPRESSURE", {"type": "BACKPRESSURE", "waiting": 9})
-    yield from odd("text under another key", "ERROR", {"type": "ERROR", "frame_id": 42, "error": "JPEG: premature end"}, error)
+    yield from odd(
+        "text under another key", "ERROR", {"type": "ERROR", "frame_id": 42, "error": "JPEG: premature end"}, error
+    )
 
     yield from as_json("pictures", "VIEW", {"type": "VIEW", "width": 640, "fps": 12.5, "quality": 70})
     yield from odd("all as usual", "VIEW", {"type": "VIEW"}, {"type": "VIEW", "width": 640, "fps": 10.0, "quality": 70})
     status = {"type": "STATUS", "worker_version": "0.1.0", "clients": 1, "viewers": 2}
     yield from as_json("nobody streams", "STATUS", status)
     stream = {
-        "source_name": "webcam:0", "is_webcam": True, "width": 640, "height": 480, "frames": 1409,
-        "frames_dropped": 1, "fps": 29.5, "total_us": {"p50": 14200, "p95": 21900}, "inference_us": {"p50": 9800, "p95": 12100},
+        "source_name": "webcam:0",
+        "is_webcam": True,
+        "width": 640,
+        "height": 480,
+        "frames": 1409,
+        "frames_dropped": 1,
+        "fps": 29.5,
+        "total_us": {"p50": 14200, "p95": 21900},
+        "inference_us": {"p50": 9800, "p95": 12100},
     }
-    yield from as_json("a stream", "STATUS", status | {
-        "model": {"name": "mouse", "kind": "single_instance", "height": 192, "width": 256, "channels": 1, "device": "cpu"},
-        "skeleton": {"name": "mouse", "nodes": ["nose", "tail"], "edges": [[0, 1]]},
-        "stream": stream,
-    })
+    yield from as_json(
+        "a stream",
+        "STATUS",
+        status
+        | {
+            "model": {
+                "name": "mouse",
+                "kind": "single_instance",
+                "height": 192,
+                "width": 256,
+                "channels": 1,
+                "device": "cpu",
+            },
+            "skeleton": {"name": "mouse", "nodes": ["nose", "tail"], "edges": [[0, 1]]},
+            "stream": stream,
+        },
+    )
 
     yield from text("raw", "FRAME_META", frame_meta(0, 1080, 1920, 3, "uint8", 1080 * 1920 * 3))
     yield from text("gray", "FRAME_META", frame_meta(7, 480, 640, 1, "uint8", 480 * 640))
     yield from text("16 bit", "FRAME_META", frame_meta(7, 480, 640, 1, "uint16", 2 * 480 * 640))
     yield from text("four channels", "FRAME_META", frame_meta(7, 2, 3, 4, "uint8", 24))
     yield from text("jpeg", "FRAME_META", frame_meta(1409, 480, 640, 3, "jpeg", 48213))
-    yield from text("captured", "FRAME_META", frame_meta(1409, 480, 640, 3, "jpeg", 48213) + f":{1_760_000_000_123_456}")
+    yield from text(
+        "captured", "FRAME_META", frame_meta(1409, 480, 640, 3, "jpeg", 48213) + f":{1_760_000_000_123_456}"
+    )
     yield from text("largest number", "FRAME_META", frame_meta(2**64 - 1, 1, 1, 1, "jpeg", 1))
     yield from text("end", "FRAME_END", f"FRAME_END::{1409}")
     yield from text("batch", "BATCH_START", f"BATCH_START::{8}")
@@ -229,8 +282,7 @@ def session():
 
 def write(name, rows):
     with open(HERE / name, "w", encoding="ascii", newline="\n") as file:
-        for row in rows:
-            file.write(json.dumps(row) + "\n")
+        file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 if __name__ == "__main__":
