@@ -12,45 +12,75 @@ export RUST_BACKTRACE=1
 # Settings of whoever runs the tests are none of theirs.
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
-summary=()
+scratch=$(mktemp -d)
+summary=() failed=
 finish() {
-  local status=$?
-  printf '\nSummary\n'
+  local status=$? jobs
+  mapfile -t jobs < <(jobs -p)
+  [ "${#jobs[@]}" = 0 ] || kill "${jobs[@]}" 2>/dev/null || true
+  rm -rf "$scratch"
+  printf '\nSummary (%s s)\n' "$SECONDS"
   printf '  %s\n' "${summary[@]}"
   exit "$status"
 }
 trap finish EXIT
 
-# group WHAT COMMAND...: runs the command; 77 means that this machine cannot do it.
+# outcome WHAT SECONDS STATUS: a line of the summary; 77 means that this machine cannot do it.
+outcome() {
+  case $3 in
+    0) summary+=("passed   $1 ($2 s)") ;;
+    77) summary+=("SKIPPED  $1: not possible on this machine, see above") ;;
+    *)
+      summary+=("FAILED   $1 (status $3)")
+      failed=yes
+      ;;
+  esac
+}
+
+# group WHAT COMMAND...: runs the command; a failure ends the run.
 group() {
   local what=$1 started=$SECONDS status=0
   shift
   printf '\n'
   say "$what: $*"
   "$@" || status=$?
-  case $status in
-    0) summary+=("passed   $what ($((SECONDS - started)) s)") ;;
-    77) summary+=("SKIPPED  $what: not possible on this machine, see above") ;;
-    *)
-      summary+=("FAILED   $what (status $status)")
-      exit 1
-      ;;
-  esac
+  outcome "$what" $((SECONDS - started)) "$status"
+  [ -z "$failed" ] || exit 1
 }
 
-# The README's first command does what it promises.
-quickstart() {
-  rm -rf demo-out
-  ./examples/quickstart.sh || return 1
-  [ "$(wc -l <demo-out/predictions.jsonl)" = 240 ] && [ -s demo-out/snapshot.png ] || {
-    say "demo-out does not hold the poses of 240 frames and a picture"
-    return 1
-  }
+# lane WHAT COMMAND [WHAT COMMAND]...: runs groups one after the other, beside the other lanes. Groups that
+# mostly wait leave the cores to each other. What a group printed comes in one piece when it has ended.
+lane() {
+  (
+    while [ $# -gt 0 ]; do
+      started=$SECONDS status=0
+      "$2" >"$scratch/$1.log" 2>&1 || status=$?
+      {
+        flock 9
+        printf '\n'
+        say "$1: $2, $((SECONDS - started)) s"
+        cat "$scratch/$1.log"
+        echo "$((SECONDS - started)) $status $1" >>"$scratch/outcomes"
+      } 9>"$scratch/lock"
+      shift 2
+    done
+  ) &
 }
 
-# Two minutes of random faults. `cargo test` has built the emulated link.
-soak() {
-  SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
+# Waits for all lanes; any failure fails the run.
+together() {
+  local seconds status what
+  wait
+  while read -r seconds status what; do
+    outcome "$what" "$seconds" "$status"
+  done <"$scratch/outcomes"
+  [ -z "$failed" ] || exit 1
+}
+
+# Scripts and Python of the whole repository.
+scripts() {
+  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck -x &&
+    "$peers_venv/bin/ruff" check . && "$peers_venv/bin/ruff" format --check .
 }
 
 # The fuzz targets are a workspace of their own, whose lock file must follow this one.
@@ -58,16 +88,44 @@ fuzz_lock() {
   cargo metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
 }
 
+documentation() {
+  RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+}
+
+rust_tests() {
+  cargo test --workspace --locked --no-fail-fast
+}
+
+python_peers() {
+  "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovider tests/python
+}
+
+# Two minutes of random faults. Building the tests has built the emulated link.
+soak() {
+  SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
+}
+
+# The README's first command does what it promises. Its build gives way to the tests beside it.
+quickstart() {
+  rm -rf demo-out
+  nice -n 15 cargo build --release --bins --locked && ./examples/quickstart.sh || return 1
+  if [ "$(wc -l <demo-out/predictions.jsonl)" != 240 ] || [ ! -s demo-out/snapshot.png ]; then
+    say "demo-out does not hold the poses of 240 frames and a picture"
+    return 1
+  fi
+}
+
 group "set-up" ./examples/setup.sh --tests
 group "format" cargo fmt --all --check
-group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+group "scripts" scripts
 group "lock file of the fuzz targets" fuzz_lock
-group "Python peers" "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovider tests/python
+group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+group "documentation" documentation
 # Tests of the whole start the binaries from the target folder.
-group "binaries" cargo build --workspace --bins --locked
-group "Rust tests" cargo test --workspace --locked --no-fail-fast
-group "camera" tests/webcam/run.sh
-group "NAT" tests/nat/run.sh
-group "soak" soak
-group "live view" tests/view/run.sh
-group "quickstart" quickstart
+group "build" cargo test --workspace --locked --no-run
+printf '\n'
+say "tests of the whole, in three lanes"
+lane "Rust tests" rust_tests
+lane "Python peers" python_peers "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "live view" tests/view/run.sh
+lane "soak" soak "quickstart" quickstart
+together
