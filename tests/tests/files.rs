@@ -141,7 +141,10 @@ fn refusals_say_why() {
     let cut = std::fs::read(demo("video.mp4")).unwrap()[..2000].to_vec();
     for (content, words) in [
         (vec![9; 1000], "no video file"),
-        (b"#EXTM3U\nfile:///etc/passwd\n".to_vec(), "no video file"),
+        (
+            b"#EXTM3U\nfile:///etc/passwd\n".to_vec(),
+            "a text that names other files",
+        ),
         (cut, "junk.mp4"),
         (vec![9; 300_001], "--max-upload"),
         (Vec::new(), "empty"),

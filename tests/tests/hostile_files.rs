@@ -248,6 +248,91 @@ fn a_reader_outlives_its_client_but_not_its_worker() {
     client.kill();
 }
 
+/// Texts that name another file of the machine, each as a name and as what a client hears of it.
+fn texts_that_name(other: &str) -> [(&'static str, String, &'static str); 6] {
+    let mpd = format!(
+        "<MPD profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\" type=\"static\" \
+         mediaPresentationDuration=\"PT1S\"><Period><AdaptationSet mimeType=\"video/mp4\">\
+         <Representation id=\"1\" bandwidth=\"1\"><BaseURL>file://{other}</BaseURL>\
+         </Representation></AdaptationSet></Period></MPD>"
+    );
+    let playlist = "a text that names other files";
+    [
+        ("dash.mp4", format!("<!--styp-->{mpd}"), playlist),
+        (
+            "blank.mp4",
+            format!("{}{mpd}", " ".repeat(40)),
+            "no video file",
+        ),
+        (
+            "hls.mp4",
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n"),
+            playlist,
+        ),
+        (
+            "concat.mp4",
+            format!("ffconcat version 1.0\nfile '{other}'\n"),
+            playlist,
+        ),
+        (
+            "session.mp4",
+            "v=0\nc=IN IP4 127.0.0.1\nm=video 1 RTP/AVP 33\n".into(),
+            playlist,
+        ),
+        // FFmpeg takes it for one all the same: its list of demuxers does not.
+        (
+            "hidden.mp4",
+            "GIF8\nc=IN IP4 127.0.0.1\nm=video 1 RTP/AVP 33\n".into(),
+            "not a video",
+        ),
+    ]
+}
+
+#[test]
+fn a_file_that_names_others_of_the_machine_opens_none_of_them() {
+    let place = Place::new();
+    // The user may have set for the worker what would let FFmpeg open anything.
+    let worker = place.worker_with(&["--listen", "127.0.0.1:0"], |command| {
+        let all = "format_whitelist;ALL|protocol_whitelist;file,http,tcp,rtp,udp";
+        command.env("OPENCV_FFMPEG_CAPTURE_OPTIONS", all);
+    });
+    let output = place.text("a.slp");
+    for (name, text, words) in texts_that_name(&text(&demo("video.mp4"))) {
+        let video = place.write(name, text.as_bytes());
+        send_file(&worker, &video, &output)
+            .wait()
+            .failed(1, &[words, name]);
+        assert!(!Path::new(&output).exists(), "{name}");
+    }
+    // A picture is none either, though FFmpeg knows it.
+    let picture = place.write("one.png", &png(64, 64));
+    let refused = send_file(&worker, &picture, &output).wait();
+    refused.failed(1, &["not a video that can be read"]);
+    send_file(&worker, &text(&demo("video.mp4")), &output)
+        .wait()
+        .success();
+}
+
+#[test]
+fn a_client_opens_no_file_that_its_video_names() {
+    let place = Place::new();
+    let worker = place.worker(&[]);
+    for (name, text, _) in texts_that_name(&text(&demo("video.mp4"))) {
+        let video = place.write(name, text.as_bytes());
+        let stream = ["--signal", &worker.signal, "--stream", &video];
+        Client::run(&stream).failed(1, &[name]);
+    }
+    // Spelled as an address it is the same file.
+    let playlist = format!("file://{}", place.text("hls.mp4"));
+    let stream = ["--signal", &worker.signal, "--stream", &playlist];
+    Client::run(&stream).failed(1, &["a text that names other files"]);
+    let video = format!("file://{}", text(&demo("video.mp4")));
+    let stream = ["--signal", &worker.signal, "--stream", &video];
+    Client::run(&stream).success();
+    let odd = ["--stream", "subfile,,start,0,end,9,,://etc/passwd"];
+    Client::run(&odd).failed(1, &["is no address that is opened here"]);
+}
+
 /// It waits in the system for a file that never comes, as it might within a library.
 #[test]
 fn a_reader_that_is_stuck_ends_when_nobody_listens() {
@@ -262,6 +347,7 @@ fn a_reader_that_is_stuck_ends_when_nobody_listens() {
     );
     let mut reader = Command::new(binary("sleap-worker"))
         .args(["__read-video", &fifo])
+        .envs([vision::capture::for_uploads()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

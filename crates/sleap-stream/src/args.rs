@@ -254,6 +254,14 @@ pub(crate) enum Messages {
     JsonAside,
 }
 
+impl Config {
+    /// Limits what FFmpeg may open for the source. To be called before any thread exists: it sets an
+    /// environment variable.
+    pub fn restrict_source(&self) {
+        capture::restrict(&self.capture.source);
+    }
+}
+
 impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
 

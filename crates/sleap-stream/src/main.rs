@@ -19,7 +19,11 @@ fn main() -> ExitCode {
         };
     }
     match sleap_stream::Config::try_from(args) {
-        Ok(config) => cli::report(sleap_stream::main(config)),
+        Ok(config) => {
+            // While there is a single thread, too.
+            config.restrict_source();
+            cli::report(sleap_stream::main(config))
+        }
         Err(error) => usage(&error),
     }
 }

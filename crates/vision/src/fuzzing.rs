@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use crate::capture::container;
+use crate::capture::{container, signature};
 use crate::jpeg::{Color, Decoder, Limits};
 
 const LIMITS: Limits = Limits {
@@ -27,7 +27,7 @@ pub fn jpeg(data: &[u8]) {
 /// The structure of a video file from a peer: it is told from its bytes, and says something of any length.
 pub fn container(data: &[u8]) {
     let mut file = Cursor::new(data);
-    container::begins_as_video(&mut file).expect("reading memory does not fail");
+    signature::beginning(&mut file).expect("reading memory does not fail");
     container::inspect(&mut file).expect("reading memory does not fail");
 }
 

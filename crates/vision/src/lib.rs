@@ -7,6 +7,7 @@ mod about;
 pub mod cameras;
 pub mod capture;
 pub mod draw;
+mod environment;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod image;

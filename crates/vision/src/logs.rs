@@ -4,6 +4,8 @@ use std::sync::Once;
 
 use opencv::core::{LogLevel, set_log_level};
 
+use crate::environment;
+
 /// Silences OpenCV and FFmpeg, which otherwise write to stderr beside the log.
 ///
 /// Call it first thing in `main`, before any thread exists: FFmpeg's level can only be set
@@ -31,21 +33,7 @@ pub(crate) fn quiet_opencv() {
 }
 
 fn set_default(name: &str, value: &str) {
-    if std::env::var_os(name).is_some() || !is_single_threaded() {
-        return;
+    if std::env::var_os(name).is_none() {
+        environment::set(name, value);
     }
-    // SAFETY: no other thread exists that could read the environment meanwhile (or the
-    // platform allows it from any thread, as Windows does).
-    #[allow(unsafe_code)]
-    unsafe {
-        std::env::set_var(name, value);
-    }
-}
-
-fn is_single_threaded() -> bool {
-    if cfg!(windows) {
-        return true;
-    }
-    // Linux lists a process's threads; elsewhere the folder is missing and the answer is no.
-    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }

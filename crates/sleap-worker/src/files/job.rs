@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use vision::capture::{CapturedFrame, Content};
 
-use super::reader::{Reader, Refused, VideoInfo, fits};
+use super::reader::{Reader, VideoInfo, fits};
 use crate::pipeline::Job;
 use crate::session::{Requester, Worker};
 
@@ -35,8 +35,6 @@ pub(super) type Tell<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
 /// Why there are no predictions, or not all.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum JobError {
-    #[error("it is no video file of a kind that is read here (MP4, MOV, AVI, MKV, WebM, MPEG)")]
-    NoVideo,
     #[error("it cannot be read as a video: {0}")]
     Open(String),
     #[error(
@@ -63,10 +61,7 @@ pub(super) enum JobError {
 impl JobError {
     /// Whether another attempt with the same file would end in the same way.
     pub(super) fn is_of_the_file(&self) -> bool {
-        matches!(
-            self,
-            Self::NoVideo | Self::Open(_) | Self::Size { .. } | Self::Read { .. }
-        )
+        matches!(self, Self::Open(_) | Self::Size { .. } | Self::Read { .. })
     }
 }
 
@@ -102,10 +97,7 @@ pub(super) async fn run(
 
 async fn open(path: &Path, name: &str, worker: &Worker) -> Result<Reader, JobError> {
     let reader = Reader::open(path, &worker.limits).await;
-    let reader = reader.map_err(|refused| match refused {
-        Refused::NoVideo => JobError::NoVideo,
-        Refused::Failed(reason) => JobError::Open(called(&reason, path, name)),
-    })?;
+    let reader = reader.map_err(|reason| JobError::Open(called(&reason, path, name)))?;
     let video = reader.info();
     info!(file = %name, width = video.width, height = video.height, fps = video.fps,
         frames = video.total_frames, "video open");

@@ -4,9 +4,7 @@
 //! told from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
 //! and WebM (EBML, RFC 8794).
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 /// Parts of a file that are looked at, for a file of nothing but headers: a recorder that begins a
 /// part every second takes days to write so many.
@@ -37,28 +35,8 @@ pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
     })
 }
 
-/// Whether a file begins as a container of video does that holds its pictures itself: MP4, MOV, AVI,
-/// Matroska, WebM, MPEG, FLV, ASF or Ogg. What names other files, as playlists do, is none.
-pub fn is_video_file(path: &Path) -> bool {
-    File::open(path).is_ok_and(|mut file| begins_as_video(&mut file).unwrap_or(false))
-}
-
-pub(crate) fn begins_as_video(file: &mut (impl Read + Seek)) -> io::Result<bool> {
-    const ASF: [u8; 4] = [0x30, 0x26, 0xB2, 0x75];
-    const MPEG_TS: u8 = 0x47;
-    let head = read_at(file, 0)?;
-    Ok(match &head {
-        [b'R', b'I', b'F', b'F', ..] => &head[8..12] == b"AVI ",
-        [0x1A, 0x45, 0xDF, 0xA3, ..] | [0, 0, 1, 0xBA | 0xB3, ..] => true,
-        [b'F', b'L', b'V', 1, ..] | [b'O', b'g', b'g', b'S', ..] => true,
-        // Packets of 188 bytes.
-        [MPEG_TS, ..] => read_at(file, 188)?[0] == MPEG_TS && read_at(file, 376)?[0] == MPEG_TS,
-        [_, _, _, _, kind @ ..] => head[..4] == ASF || is_box(kind),
-    })
-}
-
 /// The 16 bytes at `position`, zeros after the end.
-fn read_at(file: &mut (impl Read + Seek), position: u64) -> io::Result<[u8; 16]> {
+pub(super) fn read_at(file: &mut (impl Read + Seek), position: u64) -> io::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     file.seek(SeekFrom::Start(position))?;
     let mut read = 0;
@@ -71,7 +49,8 @@ fn read_at(file: &mut (impl Read + Seek), position: u64) -> io::Result<[u8; 16]>
     Ok(bytes)
 }
 
-fn is_box(kind: &[u8]) -> bool {
+/// Whether these bytes name a box that stands at the beginning of a file.
+pub(super) fn is_box(kind: &[u8]) -> bool {
     const TOP_LEVEL: [&[u8; 4]; 9] = [
         b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp",
     ];
@@ -221,34 +200,6 @@ mod tests {
         }
         let absurd = b"\x1A\x45\xDF\xA3\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFE";
         assert_eq!(missing(absurd).missing_bytes, 0);
-    }
-
-    #[test]
-    fn playlists_and_texts_are_no_videos() {
-        let is_video = |bytes: &[u8]| begins_as_video(&mut Cursor::new(bytes)).unwrap();
-        let mut stream = vec![0; 400];
-        for at in [0, 188, 376] {
-            stream[at] = 0x47;
-        }
-        for video in [
-            &b"\0\0\0\x10ftypisom\0\0\0\0"[..],
-            b"RIFF\x10\0\0\0AVI 0123",
-            b"\x1A\x45\xDF\xA3\x84abcd",
-            b"\0\0\x01\xBA0123",
-            &stream,
-        ] {
-            assert!(is_video(video), "{video:?}");
-        }
-        for other in [
-            &b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n"[..],
-            b"ffconcat version 1.0\nfile /etc/passwd\n",
-            b"RIFF\x10\0\0\0WAVE0123",
-            b"G is for goose, not for a transport stream",
-            b"<?xml version=\"1.0\"?><MPD/>",
-            b"",
-        ] {
-            assert!(!is_video(other), "{other:?}");
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::allowed::{KINDS, schemes};
 use super::selection::SelectionError;
 use crate::mat::ImageError;
 
@@ -36,9 +37,31 @@ pub enum OpenError {
         /// The system's error.
         source: io::Error,
     },
+    /// A text that names other files.
+    #[error(
+        "{path} is no video but a text that names other files (a playlist, as of HLS or DASH), which are not opened. Give the video itself; `ffmpeg -i {path} -c copy video.mp4` makes one of a playlist"
+    )]
+    Playlist {
+        /// As given.
+        path: String,
+    },
+    /// A file from another machine does not begin as a video.
+    #[error("{path} is no video file of a kind that is read here: {KINDS}")]
+    NoContainer {
+        /// As given.
+        path: String,
+    },
+    /// The process was not started for files from other machines.
+    #[error(
+        "{path} was sent by another machine, and this process does not limit what FFmpeg may open for it"
+    )]
+    Unlimited {
+        /// As given.
+        path: String,
+    },
     /// OpenCV finds no video in it.
     #[error(
-        "{path} ({bytes} bytes) is not a video that can be read. It is of another type, or its index is missing because the recording did not finish; `ffprobe {path}` says more"
+        "{path} ({bytes} bytes) is not a video that can be read. It is of another type than those that are read here ({KINDS}), or its index is missing because the recording did not finish; `ffprobe {path}` says more"
     )]
     NotAVideo {
         /// As given.
@@ -53,6 +76,12 @@ pub enum OpenError {
     NoSequence {
         /// As given.
         pattern: String,
+    },
+    /// An address of a kind that is not opened.
+    #[error("{scheme}:// is no address that is opened here: {}", schemes())]
+    Scheme {
+        /// As given.
+        scheme: String,
     },
     /// An address that does not answer with video.
     #[error(

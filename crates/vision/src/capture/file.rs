@@ -13,29 +13,61 @@ use opencv::videoio::{
 
 use super::container::{self, Shape};
 use super::reader::{CaptureReader, Fault, Nature, Opened, Reader, display_name, without_password};
-use super::{Content, OpenError, Source, SourceInfo};
+use super::signature::{self, Beginning};
+use super::{Content, OpenError, Source, SourceInfo, allowed};
 use crate::Image;
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
 const URL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How FFmpeg spells a file of this machine as an address.
+const LOCAL: &str = "file://";
+
 pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
     let name = display_name(&Source::File(path.to_owned()));
-    if path.contains("://") {
+    if let Some(scheme) = allowed::scheme(path) {
+        if !allowed::is_known(scheme) {
+            let scheme = scheme.to_owned();
+            return Err(OpenError::Scheme { scheme });
+        }
         return open_url(path, name, URL_TIMEOUT);
     }
-    let is_pattern = path.contains('%') && !Path::new(path).exists();
-    if !is_pattern {
-        check_file(path)?;
+    let path = path.strip_prefix(LOCAL).unwrap_or(path);
+    if path.contains('%') && !Path::new(path).exists() {
+        let pattern = || OpenError::NoSequence {
+            pattern: path.to_owned(),
+        };
+        return open_stored(path, name, pattern);
     }
-    let failed = || {
-        if is_pattern {
-            let pattern = path.to_owned();
-            return OpenError::NoSequence { pattern };
-        }
-        let (path, bytes) = (path.to_owned(), fs::metadata(path).map_or(0, |m| m.len()));
-        OpenError::NotAVideo { path, bytes }
-    };
+    check_file(path)?;
+    if look(path)? == Beginning::Playlist {
+        let path = path.to_owned();
+        return Err(OpenError::Playlist { path });
+    }
+    open_stored(path, name, || not_a_video(path))
+}
+
+/// Opens what another machine has sent.
+pub(super) fn open_upload(path: &Path) -> Result<Opened, OpenError> {
+    let name = display_name(&Source::Upload(path.to_owned()));
+    let path = &*path.to_string_lossy();
+    let owned = || path.to_owned();
+    if !allowed::is_for_uploads() {
+        return Err(OpenError::Unlimited { path: owned() });
+    }
+    check_file(path)?;
+    match look(path)? {
+        Beginning::Video => open_stored(path, name, || not_a_video(path)),
+        Beginning::Playlist => Err(OpenError::Playlist { path: owned() }),
+        Beginning::Other => Err(OpenError::NoContainer { path: owned() }),
+    }
+}
+
+fn open_stored(
+    path: &str,
+    name: String,
+    failed: impl FnOnce() -> OpenError,
+) -> Result<Opened, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
     let full = absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string());
     let capture = open_capture(&full, None)
@@ -47,6 +79,23 @@ pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
         cut_off: shape.is_some_and(|shape| shape.missing_bytes > 0),
     };
     finish(capture, name, nature)
+}
+
+fn not_a_video(path: &str) -> OpenError {
+    let (path, bytes) = (path.to_owned(), fs::metadata(path).map_or(0, |m| m.len()));
+    OpenError::NotAVideo { path, bytes }
+}
+
+/// What a file begins as. A pipe's bytes come only once: they are left to FFmpeg.
+fn look(path: &str) -> Result<Beginning, OpenError> {
+    let look = || match fs::metadata(path)?.is_file() {
+        true => signature::beginning(&mut File::open(path)?),
+        false => Ok(Beginning::Other),
+    };
+    look().map_err(|source| OpenError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn open_url(url: &str, name: String, timeout: Duration) -> Result<Opened, OpenError> {

@@ -4,6 +4,7 @@
 //! runs there. Files are read in order, without seeking: frames that are not wanted are
 //! passed over without converting their pixels, and nothing is read after the last wanted one.
 
+mod allowed;
 pub(crate) mod container;
 mod error;
 mod file;
@@ -12,11 +13,13 @@ mod pattern;
 mod reader;
 mod retry;
 mod selection;
+pub(crate) mod signature;
 mod stop;
 mod thread;
 mod webcam;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -26,7 +29,7 @@ use crate::jpeg::Jpeg;
 use crate::{Image, synthetic};
 use stop::Stop;
 
-pub use container::is_video_file;
+pub use allowed::{for_uploads, restrict};
 pub use error::{OpenError, ReadError};
 pub use selection::{Selection, SelectionError};
 
@@ -34,8 +37,11 @@ pub use selection::{Selection, SelectionError};
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
-    /// and what else FFmpeg opens).
+    /// and what else FFmpeg opens). [`restrict`] limits what it may be taken for.
     File(String),
+    /// A video file that another machine has sent. It is opened as nothing but a container that holds
+    /// its pictures itself, and only in a process that has the variable [`for_uploads`].
+    Upload(PathBuf),
     /// A camera of this machine.
     Webcam {
         /// Its number: 2 is `/dev/video2`.

@@ -1,5 +1,7 @@
 //! What every kind of source offers to the capture thread.
 
+use std::path::Path;
+
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
 use super::{Config, Content, OpenError, Source, SourceInfo, file, pattern, webcam};
@@ -101,6 +103,7 @@ pub(super) struct Opened {
 pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
     let mut opened = match &config.source {
         Source::File(path) => file::open(path)?,
+        Source::Upload(path) => file::open_upload(path)?,
         Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
     };
@@ -139,12 +142,16 @@ fn check_ranges(config: &Config, opened: &Opened) -> Result<(), OpenError> {
 pub(super) fn display_name(source: &Source) -> String {
     match source {
         Source::File(path) if path.contains("://") => without_password(path),
-        Source::File(path) => std::path::Path::new(path)
-            .file_name()
-            .map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned()),
+        Source::File(path) => file_name(path.as_ref()),
+        Source::Upload(path) => file_name(path),
         Source::Webcam { index, .. } => format!("webcam {index}"),
         Source::TestPattern(_) => "test pattern".to_owned(),
     }
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// `rtsp://user:secret@host/` is not for logs and peers.

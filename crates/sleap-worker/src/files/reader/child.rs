@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use cli::Exit;
-use vision::capture::{Capture, CapturedFrame, Config, Content, Selection, Source, is_video_file};
+use vision::capture::{Capture, CapturedFrame, Config, Content, Selection, Source};
 
 use super::wire::{Opened, Record, Shape, VideoInfo, cut};
 
@@ -35,12 +35,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Exit> {
 }
 
 fn deliver(path: &Path) -> io::Result<()> {
-    // Playlists name further files, of this machine or of others: they are none.
-    if !is_video_file(path) {
-        return say_opened(&Opened::NoVideo);
-    }
     let config = Config {
-        source: Source::File(path.to_string_lossy().into_owned()),
+        source: Source::Upload(path.to_owned()),
         selection: Selection {
             sample_rate: 1,
             ..Selection::default()

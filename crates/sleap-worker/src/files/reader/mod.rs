@@ -4,7 +4,8 @@
 //! worker:  Reader <- records <- pipe <- child: vision::capture      (sleap-worker __read-video PATH)
 //! ```
 //!
-//! The child opens the file as a client opens one that it streams, so the pixels are the same. What it
+//! The child opens the file as a client opens one that it streams, so the pixels are the same, and takes it
+//! for nothing but a container that holds its pictures itself: FFmpeg has lists of what it may open. What it
 //! says is believed no more than what a peer says: each size is checked before memory is taken for it.
 //! It runs as the same user and may do what that user may; what is kept from it is the worker's memory,
 //! its secrets in the environment, and the processor where a stream wants it.
@@ -52,13 +53,6 @@ const MAX_SAID: u64 = 16 << 10;
 #[cfg(target_os = "linux")]
 const PIPE: usize = 1 << 20;
 
-/// Why a file is not read.
-#[derive(Debug)]
-pub(super) enum Refused {
-    NoVideo,
-    Failed(String),
-}
-
 /// A video that is being read. Dropping it ends the child, without waiting for that.
 pub(super) struct Reader {
     info: VideoInfo,
@@ -71,15 +65,15 @@ impl Reader {
     ///
     /// # Errors
     /// It is no video, or cannot be read as one, in words that name it as `path` does.
-    pub(super) async fn open(path: &Path, limits: &Limits) -> Result<Self, Refused> {
-        let failed = |error| Refused::Failed(format!("no process can read it: {error}"));
+    pub(super) async fn open(path: &Path, limits: &Limits) -> Result<Self, String> {
+        let failed = |error| format!("no process can read it: {error}");
         let child = command(path)
             .and_then(|mut it| it.spawn())
             .map_err(failed)?;
         let (opened, first) = oneshot::channel();
         let (queue, frames) = mpsc::channel(READ_AHEAD);
         let ended = tokio::spawn(watch(child, limits.clone(), opened, queue));
-        let lost = |_| Refused::Failed("its reader is lost".into());
+        let lost = |_| "its reader is lost".to_owned();
         Ok(Self {
             info: first.await.map_err(lost)??,
             frames,
@@ -113,6 +107,8 @@ fn command(path: &Path) -> std::io::Result<Command> {
         .arg(path)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
+        // Whatever was set for the worker: what FFmpeg may open for a file is not for it to widen.
+        .envs([vision::capture::for_uploads()])
         .env("SLEAP_WORKER_NO_CONFIG", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -145,7 +141,7 @@ fn is_kept(name: &OsString) -> bool {
 async fn watch(
     mut child: Child,
     limits: Limits,
-    opened: oneshot::Sender<Result<VideoInfo, Refused>>,
+    opened: oneshot::Sender<Result<VideoInfo, String>>,
     frames: mpsc::Sender<CapturedFrame>,
 ) -> Result<(), String> {
     let (pid, mut opened) = (child.id(), Some(opened));
@@ -176,7 +172,7 @@ async fn watch(
     debug!(pid, "the file's reader has ended");
     if let (Some(opened), Err(reason)) = (opened, &end) {
         // The job may be gone.
-        let _ = opened.send(Err(Refused::Failed(reason.clone())));
+        let _ = opened.send(Err(reason.clone()));
     }
     end
 }
@@ -184,13 +180,12 @@ async fn watch(
 /// How reading ended, in the child's words if it was not the video's end.
 async fn pass_on(
     records: &mut Records<impl AsyncRead + Unpin>,
-    opened: &mut Option<oneshot::Sender<Result<VideoInfo, Refused>>>,
+    opened: &mut Option<oneshot::Sender<Result<VideoInfo, String>>>,
     frames: &mpsc::Sender<CapturedFrame>,
 ) -> Result<Result<(), String>, Fault> {
     let first = match records.first().await? {
         Opened::Video(info) => Ok(info),
-        Opened::NoVideo => Err(Refused::NoVideo),
-        Opened::Failed(reason) => Err(Refused::Failed(reason)),
+        Opened::Failed(reason) => Err(reason),
     };
     let mut goes_on = first.is_ok();
     if let Some(opened) = opened.take() {

@@ -27,8 +27,6 @@ pub(super) const MAX_TEXT: usize = 16 << 10;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Opened {
     Video(VideoInfo),
-    /// It begins as no container of video does.
-    NoVideo,
     /// Why it cannot be read.
     Failed(String),
 }
