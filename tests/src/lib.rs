@@ -12,7 +12,7 @@ mod relay;
 mod said;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
-pub use place::{Place, text};
+pub use place::{Place, text, uploads_in};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{
     Peer, assert_as_sleap_io_writes, consumer, example, reference_client, reference_signaling,

@@ -5,6 +5,9 @@ use tempfile::TempDir;
 
 use crate::{Worker, demo};
 
+/// What says that a folder is the worker's.
+const MARKER: &str = "MADE-BY-SLEAP-WORKER.txt";
+
 /// A folder of a test's own, with what its worker is sent in `uploads`. It goes with the value.
 pub struct Place(TempDir);
 
@@ -55,13 +58,20 @@ impl Place {
 
     /// The files that the worker still has, with their sizes.
     pub fn uploads(&self) -> Vec<(String, u64)> {
-        let entries = std::fs::read_dir(self.path("uploads")).expect("a worker's folder");
-        let item = |entry: std::fs::DirEntry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, entry.metadata().map_or(0, |it| it.len()))
-        };
-        entries.flatten().map(item).collect()
+        uploads_in(&self.path("uploads"))
     }
+}
+
+/// The files that a worker still has which was started with this `--upload-dir`, with their sizes.
+pub fn uploads_in(dir: &Path) -> Vec<(String, u64)> {
+    let own = dir.join("sleap-stream-uploads");
+    let entries = std::fs::read_dir(own).expect("a worker's folder");
+    let item = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, entry.metadata().map_or(0, |it| it.len()))
+    };
+    let items = entries.flatten().map(item);
+    items.filter(|(name, _)| name != MARKER).collect()
 }
 
 /// A path as an argument.

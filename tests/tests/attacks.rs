@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use e2e::attack::{self, Attack};
-use e2e::{Client, Worker, peak_memory, reference_client};
+use e2e::{Client, Worker, peak_memory, reference_client, uploads_in};
 use link::Secret;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -61,10 +61,8 @@ impl Place {
 
     /// Bytes of files that clients have sent.
     fn uploads(&self) -> u64 {
-        let entries = std::fs::read_dir(self.folder.path().join("uploads")).unwrap();
-        entries
-            .map(|entry| entry.unwrap().metadata().unwrap().len())
-            .sum()
+        let files = uploads_in(&self.folder.path().join("uploads"));
+        files.iter().map(|(_, bytes)| bytes).sum()
     }
 
     fn peak(&self) -> u64 {

@@ -87,6 +87,7 @@ pub(crate) async fn worker(
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,
     };
+    let files = Files::new(&args.files)?;
     let (emitter, engine) = tokio::select! {
         loaded = load(&args) => loaded?,
         () = asked(&interrupt) => return Ok(Exit::Interrupted),
@@ -129,7 +130,7 @@ pub(crate) async fn worker(
         current: current.clone(),
         view,
         metrics: counted,
-        files: Files::new(&args.files),
+        files,
         limits,
     });
     let _tidy = worker.files.tidy();

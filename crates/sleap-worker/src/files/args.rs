@@ -22,11 +22,12 @@ pub struct FileArgs {
     #[arg(long, value_name = "BYTES", default_value = "20GB", value_parser = bytes)]
     pub max_upload: u64,
 
-    /// All files that clients have sent together.
+    /// All files that clients have sent together; what others keep in the same folder is not counted.
     #[arg(long, value_name = "BYTES", default_value = "100GB", value_parser = bytes)]
     pub upload_quota: u64,
 
-    /// Where files are while they are needed (default: sleap-stream/uploads in the user's cache).
+    /// Where files are while they are needed: in sleap-stream-uploads, a folder that the worker makes in
+    /// this one (default: sleap-stream in the user's cache). Nothing else is deleted or changed.
     #[arg(long, value_name = "DIR")]
     pub upload_dir: Option<PathBuf>,
 

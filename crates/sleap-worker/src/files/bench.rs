@@ -17,7 +17,7 @@ use tracing::info;
 
 use super::PATIENCE;
 use super::job::{self, JobError, Predicted};
-use super::shelf::{COMING_BACK, Whole, WorkFolder};
+use super::shelf::{COMING_BACK, Refusal, Whole, WorkFolder};
 use crate::session::Worker;
 
 /// Jobs that nobody waits for, at most.
@@ -248,7 +248,8 @@ async fn work(
     tell.send_replace(Stage::Runs(0, None));
     let shelf = Arc::clone(&worker.files.shelf);
     let folder = spawn_blocking(move || shelf.work_folder()).await;
-    let ended = match folder.map_err(std::io::Error::other).flatten() {
+    let lost = |error| Err(Refusal::Io(std::io::Error::other(error)));
+    let ended = match folder.unwrap_or_else(lost) {
         Err(error) => Ended {
             outcome: Err(JobError::Write(error.to_string())),
             folder: None,

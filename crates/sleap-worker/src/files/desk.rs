@@ -15,7 +15,7 @@ use tracing::{debug, info};
 use super::deliver::{Order, Served};
 use super::intake::{Expected, Intake};
 use super::shelf::{Half, Refusal, Whole};
-use super::{KEEP_ALIVE, PATIENCE, deliver, refusals};
+use super::{KEEP_ALIVE, PATIENCE, deliver, refusals, stock};
 use crate::metrics::UploadEnd;
 use crate::places::Place;
 use crate::session::Worker;
@@ -268,7 +268,7 @@ impl Desk {
             bytes: meta.size,
             sha256: None,
         };
-        let begun = match nameless() {
+        let begun = match stock::new_file() {
             Ok(key) => self.begin(key, None, expected, meta.name, false).await,
             Err(error) => Err(Refusal::Io(error)),
         };
@@ -448,11 +448,4 @@ fn words(refusal: &Refusal) -> String {
         true => format!("busy: {refusal}"),
         false => refusal.to_string(),
     }
-}
-
-/// A name for a file whose checksum nobody knows yet.
-fn nameless() -> std::io::Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    Ok(format!("new-{}", protocol::hex(&bytes)))
 }

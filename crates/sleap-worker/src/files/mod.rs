@@ -12,6 +12,7 @@ mod deliver;
 mod desk;
 mod intake;
 mod job;
+mod own;
 mod pace;
 pub(crate) mod reader;
 mod refusals;
@@ -29,6 +30,7 @@ pub(crate) use desk::Desk;
 
 use crate::metrics::{JobEnd, Metrics};
 use bench::Bench;
+use own::{FolderError, Own};
 use pace::Pace;
 use shelf::{Bounds, Shelf};
 
@@ -89,20 +91,28 @@ impl Drop for OpenJob {
 }
 
 impl Files {
-    pub(crate) fn new(args: &FileArgs) -> Self {
+    /// # Errors
+    /// The folder that was named cannot be made, or something else has the name of the worker's own.
+    pub(crate) fn new(args: &FileArgs) -> Result<Self, FolderError> {
         let bounds = Bounds {
             file: args.max_upload,
             all: args.upload_quota,
             keep: args.keep,
         };
-        let dir = args.upload_dir.clone().unwrap_or_else(shelf::usual_dir);
-        Self {
-            shelf: Arc::new(Shelf::new(dir, bounds)),
+        let named = args.upload_dir.as_deref();
+        let shelf = Shelf::new(named.map_or_else(Own::usual, Own::within), bounds);
+        let files = Self {
+            shelf: Arc::new(shelf),
             pace: Mutex::default(),
             bench: Arc::new(Bench::new()),
             open: watch::Sender::default(),
             streams: !args.no_stream,
+        };
+        if files.are_taken() {
+            // A worker that is never sent a file leaves no folder in the user's cache.
+            files.shelf.prepare(named.is_some())?;
         }
+        Ok(files)
     }
 
     /// Whether any file would be.
@@ -174,5 +184,6 @@ impl Files {
             upload_dir: Some(dir.to_owned()),
             keep: false,
         })
+        .expect("a folder of the test's own")
     }
 }

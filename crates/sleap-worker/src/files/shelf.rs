@@ -1,4 +1,6 @@
 //! The files on disk: under names of the worker's own, in a folder of its own.
+//!
+//! What else lies there stays, is not counted, and is no reason to refuse a file.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -10,12 +12,10 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
+use super::own::{FolderError, Own};
 use super::stock::{self, Item, Kind};
-
-/// Digits of a SHA-256: what has another name has no checksum.
-const CHECKSUM: usize = 64;
 
 /// Bytes that stay free on the disk, whatever clients send.
 const SPARE: u64 = 256 << 20;
@@ -56,8 +56,18 @@ pub(super) enum Refusal {
     Former(CancellationToken),
     #[error("{0}")]
     Unwanted(String),
+    /// What is wrong with it is for the worker's log alone: it names places on its disk.
+    #[error("the worker's folder for files cannot be used; its log says why")]
+    Folder,
     #[error("the worker cannot store files: {0}")]
     Io(#[from] io::Error),
+}
+
+impl From<FolderError> for Refusal {
+    fn from(error: FolderError) -> Self {
+        warn!(%error, "no file can be stored");
+        Self::Folder
+    }
 }
 
 impl Refusal {
@@ -73,7 +83,7 @@ impl Refusal {
 /// All files that clients have sent.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    dir: PathBuf,
+    own: Own,
     bounds: Bounds,
     state: Mutex<State>,
     /// Rings when an upload is over.
@@ -133,9 +143,9 @@ pub(super) struct Whole {
 }
 
 impl Shelf {
-    pub(super) fn new(dir: PathBuf, bounds: Bounds) -> Self {
+    pub(super) fn new(own: Own, bounds: Bounds) -> Self {
         Self {
-            dir,
+            own,
             bounds,
             state: Mutex::default(),
             freed: Notify::new(),
@@ -145,7 +155,8 @@ impl Shelf {
     /// The file with this SHA-256, if it is there whole.
     pub(super) fn find(self: &Arc<Self>, sha256: &str) -> Option<Whole> {
         let mut state = self.state();
-        let file = File::open(self.path(sha256, Kind::Whole)).ok()?;
+        self.folder()?;
+        let file = stock::open_whole(&self.path(sha256, Kind::Whole)).ok()?;
         file.try_lock_shared().ok()?;
         // As young as if it had just come; without that it only goes earlier.
         let _ = file.set_modified(SystemTime::now());
@@ -155,6 +166,14 @@ impl Shelf {
             sha256: sha256.to_owned(),
             lock: file,
         })
+    }
+
+    /// Makes sure that the folder is the worker's own, or can be. `now`: it is made, too.
+    pub(super) fn prepare(&self, now: bool) -> Result<(), FolderError> {
+        match now {
+            true => self.own.make().map(drop),
+            false => self.own.find().map(drop),
+        }
     }
 
     /// Whether a file of so many bytes would be taken at all.
@@ -172,8 +191,8 @@ impl Shelf {
 
     /// How much there is of a file that an upload could go on with.
     pub(super) fn held(&self, sha256: &str, bytes: u64) -> u64 {
-        let there = fs::metadata(self.path(sha256, Kind::Half));
-        there.map_or(0, |it| it.len()).min(bytes)
+        let there = self.item(sha256, Kind::Half);
+        there.map_or(0, |it| it.bytes).min(bytes)
     }
 
     /// Begins a file of `bytes` bytes, or goes on with it where there is an `upload_id`. Blocks.
@@ -193,9 +212,9 @@ impl Shelf {
                 _ => Refusal::InWork,
             });
         }
-        stock::make_private(&self.dir)?;
+        let dir = self.own.make()?;
         let path = self.path(key, Kind::Half);
-        let there = fs::metadata(&path).map_or(0, |half| half.len());
+        let there = self.item(key, Kind::Half).map_or(0, |half| half.bytes);
         let offset = match upload_id {
             Some(_) if there <= bytes => there,
             _ => 0,
@@ -204,7 +223,7 @@ impl Shelf {
             return Err(Refusal::InWork);
         }
         // What is refused changes nothing.
-        self.make_room(&state, key, bytes, bytes - offset)?;
+        self.make_room(&state, &dir, key, bytes, bytes - offset)?;
         let file = stock::open_half(&path)?.ok_or(Refusal::InWork)?;
         file.set_len(offset)?;
         let dismissed = CancellationToken::new();
@@ -226,7 +245,8 @@ impl Shelf {
     /// Removes what nobody has needed for long. Blocks.
     pub(super) fn sweep(&self, now: SystemTime) {
         let state = self.state();
-        for item in stock::list(&self.dir) {
+        let Some(dir) = self.folder() else { return };
+        for item in stock::list(&dir) {
             let age = now.duration_since(item.modified).unwrap_or_default();
             if age > item.kind.lifetime() && self.may_go(&state, &item) {
                 debug!(file = %item.path.display(), "removed: too old");
@@ -248,21 +268,24 @@ impl Shelf {
     }
 
     fn remove_used(&self, sha256: &str) {
-        let path = self.path(sha256, Kind::Whole);
         // It may be gone already: its room was needed, or it was of no use.
-        if !stock::is_locked(&path) && fs::remove_file(path).is_ok() {
+        if let Some(item) = self.item(sha256, Kind::Whole)
+            && !stock::is_locked(&item.path)
+            && stock::remove(&item)
+        {
             info!(%sha256, "file removed after use");
         }
     }
 
     /// A folder for the results of a job, which goes when it is dropped.
-    pub(super) fn work_folder(&self) -> io::Result<WorkFolder> {
+    pub(super) fn work_folder(&self) -> Result<WorkFolder, Refusal> {
         let _alone = self.state();
-        stock::make_private(&self.dir)?;
+        let dir = self.own.make()?;
+        let name = stock::new_job()?;
         let mut folder = tempfile::Builder::new();
-        let folder = folder.prefix(stock::JOB).tempdir_in(&self.dir)?;
+        let folder = folder.prefix(&name).rand_bytes(0).tempdir_in(dir)?;
         let lock = File::open(folder.path())?;
-        lock.try_lock()?;
+        lock.try_lock().map_err(io::Error::from)?;
         Ok(WorkFolder {
             folder,
             _lock: lock,
@@ -284,14 +307,21 @@ impl Shelf {
 
     /// Room for `bytes` bytes of `key`, of which `more` are not there yet: the oldest that nobody
     /// needs goes first. Where that is not enough nothing goes.
-    fn make_room(&self, state: &State, key: &str, bytes: u64, more: u64) -> Result<(), Refusal> {
-        let own = self.path(key, Kind::Half);
-        let mut items: Vec<Item> = stock::list(&self.dir);
-        items.retain(|item| item.path != own);
+    fn make_room(
+        &self,
+        state: &State,
+        dir: &Path,
+        key: &str,
+        bytes: u64,
+        more: u64,
+    ) -> Result<(), Refusal> {
+        let same = self.path(key, Kind::Half);
+        let mut items: Vec<Item> = stock::list(dir);
+        items.retain(|item| item.path != same);
         items.sort_by_key(|item| item.modified);
         let promised: u64 = state.active.values().map(|active| active.left).sum();
         let mut held = promised + items.iter().map(|item| item.bytes).sum::<u64>();
-        let mut free = stock::free_bytes(&self.dir)?;
+        let mut free = stock::free_bytes(dir)?;
         let needed = more.saturating_add(promised).saturating_add(SPARE);
         let now = SystemTime::now();
         let mut idle = items.iter().filter(|item| {
@@ -321,11 +351,14 @@ impl Shelf {
 
     /// Whether the results of jobs still fit. Blocks.
     pub(super) fn check_results(&self) -> Result<(), Refusal> {
-        let free = stock::free_bytes(&self.dir)?;
+        let Some(dir) = self.own.find()? else {
+            return Ok(());
+        };
+        let free = stock::free_bytes(&dir)?;
         if free < SPARE {
             return Err(Refusal::Disk { bytes: 0, free });
         }
-        let items = stock::list(&self.dir);
+        let items = stock::list(&dir);
         let results = items.iter().filter(|item| item.kind == Kind::Job);
         let (bytes, quota) = (results.map(|item| item.bytes).sum(), self.bounds.all);
         match bytes > quota {
@@ -349,7 +382,18 @@ impl Shelf {
     }
 
     fn path(&self, key: &str, kind: Kind) -> PathBuf {
-        self.dir.join(format!("{key}{}", kind.suffix()))
+        self.own.path().join(format!("{key}{}", kind.suffix()))
+    }
+
+    /// What there is of a file, if it is the worker's own.
+    fn item(&self, key: &str, kind: Kind) -> Option<Item> {
+        self.folder()?;
+        stock::item(&self.path(key, kind))
+    }
+
+    /// The worker's folder, where it is there and the worker's own.
+    fn folder(&self) -> Option<PathBuf> {
+        self.own.find().ok().flatten()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -369,14 +413,25 @@ impl Half {
     pub(super) fn complete(self, sha256: &str) -> io::Result<()> {
         let _alone = self.shelf.state();
         let whole = self.shelf.path(sha256, Kind::Whole);
-        fs::rename(self.shelf.path(&self.key, Kind::Half), whole)
+        stock::complete(&self.path(), &self.file, &whole)
     }
 
     /// It is of no use to anybody.
     pub(super) fn discard(self) {
         let _alone = self.shelf.state();
-        // What stays is found by its age.
-        let _ = fs::remove_file(self.shelf.path(&self.key, Kind::Half));
+        self.remove();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.shelf.path(&self.key, Kind::Half)
+    }
+
+    /// What stays is found by its age.
+    fn remove(&self) {
+        let path = self.path();
+        if stock::is_still(&path, &self.file).unwrap_or(false) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -384,10 +439,9 @@ impl Drop for Half {
     fn drop(&mut self) {
         let mut state = self.shelf.state();
         // An upload that has no checksum, or no bytes, is nothing to go on with.
-        let path = self.shelf.path(&self.key, Kind::Half);
-        let is_known = self.key.len() == CHECKSUM;
-        if fs::metadata(&path).is_ok_and(|half| half.len() == 0 || !is_known) {
-            let _ = fs::remove_file(path);
+        let is_empty = self.file.metadata().is_ok_and(|half| half.len() == 0);
+        if is_empty || !stock::is_checksum(&self.key) {
+            self.remove();
         }
         let _ = self.file.unlock();
         // Last: from here on another may begin with it.
@@ -420,30 +474,6 @@ impl Drop for Whole {
                 }
             }
         }
-    }
-}
-
-/// Where files are if nobody says: systemd's folder for the service, or the user's cache.
-pub(super) fn usual_dir() -> PathBuf {
-    let path = |name| {
-        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-        Some(PathBuf::from(value)).filter(|path: &PathBuf| path.is_absolute())
-    };
-    let cache = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
-    let cache = cache.map(|cache| cache.join("sleap-stream"));
-    let base = path("CACHE_DIRECTORY").or(cache);
-    base.unwrap_or_else(|| std::env::temp_dir().join("sleap-stream"))
-        .join("uploads")
-}
-
-impl Kind {
-    /// How long a file may be left alone.
-    fn lifetime(self) -> Duration {
-        const HOUR: u64 = 3600;
-        Duration::from_secs(match self {
-            Kind::Half | Kind::Job => 24 * HOUR,
-            Kind::Whole => HOUR,
-        })
     }
 }
 

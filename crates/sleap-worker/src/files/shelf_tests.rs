@@ -5,18 +5,22 @@ use super::*;
 
 /// A SHA-256, as far as names are concerned.
 fn key(digit: char) -> String {
-    String::from(digit).repeat(CHECKSUM)
+    String::from(digit).repeat(64)
 }
 
 fn shelf(dir: &Path, file: u64, all: u64, keep: bool) -> Arc<Shelf> {
-    let dir = dir.join("uploads");
-    Arc::new(Shelf::new(dir, Bounds { file, all, keep }))
+    let own = Own::within(&dir.join("uploads"));
+    Arc::new(Shelf::new(own, Bounds { file, all, keep }))
 }
 
 fn names(shelf: &Shelf) -> Vec<String> {
-    let entries = fs::read_dir(&shelf.dir).into_iter().flatten().flatten();
+    let entries = fs::read_dir(shelf.own.path())
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut names: Vec<String> = entries
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.contains("SLEAP-WORKER"))
         .collect();
     names.sort();
     names
@@ -44,7 +48,7 @@ fn what_came_stays_for_those_who_go_on_and_nobody_else() {
     drop(half);
     assert_eq!(shelf.begin(&key('a'), 50, None).unwrap().offset, 0);
     assert!(names(&shelf).is_empty(), "nothing to go on with");
-    let mut nameless = shelf.begin("new-1", 50, None).unwrap();
+    let mut nameless = shelf.begin(&stock::new_file().unwrap(), 50, None).unwrap();
     nameless.file.write_all(&[1; 20]).unwrap();
     drop(nameless);
     assert!(names(&shelf).is_empty());
@@ -166,7 +170,7 @@ fn used_files_go_with_their_last_reader_unless_they_are_kept() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_strangers_files_stay() {
+fn what_is_too_old_goes_and_others_files_stay() {
     let dir = tempfile::tempdir().unwrap();
     let shelf = shelf(dir.path(), 100, 1000, false);
     whole(&shelf, 'a', 10);
@@ -174,9 +178,9 @@ fn what_is_too_old_goes_and_strangers_files_stay() {
     half.file.write_all(&[1; 20]).unwrap();
     let job = shelf.work_folder().unwrap();
     // What a killed worker has left.
-    let dead = shelf.dir.join("job-dead");
+    let dead = shelf.own.path().join(stock::new_job().unwrap());
     fs::create_dir(&dead).unwrap();
-    fs::write(shelf.dir.join("notes.txt"), "mine").unwrap();
+    fs::write(shelf.own.path().join("notes.txt"), "mine").unwrap();
     let hours = |hours: u64| SystemTime::now() + Duration::from_secs(3600 * hours);
     shelf.sweep(hours(0));
     assert_eq!(names(&shelf).len(), 5);
@@ -190,33 +194,89 @@ fn what_is_too_old_goes_and_strangers_files_stay() {
     assert_eq!(names(&shelf), ["notes.txt"]);
 }
 
+/// Things of others, beside the worker's folder and in it, with names much like its own.
+fn put_things_of_others(shelf: &Shelf) -> Vec<PathBuf> {
+    let own = shelf.own.make().unwrap();
+    let mut things = Vec::new();
+    for dir in [own.parent().unwrap(), &own] {
+        for name in ["thesis.iso.part", "notes.file", &key('A')[..]] {
+            things.push(dir.join(name));
+        }
+        fs::create_dir(dir.join("job-1234")).unwrap();
+        things.push(dir.join("job-1234/results.txt"));
+        // A folder with a file's name, and beside the worker's folder even a file.
+        fs::create_dir(dir.join(format!("{}.file", key('b')))).unwrap();
+        things.push(dir.join(format!("{}.file/results.txt", key('b'))));
+    }
+    things.push(own.parent().unwrap().join(format!("{}.part", key('c'))));
+    for thing in &things {
+        fs::write(thing, [5; 500]).unwrap();
+    }
+    things
+}
+
+#[test]
+fn things_of_others_neither_go_nor_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(dir.path(), 100, 150, false);
+    let things = put_things_of_others(&shelf);
+    // Each takes all the room that there is.
+    for digit in ['a', 'd', 'e'] {
+        whole(&shelf, digit, 100);
+        assert_eq!(shelf.held(&key(digit), 100), 0);
+    }
+    shelf.begin(&key('c'), 100, Some("id")).unwrap();
+    shelf.sweep(SystemTime::now() + Duration::from_secs(3600 * 100));
+    for digit in ['a', 'b', 'c', 'd', 'e'] {
+        shelf.used(&key(digit));
+        assert!(shelf.find(&key(digit)).is_none());
+    }
+    for thing in &things {
+        assert_eq!(fs::read(thing).unwrap(), [5; 500], "{}", thing.display());
+    }
+}
+
+#[test]
+fn a_folder_that_became_one_of_others_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(dir.path(), 100, 150, false);
+    whole(&shelf, 'a', 100);
+    let own = shelf.own.path();
+    let marker = fs::read_dir(&own).unwrap().map(|it| it.unwrap().path());
+    let marker = marker.filter(|it| it.extension().is_some_and(|it| it == "txt"));
+    fs::remove_file(marker.last().unwrap()).unwrap();
+    let refused = shelf.begin(&key('b'), 100, None).unwrap_err();
+    assert!(matches!(refused, Refusal::Folder), "{refused}");
+    let folder = own.display().to_string();
+    assert!(!refused.to_string().contains(&folder), "{refused}");
+    shelf.sweep(SystemTime::now() + Duration::from_secs(3600 * 100));
+    shelf.used(&key('a'));
+    assert_eq!(names(&shelf).len(), 1);
+    assert!(shelf.find(&key('a')).is_none() && shelf.work_folder().is_err());
+}
+
 #[cfg(unix)]
 #[test]
 fn nobody_else_reads_them_and_nothing_leads_elsewhere() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let dir = tempfile::tempdir().unwrap();
     let shelf = shelf(dir.path(), 100, 1000, false);
-    fs::create_dir(&shelf.dir).unwrap();
-    fs::set_permissions(&shelf.dir, fs::Permissions::from_mode(0o777)).unwrap();
     whole(&shelf, 'a', 10);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&shelf.dir), 0o700);
+    assert_eq!(mode(&shelf.own.path()), 0o700);
     assert_eq!(mode(&shelf.path(&key('a'), Kind::Whole)), 0o600);
     let precious = dir.path().join("precious");
     fs::write(&precious, "mine").unwrap();
     symlink(&precious, shelf.path(&key('b'), Kind::Half)).unwrap();
     let refused = shelf.begin(&key('b'), 10, None).unwrap_err();
     assert!(matches!(refused, Refusal::Io(_)), "{refused}");
+    // A link in place of a whole file is neither read nor replaced.
+    symlink(&precious, shelf.path(&key('c'), Kind::Whole)).unwrap();
+    assert!(shelf.find(&key('c')).is_none());
+    let mut half = shelf.begin(&key('c'), 10, None).unwrap();
+    half.file.write_all(&[7; 10]).unwrap();
+    half.complete(&key('c')).unwrap_err();
+    shelf.used(&key('c'));
+    assert!(shelf.path(&key('c'), Kind::Whole).is_symlink());
     assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
-    // A link in place of the folder itself.
-    let elsewhere = Arc::new(Shelf::new(
-        dir.path().join("link"),
-        Bounds {
-            file: 100,
-            all: 100,
-            keep: false,
-        },
-    ));
-    symlink(dir.path(), dir.path().join("link")).unwrap();
-    elsewhere.begin(&key('a'), 10, None).unwrap_err();
 }

@@ -54,15 +54,14 @@ fn chunk(bytes: &[u8]) -> Message {
 }
 
 fn on_disk(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(dir.join("uploads"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let own = dir.join("uploads/sleap-stream-uploads");
+    let entries = std::fs::read_dir(own).into_iter().flatten().flatten();
     entries
         .map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             (name, std::fs::read(entry.path()).unwrap())
         })
+        .filter(|(name, _)| !name.ends_with(".txt"))
         .collect()
 }
 
