@@ -57,16 +57,55 @@ fn place(path: &Path) -> PathBuf {
     }
 }
 
-/// Creates a file that was not there before, or replaces it if that is wanted.
-pub(crate) fn create(path: &Path, overwrite: bool) -> Result<File, CreateError> {
-    let mut options = File::options();
-    options.write(true);
-    if overwrite {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
+/// A file that this run has made, where there was none. It is this one that may go again, whatever has its
+/// name by then.
+#[derive(Debug)]
+pub(crate) struct Made {
+    path: PathBuf,
+    file: File,
+}
+
+impl Made {
+    fn of(path: &Path, file: &File) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            file: file.try_clone()?,
+        })
     }
-    options.open(path).map_err(|error| refused(path, error))
+
+    /// Removes the file, which holds nothing.
+    pub(crate) fn remove(&self) {
+        if self.is_still_there() {
+            // It stays empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    #[cfg(unix)]
+    fn is_still_there(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let there = std::fs::symlink_metadata(&self.path).map(|it| (it.dev(), it.ino()));
+        let made = self.file.metadata().map(|it| (it.dev(), it.ino()));
+        matches!((there, made), (Ok(there), Ok(made)) if there == made)
+    }
+
+    #[cfg(not(unix))]
+    fn is_still_there(&self) -> bool {
+        true
+    }
+}
+
+/// Creates a file that was not there before, or replaces it if that is wanted; then it is not made here.
+pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, Option<Made>), CreateError> {
+    let created = match File::create_new(path) {
+        Ok(file) => Made::of(path, &file).map(|made| (file, Some(made))),
+        Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
+            let options = File::options().write(true).truncate(true).open(path);
+            options.map(|file| (file, None))
+        }
+        Err(error) => Err(error),
+    };
+    created.map_err(|error| refused(path, error))
 }
 
 /// Creates a file with this content; nobody ever sees it without.
@@ -74,21 +113,20 @@ pub(crate) fn create_whole(
     path: &Path,
     content: &[u8],
     overwrite: bool,
-) -> Result<(), CreateError> {
-    let written = || -> io::Result<NamedTempFile> {
+) -> Result<Option<Made>, CreateError> {
+    let written = || -> io::Result<Option<Made>> {
         let mut file = beside(path)?;
         file.write_all(content)?;
-        Ok(file)
+        match file.persist_noclobber(path) {
+            Ok(file) => Made::of(path, &file).map(Some),
+            Err(there) if overwrite && there.error.kind() == io::ErrorKind::AlreadyExists => {
+                there.file.persist(path)?;
+                Ok(None)
+            }
+            Err(failed) => Err(failed.error),
+        }
     };
-    let file = written().map_err(|error| refused(path, error))?;
-    let persisted = match overwrite {
-        true => file.persist(path),
-        false => file.persist_noclobber(path),
-    };
-    match persisted {
-        Ok(_) => Ok(()),
-        Err(error) => Err(refused(path, error.error)),
-    }
+    written().map_err(|error| refused(path, error))
 }
 
 /// A file in the same folder, with the rights that a new file has.
@@ -157,6 +195,36 @@ mod tests {
             assert!(matches!(error, CreateError::Twice(_)), "{error} {there}");
             std::fs::write(spelled("a.slp"), "").unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_what_was_made_goes_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let made = || create(&path, true).unwrap().1;
+        made().unwrap().remove();
+        assert!(!path.exists());
+        let first = made().unwrap();
+        assert!(made().is_none(), "it is there");
+        std::fs::rename(&path, dir.path().join("b.csv")).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        first.remove();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        assert!(create_whole(&path, b"new", true).unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+        let whole = create_whole(&path, b"new", true).unwrap().unwrap();
+        whole.remove();
+        assert!(!path.exists());
+        // A link to nothing is no free name, and stays.
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();
+        for error in [
+            create(&path, false).unwrap_err(),
+            create_whole(&path, b"new", false).unwrap_err(),
+        ] {
+            assert!(matches!(error, CreateError::Exists(_)), "{error}");
+        }
+        assert!(path.is_symlink());
     }
 
     #[cfg(unix)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::create::check_all_free;
 use crate::thread::{QUEUE, Shared, Status};
 use crate::{CreateError, Header, OutputError, Record};
-use output::{Output, remove};
+use output::Output;
 
 /// What the names of outputs are to be like, for people.
 pub const FORMS: &str = "the name must end in .slp, .csv or .jsonl, or be - for standard output";
@@ -78,12 +78,12 @@ impl Outputs {
         Ok(outputs)
     }
 
-    /// Ends all outputs and removes files that were not there before.
+    /// Ends all outputs and removes files that were made for them.
     pub fn discard(mut self) {
         for output in &mut self.0 {
             output.join();
-            if let Some(path) = &output.new {
-                remove(path);
+            if let Some(made) = output.made.take() {
+                made.remove();
             }
         }
     }

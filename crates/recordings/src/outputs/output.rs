@@ -1,13 +1,13 @@
 //! One output.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::Format;
-use crate::create::create;
+use crate::create::{Made, create};
 use crate::csv::Csv;
 use crate::jsonl::JsonLines;
 use crate::lines::Out;
@@ -19,8 +19,8 @@ use crate::{CreateError, Header, OutputError, Record, Sink, WriteError};
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) name: String,
-    /// Where it is, if it was not there before.
-    pub(super) new: Option<PathBuf>,
+    /// Its file, if that was made for it.
+    pub(super) made: Option<Made>,
     /// `None` once it is to end. What is in it is bounded by whoever asks for room.
     pub(super) queue: Option<Sender<Arc<Record>>>,
     pub(super) shared: Arc<Shared>,
@@ -35,24 +35,19 @@ impl Output {
     pub(super) fn open(path: &Path, overwrite: bool, header: &Header) -> Result<Self, CreateError> {
         let format = Format::of(path).ok_or_else(|| CreateError::Form(path.to_owned()))?;
         let live = format == Format::StandardOutput;
-        let new = Some(path.to_owned()).filter(|path| !live && !path.exists());
         let name = match live {
             true => "standard output".to_owned(),
             false => path.display().to_string(),
         };
-        let started = sink(path, format, overwrite, header).and_then(|sink| {
-            Self::start(name, sink, live).map_err(|error| refused(path, &error.into()))
-        });
-        match (started, new) {
-            (Ok(mut output), new) => {
-                output.new = new;
+        let (sink, made) = sink(path, format, overwrite, header)?;
+        match Self::start(name, sink, live) {
+            Ok(mut output) => {
+                output.made = made;
                 Ok(output)
             }
-            // Somebody else's, of this very moment.
-            (Err(error @ CreateError::Exists(_)), _) => Err(error),
-            (Err(error), new) => {
-                new.as_deref().map(remove);
-                Err(error)
+            Err(error) => {
+                made.inspect(Made::remove);
+                Err(refused(path, &error.into()))
             }
         }
     }
@@ -67,7 +62,7 @@ impl Output {
         })?;
         Ok(Self {
             name,
-            new: None,
+            made: None,
             queue: Some(queue),
             shared,
             told: false,
@@ -144,35 +139,40 @@ impl Drop for Output {
     }
 }
 
-/// What writes records in this form, to a file that begins.
+/// What writes records in this form.
+type Begun = (Box<dyn Sink + Send>, Option<Made>);
+
+/// Begins a file of this form.
 fn sink(
     path: &Path,
     format: Format,
     overwrite: bool,
     header: &Header,
-) -> Result<Box<dyn Sink + Send>, CreateError> {
+) -> Result<Begun, CreateError> {
     Ok(match format {
         Format::StandardOutput => {
             let out = Out::Stream(Box::new(io::stdout()));
-            Box::new(JsonLines::new(out, true))
+            (Box::new(JsonLines::new(out, true)), None)
         }
         Format::JsonLines => {
-            let out = Out::File(create(path, overwrite)?);
-            Box::new(JsonLines::new(out, false))
+            let (file, made) = create(path, overwrite)?;
+            (Box::new(JsonLines::new(Out::File(file), false)), made)
         }
         Format::Csv => {
-            let out = Out::File(create(path, overwrite)?);
-            let csv = Csv::new(out, header.clone());
-            Box::new(csv.map_err(|error| refused(path, &error))?)
+            let (file, made) = create(path, overwrite)?;
+            match Csv::new(Out::File(file), header.clone()) {
+                Ok(csv) => (Box::new(csv), made),
+                Err(error) => {
+                    made.inspect(Made::remove);
+                    return Err(refused(path, &error));
+                }
+            }
         }
-        Format::Slp => Box::new(Slp::create(path, overwrite, header.clone())?),
+        Format::Slp => {
+            let (slp, made) = Slp::begin(path, overwrite, header.clone())?;
+            (Box::new(slp), made)
+        }
     })
-}
-
-/// Removes a file of this run's that holds nothing.
-pub(super) fn remove(path: &Path) {
-    // It may not have come to exist.
-    let _ = std::fs::remove_file(path);
 }
 
 fn refused(path: &Path, error: &WriteError) -> CreateError {

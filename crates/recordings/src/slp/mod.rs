@@ -27,7 +27,7 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, Error, File, FileAccessProperties, MemoryStrategy, SyncPolicy};
 use protocol::Prediction;
 
-use crate::create::create_whole;
+use crate::create::{Made, create_whole};
 use crate::header::{Header, unnamed};
 use crate::record::check_nodes;
 use crate::{CreateError, Record, Sink, WriteError};
@@ -59,10 +59,25 @@ pub struct Slp {
 impl Slp {
     /// Begins a file. One that is there is an error unless `overwrite` is set.
     pub fn create(path: &Path, overwrite: bool, header: Header) -> Result<Self, CreateError> {
+        Self::begin(path, overwrite, header).map(|(slp, _)| slp)
+    }
+
+    /// Begins a file, and says whether it was made for that.
+    pub(crate) fn begin(
+        path: &Path,
+        overwrite: bool,
+        header: Header,
+    ) -> Result<(Self, Option<Made>), CreateError> {
         header.check(path)?;
         let (empty, layouts) = begin::begin(path, &header)?;
-        create_whole(path, &empty, overwrite)?;
-        Self::open(path, header, layouts).map_err(|error| begin::refused(path, &error))
+        let made = create_whole(path, &empty, overwrite)?;
+        match Self::open(path, header, layouts) {
+            Ok(slp) => Ok((slp, made)),
+            Err(error) => {
+                made.inspect(Made::remove);
+                Err(begin::refused(path, &error))
+            }
+        }
     }
 
     fn open(path: &Path, header: Header, layouts: Tables<Layout>) -> Result<Self, Error> {
