@@ -22,10 +22,10 @@ pub enum RecordError {
         /// What is known.
         reason: String,
     },
-    /// The index cannot be written.
+    /// The video cannot be made, or its index not be written.
     #[error("cannot write to {}: {error}", .path.display())]
-    Index {
-        /// The index.
+    File {
+        /// The video or its index.
         path: PathBuf,
         /// Why.
         error: std::io::Error,

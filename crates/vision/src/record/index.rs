@@ -24,15 +24,10 @@ pub(super) fn path(video: &Path) -> PathBuf {
 }
 
 impl Index {
-    pub(super) fn create(path: &Path, overwrite: bool) -> io::Result<Self> {
-        let mut options = File::options();
-        options.write(true).truncate(overwrite);
-        match overwrite {
-            true => options.create(true),
-            false => options.create_new(true),
-        };
+    /// Begins it in an empty file.
+    pub(super) fn begin(file: File) -> io::Result<Self> {
         let mut index = Self {
-            file: options.open(path)?,
+            file,
             rows: "video_frame,frame_id,captured_us\n".into(),
             flushed: Instant::now(),
         };

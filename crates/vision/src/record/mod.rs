@@ -85,18 +85,17 @@ pub fn start(config: Config) -> Result<(Recording, Tap), RecordError> {
     let places = (QUEUE_BYTES / frame.max(1)).clamp(*QUEUE.start(), *QUEUE.end());
     let (queue, pictures) = sync_channel(places as usize);
     let path = config.path.clone();
-    let files = Files::of(&config);
-    let writing = Writing::begin(config).inspect_err(|error| {
-        if !matches!(error, RecordError::Exists(_)) {
-            files.remove_new();
-        }
-    })?;
+    let mut files = Files::default();
+    let writing = Writing::begin(config, &mut files).inspect_err(|_| files.remove())?;
     let thread = std::thread::Builder::new()
         .name("record".into())
         .spawn(move || writing.run(&pictures))
-        .map_err(|error| RecordError::Refused {
-            path: path.clone(),
-            reason: error.to_string(),
+        .map_err(|error| {
+            files.remove();
+            RecordError::Refused {
+                path: path.clone(),
+                reason: error.to_string(),
+            }
         })?;
     let offered = Arc::new(AtomicU64::new(0));
     let tap = Tap {
@@ -174,13 +173,13 @@ impl Recording {
         (Recorded { frames, left_out }, outcome)
     }
 
-    /// Ends a recording that nothing came into, and removes files that were not there before. The
+    /// Ends a recording that nothing came into, and removes files that were made for it. The
     /// [`Tap`] must be gone by then.
     pub fn discard(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.files.remove_new();
+        self.files.remove();
     }
 }
 

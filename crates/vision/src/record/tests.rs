@@ -77,11 +77,35 @@ fn what_cannot_be_recorded_to_is_named() {
             .unwrap_err()
     };
     assert!(matches!(begin("a.gif"), RecordError::Container(_)));
-    assert!(matches!(begin("no/a.avi"), RecordError::Index { .. }));
+    assert!(matches!(begin("no/a.avi"), RecordError::File { .. }));
     std::fs::write(dir.path().join("b.mkv"), "precious").unwrap();
     assert!(matches!(begin("b.mkv"), RecordError::Exists(_)));
+    // The index alone is there, of another program's.
+    std::fs::write(index_path(&dir.path().join("c.avi")), "precious").unwrap();
+    assert!(matches!(begin("c.avi"), RecordError::Exists(_)));
     let left = std::fs::read_dir(dir.path()).unwrap().count();
-    assert_eq!(left, 1, "nothing is left of what could not begin");
+    assert_eq!(left, 2, "nothing is left of what could not begin");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_another_program_put_in_its_place_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.avi");
+    // A link to nothing is no free name.
+    std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();
+    assert!(matches!(
+        start(config(path.clone())).unwrap_err(),
+        RecordError::Exists(_)
+    ));
+    assert!(path.is_symlink());
+    std::fs::remove_file(&path).unwrap();
+    let (recording, tap) = start(config(path.clone())).unwrap();
+    std::fs::rename(&path, dir.path().join("moved.avi")).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    drop(tap);
+    recording.discard();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The thread that compresses and writes.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
@@ -33,23 +35,47 @@ pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
     }
 }
 
-/// The files of a recording that are not there before it.
-#[derive(Debug)]
-pub(super) struct Files(Vec<PathBuf>);
+/// The files of a recording that were made for it, empty: nothing else is removed where it comes to nothing.
+#[derive(Debug, Default)]
+pub(super) struct Files(Vec<(PathBuf, File)>);
 
 impl Files {
-    pub(super) fn of(config: &Config) -> Self {
-        let files = [config.path.clone(), index::path(&config.path)];
-        Self(files.into_iter().filter(|path| !path.exists()).collect())
-    }
-
-    /// Removes what has come to be.
-    pub(super) fn remove_new(&self) {
-        for path in &self.0 {
-            // It may not have come to exist.
-            let _ = std::fs::remove_file(path);
+    /// Makes an empty file, or empties the one that is there where that is to be replaced.
+    fn begin(&mut self, path: &Path, overwrite: bool) -> io::Result<File> {
+        match File::create_new(path) {
+            Ok(file) => {
+                self.0.push((path.to_owned(), file.try_clone()?));
+                Ok(file)
+            }
+            Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
+                File::options().write(true).truncate(true).open(path)
+            }
+            Err(error) => Err(error),
         }
     }
+
+    /// Removes what was made, unless something else has its name by now.
+    pub(super) fn remove(&self) {
+        for (path, file) in &self.0 {
+            if is_still(path, file) {
+                // It stays empty, or nearly so.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_still(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let there = std::fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()));
+    let made = file.metadata().map(|it| (it.dev(), it.ino()));
+    matches!((there, made), (Ok(there), Ok(made)) if there == made)
+}
+
+#[cfg(not(unix))]
+fn is_still(_: &Path, _: &File) -> bool {
+    true
 }
 
 /// An open video and its index.
@@ -61,23 +87,29 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn begin(config: Config) -> Result<Self, RecordError> {
+    /// What it makes is in `files`, whatever becomes of it.
+    pub(super) fn begin(config: Config, files: &mut Files) -> Result<Self, RecordError> {
         crate::logs::quiet_opencv();
         let codec =
             codec(&config.path).ok_or_else(|| RecordError::Container(config.path.clone()))?;
-        if config.path.exists() && !config.overwrite {
-            return Err(RecordError::Exists(config.path));
-        }
-        // The index first: it says best what is wrong with the folder.
         let index_path = index::path(&config.path);
-        let index =
-            Index::create(&index_path, config.overwrite).map_err(|error| match error.kind() {
-                std::io::ErrorKind::AlreadyExists => RecordError::Exists(index_path.clone()),
-                _ => RecordError::Index {
-                    path: index_path.clone(),
+        // Both names, before anything is written: FFmpeg would replace what has its name.
+        let mut begin = |path: &Path| {
+            let begun = files.begin(path, config.overwrite);
+            begun.map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => RecordError::Exists(path.to_owned()),
+                _ => RecordError::File {
+                    path: path.to_owned(),
                     error,
                 },
-            })?;
+            })
+        };
+        begin(&config.path)?;
+        let index = begin(&index_path)?;
+        let index = Index::begin(index).map_err(|error| RecordError::File {
+            path: index_path.clone(),
+            error,
+        })?;
         let video = open(&config, codec).map_err(|reason| RecordError::Refused {
             path: config.path.clone(),
             reason,
@@ -159,7 +191,7 @@ impl Writing {
     }
 
     fn index_error(&self, error: std::io::Error) -> RecordError {
-        RecordError::Index {
+        RecordError::File {
             path: index::path(&self.config.path),
             error,
         }
