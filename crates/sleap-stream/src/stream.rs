@@ -1,6 +1,5 @@
 //! One stream from source to summary.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -140,7 +139,7 @@ async fn stream(
         Err(error) => wrong.push(error),
     }
     let recorded = finish_recording(recording, &mut answers);
-    let pictured = keep_snapshot(config.snapshot.as_deref(), answers.last_picture());
+    let pictured = keep_snapshot(config, answers.last_picture());
     match events {
         Some(events) => events.summary(&answers.report),
         None if config.messages == Messages::ForPeople => cli::say(answers.report.summary()),
@@ -218,11 +217,11 @@ fn verdict(end: End, answers: &Answers, because: &str) -> Result<()> {
     }
 }
 
-fn keep_snapshot(path: Option<&Path>, last: Option<Picture>) -> Result<()> {
-    match (path, last) {
+fn keep_snapshot(config: &Config, last: Option<Picture>) -> Result<()> {
+    match (&config.snapshot, last) {
         (Some(path), Some(picture)) => {
             let drawn = picture.draw().context("cannot draw the poses")?;
-            vision::png::write(path, &drawn)
+            vision::png::write(path, &drawn, config.overwrite)
                 .with_context(|| format!("cannot write the picture {}", path.display()))
         }
         (Some(path), None) => {

@@ -1,7 +1,7 @@
 //! `--save-every N`: sampled frames as PNG files, written beside the stream.
 
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use protocol::{Encoding, Frame, Limits};
+use vision::png::PngError;
 
 use crate::pipeline::Decoded;
 use crate::pixels::Decoder;
@@ -102,22 +103,36 @@ impl Drop for Saver {
 fn write_all(dir: &Path, mut decoder: Decoder, jobs: &Receiver<Job>) {
     for job in jobs {
         match job {
-            Job::Frame(sample) => {
-                let path = free_name(dir, sample.frame.meta.frame_id);
-                match write(&path, &sample.frame, &mut decoder) {
-                    Ok(()) => {
-                        sample.requester.counts.saved.fetch_add(1, Relaxed);
-                    }
-                    Err(error) => {
-                        tracing::warn!(path = %path.display(), %error, "frame not saved");
-                    }
+            Job::Frame(sample) => match write_free(dir, &sample.frame, &mut decoder) {
+                Ok(()) => {
+                    sample.requester.counts.saved.fetch_add(1, Relaxed);
                 }
-            }
+                Err(error) => tracing::warn!("frame not saved: {error:#}"),
+            },
             Job::Flush(done) => {
                 let _ = done.send(());
             }
         }
     }
+}
+
+/// Writes `frame_000042.png`, or `frame_000042-2.png` where an earlier stream, or another program, left one
+/// of that name.
+fn write_free(dir: &Path, frame: &Frame, decoder: &mut Decoder) -> anyhow::Result<()> {
+    let id = frame.meta.frame_id;
+    let mut name = format!("frame_{id:06}.png");
+    for copy in 2u64.. {
+        let path = dir.join(&name);
+        // What is there costs no encoding.
+        if !path.exists() {
+            match write(&path, frame, decoder) {
+                Err(error) if error.downcast_ref().is_some_and(PngError::exists) => {}
+                written => return written,
+            }
+        }
+        name = format!("frame_{id:06}-{copy}.png");
+    }
+    unreachable!("so many files no disk has")
 }
 
 fn write(path: &Path, frame: &Frame, decoder: &mut Decoder) -> anyhow::Result<()> {
@@ -132,19 +147,6 @@ fn write(path: &Path, frame: &Frame, decoder: &mut Decoder) -> anyhow::Result<()
         return Ok(());
     }
     let image = decoder.image(frame).map_err(anyhow::Error::msg)?;
-    vision::png::write(path, &image)?;
+    vision::png::write(path, &image, false)?;
     Ok(())
-}
-
-/// `frame_000042.png`, or `frame_000042-2.png` where an earlier stream left one of that name.
-fn free_name(dir: &Path, frame_id: u64) -> PathBuf {
-    let name = |suffix: &str| dir.join(format!("frame_{frame_id:06}{suffix}.png"));
-    let mut path = name("");
-    for copy in 2u64.. {
-        if !path.exists() {
-            break;
-        }
-        path = name(&format!("-{copy}"));
-    }
-    path
 }

@@ -1,10 +1,11 @@
 //! Lossless files: PNG, written whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use ::png::{BitDepth, ColorType, Compression};
+use tempfile::NamedTempFile;
 
 use crate::{Image, ShapeError};
 
@@ -32,10 +33,18 @@ pub enum PngError {
     },
 }
 
+impl PngError {
+    /// Whether a file of this name is there.
+    pub fn exists(&self) -> bool {
+        matches!(self, PngError::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+    }
+}
+
 /// Writes an image as an 8-bit PNG (gray, RGB or RGBA), fast rather than small.
 ///
-/// The file appears under its name only once it is complete: readers never see half of it.
-pub fn write(path: impl AsRef<Path>, image: &Image) -> Result<(), PngError> {
+/// The file appears under its name only once it is complete: readers never see half of it. One that is
+/// there is an error ([`PngError::exists`]) unless `overwrite` is set.
+pub fn write(path: impl AsRef<Path>, image: &Image, overwrite: bool) -> Result<(), PngError> {
     image.check()?;
     let color = match image.channels {
         1 => ColorType::Grayscale,
@@ -49,11 +58,16 @@ pub fn write(path: impl AsRef<Path>, image: &Image) -> Result<(), PngError> {
         swapped = swap_red_blue(&image.data, usize::from(image.channels));
         &swapped
     };
-    let size = (image.width, image.height);
-    write_file(path.as_ref(), size, color, BitDepth::Eight, pixels)
+    let form = Form {
+        size: (image.width, image.height),
+        color,
+        depth: BitDepth::Eight,
+    };
+    write_file(path.as_ref(), form, pixels, overwrite)
 }
 
-/// Writes 16-bit pixels as a PNG: `channels` 1 (gray), 3 (BGR) or 4 (BGRA), rows packed.
+/// Writes 16-bit pixels as a PNG: `channels` 1 (gray), 3 (BGR) or 4 (BGRA), rows packed. A file that is
+/// there is an error.
 pub fn write_u16(
     path: impl AsRef<Path>,
     width: u32,
@@ -84,13 +98,12 @@ pub fn write_u16(
         };
         big_endian.extend(rgb.iter().flat_map(|sample| sample.to_be_bytes()));
     }
-    write_file(
-        path.as_ref(),
-        (width, height),
+    let form = Form {
+        size: (width, height),
         color,
-        BitDepth::Sixteen,
-        &big_endian,
-    )
+        depth: BitDepth::Sixteen,
+    };
+    write_file(path.as_ref(), form, &big_endian, false)
 }
 
 fn swap_red_blue(pixels: &[u8], channels: usize) -> Vec<u8> {
@@ -101,20 +114,24 @@ fn swap_red_blue(pixels: &[u8], channels: usize) -> Vec<u8> {
     swapped
 }
 
-fn write_file(
-    path: &Path,
+/// What the pixels are.
+struct Form {
     size: (u32, u32),
     color: ColorType,
     depth: BitDepth,
-    pixels: &[u8],
-) -> Result<(), PngError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = encode(&temporary, size, color, depth, pixels)
-        .and_then(|()| fs::rename(&temporary, path).map_err(Failure::Io));
-    written.map_err(|failure| {
-        // Best effort: the first error is the one worth telling.
-        let _ = fs::remove_file(&temporary);
+}
+
+fn write_file(path: &Path, form: Form, pixels: &[u8], overwrite: bool) -> Result<(), PngError> {
+    let write = || {
+        let mut draft = draft(path)?;
+        encode(draft.as_file_mut(), form, pixels)?;
+        let kept = match overwrite {
+            true => draft.persist(path),
+            false => draft.persist_noclobber(path),
+        };
+        kept.map(drop).map_err(|failed| Failure::Io(failed.error))
+    };
+    write().map_err(|failure: Failure| {
         let path = path.to_owned();
         match failure {
             Failure::Io(source) => PngError::Io { path, source },
@@ -123,9 +140,30 @@ fn write_file(
     })
 }
 
+/// A file in the same folder, with the rights that a new file has. It goes when it is dropped.
+fn draft(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => builder.tempfile_in(folder),
+        _ => builder.tempfile_in("."),
+    }
+}
+
 enum Failure {
     Io(io::Error),
     Encode(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Io(error)
+    }
 }
 
 impl From<::png::EncodingError> for Failure {
@@ -137,27 +175,23 @@ impl From<::png::EncodingError> for Failure {
     }
 }
 
-fn encode(
-    path: &Path,
-    (width, height): (u32, u32),
-    color: ColorType,
-    depth: BitDepth,
-    pixels: &[u8],
-) -> Result<(), Failure> {
-    let mut file = BufWriter::new(File::create(path).map_err(Failure::Io)?);
+fn encode(file: &mut File, form: Form, pixels: &[u8]) -> Result<(), Failure> {
+    let mut file = BufWriter::new(file);
+    let (width, height) = form.size;
     let mut encoder = ::png::Encoder::new(&mut file, width, height);
-    encoder.set_color(color);
-    encoder.set_depth(depth);
+    encoder.set_color(form.color);
+    encoder.set_depth(form.depth);
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
     writer.finish()?;
-    file.flush().map_err(Failure::Io)
+    Ok(file.flush()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::io::BufReader;
 
     fn read(path: &Path) -> (::png::OutputInfo, Vec<u8>) {
@@ -184,7 +218,7 @@ mod tests {
         ];
         for (channels, bgr, color, rgb) in table {
             let image = Image::new(2, 1, channels, bgr.to_vec()).unwrap();
-            write(&path, &image).unwrap();
+            write(&path, &image, true).unwrap();
             let (info, pixels) = read(&path);
             assert_eq!((info.width, info.height), (2, 1));
             assert_eq!((info.color_type, &pixels[..]), (color, rgb));
@@ -197,9 +231,13 @@ mod tests {
         let path = folder.path().join("deep.png");
         write_u16(&path, 2, 1, 1, &[0x0102, 0xFFFE]).unwrap();
         assert_eq!(read(&path).1, [1, 2, 0xFF, 0xFE]);
-        write_u16(&path, 1, 1, 3, &[1, 2, 3]).unwrap();
+        let again = || {
+            fs::remove_file(&path).unwrap();
+            &path
+        };
+        write_u16(again(), 1, 1, 3, &[1, 2, 3]).unwrap();
         assert_eq!(read(&path).1, [0, 3, 0, 2, 0, 1]);
-        write_u16(&path, 1, 1, 4, &[1, 2, 3, 4]).unwrap();
+        write_u16(again(), 1, 1, 4, &[1, 2, 3, 4]).unwrap();
         assert_eq!(read(&path).1, [0, 3, 0, 2, 0, 1, 0, 4]);
         let wrong = [
             write_u16(&path, 1, 1, 2, &[1, 2]),
@@ -212,14 +250,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_there_is_kept_unless_told_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        // A name that a draft might have, too.
+        let part = format!(".a.png.{}.part", std::process::id());
+        fs::write(&path, "mine").unwrap();
+        fs::write(folder.path().join(&part), "mine").unwrap();
+        let image = Image::new(1, 1, 1, vec![0]).unwrap();
+        for refused in [write(&path, &image, false), write_u16(&path, 1, 1, 1, &[0])] {
+            assert!(refused.unwrap_err().exists());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        }
+        write(&path, &image, true).unwrap();
+        assert_eq!(read(&path).1, [0]);
+        let part = fs::read_to_string(folder.path().join(part));
+        assert_eq!(part.unwrap(), "mine");
+    }
+
+    #[test]
     fn nothing_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let image = Image::new(1, 1, 1, vec![0]).unwrap();
-        write(folder.path().join("a.png"), &image).unwrap();
+        write(folder.path().join("a.png"), &image, false).unwrap();
         // A folder is in the way of the name: the rename fails after the writing.
         let taken = folder.path().join("taken");
         fs::create_dir(&taken).unwrap();
-        assert!(matches!(write(&taken, &image), Err(PngError::Io { .. })));
+        for overwrite in [false, true] {
+            let refused = write(&taken, &image, overwrite);
+            assert!(matches!(refused, Err(PngError::Io { .. })));
+        }
         let mut names: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -227,7 +287,7 @@ mod tests {
         names.sort();
         assert_eq!(names, ["a.png", "taken"]);
         let nowhere = folder.path().join("none").join("a.png");
-        let error = write(&nowhere, &image).unwrap_err().to_string();
+        let error = write(&nowhere, &image, true).unwrap_err().to_string();
         assert!(error.contains("none/a.png"), "{error}");
     }
 }
