@@ -65,22 +65,15 @@ fn variable(name: &str) -> Option<PathBuf> {
 fn keep(file: &Path, secret: &Secret, renew: bool) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!("secret.{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut draft| {
-        writeln!(draft, "{}", secret.reveal())?;
-        draft.sync_all()
-    });
-    let kept = written.and_then(|()| match renew {
-        true => fs::rename(&draft, file),
-        false => fs::hard_link(&draft, file),
-    });
-    // A rename has taken it away already.
-    let _ = fs::remove_file(&draft);
-    kept
+    // Under a name that no other file has, for its owner alone.
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(draft, "{}", secret.reveal())?;
+    draft.as_file().sync_all()?;
+    match renew {
+        true => draft.persist(file)?,
+        false => draft.persist_noclobber(file)?,
+    };
+    Ok(())
 }
 
 #[cfg(test)]
@@ -104,6 +97,15 @@ mod tests {
             let mode = fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn files_of_others_in_the_same_folder_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join(format!("secret.{}", std::process::id()));
+        fs::write(&other, "precious").unwrap();
+        kept_in(&folder.path().join("secret"), false).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
     }
 
     #[test]
