@@ -65,7 +65,10 @@ fn kept(file: &Path) -> Result<Vec<u8>> {
     let key = read(file);
     if key.is_none() {
         let file = file.display();
-        tracing::debug!(?made, "no key can be kept in {file}");
+        tracing::warn!(
+            ?made,
+            "no key for the names of uploads can be kept in {file}: other users of this machine could guess them"
+        );
     }
     Ok(key.unwrap_or_default())
 }
@@ -75,21 +78,16 @@ fn read(file: &Path) -> Option<Vec<u8>> {
     is_key.then(|| fs::read(file).ok()).flatten()
 }
 
-/// Writes the whole file at once; what is there and no key is replaced.
+/// Writes the whole file at once. What is there stays: it is another run's key, or nothing of this program's,
+/// which leaves no key in part.
 fn make(file: &Path, key: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Readable for its owner alone.
     let mut draft = tempfile::NamedTempFile::new_in(folder)?;
     draft.write_all(key)?;
-    match draft.persist_noclobber(file) {
-        // Another run's, or none.
-        Err(failed) if fs::symlink_metadata(file).is_ok() => match read(file) {
-            Some(_) => Ok(()),
-            None => Ok(failed.file.persist(file).map(drop)?),
-        },
-        made => Ok(made.map(drop)?),
-    }
+    draft.persist_noclobber(file)?;
+    Ok(())
 }
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
@@ -117,9 +115,10 @@ mod tests {
             let mode = fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        fs::write(&file, "short").unwrap();
-        let other = kept(&file).unwrap();
-        assert!(other.len() == KEY_BYTES && other != key);
+        fs::write(&file, "another program's").unwrap();
+        assert!(kept(&file).unwrap().is_empty());
+        let there = fs::read_to_string(&file).unwrap();
+        assert_eq!(there, "another program's");
     }
 
     #[test]
