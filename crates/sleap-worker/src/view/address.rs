@@ -66,7 +66,7 @@ impl Links {
     }
 
     fn keep(&self, file: &Path) -> Result<()> {
-        let kept = tls::keep(file, &(self.links.join("\n") + "\n"));
+        let kept = tls::keep(file, &(self.links.join("\n") + "\n"), are_links);
         kept.with_context(|| format!("cannot write the page's link to {}", file.display()))?;
         info!(file = %file.display(), "the page's link with its token is kept");
         Ok(())
@@ -97,6 +97,12 @@ impl Links {
             .build();
         Some(drawn)
     }
+}
+
+/// Whether a file is one that [`Links::keep`] has written.
+fn are_links(text: &str) -> bool {
+    let is_link = |line: &str| line.starts_with("http") && line.contains("/#");
+    !text.is_empty() && text.lines().all(is_link)
 }
 
 fn without_token(link: &str) -> &str {
@@ -142,6 +148,11 @@ mod tests {
         links.keep(&file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(text, "http://127.0.0.1:81/#token\n");
+        links.keep(&file).unwrap();
+        let other = folder.path().join("other");
+        std::fs::write(&other, "precious").unwrap();
+        assert!(links.keep(&other).is_err());
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "precious");
         assert_eq!(without_token(text.trim()), "http://127.0.0.1:81/");
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

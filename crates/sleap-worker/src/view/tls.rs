@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
@@ -19,6 +19,8 @@ use tracing::{debug, warn};
 
 /// Certificate and key, in one file: they are of use only together.
 const FILE: &str = "identity.pem";
+/// Whom the certificate is for, as browsers show it.
+const SUBJECT: &str = "sleap-stream live view";
 /// Phones refuse certificates that are good for longer than 825 days; a new one is made before.
 const LIFE: Duration = Duration::from_secs(800 * 24 * 60 * 60);
 const RENEWAL: Duration = Duration::from_secs(700 * 24 * 60 * 60);
@@ -43,7 +45,8 @@ pub(super) fn load_or_make(listen: IpAddr) -> Result<Tls> {
     }
     let pem = make(&addresses)?;
     let kept = match &path {
-        Some(path) => keep(path, &pem).with_context(|| format!("cannot write {}", path.display())),
+        Some(path) => keep(path, &pem, is_made_here)
+            .with_context(|| format!("cannot write {}", path.display())),
         None => Err(anyhow::anyhow!(
             "there is no home folder (set XDG_DATA_HOME)"
         )),
@@ -84,7 +87,7 @@ fn load(path: &Path, addresses: &[IpAddr]) -> Option<Tls> {
             None
         }
         Err(error) => {
-            warn!("the page's certificate cannot be used and is made anew: {error:#}");
+            warn!("the page's certificate cannot be used: {error:#}");
             None
         }
     }
@@ -108,8 +111,7 @@ fn make(addresses: &[IpAddr]) -> Result<String> {
     names.extend(addresses.iter().map(IpAddr::to_string));
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
-    let words = "sleap-stream live view";
-    params.distinguished_name.push(DnType::CommonName, words);
+    params.distinguished_name.push(DnType::CommonName, SUBJECT);
     // Apple's browsers take no other.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
@@ -123,13 +125,37 @@ fn make(addresses: &[IpAddr]) -> Result<String> {
 
 /// Puts the file in its place as a whole, so that no other worker finds half of it. Only its owner
 /// can read it.
-pub(super) fn keep(path: &Path, pem: &str) -> Result<()> {
+///
+/// # Errors
+/// The system refuses, or a file is there that is none of a worker's (`is_own`).
+pub(super) fn keep(path: &Path, text: &str, is_own: impl Fn(&str) -> bool) -> Result<()> {
     let dir = path.parent().context("no folder")?;
     std::fs::create_dir_all(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(pem.as_bytes())?;
-    file.persist(path)?;
+    file.write_all(text.as_bytes())?;
+    let failed = match file.persist_noclobber(path) {
+        Ok(_) => return Ok(()),
+        Err(failed) => failed,
+    };
+    if failed.error.kind() != std::io::ErrorKind::AlreadyExists {
+        return Err(failed.error.into());
+    }
+    // A link leads to something else.
+    let is_file = std::fs::symlink_metadata(path)?.is_file();
+    if !is_file || !std::fs::read_to_string(path).is_ok_and(|there| is_own(&there)) {
+        bail!("what is there was not made by sleap-worker; move it away");
+    }
+    failed.file.persist(path)?;
     Ok(())
+}
+
+/// Whether a file is one that [`make`] has made, however old.
+fn is_made_here(pem: &str) -> bool {
+    let subject = |der: CertificateDer<'_>| {
+        let name = SUBJECT.as_bytes();
+        der.windows(name.len()).any(|bytes| bytes == name)
+    };
+    CertificateDer::from_pem_slice(pem.as_bytes()).is_ok_and(subject)
 }
 
 /// # Errors
@@ -169,7 +195,7 @@ mod tests {
         let path = dir.path().join("view").join(FILE);
         assert!(load(&path, &own()).is_none());
         let pem = make(&own()).unwrap();
-        keep(&path, &pem).unwrap();
+        keep(&path, &pem, is_made_here).unwrap();
         let made = tls(&pem).unwrap().fingerprint;
         assert_eq!(load(&path, &own()).unwrap().fingerprint, made);
         #[cfg(unix)]
@@ -178,7 +204,7 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        keep(&path, &make(&own()).unwrap()).unwrap();
+        keep(&path, &make(&own()).unwrap(), is_made_here).unwrap();
         assert_ne!(load(&path, &own()).unwrap().fingerprint, made, "over it");
         let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
         assert_eq!(files.count(), 1, "nothing is left beside it");
@@ -189,7 +215,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         let pem = make(&own()).unwrap();
-        keep(&path, &pem).unwrap();
+        keep(&path, &pem, is_made_here).unwrap();
         let with = |ip: &str| addresses(ip.parse().unwrap());
         assert!(load(&path, &own()).is_some());
         assert!(load(&path, &with("192.0.2.77")).is_none(), "a new address");
@@ -204,9 +230,27 @@ mod tests {
             pem[key..].into(),
             pem[..key].to_owned() + other_key,
         ] {
-            keep(&path, &damaged).unwrap();
+            std::fs::write(&path, &damaged).unwrap();
             assert!(load(&path, &own()).is_none(), "{damaged}");
         }
+    }
+
+    #[test]
+    fn what_no_worker_has_made_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let pem = make(&own()).unwrap();
+        for other in ["", "-----BEGIN PRIVATE KEY-----\nmine\n", "notes"] {
+            std::fs::write(&path, other).unwrap();
+            let error = keep(&path, &pem, is_made_here).unwrap_err().to_string();
+            assert!(error.contains("not made by sleap-worker"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        }
+        // A worker's without its key is still a worker's.
+        let key = pem.find("-----BEGIN PRIVATE KEY").unwrap();
+        std::fs::write(&path, &pem[..key]).unwrap();
+        keep(&path, &pem, is_made_here).unwrap();
+        assert!(load(&path, &own()).is_some());
     }
 
     #[test]
