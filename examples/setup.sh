@@ -135,6 +135,8 @@ pip_in() {
 }
 
 make_venv() {
+  # A folder that is no virtual environment has been put there by hand.
+  if [ -e "$1" ] && [ ! -f "$1/pyvenv.cfg" ]; then fail "$1 is there and is no virtual environment; move it away"; fi
   rm -rf "$1"
   mkdir -p "$(dirname "$1")"
   "$python" -m venv "$1" || fail "no virtual environment in $1. Is there space, and is python3-venv installed?"
