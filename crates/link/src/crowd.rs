@@ -1,20 +1,10 @@
 //! How many connections come from where.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The network that an address stands for where strangers are counted: itself, or the /64 of an IPv6
-/// address, of which every machine has many.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) if !ip.is_loopback() => {
-            let [a, b, c, d, ..] = ip.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        ip => ip,
-    }
-}
+use net::network_of;
 
 /// Connections by the network that they come from. This machine's own are not counted.
 #[derive(Clone)]
@@ -99,18 +89,5 @@ mod tests {
             let held: Vec<_> = (0..5).map(|_| crowd.enter(ip(address))).collect();
             assert!(held.iter().all(Option::is_some), "{address}");
         }
-    }
-
-    #[test]
-    fn a_network_of_ipv6_has_many_addresses() {
-        assert_eq!(
-            network_of(ip("2001:db8::1:2")),
-            network_of(ip("2001:db8::3"))
-        );
-        assert_ne!(
-            network_of(ip("2001:db8::1")),
-            network_of(ip("2001:db8:0:1::1"))
-        );
-        assert_eq!(network_of(ip("::1")), ip("::1"));
     }
 }

@@ -62,7 +62,6 @@ pub use channel::{Channel, CloseReason};
 pub use check::{failing_servers, registered_peers};
 pub use config::{PeerConfig, random_id};
 pub use connect::connect;
-pub use crowd::network_of;
 pub use error::{
     AcceptError, AuthError, BindError, ConfigError, ConnectError, GuestError, InterfaceError,
     PeerError, SendError, SignalError,

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use net::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -24,8 +25,6 @@ use callers::{Busy, Callers};
 /// Bytes and headers of a request's head.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
-/// Pause where no connection can be taken, as when files are used up.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long things may take.
 #[derive(Clone, Copy)]
@@ -48,9 +47,10 @@ impl Default for Patience {
 /// What is answered.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Serves for ever. `answers` makes an answer of a request.
+/// Serves for ever. `server` names it in the log. `answers` makes an answer of a request.
 pub(crate) async fn serve<A, F>(
     listener: TcpListener,
+    server: &'static str,
     tls: Option<TlsAcceptor>,
     patience: Patience,
     answers: A,
@@ -58,19 +58,13 @@ pub(crate) async fn serve<A, F>(
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Answer> + Send,
 {
+    let mut listener = Listener::new(listener, server);
     let callers = Callers::default();
     // A set, because its tasks end with this one.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let (socket, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                debug!(%error, "no HTTP connection");
-                sleep(PAUSE).await;
-                continue;
-            }
-        };
+        let (socket, from) = listener.accept().await;
         let Some(call) = callers.enter(from.ip()) else {
             debug!(%from, "too many HTTP connections");
             continue;

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use net::{Listener, keep_alive};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::door::{Door, Patience};
 use super::hub::{Delivery, Hub, Registration, Reservation, SocketId};
@@ -33,13 +34,6 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MESSAGES: (u32, u32) = (128, 32);
 /// A socket that takes a message no faster than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Silence after which the system asks whether the other end is still there, pause between such
-/// questions, and how many may go unanswered: a dead peer leaves the list within a minute.
-const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_TRIES: u32 = 3;
-/// Pause after a failed accept: the usual cause is a lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A signaling server, serving from a task of its own until it is dropped.
 #[derive(Debug)]
@@ -88,16 +82,10 @@ impl Drop for Server {
 /// Ending this future ends every socket's task with it.
 async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     let door = Door::default();
+    let mut listener = Listener::new(listener, "signaling");
     let mut sockets = JoinSet::new();
     loop {
-        let (stream, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "cannot accept a signaling connection");
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let (stream, from) = listener.accept().await;
         while sockets.try_join_next().is_some() {}
         let to = stream.local_addr().map_or(from, |to| to);
         let Some(place) = door.enter(from, to) else {
@@ -149,15 +137,6 @@ fn refuse_pages(request: &Request, response: Response) -> Result<Response, Error
     let mut refusal = ErrorResponse::new(Some("no pages".to_owned()));
     *refusal.status_mut() = StatusCode::FORBIDDEN;
     Err(refusal)
-}
-
-/// A socket that the system cannot watch is served all the same.
-fn keep_alive(stream: &TcpStream) {
-    let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(KEEP_ALIVE_AFTER)
-        .with_interval(KEEP_ALIVE_EVERY)
-        .with_retries(KEEP_ALIVE_TRIES);
-    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
 /// Serves one socket until either side ends it.
@@ -308,23 +287,5 @@ mod tests {
         let (_, left) = tokio::join!(served, client.next());
         assert!(matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
         assert!(began.elapsed() >= Patience::Anybody.time());
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn a_dead_peer_is_noticed_within_a_minute() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (client, accepted) = tokio::join!(
-            TcpStream::connect(listener.local_addr().unwrap()),
-            listener.accept()
-        );
-        let (stream, _) = accepted.unwrap();
-        keep_alive(&stream);
-        let socket = socket2::SockRef::from(&stream);
-        assert!(socket.keepalive().unwrap());
-        let silence = socket.tcp_keepalive_time().unwrap()
-            + socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
-        assert_eq!(silence, Duration::from_secs(60));
-        drop(client);
     }
 }

@@ -1,31 +1,43 @@
 //! Who is connected to an HTTP server, and who is hung up on for another.
 
 use std::net::IpAddr;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use net::{Admission, ConnectionLimit, Idle, network_of};
 use tokio_util::sync::CancellationToken;
 
 /// Connections at a time, and from one network.
 const MAX_CALLS: usize = 32;
 const MAX_CALLS_EACH: usize = 8;
 
-/// The connections there are, oldest first.
-#[derive(Clone, Default)]
-pub(super) struct Callers(Arc<Mutex<Calls>>);
+/// The connections there are.
+#[derive(Clone)]
+pub(super) struct Callers(Arc<Mutex<ConnectionLimit<Arc<Line>>>>);
 
-#[derive(Default)]
-struct Calls {
-    calls: Vec<Arc<Line>>,
+impl Default for Callers {
+    fn default() -> Self {
+        let limit = ConnectionLimit::new(MAX_CALLS, MAX_CALLS_EACH);
+        Self(Arc::new(Mutex::new(limit)))
+    }
 }
 
 struct Line {
-    /// The network that it comes from.
-    from: IpAddr,
-    /// A whole request is being answered.
-    is_busy: AtomicBool,
+    /// Since when it waits for a request; `None` while a whole one is being answered.
+    idle: Mutex<Option<Instant>>,
     hung_up: CancellationToken,
+}
+
+impl Line {
+    fn set_idle(&self, since: Option<Instant>) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+}
+
+impl Idle for Line {
+    fn idle_since(&self, _now: Instant) -> Option<Instant> {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A connection; it is left by dropping this.
@@ -38,39 +50,28 @@ pub(super) struct Call {
 pub(super) struct Busy(Arc<Line>);
 
 impl Callers {
-    /// One more connection. Where there are too many, the oldest that waits for a request is hung up
-    /// on: of the same network if that has more than its share. So those who hold connections and
-    /// say nothing keep nobody away. `None` where all are busy.
+    /// One more connection. Where there are too many, the one that has waited longest for a request is
+    /// hung up on, of the same network if that has its share: connections without requests keep no other
+    /// out. `None` where all are busy.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Call> {
-        let from = link::network_of(address);
-        let calls = &mut self.lock().calls;
-        let own = calls.iter().filter(|line| line.from == from).count();
-        if own >= MAX_CALLS_EACH {
-            hang_up(calls, |line| line.from == from)?;
-        } else if calls.len() >= MAX_CALLS {
-            hang_up(calls, |_| true)?;
-        }
+        let now = Instant::now();
         let line = Arc::new(Line {
-            from,
-            is_busy: AtomicBool::new(false),
+            idle: Mutex::new(Some(now)),
             hung_up: CancellationToken::new(),
         });
-        calls.push(Arc::clone(&line));
+        let from = Some(network_of(address));
+        match self.lock().admit(Arc::clone(&line), from, now) {
+            Admission::Free => {}
+            Admission::InPlaceOf(former) => former.hung_up.cancel(),
+            Admission::Refused(_) => return None,
+        }
         let callers = self.clone();
         Some(Call { callers, line })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Calls> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionLimit<Arc<Line>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// On the oldest that may be and is not busy.
-fn hang_up(calls: &mut Vec<Arc<Line>>, may_be: impl Fn(&Line) -> bool) -> Option<()> {
-    let is_idle = |line: &Arc<Line>| may_be(line) && !line.is_busy.load(Relaxed);
-    let oldest = calls.iter().position(is_idle)?;
-    calls.remove(oldest).hung_up.cancel();
-    Some(())
 }
 
 impl Call {
@@ -83,7 +84,7 @@ impl Call {
     pub(super) fn requests(&self) -> impl Fn() -> Busy + use<> {
         let line = Arc::clone(&self.line);
         move || {
-            line.is_busy.store(true, Relaxed);
+            line.set_idle(None);
             Busy(Arc::clone(&line))
         }
     }
@@ -91,14 +92,14 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let mut list = self.callers.lock();
-        list.calls.retain(|line| !Arc::ptr_eq(line, &self.line));
+        let mut calls = self.callers.lock();
+        calls.retain(|line| !Arc::ptr_eq(line, &self.line));
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.is_busy.store(false, Relaxed);
+        self.0.set_idle(Some(Instant::now()));
     }
 }
 
@@ -155,6 +156,6 @@ mod tests {
         drop(first);
         assert!(callers.enter(ip(1)).is_some() && is_over(&calls[0]));
         drop((busy, last, calls, next));
-        assert!(callers.lock().calls.is_empty());
+        assert!(callers.lock().is_empty());
     }
 }

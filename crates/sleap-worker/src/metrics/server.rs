@@ -56,7 +56,7 @@ impl Bound {
             let answer = answer(&request, &counters, is_loopback);
             async move { answer }
         };
-        let server = http::serve(listener, None, Patience::default(), answers);
+        let server = http::serve(listener, "metrics", None, Patience::default(), answers);
         Some(Server {
             address,
             _task: AbortOnDropHandle::new(tokio::spawn(server)),

@@ -25,7 +25,7 @@ pub(super) async fn serve(
     offers: Arc<Offers>,
     patience: Patience,
 ) {
-    http::serve(listener, tls, patience, move |request| {
+    http::serve(listener, "view", tls, patience, move |request| {
         let offers = Arc::clone(&offers);
         async move { with_policy(answer(request, &offers).await) }
     })

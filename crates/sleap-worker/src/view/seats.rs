@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use net::{Admission, ConnectionLimit, Idle};
 use protocol::{FrameId, View};
 use tokio::sync::mpsc;
 
@@ -17,10 +18,18 @@ const MIN_FPS: f64 = 0.01;
 const EARLY: u32 = 4;
 
 /// The viewers that have a place.
-#[derive(Default)]
 pub(super) struct Seats {
-    sitters: Vec<Sitter>,
+    sitters: ConnectionLimit<Sitter>,
     next_id: u64,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        Self {
+            sitters: ConnectionLimit::new(MAX_VIEWERS, MAX_VIEWERS),
+            next_id: 0,
+        }
+    }
 }
 
 /// One of them.
@@ -44,15 +53,9 @@ impl Seats {
     /// A place for one more: its number, and where its pictures come. Without a free one, whoever
     /// has wanted no pictures for longest leaves: its pictures end.
     pub(super) fn join(&mut self, now: Instant) -> Option<(u64, mpsc::Receiver<Picture>)> {
-        if self.sitters.len() >= MAX_VIEWERS {
-            let idle = self.sitters.iter().filter(|it| it.idle_since.is_some());
-            let longest = idle.min_by_key(|it| it.idle_since)?.id;
-            self.leave(longest);
-        }
         let (to_viewer, pictures) = mpsc::channel(1);
         let id = self.next_id;
-        self.next_id += 1;
-        self.sitters.push(Sitter {
+        let sitter = Sitter {
             id,
             wish: Wish::default(),
             interval: None,
@@ -61,7 +64,13 @@ impl Seats {
             idle_since: None,
             outstanding: None,
             pictures: to_viewer,
-        });
+        };
+        match self.sitters.admit(sitter, None, now) {
+            // The pictures of a former one end with it.
+            Admission::Free | Admission::InPlaceOf(_) => {}
+            Admission::Refused(_) => return None,
+        }
+        self.next_id += 1;
         Some((id, pictures))
     }
 
@@ -102,6 +111,12 @@ impl Seats {
                 sitter.take(picture.clone(), now);
             }
         }
+    }
+}
+
+impl Idle for Sitter {
+    fn idle_since(&self, _now: Instant) -> Option<Instant> {
+        self.idle_since
     }
 }
 
