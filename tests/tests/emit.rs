@@ -1,6 +1,8 @@
 //! `--emit` of both binaries, read by implementations that are not ours: Python's own JSON, pyzmq (libzmq)
 //! and python-osc.
 
+use std::net::TcpStream;
+
 use e2e::{Client, Finished, Peer, Worker, consumer, demo, example, signal_server};
 use serde_json::Value;
 
@@ -210,6 +212,36 @@ fn consumers_that_vanish_stall_or_never_were_hold_up_nothing() {
     assert_eq!(of_kind(&vanishing.rest().0, "pose").len(), 3);
     stalled.kill();
     assert_eq!(worker.interrupt().0, Some(130));
+}
+
+/// Whether they say nothing, or shake hands and subscribe to nothing.
+#[test]
+fn sockets_that_only_hold_places_keep_no_subscriber_out() {
+    use std::io::{Read, Write};
+    let worker = Worker::start(&["--model", &model(), "--emit", "zmq://127.0.0.1:0"]);
+    worker.logs("poses go to zmq://", 1);
+    let url = published(&worker.log());
+    let mut greeting = [0; 64];
+    greeting[0] = 0xff;
+    greeting[9..12].copy_from_slice(&[0x7f, 3, 0]);
+    greeting[12..16].copy_from_slice(b"NULL");
+    let ready = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
+    let held: Vec<_> = (0..40)
+        .map(|number| {
+            let mut socket = TcpStream::connect(url.strip_prefix("zmq://").unwrap()).unwrap();
+            if number % 4 != 0 {
+                socket.write_all(&greeting).unwrap();
+                socket.write_all(ready).unwrap();
+                socket.read_exact(&mut [0; 64 + 27]).unwrap();
+            }
+            socket
+        })
+        .collect();
+    let (reading, _) = consumer(&["zmq", "--connect", &url]);
+    worker.logs("a subscriber for poses", 1);
+    let done = stream(&worker, &[]);
+    assert_same(&reading.rest().0, &done.predictions());
+    drop(held);
 }
 
 #[test]

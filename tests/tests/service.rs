@@ -204,3 +204,67 @@ fn a_failed_run_says_so_in_its_json_log() {
         finished.stderr
     );
 }
+
+/// Sets how many file descriptors our child may have; how many it was.
+#[cfg(target_os = "linux")]
+fn limit_descriptors(pid: u32, most: u64) -> u64 {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+    let limit = Rlimit {
+        current: Some(most),
+        // The child has this one from the test.
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    let former = prlimit(Pid::from_raw(pid as i32), Resource::Nofile, limit);
+    former.expect("our child").current.expect("a limit")
+}
+
+/// The addresses of a worker's signaling server, publisher, metrics and page.
+#[cfg(target_os = "linux")]
+fn servers_of(worker: &mut Worker) -> Vec<String> {
+    let log = worker.log();
+    let publisher = log.split("poses go to zmq://").nth(1).unwrap();
+    let publisher = publisher.split_whitespace().next().unwrap();
+    let mut servers = vec![worker.signal.replace("ws://", ""), publisher.to_owned()];
+    for _ in 0..2 {
+        let line = worker.stdout_line();
+        let (_, address) = line.split_once("http://").expect("an address");
+        servers.push(address.split('/').next().unwrap().to_owned());
+    }
+    servers
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lack_of_descriptors_is_logged_when_it_begins_and_when_it_is_over() {
+    let args = ["--metrics", "127.0.0.1:0", "--emit", "zmq://127.0.0.1:0"];
+    let view = ["--view", "127.0.0.1:0", "-v"];
+    let mut worker = with_model(&[&args[..], &view].concat());
+    worker.logs("poses go to zmq://", 1);
+    let servers = servers_of(&mut worker);
+    let open = format!("/proc/{}/fd", worker.pid());
+    let open = std::fs::read_dir(open).unwrap().count() as u64;
+    let former = limit_descriptors(worker.pid(), open);
+    // More than the numbers that may be free below the limit.
+    let connect = |address: &String| std::net::TcpStream::connect(address).unwrap();
+    let waiting: Vec<_> = (0..5).flat_map(|_| servers.iter().map(connect)).collect();
+    worker.logs("cannot accept a connection", 4 * servers.len());
+    limit_descriptors(worker.pid(), former);
+    worker.logs("accepting connections again", servers.len());
+    let log = worker.log();
+    for server in ["signaling", "metrics", "view", "poses"] {
+        let told = log
+            .lines()
+            .filter(|line| line.contains(&format!("server=\"{server}\"")));
+        let told = told.filter(|line| line.contains("WARN") || line.contains("INFO"));
+        assert_eq!(told.count(), 2, "{server}: {log}");
+    }
+    drop(waiting);
+    Client::run(&[
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "--max-frames",
+        "3",
+    ])
+    .success();
+}

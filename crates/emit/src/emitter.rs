@@ -21,6 +21,8 @@ const MAX_NAME: usize = 255;
 const POSE: &str = "pose";
 const SKELETON: &str = "skeleton";
 const END: &str = "end";
+/// All topics that there are.
+pub(crate) const TOPICS: [&str; 3] = [POSE, SKELETON, END];
 
 /// A target that cannot be used.
 #[derive(Debug, thiserror::Error)]

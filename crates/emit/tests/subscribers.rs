@@ -77,7 +77,17 @@ impl Subscriber {
         subscriber
     }
 
+    /// The next frame that is no command.
     fn frame(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let (flags, body) = self.any_frame()?;
+            if flags & 4 == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    fn any_frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
         let mut flags = [0];
         self.0.read_exact(&mut flags)?;
         let mut size = [0; 8];
@@ -85,7 +95,7 @@ impl Subscriber {
         self.0.read_exact(&mut size[from..])?;
         let mut body = vec![0; u64::from_be_bytes(size) as usize];
         self.0.read_exact(&mut body)?;
-        Ok(body)
+        Ok((flags[0], body))
     }
 
     /// A topic and its object.
@@ -187,8 +197,33 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
     assert_eq!(good.poses(), [0, 1, 2]);
 }
 
+/// Shakes hands, and subscribes to nothing.
+fn idle(address: &str) -> Subscriber {
+    let mut subscriber = Subscriber::connect(address);
+    subscriber.say(&greeting());
+    subscriber.say(READY);
+    let mut hello = [0; 64 + 27];
+    subscriber.0.read_exact(&mut hello).unwrap();
+    subscriber
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn there_are_no_more_than_32_at_a_time() {
+async fn sockets_that_do_not_subscribe_hold_no_place_against_a_subscriber() {
+    let (mut emitter, address) = publisher();
+    let mut silent: Vec<_> = (0..16).map(|_| Subscriber::connect(&address)).collect();
+    silent.extend((0..16).map(|_| idle(&address)));
+    let mut here: Vec<_> = (0..3).map(|_| Subscriber::subscribed(&address)).collect();
+    // Nor do further ones that come after it.
+    silent.extend((0..40).map(|_| idle(&address)));
+    poses(&mut emitter, 0..3);
+    emitter.end();
+    for subscriber in &mut here {
+        assert_eq!(subscriber.poses(), [0, 1, 2]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_no_more_than_32_at_a_time_and_those_that_take_poses_stay() {
     let (mut emitter, address) = publisher();
     let mut here: Vec<_> = (0..32).map(|_| Subscriber::subscribed(&address)).collect();
     assert!(Subscriber::connect(&address).sent_away());
@@ -197,4 +232,12 @@ async fn there_are_no_more_than_32_at_a_time() {
     for subscriber in &mut here {
         assert_eq!(subscriber.poses(), [0, 1, 2]);
     }
+    drop(here.pop());
+    // The publisher notices in its own time.
+    let subscribes = || {
+        let mut subscriber = Subscriber::connect(&address);
+        subscriber.say(&[&greeting(), READY, b"\x00\x01\x01"].concat());
+        subscriber.0.read_exact(&mut [0; 64 + 27]).is_ok()
+    };
+    while !subscribes() {}
 }

@@ -1,6 +1,7 @@
 //! What the fuzz target does with a subscriber.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -18,7 +19,7 @@ pub fn subscriber(data: &[u8]) {
             counts: false,
         })
     };
-    let mailbox = Mailbox::default();
+    let mailbox = Mailbox::new(Instant::now());
     let mut answer = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

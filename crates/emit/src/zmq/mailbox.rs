@@ -1,10 +1,15 @@
-//! What waits for one subscriber: bounded, and the newest wins.
+//! What waits for one subscriber: bounded, and the newest wins. Also what is known of its use of it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use net::Idle;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::emitter::TOPICS;
 
 /// Messages that wait at most: what a consumer takes in, more than half a second late at 100 poses
 /// a second, is of no use to it.
@@ -16,6 +21,10 @@ const MAX_BYTES: usize = 1 << 20;
 /// Topics that a subscriber may ask for; there are three.
 const MAX_TOPICS: usize = 16;
 
+/// A subscriber that takes one message for so long, or does not answer a PING for so long, counts as
+/// idle.
+const UNRESPONSIVE: Duration = Duration::from_secs(10);
+
 /// A message as it is sent, and what it is about.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
@@ -26,13 +35,15 @@ pub(super) struct Letter {
 }
 
 /// What waits for one subscriber.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mailbox {
     state: Mutex<State>,
     changed: Notify,
+    /// Another subscriber has its place.
+    evicted: CancellationToken,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     topics: Vec<Vec<u8>>,
     waiting: VecDeque<Letter>,
@@ -40,17 +51,45 @@ struct State {
     bytes: usize,
     /// Goes before everything else. A peer that asks again and again gets the last answer.
     pong: Option<Bytes>,
+    /// The same, from this side.
+    ping: Option<Bytes>,
     /// Nothing more comes.
     closed: bool,
+    /// Since when it subscribes to nothing that is published; `None` while it does.
+    unsubscribed: Option<Instant>,
+    /// Since when it is written a message that it has not taken.
+    taking: Option<Instant>,
+    /// Since when it has not answered a PING.
+    pinged: Option<Instant>,
 }
 
 impl Mailbox {
+    /// Of a subscriber that comes now.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            state: Mutex::new(State {
+                topics: Vec::new(),
+                waiting: VecDeque::new(),
+                bytes: 0,
+                pong: None,
+                ping: None,
+                closed: false,
+                unsubscribed: Some(now),
+                taking: None,
+                pinged: None,
+            }),
+            changed: Notify::new(),
+            evicted: CancellationToken::new(),
+        }
+    }
+
     /// Adds a topic; `false` if there are too many.
     pub(super) fn subscribe(&self, topic: Vec<u8>) -> bool {
         let mut state = self.lock();
         let room = state.topics.len() < MAX_TOPICS;
         if room {
             state.topics.push(topic);
+            state.note_subscription(Instant::now());
         }
         room
     }
@@ -60,6 +99,7 @@ impl Mailbox {
         let mut state = self.lock();
         if let Some(place) = state.topics.iter().position(|known| known == topic) {
             state.topics.swap_remove(place);
+            state.note_subscription(Instant::now());
         }
     }
 
@@ -67,9 +107,7 @@ impl Mailbox {
     /// Says how many had to go, of those that count.
     pub(super) fn push(&self, letter: &Letter) -> u64 {
         let mut state = self.lock();
-        let topic = letter.topic.as_bytes();
-        let wanted = |prefix: &Vec<u8>| topic.starts_with(prefix);
-        if state.closed || !state.topics.iter().any(wanted) {
+        if state.closed || !state.wants(letter.topic) {
             return 0;
         }
         let mut dropped = 0;
@@ -92,20 +130,46 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
+    /// Asks for a sign of life.
+    pub(super) fn ping(&self, ping: Bytes, now: Instant) {
+        let mut state = self.lock();
+        state.ping = Some(ping);
+        state.pinged.get_or_insert(now);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// The peer has said something.
+    pub(super) fn heard(&self) {
+        self.lock().pinged = None;
+    }
+
     /// Nothing more is put in; what waits may still be taken.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
     }
 
-    /// The next to be sent; waits for it. `None`: closed, and all was taken.
+    /// Gives the place to another subscriber.
+    pub(super) fn evict(&self) {
+        self.evicted.cancel();
+    }
+
+    /// Resolves when another subscriber has the place.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+
+    /// The next to be sent, when the one before it is; waits for it. `None`: closed, and all was taken.
     pub(super) async fn next(&self) -> Option<Bytes> {
+        self.lock().taking = None;
         loop {
             {
                 let mut state = self.lock();
-                let next = state.pong.take();
+                let next = state.pong.take().or_else(|| state.ping.take());
                 let next = next.or_else(|| state.pop().map(|letter| letter.bytes));
                 if next.is_some() || state.closed {
+                    state.taking = next.is_some().then(Instant::now);
                     return next;
                 }
             }
@@ -119,7 +183,32 @@ impl Mailbox {
     }
 }
 
+impl Idle for Mailbox {
+    /// A subscriber uses its place while it subscribes to what is published, takes what it is sent, and
+    /// answers where it is asked.
+    fn idle_since(&self, now: Instant) -> Option<Instant> {
+        let state = self.lock();
+        let is_long = |since: &Instant| now.duration_since(*since) >= UNRESPONSIVE;
+        let unresponsive = [state.taking, state.pinged].into_iter().flatten();
+        let unresponsive = unresponsive.filter(is_long);
+        state.unsubscribed.into_iter().chain(unresponsive).min()
+    }
+}
+
 impl State {
+    fn wants(&self, topic: &str) -> bool {
+        let wanted = |prefix: &Vec<u8>| topic.as_bytes().starts_with(prefix);
+        self.topics.iter().any(wanted)
+    }
+
+    /// Its topics have changed.
+    fn note_subscription(&mut self, now: Instant) {
+        self.unsubscribed = match TOPICS.iter().any(|topic| self.wants(topic)) {
+            true => None,
+            false => self.unsubscribed.or(Some(now)),
+        };
+    }
+
     fn pop(&mut self) -> Option<Letter> {
         let oldest = self.waiting.pop_front()?;
         self.bytes -= oldest.bytes.len();
@@ -132,7 +221,7 @@ mod tests {
     use super::*;
 
     fn wanting(topics: &[&str]) -> Mailbox {
-        let mailbox = Mailbox::default();
+        let mailbox = Mailbox::new(Instant::now());
         for topic in topics {
             assert!(mailbox.subscribe(topic.as_bytes().to_vec()));
         }
@@ -211,5 +300,47 @@ mod tests {
     fn topics_are_bounded() {
         let mailbox = wanting(&["pose"; MAX_TOPICS]);
         assert!(!mailbox.subscribe(b"pose".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_that_takes_its_messages_is_never_idle() {
+        let begin = Instant::now();
+        let later = begin + 60 * UNRESPONSIVE;
+        let mailbox = Mailbox::new(begin);
+        assert_eq!(mailbox.idle_since(later), Some(begin), "not subscribed");
+        assert!(mailbox.subscribe(b"nothing that there is".to_vec()));
+        assert_eq!(mailbox.idle_since(later), Some(begin));
+        assert!(mailbox.subscribe(b"po".to_vec()));
+        assert_eq!(mailbox.idle_since(later), None);
+
+        mailbox.push(&letter("pose", "first"));
+        assert_eq!(mailbox.idle_since(later), None, "nothing was sent yet");
+        assert_eq!(mailbox.next().await.unwrap(), "first");
+        let now = Instant::now();
+        assert_eq!(mailbox.idle_since(now), None, "it has a while to take it");
+        assert!(mailbox.idle_since(now + UNRESPONSIVE).is_some());
+        mailbox.push(&letter("pose", "second"));
+        mailbox.next().await;
+        mailbox.close();
+        assert_eq!(mailbox.next().await, None);
+        assert_eq!(mailbox.idle_since(later), None, "it has taken all");
+
+        mailbox.cancel(b"po");
+        assert!(mailbox.idle_since(later) > Some(begin));
+    }
+
+    #[test]
+    fn a_subscriber_that_does_not_answer_is_idle_until_it_does() {
+        let mailbox = wanting(&[""]);
+        let asked = Instant::now();
+        for second in 0..3 {
+            let now = asked + Duration::from_secs(second);
+            mailbox.ping(Bytes::from_static(b"ping"), now);
+        }
+        assert_eq!(mailbox.idle_since(asked), None);
+        let late = asked + UNRESPONSIVE;
+        assert_eq!(mailbox.idle_since(late), Some(asked), "since the first");
+        mailbox.heard();
+        assert_eq!(mailbox.idle_since(late), None);
     }
 }

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use net::{Admission, ConnectionLimit, Listener, network_of};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
@@ -18,8 +19,10 @@ use super::mailbox::{Letter, Mailbox};
 use super::{subscriber, wire};
 use crate::datagram::resolve;
 
-/// Subscribers that are served at a time.
+/// Subscribers that are served at a time...
 const MAX_SUBSCRIBERS: usize = 32;
+/// ...and of one other network.
+const MAX_SUBSCRIBERS_EACH: usize = 16;
 
 /// Bytes that the system holds for a subscriber, beside its mailbox: its own measure, megabytes,
 /// would be seconds of poses that are too old.
@@ -27,9 +30,6 @@ const SEND_BUFFER: u32 = 64 << 10;
 
 /// How long subscribers may take for what waits at the end.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// Pause after a connection that could not be taken: the process may be out of file descriptors.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// A ZeroMQ publisher. Its subscribers' tasks end with it.
 pub(crate) struct Publisher {
@@ -39,9 +39,8 @@ pub(crate) struct Publisher {
     serving: AbortOnDropHandle<()>,
 }
 
-#[derive(Default)]
 struct Hub {
-    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
+    mailboxes: Mutex<ConnectionLimit<Arc<Mailbox>>>,
     /// What subscribers to its topic get when they come.
     welcome: Mutex<Option<Letter>>,
     dropped: AtomicU64,
@@ -67,7 +66,12 @@ impl Publisher {
         if !address.ip().is_loopback() {
             warn!(%address, "anyone who can reach this address can read the poses");
         }
-        let hub = Arc::new(Hub::default());
+        let limit = ConnectionLimit::new(MAX_SUBSCRIBERS, MAX_SUBSCRIBERS_EACH);
+        let hub = Arc::new(Hub {
+            mailboxes: Mutex::new(limit),
+            welcome: Mutex::default(),
+            dropped: AtomicU64::new(0),
+        });
         let closing = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, Arc::clone(&hub), closing.clone()));
         Ok(Self {
@@ -125,62 +129,72 @@ impl Publisher {
 }
 
 impl Hub {
-    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
+    fn mailboxes(&self) -> MutexGuard<'_, ConnectionLimit<Arc<Mailbox>>> {
         lock(&self.mailboxes)
     }
 
-    /// Serves one connection to its end.
-    async fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let mailbox = Arc::new(Mailbox::default());
-        self.mailboxes().push(Arc::clone(&mailbox));
-        let guard = Leaving {
-            hub: &self,
-            mailbox: &mailbox,
-        };
-        let welcome = || lock(&self.welcome).clone();
-        let outcome = subscriber::serve(stream, &mailbox, welcome).await;
-        drop(guard);
-        match outcome {
+    /// A place for a subscriber, if there is one or another does not use its own.
+    fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+        let now = Instant::now();
+        let mailbox = Arc::new(Mailbox::new(now));
+        // This machine's own subscribers have no share: they may be all there are.
+        let ip = peer.ip().to_canonical();
+        let from = (!ip.is_loopback()).then(|| network_of(ip));
+        match self.mailboxes().admit(Arc::clone(&mailbox), from, now) {
+            Admission::Free => {}
+            Admission::InPlaceOf(idle) => {
+                debug!(%peer, "one that does not use its place makes way for another");
+                idle.evict();
+            }
+            Admission::Refused(_) => return None,
+        }
+        let hub = Arc::clone(self);
+        Some(Place { hub, mailbox })
+    }
+}
+
+/// A subscriber's place, left by dropping it.
+struct Place {
+    hub: Arc<Hub>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Place {
+    /// Serves a connection to its end.
+    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let welcome = || lock(&self.hub.welcome).clone();
+        match subscriber::serve(stream, &self.mailbox, welcome).await {
             Ok(()) => debug!(%peer, "a subscriber is served to the end"),
             Err(reason) => debug!(%peer, %reason, "a subscriber is gone"),
         }
     }
 }
 
-/// Takes a mailbox out, however its task ends.
-struct Leaving<'a> {
-    hub: &'a Hub,
-    mailbox: &'a Arc<Mailbox>,
-}
-
-impl Drop for Leaving<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut mailboxes = self.hub.mailboxes();
-        mailboxes.retain(|known| !Arc::ptr_eq(known, self.mailbox));
+        mailboxes.retain(|known| !Arc::ptr_eq(known, &self.mailbox));
     }
 }
 
 async fn serve(listener: TcpListener, hub: Arc<Hub>, closing: CancellationToken) {
+    let mut listener = Listener::new(listener, "poses");
     let mut subscribers = JoinSet::new();
     let mut told = false;
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = closing.cancelled() => break,
             Some(_) = subscribers.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) if subscribers.len() < MAX_SUBSCRIBERS => {
-                subscribers.spawn(Arc::clone(&hub).admit(stream, peer));
+        match hub.admit(peer) {
+            Some(place) => {
+                subscribers.spawn(place.serve(stream, peer));
             }
-            Ok((_, peer)) if !std::mem::replace(&mut told, true) => {
+            None if !std::mem::replace(&mut told, true) => {
                 warn!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many; further ones are logged with -v");
             }
-            Ok((_, peer)) => debug!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many"),
-            Err(error) => {
-                debug!(%error, "a subscriber could not be taken");
-                sleep(RETRY).await;
-            }
+            None => debug!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many"),
         }
     }
     drop(listener);

@@ -1,19 +1,24 @@
 //! One subscriber's connection.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use net::keep_alive;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::mailbox::{Letter, Mailbox};
-use super::wire::{self, GREETING_BYTES, Header, Request, WireError};
+use super::wire::{self, Abilities, GREETING_BYTES, Header, Request, WireError};
 
 /// How long a peer may take to say what it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Between two questions whether a peer is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Why a subscriber is served no longer.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +31,11 @@ pub(super) enum Gone {
     Silent,
     #[error("it subscribes to too many topics")]
     Topics,
+    #[error("it makes way for another")]
+    Evicted,
 }
 
-/// Serves a subscriber until it leaves or its mailbox is closed and empty. `welcome` gives what a
+/// Serves a subscriber until it leaves, its mailbox is closed and empty, or another has its place. `welcome` gives what a
 /// new subscriber to its topic gets at once.
 pub(super) async fn serve(
     stream: TcpStream,
@@ -37,9 +44,13 @@ pub(super) async fn serve(
 ) -> Result<(), Gone> {
     // A pose that waits for the next one to fill a packet is late.
     stream.set_nodelay(true)?;
+    keep_alive(&stream);
     let peer = stream.peer_addr()?;
     let (reader, writer) = stream.into_split();
-    converse(reader, writer, peer, mailbox, welcome).await
+    tokio::select! {
+        () = mailbox.evicted() => Err(Gone::Evicted),
+        outcome = converse(reader, writer, peer, mailbox, welcome) => outcome,
+    }
 }
 
 /// The same over any pair of streams.
@@ -50,36 +61,9 @@ pub(super) async fn converse(
     mailbox: &Mailbox,
     welcome: impl Fn() -> Option<Letter>,
 ) -> Result<(), Gone> {
-    timeout(HANDSHAKE, shake_hands(&mut reader, &mut writer))
+    let abilities = timeout(HANDSHAKE, shake_hands(&mut reader, &mut writer))
         .await
         .map_err(|_| Gone::Silent)??;
-    let listen = async {
-        let mut body = Vec::new();
-        let mut is_known = false;
-        loop {
-            let header = read_frame(&mut reader, &mut body).await?;
-            match wire::request(header, &body) {
-                Some(Request::Subscribe(topic)) => {
-                    let asked = String::from_utf8_lossy(&topic).into_owned();
-                    let wanted = |letter: &Letter| letter.topic.as_bytes().starts_with(&topic);
-                    let welcome = welcome().filter(wanted);
-                    if !mailbox.subscribe(topic) {
-                        return Err(Gone::Topics);
-                    }
-                    match std::mem::replace(&mut is_known, true) {
-                        false => info!(%peer, topic = ?asked, "a subscriber for poses"),
-                        true => debug!(%peer, topic = ?asked, "it subscribes to more"),
-                    }
-                    if let Some(letter) = welcome {
-                        mailbox.push(&letter);
-                    }
-                }
-                Some(Request::Cancel(topic)) => mailbox.cancel(&topic),
-                Some(Request::Ping { pong }) => mailbox.pong(pong),
-                None => {}
-            }
-        }
-    };
     let speak = async {
         while let Some(message) = mailbox.next().await {
             writer.write_all(&message).await?;
@@ -87,23 +71,69 @@ pub(super) async fn converse(
         writer.shutdown().await
     };
     tokio::select! {
-        heard = listen => heard,
+        heard = listen(reader, peer, mailbox, welcome) => heard,
         said = speak => Ok(said?),
+        never = heartbeat(mailbox), if abilities.heartbeat => match never {},
+    }
+}
+
+/// Takes requests until the peer leaves or asks for too much.
+async fn listen(
+    mut reader: impl AsyncRead + Unpin,
+    peer: SocketAddr,
+    mailbox: &Mailbox,
+    welcome: impl Fn() -> Option<Letter>,
+) -> Result<(), Gone> {
+    let mut body = Vec::new();
+    let mut is_known = false;
+    loop {
+        let header = read_frame(&mut reader, &mut body).await?;
+        mailbox.heard();
+        match wire::request(header, &body) {
+            Some(Request::Subscribe(topic)) => {
+                let asked = String::from_utf8_lossy(&topic).into_owned();
+                let wanted = |letter: &Letter| letter.topic.as_bytes().starts_with(&topic);
+                let welcome = welcome().filter(wanted);
+                if !mailbox.subscribe(topic) {
+                    return Err(Gone::Topics);
+                }
+                match std::mem::replace(&mut is_known, true) {
+                    false => info!(%peer, topic = ?asked, "a subscriber for poses"),
+                    true => debug!(%peer, topic = ?asked, "it subscribes to more"),
+                }
+                if let Some(letter) = welcome {
+                    mailbox.push(&letter);
+                }
+            }
+            Some(Request::Cancel(topic)) => mailbox.cancel(&topic),
+            Some(Request::Ping { pong }) => mailbox.pong(pong),
+            None => {}
+        }
+    }
+}
+
+/// Asks now and then whether the peer is still there. One that does not answer is served on: its place
+/// goes to another where there is no other place.
+async fn heartbeat(mailbox: &Mailbox) -> Infallible {
+    loop {
+        sleep(PING_EVERY).await;
+        mailbox.ping(wire::ping(), Instant::now());
     }
 }
 
 async fn shake_hands(
     reader: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
-) -> Result<(), Gone> {
+) -> Result<Abilities, Gone> {
     writer.write_all(&wire::greeting()).await?;
     let mut greeting = [0; GREETING_BYTES];
     reader.read_exact(&mut greeting).await?;
-    wire::check_greeting(&greeting)?;
+    let abilities = wire::check_greeting(&greeting)?;
     writer.write_all(&wire::ready()).await?;
     let mut body = Vec::new();
     let header = read_frame(reader, &mut body).await?;
-    Ok(wire::check_ready(header, &body)?)
+    wire::check_ready(header, &body)?;
+    Ok(abilities)
 }
 
 /// Reads a frame whose size was checked before its body.
@@ -119,4 +149,53 @@ async fn read_frame(
     body.resize(header.bytes, 0);
     reader.read_exact(body).await?;
     Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use net::Idle;
+
+    use super::*;
+
+    const READY: &[u8] = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
+    const PONG: &[u8] = b"\x04\x05\x04PONG";
+
+    /// Whether a peer of this minor version is asked for a sign of life.
+    async fn is_asked(minor: u8) -> bool {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let (reader, writer) = tokio::io::split(near);
+        let mailbox = Mailbox::new(Instant::now());
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = async {
+            let mut greeting = wire::greeting();
+            greeting[11] = minor;
+            far.write_all(&greeting).await.unwrap();
+            far.write_all(READY).await.unwrap();
+            far.write_all(b"\0\x01\x01").await.unwrap();
+            far.read_exact(&mut [0; 64 + 27]).await.unwrap();
+            let mut ping = [0; 9];
+            let asked = timeout(2 * PING_EVERY, far.read_exact(&mut ping)).await;
+            if asked.is_err() {
+                return false;
+            }
+            assert_eq!(ping[..], wire::ping()[..]);
+            let hour = Instant::now() + Duration::from_secs(3600);
+            assert!(mailbox.idle_since(hour).is_some());
+            far.write_all(PONG).await.unwrap();
+            // It is read before the next question comes.
+            far.read_exact(&mut ping).await.unwrap();
+            assert!(mailbox.idle_since(Instant::now()).is_none());
+            true
+        };
+        tokio::select! {
+            gone = converse(reader, writer, address, &mailbox, || None) => panic!("{gone:?}"),
+            asked = peer => asked,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_knows_heartbeats_is_asked_for_a_sign_of_life_and_no_other() {
+        assert!(is_asked(1).await);
+        assert!(!is_asked(0).await);
+    }
 }

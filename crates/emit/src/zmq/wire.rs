@@ -1,4 +1,5 @@
-//! ZMTP 3.0 with the NULL mechanism (rfc.zeromq.org/spec/23), as much of it as a publisher needs.
+//! ZMTP 3.1 with the NULL mechanism (rfc.zeromq.org/spec/37), as much of it as a publisher needs, for
+//! peers that speak 3.0 (rfc.zeromq.org/spec/23) too.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -38,13 +39,20 @@ pub(super) fn greeting() -> [u8; GREETING_BYTES] {
     let mut greeting = [0; GREETING_BYTES];
     greeting[0] = 0xff;
     greeting[9] = 0x7f;
-    greeting[10] = 3;
+    greeting[10..12].copy_from_slice(&[3, 1]);
     greeting[12..16].copy_from_slice(b"NULL");
     greeting
 }
 
+/// What a peer can do beyond ZMTP 3.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// It answers PING, as peers of ZMTP 3.1 and later do.
+    pub(super) heartbeat: bool,
+}
+
 /// Checks what a peer says first.
-pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<(), WireError> {
+pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<Abilities, WireError> {
     if greeting[0] != 0xff || greeting[9] & 1 == 0 {
         return Err(WireError::Signature);
     }
@@ -55,7 +63,9 @@ pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<(), Wire
     }
     let mechanism = greeting[12..32].split(|byte| *byte == 0).next();
     match mechanism {
-        Some(b"NULL") => Ok(()),
+        Some(b"NULL") => Ok(Abilities {
+            heartbeat: greeting[10..12] >= [3, 1][..],
+        }),
         other => Err(WireError::Mechanism {
             mechanism: String::from_utf8_lossy(other.unwrap_or_default()).into_owned(),
         }),
@@ -73,6 +83,12 @@ pub(super) fn message(topic: &str, body: &[u8]) -> Bytes {
     put_frame(&mut bytes, MORE, topic.as_bytes());
     put_frame(&mut bytes, 0, body);
     bytes.freeze()
+}
+
+/// Asks for a PONG. The time to live, in tenths of a second, is when the peer may take this side for
+/// dead if it hears nothing more: 0 is never.
+pub(super) fn ping() -> Bytes {
+    frame(COMMAND, b"\x04PING\0\0")
 }
 
 fn pong(context: &[u8]) -> Bytes {
@@ -215,7 +231,12 @@ mod tests {
 
     #[test]
     fn greetings_of_others_are_refused() {
-        assert_eq!(check_greeting(&greeting()), Ok(()));
+        let heartbeat = |minor: u8| {
+            let mut greeting = greeting();
+            greeting[11] = minor;
+            check_greeting(&greeting).map(|abilities| abilities.heartbeat)
+        };
+        assert_eq!([0, 1, 2].map(heartbeat), [Ok(false), Ok(true), Ok(true)]);
         let changed = |place: usize, byte: u8| {
             let mut changed = greeting();
             changed[place] = byte;
@@ -251,6 +272,7 @@ mod tests {
         assert_eq!(command, Some(Request::Subscribe(pose())));
         let command = read(COMMAND, b"\x06CANCELpose");
         assert_eq!(command, Some(Request::Cancel(pose())));
+        assert_eq!(ping(), b"\x04\x07\x04PING\0\0"[..]);
         let ping = read(COMMAND, b"\x04PING\x00\x0aabc");
         let pong = Bytes::from_static(b"\x04\x08\x04PONGabc");
         assert_eq!(ping, Some(Request::Ping { pong }));
