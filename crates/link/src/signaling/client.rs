@@ -19,6 +19,8 @@ use crate::tls;
 
 /// Longest wait for the server to take a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// A timer that fires so late shows that this process was stopped meanwhile, or the whole machine.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// What counts as a sign of life of a server, and how long it may stay away.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +158,8 @@ impl Client {
         loop {
             let lost_at = self.last_heard + self.liveness.limit();
             let ask_at = self.last_heard.max(self.last_asked) + self.liveness.ask_every();
-            match timeout_at(ask_at.min(lost_at), self.socket.next()).await {
+            let due = ask_at.min(lost_at);
+            match timeout_at(due, self.socket.next()).await {
                 Ok(Some(Ok(message))) => {
                     if self.liveness.is_sign(&message) {
                         self.last_heard = Instant::now();
@@ -168,18 +171,27 @@ impl Client {
                     }
                 }
                 Ok(Some(Err(_)) | None) => return Err(self.closed()),
-                Err(_) if Instant::now() >= lost_at => {
-                    return Err(SignalError::Silent {
-                        url: self.url.clone(),
-                        waited: self.liveness.limit(),
-                    });
-                }
-                Err(_) => {
-                    self.last_asked = Instant::now();
-                    self.send_raw(self.liveness.question()).await?;
-                }
+                Err(_) => self.ask(due).await?,
             }
         }
+    }
+
+    /// Asks the server, which was silent until `due`, for a sign of life; fails where it had its time.
+    async fn ask(&mut self, due: Instant) -> Result<(), SignalError> {
+        let now = Instant::now();
+        let (limit, time) = (self.liveness.limit(), self.liveness.ask_every());
+        if now >= due + STOPPED {
+            // The silence was this side's: what the server sent may lie unread in the socket, offers
+            // among it. The server has the time of one question from now on.
+            self.last_heard = now.checked_sub(limit - time).unwrap_or(now);
+        } else if now >= self.last_heard + limit {
+            return Err(SignalError::Silent {
+                url: self.url.clone(),
+                waited: limit,
+            });
+        }
+        self.last_asked = now;
+        self.send_raw(self.liveness.question()).await
     }
 
     /// Ids of the other registered peers, in order of registration.
@@ -239,4 +251,53 @@ fn is_tls(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    /// A client, and the server's end of its connection.
+    async fn connected() -> (Client, WebSocketStream<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let (client, server) = tokio::join!(Client::connect(&url, SEND_TIMEOUT), async {
+            accept_async(listener.accept().await.unwrap().0).await
+        });
+        (client.unwrap(), server.unwrap())
+    }
+
+    /// Lets time pass in which nothing of this process runs.
+    async fn stopped_for(time: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(time).await;
+        tokio::time::resume();
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_stopped_does_not_take_its_own_silence_for_the_servers() {
+        let (mut client, mut server) = connected().await;
+        stopped_for(10 * client.liveness.limit()).await;
+        let answer = async {
+            // Asked first, so that the client has looked at the clock before there is anything to read.
+            assert!(matches!(server.next().await, Some(Ok(Message::Ping(_)))));
+            let offer = r#"{"type":"offer","sender":"c","sdp":"v=0"}"#;
+            server.send(Message::text(offer)).await.unwrap();
+        };
+        let (next, ()) = tokio::join!(client.next(), answer);
+        assert!(matches!(next, Ok(Incoming::Offer { .. })), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_given_up() {
+        let (mut client, _server) = connected().await;
+        tokio::time::pause();
+        let began = Instant::now();
+        let next = client.next().await;
+        assert!(matches!(next, Err(SignalError::Silent { .. })), "{next:?}");
+        assert!(began.elapsed() >= client.liveness.limit());
+    }
 }
