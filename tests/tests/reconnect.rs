@@ -99,6 +99,20 @@ fn a_client_is_taken_back_by_a_worker_that_did_not_notice_that_it_was_away() {
     assert_same(seen, undisturbed(&[]));
 }
 
+/// The words at the end are those of the last attempt.
+#[test]
+fn a_worker_that_hangs_until_the_end_is_said_not_to_have_answered() {
+    let worker = Worker::start(&["--model", &model()]);
+    let options = ["--fps", "400", "--reconnect-timeout", "3"];
+    let mut client = stream_video(&worker.signal, &options);
+    client.line().expect("a first prediction");
+    // Its own signaling server hangs with it: a connection to it is taken by the system alone.
+    worker.freeze();
+    let run = client.wait();
+    run.failed(1, &["not connected again", "did not answer within"]);
+    worker.thaw();
+}
+
 #[test]
 fn batches_survive_a_lost_connection() {
     let options = ["--batch-size", "4", "--fps", "400"];

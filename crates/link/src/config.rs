@@ -1,5 +1,5 @@
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::auth::Auth;
 use crate::error::ConfigError;
@@ -36,6 +36,8 @@ pub struct PeerConfig {
     pub chunk_bytes: usize,
     /// Longest wait for each step of a connection: signaling, the answer, the open channel.
     pub connect_timeout: Duration,
+    /// When a connection of [`connect`](crate::connect()) must have come about: no step waits longer.
+    pub connect_by: Option<Instant>,
     /// Longest time without a sign of life after which a peer counts as lost.
     pub peer_timeout: Duration,
     /// Longest time that closing waits for unsent messages.
@@ -70,6 +72,7 @@ impl Default for PeerConfig {
             sctp_mtu: 1400,
             chunk_bytes: protocol::CHUNK_BYTES,
             connect_timeout: Duration::from_secs(15),
+            connect_by: None,
             peer_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(5),
             max_handshakes: 8,
@@ -104,6 +107,18 @@ impl PeerConfig {
         }
     }
 
+    /// How long the next step of a connection may take. What is left before `connect_by` is given in
+    /// tenths of a second, as people read it in errors.
+    pub(crate) fn step(&self) -> Duration {
+        let Some(by) = self.connect_by else {
+            return self.connect_timeout;
+        };
+        let left = by.saturating_duration_since(Instant::now());
+        let tenths = u64::try_from(left.as_millis() / 100).unwrap_or(u64::MAX);
+        self.connect_timeout
+            .min(Duration::from_millis(tenths.saturating_mul(100)))
+    }
+
     /// The id to register under: the configured one, or `{role}-` and 16 random hexadecimal digits.
     pub(crate) fn id_for(&self, role: &str) -> String {
         self.peer_id.clone().unwrap_or_else(|| random_id(role))
@@ -124,6 +139,23 @@ pub(crate) fn random_u64() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_step_goes_beyond_the_time_for_the_connection() {
+        let step = |left: Duration| {
+            let config = PeerConfig {
+                connect_by: Some(Instant::now() + left),
+                ..PeerConfig::default()
+            };
+            config.step()
+        };
+        assert_eq!(PeerConfig::default().step(), Duration::from_secs(15));
+        assert_eq!(step(Duration::from_secs(600)), Duration::from_secs(15));
+        let short = step(Duration::from_millis(1250));
+        assert!(short <= Duration::from_millis(1200), "{short:?}");
+        assert_eq!(short.as_millis() % 100, 0);
+        assert_eq!(step(Duration::ZERO), Duration::ZERO);
+    }
 
     #[test]
     fn settings_that_cannot_be_met_are_told() {

@@ -21,9 +21,8 @@ const MAX_EARLY_CANDIDATES: usize = 64;
 /// The worker is the configured one, or the first whose id names a worker, or else the first that
 /// does not name a client.
 pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, ConnectError> {
-    let wait = config.connect_timeout;
-    let mut signal = Client::connect(signal_url, wait).await?;
-    let peers = signal.peers(wait).await?;
+    let mut signal = Client::connect(signal_url, config.step()).await?;
+    let peers = signal.peers(config.step()).await?;
     let worker = choose_worker(&peers, &config, signal_url)?;
     let pair = Pair {
         id: &config.id_for("client"),
@@ -86,7 +85,6 @@ pub(crate) async fn negotiate(
         worker,
         in_room,
     } = pair;
-    let wait = config.connect_timeout;
     debug!(worker, "offering a connection");
     let failed = |source: PeerError| ConnectError::Peer {
         worker: worker.to_owned(),
@@ -100,12 +98,14 @@ pub(crate) async fn negotiate(
         signal.send(&register(id, None)).await?;
     }
     signal.send(&offer(id, worker, &sdp)).await?;
+    let wait = config.step();
     timeout(wait, take_answer(signal, pair, &peer))
         .await
         .map_err(|_| ConnectError::NoAnswer {
             worker: worker.to_owned(),
             waited: wait,
         })??;
+    let wait = config.step();
     let opened = async {
         tokio::select! {
             opened = peer.opened(&data) => opened,

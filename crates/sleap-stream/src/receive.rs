@@ -79,6 +79,8 @@ pub(crate) struct Receiving<'a> {
     looked: Instant,
     /// Since when frames are not answered because the connection is lost, again and again maybe.
     lost_since: Option<Instant>,
+    /// Why the worker was not found again.
+    not_found: Option<anyhow::Error>,
     warned: bool,
     /// No frame leaves, since an output is full.
     held: bool,
@@ -111,6 +113,7 @@ impl<'a> Receiving<'a> {
             answered: Instant::now(),
             looked: Instant::now(),
             lost_since: None,
+            not_found: None,
             warned: false,
             held: false,
             told_slow: false,
@@ -243,7 +246,7 @@ impl<'a> Receiving<'a> {
         loop {
             tokio::select! {
                 found = &mut found => return Ok(found.map_err(|error| {
-                    tracing::warn!("not connected again: {error:#}");
+                    self.not_found = Some(error);
                     End::Lost
                 })),
                 () = self.interrupt.raised() => {
@@ -334,6 +337,14 @@ impl<'a> Receiving<'a> {
         let because = handshake::because(&self.receiver);
         self.sender.close().await;
         because
+    }
+
+    /// Why there is no other connection in place of one that was lost, as the end of a sentence.
+    pub(crate) fn not_found(&self) -> String {
+        let not_found = self.not_found.as_ref();
+        not_found.map_or_else(String::new, |error| {
+            format!("; not connected again: {error:#}")
+        })
     }
 }
 

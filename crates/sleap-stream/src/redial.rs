@@ -19,6 +19,10 @@ use crate::trust::{self, Distrust};
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// What an attempt takes at least: with less time left none is begun.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// An attempt whose steps keep to the deadline may need so long to say what failed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Pauses that double up to a longest one.
 #[derive(Debug)]
@@ -38,6 +42,32 @@ impl Backoff {
         let pause = self.0;
         self.0 = (2 * pause).min(LONGEST_PAUSE);
         pause
+    }
+
+    /// Waits for the next attempt; `None` where there is no time for one before the deadline.
+    pub(crate) async fn pause_before(&mut self, deadline: Instant) -> Option<()> {
+        let pause = self.next();
+        if Instant::now() + pause + ATTEMPT > deadline {
+            return None;
+        }
+        sleep(pause).await;
+        Some(())
+    }
+}
+
+/// An attempt that has until the deadline. Its own words for a step that takes too long come first.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    attempt: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    if Instant::now() >= deadline {
+        return Err(anyhow::anyhow!("there was no time for an attempt"));
+    }
+    match timeout_at((deadline + LAST_WORDS).into(), attempt).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(anyhow::anyhow!(
+            "the last attempt was still under way when the time for it was over"
+        )),
     }
 }
 
@@ -134,41 +164,36 @@ impl Dialer {
     ) -> Result<(Channel, StreamAck)> {
         let deadline = since + self.reconnect_timeout;
         let mut backoff = Backoff::new();
-        let mut last = anyhow::anyhow!("there was no time for an attempt");
         loop {
-            match timeout_at(deadline.into(), self.attempt(deadline)).await {
-                Ok(Ok((channel, ack))) => {
+            let last = match in_time(deadline, self.attempt(deadline)).await {
+                Ok((channel, ack)) => {
                     if Identity::of(&ack) == *known {
                         self.meeting.settle();
                         return Ok((channel, ack));
                     }
-                    last = anyhow::anyhow!("the worker that is there now runs another model");
+                    let last = anyhow::anyhow!("the worker that is there now runs another model");
                     let Some(worker) = self.meeting.stand_in() else {
                         return Err(last);
                     };
                     tracing::debug!(worker, "runs another model; looking on");
                     self.meeting.avoid(&worker);
                     channel.sender.close().await;
+                    last
                 }
-                Ok(Err(error)) if is_final(&error) => {
-                    return Err(error);
-                }
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "not connected again");
-                    last = error;
-                }
-                Err(_) => return Err(last),
-            }
-            let pause = backoff.next();
-            if Instant::now() + pause >= deadline {
-                return Err(last);
-            }
-            sleep(pause).await;
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => error,
+            };
+            tracing::debug!(error = %last, "not connected again");
+            backoff.pause_before(deadline).await.ok_or(last)?;
         }
     }
 
     async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
-        let connected = self.meeting.connect(self.peer.clone()).await;
+        let peer = PeerConfig {
+            connect_by: Some(deadline),
+            ..self.peer.clone()
+        };
+        let connected = self.meeting.connect(peer).await;
         let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
         let stand_in = self.meeting.stand_in();
@@ -212,6 +237,18 @@ pub(crate) fn is_final(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_cannot_be_over_in_time_is_not_begun() {
+        let mut backoff = Backoff::new();
+        let now = Instant::now();
+        assert_eq!(backoff.pause_before(now + ATTEMPT).await, None);
+        let late = in_time(now, async { Ok(()) }).await;
+        assert!(late.unwrap_err().to_string().contains("no time"));
+        let endless = std::future::pending::<Result<()>>();
+        let ended = in_time(now + Duration::from_millis(100), endless).await;
+        assert!(ended.unwrap_err().to_string().contains("still under way"));
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest() {

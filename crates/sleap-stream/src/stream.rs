@@ -128,6 +128,7 @@ async fn stream(
     account(&mut answers, &stages, is_answered(&ack));
     let source = stages.finish().await;
     // Whatever the outcome: the worker hears that this client is gone, and is free.
+    let not_found = run.not_found();
     let because = run.close().await;
 
     std::mem::take(&mut answers.emitter).close().await;
@@ -146,7 +147,7 @@ async fn stream(
         None => {}
     }
     let end = outcome.as_ref().ok().copied();
-    let ended = outcome.and_then(|end| verdict(end, &answers, &because));
+    let ended = outcome.and_then(|end| verdict(end, &answers, &because, &not_found));
     let source = source.and_then(|ended| match ended {
         Err(error) if end != Some(End::Interrupted) => Err(error.into()),
         _ => Ok(()),
@@ -194,13 +195,13 @@ fn first(wrong: Vec<anyhow::Error>) -> Result<()> {
 }
 
 /// What an ended stream amounts to.
-fn verdict(end: End, answers: &Answers, because: &str) -> Result<()> {
+fn verdict(end: End, answers: &Answers, because: &str, not_found: &str) -> Result<()> {
     let report = &answers.report;
     let kept = report.predictions;
     match end {
         End::Interrupted | End::NoReader => Ok(()),
         End::Lost => bail!(
-            "the connection to the worker was lost after {} frames{because}; {kept} predictions are kept",
+            "the connection to the worker was lost after {} frames{because}; {kept} predictions are kept{not_found}",
             report.sent.frames,
         ),
         End::Silent => {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use link::Channel;
+use link::{Channel, PeerConfig};
 use recordings::check_free;
 use serde_json::json;
-use tokio::time::{interval, sleep, timeout_at};
+use tokio::time::{interval, sleep};
 
 use super::SendConfig;
 use super::download::{self, Saved};
@@ -180,27 +180,28 @@ async fn checksum(config: &SendConfig, progress: &mut Progress) -> Result<Known>
     }
 }
 
-/// Another connection, within the time that there is.
+/// Another connection, within the time that there is. The error is that of the last attempt.
 async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
     let deadline = Instant::now() + config.reconnect_timeout;
+    let peer = PeerConfig {
+        connect_by: Some(deadline),
+        ..config.peer.clone()
+    };
     let mut backoff = Backoff::new();
-    let mut last = anyhow!("there was no time for an attempt");
-    while Instant::now() < deadline {
-        let attempt = config.meeting.connect(config.peer.clone());
-        match timeout_at(deadline.into(), attempt).await {
-            Ok(Ok(channel)) => return Ok(channel),
-            Ok(Err(error)) => {
-                last = trust::explain(error);
-                if redial::is_final(&last) {
-                    return Err(last);
-                }
-            }
-            Err(_) => break,
+    loop {
+        let connected = config.meeting.connect(peer.clone());
+        let attempt = async { connected.await.map_err(trust::explain) };
+        let last = match redial::in_time(deadline, attempt).await {
+            Ok(channel) => return Ok(channel),
+            Err(error) if redial::is_final(&error) => return Err(error),
+            Err(error) => error,
+        };
+        if backoff.pause_before(deadline).await.is_none() {
+            let seconds = config.reconnect_timeout.as_secs_f64();
+            let words = format!("{lost}, and no worker was found for {seconds} s");
+            return Err(last.context(words));
         }
-        sleep(backoff.next()).await;
     }
-    let seconds = config.reconnect_timeout.as_secs_f64();
-    Err(last.context(format!("{lost}, and no worker was found for {seconds} s")))
 }
 
 #[cfg(test)]

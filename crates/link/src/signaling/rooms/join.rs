@@ -27,7 +27,7 @@ pub(crate) async fn join(
     metadata: &Value,
     config: &PeerConfig,
 ) -> Result<Joined, SignalError> {
-    let wait = config.connect_timeout;
+    let wait = config.step();
     let liveness = Liveness::Messages {
         limit: room.silence,
     };

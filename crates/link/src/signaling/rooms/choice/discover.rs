@@ -63,7 +63,7 @@ pub(crate) async fn listing(
     properties: Map<String, Value>,
     config: &PeerConfig,
 ) -> Result<Vec<RoomWorker>, SignalError> {
-    let wait = config.connect_timeout;
+    let wait = config.step();
     let message = wire::discover(id, Role::Worker, properties);
     signal.send(&message).await?;
     let url = signal.url().to_owned();
