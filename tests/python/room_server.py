@@ -301,6 +301,9 @@ class Server:
         self._offers += message["type"] == "offer"
         is_lost = message["type"] == "offer" and self._offers == self._args.lose_offer
         is_absent = is_lost or (peer is not None and peer.socket is None and self._args.absent)
+        if message["type"] == "offer" and self._offers == self._args.swallow_offer:
+            emit("swallowed", peer_id=target)
+            return
         if is_absent:
             emit("absent", peer_id=target)
         if peer is None or is_absent:
@@ -356,6 +359,7 @@ async def main() -> None:
     parser.add_argument("--stale-status", action="store_true", help="say that all are available, whatever they say")
     parser.add_argument("--absent", action="store_true", help="list the workers of --peer, and deliver nothing to them")
     parser.add_argument("--lose-offer", type=int, help="deliver this one of all offers to nobody; the first is 1")
+    parser.add_argument("--swallow-offer", type=int, help="... and say nothing of it")
     parser.add_argument("--tls", type=Path, metavar="DIR", help="serve wss://; DIR/ca.pem is the authority")
     args = parser.parse_args()
     context = certificate(args.tls) if args.tls else None

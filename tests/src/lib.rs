@@ -10,6 +10,7 @@ mod process;
 mod python;
 mod relay;
 mod said;
+mod tunnel;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
 pub use place::{Place, text, uploads_in};
@@ -20,3 +21,4 @@ pub use python::{
 };
 pub use relay::Relay;
 pub use said::{events, summary};
+pub use tunnel::Tunnel;

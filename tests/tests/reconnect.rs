@@ -1,7 +1,7 @@
 //! Connections that are lost in the midst of a stream: a file goes on where it was, a camera with
 //! its newest frame.
 
-use e2e::{Client, Worker, demo, signal_server};
+use e2e::{Client, Tunnel, Worker, demo, signal_server};
 use serde_json::Value;
 
 const LOST: &str = "the connection to the worker is lost";
@@ -95,6 +95,32 @@ fn a_client_is_taken_back_by_a_worker_that_did_not_notice_that_it_was_away() {
     worker.thaw();
     let run = client.wait().success();
     assert!(run.stderr.contains(BACK), "{}", run.stderr);
+    seen.extend(run.predictions());
+    assert_same(seen, undisturbed(&[]));
+}
+
+/// The worker hangs, and has lost its signaling server when it goes on: what was offered to it meanwhile
+/// never reaches it.
+#[test]
+fn an_offer_is_made_again_to_a_worker_that_registers_again() {
+    let meeting = signal_server();
+    let address = meeting.signal.strip_prefix("ws://").unwrap();
+    let tunnel = Tunnel::to(address.parse().unwrap());
+    let worker = Worker::start_at(&format!("ws://{}", tunnel.address), &["--model", &model()]);
+    // Less than an offer has to be answered: there is no time to wait in vain.
+    let options = ["--fps", "400", "--reconnect-timeout", "14"];
+    let mut client = stream_video(&meeting.signal, &options);
+    let mut seen = Vec::new();
+    next(&mut client, 50, &mut seen);
+    worker.freeze();
+    tunnel.lose();
+    client.logs(LOST, 1);
+    tunnel.says(r#""type":"offer""#, 2);
+    tunnel.cut();
+    worker.thaw();
+    let run = client.wait().success();
+    assert!(run.stderr.contains(BACK), "{}", run.stderr);
+    worker.logs("registered again", 1);
     seen.extend(run.predictions());
     assert_same(seen, undisturbed(&[]));
 }

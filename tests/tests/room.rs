@@ -399,6 +399,19 @@ fn a_busy_worker_gives_way_to_another_whatever_the_server_says() {
     first.wait();
 }
 
+/// The server says that it cannot deliver, or nothing at all; the worker is there all the same.
+#[test]
+fn an_offer_that_a_room_loses_is_made_again() {
+    for (option, said) in [("--lose-offer", "absent"), ("--swallow-offer", "swallowed")] {
+        let (mut server, url) = lab(&[option, "1"]);
+        let home = user();
+        let _worker = worker(&home, &url, &[]);
+        answered(stream(&home, &url, &[]));
+        let events = until(&mut server, "delivered", |it| it["kind"] == "offer");
+        assert!(events.iter().any(|it| it["event"] == said), "{events:?}");
+    }
+}
+
 /// Its worker does not answer, and two others are there that nobody has chosen between.
 #[test]
 fn a_stream_goes_back_to_its_own_worker_whoever_else_has_come() {

@@ -1,20 +1,24 @@
 //! The client's side of a connection.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use crate::auth;
 use crate::channel::Channel;
 use crate::config::PeerConfig;
 use crate::error::{ConnectError, PeerError, SignalError};
+use crate::offers::{Left, Offers};
 use crate::peer::Peer;
 use crate::signaling::rooms::{self, RoomError};
-use crate::signaling::{Client, Incoming, offer, register};
+use crate::signaling::{Candidate, Client, Incoming, offer, register_client};
 
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
+/// What a server says where too much waits for the worker.
+const PEER_BUSY: &str = "PEER_BUSY";
 
 /// Connects to a worker that is registered at the signaling server `signal_url` (`ws://host:port`).
 ///
@@ -80,11 +84,7 @@ pub(crate) async fn negotiate(
     pair: Pair<'_>,
     config: &PeerConfig,
 ) -> Result<Channel, ConnectError> {
-    let Pair {
-        id,
-        worker,
-        in_room,
-    } = pair;
+    let worker = pair.worker;
     debug!(worker, "offering a connection");
     let failed = |source: PeerError| ConnectError::Peer {
         worker: worker.to_owned(),
@@ -93,18 +93,15 @@ pub(crate) async fn negotiate(
     let peer = Peer::new(config).await.map_err(failed)?;
     let (data, sdp) = peer.offer().await.map_err(failed)?;
 
-    if !in_room {
+    if !pair.in_room {
         // Registered only now, so that nobody who queries before mistakes this client for a worker.
-        signal.send(&register(id, None)).await?;
+        signal.send(&register_client(pair.id)).await?;
     }
-    signal.send(&offer(id, worker, &sdp)).await?;
-    let wait = config.step();
-    timeout(wait, take_answer(signal, pair, &peer))
-        .await
-        .map_err(|_| ConnectError::NoAnswer {
-            worker: worker.to_owned(),
-            waited: wait,
-        })??;
+    let Answered { sdp, early } = answered(signal, pair, &sdp, config.step()).await?;
+    peer.take_answer(sdp).await.map_err(failed)?;
+    for candidate in early {
+        peer.add_candidate(candidate).await;
+    }
     let wait = config.step();
     let opened = async {
         tokio::select! {
@@ -122,53 +119,93 @@ pub(crate) async fn negotiate(
     }
 }
 
-/// Waits for the worker's answer and takes it, with the candidates that came before it.
-async fn take_answer(signal: &mut Client, pair: Pair<'_>, peer: &Peer) -> Result<(), ConnectError> {
+/// A worker's answer.
+struct Answered {
+    sdp: String,
+    /// The candidates that came before it.
+    early: Vec<Candidate>,
+}
+
+/// Offers the connection, again where need be, until the worker answers.
+async fn answered(
+    signal: &mut Client,
+    pair: Pair<'_>,
+    sdp: &str,
+    wait: Duration,
+) -> Result<Answered, ConnectError> {
     let worker = pair.worker;
-    let from_worker = |sender: &Option<String>| sender.as_deref().is_none_or(|id| id == worker);
+    let message = offer(pair.id, worker, sdp);
+    let is_workers = |sender: &Option<String>| sender.as_deref().is_none_or(|id| id == worker);
+    let mut offers = Offers::new(Instant::now(), wait);
     let mut early = Vec::new();
     loop {
-        match signal.next().await? {
-            Incoming::Answer { sender, sdp } if from_worker(&sender) => {
-                let taken = peer.take_answer(sdp).await;
-                taken.map_err(|source| ConnectError::Peer {
-                    worker: worker.to_owned(),
-                    source,
-                })?;
-                for candidate in early {
-                    peer.add_candidate(candidate).await;
+        let incoming = tokio::select! {
+            incoming = signal.next() => incoming?,
+            () = sleep_until(offers.due()) => {
+                if offers.is_over(Instant::now()) {
+                    let worker = worker.to_owned();
+                    return Err(ConnectError::NoAnswer { worker, waited: wait });
                 }
-                return Ok(());
+                signal.send(&message).await?;
+                offers.sent(Instant::now());
+                continue;
+            }
+        };
+        match incoming {
+            Incoming::Answer { sender, sdp } if is_workers(&sender) => {
+                return Ok(Answered { sdp, early });
             }
             Incoming::Candidate { sender, candidate }
-                if from_worker(&sender) && early.len() < MAX_EARLY_CANDIDATES =>
+                if is_workers(&sender) && early.len() < MAX_EARLY_CANDIDATES =>
             {
                 early.push(candidate);
             }
+            Incoming::Bounced { target } if target == worker => {
+                debug!(worker, "registered again or left; offering again");
+                offers.bounced(Instant::now());
+            }
             Incoming::Error {
-                undelivered: Some(id),
-                ..
-            } if id == worker => {
-                return Err(ConnectError::WorkerLeft { worker: id });
-            }
-            Incoming::Error { code, message, .. } if pair.in_room && rooms::is_of_server(&code) => {
-                return Err(match rooms::of_code(&code, &message) {
-                    RoomError::Undelivered => ConnectError::WorkerLeft {
-                        worker: worker.to_owned(),
-                    },
-                    error => SignalError::from(error).into(),
-                });
-            }
-            Incoming::Error { code, message, .. } => {
-                let (code, message) = (rooms::shown(&code), rooms::shown(&message));
-                warn!(
-                    code,
-                    message, "refused by the signaling server or somebody there"
-                );
-            }
+                code,
+                message,
+                undelivered,
+            } => refused(pair, &mut offers, (&code, &message), undelivered)?,
             _ => {}
         }
     }
+}
+
+/// Takes an error of the server, or of somebody there, into account; fails where another offer is of
+/// no use.
+fn refused(
+    pair: Pair<'_>,
+    offers: &mut Offers,
+    (code, message): (&str, &str),
+    undelivered: Option<String>,
+) -> Result<(), ConnectError> {
+    let is_about_offer = undelivered.as_deref() == Some(pair.worker);
+    let is_of_room = pair.in_room && rooms::is_of_server(code);
+    if is_about_offer && code == PEER_BUSY {
+        offers.busy(Instant::now());
+    } else if is_about_offer || is_of_room {
+        match rooms::of_code(code, message) {
+            error if is_of_room && error != RoomError::Undelivered => {
+                return Err(SignalError::from(error).into());
+            }
+            _ => {
+                let left = |_: Left| ConnectError::WorkerLeft {
+                    worker: pair.worker.to_owned(),
+                };
+                offers.undelivered(Instant::now()).map_err(left)?;
+            }
+        }
+    } else {
+        let (code, message) = (rooms::shown(code), rooms::shown(message));
+        warn!(
+            code,
+            message, "refused by the signaling server or a peer there"
+        );
+    }
+    Ok(())
 }
 
 /// Adds the candidates that come after the answer. Losing the server now does no harm.

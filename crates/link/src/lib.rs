@@ -43,6 +43,7 @@ pub mod fuzzing;
 mod ice;
 mod interfaces;
 mod lanes;
+mod offers;
 mod peer;
 mod place;
 mod receive;

@@ -46,7 +46,7 @@ pub(super) struct Desk {
     renew_at: Option<Instant>,
     /// Before the next attempt to register.
     pub(super) pause: Duration,
-    answers: mpsc::Receiver<Answer>,
+    pub(super) answers: mpsc::Receiver<Answer>,
     pub(super) guests: Guests,
 }
 
@@ -112,6 +112,7 @@ impl Desk {
                     self.guests.begin_waiting(&self.config);
                 }
                 Some(Answer { client, sdp }) = self.answers.recv() => {
+                    self.guests.answers_with(&client, &sdp);
                     signal.send(&answer(&self.id, &client, &sdp)).await?;
                 }
                 news = self.place.news(&self.id) => signal.send(&news).await?,

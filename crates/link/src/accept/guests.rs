@@ -24,6 +24,10 @@ const GIVE_WAY_AFTER: Duration = Duration::from_secs(3);
 /// A client whose handshake is under way.
 pub(super) struct Guest {
     since: Instant,
+    /// What it offered.
+    offer: String,
+    /// What it was answered, once it was.
+    answer: Option<String>,
     candidates: mpsc::Sender<Candidate>,
     handshake: AbortHandle,
 }
@@ -66,8 +70,12 @@ impl Guests {
         self.tasks.is_empty() && self.waiting.is_empty()
     }
 
-    /// Starts a handshake. A second offer of the same client replaces its first.
+    /// Starts a handshake. Another offer of the same client replaces its first; the same offer once more
+    /// is a question after the answer.
     pub(super) fn receive_offer(&mut self, config: &PeerConfig, client: String, sdp: String) {
+        if self.is_known(&client, &sdp) {
+            return self.answer_again(client);
+        }
         self.forget(&client);
         self.begin_waiting(config);
         let is_open_to_all = config.auth.is_none();
@@ -81,6 +89,33 @@ impl Guests {
         if is_open_to_all && let Some(Offer { client, .. }) = self.waiting.pop_front() {
             let limit = config.max_handshakes;
             warn!(client, limit, "too many handshakes, refusing one");
+        }
+    }
+
+    /// Whether the client's offer waits, or its handshake is under way.
+    fn is_known(&self, client: &str, sdp: &str) -> bool {
+        let under_way = self.under_way.get(client);
+        under_way.is_some_and(|guest| guest.offer == sdp && !guest.handshake.is_finished())
+            || self
+                .waiting
+                .iter()
+                .any(|offer| offer.client == client && offer.sdp == sdp)
+    }
+
+    /// The client may not have got its answer. One that is still to come goes by itself.
+    fn answer_again(&self, client: String) {
+        let answer = self.under_way.get(&client).and_then(|it| it.answer.clone());
+        debug!(client, answered = answer.is_some(), "the same offer again");
+        if let Some(sdp) = answer {
+            // Without room in the queue the client asks once more.
+            let _ = self.answers.try_send(Answer { client, sdp });
+        }
+    }
+
+    /// The client's handshake has this answer.
+    pub(super) fn answers_with(&mut self, client: &str, sdp: &str) {
+        if let Some(guest) = self.under_way.get_mut(client) {
+            guest.answer = Some(sdp.to_owned());
         }
     }
 
@@ -125,11 +160,14 @@ impl Guests {
             ready: self.ready.clone(),
             gate: self.gate.clone(),
         };
+        let offer = sdp.clone();
         let handshake = self.tasks.spawn(handshake.run(sdp, queue));
         self.under_way.insert(
             client,
             Guest {
                 since: Instant::now(),
+                offer,
+                answer: None,
                 candidates,
                 handshake,
             },

@@ -17,6 +17,13 @@ fn desk(auth: Auth) -> Desk {
     Desk::new(place, config, mpsc::channel(1).0)
 }
 
+impl Desk {
+    /// The answer that is to be sent next, if there is one.
+    fn repeated(&mut self) -> Option<String> {
+        Some(self.answers.try_recv().ok()?.sdp)
+    }
+}
+
 fn in_room() -> Place {
     let room = Room {
         url: "ws://x".into(),
@@ -55,7 +62,7 @@ async fn offers_wait_for_their_turn_where_clients_have_to_show_who_they_are() {
     );
     assert_eq!(desk.guests.gate.counts().turned_away, 3);
     // The same client again: its first is forgotten, wherever it was.
-    offer(&mut desk, "client-0", "v=0".into());
+    offer(&mut desk, "client-0", "v=1".into());
     assert_eq!(desk.guests.gate.counts().aborted, 1);
     assert_eq!(
         (desk.guests.under_way.len(), desk.guests.waiting.len()),
@@ -78,6 +85,35 @@ async fn offers_wait_for_their_turn_where_clients_have_to_show_who_they_are() {
     // Those after the first eight, with what the bucket had left.
     assert!(begun < MAX_WAITING, "{begun} handshakes begun at once");
     assert!(!desk.guests.waiting.is_empty());
+}
+
+/// A client repeats an offer that may not have arrived: its handshake goes on, and it hears the answer
+/// again.
+#[tokio::test]
+async fn the_same_offer_again_is_a_question_after_the_answer() {
+    let mut desk = desk(secret());
+    for _ in 0..2 {
+        offer(&mut desk, "client-1", "v=0".into());
+    }
+    assert_eq!(desk.guests.under_way.len(), 1);
+    assert_eq!(desk.guests.gate.counts().aborted, 0);
+    assert!(desk.repeated().is_none(), "there is no answer yet");
+    desk.guests.answers_with("client-1", "answer");
+    offer(&mut desk, "client-1", "v=0".into());
+    assert_eq!(desk.repeated().as_deref(), Some("answer"));
+    // Another offer is another connection.
+    offer(&mut desk, "client-1", "v=1".into());
+    assert_eq!(desk.guests.gate.counts().aborted, 1);
+    offer(&mut desk, "client-1", "v=1".into());
+    assert!(desk.repeated().is_none());
+    // The same holds for offers that wait.
+    let places = desk.config.max_handshakes;
+    for index in 0..places + 2 {
+        offer(&mut desk, &format!("other-{index}"), "v=0".into());
+    }
+    let waiting = desk.guests.waiting.len();
+    offer(&mut desk, &format!("other-{}", places + 1), "v=0".into());
+    assert_eq!(desk.guests.waiting.len(), waiting);
 }
 
 #[tokio::test]

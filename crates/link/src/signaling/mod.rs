@@ -8,6 +8,17 @@
 //! | `{"type":"query"}` | answers `{"type":"available_peers","peers":[..]}`: the other ids, in order of registration |
 //! | `{"type":"offer"\|"answer"\|"candidate"\|"quit","target":T,..}` | forwards to T, with `sender` set to the id of this socket |
 //!
+//! What cannot be delivered is answered: an offer or an answer by `{"type":"error","code":C,"target":T}`, with
+//! `PEER_NOT_FOUND` for a peer that is not there and `PEER_BUSY` for one for which too much waits.
+//! A socket that registers with `"bounces":true` also gets each offer back that was delivered to a
+//! registration which then ended without an answer, as `{"type":"bounce","target":T}`: T has left, or
+//! has registered again. The last 8 offers of a socket are remembered so, one for each T. Other
+//! servers know neither the key nor the message, and other clients never get it.
+//!
+//! A client sends its offer again, the same text, where it comes back, and where it is not answered
+//! within a third of the connection timeout. A worker takes one that it is answering for a question
+//! after the answer, and any other offer of that client for one in place of the former.
+//!
 //! Whoever reaches the server can register under any id but a reserved one ([`Server::reserve`]), whose
 //! key stands in `register` as `"key"`; what peers think of each other is their own matter. Where an
 //! id is reserved, clients come for its owner alone: it alone is listed, messages go to it or come
@@ -28,4 +39,4 @@ pub use hub::Reservation;
 pub use server::Server;
 
 pub(crate) use client::Client;
-pub(crate) use wire::{Candidate, Incoming, answer, offer, register};
+pub(crate) use wire::{Candidate, Incoming, answer, offer, register, register_client};

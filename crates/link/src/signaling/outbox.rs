@@ -83,6 +83,17 @@ impl Inbox {
     }
 }
 
+#[cfg(test)]
+impl Inbox {
+    /// The next message, if there is one now.
+    pub(super) async fn waiting(&mut self) -> Option<String> {
+        match self.queue.is_empty() {
+            true => None,
+            false => self.next().await,
+        }
+    }
+}
+
 impl Waiting {
     fn add(&mut self, from: SocketId, bytes: usize) -> bool {
         let (messages, share) = self.of.get(&from).copied().unwrap_or_default();

@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info};
 
 use super::door::{Door, Patience};
-use super::hub::{Delivery, Hub, Registration, Reservation, SocketId};
+use super::hub::{Delivery, Hub, Kind, Registration, Reservation, SocketId};
 use crate::bucket::Bucket;
 use crate::error::BindError;
 
@@ -221,6 +221,9 @@ impl Member<'_> {
                 let code = match self.hub.register(self.socket, id, key) {
                     Registration::Done => {
                         debug!(peer = id, "registered");
+                        if message.get("bounces") == Some(&Value::Bool(true)) {
+                            self.hub.return_offers(self.socket);
+                        }
                         return None;
                     }
                     Registration::Reserved => "ID_RESERVED",
@@ -249,15 +252,19 @@ impl Member<'_> {
         };
         message["sender"] = sender.into();
         // A connection attempt fails at once; of the rest nobody waits for an outcome.
-        let awaited = matches!(message["type"].as_str(), Some("offer" | "answer"));
+        let kind = match message["type"].as_str() {
+            Some("offer") => Kind::Offer,
+            Some("answer") => Kind::Answer,
+            _ => Kind::Other,
+        };
         let text = message.to_string();
-        let (code, reason) = match self.hub.deliver(self.socket, &target, text) {
+        let (code, reason) = match self.hub.deliver(self.socket, &target, kind, text) {
             Delivery::Queued => return None,
             Delivery::UnknownPeer => ("PEER_NOT_FOUND", "no such peer"),
             Delivery::Full => ("PEER_BUSY", "too many messages wait for this peer"),
         };
         debug!(target, code, "message not delivered");
-        awaited.then(|| {
+        (kind != Kind::Other).then(|| {
             json!({"type": "error", "code": code, "message": reason, "target": target}).to_string()
         })
     }

@@ -33,6 +33,10 @@ pub(crate) enum Incoming {
         message: String,
         undelivered: Option<String>,
     },
+    /// An offer to this peer comes back: the peer left before it answered, or came again.
+    Bounced {
+        target: String,
+    },
     /// Nothing that this side acts on.
     Other,
 }
@@ -78,6 +82,9 @@ impl Incoming {
                     .unwrap_or_default(),
                 undelivered: text("target"),
             },
+            "bounce" => Self::Bounced {
+                target: text("target")?,
+            },
             _ => return None,
         })
     }
@@ -112,6 +119,16 @@ fn candidate(value: &Value) -> Option<Candidate> {
             .and_then(Value::as_u64)
             .and_then(|index| index.try_into().ok()),
     })
+}
+
+/// As a client, which wants its offers back where they are not answered.
+pub(crate) fn register_client(peer_id: &str) -> Value {
+    json!({"type": "register", "peer_id": peer_id, "bounces": true})
+}
+
+/// What the server says to a client whose offer to `target` was not answered.
+pub(super) fn bounce(target: &str) -> Value {
+    json!({"type": "bounce", "target": target})
 }
 
 /// `key`: of a reserved id.
@@ -189,6 +206,8 @@ mod tests {
             r#"{"type":"candidate","candidate":""}"#,
             r#"{"type":"available_peers"}"#,
             r#"{"type":"quit","sender":"a"}"#,
+            r#"{"type":"bounce"}"#,
+            r#"{"type":"bounce","target":7}"#,
         ] {
             assert_eq!(Incoming::parse(text), Incoming::Other, "{text}");
         }
