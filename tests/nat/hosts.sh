@@ -59,6 +59,13 @@ build_hosts() {
   ip -n client link delete gone
 }
 
+# A host without a network, whose only address is ::1.
+build_lonely_host() {
+  ip netns add lonely
+  ip -n lonely link set lo up
+  ip -n lonely address delete 127.0.0.1/8 dev lo
+}
+
 # The client's host is cut off.
 plugged_out() {
   ip -n client link set eth0 down

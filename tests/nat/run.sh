@@ -109,4 +109,24 @@ check "apart: the client says what each side offered and what to do" grep -Eq \
   '^error: .*no network path.*this side offered host .*10.71.1.2.*; the other side host .*10.71.2.2.*--ice-server' \
   "$scratch/apart.log"
 
+# --- A host whose only address is ::1: client and worker meet there all the same.
+if build_lonely_host && in_host lonely ip -6 address show dev lo | grep -q ' ::1/'; then
+  NO_COLOR=1 in_host lonely "$binaries/sleap-worker" --listen '[::1]:8080' \
+    >"$scratch/lonely.out" 2>"$scratch/lonely.log" &
+  wait_until "the worker lonely" ready lonely
+  status=0
+  NO_COLOR=1 in_host lonely "$binaries/sleap-stream" --signal 'ws://[::1]:8080' --test-pattern 160x120@60 \
+    --max-frames "$frames" >"$scratch/alone.log" 2>&1 || status=$?
+  check "lonely: the client ends well" [ "$status" = 0 ]
+  check "lonely: the path is from ::1 to ::1" grep -Eq 'connected .*path="?host ::1 port [0-9]+ - host ::1 ' "$scratch/alone.log"
+  [ "$status" = 0 ] || cat "$scratch/alone.log"
+  ip -n lonely link set lo down
+  status=0
+  in_host lonely "$binaries/sleap-stream" --test-pattern >"$scratch/none.log" 2>&1 || status=$?
+  check "lonely: without any address it says so" \
+    grep -q '^error: this machine has no network address that can be used' "$scratch/none.log"
+else
+  echo "lonely: skipped, this kernel has no IPv6" >&2
+fi
+
 conclude

@@ -116,6 +116,7 @@ fn with_option(error: ConfigError) -> anyhow::Error {
             anyhow!("{error}: give --ice-credentials FILE, or {TURN_USERNAME} and {TURN_PASSWORD}")
         }
         ConfigError::Interface(InterfaceError::Ports { .. }) => anyhow!("--ports: {error}"),
+        ConfigError::Interface(InterfaceError::NoAddress { .. }) => error.into(),
         ConfigError::Interface(_) => anyhow!("--interface: {error}"),
         _ => error.into(),
     }

@@ -58,8 +58,13 @@ pub enum InterfaceError {
     Unknown { wanted: String, available: String },
     #[error("no UDP port of {first}-{last} is free: give a wider range")]
     Ports { first: u16, last: u16 },
-    #[error("no network interface has an address that can be used")]
-    Unbindable,
+    #[error("none of the chosen addresses can be used: {reason}")]
+    Unbindable { reason: String },
+    #[error(
+        "this machine has no network address that can be used, not even 127.0.0.1 or ::1 ({reason}): \
+         is its loopback interface up?"
+    )]
+    NoAddress { reason: String },
 }
 
 /// Settings of a connection that cannot be met.

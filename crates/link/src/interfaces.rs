@@ -1,6 +1,6 @@
 //! Which local addresses and ports to offer as host candidates.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
 use crate::config::PeerConfig;
@@ -23,36 +23,55 @@ struct Address {
 /// transport stack takes a failing address for an error.
 pub(crate) fn bindable(config: &PeerConfig) -> Result<Vec<SocketAddr>, InterfaceError> {
     let listed = interface_addresses();
-    let chosen = match config.interfaces.is_empty() {
-        true => everywhere(&listed),
+    let mut chosen = match config.interfaces.is_empty() {
+        true => everywhere(loopback(), &listed),
         false => chosen(&listed, &config.interfaces)?,
     };
-    let addresses: Vec<SocketAddr> = chosen
-        .into_iter()
-        .filter(|ip| UdpSocket::bind((*ip, 0)).is_ok())
-        .take(MAX_ADDRESSES)
-        .filter_map(|ip| free_port(ip, config.ports.as_ref()))
-        .collect();
-    match (addresses.is_empty(), &config.ports) {
-        (false, _) => Ok(addresses),
+    let mut reason = String::new();
+    chosen.retain(|ip| match UdpSocket::bind((*ip, 0)) {
+        Ok(_) => true,
+        Err(error) => {
+            reason = error.to_string();
+            false
+        }
+    });
+    chosen.truncate(MAX_ADDRESSES);
+    if chosen.is_empty() {
+        return Err(match config.interfaces.is_empty() {
+            true => InterfaceError::NoAddress { reason },
+            false => InterfaceError::Unbindable { reason },
+        });
+    }
+    let ports = config.ports.as_ref();
+    let with_port = chosen.into_iter().filter_map(|ip| free_port(ip, ports));
+    let addresses: Vec<SocketAddr> = with_port.collect();
+    match (addresses.is_empty(), ports) {
         (true, Some(ports)) => Err(InterfaceError::Ports {
             first: *ports.start(),
             last: *ports.end(),
         }),
-        (true, None) => Err(InterfaceError::Unbindable),
+        _ => Ok(addresses),
     }
 }
 
 /// The addresses at which other machines may reach this one.
 pub fn own_addresses() -> Vec<IpAddr> {
-    let mut addresses = everywhere(&interface_addresses());
+    let mut addresses = everywhere(loopback(), &interface_addresses());
     addresses.retain(|ip| !ip.is_loopback());
     addresses
 }
 
+/// The loopback address. IPv6 has its own only where IPv4 has none: each address is a path to try.
+pub(crate) fn loopback() -> IpAddr {
+    match UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
+        Ok(_) => Ipv4Addr::LOCALHOST.into(),
+        Err(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
 /// Loopback, then every usable address once.
-fn everywhere(listed: &[Address]) -> Vec<IpAddr> {
-    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+fn everywhere(loopback: IpAddr, listed: &[Address]) -> Vec<IpAddr> {
+    let mut addresses = vec![loopback];
     for Address { ip, .. } in listed {
         if usable(ip) && !addresses.contains(ip) {
             addresses.push(*ip);
@@ -191,11 +210,22 @@ mod tests {
     #[test]
     fn loopback_comes_first_and_no_address_comes_twice() {
         let addresses = bindable(&PeerConfig::default()).expect("loopback at least");
-        assert_eq!(addresses[0], SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        assert_eq!(addresses[0], SocketAddr::new(loopback(), 0));
         assert!(addresses.len() <= MAX_ADDRESSES);
         for (index, address) in addresses.iter().enumerate() {
             assert!(!addresses[..index].contains(address));
         }
+    }
+
+    #[test]
+    fn a_machine_without_ipv4_is_reached_by_itself_all_the_same() {
+        let v6 = Ipv6Addr::LOCALHOST.into();
+        let listed = listed(&[("lo", "::1"), ("eth0", "fd00::1")]);
+        let fd: IpAddr = "fd00::1".parse().expect("an address");
+        assert_eq!(everywhere(v6, &listed), [v6, fd]);
+        // Beside IPv4's own, that of IPv6 leads nowhere else.
+        let v4 = Ipv4Addr::LOCALHOST.into();
+        assert_eq!(everywhere(v4, &listed), [v4, fd]);
     }
 
     #[test]

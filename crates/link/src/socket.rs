@@ -17,6 +17,7 @@ use webrtc::runtime::{
 use crate::auth::Quota;
 use crate::datagrams::Datagrams;
 use crate::ice::servers::Servers;
+use crate::interfaces;
 use crate::wake::{in_loop, is_in_loop};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -97,7 +98,7 @@ impl TunedRuntime {
 /// # Errors
 /// There are no UDP sockets.
 pub fn granted_udp_buffers(bytes: usize) -> io::Result<(usize, usize)> {
-    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    let socket = std::net::UdpSocket::bind((interfaces::loopback(), 0))?;
     Ok(enlarge_buffers(&socket, bytes))
 }
 
