@@ -318,6 +318,39 @@ fn who_has_another_secret_of_the_room_stays_out() {
 }
 
 #[test]
+fn insecure_in_the_users_file_is_no_match_for_the_rooms_secret() {
+    let home = user();
+    let config = "[sleap-stream]\ninsecure = true\n[sleap-worker]\ninsecure = true\n";
+    std::fs::write(home.path().join(".sleap-rtc/config.toml"), config).unwrap();
+    let run = |program: &str, args: &[&str]| {
+        let mut command = Command::new(e2e::binary(program));
+        command.args(["--room", "lab", "--room-server", "ws://127.0.0.1:1"]);
+        command.args(args).current_dir(home.path());
+        at_home(&mut command, home.path());
+        command.env_remove("SLEAP_STREAM_NO_CONFIG");
+        command.env_remove("SLEAP_WORKER_NO_CONFIG");
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    for (program, args) in [("sleap-stream", &PATTERN[..]), ("sleap-worker", &[])] {
+        let (code, error) = run(program, args);
+        assert_eq!(code, Some(2), "{error}");
+        for word in ["insecure (~/", "the room lab in ", "credentials.json"] {
+            assert!(error.contains(word), "no {word:?} in {error}");
+        }
+        // The control: nobody is there, with or without the secret.
+        for switch in ["--insecure", "--insecure=false"] {
+            let (code, error) = run(program, &[args, &[switch]].concat());
+            assert_eq!(code, Some(1), "{switch}: {error}");
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
 fn of_several_workers_one_has_to_be_chosen() {
     let busy = r#"lab=busy-one={"streaming":true,"status":"busy","gpu_memory_mb":80000}"#;
     let gone = r#"lab=gone-one={"streaming":true,"gpu_memory_mb":8,"worker_name":"gone\u001b"}"#;

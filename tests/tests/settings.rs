@@ -98,8 +98,8 @@ fn a_file_that_cannot_be_used_is_a_usage_error_with_its_line() {
     );
     refused(
         "sleap-worker",
-        "[sleap-worker]\n\nsave_every = 0",
-        &["line 3", "--save-every"],
+        "[sleap-worker]\n\nmax_batch = 0",
+        &["line 3", "--max-batch"],
     );
     refused("sleap-worker", "[sleap-worker", &["line 1"]);
 }

@@ -7,7 +7,7 @@ use link::IceServer;
 use serde_json::Value;
 use tracing::warn;
 
-use crate::private_file;
+use crate::private_file::{self, Found};
 
 /// What a file of credentials holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Credentials {
 
 /// Reads a file; warns if other users can read it too.
 pub(crate) fn read(path: &Path) -> Result<Credentials> {
-    let text = private_file::read(path)?;
+    let text = private_file::read(path, Found::Named)?;
     parse(&text).with_context(|| format!("{} holds no credentials", path.display()))
 }
 

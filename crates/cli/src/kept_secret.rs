@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use link::Secret;
 use tracing::{info, warn};
 
-use crate::secret_args;
+use crate::private_file::Found;
+use crate::{secret_args, variable};
 
 /// The kept secret, or a new one that is kept from now on. With `renew` always a new one. Where
 /// nothing can be kept, one for this run alone.
@@ -25,13 +26,13 @@ pub fn kept_secret(renew: bool) -> Result<Secret> {
 
 fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
     if !renew && file.exists() {
-        return secret_args::read(file).context("--new-secret makes another");
+        return secret_args::read(file, Found::Kept).context("--new-secret makes another");
     }
     let secret = Secret::generate()?;
     match keep(file, &secret, renew) {
         Ok(()) => info!(file = %file.display(), "made a secret"),
         // Another worker was faster.
-        Err(_) if !renew && file.exists() => return secret_args::read(file),
+        Err(_) if !renew && file.exists() => return secret_args::read(file, Found::Kept),
         Err(error) => {
             warn!(file = %file.display(), %error, "the secret is for this run alone: it cannot be kept");
         }
@@ -47,18 +48,13 @@ pub(crate) fn place() -> Option<PathBuf> {
 /// What the programs keep for this user: `sleap-stream` in `XDG_DATA_HOME` or `~/.local/share`. `None`
 /// where neither that nor HOME is set.
 pub fn data_folder() -> Option<PathBuf> {
-    data_folder_of(variable("HOME"))
+    data_folder_of(variable::path("HOME"))
 }
 
 /// The same for a user whose home may be known otherwise: HOME is not looked at.
 pub fn data_folder_of(home: Option<PathBuf>) -> Option<PathBuf> {
-    let data = variable("XDG_DATA_HOME").or_else(|| Some(home?.join(".local/share")))?;
+    let data = variable::path("XDG_DATA_HOME").or_else(|| Some(home?.join(".local/share")))?;
     Some(data.join("sleap-stream"))
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(name).filter(|it| !it.is_empty())?;
-    Some(PathBuf::from(value))
 }
 
 /// Writes the whole file at once: nobody reads half a secret, and of two workers one is first.

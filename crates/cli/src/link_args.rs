@@ -8,6 +8,7 @@ use link::{ConfigError, IceServer, InterfaceError, PeerConfig};
 use tracing::warn;
 
 use crate::ice_credentials::{self, Credentials};
+use crate::variable;
 
 /// Where worker and client meet when nothing else is said: the worker's own signaling server.
 pub const DEFAULT_SIGNAL: &str = "ws://127.0.0.1:8080";
@@ -100,9 +101,11 @@ impl LinkArgs {
                 Credentials::Lines(lines) => ice_credentials::assign(&mut servers, &lines)?,
             }
         }
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        if let (Some(username), Some(password)) = (variable(TURN_USERNAME), variable(TURN_PASSWORD))
-        {
+        let (username, password) = (
+            variable::text(TURN_USERNAME)?,
+            variable::text(TURN_PASSWORD)?,
+        );
+        if let (Some(username), Some(password)) = (username, password) {
             ice_credentials::assign(&mut servers, &[(username, password)])?;
         }
         Ok(servers)

@@ -69,8 +69,9 @@ pub fn say(words: impl Display) {
 /// Without `RUST_LOG`, our own state changes are logged; `verbose` adds decisions (1) and
 /// everything, the libraries' own words included (2).
 fn init(verbose: u8, format: LogFormat) {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
+    let wanted = std::env::var_os("RUST_LOG").filter(|filter| !filter.is_empty());
+    let filter = match wanted {
+        Some(filter) => EnvFilter::new(filter.to_string_lossy()),
         _ => EnvFilter::new(match verbose {
             0 => format!("info,ort=warn,{}", link::QUIET_LOGS),
             1 => format!("debug,ort=warn,{}", link::QUIET_LOGS),

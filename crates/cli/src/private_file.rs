@@ -1,30 +1,111 @@
-//! Files that only their owner should be able to read.
+//! Files with secrets, which only their owner should be able to read and to write.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tracing::warn;
 
-/// Longest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+use crate::owned_file::{self, Content, Kind};
 
-/// Reads a file; warns if other users can read it too.
+/// How a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// By its name, which the user gave: it may be a colleague's, as a lab's shared secret is.
+    Named,
+    /// Where such a file is looked for.
+    Kept,
+}
+
+/// Reads a file of secrets. Refuses one that others can have written; of a file that the user named only
+/// one that every user can write, and warns otherwise. Warns if other users can read it.
 ///
 /// # Errors
-/// It cannot be read, is no text, or is longer than 1 MiB.
-pub fn read(path: &Path) -> Result<String> {
-    let name = path.display();
-    let metadata = fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
-    if metadata.len() > MAX_BYTES {
-        bail!("{name} is too long for a file of credentials");
+/// It cannot be read, is no text, is longer than 1 MiB, or others can have written it.
+pub fn read(path: &Path, found: Found) -> Result<String> {
+    let content = read_public(path, found)?;
+    if content.is_readable {
+        warn!(
+            "other users may read {}: run chmod 600 on it",
+            path.display()
+        );
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            warn!("other users may read {name}: run chmod 600 on it");
+    Ok(content.text)
+}
+
+/// Reads a file that is no secret, but says who is trusted; else as [`read`].
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_list(path: &Path) -> Result<String> {
+    Ok(read_public(path, Found::Named)?.text)
+}
+
+fn read_public(path: &Path, found: Found) -> Result<Content> {
+    let name = path.display();
+    let kind = match found {
+        Found::Named => Kind::Any,
+        Found::Kept => Kind::File,
+    };
+    let content = owned_file::read(path, kind).with_context(|| format!("cannot read {name}"))?;
+    match &content.exposure {
+        Some(exposure) if found == Found::Kept || exposure.is_to_all() => {
+            bail!(
+                "{name} is not used, because {exposure}: {}",
+                exposure.advice()
+            )
+        }
+        Some(exposure) => warn!("{name} may be changed by others: {exposure}"),
+        None => {}
+    }
+    Ok(content)
+}
+
+/// Reads a JSON file that is looked for; messages call it `name`.
+///
+/// # Errors
+/// As of [`read`]; it is no JSON.
+pub(crate) fn read_json(path: &Path, name: &str) -> Result<serde_json::Value> {
+    let text = read(path, Found::Kept)?;
+    // The parser's own words may quote the file.
+    serde_json::from_str(&text)
+        .map_err(|error| anyhow!("{name} is not JSON (line {})", error.line()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn refusal(path: &Path, found: Found) -> Option<String> {
+        read(path, found).err().map(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn what_every_user_can_write_is_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("secret");
+        fs::write(&file, "text").unwrap();
+        let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+        for (folder, mode_of_file, named, kept) in [
+            (0o700, 0o600, true, true),
+            (0o700, 0o644, true, true),
+            (0o700, 0o666, false, false),
+            (0o777, 0o600, false, false),
+            // In /tmp a file stays its owner's.
+            (0o1777, 0o600, true, false),
+        ] {
+            mode(&file, mode_of_file).unwrap();
+            mode(dir.path(), folder).unwrap();
+            for (found, is_taken) in [(Found::Named, named), (Found::Kept, kept)] {
+                let refusal = refusal(&file, found);
+                let what = format!("{folder:o} {mode_of_file:o} {found:?}: {refusal:?}");
+                assert_eq!(refusal.is_none(), is_taken, "{what}");
+                let told =
+                    refusal.is_none_or(|it| it.contains("chmod go-w") && it.contains("(mode "));
+                assert!(told, "{what}");
+            }
         }
     }
-    fs::read_to_string(path).with_context(|| format!("cannot read {name}"))
 }

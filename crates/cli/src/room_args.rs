@@ -1,6 +1,6 @@
 //! Rooms of SLEAP-RTC: which one, where, and what lets into it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,8 +11,9 @@ use link::signaling::rooms::{Credential, Room};
 use serde_json::Value;
 
 use crate::link_args::{is_on_this_machine, room_url};
-use crate::private_file;
+use crate::private_file::{self, Found};
 use crate::settings::Chosen;
+use crate::variable;
 
 /// Variables that SLEAP-RTC's workers take their key from; the account's goes first there too.
 const ACCOUNT_KEY: &str = "SLEAP_RTC_ACCOUNT_KEY";
@@ -132,7 +133,7 @@ pub fn login_ends(room: &Room) -> Option<u64> {
 }
 
 fn default_room() -> Result<String> {
-    if let Some(id) = variable(DEFAULT_ROOM) {
+    if let Some(id) = variable::text(DEFAULT_ROOM)? {
         return Ok(id.trim().to_owned());
     }
     Credentials::read()?.text("default_room").ok_or_else(|| {
@@ -155,11 +156,11 @@ pub fn no_room_secret(room: &str) -> anyhow::Error {
 /// From a file that was named, the environment, or what `sleap-rtc` keeps.
 fn worker_key(room: &str, file: Option<&Path>) -> Result<String> {
     if let Some(file) = file {
-        let text = private_file::read(file).context("--api-key-file")?;
+        let text = private_file::read(file, Found::Named).context("--api-key-file")?;
         return key(&text).with_context(|| format!("--api-key-file {}", file.display()));
     }
     for name in [ACCOUNT_KEY, API_KEY] {
-        if let Some(text) = variable(name) {
+        if let Some(text) = variable::text(name)? {
             return key(&text).context(name);
         }
     }
@@ -185,10 +186,6 @@ fn key(text: &str) -> Result<String> {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 /// What `sleap-rtc` keeps of a user; empty where there is nothing.
 struct Credentials(Value);
 
@@ -196,16 +193,11 @@ impl Credentials {
     const NAME: &'static str = "~/.sleap-rtc/credentials.json";
 
     fn read() -> Result<Self> {
-        let file =
-            variable("HOME").map(|home| PathBuf::from(home).join(".sleap-rtc/credentials.json"));
+        let file = variable::path("HOME").map(|home| home.join(".sleap-rtc/credentials.json"));
         let Some(file) = file.filter(|file| file.exists()) else {
             return Ok(Self(Value::Null));
         };
-        let text = private_file::read(&file)?;
-        // The parser's own words may quote the file.
-        let value = serde_json::from_str(&text)
-            .map_err(|error| anyhow!("{} is not JSON (line {})", Self::NAME, error.line()))?;
-        Ok(Self(value))
+        private_file::read_json(&file, Self::NAME).map(Self)
     }
 
     fn text(&self, key: &str) -> Option<String> {

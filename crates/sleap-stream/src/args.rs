@@ -11,7 +11,7 @@ use crate::send_file::SendArgs;
 use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
-use cli::settings::SettingsArgs;
+use cli::settings::{Chosen, Placed, SettingsArgs};
 use cli::{EmitArgs, LinkArgs, LogArgs};
 use link::PeerConfig;
 use vision::capture::{self, Selection, Source};
@@ -359,6 +359,16 @@ impl Args {
         if self.command.is_none() || self.verbose > 0 {
             self.log.init(self.verbose, format);
         }
+    }
+}
+
+impl Placed for Args {
+    fn place(&mut self, settings: &Chosen) {
+        let trust = match &mut self.command {
+            Some(Command::Doctor(doctor)) => &mut doctor.trust,
+            _ => &mut self.trust,
+        };
+        trust.secret.places = settings.places();
     }
 }
 

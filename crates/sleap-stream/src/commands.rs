@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{CommandFactory, Subcommand};
-use cli::settings::{Chosen, Program};
+use cli::settings::{Chosen, Program, RULES};
 use cli::{Exit, LinkArgs, RoomArgs, Shell};
 
 use crate::args::Args;
@@ -18,6 +18,8 @@ pub const SETTINGS: Program = Program {
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
         ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
+    rules: RULES,
+    unyielding: &["insecure"],
     give_way,
 };
 
@@ -130,17 +132,35 @@ mod tests {
     use super::*;
     use cli::settings::Sources;
 
-    /// Settings of a line with a file, as `key=value` of what is not left at its default.
+    /// A home whose settings file this is.
+    fn home(file: &str) -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".sleap-rtc");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), file).unwrap();
+        home
+    }
+
+    /// Settings of a line with the user's file.
     fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let dir = home(file);
         let sources = Sources {
             folder: dir.path().to_owned(),
+            home: Some(dir.path().to_owned()),
             ..Sources::default()
         };
         let line = line.split(' ').map(Into::into).collect();
         cli::settings::parse_from(&SETTINGS, Args::command(), line, &sources)
             .map(|parsed| parsed.args)
+    }
+
+    #[test]
+    fn every_option_is_in_the_table_of_what_a_working_directory_may_say() {
+        let unknown = cli::settings::without_rule(&Args::command(), RULES);
+        assert!(
+            unknown.is_empty(),
+            "crates/cli/src/settings/rules.rs lacks {unknown:?}"
+        );
     }
 
     #[test]
@@ -175,13 +195,13 @@ mod tests {
 
     #[test]
     fn a_room_and_a_server_elsewhere_yield_to_each_other() {
-        let dir = tempfile::tempdir().unwrap();
         let file = "[sleap-stream]\nroom = 'lab'\n[environments.staging]\nsignaling_websocket = 'wss://st'\n";
-        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let dir = home(file);
         let settings = |line: &str, variables: &[(&str, &str)]| {
-            let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let text = |(name, value): &(&str, &str)| ((*name).to_owned(), value.into());
             let sources = Sources {
                 folder: dir.path().to_owned(),
+                home: Some(dir.path().to_owned()),
                 variables: variables.iter().map(text).collect(),
                 ..Sources::default()
             };

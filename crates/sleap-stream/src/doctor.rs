@@ -142,7 +142,7 @@ fn trust(report: &mut Report<impl Write>, args: &DoctorArgs, room: Option<&str>)
     const SUBJECT: &str = "worker's proof";
     let has_link = args.trust.worker.is_some();
     if !has_link && !args.trust.insecure && room.is_none() {
-        checkup::secret(report, &args.trust.secret, false);
+        checkup::secret(report, &args.trust.secret, false, false);
     }
     let trust = match args.trust.resolve(&args.signal, room) {
         Ok(trust) => trust,

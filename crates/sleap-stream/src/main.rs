@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let Parsed { args, settings } =
         cli::settings::parse::<sleap_stream::Args>(&sleap_stream::SETTINGS, command);
     args.init_logging();
+    settings.log(&sleap_stream::SETTINGS);
     if let Some(command) = args.command {
         return cli::report(sleap_stream::run_command(command, &settings));
     }

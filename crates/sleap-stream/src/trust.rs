@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use cli::{Hidden, Pairing, SecretArgs, is_on_this_machine};
+use cli::{Found, Hidden, Pairing, SecretArgs, SecretChoice, is_on_this_machine};
 use link::{Auth, AuthError, ConnectError, PeerError, Plain, SigningKey};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -28,7 +28,8 @@ pub struct TrustArgs {
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Use no secret, also where the worker is elsewhere or the environment has one.
+    /// Use no secret, also where the worker is elsewhere, and in place of one that stands in the
+    /// environment or in a file.
     #[arg(
         long,
         alias = "no-auth",
@@ -61,20 +62,21 @@ impl TrustArgs {
     /// is met in `room`. An error here is a usage error.
     pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<Trust> {
         let pairing = self.pairing()?;
-        if self.insecure {
-            return Ok(Trust {
-                signal: None,
-                worker_id: None,
-                auth: Auth::None,
-            });
-        }
+        let link = pairing.as_ref().and_then(|it| it.secret.as_ref());
+        let secret = match self.secret.choose(self.insecure, link, room)? {
+            SecretChoice::Insecure => {
+                return Ok(Trust {
+                    signal: None,
+                    worker_id: None,
+                    auth: Auth::None,
+                });
+            }
+            SecretChoice::Secret(found) => Some(found.secret),
+            SecretChoice::None => None,
+        };
         let key = match &self.client_key {
             Some(file) => Some(read_key(file).context("--client-key")?),
             None => None,
-        };
-        let secret = match pairing.as_ref().and_then(|it| it.secret.clone()) {
-            Some(secret) => Some(secret),
-            None => self.secret.given(room)?,
         };
         let auth = match (self.auth_compat, secret) {
             (true, None) if key.is_none() => {
@@ -141,7 +143,7 @@ fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
 /// A key as it is, or `private_key` of SLEAP-RTC's credentials.
 fn read_key(file: &Path) -> Result<SigningKey> {
     let name = file.display();
-    let text = cli::read_private(file)?;
+    let text = cli::read_private(file, Found::Named)?;
     let key = match text.trim_start().starts_with('{') {
         false => text,
         // The parser's own words may quote the file.

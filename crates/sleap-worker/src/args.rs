@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::settings::SettingsArgs;
+use cli::settings::{Chosen, Placed, SettingsArgs};
 use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
@@ -295,6 +295,16 @@ impl Args {
             (false, Some(n)) => format!("save_every_{n}"),
             (true, Some(n)) => format!("display+save_every_{n}"),
         }
+    }
+}
+
+impl Placed for Args {
+    fn place(&mut self, settings: &Chosen) {
+        let secret = match &mut self.command {
+            Some(Command::Doctor(doctor)) => &mut doctor.exposure.secret,
+            _ => &mut self.trust.secret,
+        };
+        secret.places = settings.places();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use cli::RoomArgs;
-use cli::settings::{Chosen, Program};
+use cli::settings::{Chosen, Program, RULES};
 
 use crate::args::Args;
 
@@ -16,6 +16,8 @@ pub const SETTINGS: Program = Program {
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
         ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
+    rules: RULES,
+    unyielding: &["insecure"],
     give_way,
 };
 
@@ -57,15 +59,26 @@ mod tests {
 
     fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("sleap-rtc.toml"), file).unwrap();
+        let folder = dir.path().join(".sleap-rtc");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), file).unwrap();
         let sources = Sources {
-            variables: [("SLEAP_RTC_SIGNALING_WS".to_owned(), "ws://lab".to_owned())].into(),
+            variables: [("SLEAP_RTC_SIGNALING_WS".to_owned(), "ws://lab".into())].into(),
             folder: dir.path().to_owned(),
-            ..Sources::default()
+            home: Some(dir.path().to_owned()),
         };
         let line = line.split(' ').map(Into::into).collect();
         cli::settings::parse_from(&SETTINGS, Args::command(), line, &sources)
             .map(|parsed| parsed.args)
+    }
+
+    #[test]
+    fn every_option_is_in_the_table_of_what_a_working_directory_may_say() {
+        let unknown = cli::settings::without_rule(&Args::command(), RULES);
+        assert!(
+            unknown.is_empty(),
+            "crates/cli/src/settings/rules.rs lacks {unknown:?}"
+        );
     }
 
     #[test]

@@ -15,5 +15,6 @@ fn main() -> ExitCode {
         error.exit();
     }
     args.init_logging();
+    settings.log(&sleap_worker::SETTINGS);
     cli::report(sleap_worker::main(args, &settings))
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cli::{Pairing, SecretArgs};
+use cli::{Pairing, SecretArgs, SecretChoice};
 use link::{Auth, Plain, PublicKey, Secret};
 use tracing::{info, warn};
 
@@ -64,17 +64,20 @@ impl Trust {
             auth: Auth::None,
             to_tell: None,
         };
-        if args.insecure {
-            if is_exposed {
-                warn!("--insecure: whoever reaches this worker can stream to it");
+        let given = match args.secret.choose(args.insecure, None, room)? {
+            SecretChoice::Insecure => {
+                if is_exposed {
+                    warn!("--insecure: whoever reaches this worker can stream to it");
+                }
+                return Ok(open);
             }
-            return Ok(open);
-        }
+            SecretChoice::Secret(found) => Some(found),
+            SecretChoice::None => None,
+        };
         let authorized = match &args.client_keys {
             Some(file) => read_keys(file).context("--client-keys")?,
             None => Vec::new(),
         };
-        let given = args.secret.given(room)?;
         if let Some(room) = room
             && given.is_none()
             && authorized.is_empty()
@@ -83,10 +86,13 @@ impl Trust {
         }
         let is_asked_for = is_exposed || args.new_secret || args.auth_compat;
         let (secret, to_tell) = match given {
-            Some(_) if args.new_secret => {
-                bail!("--new-secret makes a secret, and SLEAP_ROOM_SECRET gives another")
+            Some(found) if args.new_secret => {
+                bail!(
+                    "--new-secret makes a secret, and {} gives another",
+                    found.place
+                )
             }
-            Some(secret) => (Some(secret), None),
+            Some(found) => (Some(found.secret), None),
             None if !authorized.is_empty() => (None, None),
             None if is_asked_for => {
                 let secret = cli::kept_secret(args.new_secret)?;
@@ -195,7 +201,7 @@ fn plain_host(url: &str) -> Option<String> {
 /// Public keys, one a line; what follows a blank is a remark.
 fn read_keys(file: &Path) -> Result<Vec<PublicKey>> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let text = cli::read_list(file)?;
     let mut keys = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let Some(key) = line.split_whitespace().next() else {

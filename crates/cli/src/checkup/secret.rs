@@ -3,9 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
+use anyhow::Result;
+use link::SecretError;
+
 use super::Report;
 use crate::kept_secret::place;
+use crate::private_file::Found;
 use crate::secret_args::SecretArgs;
+use crate::secret_source::SecretChoice;
 
 const SUBJECT: &str = "secret";
 
@@ -21,34 +26,48 @@ pub enum SecretPlace {
 }
 
 /// Says where the secret comes from, that it can be used, and whether its file is its owner's alone.
-/// `keeps`: the program makes one itself and keeps it, as a worker does.
-pub fn secret<W: Write>(report: &mut Report<W>, args: &SecretArgs, keeps: bool) -> SecretPlace {
+/// `insecure`: none is to be used; `keeps`: the program makes one itself and keeps it, as a worker does.
+pub fn secret<W: Write>(
+    report: &mut Report<W>,
+    args: &SecretArgs,
+    insecure: bool,
+    keeps: bool,
+) -> SecretPlace {
     let kept = place().filter(|file| keeps && file.exists());
-    check(report, args, kept.as_deref())
+    let choice = args.choose(insecure, None, None);
+    check(report, choice, kept.as_deref())
 }
 
-fn check<W: Write>(report: &mut Report<W>, args: &SecretArgs, kept: Option<&Path>) -> SecretPlace {
-    match args.given(None) {
+fn check<W: Write>(
+    report: &mut Report<W>,
+    choice: Result<SecretChoice>,
+    kept: Option<&Path>,
+) -> SecretPlace {
+    match choice {
         Err(error) => {
-            let advice = "a secret is base64 of 16 bytes or more: head -c 32 /dev/urandom | base64";
+            let advice = match error.root_cause().is::<SecretError>() {
+                true => "a secret is base64 of 16 bytes or more: head -c 32 /dev/urandom | base64",
+                false => "",
+            };
             report.fail(SUBJECT, format!("{error:#}"), advice);
             SecretPlace::Given
         }
-        Ok(Some(_)) => {
-            match (&args.secret, &args.secret_file) {
-                (Some(_), _) => report.warn(
+        Ok(SecretChoice::Insecure) => SecretPlace::None,
+        Ok(SecretChoice::Secret(found)) => {
+            match &found.file {
+                Some(file) => of_file(report, &found.place, file),
+                None if found.is_in_process_list => report.warn(
                     SUBJECT,
-                    "from --secret",
+                    format!("from {}", found.place),
                     "other users of this machine see a command line: give --secret-file FILE",
                 ),
-                (None, Some(file)) => of_file(report, "--secret-file", file),
-                (None, None) => report.ok(SUBJECT, "from the variable SLEAP_ROOM_SECRET"),
+                None => report.ok(SUBJECT, format!("from {}", found.place)),
             }
             SecretPlace::Given
         }
-        Ok(None) => match kept {
+        Ok(SecretChoice::None) => match kept {
             Some(file) => {
-                match crate::secret_args::read(file) {
+                match crate::secret_args::read(file, Found::Kept) {
                     Ok(_) => of_file(report, "the worker's own", file),
                     Err(error) => {
                         report.fail(SUBJECT, format!("{error:#}"), "--new-secret makes another");
@@ -91,12 +110,13 @@ fn others_may_read(_: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret_source::FoundSecret;
 
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-    fn checked(args: &SecretArgs, kept: Option<&Path>) -> (String, SecretPlace) {
+    fn checked(choice: Result<SecretChoice>, kept: Option<&Path>) -> (String, SecretPlace) {
         let mut report = Report::new(Vec::new());
-        let place = check(&mut report, args, kept);
+        let place = check(&mut report, choice, kept);
         let text = String::from_utf8(report.out).expect("text");
         assert!(!text.contains(SECRET), "{text}");
         (anstream::adapter::strip_str(&text).to_string(), place)
@@ -115,18 +135,15 @@ mod tests {
         };
         for (mode, verdict) in [(0o600, "ok"), (0o644, "warn"), (0o640, "warn")] {
             std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
-            let (text, place) = checked(&given, None);
+            let (text, place) = checked(given.choose(false, None, None), None);
             assert!(text.starts_with(verdict), "{mode:o}: {text}");
             assert_eq!(place, SecretPlace::Given);
-            // A secret in the environment of the test comes before.
-            if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
-                let (text, place) = checked(&SecretArgs::default(), Some(&file));
-                assert!(text.starts_with(verdict), "{mode:o}: {text}");
-                assert_eq!(place, SecretPlace::Kept);
-            }
+            let (text, place) = checked(Ok(SecretChoice::None), Some(&file));
+            assert!(text.starts_with(verdict), "{mode:o}: {text}");
+            assert_eq!(place, SecretPlace::Kept);
         }
         std::fs::write(&file, "hunter2").unwrap();
-        let (text, _) = checked(&given, None);
+        let (text, _) = checked(given.choose(false, None, None), None);
         assert!(
             text.starts_with("fail") && !text.contains("hunter2"),
             "{text}"
@@ -135,14 +152,33 @@ mod tests {
 
     #[test]
     fn a_secret_on_the_command_line_is_told() {
-        let given = SecretArgs {
-            secret: Some(SECRET.into()),
-            ..SecretArgs::default()
+        let found = |is_in_process_list| FoundSecret {
+            secret: SECRET.parse().unwrap(),
+            place: "--secret".to_owned(),
+            file: None,
+            is_in_process_list,
         };
-        let (text, _) = checked(&given, None);
+        let (text, _) = checked(Ok(SecretChoice::Secret(found(true))), None);
         assert!(
             text.starts_with("warn") && text.contains("--secret-file"),
             "{text}"
         );
+        let (text, _) = checked(Ok(SecretChoice::Secret(found(false))), None);
+        assert!(text.starts_with("ok"), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_has_an_advice_of_its_own() {
+        let short = SecretArgs {
+            secret: Some("hunter2".into()),
+            ..SecretArgs::default()
+        };
+        let (text, _) = checked(short.choose(false, None, None), None);
+        assert!(
+            text.contains("/dev/urandom") && !text.contains("hunter2"),
+            "{text}"
+        );
+        let (text, _) = checked(Err(anyhow::anyhow!("insecure contradicts")), None);
+        assert!(!text.contains("/dev/urandom"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, Command};
 
@@ -9,26 +10,32 @@ use super::flag::{self, Flag};
 
 /// How strong a place is where values stand; the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
+pub(crate) enum Rank {
     Line,
     Environment,
-    /// The file that was named, or the one of this folder.
-    File,
-    /// The one of the user.
+    /// The file that the user named.
+    NamedFile,
+    /// The one of the working directory, which may be another user's.
+    FolderFile,
+    /// The one of the user, and what else SLEAP-RTC keeps in the user's home.
     UserFile,
 }
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    pub(super) rank: Rank,
+    pub(crate) rank: Rank,
     text: String,
 }
 
 impl Origin {
-    pub(super) fn new(rank: Rank, text: impl Into<String>) -> Self {
+    pub(crate) fn new(rank: Rank, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { rank, text }
+    }
+
+    pub(super) fn line() -> Self {
+        Self::new(Rank::Line, "command line")
     }
 }
 
@@ -45,7 +52,8 @@ pub(super) enum Given {
     Off,
     /// Set, without a value, so many times.
     On(u8),
-    Values(Vec<String>),
+    /// Paths may be in any encoding.
+    Values(Vec<OsString>),
 }
 
 #[derive(Debug, Clone)]
@@ -63,14 +71,54 @@ pub(super) struct Shown {
     pub(super) is_secret: bool,
 }
 
+/// A file that was looked for.
+#[derive(Debug, Clone)]
+pub(super) struct SeenFile {
+    pub(super) rank: Rank,
+    /// Its name in messages.
+    pub(super) shown: String,
+    pub(super) path: PathBuf,
+    pub(super) is_there: bool,
+}
+
+/// A setting that was not taken, because it contradicts one of a stronger place.
+#[derive(Debug, Clone)]
+pub(super) struct Overruled {
+    pub(super) name: String,
+    pub(super) origin: Origin,
+    /// The stronger setting.
+    pub(super) by: String,
+    pub(super) by_origin: Origin,
+}
+
 /// The values of a command's settings that are not left at their defaults.
 #[derive(Debug)]
 pub struct Chosen {
     values: BTreeMap<String, Value>,
     /// All settings there are, in the order of the help.
     pub(super) shown: Vec<Shown>,
-    /// The files that were looked for, and whether they were there.
-    pub(super) files: Vec<(String, bool)>,
+    /// The files that were looked for, the strongest first.
+    pub(super) files: Vec<SeenFile>,
+    pub(super) overruled: Vec<Overruled>,
+    /// What the user is to know of a file in use.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Where settings that were chosen stand, without their values.
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<String, Origin>);
+
+impl Places {
+    /// Where a setting that has a value stands.
+    pub(crate) fn of(&self, name: &str) -> Origin {
+        self.0.get(name).cloned().unwrap_or_else(Origin::line)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with(places: &[(&str, Origin)]) -> Self {
+        let owned = |(name, origin): &(&str, Origin)| ((*name).to_owned(), origin.clone());
+        Self(places.iter().map(owned).collect())
+    }
 }
 
 impl Chosen {
@@ -85,7 +133,22 @@ impl Chosen {
             values: BTreeMap::new(),
             shown: flag::all(scope).map(shown).collect(),
             files: Vec::new(),
+            overruled: Vec::new(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// Where each setting stands that was chosen.
+    pub fn places(&self) -> Places {
+        let place = |(name, value): (&String, &Value)| (name.clone(), value.origin.clone());
+        Places(self.values.iter().map(place).collect())
+    }
+
+    /// The names of the settings that were taken from places of this rank.
+    pub(super) fn taken_from(&self, rank: Rank) -> Vec<&str> {
+        let values = self.values.iter();
+        let there = values.filter(|(_, value)| value.origin.rank == rank);
+        there.map(|(name, _)| name.as_str()).collect()
     }
 
     pub(super) fn insert(&mut self, flag: &Flag<'_>, value: Value) {
@@ -102,7 +165,10 @@ impl Chosen {
         match &self.values.get(name)?.given {
             Given::Off | Given::On(0) => None,
             Given::On(_) => Some("true"),
-            Given::Values(values) => Some(values.first().map_or("", String::as_str)),
+            Given::Values(values) => {
+                let first = values.first().and_then(|value| value.to_str());
+                Some(first.unwrap_or_default())
+            }
         }
     }
 
@@ -134,14 +200,18 @@ impl Chosen {
         }
     }
 
-    /// Whether a flag contradicts what stands in a place stronger than `rank`.
-    pub(super) fn contradicts(&self, scope: &Command, flag: &Flag<'_>, rank: Rank) -> bool {
-        flag::all(scope).any(|other| {
+    /// The setting of a place stronger than `rank` that a flag contradicts.
+    pub(super) fn contradicted(
+        &self,
+        scope: &Command,
+        flag: &Flag<'_>,
+        rank: Rank,
+    ) -> Option<(String, Origin)> {
+        flag::all(scope).find_map(|other| {
             let name = other.name();
-            let stronger = self
-                .get(&name)
-                .is_some_and(|value| value.origin.rank < rank);
-            stronger && self.is_set(&name) && exclude(scope, flag.arg(), other.arg())
+            let origin = self.origin(&name).filter(|origin| origin.rank < rank)?;
+            let contradicts = self.is_set(&name) && exclude(scope, flag.arg(), other.arg());
+            contradicts.then(|| (name, origin.clone()))
         })
     }
 
@@ -163,7 +233,11 @@ pub(super) fn arguments(name: &str, given: &Given) -> Vec<OsString> {
         Given::Off => Vec::new(),
         Given::On(times) => vec![flag.into(); usize::from(*times)],
         Given::Values(values) => {
-            let word = |value: &String| format!("{flag}={value}").into();
+            let word = |value: &OsString| {
+                let mut word = OsString::from(format!("{flag}="));
+                word.push(value);
+                word
+            };
             values.iter().map(word).collect()
         }
     }

@@ -1,16 +1,18 @@
 //! Configuration files: this program's table in a TOML file that others use too.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use clap::Command;
 use toml_edit::{Document, Item, Value as Toml};
 
+use super::Program;
 use super::chosen::{Given, Origin, Rank, Value};
 use super::flag::{self, Flag};
-
-/// The setting that stands in a table of SLEAP-RTC's too.
-const ROOM_SERVER: &str = "room_server";
+use super::layers::ROOM_SERVER;
+use super::rules;
+use crate::owned_file::{self, Content, Exposure, Kind};
 
 /// Names that are at least so similar are suggested.
 const SIMILAR: f64 = 0.8;
@@ -21,6 +23,8 @@ pub(super) struct File {
     shown: String,
     rank: Rank,
     entries: Vec<Entry>,
+    /// The server of SLEAP-RTC's own table, where that is not taken from such a file.
+    pub(super) server_aside: Option<(Origin, String)>,
 }
 
 #[derive(Debug)]
@@ -30,34 +34,49 @@ struct Entry {
     value: Item,
 }
 
-/// Reads the table called `table` of a file; `None` where there is no such file. `shown` is the
-/// file's name in messages. Keys have to be flags of `command` or of one of its subcommands; what
-/// else is in the file is no matter of ours, save for the server in SLEAP-RTC's table of `environment`.
-pub(super) fn read(
-    path: &Path,
-    shown: &str,
-    rank: Rank,
-    table: &str,
-    environment: &str,
-    command: &Command,
-) -> Result<Option<File>, String> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // A folder that may not be looked into has none either.
-        Err(_) if !path.try_exists().unwrap_or(false) => return Ok(None),
-        Err(error) => return Err(format!("cannot read {shown}: {error}")),
+/// A file to read, and what to look for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a Path,
+    /// Its name in messages.
+    pub(super) shown: &'a str,
+    pub(super) rank: Rank,
+    pub(super) program: &'a Program,
+    /// Which table of SLEAP-RTC's names the server.
+    pub(super) environment: &'a str,
+    /// Keys are flags of this one or of one of its subcommands.
+    pub(super) command: &'a Command,
+}
+
+/// Reads this program's table of a file; `None` where there is no such file. What else is in the file is
+/// no matter of ours, save for the server in SLEAP-RTC's own table.
+pub(super) fn read(wanted: Wanted<'_>) -> Result<Option<File>, String> {
+    let shown = wanted.shown;
+    let Some(Content { text, exposure, .. }) = content(wanted)? else {
+        return Ok(None);
     };
     let line_of = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
-    let document = Document::parse(text.as_str()).map_err(|error| {
-        let line = line_of(error.span().map_or(0, |span| span.start));
-        format!("{shown}, line {line}: {}", error.message())
+    let document = Document::parse(text.as_str()).map_err(|error| match &exposure {
+        Some(exposure) => refusal(shown, exposure),
+        None => {
+            let line = line_of(error.span().map_or(0, |span| span.start));
+            format!("{shown}, line {line}: {}", error.message())
+        }
     })?;
     let mut file = File {
         shown: shown.to_owned(),
-        rank,
+        rank: wanted.rank,
         entries: Vec::new(),
+        server_aside: None,
     };
+    let table = wanted.program.table;
+    let server = shared_server(&document, wanted.environment);
+    let is_aside = wanted.rank == Rank::FolderFile;
+    if let Some(exposure) = &exposure
+        && (document.contains_key(table) || (server.is_some() && !is_aside))
+    {
+        return Err(refusal(shown, exposure));
+    }
     if let Some(item) = document.get(table) {
         let Some(entries) = item.as_table_like() else {
             return Err(format!("{shown}: {table} is not a table: write [{table}]"));
@@ -65,14 +84,44 @@ pub(super) fn read(
         for (key, value) in entries.iter() {
             let span = entries.key(key).and_then(toml_edit::Key::span);
             let line = line_of(span.or(value.span()).map_or(0, |span| span.start));
-            file.add(key, line, value.clone(), table, command)?;
+            file.add(key, line, value.clone(), wanted)?;
         }
     }
-    if let Some(value) = shared_server(&document, environment) {
+    if let Some(value) = server {
         let line = line_of(value.span().map_or(0, |span| span.start));
-        file.add_shared(ROOM_SERVER, line, value.clone());
+        match is_aside {
+            false => file.add_shared(ROOM_SERVER, line, value.clone()),
+            true => {
+                let url = value.as_str().unwrap_or_default().to_owned();
+                file.server_aside = Some((file.origin(line), url));
+            }
+        }
     }
     Ok(Some(file))
+}
+
+fn content(wanted: Wanted<'_>) -> Result<Option<Content>, String> {
+    let Wanted { path, shown, .. } = wanted;
+    // Where a file is looked for, what lies there is not the user's choice.
+    let kind = match wanted.rank {
+        Rank::NamedFile => Kind::Any,
+        _ => Kind::File,
+    };
+    match owned_file::read(path, kind) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A folder that may not be looked into has none either.
+        Err(_) if !path.try_exists().unwrap_or(false) => Ok(None),
+        Err(error) => Err(format!("cannot read {shown}: {error}")),
+    }
+}
+
+/// Nothing of the file is used: with half its settings a run would be another one than its writer meant.
+fn refusal(shown: &str, exposure: &Exposure) -> String {
+    let advice = exposure.advice();
+    format!(
+        "{shown} is not used, because {exposure}: {advice}; --no-config does without settings files"
+    )
 }
 
 /// Where SLEAP-RTC's own programs find their server: the value that they read, too.
@@ -95,26 +144,35 @@ impl File {
         }
     }
 
+    fn origin(&self, line: usize) -> Origin {
+        Origin::new(self.rank, format!("{}, line {line}", self.shown))
+    }
+
     fn add(
         &mut self,
         key: &str,
         line: usize,
         value: Item,
-        table: &str,
-        command: &Command,
+        wanted: Wanted<'_>,
     ) -> Result<(), String> {
-        let place = format!("{}, line {line}", self.shown);
+        let place = self.origin(line);
+        let command = wanted.command;
         let commands = || std::iter::once(command).chain(command.get_subcommands());
-        if !commands()
+        let Some(flag) = commands()
             .flat_map(flag::all)
-            .any(|flag| flag.is_called(key))
-        {
+            .find(|flag| flag.is_called(key))
+        else {
             let names = commands().flat_map(flag::all).map(|flag| flag.name());
             let hint = match nearest(key, names) {
                 Some(name) => format!("; did you mean {name}?"),
                 None => " (its settings are the long options of --help)".to_owned(),
             };
+            let table = wanted.program.table;
             return Err(format!("{place}: [{table}] has no setting {key}{hint}"));
+        };
+        if self.rank == Rank::FolderFile {
+            rules::may_say(wanted.program.rules, &flag.name(), wanted.shown)
+                .map_err(|reason| format!("{place}: {key} {reason}"))?;
         }
         let same = |entry: &Entry| entry.key.replace('_', "-") == key.replace('_', "-");
         if let Some(first) = self.entries.iter().find(|entry| same(entry)) {
@@ -125,35 +183,34 @@ impl File {
         Ok(())
     }
 
-    /// What the file says of a flag.
-    pub(super) fn value(&self, flag: &Flag<'_>) -> Result<Option<Value>, String> {
+    /// What the file says of a flag. No shell stands between a file and its reader: `~/` is the home
+    /// folder.
+    pub(super) fn value(
+        &self,
+        flag: &Flag<'_>,
+        home: Option<&Path>,
+    ) -> Result<Option<Value>, String> {
         let Some(entry) = self.entries.iter().find(|entry| flag.is_called(&entry.key)) else {
             return Ok(None);
         };
-        let origin = Origin::new(self.rank, format!("{}, line {}", self.shown, entry.line));
-        match given(flag, &entry.value) {
-            Ok(given) => Ok(Some(Value { given, origin })),
-            Err(reason) => Err(format!("{origin}: {} {reason}", entry.key)),
-        }
-    }
-
-    /// No shell stands between a file and its reader: `~/` is the home folder.
-    pub(super) fn expanding_home(mut self, home: Option<&Path>) -> Self {
-        let Some(home) = home else { return self };
-        let expand = |value: &mut Toml| {
-            let below = value.as_str().and_then(|text| text.strip_prefix("~/"));
-            if let Some(path) = below.map(|below| home.join(below)) {
-                *value = path.display().to_string().into();
+        let origin = self.origin(entry.line);
+        let given = match given(flag, &entry.value) {
+            Ok(Given::Values(values)) => {
+                let expand = |value| expanded(value, home);
+                Given::Values(values.into_iter().map(expand).collect())
             }
+            Ok(given) => given,
+            Err(reason) => return Err(format!("{origin}: {} {reason}", entry.key)),
         };
-        for entry in &mut self.entries {
-            match &mut entry.value {
-                Item::Value(Toml::Array(values)) => values.iter_mut().for_each(expand),
-                Item::Value(value) => expand(value),
-                _ => {}
-            }
-        }
-        self
+        Ok(Some(Value { given, origin }))
+    }
+}
+
+fn expanded(value: OsString, home: Option<&Path>) -> OsString {
+    let below = value.to_str().and_then(|text| text.strip_prefix("~/"));
+    match (below, home) {
+        (Some(below), Some(home)) => home.join(below).into_os_string(),
+        _ => value,
     }
 }
 
@@ -172,7 +229,7 @@ fn given(flag: &Flag<'_>, item: &Item) -> Result<Given, String> {
         },
         _ if flag.is_count() => Err("is a number".to_owned()),
         Toml::Array(values) if flag.is_list() => {
-            let texts: Option<Vec<String>> = values.iter().map(text).collect();
+            let texts: Option<Vec<OsString>> = values.iter().map(text).collect();
             texts
                 .map(Given::Values)
                 .ok_or_else(|| "is a list of texts and numbers".to_owned())
@@ -185,11 +242,11 @@ fn given(flag: &Flag<'_>, item: &Item) -> Result<Given, String> {
     }
 }
 
-fn text(value: &Toml) -> Option<String> {
+fn text(value: &Toml) -> Option<OsString> {
     match value {
-        Toml::String(text) => Some(text.value().clone()),
-        Toml::Integer(number) => Some(number.value().to_string()),
-        Toml::Float(number) => Some(number.value().to_string()),
+        Toml::String(text) => Some(text.value().into()),
+        Toml::Integer(number) => Some(number.value().to_string().into()),
+        Toml::Float(number) => Some(number.value().to_string().into()),
         _ => None,
     }
 }

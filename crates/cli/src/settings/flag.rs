@@ -1,6 +1,8 @@
 //! The flags of a command, as settings.
 
+use std::any::TypeId;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
 
@@ -77,6 +79,11 @@ impl<'a> Flag<'a> {
     /// It takes several values.
     pub(super) fn is_list(&self) -> bool {
         matches!(self.0.get_action(), ArgAction::Append) || self.0.get_value_delimiter().is_some()
+    }
+
+    /// Its value is a path, which may be in any encoding.
+    pub(super) fn is_path(&self) -> bool {
+        self.0.get_value_parser().type_id() == TypeId::of::<PathBuf>()
     }
 
     /// Its value may hold a password.

@@ -4,29 +4,38 @@
 //! command line > PREFIX_FLAG variables > ./sleap-rtc.toml > ~/.sleap-rtc/config.toml > default
 //! ```
 //!
-//! Every long flag is a setting; nothing has to be declared twice. What stands in a weaker place
-//! and contradicts what stands in a stronger one gives way without a word. The values that are
-//! left are handed to clap as if they stood on the command line, so that each is checked once.
+//! Every long flag is a setting; only what the file of the working directory may say of it is declared
+//! beside it (`rules`). What stands in a weaker place and contradicts what stands in a stronger one gives
+//! way. The values that are left are handed to clap as if they stood on the command line, so that each is
+//! checked once.
 
 mod chosen;
+mod environment;
 mod file;
 mod flag;
 mod layers;
+mod log;
+mod rules;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trust_tests;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error, Parser};
 
-pub use chosen::{Chosen, Origin};
-pub use layers::Sources;
+pub(crate) use chosen::Rank;
+pub use chosen::{Chosen, Origin, Places};
+pub use environment::Sources;
+pub(crate) use log::contradiction;
+pub use rules::{Concern, RULES, Rule, without_rule};
 
-use chosen::{Given, Rank, Value};
+use chosen::{Given, Value};
 use flag::Flag;
 
 /// Where settings come from; the same options of both programs.
@@ -51,6 +60,10 @@ pub struct Program {
     pub prefix: &'static str,
     /// Other names of variables: the setting, the variable.
     pub other_variables: &'static [(&'static str, &'static str)],
+    /// What the file of the working directory may say of each flag.
+    pub rules: &'static [(&'static str, Rule)],
+    /// Settings that do not give way without a word: one that contradicts a stronger setting is an error.
+    pub unyielding: &'static [&'static str],
     /// Takes back weaker values that contradict stronger ones in ways that clap does not know.
     pub give_way: fn(&mut Chosen),
 }
@@ -62,8 +75,14 @@ pub struct Parsed<T> {
     pub settings: Chosen,
 }
 
+/// A command line that is told where its values stand.
+pub trait Placed: Parser {
+    /// Tells it.
+    fn place(&mut self, settings: &Chosen);
+}
+
 /// Settings of this process. Ends it where they cannot be used, or where only help is wanted.
-pub fn parse<T: Parser>(program: &Program, command: Command) -> Parsed<T> {
+pub fn parse<T: Placed>(program: &Program, command: Command) -> Parsed<T> {
     let line = std::env::args_os().collect();
     match parse_from(program, command, line, &Sources::of_process()) {
         Ok(parsed) => parsed,
@@ -75,7 +94,7 @@ pub fn parse<T: Parser>(program: &Program, command: Command) -> Parsed<T> {
 ///
 /// # Errors
 /// What clap says, help included; files and variables that cannot be used, by name and line.
-pub fn parse_from<T: Parser>(
+pub fn parse_from<T: Placed>(
     program: &Program,
     command: Command,
     line: Vec<OsString>,
@@ -107,7 +126,8 @@ pub fn parse_from<T: Parser>(
         line.extend(settings.weak_arguments());
     }
     let matches = command.clone().try_get_matches_from(line)?;
-    let args = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let mut args = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    args.place(&settings);
     Ok(Parsed { args, settings })
 }
 
@@ -135,7 +155,7 @@ fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool)
     }
     let line = |given| Value {
         given,
-        origin: Origin::new(Rank::Line, "command line"),
+        origin: Origin::line(),
     };
     for flag in flag::all(scope) {
         if matches.value_source(flag.id()) == Some(ValueSource::CommandLine) {
@@ -155,8 +175,5 @@ fn said(flag: &Flag<'_>, matches: &ArgMatches) -> Given {
         return Given::On(matches.get_count(flag.id()));
     }
     let raw = matches.get_raw(flag.id()).into_iter().flatten();
-    Given::Values(
-        raw.map(|value| value.to_string_lossy().into_owned())
-            .collect(),
-    )
+    Given::Values(raw.map(OsStr::to_owned).collect())
 }

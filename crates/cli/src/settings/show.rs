@@ -1,5 +1,6 @@
 //! `config`: the settings in effect, as a file that would give them.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use super::Program;
@@ -12,10 +13,10 @@ impl Chosen {
     /// The settings and where each comes from, as TOML. Passwords are left out.
     pub fn to_toml(&self, program: &Program) -> String {
         let mut text = format!("# command line > {}_... > file > default\n", program.prefix);
-        for (file, found) in &self.files {
-            let state = if *found { "read" } else { "not there" };
+        for file in &self.files {
+            let state = if file.is_there { "read" } else { "not there" };
             // Writing to a string does not fail.
-            let _ = writeln!(text, "# {file}: {state}");
+            let _ = writeln!(text, "# {}: {state}", file.shown);
         }
         let _ = writeln!(text, "\n[{}]", program.table);
         for setting in &self.shown {
@@ -31,17 +32,32 @@ impl Chosen {
             Some(_) if setting.is_secret => {
                 (format!("# {name} is set, and not shown"), self.origin(name))
             }
+            Some(value) if !is_text(&value.given) => (
+                format!("# {name} is a path that is not UTF-8"),
+                self.origin(name),
+            ),
             Some(value) => {
                 let value = value_of(setting, &value.given).unwrap_or_else(|| "false".to_owned());
                 (format!("{name} = {value}"), self.origin(name))
             }
-            None => match value_of(setting, &Given::Values(setting.default.clone())) {
+            None => match value_of(setting, &Given::Values(default(setting))) {
                 Some(value) if !setting.default.is_empty() => (format!("# {name} = {value}"), None),
                 _ => return format!("# {name}"),
             },
         };
         let origin = origin.map_or_else(|| "default".to_owned(), ToString::to_string);
         format!("{text:<REMARKS$} # {origin}")
+    }
+}
+
+fn default(setting: &Shown) -> Vec<OsString> {
+    setting.default.iter().map(OsString::from).collect()
+}
+
+fn is_text(given: &Given) -> bool {
+    match given {
+        Given::Values(values) => values.iter().all(|value| value.to_str().is_some()),
+        Given::Off | Given::On(_) => true,
     }
 }
 
@@ -54,12 +70,16 @@ fn value_of(setting: &Shown, given: &Given) -> Option<String> {
             let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
             Some(format!("[{}]", values.join(", ")))
         }
-        Given::Values(values) => Some(literal(values.first().map_or("", String::as_str))),
+        Given::Values(values) => {
+            let first = values.first().map(OsString::as_os_str);
+            Some(literal(first.unwrap_or_default()))
+        }
     }
 }
 
 /// A number or a text, as TOML writes it.
-fn literal(value: &str) -> String {
+fn literal(value: &OsStr) -> String {
+    let value = &*value.to_string_lossy();
     let is_plain = |value: &str| {
         value
             .parse::<i64>()

@@ -6,15 +6,25 @@ use super::*;
 #[derive(Debug, Parser)]
 #[command(name = "prog", args_conflicts_with_subcommands = true)]
 #[command(group = ArgGroup::new("source").args(["file", "camera"]))]
-struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Sub>,
     #[arg(long)]
-    file: Option<String>,
+    pub(super) file: Option<String>,
+    #[arg(long)]
+    pub(super) send: Option<PathBuf>,
+    #[arg(long, conflicts_with = "key")]
+    pub(super) insecure: bool,
+    #[arg(long)]
+    pub(super) key: Option<PathBuf>,
+    #[arg(long, num_args = 0..=1, default_missing_value = "")]
+    pub(super) room: Option<String>,
+    #[arg(long, default_value = "wss://usual.example")]
+    pub(super) room_server: String,
     #[arg(long)]
     camera: Option<u32>,
     #[arg(long, value_parser = quality)]
-    jpeg_quality: Option<u8>,
+    pub(super) jpeg_quality: Option<u8>,
     #[arg(long, default_value = "here", conflicts_with = "signal")]
     listen: String,
     #[arg(long)]
@@ -24,7 +34,7 @@ struct Args {
     #[arg(long, alias = "no-live")]
     every_frame: bool,
     #[arg(short, long)]
-    output: Vec<PathBuf>,
+    pub(super) output: Vec<PathBuf>,
     #[arg(long, num_args = 0..=1, default_missing_value = "plain")]
     refine: Option<String>,
     #[arg(long = "ice-server", hide_env_values = true, value_delimiter = ',')]
@@ -51,23 +61,44 @@ fn quality(text: &str) -> Result<u8, String> {
         .map_err(|_| format!("'{text}' is not a quality"))
 }
 
-const PROGRAM: Program = Program {
+impl Placed for Args {
+    fn place(&mut self, _: &Chosen) {}
+}
+
+pub(super) const PROGRAM: Program = Program {
     table: "prog",
     prefix: "PROG",
     other_variables: &[("signal", "OTHER_SIGNAL")],
+    rules: &[
+        ("file", Rule::Harmless),
+        ("send", Rule::UserOnly(Concern::Source)),
+        ("insecure", Rule::UserOnly(Concern::Trust)),
+        ("camera", Rule::Harmless),
+        ("jpeg_quality", Rule::Harmless),
+        ("listen", Rule::Harmless),
+        ("signal", Rule::Harmless),
+        ("display", Rule::Harmless),
+        ("every_frame", Rule::Harmless),
+        ("output", Rule::Harmless),
+        ("refine", Rule::Harmless),
+        ("ice_server", Rule::Harmless),
+        ("verbose", Rule::Harmless),
+        ("deep_look", Rule::Harmless),
+    ],
+    unyielding: &["insecure"],
     give_way: |_| {},
 };
 
 /// A place to run in: variables, the folder's file and the user's file.
 #[derive(Default)]
-struct Place {
-    variables: Vec<(&'static str, &'static str)>,
-    file: &'static str,
-    user_file: &'static str,
+pub(super) struct Place {
+    pub(super) variables: Vec<(&'static str, &'static str)>,
+    pub(super) file: &'static str,
+    pub(super) user_file: &'static str,
 }
 
 impl Place {
-    fn parsed(&self, line: &str) -> Result<Parsed<Args>, Error> {
+    pub(super) fn parsed(&self, line: &str) -> Result<Parsed<Args>, Error> {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
         std::fs::create_dir_all(home.join(".sleap-rtc")).unwrap();
@@ -78,7 +109,7 @@ impl Place {
             std::fs::write(home.join(".sleap-rtc/config.toml"), self.user_file).unwrap();
         }
         std::fs::write(dir.path().join("named.toml"), "[prog]\njpeg_quality = 99\n").unwrap();
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.into());
         let sources = Sources {
             variables: self.variables.iter().map(owned).collect(),
             folder: dir.path().to_owned(),
@@ -90,19 +121,19 @@ impl Place {
     }
 
     #[track_caller]
-    fn args(&self, line: &str) -> Args {
+    pub(super) fn args(&self, line: &str) -> Args {
         self.parsed(line)
             .unwrap_or_else(|error| panic!("{line}: {error}"))
             .args
     }
 
     #[track_caller]
-    fn refused(&self, line: &str) -> String {
+    pub(super) fn refused(&self, line: &str) -> String {
         self.parsed(line).expect_err(line).to_string()
     }
 }
 
-fn file(file: &'static str) -> Place {
+pub(super) fn file(file: &'static str) -> Place {
     Place {
         file,
         ..Place::default()
@@ -427,8 +458,11 @@ fn a_wrong_secret_is_not_repeated() {
         #[command(flatten)]
         settings: SettingsArgs,
     }
+    impl Placed for Secrets {
+        fn place(&mut self, _: &Chosen) {}
+    }
     let sources = Sources {
-        variables: [("PROG_ROOM_SECRET".to_owned(), "hunter2".to_owned())].into(),
+        variables: [("PROG_ROOM_SECRET".to_owned(), "hunter2".into())].into(),
         ..Sources::default()
     };
     let parsed = parse_from::<Secrets>(&PROGRAM, Secrets::command(), vec!["prog".into()], &sources);

@@ -36,10 +36,7 @@ pub struct ExposureArgs {
 
 pub(super) fn check(report: &mut Report<impl Write>, args: &ExposureArgs) {
     const SUBJECT: &str = "clients";
-    let secret = match args.insecure {
-        true => SecretPlace::None,
-        false => checkup::secret(report, &args.secret, true),
-    };
+    let secret = checkup::secret(report, &args.secret, args.insecure, true);
     let place = match &args.signal {
         Some(url) => format!("whoever reaches {url}"),
         None => format!("whoever reaches {}", args.listen),

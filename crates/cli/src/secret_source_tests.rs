@@ -1,0 +1,260 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::settings::Places;
+
+const ONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+const TWO: &str = "BBBBBBBBBBBBBBBBBBBBBA";
+const THREE: &str = "CCCCCCCCCCCCCCCCCCCCCA";
+
+/// A home with the secrets of a room, and what the environment says.
+struct Home {
+    dir: tempfile::TempDir,
+    variable: Option<&'static str>,
+    shared: bool,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join(".sleap-rtc/room-secrets")).unwrap();
+        fs::create_dir(dir.path().join("shared")).unwrap();
+        Self {
+            dir,
+            variable: None,
+            shared: false,
+        }
+    }
+
+    fn write(&self, file: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(file);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn choose(
+        &self,
+        args: &SecretArgs,
+        insecure: bool,
+        room: Option<&str>,
+    ) -> Result<SecretChoice> {
+        let around = Surroundings {
+            room_secret: Ok(self.variable.map(str::to_owned)),
+            secret_path: self.shared.then(|| self.dir.path().join("shared")),
+            home: Some(self.dir.path().to_owned()),
+        };
+        args.choose_in(around, insecure, None, room)
+    }
+
+    /// The secret without any option.
+    fn found(&self, room: Option<&str>) -> Option<String> {
+        secret(self.choose(&SecretArgs::default(), false, room).unwrap())
+    }
+}
+
+fn secret(choice: SecretChoice) -> Option<String> {
+    match choice {
+        SecretChoice::Secret(found) => Some(found.secret.reveal()),
+        SecretChoice::None => None,
+        SecretChoice::Insecure => panic!("a secret, or none"),
+    }
+}
+
+/// Options that stand in these places.
+fn args(secret: Option<&str>, file: Option<&Path>, places: &[(&str, Rank)]) -> SecretArgs {
+    let places = places.iter();
+    let places: Vec<_> = places
+        .map(|(name, rank)| (*name, Origin::new(*rank, format!("{rank:?}"))))
+        .collect();
+    SecretArgs {
+        secret: secret.map(Hidden::from),
+        secret_file: file.map(Path::to_owned),
+        places: Places::with(&places),
+    }
+}
+
+#[test]
+fn places_are_asked_in_sleap_rtcs_order() {
+    let mut home = Home::new();
+    assert_eq!(home.found(Some("lab")), None);
+    let credentials = format!(r#"{{"jwt":"x","room_secrets":{{"lab":"{THREE}"}}}}"#);
+    home.write(".sleap-rtc/credentials.json", &credentials);
+    assert_eq!(home.found(Some("lab")).as_deref(), Some(THREE));
+    assert_eq!(home.found(Some("other")), None);
+    assert_eq!(home.found(None), None);
+
+    home.write(".sleap-rtc/room-secrets/lab", &format!("{TWO}\n"));
+    assert_eq!(home.found(Some("lab")).as_deref(), Some(TWO));
+    home.shared = true;
+    assert_eq!(home.found(Some("lab")).as_deref(), Some(THREE));
+
+    home.variable = Some(ONE);
+    for room in [Some("lab"), None] {
+        assert_eq!(home.found(room).as_deref(), Some(ONE));
+    }
+}
+
+#[test]
+fn a_secret_of_a_stronger_place_comes_first() {
+    let mut home = Home::new();
+    home.write(".sleap-rtc/room-secrets/lab", THREE);
+    let file = home.write("secret", TWO);
+    let chosen = |home: &Home, rank| {
+        let args = args(None, Some(&file), &[("secret_file", rank)]);
+        secret(home.choose(&args, false, Some("lab")).unwrap())
+    };
+    for rank in [
+        Rank::Line,
+        Rank::Environment,
+        Rank::NamedFile,
+        Rank::UserFile,
+    ] {
+        assert_eq!(chosen(&home, rank).as_deref(), Some(TWO), "{rank:?}");
+    }
+    home.variable = Some(ONE);
+    for (rank, expected) in [
+        (Rank::Line, TWO),
+        (Rank::Environment, TWO),
+        (Rank::NamedFile, ONE),
+        (Rank::UserFile, ONE),
+    ] {
+        assert_eq!(chosen(&home, rank).as_deref(), Some(expected), "{rank:?}");
+    }
+    // A folder that the environment names is stronger than a file's word.
+    home.variable = None;
+    home.shared = true;
+    home.write("shared/lab", ONE);
+    assert_eq!(chosen(&home, Rank::NamedFile).as_deref(), Some(ONE));
+    assert_eq!(chosen(&home, Rank::Line).as_deref(), Some(TWO));
+}
+
+#[test]
+fn insecure_has_to_be_stronger_than_every_secret() {
+    let insecure = |home: &Home, rank, secret: Option<(&str, Rank)>, room| {
+        let mut places = vec![("insecure", rank)];
+        places.extend(secret.map(|it| ("secret", it.1)));
+        let args = args(secret.map(|it| it.0), None, &places);
+        home.choose(&args, true, room)
+    };
+    let is_taken = |choice: Result<SecretChoice>| matches!(choice, Ok(SecretChoice::Insecure));
+    let refused = |choice: Result<SecretChoice>, place: &str| {
+        let error = format!("{:#}", choice.unwrap_err());
+        for word in ["insecure", place, "--insecure=false"] {
+            assert!(error.contains(word), "no {word:?} in: {error}");
+        }
+        assert!(!error.contains(ONE) && !error.contains(TWO), "{error}");
+    };
+    let mut home = Home::new();
+    for rank in [Rank::Line, Rank::Environment, Rank::UserFile] {
+        assert!(is_taken(insecure(&home, rank, None, Some("lab"))));
+    }
+    home.variable = Some(ONE);
+    assert!(is_taken(insecure(&home, Rank::Line, None, None)));
+    for rank in [Rank::Environment, Rank::NamedFile, Rank::UserFile] {
+        refused(insecure(&home, rank, None, None), ROOM_SECRET);
+    }
+    // A secret that cannot be used is not read where it is not wanted.
+    home.variable = Some("hunter2");
+    assert!(is_taken(insecure(&home, Rank::Line, None, None)));
+    refused(insecure(&home, Rank::UserFile, None, None), ROOM_SECRET);
+
+    home.variable = None;
+    let in_file = Some((TWO, Rank::NamedFile));
+    assert!(is_taken(insecure(&home, Rank::Environment, in_file, None)));
+    refused(
+        insecure(&home, Rank::NamedFile, in_file, None),
+        "secret (NamedFile)",
+    );
+
+    let lab = home.write(".sleap-rtc/room-secrets/lab", ONE);
+    let lab = lab.to_str().unwrap();
+    assert!(is_taken(insecure(
+        &home,
+        Rank::NamedFile,
+        None,
+        Some("lab")
+    )));
+    refused(insecure(&home, Rank::UserFile, None, Some("lab")), lab);
+    assert!(is_taken(insecure(
+        &home,
+        Rank::UserFile,
+        None,
+        Some("other")
+    )));
+    let credentials = format!(r#"{{"room_secrets":{{"other":"{TWO}"}}}}"#);
+    home.write(".sleap-rtc/credentials.json", &credentials);
+    let other = insecure(&home, Rank::UserFile, None, Some("other"));
+    refused(other, "credentials.json");
+    home.shared = true;
+    home.write("shared/lab", ONE);
+    refused(
+        insecure(&home, Rank::Environment, None, Some("lab")),
+        "shared/lab",
+    );
+    assert!(is_taken(insecure(&home, Rank::Line, None, Some("lab"))));
+}
+
+#[test]
+fn a_links_secret_ranks_where_the_link_stands() {
+    let link: Secret = TWO.parse().unwrap();
+    let chosen = |rank, variable: Option<&str>| {
+        let around = Surroundings {
+            room_secret: Ok(variable.map(str::to_owned)),
+            secret_path: None,
+            home: None,
+        };
+        let args = args(None, None, &[("worker", rank)]);
+        secret(args.choose_in(around, false, Some(&link), None).unwrap())
+    };
+    assert_eq!(chosen(Rank::UserFile, None).as_deref(), Some(TWO));
+    assert_eq!(chosen(Rank::UserFile, Some(ONE)).as_deref(), Some(ONE));
+    for rank in [Rank::Line, Rank::Environment] {
+        assert_eq!(chosen(rank, Some(ONE)).as_deref(), Some(TWO), "{rank:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_without_quoting_it() {
+    let mut home = Home::new();
+    home.variable = Some("hunter2");
+    let error = home
+        .choose(&SecretArgs::default(), false, None)
+        .unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains(ROOM_SECRET) && !error.contains("hunter2"),
+        "{error}"
+    );
+    home.variable = None;
+    for room in ["../hunter", ".hunter", "a/b", ""] {
+        assert!(
+            home.choose(&SecretArgs::default(), false, Some(room))
+                .is_err()
+        );
+    }
+    let args = args(Some("hunter2"), None, &[]);
+    let error = format!("{:#}", home.choose(&args, false, None).unwrap_err());
+    assert!(
+        error.contains("--secret") && !error.contains("hunter2"),
+        "{error}"
+    );
+    assert!(!format!("{args:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_file_holds_the_secret_and_nothing_else() {
+    let home = Home::new();
+    let file = home.dir.path().join("secret");
+    let args = args(None, Some(&file), &[]);
+    let choose = || home.choose(&args, false, None);
+    assert!(choose().is_err());
+    fs::write(&file, format!("{TWO}\n")).unwrap();
+    assert_eq!(secret(choose().unwrap()).as_deref(), Some(TWO));
+    fs::write(&file, "").unwrap();
+    let error = format!("{:#}", choose().unwrap_err());
+    assert!(
+        error.contains("--secret-file") && error.contains("too short"),
+        "{error}"
+    );
+}
