@@ -5,6 +5,7 @@
 
 pub mod attack;
 mod files;
+mod hostile;
 mod place;
 mod process;
 mod python;
@@ -13,11 +14,13 @@ mod said;
 mod tunnel;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
+pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
 pub use place::{Place, text, uploads_in};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{
-    Peer, assert_as_sleap_io_writes, consumer, example, reference_client, reference_signaling,
-    reference_uploader, reference_worker, room_server, scrape, sleap_io_reads, sleap_rtc,
+    Peer, assert_as_sleap_io_writes, consumer, example, hostile_signaling, reference_client,
+    reference_signaling, reference_uploader, reference_worker, room_server, scrape, sleap_io_reads,
+    sleap_rtc,
 };
 pub use relay::Relay;
 pub use said::{events, summary};

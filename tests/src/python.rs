@@ -79,6 +79,15 @@ pub fn reference_signaling() -> (Peer, String) {
     (server, url)
 }
 
+/// A signaling server, and one of rooms, each of whose texts is this one, and its address.
+pub fn hostile_signaling(text: &str, args: &[&str]) -> (Peer, String) {
+    let mut server = peer("hostile_signaling.py", &[&["--text", text], args].concat());
+    let ready = server.until("ready");
+    let url = ready["url"].as_str().expect("the server says where it is");
+    let url = url.to_owned();
+    (server, url)
+}
+
 /// A server of SLEAP-RTC's rooms and its address.
 pub fn room_server(args: &[&str]) -> (Peer, String) {
     let mut server = peer("room_server.py", args);

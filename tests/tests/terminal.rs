@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use e2e::{Worker, binary, demo};
+use e2e::{Place, Worker, binary, demo};
+use link::Acceptor;
+use protocol::{Message, StreamStart};
 
 /// A terminal of its own, on a tmux server of its own.
 struct Terminal(tempfile::TempDir);
@@ -132,6 +134,72 @@ fn a_terminal_that_cannot_write_over_lines_is_left_alone() {
     );
     let moving = |line: &str| line.contains("frames/s") && line.contains("p95");
     assert!(!screen.lines().any(moving), "{screen}");
+}
+
+/// What a terminal would take for its title, and for the end of what is on it.
+const TITLE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J";
+/// As it is shown.
+const SHOWN: &str = r"\u{1b}]0;owned\u{7}\u{1b}[2J";
+
+#[test]
+fn a_clients_words_do_not_steer_the_workers_terminal() {
+    let program = binary("sleap-worker");
+    let terminal = Terminal::run(
+        150,
+        &format!(
+            "SLEAP_WORKER_NO_CONFIG=1 {} --listen 127.0.0.1:0",
+            program.display()
+        ),
+    );
+    let ready = terminal.line_with(&["ready: ws://"], false);
+    let signal = ready.trim().trim_start_matches("ready: ");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let connecting = link::connect(signal, link::PeerConfig::default());
+    let channel = runtime.block_on(connecting).unwrap();
+    let start = Message::StreamStart(StreamStart {
+        source_name: TITLE.to_owned(),
+        ..StreamStart::default()
+    });
+    runtime.block_on(channel.sender.send(start)).unwrap();
+    // In the log and in the line.
+    terminal.line_with(&["stream starts", SHOWN], false);
+    terminal.line_with(&["0 frames", SHOWN], false);
+    assert!(
+        !terminal
+            .tmux(&["display-message", "-p", "#{pane_title}"])
+            .contains("owned")
+    );
+}
+
+#[test]
+fn a_workers_words_do_not_steer_the_clients_terminal() {
+    let server = e2e::signal_server();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let acceptor = Acceptor::register(&server.signal, link::PeerConfig::default());
+    let mut acceptor = runtime.block_on(acceptor).unwrap();
+    runtime.spawn(async move {
+        while let Ok(mut channel) = acceptor.accept().await {
+            while let Some(Ok(message)) = channel.receiver.recv().await {
+                if matches!(message, Message::UploadCheck { .. }) {
+                    let busy = Message::UploadError(format!("busy: {TITLE}"));
+                    let _ = channel.sender.send(busy).await;
+                }
+            }
+        }
+    });
+    let (place, video) = (Place::new(), demo("video.mp4"));
+    let send = format!("--send-file {} -o {}", video.display(), place.text("a.slp"));
+    let terminal = Terminal::run(150, &client(&server.signal, &send));
+    // In the log and in the line.
+    terminal.line_with(&["not now: ", SHOWN], false);
+    terminal.line_with(&["] trying again: ", SHOWN], false);
+    assert!(
+        !terminal
+            .tmux(&["display-message", "-p", "#{pane_title}"])
+            .contains("owned")
+    );
+    terminal.tmux(&["send-keys", "C-c"]);
+    terminal.end();
 }
 
 /// Logs stand above the line, each on a line of its own.

@@ -1,10 +1,10 @@
 //! What a program says of itself: its build, shell completions, its manual page.
 
-use std::io::{self, Write};
-
 use anyhow::{Context, Result};
 use clap::Command;
 use clap_complete::Shell;
+
+use crate::terminal;
 
 /// `0.1.0 (1a2b3c4d5e)`; without the commit where the program was not built from a repository.
 pub const VERSION: &str = env!("SLEAP_STREAM_BUILD_VERSION");
@@ -39,7 +39,7 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<()> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    print(&script)
+    terminal::pass(&script)
 }
 
 /// The manual page, for `man -l`.
@@ -48,13 +48,5 @@ pub fn manual(command: Command) -> Result<()> {
     clap_mangen::Man::new(command)
         .render(&mut page)
         .context("cannot write the manual page")?;
-    print(&page)
-}
-
-/// Prints a text on standard output. A reader that has enough is no error.
-pub fn print(text: &[u8]) -> Result<()> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to standard output"),
-    }
+    terminal::pass(&page)
 }

@@ -6,8 +6,10 @@ mod secret;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use protocol::text::Lines;
 
 use crate::Exit;
+use crate::terminal::{self, clean};
 
 pub use machine::{network, system};
 pub use secret::{SecretPlace, secret};
@@ -57,7 +59,7 @@ const FINDING: usize = SUBJECT + 18;
 impl Report<anstream::Stdout> {
     /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set.
     pub fn to_stdout() -> Self {
-        Self::new(anstream::stdout())
+        Self::new(terminal::styled_output())
     }
 }
 
@@ -72,22 +74,22 @@ impl<W: Write> Report<W> {
     }
 
     /// All is well.
-    pub fn ok(&mut self, subject: &str, finding: impl AsRef<str>) {
-        self.add(Verdict::Ok, subject, finding.as_ref(), None);
+    pub fn ok(&mut self, subject: &str, finding: impl Into<Lines>) {
+        self.add(Verdict::Ok, subject, &finding.into(), &Lines::default());
     }
 
     /// It works, and `advice` would make it better.
-    pub fn warn(&mut self, subject: &str, finding: impl AsRef<str>, advice: &str) {
-        self.add(Verdict::Warn, subject, finding.as_ref(), Some(advice));
+    pub fn warn(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
+        self.add(Verdict::Warn, subject, &finding.into(), &advice.into());
     }
 
     /// It does not work; `advice` says what to do.
-    pub fn fail(&mut self, subject: &str, finding: impl AsRef<str>, advice: &str) {
-        self.add(Verdict::Fail, subject, finding.as_ref(), Some(advice));
+    pub fn fail(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
+        self.add(Verdict::Fail, subject, &finding.into(), &advice.into());
     }
 
     /// One check. A finding and an advice may have several lines; an empty advice is left out.
-    fn add(&mut self, verdict: Verdict, subject: &str, finding: &str, advice: Option<&str>) {
+    fn add(&mut self, verdict: Verdict, subject: &str, finding: &Lines, advice: &Lines) {
         self.failed |= verdict == Verdict::Fail;
         if self.closed.is_none() {
             self.closed = self.print(verdict, subject, finding, advice).err();
@@ -98,13 +100,14 @@ impl<W: Write> Report<W> {
         &mut self,
         verdict: Verdict,
         subject: &str,
-        finding: &str,
-        advice: Option<&str>,
+        finding: &Lines,
+        advice: &Lines,
     ) -> io::Result<()> {
         let (style, word) = (verdict.style(), verdict.word());
         let width = FINDING - SUBJECT;
-        let mut lines = finding.lines();
+        let mut lines = finding.0.iter().map(|line| clean(line));
         let first = lines.next().unwrap_or_default();
+        let subject = clean(subject);
         let gap = SUBJECT - word.len();
         writeln!(
             self.out,
@@ -115,7 +118,8 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "{:FINDING$}{line}", "")?;
         }
         let mut arrow = "-> ";
-        for line in advice.unwrap_or_default().lines() {
+        let advice = advice.0.iter().filter(|line| !line.is_empty());
+        for line in advice.map(|line| clean(line)) {
             writeln!(self.out, "{:FINDING$}{arrow}{line}", "")?;
             arrow = "   ";
         }
@@ -145,8 +149,10 @@ mod tests {
     fn checks_stand_in_columns_with_what_to_do_below() {
         let mut report = Report::new(Vec::new());
         report.ok("system", "Linux");
-        report.warn("UDP buffers", "208 KiB\nof 4096 KiB", "sysctl ...");
-        report.fail("ONNX Runtime", "not found", "install it\nor set a path");
+        let lines = |one: &str, other: &str| [one.to_owned(), other.to_owned()];
+        report.warn("UDP buffers", lines("208 KiB", "of 4096 KiB"), "sysctl ...");
+        let advice = lines("install it", "or set a path");
+        report.fail("ONNX Runtime", "not found", advice);
         assert_eq!(
             plain(report),
             "\
@@ -157,6 +163,19 @@ warn  UDP buffers       208 KiB
 fail  ONNX Runtime      not found
                         -> install it
                            or set a path
+"
+        );
+    }
+
+    #[test]
+    fn what_is_found_begins_no_line_and_steers_no_terminal() {
+        let mut report = Report::new(Vec::new());
+        report.fail("a\nb", "c\x1b[2J\nok    d", "e\u{202e}\n-> f");
+        assert_eq!(
+            plain(report),
+            "\
+fail  a\\nb              c\\u{1b}[2J\\nok    d
+                        -> e\\u{202e}\\n-> f
 "
         );
     }

@@ -29,7 +29,7 @@ pub fn report(outcome: anyhow::Result<Exit>) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
-            crate::say_error(format_args!("{error:#}"));
+            crate::say_error(&error);
             Exit::Failed.into()
         }
     }

@@ -1,9 +1,12 @@
 //! What the command lines of `sleap-stream` and `sleap-worker` share.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod about;
 pub mod checkup;
 mod emit_args;
 mod exit;
+mod fields;
 mod ice_credentials;
 mod interrupt;
 mod kept_secret;
@@ -17,6 +20,7 @@ mod secret_args;
 mod secret_source;
 pub mod settings;
 pub mod terminal;
+mod usage;
 mod variable;
 
 pub use clap_complete::Shell;
@@ -25,9 +29,10 @@ pub use exit::{Exit, report};
 pub use interrupt::Interrupt;
 pub use kept_secret::{data_folder, data_folder_of, kept_secret};
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url};
-pub use logging::{LogArgs, LogFormat, say, say_error};
+pub use logging::{LogArgs, LogFormat, in_lines, say, say_error};
 pub use pairing::{Pairing, PairingError};
 pub use private_file::{Found, read as read_private, read_list};
 pub use room_args::{RoomArgs, login_ends, no_room_secret};
 pub use secret_args::{Hidden, SecretArgs, is_in_process_list};
 pub use secret_source::{FoundSecret, SecretChoice};
+pub use usage::end_with;

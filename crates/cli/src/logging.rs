@@ -1,15 +1,22 @@
-use std::fmt::Display;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error;
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use clap::{Args, ValueEnum};
-use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
+use protocol::text::{self, Lines};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::terminal;
+use crate::fields::CleanFields;
+use crate::terminal::{self, AboveLines};
 
 /// Standard error holds JSON alone, because somebody asked for it.
 static ALL_IN_LOG: AtomicBool = AtomicBool::new(false);
@@ -45,21 +52,65 @@ impl LogArgs {
     }
 }
 
-/// Says why a run failed: in a line of its own that begins with `error:`, or as an entry of a JSON log.
-pub fn say_error(error: impl Display) {
+/// Says why a run failed: in a line of its own that begins with `error:`, followed by what the error
+/// lists, or as an entry of a JSON log.
+pub fn say_error(error: &anyhow::Error) {
     if ALL_IN_LOG.load(Relaxed) && tracing::enabled!(tracing::Level::ERROR) {
-        tracing::error!("{error}");
-    } else {
-        terminal::say(format_args!("error: {error}"));
+        tracing::error!("{error:#}");
+        return;
     }
+    let Lines(lines) = in_lines(error.as_ref());
+    let prefixes = std::iter::once("error: ").chain(std::iter::repeat("  "));
+    terminal::say_lines(
+        prefixes
+            .zip(lines)
+            .map(|(prefix, line)| prefix.to_owned() + &line),
+    );
+}
+
+/// An error with its causes, and what it lists in further lines.
+pub fn in_lines(error: &(dyn Error + 'static)) -> Lines {
+    let causes = std::iter::successors(Some(error), |&cause| cause.source());
+    let (mut texts, mut listed) = (Vec::new(), Vec::new());
+    for cause in causes {
+        match cause.downcast_ref::<Lines>() {
+            Some(Lines(lines)) => listed.extend(lines.iter().cloned()),
+            None => texts.push(cause.to_string()),
+        }
+    }
+    listed.insert(0, texts.join(": "));
+    Lines(listed)
 }
 
 /// Says what a person is to read in any case: as it is, or as an entry of a JSON log.
-pub fn say(words: impl Display) {
+pub fn say(lines: impl Into<Lines>) {
+    let Lines(lines) = lines.into();
     if ALL_IN_LOG.load(Relaxed) {
-        tracing::info!("{words}");
+        tracing::info!("{}", lines.join("\n"));
     } else {
-        terminal::say(words);
+        terminal::say_lines(lines);
+    }
+}
+
+/// Says that a thread has panicked. The message may quote what a peer sent.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let place = panic.location().map(ToString::to_string);
+    let line = format!(
+        "thread '{}' panicked at {}: {}",
+        thread.name().unwrap_or("unnamed"),
+        place.as_deref().unwrap_or("an unknown place"),
+        panic.payload_as_str().unwrap_or("no message"),
+    );
+    let mut lines = vec![line];
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        lines.extend(backtrace.to_string().lines().map(str::to_owned));
+    }
+    if ALL_IN_LOG.load(Relaxed) {
+        tracing::error!("{}", lines.join("\n"));
+    } else {
+        terminal::say_at_once(lines);
     }
 }
 
@@ -78,17 +129,72 @@ fn init(verbose: u8, format: LogFormat) {
             _ => "trace".to_owned(),
         }),
     };
-    let registry = tracing_subscriber::registry()
+    let log = match format {
+        LogFormat::Text => text_log(AboveLines::default, terminal::has_colours(), verbose),
+        LogFormat::Json => json_log(AboveLines::default, verbose),
+    };
+    tracing_subscriber::registry()
         .with(filter)
-        .with(without_secrets());
+        .with(without_secrets())
+        .with(log)
+        .init();
+    std::panic::set_hook(Box::new(say_panic));
+}
+
+type Log<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// Lines for people.
+fn text_log<S, W>(writer: W, has_colours: bool, verbose: u8) -> Log<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let log = tracing_subscriber::fmt::layer()
-        .with_writer(terminal::AboveLines::default)
-        // What cannot be written is not worth a panic: whoever read the log may have gone.
+        .fmt_fields(CleanFields)
+        .with_writer(writer)
+        // What cannot be written is not worth a panic: the reader of the log may have gone.
         .log_internal_errors(false)
-        .with_target(verbose > 0);
-    match format {
-        LogFormat::Text => registry.with(log.with_ansi(terminal::has_colours())).init(),
-        LogFormat::Json => registry.with(log.with_ansi(false).json()).init(),
+        .with_target(verbose > 0)
+        .with_ansi(has_colours);
+    Box::new(log)
+}
+
+/// Objects of JSON.
+fn json_log<S, W>(writer: W, verbose: u8) -> Log<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(Escaping(writer))
+        .log_internal_errors(false)
+        .with_target(verbose > 0)
+        .with_ansi(false)
+        .json();
+    Box::new(log)
+}
+
+/// Escapes in JSON what a terminal would act on, and JSON itself leaves as it is. An entry of the log is
+/// written in one call.
+struct Escaping<W>(W);
+
+impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for Escaping<W> {
+    type Writer = Escaping<W::Writer>;
+
+    fn make_writer(&'writer self) -> Self::Writer {
+        Escaping(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let escaped = String::from_utf8_lossy(json);
+        self.0.write_all(text::json_escaped(&escaped).as_bytes())?;
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -101,25 +207,5 @@ fn without_secrets() -> FilterFn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_filter_brings_secrets_into_the_log() {
-        for filter in [
-            "trace",
-            "tungstenite::protocol=trace,tokio_tungstenite=debug,link=trace",
-        ] {
-            let registry = tracing_subscriber::registry()
-                .with(EnvFilter::new(filter))
-                .with(without_secrets());
-            tracing::subscriber::with_default(registry, || {
-                assert!(tracing::enabled!(target: "link::accept", Level::TRACE));
-                assert!(tracing::enabled!(target: "tungstenite::protocol", Level::INFO));
-                assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
-                assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::DEBUG));
-                assert!(!tracing::enabled!(target: "tokio_tungstenite", Level::DEBUG));
-            });
-        }
-    }
-}
+#[path = "logging_tests.rs"]
+mod tests;

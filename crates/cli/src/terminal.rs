@@ -1,16 +1,61 @@
-//! Lines that move on a terminal, and what else is said there.
+//! What people read on a terminal, and lines that move there.
+//!
+//! The programs write to standard output and standard error here, and nowhere else (`clippy.toml`):
+//! what people read is cleaned on its way, since names and reasons of peers, servers, files and models
+//! are in it. A string is one line, whatever it holds; several lines are a list of strings.
 
-use std::io::{self, IsTerminal, Write};
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 use std::sync::OnceLock;
 
+use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use protocol::text;
 
 /// Columns where the terminal does not say how many it has.
 const USUAL_WIDTH: usize = 80;
 
+/// Characters of a line that are shown. What a peer may say has bounds of its own where it comes in.
+const MOST: usize = 16_000;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
+pub(crate) fn stderr() -> Stderr {
+    io::stderr()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
+fn stdout() -> Stdout {
+    io::stdout()
+}
+
+/// Standard output with its colours, where it shows them and `NO_COLOR` is not set.
+#[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
+pub(crate) fn styled_output() -> anstream::Stdout {
+    anstream::stdout()
+}
+
+/// A text of any origin as one line for people.
+pub(crate) fn clean(line: &str) -> Cow<'_, str> {
+    match text::cut(line, MOST) {
+        Cow::Borrowed(line) => text::one_line(line),
+        Cow::Owned(line) => text::one_line(&line).into_owned().into(),
+    }
+}
+
 /// Whether standard error is a terminal on which a line can be written over.
 pub fn is_interactive() -> bool {
-    io::stderr().is_terminal() && !console::is_dumb()
+    stderr().is_terminal() && !console::is_dumb()
+}
+
+/// Whether people read standard output.
+pub fn shows_output() -> bool {
+    stdout().is_terminal()
+}
+
+/// Whether people read standard error.
+pub fn shows_errors() -> bool {
+    stderr().is_terminal()
 }
 
 /// Whether what is written to standard error may have colours: on a terminal that knows them, where
@@ -26,9 +71,40 @@ pub fn width() -> usize {
     size.map_or(USUAL_WIDTH, |(_, columns)| usize::from(columns))
 }
 
-/// A moving line, below what is logged: a bar that fills up to `total`, or a spinner. `None` where
-/// standard error is no terminal, or one that cannot write over lines.
-pub fn line(total: Option<u64>) -> Option<ProgressBar> {
+/// A moving line, below what is logged.
+#[derive(Debug)]
+pub struct MovingLine(ProgressBar);
+
+impl MovingLine {
+    /// Shows these words beside the bar or the spinner.
+    pub fn say(&self, words: &str) {
+        self.0.set_message(clean(words).into_owned());
+    }
+
+    /// So much is done.
+    pub fn is_at(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
+    /// There is so much to do.
+    pub fn ends_at(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
+    /// Turns the spinner.
+    pub fn tick(&self) {
+        self.0.tick();
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A moving line: a bar that fills up to `total`, or a spinner. `None` where standard error is no
+/// terminal, or one that cannot write over lines.
+pub fn line(total: Option<u64>) -> Option<MovingLine> {
     if !is_interactive() {
         return None;
     }
@@ -42,7 +118,7 @@ pub fn line(total: Option<u64>) -> Option<ProgressBar> {
         ProgressStyle::with_template(template).expect("the templates above are well-formed");
     // Characters that every terminal has.
     let style = style.progress_chars("=> ").tick_chars("-\\|/ ");
-    Some(lines().add(bar.with_style(style)))
+    Some(MovingLine(lines().add(bar.with_style(style))))
 }
 
 /// Columns that are left for words beside the line's bar or spinner.
@@ -54,11 +130,13 @@ pub fn words_width(is_bar: bool) -> usize {
 /// Joins parts until they fill `width` columns. Parts with a higher rank are left out first, the
 /// last of a rank before the others; those with rank 0 always stay.
 pub fn fit(parts: &[(u8, String)], width: usize) -> String {
-    let columns = |parts: &[&(u8, String)]| {
+    let columns = |parts: &[(u8, Cow<'_, str>)]| {
         let words: usize = parts.iter().map(|(_, text)| text.chars().count()).sum();
         words + 2 * parts.len().saturating_sub(1)
     };
-    let mut kept: Vec<&(u8, String)> = parts.iter().filter(|(_, text)| !text.is_empty()).collect();
+    // They fill the columns that they have when they are shown.
+    let parts = parts.iter().map(|(rank, text)| (*rank, clean(text)));
+    let mut kept: Vec<_> = parts.filter(|(_, text)| !text.is_empty()).collect();
     while columns(&kept) > width {
         let last = kept
             .iter()
@@ -69,31 +147,84 @@ pub fn fit(parts: &[(u8, String)], width: usize) -> String {
             _ => break,
         }
     }
-    let texts: Vec<&str> = kept.iter().map(|(_, text)| text.as_str()).collect();
+    let texts: Vec<_> = kept.iter().map(|(_, text)| text.as_ref()).collect();
     texts.join("  ")
 }
 
-/// Writes to standard error above the moving lines, which come back below.
+/// Writes the log to standard error, above the moving lines, which come back below. What is written has
+/// been cleaned (`logging`).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct AboveLines;
+pub(crate) struct AboveLines;
 
 impl Write for AboveLines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        above(|| io::stderr().write(bytes))
+        above(|| stderr().write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        stderr().flush()
     }
 }
 
-/// Says something to people on standard error, whether or not anybody is there to read it.
-pub fn say(words: impl std::fmt::Display) {
-    let _ = above(|| writeln!(io::stderr(), "{words}"));
+/// Says a line to people on standard error, whether or not it is read.
+pub fn say(line: impl Display) {
+    say_lines([line.to_string()]);
+}
+
+/// Says lines to people on standard error, whether or not they are read.
+pub fn say_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) {
+    let text = joined(lines);
+    let _ = above(|| stderr().write_all(text.as_bytes()));
+}
+
+/// As [`say_lines`], and takes no lock: for what is said in the midst of anything.
+pub(crate) fn say_at_once(lines: impl IntoIterator<Item = impl AsRef<str>>) {
+    let _ = stderr().write_all(joined(lines).as_bytes());
+}
+
+/// Tells people and scripts something on standard output: where the worker is met, say. An output that
+/// is closed is no reason to stop.
+pub fn tell(line: impl Display) {
+    let text = joined([line.to_string()]);
+    let _ = above(|| {
+        stdout()
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout().flush())
+    });
+}
+
+/// Prints lines for people on standard output. A reader that has enough is no error.
+pub fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
+    pass(joined(lines).as_bytes())
+}
+
+/// Passes what programs read to standard output as it is: scripts, pages, JSON that was escaped.
+/// A reader that has enough is no error.
+pub fn pass(bytes: &[u8]) -> Result<()> {
+    match stdout().write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// Passes an object of JSON as a line to standard output, or else to standard error.
+pub fn pass_object(line: &str, to_output: bool) -> io::Result<()> {
+    let line = format!("{}\n", text::json_escaped(line));
+    match to_output {
+        true => stdout().write_all(line.as_bytes()),
+        false => stderr().write_all(line.as_bytes()),
+    }
+}
+
+fn joined(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let lines = lines.into_iter();
+    lines.fold(String::new(), |text, line| {
+        text + &clean(line.as_ref()) + "\n"
+    })
 }
 
 /// Does something that writes to the terminal, with the moving lines away meanwhile.
-pub fn above<T>(write: impl FnOnce() -> T) -> T {
+fn above<T>(write: impl FnOnce() -> T) -> T {
     match LINES.get() {
         Some(lines) => lines.suspend(write),
         None => write(),
@@ -126,5 +257,19 @@ mod tests {
         assert_eq!(fit(&parts, 29), "12 frames  age 30 ms");
         assert_eq!(fit(&parts, 15), "12 frames");
         assert_eq!(fit(&parts, 3), "12 frames");
+    }
+
+    #[test]
+    fn a_string_is_one_line_of_bounded_length() {
+        assert_eq!(joined(["a\nerror: b", "c"]), "a\\nerror: b\nc\n");
+        let long = joined(["x".repeat(1_000_000)]);
+        assert!(long.len() < MOST + 50 && long.contains("characters more"));
+    }
+
+    #[test]
+    fn a_part_takes_the_columns_that_it_has_when_shown() {
+        let parts = [(0, "12 frames".to_owned()), (1, "\x1b".repeat(3))];
+        assert_eq!(fit(&parts, 20), "12 frames");
+        assert_eq!(fit(&parts, 29), r"12 frames  \u{1b}\u{1b}\u{1b}");
     }
 }

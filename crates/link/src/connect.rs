@@ -199,7 +199,7 @@ fn refused(
             }
         }
     } else {
-        let (code, message) = (rooms::shown(code), rooms::shown(message));
+        let (code, message) = (rooms::short(code), rooms::short(message));
         warn!(
             code,
             message, "refused by the signaling server or a peer there"

@@ -2,11 +2,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use protocol::text::Lines;
 use thiserror::Error;
 
 use crate::CloseReason;
 use crate::ice::PathFailure;
-use crate::signaling::rooms::{ChoiceError, RoomError};
+use crate::signaling::rooms::{ChoiceError, RoomError, short};
 
 /// The signaling server cannot listen.
 #[derive(Debug, Error)]
@@ -180,18 +181,23 @@ pub enum ConnectError {
     NoWorker { url: String, others: usize },
     #[error("no worker with the id `{worker}` is registered at {url}")]
     UnknownWorker { url: String, worker: String },
-    #[error("`{worker}` gave no answer to the offer within {waited:?}")]
+    #[error("`{}` gave no answer to the offer within {waited:?}", short(.worker))]
     NoAnswer { worker: String, waited: Duration },
-    #[error("`{worker}` left before it answered the offer")]
+    #[error("`{}` left before it answered the offer", short(.worker))]
     WorkerLeft { worker: String },
-    #[error(transparent)]
-    Choice(#[from] ChoiceError),
+    #[error("{error}")]
+    Choice {
+        error: ChoiceError,
+        /// The workers that it is about.
+        #[source]
+        listed: Option<Lines>,
+    },
     #[error(
         "only relayed addresses may be used (--relay-only), and there is no TURN server to give one: \
          the room {room} lends none; name one (--ice-server turn:HOST:PORT)"
     )]
     NoRelay { room: String },
-    #[error("connection to `{worker}` failed")]
+    #[error("connection to `{}` failed", short(.worker))]
     Peer {
         worker: String,
         #[source]
@@ -199,12 +205,19 @@ pub enum ConnectError {
     },
 }
 
+impl From<ChoiceError> for ConnectError {
+    fn from(error: ChoiceError) -> Self {
+        let listed = error.listed();
+        Self::Choice { error, listed }
+    }
+}
+
 impl ConnectError {
     /// Whether it says what is wrong in a room, and what to do.
     pub fn is_of_room(&self) -> bool {
         matches!(
             self,
-            Self::Signal(SignalError::Room(_)) | Self::Choice(_) | Self::NoRelay { .. }
+            Self::Signal(SignalError::Room(_)) | Self::Choice { .. } | Self::NoRelay { .. }
         )
     }
 
@@ -212,7 +225,7 @@ impl ConnectError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Signal(SignalError::Room(error)) => error.is_final(),
-            Self::Choice(error) => error.is_final(),
+            Self::Choice { error, .. } => error.is_final(),
             Self::NoRelay { .. } => true,
             _ => false,
         }

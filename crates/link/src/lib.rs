@@ -27,6 +27,8 @@
 //!
 //! No type of the WebRTC library appears in this crate's public API.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod accept;
 mod answer;
 mod auth;

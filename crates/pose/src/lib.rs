@@ -31,6 +31,8 @@
 //!
 //! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod choose;
 mod device;
 mod export;

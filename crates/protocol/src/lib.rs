@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod auth;
 mod error;
@@ -13,6 +14,7 @@ mod prediction;
 mod reassemble;
 mod scale;
 mod stream;
+pub mod text;
 mod transfer;
 mod view;
 

@@ -2,6 +2,10 @@
 //!
 //! `frame_idx, video_path, track, track_score, score`, then `x`, `y` and `score` of each node.
 //! Cells are empty where there is nothing: no track, a node that was not found.
+//!
+//! Names come from models and peers, and spreadsheets run cells that begin like a formula. Such a name
+//! gets a `'` before it, as OWASP advises, and one with a semicolon, at which spreadsheets of many
+//! countries part cells, stands in quotes. Numbers are left as they are.
 
 use crate::header::{Header, unnamed};
 use crate::lines::{Lines, Out};
@@ -19,7 +23,10 @@ pub(crate) struct Csv {
 impl Csv {
     pub(crate) fn new(out: Out, header: Header) -> Result<Self, WriteError> {
         let mut csv = Self {
-            writer: ::csv::WriterBuilder::new().from_writer(Lines::new(out)),
+            writer: ::csv::WriterBuilder::new()
+                // Cells with this character are quoted, too.
+                .comment(Some(b';'))
+                .from_writer(Lines::new(out)),
             header,
             nodes: None,
         };
@@ -33,7 +40,8 @@ impl Csv {
     fn names(&mut self, nodes: &[String]) -> Result<(), WriteError> {
         let first = ["frame_idx", "video_path", "track", "track_score", "score"];
         let first = first.into_iter().map(str::to_owned);
-        let columns = |node: &String| ["x", "y", "score"].map(|what| format!("{node}.{what}"));
+        let columns =
+            |node: &String| ["x", "y", "score"].map(|what| name(&format!("{node}.{what}")));
         self.writer
             .write_record(first.chain(nodes.iter().flat_map(columns)))
             .map_err(refused)?;
@@ -50,8 +58,8 @@ impl Csv {
         let confidence = prediction.confidence.get(index);
         let first = [
             place.frame_idx.to_string(),
-            self.header.video(place).filename.clone(),
-            track.unwrap_or_default().to_owned(),
+            name(&self.header.video(place).filename),
+            name(track.unwrap_or_default()),
             "0.0".to_owned(),
             number(score),
         ];
@@ -95,6 +103,15 @@ impl Sink for Csv {
     }
 }
 
+/// A name that no spreadsheet takes for a formula.
+fn name(text: &str) -> String {
+    const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    match text.starts_with(BEGINNINGS) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
 /// As sleap-io writes it: the 64-bit value, which reads back to the same bits.
 fn number(value: Option<f32>) -> String {
     let finite = value.filter(|value| value.is_finite());
@@ -103,4 +120,59 @@ fn number(value: Option<f32>) -> String {
 
 fn refused(error: ::csv::Error) -> WriteError {
     WriteError::Io(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Prediction, Skeleton};
+
+    use super::*;
+
+    #[test]
+    fn names_are_no_formulas_and_numbers_stay_numbers() {
+        let harmful = ["=1+2", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "＝1"];
+        let harmless = ["a;=1", "nose"];
+        let nodes: Vec<String> = harmful
+            .iter()
+            .chain(&harmless)
+            .map(|it| (*it).to_owned())
+            .collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let record = Record {
+            prediction: Prediction {
+                instances: vec![vec![Some([-1.5, 2.0]); nodes.len()]],
+                tracks: vec![Some("=cmd|' /C calc'!A0".to_owned())],
+                ..Prediction::default()
+            },
+            ..Record::default()
+        };
+        let skeleton = Some(Skeleton {
+            nodes,
+            ..Skeleton::default()
+        });
+        let header = Header {
+            skeleton,
+            ..Header::default()
+        };
+        let out = Out::File(std::fs::File::create(&path).unwrap());
+        let mut csv = Csv::new(out, header).unwrap();
+        csv.write(&record).unwrap();
+        csv.end().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut reader = ::csv::ReaderBuilder::new();
+        let mut rows = reader.has_headers(false).from_reader(text.as_bytes());
+        let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+        let mut names = rows[0].iter().skip(5).step_by(3);
+        for name in harmful {
+            assert_eq!(names.next(), Some(format!("'{name}.x").as_str()));
+        }
+        for name in harmless {
+            assert_eq!(names.next(), Some(format!("{name}.x").as_str()));
+        }
+        // A spreadsheet that parts cells at semicolons does not part this one.
+        assert!(text.contains(r#","a;=1.x","#), "{text}");
+        assert_eq!(&rows[1][2], "'=cmd|' /C calc'!A0");
+        assert_eq!(&rows[1][5], "-1.5");
+    }
 }

@@ -19,6 +19,8 @@
 //! | `.csv` | the columns of sleap-io's `instances` format; frames without instances have no row |
 //! | `.jsonl`, `-` | one [`Record`] a line, as JSON |
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod create;
 mod csv;
 mod error;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use emit::Emitter;
-use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing};
+use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing, text};
 use recordings::Outputs;
 use tokio::sync::watch;
 use vision::capture::Content;
@@ -114,7 +114,10 @@ impl Answers {
             }
             Message::Error(error) => match error.frame_id {
                 Some(id) => self.failed(id, error.message, stages),
-                None => tracing::warn!(reason = %error.message, "the worker reports a problem"),
+                None => {
+                    let reason = text::cut(&error.message, text::REASON);
+                    tracing::warn!(%reason, "the worker reports a problem");
+                }
             },
             Message::Backpressure(pressure) => {
                 tracing::debug!(waiting = pressure.waiting, "the worker's queues are full");
@@ -138,8 +141,7 @@ impl Answers {
     }
 
     fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) {
-        // It comes from the worker, and goes to a terminal.
-        let reason: String = reason.chars().filter(|char| !char.is_control()).collect();
+        let reason = text::cut(&reason, text::REASON).into_owned();
         tracing::warn!(frame_id = id, %reason, "a frame has no poses");
         if self.arrived(id, None, stages).is_some() {
             self.report.failed += 1;

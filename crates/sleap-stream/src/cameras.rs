@@ -1,8 +1,7 @@
 //! `cameras`: what is plugged in, and what to give for it.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context, Result};
+use cli::terminal;
 use serde_json::{Value, json};
 use vision::cameras::{self, Camera, JPEG, Mode, Size};
 
@@ -15,47 +14,45 @@ pub(crate) fn print(as_json: bool) -> Result<()> {
     if as_json {
         let list: Vec<Value> = cameras.iter().map(object).collect();
         let text = serde_json::to_string_pretty(&list).context("cannot write the list")?;
-        return cli::about::print(format!("{text}\n").as_bytes());
+        let text = protocol::text::json_escaped(&text).into_owned();
+        return terminal::pass(format!("{text}\n").as_bytes());
     }
     if cameras.is_empty() {
-        cli::terminal::say(NONE);
+        terminal::say(NONE);
         return Ok(());
     }
-    let texts: Vec<String> = cameras.iter().map(text).collect();
-    cli::about::print(texts.join("\n").as_bytes())
+    let texts: Vec<_> = cameras.iter().map(lines).collect();
+    terminal::print(texts.join(&String::new()))
 }
 
 /// What is said where there is no camera.
 pub(crate) const NONE: &str = "no camera was found: plug one in; a container or a virtual machine has to be given its device \
      (/dev/video0). --test-pattern streams without one";
 
-fn text(camera: &Camera) -> String {
+fn lines(camera: &Camera) -> Vec<String> {
     let place = [&camera.path, &camera.bus];
     let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
-    let mut text = format!("{}  {}", camera.index, camera.name);
-    if !place.is_empty() {
-        // Writing to a string does not fail.
-        let _ = write!(text, "  ({})", place.join(", "));
-    }
-    text.push('\n');
+    let place = match place.as_slice() {
+        [] => String::new(),
+        place => format!("  ({})", place.join(", ")),
+    };
+    let mut lines = vec![format!("{}  {}{place}", camera.index, camera.name)];
     for (formats, modes) in alike(camera) {
-        for line in wrapped(&formats) {
-            let _ = writeln!(text, "   {line}");
-        }
-        for mode in modes {
-            let _ = writeln!(text, "      {:<12} {}", mode.size.to_string(), rates(mode));
-        }
+        lines.extend(wrapped(&formats).iter().map(|line| format!("   {line}")));
+        lines.extend(modes.iter().map(|mode| {
+            let line = format!("      {:<12} {}", mode.size.to_string(), rates(mode));
+            line.trim_end().to_owned()
+        }));
     }
-    let _ = match &camera.problem {
-        Some(problem) => writeln!(text, "   -> {problem}"),
-        None => writeln!(
-            text,
+    lines.push(match &camera.problem {
+        Some(problem) => format!("   -> {problem}"),
+        None => format!(
             "   -> sleap-stream --webcam {}{}",
             camera.index,
             advice(camera)
         ),
-    };
-    text
+    });
+    lines
 }
 
 fn rates(mode: &Mode) -> String {
@@ -179,14 +176,7 @@ mod tests {
       16x16 to 640x480 30 frames/s
    -> sleap-stream --webcam 2 --webcam-size 1280x720 --jpeg-quality camera
 ";
-        let found = text(&camera());
-        let trimmed = |text: &str| {
-            text.lines()
-                .map(str::trim_end)
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        assert_eq!(trimmed(&found), trimmed(expected));
+        assert_eq!(lines(&camera()), expected.lines().collect::<Vec<_>>());
         let value = object(&camera());
         assert_eq!((&value["index"], &value["jpeg"]), (&json!(2), &json!(true)));
         assert_eq!(value["modes"][3]["least_width"], 16);
@@ -196,10 +186,11 @@ mod tests {
     fn a_camera_that_cannot_be_used_says_what_to_do() {
         let device = "/dev/video2".to_owned();
         let problem = Some(Problem::Permission { device });
-        let found = text(&Camera {
+        let camera = Camera {
             problem,
             ..camera()
-        });
+        };
+        let found = lines(&camera).join("\n");
         assert!(found.contains("group `video`"), "{found}");
         assert!(!found.contains("--webcam"), "{found}");
     }

@@ -81,7 +81,7 @@ pub fn run(command: Command, settings: &Chosen) -> Result<Exit> {
         Command::Cameras { json } => cameras::print(json).map(|()| Exit::Done),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config => {
-            cli::about::print(settings.to_toml(&SETTINGS).as_bytes()).map(|()| Exit::Done)
+            cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| Exit::Done)
         }
         Command::Completions { shell } => {
             cli::about::completions(Args::command(), shell).map(|()| Exit::Done)
@@ -203,7 +203,6 @@ mod tests {
                 folder: dir.path().to_owned(),
                 home: Some(dir.path().to_owned()),
                 variables: variables.iter().map(text).collect(),
-                ..Sources::default()
             };
             let line = line.split(' ').map(Into::into).collect();
             let parsed =

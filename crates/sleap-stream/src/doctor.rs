@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use cli::checkup::{self, Report};
 use cli::{Exit, LinkArgs};
 use link::PeerConfig;
+use protocol::text;
 use tokio::runtime::Runtime;
 use vision::Image;
 use vision::cameras::{self, Problem};
@@ -14,6 +15,9 @@ use vision::jpeg::{Color, Decoder, Encoder, Limits};
 
 use crate::commands::DoctorArgs;
 use crate::trust::Trust;
+
+/// Peers of a signaling server that are listed.
+const LISTED: usize = 20;
 
 /// Longest wait for the signaling server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
     let id = match args.room.id() {
         Ok(id) => id,
         Err(error) => {
-            report.fail("room", format!("{error:#}"), "");
+            report.fail("room", cli::in_lines(error.as_ref()), "");
             servers(&mut report, &runtime, &args.link, None);
             return Ok(report.exit());
         }
@@ -147,7 +151,7 @@ fn trust(report: &mut Report<impl Write>, args: &DoctorArgs, room: Option<&str>)
     let trust = match args.trust.resolve(&args.signal, room) {
         Ok(trust) => trust,
         Err(error) => {
-            report.fail(SUBJECT, format!("{error:#}"), "");
+            report.fail(SUBJECT, cli::in_lines(error.as_ref()), "");
             return None;
         }
     };
@@ -177,7 +181,17 @@ fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker
     report.ok("signaling", format!("{url} answers"));
     let listed = match peers.as_slice() {
         [] => "nobody is registered".to_owned(),
-        peers => format!("registered: {}", peers.join(", ")),
+        peers => {
+            let names = peers
+                .iter()
+                .take(LISTED)
+                .map(|peer| text::cut(peer, text::NAME));
+            let names = names.collect::<Vec<_>>().join(", ");
+            match peers.len().saturating_sub(LISTED) {
+                0 => format!("registered: {names}"),
+                more => format!("registered: {names} and {more} more"),
+            }
+        }
     };
     match worker_id {
         Some(id) if peers.iter().any(|peer| peer == id) => {
@@ -192,7 +206,7 @@ fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker
             let advice = format!(
                 "start one: sleap-worker --signal {url} --model DIR, or wait for it with --wait"
             );
-            report.warn("  worker", listed, &advice);
+            report.warn("  worker", listed, advice);
         }
         None => report.ok("  worker", listed),
     }
@@ -203,7 +217,7 @@ fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, i
     const SUBJECT: &str = "room";
     let room = match args.room.for_client(id.to_owned()) {
         Ok(room) => room,
-        Err(error) => return report.fail("  login", format!("{error:#}"), ""),
+        Err(error) => return report.fail("  login", cli::in_lines(error.as_ref()), ""),
     };
     login(report, cli::login_ends(&room));
     let config = PeerConfig {
@@ -212,7 +226,7 @@ fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, i
     };
     let workers = match runtime.block_on(link::workers_in_room(&room, &config)) {
         Ok(workers) => workers,
-        Err(error) => return report.fail(SUBJECT, error.to_string(), ""),
+        Err(error) => return report.fail(SUBJECT, cli::in_lines(&error), ""),
     };
     report.ok(SUBJECT, format!("{} lets into {id}", room.url));
     let streaming: Vec<_> = workers.iter().filter(|it| it.streams).collect();
@@ -223,23 +237,20 @@ fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, i
                 .iter()
                 .any(|it| it.peer_id == *wanted || it.name == *wanted) =>
         {
-            let listed = match listed.as_slice() {
-                [] => "nobody streams there".to_owned(),
-                listed => listed.join("\n"),
-            };
-            report.fail(
-                "  worker",
-                format!("{wanted} is not one that streams there; there are:\n{listed}"),
-                "start it, or leave --worker-id out",
-            );
+            let mut found = vec![match listed.is_empty() {
+                true => format!("{wanted} is not one that streams there; there is none"),
+                false => format!("{wanted} is not one that streams there; there are:"),
+            }];
+            found.extend(listed);
+            report.fail("  worker", found, "start it, or leave --worker-id out");
         }
         _ if listed.is_empty() => {
             let advice = format!(
                 "start one: sleap-worker --room {id} --model DIR, or wait for it with --wait"
             );
-            report.warn("  worker", "none streams there", &advice);
+            report.warn("  worker", "none streams there", advice);
         }
-        _ => report.ok("  worker", listed.join("\n")),
+        _ => report.ok("  worker", listed),
     }
 }
 
@@ -266,7 +277,7 @@ fn servers(
     const SUBJECT: &str = "STUN and TURN";
     let config = match args.peer_config_in(room) {
         Ok(config) => config,
-        Err(error) => return report.fail(SUBJECT, format!("{error:#}"), ""),
+        Err(error) => return report.fail(SUBJECT, cli::in_lines(error.as_ref()), ""),
     };
     if config.ice_servers.is_empty() {
         return report.ok(

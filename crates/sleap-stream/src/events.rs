@@ -1,10 +1,10 @@
 //! `--json`: what happens, one object a line.
 
-use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cli::terminal;
 use crossbeam_channel::{Sender, bounded};
 use protocol::StreamAck;
 use serde_json::{Map, Value, json};
@@ -128,7 +128,7 @@ impl Events {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        let line = Line::Event(format!("{}\n", Value::Object(object)));
+        let line = Line::Event(Value::Object(object).to_string());
         let _ = match event {
             "summary" | "error" => self.writer().send_timeout(line, PATIENCE).is_ok(),
             _ => self.writer().try_send(line).is_ok(),
@@ -156,10 +156,9 @@ impl Events {
                 .spawn(move || {
                     for line in lines {
                         // Who does not want to hear more is no reason to end the stream.
-                        let _ = match (line, self.on_stdout) {
-                            (Line::Event(line), true) => io::stdout().write_all(line.as_bytes()),
-                            (Line::Event(line), false) => io::stderr().write_all(line.as_bytes()),
-                            (Line::Flush(written), _) => {
+                        let _ = match line {
+                            Line::Event(line) => terminal::pass_object(&line, self.on_stdout),
+                            Line::Flush(written) => {
                                 let _ = written.send(());
                                 Ok(())
                             }

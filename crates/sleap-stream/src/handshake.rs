@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use link::{Receiver, Sender};
-use protocol::{Message, StreamAck, StreamStart};
+use protocol::{Message, StreamAck, StreamStart, text};
 use tokio::time::{sleep, timeout};
 use vision::capture::SourceInfo;
 
@@ -63,7 +63,10 @@ impl Announcement {
                     self.ack_timeout.as_secs_f64()
                 )
             })??;
-            let word = ack.message.as_deref();
+            let word = ack
+                .message
+                .as_deref()
+                .map(|word| text::cut(word, text::REASON));
             match ack.status.as_str() {
                 StreamAck::READY => return Ok(ack),
                 StreamAck::BUSY if patience.is_none_or(|patience| began.elapsed() < patience) => {
@@ -71,10 +74,13 @@ impl Announcement {
                     sleep(BUSY_RETRY).await;
                 }
                 StreamAck::BUSY => {
-                    let word = word.unwrap_or("it serves another client");
-                    return Err(Busy(word.to_owned()).into());
+                    let word = word.unwrap_or("it serves another client".into());
+                    return Err(Busy(word.into_owned()).into());
                 }
-                other => bail!("the worker refuses the stream: {}", word.unwrap_or(other)),
+                other => {
+                    let word = word.unwrap_or_else(|| text::cut(other, text::REASON));
+                    bail!("the worker refuses the stream: {word}")
+                }
             }
         }
     }

@@ -13,6 +13,8 @@
 //! runs them in virtual time. A lost connection is looked for again (`redial`); frames without an
 //! answer are kept meanwhile (`flight`).
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod adapt;
 mod answers;
 mod args;

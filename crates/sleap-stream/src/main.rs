@@ -1,3 +1,5 @@
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use cli::settings::Parsed;
@@ -30,6 +32,6 @@ fn main() -> ExitCode {
 }
 
 fn usage(error: &anyhow::Error) -> ExitCode {
-    cli::say_error(format_args!("{error:#}"));
+    cli::say_error(error);
     cli::Exit::Usage.into()
 }

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cli::terminal;
-use indicatif::ProgressBar;
+use cli::terminal::{self, MovingLine};
 
 use crate::adapt::Setting;
 use crate::args::Messages;
@@ -18,7 +17,7 @@ pub(crate) struct Progress {
     /// How many frames there will be, where that is known.
     total: Option<u64>,
     /// `None` where there is no terminal to move on, or nobody wants it.
-    line: Option<ProgressBar>,
+    line: Option<MovingLine>,
     events: Option<Watch>,
 }
 
@@ -54,9 +53,9 @@ impl Progress {
     pub(crate) fn update(&mut self, report: &Report) {
         if let Some(line) = &self.line {
             let width = terminal::words_width(self.total.is_some());
-            line.set_message(words(report, self.total, width));
+            line.say(&words(report, self.total, width));
             match self.total {
-                Some(_) => line.set_position(report.sent.frames),
+                Some(_) => line.is_at(report.sent.frames),
                 None => line.tick(),
             }
         }
@@ -67,7 +66,7 @@ impl Progress {
 
     pub(crate) fn finish(&self) {
         if let Some(line) = &self.line {
-            line.finish_and_clear();
+            line.finish();
         }
     }
 }

@@ -102,7 +102,7 @@ impl Report {
     }
 
     /// The lines of the summary.
-    pub(crate) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
                 "frames        {:>9}   {:.1} frames/s   {:.1} MB/s   {:.1} s",
@@ -157,7 +157,7 @@ impl Report {
             lines.push(format!("sent as       {setting} at the end"));
         }
         lines.extend(self.latencies());
-        lines.join("\n")
+        lines
     }
 
     /// What the summary says, as an object: times in milliseconds, counts as they are.
@@ -272,7 +272,7 @@ mod tests {
         for ms in 1..=100 {
             report.arrived(&arrived(ms * 1000, 20_000));
         }
-        let summary = report.summary();
+        let summary = report.summary().join("\n");
         for (name, expected) in [
             ("network", [50.0, 95.0, 99.0]),
             ("inference", [20.0, 20.0, 20.0]),
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn summary_without_answers_shows_no_latency() {
         let report = Report::new(Instant::now());
-        assert!(!report.summary().contains("latency"));
+        assert!(!report.summary().join("\n").contains("latency"));
         assert!(report.to_json()["age_ms"].is_null());
     }
 }

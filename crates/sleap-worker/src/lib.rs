@@ -7,6 +7,8 @@
 //!
 //! Every arrow is a bounded queue that blocks its writer, back to the client's send window.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod answer;
 mod args;
 mod batcher;
@@ -81,7 +83,7 @@ pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
 /// Prints what the program knows of itself, where that is all that is wanted.
 fn print(args: &Args, settings: &Chosen) -> Option<Result<()>> {
     match args.command.as_ref()? {
-        Command::Config => Some(cli::about::print(settings.to_toml(&SETTINGS).as_bytes())),
+        Command::Config => Some(cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes())),
         Command::Completions { shell } => Some(cli::about::completions(Args::command(), *shell)),
         Command::Man => Some(cli::about::manual(Args::command())),
         Command::Doctor(_) | Command::Signal { .. } | Command::ReadVideo { .. } => None,

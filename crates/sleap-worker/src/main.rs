@@ -1,3 +1,5 @@
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use cli::settings::Parsed;
@@ -12,7 +14,7 @@ fn main() -> ExitCode {
     let Parsed { args, settings } =
         cli::settings::parse::<sleap_worker::Args>(&sleap_worker::SETTINGS, command);
     if let Err(error) = args.check() {
-        error.exit();
+        cli::end_with(error);
     }
     args.init_logging();
     settings.log(&sleap_worker::SETTINGS);

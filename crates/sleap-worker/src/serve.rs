@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use cli::{Exit, Interrupt};
+use cli::{Exit, Interrupt, terminal};
 use emit::Emitter;
 use link::signaling::rooms::Room;
 use link::{Acceptor, Channel, PeerConfig, signaling};
+use protocol::text::Lines;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use vision::viewer;
@@ -59,7 +60,7 @@ pub(crate) async fn worker(
     let (room, peer_config, trust) = match decided {
         Ok(decided) => decided,
         Err(error) => {
-            cli::say_error(format_args!("{error:#}"));
+            cli::say_error(&error);
             return Ok(Exit::Usage);
         }
     };
@@ -350,7 +351,7 @@ async fn engine(args: &Args) -> Result<Engine> {
 }
 
 fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
-    let runtime = pose::runtime::load(None)?;
+    let runtime = pose::runtime::load(None).map_err(with_places)?;
     let model = pose::Model::load(dir, options)
         .with_context(|| format!("cannot use the model in {}", dir.display()))?;
     let info = model.info();
@@ -376,12 +377,17 @@ fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
     Ok(model)
 }
 
+/// The error with the places where ONNX Runtime was looked for, one a line.
+fn with_places(error: pose::runtime::RuntimeError) -> anyhow::Error {
+    match error.places() {
+        places if places.is_empty() => error.into(),
+        places => anyhow::Error::new(Lines(places)).context(error),
+    }
+}
+
 /// Tells people and scripts that clients can come now.
 fn announce(url: &str) {
-    use std::io::Write;
-    let mut stdout = std::io::stdout();
-    // A closed standard output is no reason to stop serving.
-    let _ = writeln!(stdout, "ready: {url}").and_then(|()| stdout.flush());
+    terminal::tell(format_args!("ready: {url}"));
 }
 
 /// The address at which a server bound to "any address" is reached from this machine.

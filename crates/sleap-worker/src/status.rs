@@ -25,7 +25,7 @@ pub(crate) fn show(current: Current) -> Option<AbortOnDropHandle<()>> {
             let width = terminal::words_width(false);
             let Some(requester) = current.stream() else {
                 before = None;
-                line.set_message("waiting for a client");
+                line.say("waiting for a client");
                 continue;
             };
             let (answered, now) = (requester.answered(), Instant::now());
@@ -33,13 +33,8 @@ pub(crate) fn show(current: Current) -> Option<AbortOnDropHandle<()>> {
                 .take()
                 .filter(|(known, ..)| std::ptr::eq(known.as_ptr(), &*requester));
             let rate = same.map(|(_, count, at)| rate(answered - count, now - at));
-            line.set_message(words(
-                &requester.origin.source_name,
-                answered,
-                rate,
-                requester.latest(),
-                width,
-            ));
+            let source = &requester.origin.source_name;
+            line.say(&words(source, answered, rate, requester.latest(), width));
             before = Some((Arc::downgrade(&requester), answered, now));
         }
     };

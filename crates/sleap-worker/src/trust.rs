@@ -1,6 +1,5 @@
 //! Who may come: when clients have to know a secret, and how they are told it.
 
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -122,12 +121,9 @@ impl Trust {
     /// secret itself.
     pub(crate) fn announce(&self, listen: SocketAddr, signal: Option<&str>, id: &str) {
         let Some(secret) = &self.to_tell else { return };
-        let mut stdout = std::io::stdout();
         for options in pairings(listen, signal, id, secret) {
-            // A closed standard output is no reason to stop serving.
-            let _ = writeln!(stdout, "pair: sleap-stream {options}");
+            cli::terminal::tell(format_args!("pair: sleap-stream {options}"));
         }
-        let _ = stdout.flush();
     }
 
     /// Whether secrets may stand on standard output: the worker made its own, or needs none, so nobody

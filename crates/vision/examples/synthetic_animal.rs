@@ -83,6 +83,7 @@ impl Options {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it writes pixels")]
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     let sink: Box<dyn Write> = match options.out.as_str() {

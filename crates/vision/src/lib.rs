@@ -3,6 +3,8 @@
 //! The only crate that names OpenCV; none of its types appear in the public interface.
 //! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod about;
 pub mod cameras;
 pub mod capture;

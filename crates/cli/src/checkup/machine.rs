@@ -49,13 +49,12 @@ pub fn network<W: Write>(report: &mut Report<W>) {
     if receive.min(send) >= wanted {
         return report.ok(SUBJECT, found);
     }
-    let advice = format!(
-        "large frames arrive faster with {} KiB:\n\
-         sudo sysctl -w net.core.rmem_max={wanted} net.core.wmem_max={wanted}\n\
-         (in a file below /etc/sysctl.d to keep it)",
-        wanted >> 10
-    );
-    report.warn(SUBJECT, found, &advice);
+    let advice = [
+        format!("large frames arrive faster with {} KiB:", wanted >> 10),
+        format!("sudo sysctl -w net.core.rmem_max={wanted} net.core.wmem_max={wanted}"),
+        "(in a file below /etc/sysctl.d to keep it)".to_owned(),
+    ];
+    report.warn(SUBJECT, found, advice);
 }
 
 #[cfg(test)]

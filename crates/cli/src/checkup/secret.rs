@@ -91,7 +91,7 @@ fn of_file<W: Write>(report: &mut Report<W>, what: &str, file: &Path) {
         true => report.warn(
             SUBJECT,
             format!("{what}: {name}, which other users may read"),
-            &format!("chmod 600 {name}"),
+            format!("chmod 600 {name}"),
         ),
     }
 }

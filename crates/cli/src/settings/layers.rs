@@ -164,12 +164,14 @@ fn check(settings: &Chosen, flag: &Flag<'_>) -> Result<(), String> {
     let parsed = command
         .arg(alone)
         .try_get_matches_from(arguments(&name, &value.given));
-    let Err(error) = parsed else {
+    let Err(mut error) = parsed else {
         return Ok(());
     };
-    let text = error.to_string();
+    let text = crate::usage::plain(&mut error);
     let reason = text.strip_prefix("error: ").unwrap_or(&text);
+    // What clap puts into further lines, the values that there are.
     let reason = reason.split("\n\n").next().unwrap_or_default().trim();
+    let reason = reason.replace("\n  ", " ");
     match flag.is_secret() {
         true => Err(format!("{}: {name} cannot be used", value.origin)),
         false => Err(format!("{}: {reason}", value.origin)),

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error, Parser};
+use protocol::text;
 
 pub(crate) use chosen::Rank;
 pub use chosen::{Chosen, Origin, Places};
@@ -86,7 +87,7 @@ pub fn parse<T: Placed>(program: &Program, command: Command) -> Parsed<T> {
     let line = std::env::args_os().collect();
     match parse_from(program, command, line, &Sources::of_process()) {
         Ok(parsed) => parsed,
-        Err(error) => error.exit(),
+        Err(error) => crate::end_with(error),
     }
 }
 
@@ -114,8 +115,12 @@ pub fn parse_from<T: Placed>(
             config: given(matches, "config"),
             no_config: matches.get_one("no_config").copied().unwrap_or(false),
         };
-        layers::add(program, &built, scope, sources, &config, &mut settings)
-            .map_err(|message| command.clone().error(ErrorKind::InvalidValue, message))?;
+        layers::add(program, &built, scope, sources, &config, &mut settings).map_err(
+            |message| {
+                let message = text::one_line(&message);
+                command.clone().error(ErrorKind::InvalidValue, message)
+            },
+        )?;
     }
     if shows {
         // What would be refused in a run is refused here.

@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
+use protocol::text::one_line;
+
 use super::Program;
 use super::chosen::{Chosen, Given, Shown};
 
@@ -16,7 +18,7 @@ impl Chosen {
         for file in &self.files {
             let state = if file.is_there { "read" } else { "not there" };
             // Writing to a string does not fail.
-            let _ = writeln!(text, "# {}: {state}", file.shown);
+            let _ = writeln!(text, "# {}: {state}", one_line(&file.shown));
         }
         let _ = writeln!(text, "\n[{}]", program.table);
         for setting in &self.shown {
@@ -46,7 +48,7 @@ impl Chosen {
             },
         };
         let origin = origin.map_or_else(|| "default".to_owned(), ToString::to_string);
-        format!("{text:<REMARKS$} # {origin}")
+        format!("{text:<REMARKS$} # {}", one_line(&origin))
     }
 }
 
@@ -91,6 +93,46 @@ fn literal(value: &OsStr) -> String {
             .is_ok_and(|number| number.to_string() == value);
     match is_plain(value) || is_decimal {
         true => value.to_owned(),
-        false => toml_edit::Value::from(value).to_string(),
+        false => match one_line(value) == value {
+            true => toml_edit::Value::from(value).to_string(),
+            false => escaped(value),
+        },
+    }
+}
+
+/// A text of which a terminal would not show all, in TOML's escapes.
+fn escaped(value: &str) -> String {
+    let mut text = String::from('"');
+    for char in value.chars() {
+        match char {
+            '"' | '\\' => text.extend(['\\', char]),
+            ' '..='~' => text.push(char),
+            char => {
+                // Writing to a string does not fail.
+                let _ = write!(text, "\\U{:08X}", u32::from(char));
+            }
+        }
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_reads_back_and_steers_no_terminal() {
+        for value in [
+            "a b",
+            "\x1b[31m\n\"x\\",
+            "\u{9b}2J\u{202e}é",
+            "日本\u{e0001}",
+        ] {
+            let text = literal(value.as_ref());
+            assert_eq!(one_line(&text), text);
+            let read: toml_edit::Value = text.parse().unwrap();
+            assert_eq!(read.as_str(), Some(value));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{AuthProof, Message};
+use protocol::{AuthProof, Message, text};
 use tokio::time::{Instant, timeout};
 use webrtc::data_channel::DataChannel;
 
@@ -11,6 +11,9 @@ use super::wire::{DataWire, Heard, Wire};
 use super::{AUTH_TIMEOUT, Auth, Secret, plain};
 use crate::error::{AuthError, PeerError};
 use crate::peer::Peer;
+
+/// Characters of a refusal that are kept: it is one word.
+const MAX_REASON: usize = 40;
 
 /// Messages of other kinds that a worker may send before its own word.
 const MAX_IGNORED: usize = 16;
@@ -100,12 +103,7 @@ async fn word(wire: &mut impl Wire) -> Result<Word, AuthError> {
                 return Err(match reason.as_str() {
                     "missing" => AuthError::NoSecretThere,
                     _ => AuthError::Refused {
-                        // It comes from who knows whom, and goes to a terminal.
-                        reason: reason
-                            .chars()
-                            .filter(|char| char.is_ascii_alphanumeric() || *char == '_')
-                            .take(40)
-                            .collect(),
+                        reason: text::cut(&reason, MAX_REASON).into_owned(),
                     },
                 });
             }

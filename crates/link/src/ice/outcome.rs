@@ -1,8 +1,12 @@
 //! What came of asking a STUN or TURN server.
 
+use protocol::text;
 use rtc::stun::error_code::ErrorCodeAttribute;
 use rtc::stun::message::{Getter, Message, is_stun_message};
 use thiserror::Error;
+
+/// Characters of a server's reason that are kept.
+const MAX_REASON: usize = 80;
 
 /// What a STUN or TURN server said, or why it could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +74,9 @@ pub(crate) fn of_response(datagram: &[u8]) -> Option<Outcome> {
         401 => ServerFault::Credentials,
         _ => {
             let reason = String::from_utf8_lossy(&error.reason);
-            let printable = reason.chars().filter(|char| !char.is_control());
             ServerFault::Refused {
                 code,
-                reason: printable.take(80).collect(),
+                reason: text::cut(&reason, MAX_REASON).into_owned(),
             }
         }
     }))

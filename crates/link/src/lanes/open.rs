@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{LaneAnswer, LaneOffer, MAX_LANES, Message};
+use protocol::{LaneAnswer, LaneOffer, MAX_LANES, Message, text};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -93,9 +93,10 @@ async fn open(
         .await
         .map_err(|error| PeerError::Create(error.to_string()))?;
     let answer = answer.await.map_err(|_| PeerError::Closed)?;
-    let sdp = answer
-        .sdp
-        .ok_or_else(|| PeerError::Refused(answer.message.unwrap_or_default()))?;
+    let sdp = answer.sdp.ok_or_else(|| {
+        let reason = answer.message.unwrap_or_default();
+        PeerError::Refused(text::cut(&reason, text::REASON).into_owned())
+    })?;
     peer.take_answer(sdp).await?;
     peer.opened(&data).await?;
     Ok(peer.into_lane(data).await)

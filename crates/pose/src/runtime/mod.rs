@@ -7,7 +7,6 @@
 mod search;
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -33,16 +32,13 @@ pub struct RuntimeInfo {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
     /// No library in any of the places.
-    #[error(
-        "ONNX Runtime was not found. {HOW_TO_GET}\nLooked in:{}",
-        Lines(.looked_in)
-    )]
+    #[error("ONNX Runtime was not found. {HOW_TO_GET}")]
     NotFound {
         /// The places, in the order of the search.
         looked_in: Vec<String>,
     },
     /// There are libraries, and none can be used.
-    #[error("no usable ONNX Runtime. {HOW_TO_GET}\nTried:{}", Lines(.tried))]
+    #[error("no usable ONNX Runtime. {HOW_TO_GET}")]
     Unusable {
         /// Each library with what is wrong with it.
         tried: Vec<Rejected>,
@@ -94,12 +90,16 @@ const HOW_TO_GET: &str = "Install it with the setup script (examples/setup.sh) o
     `pip install 'onnxruntime>=1.24'` (`onnxruntime-gpu` for CUDA) in the active Python \
     environment, or set ORT_DYLIB_PATH to the path of libonnxruntime.so.";
 
-/// One line each, indented.
-struct Lines<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+impl RuntimeError {
+    /// Where it was looked for, or what was tried and why it cannot be used; in lines for people.
+    pub fn places(&self) -> Vec<String> {
+        let (heading, places) = match self {
+            Self::NotFound { looked_in } => ("Looked in:", looked_in.clone()),
+            Self::Unusable { tried } => ("Tried:", tried.iter().map(ToString::to_string).collect()),
+            Self::OtherLoaded { .. } => return Vec::new(),
+        };
+        let places = places.iter().map(|place| format!("  {place}"));
+        std::iter::once(heading.to_owned()).chain(places).collect()
     }
 }
 
@@ -301,12 +301,13 @@ mod tests {
         let Err(error) = find(&surroundings) else {
             panic!("there is nothing to find");
         };
-        let message = error.to_string();
         let place = dir.path().join("sleap-stream/onnxruntime/lib");
+        let places = error.places();
         assert!(
-            message.contains(&format!("\n  {}", place.display())),
-            "{message}"
+            places.contains(&format!("  {}", place.display())),
+            "{places:?}"
         );
+        let message = error.to_string();
         for words in ["pip install", "ORT_DYLIB_PATH", "setup"] {
             assert!(message.contains(words), "{message}");
         }
@@ -323,8 +324,8 @@ mod tests {
                 }),
             }],
         };
-        let line = "\n  /x/libonnxruntime.so.1.23.2: is version 1.23.2; 1.24 or newer is needed";
-        assert!(error.to_string().ends_with(line), "{error}");
+        let line = "  /x/libonnxruntime.so.1.23.2: is version 1.23.2; 1.24 or newer is needed";
+        assert_eq!(error.places(), ["Tried:", line]);
     }
 
     #[test]

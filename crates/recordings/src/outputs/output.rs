@@ -151,7 +151,7 @@ fn sink(
 ) -> Result<Begun, CreateError> {
     Ok(match format {
         Format::StandardOutput => {
-            let out = Out::Stream(Box::new(io::stdout()));
+            let out = Out::Stream(standard_output());
             (Box::new(JsonLines::new(out, true)), None)
         }
         Format::JsonLines => {
@@ -173,6 +173,15 @@ fn sink(
             (Box::new(slp), made)
         }
     })
+}
+
+/// What programs read.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "poses for programs, as JSON in escapes"
+)]
+fn standard_output() -> Box<dyn io::Write + Send> {
+    Box::new(io::stdout())
 }
 
 fn refused(path: &Path, error: &WriteError) -> CreateError {

@@ -13,7 +13,7 @@ use super::SendConfig;
 use super::download::{Download, Whole};
 use super::progress::{Phase, Progress};
 use super::source::{self, Known};
-use super::talk::{Fault, Talk, busy, refused};
+use super::talk::{Fault, Talk, busy, refused, short};
 
 /// What the worker had to say in the end.
 pub(super) struct Outcome {
@@ -180,7 +180,7 @@ impl Exchange<'_> {
                 }
                 // The half that was there has made it another file, and is gone.
                 Message::UploadError(reason) if offset > 0 && busy(&reason).is_none() => {
-                    return Err(Fault::Damaged(reason));
+                    return Err(Fault::Damaged(short(&reason)));
                 }
                 other => refused(other)?,
             }
@@ -205,7 +205,7 @@ impl Exchange<'_> {
         loop {
             match message {
                 Message::InferenceJob(text) => self.news(&text, &mut outcome),
-                Message::TrackLog(line) => tracing::info!(%line, "worker"),
+                Message::TrackLog(line) => tracing::info!(line = %short(&line), "worker"),
                 Message::FileMeta(meta) => {
                     tracing::debug!(name = %meta.name, bytes = meta.size, "predictions come");
                     arriving = Some(Download::begin(&meta, &self.config.output)?);

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cli::terminal;
-use indicatif::ProgressBar;
+use cli::terminal::{self, MovingLine};
 use serde_json::json;
 
 use super::source::Known;
@@ -38,7 +37,7 @@ impl Phase {
 pub(super) struct Progress {
     messages: Messages,
     events: Option<Events>,
-    line: Option<ProgressBar>,
+    line: Option<MovingLine>,
     phase: Phase,
     /// When the phase began, and with how much done.
     began: (Instant, u64),
@@ -73,9 +72,9 @@ impl Progress {
         }
         let rate = self.rate(done);
         if let Some(line) = &self.line {
-            line.set_length(total.unwrap_or(0));
-            line.set_position(done);
-            line.set_message(words(phase, done, total, rate));
+            line.ends_at(total.unwrap_or(0));
+            line.is_at(done);
+            line.say(&words(phase, done, total, rate));
         }
         let is_over = total == Some(done);
         if begins || is_over || self.told.elapsed() >= EVENT_EVERY {
@@ -105,8 +104,8 @@ impl Progress {
     pub(super) fn word(&mut self, word: &str) {
         self.anew = true;
         if let Some(line) = &self.line {
-            line.set_position(0);
-            line.set_message(word.to_owned());
+            line.is_at(0);
+            line.say(word);
         }
     }
 
@@ -118,7 +117,7 @@ impl Progress {
             events.flush();
         }
         if self.messages == Messages::ForPeople {
-            cli::say(summary.words());
+            cli::say(summary.lines());
         }
     }
 
@@ -137,7 +136,7 @@ impl Progress {
     /// The line is over.
     pub(super) fn finish(&self) {
         if let Some(line) = &self.line {
-            line.finish_and_clear();
+            line.finish();
         }
     }
 
@@ -205,7 +204,7 @@ impl Summary {
         })
     }
 
-    fn words(&self) -> String {
+    fn lines(&self) -> Vec<String> {
         let (upload, inference) = (self.upload.as_secs_f64(), self.inference.as_secs_f64());
         let rate = |done: f64, seconds: f64| done / seconds.max(1e-3);
         let mut lines = Vec::new();
@@ -235,6 +234,6 @@ impl Summary {
         if let Some(saved) = &self.saved {
             lines.push(format!("saved         {saved}"));
         }
-        lines.join("\n")
+        lines
     }
 }

@@ -17,7 +17,7 @@ use super::download::{self, Saved};
 use super::exchange::{Account, Exchange, Outcome};
 use super::progress::{Phase, Progress, Summary};
 use super::source::{self, Known};
-use super::talk::{SILENCE, plain};
+use super::talk::{SILENCE, short};
 use super::tries::{Next, Tries};
 use super::upload_id;
 use crate::redial::{self, Backoff};
@@ -67,7 +67,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
 
 /// Whether everything came and is where it was to be.
 fn verdict(config: &SendConfig, failure: Option<String>, saved: Option<Saved>) -> Result<Exit> {
-    let failure = failure.as_deref().map(plain);
+    let failure = failure.as_deref().map(short);
     let Some(Saved { path, elsewhere }) = saved else {
         match failure {
             Some(reason) => bail!("the worker has no predictions: {reason}"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::Message;
+use protocol::{Message, text};
 use tokio::time::{interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -51,11 +51,11 @@ impl Fault {
 
 /// Why the worker is busy, if that is what it says.
 pub(super) fn busy(reason: &str) -> Option<String> {
-    reason.strip_prefix(BUSY).map(plain)
+    reason.strip_prefix(BUSY).map(short)
 }
 
 pub(super) fn refuses(reason: &str) -> anyhow::Error {
-    anyhow!("the worker refuses the file: {}", plain(reason))
+    anyhow!("the worker refuses the file: {}", short(reason))
 }
 
 /// Both directions of a connection.
@@ -137,9 +137,9 @@ pub(super) fn refused(message: Message) -> Result<(), Fault> {
     }
 }
 
-/// A peer's words, without what a terminal would act on.
-pub(super) fn plain(words: &str) -> String {
-    words.chars().filter(|char| !char.is_control()).collect()
+/// As much of a worker's words as is kept for people.
+pub(super) fn short(words: &str) -> String {
+    text::cut(words, text::REASON).into_owned()
 }
 
 fn keep_alive(sender: Sender) -> AbortOnDropHandle<()> {

@@ -35,25 +35,26 @@ fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: D
     let (width, height) = (info.input.width, info.input.height);
     report.ok(
         "model",
-        format!(
-            "{} in {}\n{}, input {width}x{height} {colour}, loaded and warmed up in {:.1} s",
-            info.name,
-            dir.display(),
-            info.kind,
-            took.as_secs_f64(),
-        ),
+        [
+            format!("{} in {}", info.name, dir.display()),
+            format!(
+                "{}, input {width}x{height} {colour}, loaded and warmed up in {:.1} s",
+                info.kind,
+                took.as_secs_f64(),
+            ),
+        ],
     );
     report.ok("  skeleton", skeleton(&info));
     let runs_on = format!("{}: {}", info.device, info.placement);
     match &info.no_gpu {
         Some(reason) if reason.is_surprising() => {
-            report.warn("  runs on", runs_on, &format!("not on a GPU: {reason}"));
+            report.warn("  runs on", runs_on, format!("not on a GPU: {reason}"));
         }
-        Some(reason) => report.ok("  runs on", format!("{runs_on}\nnot on a GPU: {reason}")),
+        Some(reason) => report.ok("  runs on", [runs_on, format!("not on a GPU: {reason}")]),
         None => report.ok("  runs on", runs_on),
     }
     for note in &info.notes {
-        report.warn("  note", note, "");
+        report.warn("  note", note.as_str(), "");
     }
     for batch in sizes(info.max_batch) {
         let subject = format!("  batch of {batch}");
@@ -64,7 +65,7 @@ fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: D
     }
 }
 
-fn skeleton(info: &ModelInfo) -> String {
+fn skeleton(info: &ModelInfo) -> [String; 2] {
     let nodes = &info.skeleton.nodes;
     let name = |index: u32| nodes.get(index as usize).map_or("?", String::as_str);
     let edges: Vec<_> = info
@@ -77,7 +78,10 @@ fn skeleton(info: &ModelInfo) -> String {
         0 => "none".to_owned(),
         count => format!("{count} ({})", names.join(", ")),
     };
-    format!("nodes: {}\nedges: {}", list(nodes), list(&edges))
+    [
+        format!("nodes: {}", list(nodes)),
+        format!("edges: {}", list(&edges)),
+    ]
 }
 
 fn sizes(max_batch: usize) -> Vec<usize> {

@@ -13,8 +13,10 @@ pub(super) fn check(report: &mut Report<impl Write>, asked: Device) -> bool {
     let found = match pose::runtime::load(None) {
         Ok(found) => found,
         Err(error) => {
-            // Its first line says what is wrong and what to do, the others where it was looked.
-            report.fail("ONNX Runtime", error.to_string(), "");
+            // What is wrong and what to do, and where it was looked.
+            let mut found = vec![error.to_string()];
+            found.extend(error.places());
+            report.fail("ONNX Runtime", found, "");
             return false;
         }
     };
@@ -22,8 +24,7 @@ pub(super) fn check(report: &mut Report<impl Write>, asked: Device) -> bool {
         "ONNX Runtime",
         format!("{}, {}", found.version, found.path.display()),
     );
-    let places = pose::runtime::places().join("\n");
-    report.ok("  looked for in", places);
+    report.ok("  looked for in", pose::runtime::places());
     match pose::runtime::compiled_providers() {
         Ok(names) => report.ok("  compiled with", names.join(", ")),
         Err(error) => report.fail("  compiled with", error.to_string(), ""),
@@ -50,7 +51,9 @@ fn gpus(report: &mut Report<impl Write>, asked: Device) -> bool {
         let advice = "`nvidia-smi` lists them where it is installed";
         report.warn(SUBJECT, format!("{version}no GPU is told of"), advice);
     } else {
-        report.ok(SUBJECT, format!("{version}{}", gpus.join("\n")));
+        let mut lines = gpus;
+        lines[0].insert_str(0, &version);
+        report.ok(SUBJECT, lines);
     }
     true
 }

@@ -1,6 +1,5 @@
 //! Who reads the numbers: GET /metrics.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -67,10 +66,7 @@ impl Bound {
 impl Server {
     /// Says where the metrics are.
     pub(crate) fn announce(&self) {
-        let mut stdout = std::io::stdout();
-        // A closed standard output is no reason to stop serving.
-        let _ = writeln!(stdout, "metrics: http://{}/metrics", self.address)
-            .and_then(|()| stdout.flush());
+        cli::terminal::tell(format_args!("metrics: http://{}/metrics", self.address));
         if !self.address.ip().is_loopback() {
             info!("whoever reaches this machine can read the metrics");
         }

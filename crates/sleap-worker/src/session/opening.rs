@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart};
+use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart, text};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
@@ -20,12 +20,9 @@ use crate::pipeline::Stopped;
 const NO_STREAMS: &str = "this worker takes no streams (--no-stream); it takes videos as files \
     (sleap-stream --send-file)";
 
-/// Characters of a source's name that are kept: for people, in a line.
-const MAX_NAME: usize = 200;
-
 impl Session {
     pub(super) async fn start(&mut self, mut start: StreamStart) -> Result<(), Stopped> {
-        start.source_name = tidy(&start.source_name);
+        start.source_name = text::cut(&start.source_name, text::NAME).into_owned();
         self.has_asked = true;
         self.unreadable = 0;
         if let Some(dropped) = self.reassembler.reset() {
@@ -151,12 +148,6 @@ impl Session {
     }
 }
 
-/// A name without what a terminal would act on, and not longer than anybody reads.
-fn tidy(name: &str) -> String {
-    let visible = name.chars().filter(|char| !char.is_control());
-    visible.take(MAX_NAME).collect()
-}
-
 /// Says every second that the worker is there. Where answers fill the way to the client, they say it.
 fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
@@ -169,16 +160,4 @@ fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
             }
         }
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_short_and_harmless() {
-        assert_eq!(tidy("cam\u{1b}[2J\nera"), "cam[2Jera");
-        assert_eq!(tidy("Mäuse.mp4"), "Mäuse.mp4");
-        assert_eq!(tidy(&"ü".repeat(300_000)).chars().count(), MAX_NAME);
-    }
 }

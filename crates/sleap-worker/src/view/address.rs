@@ -1,10 +1,10 @@
 //! Where people find the page.
 
-use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use cli::terminal;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use tracing::info;
@@ -46,8 +46,7 @@ impl Links {
     /// Prints the links for people and scripts, and for phones a code on a terminal. Where they may not
     /// be told and the output is kept by a program, they go to a file, and the output lacks the token.
     pub(super) fn announce(&self, may_tell: bool) -> Result<()> {
-        let mut stdout = std::io::stdout();
-        let is_told = may_tell || stdout.is_terminal();
+        let is_told = may_tell || terminal::shows_output();
         if !is_told {
             let folder = tls::folder().context("there is no home folder for the page's link")?;
             self.keep(&folder.join(format!("link-{}", self.port)))?;
@@ -57,10 +56,8 @@ impl Links {
                 true => link,
                 false => without_token(link),
             };
-            // A closed standard output is no reason to stop serving.
-            let _ = writeln!(stdout, "view: {shown}");
+            terminal::tell(format_args!("view: {shown}"));
         }
-        let _ = stdout.flush();
         self.tell_certificate();
         Ok(())
     }
@@ -76,13 +73,11 @@ impl Links {
         let Some(fingerprint) = &self.fingerprint else {
             return;
         };
-        let mut stderr = std::io::stderr();
-        let _ = writeln!(
-            stderr,
+        terminal::say(format_args!(
             "Browsers ask once about the page's certificate, SHA-256 {fingerprint}"
-        );
-        if let (true, Some(code)) = (stderr.is_terminal(), self.code()) {
-            let _ = writeln!(stderr, "{code}");
+        ));
+        if let (true, Some(code)) = (terminal::shows_errors(), self.code()) {
+            terminal::say_lines(code.lines());
         }
     }
 

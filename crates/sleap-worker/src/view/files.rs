@@ -65,6 +65,22 @@ mod tests {
         assert!(find("/nothing").is_none() && find("").is_none());
     }
 
+    /// Names come from clients and models.
+    #[test]
+    fn texts_never_become_markup() {
+        for path in PATHS {
+            for way in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+            ] {
+                assert!(!text(path).contains(way), "{path} has {way}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_comes_from_elsewhere() {
         for path in PATHS {

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::{Credential, Room, shown};
+use super::{Credential, Room, short};
 
 /// A server of rooms refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -48,8 +48,8 @@ pub(crate) fn of_code(code: &str, reason: &str) -> RoomError {
         "NOT_IN_ROOM" | "ROOM_NOT_FOUND" => RoomError::NotInRoom,
         "PEER_NOT_FOUND" | "PEER_NOT_IN_ROOM" | "DELIVERY_FAILED" => RoomError::Undelivered,
         _ => RoomError::Other {
-            code: shown(code),
-            reason: shown(reason),
+            code: short(code),
+            reason: short(reason),
         },
     }
 }
@@ -74,7 +74,7 @@ pub(crate) fn is_of_server(code: &str) -> bool {
 ///
 /// Credentials that are refused have a reason and no code; what else goes wrong there may pass.
 pub(super) fn of_registration(room: &Room, code: &str, reason: &str) -> RoomError {
-    let reason = match shown(reason) {
+    let reason = match short(reason) {
         empty if empty.is_empty() => "it gives no reason".to_owned(),
         reason => reason,
     };
@@ -88,7 +88,7 @@ pub(super) fn of_registration(room: &Room, code: &str, reason: &str) -> RoomErro
         },
         "ROOM_NOT_FOUND" => RoomError::NoRoom { room, reason },
         _ => RoomError::Other {
-            code: shown(code),
+            code: short(code),
             reason,
         },
     }

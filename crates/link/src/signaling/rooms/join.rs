@@ -52,7 +52,7 @@ pub(crate) async fn join(
     };
     if let Some(there) = registered.room_id.filter(|there| *there != room.id) {
         signal.close().await;
-        let (wanted, there) = (room.id.clone(), super::shown(&there));
+        let (wanted, there) = (room.id.clone(), super::short(&there));
         return Err(RoomError::OtherRoom { wanted, there }.into());
     }
     let mut ice_servers = ice::servers(&registered.ice_servers);

@@ -22,6 +22,8 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
+use protocol::text;
+
 pub use choice::{Choice, ChoiceError, RoomWorker, Service};
 pub use error::RoomError;
 pub use profile::Profile;
@@ -83,8 +85,7 @@ pub(super) fn parse(text: &str) {
     }
 }
 
-/// What may be shown of a text that somebody else chose: one line of at most 200 characters.
-pub(crate) fn shown(text: &str) -> String {
-    let visible = text.chars().filter(|char| !char.is_control());
-    visible.take(200).collect()
+/// As much of a text that a server or a peer chose as is kept for people.
+pub(crate) fn short(text: &str) -> String {
+    text::cut(text, text::NAME).into_owned()
 }

@@ -172,7 +172,7 @@ mod tests {
         let refused = error(r#"{"type":"error","reason":"bad\u001b[2J key"}"#);
         assert_eq!(
             refused.to_string(),
-            "the server does not let this program into the room lab: bad[2J key"
+            "the server does not let this program into the room lab: bad\u{1b}[2J key"
         );
         let login = room(Credential::Jwt("j".into()));
         let expired = error_of(r#"{"type":"error","reason":"expired"}"#, &login);

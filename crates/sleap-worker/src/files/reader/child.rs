@@ -68,8 +68,17 @@ fn deliver(path: &Path) -> io::Result<()> {
     say(Record::End(reason.len() as u32), reason)
 }
 
+/// The pipe to the worker.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pipe to the worker, not to people"
+)]
+fn pipe() -> io::Stdout {
+    io::stdout()
+}
+
 fn say_opened(opened: &Opened) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = pipe().lock();
     serde_json::to_writer(&mut out, opened)?;
     out.write_all(b"\n")?;
     out.flush()
@@ -93,7 +102,7 @@ fn say_frame(frame: &CapturedFrame) -> io::Result<()> {
 }
 
 fn say(record: Record, content: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = pipe().lock();
     out.write_all(&record.to_bytes())?;
     out.write_all(content)?;
     out.flush()
@@ -141,7 +150,7 @@ fn limit(resource: rustix::process::Resource, most: u64) -> io::Result<()> {
 fn end_with_the_worker() {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::process::{Signal, getpid, kill_process};
-    let stdout = io::stdout();
+    let stdout = pipe();
     loop {
         // Asked for nothing, it still tells of the other end's going.
         let mut ends = [PollFd::new(&stdout, PollFlags::empty())];

@@ -68,11 +68,7 @@ impl<R: AsyncRead + Unpin> Records<R> {
             }
             self.fill(&mut line, 1).await?;
         }
-        let opened = serde_json::from_slice(&line).map_err(|_| Fault::Nonsense)?;
-        Ok(match opened {
-            Opened::Failed(reason) => Opened::Failed(plain(&reason)),
-            opened => opened,
-        })
+        serde_json::from_slice(&line).map_err(|_| Fault::Nonsense)
     }
 
     /// The next frame, or the end.
@@ -87,7 +83,7 @@ impl<R: AsyncRead + Unpin> Records<R> {
             Record::End(bytes) => {
                 let mut reason = Vec::new();
                 self.fill(&mut reason, bytes as usize).await?;
-                let reason = plain(&String::from_utf8_lossy(&reason));
+                let reason = String::from_utf8_lossy(&reason).into_owned();
                 Ok(Item::End(Err(reason)))
             }
         }
@@ -148,12 +144,6 @@ impl<R: AsyncRead + Unpin> Records<R> {
     }
 }
 
-/// A text in one line, without what steers terminals.
-fn plain(text: &str) -> String {
-    let plain = |char: char| if char.is_control() { ' ' } else { char };
-    text.chars().map(plain).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::wire::VideoInfo;
@@ -210,7 +200,7 @@ mod tests {
             assert_eq!(frame.pixels().unwrap().data[..], [frame_id as u8; 24]);
         }
         let end = records.next().await.unwrap();
-        assert!(matches!(&end, Item::End(Err(reason)) if reason == "a [b"));
+        assert!(matches!(&end, Item::End(Err(reason)) if reason == "a\u{1b}[b"));
         assert!(matches!(records.next().await, Err(Fault::Ended)));
     }
 

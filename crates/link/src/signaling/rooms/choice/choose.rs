@@ -1,5 +1,5 @@
 use super::{Choice, ChoiceError, RoomWorker, Wanted};
-use crate::signaling::rooms::shown;
+use crate::signaling::rooms::short;
 
 pub(super) type Chosen = Result<RoomWorker, ChoiceError>;
 
@@ -29,7 +29,7 @@ fn named(
     if let Some(worker) = offering.iter().find(|it| it.peer_id == wanted) {
         return Ok(worker.clone());
     }
-    let worker = shown(wanted);
+    let worker = short(wanted);
     let called = offering.iter().filter(|it| it.is_called(wanted));
     let found = preferred(called.cloned().collect(), avoid);
     match (found.is_empty(), newest(&found)) {

@@ -1,3 +1,4 @@
+use protocol::text::Lines;
 use thiserror::Error;
 
 use super::{RoomWorker, Service};
@@ -11,9 +12,7 @@ const LISTED: usize = 20;
 pub enum ChoiceError {
     #[error("no worker is in the room {room}; start one there (sleap-worker --room {room})")]
     Empty { room: String },
-    #[error(
-        "no worker in the room {room} {service}: those there are left alone{}", listed(.others)
-    )]
+    #[error("no worker in the room {room} {service}: those there are left alone")]
     NoneOffers {
         room: String,
         service: Service,
@@ -25,7 +24,7 @@ pub enum ChoiceError {
         worker: String,
         service: Service,
     },
-    #[error("no worker in the room {room} is called {worker}{}", listed(.there))]
+    #[error("no worker in the room {room} is called {worker}")]
     Unknown {
         room: String,
         worker: String,
@@ -33,28 +32,25 @@ pub enum ChoiceError {
     },
     #[error(
         "{} workers are in the room {room}: choose one with --worker-id ID, or let --auto-select \
-         take the available one with the most GPU memory{}", .there.len(), listed(.there)
+         take the available one with the most GPU memory", .there.len()
     )]
     Several {
         room: String,
         there: Vec<RoomWorker>,
     },
-    #[error("{} workers in the room {room} are called {worker}: give an id{}", .there.len(), listed(.there))]
+    #[error("{} workers in the room {room} are called {worker}: give an id", .there.len())]
     Ambiguous {
         room: String,
         worker: String,
         there: Vec<RoomWorker>,
     },
-    #[error(
-        "no worker in the room {room} has {min_memory_mb} MB of GPU memory (--min-gpu-memory){}",
-        listed(.there)
-    )]
+    #[error("no worker in the room {room} has {min_memory_mb} MB of GPU memory (--min-gpu-memory)")]
     TooLittleMemory {
         room: String,
         min_memory_mb: u64,
         there: Vec<RoomWorker>,
     },
-    #[error("no worker in the room {room} is available{}", listed(.there))]
+    #[error("no worker in the room {room} is available")]
     NoneAvailable {
         room: String,
         there: Vec<RoomWorker>,
@@ -69,14 +65,26 @@ impl ChoiceError {
             Self::Several { .. } | Self::Ambiguous { .. } | Self::DoesNotOffer { .. }
         )
     }
-}
 
-/// One line each.
-fn listed(workers: &[RoomWorker]) -> String {
-    let lines = workers.iter().take(LISTED);
-    let mut text: String = lines.map(|worker| format!("\n  {worker}")).collect();
-    if workers.len() > LISTED {
-        text += &format!("\n  and {} more", workers.len() - LISTED);
+    /// The workers that the message is about, one a line; `None` where it is about none.
+    pub fn listed(&self) -> Option<Lines> {
+        let workers = match self {
+            Self::Empty { .. } | Self::DoesNotOffer { .. } => return None,
+            Self::NoneOffers { others, .. } => others,
+            Self::Unknown { there, .. }
+            | Self::Several { there, .. }
+            | Self::Ambiguous { there, .. }
+            | Self::TooLittleMemory { there, .. }
+            | Self::NoneAvailable { there, .. } => there,
+        };
+        let mut lines: Vec<_> = workers
+            .iter()
+            .take(LISTED)
+            .map(RoomWorker::to_string)
+            .collect();
+        if workers.len() > LISTED {
+            lines.push(format!("and {} more", workers.len() - LISTED));
+        }
+        (!lines.is_empty()).then_some(Lines(lines))
     }
-    text
 }
