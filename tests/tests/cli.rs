@@ -156,6 +156,32 @@ fn an_output_that_exists_is_kept() {
 }
 
 #[test]
+fn outputs_that_cannot_be_written_are_found_before_a_worker_is_looked_for() {
+    let url = nobody();
+    // A folder of the kernel's, in which nobody creates files.
+    for (option, path) in [
+        ("-o", "/proc/a.slp"),
+        ("-o", "/proc/a.csv"),
+        ("--snapshot", "/proc/a.png"),
+        ("--record", "/proc/a.mkv"),
+    ] {
+        let args = ["--signal", &url, "--test-pattern", option, path];
+        Client::run(&args).failed(1, &[path, "no file can be created in /proc"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_under_a_name_that_opencv_cannot_take_is_refused_at_once() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"v\xff.mkv");
+    let client = Client::start_with(&["--signal", &nobody(), "--test-pattern"], |command| {
+        command.arg("--record").arg(name);
+    });
+    client.wait().failed(2, &["--record", "UTF-8"]);
+}
+
+#[test]
 fn no_signaling_server_and_no_worker_are_told_apart() {
     let url = nobody();
     Client::run(&["--signal", &url, "--test-pattern"]).failed(1, &[&url, "sleap-worker"]);

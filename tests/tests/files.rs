@@ -208,7 +208,9 @@ fn a_folder_that_cannot_be_written_is_found_before_the_worker_is() {
     let video = text(&demo("video.mp4"));
     // Nobody listens there; a folder of the kernel's is writable for nobody.
     let client = Client::send_file("ws://127.0.0.1:9", &[&video, "-o", "/proc/a.slp"]);
-    client.wait().failed(1, &["cannot write to /proc"]);
+    client
+        .wait()
+        .failed(1, &["no file can be created in /proc"]);
 }
 
 #[test]

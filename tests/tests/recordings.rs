@@ -279,6 +279,31 @@ fn a_skeleton_that_no_file_holds_is_refused_before_the_stream_begins() {
     assert!(!files.path("a.slp").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn names_of_predictions_need_not_be_utf_8() {
+    use std::os::unix::ffi::OsStrExt;
+    let (worker, dir) = (model(), tempfile::tempdir().unwrap());
+    let path = |name: &[u8]| dir.path().join(std::ffi::OsStr::from_bytes(name));
+    let outputs = [
+        ("-o", path(b"v\xff.slp")),
+        ("-o", path(b"v\xff.csv")),
+        ("-o", path(b"v\xff.jsonl")),
+        ("--snapshot", path(b"v\xff.png")),
+    ];
+    let args = ["--signal", &worker.signal, "--test-pattern", "64x48@100"];
+    let args = [&args[..], &["--max-frames", "3"]].concat();
+    let client = Client::start_with(&args, |command| {
+        for (option, path) in &outputs {
+            command.arg(option).arg(path);
+        }
+    });
+    client.wait().success();
+    for (_, path) in outputs {
+        assert!(path.metadata().unwrap().len() > 0, "{}", path.display());
+    }
+}
+
 #[test]
 fn files_that_are_there_are_kept_unless_told_otherwise() {
     let (worker, files) = (model(), Files::new());

@@ -9,8 +9,9 @@ use tempfile::NamedTempFile;
 
 use crate::{CreateError, Format};
 
-/// Checks that a file can be written later, before the run begins. `-` is standard output. What is
-/// there and is no file, `/dev/null` or a pipe, takes the forms that are texts only.
+/// Checks that a file can be written later, before the run begins. Nothing is changed and nothing
+/// stays there. `-` is standard output. What is there and is no file, `/dev/null` or a pipe, takes
+/// the forms that are texts only.
 pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
     if path.as_os_str() == "-" {
         return Ok(());
@@ -18,17 +19,59 @@ pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
     let is_text = || matches!(Format::of(path), Some(Format::JsonLines | Format::Csv));
     match path.metadata() {
         Ok(there) if there.is_dir() || !(there.is_file() || is_text()) => {
-            return Err(CreateError::NoFile(path.to_owned()));
+            Err(CreateError::NoFile(path.to_owned()))
         }
-        Ok(_) if !overwrite => return Err(CreateError::Exists(path.to_owned())),
-        _ => {}
+        Ok(_) if !overwrite => Err(CreateError::Exists(path.to_owned())),
+        // Opening a pipe would wait for its reader.
+        Ok(there) if !there.is_file() => Ok(()),
+        Ok(_) => check_replaceable(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_new(path, overwrite),
+        Err(error) => Err(refused(path, error)),
+    }
+}
+
+/// Checks that a file that is there can be written.
+fn check_replaceable(path: &Path) -> Result<(), CreateError> {
+    let opened = File::options().append(true).open(path);
+    opened.map_err(|error| refused(path, error))?;
+    match is_replaced_whole(path) {
+        true => check_folder(path),
+        false => Ok(()),
+    }
+}
+
+/// Checks that a file that is not there can be created.
+fn check_new(path: &Path, overwrite: bool) -> Result<(), CreateError> {
+    // A link that leads nowhere is in the way of a new file.
+    if path.is_symlink() && !overwrite {
+        return Err(CreateError::Exists(path.to_owned()));
     }
     let folder = folder(path);
     match folder.is_dir() {
-        true => Ok(()),
+        true => check_folder(path),
         false => Err(CreateError::NoFolder {
             path: path.to_owned(),
             folder,
+        }),
+    }
+}
+
+/// Whether another file takes the place of one that is there, which needs a folder that can be
+/// written; others are written where they are.
+fn is_replaced_whole(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|it| it.eq_ignore_ascii_case("slp") || it.eq_ignore_ascii_case("png"))
+}
+
+/// Checks that files can be created in the folder of this one.
+fn check_folder(path: &Path) -> Result<(), CreateError> {
+    let folder = folder(path);
+    match tempfile::tempfile_in(&folder) {
+        Ok(_gone_at_once) => Ok(()),
+        Err(error) => Err(CreateError::ReadOnlyFolder {
+            path: path.to_owned(),
+            folder,
+            reason: error.kind(),
         }),
     }
 }
@@ -240,6 +283,40 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let error = check_free(&folder, true).unwrap_err();
         assert!(matches!(error, CreateError::NoFile(_)), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_written_is_found_out_and_nothing_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| {
+            let error = check_free(path, true).unwrap_err();
+            assert!(matches!(error, CreateError::Refused { .. }), "{error}");
+        };
+        // A program that runs cannot be written, nor can a folder of the kernel's.
+        refused(&std::env::current_exe().unwrap());
+        let error = check_free(Path::new("/proc/poses.csv"), false).unwrap_err();
+        assert!(
+            matches!(error, CreateError::ReadOnlyFolder { .. }),
+            "{error}"
+        );
+        refused(&dir.path().join("x".repeat(300)));
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        refused(&dir.path().join("file/poses.csv"));
+        check_free(&dir.path().join("poses.csv"), false).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_in_the_way_unless_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("poses.csv");
+        std::os::unix::fs::symlink(dir.path().join("none.csv"), &path).unwrap();
+        let error = check_free(&path, false).unwrap_err();
+        assert!(matches!(error, CreateError::Exists(_)), "{error}");
+        check_free(&path, true).unwrap();
+        create(&path, true).unwrap();
     }
 
     #[test]

@@ -23,6 +23,16 @@ pub enum CreateError {
         /// The folder it would be in.
         folder: PathBuf,
     },
+    /// The folder takes no new files.
+    #[error("cannot create {}: no file can be created in {} ({reason})", .path.display(), .folder.display())]
+    ReadOnlyFolder {
+        /// The file.
+        path: PathBuf,
+        /// The folder it would be in.
+        folder: PathBuf,
+        /// What the system says.
+        reason: io::ErrorKind,
+    },
     /// The name says no form that is known.
     #[error("{}: {FORMS}", .0.display())]
     Form(PathBuf),

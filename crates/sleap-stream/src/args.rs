@@ -387,6 +387,12 @@ impl RecordArgs {
                 vision::record::CONTAINERS
             );
         }
+        if video.to_str().is_none() {
+            bail!(
+                "--record {}: OpenCV, which writes it, takes names and folders in UTF-8 only: give another",
+                video.display()
+            );
+        }
         Ok(())
     }
 }
@@ -607,5 +613,16 @@ mod tests {
         let error = config("sleap-stream --stream a.mp4 --record a.avi").unwrap_err();
         assert!(error.to_string().contains("live sources"), "{error}");
         assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_opencv_cannot_take_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"v\xff.mkv");
+        let line = ["sleap-stream", "--webcam", "0", "--record"];
+        let line = line.iter().map(std::ffi::OsStr::new).chain([name]);
+        let error = Config::try_from(Args::try_parse_from(line).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("UTF-8"), "{error}");
     }
 }

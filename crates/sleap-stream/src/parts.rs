@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use emit::{Emitter, Stream};
 use link::Sender;
 use protocol::StreamAck;
@@ -50,7 +50,7 @@ pub(crate) fn prepare(
         mut emitter,
         screen,
     } = audience;
-    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some())?;
+    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, tap) = start_recording(config, &info)?.unzip();
     plan.recording = tap;
@@ -91,18 +91,37 @@ pub(crate) fn prepare(
     })
 }
 
+/// Checks, before a worker is looked for, what can be wrong with a stream of this source.
+pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
+    plan::check(config, info)?;
+    let Some(recording) = recording(config, info) else {
+        return Ok(());
+    };
+    if !info.is_live && !config.is_pattern() {
+        bail!(
+            "--record is for live sources: {} is a file already",
+            info.name
+        );
+    }
+    record::check(&recording).map_err(Into::into)
+}
+
 /// Begins the recording of what is sent, if there is to be one.
 fn start_recording(config: &Config, info: &SourceInfo) -> Result<Option<(Recording, record::Tap)>> {
-    let Some(path) = config.record.clone() else {
-        return Ok(None);
-    };
-    let recording = record::start(record::Config {
-        path,
+    match recording(config, info) {
+        Some(recording) => Ok(Some(record::start(recording)?)),
+        None => Ok(None),
+    }
+}
+
+/// What the recording of this source is to be like.
+fn recording(config: &Config, info: &SourceInfo) -> Option<record::Config> {
+    Some(record::Config {
+        path: config.record.clone()?,
         overwrite: config.overwrite,
         fps: plan::recorded_fps(config, info),
         width: info.width,
         height: info.height,
         channels: info.channels,
-    })?;
-    Ok(Some(recording))
+    })
 }

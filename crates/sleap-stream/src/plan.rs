@@ -18,6 +18,14 @@ use crate::stages::Plan;
 /// Frames read ahead of the encoder from a file.
 const READ_AHEAD: usize = 1;
 
+/// Checks what can be wrong with a plan for this source.
+pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
+    if config.max_latency.is_some() && !config.live.unwrap_or(info.is_live) {
+        bail!("{} is a file: --max-latency needs --live there", info.name);
+    }
+    Ok(())
+}
+
 /// The plan, and what adapts it while the stream runs. `answered`: the worker answers each frame,
 /// so that answers bound what is on its way; otherwise only the link's buffer does. `window`:
 /// somebody looks at the frames.
@@ -26,11 +34,8 @@ pub(crate) fn make(
     info: &SourceInfo,
     answered: bool,
     window: bool,
-) -> Result<(Plan, Option<Adaptation>)> {
+) -> (Plan, Option<Adaptation>) {
     let is_live = config.live.unwrap_or(info.is_live);
-    if config.max_latency.is_some() && !is_live {
-        bail!("{} is a file: --max-latency needs --live there", info.name);
-    }
     let policy = match is_live {
         true => Policy::Newest,
         false => Policy::All {
@@ -65,7 +70,7 @@ pub(crate) fn make(
         keep_pictures: window || config.snapshot.is_some(),
         recording: None,
     };
-    Ok((plan, adaptation))
+    (plan, adaptation)
 }
 
 fn adaptation(

@@ -17,7 +17,7 @@ use crate::args::{Config, Messages};
 use crate::events::Events;
 use crate::handshake::frames_to_send;
 use crate::output;
-use crate::parts::{Audience, Parts, is_answered, prepare};
+use crate::parts::{self, Audience, Parts, is_answered, prepare};
 use crate::progress::Progress;
 use crate::receive::{End, Receiving};
 use crate::redial::Dialer;
@@ -42,12 +42,7 @@ pub(crate) async fn run(
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(Exit::Interrupted),
     };
-    if config.record.is_some() && !capture.info().is_live && !config.is_pattern() {
-        bail!(
-            "--record is for live sources: {} is a file already",
-            capture.info().name
-        );
-    }
+    parts::check(&config, capture.info())?;
     let dialer = Dialer::new(&config, capture.info());
     let mut channel = tokio::select! {
         channel = dialer.connect() => channel?,

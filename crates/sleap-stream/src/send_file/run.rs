@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::{interval, sleep};
 
 use super::SendConfig;
-use super::download::{self, Saved};
+use super::download::Saved;
 use super::exchange::{Account, Exchange, Outcome};
 use super::progress::{Phase, Progress, Summary};
 use super::source::{self, Known};
@@ -30,7 +30,6 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     check_free(&config.output, config.overwrite)?;
-    download::check_writable(&config.output)?;
     let mut progress = Progress::start(config.messages);
     let outcome = tokio::select! {
         outcome = transfer(&config, &mut progress) => Some(outcome),

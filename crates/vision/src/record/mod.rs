@@ -79,6 +79,33 @@ pub struct Tap {
     told: bool,
 }
 
+/// Checks that such a recording can begin, with a video of its own in the same folder, which is gone
+/// at once. The names are not looked at.
+pub fn check(config: &Config) -> Result<(), RecordError> {
+    crate::logs::quiet_opencv();
+    let path = &config.path;
+    let refused = |reason: String| RecordError::Refused {
+        path: path.clone(),
+        reason,
+    };
+    let codec = thread::codec(path).ok_or_else(|| RecordError::Container(path.clone()))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let trial = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(&format!(".{extension}"))
+        .tempfile_in(folder)
+        .map_err(|error| refused(error.to_string()))?;
+    let config = Config {
+        path: trial.path().to_owned(),
+        ..config.clone()
+    };
+    thread::open(&config, codec).map(drop).map_err(refused)
+}
+
 /// Begins a recording.
 pub fn start(config: Config) -> Result<(Recording, Tap), RecordError> {
     let frame = u64::from(config.width) * u64::from(config.height) * u64::from(config.channels);

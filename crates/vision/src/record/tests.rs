@@ -109,6 +109,24 @@ fn what_another_program_put_in_its_place_stays() {
 }
 
 #[test]
+fn what_cannot_be_recorded_is_found_out_before_and_nothing_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.avi", "a.mkv", "a.mp4"] {
+        check(&config(dir.path().join(name))).unwrap();
+        // More than any of the formats holds.
+        let huge = Config {
+            width: 70_000,
+            ..config(dir.path().join(name))
+        };
+        let error = check(&huge).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let nowhere = check(&config(dir.path().join("no/a.avi"))).unwrap_err();
+    assert!(matches!(nowhere, RecordError::Refused { .. }), "{nowhere}");
+}
+
+#[test]
 fn what_never_began_is_gone_and_what_was_there_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.avi");

@@ -198,7 +198,8 @@ impl Writing {
     }
 }
 
-fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, String> {
+/// Opens the video that is written.
+pub(super) fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, String> {
     let name = config.path.to_str().ok_or("its name is not UTF-8")?;
     let side = |side: u32| i32::try_from(side).map_err(|_| format!("{side} pixels are too many"));
     let size = Size::new(side(config.width)?, side(config.height)?);
