@@ -5,8 +5,11 @@ use std::fmt;
 /// Poses of a stream towards one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Handed to the system, or published. Whether anybody took them UDP cannot tell.
+    /// Handed to the system, or published to a subscriber. Whether a datagram was taken UDP cannot
+    /// tell.
     pub sent: u64,
+    /// Published while no subscriber to poses was there.
+    pub unheard: u64,
     /// Given up because there was no room: the system's, or a subscriber's that is too slow. Each
     /// subscriber counts for itself.
     pub dropped: u64,
@@ -28,6 +31,7 @@ pub struct Emitted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Sent,
+    Unheard,
     Dropped,
     TooLarge,
     Failed,
@@ -37,6 +41,7 @@ impl Counts {
     pub(crate) fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Sent => &mut self.sent,
+            Outcome::Unheard => &mut self.unheard,
             Outcome::Dropped => &mut self.dropped,
             Outcome::TooLarge => &mut self.too_large,
             Outcome::Failed => &mut self.failed,
@@ -49,6 +54,7 @@ impl fmt::Display for Emitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "to {}", self.target)?;
         let losses = [
+            (self.counts.unheard, "while no subscriber was there"),
             (self.counts.dropped, "dropped, the consumer is too slow"),
             (self.counts.too_large, "too large for a datagram"),
             (self.counts.failed, "refused by the system"),
@@ -77,6 +83,17 @@ mod tests {
         assert_eq!(
             emitted.to_string(),
             "to udp://h:1; 1 dropped, the consumer is too slow; 1 too large for a datagram"
+        );
+        let unheard = Emitted {
+            target: "zmq://h:1".into(),
+            counts: Counts {
+                unheard: 2,
+                ..Counts::default()
+            },
+        };
+        assert_eq!(
+            unheard.to_string(),
+            "to zmq://h:1; 2 while no subscriber was there"
         );
     }
 }

@@ -134,8 +134,10 @@ impl Emitter {
                     datagrams, writer, ..
                 } => datagrams.send(&writer.pose(prediction, captured_us, emitted_us)),
                 Way::Zmq { publisher, .. } => {
-                    publisher.publish(POSE, json.get_or_insert_with(make), true);
-                    Outcome::Sent
+                    match publisher.publish(POSE, json.get_or_insert_with(make), true) {
+                        0 => Outcome::Unheard,
+                        _ => Outcome::Sent,
+                    }
                 }
             };
             sink.counts.count(outcome);
@@ -204,7 +206,9 @@ impl Emitter {
             match &mut sink.way {
                 Way::Json(datagrams) => drop(datagrams.send(json)),
                 Way::Osc { datagrams, .. } => drop(datagrams.send(&osc())),
-                Way::Zmq { publisher, .. } => publisher.publish(topic, json, false),
+                Way::Zmq { publisher, .. } => {
+                    publisher.publish(topic, json, false);
+                }
             }
         }
     }

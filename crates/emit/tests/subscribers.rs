@@ -149,6 +149,16 @@ async fn one_that_reads_nothing_misses_the_oldest_and_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_subscriber_was_there_for_is_counted() {
+    let (mut emitter, address) = publisher();
+    poses(&mut emitter, 0..3);
+    let _subscriber = Subscriber::subscribed(&address);
+    poses(&mut emitter, 3..5);
+    let counts = emitter.end()[0].counts;
+    assert_eq!((counts.unheard, counts.sent), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_is_delivered_before_the_publisher_goes() {
     let (mut emitter, address) = publisher();
     let mut subscriber = Subscriber::subscribed(&address);

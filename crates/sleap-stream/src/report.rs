@@ -189,6 +189,7 @@ impl Report {
             "emitted": self.emitted.iter().map(|emitted| json!({
                 "to": emitted.target,
                 "poses": emitted.counts.sent,
+                "unheard": emitted.counts.unheard,
                 "dropped": emitted.counts.dropped,
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,

@@ -58,6 +58,7 @@ impl Emission {
                 to = %emitted.target,
                 poses = counts.sent,
                 dropped = counts.dropped,
+                unheard = counts.unheard,
                 too_large = counts.too_large,
                 failed = counts.failed,
                 "poses emitted"

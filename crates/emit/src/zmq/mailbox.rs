@@ -104,11 +104,11 @@ impl Mailbox {
     }
 
     /// Puts a message in if its topic is wanted, in place of the oldest where there is no room.
-    /// Says how many had to go, of those that count.
-    pub(super) fn push(&self, letter: &Letter) -> u64 {
+    /// Says how many had to go, of those that count; `None` where the topic is not wanted.
+    pub(super) fn push(&self, letter: &Letter) -> Option<u64> {
         let mut state = self.lock();
         if state.closed || !state.wants(letter.topic) {
-            return 0;
+            return None;
         }
         let mut dropped = 0;
         while state.waiting.len() >= MAX_MESSAGES
@@ -121,7 +121,7 @@ impl Mailbox {
         state.waiting.push_back(letter.clone());
         drop(state);
         self.changed.notify_one();
-        dropped
+        Some(dropped)
     }
 
     /// Answers a sign of life.
@@ -248,11 +248,11 @@ mod tests {
     #[tokio::test]
     async fn only_topics_that_are_wanted_wait() {
         let mailbox = wanting(&["po", "end"]);
-        for topic in ["pose", "skeleton", "end"] {
-            mailbox.push(&letter(topic, topic));
+        for (topic, wanted) in [("pose", true), ("skeleton", false), ("end", true)] {
+            assert_eq!(mailbox.push(&letter(topic, topic)).is_some(), wanted);
         }
         mailbox.cancel(b"po");
-        mailbox.push(&letter("pose", "late"));
+        assert_eq!(mailbox.push(&letter("pose", "late")), None);
         assert_eq!(rest(&mailbox).await, ["pose", "end"]);
         let all = wanting(&[""]);
         all.push(&letter("pose", "pose"));
@@ -264,7 +264,7 @@ mod tests {
         let mailbox = wanting(&["pose"]);
         assert!(mailbox.subscribe(b"skeleton".to_vec()));
         mailbox.push(&letter("skeleton", "skeleton"));
-        let push = |number: usize| mailbox.push(&letter("pose", number.to_string()));
+        let push = |number: usize| mailbox.push(&letter("pose", number.to_string())).unwrap();
         let dropped: u64 = (0..MAX_MESSAGES + 10).map(push).sum();
         assert_eq!(dropped, 10, "of poses");
         let rest = rest(&mailbox).await;
@@ -279,11 +279,11 @@ mod tests {
     async fn bytes_are_bounded_and_one_large_message_passes() {
         let mailbox = wanting(&["pose"]);
         let third = letter("pose", vec![1; MAX_BYTES / 3]);
-        assert_eq!((0..3).map(|_| mailbox.push(&third)).sum::<u64>(), 0);
-        assert_eq!(mailbox.push(&third), 1);
+        let dropped: Vec<_> = (0..4).map(|_| mailbox.push(&third)).collect();
+        assert_eq!(dropped, [Some(0), Some(0), Some(0), Some(1)]);
         let huge = letter("pose", vec![2; MAX_BYTES * 2]);
-        assert_eq!(mailbox.push(&huge), 3);
-        assert_eq!(mailbox.push(&third), 1);
+        assert_eq!(mailbox.push(&huge), Some(3));
+        assert_eq!(mailbox.push(&third), Some(1));
         assert_eq!(rest(&mailbox).await, [third.bytes]);
     }
 

@@ -86,19 +86,24 @@ impl Publisher {
         self.address
     }
 
-    /// Gives the message to all who want its topic; who misses it is told if it `counts`. Never waits.
-    pub(crate) fn publish(&self, topic: &'static str, body: &[u8], counts: bool) {
+    /// Gives the message to all who want its topic, and says how many they are; who misses it is told
+    /// if it `counts`. Never waits.
+    pub(crate) fn publish(&self, topic: &'static str, body: &[u8], counts: bool) -> usize {
         let mailboxes = self.hub.mailboxes();
         if mailboxes.is_empty() {
-            return;
+            return 0;
         }
         let letter = Letter {
             topic,
             bytes: wire::message(topic, body),
             counts,
         };
-        let dropped = mailboxes.iter().map(|mailbox| mailbox.push(&letter)).sum();
-        self.hub.dropped.fetch_add(dropped, Relaxed);
+        let mut takers = 0;
+        for dropped in mailboxes.iter().filter_map(|mailbox| mailbox.push(&letter)) {
+            takers += 1;
+            self.hub.dropped.fetch_add(dropped, Relaxed);
+        }
+        takers
     }
 
     /// Sets what subscribers to this topic get when they come.
