@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU64;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
@@ -29,10 +29,60 @@ struct Sample {
     requester: Arc<Requester>,
 }
 
+/// What became of all samples.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    saved: u64,
+    lost: u64,
+    /// Why the first of them was lost.
+    reason: String,
+}
+
+impl Samples {
+    /// Fails where samples were lost.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let Counts {
+            saved,
+            lost,
+            reason,
+        } = &*self.lock();
+        match lost {
+            0 => Ok(()),
+            lost => anyhow::bail!(
+                "{lost} of {} frames were not saved (--save-every): {reason}",
+                saved + lost
+            ),
+        }
+    }
+
+    fn saved(&self) {
+        self.lock().saved += 1;
+    }
+
+    /// Says whether it is the first.
+    fn lost(&self, reason: impl FnOnce() -> String) -> bool {
+        let mut counts = self.lock();
+        counts.lost += 1;
+        if counts.lost == 1 {
+            counts.reason = reason();
+        }
+        counts.lost == 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Counts are whole between statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Writes every Nth frame that it is shown. Dropping it finishes the files it has begun.
 pub(crate) struct Saver {
     every: NonZeroU64,
     seen: u64,
+    samples: Samples,
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,16 +95,26 @@ impl Saver {
         let decoder = Decoder::new(limits).context("cannot set up the JPEG decoder")?;
         let (jobs, work) = sync_channel(QUEUE);
         let dir = dir.to_owned();
+        let samples = Samples::default();
         let thread = std::thread::Builder::new()
             .name("save".into())
-            .spawn(move || write_all(&dir, decoder, &work))
+            .spawn({
+                let samples = samples.clone();
+                move || write_all(&dir, decoder, &work, &samples)
+            })
             .context("cannot start the saving thread")?;
         Ok(Self {
             every,
             seen: 0,
+            samples,
             jobs: Some(jobs),
             thread: Some(thread),
         })
+    }
+
+    /// What becomes of all samples.
+    pub(crate) fn samples(&self) -> Samples {
+        self.samples.clone()
     }
 
     /// Takes note of the frame and keeps it if it is one of the sampled.
@@ -100,14 +160,18 @@ impl Drop for Saver {
     }
 }
 
-fn write_all(dir: &Path, mut decoder: Decoder, jobs: &Receiver<Job>) {
+fn write_all(dir: &Path, mut decoder: Decoder, jobs: &Receiver<Job>, samples: &Samples) {
     for job in jobs {
         match job {
             Job::Frame(sample) => match write_free(dir, &sample.frame, &mut decoder) {
                 Ok(()) => {
                     sample.requester.counts.saved.fetch_add(1, Relaxed);
+                    samples.saved();
                 }
-                Err(error) => tracing::warn!("frame not saved: {error:#}"),
+                Err(error) if samples.lost(|| format!("{error:#}")) => {
+                    tracing::warn!("frame not saved: {error:#}; further ones are logged with -v");
+                }
+                Err(error) => tracing::debug!("frame not saved: {error:#}"),
             },
             Job::Flush(done) => {
                 let _ = done.send(());

@@ -88,6 +88,7 @@ pub(crate) async fn worker(
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,
     };
+    let samples = saver.as_ref().map(Saver::samples);
     let files = Files::new(&args.files)?;
     let (emitter, engine) = tokio::select! {
         loaded = load(&args) => loaded?,
@@ -166,7 +167,9 @@ pub(crate) async fn worker(
     supervisor::ready();
     let served = serve(worker, acceptor, page, interrupt, args.drain.drain_timeout).await;
     supervisor::stopping();
-    served
+    let ended = served?;
+    samples.map_or(Ok(()), |samples| samples.check())?;
+    Ok(ended)
 }
 
 /// Resolves once the worker is to end, at a time when it has no stream that could go on.
