@@ -108,6 +108,8 @@ class Stream:
         return f"save_every_{self._args.save_every}" if self._args.save_every else "stats_only"
 
     def _on_frame(self, frame: ReceivedFrame) -> None:
+        if frame.frame_id in self._args.lose_frame:
+            return
         pixels = pixels_of(frame.data, frame.dtype, frame.height, frame.width, frame.channels)
         if not self._args.quiet:
             emit(
@@ -199,6 +201,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--peer-id", default="reference-worker")
     parser.add_argument("--predict", action="store_true", help="answer every frame with a PREDICTION")
     parser.add_argument("--fail-frame", type=int, action="append", default=[], metavar="ID", help="answer ERROR")
+    parser.add_argument("--lose-frame", type=int, action="append", default=[], metavar="ID", help="as if it never came")
     parser.add_argument("--save-every", type=int, metavar="N")
     parser.add_argument("--output", type=Path, default=Path("."))
     parser.add_argument("--ignore-start", action="store_true", help="send no STREAM_ACK, as a file-transfer worker")

@@ -52,7 +52,7 @@ fn main() {
             memory.push(status("VmRSS:"));
         }
     }
-    let lacking = outputs.finish();
+    let lacking = outputs.finish().lacking;
     assert!(lacking.is_empty(), "the file can be written: {lacking:?}");
     let seconds = begun.elapsed().as_secs_f64();
     let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());

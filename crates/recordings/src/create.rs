@@ -100,28 +100,40 @@ fn place(path: &Path) -> PathBuf {
     }
 }
 
-/// A file that this run has made, where there was none. It is this one that may go again, whatever has its
-/// name by then.
+/// A file that this run has made, or has put in the place of another. It is this one that may go again,
+/// whatever has its name by then.
 #[derive(Debug)]
 pub(crate) struct Made {
     path: PathBuf,
     file: File,
+    /// There was none before.
+    is_new: bool,
 }
 
 impl Made {
-    fn of(path: &Path, file: &File) -> io::Result<Self> {
+    fn of(path: &Path, file: &File, is_new: bool) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             file: file.try_clone()?,
+            is_new,
         })
     }
 
-    /// Removes the file, which holds nothing.
+    /// Removes the file, which holds nothing, if there was none before.
     pub(crate) fn remove(&self) {
-        if self.is_still_there() {
+        if self.is_new && self.is_still_there() {
             // It stays empty.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+
+    /// Removes the file, which holds nothing, whatever was there before; says where it was.
+    pub(crate) fn remove_empty(&self) -> Option<PathBuf> {
+        // A pipe or a device is not this run's to remove.
+        let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
+        let is_gone =
+            is_file && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
+        is_gone.then(|| self.path.clone())
     }
 
     #[cfg(unix)]
@@ -138,17 +150,21 @@ impl Made {
     }
 }
 
-/// Creates a file that was not there before, or replaces it if that is wanted; then it is not made here.
-pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, Option<Made>), CreateError> {
-    let created = match File::create_new(path) {
-        Ok(file) => Made::of(path, &file).map(|made| (file, Some(made))),
-        Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
-            let options = File::options().write(true).truncate(true).open(path);
-            options.map(|file| (file, None))
-        }
-        Err(error) => Err(error),
+/// Creates a file that was not there before, or replaces it if that is wanted.
+pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, Made), CreateError> {
+    let created = || -> io::Result<(File, Made)> {
+        let (file, is_new) = match File::create_new(path) {
+            Ok(file) => (file, true),
+            Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
+                let replaced = File::options().write(true).truncate(true).open(path);
+                (replaced?, false)
+            }
+            Err(error) => return Err(error),
+        };
+        let made = Made::of(path, &file, is_new)?;
+        Ok((file, made))
     };
-    created.map_err(|error| refused(path, error))
+    created().map_err(|error| refused(path, error))
 }
 
 /// Creates a file with this content; nobody ever sees it without.
@@ -156,15 +172,15 @@ pub(crate) fn create_whole(
     path: &Path,
     content: &[u8],
     overwrite: bool,
-) -> Result<Option<Made>, CreateError> {
-    let written = || -> io::Result<Option<Made>> {
+) -> Result<Made, CreateError> {
+    let written = || -> io::Result<Made> {
         let mut file = beside(path)?;
         file.write_all(content)?;
         match file.persist_noclobber(path) {
-            Ok(file) => Made::of(path, &file).map(Some),
+            Ok(file) => Made::of(path, &file, true),
             Err(there) if overwrite && there.error.kind() == io::ErrorKind::AlreadyExists => {
-                there.file.persist(path)?;
-                Ok(None)
+                let file = there.file.persist(path)?;
+                Made::of(path, &file, false)
             }
             Err(failed) => Err(failed.error),
         }
@@ -246,18 +262,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
         let made = || create(&path, true).unwrap().1;
-        made().unwrap().remove();
+        made().remove();
         assert!(!path.exists());
-        let first = made().unwrap();
-        assert!(made().is_none(), "it is there");
+        let first = made();
+        made().remove();
+        assert!(path.exists(), "it was there before");
         std::fs::rename(&path, dir.path().join("b.csv")).unwrap();
         std::fs::write(&path, "precious").unwrap();
         first.remove();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        assert!(create_whole(&path, b"new", true).unwrap().is_none());
-        std::fs::remove_file(&path).unwrap();
-        let whole = create_whole(&path, b"new", true).unwrap().unwrap();
+        assert!(first.remove_empty().is_none());
+        let whole = create_whole(&path, b"new", true).unwrap();
         whole.remove();
+        assert_eq!(whole.remove_empty(), Some(path.clone()));
+        create_whole(&path, b"new", true).unwrap().remove();
         assert!(!path.exists());
         // A link to nothing is no free name, and stays.
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();

@@ -13,6 +13,8 @@
 //! moment leaves files that open and hold every prediction up to the last second; text may end in
 //! part of a line. A machine that loses power may lose more.
 //!
+//! A file that came to hold no record at all does not stay: it would look like a result.
+//!
 //! | file | form |
 //! |---|---|
 //! | `.slp` | SLEAP's labels ([`slp`]): skeleton, video, tracks, predicted instances with scores |
@@ -35,7 +37,7 @@ mod thread;
 pub use create::{check_all_free, check_free};
 pub use error::{CreateError, OutputError, WriteError};
 pub use header::{Header, Video};
-pub use outputs::{FORMS, Format, Outputs, Patience};
+pub use outputs::{FORMS, Finished, Format, Outputs, Patience};
 pub use record::{Latency, Record};
 pub use thread::FLUSH_BY;
 

@@ -49,6 +49,15 @@ impl Format {
 #[derive(Debug, Default)]
 pub struct Outputs(Vec<Output>);
 
+/// How the outputs of a run have ended.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// What outputs lack.
+    pub lacking: Vec<OutputError>,
+    /// Files that came to hold no record, and were removed: they would look like a result.
+    pub removed: Vec<PathBuf>,
+}
+
 /// Ends the wait of [`Outputs::finish`].
 #[derive(Debug, Clone)]
 pub struct Patience(Vec<Arc<Shared>>);
@@ -142,13 +151,16 @@ impl Outputs {
         )
     }
 
-    /// Writes everything that was taken, waits for it, and says what any output lacks.
-    pub fn finish(mut self) -> Vec<OutputError> {
+    /// Writes everything that was taken and waits for it. Files without any record do not stay.
+    pub fn finish(mut self) -> Finished {
         for output in &mut self.0 {
             output.queue = None;
         }
         self.0.iter_mut().for_each(Output::join);
-        self.0.iter().flat_map(Output::lacks).collect()
+        Finished {
+            lacking: self.0.iter().flat_map(Output::lacks).collect(),
+            removed: self.0.iter().filter_map(Output::remove_empty).collect(),
+        }
     }
 }
 

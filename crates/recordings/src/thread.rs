@@ -46,6 +46,7 @@ struct State {
     status: Status,
     /// Records in the queue.
     waiting: usize,
+    written: u64,
     skipped: Option<Skipped>,
 }
 
@@ -79,6 +80,11 @@ impl Shared {
     /// Records in the queue.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting
+    }
+
+    /// Records that are in the output.
+    pub(crate) fn written(&self) -> u64 {
+        self.lock().written
     }
 
     pub(crate) fn skipped(&self) -> Option<Skipped> {
@@ -179,7 +185,10 @@ fn write_all(
                 since.get_or_insert_with(Instant::now);
                 match sink.write(&record) {
                     Err(error) if error.is_the_records() => shared.skip(error),
-                    written => written?,
+                    written => {
+                        written?;
+                        shared.lock().written += 1;
+                    }
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -34,7 +34,7 @@ fn written(header: &Header, records: &[Record]) -> (Vec<(u32, u64)>, Vec<String>
     for record in records {
         outputs.write(record.clone());
     }
-    assert!(outputs.finish().is_empty());
+    assert!(outputs.finish().lacking.is_empty());
     let file = File::open(&paths[0]).unwrap();
     let frames = file.dataset("frames").unwrap().read_raw().unwrap();
     let place = |row: &[u8]| {

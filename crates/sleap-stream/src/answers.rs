@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use emit::Emitter;
-use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, Timing, text};
+use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
 use recordings::Outputs;
 use tokio::sync::watch;
 use vision::capture::Content;
@@ -30,6 +30,8 @@ pub(crate) struct Answers {
     pub(crate) report: Report,
     /// Why the worker could not use a frame, of the last one that it said so of.
     pub(crate) last_failure: Option<String>,
+    /// What the worker said of the stream at its end.
+    pub(crate) complete: Option<StreamComplete>,
     /// The last frame that came back, with its poses.
     last: Option<Shown>,
     screen: Option<Screen>,
@@ -66,6 +68,7 @@ impl Answers {
             report,
             last: None,
             last_failure: None,
+            complete: None,
             screen,
             adaptation,
             nodes: skeleton.nodes.into(),

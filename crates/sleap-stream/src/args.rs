@@ -403,6 +403,12 @@ impl Config {
         matches!(self.capture.source, Source::TestPattern(_))
     }
 
+    /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
+    pub(crate) fn only_emits(&self) -> bool {
+        let keeps = !self.outputs.is_empty() || self.snapshot.is_some() || self.record.is_some();
+        !self.emit.is_empty() && !keeps && !self.display
+    }
+
     /// As STREAM_START says it.
     pub(crate) fn jpeg_quality(&self) -> Option<u8> {
         match self.encoding {

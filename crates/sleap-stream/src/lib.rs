@@ -23,6 +23,7 @@ mod cameras;
 mod commands;
 mod doctor;
 mod encode;
+mod ending;
 mod events;
 mod flight;
 mod flow;
@@ -49,6 +50,8 @@ mod sim;
 mod stages;
 mod stream;
 mod trust;
+mod verdict;
+mod wants;
 mod window;
 
 use anyhow::{Context, Result};

@@ -130,6 +130,19 @@ impl Memory {
 }
 
 impl Meeting {
+    /// Which worker it is, for people; `id`: the one that was asked for.
+    pub(crate) fn worker(&self, id: Option<&str>) -> String {
+        let name = |id: Option<&str>| id.map_or_else(String::new, |id| format!(" {id}"));
+        match self {
+            Self::Server(url) => format!("the worker{} at {url}", name(id)),
+            Self::Room(place) => {
+                let memory = place.memory();
+                let id = memory.known().or(id);
+                format!("the worker{} in room {}", name(id), place.room.id)
+            }
+        }
+    }
+
     /// Connects to the worker.
     pub(crate) async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::Interrupt;
 use protocol::{Prediction, StreamAck};
-use recordings::{Header, OutputError, Outputs, Record, Video};
+use recordings::{Finished, Header, Outputs, Record, Video};
 use vision::capture::{Source, SourceInfo};
 
 use crate::args::{Config, is_path};
@@ -110,7 +110,7 @@ pub(crate) fn write(outputs: &Outputs, prediction: &Prediction, arrived: &Arrive
 
 /// Writes what is left. Once the run was asked to end, a reader that takes nothing is waited for
 /// only so long.
-pub(crate) async fn finish(outputs: Outputs, interrupt: &Interrupt) -> Result<Vec<OutputError>> {
+pub(crate) async fn finish(outputs: Outputs, interrupt: &Interrupt) -> Result<Finished> {
     let patience = outputs.patience();
     let mut finish = tokio::task::spawn_blocking(move || outputs.finish());
     let too_long = async {

@@ -132,7 +132,10 @@ impl<'a> Receiving<'a> {
                 message = self.receiver.recv() => {
                     self.heard(&message);
                     match (message, self.state) {
-                        (Some(Ok(Message::StreamComplete(_))), State::Ended(end, _)) => return Ok(end),
+                        (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
+                            answers.complete = Some(complete);
+                            return Ok(end);
+                        }
                         (Some(Ok(message)), _) => answers.message(message, stages),
                         (Some(Err(error)), _) => answers.unreadable(&error, stages),
                         (None, State::Stopping(end, _)) => return Ok(end),

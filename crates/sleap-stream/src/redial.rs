@@ -120,6 +120,11 @@ impl Dialer {
         self.reconnect_timeout
     }
 
+    /// Which worker it is, for people.
+    pub(crate) fn worker(&self) -> String {
+        self.meeting.worker(self.peer.worker_id.as_deref())
+    }
+
     /// The first connection.
     pub(crate) async fn connect(&self) -> Result<Channel> {
         self.meeting.wait_for(&self.peer, self.wait).await

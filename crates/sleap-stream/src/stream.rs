@@ -1,27 +1,28 @@
-//! One stream from source to summary.
+//! One stream from source to its end.
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
 use emit::Emitter;
 use link::Channel;
 use protocol::StreamAck;
 use recordings::check_all_free;
 use vision::capture::Capture;
-use vision::record::{self, Recording};
-use vision::viewer::{Picture, Screen};
+use vision::record;
+use vision::viewer::Screen;
 
 use crate::answers::Answers;
-use crate::args::{Config, Messages};
+use crate::args::Config;
+use crate::ending::{self, Ended};
 use crate::events::Events;
 use crate::handshake::frames_to_send;
-use crate::output;
 use crate::parts::{self, Audience, Parts, is_answered, prepare};
 use crate::progress::Progress;
-use crate::receive::{End, Receiving};
+use crate::receive::Receiving;
 use crate::redial::Dialer;
 use crate::stages::Stages;
+use crate::wants::Wants;
 
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
@@ -55,7 +56,11 @@ pub(crate) async fn run(
             return Ok(Exit::Interrupted);
         }
     };
-    match ack {
+    let welcome = ack.and_then(|ack| {
+        Wants::of(&config).check(&ack, &dialer.worker())?;
+        Ok(ack)
+    });
+    match welcome {
         Ok(ack) => {
             stream(
                 &config, capture, audience, &dialer, channel, ack, &interrupt,
@@ -112,8 +117,7 @@ async fn stream(
         recording,
     } = parts;
     let frames = frames_to_send(config, &info);
-    let events = Events::of(config.messages);
-    if let Some(events) = events {
+    if let Some(events) = Events::of(config.messages) {
         events.connected(&info, frames, &ack);
     }
     let progress = Progress::start(frames, config.messages);
@@ -121,42 +125,17 @@ async fn stream(
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
     account(&mut answers, &stages, is_answered(&ack));
-    let source = stages.finish().await;
-    // Whatever the outcome: the worker hears that this client is gone, and is free.
-    let not_found = run.not_found();
-    let because = run.close().await;
-
-    std::mem::take(&mut answers.emitter).close().await;
-    // What was predicted is kept and told before anything that went wrong.
-    let mut wrong = Vec::new();
-    let outputs = std::mem::take(&mut answers.outputs);
-    match output::finish(outputs, interrupt).await {
-        Ok(lacking) => wrong.extend(lacking.into_iter().map(Into::into)),
-        Err(error) => wrong.push(error),
-    }
-    let recorded = finish_recording(recording, &mut answers);
-    let pictured = keep_snapshot(config, answers.last_picture());
-    match events {
-        Some(events) => events.summary(&answers.report),
-        None if config.messages == Messages::ForPeople => cli::say(answers.report.summary()),
-        None => {}
-    }
-    let end = outcome.as_ref().ok().copied();
-    let ended = outcome.and_then(|end| verdict(end, &answers, &because, &not_found));
-    let source = source.and_then(|ended| match ended {
-        Err(error) if end != Some(End::Interrupted) => Err(error.into()),
-        _ => Ok(()),
-    });
-    wrong.extend(
-        [ended, source, pictured, recorded]
-            .into_iter()
-            .filter_map(Result::err),
-    );
-    first(wrong)?;
-    Ok(match end {
-        Some(End::Interrupted) => Exit::Interrupted,
-        _ => Exit::Done,
-    })
+    let ended = Ended {
+        outcome,
+        source: stages.finish().await,
+        name: info.name,
+        worker: dialer.worker(),
+        not_found: run.not_found(),
+        // Whatever the outcome: the worker hears that this client is gone, and is free.
+        because: run.close().await,
+        is_answered: is_answered(&ack),
+    };
+    ending::end(config, ended, answers, recording, interrupt).await
 }
 
 /// Completes the counts of a stream that has ended.
@@ -168,62 +147,4 @@ fn account(answers: &mut Answers, stages: &Stages, answered: bool) {
         true => stages.unanswered() as u64,
         false => 0,
     };
-}
-
-fn finish_recording(recording: Option<Recording>, answers: &mut Answers) -> Result<()> {
-    let Some(recording) = recording else {
-        return Ok(());
-    };
-    let (recorded, outcome) = tokio::task::block_in_place(|| recording.finish());
-    answers.report.not_recorded = recorded.left_out;
-    Ok(outcome?)
-}
-
-/// Fails with the first of all that went wrong, and tells the rest.
-fn first(wrong: Vec<anyhow::Error>) -> Result<()> {
-    let mut wrong = wrong.into_iter();
-    let first = wrong.next();
-    for other in wrong {
-        tracing::warn!("{other:#}");
-    }
-    first.map_or(Ok(()), Err)
-}
-
-/// What an ended stream amounts to.
-fn verdict(end: End, answers: &Answers, because: &str, not_found: &str) -> Result<()> {
-    let report = &answers.report;
-    let kept = report.predictions;
-    match end {
-        End::Interrupted | End::NoReader => Ok(()),
-        End::Lost => bail!(
-            "the connection to the worker was lost after {} frames{because}; {kept} predictions are kept{not_found}",
-            report.sent.frames,
-        ),
-        End::Silent => {
-            bail!("the worker did not confirm the end of the stream; {kept} predictions are kept")
-        }
-        End::Complete if report.unanswered > 0 => {
-            bail!("{} frames were not answered", report.unanswered)
-        }
-        End::Complete if report.failed > 0 && report.failed == report.sent.frames => bail!(
-            "the worker could use none of the frames: {}",
-            answers.last_failure.as_deref().unwrap_or("no reason given")
-        ),
-        End::Complete => Ok(()),
-    }
-}
-
-fn keep_snapshot(config: &Config, last: Option<Picture>) -> Result<()> {
-    match (&config.snapshot, last) {
-        (Some(path), Some(picture)) => {
-            let drawn = picture.draw().context("cannot draw the poses")?;
-            vision::png::write(path, &drawn, config.overwrite)
-                .with_context(|| format!("cannot write the picture {}", path.display()))
-        }
-        (Some(path), None) => {
-            tracing::warn!(path = %path.display(), "no picture written: no frame came back");
-            Ok(())
-        }
-        (None, _) => Ok(()),
-    }
 }

@@ -19,7 +19,7 @@ use crate::{CreateError, Header, OutputError, Record, Sink, WriteError};
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) name: String,
-    /// Its file, if that was made for it.
+    /// Its file, which was made for it or emptied.
     pub(super) made: Option<Made>,
     /// `None` once it is to end. What is in it is bounded by whoever asks for room.
     pub(super) queue: Option<Sender<Arc<Record>>>,
@@ -119,6 +119,13 @@ impl Output {
         failure.into_iter().chain(skipped)
     }
 
+    /// Removes a file that has come to hold no record, and says which. The thread must have ended.
+    pub(super) fn remove_empty(&self) -> Option<PathBuf> {
+        let has_ended = !matches!(self.shared.status(), Status::Writing | Status::GivenUp);
+        let is_empty = has_ended && self.shared.written() == 0;
+        self.made.as_ref().filter(|_| is_empty)?.remove_empty()
+    }
+
     pub(super) fn join(&mut self) {
         self.queue = None;
         let Some(thread) = self.thread.take() else {
@@ -156,21 +163,22 @@ fn sink(
         }
         Format::JsonLines => {
             let (file, made) = create(path, overwrite)?;
-            (Box::new(JsonLines::new(Out::File(file), false)), made)
+            let lines = JsonLines::new(Out::File(file), false);
+            (Box::new(lines), Some(made))
         }
         Format::Csv => {
             let (file, made) = create(path, overwrite)?;
             match Csv::new(Out::File(file), header.clone()) {
-                Ok(csv) => (Box::new(csv), made),
+                Ok(csv) => (Box::new(csv), Some(made)),
                 Err(error) => {
-                    made.inspect(Made::remove);
+                    made.remove();
                     return Err(refused(path, &error));
                 }
             }
         }
         Format::Slp => {
             let (slp, made) = Slp::begin(path, overwrite, header.clone())?;
-            (Box::new(slp), made)
+            (Box::new(slp), Some(made))
         }
     })
 }

@@ -51,7 +51,7 @@ fn each_record_is_a_line_of_json() {
     let outputs = Outputs::open(std::slice::from_ref(&path), false, &Header::default()).unwrap();
     outputs.write(record(3));
     outputs.write(record(4));
-    assert!(outputs.finish().is_empty());
+    assert!(outputs.finish().lacking.is_empty());
     let lines = json_lines(&path);
     assert_eq!(lines.len(), 2);
     assert_eq!(
@@ -85,7 +85,7 @@ fn an_output_that_fails_keeps_nothing_from_the_others() {
         told[0]
     );
     assert!(outputs.failures().is_empty(), "told once");
-    assert_eq!(outputs.finish().len(), 1);
+    assert_eq!(outputs.finish().lacking.len(), 1);
     assert_eq!(json_lines(&path).len(), 2);
 }
 
@@ -104,7 +104,7 @@ fn a_reader_that_goes_is_no_error() {
     outputs.write(record(1));
     outputs.0[0].thread.take().unwrap().join().unwrap();
     assert!(outputs.nobody_reads() && !outputs.have_failed());
-    assert!(outputs.finish().is_empty());
+    assert!(outputs.finish().lacking.is_empty());
 }
 
 /// A disk that takes a record when it is told to.
@@ -156,7 +156,7 @@ fn a_slow_disk_holds_up_nobody_says_when_it_is_full_and_loses_nothing() {
         outputs.finish()
     });
     drop(go);
-    assert!(writer.join().unwrap().is_empty());
+    assert!(writer.join().unwrap().lacking.is_empty());
     assert_eq!(
         heard.iter().collect::<Vec<_>>(),
         (0..2 * sent).collect::<Vec<_>>()
@@ -172,7 +172,7 @@ fn an_output_that_is_stuck_can_be_given_up() {
     let patience = outputs.patience();
     let finish = std::thread::spawn(move || outputs.finish());
     patience.end();
-    let lacking = finish.join().unwrap();
+    let lacking = finish.join().unwrap().lacking;
     assert!(
         matches!(lacking[..], [OutputError::Stuck { records: 2 | 3, .. }]),
         "{lacking:?}"
@@ -210,7 +210,7 @@ fn what_a_form_cannot_hold_is_skipped_whole_and_counted() {
         outputs.0[0].shared.wait_for_end();
         assert_eq!(outputs.failures().len(), 1);
         assert!(outputs.failures().is_empty(), "told once");
-        let lacking = outputs.finish();
+        let lacking = outputs.finish().lacking;
         assert!(
             matches!(lacking[..], [OutputError::Skipped { records: 2, .. }]),
             "{lacking:?}"
@@ -236,11 +236,39 @@ fn a_table_without_animals_has_its_columns() {
     let path = dir.path().join("a.csv");
     let outputs = Outputs::open(std::slice::from_ref(&path), false, &Header::default()).unwrap();
     outputs.write(Record::default());
-    assert!(outputs.finish().is_empty());
+    assert!(outputs.finish().lacking.is_empty());
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
         "frame_idx,video_path,track,track_score,score\n"
     );
+}
+
+#[test]
+fn a_file_that_came_to_hold_no_record_does_not_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["a.csv", "a.jsonl", "a.slp"].map(|name| dir.path().join(name));
+    std::fs::write(&paths[1], "replaced").unwrap();
+    let open = || Outputs::open(&paths, true, &Header::default()).unwrap();
+    let finished = open().finish();
+    assert!(finished.lacking.is_empty());
+    assert_eq!(finished.removed, paths);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let outputs = open();
+    // A frame without an animal is a result.
+    outputs.write(Record::default());
+    assert!(outputs.finish().removed.is_empty());
+    assert!(paths.iter().all(|path| path.exists()));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv");
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let outputs = Outputs::open(std::slice::from_ref(&path), true, &Header::default()).unwrap();
+    assert!(outputs.finish().removed.is_empty());
+    assert!(path.exists());
 }
 
 #[test]

@@ -67,14 +67,14 @@ impl Slp {
         path: &Path,
         overwrite: bool,
         header: Header,
-    ) -> Result<(Self, Option<Made>), CreateError> {
+    ) -> Result<(Self, Made), CreateError> {
         header.check(path)?;
         let (empty, layouts) = begin::begin(path, &header)?;
         let made = create_whole(path, &empty, overwrite)?;
         match Self::open(path, header, layouts) {
             Ok(slp) => Ok((slp, made)),
             Err(error) => {
-                made.inspect(Made::remove);
+                made.remove();
                 Err(begin::refused(path, &error))
             }
         }

@@ -50,6 +50,8 @@ pub(super) enum JobError {
     },
     #[error("reading it failed after {frames} frames: {reason}")]
     Read { frames: u64, reason: String },
+    #[error("it has no frames")]
+    NoFrames,
     #[error("the model could use {failed} of its frames not: {reason}")]
     Frames { failed: u64, reason: String },
     #[error("the predictions cannot be written: {0}")]
@@ -61,7 +63,10 @@ pub(super) enum JobError {
 impl JobError {
     /// Whether another attempt with the same file would end in the same way.
     pub(super) fn is_of_the_file(&self) -> bool {
-        matches!(self, Self::Open(_) | Self::Size { .. } | Self::Read { .. })
+        matches!(
+            self,
+            Self::Open(_) | Self::Size { .. } | Self::NoFrames | Self::Read { .. }
+        )
     }
 }
 
@@ -353,11 +358,11 @@ impl Run {
         let mut outputs = self.outputs;
         let finish = move || std::mem::take(&mut *outputs).finish();
         let read = self.reader.end().await;
-        let wrong = spawn_blocking(finish)
+        let finished = spawn_blocking(finish)
             .await
             .map_err(|_| JobError::Stopped)?;
         outcome?;
-        if let Some(wrong) = wrong.first() {
+        if let Some(wrong) = finished.lacking.first() {
             return Err(JobError::Write(called(&wrong.to_string(), path, name)));
         }
         let frames = self.done;
@@ -373,6 +378,7 @@ impl Run {
         };
         match lacking {
             Some(error) if frames == self.failed => Err(error),
+            None if frames == 0 => Err(JobError::NoFrames),
             lacking => Ok(Predicted { frames, lacking }),
         }
     }

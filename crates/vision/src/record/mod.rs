@@ -189,13 +189,16 @@ impl Tap {
 
 impl Recording {
     /// Waits until everything is written. The [`Tap`] must be gone by then. Says what there is, and
-    /// what went wrong.
+    /// what went wrong. A video that came to hold no picture does not stay.
     pub fn finish(mut self) -> (Recorded, Result<(), RecordError>) {
         let ended = self.thread.take().map(JoinHandle::join);
         let (frames, outcome) = match ended {
             Some(Ok(ended)) => ended,
             Some(Err(_)) | None => (0, Err(RecordError::Lost(self.path.clone()))),
         };
+        if frames == 0 && outcome.is_ok() {
+            self.files.remove_all();
+        }
         let left_out = self.offered.load(Relaxed).saturating_sub(frames);
         (Recorded { frames, left_out }, outcome)
     }

@@ -150,6 +150,19 @@ fn what_never_began_is_gone_and_what_was_there_is_not() {
 }
 
 #[test]
+fn a_video_without_a_picture_does_not_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.mkv");
+    let (recording, tap) = start(config(path.clone())).unwrap();
+    assert!(path.exists());
+    drop(tap);
+    let (recorded, outcome) = recording.finish();
+    outcome.unwrap();
+    assert_eq!(recorded, Recorded::default());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_video_that_lacks_its_end_is_not_whole() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["a.avi", "a.mkv", "a.mp4"] {

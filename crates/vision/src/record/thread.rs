@@ -35,32 +35,54 @@ pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
     }
 }
 
-/// The files of a recording that were made for it, empty: nothing else is removed where it comes to nothing.
+/// The files of a recording, empty as they were begun: nothing else is removed where it comes to nothing.
 #[derive(Debug, Default)]
-pub(super) struct Files(Vec<(PathBuf, File)>);
+pub(super) struct Files(Vec<Begun>);
+
+#[derive(Debug)]
+struct Begun {
+    path: PathBuf,
+    file: File,
+    /// It was not there before.
+    is_new: bool,
+}
 
 impl Files {
     /// Makes an empty file, or empties the one that is there where that is to be replaced.
     fn begin(&mut self, path: &Path, overwrite: bool) -> io::Result<File> {
-        match File::create_new(path) {
-            Ok(file) => {
-                self.0.push((path.to_owned(), file.try_clone()?));
-                Ok(file)
-            }
+        let (file, is_new) = match File::create_new(path) {
+            Ok(file) => (file, true),
             Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
-                File::options().write(true).truncate(true).open(path)
+                let replaced = File::options().write(true).truncate(true).open(path);
+                (replaced?, false)
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        self.0.push(Begun {
+            path: path.to_owned(),
+            file: file.try_clone()?,
+            is_new,
+        });
+        Ok(file)
     }
 
-    /// Removes what was made, unless something else has its name by now.
+    /// Removes those that were not there before.
     pub(super) fn remove(&self) {
-        for (path, file) in &self.0 {
-            if is_still(path, file) {
-                // It stays empty, or nearly so.
-                let _ = std::fs::remove_file(path);
-            }
+        self.0.iter().filter(|it| it.is_new).for_each(Begun::remove);
+    }
+
+    /// Removes all of them, those that took the place of others too.
+    pub(super) fn remove_all(&self) {
+        self.0.iter().for_each(Begun::remove);
+    }
+}
+
+impl Begun {
+    /// Removes it, unless something else has its name by now.
+    fn remove(&self) {
+        if is_still(&self.path, &self.file) {
+            // It stays empty, or nearly so.
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
