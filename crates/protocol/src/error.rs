@@ -26,6 +26,8 @@ pub enum DecodeError {
     Json {
         /// The message's `type` where it is known, otherwise `"of unknown type"`.
         kind: &'static str,
+        /// The frame that an answer is about, where that much could be read.
+        frame_id: Option<FrameId>,
         source: serde_json::Error,
     },
     /// A `PREDICTION` whose arrays do not fit each other.
@@ -67,7 +69,9 @@ impl DecodeError {
     /// The frame that the refused message was about, where that much could be read.
     pub fn frame_id(&self) -> Option<FrameId> {
         match self {
-            DecodeError::FrameMeta { frame_id, .. } => *frame_id,
+            DecodeError::FrameMeta { frame_id, .. } | DecodeError::Json { frame_id, .. } => {
+                *frame_id
+            }
             DecodeError::Shape { frame_id, .. } => Some(*frame_id),
             _ => None,
         }

@@ -374,6 +374,33 @@ fn json_with_wrong_values() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_still_says_which_frame_it_is_about() {
+    for (text, frame_id) in [
+        (
+            r#"{"type":"PREDICTION","frame_id":7,"instances":"none"}"#,
+            Some(7),
+        ),
+        (
+            r#"{"type":"PREDICTION","frame_id":7,"instances":NaN}"#,
+            Some(7),
+        ),
+        (
+            r#"{"type":"FRAME_RECEIVED","frame_id":7.0,"timing":3}"#,
+            Some(7),
+        ),
+        (r#"{"type":"ERROR","frame_id":7,"message":3}"#, Some(7)),
+        (
+            r#"{"type":"PREDICTION","frame_id":-7,"instances":[]}"#,
+            None,
+        ),
+        (r#"{"type":"PREDICTION","frame_id":7,"instances":["#, None),
+        (r#"{"type":"STREAM_ACK","frame_id":7,"status":1}"#, None),
+    ] {
+        assert_eq!(refuse(text).frame_id(), frame_id, "{text}");
+    }
+}
+
+#[test]
 fn predictions_whose_arrays_do_not_fit() {
     for (rest, array, found, expected) in [
         (r#""confidence":[[1]]"#, "confidence", 1, 2),

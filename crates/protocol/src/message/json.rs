@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Message, words};
-use crate::{DecodeError, Limits, Prediction, StreamStart};
+use crate::number::int;
+use crate::{DecodeError, FrameId, Limits, Prediction, StreamStart};
 
 /// `body` as an object whose first key is `type`.
 pub(super) fn write<T: Serialize>(kind: &'static str, body: &T) -> String {
@@ -45,12 +46,12 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         words::STREAM_END => body(words::STREAM_END, text).map(Message::StreamEnd),
         words::STREAM_COMPLETE => body(words::STREAM_COMPLETE, text).map(Message::StreamComplete),
         words::PREDICTION => prediction(text),
-        words::FRAME_RECEIVED => body(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
+        words::FRAME_RECEIVED => answer(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
         words::VIEW => body(words::VIEW, text).map(Message::View),
         words::STATUS => body(words::STATUS, text).map(Message::Status),
         words::LANE_OFFER => body(words::LANE_OFFER, text).map(Message::LaneOffer),
         words::LANE_ANSWER => body(words::LANE_ANSWER, text).map(Message::LaneAnswer),
-        words::ERROR => body(words::ERROR, text).map(Message::Error),
+        words::ERROR => answer(words::ERROR, text).map(Message::Error),
         words::BACKPRESSURE => body(words::BACKPRESSURE, text).map(Message::Backpressure),
         _ => Ok(Message::Unknown {
             text: text.to_owned(),
@@ -59,11 +60,31 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
 }
 
 fn body<'a, T: Deserialize<'a>>(kind: &'static str, text: &'a str) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|source| DecodeError::Json { kind, source })
+    serde_json::from_str(text).map_err(|source| DecodeError::Json {
+        kind,
+        frame_id: None,
+        source,
+    })
+}
+
+/// An answer to a frame. One with a wrong key can still say which frame it is about.
+fn answer<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, DecodeError> {
+    #[derive(Deserialize)]
+    struct About {
+        #[serde(deserialize_with = "int")]
+        frame_id: FrameId,
+    }
+    serde_json::from_str(text).map_err(|source| DecodeError::Json {
+        kind,
+        frame_id: serde_json::from_str(text)
+            .ok()
+            .map(|About { frame_id }| frame_id),
+        source,
+    })
 }
 
 fn stream_start(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
-    let start: StreamStart = owned(words::STREAM_START, text)?;
+    let start: StreamStart = body(words::STREAM_START, text)?;
     if start.batch_size > limits.max_batch {
         return Err(DecodeError::BatchTooLarge {
             word: words::STREAM_START,
@@ -75,7 +96,7 @@ fn stream_start(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
 }
 
 fn prediction(text: &str) -> Result<Message, DecodeError> {
-    let prediction: Prediction = owned(words::PREDICTION, text)?;
+    let prediction: Prediction = answer(words::PREDICTION, text)?;
     match prediction.check() {
         Ok(()) => Ok(Message::Prediction(prediction)),
         Err(source) => Err(DecodeError::Shape {
@@ -83,10 +104,6 @@ fn prediction(text: &str) -> Result<Message, DecodeError> {
             source,
         }),
     }
-}
-
-fn owned<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, DecodeError> {
-    body(kind, text)
 }
 
 /// `text` with `null` for every `NaN`, `Infinity` and `-Infinity` outside strings.
