@@ -87,6 +87,7 @@ impl Announcement {
 }
 
 async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
+    let mut told = false;
     loop {
         match receiver.recv().await {
             Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
@@ -96,7 +97,10 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
             Some(Ok(other)) => {
                 tracing::debug!(message = ?other, "not an acknowledgement; ignored");
             }
-            Some(Err(error)) => tracing::warn!(%error, "message ignored"),
+            Some(Err(error)) if !std::mem::replace(&mut told, true) => {
+                tracing::warn!(%error, "message ignored; further ones are logged with -v");
+            }
+            Some(Err(error)) => tracing::debug!(%error, "message ignored"),
             None => bail!(
                 "the worker closed the connection before the stream began{}",
                 because(receiver)

@@ -66,6 +66,8 @@ pub(super) struct Talk<'a> {
     /// Bytes of the file that the worker has, as far as it has said; who says where to begin also
     /// says later on.
     pub(super) received: Option<u64>,
+    /// That a message cannot be read was told.
+    told: bool,
     _alive: AbortOnDropHandle<()>,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Talk<'a> {
             receiver,
             silence,
             received: None,
+            told: false,
             _alive: keep_alive(sender.clone()),
         }
     }
@@ -96,7 +99,7 @@ impl<'a> Talk<'a> {
                     }
                     sent => Ok(sent?),
                 },
-                message = next(self.receiver, self.silence) => match message? {
+                message = next(self.receiver, self.silence, &mut self.told) => match message? {
                     Message::Progress { received, .. } => self.received = Some(received),
                     message => refused(message)?,
                 },
@@ -106,11 +109,15 @@ impl<'a> Talk<'a> {
 
     /// The next message of a worker that is there.
     pub(super) async fn next(&mut self) -> Result<Message, Fault> {
-        next(self.receiver, self.silence).await
+        next(self.receiver, self.silence, &mut self.told).await
     }
 }
 
-async fn next(receiver: &mut Receiver, silence: Duration) -> Result<Message, Fault> {
+async fn next(
+    receiver: &mut Receiver,
+    silence: Duration,
+    told: &mut bool,
+) -> Result<Message, Fault> {
     loop {
         match timeout(silence, receiver.recv()).await {
             Err(_) => return Err(Fault::Lost("the worker has stopped answering".into())),
@@ -119,7 +126,10 @@ async fn next(receiver: &mut Receiver, silence: Duration) -> Result<Message, Fau
                 return Err(Fault::Lost(lost));
             }
             Ok(Some(Ok(message))) => return Ok(message),
-            Ok(Some(Err(error))) => tracing::warn!(%error, "message ignored"),
+            Ok(Some(Err(error))) if !std::mem::replace(told, true) => {
+                tracing::warn!(%error, "message ignored; further ones are logged with -v");
+            }
+            Ok(Some(Err(error))) => tracing::debug!(%error, "message ignored"),
         }
     }
 }
