@@ -100,9 +100,23 @@ class Stream:
             self._started = time.monotonic()
             self._received = self._saved = self._bytes = 0
             if not self._args.ignore_start:
-                self._send({"type": "STREAM_ACK", "status": "ready", "verification_mode": self._mode()})
+                self._acknowledge()
         elif message.get("type") == "STREAM_END":
             self._complete(message)
+
+    def _acknowledge(self) -> None:
+        ack = {"type": "STREAM_ACK", "status": "ready", "verification_mode": self._mode()}
+        if self._args.answers:
+            ack["answers"] = True
+        if self._args.heartbeat:
+            ack["heartbeat"] = True
+            self._beating = asyncio.ensure_future(self._beat())
+        self._send(ack)
+
+    async def _beat(self) -> None:
+        while self._channel.readyState == "open":
+            self._channel.send(KEEP_ALIVE)
+            await asyncio.sleep(1)
 
     def _mode(self) -> str:
         return f"save_every_{self._args.save_every}" if self._args.save_every else "stats_only"
@@ -127,9 +141,19 @@ class Stream:
             self._saved += 1
         self._received += 1
         self._in_batch += 1
-        if frame.frame_id in self._args.fail_frame:
-            self._send({"type": "ERROR", "frame_id": frame.frame_id, "message": "asked to fail"})
-        elif self._args.predict:
+        self._answer(frame)
+
+    def _answer(self, frame: ReceivedFrame) -> None:
+        args, frame_id = self._args, frame.frame_id
+        if args.complain:
+            self._send({"type": "ERROR", "message": "the disk is full"})
+        if frame_id in args.skip_frame or args.mute[0] <= frame_id < args.mute[1]:
+            return
+        if args.garble:
+            self._send({"type": "PREDICTION", "frame_id": frame_id, "instances": "none that could be read"})
+        elif frame_id in args.fail_frame:
+            self._send({"type": "ERROR", "frame_id": frame_id, "message": "asked to fail"})
+        elif args.predict:
             self._send(prediction_for(frame))
 
     def _complete(self, stream_end: dict) -> None:
@@ -201,6 +225,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--peer-id", default="reference-worker")
     parser.add_argument("--predict", action="store_true", help="answer every frame with a PREDICTION")
     parser.add_argument("--fail-frame", type=int, action="append", default=[], metavar="ID", help="answer ERROR")
+    parser.add_argument("--answers", action="store_true", help="promise an answer to every frame")
+    parser.add_argument("--heartbeat", action="store_true", help="send KEEP_ALIVE every second")
+    parser.add_argument("--skip-frame", type=int, action="append", default=[], metavar="ID", help="answer nothing")
+    parser.add_argument("--mute", type=int, nargs=2, default=(0, 0), metavar=("FROM", "UNTIL"), help="... to these")
+    parser.add_argument("--complain", action="store_true", help="send an ERROR about no frame with every frame")
+    parser.add_argument("--garble", action="store_true", help="answer what cannot be read")
     parser.add_argument("--lose-frame", type=int, action="append", default=[], metavar="ID", help="as if it never came")
     parser.add_argument("--save-every", type=int, metavar="N")
     parser.add_argument("--output", type=Path, default=Path("."))

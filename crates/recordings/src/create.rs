@@ -42,9 +42,12 @@ fn check_replaceable(path: &Path) -> Result<(), CreateError> {
 
 /// Checks that a file that is not there can be created.
 fn check_new(path: &Path, overwrite: bool) -> Result<(), CreateError> {
-    // A link that leads nowhere is in the way of a new file.
-    if path.is_symlink() && !overwrite {
-        return Err(CreateError::Exists(path.to_owned()));
+    // A link that leads nowhere is in the way of a new file, and no file that could be replaced.
+    if path.is_symlink() {
+        return Err(match overwrite {
+            true => CreateError::NoFile(path.to_owned()),
+            false => CreateError::Exists(path.to_owned()),
+        });
     }
     let folder = folder(path);
     match folder.is_dir() {
@@ -131,8 +134,7 @@ impl Made {
     pub(crate) fn remove_empty(&self) -> Option<PathBuf> {
         // A pipe or a device is not this run's to remove.
         let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
-        let is_gone =
-            is_file && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
+        let is_gone = is_file && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
         is_gone.then(|| self.path.clone())
     }
 
@@ -327,14 +329,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_that_leads_nowhere_is_in_the_way_unless_told_otherwise() {
+    fn a_link_that_leads_nowhere_is_in_the_way() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("poses.csv");
         std::os::unix::fs::symlink(dir.path().join("none.csv"), &path).unwrap();
         let error = check_free(&path, false).unwrap_err();
         assert!(matches!(error, CreateError::Exists(_)), "{error}");
-        check_free(&path, true).unwrap();
-        create(&path, true).unwrap();
+        let error = check_free(&path, true).unwrap_err();
+        assert!(matches!(error, CreateError::NoFile(_)), "{error}");
     }
 
     #[test]

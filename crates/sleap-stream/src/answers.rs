@@ -42,6 +42,8 @@ pub(crate) struct Answers {
     keeps_frames: bool,
     /// That nobody reads was told.
     told: bool,
+    /// That the worker reports a problem was told.
+    told_problem: bool,
 }
 
 /// A frame with its poses, as it is kept to be shown.
@@ -75,6 +77,7 @@ impl Answers {
             edges: skeleton.edges.into(),
             keeps_frames,
             told: false,
+            told_problem: false,
         }
     }
 
@@ -105,36 +108,51 @@ impl Answers {
         watched || self.keeps_frames || !self.emitter.is_empty()
     }
 
-    /// Takes one message.
-    pub(crate) fn message(&mut self, message: Message, stages: &Stages) {
+    /// Takes one message. How long it took, if it is the answer to a frame that waited for it.
+    pub(crate) fn message(&mut self, message: Message, stages: &Stages) -> Option<Duration> {
         match message {
             Message::Prediction(prediction) => self.prediction(prediction, stages),
             Message::FrameReceived(received) => {
                 let timing = Some(&received.timing);
-                let arrived = self.arrived(received.frame_id, timing, stages);
-                let picture = arrived.and_then(|frame| frame.picture);
-                self.show(picture, received.frame_id, Vec::new());
+                let arrived = self.arrived(received.frame_id, timing, stages)?;
+                self.show(arrived.picture, received.frame_id, Vec::new());
+                Some(arrived.waited)
             }
             Message::Error(error) => match error.frame_id {
                 Some(id) => self.failed(id, error.message, stages),
                 None => {
-                    let reason = text::cut(&error.message, text::REASON);
-                    tracing::warn!(%reason, "the worker reports a problem");
+                    self.problem(&text::cut(&error.message, text::REASON));
+                    None
                 }
             },
             Message::Backpressure(pressure) => {
                 tracing::debug!(waiting = pressure.waiting, "the worker's queues are full");
                 stages.pressed();
+                None
             }
-            other => tracing::debug!(message = ?other, "ignored"),
+            other => {
+                tracing::debug!(message = ?other, "ignored");
+                None
+            }
         }
     }
 
-    /// Takes a message that cannot be read; its frame is accounted for all the same.
+    /// Takes a message that cannot be read. It answers nothing; the frame that it is about, if that
+    /// much is known, makes room for another.
     pub(crate) fn unreadable(&mut self, error: &DecodeError, stages: &Stages) {
-        match error.frame_id() {
-            Some(id) => self.failed(id, format!("the answer cannot be read: {error}"), stages),
-            None => tracing::warn!(%error, "message ignored"),
+        self.report.unreadable += 1;
+        let reason = text::cut(&error.to_string(), text::REASON).into_owned();
+        match &self.report.first_unreadable {
+            None => {
+                tracing::warn!(
+                    "a message of the worker cannot be read: {reason}; further ones are logged with -v"
+                );
+                self.report.first_unreadable = Some(reason);
+            }
+            Some(_) => tracing::debug!(%reason, "a message of the worker cannot be read"),
+        }
+        if let Some(id) = error.frame_id() {
+            stages.damaged(id);
         }
     }
 
@@ -143,20 +161,34 @@ impl Answers {
         Some(self.picture(self.last.as_ref()?))
     }
 
-    fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) {
-        let reason = text::cut(&reason, text::REASON).into_owned();
-        tracing::warn!(frame_id = id, %reason, "a frame has no poses");
-        if self.arrived(id, None, stages).is_some() {
-            self.report.failed += 1;
+    /// The worker reports what is about no frame.
+    fn problem(&mut self, reason: &str) {
+        match std::mem::replace(&mut self.told_problem, true) {
+            false => tracing::warn!(
+                "the worker reports a problem: {reason}; further ones are logged with -v"
+            ),
+            true => tracing::debug!(%reason, "the worker reports a problem"),
         }
-        self.last_failure = Some(reason);
     }
 
-    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) {
+    fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) -> Option<Duration> {
+        let reason = text::cut(&reason, text::REASON).into_owned();
+        match self.last_failure {
+            None => tracing::warn!(
+                frame_id = id,
+                "a frame has no poses: {reason}; further ones are logged with -v"
+            ),
+            Some(_) => tracing::debug!(frame_id = id, %reason, "a frame has no poses"),
+        }
+        self.last_failure = Some(reason);
+        let arrived = self.arrived(id, None, stages)?;
+        self.report.failed += 1;
+        Some(arrived.waited)
+    }
+
+    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Option<Duration> {
         let timing = prediction.timing;
-        let Some(arrived) = self.arrived(prediction.frame_id, Some(&timing), stages) else {
-            return;
-        };
+        let arrived = self.arrived(prediction.frame_id, Some(&timing), stages)?;
         if let Some(scale) = &arrived.scale {
             scale.apply(&mut prediction);
         }
@@ -165,6 +197,7 @@ impl Answers {
         self.report.instances += prediction.instances.len() as u64;
         output::write(&self.outputs, &prediction, &arrived);
         self.show(arrived.picture, prediction.frame_id, prediction.instances);
+        Some(arrived.waited)
     }
 
     /// `timing`: what the worker says of the frame's way; `None` where it failed.

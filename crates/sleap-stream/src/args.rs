@@ -135,10 +135,11 @@ pub struct Args {
     #[arg(long, help_heading = "Connection")]
     pub wait: bool,
 
-    /// Seconds to look for the worker when the connection is lost; 0 gives up at once.
+    /// Seconds to look for the worker when the connection is lost, or to wait for one that answers
+    /// nothing; 0 gives up at once.
     ///
     /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
-    /// its newest frame.
+    /// its newest frame. A worker has ten seconds at least for each answer.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
     pub reconnect_timeout: Duration,
 

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use protocol::{Frame, FrameMeta};
+use protocol::{Frame, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::record::Tap;
 
 use crate::batch::Batch;
 use crate::flight::{self, Flight};
-use crate::outlet::Outlet;
+use crate::outlet::{Gone, Outlet};
 use crate::queue::Queue;
 use crate::shape::Shaper;
 use crate::window::Window;
@@ -44,7 +44,7 @@ impl Encoder {
         // Whoever fills the queue stops, whatever the reason; a batch that is open is closed.
         self.queue.cut();
         if let Some(end) = self.batch.close() {
-            let _ = self.outlet.message(end);
+            let _ = self.close_batch(end);
         }
         drop(self.done);
         encoded
@@ -58,16 +58,25 @@ impl Encoder {
             };
             left -= 1;
             let frame = self.encode(captured)?;
+            let id = frame.meta.frame_id;
             let (start, end) = self.batch.frame();
+            if start.is_some() {
+                flight::lock(&self.flight).batch_opens(id);
+            }
             let sent = start
                 .map_or(Ok(()), |start| self.outlet.message(start))
                 .and_then(|()| self.outlet.frame(frame))
-                .and_then(|()| end.map_or(Ok(()), |end| self.outlet.message(end)));
+                .and_then(|()| end.map_or(Ok(()), |end| self.close_batch(end)));
             if sent.is_err() {
                 break;
             }
         }
         Ok(())
+    }
+
+    fn close_batch(&self, end: Message) -> Result<(), Gone> {
+        flight::lock(&self.flight).batch_closes(Instant::now());
+        self.outlet.message(end)
     }
 
     fn encode(&mut self, captured: CapturedFrame) -> Result<Frame> {

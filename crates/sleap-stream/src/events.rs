@@ -106,6 +106,17 @@ impl Events {
         );
     }
 
+    /// The worker has stopped answering, or answers again.
+    pub(crate) fn answers(self, are_missing: bool, report: &Report) {
+        let seconds = report
+            .silent_since
+            .map(|since| since.elapsed().as_secs_f64());
+        match are_missing {
+            true => self.write("silent", json!({"seconds": seconds})),
+            false => self.write("answers_again", json!({})),
+        }
+    }
+
     /// The end, with all that the summary for people says.
     pub(crate) fn summary(self, report: &Report) {
         self.write("summary", report.to_json());

@@ -64,7 +64,8 @@ Files:
 
 Exit codes:
   0    all was done
-  1    something failed; the line that begins with `error:` says what, and what to do
+  1    something failed, or no poses came for what wants them; the line that begins with `error:`
+       says what, and what to do
   2    the command line, the environment or a file asks for something impossible
   130  Ctrl-C or SIGTERM ended the run; what was predicted is kept"
 );

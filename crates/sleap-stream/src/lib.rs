@@ -11,7 +11,8 @@
 //! old frames and a file is simply read more slowly. `flow` says when the next frame may leave,
 //! `adapt` how much of it; both are pure, as are `queue::Buffer`, `flight` and `latency`, and `sim`
 //! runs them in virtual time. A lost connection is looked for again (`redial`); frames without an
-//! answer are kept meanwhile (`flight`).
+//! answer are kept meanwhile (`flight`). A worker that answers nothing for too long loses the places of
+//! its frames, then the stream (`deadline`).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -21,12 +22,14 @@ mod args;
 mod batch;
 mod cameras;
 mod commands;
+mod deadline;
 mod doctor;
 mod encode;
 mod ending;
 mod events;
 mod flight;
 mod flow;
+mod frame_list;
 mod handshake;
 mod help;
 mod lanes;
@@ -45,6 +48,7 @@ mod redial;
 mod report;
 mod send_file;
 mod shape;
+mod silence;
 #[cfg(test)]
 mod sim;
 mod stages;

@@ -26,6 +26,7 @@ struct Watch {
     events: Events,
     told: Instant,
     away: bool,
+    silent: bool,
     setting: Option<Setting>,
 }
 
@@ -36,6 +37,7 @@ impl Progress {
             events,
             told: Instant::now(),
             away: false,
+            silent: false,
             setting: None,
         });
         let line = match messages {
@@ -80,6 +82,11 @@ impl Watch {
                 true => self.events.lost(),
                 false => self.events.found_again(report),
             }
+        }
+        let silent = report.silent_since.is_some();
+        if silent != self.silent {
+            self.silent = silent;
+            self.events.answers(silent, report);
         }
         if let Some(setting) = report
             .setting
@@ -138,6 +145,9 @@ fn words(report: &Report, total: Option<u64>, width: usize) -> String {
 
 /// How old poses are in the last seconds.
 fn age(report: &Report) -> String {
+    if let Some(since) = report.silent_since {
+        return format!("no answer for {} s", since.elapsed().as_secs());
+    }
     match (report.recent.ages(), &report.last) {
         (Some((p50, p95)), _) => format!("age {:.1} p95 {:.1} ms", ms(p50), ms(p95)),
         (None, Some(_)) => "no answers now".to_owned(),
@@ -219,6 +229,9 @@ mod tests {
         let kept = "60/360  30.0 frames/s  age 42.5 p95 42.5 ms  ETA 0:10";
         assert_eq!(line, kept);
         assert_eq!(words(&report(), None, 24), "60 frames  30.0 frames/s");
+        let mut silent = report();
+        silent.silent_since = Some(Instant::now());
+        assert!(words(&silent, None, 80).contains("no answer for 0 s"));
         let mut away = report();
         away.away_since = Some(Instant::now());
         assert_eq!(words(&away, None, 30), "connection lost 0 s ago");

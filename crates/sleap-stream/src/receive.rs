@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use cli::Interrupt;
 use link::{Channel, Receiver, Sender};
-use protocol::{DecodeError, HEARTBEAT, Message, PEER_SILENCE, StreamAck, StreamEnd};
+use protocol::{HEARTBEAT, Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::answers::Answers;
 use crate::handshake;
 use crate::line::Line;
+use crate::parts::is_answered;
 use crate::progress::Progress;
 use crate::redial::{Dialer, Identity};
+use crate::silence::AnswerWatch;
 use crate::stages::{Recovery, Stages};
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
@@ -22,9 +24,6 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an interrupted run waits for the answers to what it has sent.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a worker may leave frames unanswered before people hear of it.
-const SILENCE: Duration = Duration::from_secs(10);
 
 /// After so long without a look this side was held up, asleep say, and has not listened either.
 const HELD_UP: Duration = Duration::from_secs(1);
@@ -44,6 +43,8 @@ pub(crate) enum End {
     NoReader,
     /// The worker said nothing of the end for too long.
     Silent,
+    /// It answered no frame for so long.
+    Unanswered(Duration),
     Lost,
 }
 
@@ -73,27 +74,30 @@ pub(crate) struct Receiving<'a> {
     all_sent: bool,
     /// When the worker last said something, be it that it is there.
     heard: Instant,
-    /// When it last said something else.
+    /// When it last answered a frame.
     answered: Instant,
+    /// Watches over answers; `None` where the worker does not answer each frame.
+    watch: Option<AnswerWatch>,
     /// When this side last looked at the clock.
     looked: Instant,
     /// Since when frames are not answered because the connection is lost, again and again maybe.
     lost_since: Option<Instant>,
     /// Why the worker was not found again.
     not_found: Option<anyhow::Error>,
-    warned: bool,
     /// No frame leaves, since an output is full.
     held: bool,
     told_slow: bool,
 }
 
 impl<'a> Receiving<'a> {
-    /// `ack`: the worker's word over `channel`, of which `line` has the sending half too.
+    /// `ack`: the worker's word over `channel`, of which `line` has the sending half too. `recovery`:
+    /// what becomes of frames without an answer.
     pub(crate) fn new(
         channel: Channel,
         ack: &StreamAck,
         line: Arc<Line>,
         dialer: &'a Dialer,
+        recovery: Recovery,
         interrupt: &'a Interrupt,
         progress: Progress,
     ) -> Self {
@@ -111,10 +115,10 @@ impl<'a> Receiving<'a> {
             all_sent: false,
             heard: Instant::now(),
             answered: Instant::now(),
+            watch: is_answered(ack).then(|| AnswerWatch::new(dialer, recovery)),
             looked: Instant::now(),
             lost_since: None,
             not_found: None,
-            warned: false,
             held: false,
             told_slow: false,
         }
@@ -130,13 +134,17 @@ impl<'a> Receiving<'a> {
             let mut over = None;
             tokio::select! {
                 message = self.receiver.recv() => {
-                    self.heard(&message);
+                    self.heard = Instant::now();
                     match (message, self.state) {
                         (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
                             answers.complete = Some(complete);
                             return Ok(end);
                         }
-                        (Some(Ok(message)), _) => answers.message(message, stages),
+                        (Some(Ok(message)), _) => {
+                            if let Some(took) = answers.message(message, stages) {
+                                self.answered(took, answers);
+                            }
+                        }
                         (Some(Err(error)), _) => answers.unreadable(&error, stages),
                         (None, State::Stopping(end, _)) => return Ok(end),
                         (None, State::Ended(end, _)) if end != End::Complete => return Ok(end),
@@ -179,15 +187,12 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    fn heard(&mut self, message: &Option<Result<Message, DecodeError>>) {
-        self.heard = Instant::now();
-        if !matches!(message, Some(Ok(Message::KeepAlive))) {
-            self.answered = self.heard;
-        }
-        if let Some(Ok(Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_))) =
-            message
-        {
-            self.lost_since = None;
+    /// A frame was answered so long after the link had taken it.
+    fn answered(&mut self, took: Duration, answers: &mut Answers) {
+        self.answered = Instant::now();
+        self.lost_since = None;
+        if let Some(watch) = &mut self.watch {
+            watch.answered(took, &mut answers.report);
         }
     }
 
@@ -221,6 +226,9 @@ impl<'a> Receiving<'a> {
         self.heartbeat = heartbeat(&ack, &self.sender);
         self.heard = Instant::now();
         (self.answered, self.looked) = (self.heard, self.heard);
+        if let Some(watch) = &mut self.watch {
+            watch.restart(&mut answers.report);
+        }
         let last = matches!(self.state, State::Ended(..))
             .then(|| stream_end(stages, answers.report.seconds()));
         let given_up = stages.resume(
@@ -282,15 +290,18 @@ impl<'a> Receiving<'a> {
         answers.report.look(sent, dropped, Instant::now());
         self.progress.update(&answers.report);
         answers.check_outputs()?;
-        if std::mem::replace(&mut self.looked, Instant::now()).elapsed() > HELD_UP {
+        let unseen = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+        if unseen > HELD_UP {
             self.heard = self.looked;
         }
-        let silent = self.answered.elapsed();
+        if let Some(watch) = self.watch.as_mut().filter(|_| unseen > PEER_SILENCE) {
+            watch.restart(&mut answers.report);
+        }
         match self.state {
             State::Stopping(end, since) | State::Ended(end, since) if end != End::Complete => {
                 return Ok((since.elapsed() > INTERRUPTED_TIMEOUT).then_some(end));
             }
-            State::Ended(_, since) if since.elapsed().min(silent) > COMPLETE_TIMEOUT => {
+            State::Ended(_, since) if self.is_unconfirmed(since, stages) => {
                 return Ok(Some(End::Silent));
             }
             _ => {}
@@ -300,15 +311,15 @@ impl<'a> Receiving<'a> {
             tracing::debug!("nothing was heard of the worker");
             return Ok(Some(End::Lost));
         }
-        let waiting = stages.oldest_wait().unwrap_or_default();
-        if waiting.min(silent) > SILENCE && !self.warned && answers.report.predictions > 0 {
-            self.warned = true;
-            tracing::warn!(
-                seconds = waiting.as_secs(),
-                "the worker has stopped answering"
-            );
-        }
-        Ok(None)
+        let watch = self.watch.as_mut();
+        Ok(watch.and_then(|watch| watch.look(&self.sender, stages, &mut answers.report)))
+    }
+
+    /// Whether the worker has taken too long to confirm the end of the stream. While frames wait whose
+    /// answers are due first, their deadline counts.
+    fn is_unconfirmed(&self, since: Instant, stages: &Stages) -> bool {
+        let waits = self.watch.is_some() && stages.waiting() > 0;
+        !waits && since.elapsed().min(self.answered.elapsed()) > COMPLETE_TIMEOUT
     }
 
     /// Why the stream is ending.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::adapt::Setting;
 use crate::flight::Arrived;
+use crate::frame_list::FrameList;
 use crate::latency::{Latency, PARTS, micros};
 use crate::outlet::Sent;
 use crate::recent::Recent;
@@ -25,7 +26,13 @@ pub(crate) struct Report {
     pub(crate) dropped_at_source: u64,
     /// Frames that were sent, but are not in the recording.
     pub(crate) not_recorded: u64,
-    pub(crate) unanswered: u64,
+    pub(crate) unanswered: FrameList,
+    /// Messages of the worker that could not be read.
+    pub(crate) unreadable: u64,
+    /// Why the first of them could not.
+    pub(crate) first_unreadable: Option<String>,
+    /// Since when frames wait for answers and none comes, where that is too long.
+    pub(crate) silent_since: Option<Instant>,
     /// Frames of a live source that were given up with a connection.
     pub(crate) lost: u64,
     /// How often the connection was lost and found again.
@@ -59,7 +66,10 @@ impl Report {
             failed: 0,
             dropped_at_source: 0,
             not_recorded: 0,
-            unanswered: 0,
+            unanswered: FrameList::default(),
+            unreadable: 0,
+            first_unreadable: None,
+            silent_since: None,
             lost: 0,
             reconnections: 0,
             away_since: None,
@@ -116,6 +126,9 @@ impl Report {
                 self.predictions, self.instances
             ),
         ];
+        let unanswered = format!("sent, but not answered: {}", self.unanswered);
+        let unreadable = self.first_unreadable.as_deref().unwrap_or_default();
+        let unreadable = format!("messages of the worker that cannot be read: {unreadable}");
         let counts = [
             (
                 "failed",
@@ -132,11 +145,8 @@ impl Report {
                 self.not_recorded,
                 "sent, but they are not in the recording",
             ),
-            (
-                "unanswered",
-                self.unanswered,
-                "sent, but the worker said nothing of them",
-            ),
+            ("unanswered", self.unanswered.count(), &unanswered),
+            ("unreadable", self.unreadable, &unreadable),
             ("lost", self.lost, "on their way when the connection broke"),
             (
                 "reconnected",
@@ -183,7 +193,9 @@ impl Report {
             "failed": self.failed,
             "dropped": self.dropped_at_source,
             "not_recorded": self.not_recorded,
-            "unanswered": self.unanswered,
+            "unanswered": self.unanswered.count(),
+            "unanswered_frames": self.unanswered.to_json(),
+            "unreadable": self.unreadable,
             "lost": self.lost,
             "reconnections": self.reconnections,
             "emitted": self.emitted.iter().map(|emitted| json!({
@@ -251,6 +263,7 @@ mod tests {
                 ..Latency::default()
             },
             round_trip: Duration::from_millis(1),
+            waited: Duration::from_millis(1),
             taken: Instant::now(),
             scale: None,
             picture: None,

@@ -14,9 +14,11 @@ use vision::capture::{Capture, CapturedFrame, Running, Summary};
 use vision::record::Tap as RecordTap;
 
 use crate::batch::Batch;
+use crate::deadline::{Deadline, Looked};
 use crate::encode::Encoder;
 use crate::flight::{self, Arrived, Flight};
 use crate::flow::{Discipline, Flow};
+use crate::frame_list::FrameList;
 use crate::line::{Generation, Line, Tap};
 use crate::outlet::{Outlet, Sent};
 use crate::queue::{CloseOnDrop, Policy, Queue};
@@ -138,7 +140,10 @@ impl Stages {
     ) -> usize {
         let resent = self.recovery == Recovery::Resend;
         let given_up = match resent {
-            true => 0,
+            true => {
+                self.flight().reconnected();
+                0
+            }
             false => self.flight().forget(),
         };
         self.window
@@ -196,13 +201,33 @@ impl Stages {
         self.window.update(|flow| flow.set_pause(pause));
     }
 
-    /// How long the oldest frame without an answer has been on its way.
-    pub(crate) fn oldest_wait(&self) -> Option<Duration> {
-        self.flight().oldest_wait(Instant::now())
+    /// An answer came that cannot be read: the frame's place is free.
+    pub(crate) fn damaged(&self, id: FrameId) {
+        if self.flight().damaged(id) {
+            self.window.update(|flow| flow.give_up(id));
+        }
     }
 
-    /// Frames without an answer.
-    pub(crate) fn unanswered(&self) -> usize {
+    /// Looks at the frames that wait, and frees the places of those that are given up.
+    pub(crate) fn look(&self, deadline: &mut Deadline, moved: Instant) -> Looked {
+        let looked = deadline.look(&mut self.flight(), moved, Instant::now());
+        if !looked.given_up.is_empty() {
+            self.window.update(|flow| {
+                for id in &looked.given_up {
+                    flow.give_up(*id);
+                }
+            });
+        }
+        looked
+    }
+
+    /// Frames that were sent, have no answer and are not given up.
+    pub(crate) fn waiting(&self) -> usize {
+        self.flight().waiting()
+    }
+
+    /// Frames that were sent and have no answer.
+    pub(crate) fn unanswered(&self) -> FrameList {
         self.flight().unanswered()
     }
 

@@ -121,7 +121,8 @@ async fn stream(
         events.connected(&info, frames, &ack);
     }
     let progress = Progress::start(frames, config.messages);
-    let mut run = Receiving::new(channel, &ack, line, dialer, interrupt, progress);
+    let recovery = stages.recovery();
+    let mut run = Receiving::new(channel, &ack, line, dialer, recovery, interrupt, progress);
     let outcome = run.run(&mut answers, &mut stages).await;
     run.leave(answers.report.seconds(), &stages).await;
     account(&mut answers, &stages, is_answered(&ack));
@@ -143,8 +144,7 @@ fn account(answers: &mut Answers, stages: &Stages, answered: bool) {
     answers.report.emitted = answers.emitter.end();
     let (sent, dropped) = (stages.sent(), stages.dropped());
     answers.report.look(sent, dropped, Instant::now());
-    answers.report.unanswered = match answered {
-        true => stages.unanswered() as u64,
-        false => 0,
-    };
+    if answered {
+        answers.report.unanswered = stages.unanswered();
+    }
 }

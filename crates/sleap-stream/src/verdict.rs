@@ -45,6 +45,13 @@ impl Facts<'_> {
             End::Silent => {
                 bail!("{worker} did not confirm the end of the stream; {kept} predictions are kept")
             }
+            End::Unanswered(silence) => bail!(
+                "{worker} has answered nothing for {} s: {}{}; {kept} predictions are kept. Its log may \
+                 say why; --reconnect-timeout SECONDS waits longer",
+                silence.as_secs(),
+                self.unanswered(),
+                self.unreadable(),
+            ),
             End::Complete => self.complete(),
         }
     }
@@ -56,8 +63,8 @@ impl Facts<'_> {
         if sent == 0 {
             bail!("{} gave no frame: nothing was sent", self.source);
         }
-        if report.unanswered > 0 {
-            bail!("{} frames were not answered", report.unanswered);
+        if report.unanswered.count() > 0 {
+            bail!("{}{}", self.unanswered(), self.unreadable());
         }
         if report.failed == sent {
             bail!(
@@ -75,6 +82,23 @@ impl Facts<'_> {
             );
         }
         self.emitted()
+    }
+
+    fn unanswered(&self) -> String {
+        let unanswered = &self.report.unanswered;
+        format!(
+            "{} frames were not answered ({unanswered})",
+            unanswered.count()
+        )
+    }
+
+    /// As the end of a sentence.
+    fn unreadable(&self) -> String {
+        let reason = self.report.first_unreadable.as_deref();
+        reason.map_or_else(String::new, |reason| {
+            let count = self.report.unreadable;
+            format!(", {count} messages of the worker could not be read ({reason})")
+        })
     }
 
     /// Fails where a worker that answers nothing counts fewer frames than were sent.
@@ -109,7 +133,7 @@ impl Facts<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use emit::{Counts, Emitted};
 
@@ -151,7 +175,10 @@ mod tests {
     fn a_run_that_gets_no_poses_has_failed_where_they_are_wanted() {
         let (wants, nothing) = (Wants::example(&["-o a.slp"]), Wants::default());
         let none = report(240, 0);
-        fails(&facts(&none, &wants), &["240 frames", "-o a.slp", "--model DIR"]);
+        fails(
+            &facts(&none, &wants),
+            &["240 frames", "-o a.slp", "--model DIR"],
+        );
         facts(&none, &nothing).verdict(End::Complete).unwrap();
         let some = report(240, 1);
         facts(&some, &wants).verdict(End::Complete).unwrap();
@@ -160,9 +187,36 @@ mod tests {
     }
 
     #[test]
+    fn frames_without_an_answer_are_named() {
+        let (nothing, mut report) = (Wants::default(), report(10, 7));
+        report.unanswered.extend([3, 5, 6]);
+        report.unreadable = 2;
+        report.first_unreadable = Some("bad JSON".into());
+        let words = [
+            "3 frames were not answered (3, 5-6)",
+            "2 messages",
+            "bad JSON",
+        ];
+        fails(&facts(&report, &nothing), &words);
+        let silent = End::Unanswered(Duration::from_secs(60));
+        let error = facts(&report, &nothing).verdict(silent).unwrap_err();
+        for word in [
+            &words[..],
+            &["the worker at w has answered nothing for 60 s"],
+        ]
+        .concat()
+        {
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn a_source_without_frames_is_no_success() {
         let nothing = Wants::default();
-        fails(&facts(&report(0, 0), &nothing), &["video.mp4 gave no frame"]);
+        fails(
+            &facts(&report(0, 0), &nothing),
+            &["video.mp4 gave no frame"],
+        );
     }
 
     #[test]

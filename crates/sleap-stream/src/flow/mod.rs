@@ -224,15 +224,12 @@ impl Flow {
 
     /// A frame was answered; `timing` where its way was an ordinary one.
     pub(crate) fn answered(&mut self, id: FrameId, timing: Option<&Timing>, now: Instant) {
-        let Some(index) = self.under_way.iter().position(|frame| frame.id == id) else {
+        let Some(frame) = self.take(id) else {
             return;
         };
-        if let Some(frame) = self.under_way.remove(index) {
-            self.bytes -= frame.bytes;
-            if let Some(timing) = timing {
-                let round_trip = now.saturating_duration_since(frame.departed);
-                self.pipe.answered(round_trip, timing, now);
-            }
+        if let Some(timing) = timing {
+            let round_trip = now.saturating_duration_since(frame.departed);
+            self.pipe.answered(round_trip, timing, now);
         }
         let window = self.floor.max(1);
         if let Some(pressure) = &mut self.pressure {
@@ -246,6 +243,18 @@ impl Flow {
                 self.pressure = None;
             }
         }
+    }
+
+    /// A frame has waited for too long: its place is free, and nothing is learned of the way.
+    pub(crate) fn give_up(&mut self, id: FrameId) {
+        self.take(id);
+    }
+
+    fn take(&mut self, id: FrameId) -> Option<UnderWay> {
+        let index = self.under_way.iter().position(|frame| frame.id == id)?;
+        let frame = self.under_way.remove(index)?;
+        self.bytes -= frame.bytes;
+        Some(frame)
     }
 
     /// The worker's queues are full: one frame fewer, and more again bit by bit.
@@ -416,6 +425,22 @@ mod tests {
         assert_eq!(flow.gate(start), Gate::Shut);
         flow.answered(0, None, start);
         assert_eq!(flow.gate(start), Gate::Open);
+    }
+
+    #[test]
+    fn a_frame_that_is_given_up_makes_room() {
+        let start = Instant::now();
+        let mut flow = Flow::new(Discipline::Every, 1);
+        for id in 0..FIRST_FILE as u64 {
+            flow.depart(id, start);
+            flow.weigh(id, MOST_BYTES);
+        }
+        assert_eq!(flow.gate(start), Gate::Shut);
+        for id in 0..FIRST_FILE as u64 {
+            flow.give_up(id);
+            flow.give_up(id);
+        }
+        assert_eq!((flow.gate(start), flow.bytes), (Gate::Open, 0));
     }
 
     #[test]

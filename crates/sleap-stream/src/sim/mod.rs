@@ -1,5 +1,5 @@
-//! The real policies in virtual time: queue, flow control and adaptation between a source, a link
-//! and a worker that are made up.
+//! The real policies in virtual time: queue, flow control, adaptation and the deadline for answers
+//! between a source, a link and a worker that are made up.
 
 mod scenes;
 
@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use protocol::{FrameId, Timing};
 
 use crate::adapt::{Adapter, Goal, Sample, Setting};
+use crate::deadline::{Deadline, Silence};
+use crate::flight::{Flight, GiveUp};
 use crate::flow::{Discipline, Flow, Gate};
+use crate::frame_list::FrameList;
 use crate::latency::{Moments, Splitter, micros};
 use crate::queue::{Buffer, Policy};
 
@@ -17,6 +20,19 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// The clock's step.
 const STEP: Duration = Duration::from_micros(100);
+
+/// Between two looks at the frames that wait.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What a worker does with a frame that it has processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Answered,
+    /// It says nothing of it.
+    Lost,
+    /// What it says cannot be read, save for the frame's number.
+    Damaged,
+}
 
 /// From and until, since the start.
 type Spans = Vec<(Duration, Duration)>;
@@ -42,6 +58,10 @@ pub(crate) struct World {
     pub(crate) service: fn(Duration) -> Duration,
     /// The worker begins with no frame then.
     pub(crate) stops: Spans,
+    /// What becomes of a frame that the model begins with at a time since the start.
+    pub(crate) fate: fn(FrameId, Duration) -> Fate,
+    /// How long nothing may be answered before the stream ends.
+    pub(crate) patience: Duration,
     /// Adapt to this target.
     pub(crate) target: Option<Duration>,
     pub(crate) batch_size: u32,
@@ -61,6 +81,8 @@ impl World {
             stalls: Vec::new(),
             service: |_| 10 * MS,
             stops: Vec::new(),
+            fate: |_, _| Fate::Answered,
+            patience: Duration::from_secs(60),
             target: None,
             batch_size: 1,
         }
@@ -91,6 +113,15 @@ pub(crate) struct Outcome {
     pub(crate) most: usize,
     pub(crate) setting: Option<Setting>,
     pub(crate) lasted: Duration,
+    /// When people were told that nothing is answered.
+    pub(crate) told: Vec<Duration>,
+    /// Frames that were given up.
+    pub(crate) given_up: u64,
+    /// Frames that were sent.
+    pub(crate) sent: u64,
+    pub(crate) unanswered: FrameList,
+    /// The stream was ended since nothing was answered.
+    pub(crate) is_broken_off: bool,
 }
 
 impl Outcome {
@@ -117,6 +148,7 @@ struct Answer {
     id: FrameId,
     moments: Moments,
     timing: Timing,
+    can_be_read: bool,
 }
 
 struct Sim<'a> {
@@ -127,6 +159,11 @@ struct Sim<'a> {
     flow: Flow,
     adapter: Option<Adapter>,
     splitter: Splitter,
+    flight: Flight,
+    deadline: Deadline,
+    /// When the link last delivered anything.
+    moved: Instant,
+    looked: Instant,
     captured: u64,
     /// The encoder is at work until then.
     encoder: Instant,
@@ -151,6 +188,10 @@ pub(crate) fn run(world: &World) -> Outcome {
         ),
         None => (Policy::All { capacity: 1 }, Discipline::Every),
     };
+    let gives_up = match world.interval {
+        Some(_) => GiveUp::All,
+        None => GiveUp::Overtaken,
+    };
     let goal = world.target.map(|target| Goal {
         target,
         interval: world.interval,
@@ -164,6 +205,10 @@ pub(crate) fn run(world: &World) -> Outcome {
         flow: Flow::new(discipline, world.batch_size),
         adapter: goal.map(Adapter::new),
         splitter: Splitter::default(),
+        flight: Flight::default(),
+        deadline: Deadline::new(gives_up, world.patience, start),
+        moved: start,
+        looked: start,
         captured: 0,
         encoder: start,
         link: start,
@@ -176,6 +221,11 @@ pub(crate) fn run(world: &World) -> Outcome {
             most: 0,
             setting: None,
             lasted: Duration::ZERO,
+            told: Vec::new(),
+            given_up: 0,
+            sent: 0,
+            unanswered: FrameList::default(),
+            is_broken_off: false,
         },
     };
     while !sim.step() {
@@ -185,6 +235,7 @@ pub(crate) fn run(world: &World) -> Outcome {
     sim.outcome.dropped = sim.buffer.dropped();
     sim.outcome.setting = sim.adapter.map(|adapter| adapter.setting());
     sim.outcome.lasted = sim.now - start;
+    sim.outcome.unanswered = sim.flight.unanswered();
     sim.outcome
 }
 
@@ -203,7 +254,35 @@ impl Sim<'_> {
             }
         }
         self.encode();
-        self.captured == self.world.frames && self.flow.under_way() == 0
+        if self.now >= self.looked + LOOK {
+            self.look();
+        }
+        let all_sent = self.outcome.sent + self.buffer.dropped() == self.world.frames;
+        (all_sent && self.answers.is_empty()) || self.outcome.is_broken_off
+    }
+
+    /// The deadline's part.
+    fn look(&mut self) {
+        self.looked = self.now;
+        if self.now < self.link && !self.is_stalled() {
+            self.moved = self.now;
+        }
+        let looked = self.deadline.look(&mut self.flight, self.moved, self.now);
+        for id in &looked.given_up {
+            self.flow.give_up(*id);
+        }
+        self.outcome.given_up += looked.given_up.len() as u64;
+        match looked.silence {
+            Silence::None => {}
+            Silence::Begins { .. } => self.outcome.told.push(self.now - self.start),
+            Silence::TooLong { .. } => self.outcome.is_broken_off = true,
+        }
+    }
+
+    fn is_stalled(&self) -> bool {
+        let now = self.now - self.start;
+        let stalls = |(from, until): &(Duration, Duration)| (*from..*until).contains(&now);
+        self.world.stalls.iter().any(stalls)
     }
 
     fn capture(&mut self) {
@@ -230,14 +309,18 @@ impl Sim<'_> {
             return;
         };
         self.flow.depart(id, self.now);
+        self.flight.depart(id, captured, self.now, None);
+        self.outcome.sent += 1;
         self.outcome.most = self.outcome.most.max(self.flow.under_way());
         self.encoder = self.now + self.world.encode;
+        self.flight.encoded(id, None, self.encoder);
         let answer = self.send(id, captured);
-        self.answers.push_back(answer);
+        self.answers.extend(answer);
     }
 
-    /// A frame's way from the encoder to the answer, which the frames before it decide.
-    fn send(&mut self, id: FrameId, captured: Instant) -> Answer {
+    /// A frame's way from the encoder to the answer, which the frames before it decide; `None` where
+    /// there is no answer.
+    fn send(&mut self, id: FrameId, captured: Instant) -> Option<Answer> {
         let bytes = self.bytes();
         self.flow.weigh(id, bytes as u64);
         let world = self.world;
@@ -245,12 +328,15 @@ impl Sim<'_> {
         let begins = self.link.max(encoded);
         let transfer = Duration::from_secs_f64(bytes / world.rate);
         self.link = self.pass(begins, transfer, &world.stalls);
+        self.flight.handed(id, self.link);
         let arrived = self.link + world.delay;
         let free = self.pass(self.model.max(arrived), Duration::ZERO, &world.stops);
         let service = (world.service)(free - self.start);
         self.model = free + service;
-        Answer {
+        let fate = (world.fate)(id, free - self.start);
+        (fate != Fate::Lost).then(|| Answer {
             id,
+            can_be_read: fate == Fate::Answered,
             moments: Moments {
                 captured,
                 taken: self.now,
@@ -264,7 +350,7 @@ impl Sim<'_> {
                 inference_us: Some(micros(service)),
                 ..Timing::default()
             },
-        }
+        })
     }
 
     /// When something that takes so long is done, if nothing of it happens in these spans.
@@ -291,6 +377,15 @@ impl Sim<'_> {
 
     fn answered(&mut self, answer: &Answer) {
         let now = answer.moments.answered;
+        if !answer.can_be_read {
+            if self.flight.damaged(answer.id) {
+                self.flow.give_up(answer.id);
+            }
+            return;
+        }
+        if let Some(arrived) = self.flight.arrive(answer.id, &answer.timing, now) {
+            self.deadline.answered(arrived.waited, now);
+        }
         self.flow.answered(answer.id, Some(&answer.timing), now);
         let latency = self.splitter.split(&answer.moments, &answer.timing);
         let age = Duration::from_micros(latency.age());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{MS, Outcome, World, percentile, run};
+use super::{Fate, MS, Outcome, World, percentile, run};
 
 /// Numbers that are the same in every run.
 fn scattered(seed: u64) -> impl FnMut() -> f64 {
@@ -372,4 +372,201 @@ fn a_file_survives_stalls_and_stops() {
     let outcome = run(&world);
     assert_eq!(outcome.ids(), (0..1000).collect::<Vec<_>>());
     assert!(outcome.most <= 64, "{} under way", outcome.most);
+}
+
+/// Seconds since the start.
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_live_stream_outlives_a_worker_that_answers_nothing_for_a_while() {
+    let world = World {
+        fate: |_, at| match at.as_secs() {
+            10..40 => Fate::Lost,
+            _ => Fate::Answered,
+        },
+        frames: 30 * 90,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(!outcome.is_broken_off);
+    let [told] = outcome.told[..] else {
+        panic!("told {:?}", outcome.told);
+    };
+    assert!(told > s(20) && told < s(21), "{told:?}");
+    // It is sent little meanwhile, and newer frames all the time.
+    let lost = outcome.unanswered.count();
+    assert!((4..40).contains(&lost), "{}", outcome.unanswered);
+    assert_eq!(outcome.given_up, lost);
+    // What was sent last before it answers again is overdue after ten seconds more.
+    let after = outcome.poses.iter().filter(|pose| pose.1 > s(52));
+    let after: Vec<Duration> = after.map(|pose| pose.2).collect();
+    assert!(after.len() > 37 * 29, "{} poses", after.len());
+    assert!(percentile(after, 0.95) <= world.pure() + 5 * MS);
+    assert_eq!(
+        outcome.captured,
+        outcome.poses.len() as u64 + outcome.dropped + lost
+    );
+}
+
+#[test]
+fn a_stream_ends_where_nothing_is_answered_for_too_long() {
+    for world in [World::camera(), World::file()] {
+        let is_file = world.interval.is_none();
+        let world = World {
+            fate: |_, at| match at.as_secs() {
+                0..5 => Fate::Answered,
+                _ => Fate::Lost,
+            },
+            service: |_| 30 * MS,
+            frames: 30_000,
+            ..world
+        };
+        let outcome = run(&world);
+        assert!(outcome.is_broken_off);
+        assert_eq!(outcome.told.len(), 1);
+        let lasted = outcome.lasted;
+        assert!(lasted > s(65) && lasted < s(77), "{lasted:?}");
+        // A file's frames are waited for, a camera's are not.
+        assert_eq!(outcome.given_up == 0, is_file, "{}", outcome.given_up);
+        assert!(outcome.unanswered.count() < 60, "{}", outcome.unanswered);
+    }
+}
+
+#[test]
+fn who_gives_up_at_once_does_so_when_the_first_answer_is_overdue() {
+    let world = World {
+        fate: |_, _| Fate::Lost,
+        patience: Duration::ZERO,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(outcome.is_broken_off && outcome.told.is_empty());
+    assert!(outcome.lasted < s(11), "{:?}", outcome.lasted);
+}
+
+#[test]
+fn a_slow_worker_is_waited_for_and_sets_the_deadline() {
+    let world = World {
+        service: |_| s(15),
+        frames: 30 * 300,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(!outcome.is_broken_off);
+    assert_eq!(outcome.told.len(), 1, "{:?}", outcome.told);
+    // Late answers are taken, of those that were given up in the beginning too.
+    assert_eq!(outcome.unanswered.count(), 0);
+    assert!(outcome.given_up <= 2, "{}", outcome.given_up);
+    assert!(outcome.poses.len() >= 19, "{} poses", outcome.poses.len());
+    accounts_are_square(&outcome);
+}
+
+#[test]
+fn a_worker_that_builds_its_engine_at_the_first_frame_is_waited_for() {
+    for world in [World::camera(), World::file()] {
+        let world = World {
+            stops: vec![(Duration::ZERO, s(50))],
+            frames: 3000,
+            ..world
+        };
+        let outcome = run(&world);
+        assert!(!outcome.is_broken_off);
+        assert_eq!(outcome.told.len(), 1, "{:?}", outcome.told);
+        assert_eq!(outcome.unanswered.count(), 0);
+        accounts_are_square(&outcome);
+    }
+}
+
+#[test]
+fn frames_that_the_worker_passes_over_hold_no_places_and_are_named() {
+    let fate = |id, _| match id % 100 {
+        50 => Fate::Lost,
+        _ => Fate::Answered,
+    };
+    let camera = World {
+        fate,
+        frames: 30 * 120,
+        ..World::camera()
+    };
+    let outcome = run(&camera);
+    assert!(outcome.told.is_empty() && !outcome.is_broken_off);
+    assert!(outcome.per_second() > 29.0, "{}", outcome.per_second());
+    let file = World {
+        fate,
+        service: |_| 100 * MS,
+        frames: 1000,
+        ..World::file()
+    };
+    let outcome = run(&file);
+    assert!(outcome.told.is_empty() && !outcome.is_broken_off);
+    assert_eq!(
+        outcome.unanswered.to_string(),
+        "50, 150, 250, 350, 450, 550, 650, 750, 850, 950"
+    );
+    assert_eq!(outcome.poses.len(), 990);
+    assert!(outcome.per_second() > 9.5, "{}", outcome.per_second());
+}
+
+#[test]
+fn answers_that_cannot_be_read_free_their_places_at_once_and_answer_nothing() {
+    for frames in [30 * 30, 30 * 3000] {
+        let world = World {
+            fate: |_, _| Fate::Damaged,
+            frames,
+            ..World::camera()
+        };
+        let outcome = run(&world);
+        // Frames flow meanwhile.
+        assert_eq!(outcome.sent, outcome.captured - outcome.dropped);
+        assert_eq!(outcome.unanswered.count(), outcome.sent);
+        assert!(
+            outcome.sent > 20 * outcome.lasted.as_secs(),
+            "{}",
+            outcome.sent
+        );
+        let told: Vec<u64> = outcome.told.iter().map(Duration::as_secs).collect();
+        assert_eq!(told, [10]);
+        assert_eq!(outcome.is_broken_off, frames > 30 * 30);
+        assert!(outcome.lasted < s(62), "{:?}", outcome.lasted);
+    }
+}
+
+#[test]
+fn a_slow_link_is_not_the_workers_silence() {
+    // 100 s a frame.
+    let world = World {
+        bytes: 6e6,
+        rate: 60e3,
+        frames: 30 * 600,
+        ..World::camera()
+    };
+    let outcome = run(&world);
+    assert!(outcome.told.is_empty() && !outcome.is_broken_off);
+    assert_eq!(outcome.unanswered.count(), 0);
+    assert!(outcome.poses.len() >= 5, "{} poses", outcome.poses.len());
+}
+
+#[test]
+fn one_lost_answer_of_a_frame_a_minute_ends_nothing_and_two_do() {
+    let world = |fate| World {
+        interval: Some(s(60)),
+        frames: 10,
+        fate,
+        ..World::camera()
+    };
+    let outcome = run(&world(|id, _| match id {
+        3 | 7 => Fate::Lost,
+        _ => Fate::Answered,
+    }));
+    assert!(!outcome.is_broken_off);
+    assert_eq!((outcome.told.len(), outcome.poses.len()), (2, 8));
+    assert_eq!(outcome.unanswered.to_string(), "3, 7");
+    let outcome = run(&world(|id, _| match id {
+        0..3 => Fate::Answered,
+        _ => Fate::Lost,
+    }));
+    assert!(outcome.is_broken_off);
+    assert_eq!(outcome.unanswered.to_string(), "3-4");
 }

@@ -1,5 +1,7 @@
 //! Frames on their way and what became of them. Pure: time is an argument.
 
+mod wait;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,8 +9,12 @@ use std::time::{Duration, Instant};
 use protocol::{Frame, FrameId, Scale, Timing};
 use vision::capture::Content;
 
+use crate::frame_list::FrameList;
 use crate::latency::{Latency, Moments, Splitter};
 use crate::line::Generation;
+use wait::Wait;
+
+pub(crate) use wait::{GiveUp, Start};
 
 /// A frame that left the source.
 #[derive(Debug)]
@@ -29,6 +35,11 @@ struct Departed {
     frame: Option<Frame>,
     /// The connection over which it was sent last.
     sent_over: Option<Generation>,
+    /// Counts departures.
+    number: u64,
+    /// When the last frame of its batch had left.
+    batch_closed: Option<Instant>,
+    wait: Wait,
 }
 
 impl Departed {
@@ -49,6 +60,8 @@ pub(crate) struct Arrived {
     pub(crate) latency: Latency,
     /// First byte given to the link to pose in hand.
     pub(crate) round_trip: Duration,
+    /// All of it with the link to pose in hand.
+    pub(crate) waited: Duration,
     /// When the encoder had taken it.
     pub(crate) taken: Instant,
     pub(crate) scale: Option<Scale>,
@@ -59,8 +72,8 @@ pub(crate) struct Arrived {
     pub(crate) recorded: Option<u64>,
 }
 
-/// Frames that are remembered at most. A worker that answers is never that far behind (its window
-/// is smaller); it bounds memory towards one that answers nothing.
+/// Frames without an answer that are remembered at most. A worker that answers is never that far behind
+/// (its window is smaller); it bounds memory towards one that answers nothing.
 const REMEMBERED: usize = 1024;
 
 /// Pictures that are kept at most, for the same reason.
@@ -73,7 +86,13 @@ pub(crate) struct Flight {
     /// Ids in order of departure; those answered meanwhile are skipped when their turn comes.
     order: VecDeque<FrameId>,
     /// Frames without an answer that are no longer remembered.
-    evicted: usize,
+    forgotten: FrameList,
+    /// How many frames have departed.
+    departed: u64,
+    /// Number of the last of those that are answered.
+    newest: u64,
+    /// Number of the first frame of the batch that is open.
+    open_batch: Option<u64>,
     splitter: Splitter,
 }
 
@@ -103,7 +122,11 @@ impl Flight {
             recorded: None,
             frame: None,
             sent_over: None,
+            number: self.departed,
+            batch_closed: None,
+            wait: Wait::InPlace,
         };
+        self.departed += 1;
         self.frames.insert(id, frame);
         self.order.push_back(id);
         if let Some(old) = self.order.iter().rev().nth(PICTURES)
@@ -111,11 +134,31 @@ impl Flight {
         {
             frame.picture = None;
         }
-        while self.order.len() > REMEMBERED {
-            let oldest = self.order.pop_front();
-            let frame = oldest.and_then(|oldest| self.frames.remove(&oldest));
-            self.evicted += usize::from(frame.is_some_and(|frame| frame.encoded.is_some()));
+        if self.order.len() > 2 * REMEMBERED {
+            self.order.retain(|id| self.frames.contains_key(id));
         }
+        while self.frames.len() > REMEMBERED && self.forget_oldest() {}
+    }
+
+    /// Forgets the oldest frame, one without a place if there is any. False where there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let without_place = |id: &FrameId| {
+            let frame = self.frames.get(id);
+            frame.is_some_and(|frame| frame.wait != Wait::InPlace)
+        };
+        let index = self
+            .order
+            .iter()
+            .position(without_place)
+            .unwrap_or_default();
+        let Some(id) = self.order.remove(index) else {
+            return false;
+        };
+        let frame = self.frames.remove(&id);
+        if frame.is_some_and(|frame| frame.encoded.is_some()) {
+            self.forgotten.push(id);
+        }
+        true
     }
 
     /// What is known of a frame beside its way: when it was captured, microseconds since 1970, and
@@ -165,12 +208,22 @@ impl Flight {
         })
     }
 
-    /// Gives up all frames without an answer; says how many were sent.
+    /// What was with the link is not with the next one.
+    pub(crate) fn reconnected(&mut self) {
+        for frame in self.frames.values_mut() {
+            frame.handed = None;
+        }
+    }
+
+    /// Gives up all frames without an answer; says how many were sent. Those that had been given up
+    /// before are not among them.
     pub(crate) fn forget(&mut self) -> usize {
-        let sent = self.remembered();
+        let waiting = self.waiting();
+        let given_up = self.remembered(|frame| frame.wait == Wait::GivenUp);
+        self.forgotten.extend(given_up);
         self.frames.clear();
         self.order.clear();
-        sent
+        waiting
     }
 
     /// The link has all of a frame's bytes.
@@ -185,6 +238,7 @@ impl Flight {
         // A frame that is still with the encoder cannot have an answer.
         let encoded = self.frames.get(&id)?.encoded?;
         let frame = self.frames.remove(&id)?;
+        self.newest = self.newest.max(frame.number);
         let moments = Moments {
             captured: frame.captured,
             taken: frame.taken,
@@ -195,6 +249,7 @@ impl Flight {
         Some(Arrived {
             latency: self.splitter.split(&moments, timing),
             round_trip: now.saturating_duration_since(encoded),
+            waited: now.saturating_duration_since(frame.handed.unwrap_or(encoded)),
             taken: frame.taken,
             scale: frame.scale,
             picture: frame.picture,
@@ -203,120 +258,21 @@ impl Flight {
         })
     }
 
-    /// How long the oldest frame without an answer has been on its way.
-    pub(crate) fn oldest_wait(&self, now: Instant) -> Option<Duration> {
-        let sent = self
-            .frames
-            .values()
-            .filter_map(|frame| frame.encoded)
-            .min()?;
-        Some(now.saturating_duration_since(sent))
+    /// Frames that were sent and have no answer.
+    pub(crate) fn unanswered(&self) -> FrameList {
+        let mut all = self.forgotten.clone();
+        all.extend(self.remembered(|frame| frame.encoded.is_some()));
+        all
     }
 
-    /// Frames without an answer.
-    pub(crate) fn unanswered(&self) -> usize {
-        self.evicted + self.remembered()
-    }
-
-    fn remembered(&self) -> usize {
-        let sent = |frame: &&Departed| frame.encoded.is_some();
-        self.frames.values().filter(sent).count()
+    /// Frames of a kind, in order of their numbers.
+    fn remembered(&self, is_one: impl Fn(&Departed) -> bool) -> Vec<FrameId> {
+        let ids = self.frames.iter().filter(|(_, frame)| is_one(frame));
+        let mut ids: Vec<FrameId> = ids.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_matched_once() {
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let untimed = Timing::default();
-        let mut flight = Flight::default();
-        flight.depart(7, at(0), at(1), None);
-        assert!(flight.arrive(7, &untimed, at(1)).is_none(), "not sent yet");
-        flight.encoded(7, None, at(2));
-        assert_eq!(flight.unanswered(), 1);
-        let arrived = flight.arrive(7, &untimed, at(10)).unwrap();
-        assert_eq!(arrived.latency.age(), 10_000);
-        assert_eq!(arrived.round_trip, Duration::from_millis(8));
-        assert!(flight.arrive(7, &untimed, at(11)).is_none());
-        assert!(flight.arrive(8, &untimed, at(11)).is_none());
-        assert_eq!(flight.unanswered(), 0);
-        assert_eq!(flight.oldest_wait(at(20)), None);
-        flight.depart(8, at(20), at(20), None);
-        flight.encoded(8, None, at(21));
-        assert_eq!(flight.oldest_wait(at(30)), Some(Duration::from_millis(9)));
-    }
-
-    #[test]
-    fn memory_is_bounded_where_nothing_is_answered() {
-        let now = Instant::now();
-        let mut flight = Flight::default();
-        for id in 0..10_000 {
-            flight.depart(id, now, now, None);
-            flight.encoded(id, None, now);
-        }
-        assert_eq!(flight.frames.len(), REMEMBERED);
-        assert_eq!(flight.unanswered(), 10_000, "all the same");
-        assert!(flight.arrive(9_999, &Timing::default(), now).is_some());
-        assert!(flight.arrive(0, &Timing::default(), now).is_none());
-    }
-
-    /// A frame of two bytes in flight, kept to be sent again.
-    fn keep(flight: &mut Flight, id: FrameId) {
-        let now = Instant::now();
-        flight.depart(id, now, now, None);
-        flight.encoded(id, None, now);
-        flight.keep(Frame {
-            meta: protocol::FrameMeta {
-                frame_id: id,
-                width: 2,
-                height: 1,
-                channels: 1,
-                encoding: protocol::Encoding::U8,
-                nbytes: 2,
-                captured_us: None,
-            },
-            data: vec![1, 2].into(),
-        });
-    }
-
-    fn resent(flight: &mut Flight, connection: Generation) -> Vec<FrameId> {
-        std::iter::from_fn(|| flight.resend(connection))
-            .map(|frame| frame.meta.frame_id)
-            .collect()
-    }
-
-    #[test]
-    fn what_was_not_answered_is_sent_again_in_order_and_once_a_connection() {
-        let mut flight = Flight::default();
-        for id in [5, 3, 9, 7] {
-            keep(&mut flight, id);
-            assert!(flight.claim(id, 0));
-            assert!(!flight.claim(id, 0), "sent over this connection already");
-        }
-        let answer = flight.arrive(3, &Timing::default(), Instant::now());
-        assert!(answer.is_some());
-        assert!(resent(&mut flight, 0).is_empty());
-        assert_eq!(resent(&mut flight, 1), [5, 9, 7]);
-        assert!(resent(&mut flight, 1).is_empty());
-        // One that waited for the connection finds that it was sent meanwhile.
-        assert!(!flight.claim(7, 1));
-        assert_eq!(resent(&mut flight, 2), [5, 9, 7]);
-        keep(&mut flight, 8);
-        assert!(flight.claim(8, 2));
-    }
-
-    #[test]
-    fn forgotten_frames_are_neither_sent_nor_waited_for() {
-        let mut flight = Flight::default();
-        keep(&mut flight, 1);
-        flight.depart(2, Instant::now(), Instant::now(), None);
-        assert_eq!(flight.forget(), 1, "the other is still with the encoder");
-        assert_eq!(flight.unanswered(), 0);
-        assert!(!flight.claim(1, 1) && !flight.claim(2, 1));
-        assert!(resent(&mut flight, 1).is_empty());
-    }
-}
+mod tests;
