@@ -504,10 +504,8 @@ fn strangers_who_flood_cost_little_memory_and_disturb_no_stream() {
 /// Connects without a secret and sends as much as it can; whether it was cut off in the midst.
 async fn flood(signal: String) -> bool {
     let patience = std::time::Duration::from_secs(5);
-    let config = link::PeerConfig {
-        connect_timeout: patience,
-        ..link::PeerConfig::default()
-    };
+    let mut config = link::PeerConfig::default();
+    config.connection.connect_timeout = patience;
     let Ok(mut channel) = link::connect(&signal, config).await else {
         // All places were taken.
         return false;

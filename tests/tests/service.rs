@@ -4,7 +4,7 @@
 use std::os::unix::net::UnixDatagram;
 
 use e2e::{Client, Worker, demo};
-use link::PeerConfig;
+use link::{ConnectionConfig, PeerConfig};
 use protocol::{Message, StreamAck, StreamStart};
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ async fn a_worker_that_is_to_end_takes_nobody_and_lets_the_stream_run() {
         other => panic!("no STREAM_ACK but {other:?}"),
     }
     // Its own signaling server goes on, and says as soon as it has noticed that nobody is there.
-    let wait = PeerConfig::default().connect_timeout;
+    let wait = ConnectionConfig::default().connect_timeout;
     while link::registered_peers(&worker.signal, wait).await.unwrap() != Vec::<String>::new() {}
     for _ in 0..30 {
         client.line().expect("the stream goes on");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use link::{ConfigError, IceServer, InterfaceError, PeerConfig};
+use link::{ConfigError, IceConfig, IceServer, InterfaceError, PeerConfig};
 use tracing::warn;
 
 use crate::ice_credentials::{self, Credentials};
@@ -68,14 +68,15 @@ impl LinkArgs {
     }
 
     fn config(&self, relays_are_lent: bool) -> Result<PeerConfig> {
-        let config = PeerConfig {
-            ice_servers: self.servers()?,
+        let mut config = PeerConfig::default();
+        config.connection.ice = IceConfig {
+            servers: self.servers()?,
             relay_only: self.relay_only,
-            ports: self.ports.clone(),
-            interfaces: self.interfaces.clone(),
-            ..PeerConfig::default()
         };
-        match config.check() {
+        config.connection.udp.ports.clone_from(&self.ports);
+        let interfaces = &mut config.connection.udp.interfaces;
+        interfaces.clone_from(&self.interfaces);
+        match config.connection.check() {
             Ok(()) => Ok(config),
             Err(ConfigError::RelayOnly) if relays_are_lent => Ok(config),
             Err(error) => Err(with_option(error)),

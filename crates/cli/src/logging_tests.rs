@@ -116,7 +116,7 @@ fn no_filter_brings_secrets_into_the_log() {
             .with(EnvFilter::new(filter))
             .with(without_secrets());
         tracing::subscriber::with_default(registry, || {
-            assert!(tracing::enabled!(target: "link::accept", Level::TRACE));
+            assert!(tracing::enabled!(target: "link::rendezvous", Level::TRACE));
             assert!(tracing::enabled!(target: "tungstenite::protocol", Level::INFO));
             assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
             assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::DEBUG));

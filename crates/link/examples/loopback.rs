@@ -70,11 +70,13 @@ fn config(options: &[String]) -> Outcome<PeerConfig> {
         let (name, value) = option.split_once('=').ok_or("expected OPTION=VALUE")?;
         let value: usize = value.parse()?;
         match name {
-            "mtu" => config.sctp_mtu = u32::try_from(value)?,
-            "chunk" => config.chunk_bytes = value,
-            "socket" => config.socket_buffer_bytes = value,
-            "window" => config.receive_window_bytes = u32::try_from(value)?,
-            "send" => config.send_buffer_bytes = value,
+            "mtu" => config.connection.sctp.mtu = u32::try_from(value)?,
+            "chunk" => config.channel.chunk_bytes = value,
+            "socket" => config.connection.udp.buffer_bytes = value,
+            "window" => {
+                config.connection.sctp.receive_window_bytes = u32::try_from(value)?;
+            }
+            "send" => config.connection.sctp.send_buffer_bytes = value,
             other => return Err(format!("unknown option `{other}`").into()),
         }
     }

@@ -4,9 +4,9 @@ use bytes::BytesMut;
 use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::ice::candidates;
-use crate::turn_stream::framing;
+use crate::udp::turn_stream::framing;
 
-pub use crate::lanes::fuzzing::merge;
+pub use crate::channel::receive::fuzzing::merge;
 pub use crate::signaling::fuzzing::{peer, server};
 
 /// A peer's session description, on its way to the WebRTC library and in it.

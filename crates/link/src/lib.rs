@@ -9,16 +9,24 @@
 //!  Channel { sender, receiver } ◀═══ data channel "frame-stream" ═══▶ Channel
 //! ```
 //!
-//! How peers find a path is ICE's matter; what this crate adds is in `ice` (servers, candidates, why
-//! there is no path), `interfaces` (own addresses and ports), `datagrams` and `turn_stream` (TURN over
-//! TCP and TLS below a library that knows UDP) and `wake` (relayed datagrams leave at once).
+//! | module | what it does | uses |
+//! |---|---|---|
+//! | `rendezvous` | from a signaling server or a room to an open channel, on both sides | all below |
+//! | `signaling` | the signaling server, its clients, rooms of SLEAP-RTC | `ice`, `limits` |
+//! | `channel` | messages and whole frames, over one connection or several | `connection` |
+//! | `auth` | proofs of a secret before a channel comes about | `connection`, `limits` |
+//! | `connection` | one WebRTC connection, from its settings to the open data channel | `udp`, `ice` |
+//! | `udp` | the datagrams below WebRTC, and what works around the WebRTC library | `ice` |
+//! | `ice` | STUN and TURN servers, candidates, why there is no path | |
+//! | `close`, `limits`, `random`, `tls` | close reasons, rate and address limits, random ids, trusted authorities | |
+//!
 //! Descriptions carry all candidates; a peer's may also come one by one, before and after its
 //! description.
 //!
-//! Worker and client may also meet in a room of SLEAP-RTC ([`Acceptor::join`], [`connect_in_room`]).
+//! Worker and client may also find each other in a room of SLEAP-RTC ([`Acceptor::join`], [`connect_in_room`]).
 //!
-//! Where offer and answer travel otherwise, as with a web page, [`answer()`] takes the one and gives
-//! the other.
+//! Where offer and answer travel by another way, as with a web page, [`answer()`] takes the one and
+//! returns the other.
 //!
 //! Where a [`PeerConfig`] asks for it, both sides prove that they know a secret before a channel
 //! comes about ([`Auth`]; `SECURITY.md` has the reasons).
@@ -27,61 +35,43 @@
 //!
 //! No type of the WebRTC library appears in this crate's public API.
 
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
-mod accept;
-mod answer;
 mod auth;
-mod bucket;
 mod channel;
-mod check;
-mod config;
-mod connect;
-mod crowd;
-mod datagrams;
-mod error;
+mod close;
+mod connection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod ice;
-mod interfaces;
-mod lanes;
-mod offers;
-mod peer;
-mod place;
-mod receive;
-mod room;
-mod send;
+mod limits;
+mod random;
+mod rendezvous;
 pub mod signaling;
-mod socket;
-mod stats;
 mod tls;
-mod turn_stream;
-mod wake;
+mod udp;
 
-pub use accept::Acceptor;
-pub use answer::{Answered, answer};
-pub use auth::{Auth, AuthCounts, KeyError, Plain, PublicKey, Secret, SecretError, SigningKey};
-pub use channel::{Channel, CloseReason};
-pub use check::{failing_servers, registered_peers};
-pub use config::{PeerConfig, random_id};
-pub use connect::connect;
-pub use error::{
-    AcceptError, AuthError, BindError, ConfigError, ConnectError, GuestError, InterfaceError,
-    PeerError, SendError, SignalError,
+pub use auth::{
+    Auth, AuthCounts, AuthError, HandshakeError, KeyError, LegacyCredentials, PeerError, PublicKey,
+    Secret, SecretError, SigningKey,
 };
+pub use channel::{Channel, ChannelConfig, LinkStats, Receiver, SendError, SendReceipt, Sender};
+pub use close::CloseReason;
+pub use connection::{ConfigError, ConnectionConfig, ConnectionError, PathStats, SctpConfig};
 pub use ice::{
-    Candidates, IceServer, IceService, IceTransport, ParseIceServerError, PathFailure,
-    ServerFailure, ServerFault,
+    CandidateSummary, IceConfig, IceServer, IceService, IceTransport, ParseIceServerError,
+    PathFailure, ServerFailure, ServerFault,
 };
-pub use interfaces::own_addresses;
-pub use receive::Receiver;
-pub use room::{connect_in_room, workers_in_room};
-pub use send::{Handoff, Sender};
-pub use socket::granted_udp_buffers;
-pub use stats::{LinkStats, PathStats};
+pub use random::random_id;
+pub use rendezvous::{
+    AcceptError, Acceptor, AnsweredOffer, ConnectError, PeerConfig, answer, connect,
+    connect_in_room, failing_servers, registered_peers, workers_in_room,
+};
+pub use signaling::{BindError, SignalError};
+pub use udp::{InterfaceError, UdpConfig, granted_udp_buffers, own_addresses};
 
-/// Libraries whose log below INFO nobody may see: the WebSocket library's holds whole messages, and
-/// with them keys and logins.
+/// Libraries whose log below INFO must not be shown: the WebSocket library's holds whole messages,
+/// keys and logins included.
 pub const SECRETIVE_LOGS: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
 
 /// Log directives that quieten the WebRTC library: it warns of what is normal while a connection

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::{config, next, pair_with, record_logs, server};
 use link::{
-    Acceptor, Auth, AuthError, CloseReason, ConnectError, PeerConfig, PeerError, Plain, connect,
+    Acceptor, Auth, AuthError, ChannelConfig, CloseReason, ConnectError, ConnectionConfig,
+    LegacyCredentials, PeerConfig, PeerError, connect,
 };
 use protocol::{Encoding, Frame, FrameMeta, Message};
 
@@ -22,9 +23,9 @@ fn bound(secret: &str) -> PeerConfig {
 
 fn plain(secret: &str) -> PeerConfig {
     PeerConfig {
-        auth: Auth::Plain(Plain {
+        auth: Auth::Legacy(LegacyCredentials {
             secret: secret.parse().ok(),
-            ..Plain::default()
+            ..LegacyCredentials::default()
         }),
         ..config()
     }
@@ -48,7 +49,10 @@ fn cause(outcome: Result<link::Channel, ConnectError>) -> AuthError {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_know_the_secret_and_the_channel_does_all_it_does() {
     let worker = PeerConfig {
-        max_lanes: 3,
+        channel: ChannelConfig {
+            max_lanes: 3,
+            ..ChannelConfig::default()
+        },
         ..bound(SECRET)
     };
     let mut pair = pair_with(bound(SECRET), worker).await;
@@ -164,7 +168,10 @@ async fn handshakes_that_hold_all_places_give_way() {
     let (one, other) = tokio::join!(connect(&url, config()), connect(&url, config()));
     let _silent = (one.expect("a channel"), other.expect("a channel"));
     let impatient = PeerConfig {
-        connect_timeout: Duration::from_secs(1),
+        connection: ConnectionConfig {
+            connect_timeout: Duration::from_secs(1),
+            ..ConnectionConfig::default()
+        },
         ..bound(SECRET)
     };
     let client = async {

@@ -4,7 +4,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{assert_no_error_was_logged, next, pair, pattern};
-use link::{CloseReason, SendError};
+use link::{ChannelConfig, CloseReason, SendError};
 use protocol::{Encoding, Frame, FrameMeta, Limits, Message, Reassembler};
 
 fn frame(id: u64, len: usize) -> Frame {
@@ -105,7 +105,10 @@ async fn frames_and_control_messages_arrive_whole_and_in_the_order_of_sending() 
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_are_as_long_as_configured() {
     let client = link::PeerConfig {
-        chunk_bytes: 1_000,
+        channel: ChannelConfig {
+            chunk_bytes: 1_000,
+            ..ChannelConfig::default()
+        },
         ..common::config()
     };
     let mut pair = common::pair_with(client, common::config()).await;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use common::{any_port, assert_no_error_was_logged, config, next, pair_with, server};
 use futures_util::{SinkExt, StreamExt};
 use link::signaling::Server;
-use link::{Acceptor, CloseReason, ConnectError, PeerConfig, SignalError, connect};
+use link::{
+    Acceptor, CloseReason, ConnectError, ConnectionConfig, PeerConfig, SignalError, connect,
+};
 use protocol::Message;
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
@@ -15,7 +17,10 @@ use tokio_tungstenite::tungstenite::Message as Text;
 
 fn patient_for(seconds: u64) -> PeerConfig {
     PeerConfig {
-        connect_timeout: Duration::from_secs(seconds),
+        connection: ConnectionConfig {
+            connect_timeout: Duration::from_secs(seconds),
+            ..ConnectionConfig::default()
+        },
         ..PeerConfig::default()
     }
 }
@@ -252,7 +257,10 @@ async fn several_clients_are_served_at_once() {
 async fn a_peer_that_vanishes_is_noticed_by_both_halves() {
     let (_server, url) = server().await;
     let watchful = PeerConfig {
-        peer_timeout: Duration::from_secs(2),
+        connection: ConnectionConfig {
+            peer_timeout: Duration::from_secs(2),
+            ..config().connection
+        },
         ..config()
     };
     let mut acceptor = Acceptor::register(&url, watchful)

@@ -4,14 +4,17 @@ mod common;
 
 use bytes::Bytes;
 use common::{Pair, assert_no_error_was_logged, config, next, pair_with, pattern};
-use link::{CloseReason, PeerConfig, Sender};
+use link::{ChannelConfig, CloseReason, PeerConfig, Sender};
 use protocol::{
     Encoding, Frame, FrameMeta, LaneOffer, Limits, Message, Prediction, Reassembler, Unit,
 };
 
 fn worker_config(max_lanes: usize) -> PeerConfig {
     PeerConfig {
-        max_lanes,
+        channel: ChannelConfig {
+            max_lanes,
+            ..ChannelConfig::default()
+        },
         ..config()
     }
 }

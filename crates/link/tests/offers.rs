@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{any_port, config, next, server};
 use futures_util::{SinkExt, StreamExt};
-use link::{Acceptor, Channel, ConnectError, PeerConfig, connect};
+use link::{Acceptor, Channel, ConnectError, ConnectionConfig, PeerConfig, connect};
 use protocol::Message;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,7 +74,10 @@ async fn works(client: JoinHandle<Result<Channel, ConnectError>>, acceptor: &mut
 /// A client whose patience would outlast the test.
 fn patient() -> PeerConfig {
     PeerConfig {
-        connect_timeout: Duration::from_secs(3600),
+        connection: ConnectionConfig {
+            connect_timeout: Duration::from_secs(3600),
+            ..ConnectionConfig::default()
+        },
         ..PeerConfig::default()
     }
 }
@@ -150,7 +153,10 @@ async fn where_the_server_says_nothing_the_offer_is_made_again_after_a_while() {
     let taciturn = taciturn(url.clone()).await;
     let mut mute = Mute::registered(&url).await;
     let config = PeerConfig {
-        connect_timeout: Duration::from_secs(9),
+        connection: ConnectionConfig {
+            connect_timeout: Duration::from_secs(9),
+            ..ConnectionConfig::default()
+        },
         ..PeerConfig::default()
     };
     let client = connecting(&taciturn, config);

@@ -220,10 +220,8 @@ fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, i
         Err(error) => return report.fail("  login", cli::in_lines(error.as_ref()), ""),
     };
     login(report, cli::login_ends(&room));
-    let config = PeerConfig {
-        connect_timeout: PATIENCE,
-        ..PeerConfig::default()
-    };
+    let mut config = PeerConfig::default();
+    config.connection.connect_timeout = PATIENCE;
     let workers = match runtime.block_on(link::workers_in_room(&room, &config)) {
         Ok(workers) => workers,
         Err(error) => return report.fail(SUBJECT, cli::in_lines(&error), ""),
@@ -276,10 +274,10 @@ fn servers(
 ) {
     const SUBJECT: &str = "STUN and TURN";
     let config = match args.peer_config_in(room) {
-        Ok(config) => config,
+        Ok(config) => config.connection,
         Err(error) => return report.fail(SUBJECT, cli::in_lines(error.as_ref()), ""),
     };
-    if config.ice_servers.is_empty() {
+    if config.ice.servers.is_empty() {
         return report.ok(
             SUBJECT,
             match room {
@@ -292,7 +290,7 @@ fn servers(
         Ok(failing) => failing,
         Err(error) => return report.fail(SUBJECT, error.to_string(), ""),
     };
-    for server in &config.ice_servers {
+    for server in &config.ice.servers {
         let name = server.to_string();
         match failing.iter().find(|failure| failure.server == name) {
             None => report.ok(SUBJECT, format!("{name} answers")),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use cli::{Found, Hidden, Pairing, SecretArgs, SecretChoice, is_on_this_machine};
-use link::{Auth, AuthError, ConnectError, PeerError, Plain, SigningKey};
+use link::{Auth, AuthError, ConnectError, LegacyCredentials, PeerError, SigningKey};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -84,7 +84,7 @@ impl TrustArgs {
             }
             (true, secret) => {
                 warn!("--auth-compat: a signaling server could stand between here and the worker");
-                Auth::Plain(Plain {
+                Auth::Legacy(LegacyCredentials {
                     secret,
                     authorized: Vec::new(),
                     key,
@@ -348,7 +348,7 @@ mod tests {
         let mut asked = args(&format!("sleap://rig:8080/#{SECRET}"));
         asked.auth_compat = true;
         let trust = asked.resolve(HERE, None).expect("a secret");
-        assert!(matches!(trust.auth, Auth::Plain(_)));
+        assert!(matches!(trust.auth, Auth::Legacy(_)));
         let nothing = TrustArgs {
             auth_compat: true,
             insecure: false,

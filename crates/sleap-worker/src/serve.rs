@@ -57,7 +57,7 @@ pub(crate) async fn worker(
         let trust = Trust::decide(&args.trust, args.listen, signal, id)?;
         Ok((room, config, trust))
     });
-    let (room, peer_config, trust) = match decided {
+    let (room, mut peer_config, trust) = match decided {
         Ok(decided) => decided,
         Err(error) => {
             cli::say_error(&error);
@@ -72,8 +72,8 @@ pub(crate) async fn worker(
     } = Doors::open(&args, room.as_ref()).await?;
     // In a room it names itself.
     let id = room.is_none().then(|| link::random_id("worker"));
+    peer_config.channel.max_lanes = MAX_LANES;
     let peer_config = PeerConfig {
-        max_lanes: MAX_LANES,
         auth: trust.auth.clone(),
         // At its own server nobody else takes the worker's place.
         reservation: embedded
@@ -83,7 +83,7 @@ pub(crate) async fn worker(
         peer_id: id,
         ..peer_config
     };
-    let limits = peer_config.limits.clone();
+    let limits = peer_config.channel.limits.clone();
     let saver = match args.save_every {
         Some(every) => Some(Saver::start(&args.output, every, limits.clone())?),
         None => None,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use cli::{Pairing, SecretArgs, SecretChoice};
-use link::{Auth, Plain, PublicKey, Secret};
+use link::{Auth, LegacyCredentials, PublicKey, Secret};
 use tracing::{info, warn};
 
 /// Most keys that are read.
@@ -104,7 +104,7 @@ impl Trust {
                 warn!(
                     "--auth-compat: a signaling server could stand between a Python peer and this worker"
                 );
-                Auth::Plain(Plain {
+                Auth::Legacy(LegacyCredentials {
                     secret,
                     authorized,
                     key: None,
@@ -265,7 +265,7 @@ mod tests {
             ..args
         };
         let trust = decide(&compat, "0.0.0.0:8080", None);
-        assert!(matches!(trust.auth, Auth::Plain(_)));
+        assert!(matches!(trust.auth, Auth::Legacy(_)));
         assert!(
             !trust.may_tell(),
             "who gives a secret keeps it off the output"

@@ -245,10 +245,8 @@ pub async fn half_frames(signal: &str, secret: &Secret, until: Instant) -> usize
 }
 
 pub(super) async fn connected(signal: &str, secret: &Secret) -> Channel {
-    let config = link::PeerConfig {
-        connect_timeout: 4 * PATIENCE,
-        ..config(Auth::Bound(secret.clone()))
-    };
+    let mut config = config(Auth::Bound(secret.clone()));
+    config.connection.connect_timeout = 4 * PATIENCE;
     let connected = link::connect(signal, config).await;
     connected.unwrap_or_else(|error| panic!("not let in: {error}"))
 }

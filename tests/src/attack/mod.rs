@@ -19,10 +19,9 @@ pub use strangers::{Tally, strangers};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn config(auth: link::Auth) -> link::PeerConfig {
-    link::PeerConfig {
-        connect_timeout: PATIENCE,
-        close_timeout: Duration::from_millis(100),
-        auth,
-        ..link::PeerConfig::default()
-    }
+    let mut config = link::PeerConfig::default();
+    config.connection.connect_timeout = PATIENCE;
+    config.channel.close_timeout = Duration::from_millis(100);
+    config.auth = auth;
+    config
 }

@@ -2,7 +2,7 @@
 
 use std::{io::Write, num::NonZero, thread};
 
-use link::PeerConfig;
+use link::UdpConfig;
 
 use super::Report;
 
@@ -32,7 +32,7 @@ fn os_name(os_release: &str) -> Option<String> {
 /// What the kernel grants a connection's UDP sockets.
 pub fn network<W: Write>(report: &mut Report<W>) {
     const SUBJECT: &str = "UDP buffers";
-    let wanted = PeerConfig::default().socket_buffer_bytes;
+    let wanted = UdpConfig::default().buffer_bytes;
     let granted = match link::granted_udp_buffers(wanted) {
         Ok(granted) => granted,
         Err(error) => {

@@ -1,16 +1,15 @@
 //! The client's side: wait for the challenge, answer it, see the worker's own proof.
 
-use std::sync::Arc;
-
 use protocol::{AuthProof, Message, text};
 use tokio::time::{Instant, timeout};
-use webrtc::data_channel::DataChannel;
 
-use super::proof::{Fingerprints, Nonce, Role, Transcript};
-use super::wire::{DataWire, Heard, Wire};
-use super::{AUTH_TIMEOUT, Auth, Secret, plain};
-use crate::error::{AuthError, PeerError};
-use crate::peer::Peer;
+use super::error::{AuthError, PeerError};
+use super::exchange::{AuthChannel, AuthInput, PeerAuthChannel};
+use super::legacy;
+use super::proof::{Nonce, ProofRole, Transcript};
+use super::secret::Secret;
+use super::settings::{AUTH_TIMEOUT, Auth};
+use crate::connection::{Connection, Fingerprints};
 
 /// Characters of a refusal that are kept: it is one word.
 const MAX_REASON: usize = 40;
@@ -18,27 +17,27 @@ const MAX_REASON: usize = 40;
 /// Messages of other kinds that a worker may send before its own word.
 const MAX_IGNORED: usize = 16;
 
-/// Proves to the worker behind `peer`, and has it prove to this side, what `peer` was configured to
-/// ask; at once where that is nothing.
-pub(crate) async fn prove(peer: &Peer, data: &Arc<dyn DataChannel>) -> Result<(), PeerError> {
-    if peer.auth().is_none() {
+/// Proves to the worker behind `connection`, and has it prove to this side, what `auth` asks for; at
+/// once where that is nothing.
+pub(crate) async fn prove(connection: &Connection, auth: &Auth) -> Result<(), PeerError> {
+    if auth.is_none() {
         return Ok(());
     }
-    let fingerprints = peer.fingerprints().await?;
-    let mut wire = DataWire::new(peer, data);
-    Ok(prove_over(&mut wire, peer.auth(), fingerprints).await?)
+    let fingerprints = connection.fingerprints().await?;
+    let mut channel = PeerAuthChannel::new(connection);
+    Ok(prove_over(&mut channel, auth, fingerprints).await?)
 }
 
 pub(super) async fn prove_over(
-    wire: &mut impl Wire,
+    channel: &mut impl AuthChannel,
     auth: &Auth,
     fingerprints: Fingerprints,
 ) -> Result<(), AuthError> {
     let waited = AUTH_TIMEOUT;
-    let challenge = timeout(waited, word(wire)).await;
+    let challenge = timeout(waited, word(channel)).await;
     let challenge = match challenge.map_err(|_| AuthError::NotAsked { waited })?? {
-        Word::Challenge(challenge) => challenge,
-        Word::Success(_) => return Err(AuthError::NotAsked { waited }),
+        WorkerReply::Challenge(challenge) => challenge,
+        WorkerReply::Success(_) => return Err(AuthError::NotAsked { waited }),
     };
     let asked = match auth {
         Auth::None => return Ok(()),
@@ -46,25 +45,27 @@ pub(super) async fn prove_over(
             let transcript = transcript(&challenge, fingerprints)?;
             let answer = AuthProof {
                 nonce: transcript.client_nonce.text(),
-                proof: transcript.prove(secret, Role::Client),
+                proof: transcript.prove(secret, ProofRole::Client),
             };
-            wire.send(Message::AuthProof(answer), Instant::now() + waited)
+            channel
+                .send(Message::AuthProof(answer), Instant::now() + waited)
                 .await;
             Some((secret, transcript))
         }
-        Auth::Plain(plain) => {
-            let answer = plain::answer(plain, &challenge).ok_or(AuthError::Challenge)?;
-            wire.send(Message::AuthResponse(answer), Instant::now() + waited)
+        Auth::Legacy(credentials) => {
+            let answer = legacy::answer(credentials, &challenge).ok_or(AuthError::Challenge)?;
+            channel
+                .send(Message::AuthResponse(answer), Instant::now() + waited)
                 .await;
             None
         }
     };
-    let verdict = timeout(waited, word(wire)).await;
+    let verdict = timeout(waited, word(channel)).await;
     match verdict.map_err(|_| AuthError::NoVerdict { waited })?? {
-        Word::Success(proof) => check(asked, proof.as_deref())?,
-        Word::Challenge(_) => return Err(AuthError::Challenge),
+        WorkerReply::Success(proof) => check(asked, proof.as_deref())?,
+        WorkerReply::Challenge(_) => return Err(AuthError::Challenge),
     }
-    wire.trust();
+    channel.trust();
     Ok(())
 }
 
@@ -83,23 +84,27 @@ fn check(asked: Option<(&Secret, Transcript)>, proof: Option<&str>) -> Result<()
         return Ok(());
     };
     match proof {
-        Some(proof) if transcript.verify(secret, Role::Worker, proof) => Ok(()),
+        Some(proof) if transcript.verify(secret, ProofRole::Worker, proof) => Ok(()),
         _ => Err(AuthError::Unproven),
     }
 }
 
-enum Word {
+enum WorkerReply {
     Challenge(String),
     Success(Option<String>),
 }
 
 /// The worker's next word about authentication; its refusal is an error, whatever follows it.
-async fn word(wire: &mut impl Wire) -> Result<Word, AuthError> {
+async fn word(channel: &mut impl AuthChannel) -> Result<WorkerReply, AuthError> {
     for _ in 0..=MAX_IGNORED {
-        match wire.hear().await {
-            Heard::Message(Message::AuthChallenge(nonce)) => return Ok(Word::Challenge(nonce)),
-            Heard::Message(Message::AuthSuccess(proof)) => return Ok(Word::Success(proof)),
-            Heard::Message(Message::AuthFailure(reason)) => {
+        match channel.receive().await {
+            AuthInput::Message(Message::AuthChallenge(nonce)) => {
+                return Ok(WorkerReply::Challenge(nonce));
+            }
+            AuthInput::Message(Message::AuthSuccess(proof)) => {
+                return Ok(WorkerReply::Success(proof));
+            }
+            AuthInput::Message(Message::AuthFailure(reason)) => {
                 return Err(match reason.as_str() {
                     "missing" => AuthError::NoSecretThere,
                     _ => AuthError::Refused {
@@ -107,9 +112,9 @@ async fn word(wire: &mut impl Wire) -> Result<Word, AuthError> {
                     },
                 });
             }
-            Heard::Message(_) | Heard::Nonsense => {}
-            Heard::Flood => return Err(AuthError::Flood),
-            Heard::Closed => return Err(AuthError::Closed),
+            AuthInput::Message(_) | AuthInput::Nonsense => {}
+            AuthInput::Flood => return Err(AuthError::Flood),
+            AuthInput::Closed => return Err(AuthError::Closed),
         }
     }
     Err(AuthError::Flood)

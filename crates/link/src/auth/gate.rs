@@ -1,33 +1,32 @@
-//! Where a worker lets clients in, and counts those that it does not.
+//! Whether a worker lets a client in, and how many were refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
-use webrtc::data_channel::DataChannel;
 
-use super::proof::Fingerprints;
-use super::wire::{DataWire, Wire};
-use super::{AUTH_TIMEOUT, Auth, PARTING, worker};
-use crate::bucket::Bucket;
-use crate::error::{GuestError, PeerError};
-use crate::peer::Peer;
+use super::error::{HandshakeError, PeerError};
+use super::exchange::{AuthChannel, PeerAuthChannel};
+use super::settings::{AUTH_TIMEOUT, Auth, VERDICT_MARGIN};
+use super::worker;
+use crate::connection::{Connection, Fingerprints};
+use crate::limits::TokenBucket;
 
-/// A client that failed keeps its place among the handshakes for so long; meanwhile the verdict
-/// reaches it.
+/// A handshake that failed counts as running for this long; meanwhile the verdict reaches the client.
 const PENALTY: Duration = Duration::from_secs(1);
-/// Offers that are taken at once, and then in a second. What a handshake costs is spent before
-/// anybody has shown who it is.
+/// Offers that are taken at once, and then in a second. A handshake costs the worker time before the
+/// client is authenticated.
 const OFFERS: (u32, u32) = (16, 8);
-/// Failures are told at most so often, or they would fill the log.
+/// Failures are logged at most this often, or they would fill the log.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// How clients' attempts to authenticate ended, since the worker began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthCounts {
+    /// Clients that were admitted.
     pub succeeded: u64,
     /// A wrong proof.
     pub invalid: u64,
@@ -35,16 +34,16 @@ pub struct AuthCounts {
     pub missing: u64,
     /// Silence.
     pub timed_out: u64,
-    /// More bytes than a peer may send before it has shown who it is.
+    /// More bytes than a peer may send before it is authenticated.
     pub flooded: u64,
-    /// Handshakes that gave way to another, or to the same client's next.
+    /// Handshakes that were evicted for another, or ended by the same client's next offer.
     pub aborted: u64,
-    /// Offers that were not answered: there were too many.
+    /// Offers that were refused: there were too many.
     pub turned_away: u64,
 }
 
 impl AuthCounts {
-    /// All that were not let in.
+    /// All that were not admitted.
     pub fn failed(&self) -> u64 {
         self.invalid
             + self.missing
@@ -56,8 +55,8 @@ impl AuthCounts {
 }
 
 #[derive(Debug)]
-pub(crate) struct Gate {
-    offers: Mutex<Bucket>,
+pub(crate) struct AuthGate {
+    offers: Mutex<TokenBucket>,
     succeeded: AtomicU64,
     invalid: AtomicU64,
     missing: AtomicU64,
@@ -68,10 +67,10 @@ pub(crate) struct Gate {
     told: Mutex<Option<Instant>>,
 }
 
-impl Default for Gate {
+impl Default for AuthGate {
     fn default() -> Self {
         Self {
-            offers: Mutex::new(Bucket::new(OFFERS.0, OFFERS.1)),
+            offers: Mutex::new(TokenBucket::new(OFFERS.0, OFFERS.1)),
             succeeded: AtomicU64::default(),
             invalid: AtomicU64::default(),
             missing: AtomicU64::default(),
@@ -84,7 +83,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl AuthGate {
     /// Whether another offer may be answered now.
     pub(crate) fn takes_offer(&self) -> bool {
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,50 +100,50 @@ impl Gate {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Has the client behind `peer` prove what the peer was configured to ask; at once where that
-    /// is nothing.
+    /// Has the client behind `connection` prove what `auth` asks for; at once where that is nothing.
     pub(crate) async fn admit(
         &self,
-        peer: &Peer,
-        data: &Arc<dyn DataChannel>,
+        connection: &Connection,
+        auth: &Auth,
     ) -> Result<(), PeerError> {
-        if peer.auth().is_none() {
+        if auth.is_none() {
             return Ok(());
         }
         let deadline = Instant::now() + AUTH_TIMEOUT;
-        let fingerprints = peer.fingerprints().await?;
-        let mut wire = DataWire::new(peer, data);
-        self.judge(&mut wire, peer.auth(), fingerprints, deadline)
-            .await
+        let fingerprints = connection.fingerprints().await?;
+        let mut channel = PeerAuthChannel::new(connection);
+        Ok(self
+            .judge(&mut channel, auth, fingerprints, deadline)
+            .await?)
     }
 
-    /// The same over any wire. A client that is not let in is gone at the `deadline`, or a moment
+    /// The same over any channel. A client that is not let in is gone at the `deadline`, or a moment
     /// later.
     pub(super) async fn judge(
         &self,
-        wire: &mut impl Wire,
+        channel: &mut impl AuthChannel,
         auth: &Auth,
         fingerprints: Fingerprints,
         deadline: Instant,
-    ) -> Result<(), PeerError> {
-        let outcome = worker::admit(wire, auth, fingerprints, deadline).await;
+    ) -> Result<(), HandshakeError> {
+        let outcome = worker::admit(channel, auth, fingerprints, deadline).await;
         self.count(&outcome);
         let Err(error) = outcome else { return Ok(()) };
-        if !matches!(error, GuestError::Left | GuestError::Flood) {
+        if !matches!(error, HandshakeError::Left | HandshakeError::Flood) {
             let penalty = Instant::now() + PENALTY;
-            sleep_until(penalty.min(deadline + PARTING)).await;
+            sleep_until(penalty.min(deadline + VERDICT_MARGIN)).await;
         }
-        Err(error.into())
+        Err(error)
     }
 
-    fn count(&self, outcome: &Result<(), GuestError>) {
+    fn count(&self, outcome: &Result<(), HandshakeError>) {
         let counter = match outcome {
             Ok(()) => &self.succeeded,
-            Err(GuestError::Invalid | GuestError::Unbound) => &self.invalid,
-            Err(GuestError::Missing { .. } | GuestError::Left) => &self.missing,
-            Err(GuestError::Timeout { .. }) => &self.timed_out,
-            Err(GuestError::Flood) => &self.flooded,
-            Err(GuestError::Randomness) => return,
+            Err(HandshakeError::Invalid | HandshakeError::Unbound) => &self.invalid,
+            Err(HandshakeError::Missing { .. } | HandshakeError::Left) => &self.missing,
+            Err(HandshakeError::Timeout { .. }) => &self.timed_out,
+            Err(HandshakeError::Flood) => &self.flooded,
+            Err(HandshakeError::Randomness) => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -163,7 +162,7 @@ impl Gate {
     }
 
     /// Logs that a client was not let in, every now and then.
-    pub(crate) fn tell(&self, client: &str, error: &GuestError) {
+    pub(crate) fn tell(&self, client: &str, error: &HandshakeError) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
             debug!(client, %error, "not let in");
@@ -172,7 +171,7 @@ impl Gate {
         *told = Some(Instant::now());
         let failed = self.counts().failed();
         match error {
-            GuestError::Left => info!(client, %error, failed, "not let in"),
+            HandshakeError::Left => info!(client, %error, failed, "not let in"),
             _ => warn!(client, %error, failed, "not let in"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Peer (DTLS done, data channel open)
-//!   worker: Gate ── worker::admit ──┐   Wire: texts of at most 1,024 bytes
+//!   worker: AuthGate ── worker::admit ──┐   AuthChannel: texts of at most 1,024 bytes
 //!   client:         client::prove ──┘   proof: keys, transcript with both fingerprints, MACs
 //! ```
 //!
@@ -12,63 +12,24 @@
 
 mod client;
 mod encoding;
+mod error;
+mod exchange;
 mod gate;
 mod keys;
-#[cfg(test)]
-mod mitm_tests;
-mod plain;
+mod legacy;
 mod proof;
-mod quota;
 mod secret;
+mod settings;
 #[cfg(test)]
 mod tests;
-mod wire;
 mod worker;
 
-use std::time::Duration;
-
+pub use error::{AuthError, HandshakeError, PeerError};
 pub use gate::AuthCounts;
 pub use keys::{KeyError, PublicKey, SigningKey};
+pub use legacy::LegacyCredentials;
 pub use secret::{Secret, SecretError};
+pub use settings::Auth;
 
 pub(crate) use client::prove;
-pub(crate) use gate::Gate;
-pub(crate) use proof::{Fingerprint, Fingerprints};
-pub(crate) use quota::Quota;
-
-/// How long a client waits for each of the worker's words, and what a worker gives a client for all of it,
-/// from the open channel on.
-pub(crate) const AUTH_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a verdict that comes at the last moment has to reach the client.
-const PARTING: Duration = Duration::from_millis(200);
-
-/// What a side asks of the other before anything else goes over a channel.
-#[derive(Debug, Clone, Default)]
-pub enum Auth {
-    /// Nothing: whoever is there is taken.
-    #[default]
-    None,
-    /// Proof of the same secret, bound to the connection, from both.
-    Bound(Secret),
-    /// What the Python peers can do. It is not bound to the connection: whoever controls the
-    /// signaling server can stand in the middle.
-    Plain(Plain),
-}
-
-impl Auth {
-    /// Whether nothing is asked of anybody.
-    pub fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-}
-
-/// Credentials for the challenge of the Python peers.
-#[derive(Debug, Clone, Default)]
-pub struct Plain {
-    /// Known to both. A worker takes the bound proof of it as well.
-    pub secret: Option<Secret>,
-    /// A worker's: the keys of clients that it lets in.
-    pub authorized: Vec<PublicKey>,
-    /// A client's own key; it goes before the secret.
-    pub key: Option<SigningKey>,
-}
+pub(crate) use gate::AuthGate;

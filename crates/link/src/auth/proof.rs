@@ -1,34 +1,16 @@
 //! The bound proof: HMAC-SHA256 over a transcript that names both certificates, with a key for each
 //! role that HKDF derives from the secret (RFC 2104, RFC 5869).
 
-use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::hmac;
 
 use super::encoding::{decode_array, encode};
 use super::secret::Secret;
+use crate::connection::Fingerprint;
 
 /// Purpose and version: another one makes other keys and other proofs.
 const LABEL: &[u8] = b"sleap-stream auth v1";
 const FINGERPRINT_ALGORITHM: &[u8] = b"sha-256";
-
-/// SHA-256 of a certificate in DER form.
-pub(crate) type Fingerprint = [u8; 32];
-
-/// Of the certificates that the two sides of a connection use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprints {
-    pub(crate) local: Fingerprint,
-    pub(crate) remote: Fingerprint,
-}
-
-impl Fingerprints {
-    pub(crate) fn of(certificate: &[u8]) -> Fingerprint {
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(digest(&SHA256, certificate).as_ref());
-        fingerprint
-    }
-}
 
 /// A number that is used once, so that no proof can be used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +35,7 @@ impl Nonce {
 
 /// Whose proof it is. A proof of one side is worth nothing as the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ProofRole {
     Client,
     Worker,
 }
@@ -88,12 +70,12 @@ impl Transcript {
     }
 
     /// The proof of `role`, as it stands in a message.
-    pub(super) fn prove(&self, secret: &Secret, role: Role) -> String {
+    pub(super) fn prove(&self, secret: &Secret, role: ProofRole) -> String {
         encode(hmac::sign(&key(secret, role), &self.bytes()).as_ref())
     }
 
     /// Whether a message's `proof` is that of `role`; compared in constant time.
-    pub(super) fn verify(&self, secret: &Secret, role: Role, proof: &str) -> bool {
+    pub(super) fn verify(&self, secret: &Secret, role: ProofRole, proof: &str) -> bool {
         decode_array::<32>(proof)
             .is_some_and(|proof| hmac::verify(&key(secret, role), &self.bytes(), &proof).is_ok())
     }
@@ -108,10 +90,10 @@ impl KeyType for KeyBytes {
     }
 }
 
-fn key(secret: &Secret, role: Role) -> hmac::Key {
+fn key(secret: &Secret, role: ProofRole) -> hmac::Key {
     let info: [&[u8]; 1] = match role {
-        Role::Client => [b"client"],
-        Role::Worker => [b"worker"],
+        ProofRole::Client => [b"client"],
+        ProofRole::Worker => [b"worker"],
     };
     let mut bytes = [0; 32];
     let prk = Salt::new(HKDF_SHA256, LABEL).extract(secret.bytes());

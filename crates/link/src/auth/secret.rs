@@ -14,18 +14,28 @@ pub struct Secret(Arc<[u8]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SecretError {
+    /// It is not base64.
     #[error("it is not base64 (letters, digits, - and _)")]
     Encoding,
+    /// It could be guessed.
     #[error(
         "it is too short: {bytes} bytes after base64 decoding, at least {} are needed, as it could be guessed",
         Secret::MIN_BYTES
     )]
-    Short { bytes: usize },
+    Short {
+        /// Its bytes after decoding.
+        bytes: usize,
+    },
+    /// It is longer than what is read.
     #[error(
         "it is too long: {bytes} characters, at most {} are taken",
         Secret::MAX_TEXT_BYTES
     )]
-    Long { bytes: usize },
+    Long {
+        /// Its characters.
+        bytes: usize,
+    },
+    /// No new secret can be made.
     #[error("this system gives no random numbers")]
     Randomness,
 }

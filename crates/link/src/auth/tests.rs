@@ -1,14 +1,17 @@
 //! The exchange over a wire in memory, in virtual time, and against the specification's vectors.
 
+use std::time::Duration;
+
 use protocol::{Limits, Message};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::proof::{Nonce, Role, Transcript};
-use super::wire::{Heard, Wire, read};
+use super::exchange::{AuthChannel, AuthInput, read};
+use super::proof::{Nonce, ProofRole, Transcript};
+use super::settings::{AUTH_TIMEOUT, VERDICT_MARGIN};
 use super::*;
-use crate::error::{AuthError, GuestError};
+use crate::connection::{Fingerprint, Fingerprints};
 
 const WORKER: Fingerprint = [1; 32];
 const CLIENT: Fingerprint = [2; 32];
@@ -49,13 +52,16 @@ fn deadline() -> Instant {
     Instant::now() + AUTH_TIMEOUT
 }
 
-impl Wire for Line {
+impl AuthChannel for Line {
     async fn send(&self, message: Message, until: Instant) {
         let _ = tokio::time::timeout_at(until, self.out.send(message)).await;
     }
 
-    async fn hear(&mut self) -> Heard {
-        self.into.recv().await.map_or(Heard::Closed, Heard::Message)
+    async fn receive(&mut self) -> AuthInput {
+        self.into
+            .recv()
+            .await
+            .map_or(AuthInput::Closed, AuthInput::Message)
     }
 
     fn trust(&self) {}
@@ -67,14 +73,14 @@ fn secret(byte: u8) -> Secret {
         .expect("a secret")
 }
 
-fn plain(secret: Option<Secret>) -> Plain {
-    Plain {
+fn legacy(secret: Option<Secret>) -> LegacyCredentials {
+    LegacyCredentials {
         secret,
-        ..Plain::default()
+        ..LegacyCredentials::default()
     }
 }
 
-async fn both(client: Auth, worker: Auth) -> (Result<(), AuthError>, Result<(), GuestError>) {
+async fn both(client: Auth, worker: Auth) -> (Result<(), AuthError>, Result<(), HandshakeError>) {
     let (mut here, mut there) = line();
     tokio::join!(
         super::client::prove_over(&mut here, &client, OF_CLIENT),
@@ -92,20 +98,20 @@ async fn the_same_secret_lets_in_and_another_does_not() {
     let bound = |byte| Auth::Bound(secret(byte));
     assert_eq!(both(bound(1), bound(1)).await, (Ok(()), Ok(())));
     let other = both(bound(1), bound(2)).await;
-    assert_eq!(other, (refused(), Err(GuestError::Invalid)));
+    assert_eq!(other, (refused(), Err(HandshakeError::Invalid)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_plain_form_is_taken_where_both_ask_for_it_alone() {
     let bound = || Auth::Bound(secret(1));
-    let shared = || Auth::Plain(plain(Some(secret(1))));
+    let shared = || Auth::Legacy(legacy(Some(secret(1))));
     assert_eq!(both(shared(), shared()).await, (Ok(()), Ok(())));
     // A worker that takes Python peers takes others no less.
     assert_eq!(both(bound(), shared()).await, (Ok(()), Ok(())));
     let unbound = both(shared(), bound()).await;
-    assert_eq!(unbound, (refused(), Err(GuestError::Unbound)));
-    let other = both(shared(), Auth::Plain(plain(Some(secret(2))))).await;
-    assert_eq!(other, (refused(), Err(GuestError::Invalid)));
+    assert_eq!(unbound, (refused(), Err(HandshakeError::Unbound)));
+    let other = both(shared(), Auth::Legacy(legacy(Some(secret(2))))).await;
+    assert_eq!(other, (refused(), Err(HandshakeError::Invalid)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,21 +119,21 @@ async fn keys_sign_what_workers_ask_and_nothing_else() {
     let vectors = vectors();
     let plain_of = |vector: &Value| {
         let text = |key: &str| vector[key].as_str().expect("a text").to_owned();
-        let client = Auth::Plain(Plain {
+        let client = Auth::Legacy(LegacyCredentials {
             key: text("private_key").parse().ok(),
-            ..Plain::default()
+            ..LegacyCredentials::default()
         });
-        let worker = Auth::Plain(Plain {
+        let worker = Auth::Legacy(LegacyCredentials {
             authorized: vec![text("public_key").parse().expect("a key")],
-            ..Plain::default()
+            ..LegacyCredentials::default()
         });
         (client, worker)
     };
     let (one, other) = (&vectors["plain"][0], &vectors["plain"][1]);
-    let ((client, worker), (stranger, _)) = (plain_of(one), plain_of(other));
+    let ((client, worker), (other_client, _)) = (plain_of(one), plain_of(other));
     assert_eq!(both(client.clone(), worker.clone()).await, (Ok(()), Ok(())));
-    let stranger = both(stranger, worker).await;
-    assert_eq!(stranger, (refused(), Err(GuestError::Invalid)));
+    let refusal = both(other_client, worker).await;
+    assert_eq!(refusal, (refused(), Err(HandshakeError::Invalid)));
     for challenge in ["", "transfer 100 to mallory", "AAAA", &"A".repeat(200)] {
         let (mut here, there) = line();
         there
@@ -145,7 +151,7 @@ async fn silence_ends_after_ten_seconds_on_both_sides() {
     let (here, mut there) = line();
     let outcome = super::worker::admit(&mut there, &auth, OF_WORKER, deadline()).await;
     let waited = Duration::from_secs(10);
-    assert_eq!(outcome, Err(GuestError::Timeout { waited }));
+    assert_eq!(outcome, Err(HandshakeError::Timeout { waited }));
     assert_eq!(began.elapsed(), waited);
     drop(here);
 
@@ -160,9 +166,9 @@ async fn silence_ends_after_ten_seconds_on_both_sides() {
     assert_eq!(outcome, Err(AuthError::NoVerdict { waited }));
 }
 
-/// From the open channel on nobody who is not let in stays longer, whatever it does.
+/// Counted from the open channel, whatever the client does.
 #[tokio::test(start_paused = true)]
-async fn a_stranger_is_gone_after_ten_seconds_and_a_moment() {
+async fn an_unauthenticated_client_is_gone_after_ten_seconds_and_a_moment() {
     let auth = Auth::Bound(secret(1));
     let answer = |text: &str| Message::AuthResponse(text.to_owned());
     let cases: [(Option<Duration>, bool); 5] = [
@@ -174,25 +180,30 @@ async fn a_stranger_is_gone_after_ten_seconds_and_a_moment() {
         (None, false),
     ];
     for (says_after, reads) in cases {
-        let gate = Gate::default();
+        let gate = AuthGate::default();
         let (mut here, mut there) = line();
         if !reads {
             while there.out.try_send(Message::KeepAlive).is_ok() {}
         }
         let began = Instant::now();
-        let stranger = async {
+        let client = async {
             if let Some(pause) = says_after {
                 tokio::time::sleep(pause).await;
                 here.say(answer("missing")).await;
             }
-            while reads && !matches!(here.hear().await, Heard::Message(Message::AuthFailure(_))) {}
+            while reads
+                && !matches!(
+                    here.receive().await,
+                    AuthInput::Message(Message::AuthFailure(_))
+                )
+            {}
         };
         let judged = gate.judge(&mut there, &auth, OF_WORKER, deadline());
-        let (outcome, ()) = tokio::join!(judged, stranger);
+        let (outcome, ()) = tokio::join!(judged, client);
         assert!(outcome.is_err());
         let stayed = began.elapsed();
         assert!(
-            stayed <= AUTH_TIMEOUT + PARTING,
+            stayed <= AUTH_TIMEOUT + VERDICT_MARGIN,
             "{says_after:?}: {stayed:?}"
         );
         assert_eq!(gate.counts().failed(), 1);
@@ -200,7 +211,7 @@ async fn a_stranger_is_gone_after_ten_seconds_and_a_moment() {
 }
 
 /// What the worker makes of a client's first message, and what it answers.
-async fn first(message: Message) -> (Result<(), GuestError>, Vec<Message>) {
+async fn first(message: Message) -> (Result<(), HandshakeError>, Vec<Message>) {
     let (mut here, mut there) = line();
     here.say(message).await;
     let outcome =
@@ -226,35 +237,35 @@ async fn nothing_but_authentication_is_answered() {
     ] {
         let message = Message::from_text(text, &limits).expect("readable");
         let (outcome, answers) = first(message).await;
-        assert_eq!(outcome, Err(GuestError::Missing { said }), "{text}");
+        assert_eq!(outcome, Err(HandshakeError::Missing { said }), "{text}");
         let [Message::AuthChallenge(_), Message::AuthFailure(word)] = &answers[..] else {
             panic!("{text}: {answers:?}");
         };
         assert_eq!(word, "missing");
     }
-    assert_eq!(read(true, &[b'a'; 1025]), Heard::Nonsense);
-    assert_eq!(read(true, b"AUTH_PROOF::x"), Heard::Nonsense);
-    assert_eq!(read(true, b"\xff"), Heard::Nonsense);
-    assert_eq!(read(false, b"KEEP_ALIVE"), Heard::Nonsense);
+    assert_eq!(read(true, &[b'a'; 1025]), AuthInput::Nonsense);
+    assert_eq!(read(true, b"AUTH_PROOF::x"), AuthInput::Nonsense);
+    assert_eq!(read(true, b"\xff"), AuthInput::Nonsense);
+    assert_eq!(read(false, b"KEEP_ALIVE"), AuthInput::Nonsense);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_proof_is_worth_nothing_a_second_time() {
     let auth = Auth::Bound(secret(1));
-    // What a client proved once, seen by somebody.
+    // What a client proved once, seen by an attacker.
     let (mut here, mut tap) = line();
     tap.say(Message::AuthChallenge("A".repeat(43))).await;
     let proving = super::client::prove_over(&mut here, &auth, OF_CLIENT);
     let (_, seen) = tokio::join!(proving, async {
-        let seen = tap.hear().await;
+        let seen = tap.receive().await;
         drop(tap);
         seen
     });
-    let Heard::Message(seen) = seen else {
+    let AuthInput::Message(seen) = seen else {
         panic!("{seen:?}")
     };
     let (outcome, _) = first(seen).await;
-    assert_eq!(outcome, Err(GuestError::Invalid));
+    assert_eq!(outcome, Err(HandshakeError::Invalid));
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,7 +306,7 @@ async fn a_worker_that_proves_nothing_is_refused_whatever_it_says() {
         let (mut here, mut there) = line();
         let worker = async {
             there.say(Message::AuthChallenge("A".repeat(43))).await;
-            let Heard::Message(proof) = there.hear().await else {
+            let AuthInput::Message(proof) = there.receive().await else {
                 panic!("no proof")
             };
             there.say(says(&proof)).await;
@@ -340,10 +351,10 @@ fn a_proof_is_bound_to_nonces_certificates_role_and_secret() {
         worker: WORKER,
         client: CLIENT,
     };
-    let proof = transcript.prove(&secret(1), Role::Client);
-    assert!(transcript.verify(&secret(1), Role::Client, &proof));
-    assert!(!transcript.verify(&secret(1), Role::Worker, &proof));
-    assert!(!transcript.verify(&secret(2), Role::Client, &proof));
+    let proof = transcript.prove(&secret(1), ProofRole::Client);
+    assert!(transcript.verify(&secret(1), ProofRole::Client, &proof));
+    assert!(!transcript.verify(&secret(1), ProofRole::Worker, &proof));
+    assert!(!transcript.verify(&secret(2), ProofRole::Client, &proof));
     for other in [
         Transcript {
             worker_nonce: Nonce([4; 32]),
@@ -367,10 +378,13 @@ fn a_proof_is_bound_to_nonces_certificates_role_and_secret() {
             ..transcript
         },
     ] {
-        assert!(!other.verify(&secret(1), Role::Client, &proof), "{other:?}");
+        assert!(
+            !other.verify(&secret(1), ProofRole::Client, &proof),
+            "{other:?}"
+        );
     }
     for damaged in ["", "A", &proof[1..], &proof.to_lowercase()] {
-        assert!(!transcript.verify(&secret(1), Role::Client, damaged));
+        assert!(!transcript.verify(&secret(1), ProofRole::Client, damaged));
     }
 }
 
@@ -402,19 +416,22 @@ fn the_vectors_of_the_specification_hold() {
         };
         assert_eq!(transcript.bytes(), unhex(text("transcript")));
         let secret: Secret = text("secret").parse().expect("a secret");
-        assert_eq!(transcript.prove(&secret, Role::Client), client_proof);
-        assert_eq!(transcript.prove(&secret, Role::Worker), after("success"));
+        assert_eq!(transcript.prove(&secret, ProofRole::Client), client_proof);
+        assert_eq!(
+            transcript.prove(&secret, ProofRole::Worker),
+            after("success")
+        );
     }
     for vector in vectors["plain"].as_array().expect("a list") {
         let text = |key: &str| vector[key].as_str().expect("a text");
         let after = |key: &str| text(key).split_once("::").expect("a word").1;
-        let by_secret = plain(text("secret").parse().ok());
-        let by_key = Plain {
+        let by_secret = legacy(text("secret").parse().ok());
+        let by_key = LegacyCredentials {
             key: text("private_key").parse().ok(),
-            ..Plain::default()
+            ..LegacyCredentials::default()
         };
         for (credentials, answer) in [(by_secret, "hmac_answer"), (by_key, "ed25519_answer")] {
-            let given = super::plain::answer(&credentials, after("challenge"));
+            let given = super::legacy::answer(&credentials, after("challenge"));
             assert_eq!(given.as_deref(), Some(after(answer)));
         }
     }

@@ -1,16 +1,87 @@
 //! Candidate lines of session descriptions (RFC 8839, section 5.1).
 
+use std::fmt;
 use std::net::IpAddr;
 
 use tracing::debug;
 
-use super::failure::Candidates;
-
 const ATTRIBUTE: &str = "a=candidate:";
-/// Candidates of a description that are used.
+/// CandidateSummary of a description that are used.
 const MAX_DESCRIBED: usize = 32;
-/// Candidates that a peer may add to its description.
+/// CandidateSummary that a peer may add to its description.
 pub(crate) const MAX_ADDED: usize = 64;
+/// Addresses of one kind that are kept.
+const MAX_LISTED: usize = 64;
+/// Addresses of one kind that are named; further ones are counted.
+const NAMED: usize = 4;
+
+/// An ICE candidate that a peer sends after its description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IceCandidate {
+    /// The candidate's line, without `a=`.
+    pub(crate) candidate: String,
+    /// The medium that it belongs to, by its identification...
+    pub(crate) sdp_mid: Option<String>,
+    /// ...and by its place in the description.
+    pub(crate) sdp_mline_index: Option<u16>,
+}
+
+/// What one side offered, as addresses by type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CandidateSummary {
+    /// Of the side's own interfaces.
+    pub host: Vec<String>,
+    /// Seen from outside, by a STUN server or by the other side.
+    pub reflexive: Vec<String>,
+    /// On a TURN server.
+    pub relay: Vec<String>,
+}
+
+impl CandidateSummary {
+    /// Adds the candidate of a description's or a message's line, if it is one.
+    pub(crate) fn add(&mut self, line: &str) {
+        let Some((address, kind)) = address_and_type(line) else {
+            return;
+        };
+        let list = match kind {
+            "host" => &mut self.host,
+            "srflx" | "prflx" => &mut self.reflexive,
+            "relay" => &mut self.relay,
+            _ => return,
+        };
+        if list.len() < MAX_LISTED && !list.iter().any(|known| known == address) {
+            list.push(address.to_owned());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.host.is_empty() && self.reflexive.is_empty() && self.relay.is_empty()
+    }
+}
+
+impl fmt::Display for CandidateSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing");
+        }
+        let mut separator = "";
+        let kinds = [
+            ("host", &self.host),
+            ("srflx", &self.reflexive),
+            ("relay", &self.relay),
+        ];
+        for (kind, list) in kinds.into_iter().filter(|(_, list)| !list.is_empty()) {
+            let named = list.iter().take(NAMED).map(String::as_str);
+            let named = named.collect::<Vec<_>>().join(", ");
+            write!(f, "{separator}{kind} {named}")?;
+            if list.len() > NAMED {
+                write!(f, " and {} more", list.len() - NAMED)?;
+            }
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
 
 /// Address and type of a candidate, from `candidate:1 1 udp 2130706431 10.0.0.1 9 typ host ..`,
 /// with or without `a=` before it. The address may be a name.
@@ -78,8 +149,8 @@ pub(crate) fn without_related_addresses(sdp: &str) -> String {
 }
 
 /// The candidates of a description.
-pub(crate) fn of_description(sdp: &str) -> Candidates {
-    let mut candidates = Candidates::default();
+pub(crate) fn of_description(sdp: &str) -> CandidateSummary {
+    let mut candidates = CandidateSummary::default();
     for line in sdp.lines().filter(|line| line.starts_with(ATTRIBUTE)) {
         candidates.add(line);
     }
@@ -158,5 +229,19 @@ mod tests {
     fn an_end_without_a_candidate_is_noticed() {
         assert!(none_will_come("v=0\r\na=end-of-candidates\r\n"));
         assert!(!none_will_come("v=0\r\n") && !none_will_come(SDP));
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_bounded() {
+        let mut candidates = CandidateSummary::default();
+        for n in 0..100 {
+            candidates.add(&format!("candidate:1 1 udp 1 10.0.0.{n} 9 typ host"));
+        }
+        let text = candidates.to_string();
+        assert_eq!(
+            text,
+            "host 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 60 more"
+        );
+        assert_eq!(CandidateSummary::default().to_string(), "nothing");
     }
 }

@@ -1,83 +1,27 @@
-//! Why no path was found, in words that tell what to do.
+//! Why no path was found, and what to do.
 
 use std::fmt;
 
-use super::candidates::address_and_type;
+use super::candidates::CandidateSummary;
 use super::outcome::ServerFault;
-
-/// Addresses of one kind that are named; further ones are counted.
-const NAMED: usize = 4;
-
-/// What one side offered, as addresses by type.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Candidates {
-    /// Of the side's own interfaces.
-    pub host: Vec<String>,
-    /// Seen from outside, by a STUN server or by the other side.
-    pub reflexive: Vec<String>,
-    /// On a TURN server.
-    pub relay: Vec<String>,
-}
-
-impl Candidates {
-    /// Adds the candidate of a description's or a message's line, if it is one.
-    pub(crate) fn add(&mut self, line: &str) {
-        let Some((address, kind)) = address_and_type(line) else {
-            return;
-        };
-        let list = match kind {
-            "host" => &mut self.host,
-            "srflx" | "prflx" => &mut self.reflexive,
-            "relay" => &mut self.relay,
-            _ => return,
-        };
-        if list.len() < 64 && !list.iter().any(|known| known == address) {
-            list.push(address.to_owned());
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.host.is_empty() && self.reflexive.is_empty() && self.relay.is_empty()
-    }
-}
-
-impl fmt::Display for Candidates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("nothing");
-        }
-        let mut separator = "";
-        let kinds = [
-            ("host", &self.host),
-            ("srflx", &self.reflexive),
-            ("relay", &self.relay),
-        ];
-        for (kind, list) in kinds.into_iter().filter(|(_, list)| !list.is_empty()) {
-            let named = list.iter().take(NAMED).map(String::as_str);
-            let named = named.collect::<Vec<_>>().join(", ");
-            write!(f, "{separator}{kind} {named}")?;
-            if list.len() > NAMED {
-                write!(f, " and {} more", list.len() - NAMED)?;
-            }
-            separator = "; ";
-        }
-        Ok(())
-    }
-}
 
 /// A STUN or TURN server that was of no use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFailure {
     /// The server's URL.
     pub server: String,
+    /// Why it was of no use.
     pub fault: ServerFault,
 }
 
 /// What is known when no path was found. Displays as one line that ends with what to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PathFailure {
-    pub local: Candidates,
-    pub remote: Candidates,
+    /// What this side offered.
+    pub local: CandidateSummary,
+    /// What the peer offered.
+    pub remote: CandidateSummary,
+    /// This side's servers that were of no use.
     pub servers: Vec<ServerFailure>,
     /// Only relayed addresses may be used on this side.
     pub relay_only: bool,
@@ -123,8 +67,8 @@ impl fmt::Display for PathFailure {
 mod tests {
     use super::*;
 
-    fn candidates(lines: &[(&str, &str)]) -> Candidates {
-        let mut candidates = Candidates::default();
+    fn candidates(lines: &[(&str, &str)]) -> CandidateSummary {
+        let mut candidates = CandidateSummary::default();
         for (address, kind) in lines {
             candidates.add(&format!("candidate:1 1 udp 1 {address} 9 typ {kind}"));
         }
@@ -168,21 +112,9 @@ mod tests {
             failure.advice()
         };
         assert!(advice(host(), host(), false).contains("--ice-server"));
-        assert!(advice(Candidates::default(), host(), true).contains("Only relayed"));
-        assert!(advice(host(), Candidates::default(), false).contains("its log"));
+        assert!(advice(CandidateSummary::default(), host(), true).contains("Only relayed"));
+        assert!(advice(host(), CandidateSummary::default(), false).contains("its log"));
         assert!(advice(relay(), host(), false).contains("without a relay"));
         assert!(advice(relay(), relay(), false).contains("Both sides"));
-    }
-
-    #[test]
-    fn long_lists_are_cut_and_bounded() {
-        let many: Vec<_> = (0..100).map(|n| format!("10.0.0.{n}")).collect();
-        let lines: Vec<_> = many.iter().map(|ip| (ip.as_str(), "host")).collect();
-        let text = candidates(&lines).to_string();
-        assert_eq!(
-            text,
-            "host 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 60 more"
-        );
-        assert_eq!(Candidates::default().to_string(), "nothing");
     }
 }

@@ -1,11 +1,15 @@
 //! What finds a path between peers: STUN and TURN servers, candidates, and why none was found.
 
 pub(crate) mod candidates;
+mod config;
 mod failure;
-mod outcome;
+pub(crate) mod outcome;
 mod server;
-pub(crate) mod servers;
 
-pub use failure::{Candidates, PathFailure, ServerFailure};
+pub use candidates::CandidateSummary;
+pub use config::IceConfig;
+pub use failure::{PathFailure, ServerFailure};
 pub use outcome::ServerFault;
 pub use server::{IceServer, IceService, IceTransport, ParseIceServerError};
+
+pub(crate) use candidates::IceCandidate;

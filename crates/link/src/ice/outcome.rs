@@ -10,17 +10,17 @@ const MAX_REASON: usize = 80;
 
 /// What a STUN or TURN server said, or why it could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ServerOutcome {
     /// Nothing was heard.
     Silent,
     Answered,
     Fault(ServerFault),
 }
 
-impl Outcome {
+impl ServerOutcome {
     /// Takes a later outcome over: what a server once granted stands, whatever it refuses later.
-    pub(crate) fn note(&mut self, next: Outcome) {
-        if *self != Outcome::Answered {
+    pub(crate) fn note(&mut self, next: ServerOutcome) {
+        if *self != ServerOutcome::Answered {
             *self = next;
         }
     }
@@ -38,29 +38,40 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServerFault {
+    /// It does not answer.
     #[error("no answer")]
     Silent,
+    /// It refuses the user name or the password.
     #[error("it refuses the user name or the password (401)")]
     Credentials,
+    /// It answers with an error.
     #[error("it refuses with {code} {reason}")]
-    Refused { code: u16, reason: String },
+    Refused {
+        /// The error's code (RFC 8489).
+        code: u16,
+        /// The error's reason phrase.
+        reason: String,
+    },
+    /// Its name cannot be resolved.
     #[error("its name is not found: {0}")]
     Name(String),
+    /// No local address leads to it.
     #[error("there is no route to it: {0}")]
     Route(String),
+    /// The TCP or TLS connection to it failed.
     #[error("{0}")]
     Connection(String),
 }
 
 /// The outcome that a datagram of a server tells, if it is the response to a request.
-pub(crate) fn of_response(datagram: &[u8]) -> Option<Outcome> {
+pub(crate) fn of_response(datagram: &[u8]) -> Option<ServerOutcome> {
     const CLASS: u8 = 0b0001_0000;
     if !is_stun_message(datagram) {
         return None;
     }
     // The two bits of the class lie in the type's two bytes: 10 is success, 11 is an error.
     match (datagram[0] & 1, datagram[1] & CLASS) {
-        (1, 0) => return Some(Outcome::Answered),
+        (1, 0) => return Some(ServerOutcome::Answered),
         (1, _) => {}
         _ => return None,
     }
@@ -70,7 +81,7 @@ pub(crate) fn of_response(datagram: &[u8]) -> Option<Outcome> {
     let mut error = ErrorCodeAttribute::default();
     error.get_from(&message).ok()?;
     let code = error.code.0;
-    Some(Outcome::Fault(match code {
+    Some(ServerOutcome::Fault(match code {
         401 => ServerFault::Credentials,
         _ => {
             let reason = String::from_utf8_lossy(&error.reason);
@@ -104,8 +115,14 @@ mod tests {
             response(0x0113, &attribute)
         };
         let fault = |datagram: &[u8]| of_response(datagram).and_then(|outcome| outcome.fault());
-        assert_eq!(of_response(&response(0x0103, &[])), Some(Outcome::Answered));
-        assert_eq!(of_response(&response(0x0101, &[])), Some(Outcome::Answered));
+        assert_eq!(
+            of_response(&response(0x0103, &[])),
+            Some(ServerOutcome::Answered)
+        );
+        assert_eq!(
+            of_response(&response(0x0101, &[])),
+            Some(ServerOutcome::Answered)
+        );
         assert_eq!(
             fault(&refused(4, 1, b"nope")),
             Some(ServerFault::Credentials)
@@ -127,12 +144,12 @@ mod tests {
 
     #[test]
     fn a_granted_request_stands() {
-        let refusal = Outcome::Fault(ServerFault::Credentials);
-        let mut outcome = Outcome::Silent;
+        let refusal = ServerOutcome::Fault(ServerFault::Credentials);
+        let mut outcome = ServerOutcome::Silent;
         assert_eq!(outcome.fault(), Some(ServerFault::Silent));
         outcome.note(refusal.clone());
         assert_eq!(outcome.fault(), Some(ServerFault::Credentials));
-        outcome.note(Outcome::Answered);
+        outcome.note(ServerOutcome::Answered);
         outcome.note(refusal);
         assert_eq!(outcome.fault(), None);
     }

@@ -18,7 +18,9 @@ pub enum IceService {
 /// How a server is reached. Behind a TURN server, datagrams go on as UDP in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IceTransport {
+    /// Datagrams.
     Udp,
+    /// A TCP connection.
     Tcp,
     /// TLS over TCP.
     Tls,
@@ -32,10 +34,13 @@ pub enum IceTransport {
 /// may also be set afterwards. Displays as the URL without credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IceServer {
+    /// What it is asked for.
     pub service: IceService,
+    /// How it is reached.
     pub transport: IceTransport,
     /// Host name or address, an IPv6 address without brackets.
     pub host: String,
+    /// Its port.
     pub port: u16,
     /// User name, empty for STUN.
     pub username: String,
@@ -79,20 +84,27 @@ impl fmt::Debug for IceServer {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseIceServerError {
+    /// Another scheme.
     #[error("`{0}` does not begin with stun:, turn: or turns:")]
     Scheme(String),
+    /// STUN over TLS.
     #[error(
         "stuns: tells nothing about UDP, which streams go over; use stun:, or turns: for a relay over TLS"
     )]
     StunOverTls,
+    /// No host name.
     #[error("no host name in `{0}`")]
     Host(String),
+    /// A port that is no number.
     #[error("`{0}` is not a port")]
     Port(String),
+    /// A query that is not known.
     #[error("unknown option `{0}`, expected transport=udp or transport=tcp")]
     Query(String),
+    /// A transport that the scheme does not have.
     #[error("`{0}` is not possible here: stun: goes over UDP, turns: over TCP")]
     Transport(String),
+    /// Credentials without a colon.
     #[error("before the @ stands user:password")]
     Credentials,
 }

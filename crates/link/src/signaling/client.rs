@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 };
 
 use super::wire::{self, Incoming};
-use crate::error::SignalError;
+use crate::signaling::error::SignalError;
 use crate::tls;
 
 /// Longest wait for the server to take a message.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::hub::{Hub, SocketId};
-use crate::crowd::{Counted, Crowd};
+use super::hub::Hub;
+use super::outbox::SocketId;
+use crate::limits::{AddressLimit, AddressPermit};
 
 /// Sockets served at a time.
 const MAX_SOCKETS: usize = 256;
@@ -24,14 +25,14 @@ const OWNER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Door {
     places: Arc<Semaphore>,
     kept: Arc<Semaphore>,
-    crowd: Crowd,
+    connections: AddressLimit,
 }
 
 /// A place of a socket, given up when dropped.
 pub(super) enum Place {
     Anybodys {
         _place: OwnedSemaphorePermit,
-        _counted: Counted,
+        _counted: AddressPermit,
     },
     /// Kept for the reservation's owner.
     Owners { _place: OwnedSemaphorePermit },
@@ -42,7 +43,7 @@ impl Default for Door {
         Self {
             places: Arc::new(Semaphore::new(MAX_SOCKETS)),
             kept: Arc::new(Semaphore::new(OWNER_PLACES)),
-            crowd: Crowd::new(MAX_SOCKETS_EACH),
+            connections: AddressLimit::new(MAX_SOCKETS_EACH),
         }
     }
 }
@@ -51,7 +52,7 @@ impl Door {
     /// A place for a connection between two addresses, if there is one left.
     pub(super) fn enter(&self, from: SocketAddr, to: SocketAddr) -> Option<Place> {
         if let Ok(place) = self.places.clone().try_acquire_owned()
-            && let Some(counted) = self.crowd.enter(from.ip())
+            && let Some(counted) = self.connections.enter(from.ip())
         {
             return Some(Place::Anybodys {
                 _place: place,

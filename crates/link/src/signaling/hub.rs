@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::outbox::{Inbox, Outbox, outbox};
+use super::outbox::{Inbox, Outbox, SocketId, outbox};
 use super::wire;
-use crate::config::random_u64;
+use crate::random::random_u64;
 
 /// Offers of one socket that are remembered until they are answered; of more, the oldest is forgotten.
 const MAX_OFFERS: usize = 8;
-
-pub(super) type SocketId = u64;
 
 /// State of all sockets, shared by their tasks.
 #[derive(Debug, Default)]

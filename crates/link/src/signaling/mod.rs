@@ -27,6 +27,7 @@
 
 mod client;
 mod door;
+mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hub;
@@ -35,8 +36,9 @@ pub mod rooms;
 mod server;
 mod wire;
 
+pub use error::{BindError, SignalError};
 pub use hub::Reservation;
 pub use server::Server;
 
 pub(crate) use client::Client;
-pub(crate) use wire::{Candidate, Incoming, answer, offer, register, register_client};
+pub(crate) use wire::{Incoming, answer, offer, register, register_client};

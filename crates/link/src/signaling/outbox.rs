@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::hub::SocketId;
+/// Number of a socket of the server.
+pub(super) type SocketId = u64;
 
 /// Messages that may wait for one socket...
 pub(super) const QUEUE_MESSAGES: usize = 256;

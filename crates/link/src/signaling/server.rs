@@ -17,9 +17,10 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info};
 
 use super::door::{Door, Patience};
-use super::hub::{Delivery, Hub, Kind, Registration, Reservation, SocketId};
-use crate::bucket::Bucket;
-use crate::error::BindError;
+use super::error::BindError;
+use super::hub::{Delivery, Hub, Kind, Registration, Reservation};
+use super::outbox::SocketId;
+use crate::limits::TokenBucket;
 
 /// Longest message taken, in bytes: the longest description that a worker takes, as JSON.
 const MAX_MESSAGE_BYTES: usize = 128 * 1024;
@@ -141,7 +142,7 @@ fn refuse_pages(request: &Request, response: Response) -> Result<Response, Error
 
 /// Serves one socket until either side ends it.
 async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: Patience) {
-    let mut pace = Bucket::new(MESSAGES.0, MESSAGES.1);
+    let mut pace = TokenBucket::new(MESSAGES.0, MESSAGES.1);
     let mut known_by = Some(Instant::now() + patience.time());
     let mut inbox = hub.join();
     let member = Member {

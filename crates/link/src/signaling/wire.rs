@@ -2,13 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// An ICE candidate that a peer sends after its description.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) candidate: String,
-    pub(crate) sdp_mid: Option<String>,
-    pub(crate) sdp_mline_index: Option<u16>,
-}
+use crate::ice::IceCandidate;
 
 /// A message from the server or, through it, from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +18,7 @@ pub(crate) enum Incoming {
     },
     Candidate {
         sender: Option<String>,
-        candidate: Candidate,
+        candidate: IceCandidate,
     },
     /// `undelivered`: the id that the server knows nothing of, if that is the error. `code`: as
     /// servers of rooms name it.
@@ -99,7 +93,7 @@ fn description(value: &Value) -> Option<String> {
 
 /// `"candidate"` is the object `{"candidate", "sdpMid", "sdpMLineIndex"}`, or the candidate line
 /// with the other two beside it. The empty line that ends a list of candidates is left out.
-fn candidate(value: &Value) -> Option<Candidate> {
+fn candidate(value: &Value) -> Option<IceCandidate> {
     let inner = value.get("candidate")?;
     let (line, fields) = match inner.as_str() {
         Some(line) => (line, value),
@@ -108,7 +102,7 @@ fn candidate(value: &Value) -> Option<Candidate> {
     if line.is_empty() {
         return None;
     }
-    Some(Candidate {
+    Some(IceCandidate {
         candidate: line.to_owned(),
         sdp_mid: fields
             .get("sdpMid")
@@ -175,7 +169,7 @@ mod tests {
     fn a_candidate_may_be_a_string_or_an_object() {
         let expected = Incoming::Candidate {
             sender: Some("a".into()),
-            candidate: Candidate {
+            candidate: IceCandidate {
                 candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host".into(),
                 sdp_mid: Some("0".into()),
                 sdp_mline_index: Some(0),

@@ -6,7 +6,7 @@ use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use link::signaling::Server;
-use link::{Acceptor, Channel, PeerConfig, Receiver};
+use link::{Acceptor, Channel, ConnectionConfig, PeerConfig, Receiver};
 use protocol::Message;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -69,7 +69,10 @@ pub(crate) async fn server() -> (Server, String) {
 /// Short enough for a test that waits for it, long enough for a busy machine.
 pub(crate) fn config() -> PeerConfig {
     PeerConfig {
-        connect_timeout: Duration::from_secs(30),
+        connection: ConnectionConfig {
+            connect_timeout: Duration::from_secs(30),
+            ..ConnectionConfig::default()
+        },
         ..PeerConfig::default()
     }
 }

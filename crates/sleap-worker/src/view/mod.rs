@@ -118,7 +118,7 @@ impl View {
         let guard = Guard::new(tls.is_some())?;
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
         let links = Links::new(address, guard.token(), fingerprint);
-        let limits = config.limits.clone();
+        let limits = config.channel.limits.clone();
         let hub = Hub::new(ack, current);
         let (ready, streams) = mpsc::channel(BACKLOG);
         let offers = Arc::new(Offers::new(guard, Arc::clone(&hub), config, ready));

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, StatusCode};
-use link::{Answered, Channel, PeerConfig};
+use link::{AnsweredOffer, Channel, PeerConfig};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -58,18 +58,14 @@ impl Offers {
         config: PeerConfig,
         streams: mpsc::Sender<Channel>,
     ) -> Self {
-        let streaming = PeerConfig {
-            max_lanes: MAX_LANES,
-            ..config.clone()
-        };
-        // A picture and some words at a time.
-        let viewing = PeerConfig {
-            max_lanes: 1,
-            send_buffer_bytes: 256 * KIB,
-            receive_window_bytes: 256 * KIB as u32,
-            socket_buffer_bytes: 512 * KIB,
-            ..config
-        };
+        let mut streaming = config.clone();
+        streaming.channel.max_lanes = MAX_LANES;
+        // A picture and a few messages at a time.
+        let mut viewing = config;
+        viewing.channel.max_lanes = 1;
+        viewing.connection.sctp.send_buffer_bytes = 256 * KIB;
+        viewing.connection.sctp.receive_window_bytes = 256 * KIB as u32;
+        viewing.connection.udp.buffer_bytes = 512 * KIB;
         Self {
             guard,
             hub,
@@ -139,7 +135,7 @@ impl Offers {
     /// Waits for the guest's channel and brings it to where it belongs.
     fn welcome(
         &self,
-        answered: Answered,
+        answered: AnsweredOffer,
         guest: Guest,
         handshake: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {

@@ -1,46 +1,5 @@
-use thiserror::Error;
-
 use super::{Credential, Room, short};
-
-/// A server of rooms refuses something.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RoomError {
-    #[error("the server does not let this program into the room {room}: {reason}{}", advice(*.by_login))]
-    Refused {
-        room: String,
-        reason: String,
-        /// It was a user's login, and no key, that did not open the room.
-        by_login: bool,
-    },
-    #[error("there is no room {room}, or it is not open to this account: {reason}")]
-    NoRoom { room: String, reason: String },
-    #[error("the key belongs to the room {there}, not to {wanted}")]
-    OtherRoom { wanted: String, there: String },
-    #[error("the server no longer counts this program among those in the room")]
-    NotInRoom,
-    #[error("the server cannot deliver to the other peer: it has left, or it is in another room")]
-    Undelivered,
-    #[error("the server reports an error: {code} {reason}")]
-    Other { code: String, reason: String },
-}
-
-impl RoomError {
-    /// Whether it stays so until somebody has changed something.
-    pub fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. } | Self::NoRoom { .. } | Self::OtherRoom { .. }
-        )
-    }
-}
-
-fn advice(by_login: bool) -> &'static str {
-    match by_login {
-        true => " (run `sleap-rtc login`)",
-        false => "",
-    }
-}
+use crate::signaling::error::RoomError;
 
 /// What an error of a server means to a peer that has registered.
 pub(crate) fn of_code(code: &str, reason: &str) -> RoomError {

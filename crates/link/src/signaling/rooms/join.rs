@@ -1,14 +1,15 @@
 //! Entering a room.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Role, Room, RoomError, ice, wire};
-use crate::config::PeerConfig;
-use crate::error::SignalError;
+use super::{Role, Room, ice, wire};
 use crate::ice::IceServer;
 use crate::signaling::client::{Client, Liveness};
+use crate::signaling::error::{RoomError, SignalError};
 
 /// A place in a room.
 pub(crate) struct Joined {
@@ -19,15 +20,14 @@ pub(crate) struct Joined {
     pub(crate) ice_servers: Vec<IceServer>,
 }
 
-/// Enters `room` as `id`. Each step fails within the connection timeout of `config`.
+/// Enters `room` as `id`. Each step fails within `wait`.
 pub(crate) async fn join(
     room: &Room,
     role: Role,
     id: &str,
     metadata: &Value,
-    config: &PeerConfig,
+    wait: Duration,
 ) -> Result<Joined, SignalError> {
-    let wait = config.step();
     let liveness = Liveness::Messages {
         limit: room.silence,
     };

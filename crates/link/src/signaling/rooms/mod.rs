@@ -17,6 +17,7 @@ mod error;
 mod ice;
 mod join;
 mod profile;
+mod service;
 mod wire;
 
 use std::fmt;
@@ -24,11 +25,12 @@ use std::time::Duration;
 
 use protocol::text;
 
-pub use choice::{Choice, ChoiceError, RoomWorker, Service};
-pub use error::RoomError;
+pub use super::error::RoomError;
+pub use choice::{Choice, ChoiceError, RoomWorker};
 pub use profile::Profile;
+pub use service::Service;
 
-pub(crate) use choice::{Wanted, discover, listing};
+pub(crate) use choice::{DiscoverError, Wanted, discover, listing};
 pub(crate) use error::{is_of_server, of_code};
 pub(crate) use join::{Joined, join};
 pub(crate) use profile::Status;
@@ -39,7 +41,9 @@ pub(crate) use wire::{Role, update_metadata};
 pub struct Room {
     /// The server: `wss://` or `ws://`.
     pub url: String,
+    /// Its id.
     pub id: String,
+    /// What opens it.
     pub credential: Credential,
     /// Longest time without a word of the server.
     pub silence: Duration,

@@ -2,16 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Service;
+use super::service::{GPU_MEMORY, Service};
 
-/// The property with the memory of a worker's GPU, in MiB.
-pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
-
-/// What clients, and people who look at a room, are told of a worker.
+/// What a room shows of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name for people.
+    /// Its name.
     pub worker_name: String,
+    /// Name of its machine.
     pub hostname: String,
     /// `CPU` where there is no GPU.
     pub gpu_model: String,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Credential, Room, error};
-use crate::error::SignalError;
+use crate::signaling::error::SignalError;
 
 /// Keys of accounts name no room.
 const ACCOUNT_KEY: &str = "slp_acct_";

@@ -1,40 +1,53 @@
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+use thiserror::Error;
 use tokio::time::timeout;
 
 use super::choose::choose_again;
 use super::worker::workers;
 use super::{ChoiceError, RoomWorker, Wanted};
-use crate::config::PeerConfig;
-use crate::error::{ConnectError, SignalError};
 use crate::signaling::client::Client;
+use crate::signaling::error::SignalError;
 use crate::signaling::rooms::{Role, wire};
 
+/// No worker of a room was found.
+#[derive(Debug, Error)]
+pub(crate) enum DiscoverError {
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+}
+
 /// The worker of the room to offer a connection to: the known one, if it is there, or as it is
-/// chosen.
+/// chosen. `name`: the id or the name of the one that is asked for; `wait`: how long the next
+/// step may take.
 pub(crate) async fn discover(
     signal: &mut Client,
     id: &str,
     wanted: Wanted<'_>,
-    config: &PeerConfig,
-) -> Result<RoomWorker, ConnectError> {
+    name: Option<&str>,
+    wait: impl Fn() -> Duration,
+) -> Result<RoomWorker, DiscoverError> {
     let Wanted { room, service, .. } = wanted;
     let only = [(service.property().to_owned(), Value::Bool(true))];
-    let mut offering = listing(signal, id, only.into_iter().collect(), config).await?;
+    let mut offering = listing(signal, id, only.into_iter().collect(), wait()).await?;
     // A server may not know the filter.
     offering.retain(|worker| worker.offers(service));
-    let error = match choose_again(offering, config.worker_id.as_deref(), wanted) {
+    let error = match choose_again(offering, name, wanted) {
         Ok(worker) => return Ok(worker),
         Err(error) => error,
     };
-    let (name, there) = match &error {
+    let (unknown, there) = match &error {
         ChoiceError::Empty { .. } => (None, &[][..]),
         ChoiceError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
         _ => return Err(error.into()),
     };
     // Only to say what else is there.
-    let others = listing(signal, id, Map::new(), config).await?;
+    let others = listing(signal, id, Map::new(), wait()).await?;
     let room = room.to_owned();
-    Err(match name {
+    Err(match unknown {
         Some(name)
             if others
                 .iter()
@@ -61,9 +74,8 @@ pub(crate) async fn listing(
     signal: &mut Client,
     id: &str,
     properties: Map<String, Value>,
-    config: &PeerConfig,
+    wait: Duration,
 ) -> Result<Vec<RoomWorker>, SignalError> {
-    let wait = config.step();
     let message = wire::discover(id, Role::Worker, properties);
     signal.send(&message).await?;
     let url = signal.url().to_owned();

@@ -7,43 +7,14 @@ mod error;
 mod tests;
 mod worker;
 
-use std::fmt;
-
 pub use self::error::ChoiceError;
 pub use self::worker::RoomWorker;
 
-pub(crate) use self::discover::{discover, listing};
+pub(crate) use self::discover::{DiscoverError, discover, listing};
 #[cfg(any(test, fuzzing))]
 pub(super) use self::worker::workers;
 
-/// What a client wants of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// Poses of a stream's frames.
-    Streams,
-    /// Poses of a video that is sent as a file.
-    Files,
-}
-
-impl Service {
-    /// The property by which a worker says that it offers it.
-    pub(crate) fn property(self) -> &'static str {
-        match self {
-            Self::Streams => "streaming",
-            Self::Files => "sleap_stream_files",
-        }
-    }
-}
-
-/// As what a worker does: it `streams`.
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Streams => "streams",
-            Self::Files => "predicts videos that are sent as files",
-        })
-    }
-}
+use super::service::Service;
 
 /// How the worker is chosen where its name is not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

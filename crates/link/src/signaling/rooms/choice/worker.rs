@@ -2,20 +2,25 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::Service;
-use crate::signaling::rooms::profile::GPU_MEMORY;
+use crate::signaling::rooms::service::{GPU_MEMORY, Service};
 use crate::signaling::rooms::{Role, short};
 
-/// A worker of a room, as it describes itself. What is for people is short, and may hold any character.
+/// A worker of a room, as it describes itself. Its texts are short, and may hold any character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomWorker {
+    /// The id that it is reached under.
     pub peer_id: String,
+    /// Its name.
     pub name: String,
+    /// `available`, `busy` or what else it gives.
     pub status: String,
+    /// `CPU` where there is no GPU.
     pub gpu_model: String,
-    /// In MiB.
+    /// Memory of the GPU, in MiB.
     pub gpu_memory_mb: u64,
+    /// Whether it takes streams.
     pub streams: bool,
+    /// Whether it predicts videos that are sent as files.
     pub files: bool,
     /// When it entered, where the server says so.
     pub(super) since: Option<Since>,

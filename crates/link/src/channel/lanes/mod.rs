@@ -1,0 +1,189 @@
+//! Several SCTP associations that carry one channel together.
+//!
+//! ```text
+//!            units: whole frames, other messages
+//!  Sender ── split ──▶ lane 0 (the channel's first connection) ──▶ merge ──▶ Receiver
+//!                 └──▶ lane 1 (a connection of its own) ──┘
+//! ```
+//!
+//! One association has one congestion window, which a lost packet halves, and its messages wait for
+//! the lost one. With several, each loss costs one of them. The descriptions of the further
+//! connections go over the channel itself, which is encrypted and whose peer is known: no other peer
+//! can join, and no signaling server is asked.
+
+mod answer;
+mod lane;
+mod set;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::{LaneAnswer, LaneOffer, MAX_LANES};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::debug;
+
+pub(crate) use lane::Lane;
+
+use super::queue::WeakSendQueue;
+use crate::close::{CloseReason, CloseSignal};
+use crate::connection::{Association, Connection, ConnectionConfig};
+use answer::OfferedLane;
+use set::LaneSet;
+
+/// Smallest send buffer and receive window of a lane, in bytes.
+const MIN_BUFFER_BYTES: usize = 256 << 10;
+
+/// The connections that carry one channel. They close when this is dropped.
+pub(crate) struct Lanes {
+    first: Connection,
+    set: Arc<LaneSet>,
+    /// Lanes that the peer may open, the first one included.
+    max_lanes: usize,
+    /// A frame may arrive before one that was sent earlier, and so may its result.
+    may_pass: AtomicBool,
+    /// Answers to the peer's offers, and waits for the lanes' ends. They end with the channel.
+    tasks: Mutex<JoinSet<()>>,
+    /// Refusals that may be on their way at a time.
+    refusals: Arc<Semaphore>,
+}
+
+impl Lanes {
+    pub(crate) fn new(first: Connection, max_lanes: usize, queue: WeakSendQueue) -> Self {
+        Self {
+            set: Arc::new(LaneSet::new(first.closed().clone(), queue)),
+            first,
+            max_lanes,
+            may_pass: AtomicBool::default(),
+            tasks: Mutex::default(),
+            refusals: Arc::new(Semaphore::new(MAX_LANES)),
+        }
+    }
+
+    /// The channel's first connection.
+    pub(crate) fn first(&self) -> &Connection {
+        &self.first
+    }
+
+    /// Why and when the channel is over.
+    pub(crate) fn closed(&self) -> &CloseSignal {
+        self.first.closed()
+    }
+
+    /// Lanes that are open, the first one included.
+    pub(crate) fn count(&self) -> usize {
+        self.set.open().len() + 1
+    }
+
+    /// The associations of all open lanes, the first one's first.
+    pub(crate) fn associations(&self) -> Vec<Arc<Association>> {
+        self.with_first(&self.set.open())
+    }
+
+    /// The same; units go over them from now on.
+    pub(crate) fn use_all(&self) -> Vec<Arc<Association>> {
+        self.with_first(&self.set.use_all())
+    }
+
+    fn with_first(&self, further: &[Arc<Lane>]) -> Vec<Arc<Association>> {
+        let further = further.iter().map(|lane| lane.association().clone());
+        let first = self.first.association().clone();
+        std::iter::once(first).chain(further).collect()
+    }
+
+    /// The lanes beside the first, as they come and go.
+    pub(crate) fn arrivals(&self) -> watch::Receiver<Vec<Arc<Lane>>> {
+        self.set.arrivals()
+    }
+
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn let_pass(&self, may_pass: bool) {
+        self.may_pass.store(may_pass, Ordering::Relaxed);
+    }
+
+    /// Settings of one of `lanes` lanes: together they hold about what one channel holds.
+    pub(crate) fn config_of(&self, lanes: usize) -> ConnectionConfig {
+        let share = |bytes: usize| (2 * bytes / lanes.max(2)).max(MIN_BUFFER_BYTES.min(bytes));
+        let mut config = self.first.config().clone();
+        let window = share(config.sctp.receive_window_bytes as usize);
+        config.sctp.receive_window_bytes = u32::try_from(window).unwrap_or(u32::MAX);
+        config.sctp.send_buffer_bytes = share(config.sctp.send_buffer_bytes);
+        config
+    }
+
+    /// Answers a peer that offers a lane.
+    pub(crate) fn answer(&self, offer: LaneOffer) {
+        let lane = offer.lane;
+        let offered = OfferedLane::new(lane, self.set.clone());
+        let mut tasks = self.tasks();
+        match self.set.admit(lane, self.max_lanes) {
+            Ok(()) => {
+                tasks.spawn(offered.run(offer.sdp, self.config_of(self.max_lanes)));
+            }
+            Err(reason) => {
+                debug!(lane, reason, "refusing a lane");
+                // A peer that keeps asking is not answered each time.
+                if let Ok(permit) = self.refusals.clone().try_acquire_owned() {
+                    tasks.spawn(async move {
+                        offered.refuse(reason.to_owned()).await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Resolves to the peer's answer to this side's offer of a lane.
+    pub(crate) fn expect_answer(&self, lane: u32) -> oneshot::Receiver<LaneAnswer> {
+        self.set.expect_answer(lane)
+    }
+
+    /// Hands an answer to the task that waits for it, or back.
+    pub(crate) fn answered(&self, answer: LaneAnswer) -> Option<LaneAnswer> {
+        self.set.answered(answer)
+    }
+
+    /// Takes a lane that this side has opened, and waits for its end.
+    pub(crate) fn add(&self, connection: Connection) {
+        if let Some(lane) = self.set.add(connection) {
+            self.tasks().spawn(self.set.clone().watch(lane));
+        }
+    }
+
+    /// No further lane is waited for.
+    pub(crate) fn complete(&self) {
+        self.set.complete();
+    }
+
+    /// The peer sends over `lanes` lanes from now on. `false`: it cannot, that many were not opened.
+    pub(crate) fn announced(&self, lanes: u32) -> bool {
+        self.set.announced(lanes)
+    }
+
+    /// Lanes that the peer sends over.
+    pub(crate) fn expected(&self) -> usize {
+        self.set.expected()
+    }
+
+    /// The end of one lane beside the first was seen by the reader.
+    pub(crate) fn ended(&self, lane: &Arc<Lane>, reason: CloseReason) {
+        self.set.ended(lane, reason);
+    }
+
+    /// Closes all connections without waiting for messages that are not delivered yet.
+    pub(crate) async fn close(&self) {
+        for lane in self.set.open() {
+            lane.close().await;
+        }
+        self.first.close().await;
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks
+    }
+}

@@ -1,0 +1,11 @@
+//! Receiving: from the messages of all lanes to one order.
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod lane_receiver;
+mod merge;
+#[cfg(test)]
+mod merge_tests;
+mod receiver;
+
+pub use receiver::Receiver;

@@ -1,0 +1,220 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Frame, Message, Payload};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::error::SendError;
+use super::open_lanes;
+use super::task::SendTask;
+use super::writer::ChannelWriter;
+use crate::channel::config::ChannelConfig;
+use crate::channel::lanes::Lanes;
+use crate::channel::queue::{OutgoingUnit, SendQueue, UnitOrder};
+use crate::channel::receipt::{QueuedFrames, SendReceipt};
+use crate::channel::receive::Receiver;
+use crate::channel::stats::LinkStats;
+use crate::channel::traffic::Traffic;
+use crate::close::CloseReason;
+use crate::connection::PathStats;
+
+/// The sending half of a [`Channel`](crate::Channel); clones share one queue.
+///
+/// One task owns the channel's sending side and takes whole units off a bounded queue: a control
+/// message, or all messages of a frame. So part of a frame is never left on the wire, and
+/// messages leave in the order in which they were queued. Where the channel has several
+/// [lanes](Self::open_lanes), each unit goes over one of them, and the receiver has them in order.
+#[derive(Clone)]
+pub struct Sender {
+    queue: SendQueue,
+    frame_slot: Arc<Semaphore>,
+    queued_frames: QueuedFrames,
+    lanes: Arc<Lanes>,
+    traffic: Arc<Traffic>,
+    close_timeout: Duration,
+}
+
+impl Sender {
+    pub(in crate::channel) fn spawn(
+        queue: SendQueue,
+        units: mpsc::Receiver<OutgoingUnit>,
+        lanes: Arc<Lanes>,
+        traffic: Arc<Traffic>,
+        config: &ChannelConfig,
+    ) -> Self {
+        let writer = ChannelWriter::new(
+            lanes.first().association().clone(),
+            lanes.closed().clone(),
+            traffic.clone(),
+            config.chunk_bytes,
+        );
+        let task = SendTask::new(lanes.clone(), writer);
+        tokio::spawn(task.run(units, config.close_timeout));
+        Self {
+            queue,
+            frame_slot: Arc::new(Semaphore::new(1)),
+            queued_frames: QueuedFrames::default(),
+            lanes,
+            traffic,
+            close_timeout: config.close_timeout,
+        }
+    }
+
+    /// Queues a message; waits while the queue is full.
+    pub async fn send(&self, message: Message) -> Result<(), SendError> {
+        let payload = self.checked(&message)?;
+        let is_answer = matches!(
+            message,
+            Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
+        );
+        let order = match message {
+            // A sign of life, or a word about the pace, says nothing about what is before it.
+            Message::KeepAlive | Message::Backpressure(_) => UnitOrder::Aside,
+            _ if is_answer => self.order(),
+            _ => UnitOrder::Strict,
+        };
+        self.enqueue(OutgoingUnit::Message { payload, order }).await
+    }
+
+    /// Queues a whole frame; waits while another one is waiting to be sent. One frame waits beside
+    /// the one being sent.
+    pub async fn send_frame(&self, frame: Frame) -> Result<SendReceipt, SendError> {
+        let slot = tokio::select! {
+            slot = self.frame_slot.clone().acquire_owned() => slot.map_err(|_| self.closed())?,
+            reason = self.lanes.closed().closed() => return Err(SendError::Closed(reason)),
+        };
+        let (sender, receipt) = self.queued_frames.add();
+        self.enqueue(OutgoingUnit::Frame {
+            frame,
+            slot,
+            receipt: sender,
+            order: self.order(),
+        })
+        .await?;
+        Ok(receipt)
+    }
+
+    /// Whether a frame may arrive before one that was sent earlier, as a live source wants it: a
+    /// loss on one of several lanes then holds up only the frames of that lane. Other messages keep
+    /// their place between the frames, and the peer answers in the same way. Without several lanes
+    /// there is one order.
+    pub fn let_frames_pass(&self, may_pass: bool) {
+        self.lanes.let_pass(may_pass);
+    }
+
+    /// Waits until a further frame would be sent at once, not queued behind another: with one lane,
+    /// until the last frame was handed to SCTP; with several, until one of them has nothing to do.
+    pub async fn ready(&self) {
+        tokio::select! {
+            () = self.queued_frames.fewer_than(self.lanes()) => {}
+            _ = self.lanes.closed().closed() => {}
+        }
+    }
+
+    /// Lanes that the channel has, itself included.
+    pub fn lanes(&self) -> usize {
+        self.lanes.count()
+    }
+
+    /// Opens lanes until the channel has `lanes` of them, and sends over all from then on. To be
+    /// called once, when the peer has said that it takes that many.
+    ///
+    /// Returns how many the channel has. Lanes that cannot be opened within the connection's
+    /// timeout are done without; the channel itself is not touched by that.
+    pub async fn open_lanes(&self, receiver: &mut Receiver, lanes: usize) -> usize {
+        open_lanes::open_lanes(&self.lanes, &self.queue, receiver, lanes).await
+    }
+
+    /// Waits until everything queued before has been acknowledged by the peer's SCTP.
+    pub async fn flush(&self) -> Result<(), SendError> {
+        let (done, flushed) = oneshot::channel();
+        self.enqueue(OutgoingUnit::Flush(done)).await?;
+        flushed.await.map_err(|_| self.closed())
+    }
+
+    /// Sends what is queued (for at most the configured time), then closes the channel and the
+    /// connection. The peer notices at once.
+    pub async fn close(self) {
+        let (done, closed) = oneshot::channel();
+        let orderly = async {
+            if self.enqueue(OutgoingUnit::Close(done)).await.is_ok() {
+                let _ = closed.await;
+            }
+        };
+        if timeout(self.close_timeout, orderly).await.is_err() {
+            debug!("closing with messages unsent");
+        }
+        self.lanes.closed().close(CloseReason::Local);
+        self.lanes.close().await;
+    }
+
+    /// Waits until the channel is closed by either side or the peer is lost.
+    pub async fn closed_because(&self) -> CloseReason {
+        self.lanes.closed().closed().await
+    }
+
+    /// Counters of the channel.
+    pub fn stats(&self) -> LinkStats {
+        let (messages_sent, bytes_sent) = self.traffic.sent.get();
+        let (messages_received, bytes_received) = self.traffic.received.get();
+        let first = self.lanes.first();
+        let (socket_receive_buffer, socket_send_buffer) = first.socket_buffers();
+        let associations = self.lanes.associations();
+        LinkStats {
+            messages_sent,
+            bytes_sent,
+            messages_received,
+            bytes_received,
+            queued_bytes: self.traffic.queued_bytes(),
+            outstanding_bytes: associations.iter().map(|it| it.outstanding_bytes()).sum(),
+            socket_receive_buffer,
+            socket_send_buffer,
+            max_message_bytes: first.association().max_message_bytes(),
+        }
+    }
+
+    /// The chosen network path; `None` when the connection is closed.
+    pub async fn path(&self) -> Option<PathStats> {
+        self.lanes.first().path().await
+    }
+
+    /// The chosen network path in words, for the log.
+    pub(crate) async fn path_text(&self) -> String {
+        let path = self.path().await;
+        path.map_or_else(|| "unknown".to_owned(), |path| path.to_string())
+    }
+
+    /// The order of frames and their answers.
+    fn order(&self) -> UnitOrder {
+        match self.lanes.may_pass() {
+            true => UnitOrder::Passing,
+            false => UnitOrder::Strict,
+        }
+    }
+
+    fn checked(&self, message: &Message) -> Result<Payload, SendError> {
+        let payload = message.encode();
+        let (bytes, max) = (
+            payload.len(),
+            self.lanes.first().association().max_message_bytes(),
+        );
+        if bytes > max {
+            return Err(SendError::TooLarge { bytes, max });
+        }
+        Ok(payload)
+    }
+
+    async fn enqueue(&self, unit: OutgoingUnit) -> Result<(), SendError> {
+        if let Some(reason) = self.lanes.closed().reason() {
+            return Err(SendError::Closed(reason));
+        }
+        self.queue.push(unit).await.map_err(|_| self.closed())
+    }
+
+    fn closed(&self) -> SendError {
+        // The sending task ends only after a reason has been noted.
+        SendError::Closed(self.lanes.closed().reason().unwrap_or(CloseReason::Local))
+    }
+}

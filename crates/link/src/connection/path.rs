@@ -1,0 +1,68 @@
+//! The network path that ICE has chosen.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use webrtc::peer_connection::{
+    PeerConnection, RTCIceCandidate, RTCIceCandidateType, RTCStatsReportEntry, StatsSelector,
+};
+
+use crate::ice::IceServer;
+use crate::udp::IceServers;
+
+/// The network path that ICE has chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathStats {
+    /// Local candidate: type (`host`, `srflx`, `prflx` or `relay`), address and port.
+    pub local: String,
+    /// Remote candidate: type, address and port.
+    pub remote: String,
+    /// The TURN server of this side that relays, if one does.
+    pub relay: Option<String>,
+    /// Round trip of the last connectivity check, if there was one.
+    pub round_trip: Option<Duration>,
+}
+
+impl fmt::Display for PathStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} - {}", self.local, self.remote)?;
+        match &self.relay {
+            Some(server) => write!(f, " through {server}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The path of an open connection; `None` when it is closed.
+pub(super) async fn of(connection: &dyn PeerConnection, servers: &IceServers) -> Option<PathStats> {
+    let ice = connection.sctp().await?.transport().ice_transport();
+    let pair = ice.get_selected_candidate_pair().await.ok()??;
+    let report = connection
+        .get_stats(Instant::now(), StatsSelector::None)
+        .await;
+    let local = pair.local();
+    let relay = (local.typ == RTCIceCandidateType::Relay).then(|| {
+        let url = report.iter().find_map(|entry| match entry {
+            RTCStatsReportEntry::LocalCandidate(known)
+                if known.address.as_deref() == Some(&local.address) && known.port == local.port =>
+            {
+                Some(known.url.as_str())
+            }
+            _ => None,
+        });
+        let server = url.and_then(|url| servers.named_in(url));
+        server.map_or_else(|| "a TURN server".to_owned(), IceServer::to_string)
+    });
+    let shown = |it: &RTCIceCandidate| format!("{} {} port {}", it.typ, it.address, it.port);
+    let round_trip = report
+        .candidate_pairs()
+        .filter(|pair| pair.nominated && pair.current_round_trip_time > 0.0)
+        .find_map(|pair| Duration::try_from_secs_f64(pair.current_round_trip_time).ok());
+    Some(PathStats {
+        local: shown(local),
+        remote: shown(pair.remote()),
+        relay,
+        round_trip,
+    })
+}

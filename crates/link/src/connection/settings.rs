@@ -1,0 +1,60 @@
+//! The settings of a connection, as the WebRTC library takes them.
+
+use std::time::Duration;
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use webrtc::peer_connection::{
+    RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, SettingEngine,
+    SettingEngineBuilder,
+};
+
+use super::config::ConnectionConfig;
+use crate::udp::IceServers;
+
+/// Longest message that a peer may send, as announced in `a=max-message-size`, in bytes.
+pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
+/// Time that direct paths have before a relay is taken.
+const RELAY_TIMEOUT: Duration = Duration::from_millis(700);
+/// Interval of consent checks; several fit into the peer timeout.
+const CONSENT_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) fn configuration(servers: &IceServers, relay_only: bool) -> RTCConfiguration {
+    let servers = servers
+        .urls()
+        .map(|(url, username, credential)| RTCIceServer {
+            urls: vec![url],
+            username: username.to_owned(),
+            credential: credential.to_owned(),
+        });
+    let policy = match relay_only {
+        true => RTCIceTransportPolicy::Relay,
+        false => RTCIceTransportPolicy::All,
+    };
+    RTCConfigurationBuilder::default()
+        .with_ice_servers(servers.collect())
+        .with_ice_transport_policy(policy)
+        .build()
+}
+
+pub(super) fn setting_engine(config: &ConnectionConfig) -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_include_loopback_candidate(true)
+        // With mDNS on, a host without a multicast route cannot connect at all.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        // Checks of a new connection go on for the sum of the first two.
+        .with_ice_timeouts(
+            Some(config.peer_timeout),
+            Some(config.connect_timeout),
+            Some(CONSENT_INTERVAL),
+        )
+        // The library would wait two seconds for a better path before it takes a relay.
+        .with_relay_acceptance_min_wait(Some(match config.ice.relay_only {
+            true => Duration::ZERO,
+            false => RELAY_TIMEOUT,
+        }))
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_BYTES))
+        .with_sctp_max_receive_buffer_size(config.sctp.receive_window_bytes.max(MAX_MESSAGE_BYTES))
+        .with_sctp_mtu(config.sctp.mtu)
+        .build()
+}

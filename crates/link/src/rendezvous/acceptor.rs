@@ -1,0 +1,106 @@
+//! The worker's side of a connection: offers that come by the signaling server become channels.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use super::config::PeerConfig;
+use super::error::AcceptError;
+use super::registration::Registration;
+use super::worker_rendezvous::{RoomRegistration, WorkerRendezvous};
+use crate::auth::{AuthCounts, AuthGate};
+use crate::channel::Channel;
+use crate::signaling::SignalError;
+use crate::signaling::rooms::{Profile, Room};
+
+/// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
+const ACCEPT_QUEUE_LEN: usize = 4;
+
+/// A worker registered at a signaling server. It registers again whenever the server comes back;
+/// established channels do not depend on it. Dropping it ends the registration.
+#[derive(Debug)]
+pub struct Acceptor {
+    id: String,
+    channels: mpsc::Receiver<Channel>,
+    gate: Arc<AuthGate>,
+    task: JoinHandle<()>,
+}
+
+impl Acceptor {
+    /// Registers at the server `signal_url` (`ws://host:port`); once this returns, clients that
+    /// ask the server are told of this worker.
+    pub async fn register(signal_url: &str, config: PeerConfig) -> Result<Self, SignalError> {
+        let id = config.id_for("worker");
+        Self::start(WorkerRendezvous::Server(signal_url.to_owned()), id, config).await
+    }
+
+    /// Enters a room, whose members find this worker by its profile. It counts as busy while
+    /// `busy` is true. The servers that the room provides are used beside those of `config`.
+    pub async fn join(
+        room: Room,
+        profile: Profile,
+        busy: watch::Receiver<bool>,
+        config: PeerConfig,
+    ) -> Result<Self, SignalError> {
+        // Behind the ids of SLEAP-RTC's workers, `worker-..`: of those without a GPU they elect the
+        // first, and one that streams cannot coordinate them.
+        let id = config.id_for("worker_stream");
+        let rendezvous =
+            WorkerRendezvous::Room(Box::new(RoomRegistration::new(room, profile, busy)));
+        Self::start(rendezvous, id, config).await
+    }
+
+    async fn start(
+        mut rendezvous: WorkerRendezvous,
+        id: String,
+        config: PeerConfig,
+    ) -> Result<Self, SignalError> {
+        let registered = rendezvous.register(&id, &config).await?;
+        let id = registered.id.clone();
+        info!(
+            id,
+            url = rendezvous.url(),
+            room = rendezvous.room(),
+            "registered"
+        );
+        let (ready, channels) = mpsc::channel(ACCEPT_QUEUE_LEN);
+        let mut registration = Registration::new(rendezvous, config, ready);
+        let signal = registration.registered(registered);
+        Ok(Self {
+            id,
+            channels,
+            gate: registration.handshakes.gate.clone(),
+            task: tokio::spawn(registration.run(signal)),
+        })
+    }
+
+    /// The id under which this worker is registered.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How many clients were admitted and how many refused; all zero without authentication.
+    pub fn auth_counts(&self) -> AuthCounts {
+        self.gate.counts()
+    }
+
+    /// What reads [`auth_counts`](Self::auth_counts), also after this is dropped.
+    pub fn auth_counter(&self) -> impl Fn() -> AuthCounts + Send + Sync + 'static {
+        let gate = Arc::clone(&self.gate);
+        move || gate.counts()
+    }
+
+    /// The next client's channel. Clients connect concurrently; one that fails is logged and never
+    /// ends this. Cancelling loses no channel.
+    pub async fn accept(&mut self) -> Result<Channel, AcceptError> {
+        self.channels.recv().await.ok_or(AcceptError::Stopped)
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

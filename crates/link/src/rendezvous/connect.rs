@@ -1,0 +1,276 @@
+//! The client's side of a connection.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
+
+use super::config::PeerConfig;
+use super::error::ConnectError;
+use super::offers::{Left, Offers};
+use crate::auth::{self, PeerError};
+use crate::channel::Channel;
+use crate::connection::{ConnectionError, Negotiation};
+use crate::ice::IceCandidate;
+use crate::signaling::SignalError;
+use crate::signaling::rooms::{self, RoomError};
+use crate::signaling::{Client, Incoming, offer, register_client};
+
+/// Candidates kept until the answer comes.
+const MAX_EARLY_CANDIDATES: usize = 64;
+/// What a server says where too much waits for the worker.
+const PEER_BUSY: &str = "PEER_BUSY";
+
+/// Connects to a worker that is registered at the signaling server `signal_url` (`ws://host:port`).
+///
+/// The worker is the configured one, or the first whose id names a worker, or else the first that
+/// does not name a client.
+pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, ConnectError> {
+    let mut signal = Client::connect(signal_url, config.step()).await?;
+    let peers = signal.peers(config.step()).await?;
+    let worker = choose_worker(&peers, &config, signal_url)?;
+    let pair = OfferRoute {
+        id: &config.id_for("client"),
+        worker: &worker,
+        in_room: false,
+    };
+    let result = negotiate(&mut signal, pair, &config).await;
+    signal.close().await;
+    if let Ok(channel) = &result {
+        let path = channel.sender.path_text().await;
+        info!(worker, path, "connected");
+    }
+    result
+}
+
+/// Other clients may be in the list, and a reference worker may have any id.
+fn choose_worker(
+    peers: &[String],
+    config: &PeerConfig,
+    signal_url: &str,
+) -> Result<String, ConnectError> {
+    let url = signal_url.to_owned();
+    if let Some(worker) = &config.worker_id {
+        return match peers.contains(worker) {
+            true => Ok(worker.clone()),
+            false => Err(ConnectError::UnknownWorker {
+                url,
+                worker: worker.clone(),
+            }),
+        };
+    }
+    let names = |id: &&String, word: &str| id.to_ascii_lowercase().contains(word);
+    let worker = peers
+        .iter()
+        .find(|id| names(id, "worker"))
+        .or_else(|| peers.iter().find(|id| !names(id, "client")));
+    worker.cloned().ok_or(ConnectError::NoWorker {
+        url,
+        others: peers.len(),
+    })
+}
+
+/// Who offers a connection to whom.
+#[derive(Clone, Copy)]
+pub(crate) struct OfferRoute<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) worker: &'a str,
+    /// Both are in a room, where errors of the server are about what was just sent.
+    pub(crate) in_room: bool,
+}
+
+/// Offers the connection, and waits until the worker has opened and proved it.
+pub(crate) async fn negotiate(
+    signal: &mut Client,
+    pair: OfferRoute<'_>,
+    config: &PeerConfig,
+) -> Result<Channel, ConnectError> {
+    let worker = pair.worker;
+    debug!(worker, "offering a connection");
+    let failed = |source: PeerError| ConnectError::Peer {
+        worker: worker.to_owned(),
+        source,
+    };
+    let failed_to_connect = |source: ConnectionError| failed(source.into());
+    let negotiation = Negotiation::new(&config.connection, !config.auth.is_none()).await;
+    let negotiation = negotiation.map_err(failed_to_connect)?;
+    let sdp = negotiation.offer().await.map_err(failed_to_connect)?;
+
+    if !pair.in_room {
+        // Registered only now, so that nobody who queries before mistakes this client for a worker.
+        signal.send(&register_client(pair.id)).await?;
+    }
+    let Answer { sdp, early } = answered(signal, pair, &sdp, config.step()).await?;
+    let taken = negotiation.take_answer(sdp).await;
+    taken.map_err(failed_to_connect)?;
+    for candidate in early {
+        negotiation.add_candidate(candidate).await;
+    }
+    let wait = config.step();
+    let opened = async {
+        tokio::select! {
+            opened = negotiation.opened() => opened,
+            never = add_candidates(signal, worker, &negotiation) => match never {},
+        }
+    };
+    match timeout(wait, opened).await {
+        Ok(Ok(())) => {}
+        Ok(Err(source)) => return Err(failed_to_connect(source)),
+        Err(_) => return Err(failed_to_connect(negotiation.timed_out(wait))),
+    }
+    let connection = negotiation.into_connection().await;
+    let connection = connection.map_err(failed_to_connect)?;
+    auth::prove(&connection, &config.auth)
+        .await
+        .map_err(failed)?;
+    Ok(Channel::over(connection, &config.channel))
+}
+
+/// A worker's answer.
+struct Answer {
+    sdp: String,
+    /// The candidates that came before it.
+    early: Vec<IceCandidate>,
+}
+
+/// Offers the connection, again where need be, until the worker answers.
+async fn answered(
+    signal: &mut Client,
+    pair: OfferRoute<'_>,
+    sdp: &str,
+    wait: Duration,
+) -> Result<Answer, ConnectError> {
+    let worker = pair.worker;
+    let message = offer(pair.id, worker, sdp);
+    let is_workers = |sender: &Option<String>| sender.as_deref().is_none_or(|id| id == worker);
+    let mut offers = Offers::new(Instant::now(), wait);
+    let mut early = Vec::new();
+    loop {
+        let incoming = tokio::select! {
+            incoming = signal.next() => incoming?,
+            () = sleep_until(offers.due()) => {
+                if offers.is_over(Instant::now()) {
+                    let worker = worker.to_owned();
+                    return Err(ConnectError::NoAnswer { worker, waited: wait });
+                }
+                signal.send(&message).await?;
+                offers.sent(Instant::now());
+                continue;
+            }
+        };
+        match incoming {
+            Incoming::Answer { sender, sdp } if is_workers(&sender) => {
+                return Ok(Answer { sdp, early });
+            }
+            Incoming::Candidate { sender, candidate }
+                if is_workers(&sender) && early.len() < MAX_EARLY_CANDIDATES =>
+            {
+                early.push(candidate);
+            }
+            Incoming::Bounced { target } if target == worker => {
+                debug!(worker, "registered again or left; offering again");
+                offers.bounced(Instant::now());
+            }
+            Incoming::Error {
+                code,
+                message,
+                undelivered,
+            } => refused(pair, &mut offers, (&code, &message), undelivered)?,
+            _ => {}
+        }
+    }
+}
+
+/// Takes an error of the server, or of somebody there, into account; fails where another offer is of
+/// no use.
+fn refused(
+    pair: OfferRoute<'_>,
+    offers: &mut Offers,
+    (code, message): (&str, &str),
+    undelivered: Option<String>,
+) -> Result<(), ConnectError> {
+    let is_about_offer = undelivered.as_deref() == Some(pair.worker);
+    let is_of_room = pair.in_room && rooms::is_of_server(code);
+    if is_about_offer && code == PEER_BUSY {
+        offers.busy(Instant::now());
+    } else if is_about_offer || is_of_room {
+        match rooms::of_code(code, message) {
+            error if is_of_room && error != RoomError::Undelivered => {
+                return Err(SignalError::from(error).into());
+            }
+            _ => {
+                let left = |_: Left| ConnectError::WorkerLeft {
+                    worker: pair.worker.to_owned(),
+                };
+                offers.undelivered(Instant::now()).map_err(left)?;
+            }
+        }
+    } else {
+        let (code, message) = (rooms::short(code), rooms::short(message));
+        warn!(
+            code,
+            message, "refused by the signaling server or a peer there"
+        );
+    }
+    Ok(())
+}
+
+/// Adds the candidates that come after the answer. Losing the server now does no harm.
+async fn add_candidates(
+    signal: &mut Client,
+    worker: &str,
+    negotiation: &Negotiation,
+) -> Infallible {
+    loop {
+        match signal.next().await {
+            Ok(Incoming::Candidate { sender, candidate })
+                if sender.as_deref().is_none_or(|id| id == worker) =>
+            {
+                negotiation.add_candidate(candidate).await;
+            }
+            Ok(_) => {}
+            Err(_) => return std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(peers: &[&str]) -> Option<String> {
+        let peers: Vec<_> = peers.iter().map(|id| (*id).to_owned()).collect();
+        choose_worker(&peers, &PeerConfig::default(), "ws://x").ok()
+    }
+
+    #[test]
+    fn workers_come_before_others_and_clients_never() {
+        assert_eq!(
+            choice(&["client-1", "worker-1", "worker-2"]).as_deref(),
+            Some("worker-1")
+        );
+        assert_eq!(
+            choice(&["gpu-box", "Worker-1"]).as_deref(),
+            Some("Worker-1")
+        );
+        assert_eq!(choice(&["client-1", "gpu-box"]).as_deref(), Some("gpu-box"));
+        assert_eq!(choice(&["client-1", "Client-2"]), None);
+        assert_eq!(choice(&[]), None);
+    }
+
+    #[test]
+    fn a_configured_worker_is_taken_or_missed() {
+        let config = PeerConfig {
+            worker_id: Some("b".into()),
+            ..PeerConfig::default()
+        };
+        let listed = ["worker".to_owned(), "b".to_owned()];
+        assert_eq!(
+            choose_worker(&listed, &config, "ws://x").ok().as_deref(),
+            Some("b")
+        );
+        let error = choose_worker(&listed[..1], &config, "ws://x");
+        assert!(matches!(error, Err(ConnectError::UnknownWorker { worker, .. }) if worker == "b"));
+    }
+}

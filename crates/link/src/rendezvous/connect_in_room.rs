@@ -1,0 +1,86 @@
+//! The client's side of a connection to a worker of a room.
+
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use super::config::PeerConfig;
+use super::connect::{OfferRoute, negotiate};
+use super::error::ConnectError;
+use crate::channel::Channel;
+use crate::signaling::SignalError;
+use crate::signaling::rooms::{
+    Choice, Joined, Role, Room, RoomWorker, Service, Wanted, discover, join, listing,
+};
+
+/// Connects to a worker of a room that offers `service`, and gives its id too.
+///
+/// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
+/// name; else the only one, or what `choice` says. Those to `avoid` come after all others.
+pub async fn connect_in_room(
+    room: &Room,
+    service: Service,
+    known: Option<&str>,
+    avoid: &[String],
+    choice: Choice,
+    mut config: PeerConfig,
+) -> Result<(Channel, String), ConnectError> {
+    let metadata = metadata();
+    let id = config.id_for("client");
+    let Joined {
+        mut signal,
+        id,
+        ice_servers,
+    } = join(room, Role::Client, &id, &metadata, config.step()).await?;
+    config.connection.ice.servers.extend(ice_servers);
+    if config.connection.ice.lacks_relay() {
+        signal.close().await;
+        let room = room.id.clone();
+        return Err(ConnectError::NoRelay { room });
+    }
+    let wanted = Wanted {
+        room: &room.id,
+        service,
+        known,
+        avoid,
+        choice,
+    };
+    let name = config.worker_id.as_deref();
+    let chosen = discover(&mut signal, &id, wanted, name, || config.step()).await;
+    let connected = match chosen {
+        Ok(worker) => {
+            info!(%worker, room = room.id, "found");
+            let pair = OfferRoute {
+                id: &id,
+                worker: &worker.peer_id,
+                in_room: true,
+            };
+            let channel = negotiate(&mut signal, pair, &config).await;
+            channel.map(|channel| (channel, worker.peer_id))
+        }
+        Err(error) => Err(error.into()),
+    };
+    signal.close().await;
+    if let Ok((channel, worker)) = &connected {
+        let path = channel.sender.path_text().await;
+        info!(worker, path, "connected");
+    }
+    connected
+}
+
+/// The workers of a room, as a client finds them there.
+pub async fn workers_in_room(
+    room: &Room,
+    config: &PeerConfig,
+) -> Result<Vec<RoomWorker>, SignalError> {
+    let id = config.id_for("client");
+    let joined = join(room, Role::Client, &id, &metadata(), config.step()).await?;
+    let mut signal = joined.signal;
+    let workers = listing(&mut signal, &joined.id, Map::new(), config.step()).await;
+    signal.close().await;
+    workers
+}
+
+/// What a client says of itself.
+fn metadata() -> Value {
+    json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}})
+}

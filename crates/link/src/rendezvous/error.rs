@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use protocol::text::Lines;
+use thiserror::Error;
+
+use crate::auth::PeerError;
+use crate::signaling::SignalError;
+use crate::signaling::rooms::{ChoiceError, DiscoverError, short};
+
+/// A client could not reach a worker.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The signaling server cannot be used.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// No id that could be a worker's is registered.
+    #[error("no worker is registered at {url} ({others} other peers are); start one first")]
+    NoWorker {
+        /// The signaling server.
+        url: String,
+        /// Other peers that are registered there.
+        others: usize,
+    },
+    /// The worker that was asked for is not registered.
+    #[error("no worker with the id `{worker}` is registered at {url}")]
+    UnknownWorker {
+        /// The signaling server.
+        url: String,
+        /// Id of the worker.
+        worker: String,
+    },
+    /// The worker did not answer.
+    #[error("`{}` gave no answer to the offer within {waited:?}", short(.worker))]
+    NoAnswer {
+        /// Id of the worker.
+        worker: String,
+        /// How long the answer was waited for.
+        waited: Duration,
+    },
+    /// The worker's registration ended.
+    #[error("`{}` left before it answered the offer", short(.worker))]
+    WorkerLeft {
+        /// Id of the worker.
+        worker: String,
+    },
+    /// No worker of the room was chosen.
+    #[error("{error}")]
+    Choice {
+        /// Why none was chosen.
+        error: ChoiceError,
+        /// The workers that it is about.
+        #[source]
+        listed: Option<Lines>,
+    },
+    /// Relayed addresses alone are allowed, and neither the settings nor the room give a relay.
+    #[error(
+        "only relayed addresses may be used (--relay-only), and there is no TURN server to give one: \
+         the room {room} lends none; name one (--ice-server turn:HOST:PORT)"
+    )]
+    NoRelay {
+        /// Id of the room.
+        room: String,
+    },
+    /// The connection to the worker failed.
+    #[error("connection to `{}` failed", short(.worker))]
+    Peer {
+        /// Id of the worker.
+        worker: String,
+        /// What failed.
+        #[source]
+        source: PeerError,
+    },
+}
+
+impl From<DiscoverError> for ConnectError {
+    fn from(error: DiscoverError) -> Self {
+        match error {
+            DiscoverError::Signal(error) => Self::Signal(error),
+            DiscoverError::Choice(error) => {
+                let listed = error.listed();
+                Self::Choice { error, listed }
+            }
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether it says what is wrong in a room, and what to do.
+    pub fn is_of_room(&self) -> bool {
+        matches!(
+            self,
+            Self::Signal(SignalError::Room(_)) | Self::Choice { .. } | Self::NoRelay { .. }
+        )
+    }
+
+    /// Whether another attempt fails too until a person has changed something.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Signal(SignalError::Room(error)) => error.is_final(),
+            Self::Choice { error, .. } => error.is_final(),
+            Self::NoRelay { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// No further channel will be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// Its task has ended.
+    #[error("the acceptor has stopped")]
+    Stopped,
+}

@@ -1,0 +1,35 @@
+//! What a worker offers, and how its metadata says so.
+
+use std::fmt;
+
+/// The property with the memory of a worker's GPU, in MiB.
+pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
+
+/// What a client wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Poses of a stream's frames.
+    Streams,
+    /// Poses of a video that is sent as a file.
+    Files,
+}
+
+impl Service {
+    /// The property by which a worker says that it offers it.
+    pub(crate) fn property(self) -> &'static str {
+        match self {
+            Self::Streams => "streaming",
+            Self::Files => "sleap_stream_files",
+        }
+    }
+}
+
+/// As what a worker does: it `streams`.
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Streams => "streams",
+            Self::Files => "predicts videos that are sent as files",
+        })
+    }
+}

@@ -1,0 +1,23 @@
+use std::ops::RangeInclusive;
+
+/// The UDP sockets of one side.
+#[derive(Debug, Clone)]
+pub struct UdpConfig {
+    /// UDP ports of this side. A connection takes one on each of its addresses. `None`: any.
+    pub ports: Option<RangeInclusive<u16>>,
+    /// Names or addresses of the network interfaces to use. Empty: loopback and all usable ones.
+    pub interfaces: Vec<String>,
+    /// `SO_RCVBUF` and `SO_SNDBUF` of the sockets, in bytes. The kernel may grant less;
+    /// [`LinkStats`](crate::LinkStats) has what it granted.
+    pub buffer_bytes: usize,
+}
+
+impl Default for UdpConfig {
+    fn default() -> Self {
+        Self {
+            ports: None,
+            interfaces: Vec::new(),
+            buffer_bytes: 4 << 20,
+        }
+    }
+}

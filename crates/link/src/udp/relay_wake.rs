@@ -1,0 +1,140 @@
+//! Extra turns for the WebRTC library's loop while datagrams go through a relay.
+//!
+//! The loop (`webrtc` 0.21, one task per connection) hands what it sends through a TURN server to
+//! the TURN client only after that has been flushed, so it leaves at the next turn of the loop, and
+//! an answer to a relayed datagram one turn later still. If nothing else happens, that is when the
+//! next timer runs out: up to 200 ms. The loop asks its runtime for a timer in each turn; here it
+//! gets some that have run out already after every turn with something in it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+/// RelayWake without anything that happens until nothing can be waiting: one that reads, one that
+/// hands over, one that flushes.
+const IDLE_TURNS: usize = 3;
+
+tokio::task_local! {
+    /// Set in the tasks that the library spawns: timers of its other calls keep their time.
+    static LOOP: ();
+}
+
+/// `task`, marked as the library's loop.
+pub(crate) fn in_loop(task: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    LOOP.scope((), task)
+}
+
+/// Whether this is the library's loop.
+pub(crate) fn is_in_loop() -> bool {
+    LOOP.try_with(|()| ()).is_ok()
+}
+
+/// Whether a connection has a relay, and how long its loop has been idle.
+#[derive(Debug, Default)]
+pub(crate) struct RelayWake {
+    relayed: AtomicBool,
+    idle: AtomicUsize,
+}
+
+impl RelayWake {
+    /// From now on relayed datagrams may be waiting.
+    pub(crate) fn relay(&self) {
+        self.relayed.store(true, Ordering::Relaxed);
+    }
+
+    /// The loop's timer for its next turn: `timer`, or one that has run out.
+    pub(crate) fn next<F: Future<Output = ()> + Unpin>(self: &Arc<Self>, timer: F) -> WakeTimer<F> {
+        let idle = self.idle.load(Ordering::Relaxed) >= IDLE_TURNS;
+        let extra = self.relayed.load(Ordering::Relaxed) && !idle;
+        WakeTimer {
+            turns: self.clone(),
+            timer: (!extra).then_some(timer),
+            idle: false,
+        }
+    }
+}
+
+/// One wait of the loop. Dropped before it ends, something else has happened.
+pub(crate) struct WakeTimer<F> {
+    turns: Arc<RelayWake>,
+    timer: Option<F>,
+    idle: bool,
+}
+
+impl<F: Future<Output = ()> + Unpin> Future for WakeTimer<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            None => {
+                self.idle = true;
+                Poll::Ready(())
+            }
+            Some(timer) => Pin::new(timer).poll(cx),
+        }
+    }
+}
+
+impl<F> Drop for WakeTimer<F> {
+    fn drop(&mut self) {
+        match self.idle {
+            true => self.turns.idle.fetch_add(1, Ordering::Relaxed),
+            false => self.turns.idle.swap(0, Ordering::Relaxed),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// Whether the loop's next timer has run out at once.
+    fn runs_out(turns: &Arc<RelayWake>) -> bool {
+        turns.next(pending()).now_or_never().is_some()
+    }
+
+    #[test]
+    fn without_a_relay_every_timer_is_the_loops_own() {
+        let turns = Arc::new(RelayWake::default());
+        assert!(!runs_out(&turns));
+        assert!(turns.next(ready(())).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whatever_happens_is_followed_by_some_turns_and_then_by_rest() {
+        let turns = Arc::new(RelayWake::default());
+        turns.relay();
+        for _ in 0..2 {
+            let extra = (0..10).take_while(|_| runs_out(&turns)).count();
+            assert_eq!(extra, IDLE_TURNS);
+            // That last timer was given up for something else: all begins again.
+        }
+    }
+
+    #[tokio::test]
+    async fn the_loop_is_told_from_its_callers() {
+        assert!(!is_in_loop());
+        in_loop(async { assert!(is_in_loop()) }).await;
+    }
+
+    #[test]
+    fn a_timer_that_runs_out_is_something_that_happens() {
+        let turns = Arc::new(RelayWake::default());
+        turns.relay();
+        let rest = |turns: &Arc<RelayWake>| {
+            for _ in 0..IDLE_TURNS {
+                assert!(runs_out(turns));
+            }
+        };
+        rest(&turns);
+        assert!(turns.next(ready(())).now_or_never().is_some());
+        rest(&turns);
+        assert!(!runs_out(&turns));
+    }
+}
