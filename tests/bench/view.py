@@ -100,7 +100,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=120, help="length of each run, half of it looked on")
     args = parser.parse_args()
     print(
-        "| stream | frames/s, nobody looks | one viewer | ratio | quartiles | worker CPU ms/frame, nobody | one viewer | pictures/s | preview CPU ms/picture |"
+        "| stream | frames/s, no viewer | one viewer | ratio | quartiles | worker CPU ms/frame, no viewer | one viewer | pictures/s | preview CPU ms/picture |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, (stream, worker_args) in STREAMS.items():
