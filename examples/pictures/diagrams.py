@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws system.svg and latency.svg into a folder: who runs where, and the parts of a pose's age.
 
-    diagrams.py FOLDER
+diagrams.py FOLDER
 """
 
 import sys
@@ -19,11 +19,15 @@ class Drawing:
     def __init__(self, width, height, title):
         self.size = (width, height)
         self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-            f'font-family="Helvetica, Arial, sans-serif">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+                f'font-family="Helvetica, Arial, sans-serif">'
+            ),
             f"<title>{escape(title)}</title>",
-            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="11" markerHeight="11" '
-            f'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="{GRAY}"/></marker></defs>',
+            (
+                '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="11" markerHeight="11" '
+                f'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="{GRAY}"/></marker></defs>'
+            ),
             f'<rect width="{width}" height="{height}" rx="12" fill="#ffffff"/>',
         ]
 
@@ -58,9 +62,7 @@ class Drawing:
 
     def bracket(self, x1, x2, y, text, below=True):
         step = 8 if below else -8
-        self.parts.append(
-            f'<path d="M{x1} {y}v{step}H{x2}v{-step}" stroke="{GRAY}" stroke-width="1.5" fill="none"/>'
-        )
+        self.parts.append(f'<path d="M{x1} {y}v{step}H{x2}v{-step}" stroke="{GRAY}" stroke-width="1.5" fill="none"/>')
         self.text((x1 + x2) / 2, y + (26 if below else -16), text, 13)
 
     def save(self, path):
@@ -90,17 +92,21 @@ def system():
     drawing.text(480, 178, "encrypted, from machine to machine;", 12, GRAY)
     drawing.text(480, 194, "any free UDP port, or --ports", 12, GRAY)
 
-    for row, lines in enumerate([
-        ["Files: .slp, .csv, .jsonl, video", "-o FILE, --record FILE"],
-        ["Window, picture", "--display, --snapshot FILE"],
-    ]):
+    for row, lines in enumerate(
+        [
+            ["Files: .slp, .csv, .jsonl, video", "-o FILE, --record FILE"],
+            ["Window, picture", "--display, --snapshot FILE"],
+        ]
+    ):
         drawing.labelled(56, 176 + 56 * row, 264, 44, lines)
     drawing.labelled(56, 288, 264, 44, ["Your program: UDP, OSC, ZeroMQ", "--emit URL"], OUT)
     drawing.arrow(274, 140, 274, 174)
-    for row, lines in enumerate([
-        ["Window, saved frames", "--display, --save-every N"],
-        ["Prometheus: TCP 9464", "--metrics"],
-    ]):
+    for row, lines in enumerate(
+        [
+            ["Window, saved frames", "--display, --save-every N"],
+            ["Prometheus: TCP 9464", "--metrics"],
+        ]
+    ):
         drawing.labelled(640, 176 + 56 * row, 264, 44, lines)
     drawing.labelled(640, 288, 264, 44, ["Your program: UDP, OSC, ZeroMQ", "--emit URL"], OUT)
     drawing.arrow(686, 140, 686, 174)
@@ -117,9 +123,16 @@ def system():
 
 
 PARTS = [
-    ("capture", 118, CLIENT), ("encode", 72, CLIENT), ("send", 58, CLIENT), ("network", 92, LINK),
-    ("decode", 68, WORKER), ("queue", 76, WORKER), ("preprocess", 90, WORKER), ("inference", 128, WORKER),
-    ("postprocess", 96, WORKER), ("return", 72, LINK),
+    ("capture", 118, CLIENT),
+    ("encode", 72, CLIENT),
+    ("send", 58, CLIENT),
+    ("network", 92, LINK),
+    ("decode", 68, WORKER),
+    ("queue", 76, WORKER),
+    ("preprocess", 90, WORKER),
+    ("inference", 128, WORKER),
+    ("postprocess", 96, WORKER),
+    ("return", 72, LINK),
 ]
 
 

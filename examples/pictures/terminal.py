@@ -69,8 +69,10 @@ def draw(lines):
     width = int(2 * MARGIN + COLUMNS * CELL)
     height = int(2 * MARGIN + 22 + len(lines) * LINE)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+            'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">'
+        ),
         "<title>A stream in a terminal, with its summary</title>",
         f'<rect width="{width}" height="{height}" rx="10" fill="{GROUND}"/>',
     ]
