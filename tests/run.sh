@@ -121,8 +121,9 @@ group "scripts" scripts
 group "lock file of the fuzz targets" fuzz_lock
 group "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 group "documentation" documentation
-# Tests of the whole start the binaries from the target folder.
-group "build" cargo test --workspace --locked --no-run
+# With all targets at once, what both programs depend on is compiled once. Tests of the whole start the programs
+# from the target folder.
+group "build" cargo build --workspace --all-targets --locked
 printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests

@@ -3,7 +3,7 @@
 //!
 //! Without a harness: FFmpeg's lists are in an environment variable, which needs processes of their own.
 
-#[path = "capture/common.rs"]
+#[path = "it/capture/common.rs"]
 #[expect(dead_code, reason = "the captures' tests use the rest")]
 mod common;
 

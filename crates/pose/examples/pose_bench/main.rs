@@ -21,7 +21,7 @@
 //! - "all": [`Model::predict`], everything one after the other on one thread.
 
 mod bare;
-#[path = "../../tests/common/mod.rs"]
+#[path = "../../tests/it/common/mod.rs"]
 mod common;
 mod rates;
 

@@ -7,7 +7,7 @@ the order in which `KINDS` lists them: a coordinate is the pixel's value, a scor
 below 0.2 are NaN, as in real exports. What to answer is thus up to the frame, and every frame of a
 batch can answer something else.
 
-NODES, SLOTS (centroids or peaks a node), EDGES and CLASSES are what tests/kinds.rs expects.
+NODES, SLOTS (centroids or peaks a node), EDGES and CLASSES are what tests/it/kinds.rs expects.
 """
 
 import json

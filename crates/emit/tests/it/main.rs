@@ -1,0 +1,3 @@
+//! Integration tests of this crate, one program: linking costs more than running.
+
+mod subscribers;

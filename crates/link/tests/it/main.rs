@@ -1,0 +1,9 @@
+//! Integration tests of this crate, one program: linking costs more than running.
+
+mod auth;
+mod channel;
+mod common;
+mod failure;
+mod lanes;
+mod offers;
+mod signaling;

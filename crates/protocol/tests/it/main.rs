@@ -1,0 +1,8 @@
+//! Integration tests of this crate, one program; `allocation` has its own, since it replaces the allocator.
+
+mod batches;
+mod decode_errors;
+mod drop_reasons;
+mod model;
+mod properties;
+mod vectors;
