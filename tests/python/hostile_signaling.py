@@ -12,7 +12,6 @@ import json
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-
 from wire import emit
 
 
