@@ -37,7 +37,7 @@ fn check(name: &str, command: Command) {
             page.between("options"),
             tables,
             "{name} has other options than the program: {WRITE}=1 cargo test -p \
-             sleap-stream-tests --test pages"
+             sleap-stream-tests --test it pages::"
         );
     }
 }
