@@ -364,7 +364,7 @@ fn of_several_workers_one_has_to_be_chosen() {
         &[
             "3 workers",
             "busy-one: busy, ",
-            "(gone)",
+            "(gone\\u{1b})",
             "(rig)",
             "--auto-select",
         ],
