@@ -32,7 +32,7 @@ mod silence;
 mod slurm;
 mod systemd;
 mod terminal;
-mod unsafe_code;
+mod unsafe_list;
 mod upload_folder;
 mod variables;
 mod view;

@@ -493,6 +493,8 @@ fn the_login_is_read_again_and_one_that_is_refused_ends_the_search() {
     let worker = worker(&home, &url, &[]);
     let client = endless(&home, &url, &["--reconnect-timeout", "600"]);
     until(&mut server, "metadata", |it| it["status"] == "busy");
+    // Before the worker's answer a client that loses it ends.
+    client.logs("the worker has no model", 1);
     let file = home.path().join(".sleap-rtc/credentials.json");
     let old = json!({"jwt": "old", "room_secrets": {"lab": SECRET}});
     std::fs::write(file, old.to_string()).unwrap();
