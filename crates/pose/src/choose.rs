@@ -1,6 +1,8 @@
 //! Which device a model ends up on.
 
-use crate::{device::Device, gpu::NoGpu, model::LoadError, session::SessionError};
+use crate::{
+    device::Device, error::LoadError, gpu::NoGpu, outputs::OutputError, session::SessionError,
+};
 
 /// Loads a model on `device` with `load`, which also runs it once. `check` says beforehand whether
 /// a GPU can be used at all.
@@ -17,7 +19,7 @@ pub(crate) fn choose<T>(
 ) -> Result<(T, Option<NoGpu>), LoadError> {
     let gpu = match device {
         Device::Cpu => return Ok((load(Device::Cpu)?, None)),
-        // TensorRT takes minutes to build an engine: nobody gets that unasked.
+        // TensorRT takes minutes to build an engine, so it is used only where the caller asks for it.
         Device::Auto => Device::Cuda(0),
         gpu => gpu,
     };
@@ -31,12 +33,11 @@ pub(crate) fn choose<T>(
     };
     let reason = match error {
         LoadError::Session(SessionError::Device { reason, .. }) => reason,
-        LoadError::Session(SessionError::Graph { message, .. } | SessionError::Run { message }) => {
-            NoGpu::Failed {
-                device: gpu,
-                message,
-            }
-        }
+        LoadError::Session(SessionError::Graph { message, .. } | SessionError::Run { message })
+        | LoadError::Output(OutputError::Read { message }) => NoGpu::Failed {
+            device: gpu,
+            message,
+        },
         error => return Err(error),
     };
     // What the CPU cannot do either is the model's fault and not the GPU's.

@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{gpu::NoGpu, runtime::RuntimeError, session};
-
 /// The processor that a model is to run on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
@@ -24,17 +22,6 @@ pub enum Device {
 pub struct DeviceParseError {
     /// What was given.
     pub text: String,
-}
-
-impl Device {
-    /// Whether ONNX Runtime has this device's provider and can load it with all the libraries that
-    /// it needs. Whether the GPU itself works shows only when a model is loaded.
-    ///
-    /// # Errors
-    /// There is no usable ONNX Runtime.
-    pub fn check(self) -> Result<Result<(), NoGpu>, RuntimeError> {
-        session::check_device(self)
-    }
 }
 
 impl FromStr for Device {

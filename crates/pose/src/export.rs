@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::{
     device::Device,
+    error::LoadError,
     graph::{GraphFile, Search},
-    info,
+    input::input_size,
     metadata::Metadata,
-    model::LoadError,
     options::Options,
     refine,
     session::{Engine, Session},
@@ -74,7 +74,7 @@ impl Export {
     pub(crate) fn engine(&self, max_batch: usize, options: &Options) -> Result<Engine, LoadError> {
         let session = Session::load(&self.graph, Device::Cpu, options, None)?;
         let config = self.config(&session)?;
-        let input = info::input_size(&self.metadata, &config, session.fixed_size())?;
+        let input = input_size(&self.metadata, &config, session.fixed_size())?;
         let [planes, rows, columns] =
             [input.channels, input.height, input.width].map(|n| n as usize);
         let shape = [max_batch, planes, rows, columns];

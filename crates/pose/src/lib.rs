@@ -33,8 +33,10 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod c_api;
 mod choose;
 mod device;
+mod error;
 mod export;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -42,6 +44,8 @@ pub mod fuzzing;
 mod gpu;
 mod graph;
 mod info;
+mod input;
+mod kind;
 mod kinds;
 mod metadata;
 mod model;
@@ -53,21 +57,26 @@ mod preprocess;
 mod refine;
 pub mod runtime;
 mod session;
+mod skeleton;
 mod stages;
 mod training_config;
 
 pub use device::{Device, DeviceParseError};
+pub use error::{LoadError, PredictError};
 pub use frame::{FrameError, FrameView};
 pub use gpu::{NoGpu, NvidiaDriver, nvidia_driver};
 pub use graph::GraphError;
-pub use info::{InputSize, MAX_SIDE, ModelInfo, Skeleton};
-pub use kinds::{KindError, ModelKind};
+pub use info::ModelInfo;
+pub use input::{InputSize, InputSizeError, MAX_SIDE};
+pub use kind::{KindError, ModelKind};
 pub use metadata::MetadataError;
-pub use model::{LoadError, Model, PredictError};
+pub use model::Model;
 pub use options::Options;
+pub use outputs::OutputError;
 pub use placement::{Placement, ProviderShare};
 pub use prediction::{Instance, Prediction, StageTimes};
 pub use refine::{Refine, RefineError, RefineParseError};
-pub use session::SessionError;
+pub use session::{SessionError, check_device};
+pub use skeleton::Skeleton;
 pub use stages::{Finisher, Outputs, Prepared, Preparer, Runner, Stages};
 pub use training_config::TrainingConfigError;

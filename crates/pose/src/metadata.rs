@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::kinds::{KindError, ModelKind};
+use crate::kind::{KindError, ModelKind};
 
 pub(crate) const FILE_NAME: &str = "export_metadata.json";
 

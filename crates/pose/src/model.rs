@@ -1,93 +1,24 @@
 //! Loading a model directory and predicting with it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 use crate::{
     choose::choose,
     device::Device,
+    error::{LoadError, PredictError},
     export::Export,
     frame::FrameView,
-    graph::GraphError,
-    info::{self, InputSize, ModelInfo},
+    info::ModelInfo,
+    input::{InputSize, input_size},
     kinds::{self, Exceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
     prediction::Prediction,
-    refine::{RefineError, Refiner},
-    session::{Session, SessionError},
+    refine::Refiner,
+    session::{Session, SessionError, check_device},
+    skeleton::skeleton,
     stages::{Finisher, Prepared, Preparer, Runner, Stages},
-    training_config::TrainingConfigError,
 };
-
-/// Why a model cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// No such directory.
-    #[error("there is no model directory {path}")]
-    NoDirectory {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// No graph in the directory.
-    #[error(
-        "{path} is missing: export the model with `sleap-nn export MODEL_DIR -o OUT` \
-         (TensorRT-only exports cannot be used)"
-    )]
-    NoGraph {
-        /// The file looked for.
-        path: PathBuf,
-    },
-    /// The metadata is missing or of no use, or the model's kind is not supported.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// The training configuration is of no use.
-    #[error(transparent)]
-    TrainingConfig(#[from] TrainingConfigError),
-    /// The points are to be refined, and the graph does not show how it finds them.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// The points are to be refined, and the metadata says too little.
-    #[error(transparent)]
-    Refine(#[from] RefineError),
-    /// ONNX Runtime is missing or refuses the graph or the device.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// A side of the input is zero or beyond [`crate::MAX_SIDE`].
-    #[error("the model's input of {width}x{height} pixels is out of range: export it again")]
-    InputSize {
-        /// Pixels per row.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// `max_instances` is zero.
-    #[error("max_instances is 0: nothing would ever be found")]
-    NoInstances,
-    /// `max_instances` is more than the export holds.
-    #[error(
-        "max_instances is {asked}, but this export holds {holds} instances a frame: export the \
-         model again with `sleap-nn export ... {option} {asked}`, or ask for no more than {holds}"
-    )]
-    MaxInstances {
-        /// `max_instances`.
-        asked: usize,
-        /// The most that the export holds.
-        holds: usize,
-        /// The option of `sleap-nn export` that sets it.
-        option: &'static str,
-    },
-}
-
-/// Why a prediction failed.
-#[derive(Debug, thiserror::Error)]
-pub enum PredictError {
-    /// ONNX Runtime failed, or gave what the model's kind does not have.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-}
 
 /// A loaded model. One thread runs it at a time; [`Model::into_stages`] is for several.
 pub struct Model {
@@ -112,7 +43,7 @@ impl Model {
             return Err(SessionError::Fp16 { device }.into());
         }
         let export = Export::read(dir, options)?;
-        let check = |device: Device| device.check().map_err(SessionError::from);
+        let check = |device: Device| check_device(device).map_err(SessionError::from);
         let (mut model, no_gpu) = choose(options.device, check, |device| {
             Self::load_on(device, &export, options)
         })?;
@@ -130,8 +61,8 @@ impl Model {
         };
         let session = Session::load(&export.graph, device, options, engine.as_ref())?;
         let config = export.config(&session)?;
-        let input = info::input_size(metadata, &config, session.fixed_size())?;
-        let skeleton = info::skeleton(metadata, config);
+        let input = input_size(metadata, &config, session.fixed_size())?;
+        let skeleton = skeleton(metadata, config);
         let decoder = kinds::decoder(metadata, &skeleton, options).map_err(MetadataError::from)?;
         let refiner = match options.refine.zip(export.maps) {
             Some((method, search)) => Some(Refiner::new(method, search, metadata, input)?),
@@ -225,17 +156,14 @@ impl Model {
     }
 
     /// Black frames: memory is allocated and kernels are chosen at the first run.
-    fn warm_up(&mut self, batch: usize) -> Result<(), SessionError> {
+    fn warm_up(&mut self, batch: usize) -> Result<(), PredictError> {
         let InputSize { height, width, .. } = self.stages.info.input;
         let black = vec![0; height as usize * width as usize];
         // Sides are checked to be at least one, so this is a frame.
         let Ok(frame) = FrameView::new(width, height, 1, &black) else {
             return Ok(());
         };
-        match self.predict(&vec![frame; batch]) {
-            Ok(_) => Ok(()),
-            Err(PredictError::Session(error)) => Err(error),
-        }
+        self.predict(&vec![frame; batch]).map(drop)
     }
 }
 

@@ -4,15 +4,16 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    error::PredictError,
     frame::FrameView,
-    info::{InputSize, ModelInfo},
+    info::ModelInfo,
+    input::InputSize,
     kinds::{Capacity, Decode},
-    model::PredictError,
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputSpec, Tensors},
     prediction::{Prediction, StageTimes},
     preprocess::{Fit, Preprocessor},
     refine::Refiner,
-    session::{Outlet, Session, SessionError, Tensors},
+    session::{Session, SessionError},
 };
 
 /// A model in its stages: see [`crate::Model::into_stages`].
@@ -141,7 +142,7 @@ impl Runner {
     }
 
     /// Checks the graph's signature.
-    pub(crate) fn check(&self, outputs: &[Outlet]) -> Result<(), SessionError> {
+    pub(crate) fn check(&self, outputs: &[OutputSpec]) -> Result<(), SessionError> {
         self.session.check(self.input.channels, outputs)
     }
 }
@@ -192,7 +193,7 @@ impl Finisher {
         Ok(Prediction { instances, timing })
     }
 
-    pub(crate) fn outputs(&self) -> &'static [Outlet] {
+    pub(crate) fn outputs(&self) -> &'static [OutputSpec] {
         self.decoder.outputs()
     }
 

@@ -10,10 +10,9 @@ use super::{
     grouping::{Group, Grouper, Lines},
 };
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of bottom-up models.
@@ -47,19 +46,19 @@ impl BottomUp {
 }
 
 impl Decode for BottomUp {
-    fn outputs(&self) -> &'static [Outlet] {
+    fn outputs(&self) -> &'static [OutputSpec] {
         const {
             &[
-                Outlet::f32("peaks", 4),
-                Outlet::f32("peak_vals", 3),
-                Outlet::bool("peak_mask", 3),
-                Outlet::f32("line_scores", 3),
-                Outlet::bool("candidate_mask", 3),
+                OutputSpec::f32("peaks", 4),
+                OutputSpec::f32("peak_vals", 3),
+                OutputSpec::bool("peak_mask", 3),
+                OutputSpec::f32("line_scores", 3),
+                OutputSpec::bool("candidate_mask", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         self.slots = tensors.length("peak_mask", 2)?;
         let peaks = [self.nodes, self.slots];
         tensors.expect("peak_mask", &peaks)?;
@@ -81,7 +80,7 @@ impl Decode for BottomUp {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let lines = Lines {
             values: frame.f32("peak_vals")?,
             mask: frame.bool("peak_mask")?,

@@ -6,10 +6,9 @@
 
 use super::{Capacity, Decode, Settings, slots::Slots};
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of centroid models.
@@ -28,17 +27,17 @@ impl Centroid {
 }
 
 impl Decode for Centroid {
-    fn outputs(&self) -> &'static [Outlet] {
+    fn outputs(&self) -> &'static [OutputSpec] {
         const {
             &[
-                Outlet::f32("centroids", 3),
-                Outlet::f32("centroid_vals", 2),
-                Outlet::bool("instance_valid", 2),
+                OutputSpec::f32("centroids", 3),
+                OutputSpec::f32("centroid_vals", 2),
+                OutputSpec::bool("instance_valid", 2),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         self.slots = Slots::check(tensors)?;
         Ok(())
     }
@@ -51,7 +50,7 @@ impl Decode for Centroid {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let slots = Slots::read(frame)?;
         Ok(instances(slots, &self.settings, fit))
     }

@@ -7,7 +7,6 @@ mod capacity;
 mod centroid;
 mod grouping;
 mod identities;
-mod kind;
 mod multi_class_bottomup;
 mod multi_class_topdown;
 mod points;
@@ -20,13 +19,13 @@ mod vectors;
 use std::fmt;
 
 use crate::{
-    info::Skeleton,
+    kind::{KindError, ModelKind},
     metadata::Metadata,
     options::Options,
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
+    skeleton::Skeleton,
 };
 
 use bottomup::BottomUp;
@@ -38,7 +37,6 @@ use topdown::TopDown;
 
 pub(crate) use capacity::{Capacity, Exceeded};
 pub(crate) use identities::Identities;
-pub use kind::{KindError, ModelKind};
 
 /// The threshold of `sleap-nn export` where nothing says another.
 const PEAK_THRESHOLD: f32 = 0.2;
@@ -46,20 +44,17 @@ const PEAK_THRESHOLD: f32 = 0.2;
 /// How one kind's outputs become instances.
 pub(crate) trait Decode: Send + fmt::Debug {
     /// The outputs that the graph must have; checked at load.
-    fn outputs(&self) -> &'static [Outlet];
+    fn outputs(&self) -> &'static [OutputSpec];
 
     /// Checks the shapes that a session call gave, once for the whole batch.
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError>;
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError>;
 
     /// How many instances a frame can have, known once a batch was checked.
     fn capacity(&self) -> Capacity;
 
     /// The instances in a frame of a checked batch, in the frame's own pixels.
-    fn decode(
-        &mut self,
-        frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError>;
+    fn decode(&mut self, frame: &FrameOutputs<'_>, fit: &Fit)
+    -> Result<Vec<Instance>, OutputError>;
 }
 
 /// The options that post-processing has, with its defaults.

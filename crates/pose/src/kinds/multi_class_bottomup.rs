@@ -12,10 +12,9 @@
 
 use super::{Capacity, Decode, Identities, Settings, assignment::Assignment};
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of multi-class bottom-up models.
@@ -51,18 +50,18 @@ impl MultiClassBottomUp {
 }
 
 impl Decode for MultiClassBottomUp {
-    fn outputs(&self) -> &'static [Outlet] {
+    fn outputs(&self) -> &'static [OutputSpec] {
         const {
             &[
-                Outlet::f32("peaks", 4),
-                Outlet::f32("peak_vals", 3),
-                Outlet::bool("peak_mask", 3),
-                Outlet::f32("class_probs", 4),
+                OutputSpec::f32("peaks", 4),
+                OutputSpec::f32("peak_vals", 3),
+                OutputSpec::bool("peak_mask", 3),
+                OutputSpec::f32("class_probs", 4),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         self.slots = tensors.length("peak_mask", 2)?;
         self.identities.set_count(tensors.length("class_probs", 3)?);
         let peaks = [self.nodes, self.slots];
@@ -84,7 +83,7 @@ impl Decode for MultiClassBottomUp {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let peaks = Peaks {
             points: frame.f32("peaks")?,
             values: frame.f32("peak_vals")?,

@@ -10,10 +10,9 @@
 
 use super::{Capacity, Decode, Identities, Settings, assignment::Assignment, topdown::Crops};
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of multi-class top-down models.
@@ -45,20 +44,20 @@ impl MultiClassTopDown {
 }
 
 impl Decode for MultiClassTopDown {
-    fn outputs(&self) -> &'static [Outlet] {
+    fn outputs(&self) -> &'static [OutputSpec] {
         const {
             &[
-                Outlet::f32("centroids", 3),
-                Outlet::f32("centroid_vals", 2),
-                Outlet::bool("instance_valid", 2),
-                Outlet::f32("peaks", 4),
-                Outlet::f32("peak_vals", 3),
-                Outlet::f32("class_logits", 3),
+                OutputSpec::f32("centroids", 3),
+                OutputSpec::f32("centroid_vals", 2),
+                OutputSpec::bool("instance_valid", 2),
+                OutputSpec::f32("peaks", 4),
+                OutputSpec::f32("peak_vals", 3),
+                OutputSpec::f32("class_logits", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         self.identities
             .set_count(tensors.length("class_logits", 2)?);
@@ -76,7 +75,7 @@ impl Decode for MultiClassTopDown {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let crops = Crops::read(frame, self.nodes)?;
         Ok(self.instances(&crops, frame.f32("class_logits")?, fit))
     }

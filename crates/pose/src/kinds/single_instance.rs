@@ -5,10 +5,9 @@
 
 use super::{Capacity, Decode, points};
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of single-instance models.
@@ -29,11 +28,11 @@ impl SingleInstance {
 }
 
 impl Decode for SingleInstance {
-    fn outputs(&self) -> &'static [Outlet] {
-        const { &[Outlet::f32("peaks", 3), Outlet::f32("peak_vals", 2)] }
+    fn outputs(&self) -> &'static [OutputSpec] {
+        const { &[OutputSpec::f32("peaks", 3), OutputSpec::f32("peak_vals", 2)] }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         tensors.expect("peaks", &[self.nodes, 2])?;
         tensors.expect("peak_vals", &[self.nodes])
     }
@@ -46,7 +45,7 @@ impl Decode for SingleInstance {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let peaks = frame.f32("peaks")?;
         let values = frame.f32("peak_vals")?;
         let found = points::instance(peaks, values, self.peak_threshold, fit);

@@ -1,9 +1,6 @@
 //! The centroids that centroid and top-down graphs find, best first.
 
-use crate::{
-    outputs::FrameOutputs,
-    session::{SessionError, Tensors},
-};
+use crate::outputs::{FrameOutputs, OutputError, Tensors};
 
 /// One frame's centroid slots.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +15,7 @@ pub(super) struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     /// A frame of a checked batch.
-    pub(super) fn read(frame: &FrameOutputs<'a>) -> Result<Self, SessionError> {
+    pub(super) fn read(frame: &FrameOutputs<'a>) -> Result<Self, OutputError> {
         Ok(Self {
             centroids: frame.f32("centroids")?,
             values: frame.f32("centroid_vals")?,
@@ -27,7 +24,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors) -> Result<usize, SessionError> {
+    pub(super) fn check(tensors: &Tensors) -> Result<usize, OutputError> {
         let slots = tensors.length("instance_valid", 1)?;
         tensors.expect("instance_valid", &[slots])?;
         tensors.expect("centroids", &[slots, 2])?;

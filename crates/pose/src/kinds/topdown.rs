@@ -6,10 +6,9 @@
 
 use super::{Capacity, Decode, Settings, points, slots::Slots};
 use crate::{
-    outputs::FrameOutputs,
+    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
     prediction::Instance,
     preprocess::Fit,
-    session::{Outlet, SessionError, Tensors},
 };
 
 /// The post-processing of top-down models.
@@ -33,19 +32,19 @@ impl TopDown {
 }
 
 impl Decode for TopDown {
-    fn outputs(&self) -> &'static [Outlet] {
+    fn outputs(&self) -> &'static [OutputSpec] {
         const {
             &[
-                Outlet::f32("centroids", 3),
-                Outlet::f32("centroid_vals", 2),
-                Outlet::bool("instance_valid", 2),
-                Outlet::f32("peaks", 4),
-                Outlet::f32("peak_vals", 3),
+                OutputSpec::f32("centroids", 3),
+                OutputSpec::f32("centroid_vals", 2),
+                OutputSpec::bool("instance_valid", 2),
+                OutputSpec::f32("peaks", 4),
+                OutputSpec::f32("peak_vals", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         Ok(())
     }
@@ -61,7 +60,7 @@ impl Decode for TopDown {
         &mut self,
         frame: &FrameOutputs<'_>,
         fit: &Fit,
-    ) -> Result<Vec<Instance>, SessionError> {
+    ) -> Result<Vec<Instance>, OutputError> {
         let crops = Crops::read(frame, self.nodes)?;
         Ok(instances(&crops, &self.settings, fit))
     }
@@ -81,7 +80,7 @@ pub(super) struct Crops<'a> {
 
 impl<'a> Crops<'a> {
     /// A frame of a checked batch.
-    pub(super) fn read(frame: &FrameOutputs<'a>, nodes: usize) -> Result<Self, SessionError> {
+    pub(super) fn read(frame: &FrameOutputs<'a>, nodes: usize) -> Result<Self, OutputError> {
         Ok(Self {
             slots: Slots::read(frame)?,
             peaks: frame.f32("peaks")?,
@@ -91,7 +90,7 @@ impl<'a> Crops<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors, nodes: usize) -> Result<usize, SessionError> {
+    pub(super) fn check(tensors: &Tensors, nodes: usize) -> Result<usize, OutputError> {
         let slots = Slots::check(tensors)?;
         tensors.expect("peaks", &[slots, nodes, 2])?;
         tensors.expect("peak_vals", &[slots, nodes])?;

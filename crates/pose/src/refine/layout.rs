@@ -1,7 +1,7 @@
 //! Which output of a kind is refined, and how its points lie on the confidence maps.
 
 use super::RefineError;
-use crate::{info::InputSize, kinds::ModelKind, metadata::Metadata};
+use crate::{input::InputSize, kind::ModelKind, metadata::Metadata};
 
 /// The points of a kind of model.
 #[derive(Clone, Copy, Debug)]

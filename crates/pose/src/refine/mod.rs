@@ -14,6 +14,8 @@ pub(crate) use layout::Points;
 pub use method::{Refine, RefineParseError};
 pub(crate) use refiner::Refiner;
 
+use crate::outputs::OutputError;
+
 /// Why points cannot be refined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RefineError {
@@ -67,4 +69,7 @@ pub enum RefineError {
         /// Pixels per cell.
         unit: f32,
     },
+    /// An output that refinement reads cannot be used.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }

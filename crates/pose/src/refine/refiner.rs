@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     graph::{CELLS, MAPS, Search},
-    info::InputSize,
+    input::InputSize,
     metadata::Metadata,
-    session::{SessionError, Tensors},
+    outputs::Tensors,
 };
 
 /// Moves points off the grid.
@@ -57,7 +57,7 @@ impl Refiner {
 
     /// Checks that maps and cells are those of the points, for a batch whose other outputs were
     /// checked before; the first batch's cells too.
-    pub(crate) fn check(&mut self, tensors: &Tensors) -> Result<(), SessionError> {
+    pub(crate) fn check(&mut self, tensors: &Tensors) -> Result<(), RefineError> {
         let maps = self.shape(tensors)?;
         let first = self.maps == Maps::default();
         self.maps = maps;
@@ -69,18 +69,18 @@ impl Refiner {
         Ok(())
     }
 
-    fn shape(&self, tensors: &Tensors) -> Result<Maps, SessionError> {
+    fn shape(&self, tensors: &Tensors) -> Result<Maps, RefineError> {
         let points = tensors.elements(self.points.output)? / 2;
         let (cells, frames) = (tensors.elements(CELLS)?, tensors.frames());
         let shape = tensors.shape(MAPS)?;
         let maps = self.fitting(shape, frames, points / frames);
         let maps = maps.filter(|_| cells == points);
-        Ok(maps.ok_or_else(|| RefineError::Maps {
+        maps.ok_or_else(|| RefineError::Maps {
             maps: shape.to_vec(),
             cells,
             points,
             frames,
-        })?)
+        })
     }
 
     /// How maps of `shape` go together with `points` a frame, if they do.
@@ -109,14 +109,14 @@ impl Refiner {
     }
 
     /// That each cell is the highest of its map: what the points are said to be.
-    fn check_cells(&self, tensors: &Tensors, index: usize) -> Result<(), SessionError> {
+    fn check_cells(&self, tensors: &Tensors, index: usize) -> Result<(), RefineError> {
         let cells = tensors.i64(CELLS, index)?;
         let maps = tensors.f32(MAPS, index)?;
         for (point, &cell) in cells.iter().enumerate() {
             let (map, at) = self.place(maps, point, cell)?;
             let top = map.values[at];
             if map.values.iter().any(|&value| value > top) {
-                return Err(self.wrong(cell).into());
+                return Err(self.wrong(cell));
             }
         }
         Ok(())
@@ -153,7 +153,7 @@ impl Refiner {
         &mut self,
         tensors: &Tensors,
         index: usize,
-    ) -> Result<(&'static str, &[f32]), SessionError> {
+    ) -> Result<(&'static str, &[f32]), RefineError> {
         let Points { output, filled, .. } = self.points;
         let mut refined = std::mem::take(&mut self.refined);
         refined.clear();
@@ -222,7 +222,7 @@ impl Refiner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::ModelKind;
+    use crate::kind::ModelKind;
 
     fn refiner(kind: ModelKind, method: Refine, search: Search) -> Refiner {
         let metadata = Metadata {

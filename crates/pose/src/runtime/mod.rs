@@ -13,7 +13,7 @@ use std::{
 
 use ort::environment::Environment;
 
-use crate::session;
+use crate::c_api;
 use search::{Candidate, Surroundings};
 
 /// The oldest ONNX Runtime that can be used, as 1.x.
@@ -136,14 +136,14 @@ pub fn places() -> Vec<String> {
 }
 
 /// The execution providers that the library was compiled with, by ONNX Runtime's names for them.
-/// Those of GPUs may still lack their own libraries: see [`crate::Device::check`].
+/// Those of GPUs may still lack their own libraries: see [`crate::check_device`].
 ///
 /// # Errors
 /// There is no usable library.
 pub fn compiled_providers() -> Result<Vec<String>, RuntimeError> {
     loaded(None)?;
     // A library that does not even list its providers has none that could be told.
-    Ok(session::compiled_providers().unwrap_or_default())
+    Ok(c_api::compiled_providers().unwrap_or_default())
 }
 
 /// The environment that sessions are made in, for who makes one beside those of this crate.

@@ -5,9 +5,10 @@ use ort::{
     session::builder::{GraphOptimizationLevel, SessionBuilder},
 };
 
-use super::{Session, SessionError, native, providers, run_failed};
+use super::{Session, SessionError, providers, run_failed};
 use crate::{
-    device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement, runtime,
+    c_api, device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement,
+    runtime,
 };
 
 /// Loads `graph` for `device`, which is not [`Device::Auto`], with exactly its
@@ -61,7 +62,7 @@ fn builder(environment: &Environment, options: &Options) -> ort::Result<SessionB
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
         .with_intra_op_spinning(options.spinning)?
-        .with_config_entry(native::RECORD_ASSIGNMENT, "1")?)
+        .with_config_entry(c_api::RECORD_ASSIGNMENT, "1")?)
 }
 
 fn failed(device: Device, error: &ort::Error) -> SessionError {
@@ -71,7 +72,7 @@ fn failed(device: Device, error: &ort::Error) -> SessionError {
 }
 
 fn placement(session: &ort::session::Session) -> ort::Result<Placement> {
-    let nodes = native::assigned_nodes(session)?;
+    let nodes = c_api::assigned_nodes(session)?;
     let nodes = nodes
         .iter()
         .map(|node| (node.provider.as_str(), node.operator.as_str()));

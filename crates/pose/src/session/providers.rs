@@ -59,12 +59,12 @@ pub(crate) fn of(device: Device) -> Option<(&'static Provider, u32)> {
     }
 }
 
-/// Whether the provider of `device` is there and can be loaded with all the libraries that it
-/// needs. Whether the GPU itself works shows only when a session is made.
+/// Whether ONNX Runtime has the provider of `device` and can load it with all the libraries that it
+/// needs. Whether the GPU itself works shows only when a model is loaded.
 ///
 /// # Errors
-/// There is no ONNX Runtime.
-pub(crate) fn check(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
+/// There is no usable ONNX Runtime.
+pub fn check_device(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
     let environment = runtime::environment()?;
     let Some((provider, _)) = of(device) else {
         return Ok(Ok(()));

@@ -5,7 +5,9 @@ use crate::common;
 use std::{fs, path::Path};
 
 use common::path;
-use pose::{Device, KindError, LoadError, MetadataError, Model, Options, SessionError};
+use pose::{
+    Device, KindError, LoadError, MetadataError, Model, Options, OutputError, SessionError,
+};
 use tempfile::TempDir;
 
 /// A sound model directory to damage: `toys/<name>`.
@@ -209,7 +211,7 @@ fn a_graph_of_other_nodes() {
     replace_in_metadata(dir.path(), "\"light\"", "\"light\", \"shadow\"");
     let error = error(dir.path());
     assert!(
-        matches!(error, LoadError::Session(SessionError::Shape { .. })),
+        matches!(error, LoadError::Output(OutputError::Shape { .. })),
         "{error:?}"
     );
     assert_says(&error, &["peaks", "[1, 1, 2]", "[1, 2, 2]"]);

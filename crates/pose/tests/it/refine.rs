@@ -292,10 +292,7 @@ fn maps_of_another_size_than_the_metadata_s_are_refused() {
     ] {
         let dir = changed(name, field, value);
         let error = refused(dir.path());
-        let maps = matches!(
-            error,
-            LoadError::Session(SessionError::Refine(RefineError::Maps { .. }))
-        );
+        let maps = matches!(error, LoadError::Refine(RefineError::Maps { .. }));
         assert!(maps, "{name}: {error}");
     }
 }
@@ -314,7 +311,7 @@ fn points_that_are_not_on_the_grid_of_the_maps_are_an_error() {
     let mut model = load(dir.path(), Some(Refine::Parabola)).expect("maps of this size");
     let (two, black) = (frame(&TWO, None), frame(&[], None));
     let error = model.predict(&[two.view()]).expect_err("points elsewhere");
-    let PredictError::Session(SessionError::Refine(RefineError::Grid { unit, .. })) = error else {
+    let PredictError::Refine(RefineError::Grid { unit, .. }) = error else {
         panic!("{error}");
     };
     assert_eq!(unit, 1.0);

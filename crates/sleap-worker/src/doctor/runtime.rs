@@ -86,7 +86,7 @@ fn provider(
     driver: bool,
 ) {
     let needed = std::mem::discriminant(&device) == std::mem::discriminant(&asked);
-    match device.check() {
+    match pose::check_device(device) {
         Ok(Ok(())) => report.ok(subject, "there, and its libraries too"),
         Ok(Err(reason)) if needed => report.fail(subject, reason.to_string(), ""),
         // TensorRT is a choice; CUDA is what a machine with a GPU is expected to have.

@@ -1,4 +1,4 @@
-//! Outputs of truths, whose bytes may be anything in a graph that means harm.
+//! Boolean outputs, whose bytes a damaged or hostile graph may set to anything.
 #![allow(
     unsafe_code,
     reason = "bytes of a tensor whose element's type says that they are 0 or 1 can be read in no \
@@ -13,26 +13,28 @@ use ort::value::{DynTensor, DynValue, Tensor, TensorElementType};
 /// a `bool` that is neither 0 nor 1 is undefined behaviour. Any other byte is true, as in C. Other
 /// outputs stay as they are.
 pub(super) fn checked(value: DynValue) -> ort::Result<DynValue> {
-    if !super::is(value.dtype(), TensorElementType::Bool) {
+    if !super::is_tensor_of(value.dtype(), TensorElementType::Bool) {
         return Ok(value);
     }
     let tensor: DynTensor = value.downcast()?;
     match of_others(bytes(&tensor)?) {
         None => Ok(tensor.into_dyn()),
-        Some(truths) => Ok(Tensor::from_array((tensor.shape().clone(), truths))?.into_dyn()),
+        Some(booleans) => Ok(Tensor::from_array((tensor.shape().clone(), booleans))?.into_dyn()),
     }
 }
 
-/// The bytes as truths, if there are others than 0 and 1.
+/// The bytes as booleans, if there are others than 0 and 1.
 fn of_others(bytes: &[u8]) -> Option<Vec<bool>> {
     let others = bytes.iter().any(|&byte| byte > 1);
     others.then(|| bytes.iter().map(|&byte| byte != 0).collect())
 }
 
-/// The bytes of a tensor of truths.
+/// The bytes of a tensor of booleans.
 fn bytes(tensor: &DynTensor) -> ort::Result<&[u8]> {
     if !tensor.memory_info().is_cpu_accessible() {
-        return Err(ort::Error::new("an output of truths is not in the memory"));
+        return Err(ort::Error::new(
+            "a boolean output is not in the process's memory",
+        ));
     }
     let (data, length) = (
         tensor.data_ptr().cast::<u8>(),
@@ -41,7 +43,7 @@ fn bytes(tensor: &DynTensor) -> ort::Result<&[u8]> {
     if data.is_null() || length == 0 {
         return Ok(&[]);
     }
-    // SAFETY: not null; ONNX Runtime's tensors of truths have a byte for each of their elements,
+    // SAFETY: not null; ONNX Runtime's tensors of booleans have a byte for each of their elements,
     // which lie in the process's memory for as long as the tensor, and every byte is a `u8`.
     Ok(unsafe { slice::from_raw_parts(data, length) })
 }

@@ -1,6 +1,6 @@
-//! One frame's share of what a session call gave.
+//! One frame's part of a call's outputs.
 
-use crate::session::{SessionError, Tensors};
+use super::{OutputError, Tensors};
 
 /// One frame's outputs, in a batch whose shapes were checked.
 #[derive(Clone, Copy)]
@@ -26,15 +26,15 @@ impl<'a> FrameOutputs<'a> {
     }
 
     /// Numbers, in row-major order.
-    pub(crate) fn f32(&self, name: &'static str) -> Result<&'a [f32], SessionError> {
+    pub(crate) fn f32(&self, name: &'static str) -> Result<&'a [f32], OutputError> {
         match self.refined {
             Some((refined, values)) if refined == name => Ok(values),
             _ => self.tensors.f32(name, self.index),
         }
     }
 
-    /// Truths, in row-major order.
-    pub(crate) fn bool(&self, name: &'static str) -> Result<&'a [bool], SessionError> {
+    /// Booleans, in row-major order.
+    pub(crate) fn bool(&self, name: &'static str) -> Result<&'a [bool], OutputError> {
         self.tensors.bool(name, self.index)
     }
 }

@@ -17,17 +17,17 @@ use ort::{
 };
 
 /// The session option that makes ONNX Runtime keep what [`assigned_nodes`] reads.
-pub(super) const RECORD_ASSIGNMENT: &str = "session.record_ep_graph_assignment_info";
+pub(crate) const RECORD_ASSIGNMENT: &str = "session.record_ep_graph_assignment_info";
 
 /// More entries than any graph has; an array that claims more is not read.
 const MOST: usize = 1 << 20;
 
 /// A node and who runs it.
-pub(super) struct AssignedNode {
+pub(crate) struct AssignedNode {
     /// Such as `CPUExecutionProvider`.
-    pub(super) provider: String,
+    pub(crate) provider: String,
     /// Such as `Conv`.
-    pub(super) operator: String,
+    pub(crate) operator: String,
 }
 
 /// Every node of a session that was made with [`RECORD_ASSIGNMENT`]. Nodes that a provider fused
@@ -35,7 +35,7 @@ pub(super) struct AssignedNode {
 ///
 /// # Errors
 /// ONNX Runtime has not recorded it, or answers with a null pointer or an absurd length.
-pub(super) fn assigned_nodes(session: &Session) -> ort::Result<Vec<AssignedNode>> {
+pub(crate) fn assigned_nodes(session: &Session) -> ort::Result<Vec<AssignedNode>> {
     let api = ort::api();
     let mut nodes = Vec::new();
     // SAFETY: the session is alive, the out-pointers are valid, and the array is the session's.

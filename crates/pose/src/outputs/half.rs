@@ -5,7 +5,7 @@ use ort::value::{DynValue, Tensor, TensorElementType};
 
 /// Widens an output of 16-bit floats; others stay as they are.
 pub(super) fn widen(value: DynValue) -> ort::Result<DynValue> {
-    if !super::is(value.dtype(), TensorElementType::Float16) {
+    if !super::is_tensor_of(value.dtype(), TensorElementType::Float16) {
         return Ok(value);
     }
     let (shape, data) = value.try_extract_tensor::<f16>()?;

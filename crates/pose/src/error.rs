@@ -1,0 +1,89 @@
+//! Why loading a model or predicting with it fails.
+
+use std::path::PathBuf;
+
+use crate::{
+    graph::GraphError, input::InputSizeError, metadata::MetadataError, outputs::OutputError,
+    refine::RefineError, session::SessionError, training_config::TrainingConfigError,
+};
+
+/// Why a model cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No such directory.
+    #[error("there is no model directory {path}")]
+    NoDirectory {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// No graph in the directory.
+    #[error(
+        "{path} is missing: export the model with `sleap-nn export MODEL_DIR -o OUT` \
+         (TensorRT-only exports cannot be used)"
+    )]
+    NoGraph {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// The metadata is missing or of no use, or the model's kind is not supported.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The training configuration is of no use.
+    #[error(transparent)]
+    TrainingConfig(#[from] TrainingConfigError),
+    /// The points are to be refined, and the graph does not show how it finds them.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The points are to be refined, and metadata or outputs do not allow it.
+    #[error(transparent)]
+    Refine(#[from] RefineError),
+    /// ONNX Runtime is missing or refuses the graph or the device.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The outputs of the first call are not those of the model's kind.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The input's size is out of range.
+    #[error(transparent)]
+    InputSize(#[from] InputSizeError),
+    /// `max_instances` is zero.
+    #[error("max_instances is 0: nothing would ever be found")]
+    NoInstances,
+    /// `max_instances` is more than the export holds.
+    #[error(
+        "max_instances is {asked}, but this export holds {holds} instances a frame: export the \
+         model again with `sleap-nn export ... {option} {asked}`, or ask for no more than {holds}"
+    )]
+    MaxInstances {
+        /// `max_instances`.
+        asked: usize,
+        /// The most that the export holds.
+        holds: usize,
+        /// The option of `sleap-nn export` that sets it.
+        option: &'static str,
+    },
+}
+
+/// Why a prediction failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// ONNX Runtime failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The outputs are not those of the model's kind.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The points cannot be refined.
+    #[error(transparent)]
+    Refine(#[from] RefineError),
+}
+
+impl From<PredictError> for LoadError {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::Session(error) => Self::Session(error),
+            PredictError::Output(error) => Self::Output(error),
+            PredictError::Refine(error) => Self::Refine(error),
+        }
+    }
+}
