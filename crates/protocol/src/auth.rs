@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::error::{DecodeError, excerpt};
-use crate::message::words;
+use crate::error::DecodeError;
+use crate::fields::excerpt;
+use crate::words;
 
 /// What the client answers a challenge with where the proof is bound to the connection
 /// (`AUTH_PROOF`). This crate knows the form, not the cryptography.

@@ -1,8 +1,11 @@
-//! Why a message, or the announcement of a frame, is refused.
+//! Why a message could not be decoded.
 
 use thiserror::Error;
 
-use crate::{FileNameError, FrameId};
+use crate::frame_meta::{FrameId, MetaError};
+use crate::prediction::ShapeError;
+use crate::transfer::FileNameError;
+use crate::words;
 
 /// Why a message could not be decoded.
 #[derive(Debug, Error)]
@@ -85,8 +88,7 @@ impl DecodeError {
             | DecodeError::FileName { word, .. } => *word,
             _ => return None,
         };
-        let is_transfer =
-            word.starts_with("FILE_UPLOAD_") || word == crate::message::words::FILE_META;
+        let is_transfer = word.starts_with("FILE_UPLOAD_") || word == words::FILE_META;
         is_transfer.then_some(word)
     }
 
@@ -94,57 +96,8 @@ impl DecodeError {
     pub(crate) fn is_part_of_a_frame(&self) -> bool {
         match self {
             DecodeError::FrameMeta { .. } | DecodeError::ChunkTooLarge { .. } => true,
-            DecodeError::Field { word, .. } => *word == crate::message::words::FRAME_END,
+            DecodeError::Field { word, .. } => *word == words::FRAME_END,
             _ => false,
         }
     }
-}
-
-/// Why the announcement of a frame is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum MetaError {
-    #[error("{found} fields, at least 6 are needed")]
-    MissingFields { found: usize },
-    /// Not a plain decimal number in the field's range. `text` is cut to a short excerpt.
-    #[error("{text:?} is not a valid {field}")]
-    Number { field: &'static str, text: String },
-    #[error("dtype {found:?} is not one of uint8, uint16, jpeg")]
-    Encoding { found: String },
-    #[error("{channels} channels, only 1, 3 and 4 are accepted")]
-    Channels { channels: u8 },
-    #[error("an empty frame: {width}x{height}, {nbytes} bytes")]
-    Empty {
-        width: u32,
-        height: u32,
-        nbytes: u64,
-    },
-    #[error("{width}x{height} pixels, at most {max_width}x{max_height} are accepted")]
-    Dimensions {
-        width: u32,
-        height: u32,
-        max_width: u32,
-        max_height: u32,
-    },
-    #[error("{nbytes} bytes, at most {max} are accepted")]
-    TooLarge { nbytes: u64, max: u64 },
-    /// A raw frame whose byte count is not height x width x channels x sample size.
-    #[error("{nbytes} bytes announced, but the dimensions make {expected}")]
-    SizeMismatch { nbytes: u64, expected: u64 },
-}
-
-/// Arrays of a prediction that do not fit each other.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{array} has {found} entries where instances has {expected}")]
-pub struct ShapeError {
-    /// The array that does not fit.
-    pub array: &'static str,
-    pub found: usize,
-    pub expected: usize,
-}
-
-/// A short excerpt of a peer's text for an error message.
-pub(crate) fn excerpt(text: &str) -> String {
-    const MAX_CHARS: usize = 40;
-    text.chars().take(MAX_CHARS).collect()
 }

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{DecodeError, excerpt};
-use crate::frame::digits;
-use crate::message::words;
+use crate::error::DecodeError;
 use crate::number::int;
+use crate::fields::{digits, excerpt};
+use crate::words;
 
 /// Most lanes that a channel may have, the first one included.
 pub const MAX_LANES: usize = 16;

@@ -3,7 +3,9 @@
 
 mod auth;
 mod error;
+mod fields;
 mod frame;
+mod frame_meta;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod lanes;
@@ -17,14 +19,16 @@ mod stream;
 pub mod text;
 mod transfer;
 mod view;
+mod words;
 
 pub use auth::AuthProof;
-pub use error::{DecodeError, MetaError, ShapeError};
-pub use frame::{Encoding, Frame, FrameId, FrameMeta};
+pub use error::DecodeError;
+pub use frame::Frame;
+pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};
 pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, Unit};
 pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
-pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, Timing};
+pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeError, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};

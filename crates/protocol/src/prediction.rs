@@ -1,9 +1,9 @@
 //! What a worker answers to a frame.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
 
-use crate::FrameId;
-use crate::error::ShapeError;
+use crate::frame_meta::FrameId;
 use crate::number::{int, optional_int, single};
 
 /// The instances found in one frame (`PREDICTION`, worker to client).
@@ -57,6 +57,16 @@ fn fits(array: &'static str, found: usize, expected: usize) -> Result<(), ShapeE
         found,
         expected,
     })
+}
+
+/// Arrays of a prediction that do not fit each other.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{array} has {found} entries where instances has {expected}")]
+pub struct ShapeError {
+    /// The array that does not fit.
+    pub array: &'static str,
+    pub found: usize,
+    pub expected: usize,
 }
 
 /// Says that a frame arrived, from a worker without a model (`FRAME_RECEIVED`, worker to client).

@@ -1,6 +1,6 @@
 //! Poses of resized frames, back in the source's pixels.
 
-use crate::Prediction;
+use crate::prediction::Prediction;
 
 /// The ratio of source size to sent size along each axis.
 #[derive(Debug, Clone, Copy)]

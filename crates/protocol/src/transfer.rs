@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::frame::digits;
+use crate::fields::digits;
 
 /// A file name as a peer gave it: one path component that is safe to join to a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::{float_or_zero, int};
-use crate::{ModelInfo, Skeleton};
+use crate::stream::{ModelInfo, Skeleton};
 
 /// Asks for pictures of the stream (`VIEW`, viewer to worker). Keys that are missing take their
 /// default.

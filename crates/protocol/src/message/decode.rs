@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 
-use super::{KEEP_ALIVE, Message, json, words};
-use crate::Limits;
+use super::{Message, json};
 use crate::auth::AuthProof;
-use crate::error::{DecodeError, excerpt};
-use crate::frame::{FrameMeta, digits};
+use crate::error::DecodeError;
+use crate::frame_meta::FrameMeta;
 use crate::lanes::{MAX_LANES, Unit};
+use crate::limits::Limits;
+use crate::fields::{digits, excerpt};
 use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
+use crate::words::{self, KEEP_ALIVE};
 
 impl Message {
     /// Reads a text message. A text that is not known is [`Message::Unknown`], not an error.

@@ -4,8 +4,9 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 
-use super::{KEEP_ALIVE, Message, Payload, json, words};
+use super::{Message, Payload, json};
 use crate::transfer::{FileMeta, Resume, UploadStart};
+use crate::words::{self, KEEP_ALIVE};
 
 impl Message {
     /// The message as it stands on the wire. A chunk is handed on, not copied.

@@ -5,9 +5,14 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Message, words};
+use super::Message;
+use crate::error::DecodeError;
+use crate::frame_meta::FrameId;
+use crate::limits::Limits;
 use crate::number::int;
-use crate::{DecodeError, FrameId, Limits, Prediction, StreamStart};
+use crate::prediction::Prediction;
+use crate::stream::StreamStart;
+use crate::words;
 
 /// `body` as an object whose first key is `type`.
 pub(super) fn write<T: Serialize>(kind: &'static str, body: &T) -> String {

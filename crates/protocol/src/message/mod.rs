@@ -3,22 +3,19 @@
 mod decode;
 mod encode;
 mod json;
-pub(crate) mod words;
 
 use std::fmt;
 
 use bytes::Bytes;
 
 use crate::auth::AuthProof;
-use crate::frame::{FrameId, FrameMeta};
+use crate::frame_meta::{FrameId, FrameMeta};
 use crate::lanes::{LaneAnswer, LaneOffer, Unit};
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
 use crate::view::{Status, View};
-
-/// The binary message that only keeps the channel alive.
-pub(crate) const KEEP_ALIVE: &[u8; 10] = b"KEEP_ALIVE";
+use crate::words;
 
 /// One data-channel message as it stands on the wire.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use crate::FrameId;
-use crate::error::MetaError;
+use crate::frame_meta::{FrameId, MetaError};
 
 /// A frame that will not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,11 @@ mod drop;
 
 use bytes::Bytes;
 
-use crate::{DecodeError, Frame, FrameId, FrameMeta, Limits, Message};
+use crate::error::DecodeError;
+use crate::frame::Frame;
+use crate::frame_meta::{FrameId, FrameMeta};
+use crate::limits::Limits;
+use crate::message::Message;
 use batch::Batches;
 use body::Body;
 

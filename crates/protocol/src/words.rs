@@ -1,5 +1,8 @@
 //! The words that name messages on the wire.
 
+/// The binary message that only keeps the channel alive.
+pub(crate) const KEEP_ALIVE: &[u8; 10] = b"KEEP_ALIVE";
+
 pub(crate) const STREAM_START: &str = "STREAM_START";
 pub(crate) const STREAM_ACK: &str = "STREAM_ACK";
 pub(crate) const STREAM_END: &str = "STREAM_END";

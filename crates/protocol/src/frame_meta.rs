@@ -1,0 +1,211 @@
+//! The announcement of a frame.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::limits::Limits;
+use crate::fields::{digits, excerpt};
+use crate::words;
+
+/// Names a frame within a stream: the index in the source for files, a running counter for cameras.
+pub type FrameId = u64;
+
+/// How a frame's bytes are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// 8-bit samples, rows packed, channels interleaved (gray, BGR or BGRA). Wire name `uint8`.
+    U8,
+    /// 16-bit little-endian samples in the same order. Wire name `uint16`.
+    U16,
+    /// One JPEG image. Wire name `jpeg`.
+    Jpeg,
+}
+
+impl Encoding {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encoding::U8 => "uint8",
+            Encoding::U16 => "uint16",
+            Encoding::Jpeg => "jpeg",
+        }
+    }
+
+    /// Bytes of one sample; `None` for a compressed frame.
+    pub fn sample_bytes(self) -> Option<u64> {
+        match self {
+            Encoding::U8 => Some(1),
+            Encoding::U16 => Some(2),
+            Encoding::Jpeg => None,
+        }
+    }
+
+    fn from_wire(text: &str) -> Result<Self, MetaError> {
+        match text {
+            "uint8" => Ok(Encoding::U8),
+            "uint16" => Ok(Encoding::U16),
+            "jpeg" => Ok(Encoding::Jpeg),
+            other => Err(MetaError::Encoding {
+                found: excerpt(other),
+            }),
+        }
+    }
+}
+
+/// Why the announcement of a frame is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MetaError {
+    #[error("{found} fields, at least 6 are needed")]
+    MissingFields { found: usize },
+    /// Not a plain decimal number in the field's range. `text` is cut to a short excerpt.
+    #[error("{text:?} is not a valid {field}")]
+    Number { field: &'static str, text: String },
+    #[error("dtype {found:?} is not one of uint8, uint16, jpeg")]
+    Encoding { found: String },
+    #[error("{channels} channels, only 1, 3 and 4 are accepted")]
+    Channels { channels: u8 },
+    #[error("an empty frame: {width}x{height}, {nbytes} bytes")]
+    Empty {
+        width: u32,
+        height: u32,
+        nbytes: u64,
+    },
+    #[error("{width}x{height} pixels, at most {max_width}x{max_height} are accepted")]
+    Dimensions {
+        width: u32,
+        height: u32,
+        max_width: u32,
+        max_height: u32,
+    },
+    #[error("{nbytes} bytes, at most {max} are accepted")]
+    TooLarge { nbytes: u64, max: u64 },
+    /// A raw frame whose byte count is not height x width x channels x sample size.
+    #[error("{nbytes} bytes announced, but the dimensions make {expected}")]
+    SizeMismatch { nbytes: u64, expected: u64 },
+}
+
+/// The announcement of one frame (`FRAME_META`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameMeta {
+    pub frame_id: FrameId,
+    /// Height in pixels.
+    pub height: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// 1 (gray), 3 (BGR) or 4 (BGRA).
+    pub channels: u8,
+    pub encoding: Encoding,
+    /// Bytes of the frame as transferred.
+    pub nbytes: u64,
+    /// When the frame was captured: microseconds since the Unix epoch by the client's clock.
+    pub captured_us: Option<u64>,
+}
+
+impl FrameMeta {
+    /// Bytes that the dimensions make; `None` for a compressed frame.
+    pub fn raw_bytes(&self) -> Option<u64> {
+        // Pixels fit a u64, samples may not: no frame has that many bytes, so saturating tells them apart.
+        let samples = (u64::from(self.height) * u64::from(self.width))
+            .saturating_mul(u64::from(self.channels));
+        Some(samples.saturating_mul(self.encoding.sample_bytes()?))
+    }
+
+    /// Checks that the fields agree with each other and stay within `limits`.
+    pub fn check(&self, limits: &Limits) -> Result<(), MetaError> {
+        let &Self {
+            height,
+            width,
+            channels,
+            nbytes,
+            ..
+        } = self;
+        if !matches!(channels, 1 | 3 | 4) {
+            return Err(MetaError::Channels { channels });
+        }
+        if height == 0 || width == 0 || nbytes == 0 {
+            return Err(MetaError::Empty {
+                width,
+                height,
+                nbytes,
+            });
+        }
+        if height > limits.max_height || width > limits.max_width {
+            return Err(MetaError::Dimensions {
+                width,
+                height,
+                max_width: limits.max_width,
+                max_height: limits.max_height,
+            });
+        }
+        if nbytes > limits.max_frame_bytes {
+            return Err(MetaError::TooLarge {
+                nbytes,
+                max: limits.max_frame_bytes,
+            });
+        }
+        match self.raw_bytes() {
+            Some(expected) if expected != nbytes => {
+                Err(MetaError::SizeMismatch { nbytes, expected })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads what follows `FRAME_META::`. The error comes with the frame's number, where it could be read.
+    pub(crate) fn from_wire(
+        fields: &str,
+        limits: &Limits,
+    ) -> Result<Self, (Option<FrameId>, MetaError)> {
+        let frame_id = number(fields.split(':').next().unwrap_or_default(), "frame_id").ok();
+        Self::parse(fields)
+            .and_then(|meta| meta.check(limits).map(|()| meta))
+            .map_err(|error| (frame_id, error))
+    }
+
+    fn parse(fields: &str) -> Result<Self, MetaError> {
+        // Six fields, the capture time, and the rest, which belongs to later extensions.
+        let parts: Vec<&str> = fields.splitn(8, ':').collect();
+        let &[frame_id, height, width, channels, dtype, nbytes, ..] = parts.as_slice() else {
+            return Err(MetaError::MissingFields { found: parts.len() });
+        };
+        Ok(Self {
+            frame_id: number(frame_id, "frame_id")?,
+            height: number(height, "height")?,
+            width: number(width, "width")?,
+            channels: number(channels, "channel count")?,
+            encoding: Encoding::from_wire(dtype)?,
+            nbytes: number(nbytes, "byte count")?,
+            captured_us: parts.get(6).and_then(|text| digits(text)),
+        })
+    }
+}
+
+impl fmt::Display for FrameMeta {
+    /// The wire form, `FRAME_META::…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}::{}:{}:{}:{}:{}:{}",
+            words::FRAME_META,
+            self.frame_id,
+            self.height,
+            self.width,
+            self.channels,
+            self.encoding.as_str(),
+            self.nbytes
+        )?;
+        match self.captured_us {
+            Some(captured_us) => write!(f, ":{captured_us}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, MetaError> {
+    digits(text).ok_or_else(|| MetaError::Number {
+        field,
+        text: excerpt(text),
+    })
+}
