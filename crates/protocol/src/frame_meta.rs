@@ -4,8 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::limits::Limits;
 use crate::fields::{digits, excerpt};
+use crate::limits::Limits;
 use crate::words;
 
 /// Names a frame within a stream: the index in the source for files, a running counter for cameras.

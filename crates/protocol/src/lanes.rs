@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DecodeError;
-use crate::number::int;
 use crate::fields::{digits, excerpt};
+use crate::number::int;
 use crate::words;
 
 /// Most lanes that a channel may have, the first one included.

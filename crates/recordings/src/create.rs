@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::{CreateError, Format};
+use crate::error::CreateError;
+use crate::format::Format;
 
 /// Checks that a file can be written later, before the run begins. Nothing is changed and nothing
 /// stays there. `-` is standard output. What is there and is no file, `/dev/null` or a pipe, takes

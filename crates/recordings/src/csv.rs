@@ -7,10 +7,11 @@
 //! gets a `'` before it, as OWASP advises, and one with a semicolon, at which spreadsheets of many
 //! countries part cells, stands in quotes. Numbers are left as they are.
 
+use crate::error::WriteError;
 use crate::header::{Header, unnamed};
 use crate::lines::{Lines, Out};
-use crate::record::check_nodes;
-use crate::{Record, Sink, WriteError};
+use crate::record::{Record, check_nodes};
+use crate::sink::Sink;
 
 /// Instances as rows.
 pub(crate) struct Csv {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::outputs::FORMS;
+use crate::format::FORMS;
 
 /// Why an output cannot be begun.
 #[derive(Debug, thiserror::Error)]

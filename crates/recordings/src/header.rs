@@ -5,7 +5,8 @@ use std::path::Path;
 
 use protocol::Skeleton;
 
-use crate::{CreateError, Record};
+use crate::error::CreateError;
+use crate::record::Record;
 
 /// What all records of a file have in common.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,8 +4,10 @@ use std::io::Write;
 
 use protocol::text::json_escaped;
 
+use crate::error::WriteError;
 use crate::lines::{Lines, Out};
-use crate::{Record, Sink, WriteError};
+use crate::record::Record;
+use crate::sink::Sink;
 
 /// Records as JSON, one a line.
 pub(crate) struct JsonLines {

@@ -26,40 +26,20 @@
 mod create;
 mod csv;
 mod error;
+mod format;
 mod header;
 mod jsonl;
 mod lines;
 mod outputs;
 mod record;
+mod sink;
 pub mod slp;
 mod thread;
 
 pub use create::{check_all_free, check_free};
 pub use error::{CreateError, OutputError, WriteError};
+pub use format::{FORMS, Format};
 pub use header::{Header, Video};
-pub use outputs::{FORMS, Finished, Format, Outputs, Patience};
+pub use outputs::{Finished, Outputs, Patience};
 pub use record::{Latency, Record};
 pub use thread::FLUSH_BY;
-
-/// A form in which records are written.
-pub(crate) trait Sink {
-    /// Takes a record; it need not be with the operating system yet. One that cannot be written for
-    /// a reason of its own leaves no trace.
-    fn write(&mut self, record: &Record) -> Result<(), WriteError>;
-
-    /// Ends what is written in order.
-    fn end(&mut self) -> Result<(), WriteError> {
-        self.flush()
-    }
-
-    /// Hands everything taken so far to the operating system.
-    fn flush(&mut self) -> Result<(), WriteError>;
-
-    /// Bytes that a flush would write.
-    fn waiting(&self) -> usize;
-
-    /// Whether a flush would waste nothing at this moment.
-    fn is_even(&self) -> bool {
-        true
-    }
-}

@@ -2,45 +2,15 @@
 
 mod output;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::create::check_all_free;
+use crate::error::{CreateError, OutputError};
+use crate::header::Header;
+use crate::record::Record;
 use crate::thread::{QUEUE, Shared, Status};
-use crate::{CreateError, Header, OutputError, Record};
 use output::Output;
-
-/// What the names of outputs are to be like, for people.
-pub const FORMS: &str = "the name must end in .slp, .csv or .jsonl, or be - for standard output";
-
-/// A form of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JSON lines in a file.
-    JsonLines,
-    /// JSON lines on standard output.
-    StandardOutput,
-    /// sleap-io's `instances` columns.
-    Csv,
-    /// SLEAP's labels.
-    Slp,
-}
-
-impl Format {
-    /// What a name stands for, by its end; `None` where it says nothing that is known.
-    pub fn of(path: &Path) -> Option<Format> {
-        if path.as_os_str() == "-" {
-            return Some(Format::StandardOutput);
-        }
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
-            "jsonl" => Some(Format::JsonLines),
-            "csv" => Some(Format::Csv),
-            "slp" => Some(Format::Slp),
-            _ => None,
-        }
-    }
-}
 
 /// All outputs of a run, each with a thread of its own.
 ///

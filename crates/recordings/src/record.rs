@@ -4,7 +4,7 @@ use protocol::Prediction;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::WriteError;
+use crate::error::WriteError;
 
 /// A prediction, with what is known of its frame.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

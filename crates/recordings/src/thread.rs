@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Record, Sink, WriteError};
+use crate::error::WriteError;
+use crate::record::Record;
+use crate::sink::Sink;
 
 /// Records older than this are with the operating system.
 pub const FLUSH_BY: Duration = Duration::from_millis(700);

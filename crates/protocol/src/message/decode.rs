@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::{Message, json};
 use crate::auth::AuthProof;
 use crate::error::DecodeError;
+use crate::fields::{digits, excerpt};
 use crate::frame_meta::FrameMeta;
 use crate::lanes::{MAX_LANES, Unit};
 use crate::limits::Limits;
-use crate::fields::{digits, excerpt};
 use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
 use crate::words::{self, KEEP_ALIVE};
 

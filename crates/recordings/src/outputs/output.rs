@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::Format;
 use crate::create::{Made, create};
 use crate::csv::Csv;
+use crate::error::{CreateError, OutputError, WriteError};
+use crate::format::Format;
+use crate::header::Header;
 use crate::jsonl::JsonLines;
 use crate::lines::Out;
+use crate::record::Record;
+use crate::sink::Sink;
 use crate::slp::Slp;
 use crate::thread::{self, Shared, Skipped, Status};
-use crate::{CreateError, Header, OutputError, Record, Sink, WriteError};
 
 /// One output, which ends with its thread when this is dropped.
 #[derive(Debug)]

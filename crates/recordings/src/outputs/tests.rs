@@ -1,9 +1,12 @@
 use super::*;
+use crate::error::WriteError;
+use crate::format::Format;
 use crate::jsonl::JsonLines;
 use crate::lines::Out;
-use crate::{Sink, WriteError};
+use crate::sink::Sink;
 use protocol::Prediction;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 fn record(frame_id: u64) -> Record {

@@ -5,10 +5,10 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, CharacterSet, Datatype, Error, FileBuilder, StringPadding};
 
 use super::rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
-use super::table::Layout;
+use super::table::{Layout, padded};
 use super::tables::Tables;
 use super::{FORMAT_ID, METADATA_LIMIT, TRACK_LIMIT, metadata};
-use crate::CreateError;
+use crate::error::CreateError;
 use crate::header::{Header, unnamed};
 
 /// Parts of a second that a chunk of rows spans. Larger chunks waste more at their end when they
@@ -90,13 +90,6 @@ fn text(bytes: usize) -> Datatype {
         padding: StringPadding::NullPad,
         charset: CharacterSet::Utf8,
     }
-}
-
-/// A text in its room; one that is too long for it does not come here.
-pub(super) fn padded(text: &[u8], room: usize) -> Vec<u8> {
-    let mut bytes = text.to_vec();
-    bytes.resize(room, 0);
-    bytes
 }
 
 pub(super) fn refused(path: &Path, error: &Error) -> CreateError {

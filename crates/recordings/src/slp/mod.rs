@@ -28,9 +28,10 @@ use hdf5_pure::{AttrValue, Error, File, FileAccessProperties, MemoryStrategy, Sy
 use protocol::Prediction;
 
 use crate::create::{Made, create_whole};
+use crate::error::{CreateError, WriteError};
 use crate::header::{Header, unnamed};
-use crate::record::check_nodes;
-use crate::{CreateError, Record, Sink, WriteError};
+use crate::record::{Record, check_nodes};
+use crate::sink::Sink;
 use rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
 use table::{Layout, Table};
 use tables::Tables;

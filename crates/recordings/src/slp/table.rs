@@ -2,8 +2,7 @@
 
 use hdf5_pure::{Dataset, Datatype, Error, File, FileBuilder, MaxExtent};
 
-use super::begin::padded;
-use crate::WriteError;
+use crate::error::WriteError;
 
 /// What a dataset is like when the file begins.
 pub(super) struct Layout {
@@ -98,4 +97,11 @@ impl Table {
         self.waiting.clear();
         appended.map_err(|error| WriteError::Hdf5(error.to_string()))
     }
+}
+
+/// A text in its room; one that is too long for it does not come here.
+pub(super) fn padded(text: &[u8], room: usize) -> Vec<u8> {
+    let mut bytes = text.to_vec();
+    bytes.resize(room, 0);
+    bytes
 }

@@ -8,6 +8,7 @@ mod allowed;
 pub(crate) mod container;
 mod error;
 mod file;
+mod open;
 mod pace;
 mod pattern;
 mod reader;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
-use super::{Config, Content, OpenError, Source, SourceInfo, file, pattern, webcam};
+use super::{Content, Source, SourceInfo};
 use crate::Image;
 use crate::mat::{FramePool, ImageError};
 
@@ -98,44 +98,6 @@ pub(super) struct Opened {
     pub(super) reader: Box<dyn Reader>,
     pub(super) info: SourceInfo,
     pub(super) nature: Nature,
-}
-
-pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
-    let mut opened = match &config.source {
-        Source::File(path) => file::open(path)?,
-        Source::Upload(path) => file::open_upload(path)?,
-        Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
-        Source::TestPattern(pattern) => pattern::open(pattern),
-    };
-    let selection = &config.selection;
-    opened.info.frames_to_send = match opened.info.total_frames {
-        Some(total) => Some(selection.count(total)),
-        None => selection.count_endless(),
-    };
-    check_ranges(config, &opened)?;
-    Ok(opened)
-}
-
-/// Refuses ranges beyond the end where the end is known.
-fn check_ranges(config: &Config, opened: &Opened) -> Result<(), OpenError> {
-    let known = match opened.nature {
-        Nature::Stored { exact, .. } => exact,
-        Nature::Generated => true,
-        Nature::Stream | Nature::Camera => false,
-    };
-    let Some(total) = opened.info.total_frames.filter(|_| known) else {
-        return Ok(());
-    };
-    let beyond = config.selection.ranges.iter().find(|r| *r.end() >= total);
-    match beyond {
-        None => Ok(()),
-        Some(range) => Err(OpenError::RangeBeyondEnd {
-            name: opened.info.name.clone(),
-            start: *range.start(),
-            end: *range.end(),
-            total,
-        }),
-    }
 }
 
 /// What to call a source in messages.

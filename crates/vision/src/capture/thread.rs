@@ -3,8 +3,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Instant, SystemTime};
 
+use super::open::open;
 use super::pace::{Pacer, Thinner, interval};
-use super::reader::{Fault, Nature, Opened, open};
+use super::reader::{Fault, Nature, Opened};
 use super::stop::Stop;
 use super::{
     CapturedFrame, Config, Content, End, OnFrame, OpenError, ReadError, Selection, Source,
