@@ -10,6 +10,7 @@ use crate::datagram::Datagrams;
 use crate::json;
 use crate::osc;
 use crate::target::{Form, Target};
+use crate::topics::{END, POSE, SKELETON};
 use crate::zmq::Publisher;
 
 /// Consumers over UDP may come late and may miss a datagram: they hear of the skeleton this often.
@@ -17,12 +18,6 @@ const REMIND: Duration = Duration::from_secs(2);
 
 /// Characters of a source's name that are passed on: it may come from a peer.
 const MAX_NAME: usize = 255;
-
-const POSE: &str = "pose";
-const SKELETON: &str = "skeleton";
-const END: &str = "end";
-/// All topics that there are.
-pub(crate) const TOPICS: [&str; 3] = [POSE, SKELETON, END];
 
 /// A target that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ pub mod fuzzing;
 mod json;
 mod osc;
 mod target;
+mod topics;
 mod zmq;
 
 pub use counts::{Counts, Emitted};

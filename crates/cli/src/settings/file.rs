@@ -10,8 +10,10 @@ use toml_edit::{Document, Item, Value as Toml};
 use super::Program;
 use super::chosen::{Given, Origin, Rank, Value};
 use super::flag::{self, Flag};
-use super::layers::ROOM_SERVER;
 use super::rules;
+
+/// The setting that SLEAP-RTC's own table says too.
+pub(super) const ROOM_SERVER: &str = "room_server";
 use crate::owned_file::{self, Content, Exposure, Kind};
 
 /// Names that are at least so similar are suggested.

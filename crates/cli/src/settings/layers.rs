@@ -7,18 +7,13 @@ use clap::builder::Resettable::Reset;
 
 use super::chosen::{Chosen, Given, Overruled, Rank, SeenFile, Value, arguments};
 use super::environment::{Sources, variable, yes_or_no};
-use super::file::{self, File, Wanted};
+use super::file::{self, File, ROOM_SERVER, Wanted};
 use super::flag::{self, Flag};
+use super::rules::USER_FILE;
 use super::{Program, SettingsArgs};
 
 /// The file of the folder where a program is started.
 const LOCAL_FILE: &str = "sleap-rtc.toml";
-
-/// The user's file, in the home folder.
-pub(super) const USER_FILE: &str = ".sleap-rtc/config.toml";
-
-/// The setting that SLEAP-RTC's own table says too.
-pub(super) const ROOM_SERVER: &str = "room_server";
 
 /// Which of its tables SLEAP-RTC reads.
 const ENVIRONMENT: &str = "SLEAP_RTC_ENV";
@@ -103,15 +98,15 @@ fn files(
     let named = config.config.clone();
     let named = named.or_else(|| sources.variable(&name("CONFIG")).map(PathBuf::from));
     let home = sources.home.as_deref();
-    let environment = sources.text(ENVIRONMENT)?.map(|it| it.to_lowercase());
-    let environment = environment.as_deref().unwrap_or("production");
+    let environment = sources.text(ENVIRONMENT)?;
+    let environment = environment.map_or("production".to_owned(), |it| it.to_lowercase());
     let mut read = |path: &Path, shown: &str, rank| {
         let file = file::read(Wanted {
             path,
             shown,
             rank,
             program,
-            environment,
+            environment: &environment,
             command,
         })?;
         settings.files.push(SeenFile {

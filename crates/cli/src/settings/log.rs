@@ -4,7 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::Program;
 use super::chosen::{Chosen, Origin, Rank};
-use super::layers::ROOM_SERVER;
+use super::file::ROOM_SERVER;
 
 impl Chosen {
     /// Tells the log which files are in use, and what was taken from each: names, no values.

@@ -8,7 +8,9 @@
 use clap::Command;
 
 use super::flag;
-use super::layers::USER_FILE;
+
+/// The user's file, in the home folder.
+pub(super) const USER_FILE: &str = ".sleap-rtc/config.toml";
 
 /// Whether the working directory's file may say an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

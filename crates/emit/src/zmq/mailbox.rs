@@ -9,7 +9,7 @@ use net::Idle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::emitter::TOPICS;
+use crate::topics::TOPICS;
 
 /// Messages that wait at most: what a consumer takes in, more than half a second late at 100 poses
 /// a second, is of no use to it.
