@@ -30,6 +30,7 @@ mod settings;
 mod settings_trust;
 mod silence;
 mod slurm;
+mod structure;
 mod systemd;
 mod terminal;
 mod unsafe_list;

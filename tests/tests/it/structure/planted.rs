@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{Graph, graph_of};
-use crate::lists::{StillToGo, layers, still_to_go};
-use crate::source::{Files, functions, read_crate};
-use crate::{rules, source};
+use super::graph::{Graph, graph_of};
+use super::lists::{StillToGo, layers, still_to_go};
+use super::source::{Files, functions, read_crate};
+use super::{rules, source};
 
 const LIB: &str = "mod high;\nmod low;\npub use low::Low;\n";
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{Graph, Place, Siblings};
-use crate::lists::{Layers, StillToGo, circle};
+use super::graph::{Graph, Place, Siblings};
+use super::lists::{Layers, StillToGo, circle};
 
 /// A circle by its line in the list, and the places that make it.
-pub type Circles = BTreeMap<String, Vec<String>>;
+pub(super) type Circles = BTreeMap<String, Vec<String>>;
 
 /// The first of an arrow's places, and how many there are besides.
 fn at(places: &[Place]) -> String {
@@ -19,7 +19,7 @@ fn at(places: &[Place]) -> String {
 
 /// Uses of a module that is not on a lower layer, and modules that have no layer. Uses inside a
 /// circle that is still to go are allowed.
-pub fn layering(
+pub(super) fn layering(
     name: &str,
     modules: &BTreeSet<String>,
     siblings: Option<&Siblings>,
@@ -63,7 +63,7 @@ fn depths(layers: &Layers) -> BTreeMap<&str, usize> {
 }
 
 /// The circles among siblings on every level of a crate.
-pub fn circles(name: &str, graph: &Graph) -> Circles {
+pub(super) fn circles(name: &str, graph: &Graph) -> Circles {
     let mut found = Circles::new();
     for (parent, siblings) in graph {
         let parent = [&[name.to_owned()], parent.as_slice()].concat().join("::");
@@ -79,7 +79,7 @@ pub fn circles(name: &str, graph: &Graph) -> Circles {
     found
 }
 
-pub fn unlisted_circles(found: &Circles, still_to_go: &StillToGo) -> Vec<String> {
+pub(super) fn unlisted_circles(found: &Circles, still_to_go: &StillToGo) -> Vec<String> {
     let new = found
         .iter()
         .filter(|(circle, _)| !still_to_go.circles.contains(*circle));
@@ -92,7 +92,10 @@ pub fn unlisted_circles(found: &Circles, still_to_go: &StillToGo) -> Vec<String>
         .collect()
 }
 
-pub fn unlisted_lengths(found: &BTreeMap<String, usize>, still_to_go: &StillToGo) -> Vec<String> {
+pub(super) fn unlisted_lengths(
+    found: &BTreeMap<String, usize>,
+    still_to_go: &StillToGo,
+) -> Vec<String> {
     let allowed = |what: &String| still_to_go.lengths.get(what).copied().unwrap_or(0);
     let new = found.iter().filter(|(what, lines)| **lines > allowed(what));
     let listed = still_to_go.lengths.keys();
@@ -102,14 +105,14 @@ pub fn unlisted_lengths(found: &BTreeMap<String, usize>, still_to_go: &StillToGo
         .collect()
 }
 
-pub struct Dependency {
+pub(super) struct Dependency {
     pub name: String,
     pub line: usize,
     pub is_for_tests: bool,
 }
 
 /// The dependencies that a manifest lists.
-pub fn dependencies(manifest: &str) -> Vec<Dependency> {
+pub(super) fn dependencies(manifest: &str) -> Vec<Dependency> {
     let (mut found, mut section) = (Vec::new(), "");
     for (index, line) in manifest.lines().enumerate() {
         if line.starts_with('[') {
@@ -128,7 +131,7 @@ pub fn dependencies(manifest: &str) -> Vec<Dependency> {
 }
 
 /// Uses of a library that only another crate may use.
-pub fn one_user(
+pub(super) fn one_user(
     name: &str,
     file: &str,
     dependencies: &[Dependency],
@@ -143,7 +146,7 @@ pub fn one_user(
 }
 
 /// Uses of a crate of the workspace that is not on a lower layer. A crate's tests may use all.
-pub fn crate_layering(
+pub(super) fn crate_layering(
     name: &str,
     file: &str,
     dependencies: &[Dependency],

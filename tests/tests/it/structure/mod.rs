@@ -30,7 +30,7 @@ fn read(path: &Path) -> String {
 }
 
 fn list(name: &str) -> String {
-    read(&root().join("tests/tests/structure").join(name))
+    read(&root().join("tests/tests/it/structure").join(name))
 }
 
 fn layers() -> BTreeMap<String, Layers> {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::{Module, ModulePath};
+use super::source::{Module, ModulePath};
 
 /// What stands for the root's own items among its modules.
 const ROOT: &str = "lib";
 
 /// Where the code names what an arrow points to.
-pub struct Place {
+pub(super) struct Place {
     pub file: String,
     pub line: usize,
     pub path: String,
@@ -16,12 +16,12 @@ pub struct Place {
 
 /// Modules of one parent, and those that each of them names.
 #[derive(Default)]
-pub struct Siblings {
+pub(super) struct Siblings {
     pub arrows: BTreeMap<(String, String), Vec<Place>>,
 }
 
 /// The siblings of each level of a crate, by their parent's path.
-pub type Graph = BTreeMap<ModulePath, Siblings>;
+pub(super) type Graph = BTreeMap<ModulePath, Siblings>;
 
 struct Resolver<'a>(&'a BTreeMap<ModulePath, Module>);
 
@@ -82,7 +82,7 @@ impl Resolver<'_> {
     }
 }
 
-pub fn graph_of(modules: &BTreeMap<ModulePath, Module>) -> Graph {
+pub(super) fn graph_of(modules: &BTreeMap<ModulePath, Module>) -> Graph {
     let mut graph = Graph::new();
     let resolver = Resolver(modules);
     for (from, module) in modules {
@@ -122,7 +122,7 @@ fn add(graph: &mut Graph, from: &[String], to: &[String], place: Place) {
 
 impl Siblings {
     /// The groups of modules that reach each other.
-    pub fn circles(&self) -> Vec<BTreeSet<String>> {
+    pub(super) fn circles(&self) -> Vec<BTreeSet<String>> {
         let nodes: BTreeSet<&String> = self.arrows.keys().map(|(from, _)| from).collect();
         let reach: BTreeMap<&String, BTreeSet<&String>> =
             nodes.iter().map(|it| (*it, self.reached(it))).collect();

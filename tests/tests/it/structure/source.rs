@@ -8,13 +8,13 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Block, File, ImplItem, Item, Meta, Signature, UseTree, Visibility};
 
 /// Source files by their path from the workspace's root.
-pub type Files = BTreeMap<String, String>;
+pub(super) type Files = BTreeMap<String, String>;
 
 /// A module's place below its crate's root; empty for the root itself.
-pub type ModulePath = Vec<String>;
+pub(super) type ModulePath = Vec<String>;
 
 /// A path as the code writes it.
-pub struct Named {
+pub(super) struct Named {
     pub segments: Vec<String>,
     pub line: usize,
     /// It is handed on to the module's users by `pub use`.
@@ -22,7 +22,7 @@ pub struct Named {
 }
 
 #[derive(Default)]
-pub struct Module {
+pub(super) struct Module {
     pub file: String,
     /// Names of what it defines itself.
     pub items: BTreeSet<String>,
@@ -33,20 +33,20 @@ pub struct Module {
     pub named: Vec<Named>,
 }
 
-pub struct Function {
+pub(super) struct Function {
     pub name: String,
     pub lines: usize,
 }
 
 /// The modules of the crate whose root is the file `root`.
-pub fn read_crate(root: &str, files: &Files) -> BTreeMap<ModulePath, Module> {
+pub(super) fn read_crate(root: &str, files: &Files) -> BTreeMap<ModulePath, Module> {
     let mut modules = BTreeMap::new();
     read_module(root, Vec::new(), root, files, &mut modules);
     modules
 }
 
 /// The functions of a file, those of its tests included.
-pub fn functions(file: &str, text: &str) -> Vec<Function> {
+pub(super) fn functions(file: &str, text: &str) -> Vec<Function> {
     let mut reader = FunctionReader(Vec::new());
     reader.visit_file(&parse(file, text));
     reader.0

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The layers of a crate, or of the workspace, from the top down.
-pub type Layers = Vec<Vec<String>>;
+pub(super) type Layers = Vec<Vec<String>>;
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
@@ -12,7 +12,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Reads lines of names, each under a `[heading]`.
-pub fn layers(text: &str) -> BTreeMap<String, Layers> {
+pub(super) fn layers(text: &str) -> BTreeMap<String, Layers> {
     let mut sections: BTreeMap<String, Layers> = BTreeMap::new();
     let mut heading = String::new();
     for line in lines(text) {
@@ -29,14 +29,14 @@ pub fn layers(text: &str) -> BTreeMap<String, Layers> {
 
 /// What does not keep to the rules yet.
 #[derive(Default)]
-pub struct StillToGo {
+pub(super) struct StillToGo {
     /// As [`circle`] writes them.
     pub circles: BTreeSet<String>,
     /// Functions and files that are too long, and the lines that each may have.
     pub lengths: BTreeMap<String, usize>,
 }
 
-pub fn still_to_go(text: &str) -> StillToGo {
+pub(super) fn still_to_go(text: &str) -> StillToGo {
     let mut list = StillToGo::default();
     for line in lines(text) {
         if line.starts_with("circle ") {
@@ -53,7 +53,7 @@ pub fn still_to_go(text: &str) -> StillToGo {
 }
 
 /// A circle's line in the list.
-pub fn circle(parent: &str, modules: &BTreeSet<String>) -> String {
+pub(super) fn circle(parent: &str, modules: &BTreeSet<String>) -> String {
     let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
     format!("circle {parent}: {}", modules.join(" "))
 }
