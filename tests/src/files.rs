@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::Value;
 use vision::Image;
-use vision::capture::{Capture, Config, Content, Selection, Source};
+use vision::capture::{Capture, Config, FrameContent, FrameSelection, Source};
 
 /// A committed file of the demo.
 pub fn demo(name: &str) -> PathBuf {
@@ -66,7 +66,7 @@ impl Fixture {
 }
 
 /// All frames of a source with their numbers, as OpenCV decodes them here.
-pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
+pub fn frames_of(source: Source, selection: FrameSelection) -> Vec<(u64, Image)> {
     let capture = Capture::open(Config {
         source,
         selection,
@@ -87,10 +87,10 @@ pub fn frames_of(source: Source, selection: Selection) -> Vec<(u64, Image)> {
     frames
 }
 
-fn pixels(content: Content) -> Image {
+fn pixels(content: FrameContent) -> Image {
     match content {
-        Content::Pixels(image) => image,
-        Content::Jpeg(jpeg) => jpeg.decode().expect("a camera's JPEG decodes"),
+        FrameContent::Pixels(image) => image,
+        FrameContent::Jpeg(jpeg) => jpeg.decode().expect("a camera's JPEG decodes"),
     }
 }
 

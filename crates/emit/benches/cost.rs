@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Instant;
 
-use emit::{Emitter, Stream, Target};
+use emit::{Emitter, StreamInfo, Target};
 use protocol::Prediction;
 
 const POSES: usize = 20_000;
@@ -43,7 +43,7 @@ fn measure(name: &str, mut emitter: Emitter) {
 
 fn started(targets: &[Target]) -> Emitter {
     let mut emitter = Emitter::open(targets).expect("loopback is there");
-    emitter.start(Stream::default());
+    emitter.start(StreamInfo::default());
     emitter
 }
 

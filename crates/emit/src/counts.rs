@@ -1,17 +1,17 @@
-//! What became of the poses.
+//! EmitCounts of sent and lost poses.
 
 use std::fmt;
 
-/// Poses of a stream towards one target.
+/// Poses of a stream for one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Handed to the system, or published to a subscriber. Whether a datagram was taken UDP cannot
-    /// tell.
+pub struct EmitCounts {
+    /// Passed to the system, or published to a subscriber. UDP does not report whether they were
+    /// received.
     pub sent: u64,
-    /// Published while no subscriber to poses was there.
-    pub unheard: u64,
-    /// Given up because there was no room: the system's, or a subscriber's that is too slow. Each
-    /// subscriber counts for itself.
+    /// Published while no subscriber to poses was connected.
+    pub without_subscriber: u64,
+    /// Dropped because a queue was full: the system's, or that of a subscriber that is too slow.
+    /// Each subscriber counts separately.
     pub dropped: u64,
     /// Larger than a datagram can be.
     pub too_large: u64,
@@ -19,42 +19,46 @@ pub struct Counts {
     pub failed: u64,
 }
 
-/// A target and what became of the poses for it.
+/// A target and the counts of its poses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emitted {
+pub struct TargetCounts {
     /// The target's URL.
     pub target: String,
-    pub counts: Counts,
+    /// Its counts.
+    pub counts: EmitCounts,
 }
 
-/// What became of one message.
+/// The outcome of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum SendOutcome {
     Sent,
-    Unheard,
+    WithoutSubscriber,
     Dropped,
     TooLarge,
     Failed,
 }
 
-impl Counts {
-    pub(crate) fn count(&mut self, outcome: Outcome) {
+impl EmitCounts {
+    pub(crate) fn count(&mut self, outcome: SendOutcome) {
         *match outcome {
-            Outcome::Sent => &mut self.sent,
-            Outcome::Unheard => &mut self.unheard,
-            Outcome::Dropped => &mut self.dropped,
-            Outcome::TooLarge => &mut self.too_large,
-            Outcome::Failed => &mut self.failed,
+            SendOutcome::Sent => &mut self.sent,
+            SendOutcome::WithoutSubscriber => &mut self.without_subscriber,
+            SendOutcome::Dropped => &mut self.dropped,
+            SendOutcome::TooLarge => &mut self.too_large,
+            SendOutcome::Failed => &mut self.failed,
         } += 1;
     }
 }
 
 /// `to udp://127.0.0.1:9000`, and what was lost if anything was.
-impl fmt::Display for Emitted {
+impl fmt::Display for TargetCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "to {}", self.target)?;
         let losses = [
-            (self.counts.unheard, "while no subscriber was there"),
+            (
+                self.counts.without_subscriber,
+                "while no subscriber was there",
+            ),
             (self.counts.dropped, "dropped, the consumer is too slow"),
             (self.counts.too_large, "too large for a datagram"),
             (self.counts.failed, "refused by the system"),
@@ -72,27 +76,27 @@ mod tests {
 
     #[test]
     fn only_losses_that_happened_are_told() {
-        let mut emitted = Emitted {
+        let mut emitted = TargetCounts {
             target: "udp://h:1".into(),
-            counts: Counts::default(),
+            counts: EmitCounts::default(),
         };
-        emitted.counts.count(Outcome::Sent);
+        emitted.counts.count(SendOutcome::Sent);
         assert_eq!(emitted.to_string(), "to udp://h:1");
-        emitted.counts.count(Outcome::Dropped);
-        emitted.counts.count(Outcome::TooLarge);
+        emitted.counts.count(SendOutcome::Dropped);
+        emitted.counts.count(SendOutcome::TooLarge);
         assert_eq!(
             emitted.to_string(),
             "to udp://h:1; 1 dropped, the consumer is too slow; 1 too large for a datagram"
         );
-        let unheard = Emitted {
+        let without_subscriber = TargetCounts {
             target: "zmq://h:1".into(),
-            counts: Counts {
-                unheard: 2,
-                ..Counts::default()
+            counts: EmitCounts {
+                without_subscriber: 2,
+                ..EmitCounts::default()
             },
         };
         assert_eq!(
-            unheard.to_string(),
+            without_subscriber.to_string(),
             "to zmq://h:1; 2 while no subscriber was there"
         );
     }

@@ -1,28 +1,28 @@
-//! Datagrams that never wait.
+//! Sending datagrams without waiting.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use tracing::warn;
 
-use crate::counts::Outcome;
+use crate::counts::SendOutcome;
 
 /// Bytes that a UDP datagram over IPv4 holds at most.
 pub(crate) const MAX_DATAGRAM: usize = 65_507;
 
-/// A way to one consumer.
+/// Sends to one consumer.
 ///
 /// The socket is not connected: on a connected one an absent consumer's "connection refused" takes
 /// the place of the next datagram.
-pub(crate) struct Datagrams {
+pub(crate) struct UdpSender {
     socket: UdpSocket,
     to: SocketAddr,
-    /// Each kind of loss is told once.
-    told_too_large: bool,
-    told_failure: bool,
+    /// Each kind of loss is logged once.
+    warned_too_large: bool,
+    warned_failure: bool,
 }
 
-impl Datagrams {
+impl UdpSender {
     /// Finds the host, which may take a while, and opens a socket.
     pub(crate) fn open(host: &str, port: u16) -> io::Result<Self> {
         let to = resolve(host, port)?;
@@ -32,42 +32,42 @@ impl Datagrams {
         }?;
         socket.set_nonblocking(true)?;
         if to.is_ipv4() {
-            // For the network's broadcast address; changes nothing for others.
+            // For the network's broadcast address; other addresses are not affected.
             socket.set_broadcast(true)?;
         }
         Ok(Self {
             socket,
             to,
-            told_too_large: false,
-            told_failure: false,
+            warned_too_large: false,
+            warned_failure: false,
         })
     }
 
     /// Sends at once or not at all.
-    pub(crate) fn send(&mut self, message: &[u8]) -> Outcome {
+    pub(crate) fn send(&mut self, message: &[u8]) -> SendOutcome {
         if message.len() > MAX_DATAGRAM {
             return self.too_large(message.len());
         }
         let error = match self.socket.send_to(message, self.to) {
-            Ok(_) => return Outcome::Sent,
+            Ok(_) => return SendOutcome::Sent,
             Err(error) => error,
         };
         match error.kind() {
-            ErrorKind::WouldBlock => Outcome::Dropped,
-            // News of an earlier datagram, where a system tells sockets that are not connected.
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Outcome::Sent,
+            ErrorKind::WouldBlock => SendOutcome::Dropped,
+            // About an earlier datagram, on systems that report it to sockets that are not connected.
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => SendOutcome::Sent,
             _ if is_too_large(&error) => self.too_large(message.len()),
             _ => {
-                if !std::mem::replace(&mut self.told_failure, true) {
+                if !std::mem::replace(&mut self.warned_failure, true) {
                     warn!(to = %self.to, %error, "a pose cannot be sent; further ones are counted");
                 }
-                Outcome::Failed
+                SendOutcome::Failed
             }
         }
     }
 
-    fn too_large(&mut self, bytes: usize) -> Outcome {
-        if !std::mem::replace(&mut self.told_too_large, true) {
+    fn too_large(&mut self, bytes: usize) -> SendOutcome {
+        if !std::mem::replace(&mut self.warned_too_large, true) {
             warn!(
                 to = %self.to,
                 bytes,
@@ -76,11 +76,11 @@ impl Datagrams {
                  --max-instances at the worker makes them smaller, zmq:// takes any size"
             );
         }
-        Outcome::TooLarge
+        SendOutcome::TooLarge
     }
 }
 
-/// An address of the host, an IPv4 one where it has both.
+/// An address of the host; an IPv4 address where it has both kinds.
 pub(crate) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     let found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     let preferred = found.iter().find(|address| address.is_ipv4());
@@ -90,7 +90,7 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
         .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
 }
 
-/// EMSGSIZE, for which the standard library has no word.
+/// EMSGSIZE, for which the standard library has no `ErrorKind`.
 fn is_too_large(error: &io::Error) -> bool {
     const EMSGSIZE: i32 = if cfg!(target_os = "linux") {
         90
@@ -111,13 +111,13 @@ mod tests {
         let place = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = place.local_addr().unwrap().port();
         drop(place);
-        let mut datagrams = Datagrams::open("127.0.0.1", port).unwrap();
+        let mut udp = UdpSender::open("127.0.0.1", port).unwrap();
         for _ in 0..100 {
-            assert_eq!(datagrams.send(b"pose"), Outcome::Sent);
+            assert_eq!(udp.send(b"pose"), SendOutcome::Sent);
         }
         let consumer = UdpSocket::bind(("127.0.0.1", port)).unwrap();
         for pose in [b"one", b"two"] {
-            assert_eq!(datagrams.send(pose), Outcome::Sent);
+            assert_eq!(udp.send(pose), SendOutcome::Sent);
         }
         let mut buffer = [0; 16];
         for pose in [b"one", b"two"] {
@@ -130,15 +130,15 @@ mod tests {
     fn the_largest_datagram_passes_and_a_larger_one_is_counted() {
         let consumer = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = consumer.local_addr().unwrap().port();
-        let mut datagrams = Datagrams::open("127.0.0.1", port).unwrap();
-        assert_eq!(datagrams.send(&[7; MAX_DATAGRAM + 1]), Outcome::TooLarge);
-        assert_eq!(datagrams.send(&[7; MAX_DATAGRAM]), Outcome::Sent);
+        let mut udp = UdpSender::open("127.0.0.1", port).unwrap();
+        assert_eq!(udp.send(&[7; MAX_DATAGRAM + 1]), SendOutcome::TooLarge);
+        assert_eq!(udp.send(&[7; MAX_DATAGRAM]), SendOutcome::Sent);
         let mut buffer = vec![0; MAX_DATAGRAM];
         assert_eq!(consumer.recv(&mut buffer).unwrap(), MAX_DATAGRAM);
     }
 
     #[test]
     fn a_host_that_is_not_there_is_an_error() {
-        assert!(Datagrams::open("no-such-host.invalid", 9).is_err());
+        assert!(UdpSender::open("no-such-host.invalid", 9).is_err());
     }
 }

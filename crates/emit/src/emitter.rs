@@ -5,64 +5,64 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Prediction, Skeleton};
 
-use crate::counts::{Counts, Emitted, Outcome};
-use crate::datagram::Datagrams;
+use crate::counts::{EmitCounts, SendOutcome, TargetCounts};
+use crate::datagram::UdpSender;
 use crate::json;
 use crate::osc;
-use crate::target::{Form, Target};
+use crate::target::{OscLayout, Target};
 use crate::topics::{END, POSE, SKELETON};
 use crate::zmq::Publisher;
 
-/// Consumers over UDP may come late and may miss a datagram: they hear of the skeleton this often.
-const REMIND: Duration = Duration::from_secs(2);
+/// How often the skeleton is sent again: consumers over UDP may start late or miss a datagram.
+const SKELETON_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Characters of a source's name that are passed on: it may come from a peer.
-const MAX_NAME: usize = 255;
+/// The most characters of a source's name that are sent: it may come from a peer.
+const MAX_SOURCE_CHARS: usize = 255;
 
 /// A target that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("--emit {target}: {what}")]
-pub struct OpenError {
+pub struct OpenTargetError {
     target: Target,
     what: &'static str,
     source: io::Error,
 }
 
-/// What consumers are told of a stream.
+/// The data about a stream that is sent to consumers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stream {
-    /// A name for people.
+pub struct StreamInfo {
+    /// The source's name, for display.
     pub source: String,
-    /// What the nodes of the poses are.
+    /// The nodes and edges of the poses.
     pub skeleton: Skeleton,
 }
 
-/// Hands poses to all targets. Nothing here waits for a consumer.
+/// Sends poses to all targets. Nothing here waits for a consumer.
 #[derive(Default)]
 pub struct Emitter {
-    sinks: Vec<Sink>,
-    running: Option<Running>,
+    targets: Vec<TargetQueue>,
+    running: Option<RunningEmitter>,
 }
 
-struct Running {
-    stream: Stream,
+struct RunningEmitter {
+    stream: StreamInfo,
     poses: u64,
-    /// When consumers last heard of the skeleton.
-    reminded: Instant,
+    /// When the skeleton was sent last.
+    skeleton_sent: Instant,
 }
 
-struct Sink {
+struct TargetQueue {
     target: String,
-    way: Way,
-    counts: Counts,
+    transport: TargetTransport,
+    counts: EmitCounts,
 }
 
-enum Way {
-    Json(Datagrams),
+enum TargetTransport {
+    Json(UdpSender),
     Osc {
-        datagrams: Datagrams,
-        form: Form,
-        writer: osc::Writer,
+        udp: UdpSender,
+        layout: OscLayout,
+        writer: osc::OscWriter,
     },
     Zmq {
         publisher: Publisher,
@@ -76,36 +76,39 @@ impl Emitter {
     /// runtime.
     ///
     /// # Errors
-    /// A name that is not known, or an address where no subscriber can be waited for.
-    pub fn open(targets: &[Target]) -> Result<Self, OpenError> {
-        let sinks = targets.iter().map(Sink::open).collect::<Result<_, _>>()?;
+    /// A name that is not known, or an address that cannot be listened on.
+    pub fn open(targets: &[Target]) -> Result<Self, OpenTargetError> {
+        let targets = targets
+            .iter()
+            .map(TargetQueue::open)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
-            sinks,
+            targets,
             running: None,
         })
     }
 
-    /// Whether there is nobody to emit to.
+    /// Whether there is no target.
     pub fn is_empty(&self) -> bool {
-        self.sinks.is_empty()
+        self.targets.is_empty()
     }
 
-    /// A stream begins: consumers hear what its nodes are.
-    pub fn start(&mut self, stream: Stream) {
-        let source = stream.source.chars().take(MAX_NAME).collect();
-        let stream = Stream { source, ..stream };
-        for sink in &mut self.sinks {
-            sink.begin(&stream);
+    /// Begins a stream: sends its skeleton.
+    pub fn start(&mut self, stream: StreamInfo) {
+        let source = stream.source.chars().take(MAX_SOURCE_CHARS).collect();
+        let stream = StreamInfo { source, ..stream };
+        for target in &mut self.targets {
+            target.begin(&stream);
         }
-        self.running = Some(Running {
+        self.running = Some(RunningEmitter {
             stream,
             poses: 0,
-            reminded: Instant::now(),
+            skeleton_sent: Instant::now(),
         });
-        self.remind();
+        self.send_skeleton();
     }
 
-    /// Hands out a frame's poses, in pixels of the source. `captured_us`: when the frame was captured,
+    /// Sends a frame's poses, in pixels of the source. `captured_us`: when the frame was captured,
     /// microseconds since the Unix epoch by the client's clock.
     ///
     /// Before [`start`](Self::start) it does nothing.
@@ -115,93 +118,93 @@ impl Emitter {
         };
         running.poses += 1;
         let emitted_us = now_us();
-        let writer = json::Writer {
+        let writer = json::JsonWriter {
             source: &running.stream.source,
             emitted_us,
         };
-        // Made once, if anybody wants it.
+        // Made once, if a target needs it.
         let mut json = None;
         let make = || writer.pose(prediction, captured_us);
-        for sink in &mut self.sinks {
-            let outcome = match &mut sink.way {
-                Way::Json(datagrams) => datagrams.send(json.get_or_insert_with(make)),
-                Way::Osc {
-                    datagrams, writer, ..
-                } => datagrams.send(&writer.pose(prediction, captured_us, emitted_us)),
-                Way::Zmq { publisher, .. } => {
+        for target in &mut self.targets {
+            let outcome = match &mut target.transport {
+                TargetTransport::Json(udp) => udp.send(json.get_or_insert_with(make)),
+                TargetTransport::Osc { udp, writer, .. } => {
+                    udp.send(&writer.pose(prediction, captured_us, emitted_us))
+                }
+                TargetTransport::Zmq { publisher, .. } => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {
-                        0 => Outcome::Unheard,
-                        _ => Outcome::Sent,
+                        0 => SendOutcome::WithoutSubscriber,
+                        _ => SendOutcome::Sent,
                     }
                 }
             };
-            sink.counts.count(outcome);
+            target.counts.count(outcome);
         }
-        if running.reminded.elapsed() >= REMIND {
-            self.remind();
+        if running.skeleton_sent.elapsed() >= SKELETON_INTERVAL {
+            self.send_skeleton();
         }
     }
 
-    /// What became of the poses of this stream, or of the last one.
-    pub fn emitted(&self) -> Vec<Emitted> {
-        self.sinks.iter().map(Sink::emitted).collect()
+    /// The counts of this stream, or of the last one.
+    pub fn emitted(&self) -> Vec<TargetCounts> {
+        self.targets.iter().map(TargetQueue::emitted).collect()
     }
 
-    /// The stream is over: consumers hear of it. Says what became of its poses.
-    pub fn end(&mut self) -> Vec<Emitted> {
+    /// Ends the stream: sends its end, and returns the counts of its poses.
+    pub fn end(&mut self) -> Vec<TargetCounts> {
         let Some(running) = self.running.take() else {
             return Vec::new();
         };
-        let writer = json::Writer {
+        let writer = json::JsonWriter {
             source: &running.stream.source,
             emitted_us: now_us(),
         };
         let message = writer.end(running.poses);
-        self.tell(END, &message, || osc::Writer::end(running.poses));
-        for sink in &self.sinks {
-            if let Way::Zmq { publisher, .. } = &sink.way {
+        self.broadcast(END, &message, || osc::OscWriter::end(running.poses));
+        for target in &self.targets {
+            if let TargetTransport::Zmq { publisher, .. } = &target.transport {
                 publisher.no_welcome();
             }
         }
         self.emitted()
     }
 
-    /// Lets subscribers take what waits for them, for half a second at most.
+    /// Waits until subscribers have taken what is queued for them, for half a second at most.
     pub async fn close(self) {
-        for sink in self.sinks {
-            if let Way::Zmq { publisher, .. } = sink.way {
+        for target in self.targets {
+            if let TargetTransport::Zmq { publisher, .. } = target.transport {
                 publisher.close().await;
             }
         }
     }
 
-    /// Tells what the nodes are.
-    fn remind(&mut self) {
+    /// Sends the skeleton.
+    fn send_skeleton(&mut self) {
         let Some(running) = &mut self.running else {
             return;
         };
-        running.reminded = Instant::now();
+        running.skeleton_sent = Instant::now();
         let skeleton = running.stream.skeleton.clone();
-        let writer = json::Writer {
+        let writer = json::JsonWriter {
             source: &running.stream.source,
             emitted_us: now_us(),
         };
         let message = writer.skeleton(&skeleton);
-        for sink in &self.sinks {
-            if let Way::Zmq { publisher, .. } = &sink.way {
+        for target in &self.targets {
+            if let TargetTransport::Zmq { publisher, .. } = &target.transport {
                 publisher.welcome(SKELETON, &message);
             }
         }
-        self.tell(SKELETON, &message, || osc::Writer::skeleton(&skeleton));
+        self.broadcast(SKELETON, &message, || osc::OscWriter::skeleton(&skeleton));
     }
 
-    /// Sends what is not a pose, and not counted.
-    fn tell(&mut self, topic: &'static str, json: &[u8], osc: impl Fn() -> Vec<u8>) {
-        for sink in &mut self.sinks {
-            match &mut sink.way {
-                Way::Json(datagrams) => drop(datagrams.send(json)),
-                Way::Osc { datagrams, .. } => drop(datagrams.send(&osc())),
-                Way::Zmq { publisher, .. } => {
+    /// Sends a message that is not a pose, and is not counted.
+    fn broadcast(&mut self, topic: &'static str, json: &[u8], osc: impl Fn() -> Vec<u8>) {
+        for target in &mut self.targets {
+            match &mut target.transport {
+                TargetTransport::Json(udp) => drop(udp.send(json)),
+                TargetTransport::Osc { udp, .. } => drop(udp.send(&osc())),
+                TargetTransport::Zmq { publisher, .. } => {
                     publisher.publish(topic, json, false);
                 }
             }
@@ -209,30 +212,30 @@ impl Emitter {
     }
 }
 
-impl Sink {
-    fn open(target: &Target) -> Result<Self, OpenError> {
+impl TargetQueue {
+    fn open(target: &Target) -> Result<Self, OpenTargetError> {
         let failed = |what| {
-            move |source| OpenError {
+            move |source| OpenTargetError {
                 target: target.clone(),
                 what,
                 source,
             }
         };
-        let datagrams =
-            |host, port| Datagrams::open(host, port).map_err(failed("nothing can be sent there"));
+        let udp =
+            |host, port| UdpSender::open(host, port).map_err(failed("nothing can be sent there"));
         let mut name = target.to_string();
-        let way = match target {
-            Target::Udp { host, port } => Way::Json(datagrams(host, *port)?),
-            Target::Osc { host, port, form } => Way::Osc {
-                datagrams: datagrams(host, *port)?,
-                form: *form,
-                writer: osc::Writer::new(*form, &Skeleton::default()),
+        let transport = match target {
+            Target::Udp { host, port } => TargetTransport::Json(udp(host, *port)?),
+            Target::Osc { host, port, layout } => TargetTransport::Osc {
+                udp: udp(host, *port)?,
+                layout: *layout,
+                writer: osc::OscWriter::new(*layout, &Skeleton::default()),
             },
             Target::Zmq { host, port } => {
                 let publisher = Publisher::bind(host, *port)
                     .map_err(failed("no subscriber can be waited for there"))?;
                 name = format!("zmq://{}", publisher.address());
-                Way::Zmq {
+                TargetTransport::Zmq {
                     publisher,
                     dropped_before: 0,
                 }
@@ -241,33 +244,35 @@ impl Sink {
         tracing::info!("poses go to {name}");
         Ok(Self {
             target: name,
-            way,
-            counts: Counts::default(),
+            transport,
+            counts: EmitCounts::default(),
         })
     }
 
-    fn begin(&mut self, stream: &Stream) {
-        self.counts = Counts::default();
-        match &mut self.way {
-            Way::Json(_) => {}
-            Way::Osc { form, writer, .. } => *writer = osc::Writer::new(*form, &stream.skeleton),
-            Way::Zmq {
+    fn begin(&mut self, stream: &StreamInfo) {
+        self.counts = EmitCounts::default();
+        match &mut self.transport {
+            TargetTransport::Json(_) => {}
+            TargetTransport::Osc { layout, writer, .. } => {
+                *writer = osc::OscWriter::new(*layout, &stream.skeleton)
+            }
+            TargetTransport::Zmq {
                 publisher,
                 dropped_before,
             } => *dropped_before = publisher.dropped(),
         }
     }
 
-    fn emitted(&self) -> Emitted {
+    fn emitted(&self) -> TargetCounts {
         let mut counts = self.counts;
-        if let Way::Zmq {
+        if let TargetTransport::Zmq {
             publisher,
             dropped_before,
-        } = &self.way
+        } = &self.transport
         {
             counts.dropped = publisher.dropped() - dropped_before;
         }
-        Emitted {
+        TargetCounts {
             target: self.target.clone(),
             counts,
         }

@@ -3,15 +3,15 @@
 use protocol::{Prediction, Skeleton};
 use serde::Serialize;
 
-/// Rises when a consumer would have to be changed; keys that are added do not count.
+/// Rises when consumers have to be changed; added keys do not count.
 pub(crate) const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Message<'a> {
+enum JsonMessage<'a> {
     Pose {
         #[serde(flatten)]
-        head: Head<'a>,
+        head: JsonHead<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         captured_us: Option<u64>,
         #[serde(flatten)]
@@ -19,35 +19,35 @@ enum Message<'a> {
     },
     Skeleton {
         #[serde(flatten)]
-        head: Head<'a>,
+        head: JsonHead<'a>,
         #[serde(flatten)]
         skeleton: &'a Skeleton,
     },
     End {
         #[serde(flatten)]
-        head: Head<'a>,
+        head: JsonHead<'a>,
         poses: u64,
     },
 }
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct JsonHead<'a> {
     version: u32,
     source: &'a str,
     emitted_us: u64,
 }
 
 /// Writes messages of one stream.
-pub(crate) struct Writer<'a> {
+pub(crate) struct JsonWriter<'a> {
     pub(crate) source: &'a str,
     /// Microseconds since the Unix epoch.
     pub(crate) emitted_us: u64,
 }
 
-impl Writer<'_> {
-    /// `captured_us`: likewise, by the client's clock.
+impl JsonWriter<'_> {
+    /// `captured_us`: microseconds since the Unix epoch by the client's clock.
     pub(crate) fn pose(&self, prediction: &Prediction, captured_us: Option<u64>) -> Vec<u8> {
-        write(&Message::Pose {
+        write(&JsonMessage::Pose {
             head: self.head(),
             captured_us,
             prediction,
@@ -55,21 +55,21 @@ impl Writer<'_> {
     }
 
     pub(crate) fn skeleton(&self, skeleton: &Skeleton) -> Vec<u8> {
-        write(&Message::Skeleton {
+        write(&JsonMessage::Skeleton {
             head: self.head(),
             skeleton,
         })
     }
 
     pub(crate) fn end(&self, poses: u64) -> Vec<u8> {
-        write(&Message::End {
+        write(&JsonMessage::End {
             head: self.head(),
             poses,
         })
     }
 
-    fn head(&self) -> Head<'_> {
-        Head {
+    fn head(&self) -> JsonHead<'_> {
+        JsonHead {
             version: VERSION,
             source: self.source,
             emitted_us: self.emitted_us,
@@ -77,7 +77,7 @@ impl Writer<'_> {
     }
 }
 
-fn write(message: &Message<'_>) -> Vec<u8> {
+fn write(message: &JsonMessage<'_>) -> Vec<u8> {
     serde_json::to_vec(message).expect("strings, numbers and lists are always JSON")
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const WRITER: Writer<'static> = Writer {
+    const WRITER: JsonWriter<'static> = JsonWriter {
         source: "mouse.mp4",
         emitted_us: 20,
     };

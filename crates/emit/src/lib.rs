@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(missing_docs)]
 
 mod counts;
 mod datagram;
@@ -12,6 +13,6 @@ mod target;
 mod topics;
 mod zmq;
 
-pub use counts::{Counts, Emitted};
-pub use emitter::{Emitter, OpenError, Stream};
-pub use target::{Form, Target, TargetError};
+pub use counts::{EmitCounts, TargetCounts};
+pub use emitter::{Emitter, OpenTargetError, StreamInfo};
+pub use target::{OscLayout, Target, TargetError};

@@ -1,31 +1,31 @@
 //! Messages as Open Sound Control. The README is the specification.
 //!
 //! The time tag of a bundle is the moment at which its messages are to take effect; receivers that
-//! follow it hold a bundle back until then. Poses are to take effect at once, so the tag says
+//! follow it hold a bundle back until then. Poses have to take effect at once, so the tag is
 //! "immediately", and the time of capture is an argument.
 
 use protocol::{Prediction, Skeleton};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
-use crate::target::Form;
+use crate::target::OscLayout;
 
-/// OSC 1.0's own value for it.
+/// OSC 1.0's value for "immediately".
 const IMMEDIATELY: OscTime = OscTime {
     seconds: 0,
     fractional: 1,
 };
 
 /// Writes bundles for one stream.
-pub(crate) struct Writer {
-    form: Form,
+pub(crate) struct OscWriter {
+    layout: OscLayout,
     /// The nodes as parts of an address.
     nodes: Vec<String>,
 }
 
-impl Writer {
-    pub(crate) fn new(form: Form, skeleton: &Skeleton) -> Self {
+impl OscWriter {
+    pub(crate) fn new(layout: OscLayout, skeleton: &Skeleton) -> Self {
         Self {
-            form,
+            layout,
             nodes: skeleton.nodes.iter().map(|name| address(name)).collect(),
         }
     }
@@ -43,9 +43,9 @@ impl Writer {
         args.extend(time(emitted_us));
         let mut messages = vec![message("/sleap/frame".into(), args)];
         for index in 0..prediction.instances.len() {
-            match self.form {
-                Form::Instances => messages.push(whole(prediction, index)),
-                Form::Nodes => messages.extend(self.by_node(prediction, index)),
+            match self.layout {
+                OscLayout::Instances => messages.push(whole(prediction, index)),
+                OscLayout::Nodes => messages.extend(self.by_node(prediction, index)),
             }
             if let Some(Some(track)) = prediction.tracks.get(index) {
                 let args = vec![id.clone(), int(index as u64), string(track)];
@@ -103,7 +103,7 @@ fn whole(prediction: &Prediction, index: usize) -> OscPacket {
     message("/sleap/pose".into(), args)
 }
 
-/// x, y and confidence; NaN for what is not there.
+/// x, y and confidence; NaN for missing values.
 fn point(prediction: &Prediction, instance: usize, node: usize) -> [OscType; 3] {
     let xy = prediction.instances[instance][node];
     let confidence = prediction.confidence.get(instance);
@@ -115,7 +115,7 @@ fn point(prediction: &Prediction, instance: usize, node: usize) -> [OscType; 3] 
     ]
 }
 
-/// A node's name as a part of an address, in which some characters mean something else.
+/// A node's name as a part of an address, in which some characters have a special meaning.
 fn address(name: &str) -> String {
     let plain = |c: char| match c {
         ' ' | '#' | '*' | ',' | '/' | '?' | '[' | ']' | '{' | '}' => '_',
@@ -125,7 +125,7 @@ fn address(name: &str) -> String {
     name.chars().map(plain).collect()
 }
 
-/// The core type of 32 bits wherever it holds the number; that of 64 bits is an extension.
+/// The 32-bit core type where it holds the number; the 64-bit type is an extension.
 fn int(value: u64) -> OscType {
     match i32::try_from(value) {
         Ok(value) => OscType::Int(value),
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_instance_is_one_message() {
-        let writer = Writer::new(Form::Instances, &skeleton());
+        let writer = OscWriter::new(OscLayout::Instances, &skeleton());
         let bytes = writer.pose(&prediction(7), Some(1_700_000_000_250_000), 0);
         let shown: Vec<String> = messages(&bytes).iter().map(shown).collect();
         assert_eq!(
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_node_is_one_message_under_its_name() {
-        let writer = Writer::new(Form::Nodes, &skeleton());
+        let writer = OscWriter::new(OscLayout::Nodes, &skeleton());
         let shown: Vec<String> = messages(&writer.pose(&prediction(7), None, 0))
             .iter()
             .map(shown)
@@ -236,14 +236,14 @@ mod tests {
             shown[2],
             "/sleap/pose/0/tail_tip_1 Int(7) Float(NaN) Float(NaN) Float(NaN)"
         );
-        let unnamed = Writer::new(Form::Nodes, &Skeleton::default());
+        let unnamed = OscWriter::new(OscLayout::Nodes, &Skeleton::default());
         let bytes = unnamed.pose(&prediction(7), None, 0);
         assert_eq!(messages(&bytes)[2].addr, "/sleap/pose/0/node_1");
     }
 
     #[test]
     fn numbers_that_32_bits_do_not_hold_take_64() {
-        let writer = Writer::new(Form::Instances, &skeleton());
+        let writer = OscWriter::new(OscLayout::Instances, &skeleton());
         let first =
             |frame_id| messages(&writer.pose(&prediction(frame_id), None, 0))[0].args[0].clone();
         assert_eq!(first(0x7fff_ffff), OscType::Int(i32::MAX));
@@ -256,7 +256,7 @@ mod tests {
             instances: vec![vec![Some([1.0, 2.0])]],
             ..Prediction::default()
         };
-        let writer = Writer::new(Form::Instances, &skeleton());
+        let writer = OscWriter::new(OscLayout::Instances, &skeleton());
         let shown = shown(&messages(&writer.pose(&bare, None, 0))[1]);
         assert_eq!(
             shown,
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_skeleton_and_the_end_are_bundles_of_their_own() {
-        let shown: Vec<String> = messages(&Writer::skeleton(&skeleton()))
+        let shown: Vec<String> = messages(&OscWriter::skeleton(&skeleton()))
             .iter()
             .map(shown)
             .collect();
@@ -277,6 +277,6 @@ mod tests {
                 "/sleap/edges Int(0) Int(1)",
             ]
         );
-        assert_eq!(messages(&Writer::end(3))[0].args, [OscType::Int(3)]);
+        assert_eq!(messages(&OscWriter::end(3))[0].args, [OscType::Int(3)]);
     }
 }

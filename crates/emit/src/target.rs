@@ -1,22 +1,39 @@
-//! Where poses go, as a URL says it.
+//! Targets of poses, as URLs.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A consumer of poses, or where consumers come.
+/// A consumer of poses, or an address that consumers connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// One JSON object a datagram, to this address.
-    Udp { host: String, port: u16 },
+    Udp {
+        /// The host's name or address.
+        host: String,
+        /// The UDP port.
+        port: u16,
+    },
     /// Open Sound Control over UDP, to this address.
-    Osc { host: String, port: u16, form: Form },
+    Osc {
+        /// The host's name or address.
+        host: String,
+        /// The UDP port.
+        port: u16,
+        /// How poses are laid out.
+        layout: OscLayout,
+    },
     /// A ZeroMQ publisher at this address, which subscribers connect to. `host` may be `*`.
-    Zmq { host: String, port: u16 },
+    Zmq {
+        /// The address to listen on.
+        host: String,
+        /// The TCP port; 0 for any free one.
+        port: u16,
+    },
 }
 
 /// How a pose is laid out in OSC messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum OscLayout {
     /// A message for each instance, with all its nodes.
     #[default]
     Instances,
@@ -24,28 +41,56 @@ pub enum Form {
     Nodes,
 }
 
-/// Why a URL names no target.
+/// Why a URL is not a target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    #[error("'{url}' has no scheme: {FORMS}")]
-    NoScheme { url: String },
-    #[error("'{scheme}://' is not known here: {FORMS}")]
-    Scheme { scheme: String },
-    #[error("'{url}' has no port: {FORMS}")]
-    NoPort { url: String },
+    /// There is no `://`.
+    #[error("'{url}' has no scheme: {URL_FORMS}")]
+    NoScheme {
+        /// As given.
+        url: String,
+    },
+    /// Neither `udp`, `osc` nor `zmq`.
+    #[error("'{scheme}://' is not known here: {URL_FORMS}")]
+    Scheme {
+        /// As given.
+        scheme: String,
+    },
+    /// The port is missing.
+    #[error("'{url}' has no port: {URL_FORMS}")]
+    NoPort {
+        /// As given.
+        url: String,
+    },
+    /// The port is not a number in range.
     #[error("'{port}' in '{url}' is not a port from {lowest} to 65535")]
     Port {
+        /// As given.
         url: String,
+        /// The text in the port's place.
         port: String,
+        /// The lowest port of this scheme.
         lowest: u16,
     },
-    #[error("'{host}' in '{url}' is not a host: {FORMS}, an IPv6 address in brackets")]
-    Host { url: String, host: String },
+    /// The host is empty, or has characters that no host has.
+    #[error("'{host}' in '{url}' is not a host: {URL_FORMS}, an IPv6 address in brackets")]
+    Host {
+        /// As given.
+        url: String,
+        /// The text in the host's place.
+        host: String,
+    },
+    /// An option that is not known.
     #[error("'?{query}' in '{url}' is not known: only osc:// has an option, ?by=node")]
-    Query { url: String, query: String },
+    Query {
+        /// As given.
+        url: String,
+        /// The text behind the question mark.
+        query: String,
+    },
 }
 
-const FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT or zmq://ADDRESS:PORT";
+const URL_FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT or zmq://ADDRESS:PORT";
 
 impl FromStr for Target {
     type Err = TargetError;
@@ -64,10 +109,10 @@ impl FromStr for Target {
             Some((address, query)) => (address, Some(query)),
             None => (rest, None),
         };
-        let form = match (scheme, query) {
-            (_, None) => Form::Instances,
-            ("osc", Some("by=instance")) => Form::Instances,
-            ("osc", Some("by=node")) => Form::Nodes,
+        let layout = match (scheme, query) {
+            (_, None) => OscLayout::Instances,
+            ("osc", Some("by=instance")) => OscLayout::Instances,
+            ("osc", Some("by=node")) => OscLayout::Nodes,
             (_, Some(query)) => {
                 return Err(TargetError::Query {
                     url: owned(),
@@ -81,7 +126,7 @@ impl FromStr for Target {
             .rsplit_once(':')
             .ok_or_else(|| TargetError::NoPort { url: owned() })?;
         let host = host_name(url, host, scheme == "zmq")?;
-        // A publisher may take any free port; a consumer is at one that is known.
+        // A publisher may take any free port; the port of a consumer has to be known.
         let lowest = u16::from(scheme != "zmq");
         let port = match port.parse::<u16>() {
             Ok(number) if number >= lowest => number,
@@ -95,7 +140,7 @@ impl FromStr for Target {
         };
         Ok(match scheme {
             "udp" => Target::Udp { host, port },
-            "osc" => Target::Osc { host, port, form },
+            "osc" => Target::Osc { host, port, layout },
             _ => Target::Zmq { host, port },
         })
     }
@@ -127,10 +172,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, host, port, query) = match self {
             Target::Udp { host, port } => ("udp", host, port, ""),
-            Target::Osc { host, port, form } => {
-                let query = match form {
-                    Form::Instances => "",
-                    Form::Nodes => "?by=node",
+            Target::Osc { host, port, layout } => {
+                let query = match layout {
+                    OscLayout::Instances => "",
+                    OscLayout::Nodes => "?by=node",
                 };
                 ("osc", host, port, query)
             }
@@ -160,12 +205,12 @@ mod tests {
         ] {
             assert_eq!(url.parse::<Target>().unwrap().to_string(), url);
         }
-        let form = |url: &str| match url.parse() {
-            Ok(Target::Osc { form, .. }) => form,
+        let layout = |url: &str| match url.parse() {
+            Ok(Target::Osc { layout, .. }) => layout,
             other => panic!("{other:?}"),
         };
-        assert_eq!(form("osc://h:1?by=node"), Form::Nodes);
-        assert_eq!(form("osc://h:1/"), Form::Instances);
+        assert_eq!(layout("osc://h:1?by=node"), OscLayout::Nodes);
+        assert_eq!(layout("osc://h:1/"), OscLayout::Instances);
     }
 
     #[test]

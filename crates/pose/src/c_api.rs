@@ -1,5 +1,5 @@
-//! What ONNX Runtime's C API tells and `ort` does not wrap: compiled-in providers, and which
-//! provider was given which node.
+//! Functions of ONNX Runtime's C API that `ort` does not wrap: compiled-in providers, and which
+//! provider runs which node.
 #![allow(
     unsafe_code,
     reason = "calls of the C API; every pointer that comes back is checked before it is read"
@@ -20,9 +20,9 @@ use ort::{
 pub(crate) const RECORD_ASSIGNMENT: &str = "session.record_ep_graph_assignment_info";
 
 /// More entries than any graph has; an array that claims more is not read.
-const MOST: usize = 1 << 20;
+const MAX_ENTRIES: usize = 1 << 20;
 
-/// A node and who runs it.
+/// A node and the provider that runs it.
 pub(crate) struct AssignedNode {
     /// Such as `CPUExecutionProvider`.
     pub(crate) provider: String,
@@ -34,7 +34,7 @@ pub(crate) struct AssignedNode {
 /// count as they were before.
 ///
 /// # Errors
-/// ONNX Runtime has not recorded it, or answers with a null pointer or an absurd length.
+/// ONNX Runtime has not recorded it, or returns a null pointer or an impossible length.
 pub(crate) fn assigned_nodes(session: &Session) -> ort::Result<Vec<AssignedNode>> {
     let api = ort::api();
     let mut nodes = Vec::new();
@@ -68,14 +68,14 @@ pub(crate) fn assigned_nodes(session: &Session) -> ort::Result<Vec<AssignedNode>
 /// The execution providers that the loaded ONNX Runtime was compiled with, best first.
 ///
 /// # Errors
-/// ONNX Runtime refuses, or answers with a null pointer.
+/// ONNX Runtime refuses, or returns a null pointer.
 pub(crate) fn compiled_providers() -> ort::Result<Vec<String>> {
     let api = ort::api();
     let (mut names, mut length) = (ptr::null_mut::<*mut c_char>(), 0);
     // SAFETY: both out-pointers are valid for the call.
     check(unsafe { (api.GetAvailableProviders)(&mut names, &mut length) })?;
     not_null(names)?;
-    let count = usize::try_from(length).unwrap_or(0).min(MOST);
+    let count = usize::try_from(length).unwrap_or(0).min(MAX_ENTRIES);
     // SAFETY: not null, `length` entries long, and not released before the names are copied.
     let read = unsafe { slice::from_raw_parts(names, count) }
         .iter()
@@ -102,10 +102,10 @@ unsafe fn array<T>(
         return Ok(&[]);
     }
     not_null(data)?;
-    if length > MOST {
+    if length > MAX_ENTRIES {
         return Err(ort::Error::new(format!("an array of {length} entries")));
     }
-    // SAFETY: not null, and the rest is the caller's promise.
+    // SAFETY: not null, and the caller guarantees the rest.
     Ok(unsafe { slice::from_raw_parts(data, length) })
 }
 
@@ -116,7 +116,7 @@ unsafe fn array<T>(
 unsafe fn text(call: impl FnOnce(*mut *const c_char) -> OrtStatusPtr) -> ort::Result<String> {
     let mut text = ptr::null();
     check(call(&mut text))?;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees it.
     unsafe { copy(text) }
 }
 
@@ -124,19 +124,19 @@ unsafe fn text(call: impl FnOnce(*mut *const c_char) -> OrtStatusPtr) -> ort::Re
 /// `text` is a C string, or null.
 unsafe fn copy(text: *const c_char) -> ort::Result<String> {
     not_null(text)?;
-    // SAFETY: not null, and the rest is the caller's promise.
+    // SAFETY: not null, and the caller guarantees the rest.
     let text = unsafe { CStr::from_ptr(text) };
     Ok(text.to_string_lossy().into_owned())
 }
 
 fn check(status: OrtStatusPtr) -> ort::Result<()> {
-    // SAFETY: every caller hands on the answer of a C API function, once.
+    // SAFETY: every caller passes the status of a C API function, once.
     unsafe { ort::Error::result_from_status(status) }
 }
 
 fn not_null<T>(pointer: *const T) -> ort::Result<()> {
     if pointer.is_null() {
-        return Err(ort::Error::new("ONNX Runtime answered with a null pointer"));
+        return Err(ort::Error::new("ONNX Runtime returned a null pointer"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    graph::GraphError, input::InputSizeError, metadata::MetadataError, outputs::OutputError,
+    graph::GraphError, input::InputSizeError, metadata::MetadataError, outputs::TensorError,
     refine::RefineError, session::SessionError, training_config::TrainingConfigError,
 };
 
@@ -25,13 +25,13 @@ pub enum LoadError {
         /// The file looked for.
         path: PathBuf,
     },
-    /// The metadata is missing or of no use, or the model's kind is not supported.
+    /// The metadata is missing or cannot be used, or the model's kind is not supported.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The training configuration is of no use.
+    /// The training configuration cannot be used.
     #[error(transparent)]
     TrainingConfig(#[from] TrainingConfigError),
-    /// The points are to be refined, and the graph does not show how it finds them.
+    /// The points are to be refined, and how the graph finds them is not known.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The points are to be refined, and metadata or outputs do not allow it.
@@ -42,7 +42,7 @@ pub enum LoadError {
     Session(#[from] SessionError),
     /// The outputs of the first call are not those of the model's kind.
     #[error(transparent)]
-    Output(#[from] OutputError),
+    Tensor(#[from] TensorError),
     /// The input's size is out of range.
     #[error(transparent)]
     InputSize(#[from] InputSizeError),
@@ -72,7 +72,7 @@ pub enum PredictError {
     Session(#[from] SessionError),
     /// The outputs are not those of the model's kind.
     #[error(transparent)]
-    Output(#[from] OutputError),
+    Tensor(#[from] TensorError),
     /// The points cannot be refined.
     #[error(transparent)]
     Refine(#[from] RefineError),
@@ -82,7 +82,7 @@ impl From<PredictError> for LoadError {
     fn from(error: PredictError) -> Self {
         match error {
             PredictError::Session(error) => Self::Session(error),
-            PredictError::Output(error) => Self::Output(error),
+            PredictError::Tensor(error) => Self::Tensor(error),
             PredictError::Refine(error) => Self::Refine(error),
         }
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 use crate::{
     device::Device,
     error::LoadError,
-    graph::{GraphFile, Search},
+    graph::{GraphFile, PeakSearch},
     input::input_size,
     metadata::Metadata,
     options::Options,
     refine,
-    session::{Engine, Session},
+    session::{OnnxSession, TensorRtProfile},
     training_config::{TrainingConfig, TrainingConfigError},
 };
 
@@ -19,8 +19,8 @@ const GRAPH_FILE: &str = "model.onnx";
 /// What was read of a model directory.
 pub(crate) struct Export {
     pub(crate) graph: GraphFile,
-    /// How the peaks were found on the confidence maps, where those are wanted.
-    pub(crate) maps: Option<Search>,
+    /// How the graph finds peaks on its confidence maps, where those are to be refined.
+    pub(crate) maps: Option<PeakSearch>,
     pub(crate) metadata: Metadata,
     /// The file beside the graph.
     config: Option<TrainingConfig>,
@@ -30,7 +30,7 @@ impl Export {
     /// Reads the directory that `sleap-nn export` wrote, but for the graph.
     ///
     /// # Errors
-    /// A file is missing or of no use.
+    /// A file is missing or cannot be used.
     pub(crate) fn read(dir: &Path, options: &Options) -> Result<Self, LoadError> {
         if !dir.is_dir() {
             return Err(LoadError::NoDirectory {
@@ -46,7 +46,7 @@ impl Export {
         let mut graph = GraphFile::new(graph);
         let maps = match options.refine {
             Some(_) => {
-                let points = refine::Points::of(metadata.kind);
+                let points = refine::PointLayout::of(metadata.kind);
                 Some(graph.add_maps(points.output, points.besides)?)
             }
             None => None,
@@ -60,7 +60,10 @@ impl Export {
     }
 
     /// The training configuration beside the graph, or else inside it.
-    pub(crate) fn config(&self, session: &Session) -> Result<TrainingConfig, TrainingConfigError> {
+    pub(crate) fn config(
+        &self,
+        session: &OnnxSession,
+    ) -> Result<TrainingConfig, TrainingConfigError> {
         match (&self.config, session.embedded_training_config()) {
             (Some(config), _) => Ok(config.clone()),
             (None, Some(text)) => {
@@ -70,14 +73,18 @@ impl Export {
         }
     }
 
-    /// What TensorRT has to know before it loads the graph, and the CPU tells.
-    pub(crate) fn engine(&self, max_batch: usize, options: &Options) -> Result<Engine, LoadError> {
-        let session = Session::load(&self.graph, Device::Cpu, options, None)?;
+    /// What TensorRT needs before it loads the graph; found by loading the graph on the CPU.
+    pub(crate) fn engine(
+        &self,
+        max_batch: usize,
+        options: &Options,
+    ) -> Result<TensorRtProfile, LoadError> {
+        let session = OnnxSession::load(&self.graph, Device::Cpu, options, None)?;
         let config = self.config(&session)?;
         let input = input_size(&self.metadata, &config, session.fixed_size())?;
         let [planes, rows, columns] =
             [input.channels, input.height, input.width].map(|n| n as usize);
         let shape = [max_batch, planes, rows, columns];
-        Ok(Engine::new(&self.graph, shape, options))
+        Ok(TensorRtProfile::new(&self.graph, shape, options))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A borrowed 8-bit image: rows from the top, packed, channels interleaved.
 ///
-/// Made by [`FrameView::new`], which checks the length: every `FrameView` is sound, so that a
+/// Made by [`FrameView::new`], which checks the length: every `FrameView` is valid, so that a
 /// caller can leave out one broken frame and still predict the others of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FrameView<'a> {
@@ -14,11 +14,11 @@ pub struct FrameView<'a> {
     data: &'a [u8],
 }
 
-/// Why some bytes are no frame.
+/// Why bytes are not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
+pub enum FrameViewError {
     /// A side is zero pixels long.
-    #[error("a frame of {width}x{height} pixels has nothing in it")]
+    #[error("a frame of {width}x{height} pixels is empty")]
     Empty {
         /// Pixels per row.
         width: u32,
@@ -54,17 +54,22 @@ impl<'a> FrameView<'a> {
     /// # Errors
     /// A zero side, another number of channels, or a length other than
     /// `width * height * channels`.
-    pub fn new(width: u32, height: u32, channels: u8, data: &'a [u8]) -> Result<Self, FrameError> {
+    pub fn new(
+        width: u32,
+        height: u32,
+        channels: u8,
+        data: &'a [u8],
+    ) -> Result<Self, FrameViewError> {
         if width == 0 || height == 0 {
-            return Err(FrameError::Empty { width, height });
+            return Err(FrameViewError::Empty { width, height });
         }
         if !matches!(channels, 1 | 3 | 4) {
-            return Err(FrameError::Channels { channels });
+            return Err(FrameViewError::Channels { channels });
         }
         // No slice is as long as the u64::MAX that an overflow ends at.
         let expected = (u64::from(width) * u64::from(height)).saturating_mul(u64::from(channels));
         if u64::try_from(data.len()) != Ok(expected) {
-            return Err(FrameError::Length {
+            return Err(FrameViewError::Length {
                 width,
                 height,
                 channels,
@@ -132,7 +137,7 @@ mod tests {
         for actual in [0, 23, 25] {
             assert_eq!(
                 FrameView::new(4, 2, 3, &vec![0; actual]),
-                Err(FrameError::Length {
+                Err(FrameViewError::Length {
                     width: 4,
                     height: 2,
                     channels: 3,
@@ -147,19 +152,19 @@ mod tests {
     fn zero_sides_and_odd_channels_are_refused() {
         assert_eq!(
             FrameView::new(0, 5, 1, &[]),
-            Err(FrameError::Empty {
+            Err(FrameViewError::Empty {
                 width: 0,
                 height: 5
             })
         );
         assert!(matches!(
             FrameView::new(5, 0, 1, &[]),
-            Err(FrameError::Empty { .. })
+            Err(FrameViewError::Empty { .. })
         ));
         for channels in [0, 2, 5, 255] {
             assert_eq!(
                 FrameView::new(1, 1, channels, &[0; 255][..channels.into()]),
-                Err(FrameError::Channels { channels })
+                Err(FrameViewError::Channels { channels })
             );
         }
     }
@@ -168,7 +173,7 @@ mod tests {
     fn a_product_beyond_64_bits_is_an_error_and_no_overflow() {
         assert!(matches!(
             FrameView::new(u32::MAX, u32::MAX, 4, &[0; 16]),
-            Err(FrameError::Length { .. })
+            Err(FrameViewError::Length { .. })
         ));
     }
 

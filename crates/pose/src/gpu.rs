@@ -34,7 +34,7 @@ pub enum NoGpu {
     Load {
         /// `CUDA` or `TensorRT`.
         provider: &'static str,
-        /// The loader's words.
+        /// The loader's message.
         message: String,
         /// Whether there is an NVIDIA driver.
         driver: bool,
@@ -44,10 +44,10 @@ pub enum NoGpu {
     Failed {
         /// The device that was tried.
         device: Device,
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         message: String,
     },
-    /// The graph can be loaded, and not one of its nodes is for the GPU.
+    /// The graph can be loaded, and none of its nodes is assigned to the GPU.
     #[error("none of the model's {nodes} nodes runs on {device}")]
     NoNodes {
         /// The device that was tried.
@@ -59,7 +59,7 @@ pub enum NoGpu {
 
 impl NoGpu {
     /// Whether the machine has an NVIDIA driver, so that a GPU could have been expected.
-    pub fn is_surprising(&self) -> bool {
+    pub fn is_unexpected(&self) -> bool {
         match self {
             Self::NoProvider { driver, .. } | Self::Load { driver, .. } => *driver,
             Self::Failed { .. } | Self::NoNodes { .. } => true,
@@ -75,7 +75,7 @@ fn no_driver(driver: bool) -> &'static str {
     }
 }
 
-/// What to install where the loader misses a library.
+/// What to install where the loader does not find a library.
 fn advice(message: &str) -> &'static str {
     // The driver's library has no other in its name: libcuda.so.1 beside libcudart.so.13.
     if message.contains("libcuda.so") {
@@ -89,12 +89,12 @@ fn advice(message: &str) -> &'static str {
     }
 }
 
-/// What the NVIDIA driver tells of itself.
+/// What the NVIDIA driver reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NvidiaDriver {
-    /// Its version, where it says so.
+    /// Its version, where it reports one.
     pub version: Option<String>,
-    /// The GPUs' names; empty where the driver tells none (Jetson, WSL).
+    /// The GPUs' names; empty where the driver lists none (Jetson, WSL).
     pub gpus: Vec<String>,
 }
 
@@ -104,14 +104,14 @@ pub fn nvidia_driver() -> Option<NvidiaDriver> {
 }
 
 fn driver_below(root: &Path) -> Option<NvidiaDriver> {
-    let told = root.join("proc/driver/nvidia");
-    let version = fs::read_to_string(told.join("version")).ok();
+    let proc = root.join("proc/driver/nvidia");
+    let version = fs::read_to_string(proc.join("version")).ok();
     // The device nodes of the driver itself, of WSL's and of Jetson's.
     let nodes = ["dev/nvidiactl", "dev/dxg", "dev/nvhost-gpu"];
     if version.is_none() && !nodes.iter().any(|node| root.join(node).exists()) {
         return None;
     }
-    let mut gpus: Vec<_> = fs::read_dir(told.join("gpus"))
+    let mut gpus: Vec<_> = fs::read_dir(proc.join("gpus"))
         .into_iter()
         .flatten()
         .filter_map(|gpu| {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_tells_nothing_is_one_too() {
+    fn a_driver_without_a_version_is_found_too() {
         let root = tempfile::tempdir().expect("a folder");
         write(root.path(), "dev/nvidiactl", "");
         let driver = driver_below(root.path()).expect("a driver");
@@ -204,7 +204,7 @@ mod tests {
         }
         let text = reason("libcuda.so.1", false).to_string();
         assert!(text.starts_with("no NVIDIA driver"), "{text}");
-        assert!(!reason("libcuda.so.1", false).is_surprising());
-        assert!(reason("libcuda.so.1", true).is_surprising());
+        assert!(!reason("libcuda.so.1", false).is_unexpected());
+        assert!(reason("libcuda.so.1", true).is_unexpected());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{metadata::Metadata, training_config::TrainingConfig};
 
-/// The size that `sleap-nn export` traces with when nothing says another.
+/// The default size that `sleap-nn export` traces with.
 const DEFAULT_SIDE: u32 = 512;
 
 /// The longest side of an input, far beyond what fits a GPU: damaged metadata must not make the

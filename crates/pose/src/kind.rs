@@ -24,8 +24,8 @@ pub enum ModelKind {
 pub enum KindError {
     /// A bottom-up model whose skeleton cannot be walked from a root.
     #[error(
-        "the skeleton has no node to begin with among its {edges} edges: a bottom-up model needs \
-         edges that lead away from one node"
+        "the skeleton's {edges} edges have no root: a bottom-up model needs edges that lead away from \
+         one node"
     )]
     NoRoot {
         /// How many edges there are.
@@ -67,7 +67,7 @@ impl ModelKind {
         Self::MultiClassTopDown,
     ];
 
-    /// sleap-nn's word.
+    /// sleap-nn's name for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::SingleInstance => "single_instance",

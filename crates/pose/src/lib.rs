@@ -7,17 +7,17 @@
 //! see [`ModelKind`].
 //!
 //! ```text
-//!   FrameView ─► preprocess ─► session ─► kinds::<kind> ─► Prediction
+//!   FrameView ─► preprocess ─► session ─► kinds::<kind> ─► FramePrediction
 //!                (colour, fit)  (ort)      (instances)      (points / scale)
 //!                Preparer       Runner     Finisher
 //! ```
 //!
-//! [`Model::predict`] goes through all of them; [`Model::into_stages`] gives them to a pipeline that
-//! runs them at a time.
+//! [`Model::predict`] runs all of them; [`Model::into_stages`] is for a pipeline whose threads run
+//! them at the same time.
 //!
 //! Exports give points on the grid of their confidence maps, some pixels apart. With
 //! [`Options::refine`] the maps become one more output of the graph when it is loaded, and points
-//! move to the tops of their peaks. On the 240 frames of the demonstration (confidence maps of 8 of
+//! move to the maxima of their peaks. On the 240 frames of the demonstration (confidence maps of 8 of
 //! the video's pixels a cell, the model's own refinement left out) the distance from the truth is
 //!
 //! | | median | 95% |
@@ -29,13 +29,14 @@
 //! A parabola through the values themselves, not their logarithms, comes to 0.74 px and 1.75 px.
 //! Without it the graph is loaded as it is and gives sleap-nn's own numbers.
 //!
-//! No other crate of the workspace names ONNX Runtime, and this one knows no image library.
+//! No other crate of the workspace uses ONNX Runtime, and this one uses no image library.
 
+#![warn(missing_docs)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod c_api;
-mod choose;
 mod device;
+mod device_selection;
 mod error;
 mod export;
 mod frame;
@@ -63,20 +64,20 @@ mod training_config;
 
 pub use device::{Device, DeviceParseError};
 pub use error::{LoadError, PredictError};
-pub use frame::{FrameError, FrameView};
+pub use frame::{FrameView, FrameViewError};
 pub use gpu::{NoGpu, NvidiaDriver, nvidia_driver};
 pub use graph::GraphError;
-pub use info::ModelInfo;
+pub use info::ModelDescription;
 pub use input::{InputSize, InputSizeError, MAX_SIDE};
 pub use kind::{KindError, ModelKind};
 pub use metadata::MetadataError;
 pub use model::Model;
 pub use options::Options;
-pub use outputs::OutputError;
+pub use outputs::TensorError;
 pub use placement::{Placement, ProviderShare};
-pub use prediction::{Instance, Prediction, StageTimes};
+pub use prediction::{FramePrediction, Instance, StepTimes};
 pub use refine::{Refine, RefineError, RefineParseError};
 pub use session::{SessionError, check_device};
-pub use skeleton::Skeleton;
-pub use stages::{Finisher, Outputs, Prepared, Preparer, Runner, Stages};
+pub use skeleton::ModelSkeleton;
+pub use stages::{BatchOutputs, Finisher, PredictionStages, Prepared, Preparer, Runner};
 pub use training_config::TrainingConfigError;

@@ -11,7 +11,7 @@ use crate::kind::{KindError, ModelKind};
 
 pub(crate) const FILE_NAME: &str = "export_metadata.json";
 
-/// What the metadata says about a model, checked.
+/// The metadata of a model, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Metadata {
     pub(crate) kind: ModelKind,
@@ -105,9 +105,9 @@ pub enum MetadataError {
     },
 }
 
-/// The fields as they stand in the file; the many that are not needed are ignored.
+/// The fields of the file; those that are not needed are ignored.
 #[derive(Deserialize)]
-struct Raw {
+struct RawMetadata {
     model_type: String,
     #[serde(default)]
     model_name: String,
@@ -151,7 +151,7 @@ impl Metadata {
     /// Parses and checks; `path` is for the messages.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, MetadataError> {
         // The kind first: other kinds may lack fields that poses need, and "not supported" is the
-        // more useful answer.
+        // more useful message.
         #[derive(Deserialize)]
         struct OnlyKind {
             model_type: String,
@@ -164,12 +164,12 @@ impl Metadata {
             .map_err(json)?
             .model_type
             .parse()?;
-        let raw: Raw = serde_json::from_str(text).map_err(json)?;
+        let raw: RawMetadata = serde_json::from_str(text).map_err(json)?;
         raw.check(kind)
     }
 }
 
-impl Raw {
+impl RawMetadata {
     fn check(self, kind: ModelKind) -> Result<Metadata, MetadataError> {
         if let Some(dtype) = self.input_dtype.filter(|dtype| dtype != "uint8") {
             return Err(MetadataError::InputType { dtype });

@@ -3,26 +3,26 @@
 use std::{fmt, path::Path};
 
 use crate::{
-    choose::choose,
     device::Device,
+    device_selection::choose,
     error::{LoadError, PredictError},
     export::Export,
     frame::FrameView,
-    info::ModelInfo,
+    info::ModelDescription,
     input::{InputSize, input_size},
-    kinds::{self, Exceeded},
+    kinds::{self, CapacityExceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
-    prediction::Prediction,
+    prediction::FramePrediction,
     refine::Refiner,
-    session::{Session, SessionError, check_device},
+    session::{OnnxSession, SessionError, check_device},
     skeleton::skeleton,
-    stages::{Finisher, Prepared, Preparer, Runner, Stages},
+    stages::{Finisher, PredictionStages, Prepared, Preparer, Runner},
 };
 
 /// A loaded model. One thread runs it at a time; [`Model::into_stages`] is for several.
 pub struct Model {
-    stages: Stages,
+    stages: PredictionStages,
     /// Kept between calls.
     prepared: Vec<Prepared>,
 }
@@ -33,7 +33,7 @@ impl Model {
     /// that was called before.
     ///
     /// # Errors
-    /// Each way a directory can be wrong, in words that say what to do about it.
+    /// Each way in which a directory can be wrong, with what to do about it.
     pub fn load(dir: &Path, options: &Options) -> Result<Self, LoadError> {
         if options.max_instances == Some(0) {
             return Err(LoadError::NoInstances);
@@ -51,7 +51,7 @@ impl Model {
         Ok(model)
     }
 
-    /// Loads and runs it on this very device.
+    /// Loads and runs it on this device and no other.
     fn load_on(device: Device, export: &Export, options: &Options) -> Result<Self, LoadError> {
         let metadata = &export.metadata;
         let max_batch = batch_limit(device, options);
@@ -59,7 +59,7 @@ impl Model {
             Device::TensorRt(_) => Some(export.engine(max_batch, options)?),
             _ => None,
         };
-        let session = Session::load(&export.graph, device, options, engine.as_ref())?;
+        let session = OnnxSession::load(&export.graph, device, options, engine.as_ref())?;
         let config = export.config(&session)?;
         let input = input_size(metadata, &config, session.fixed_size())?;
         let skeleton = skeleton(metadata, config);
@@ -70,13 +70,13 @@ impl Model {
         };
         let notes = [threshold_note(metadata, options), half_note(&session)];
         let every_batch = session.needs_warm_up_per_batch();
-        let stages = Stages {
-            info: ModelInfo {
+        let stages = PredictionStages {
+            info: ModelDescription {
                 name: metadata.name.clone(),
                 kind: metadata.kind,
                 input,
                 skeleton,
-                device: session.device().to_string(),
+                device: session.device(),
                 placement: session.placement().clone(),
                 no_gpu: None,
                 max_batch,
@@ -100,24 +100,27 @@ impl Model {
     }
 
     /// What the model is.
-    pub fn info(&self) -> &ModelInfo {
+    pub fn info(&self) -> &ModelDescription {
         &self.stages.info
     }
 
-    /// The model taken apart, for a pipeline whose threads prepare, run and finish at a time.
-    pub fn into_stages(self) -> Stages {
+    /// The stages, for a pipeline whose threads prepare, run and finish at the same time.
+    pub fn into_stages(self) -> PredictionStages {
         self.stages
     }
 
-    /// Predicts all `frames` with one session call; answer i belongs to frame i.
+    /// Predicts all `frames` with one session call; prediction i belongs to frame i.
     ///
     /// Frames may differ in size and colour: each is converted to the model's colour and fitted
     /// to its size, and points come back in the frame's own pixels. No frames, no call.
     ///
     /// # Errors
-    /// ONNX Runtime failed (out of memory, a lost GPU), or one frame's outputs are of no use; no
-    /// frame of the slice has an answer then. [`Finisher::finish`] tells frames apart.
-    pub fn predict(&mut self, frames: &[FrameView<'_>]) -> Result<Vec<Prediction>, PredictError> {
+    /// ONNX Runtime failed (out of memory, a lost GPU), or one frame's outputs cannot be used; no
+    /// frame of the slice gets a prediction then. [`Finisher::finish`] reports each frame alone.
+    pub fn predict(
+        &mut self,
+        frames: &[FrameView<'_>],
+    ) -> Result<Vec<FramePrediction>, PredictError> {
         if frames.is_empty() {
             return Ok(Vec::new());
         }
@@ -125,7 +128,7 @@ impl Model {
             self.prepared.resize_with(frames.len(), Prepared::default);
         }
         let prepared = &mut self.prepared[..frames.len()];
-        let Stages {
+        let PredictionStages {
             preparer,
             runner,
             finisher,
@@ -145,11 +148,13 @@ impl Model {
         if let Some(asked) = most {
             capacity
                 .check(asked)
-                .map_err(|Exceeded { holds, option }| LoadError::MaxInstances {
-                    asked,
-                    holds,
-                    option,
-                })?;
+                .map_err(
+                    |CapacityExceeded { holds, option }| LoadError::MaxInstances {
+                        asked,
+                        holds,
+                        option,
+                    },
+                )?;
         }
         self.stages.info.notes.extend(capacity.notes(most));
         Ok(())
@@ -196,7 +201,7 @@ fn warm_up_batches(every_batch: bool, max_batch: usize) -> Vec<usize> {
     batches
 }
 
-fn half_note(session: &Session) -> Option<String> {
+fn half_note(session: &OnnxSession) -> Option<String> {
     let outputs = ["peaks", "centroids"].into_iter();
     let half: Vec<_> = outputs.filter(|name| session.gives_half(name)).collect();
     (!half.is_empty()).then(|| {

@@ -19,8 +19,8 @@ pub struct Options {
     /// An error on other devices.
     pub fp16: bool,
     /// Points with a lower value count as not found, and animals whose centroid does not exceed it
-    /// are not looked at. The export has a threshold of its own (0.2 unless it was set), below
-    /// which nothing comes back: this one can only be stricter.
+    /// are left out. The export has a threshold of its own (0.2 unless it was set), below
+    /// which it gives nothing: this one can only be stricter.
     pub peak_threshold: Option<f32>,
     /// At most so many instances a frame, the best ones; at least 1. Beyond what the export holds
     /// it is an error.
@@ -33,8 +33,8 @@ pub struct Options {
     /// Moves the points between the cells of the confidence maps, whose maxima they are otherwise
     /// as the graph gives them. Confidence and scores stay.
     pub refine: Option<Refine>,
-    /// Lets idle threads of the session wait busily for the next operation. That is about a tenth
-    /// faster and keeps the cores at full load while a model runs, which starves the threads that
+    /// Lets idle threads of the session busy-wait for the next operation. That is about a tenth
+    /// faster and keeps the cores at full load while a model runs, which slows the threads that
     /// receive and decode frames on the same machine; off by default.
     pub spinning: bool,
 }

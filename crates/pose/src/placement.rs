@@ -18,7 +18,7 @@ pub struct ProviderShare {
     pub provider: String,
     /// How many nodes, as they were before providers fused them.
     pub nodes: usize,
-    /// Their operators, each once, in the alphabet's order.
+    /// Their operators, each once, in alphabetical order.
     pub operators: Vec<String>,
 }
 
@@ -71,8 +71,8 @@ impl ProviderShare {
     }
 }
 
-/// Operators that are named of a provider that runs the lesser part.
-const NAMED: usize = 6;
+/// The most operators that are named of a provider that runs the smaller part.
+const MAX_LISTED: usize = 6;
 
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +82,7 @@ impl fmt::Display for Placement {
         let all = self.nodes();
         write!(f, "{} {} of {all} nodes", first.short_name(), first.nodes)?;
         for share in others {
-            let named = &share.operators[..share.operators.len().min(NAMED)];
+            let named = &share.operators[..share.operators.len().min(MAX_LISTED)];
             let more = if named.len() < share.operators.len() {
                 ", ..."
             } else {

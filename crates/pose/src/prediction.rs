@@ -1,14 +1,14 @@
-//! What a model says about one frame.
+//! What a model predicts for one frame.
 
 use std::time::Duration;
 
-/// The answer for one frame.
+/// The prediction for one frame.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prediction {
+pub struct FramePrediction {
     /// The animals found, in the model's order.
     pub instances: Vec<Instance>,
     /// How long it took.
-    pub timing: StageTimes,
+    pub timing: StepTimes,
 }
 
 /// One animal: as many points as the skeleton has nodes, in its order.
@@ -20,16 +20,16 @@ pub struct Instance {
     pub confidence: Vec<f32>,
     /// The instance's own score, as sleap-nn defines it for the model's kind.
     pub score: f32,
-    /// The identity, for kinds that tell animals apart.
+    /// The identity, for kinds that identify animals.
     pub track: Option<String>,
 }
 
-/// How long the stages of a prediction took.
+/// How long the steps of a prediction took.
 ///
 /// `preprocess` and `postprocess` are of this frame alone; `inference` is of the session call that
 /// the whole batch shares, because that is how long this frame was in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StageTimes {
+pub struct StepTimes {
     /// Colour conversion and fitting to the model's size.
     pub preprocess: Duration,
     /// ONNX Runtime.

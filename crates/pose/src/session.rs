@@ -14,18 +14,18 @@ use crate::{
     gpu::NoGpu,
     graph::GraphFile,
     options::Options,
-    outputs::{OutputSpec, Tensors, is_tensor_of, tensor_type},
+    outputs::{OutputTensors, RequiredOutput, is_tensor_of, tensor_type},
     placement::Placement,
     runtime::RuntimeError,
 };
 
-pub(crate) use providers::Engine;
+pub(crate) use providers::TensorRtProfile;
 pub use providers::check_device;
 
 /// The name that sleap-nn gives the only input.
 const INPUT: &str = "image";
 
-/// Why a session cannot be made, or a call of it failed.
+/// Why a session cannot be made, or why a call of it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// There is no ONNX Runtime.
@@ -36,11 +36,11 @@ pub enum SessionError {
     Graph {
         /// The ONNX file.
         path: PathBuf,
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         message: String,
     },
     /// The device asked for cannot be used.
-    #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' do without")]
+    #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' need no GPU")]
     Device {
         /// The device.
         device: Device,
@@ -65,13 +65,13 @@ pub enum SessionError {
     /// ONNX Runtime failed in a call.
     #[error("ONNX Runtime failed: {message}")]
     Run {
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         message: String,
     },
 }
 
 /// A loaded graph.
-pub(crate) struct Session {
+pub(crate) struct OnnxSession {
     inner: ort::session::Session,
     device: Device,
     placement: Placement,
@@ -79,13 +79,13 @@ pub(crate) struct Session {
     output_names: Arc<[String]>,
 }
 
-impl Session {
+impl OnnxSession {
     /// Loads `graph` for `device`, which is not [`Device::Auto`]; `engine` is for TensorRT.
     pub(crate) fn load(
         graph: &GraphFile,
         device: Device,
         options: &Options,
-        engine: Option<&Engine>,
+        engine: Option<&TensorRtProfile>,
     ) -> Result<Self, SessionError> {
         match build::session(graph, device, options, engine) {
             Err(SessionError::Graph { path, message }) => {
@@ -137,7 +137,11 @@ impl Session {
     }
 
     /// Checks that the graph takes `image` u8 `[B, channels, H, W]` and gives `outputs`.
-    pub(crate) fn check(&self, channels: u32, outputs: &[OutputSpec]) -> Result<(), SessionError> {
+    pub(crate) fn check(
+        &self,
+        channels: u32,
+        outputs: &[RequiredOutput],
+    ) -> Result<(), SessionError> {
         let inputs = self.inner.inputs();
         let input_fits = inputs.len() == 1
             && inputs[0].name() == INPUT
@@ -166,14 +170,14 @@ impl Session {
         &mut self,
         shape: [usize; 4],
         pixels: &[u8],
-    ) -> Result<Tensors, SessionError> {
+    ) -> Result<OutputTensors, SessionError> {
         let input = TensorRef::from_array_view((shape, pixels)).map_err(run_failed)?;
         let outputs = self
             .inner
             .run(ort::inputs![INPUT => input])
             .map_err(run_failed)?;
         let values = outputs.into_iter().map(|(_, value)| value);
-        Tensors::new(Arc::clone(&self.output_names), values, shape[0]).map_err(run_failed)
+        OutputTensors::new(Arc::clone(&self.output_names), values, shape[0]).map_err(run_failed)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{kind::ModelKind, metadata::Metadata, training_config::TrainingConfig
 
 /// Nodes and the edges between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skeleton {
+pub struct ModelSkeleton {
     /// Its name.
     pub name: String,
     /// Node names, in the order of an instance's points.
@@ -15,10 +15,10 @@ pub struct Skeleton {
 
 /// The skeleton of what the model gives: a centroid model gives one node, whatever its animals
 /// have.
-pub(crate) fn skeleton(metadata: &Metadata, config: TrainingConfig) -> Skeleton {
+pub(crate) fn skeleton(metadata: &Metadata, config: TrainingConfig) -> ModelSkeleton {
     let nodes = metadata.node_names.clone();
     if metadata.kind == ModelKind::Centroid && nodes.len() > 1 {
-        return Skeleton {
+        return ModelSkeleton {
             name: "centroid".to_owned(),
             nodes: vec!["centroid".to_owned()],
             edges: Vec::new(),
@@ -37,7 +37,7 @@ pub(crate) fn skeleton(metadata: &Metadata, config: TrainingConfig) -> Skeleton 
     } else {
         metadata.edges.clone()
     };
-    Skeleton {
+    ModelSkeleton {
         name: config
             .skeleton_name
             .unwrap_or_else(|| "skeleton".to_owned()),

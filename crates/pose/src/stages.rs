@@ -1,26 +1,26 @@
-//! The stages of a prediction, each of its own: a thread can prepare the next frames while the
-//! session runs on these and another thread reads what it gave for the last ones.
+//! The stages of a prediction, for a pipeline: one thread can prepare the next frames while the session
+//! runs on these and another thread reads the outputs for the last ones.
 
 use std::time::{Duration, Instant};
 
 use crate::{
     error::PredictError,
     frame::FrameView,
-    info::ModelInfo,
+    info::ModelDescription,
     input::InputSize,
     kinds::{Capacity, Decode},
-    outputs::{FrameOutputs, OutputSpec, Tensors},
-    prediction::{Prediction, StageTimes},
-    preprocess::{Fit, Preprocessor},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput},
+    prediction::{FramePrediction, StepTimes},
+    preprocess::{InputFit, Preprocessor},
     refine::Refiner,
-    session::{Session, SessionError},
+    session::{OnnxSession, SessionError},
 };
 
-/// A model in its stages: see [`crate::Model::into_stages`].
+/// A model by its stages: see [`crate::Model::into_stages`].
 #[derive(Debug)]
-pub struct Stages {
+pub struct PredictionStages {
     /// What the model is.
-    pub info: ModelInfo,
+    pub info: ModelDescription,
     /// Before the session. Clone it for each thread that prepares frames.
     pub preparer: Preparer,
     /// The session. There is one.
@@ -41,21 +41,21 @@ pub struct Preparer {
 pub struct Prepared {
     /// `[C, H, W]`.
     pixels: Vec<u8>,
-    fit: Fit,
+    fit: InputFit,
     took: Duration,
 }
 
 /// Runs the session.
 pub struct Runner {
     input: InputSize,
-    session: Session,
+    session: OnnxSession,
     /// `[B, C, H, W]` where B > 1.
     batch: Vec<u8>,
 }
 
-/// What the session gave for a batch.
-pub struct Outputs {
-    tensors: Tensors,
+/// The session's outputs for a batch.
+pub struct BatchOutputs {
+    tensors: OutputTensors,
     took: Duration,
 }
 
@@ -74,7 +74,7 @@ impl Preparer {
         }
     }
 
-    /// Whether the model looks at brightness alone: colours need not be decoded for it.
+    /// Whether the model reads brightness alone: colours need not be decoded for it.
     pub fn is_gray(&self) -> bool {
         self.input.channels == 1
     }
@@ -83,7 +83,7 @@ impl Preparer {
     pub fn prepare(&mut self, frame: &FrameView<'_>, prepared: &mut Prepared) {
         let start = Instant::now();
         let InputSize { height, width, .. } = self.input;
-        prepared.fit = Fit::new(frame, [width, height]);
+        prepared.fit = InputFit::new(frame, [width, height]);
         prepared.pixels.resize(self.input.bytes(), 0);
         let planes = self.input.channels as usize;
         self.preprocessor
@@ -93,14 +93,14 @@ impl Preparer {
 }
 
 impl Prepared {
-    /// What it takes of the memory.
+    /// Bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         self.pixels.len()
     }
 }
 
 impl Runner {
-    pub(crate) fn new(session: Session, input: InputSize) -> Self {
+    pub(crate) fn new(session: OnnxSession, input: InputSize) -> Self {
         Self {
             input,
             session,
@@ -111,11 +111,11 @@ impl Runner {
     /// Runs all `frames`, of which there is at least one, in one call of the session.
     ///
     /// # Errors
-    /// ONNX Runtime failed (out of memory, a lost GPU); no frame of the batch has an answer then.
+    /// ONNX Runtime failed (out of memory, a lost GPU); no frame of the batch gets a prediction then.
     pub fn run<'a>(
         &mut self,
         frames: impl ExactSizeIterator<Item = &'a Prepared>,
-    ) -> Result<Outputs, PredictError> {
+    ) -> Result<BatchOutputs, PredictError> {
         let start = Instant::now();
         let InputSize {
             height,
@@ -135,14 +135,14 @@ impl Runner {
                 self.session.run(shape, &self.batch)?
             }
         };
-        Ok(Outputs {
+        Ok(BatchOutputs {
             tensors,
             took: start.elapsed(),
         })
     }
 
     /// Checks the graph's signature.
-    pub(crate) fn check(&self, outputs: &[OutputSpec]) -> Result<(), SessionError> {
+    pub(crate) fn check(&self, outputs: &[RequiredOutput]) -> Result<(), SessionError> {
         self.session.check(self.input.channels, outputs)
     }
 }
@@ -160,9 +160,9 @@ impl Finisher {
     pub fn finish<'a>(
         &mut self,
         frames: impl ExactSizeIterator<Item = &'a Prepared>,
-        outputs: &Outputs,
-    ) -> Result<Vec<Result<Prediction, PredictError>>, PredictError> {
-        let Outputs { tensors, took } = outputs;
+        outputs: &BatchOutputs,
+    ) -> Result<Vec<Result<FramePrediction, PredictError>>, PredictError> {
+        let BatchOutputs { tensors, took } = outputs;
         self.decoder.check(tensors)?;
         if let Some(refiner) = &mut self.refiner {
             refiner.check(tensors)?;
@@ -173,11 +173,11 @@ impl Finisher {
 
     fn finish_one(
         &mut self,
-        tensors: &Tensors,
+        tensors: &OutputTensors,
         index: usize,
         frame: &Prepared,
         inference: Duration,
-    ) -> Result<Prediction, PredictError> {
+    ) -> Result<FramePrediction, PredictError> {
         let start = Instant::now();
         let refined = match &mut self.refiner {
             Some(refiner) => Some(refiner.refine(tensors, index)?),
@@ -185,15 +185,15 @@ impl Finisher {
         };
         let outputs = FrameOutputs::new(tensors, index, refined);
         let instances = self.decoder.decode(&outputs, &frame.fit)?;
-        let timing = StageTimes {
+        let timing = StepTimes {
             preprocess: frame.took,
             inference,
             postprocess: start.elapsed(),
         };
-        Ok(Prediction { instances, timing })
+        Ok(FramePrediction { instances, timing })
     }
 
-    pub(crate) fn outputs(&self) -> &'static [OutputSpec] {
+    pub(crate) fn outputs(&self) -> &'static [RequiredOutput] {
         self.decoder.outputs()
     }
 

@@ -39,7 +39,7 @@ pub enum TrainingConfigError {
     },
 }
 
-/// What was found.
+/// The fields that are used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TrainingConfig {
     pub(crate) max_height: Option<u32>,
@@ -50,12 +50,12 @@ pub(crate) struct TrainingConfig {
 }
 
 #[derive(Deserialize)]
-struct Raw {
-    data_config: RawData,
+struct RawTrainingConfig {
+    data_config: RawDataConfig,
 }
 
 #[derive(Deserialize)]
-struct RawData {
+struct RawDataConfig {
     #[serde(default)]
     preprocessing: Option<RawPreprocessing>,
     #[serde(default)]
@@ -105,10 +105,11 @@ impl TrainingConfig {
 
     /// Parses `text`; `origin` is for the message.
     pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, TrainingConfigError> {
-        let raw: Raw = serde_saphyr::from_str(text).map_err(|error| TrainingConfigError::Yaml {
-            origin: origin.to_owned(),
-            message: error.to_string(),
-        })?;
+        let raw: RawTrainingConfig =
+            serde_saphyr::from_str(text).map_err(|error| TrainingConfigError::Yaml {
+                origin: origin.to_owned(),
+                message: error.to_string(),
+            })?;
         let preprocessing = raw.data_config.preprocessing;
         let skeleton = raw.data_config.skeletons.unwrap_or_default();
         let skeleton = skeleton.into_iter().next();

@@ -4,15 +4,15 @@ use std::fmt;
 
 use crate::error::DecodeError;
 use crate::fields::excerpt;
-use crate::words;
+use crate::names;
 
-/// What the client answers a challenge with where the proof is bound to the connection
-/// (`AUTH_PROOF`). This crate knows the form, not the cryptography.
+/// The client's answer to a challenge where the proof is bound to the connection (`AUTH_PROOF`).
+/// This crate defines the form, not the cryptography.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthProof {
-    /// The client's own nonce, URL-safe base64: what the worker has to prove itself over.
+    /// The client's own nonce, URL-safe base64, for the worker's proof.
     pub nonce: String,
-    /// URL-safe base64.
+    /// The client's proof, URL-safe base64.
     pub proof: String,
 }
 
@@ -26,7 +26,7 @@ impl AuthProof {
             match !field.is_empty() && field.bytes().all(is_base64) {
                 true => Ok(field.to_owned()),
                 false => Err(DecodeError::Field {
-                    word: words::AUTH_PROOF,
+                    word: names::AUTH_PROOF,
                     field: name,
                     text: excerpt(field),
                 }),

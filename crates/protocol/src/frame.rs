@@ -7,12 +7,14 @@ use bytes::Bytes;
 use crate::frame_meta::{FrameMeta, MetaError};
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::words::KEEP_ALIVE;
+use crate::names::KEEP_ALIVE;
 
 /// A whole frame: its announcement and its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
+    /// Its announcement.
     pub meta: FrameMeta,
+    /// Its bytes, as many as announced.
     pub data: Bytes,
 }
 

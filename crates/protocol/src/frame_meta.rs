@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::fields::{digits, excerpt};
 use crate::limits::Limits;
-use crate::words;
+use crate::names;
 
-/// Names a frame within a stream: the index in the source for files, a running counter for cameras.
+/// The number of a frame within a stream: the index in the source for files, a running counter for cameras.
 pub type FrameId = u64;
 
 /// How a frame's bytes are to be read.
@@ -57,38 +57,76 @@ impl Encoding {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetaError {
+    /// Fields are missing.
     #[error("{found} fields, at least 6 are needed")]
-    MissingFields { found: usize },
-    /// Not a plain decimal number in the field's range. `text` is cut to a short excerpt.
+    MissingFields {
+        /// Fields that there are.
+        found: usize,
+    },
+    /// Not a plain decimal number in the field's range.
     #[error("{text:?} is not a valid {field}")]
-    Number { field: &'static str, text: String },
+    Number {
+        /// What the field is.
+        field: &'static str,
+        /// A short excerpt of it.
+        text: String,
+    },
+    /// An encoding that is not known.
     #[error("dtype {found:?} is not one of uint8, uint16, jpeg")]
-    Encoding { found: String },
+    Encoding {
+        /// A short excerpt of it.
+        found: String,
+    },
+    /// Neither gray, BGR nor BGRA.
     #[error("{channels} channels, only 1, 3 and 4 are accepted")]
-    Channels { channels: u8 },
+    Channels {
+        /// As announced.
+        channels: u8,
+    },
+    /// A side is zero, or there are no bytes.
     #[error("an empty frame: {width}x{height}, {nbytes} bytes")]
     Empty {
+        /// Width in pixels.
         width: u32,
+        /// Height in pixels.
         height: u32,
+        /// Bytes of the frame.
         nbytes: u64,
     },
+    /// A side is over the limits.
     #[error("{width}x{height} pixels, at most {max_width}x{max_height} are accepted")]
     Dimensions {
+        /// Width in pixels.
         width: u32,
+        /// Height in pixels.
         height: u32,
+        /// The limit of the width.
         max_width: u32,
+        /// The limit of the height.
         max_height: u32,
     },
+    /// More bytes than the limits allow.
     #[error("{nbytes} bytes, at most {max} are accepted")]
-    TooLarge { nbytes: u64, max: u64 },
+    TooLarge {
+        /// Bytes of the frame.
+        nbytes: u64,
+        /// The limit.
+        max: u64,
+    },
     /// A raw frame whose byte count is not height x width x channels x sample size.
     #[error("{nbytes} bytes announced, but the dimensions make {expected}")]
-    SizeMismatch { nbytes: u64, expected: u64 },
+    SizeMismatch {
+        /// Bytes of the frame.
+        nbytes: u64,
+        /// Bytes that the dimensions make.
+        expected: u64,
+    },
 }
 
 /// The announcement of one frame (`FRAME_META`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameMeta {
+    /// The frame.
     pub frame_id: FrameId,
     /// Height in pixels.
     pub height: u32,
@@ -96,6 +134,7 @@ pub struct FrameMeta {
     pub width: u32,
     /// 1 (gray), 3 (BGR) or 4 (BGRA).
     pub channels: u8,
+    /// How its bytes are to be read.
     pub encoding: Encoding,
     /// Bytes of the frame as transferred.
     pub nbytes: u64,
@@ -106,7 +145,7 @@ pub struct FrameMeta {
 impl FrameMeta {
     /// Bytes that the dimensions make; `None` for a compressed frame.
     pub fn raw_bytes(&self) -> Option<u64> {
-        // Pixels fit a u64, samples may not: no frame has that many bytes, so saturating tells them apart.
+        // Pixels fit a u64, samples may not: a saturated number is more than any frame has.
         let samples = (u64::from(self.height) * u64::from(self.width))
             .saturating_mul(u64::from(self.channels));
         Some(samples.saturating_mul(self.encoding.sample_bytes()?))
@@ -188,7 +227,7 @@ impl fmt::Display for FrameMeta {
         write!(
             f,
             "{}::{}:{}:{}:{}:{}:{}",
-            words::FRAME_META,
+            names::FRAME_META,
             self.frame_id,
             self.height,
             self.width,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Frame, FrameId, JobNews, Limits, Message, Payload, Reassembler};
+use crate::{Frame, FrameId, JobStatus, Limits, Message, Payload, Reassembler};
 
 /// Small enough that inputs reach them.
 const LIMITS: Limits = Limits {
@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits {
     max_text_bytes: 4096,
 };
 
-/// One message. What is read says the same when it is written and read again.
+/// One message. What is read is the same when it is written and read again.
 pub fn message(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(message) = Message::from_text(text, &LIMITS)
@@ -28,8 +28,8 @@ pub fn message(data: &[u8]) {
 
 fn same_again(message: &Message) {
     if let Message::InferenceJob(text) = message {
-        let news = JobNews::from_text(text);
-        assert_eq!(JobNews::from_text(&news.to_string()), news);
+        let event = JobStatus::from_text(text);
+        assert_eq!(JobStatus::from_text(&event.to_string()), event);
     }
     let again = match message.encode() {
         // What is written may be longer than what was read: defaults are written in full.
@@ -40,8 +40,8 @@ fn same_again(message: &Message) {
     assert_eq!(again.encode(), message.encode());
 }
 
-/// A channel. Beside the reassembler a record of what came: no frame differs from it, and no more
-/// is kept than the limits allow.
+/// A channel. The reassembler beside a record of the messages: no frame differs from the record, and
+/// no more is kept than the limits allow.
 ///
 /// The input is a row of messages: kind (even: text), length (two bytes, little-endian), content.
 pub fn session(mut data: &[u8]) {

@@ -1,4 +1,4 @@
-//! What is said about lanes: further associations that carry one channel together.
+//! Messages about lanes: further associations that carry one channel together.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DecodeError;
 use crate::fields::{digits, excerpt};
+use crate::names;
 use crate::number::int;
-use crate::words;
 
 /// Most lanes that a channel may have, the first one included.
 pub const MAX_LANES: usize = 16;
@@ -27,28 +27,29 @@ pub struct LaneOffer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LaneAnswer {
+    /// The lane that was asked for.
     #[serde(deserialize_with = "int")]
     pub lane: u32,
-    /// The session description of the other side; `None`: there will be no such lane.
+    /// The worker's session description; `None`: there will be no such lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sdp: Option<String>,
-    /// A word for people: why not.
+    /// Why not, for display.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
 /// Announces one unit of a channel with several lanes (`UNIT`): a whole frame, or one other message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unit {
+pub struct UnitHeader {
     /// Counts the units of all lanes in one direction, from 0.
     pub number: u64,
     /// Messages of the unit, which follow on the same lane; at least 1.
     pub messages: u32,
-    /// Units that must be given out before this one: all whose number is lower than this.
+    /// Units that must be delivered before this one: all whose number is lower than this.
     pub after: u64,
 }
 
-impl Unit {
+impl UnitHeader {
     /// Whether everything sent before comes before it.
     pub fn is_ordered(&self) -> bool {
         self.after == self.number
@@ -59,13 +60,13 @@ impl Unit {
         let fields: Vec<&str> = text.splitn(4, ':').collect();
         let &[number, messages, after, ..] = fields.as_slice() else {
             return Err(DecodeError::MissingFields {
-                word: words::UNIT,
+                word: names::UNIT,
                 expected: 3,
                 found: fields.len(),
             });
         };
         let refused = |field, text| DecodeError::Field {
-            word: words::UNIT,
+            word: names::UNIT,
             field,
             text: excerpt(text),
         };
@@ -83,14 +84,14 @@ impl Unit {
     }
 }
 
-impl fmt::Display for Unit {
+impl fmt::Display for UnitHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             number,
             messages,
             after,
         } = self;
-        write!(f, "{}::{number}:{messages}:{after}", words::UNIT)
+        write!(f, "{}::{number}:{messages}:{after}", names::UNIT)
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
             sdp: None,
             message: Some("full".into()),
         };
-        let unit = Unit {
+        let unit = UnitHeader {
             number: 7,
             messages: 4,
             after: 5,

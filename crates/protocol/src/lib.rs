@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(missing_docs)]
 
 mod auth;
 mod error;
@@ -11,6 +12,7 @@ pub mod fuzzing;
 mod lanes;
 mod limits;
 mod message;
+mod names;
 mod number;
 mod prediction;
 mod reassemble;
@@ -19,24 +21,25 @@ mod stream;
 pub mod text;
 mod transfer;
 mod view;
-mod words;
 
 pub use auth::AuthProof;
 pub use error::DecodeError;
 pub use frame::Frame;
 pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};
-pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, Unit};
+pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, UnitHeader};
 pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeError, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
-pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
-pub use transfer::{
-    FileMeta, FileName, FileNameError, JobNews, PackageType, Resume, UploadStart, checksum_of,
-    checksum_text, hex,
+pub use stream::{
+    AckStatus, ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart,
 };
-pub use view::{Percentiles, Status, StreamStatus, View};
+pub use transfer::{
+    FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,
+    checksum_of, checksum_text, hex,
+};
+pub use view::{Percentiles, StreamStatus, ViewRequest, WorkerStatus};
 
 /// Label of the data channel that carries a frame stream.
 pub const CHANNEL_LABEL: &str = "frame-stream";

@@ -5,10 +5,10 @@ use std::time::Duration;
 /// Payload bytes of one chunk as senders cut frames: 64 KiB, which every peer can receive.
 pub const CHUNK_BYTES: usize = 65_536;
 
-/// How often a side that agreed to a heartbeat says that it is there.
+/// How often a side that agreed to a heartbeat sends one.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A side that agreed to a heartbeat and says nothing for so long is gone.
+/// A peer that agreed to a heartbeat and sends nothing for so long is taken for lost.
 pub const PEER_SILENCE: Duration = Duration::from_secs(5);
 
 /// Upper bounds on what a peer may announce or send. All bounds are inclusive.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-/// Integers up to here are exact in a double; beyond, `1e17` says no particular integer.
+/// Integers up to here are exact in a double; beyond, `1e17` stands for no single integer.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// An integer, written as `640` or `640.0`.
@@ -24,7 +24,7 @@ where
     D: Deserializer<'de>,
     T: TryFrom<i128>,
 {
-    Ok(Option::<Int<T>>::deserialize(deserializer)?.map(|Int(value)| value))
+    Ok(Option::<JsonInt<T>>::deserialize(deserializer)?.map(|JsonInt(value)| value))
 }
 
 /// A number; `null`, as a value that is not finite is written, reads as 0.
@@ -53,11 +53,11 @@ pub(crate) fn single<E: Error>(value: f64) -> Result<f32, E> {
 }
 
 /// An integer inside a container.
-pub(crate) struct Int<T>(pub(crate) T);
+pub(crate) struct JsonInt<T>(pub(crate) T);
 
-impl<'de, T: TryFrom<i128>> Deserialize<'de> for Int<T> {
+impl<'de, T: TryFrom<i128>> Deserialize<'de> for JsonInt<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        int(deserializer).map(Int)
+        int(deserializer).map(JsonInt)
     }
 }
 

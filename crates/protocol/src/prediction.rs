@@ -1,4 +1,4 @@
-//! What a worker answers to a frame.
+//! A worker's answers to a frame.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
@@ -12,6 +12,7 @@ use crate::number::{int, optional_int, single};
 /// [`instances`](Self::instances).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
+    /// The frame.
     #[serde(deserialize_with = "int")]
     pub frame_id: FrameId,
     /// `[instance][node]`: x and y in pixels of the frame as sent; `None` where a node is not visible.
@@ -26,6 +27,7 @@ pub struct Prediction {
     /// `[instance]`: the track (identity) it belongs to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<Option<String>>,
+    /// Where the frame's time went on the worker.
     #[serde(default, skip_serializing_if = "Timing::is_empty")]
     pub timing: Timing,
 }
@@ -65,30 +67,34 @@ fn fits(array: &'static str, found: usize, expected: usize) -> Result<(), ShapeE
 pub struct ShapeError {
     /// The array that does not fit.
     pub array: &'static str,
+    /// Its entries.
     pub found: usize,
+    /// Entries of `instances`.
     pub expected: usize,
 }
 
-/// Says that a frame arrived, from a worker without a model (`FRAME_RECEIVED`, worker to client).
+/// A frame arrived at a worker without a model (`FRAME_RECEIVED`, worker to client).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FrameReceived {
+    /// The frame.
     #[serde(deserialize_with = "int")]
     pub frame_id: FrameId,
+    /// Where the frame's time went on the worker.
     #[serde(default, skip_serializing_if = "Timing::is_empty")]
     pub timing: Timing,
 }
 
-/// Says that one frame failed (`ERROR`, worker to client). The stream goes on.
+/// One frame failed (`ERROR`, worker to client). The stream continues.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "FrameErrorKeys")]
 pub struct FrameError {
-    /// The frame; `None` where it is not known which one.
+    /// The frame; `None` where its number is not known.
     pub frame_id: Option<FrameId>,
-    /// What went wrong, for people.
+    /// What went wrong, for display.
     pub message: String,
 }
 
-/// `ERROR` as it may come: no Python peer fixes the key of the text.
+/// `ERROR` as Python peers send it: the key of the text differs between them.
 #[derive(Deserialize)]
 struct FrameErrorKeys {
     #[serde(default, deserialize_with = "optional_int")]
@@ -108,7 +114,7 @@ impl From<FrameErrorKeys> for FrameError {
     }
 }
 
-/// Says that the worker's queues are full (`BACKPRESSURE`, worker to client).
+/// The worker's queues are full (`BACKPRESSURE`, worker to client).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backpressure {
     /// Whole frames that the worker holds and has not answered.
@@ -138,7 +144,7 @@ pub struct Timing {
         skip_serializing_if = "Option::is_none"
     )]
     pub queue_us: Option<u64>,
-    /// Colour, size and layout as the model wants them.
+    /// Conversion to the model's colour, size and layout.
     #[serde(
         deserialize_with = "optional_int",
         skip_serializing_if = "Option::is_none"
@@ -175,21 +181,21 @@ impl Timing {
 mod points {
     use super::*;
 
-    type Rows = Vec<Vec<Option<[f32; 2]>>>;
+    type InstanceRows = Vec<Vec<Option<[f32; 2]>>>;
 
-    struct Point([f32; 2]);
+    struct WirePoint([f32; 2]);
 
-    impl Serialize for Point {
+    impl Serialize for WirePoint {
         fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
             self.0.serialize(s)
         }
     }
 
-    pub(super) fn serialize<S: Serializer>(rows: &Rows, s: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(rows: &InstanceRows, s: S) -> Result<S::Ok, S::Error> {
         let finite = |point: &Option<[f32; 2]>| {
             point
                 .filter(|xy| xy.iter().all(|v| v.is_finite()))
-                .map(Point)
+                .map(WirePoint)
         };
         s.collect_seq(
             rows.iter()
@@ -197,7 +203,7 @@ mod points {
         )
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Rows, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<InstanceRows, D::Error> {
         let rows = Vec::<Vec<Option<[Option<f64>; 2]>>>::deserialize(d)?;
         let point = |point: Option<[Option<f64>; 2]>| match point {
             Some([Some(x), Some(y)]) => Ok(Some([single(x)?, single(y)?])),

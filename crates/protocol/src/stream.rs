@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::number::{Int, float_or_zero, int, optional_int, optional_positive};
+use crate::number::{JsonInt, float_or_zero, int, optional_int, optional_positive};
 
 /// Opens a stream (`STREAM_START`, client to worker). Keys that are missing take their default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamStart {
-    /// File name, or `webcam:{index}`. A name for people, never a path.
+    /// File name, or `webcam:{index}`. For display, never a path.
     pub source_name: String,
+    /// Whether the source is a camera.
     pub is_webcam: bool,
     /// Frames of the source; -1 where there is no end or it is unknown.
     #[serde(deserialize_with = "int")]
@@ -44,11 +45,11 @@ pub struct StreamStart {
     /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
-    /// Extension: the client says `KEEP_ALIVE` every second and asks the worker to do so.
+    /// Extension: the client sends `KEEP_ALIVE` every second and asks the worker to do so.
     #[serde(skip_serializing_if = "is_false")]
     pub heartbeat: bool,
     /// Extension: a random name that a client gives a stream. A client that lost its connection and
-    /// comes back with the same name takes the place of its former self.
+    /// reconnects with the same name replaces its earlier connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<String>,
 }
@@ -79,23 +80,23 @@ impl Default for StreamStart {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamAck {
-    /// [`READY`](Self::READY) or [`BUSY`](Self::BUSY).
-    pub status: String,
+    /// Whether the worker takes the stream.
+    pub status: AckStatus,
     /// `stats_only`, `display` or `save_every_{N}`.
     pub verification_mode: String,
     /// Extension: every frame will be answered.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
-    /// Extension: the worker says `KEEP_ALIVE` every second and expects it of the client.
+    /// Extension: the worker sends `KEEP_ALIVE` every second and expects it of the client.
     #[serde(skip_serializing_if = "is_false")]
     pub heartbeat: bool,
     /// Extension: the worker's own version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_version: Option<String>,
-    /// Extension: the model that answers; absent where there is none.
+    /// Extension: the model that predicts; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelInfo>,
-    /// Extension: what the nodes of the predictions are called and how they are joined.
+    /// Extension: the nodes and edges of the predictions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skeleton: Option<Skeleton>,
     /// Extension: lanes that the worker takes for this channel, itself included; absent: one.
@@ -104,20 +105,64 @@ pub struct StreamAck {
         skip_serializing_if = "Option::is_none"
     )]
     pub lanes: Option<u32>,
-    /// Extension: a word for people, such as why the worker is busy.
+    /// Extension: a text for display, such as why the worker is busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
 impl StreamAck {
-    /// The worker takes the stream.
-    pub const READY: &str = "ready";
-    /// The worker serves another stream.
-    pub const BUSY: &str = "busy";
-
     /// Whether the client may send frames.
     pub fn is_ready(&self) -> bool {
-        self.status == Self::READY
+        self.status == AckStatus::Ready
+    }
+}
+
+/// Whether a worker takes a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum AckStatus {
+    /// It takes the stream.
+    Ready,
+    /// It serves another stream.
+    Busy,
+    /// It cannot read the `STREAM_START`.
+    Error,
+    /// A status that is not known to this version, or none.
+    Other(String),
+}
+
+impl AckStatus {
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            AckStatus::Ready => "ready",
+            AckStatus::Busy => "busy",
+            AckStatus::Error => "error",
+            AckStatus::Other(text) => text,
+        }
+    }
+}
+
+impl Default for AckStatus {
+    fn default() -> Self {
+        AckStatus::Other(String::new())
+    }
+}
+
+impl From<String> for AckStatus {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "ready" => AckStatus::Ready,
+            "busy" => AckStatus::Busy,
+            "error" => AckStatus::Error,
+            _ => AckStatus::Other(text),
+        }
+    }
+}
+
+impl From<AckStatus> for String {
+    fn from(status: AckStatus) -> Self {
+        status.as_str().to_owned()
     }
 }
 
@@ -125,6 +170,7 @@ impl StreamAck {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelInfo {
+    /// The name of the trained model.
     pub name: String,
     /// sleap-nn's `model_type`, such as `single_instance` or `bottomup`.
     pub kind: String,
@@ -141,10 +187,11 @@ pub struct ModelInfo {
     pub device: String,
 }
 
-/// The landmarks of an instance and how they are joined.
+/// The landmarks of an instance and the edges between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Skeleton {
+    /// Its name.
     pub name: String,
     /// Node names, in the order of the points of a prediction.
     pub nodes: Vec<String>,
@@ -157,6 +204,7 @@ pub struct Skeleton {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamEnd {
+    /// Frames that were sent.
     #[serde(deserialize_with = "int")]
     pub total_sent: u64,
     /// Seconds from the first frame to the last.
@@ -171,8 +219,10 @@ pub struct StreamEnd {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamComplete {
+    /// Frames that arrived whole.
     #[serde(deserialize_with = "int")]
     pub frames_received: u64,
+    /// Frames that the worker saved as files.
     #[serde(deserialize_with = "int")]
     pub frames_saved: u64,
     /// Seconds from `STREAM_START` to `STREAM_END`.
@@ -200,8 +250,11 @@ fn is_false(flag: &bool) -> bool {
 }
 
 fn edges<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {
-    let edges = Vec::<[Int<u32>; 2]>::deserialize(deserializer)?;
-    Ok(edges.into_iter().map(|edge| edge.map(|Int(i)| i)).collect())
+    let edges = Vec::<[JsonInt<u32>; 2]>::deserialize(deserializer)?;
+    Ok(edges
+        .into_iter()
+        .map(|edge| edge.map(|JsonInt(i)| i))
+        .collect())
 }
 
 /// 0 on the wire stands for raw frames.
@@ -224,5 +277,30 @@ mod jpeg_quality {
                 &"a JPEG quality from 0 to 100",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worker_that_takes_the_stream_is_ready() {
+        for (text, status) in [
+            ("ready", AckStatus::Ready),
+            ("busy", AckStatus::Busy),
+            ("error", AckStatus::Error),
+            ("", AckStatus::Other(String::new())),
+            ("later", AckStatus::Other("later".to_owned())),
+        ] {
+            assert_eq!(AckStatus::from(text.to_owned()), status);
+            assert_eq!(status.as_str(), text);
+            let ack = StreamAck {
+                status,
+                ..StreamAck::default()
+            };
+            assert_eq!(ack.is_ready(), text == "ready", "{text}");
+        }
+        assert!(!StreamAck::default().is_ready());
     }
 }

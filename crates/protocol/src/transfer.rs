@@ -1,4 +1,4 @@
-//! File transfer and job words: the mode that frame streaming stands beside.
+//! Messages of file transfer and jobs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,15 +11,27 @@ use crate::fields::digits;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileName(String);
 
-/// Why a text is no file name.
+/// Why a text is not a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FileNameError {
+    /// It has no characters.
     #[error("the file name is empty")]
     Empty,
+    /// It is longer than [`FileName::MAX_BYTES`].
     #[error("the file name has {bytes} bytes, at most {max} are accepted")]
-    TooLong { bytes: usize, max: usize },
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// It holds a separator or a control character.
     #[error("the file name holds {found:?}")]
-    Character { found: char },
+    Character {
+        /// The character.
+        found: char,
+    },
+    /// It is `.`, or holds `..`.
     #[error("the file name is or holds a step to another directory")]
     Dots,
 }
@@ -53,6 +65,7 @@ impl FileName {
         Ok(Self(name))
     }
 
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -81,9 +94,11 @@ impl fmt::Display for FileName {
 /// What a file that follows is for (`PACKAGE_TYPE`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackageType {
+    /// Predicting on it.
     Track,
+    /// Training with it.
     Train,
-    /// A purpose that this version does not know.
+    /// A purpose that is not known to this version.
     Other(String),
 }
 
@@ -109,6 +124,7 @@ impl PackageType {
 /// The announcement of a file (`FILE_META`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileMeta {
+    /// The file's name.
     pub name: FileName,
     /// Bytes of the file.
     pub size: u64,
@@ -119,41 +135,52 @@ pub struct FileMeta {
 /// The start of an upload (`FILE_UPLOAD_START`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadStart {
+    /// The file's name.
     pub name: FileName,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Directory on the worker. Not a name but a wish: the worker decides whether it is allowed.
+    /// Directory on the worker that the client asks for; the worker decides whether it is allowed.
     pub dest: String,
-    /// Whether the worker makes a directory of its own for downloads inside `dest`.
+    /// Whether the worker makes a separate directory for downloads inside `dest`.
     pub create_subdir: bool,
 }
 
-/// What a client that can go on with an upload says of it in `FILE_UPLOAD_CHECK`.
+/// What a client that can resume an upload adds to `FILE_UPLOAD_CHECK`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume {
+pub struct UploadResume {
     /// Bytes of the file.
     pub bytes: u64,
-    /// A random name of the upload, 1 to 64 letters and digits: whoever knows it may go on with the
-    /// upload in place of a connection whose loss was not noticed yet.
+    /// A random name of the upload, 1 to 64 letters and digits: a connection that gives it may
+    /// resume the upload in place of one whose loss was not noticed yet.
     pub upload_id: String,
 }
 
-/// How a job goes: what follows `INFERENCE_JOB_`.
+/// An event of a job: what follows `INFERENCE_JOB_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobNews {
+pub enum JobStatus {
     /// `START::{job}`
     Started(String),
-    /// `PROGRESS::{frames}::{total}`; -1 = nobody knows how many there will be.
-    Progress { frames: u64, total: Option<u64> },
+    /// `PROGRESS::{frames}::{total}`; -1 = the total is not known.
+    Progress {
+        /// Frames that are done.
+        frames: u64,
+        /// Frames of the file, where that is known.
+        total: Option<u64>,
+    },
     /// `END::{job}`
     Ended(String),
     /// `ERROR::{job}::{reason}`
-    Failed { job: String, reason: String },
-    /// Something that this version does not know.
+    Failed {
+        /// The job.
+        job: String,
+        /// Why, for display.
+        reason: String,
+    },
+    /// An event that is not known to this version.
     Other(String),
 }
 
-impl JobNews {
+impl JobStatus {
     /// Reads what follows `INFERENCE_JOB_`.
     pub fn from_text(text: &str) -> Self {
         let other = || Self::Other(text.to_owned());
@@ -183,7 +210,7 @@ impl JobNews {
     }
 }
 
-impl fmt::Display for JobNews {
+impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started(job) => write!(f, "START::{job}"),
@@ -199,10 +226,10 @@ impl fmt::Display for JobNews {
     }
 }
 
-/// How the third field of `FILE_META` tells a file's SHA-256.
+/// How a SHA-256 begins in the third field of `FILE_META`.
 const CHECKSUM: &str = "sha256=";
 
-/// Bytes as they stand in checksums on the wire: two lower-case hexadecimal digits each.
+/// Bytes as checksums have them on the wire: two lower-case hexadecimal digits each.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -217,8 +244,8 @@ pub fn checksum_text(sha256: &str) -> String {
     format!("{CHECKSUM}{sha256}")
 }
 
-/// The SHA-256 that the third field of `FILE_META` tells, in small letters; `None` where a sender
-/// puts something else there.
+/// The SHA-256 in the third field of `FILE_META`, in lower case; `None` where a sender puts
+/// something else there.
 pub fn checksum_of(extra: Option<&str>) -> Option<String> {
     let sha256 = extra?.strip_prefix(CHECKSUM)?;
     let is_hex = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -230,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn news_of_jobs_are_read_as_they_are_written() {
+    fn events_of_jobs_are_read_as_they_are_written() {
         for text in [
             "START::inference",
             "PROGRESS::5::360",
@@ -239,9 +266,9 @@ mod tests {
             "ERROR::inference::1",
             "ERROR::inference::no frame::at all",
         ] {
-            let news = JobNews::from_text(text);
-            assert!(!matches!(news, JobNews::Other(_)), "{text}");
-            assert_eq!(news.to_string(), text);
+            let event = JobStatus::from_text(text);
+            assert!(!matches!(event, JobStatus::Other(_)), "{text}");
+            assert_eq!(event.to_string(), text);
         }
         for text in [
             "",
@@ -251,8 +278,25 @@ mod tests {
             "ERROR::x",
             "PAUSE::x",
         ] {
-            assert_eq!(JobNews::from_text(text), JobNews::Other(text.to_owned()));
+            assert_eq!(
+                JobStatus::from_text(text),
+                JobStatus::Other(text.to_owned())
+            );
         }
+    }
+
+    #[test]
+    fn a_file_name_is_the_text_that_it_was_made_of() {
+        let name = FileName::new("mouse.mp4").unwrap();
+        assert_eq!(name.as_str(), "mouse.mp4");
+        assert_eq!(AsRef::<str>::as_ref(&name), "mouse.mp4");
+        assert_eq!(name.to_string(), "mouse.mp4");
+    }
+
+    #[test]
+    fn bytes_have_two_lower_case_digits_each() {
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
+        assert_eq!(hex(&[]), "");
     }
 
     #[test]

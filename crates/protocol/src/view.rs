@@ -1,4 +1,4 @@
-//! What somebody who only looks on says, and hears beside the pictures.
+//! Messages of viewers, which watch a worker's stream.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::stream::{ModelInfo, Skeleton};
 /// default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct View {
+pub struct ViewRequest {
     /// Width of the pictures at most, pixels. They keep their ratio and are never enlarged.
     #[serde(deserialize_with = "int")]
     pub width: u32,
@@ -21,7 +21,7 @@ pub struct View {
     pub quality: u8,
 }
 
-impl Default for View {
+impl Default for ViewRequest {
     fn default() -> Self {
         Self {
             width: 640,
@@ -31,14 +31,16 @@ impl Default for View {
     }
 }
 
-/// How the worker is (`STATUS`, worker to viewer), once a second.
+/// The worker's state (`STATUS`, worker to viewer), once a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Status {
+pub struct WorkerStatus {
+    /// The worker's own version.
     pub worker_version: String,
-    /// The model that answers; absent where there is none.
+    /// The model that predicts; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelInfo>,
+    /// The nodes and edges of the predictions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skeleton: Option<Skeleton>,
     /// Clients that are connected; at most one of them streams.
@@ -47,7 +49,7 @@ pub struct Status {
     /// Viewers that are connected.
     #[serde(deserialize_with = "int")]
     pub viewers: u32,
-    /// Absent while nobody streams.
+    /// The stream; absent while there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamStatus>,
 }
@@ -56,10 +58,11 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamStatus {
-    /// As the client named it: for people, never a path.
+    /// The client's name for the source: for display, never a path.
     pub source_name: String,
+    /// Whether the source is a camera.
     pub is_webcam: bool,
-    /// Width of the newest frame as the client sent it, pixels; 0 = none came yet.
+    /// Width of the newest frame as the client sent it, pixels; 0 = there was none yet.
     #[serde(deserialize_with = "int")]
     pub width: u32,
     /// Height of the same, pixels.
@@ -82,18 +85,20 @@ pub struct StreamStatus {
     pub inference_us: Option<Percentiles>,
 }
 
-/// The middle of what was measured, and what 95 of 100 stay under.
+/// Percentiles of measured values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Percentiles {
+    /// The median.
     #[serde(deserialize_with = "int")]
     pub p50: u64,
+    /// The 95th percentile.
     #[serde(deserialize_with = "int")]
     pub p95: u64,
 }
 
 impl Percentiles {
-    /// Those of `values`, whose order is lost; `None` if there are none. The nearest rank is taken.
+    /// The percentiles of `values` by the nearest rank; `None` if there are none. Reorders `values`.
     pub fn of(values: &mut [u64]) -> Option<Self> {
         let last = values.len().checked_sub(1)?;
         let mut at = |share: usize| *values.select_nth_unstable((last * share).div_ceil(100)).1;

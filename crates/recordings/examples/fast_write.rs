@@ -1,8 +1,8 @@
-//! Writes frames as fast as they can be written, and says what it took.
+//! Writes frames as fast as possible, and prints the time and memory that it took.
 //!
 //!     cargo run --release -p sleap-stream-recordings --example fast_write -- FILE [FRAMES [NODES [INSTANCES [FPS [paced]]]]]
 //!
-//! FPS is the rate that the header tells: with 100 and 360,000 frames the file is that of an hour.
+//! FPS is the rate in the header: with 100 and 360,000 frames the file is that of an hour.
 //! `paced` writes at that rate, so that the processor's time is that of a stream. Prints one line
 //! of JSON.
 
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use protocol::{Prediction, Skeleton};
-use recordings::{Header, Outputs, Record, Video};
+use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -21,24 +21,24 @@ fn main() {
     };
     let (frames, nodes, instances, fps) = (number(360_000), number(13), number(1), number(100));
     let paced = args.next().is_some_and(|word| word == "paced");
-    let header = Header {
+    let header = LabelsHeader {
         skeleton: Some(Skeleton {
             name: "animal".into(),
             nodes: (0..nodes).map(|node| format!("n{node}")).collect(),
             edges: (1..nodes as u32).map(|node| [node - 1, node]).collect(),
         }),
-        video: Video {
+        video: VideoReference {
             filename: "camera".into(),
             height: 480,
             width: 640,
             channels: 1,
             fps: Some(fps as f64),
-            ..Video::default()
+            ..VideoReference::default()
         },
-        ..Header::default()
+        ..LabelsHeader::default()
     };
-    let outputs =
-        Outputs::open(std::slice::from_ref(&path), true, &header).expect("the file can be created");
+    let outputs = LabelsOutputs::open(std::slice::from_ref(&path), true, &header)
+        .expect("the file can be created");
     let mut memory = Vec::new();
     let begun = Instant::now();
     for frame in 0..frames {
@@ -65,7 +65,7 @@ fn main() {
 }
 
 /// Instances that move, with values that no two frames share.
-fn record(frame: u64, nodes: u64, instances: u64, fps: u64) -> Record {
+fn record(frame: u64, nodes: u64, instances: u64, fps: u64) -> PredictionRecord {
     let value = |instance: u64, node: u64| (frame % 997 * 31 + instance * 7 + node) as f32 / 8.0;
     let each = |make: &dyn Fn(u64, u64) -> Option<f32>| -> Vec<Vec<Option<f32>>> {
         (0..instances)
@@ -74,7 +74,7 @@ fn record(frame: u64, nodes: u64, instances: u64, fps: u64) -> Record {
     };
     let xs = each(&|i, n| Some(value(i, n)));
     let point = |x: Option<f32>| x.map(|x| [x, x + 0.5]);
-    Record {
+    PredictionRecord {
         prediction: Prediction {
             frame_id: frame,
             instances: xs
@@ -87,7 +87,7 @@ fn record(frame: u64, nodes: u64, instances: u64, fps: u64) -> Record {
         },
         captured_us: Some(1_700_000_000_000_000 + frame * 1_000_000 / fps),
         latency_us: 5_000,
-        ..Record::default()
+        ..PredictionRecord::default()
     }
 }
 
@@ -100,7 +100,7 @@ fn status(name: &str) -> u64 {
 
 /// User and system time of all threads.
 fn cpu_seconds() -> f64 {
-    /// The kernel's clock ticks a second, as it tells every program.
+    /// The kernel's clock ticks per second, as every program sees them.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();

@@ -8,26 +8,26 @@
 //! countries part cells, stands in quotes. Numbers are left as they are.
 
 use crate::error::WriteError;
-use crate::header::{Header, unnamed};
-use crate::lines::{Lines, Out};
-use crate::record::{Record, check_nodes};
-use crate::sink::Sink;
+use crate::header::{LabelsHeader, unnamed};
+use crate::lines::{LineTarget, LineWriter};
+use crate::record::{PredictionRecord, check_nodes};
+use crate::sink::RecordWriter;
 
 /// Instances as rows.
-pub(crate) struct Csv {
-    writer: ::csv::Writer<Lines>,
-    header: Header,
+pub(crate) struct CsvWriter {
+    writer: ::csv::Writer<LineWriter>,
+    header: LabelsHeader,
     /// Nodes of each instance, once the row of names is written.
     nodes: Option<usize>,
 }
 
-impl Csv {
-    pub(crate) fn new(out: Out, header: Header) -> Result<Self, WriteError> {
+impl CsvWriter {
+    pub(crate) fn new(out: LineTarget, header: LabelsHeader) -> Result<Self, WriteError> {
         let mut csv = Self {
             writer: ::csv::WriterBuilder::new()
                 // Cells with this character are quoted, too.
                 .comment(Some(b';'))
-                .from_writer(Lines::new(out)),
+                .from_writer(LineWriter::new(out)),
             header,
             nodes: None,
         };
@@ -50,16 +50,16 @@ impl Csv {
         Ok(())
     }
 
-    fn instance(&mut self, record: &Record, index: usize) -> Result<(), WriteError> {
+    fn instance(&mut self, record: &PredictionRecord, index: usize) -> Result<(), WriteError> {
         let prediction = &record.prediction;
-        let place = self.header.place(record);
+        let frame_reference = self.header.frame_reference(record);
         let track = prediction.tracks.get(index).and_then(Option::as_deref);
         let score = prediction.instance_scores.get(index).copied().flatten();
         let points = prediction.instances[index].iter();
         let confidence = prediction.confidence.get(index);
         let first = [
-            place.frame_idx.to_string(),
-            name(&self.header.video(place).filename),
+            frame_reference.frame_idx.to_string(),
+            name(&self.header.video(frame_reference).filename),
             name(track.unwrap_or_default()),
             "0.0".to_owned(),
             number(score),
@@ -75,8 +75,8 @@ impl Csv {
     }
 }
 
-impl Sink for Csv {
-    fn write(&mut self, record: &Record) -> Result<(), WriteError> {
+impl RecordWriter for CsvWriter {
+    fn write(&mut self, record: &PredictionRecord) -> Result<(), WriteError> {
         let prediction = &record.prediction;
         let Some(nodes) = check_nodes(prediction, self.nodes)? else {
             return Ok(());
@@ -87,7 +87,7 @@ impl Sink for Csv {
         (0..prediction.instances.len()).try_for_each(|index| self.instance(record, index))
     }
 
-    /// A file that nobody is seen in has the columns that all have.
+    /// A file without instances has the columns that all files have.
     fn end(&mut self) -> Result<(), WriteError> {
         if self.nodes.is_none() {
             self.names(&[])?;
@@ -140,24 +140,24 @@ mod tests {
             .collect();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
-        let record = Record {
+        let record = PredictionRecord {
             prediction: Prediction {
                 instances: vec![vec![Some([-1.5, 2.0]); nodes.len()]],
                 tracks: vec![Some("=cmd|' /C calc'!A0".to_owned())],
                 ..Prediction::default()
             },
-            ..Record::default()
+            ..PredictionRecord::default()
         };
         let skeleton = Some(Skeleton {
             nodes,
             ..Skeleton::default()
         });
-        let header = Header {
+        let header = LabelsHeader {
             skeleton,
-            ..Header::default()
+            ..LabelsHeader::default()
         };
-        let out = Out::File(std::fs::File::create(&path).unwrap());
-        let mut csv = Csv::new(out, header).unwrap();
+        let out = LineTarget::File(std::fs::File::create(&path).unwrap());
+        let mut csv = CsvWriter::new(out, header).unwrap();
         csv.write(&record).unwrap();
         csv.end().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,18 +1,18 @@
-//! What can go wrong with a file.
+//! Errors of outputs.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::format::FORMS;
+use crate::format::NAME_FORMS;
 
-/// Why an output cannot be begun.
+/// Why an output cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// It is there, and is not to be replaced.
+    /// The file exists, and may not be replaced.
     #[error("{} exists: give --overwrite to replace it", .0.display())]
     Exists(PathBuf),
-    /// Something else than a file has that name.
+    /// Something other than a file has that name.
     #[error("{} is there and is no file that can be replaced", .0.display())]
     NoFile(PathBuf),
     /// Nothing can be created there.
@@ -23,30 +23,30 @@ pub enum CreateError {
         /// The folder it would be in.
         folder: PathBuf,
     },
-    /// The folder takes no new files.
+    /// No file can be created in its folder.
     #[error("cannot create {}: no file can be created in {} ({reason})", .path.display(), .folder.display())]
     ReadOnlyFolder {
         /// The file.
         path: PathBuf,
         /// The folder it would be in.
         folder: PathBuf,
-        /// What the system says.
+        /// The reason of the system.
         reason: io::ErrorKind,
     },
-    /// The name says no form that is known.
-    #[error("{}: {FORMS}", .0.display())]
-    Form(PathBuf),
+    /// The name ends as that of no known format.
+    #[error("{}: {NAME_FORMS}", .0.display())]
+    Format(PathBuf),
     /// Two outputs would write the same file.
     #[error("{} is given twice", .0.display())]
     Twice(PathBuf),
-    /// SLEAP keeps skeleton and provenance in one attribute, which is limited.
+    /// SLEAP keeps skeleton and provenance in one attribute of limited length.
     #[error("{}: the skeleton and where it comes from take {bytes} bytes, an .slp file holds {limit}", .path.display())]
     MetadataTooLong {
         /// The file.
         path: PathBuf,
         /// Length of the attribute.
         bytes: usize,
-        /// What it may be.
+        /// The limit.
         limit: usize,
     },
     /// The skeleton names an edge to a node that it does not have.
@@ -59,7 +59,7 @@ pub enum CreateError {
         /// Nodes that there are.
         nodes: usize,
     },
-    /// Two nodes of the skeleton have one name, which no reader of such a file could tell apart.
+    /// Two nodes of the skeleton have the same name, so that a reader of the file cannot distinguish them.
     #[error("{}: the skeleton has two nodes called {node:?}", .path.display())]
     SameNode {
         /// The file.
@@ -67,19 +67,19 @@ pub enum CreateError {
         /// Their name.
         node: String,
     },
-    /// The system or the HDF5 library refuses.
+    /// The system or the HDF5 library reports an error.
     #[error("cannot create {}: {reason}", .path.display())]
     Refused {
         /// The file.
         path: PathBuf,
-        /// Its words.
+        /// Its message.
         reason: String,
     },
 }
 
 impl WriteError {
-    /// Whether it is the record that cannot be written, and the file can go on without it.
-    pub(crate) fn is_the_records(&self) -> bool {
+    /// Whether only this record cannot be written, so that the file can do without it.
+    pub(crate) fn is_of_record(&self) -> bool {
         !matches!(self, WriteError::Io(_) | WriteError::Hdf5(_))
     }
 }
@@ -87,10 +87,10 @@ impl WriteError {
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The system refuses.
+    /// The system reports an error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The HDF5 library refuses.
+    /// The HDF5 library reports an error.
     #[error("{0}")]
     Hdf5(String),
     /// All instances of a file have the same nodes.
@@ -103,7 +103,7 @@ pub enum WriteError {
         /// Nodes of the skeleton.
         expected: usize,
     },
-    /// Names for so many nodes are too long for the file.
+    /// The names of so many nodes are too long for the file.
     #[error("frame {frame_id} has an instance of {nodes} nodes, which is too many for the file")]
     TooManyNodes {
         /// The frame.
@@ -118,15 +118,15 @@ pub enum WriteError {
         frame_id: u64,
         /// Length of its entry.
         bytes: usize,
-        /// What it may be.
+        /// The limit.
         limit: usize,
     },
-    /// The prediction contradicts itself.
+    /// The arrays of the prediction do not fit each other.
     #[error("frame {frame_id}: {reason}")]
     Shape {
         /// The frame.
         frame_id: u64,
-        /// How.
+        /// Which.
         reason: String,
     },
 }
@@ -147,17 +147,17 @@ pub enum OutputError {
     Skipped {
         /// The file's name.
         name: String,
-        /// How many they are.
+        /// How many.
         records: u64,
         /// What is wrong with the first.
         first: Arc<WriteError>,
     },
-    /// Whoever takes them did not in time.
+    /// The rest was abandoned because writing took too long.
     #[error("{name} lacks the last {records} predictions: they were not taken in time")]
     Stuck {
         /// The file's name.
         name: String,
-        /// How many they are, those that were on their way aside.
+        /// How many, without those that were being written.
         records: usize,
     },
 }

@@ -1,13 +1,14 @@
-//! The forms of output, by the names of their files.
+//! The formats of output, by the names of their files.
 
 use std::path::Path;
 
-/// What the names of outputs are to be like, for people.
-pub const FORMS: &str = "the name must end in .slp, .csv or .jsonl, or be - for standard output";
+/// Which names outputs may have, for messages.
+pub const NAME_FORMS: &str =
+    "the name must end in .slp, .csv or .jsonl, or be - for standard output";
 
-/// A form of output.
+/// A format of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum LabelsFormat {
     /// JSON lines in a file.
     JsonLines,
     /// JSON lines on standard output.
@@ -18,17 +19,17 @@ pub enum Format {
     Slp,
 }
 
-impl Format {
-    /// What a name stands for, by its end; `None` where it says nothing that is known.
-    pub fn of(path: &Path) -> Option<Format> {
+impl LabelsFormat {
+    /// The format of a file by the end of its name; `None` where that is not known.
+    pub fn of(path: &Path) -> Option<LabelsFormat> {
         if path.as_os_str() == "-" {
-            return Some(Format::StandardOutput);
+            return Some(LabelsFormat::StandardOutput);
         }
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
-            "jsonl" => Some(Format::JsonLines),
-            "csv" => Some(Format::Csv),
-            "slp" => Some(Format::Slp),
+            "jsonl" => Some(LabelsFormat::JsonLines),
+            "csv" => Some(LabelsFormat::Csv),
+            "slp" => Some(LabelsFormat::Slp),
             _ => None,
         }
     }

@@ -6,31 +6,31 @@ use std::path::Path;
 use protocol::Skeleton;
 
 use crate::error::CreateError;
-use crate::record::Record;
+use crate::record::PredictionRecord;
 
 /// What all records of a file have in common.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Header {
-    /// Nodes and edges; `None` where nobody says: nodes are then called `node_0`, `node_1`, ...
+pub struct LabelsHeader {
+    /// Nodes and edges; `None` where they are not known: nodes are then called `node_0`, `node_1`, ...
     pub skeleton: Option<Skeleton>,
     /// The video that shows the frames.
-    pub video: Video,
+    pub video: VideoReference,
     /// The source itself, where `video` is a recording of it that may lack frames.
-    pub source: Option<Video>,
+    pub source: Option<VideoReference>,
     /// Where the predictions come from: names and values, kept as they are.
     pub provenance: Vec<(String, String)>,
 }
 
 /// A video, as labels refer to it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Video {
+pub struct VideoReference {
     /// Absolute path of a file; an address or a camera's name otherwise.
     pub filename: String,
     /// Frames, where that is known.
     pub frames: Option<u64>,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
     /// 1 (gray) or 3.
     pub channels: u8,
@@ -38,17 +38,17 @@ pub struct Video {
     pub fps: Option<f64>,
 }
 
-/// Where a record belongs.
+/// The frame that a record belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// 0: [`Header::video`], 1: [`Header::source`].
+pub(crate) struct FrameReference {
+    /// 0: [`LabelsHeader::video`], 1: [`LabelsHeader::source`].
     pub(crate) video: u32,
     /// Index of the frame in that video.
     pub(crate) frame_idx: u64,
 }
 
-impl Header {
-    /// Checks that a file can say what this says.
+impl LabelsHeader {
+    /// Checks that a file can hold this.
     pub(crate) fn check(&self, path: &Path) -> Result<(), CreateError> {
         let Some(Skeleton { nodes, edges, .. }) = &self.skeleton else {
             return Ok(());
@@ -70,38 +70,38 @@ impl Header {
         }
     }
 
-    /// Where a record belongs: a frame that the recording lacks is one of the source.
-    pub(crate) fn place(&self, record: &Record) -> Place {
+    /// The frame of a record: in the recording, or in the source where the recording lacks it.
+    pub(crate) fn frame_reference(&self, record: &PredictionRecord) -> FrameReference {
         match (&self.source, record.recorded) {
-            (Some(_), Some(index)) => Place {
+            (Some(_), Some(index)) => FrameReference {
                 video: 0,
                 frame_idx: index,
             },
-            (source, _) => Place {
+            (source, _) => FrameReference {
                 video: source.is_some().into(),
                 frame_idx: record.prediction.frame_id,
             },
         }
     }
 
-    /// The video of a [`Place`].
-    pub(crate) fn video(&self, place: Place) -> &Video {
+    /// The video of a frame.
+    pub(crate) fn video(&self, frame_reference: FrameReference) -> &VideoReference {
         match &self.source {
-            Some(source) if place.video == 1 => source,
+            Some(source) if frame_reference.video == 1 => source,
             _ => &self.video,
         }
     }
 
-    /// Frames per second that are to be expected.
+    /// Frames per second to expect.
     pub(crate) fn rate(&self) -> f64 {
-        /// A camera that does not tell.
-        const USUAL: f64 = 30.0;
+        /// For a camera that does not report its rate.
+        const DEFAULT_FPS: f64 = 30.0;
         let known = |fps: &f64| fps.is_finite() && *fps > 0.0;
-        self.video.fps.filter(known).unwrap_or(USUAL)
+        self.video.fps.filter(known).unwrap_or(DEFAULT_FPS)
     }
 }
 
-/// Names for nodes that nobody has named.
+/// A skeleton with generated names.
 pub(crate) fn unnamed(nodes: usize) -> Skeleton {
     Skeleton {
         name: "skeleton".into(),

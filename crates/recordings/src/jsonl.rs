@@ -5,28 +5,28 @@ use std::io::Write;
 use protocol::text::json_escaped;
 
 use crate::error::WriteError;
-use crate::lines::{Lines, Out};
-use crate::record::Record;
-use crate::sink::Sink;
+use crate::lines::{LineTarget, LineWriter};
+use crate::record::PredictionRecord;
+use crate::sink::RecordWriter;
 
 /// Records as JSON, one a line.
-pub(crate) struct JsonLines {
-    lines: Lines,
-    /// Somebody reads along: each line leaves at once.
+pub(crate) struct JsonLinesWriter {
+    lines: LineWriter,
+    /// A reader follows: each line is flushed at once.
     live: bool,
 }
 
-impl JsonLines {
-    pub(crate) fn new(out: Out, live: bool) -> Self {
+impl JsonLinesWriter {
+    pub(crate) fn new(out: LineTarget, live: bool) -> Self {
         Self {
-            lines: Lines::new(out),
+            lines: LineWriter::new(out),
             live,
         }
     }
 }
 
-impl Sink for JsonLines {
-    fn write(&mut self, record: &Record) -> Result<(), WriteError> {
+impl RecordWriter for JsonLinesWriter {
+    fn write(&mut self, record: &PredictionRecord) -> Result<(), WriteError> {
         if !self.live {
             serde_json::to_writer(&mut self.lines, record).map_err(std::io::Error::from)?;
             return Ok(self.lines.write_all(b"\n")?);
@@ -74,17 +74,17 @@ mod tests {
     #[test]
     fn a_reader_gets_the_true_text_and_a_terminal_nothing_to_act_on() {
         const TRACK: &str = "\u{1b}[2J\u{9b}31m\u{202e}é";
-        let record = Record {
+        let record = PredictionRecord {
             prediction: Prediction {
                 instances: vec![vec![None]],
                 tracks: vec![Some(TRACK.to_owned())],
                 ..Prediction::default()
             },
-            ..Record::default()
+            ..PredictionRecord::default()
         };
         let written = Written::default();
-        let out = Out::Stream(Box::new(written.clone()));
-        JsonLines::new(out, true).write(&record).unwrap();
+        let out = LineTarget::Stream(Box::new(written.clone()));
+        JsonLinesWriter::new(out, true).write(&record).unwrap();
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let line = text.strip_suffix('\n').unwrap();
         assert_eq!(one_line(line), line);

@@ -1,45 +1,46 @@
-//! Predictions to files, as they come.
+//! Writes predictions to files as they come.
 //!
 //! ```text
-//! Outputs::write -> queue -> thread -> Slp | Csv | JsonLines     (one queue and thread a file)
+//! LabelsOutputs::write -> queue -> thread -> SlpWriter | CsvWriter | JsonLinesWriter     (one queue and thread a file)
 //! ```
 //!
-//! Each output has a thread of its own, so that a slow disk delays neither whoever predicts nor
-//! another output. Nothing waits and nothing that was predicted is left out: a queue that is full
-//! ([`Outputs::has_room`]) still takes what is under way, and whoever predicts is to begin nothing
-//! new before there is room. A record that a form cannot hold is skipped there, and counted.
+//! Each output has its own thread, so that a slow disk delays neither the caller nor another output.
+//! [`LabelsOutputs::write`] never waits and leaves nothing out: a queue that is full
+//! ([`LabelsOutputs::has_room`]) still takes the frames that are under way, and the caller begins no new
+//! ones before it has room. A record that a format cannot hold is skipped in that output, and
+//! counted.
 //!
-//! What was written [`FLUSH_BY`] ago is with the operating system: a process that is killed at any
-//! moment leaves files that open and hold every prediction up to the last second; text may end in
+//! What was written [`FLUSH_BY`] ago was passed to the operating system: a process that is killed at
+//! any moment leaves files that open and hold every prediction up to the last second; text may end in
 //! part of a line. A machine that loses power may lose more.
 //!
-//! A file that came to hold no record at all does not stay: it would look like a result.
+//! A file without any record is removed: it would look like a result.
 //!
-//! | file | form |
+//! | file | format |
 //! |---|---|
 //! | `.slp` | SLEAP's labels ([`slp`]): skeleton, video, tracks, predicted instances with scores |
 //! | `.csv` | the columns of sleap-io's `instances` format; frames without instances have no row |
-//! | `.jsonl`, `-` | one [`Record`] a line, as JSON |
+//! | `.jsonl`, `-` | one [`PredictionRecord`] a line, as JSON |
 
+#![warn(missing_docs)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
-
-mod create;
 mod csv;
 mod error;
 mod format;
 mod header;
 mod jsonl;
 mod lines;
+mod new_file;
 mod outputs;
 mod record;
 mod sink;
 pub mod slp;
 mod thread;
 
-pub use create::{check_all_free, check_free};
 pub use error::{CreateError, OutputError, WriteError};
-pub use format::{FORMS, Format};
-pub use header::{Header, Video};
-pub use outputs::{Finished, Outputs, Patience};
-pub use record::{Latency, Record};
+pub use format::{LabelsFormat, NAME_FORMS};
+pub use header::{LabelsHeader, VideoReference};
+pub use new_file::{check_all_free, check_free};
+pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs};
+pub use record::{LatencyParts, PredictionRecord};
 pub use thread::FLUSH_BY;

@@ -1,27 +1,28 @@
-//! Text that leaves in whole lines.
+//! Text that is written in whole lines.
 
 use std::fs::File;
 use std::io::{self, Write};
 
-/// Where lines go.
-pub(crate) enum Out {
-    /// One that begins empty.
+/// Where lines are written.
+pub(crate) enum LineTarget {
+    /// A file that is empty at first.
     File(File),
+    /// Anything else.
     Stream(Box<dyn Write + Send>),
 }
 
 /// Collects text until it is flushed, which hands all of it over in one call. A process that is
 /// killed leaves whole lines behind, unless it is killed within that call: Linux then stops copying
 /// at the end of a page.
-pub(crate) struct Lines {
-    out: Out,
+pub(crate) struct LineWriter {
+    out: LineTarget,
     /// Bytes that were written, up to the end of a line.
     whole: u64,
     pending: Vec<u8>,
 }
 
-impl Lines {
-    pub(crate) fn new(out: Out) -> Self {
+impl LineWriter {
+    pub(crate) fn new(out: LineTarget) -> Self {
         Self {
             out,
             whole: 0,
@@ -35,11 +36,11 @@ impl Lines {
     }
 }
 
-impl Out {
+impl LineTarget {
     fn stream(&mut self) -> &mut dyn Write {
         match self {
-            Out::File(file) => file,
-            Out::Stream(stream) => stream,
+            LineTarget::File(file) => file,
+            LineTarget::Stream(stream) => stream,
         }
     }
 
@@ -57,22 +58,22 @@ impl Out {
         (done, Ok(()))
     }
 
-    /// Takes back what stands behind so many bytes, where that can be.
+    /// Cuts the file to so many bytes, where that is possible.
     fn cut(&self, length: u64) {
-        if let Out::File(file) = self {
-            // A pipe, or a disk that refuses this too: nothing is left to try.
+        if let LineTarget::File(file) = self {
+            // A pipe, or a disk that fails at this too: there is nothing else to try.
             let _ = file.set_len(length);
         }
     }
 }
 
-impl Write for Lines {
+impl Write for LineWriter {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.pending.extend_from_slice(text);
         Ok(text.len())
     }
 
-    /// What a full disk cuts off within a line goes again.
+    /// Part of a line that a full disk left is removed again.
     fn flush(&mut self) -> io::Result<()> {
         let (done, written) = self.out.write_all(&self.pending);
         let ends = self.pending[..done].iter().rposition(|byte| *byte == b'\n');

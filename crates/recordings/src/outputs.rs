@@ -5,48 +5,52 @@ mod output;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::create::check_all_free;
 use crate::error::{CreateError, OutputError};
-use crate::header::Header;
-use crate::record::Record;
-use crate::thread::{QUEUE, Shared, Status};
-use output::Output;
+use crate::header::LabelsHeader;
+use crate::new_file::check_all_free;
+use crate::record::PredictionRecord;
+use crate::thread::{OutputState, OutputStatus, RECORD_QUEUE_LEN};
+use output::LabelsOutput;
 
-/// All outputs of a run, each with a thread of its own.
+/// All outputs of a run, each with its own thread.
 ///
-/// Dropping it writes what was taken and waits for that; [`finish`](Self::finish) also says how it
-/// went.
+/// Dropping it writes what was taken and waits for that; [`finish`](Self::finish) also returns what
+/// failed.
 #[derive(Debug, Default)]
-pub struct Outputs(Vec<Output>);
+pub struct LabelsOutputs(Vec<LabelsOutput>);
 
-/// How the outputs of a run have ended.
+/// What a run has left in its outputs.
 #[derive(Debug, Default)]
-pub struct Finished {
-    /// What outputs lack.
+pub struct FinishedOutputs {
+    /// What outputs lack, and why.
     pub lacking: Vec<OutputError>,
-    /// Files that came to hold no record, and were removed: they would look like a result.
+    /// Files without any record, which were removed: they would look like results.
     pub removed: Vec<PathBuf>,
 }
 
-/// Ends the wait of [`Outputs::finish`].
+/// Ends the wait of [`LabelsOutputs::finish`].
 #[derive(Debug, Clone)]
-pub struct Patience(Vec<Arc<Shared>>);
+pub struct AbortHandle(Vec<Arc<OutputState>>);
 
-impl Patience {
-    /// Outputs that are not written by now are given up.
-    pub fn end(&self) {
-        self.0.iter().for_each(|shared| shared.give_up());
+impl AbortHandle {
+    /// Abandons outputs that are not complete by now.
+    pub fn abort(&self) {
+        self.0.iter().for_each(|shared| shared.abandon());
     }
 }
 
-impl Outputs {
-    /// Begins all outputs. A file that exists is an error unless `overwrite` is set; then none is
-    /// begun, and what was created for others is gone again.
-    pub fn open(paths: &[PathBuf], overwrite: bool, header: &Header) -> Result<Self, CreateError> {
+impl LabelsOutputs {
+    /// Creates all outputs. A file that exists is an error unless `overwrite` is set. After an error
+    /// no output is left: files that were created for the others are removed.
+    pub fn open(
+        paths: &[PathBuf],
+        overwrite: bool,
+        header: &LabelsHeader,
+    ) -> Result<Self, CreateError> {
         check_all_free(paths, overwrite)?;
         let mut outputs = Self::default();
         for path in paths {
-            match Output::open(path, overwrite, header) {
+            match LabelsOutput::open(path, overwrite, header) {
                 Ok(output) => outputs.0.push(output),
                 Err(error) => {
                     outputs.discard();
@@ -67,13 +71,13 @@ impl Outputs {
         }
     }
 
-    /// Whether nothing is written anywhere.
+    /// Whether there is no output.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Hands a record to all outputs that still work, without waiting.
-    pub fn write(&self, record: Record) {
+    /// Passes a record to all outputs that still work, without waiting.
+    pub fn write(&self, record: PredictionRecord) {
         let record = Arc::new(record);
         for output in &self.0 {
             output.send(&record);
@@ -82,7 +86,9 @@ impl Outputs {
 
     /// Whether more records may be made: no queue is full.
     pub fn has_room(&self) -> bool {
-        let full = |output: &Output| !output.has_ended() && output.shared.waiting() >= QUEUE;
+        let full = |output: &LabelsOutput| {
+            !output.has_ended() && output.shared.waiting() >= RECORD_QUEUE_LEN
+        };
         !self.0.iter().any(full)
     }
 
@@ -93,27 +99,32 @@ impl Outputs {
         }
     }
 
-    /// What has become wrong with outputs since this was asked last: each kind once an output.
+    /// Failures since the last call; each kind is reported once per output.
     pub fn failures(&mut self) -> Vec<OutputError> {
-        self.0.iter_mut().flat_map(Output::news).collect()
+        self.0
+            .iter_mut()
+            .flat_map(LabelsOutput::new_failures)
+            .collect()
     }
 
-    /// True where predictions only went to a reader that has gone.
-    pub fn nobody_reads(&self) -> bool {
-        let unread = |output: &Output| matches!(output.shared.status(), Status::Unread);
+    /// True where standard output is the only output and its reader has closed it.
+    pub fn reader_is_gone(&self) -> bool {
+        let unread =
+            |output: &LabelsOutput| matches!(output.shared.status(), OutputStatus::ReaderGone);
         !self.0.is_empty() && self.0.iter().all(unread)
     }
 
-    /// True where nothing is written any more, and a failure is part of why.
+    /// True where no output is written any more, and at least one of them failed.
     pub fn have_failed(&self) -> bool {
-        let broken = |output: &Output| output.has_ended();
-        let failed = |output: &Output| matches!(output.shared.status(), Status::Failed(_));
+        let broken = |output: &LabelsOutput| output.has_ended();
+        let failed =
+            |output: &LabelsOutput| matches!(output.shared.status(), OutputStatus::Failed(_));
         self.0.iter().all(broken) && self.0.iter().any(failed)
     }
 
-    /// What ends the wait of [`finish`](Self::finish).
-    pub fn patience(&self) -> Patience {
-        Patience(
+    /// A handle that ends the wait of [`finish`](Self::finish).
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle(
             self.0
                 .iter()
                 .map(|output| Arc::clone(&output.shared))
@@ -121,15 +132,19 @@ impl Outputs {
         )
     }
 
-    /// Writes everything that was taken and waits for it. Files without any record do not stay.
-    pub fn finish(mut self) -> Finished {
+    /// Writes everything that was queued and waits for it. Removes files without any record.
+    pub fn finish(mut self) -> FinishedOutputs {
         for output in &mut self.0 {
             output.queue = None;
         }
-        self.0.iter_mut().for_each(Output::join);
-        Finished {
-            lacking: self.0.iter().flat_map(Output::lacks).collect(),
-            removed: self.0.iter().filter_map(Output::remove_empty).collect(),
+        self.0.iter_mut().for_each(LabelsOutput::join);
+        FinishedOutputs {
+            lacking: self.0.iter().flat_map(LabelsOutput::lacks).collect(),
+            removed: self
+                .0
+                .iter()
+                .filter_map(LabelsOutput::remove_empty)
+                .collect(),
         }
     }
 }

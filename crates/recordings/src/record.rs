@@ -6,20 +6,20 @@ use serde::{Serialize, Serializer};
 
 use crate::error::WriteError;
 
-/// A prediction, with what is known of its frame.
+/// A prediction and data about its frame.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Record {
+pub struct PredictionRecord {
     /// Points are in pixels of the source.
     #[serde(flatten)]
     pub prediction: Prediction,
     /// When the frame was captured, microseconds since 1970 (Unix time).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captured_us: Option<u64>,
-    /// Age of the pose when it was in hand, since the frame's capture, microseconds.
+    /// Age of the pose when it arrived, since the frame's capture, microseconds.
     pub latency_us: u64,
     /// Its parts.
-    #[serde(skip_serializing_if = "Latency::is_empty")]
-    pub latency: Latency,
+    #[serde(skip_serializing_if = "LatencyParts::is_empty")]
+    pub latency: LatencyParts,
     /// The frame's index in the recorded video, where there is one that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<u64>,
@@ -27,15 +27,15 @@ pub struct Record {
 
 /// Names and lengths in microseconds of what a pose's age is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Latency(pub Vec<(&'static str, u64)>);
+pub struct LatencyParts(pub Vec<(&'static str, u64)>);
 
-impl Latency {
+impl LatencyParts {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl Serialize for Latency {
+impl Serialize for LatencyParts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, us) in &self.0 {
@@ -45,8 +45,8 @@ impl Serialize for Latency {
     }
 }
 
-/// Checks that a prediction does not contradict itself, and that all its instances have the same
-/// nodes: so many, where that is known. Gives their number; `None` where that is still open.
+/// Checks that the arrays of a prediction fit each other, and that all its instances have the same
+/// number of nodes: `known`, where that is given. Returns it; `None` where there is no instance.
 pub(crate) fn check_nodes(
     prediction: &Prediction,
     known: Option<usize>,

@@ -1,26 +1,26 @@
-//! What all forms of output have in common.
+//! What all formats of output have in common.
 
 use crate::error::WriteError;
-use crate::record::Record;
+use crate::record::PredictionRecord;
 
-/// A form in which records are written.
-pub(crate) trait Sink {
-    /// Takes a record; it need not be with the operating system yet. One that cannot be written for
-    /// a reason of its own leaves no trace.
-    fn write(&mut self, record: &Record) -> Result<(), WriteError>;
+/// A format in which records are written.
+pub(crate) trait RecordWriter {
+    /// Takes a record; it need not be passed to the operating system yet. A record that fails because
+    /// of its own content changes nothing.
+    fn write(&mut self, record: &PredictionRecord) -> Result<(), WriteError>;
 
-    /// Ends what is written in order.
+    /// Completes the file.
     fn end(&mut self) -> Result<(), WriteError> {
         self.flush()
     }
 
-    /// Hands everything taken so far to the operating system.
+    /// Passes everything taken so far to the operating system.
     fn flush(&mut self) -> Result<(), WriteError>;
 
     /// Bytes that a flush would write.
     fn waiting(&self) -> usize;
 
-    /// Whether a flush would waste nothing at this moment.
+    /// Whether a flush at this moment would waste no space in the file.
     fn is_even(&self) -> bool {
         true
     }

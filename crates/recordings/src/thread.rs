@@ -6,75 +6,76 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::WriteError;
-use crate::record::Record;
-use crate::sink::Sink;
+use crate::record::PredictionRecord;
+use crate::sink::RecordWriter;
 
-/// Records older than this are with the operating system.
+/// Records older than this were passed to the operating system.
 pub const FLUSH_BY: Duration = Duration::from_millis(700);
 
-/// Records this old leave when that wastes nothing.
-const FLUSH_FROM: Duration = Duration::from_millis(300);
+/// Records this old are flushed when that wastes no space.
+const FLUSH_EARLIEST: Duration = Duration::from_millis(300);
 
-/// Bytes after which records leave, however young, when that wastes nothing; twice that: anyway.
-const PLENTY: usize = 256 << 10;
+/// Bytes from which records of any age are flushed when that wastes no space; at twice as many,
+/// always.
+const FLUSH_BYTES: usize = 256 << 10;
 
-/// Records that wait for one output at most, beside what is under way when it is full: some
-/// seconds of a fast camera.
-pub(crate) const QUEUE: usize = 512;
+/// Records in an output's queue from which the caller has to stop making new ones: some seconds of
+/// a fast camera.
+pub(crate) const RECORD_QUEUE_LEN: usize = 512;
 
-/// How an output is.
+/// The state of an output.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Status {
+pub(crate) enum OutputStatus {
     #[default]
     Writing,
     /// Everything is written.
     Done,
-    /// Whoever read it has gone.
-    Unread,
-    /// Nobody waits for it any more.
-    GivenUp,
+    /// The reader of standard output has closed it.
+    ReaderGone,
+    /// The caller does not wait for it any more.
+    Abandoned,
     Failed(Arc<WriteError>),
 }
 
 /// Records that cannot be written.
 #[derive(Debug, Clone)]
-pub(crate) struct Skipped {
+pub(crate) struct SkippedRecords {
     pub(crate) records: u64,
     pub(crate) first: Arc<WriteError>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    status: Status,
+    status: OutputStatus,
     /// Records in the queue.
     waiting: usize,
     written: u64,
-    skipped: Option<Skipped>,
+    skipped: Option<SkippedRecords>,
 }
 
-/// What an output's thread shares with its owner.
+/// What an output's thread shares with the output.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+pub(crate) struct OutputState {
     state: Mutex<State>,
-    /// There is room again, or the status has changed.
+    /// Notified when the queue is no longer full, or the status has changed.
     changed: Condvar,
 }
 
-impl Shared {
-    pub(crate) fn status(&self) -> Status {
+impl OutputState {
+    pub(crate) fn status(&self) -> OutputStatus {
         self.lock().status.clone()
     }
 
-    pub(crate) fn set(&self, status: Status) {
+    pub(crate) fn set(&self, status: OutputStatus) {
         self.lock().status = status;
         self.changed.notify_all();
     }
 
-    /// Nobody waits for its end any more, if that has not come yet.
-    pub(crate) fn give_up(&self) {
+    /// Ends the wait for it, if it is still writing.
+    pub(crate) fn abandon(&self) {
         let mut state = self.lock();
-        if matches!(state.status, Status::Writing) {
-            state.status = Status::GivenUp;
+        if matches!(state.status, OutputStatus::Writing) {
+            state.status = OutputStatus::Abandoned;
         }
         self.changed.notify_all();
     }
@@ -84,12 +85,12 @@ impl Shared {
         self.lock().waiting
     }
 
-    /// Records that are in the output.
+    /// Records that were written to the output.
     pub(crate) fn written(&self) -> u64 {
         self.lock().written
     }
 
-    pub(crate) fn skipped(&self) -> Option<Skipped> {
+    pub(crate) fn skipped(&self) -> Option<SkippedRecords> {
         self.lock().skipped.clone()
     }
 
@@ -100,19 +101,21 @@ impl Shared {
     pub(crate) fn taken(&self) {
         let mut state = self.lock();
         state.waiting -= 1;
-        if state.waiting + 1 == QUEUE {
+        if state.waiting + 1 == RECORD_QUEUE_LEN {
             self.changed.notify_all();
         }
     }
 
     /// Waits until the queue is not full.
     pub(crate) fn wait_for_room(&self) {
-        self.wait_while(|state| state.waiting >= QUEUE && matches!(state.status, Status::Writing));
+        self.wait_while(|state| {
+            state.waiting >= RECORD_QUEUE_LEN && matches!(state.status, OutputStatus::Writing)
+        });
     }
 
-    /// Waits until nothing more is written, or nobody waits for it any more.
+    /// Waits until nothing more is written, or it is abandoned.
     pub(crate) fn wait_for_end(&self) {
-        self.wait_while(|state| matches!(state.status, Status::Writing));
+        self.wait_while(|state| matches!(state.status, OutputStatus::Writing));
     }
 
     fn wait_while(&self, mut held: impl FnMut(&State) -> bool) {
@@ -122,63 +125,66 @@ impl Shared {
 
     fn skip(&self, error: WriteError) {
         let mut state = self.lock();
-        let skipped = state.skipped.get_or_insert_with(|| Skipped {
+        let skipped = state.skipped.get_or_insert_with(|| SkippedRecords {
             records: 0,
             first: Arc::new(error),
         });
         skipped.records += 1;
     }
 
-    // Every change is whole: a poisoned lock holds a good state.
+    // Every change is complete before a panic could happen: the state behind a poisoned lock is valid.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes all records, to the end of the queue or the first failure. `live`: a reader that goes is
-/// no failure.
+/// Writes all records, to the end of the queue or the first failure. `live`: a closed reader is no
+/// failure.
 pub(crate) fn run(
-    mut sink: Box<dyn Sink + Send>,
-    queue: &Receiver<Arc<Record>>,
+    mut sink: Box<dyn RecordWriter + Send>,
+    queue: &Receiver<Arc<PredictionRecord>>,
     live: bool,
-    shared: &Shared,
+    shared: &OutputState,
 ) {
-    let _told = Told(shared);
+    let _report = EndNotifier(shared);
     let ended = write_all(sink.as_mut(), queue, shared);
-    // The file is closed when others hear of the end.
+    // The file is closed before the end is reported.
     drop(sink);
     shared.set(match ended {
-        Ok(()) => Status::Done,
+        Ok(()) => OutputStatus::Done,
         Err(WriteError::Io(error)) if live && error.kind() == io::ErrorKind::BrokenPipe => {
-            Status::Unread
+            OutputStatus::ReaderGone
         }
-        Err(error) => Status::Failed(Arc::new(error)),
+        Err(error) => OutputStatus::Failed(Arc::new(error)),
     });
-    // Whoever waits for room finds out that there is nothing to wait for.
+    // Callers that wait for the queue find it empty.
     while queue.try_recv().is_ok() {
         shared.taken();
     }
 }
 
-/// Whoever waits for the end hears of it, even of a panic.
-struct Told<'a>(&'a Shared);
+/// Sets the status if the thread panics, so that the wait for its end is over.
+struct EndNotifier<'a>(&'a OutputState);
 
-impl Drop for Told<'_> {
+impl Drop for EndNotifier<'_> {
     fn drop(&mut self) {
-        if matches!(self.0.status(), Status::Writing | Status::GivenUp) && std::thread::panicking()
+        if matches!(
+            self.0.status(),
+            OutputStatus::Writing | OutputStatus::Abandoned
+        ) && std::thread::panicking()
         {
             let panicked = io::Error::other("its thread panicked");
-            self.0.set(Status::Failed(Arc::new(panicked.into())));
+            self.0.set(OutputStatus::Failed(Arc::new(panicked.into())));
         }
     }
 }
 
 fn write_all(
-    sink: &mut dyn Sink,
-    queue: &Receiver<Arc<Record>>,
-    shared: &Shared,
+    sink: &mut dyn RecordWriter,
+    queue: &Receiver<Arc<PredictionRecord>>,
+    shared: &OutputState,
 ) -> Result<(), WriteError> {
-    // When the first record came that is not flushed.
+    // When the first record came that is not flushed yet.
     let mut since: Option<Instant> = None;
     loop {
         match next(queue, since) {
@@ -186,7 +192,7 @@ fn write_all(
                 shared.taken();
                 since.get_or_insert_with(Instant::now);
                 match sink.write(&record) {
-                    Err(error) if error.is_the_records() => shared.skip(error),
+                    Err(error) if error.is_of_record() => shared.skip(error),
                     written => {
                         written?;
                         shared.lock().written += 1;
@@ -205,20 +211,20 @@ fn write_all(
 }
 
 fn next(
-    queue: &Receiver<Arc<Record>>,
+    queue: &Receiver<Arc<PredictionRecord>>,
     since: Option<Instant>,
-) -> Result<Arc<Record>, RecvTimeoutError> {
+) -> Result<Arc<PredictionRecord>, RecvTimeoutError> {
     match since {
         None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         Some(since) => queue.recv_timeout(FLUSH_BY.saturating_sub(since.elapsed())),
     }
 }
 
-/// Whether what waits is to be flushed: `age` of the oldest of it, its bytes, and whether it fits
-/// evenly. Pure.
+/// Whether to flush: by the `age` of the oldest record, the bytes, and whether a flush would waste
+/// no space. Pure.
 fn is_due(age: Duration, waiting: usize, is_even: bool) -> bool {
-    let may = age >= FLUSH_FROM || waiting >= PLENTY;
-    let must = age >= FLUSH_BY || waiting >= 2 * PLENTY;
+    let may = age >= FLUSH_EARLIEST || waiting >= FLUSH_BYTES;
+    let must = age >= FLUSH_BY || waiting >= 2 * FLUSH_BYTES;
     must || (may && is_even)
 }
 
@@ -233,7 +239,7 @@ mod tests {
         assert!(is_due(ms(300), 100, true));
         assert!(!is_due(ms(300), 100, false));
         assert!(is_due(ms(700), 100, false), "in time, whatever it wastes");
-        assert!(is_due(ms(1), PLENTY, true), "memory is bounded");
-        assert!(is_due(ms(1), 2 * PLENTY, false));
+        assert!(is_due(ms(1), FLUSH_BYTES, true), "memory is bounded");
+        assert!(is_due(ms(1), 2 * FLUSH_BYTES, false));
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use emit::Emitter;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
-use recordings::Outputs;
+use recordings::LabelsOutputs;
 use tokio::sync::watch;
-use vision::capture::Content;
-use vision::viewer::{Picture, Screen};
+use vision::capture::FrameContent;
+use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use crate::adapt::{Adapter, Sample, Setting};
 use crate::flight::Arrived;
@@ -25,7 +25,7 @@ pub(crate) struct Adaptation {
 
 /// Takes answers: matches them with their frames, writes, shows and counts them.
 pub(crate) struct Answers {
-    pub(crate) outputs: Outputs,
+    pub(crate) outputs: LabelsOutputs,
     pub(crate) emitter: Emitter,
     pub(crate) report: Report,
     /// Why the worker could not use a frame, of the last one that it said so of.
@@ -34,7 +34,7 @@ pub(crate) struct Answers {
     pub(crate) complete: Option<StreamComplete>,
     /// The last frame that came back, with its poses.
     last: Option<Shown>,
-    screen: Option<Screen>,
+    screen: Option<WindowHandle>,
     adaptation: Option<Adaptation>,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
@@ -48,16 +48,16 @@ pub(crate) struct Answers {
 
 /// A frame with its poses, as it is kept to be shown.
 struct Shown {
-    content: Content,
+    content: FrameContent,
     instances: Vec<Vec<Option<[f32; 2]>>>,
     caption: String,
 }
 
 impl Answers {
     pub(crate) fn new(
-        outputs: Outputs,
+        outputs: LabelsOutputs,
         emitter: Emitter,
-        screen: Option<Screen>,
+        screen: Option<WindowHandle>,
         adaptation: Option<Adaptation>,
         skeleton: Skeleton,
         keeps_frames: bool,
@@ -90,7 +90,7 @@ impl Answers {
         if self.outputs.have_failed() && !self.serves_others() {
             bail!("nothing can be written any more");
         }
-        if self.outputs.nobody_reads() && self.serves_others() && !self.told {
+        if self.outputs.reader_is_gone() && self.serves_others() && !self.told {
             self.told = true;
             tracing::warn!("nobody reads standard output any more; everything else goes on");
         }
@@ -99,12 +99,12 @@ impl Answers {
 
     /// Whoever read the predictions has gone, and nobody else wants anything.
     pub(crate) fn nobody_is_left(&self) -> bool {
-        self.outputs.nobody_reads() && !self.serves_others()
+        self.outputs.reader_is_gone() && !self.serves_others()
     }
 
     /// Somebody beside the outputs wants poses or frames.
     fn serves_others(&self) -> bool {
-        let watched = self.screen.as_ref().is_some_and(Screen::is_open);
+        let watched = self.screen.as_ref().is_some_and(WindowHandle::is_open);
         watched || self.keeps_frames || !self.emitter.is_empty()
     }
 
@@ -157,7 +157,7 @@ impl Answers {
     }
 
     /// The last frame that came back, with its poses.
-    pub(crate) fn last_picture(&self) -> Option<Picture> {
+    pub(crate) fn last_picture(&self) -> Option<AnnotatedFrame> {
         Some(self.picture(self.last.as_ref()?))
     }
 
@@ -238,7 +238,7 @@ impl Answers {
 
     fn show(
         &mut self,
-        content: Option<Content>,
+        content: Option<FrameContent>,
         id: FrameId,
         instances: Vec<Vec<Option<[f32; 2]>>>,
     ) {
@@ -254,8 +254,8 @@ impl Answers {
         self.last = Some(shown);
     }
 
-    fn picture(&self, shown: &Shown) -> Picture {
-        Picture {
+    fn picture(&self, shown: &Shown) -> AnnotatedFrame {
+        AnnotatedFrame {
             content: shown.content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),

@@ -14,7 +14,7 @@ use clap::{ArgGroup, Parser};
 use cli::settings::{Chosen, Placed, SettingsArgs};
 use cli::{EmitArgs, LinkArgs, LogArgs};
 use link::PeerConfig;
-use vision::capture::{self, Selection, Source};
+use vision::capture::{self, FrameSelection, Source};
 use vision::synthetic;
 
 /// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
@@ -52,7 +52,7 @@ pub struct Args {
         conflicts_with = "webcam",
         help_heading = "Source"
     )]
-    pub frames: Option<Selection>,
+    pub frames: Option<FrameSelection>,
 
     /// Stream every Nth frame only.
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Source")]
@@ -269,8 +269,8 @@ impl TryFrom<Args> for Config {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         for output in &args.output {
-            if recordings::Format::of(output).is_none() {
-                bail!("--output {}: {}", output.display(), recordings::FORMS);
+            if recordings::LabelsFormat::of(output).is_none() {
+                bail!("--output {}: {}", output.display(), recordings::NAME_FORMS);
             }
         }
         if let Some(snapshot) = &args.snapshot
@@ -304,7 +304,7 @@ impl TryFrom<Args> for Config {
                 bail!("give --stream FILE, --webcam N, --test-pattern or --send-file FILE")
             }
         };
-        let selection = Selection {
+        let selection = FrameSelection {
             ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
             sample_rate: args.sample_rate.get(),
             max_frames: None,

@@ -11,7 +11,7 @@ use protocol::text;
 use tokio::runtime::Runtime;
 use vision::Image;
 use vision::cameras::{self, Problem};
-use vision::jpeg::{Color, Decoder, Encoder, Limits};
+use vision::jpeg::{Color, JpegDecoder, JpegEncoder, JpegLimits};
 
 use crate::commands::DoctorArgs;
 use crate::trust::Trust;
@@ -78,8 +78,8 @@ fn opencv(report: &mut Report<impl Write>) {
 
 fn jpeg_works() -> Result<()> {
     let image = Image::new(16, 16, 3, vec![90; 16 * 16 * 3])?;
-    let jpeg = Encoder::new(80)?.encode(&image)?;
-    Decoder::new()?.decode(&jpeg, Color::Bgr, &Limits::default())?;
+    let jpeg = JpegEncoder::new(80)?.encode(&image)?;
+    JpegDecoder::new()?.decode(&jpeg, Color::Bgr, &JpegLimits::default())?;
     Ok(())
 }
 

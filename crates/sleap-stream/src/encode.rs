@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use protocol::{Frame, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
-use vision::record::Tap;
+use vision::record::RecordingHandle;
 
 use crate::batch::Batch;
 use crate::flight::{self, Flight};
@@ -31,7 +31,7 @@ pub(crate) struct Encoder {
     /// Frames are kept until they are answered, to be sent again over another connection.
     pub(crate) keep_frames: bool,
     /// Where frames are recorded as they are sent.
-    pub(crate) recording: Option<Tap>,
+    pub(crate) recording: Option<RecordingHandle>,
     /// Dropped when everything is sent that will be.
     pub(crate) done: oneshot::Sender<()>,
 }

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
-use vision::capture::{ReadError, Summary};
+use vision::capture::{CaptureSummary, ReadError};
+use vision::frame_window::AnnotatedFrame;
 use vision::record::Recording;
-use vision::viewer::Picture;
 
 use crate::answers::Answers;
 use crate::args::{Config, Messages};
@@ -19,7 +19,7 @@ pub(crate) struct Ended {
     /// Why no more is received.
     pub(crate) outcome: Result<End>,
     /// How the source and the encoder ended.
-    pub(crate) source: Result<Result<Summary, ReadError>>,
+    pub(crate) source: Result<Result<CaptureSummary, ReadError>>,
     /// The source's name.
     pub(crate) name: String,
     /// Which worker it was, for people.
@@ -140,7 +140,7 @@ fn finish_recording(recording: Option<Recording>, answers: &mut Answers) -> Resu
 }
 
 /// `is_asked`: the user ended the run, and need not be told what it lacks.
-fn keep_snapshot(config: &Config, last: Option<Picture>, is_asked: bool) -> Result<()> {
+fn keep_snapshot(config: &Config, last: Option<AnnotatedFrame>, is_asked: bool) -> Result<()> {
     let Some(path) = &config.snapshot else {
         return Ok(());
     };

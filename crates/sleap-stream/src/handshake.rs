@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use link::{Receiver, Sender};
-use protocol::{Message, StreamAck, StreamStart, text};
+use protocol::{AckStatus, Message, StreamAck, StreamStart, text};
 use tokio::time::{sleep, timeout};
 use vision::capture::SourceInfo;
 
@@ -67,18 +67,18 @@ impl Announcement {
                 .message
                 .as_deref()
                 .map(|word| text::cut(word, text::REASON));
-            match ack.status.as_str() {
-                StreamAck::READY => return Ok(ack),
-                StreamAck::BUSY if patience.is_none_or(|patience| began.elapsed() < patience) => {
+            match &ack.status {
+                AckStatus::Ready => return Ok(ack),
+                AckStatus::Busy if patience.is_none_or(|patience| began.elapsed() < patience) => {
                     tracing::info!("the worker is busy; asking again");
                     sleep(BUSY_RETRY).await;
                 }
-                StreamAck::BUSY => {
+                AckStatus::Busy => {
                     let word = word.unwrap_or("it serves another client".into());
                     return Err(Busy(word.into_owned()).into());
                 }
                 other => {
-                    let word = word.unwrap_or_else(|| text::cut(other, text::REASON));
+                    let word = word.unwrap_or_else(|| text::cut(other.as_str(), text::REASON));
                     bail!("the worker refuses the stream: {word}")
                 }
             }

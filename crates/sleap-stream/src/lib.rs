@@ -60,7 +60,7 @@ mod window;
 
 use anyhow::{Context, Result};
 use cli::{Exit, Interrupt};
-use vision::viewer;
+use vision::frame_window;
 
 pub use args::{Args, Config};
 pub use commands::{Command, SETTINGS, command, run as run_command};
@@ -97,13 +97,13 @@ pub fn main(config: Config) -> Result<Exit> {
 
 fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<Exit> {
     vision::window::probe().context("--display needs a display")?;
-    let (screen, view) = viewer::pair();
+    let (screen, view) = frame_window::channel();
     let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });
     match view.run("sleap-stream") {
-        Ok(viewer::Ended::ByUser) => {
+        Ok(frame_window::WindowEnd::ByUser) => {
             tracing::info!("window closed; the stream goes on without it");
         }
-        Ok(viewer::Ended::Done) => {}
+        Ok(frame_window::WindowEnd::Done) => {}
         Err(error) => tracing::warn!(%error, "the window is lost; the stream goes on without it"),
     }
     runtime

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::Interrupt;
 use protocol::{Prediction, StreamAck};
-use recordings::{Finished, Header, Outputs, Record, Video};
+use recordings::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use vision::capture::{Source, SourceInfo};
 
 use crate::args::{Config, is_path};
@@ -17,8 +17,8 @@ use crate::plan;
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// What all predictions of a run have in common.
-pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Header {
-    let source = Video {
+pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> LabelsHeader {
+    let source = VideoReference {
         filename: source_name(&config.capture.source, info),
         frames: info.total_frames,
         height: info.height,
@@ -26,7 +26,7 @@ pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Hea
         channels: info.channels,
         fps: info.fps,
     };
-    let recorded = config.record.as_deref().map(|path| Video {
+    let recorded = config.record.as_deref().map(|path| VideoReference {
         filename: absolute(path),
         frames: None,
         fps: Some(plan::recorded_fps(config, info)),
@@ -36,7 +36,7 @@ pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Hea
         Some(recorded) => (recorded, Some(source)),
         None => (source, None),
     };
-    Header {
+    LabelsHeader {
         skeleton: ack.skeleton.clone(),
         video,
         source,
@@ -75,8 +75,8 @@ fn absolute(path: &std::path::Path) -> String {
 }
 
 /// A prediction as it is written: the worker's, with what the client knows of the frame.
-fn record(prediction: &Prediction, arrived: &Arrived) -> Record {
-    Record {
+fn record(prediction: &Prediction, arrived: &Arrived) -> PredictionRecord {
+    PredictionRecord {
         prediction: prediction.clone(),
         captured_us: arrived.captured_us,
         latency_us: arrived.latency.age(),
@@ -85,7 +85,7 @@ fn record(prediction: &Prediction, arrived: &Arrived) -> Record {
     }
 }
 
-fn parts(latency: &Latency) -> recordings::Latency {
+fn parts(latency: &Latency) -> recordings::LatencyParts {
     const NAMES: [&str; crate::latency::PARTS.len()] = [
         "capture_us",
         "encode_us",
@@ -98,11 +98,11 @@ fn parts(latency: &Latency) -> recordings::Latency {
         "postprocess_us",
         "return_us",
     ];
-    recordings::Latency(NAMES.into_iter().zip(latency.parts()).collect())
+    recordings::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
 }
 
 /// Hands a prediction to all outputs, without waiting.
-pub(crate) fn write(outputs: &Outputs, prediction: &Prediction, arrived: &Arrived) {
+pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &Arrived) {
     if !outputs.is_empty() {
         outputs.write(record(prediction, arrived));
     }
@@ -110,8 +110,11 @@ pub(crate) fn write(outputs: &Outputs, prediction: &Prediction, arrived: &Arrive
 
 /// Writes what is left. Once the run was asked to end, a reader that takes nothing is waited for
 /// only so long.
-pub(crate) async fn finish(outputs: Outputs, interrupt: &Interrupt) -> Result<Finished> {
-    let patience = outputs.patience();
+pub(crate) async fn finish(
+    outputs: LabelsOutputs,
+    interrupt: &Interrupt,
+) -> Result<FinishedOutputs> {
+    let abort = outputs.abort_handle();
     let mut finish = tokio::task::spawn_blocking(move || outputs.finish());
     let too_long = async {
         interrupt.raised().await;
@@ -120,7 +123,7 @@ pub(crate) async fn finish(outputs: Outputs, interrupt: &Interrupt) -> Result<Fi
     let finished = tokio::select! {
         finished = &mut finish => finished,
         () = too_long => {
-            patience.end();
+            abort.abort();
             finish.await
         }
     };

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use emit::{Emitter, Stream};
+use emit::{Emitter, StreamInfo};
 use link::Sender;
 use protocol::StreamAck;
-use recordings::Outputs;
+use recordings::LabelsOutputs;
 use vision::capture::{Capture, SourceInfo};
+use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};
-use vision::viewer::Screen;
 
 use crate::answers::Answers;
 use crate::args::Config;
@@ -21,7 +21,7 @@ use crate::stages::Stages;
 /// Who gets poses while the stream runs.
 pub(crate) struct Audience {
     pub(crate) emitter: Emitter,
-    pub(crate) screen: Option<Screen>,
+    pub(crate) screen: Option<WindowHandle>,
 }
 
 /// What a stream consists of on this side.
@@ -56,7 +56,7 @@ pub(crate) fn prepare(
     plan.recording = tap;
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let header = output::header(config, &info, ack);
-    let outputs = match Outputs::open(&config.outputs, config.overwrite, &header) {
+    let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
         Ok(outputs) => outputs,
         Err(error) => {
             // The recording ends with the plan's half of it.
@@ -79,7 +79,7 @@ pub(crate) fn prepare(
         }
     };
     let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(Stream {
+    emitter.start(StreamInfo {
         source: info.name.clone(),
         skeleton: skeleton.clone(),
     });
@@ -107,7 +107,10 @@ pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
 }
 
 /// Begins the recording of what is sent, if there is to be one.
-fn start_recording(config: &Config, info: &SourceInfo) -> Result<Option<(Recording, record::Tap)>> {
+fn start_recording(
+    config: &Config,
+    info: &SourceInfo,
+) -> Result<Option<(Recording, record::RecordingHandle)>> {
     match recording(config, info) {
         Some(recording) => Ok(Some(record::start(recording)?)),
         None => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use emit::Emitted;
+use emit::TargetCounts;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,7 @@ pub(crate) struct Report {
     /// How frames leave at present, where that is adapted to the link.
     pub(crate) setting: Option<Setting>,
     /// What became of poses for other consumers.
-    pub(crate) emitted: Vec<Emitted>,
+    pub(crate) emitted: Vec<TargetCounts>,
     /// Of the frame that was answered last.
     pub(crate) last: Option<Latency>,
     /// The last seconds.
@@ -201,7 +201,7 @@ impl Report {
             "emitted": self.emitted.iter().map(|emitted| json!({
                 "to": emitted.target,
                 "poses": emitted.counts.sent,
-                "unheard": emitted.counts.unheard,
+                "without_subscriber": emitted.counts.without_subscriber,
                 "dropped": emitted.counts.dropped,
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,

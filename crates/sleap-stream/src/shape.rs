@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use protocol::{Encoding, Scale};
 use tokio::sync::watch;
-use vision::capture::Content;
+use vision::capture::FrameContent;
 use vision::{Image, jpeg};
 
 use crate::adapt::Setting;
@@ -14,7 +14,7 @@ pub(crate) struct Shaper {
     resize: Option<(u32, u32)>,
     /// The newest setting, where frames are compressed here.
     settings: Option<watch::Receiver<Setting>>,
-    encoder: Option<(u8, jpeg::Encoder)>,
+    encoder: Option<(u8, jpeg::JpegEncoder)>,
 }
 
 /// A frame's bytes and what they are.
@@ -42,10 +42,10 @@ impl Shaper {
     }
 
     /// A frame as it is to be sent. A camera's own JPEG stays as it is.
-    pub(crate) fn shape(&mut self, content: Content) -> Result<Shaped> {
+    pub(crate) fn shape(&mut self, content: FrameContent) -> Result<Shaped> {
         let image = match content {
-            Content::Pixels(image) => image,
-            Content::Jpeg(jpeg) => {
+            FrameContent::Pixels(image) => image,
+            FrameContent::Jpeg(jpeg) => {
                 return Ok(Shaped {
                     width: jpeg.header.width,
                     height: jpeg.header.height,
@@ -82,7 +82,7 @@ impl Shaper {
         let encoder = match &mut self.encoder {
             Some((known, encoder)) if *known == quality => encoder,
             other => {
-                let encoder = jpeg::Encoder::new(quality).context("no JPEG encoder")?;
+                let encoder = jpeg::JpegEncoder::new(quality).context("no JPEG encoder")?;
                 &mut other.insert((quality, encoder)).1
             }
         };
@@ -94,8 +94,8 @@ impl Shaper {
 mod tests {
     use super::*;
 
-    fn picture() -> Content {
-        Content::Pixels(Image::new(40, 20, 3, vec![120; 40 * 20 * 3]).unwrap())
+    fn picture() -> FrameContent {
+        FrameContent::Pixels(Image::new(40, 20, 3, vec![120; 40 * 20 * 3]).unwrap())
     }
 
     #[test]
@@ -134,13 +134,13 @@ mod tests {
 
     #[test]
     fn a_cameras_jpeg_is_not_touched() {
-        let Content::Pixels(image) = picture() else {
+        let FrameContent::Pixels(image) = picture() else {
             unreachable!("made above")
         };
-        let data = jpeg::Encoder::new(70).unwrap().encode(&image).unwrap();
-        let camera = jpeg::Jpeg::from_camera(data.clone()).unwrap();
+        let data = jpeg::JpegEncoder::new(70).unwrap().encode(&image).unwrap();
+        let camera = jpeg::CameraJpeg::from_camera(data.clone()).unwrap();
         let shaped = Shaper::new(None, None)
-            .shape(Content::Jpeg(camera))
+            .shape(FrameContent::Jpeg(camera))
             .unwrap();
         assert_eq!(shaped.data, data);
         assert_eq!((shaped.width, shaped.height, shaped.channels), (40, 20, 3));

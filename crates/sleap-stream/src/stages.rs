@@ -10,8 +10,8 @@ use link::Sender;
 use protocol::{FrameId, Message, Timing};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use vision::capture::{Capture, CapturedFrame, Running, Summary};
-use vision::record::Tap as RecordTap;
+use vision::capture::{Capture, CaptureSummary, CapturedFrame, RunningCapture};
+use vision::record::RecordingHandle;
 
 use crate::batch::Batch;
 use crate::deadline::{Deadline, Looked};
@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     /// Pictures are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
     /// Where frames are recorded as they are sent.
-    pub(crate) recording: Option<RecordTap>,
+    pub(crate) recording: Option<RecordingHandle>,
 }
 
 /// A running source and its encoder.
@@ -52,7 +52,7 @@ pub(crate) struct Stages {
     queue: Arc<Queue<CapturedFrame>>,
     window: Arc<Window>,
     flight: Arc<Mutex<Flight>>,
-    capture: Running,
+    capture: RunningCapture,
     encoder: JoinHandle<Result<()>>,
     sent: watch::Receiver<Sent>,
     recovery: Recovery,
@@ -240,7 +240,7 @@ impl Stages {
 
     /// Stops and joins everything. What a stage failed with is the outer error; how the source
     /// ended by itself is the inner one.
-    pub(crate) async fn finish(self) -> Result<Result<Summary, vision::capture::ReadError>> {
+    pub(crate) async fn finish(self) -> Result<Result<CaptureSummary, vision::capture::ReadError>> {
         self.stop();
         // The encoder may wait for a link that is stuck.
         self.halt.cancel();

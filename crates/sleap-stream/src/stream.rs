@@ -9,8 +9,8 @@ use link::Channel;
 use protocol::StreamAck;
 use recordings::check_all_free;
 use vision::capture::Capture;
+use vision::frame_window::WindowHandle;
 use vision::record;
-use vision::viewer::Screen;
 
 use crate::answers::Answers;
 use crate::args::Config;
@@ -27,7 +27,7 @@ use crate::wants::Wants;
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
     config: Config,
-    screen: Option<Screen>,
+    screen: Option<WindowHandle>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
     // Everything that can be wrong on this side is found out before the worker is bothered.

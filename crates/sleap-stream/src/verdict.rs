@@ -135,7 +135,7 @@ impl Facts<'_> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use emit::{Counts, Emitted};
+    use emit::{EmitCounts, TargetCounts};
 
     use super::*;
     use crate::outlet::Sent;
@@ -243,12 +243,12 @@ mod tests {
     fn poses_that_are_for_consumers_alone_and_reach_none_are_lost() {
         let wants = Wants::example(&["--emit zmq://h:1"]);
         let mut report = report(3, 3);
-        let target = |url: &str, sent| Emitted {
+        let target = |url: &str, sent| TargetCounts {
             target: url.into(),
-            counts: Counts {
+            counts: EmitCounts {
                 sent,
-                unheard: 3 - sent,
-                ..Counts::default()
+                without_subscriber: 3 - sent,
+                ..EmitCounts::default()
             },
         };
         report.emitted = vec![target("zmq://h:1", 0)];

@@ -42,7 +42,7 @@ pub(crate) fn prediction(
     frame_id: FrameId,
     times: &Times,
     started: Instant,
-    prediction: pose::Prediction,
+    prediction: pose::FramePrediction,
 ) -> Message {
     let mut timing = times.timing(started);
     timing.preprocess_us = Some(micros(prediction.timing.preprocess));

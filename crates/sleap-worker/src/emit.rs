@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use emit::{Emitter, Stream};
+use emit::{Emitter, StreamInfo};
 use protocol::{Message, Prediction, Scale, Skeleton};
 use tokio::runtime::Handle;
 use tracing::info;
@@ -40,7 +40,7 @@ impl Emission {
         if !self.current.as_ref().is_some_and(known) {
             self.end();
             self.current = Some(Arc::clone(&decoded.requester));
-            self.emitter.start(Stream {
+            self.emitter.start(StreamInfo {
                 source: decoded.requester.origin.source_name.clone(),
                 skeleton: self.skeleton.clone(),
             });
@@ -58,7 +58,7 @@ impl Emission {
                 to = %emitted.target,
                 poses = counts.sent,
                 dropped = counts.dropped,
-                unheard = counts.unheard,
+                without_subscriber = counts.without_subscriber,
                 too_large = counts.too_large,
                 failed = counts.failed,
                 "poses emitted"

@@ -40,7 +40,7 @@ use cli::settings::Chosen;
 use cli::{Exit, Interrupt};
 use tokio::runtime::Runtime;
 use tracing::{info, warn};
-use vision::viewer::{self, Ended};
+use vision::frame_window::{self, WindowEnd};
 
 pub use args::{Args, Command, DeviceArgs, DoctorArgs};
 pub use commands::{SETTINGS, command};
@@ -94,12 +94,12 @@ fn with_window(runtime: &Runtime, args: Args) -> Result<Exit> {
     vision::window::probe().context(
         "--display needs a display; without one, use --save-every N to look at frames as PNG files",
     )?;
-    let (screen, view) = viewer::pair();
+    let (screen, view) = frame_window::channel();
     let worker = runtime
         .spawn(async { serve::worker(args, Some(screen), Interrupt::listen_for_drain()).await });
     match view.run("sleap-worker") {
-        Ok(Ended::ByUser) => info!("window closed; the worker goes on without it"),
-        Ok(Ended::Done) => {}
+        Ok(WindowEnd::ByUser) => info!("window closed; the worker goes on without it"),
+        Ok(WindowEnd::Done) => {}
         Err(error) => warn!(%error, "the window is lost; the worker goes on without it"),
     }
     runtime

@@ -39,7 +39,7 @@ impl Metrics {
     ///
     /// # Errors
     /// None of the names that are in use now.
-    pub(crate) fn new(model: Option<&pose::ModelInfo>) -> Result<Self> {
+    pub(crate) fn new(model: Option<&pose::ModelDescription>) -> Result<Self> {
         let counters = Counters::new()?;
         counters.tell_build(model);
         Ok(Self(Some(Arc::new(counters))))

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use pose::FrameView;
 use protocol::{Encoding, Frame, Limits};
 use vision::Image;
-use vision::capture::Content;
-use vision::jpeg::{self, Color, DecodeError, Jpeg};
+use vision::capture::FrameContent;
+use vision::jpeg::{self, CameraJpeg, Color, JpegDecodeError};
 
 /// Bytes of a buffer that is kept between frames: 4K in colour fits.
 const MAX_KEPT_BYTES: usize = 32 << 20;
@@ -15,15 +15,15 @@ const MAX_KEPT_BYTES: usize = 32 << 20;
 /// A frame's size is already within the limits. A JPEG whose own header disagrees with the
 /// announced size, or whose pixels would take more bytes than a raw frame may, is refused.
 pub(crate) struct Decoder {
-    jpeg: jpeg::Decoder,
+    jpeg: jpeg::JpegDecoder,
     limits: Limits,
     buffer: Vec<u8>,
 }
 
 impl Decoder {
-    pub(crate) fn new(limits: Limits) -> Result<Self, DecodeError> {
+    pub(crate) fn new(limits: Limits) -> Result<Self, JpegDecodeError> {
         Ok(Self {
-            jpeg: jpeg::Decoder::new()?,
+            jpeg: jpeg::JpegDecoder::new()?,
             limits,
             buffer: Vec::new(),
         })
@@ -91,14 +91,15 @@ impl Decoder {
 
     /// The frame to be looked at. A JPEG stays one: whoever looks at it decodes it, and most are
     /// never looked at.
-    pub(crate) fn picture(&mut self, frame: &Frame) -> Result<Content, String> {
+    pub(crate) fn picture(&mut self, frame: &Frame) -> Result<FrameContent, String> {
         match frame.meta.encoding {
             Encoding::Jpeg => {
                 self.color(frame, false)?;
-                let jpeg = Jpeg::from_camera(frame.data.clone());
-                jpeg.map(Content::Jpeg).map_err(|error| error.to_string())
+                let jpeg = CameraJpeg::from_camera(frame.data.clone());
+                jpeg.map(FrameContent::Jpeg)
+                    .map_err(|error| error.to_string())
             }
-            Encoding::U8 | Encoding::U16 => self.image(frame).map(Content::Pixels),
+            Encoding::U8 | Encoding::U16 => self.image(frame).map(FrameContent::Pixels),
         }
     }
 
@@ -131,8 +132,8 @@ impl Decoder {
         Ok(color)
     }
 
-    fn largest(&self) -> jpeg::Limits {
-        jpeg::Limits {
+    fn largest(&self) -> jpeg::JpegLimits {
+        jpeg::JpegLimits {
             max_width: self.limits.max_width,
             max_height: self.limits.max_height,
         }
@@ -184,7 +185,7 @@ mod tests {
     fn jpeg(channels: u8) -> Vec<u8> {
         let pixels: Vec<u8> = (0..128 * u32::from(channels)).map(|n| n as u8).collect();
         let image = Image::new(16, 8, channels, pixels).unwrap();
-        let jpeg = jpeg::Encoder::new(80).unwrap().encode(&image).unwrap();
+        let jpeg = jpeg::JpegEncoder::new(80).unwrap().encode(&image).unwrap();
         jpeg.to_vec()
     }
 
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(decoder.view(&frame, false).unwrap().channels(), 3);
         assert_eq!(decoder.view(&frame, true).unwrap().channels(), 1);
         assert_eq!(decoder.image(&frame).unwrap().channels, 3);
-        let Content::Jpeg(picture) = decoder.picture(&frame).unwrap() else {
+        let FrameContent::Jpeg(picture) = decoder.picture(&frame).unwrap() else {
             panic!("a JPEG stays one");
         };
         assert_eq!(picture.decode().unwrap().channels, 3);

@@ -13,7 +13,7 @@ use link::{Acceptor, Channel, PeerConfig, signaling};
 use protocol::text::Lines;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use vision::viewer;
+use vision::frame_window;
 
 use crate::args::Args;
 use crate::drain::drained;
@@ -47,7 +47,7 @@ pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<E
 /// Serves clients one after the other until interrupted.
 pub(crate) async fn worker(
     args: Args,
-    screen: Option<viewer::Screen>,
+    screen: Option<frame_window::WindowHandle>,
     interrupt: Interrupt,
 ) -> Result<Exit> {
     let signal = args.signal.as_deref();
@@ -370,7 +370,7 @@ fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
         "model loaded"
     );
     match &info.no_gpu {
-        Some(reason) if reason.is_surprising() => warn!("not on a GPU: {reason}"),
+        Some(reason) if reason.is_unexpected() => warn!("not on a GPU: {reason}"),
         Some(reason) => info!("not on a GPU: {reason}"),
         None => {}
     }

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use protocol::Message;
-use vision::viewer::{self, Picture};
+use vision::frame_window::{self, AnnotatedFrame};
 
 use crate::pipeline::Decoded;
 
 /// The pipeline's end of the window.
 pub(crate) struct Screen {
-    screen: viewer::Screen,
+    screen: frame_window::WindowHandle,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     count: u64,
 }
 
 impl Screen {
-    pub(crate) fn new(screen: viewer::Screen, model: Option<&pose::ModelInfo>) -> Self {
+    pub(crate) fn new(
+        screen: frame_window::WindowHandle,
+        model: Option<&pose::ModelDescription>,
+    ) -> Self {
         let skeleton = model.map(|model| &model.skeleton);
         Self {
             screen,
@@ -35,7 +38,7 @@ impl Screen {
             Message::Prediction(prediction) => prediction.instances.clone(),
             _ => Vec::new(),
         };
-        self.screen.show(Picture {
+        self.screen.show(AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use opencv::core::Mat;
 use opencv::videoio::{CAP_FFMPEG, VideoCapture, VideoCaptureTrait};
-use vision::capture::{Capture, Config, Selection, Source};
+use vision::capture::{Capture, Config, FrameSelection, Source};
 
 const FRAMES: u32 = 300;
 const ROUNDS: u32 = 10;
@@ -70,7 +70,7 @@ fn capture(path: &str) -> Result<f64, Box<dyn Error>> {
     let start = Instant::now();
     let config = Config {
         source: Source::File(path.to_owned()),
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     };

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
-use vision::synthetic::{Config, Renderer, Skeleton};
+use vision::synthetic::{Config, MouseSkeleton, Renderer};
 
 const USAGE: &str = "\
 Options:
@@ -33,7 +33,7 @@ const LATEST: u64 = 108_000;
 
 struct Options {
     config: Config,
-    skeleton: Skeleton,
+    skeleton: MouseSkeleton,
     frames: u64,
     start: u64,
     random: bool,
@@ -46,7 +46,7 @@ impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
         let mut options = Options {
             config: Config::default(),
-            skeleton: Skeleton::Five,
+            skeleton: MouseSkeleton::Five,
             frames: 100,
             start: 0,
             random: false,
@@ -69,7 +69,7 @@ impl Options {
                 "--animals" => config.animals = value()?.parse()?,
                 "--nodes" => {
                     let count = value()?.parse()?;
-                    options.skeleton = Skeleton::with_nodes(count)
+                    options.skeleton = MouseSkeleton::with_nodes(count)
                         .ok_or(format!("no animal has {count} points\n{USAGE}"))?;
                 }
                 "--random" => options.random = true,

@@ -1,4 +1,4 @@
-//! What OpenCV on this machine is and can do.
+//! Version and back-ends of OpenCV on this machine.
 
 use opencv::core::get_version_string;
 use opencv::videoio;
@@ -8,7 +8,7 @@ pub fn opencv_version() -> String {
     get_version_string().unwrap_or_else(|error| format!("unknown ({})", error.message))
 }
 
-/// What opens videos and cameras here, as OpenCV calls it: `FFMPEG`, `V4L2`.
+/// The back-ends that open videos and cameras, by OpenCV's names: `FFMPEG`, `V4L2`.
 pub fn opencv_backends() -> Vec<String> {
     let Ok(backends) = videoio::get_backends() else {
         return Vec::new();

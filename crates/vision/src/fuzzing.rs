@@ -3,16 +3,16 @@
 use std::io::Cursor;
 
 use crate::capture::{container, signature};
-use crate::jpeg::{Color, Decoder, Limits};
+use crate::jpeg::{Color, JpegDecoder, JpegLimits};
 
-const LIMITS: Limits = Limits {
+const LIMITS: JpegLimits = JpegLimits {
     max_width: 512,
     max_height: 512,
 };
 
-/// A JPEG from a peer: what decodes has the size that its header says, within the limits.
+/// A JPEG from a peer: what decodes has the size of its header, within the limits.
 pub fn jpeg(data: &[u8]) {
-    let mut decoder = Decoder::new().expect("the decoder starts");
+    let mut decoder = JpegDecoder::new().expect("the decoder starts");
     let header = decoder.header(data);
     for color in [Color::Bgr, Color::Gray] {
         let Ok(image) = decoder.decode(data, color, &LIMITS) else {
@@ -24,7 +24,7 @@ pub fn jpeg(data: &[u8]) {
     }
 }
 
-/// The structure of a video file from a peer: it is told from its bytes, and says something of any length.
+/// The structure of a video file from a peer: it is read from bytes of any content and length.
 pub fn container(data: &[u8]) {
     let mut file = Cursor::new(data);
     signature::beginning(&mut file).expect("reading memory does not fail");

@@ -1,4 +1,4 @@
-//! The one image type that leaves this crate.
+//! The image type of this crate's interface.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub struct Image {
 
 /// Why an image's fields do not describe an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ShapeError {
+pub enum ImageShapeError {
     /// A side is zero, or does not fit OpenCV's signed sizes.
     #[error("an image of {width}x{height} pixels is not possible")]
     Size {
@@ -40,7 +40,7 @@ pub enum ShapeError {
     Bytes {
         /// `width * height * channels`.
         expected: u64,
-        /// What there is.
+        /// The bytes that there are.
         got: u64,
     },
 }
@@ -55,7 +55,7 @@ impl Image {
         height: u32,
         channels: u8,
         data: impl Into<Bytes>,
-    ) -> Result<Image, ShapeError> {
+    ) -> Result<Image, ImageShapeError> {
         let image = Image {
             width,
             height,
@@ -67,18 +67,18 @@ impl Image {
     }
 
     /// Whether the fields agree with each other.
-    pub fn check(&self) -> Result<(), ShapeError> {
+    pub fn check(&self) -> Result<(), ImageShapeError> {
         let (width, height) = (self.width, self.height);
         if width == 0 || height == 0 || width > Self::MAX_SIDE || height > Self::MAX_SIDE {
-            return Err(ShapeError::Size { width, height });
+            return Err(ImageShapeError::Size { width, height });
         }
         if !matches!(self.channels, 1 | 3 | 4) {
-            return Err(ShapeError::Channels(self.channels));
+            return Err(ImageShapeError::Channels(self.channels));
         }
         let expected = u64::from(width) * u64::from(height) * u64::from(self.channels);
         let got = self.data.len() as u64;
         if expected != got {
-            return Err(ShapeError::Bytes { expected, got });
+            return Err(ImageShapeError::Bytes { expected, got });
         }
         Ok(())
     }
@@ -111,24 +111,24 @@ mod tests {
         assert!(Image::new(2, 3, 3, vec![0; 18]).is_ok());
         assert_eq!(
             Image::new(2, 3, 3, vec![0; 17]),
-            Err(ShapeError::Bytes {
+            Err(ImageShapeError::Bytes {
                 expected: 18,
                 got: 17
             })
         );
         assert_eq!(
             Image::new(2, 3, 2, vec![0; 12]),
-            Err(ShapeError::Channels(2))
+            Err(ImageShapeError::Channels(2))
         );
         assert_eq!(
             Image::new(0, 3, 1, vec![]),
-            Err(ShapeError::Size {
+            Err(ImageShapeError::Size {
                 width: 0,
                 height: 3
             })
         );
         let too_wide = Image::new(Image::MAX_SIDE + 1, 1, 1, vec![0; 65_536]);
-        assert!(matches!(too_wide, Err(ShapeError::Size { .. })));
+        assert!(matches!(too_wide, Err(ImageShapeError::Size { .. })));
     }
 
     #[test]

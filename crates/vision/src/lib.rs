@@ -1,30 +1,31 @@
 //! Camera and video capture, JPEG, drawing and windows.
 //!
-//! The only crate that names OpenCV; none of its types appear in the public interface.
+//! The only crate that uses OpenCV; none of its types appear in the public interface.
 //! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(missing_docs)]
 
 mod about;
 pub mod cameras;
 pub mod capture;
 pub mod draw;
 mod environment;
+pub mod frame_window;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod image;
 pub mod jpeg;
-mod logs;
 mod mat;
+mod native_logs;
 pub mod png;
 pub mod record;
 mod resize;
 pub mod synthetic;
-pub mod viewer;
 pub mod window;
 
 pub use about::{opencv_backends, opencv_version};
-pub use image::{Image, ShapeError};
-pub use logs::silence_native_logs;
+pub use image::{Image, ImageShapeError};
 pub use mat::ImageError;
+pub use native_logs::silence_native_logs;
 pub use resize::resize;

@@ -6,20 +6,20 @@ use bytes::Bytes;
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{self, Mat, MatTraitConst, MatTraitConstManual, Vec3b, Vec4b};
 
-use crate::{Image, ShapeError};
+use crate::{Image, ImageShapeError};
 
 /// Why an operation on an image failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// The image's fields contradict each other, or the size asked for is not possible.
+    /// The image's fields do not fit each other, or the size asked for is not possible.
     #[error(transparent)]
-    Shape(#[from] ShapeError),
-    /// OpenCV refused.
+    Shape(#[from] ImageShapeError),
+    /// OpenCV reported an error.
     #[error("OpenCV failed to {what}: {reason}")]
     OpenCv {
         /// The operation, as a verb.
         what: &'static str,
-        /// OpenCV's own words.
+        /// OpenCV's message.
         reason: String,
     },
 }
@@ -82,7 +82,7 @@ pub(crate) fn to_image(mat: &Mat) -> Result<Image, ImageError> {
     )?)
 }
 
-/// Matrices that become images without a copy and come back once nobody holds the image.
+/// Matrices that become images without a copy, and are used again once the image is dropped.
 ///
 /// At 1080p, copying and fresh memory would each cost about a tenth of the decoding.
 #[derive(Default)]
@@ -90,8 +90,8 @@ pub(crate) struct FramePool {
     free: Arc<Mutex<Vec<Mat>>>,
 }
 
-/// More matrices than this are not kept for later.
-const KEPT: usize = 4;
+/// The most free matrices that are kept.
+const MAX_POOLED: usize = 4;
 
 impl FramePool {
     /// A matrix for OpenCV to write the next frame into.
@@ -99,26 +99,26 @@ impl FramePool {
         lock(&self.free).pop().unwrap_or_default()
     }
 
-    /// The frame in `mat`, which [`FramePool::take`] gave out and which no one else has.
+    /// The frame in `mat`, which came from [`FramePool::take`].
     pub(crate) fn image(&self, mat: Mat) -> Result<Image, ImageError> {
         if mat.depth() != core::CV_8U || !mat.is_continuous() {
             return to_image(&mat);
         }
         let (rows, cols) = (mat.rows().max(0) as u32, mat.cols().max(0) as u32);
         let channels = u8::try_from(mat.channels()).unwrap_or(u8::MAX);
-        let home = Arc::clone(&self.free);
-        let data = Bytes::from_owner(Lent { mat, home });
+        let pool = Arc::clone(&self.free);
+        let data = Bytes::from_owner(PooledMatrix { mat, pool });
         Ok(Image::new(cols, rows, channels, data)?)
     }
 }
 
 /// A matrix behind an image's bytes.
-struct Lent {
+struct PooledMatrix {
     mat: Mat,
-    home: Arc<Mutex<Vec<Mat>>>,
+    pool: Arc<Mutex<Vec<Mat>>>,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for PooledMatrix {
     fn as_ref(&self) -> &[u8] {
         // It fails only for matrices that are not continuous; an empty slice then does not
         // match the image's shape.
@@ -126,17 +126,17 @@ impl AsRef<[u8]> for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledMatrix {
     fn drop(&mut self) {
-        let mut free = lock(&self.home);
-        if free.len() < KEPT {
+        let mut free = lock(&self.pool);
+        if free.len() < MAX_POOLED {
             free.push(std::mem::take(&mut self.mat));
         }
     }
 }
 
 fn lock(free: &Mutex<Vec<Mat>>) -> MutexGuard<'_, Vec<Mat>> {
-    // Pushing and popping leave no half-done state behind.
+    // Pushing and popping are complete before a panic could happen: the list is valid.
     free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 

@@ -1,4 +1,4 @@
-//! Lossless files: PNG, written whole or not at all.
+//! Lossless files: PNG, written completely or not at all.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use ::png::{BitDepth, ColorType, Compression};
 use tempfile::NamedTempFile;
 
-use crate::{Image, ShapeError};
+use crate::{Image, ImageShapeError};
 
 /// Why a PNG was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
-    /// The image contradicts itself.
+    /// The image's fields do not fit each other.
     #[error(transparent)]
-    Shape(#[from] ShapeError),
-    /// The file system refused.
+    Shape(#[from] ImageShapeError),
+    /// The file system reported an error.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file that was to be written.
@@ -23,12 +23,12 @@ pub enum PngError {
         /// The system's error.
         source: io::Error,
     },
-    /// The encoder refused.
+    /// The encoder reported an error.
     #[error("cannot encode {}: {reason}", path.display())]
     Encode {
         /// The file that was to be written.
         path: PathBuf,
-        /// The encoder's words.
+        /// The encoder's message.
         reason: String,
     },
 }
@@ -42,7 +42,7 @@ impl PngError {
 
 /// Writes an image as an 8-bit PNG (gray, RGB or RGBA), fast rather than small.
 ///
-/// The file appears under its name only once it is complete: readers never see half of it. One that is
+/// The file appears under its name only once it is complete: readers never get part of it. One that is
 /// there is an error ([`PngError::exists`]) unless `overwrite` is set.
 pub fn write(path: impl AsRef<Path>, image: &Image, overwrite: bool) -> Result<(), PngError> {
     image.check()?;
@@ -77,17 +77,17 @@ pub fn write_u16(
 ) -> Result<(), PngError> {
     let expected = u64::from(width) * u64::from(height) * u64::from(channels);
     if width == 0 || height == 0 || width > Image::MAX_SIDE || height > Image::MAX_SIDE {
-        return Err(ShapeError::Size { width, height }.into());
+        return Err(ImageShapeError::Size { width, height }.into());
     }
     let color = match channels {
         1 => ColorType::Grayscale,
         3 => ColorType::Rgb,
         4 => ColorType::Rgba,
-        other => return Err(ShapeError::Channels(other).into()),
+        other => return Err(ImageShapeError::Channels(other).into()),
     };
     if expected != pixels.len() as u64 {
         let (expected, got) = (expected * 2, pixels.len() as u64 * 2);
-        return Err(ShapeError::Bytes { expected, got }.into());
+        return Err(ImageShapeError::Bytes { expected, got }.into());
     }
     let mut big_endian = Vec::with_capacity(pixels.len() * 2);
     for pixel in pixels.chunks_exact(usize::from(channels)) {

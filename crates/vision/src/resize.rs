@@ -4,7 +4,7 @@ use opencv::core::{Mat, Size};
 use opencv::imgproc;
 
 use crate::mat::{ImageError, to_image, view};
-use crate::{Image, ShapeError};
+use crate::{Image, ImageShapeError};
 
 /// `image` scaled to `width` x `height` pixels; the sides need not keep their ratio.
 ///
@@ -13,7 +13,7 @@ use crate::{Image, ShapeError};
 pub fn resize(image: &Image, width: u32, height: u32) -> Result<Image, ImageError> {
     let source = view(image)?;
     if width == 0 || height == 0 || width > Image::MAX_SIDE || height > Image::MAX_SIDE {
-        return Err(ShapeError::Size { width, height }.into());
+        return Err(ImageShapeError::Size { width, height }.into());
     }
     if (image.width, image.height) == (width, height) {
         return Ok(image.clone());
@@ -70,7 +70,7 @@ mod tests {
         for (width, height) in [(0, 2), (2, 0), (Image::MAX_SIDE + 1, 2)] {
             assert!(matches!(
                 resize(&image, width, height),
-                Err(ImageError::Shape(ShapeError::Size { .. }))
+                Err(ImageError::Shape(ImageShapeError::Size { .. }))
             ));
         }
     }

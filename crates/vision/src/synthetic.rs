@@ -2,7 +2,7 @@
 //!
 //! Frame `index` of a [`Config`] is a pure function of the two. Only additions,
 //! multiplications, divisions and square roots are used (no `sin`, no `exp` of the
-//! platform), so every machine draws the same bytes and knows the same true points.
+//! platform), so every machine draws the same bytes and has the same true points.
 //!
 //! Lengths are given in *units*: one pixel in a 256x192 frame, more in a larger one.
 
@@ -18,9 +18,9 @@ mod mouse;
 mod walk;
 
 pub use config::{Config, ParseError};
-pub use landmarks::Skeleton;
+pub use landmarks::MouseSkeleton;
 
-/// Names of the points of every animal, in the order of [`Pose::points`].
+/// Names of the points of every animal, in the order of [`TruePose::points`].
 pub const NODES: [&str; 5] = ["nose", "head", "thorax", "tail_base", "tail_tip"];
 
 /// The skeleton's connections, as indices into [`NODES`].
@@ -31,7 +31,7 @@ pub const MAX_ANIMALS: u32 = 3;
 
 /// Where the points of one animal truly are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pose {
+pub struct TruePose {
     /// x and y of each of [`NODES`], pixels; (0, 0) is the centre of the top left pixel.
     pub points: [[f32; 2]; NODES.len()],
 }
@@ -61,7 +61,7 @@ impl Renderer {
     }
 
     /// Frame `index` (gray) and the animals' true points in it.
-    pub fn frame(&self, index: u64) -> (Image, Vec<Pose>) {
+    pub fn frame(&self, index: u64) -> (Image, Vec<TruePose>) {
         let time = self.time(index);
         let mut canvas = self.arena.canvas();
         let mut poses = Vec::with_capacity(self.walks.len());
@@ -82,7 +82,7 @@ impl Renderer {
 
     /// The true points of each animal in frame `index`: x and y of each of the skeleton's
     /// nodes, pixels; (0, 0) is the centre of the top left pixel.
-    pub fn points(&self, index: u64, skeleton: Skeleton) -> Vec<Vec<[f32; 2]>> {
+    pub fn points(&self, index: u64, skeleton: MouseSkeleton) -> Vec<Vec<[f32; 2]>> {
         // The pictures are drawn with a unit of this precision.
         let unit = f64::from(self.unit as f32);
         let time = self.time(index);
@@ -109,7 +109,7 @@ impl Renderer {
 ///
 /// The scene last drawn on this thread is kept, so a run of frames costs no more than
 /// with a [`Renderer`] of one's own.
-pub fn render(config: &Config, index: u64) -> (Image, Vec<Pose>) {
+pub fn render(config: &Config, index: u64) -> (Image, Vec<TruePose>) {
     thread_local! {
         static LAST: RefCell<Option<Renderer>> = const { RefCell::new(None) };
     }

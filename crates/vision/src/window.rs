@@ -12,7 +12,7 @@ use crate::mat::{ImageError, view};
 /// Why no window can be shown here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoDisplay {
-    /// Nothing says where the screen is.
+    /// No display is configured.
     #[error(
         "no display: DISPLAY is not set. Run on a desktop, over `ssh -X`, or under `xvfb-run`, or leave the window out"
     )]
@@ -22,7 +22,7 @@ pub enum NoDisplay {
         "no X display: this Wayland session ({0}) has no Xwayland (DISPLAY is not set). Start Xwayland, or leave the window out"
     )]
     WaylandOnly(String),
-    /// The variable is there, the server is not, or it refuses.
+    /// The variable is set, and the server is not there or refuses the connection.
     #[error(
         "the display {display:?} cannot be used: {reason}. Check DISPLAY and the permission to use that screen, or leave the window out"
     )]
@@ -40,33 +40,33 @@ pub enum WindowError {
     /// There is no screen.
     #[error(transparent)]
     NoDisplay(#[from] NoDisplay),
-    /// Windows live on the thread that opened the first one.
-    #[error("windows belong to the thread that opened the first one; this is another")]
+    /// All windows have to be used on the thread that opened the first one.
+    #[error("windows can only be used on the thread that opened the first one; this is another")]
     WrongThread,
-    /// The image cannot be shown, or OpenCV refused.
+    /// The image cannot be shown, or OpenCV failed.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
 
 /// Whether the window is still there after a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum WindowStatus {
     /// Yes.
     Open,
     /// The user closed it: q, Esc or the close button.
     Closed,
 }
 
-/// A screen that windows can be opened on, with its size where that is known.
+/// A display that windows can be opened on, with its size where that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Screen {
+struct Display {
     size: Option<(u32, u32)>,
 }
 
-/// Whether windows can be shown. OpenCV ends the whole process where they cannot, so
-/// this asks the X server first.
+/// Whether windows can be shown. OpenCV ends the whole process where they cannot, so this connects
+/// to the X server first.
 pub fn probe() -> Result<(), NoDisplay> {
-    screen().map(|_| ())
+    display().map(|_| ())
 }
 
 /// X servers listen on this TCP port plus the display's number.
@@ -81,7 +81,7 @@ fn display_number(display: &str) -> Option<u16> {
 }
 
 #[cfg(target_os = "linux")]
-fn screen() -> Result<Screen, NoDisplay> {
+fn display() -> Result<Display, NoDisplay> {
     use std::sync::OnceLock;
     use x11rb::connection::Connection;
     use x11rb::rust_connection::RustConnection;
@@ -98,8 +98,8 @@ fn screen() -> Result<Screen, NoDisplay> {
         let reason = "there is no display of so high a number".to_owned();
         return Err(NoDisplay::Unusable { display, reason });
     }
-    /// An X server that loses its last client may start over, and refuses connections while it
-    /// does: the first connection stays.
+    /// An X server that loses its last client may restart, and refuses connections while it does:
+    /// the first connection is kept.
     static KEPT: OnceLock<RustConnection> = OnceLock::new();
     match RustConnection::connect(None) {
         Ok((connection, number)) => {
@@ -110,9 +110,9 @@ fn screen() -> Result<Screen, NoDisplay> {
                     u32::from(root.height_in_pixels),
                 )
             });
-            // Where one is kept already, this one is not needed.
+            // If one is kept already, this one is not needed.
             let _ = KEPT.set(connection);
-            Ok(Screen { size })
+            Ok(Display { size })
         }
         Err(error) => Err(NoDisplay::Unusable {
             display,
@@ -122,14 +122,14 @@ fn screen() -> Result<Screen, NoDisplay> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn screen() -> Result<Screen, NoDisplay> {
-    Ok(Screen { size: None })
+fn display() -> Result<Display, NoDisplay> {
+    Ok(Display { size: None })
 }
 
-/// A window on the screen. Stays on the thread that opened it.
+/// A window on the screen. It stays on the thread that opened it.
 pub struct Window {
     title: String,
-    screen: Screen,
+    display: Display,
     state: State,
     /// Window calls from another thread hang.
     _not_send: PhantomData<*const ()>,
@@ -149,23 +149,23 @@ enum State {
 impl Window {
     /// Prepares a window; it appears with the first frame.
     pub fn open(title: &str) -> Result<Window, WindowError> {
-        let screen = screen()?;
+        let display = display()?;
         claim_thread()?;
-        crate::logs::quiet_opencv();
+        crate::native_logs::quiet_opencv();
         Ok(Window {
             title: title.to_owned(),
-            screen,
+            display,
             state: State::Waiting,
             _not_send: PhantomData,
         })
     }
 
-    /// Shows a frame and looks for a key or a click on the close button.
+    /// Shows a frame and handles keys and the close button.
     ///
     /// Once closed, the window stays closed: later frames are not shown.
-    pub fn show(&mut self, image: &Image) -> Result<Shown, WindowError> {
+    pub fn show(&mut self, image: &Image) -> Result<WindowStatus, WindowError> {
         match self.state {
-            State::Closed => return Ok(Shown::Closed),
+            State::Closed => return Ok(WindowStatus::Closed),
             State::Shown { .. } if !self.is_visible() => return Ok(self.close()),
             State::Shown { width, height } if (width, height) == (image.width, image.height) => {}
             _ => self.fit_to(image)?,
@@ -175,18 +175,18 @@ impl Window {
         self.poll()
     }
 
-    /// Looks for a key or the close button without a new frame.
+    /// Handles keys and the close button without a new frame.
     ///
     /// Between frames that are far apart, this keeps the window responsive.
-    pub fn poll(&mut self) -> Result<Shown, WindowError> {
+    pub fn poll(&mut self) -> Result<WindowStatus, WindowError> {
         if matches!(self.state, State::Waiting) {
-            return Ok(Shown::Open);
+            return Ok(WindowStatus::Open);
         }
         let key = highgui::wait_key(1).map_err(ImageError::opencv("read a key"))?;
         if matches!(self.state, State::Closed) || is_quit(key) || !self.is_visible() {
             return Ok(self.close());
         }
-        Ok(Shown::Open)
+        Ok(WindowStatus::Open)
     }
 
     /// Gives the window the frames' size, or what of it fits on the screen. Later the user may
@@ -199,7 +199,7 @@ impl Window {
                 highgui::WINDOW_NORMAL | highgui::WINDOW_KEEPRATIO | highgui::WINDOW_GUI_NORMAL;
             highgui::named_window(&self.title, mode).map_err(what())?;
         }
-        let (width, height) = fit(image, self.screen.size);
+        let (width, height) = fit(image, self.display.size);
         highgui::resize_window(&self.title, width, height).map_err(what())?;
         self.state = State::Shown {
             width: image.width,
@@ -213,15 +213,15 @@ impl Window {
             .is_ok_and(|visible| visible >= 1.0)
     }
 
-    fn close(&mut self) -> Shown {
+    fn close(&mut self) -> WindowStatus {
         if matches!(self.state, State::Shown { .. }) {
-            // Already gone when the close button was used.
+            // Already destroyed when the close button was used.
             let _ = highgui::destroy_window(&self.title);
             // The window leaves the screen only while events are handled.
             let _ = highgui::wait_key(1);
         }
         self.state = State::Closed;
-        Shown::Closed
+        WindowStatus::Closed
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use common::video;
-use vision::capture::{self, Capture, Config, Selection, Source};
+use vision::capture::{self, Capture, Config, FrameSelection, Source};
 
 const MODE: &str = "ALLOWED_TEST_CHILD";
 const FRAMES: u64 = 12;
@@ -88,7 +88,7 @@ fn child(mode: &str) {
 fn read(source: Source) -> Result<String, String> {
     let config = Config {
         source,
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     };

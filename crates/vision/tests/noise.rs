@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use vision::capture::{Capture, Config, OpenError, Selection, Source};
+use vision::capture::{Capture, Config, FrameSelection, OpenError, Source};
 
 const VARIABLE: &str = "NOISE_TEST_CHILD";
 
@@ -16,7 +16,7 @@ fn main() {
     }
     let config = Config {
         source: Source::File(std::env::args().nth(1).unwrap()),
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     };

@@ -2,7 +2,7 @@
 //! layer puts it before OpenCV's own camera code as device 0.
 //!
 //! Needs `pipewire`, `wireplumber`, `pw-v4l2`, `pw-dump`, `dbus-run-session` and GStreamer;
-//! where one of them is missing it says so and tests only what needs no camera.
+//! where one of them is missing, a note is printed and only what needs no camera is tested.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -11,12 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use vision::capture::{
-    Capture, CapturedFrame, Config, End, OpenError, ReadError, Selection, Source, Summary,
+    Capture, CaptureEnd, CaptureSummary, CapturedFrame, Config, FrameSelection, OpenError,
+    ReadError, Source,
 };
 
 /// Set in the process that sits inside the D-Bus session; holds the PipeWire folder.
 const SESSION: &str = "WEBCAM_TEST_SESSION";
-/// Set in the process that sees the camera; says what it is to check.
+/// Set in the process that has the camera, to what it has to check.
 const SCENE: &str = "WEBCAM_TEST_SCENE";
 const TOOLS: [&str; 6] = [
     "pipewire",
@@ -140,16 +141,16 @@ fn camera(max_frames: Option<u64>, fps: Option<f64>) -> Config {
             size: Some((320, 240)),
             jpeg: false,
         },
-        selection: Selection {
+        selection: FrameSelection {
             max_frames,
-            ..Selection::default()
+            ..FrameSelection::default()
         },
         fps,
         real_time: false,
     }
 }
 
-fn read(config: Config) -> (Vec<CapturedFrame>, Result<Summary, ReadError>) {
+fn read(config: Config) -> (Vec<CapturedFrame>, Result<CaptureSummary, ReadError>) {
     let capture = Capture::open(config).unwrap();
     let info = capture.info();
     assert!(info.is_live && info.total_frames.is_none());
@@ -170,7 +171,7 @@ fn read(config: Config) -> (Vec<CapturedFrame>, Result<Summary, ReadError>) {
 fn frames_come_in_order() {
     let (frames, summary) = read(camera(Some(10), None));
     let summary = summary.unwrap();
-    assert_eq!((summary.frames, summary.end), (10, End::Selected));
+    assert_eq!((summary.frames, summary.end), (10, CaptureEnd::Selected));
     for pair in frames.windows(2) {
         assert!(pair[0].captured_at <= pair[1].captured_at);
         assert_eq!(pair[1].pixels().unwrap().data.len(), 320 * 240 * 3);
@@ -205,7 +206,7 @@ fn an_unplugged_camera_is_lost() {
 }
 
 fn a_missing_camera_is_named() {
-    // Elsewhere the system has no device files that would tell which numbers exist.
+    // Elsewhere the system has no device files that show which numbers exist.
     let numbers: &[u32] = if cfg!(target_os = "linux") {
         &[4000, u32::MAX]
     } else {

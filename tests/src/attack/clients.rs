@@ -1,7 +1,7 @@
 //! Clients that know the secret and are not what they should be.
 
 use link::{Auth, Channel, Secret};
-use protocol::{Encoding, FrameMeta, Message, StreamAck, StreamStart};
+use protocol::{AckStatus, Encoding, FrameMeta, Message, StreamStart};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::jpegs::bomb;
@@ -254,7 +254,7 @@ pub(super) async fn connected(signal: &str, secret: &Secret) -> Channel {
 async fn ready(channel: &mut Channel) -> bool {
     while let Some(Ok(message)) = channel.receiver.recv().await {
         if let Message::StreamAck(ack) = message {
-            return ack.status == StreamAck::READY;
+            return ack.status == AckStatus::Ready;
         }
     }
     false

@@ -1,7 +1,7 @@
 //! A client that knows the secret and abuses file transfer.
 
 use link::{Channel, Secret};
-use protocol::{FileMeta, FileName, Message, Resume, UploadStart};
+use protocol::{FileMeta, FileName, Message, UploadResume, UploadStart};
 use tokio::time::{Instant, timeout_at};
 
 use super::clients::connected;
@@ -56,7 +56,7 @@ fn script(round: u64) -> Vec<Message> {
     let check = |file: u64| Message::UploadCheck {
         sha256: format!("{file:064x}"),
         name: name(),
-        resume: Some(Resume {
+        resume: Some(UploadResume {
             bytes: BYTES,
             upload_id: format!("{file}"),
         }),

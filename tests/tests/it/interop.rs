@@ -109,7 +109,7 @@ fn our_client_streams_to_a_python_worker_at_a_python_server() {
     assert_eq!(code, Some(0));
     assert_eq!(count(&events, "bad_frame"), 0);
     let source = vision::capture::Source::File(video.to_str().unwrap().into());
-    let selection = vision::capture::Selection {
+    let selection = vision::capture::FrameSelection {
         max_frames: Some(12),
         ..Default::default()
     };

@@ -6,7 +6,7 @@ use e2e::{
     Client, Worker, demo, frames_of, read_png, reference_signaling, reference_worker, same_pixels,
     signal_server,
 };
-use vision::capture::{Selection, Source};
+use vision::capture::{FrameSelection, Source};
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("test paths are UTF-8")
@@ -32,9 +32,9 @@ fn raw_frames_over_four_lanes_arrive_bit_exact() {
     ];
     let run = Client::run(&[&["--signal", &worker.signal], &args[..]].concat()).success();
     assert!(run.stderr.contains("lanes=4"), "{}", run.stderr);
-    let selection = Selection {
+    let selection = FrameSelection {
         max_frames: Some(20),
-        ..Selection::default()
+        ..FrameSelection::default()
     };
     for (id, sent) in frames_of(Source::File(path(&video).into()), selection) {
         let received = read_png(&dir.path().join(format!("frame_{id:06}.png")));

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use e2e::{Client, Finished, Worker, demo, signal_server};
 use link::{Acceptor, Channel, PeerConfig};
 use protocol::{
-    Backpressure, Frame, Limits, Message, Prediction, Reassembler, StreamAck, StreamComplete,
-    Timing,
+    AckStatus, Backpressure, Frame, Limits, Message, Prediction, Reassembler, StreamAck,
+    StreamComplete, Timing,
 };
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl Told {
         };
         assert!(matches!(told.next().await, Message::StreamStart(start) if start.answers));
         told.say(Message::StreamAck(StreamAck {
-            status: StreamAck::READY.into(),
+            status: AckStatus::Ready,
             answers: true,
             ..StreamAck::default()
         }))

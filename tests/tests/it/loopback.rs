@@ -4,7 +4,7 @@ use std::path::Path;
 
 use e2e::{Client, Fixture, Worker, demo, frames_of, read_png, same_pixels};
 use serde_json::Value;
-use vision::capture::{Selection, Source};
+use vision::capture::{FrameSelection, Source};
 use vision::synthetic;
 
 const MAX_POINT_ERROR: f64 = 1e-3;
@@ -137,9 +137,9 @@ fn raw_frames_of_a_video_arrive_bit_exact() {
         &["--stream", path(&video), "--max-frames", "20"],
         &["--batch-size", "8"],
     );
-    let selection = Selection {
+    let selection = FrameSelection {
         max_frames: Some(20),
-        ..Selection::default()
+        ..FrameSelection::default()
     };
     for (id, sent) in frames_of(Source::File(path(&video).into()), selection) {
         let received = read_png(&dir.path().join(format!("frame_{id:06}.png")));
@@ -182,19 +182,19 @@ fn jpeg_frames_arrive_as_the_encoder_made_them() {
         ],
         &[],
     );
-    let selection = Selection {
+    let selection = FrameSelection {
         max_frames: Some(3),
-        ..Selection::default()
+        ..FrameSelection::default()
     };
-    let mut encoder = vision::jpeg::Encoder::new(80).unwrap();
-    let mut decoder = vision::jpeg::Decoder::new().unwrap();
+    let mut encoder = vision::jpeg::JpegEncoder::new(80).unwrap();
+    let mut decoder = vision::jpeg::JpegDecoder::new().unwrap();
     for (id, image) in frames_of(Source::File(path(&video).into()), selection) {
         let jpeg = encoder.encode(&image).unwrap();
         let sent = decoder
             .decode(
                 &jpeg,
                 vision::jpeg::Color::Bgr,
-                &vision::jpeg::Limits::default(),
+                &vision::jpeg::JpegLimits::default(),
             )
             .unwrap();
         same_pixels(
@@ -289,9 +289,9 @@ fn a_snapshot_shows_poses_on_the_last_frame() {
         path(&snapshot),
     ];
     Client::run(&args).success();
-    let selection = Selection {
+    let selection = FrameSelection {
         ranges: vec![3..=3],
-        ..Selection::default()
+        ..FrameSelection::default()
     };
     let (_, plain) = frames_of(Source::File(path(&video).into()), selection).remove(0);
     let drawn = read_png(&snapshot);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use e2e::{Client, Worker, demo, scrape};
 use link::PeerConfig;
-use protocol::{Message, StreamAck, StreamStart};
+use protocol::{AckStatus, Message, StreamStart};
 use serde_json::{Map, Value};
 
 /// A worker that serves metrics, and where.
@@ -127,7 +127,7 @@ async fn what_goes_wrong_is_counted_by_its_reason() {
         .unwrap();
     second.sender.send(start.clone()).await.unwrap();
     assert!(
-        matches!(second.receiver.recv().await, Some(Ok(Message::StreamAck(ack))) if ack.status == StreamAck::BUSY)
+        matches!(second.receiver.recv().await, Some(Ok(Message::StreamAck(ack))) if ack.status == AckStatus::Busy)
     );
     // Nobody announced these.
     streaming.sender.send(Message::FrameEnd(7)).await.unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use e2e::{Client, Worker, binary, demo, frames_of, sleap_io_reads};
 use vision::Image;
-use vision::capture::{Capture, Config, Selection, Source};
+use vision::capture::{Capture, Config, FrameSelection, Source};
 
 fn model() -> Worker {
     Worker::start(&["--model", demo("model").to_str().unwrap()])
@@ -28,7 +28,7 @@ fn played_fps(video: &Path) -> f64 {
     let source = Source::File(video.to_str().unwrap().into());
     let capture = Capture::open(Config {
         source,
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     })
@@ -58,7 +58,7 @@ fn difference(one: &Image, other: &Image) -> f64 {
 
 fn read(video: &Path) -> Vec<Image> {
     let source = Source::File(video.to_str().unwrap().into());
-    frames_of(source, Selection::default())
+    frames_of(source, FrameSelection::default())
         .into_iter()
         .map(|(_, image)| image)
         .collect()

@@ -8,7 +8,9 @@ use e2e::{
     Client, Finished, Worker, assert_as_sleap_io_writes, demo, signal_server, sleap_io_reads, text,
 };
 use link::{Acceptor, PeerConfig};
-use protocol::{Limits, Message, Prediction, Reassembler, Skeleton, StreamAck, StreamComplete};
+use protocol::{
+    AckStatus, Limits, Message, Prediction, Reassembler, Skeleton, StreamAck, StreamComplete,
+};
 use serde_json::Value;
 
 /// Where a test writes, and the names of its files.
@@ -78,7 +80,7 @@ fn scripted(
         while let Some(Ok(message)) = channel.receiver.recv().await {
             let reply = match message {
                 Message::StreamStart(_) => Message::StreamAck(StreamAck {
-                    status: StreamAck::READY.into(),
+                    status: AckStatus::Ready,
                     answers: true,
                     skeleton: skeleton.clone(),
                     ..StreamAck::default()

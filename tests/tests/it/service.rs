@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 
 use e2e::{Client, Worker, demo};
 use link::{ConnectionConfig, PeerConfig};
-use protocol::{Message, StreamAck, StreamStart};
+use protocol::{AckStatus, Message, StreamStart};
 use serde_json::Value;
 
 /// Longer than any test runs.
@@ -49,7 +49,7 @@ async fn a_worker_that_is_to_end_takes_nobody_and_lets_the_stream_run() {
     idle.sender.send(start).await.unwrap();
     match idle.receiver.recv().await {
         Some(Ok(Message::StreamAck(ack))) => {
-            assert!(ack.status == StreamAck::BUSY);
+            assert!(ack.status == AckStatus::Busy);
             assert_eq!(ack.message.as_deref(), Some("the worker is shutting down"));
         }
         other => panic!("no STREAM_ACK but {other:?}"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use e2e::{Client, Worker, binary, demo, reference_client};
 use link::{Channel, PeerConfig};
-use protocol::{Encoding, Frame, FrameMeta, Message, StreamAck, StreamComplete, StreamStart};
+use protocol::{
+    AckStatus, Encoding, Frame, FrameMeta, Message, StreamAck, StreamComplete, StreamStart,
+};
 use serde_json::Value;
 
 async fn connect(worker: &Worker) -> Channel {
@@ -83,7 +85,7 @@ fn a_python_client_that_does_not_wait_hears_the_end_of_a_refused_stream() {
     let args = ["--frames", "3", "--size", "64x48"];
     let (events, code) = reference_client(&worker.signal, &args).rest();
     assert_eq!(code, Some(0));
-    assert_eq!(acks(&events), [StreamAck::BUSY]);
+    assert_eq!(acks(&events), [AckStatus::Busy.as_str()]);
     assert_eq!(received(&events), 0);
     first.line().expect("the first stream goes on");
     first.interrupt();
@@ -97,10 +99,16 @@ fn a_python_client_that_does_not_wait_streams_once_the_worker_is_free() {
     first.line().expect("a first prediction");
     let args = ["--frames", "100000", "--size", "64x48", "--fps", "50"];
     let mut second = reference_client(&worker.signal, &args);
-    assert_eq!(second.until("ack")["ack"]["status"], StreamAck::BUSY);
+    assert_eq!(
+        second.until("ack")["ack"]["status"],
+        AckStatus::Busy.as_str()
+    );
     first.interrupt();
     assert_eq!(first.wait().code, Some(130));
-    assert_eq!(second.until("ack")["ack"]["status"], StreamAck::READY);
+    assert_eq!(
+        second.until("ack")["ack"]["status"],
+        AckStatus::Ready.as_str()
+    );
     assert_eq!(second.until("message")["message"]["type"], "PREDICTION");
 }
 
@@ -176,7 +184,7 @@ async fn a_start_that_cannot_be_read_is_refused_with_a_reason() {
         ..StreamStart::default()
     };
     let ack = start(&mut channel, huge).await;
-    assert_eq!(ack.status, "error");
+    assert_eq!(ack.status.as_str(), "error");
     assert!(ack.message.unwrap().contains("1000000"));
     assert_eq!(end(&mut channel).await.frames_received, 0);
 }

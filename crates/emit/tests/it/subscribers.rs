@@ -1,10 +1,10 @@
-//! Subscribers that do not behave: nobody else has to wait, and what they cost is bounded.
+//! Subscribers that break the rules: no other subscriber has to wait, and what they cost is bounded.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use emit::{Emitter, Stream};
+use emit::{Emitter, StreamInfo};
 use protocol::{Prediction, Skeleton};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ const POSES: u64 = 20_000;
 fn publisher() -> (Emitter, String) {
     let target = "zmq://127.0.0.1:0".parse().unwrap();
     let mut emitter = Emitter::open(&[target]).unwrap();
-    emitter.start(Stream {
+    emitter.start(StreamInfo {
         source: "test".into(),
         skeleton: Skeleton::default(),
     });
@@ -60,7 +60,8 @@ impl Subscriber {
         self.0.write_all(bytes).unwrap();
     }
 
-    /// Shakes hands and subscribes to everything. Has the skeleton then, so the publisher knows.
+    /// Does the handshake and subscribes to everything. Then it has the skeleton, so that the publisher
+    /// has taken the subscription.
     fn subscribed(address: &str) -> Self {
         let mut subscriber = Self::connect(address);
         subscriber.say(&greeting());
@@ -117,7 +118,7 @@ impl Subscriber {
         }
     }
 
-    /// Whether the publisher hangs up, after whatever it has said.
+    /// Whether the publisher closes the connection, after anything that it has sent.
     fn sent_away(mut self) -> bool {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
@@ -144,7 +145,7 @@ async fn one_that_reads_nothing_misses_the_oldest_and_is_counted() {
     assert!(received.is_sorted());
 
     // What was dropped belongs to that stream.
-    emitter.start(Stream::default());
+    emitter.start(StreamInfo::default());
     assert_eq!(emitter.emitted()[0].counts, Default::default());
 }
 
@@ -155,7 +156,7 @@ async fn what_no_subscriber_was_there_for_is_counted() {
     let _subscriber = Subscriber::subscribed(&address);
     poses(&mut emitter, 3..5);
     let counts = emitter.end()[0].counts;
-    assert_eq!((counts.unheard, counts.sent), (3, 2));
+    assert_eq!((counts.without_subscriber, counts.sent), (3, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

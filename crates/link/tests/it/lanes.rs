@@ -6,7 +6,7 @@ use bytes::Bytes;
 use common::{Pair, assert_no_error_was_logged, config, next, pair_with, pattern};
 use link::{ChannelConfig, CloseReason, PeerConfig, Sender};
 use protocol::{
-    Encoding, Frame, FrameMeta, LaneOffer, Limits, Message, Prediction, Reassembler, Unit,
+    Encoding, Frame, FrameMeta, LaneOffer, Limits, Message, Prediction, Reassembler, UnitHeader,
 };
 
 fn worker_config(max_lanes: usize) -> PeerConfig {
@@ -226,7 +226,7 @@ async fn units_that_break_the_rules_close_the_channel() {
     // One lane counts too: from here on the worker expects units.
     for message in [
         Message::Lanes(1),
-        Message::Unit(Unit {
+        Message::Unit(UnitHeader {
             number: 0,
             messages: 1,
             after: 0,
@@ -253,7 +253,7 @@ async fn a_unit_that_never_comes_closes_a_channel_whose_lanes_are_full() {
         // Unit 0 is left out, for as long as the worker listens.
         while sent.is_ok() {
             number += 1;
-            let unit = Message::Unit(Unit {
+            let unit = Message::Unit(UnitHeader {
                 number,
                 messages: 1,
                 after: number,

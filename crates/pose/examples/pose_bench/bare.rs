@@ -7,7 +7,7 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
     value::TensorRef,
 };
-use pose::{Device, InputSize, ModelInfo, Options};
+use pose::{Device, InputSize, ModelDescription, Options};
 use tempfile::TempDir;
 
 /// A session with this crate's settings and nothing of its code around it.
@@ -24,13 +24,13 @@ impl Bare {
     /// The graph of `dir` on the device of `info`.
     pub(crate) fn load(
         dir: &Path,
-        info: &ModelInfo,
+        info: &ModelDescription,
         options: &Options,
     ) -> Result<Self, Box<dyn Error>> {
-        let device = info.device.parse()?;
+        let device = info.device;
         let graph = dir.join("model.onnx");
         let engines = tempfile::tempdir()?;
-        let make = |profile: Option<&ModelInfo>| {
+        let make = |profile: Option<&ModelDescription>| {
             session(
                 &graph,
                 providers(device, options, engines.path(), profile),
@@ -97,7 +97,7 @@ fn providers(
     device: Device,
     options: &Options,
     engines: &Path,
-    profile: Option<&ModelInfo>,
+    profile: Option<&ModelDescription>,
 ) -> Vec<ExecutionProviderDispatch> {
     let id = |index: u32| i32::try_from(index).expect("a small index");
     let cuda = |index| {
@@ -116,7 +116,7 @@ fn providers(
         .with_engine_cache_path(engines.display())
         .with_timing_cache(true)
         .with_timing_cache_path(engines.display());
-    if let Some(ModelInfo {
+    if let Some(ModelDescription {
         input, max_batch, ..
     }) = profile
     {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pose::{FrameView, Model, Prepared, Stages};
+use pose::{FrameView, Model, PredictionStages, Prepared};
 use serde_json::json;
 
 use crate::{bare::Bare, common::Picture};
@@ -46,7 +46,7 @@ impl Rates {
     /// Measures batches of `batch` frames.
     pub(crate) fn measure(
         bare: &mut Bare,
-        stages: &mut Stages,
+        stages: &mut PredictionStages,
         model: &mut Model,
         pictures: &[(u32, Picture)],
         batch: usize,

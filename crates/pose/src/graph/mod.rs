@@ -1,11 +1,11 @@
 //! The ONNX file, and what is added to its graph when points are to be refined.
 //!
-//! A graph tells where the peaks of its confidence maps are, but not the maps. They are made one
-//! more output, and so are the peaks' cells. Protobuf merges a message that stands there twice, so
-//! a few bytes after the file's own do that; nothing else in the file changes or is understood.
+//! A graph gives the peaks of its confidence maps, but not the maps. They become one more output,
+//! and so do the peaks' cells. Protobuf merges a message that occurs twice, so a few bytes after
+//! the file's own do that; nothing else in the file is changed or interpreted.
 
-mod flow;
 mod onnx;
+mod trace;
 
 use std::{
     fs::File,
@@ -15,10 +15,10 @@ use std::{
 
 use prost::Message;
 
-use flow::{Flow, Lost};
-use onnx::{Graph, Model, Node, ValueInfo};
+use onnx::{OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo};
+use trace::{TensorGraph, TraceError};
 
-pub(crate) use flow::Search;
+pub(crate) use trace::PeakSearch;
 
 /// The added output with the confidence maps, float32 `[.., h, w]`.
 pub(crate) const MAPS: &str = "sleap_stream/confidence_maps";
@@ -28,7 +28,7 @@ pub(crate) const CELLS: &str = "sleap_stream/cells";
 /// No ONNX file is longer, as protobuf has no longer messages.
 const MAX_BYTES: u64 = (1 << 31) - 1;
 
-/// Why the confidence maps of a graph cannot be had.
+/// Why the confidence maps of a graph cannot be added to its outputs.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphError {
     /// The file cannot be read.
@@ -98,24 +98,24 @@ impl GraphFile {
         self.edited.as_deref()
     }
 
-    /// Adds the outputs [`MAPS`] and [`CELLS`] for the peaks in the output `points`; those that
-    /// stand in `besides`, on which `points` may depend too, are not meant.
+    /// Adds the outputs [`MAPS`] and [`CELLS`] for the peaks in the output `points`. Peaks of the
+    /// output `besides`, on which `points` may depend too, are left out.
     pub(crate) fn add_maps(
         &mut self,
         points: &'static str,
         besides: Option<&str>,
-    ) -> Result<Search, GraphError> {
+    ) -> Result<PeakSearch, GraphError> {
         let mut bytes = read(&self.path)?;
-        let model = Model::decode(&bytes[..]).map_err(|source| GraphError::Damaged {
+        let model = OnnxModel::decode(&bytes[..]).map_err(|source| GraphError::Damaged {
             path: self.path.clone(),
             source,
         })?;
         let graph = model.graph.unwrap_or_default();
-        let peaks = Flow::new(&graph)
+        let peaks = TensorGraph::new(&graph)
             .peaks(points, besides)
             .map_err(|lost| match lost {
-                Lost::Nothing => GraphError::NoMaps { output: points },
-                Lost::Several => GraphError::SeveralMaps { output: points },
+                TraceError::Nothing => GraphError::NoMaps { output: points },
+                TraceError::Several => GraphError::SeveralMaps { output: points },
             })?;
         bytes.extend(addition(&peaks.maps, &peaks.cells).encode_to_vec());
         self.edited = Some(bytes);
@@ -141,31 +141,31 @@ fn read(path: &Path) -> Result<Vec<u8>, GraphError> {
 }
 
 /// The part of a model that, merged with another, adds the two outputs.
-fn addition(maps: &str, cells: &str) -> Model {
-    let output = |name: &str| ValueInfo {
+fn addition(maps: &str, cells: &str) -> OnnxModel {
+    let output = |name: &str| OnnxValueInfo {
         name: name.to_owned(),
     };
-    let graph = Graph {
+    let graph = OnnxGraph {
         // Nodes of their own: the tensors may be float16, or outputs already.
         nodes: vec![
-            Node::to_f32(maps, MAPS),
-            Node::unary("Identity", cells, CELLS),
+            OnnxNode::to_f32(maps, MAPS),
+            OnnxNode::unary("Identity", cells, CELLS),
         ],
         initializers: Vec::new(),
         outputs: vec![output(MAPS), output(CELLS)],
     };
-    Model { graph: Some(graph) }
+    OnnxModel { graph: Some(graph) }
 }
 
 /// What a fuzz target does with a graph.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn fuzz(data: &[u8]) {
-    let Ok(model) = Model::decode(data) else {
+    let Ok(model) = OnnxModel::decode(data) else {
         return;
     };
     let graph = model.graph.unwrap_or_default();
     for (points, besides) in [("peaks", None), ("peaks", Some("centroids"))] {
-        let _ = Flow::new(&graph).peaks(points, besides);
+        let _ = TensorGraph::new(&graph).peaks(points, besides);
     }
 }
 
@@ -190,10 +190,13 @@ mod tests {
     #[test]
     fn the_file_s_own_bytes_stay_and_two_outputs_follow() {
         let (_dir, mut graph) = file(&toy());
-        assert_eq!(graph.add_maps("peaks", None).ok(), Some(Search::Highest));
+        assert_eq!(
+            graph.add_maps("peaks", None).ok(),
+            Some(PeakSearch::Highest)
+        );
         let edited = graph.edited().expect("edited");
         assert!(edited.starts_with(&toy()));
-        let model = Model::decode(edited).expect("a model");
+        let model = OnnxModel::decode(edited).expect("a model");
         let outputs: Vec<_> = model.graph.expect("a graph").outputs;
         let names: Vec<_> = outputs.iter().map(|output| output.name.as_str()).collect();
         assert_eq!(names, ["peaks", "peak_vals", MAPS, CELLS]);

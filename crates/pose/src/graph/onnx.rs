@@ -5,25 +5,25 @@ use prost::Message;
 
 /// `ModelProto`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
+pub(super) struct OnnxModel {
     #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<Graph>,
+    pub(super) graph: Option<OnnxGraph>,
 }
 
 /// `GraphProto`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub(super) struct OnnxGraph {
     #[prost(message, repeated, tag = "1")]
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<OnnxNode>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) initializers: Vec<Initializer>,
+    pub(super) initializers: Vec<OnnxTensor>,
     #[prost(message, repeated, tag = "12")]
-    pub(super) outputs: Vec<ValueInfo>,
+    pub(super) outputs: Vec<OnnxValueInfo>,
 }
 
 /// `NodeProto`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
+pub(super) struct OnnxNode {
     #[prost(string, repeated, tag = "1")]
     pub(super) inputs: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -31,14 +31,14 @@ pub(super) struct Node {
     #[prost(string, tag = "4")]
     pub(super) op_type: String,
     #[prost(message, repeated, tag = "5")]
-    pub(super) attributes: Vec<Attribute>,
+    pub(super) attributes: Vec<OnnxAttribute>,
     #[prost(string, tag = "7")]
     pub(super) domain: String,
 }
 
 /// `AttributeProto`, as far as it is a whole number.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(super) struct OnnxAttribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
     #[prost(int64, tag = "3")]
@@ -49,19 +49,19 @@ pub(super) struct Attribute {
 
 /// `TensorProto`: a constant.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Initializer {
+pub(super) struct OnnxTensor {
     #[prost(string, tag = "8")]
     pub(super) name: String,
 }
 
 /// `ValueInfoProto`; ONNX Runtime infers the type that it lacks.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub(super) struct OnnxValueInfo {
     #[prost(string, tag = "1")]
     pub(super) name: String,
 }
 
-impl Node {
+impl OnnxNode {
     /// Whether this is the operator `name` of ONNX itself.
     pub(super) fn is(&self, name: &str) -> bool {
         self.op_type == name && matches!(self.domain.as_str(), "" | "ai.onnx")
@@ -83,7 +83,7 @@ impl Node {
         const FLOAT: i64 = 1;
         /// `AttributeProto.AttributeType.INT`.
         const INT: i32 = 2;
-        let to = Attribute {
+        let to = OnnxAttribute {
             name: "to".to_owned(),
             i: FLOAT,
             kind: INT,

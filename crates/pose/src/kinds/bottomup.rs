@@ -6,20 +6,20 @@
 //! Peaks without a line are dropped.
 
 use super::{
-    Capacity, Decode, Settings,
-    grouping::{Group, Grouper, Lines},
+    Capacity, Decode, PostprocessOptions,
+    grouping::{Grouper, LineScores, PeakGroup},
 };
 use crate::{
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
+    preprocess::InputFit,
 };
 
 /// The post-processing of bottom-up models.
 #[derive(Debug)]
 pub(crate) struct BottomUp {
     nodes: usize,
-    settings: Settings,
+    settings: PostprocessOptions,
     input_scale: f32,
     grouper: Grouper,
     /// k, once a batch was checked.
@@ -32,7 +32,7 @@ impl BottomUp {
         nodes: usize,
         edges: &[[u32; 2]],
         input_scale: f32,
-        settings: Settings,
+        settings: PostprocessOptions,
     ) -> Option<Self> {
         let (peak, line) = (settings.peak_threshold, settings.min_line_scores);
         Some(Self {
@@ -46,19 +46,19 @@ impl BottomUp {
 }
 
 impl Decode for BottomUp {
-    fn outputs(&self) -> &'static [OutputSpec] {
+    fn outputs(&self) -> &'static [RequiredOutput] {
         const {
             &[
-                OutputSpec::f32("peaks", 4),
-                OutputSpec::f32("peak_vals", 3),
-                OutputSpec::bool("peak_mask", 3),
-                OutputSpec::f32("line_scores", 3),
-                OutputSpec::bool("candidate_mask", 3),
+                RequiredOutput::f32("peaks", 4),
+                RequiredOutput::f32("peak_vals", 3),
+                RequiredOutput::bool("peak_mask", 3),
+                RequiredOutput::f32("line_scores", 3),
+                RequiredOutput::bool("candidate_mask", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError> {
         self.slots = tensors.length("peak_mask", 2)?;
         let peaks = [self.nodes, self.slots];
         tensors.expect("peak_mask", &peaks)?;
@@ -79,9 +79,9 @@ impl Decode for BottomUp {
     fn decode(
         &mut self,
         frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, OutputError> {
-        let lines = Lines {
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError> {
+        let lines = LineScores {
             values: frame.f32("peak_vals")?,
             mask: frame.bool("peak_mask")?,
             scores: frame.f32("line_scores")?,
@@ -97,8 +97,8 @@ impl BottomUp {
     pub(super) fn instances(
         &mut self,
         peaks: &[f32],
-        lines: &Lines<'_>,
-        fit: &Fit,
+        lines: &LineScores<'_>,
+        fit: &InputFit,
     ) -> Vec<Instance> {
         let Self {
             grouper,
@@ -131,11 +131,11 @@ fn fewest_points(setting: f32, nodes: usize) -> f32 {
 }
 
 fn instance(
-    group: &Group<'_>,
+    group: &PeakGroup<'_>,
     peaks: &[f32],
-    lines: &Lines<'_>,
+    lines: &LineScores<'_>,
     input_scale: f32,
-    fit: &Fit,
+    fit: &InputFit,
 ) -> Instance {
     let nodes = group.slots.len();
     let mut instance = Instance {
@@ -163,7 +163,7 @@ mod tests {
     /// Three nodes in a chain, two slots a node: animal A in the first slots, B in the second.
     const PEAKS: [f32; 12] = [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 6.0, 6.0];
     const CHAIN: [[u32; 2]; 2] = [[0, 1], [1, 2]];
-    const LINES: Lines<'static> = Lines {
+    const LINES: LineScores<'static> = LineScores {
         values: &[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
         mask: &[true; 6],
         scores: &[0.5, 0.1, 0.1, 0.9, 0.5, 0.1, 0.1, 0.9],
@@ -171,14 +171,18 @@ mod tests {
         slots: 2,
     };
 
-    fn found(settings: Settings, input_scale: f32, lines: &Lines<'_>) -> Vec<Instance> {
+    fn found(
+        settings: PostprocessOptions,
+        input_scale: f32,
+        lines: &LineScores<'_>,
+    ) -> Vec<Instance> {
         let mut model = BottomUp::new(3, &CHAIN, input_scale, settings).expect("a root");
         model.instances(&PEAKS, lines, &fit_of_two())
     }
 
     #[test]
     fn groups_are_instances_with_the_sum_of_their_lines_for_a_score() {
-        let found = found(Settings::default(), 1.0, &LINES);
+        let found = found(PostprocessOptions::default(), 1.0, &LINES);
         assert_eq!(found.len(), 2);
         let points = [[2.0; 2], [6.0; 2], [10.0; 2]].map(Some);
         assert_eq!(found[0].points, points);
@@ -188,36 +192,36 @@ mod tests {
 
     #[test]
     fn the_input_scale_is_divided_out() {
-        let found = found(Settings::default(), 0.5, &LINES);
+        let found = found(PostprocessOptions::default(), 0.5, &LINES);
         assert_eq!(found[0].points[0], Some([4.0, 4.0]));
     }
 
     #[test]
     fn missing_nodes_and_lone_peaks() {
         // No last node in slot 0, and only a weak line to A's second: A is one lone peak then.
-        let lines = Lines {
+        let lines = LineScores {
             mask: &[true, true, true, true, false, true],
             scores: &[0.2, 0.1, 0.1, 0.9, 0.5, 0.1, 0.1, 0.9],
             ..LINES
         };
-        let found = found(Settings::default(), 1.0, &lines);
+        let found = found(PostprocessOptions::default(), 1.0, &lines);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].points[0], Some([4.0, 4.0]));
 
-        let lines = Lines {
+        let lines = LineScores {
             mask: &[true, true, true, true, false, true],
             ..LINES
         };
-        let found = super::tests::found(Settings::default(), 1.0, &lines);
+        let found = super::tests::found(PostprocessOptions::default(), 1.0, &lines);
         assert_eq!(found[0].points[2], None);
         assert!(found[0].confidence[2].is_nan());
     }
 
     #[test]
     fn the_best_are_kept_when_there_are_too_many() {
-        let most = |max_instances| Settings {
+        let most = |max_instances| PostprocessOptions {
             max_instances,
-            ..Settings::default()
+            ..PostprocessOptions::default()
         };
         let best = found(most(1), 1.0, &LINES);
         assert_eq!(best.len(), 1);
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn small_instances_are_dropped_by_number_or_share() {
-        let lines = Lines {
+        let lines = LineScores {
             mask: &[true, true, true, true, false, true],
             ..LINES
         };
@@ -240,9 +244,9 @@ mod tests {
             (3.0, 1),
             (4.0, 0),
         ] {
-            let settings = Settings {
+            let settings = PostprocessOptions {
                 min_instance_peaks,
-                ..Settings::default()
+                ..PostprocessOptions::default()
             };
             let found = found(settings, 1.0, &lines);
             assert_eq!(found.len(), left, "{min_instance_peaks}");

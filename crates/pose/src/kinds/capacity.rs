@@ -14,21 +14,21 @@ pub(crate) enum Capacity {
     Crops {
         /// How many.
         slots: usize,
-        /// How many animals the model tells apart, if it does.
+        /// How many animals the model identifies, if it does.
         identities: Option<usize>,
     },
     /// As many as there are peaks a node.
     Peaks {
         /// How many.
         slots: usize,
-        /// How many animals the model tells apart, if it does.
+        /// How many animals the model identifies, if it does.
         identities: Option<usize>,
     },
 }
 
 /// `max_instances` is more than the export holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded {
+pub(crate) struct CapacityExceeded {
     /// The most that the export holds.
     pub(crate) holds: usize,
     /// The option of `sleap-nn export` that sets it.
@@ -37,7 +37,7 @@ pub(crate) struct Exceeded {
 
 impl Capacity {
     /// Whether the export holds `most` instances a frame.
-    pub(crate) fn check(self, most: usize) -> Result<(), Exceeded> {
+    pub(crate) fn check(self, most: usize) -> Result<(), CapacityExceeded> {
         let (holds, option, identities) = match self {
             Self::One => return Ok(()),
             Self::Centroids { slots } => (slots, "--max-instances", None),
@@ -46,12 +46,12 @@ impl Capacity {
         };
         // More than the identities never come out: no larger export would help.
         if most.min(identities.unwrap_or(usize::MAX)) > holds {
-            return Err(Exceeded { holds, option });
+            return Err(CapacityExceeded { holds, option });
         }
         Ok(())
     }
 
-    /// What to tell someone who asked for at most `most` instances a frame, if for any number.
+    /// Notes for a user who asked for at most `most` instances a frame, if for any number.
     pub(crate) fn notes(self, most: Option<usize>) -> Vec<String> {
         let mut notes = Vec::new();
         let identities = match self {
@@ -109,8 +109,9 @@ mod tests {
             (peaks(20, None), 21, Some((20, "--max-peaks-per-node"))),
             (peaks(20, Some(2)), 21, None),
         ] {
-            let exceeded =
-                exceeded.map_or(Ok(()), |(holds, option)| Err(Exceeded { holds, option }));
+            let exceeded = exceeded.map_or(Ok(()), |(holds, option)| {
+                Err(CapacityExceeded { holds, option })
+            });
             assert_eq!(capacity.check(most), exceeded, "{capacity:?} {most}");
         }
     }

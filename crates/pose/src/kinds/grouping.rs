@@ -13,7 +13,7 @@ use super::assignment::Assignment;
 
 /// One frame's peaks and line scores.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lines<'a> {
+pub(super) struct LineScores<'a> {
     /// `[N, k]`: the peak's value.
     pub(super) values: &'a [f32],
     /// `[N, k]`: whether there is a peak in the slot.
@@ -28,7 +28,7 @@ pub(super) struct Lines<'a> {
 
 /// An animal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Group<'a> {
+pub(super) struct PeakGroup<'a> {
     /// `[N]`: the slot of each node's peak.
     pub(super) slots: &'a [Option<usize>],
     /// The sum of its lines' scores.
@@ -88,7 +88,7 @@ impl Grouper {
     }
 
     /// The animals of a frame, in the order in which they were begun.
-    pub(super) fn group(&mut self, lines: &Lines<'_>) -> impl Iterator<Item = Group<'_>> {
+    pub(super) fn group(&mut self, lines: &LineScores<'_>) -> impl Iterator<Item = PeakGroup<'_>> {
         self.owners.clear();
         self.owners.resize(self.nodes * lines.slots, None);
         self.members.clear();
@@ -99,11 +99,11 @@ impl Grouper {
         let members = self.members.chunks_exact(self.nodes);
         members
             .zip(&self.scores)
-            .map(|(slots, &score)| Group { slots, score })
+            .map(|(slots, &score)| PeakGroup { slots, score })
     }
 
     /// Matches the peaks of an edge and adds the matches to the animals.
-    fn add_edge(&mut self, edge: usize, lines: &Lines<'_>) {
+    fn add_edge(&mut self, edge: usize, lines: &LineScores<'_>) {
         let [source_node, destination_node] = self.edges[edge];
         let k = lines.slots;
         let threshold = self.peak_threshold;

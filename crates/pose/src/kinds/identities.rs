@@ -1,4 +1,4 @@
-//! The names of the animals that multi-class models tell apart.
+//! The names of the animals that multi-class models identify.
 
 /// Names by class index.
 #[derive(Clone, Debug, Default)]
@@ -14,12 +14,12 @@ impl Identities {
         }
     }
 
-    /// How many there are, once the graph told it.
+    /// How many there are; known from the graph's outputs.
     pub(crate) fn count(&self) -> usize {
         self.names.len()
     }
 
-    /// Says how many the graph has: missing names are made up, superfluous ones are dropped.
+    /// Sets how many the graph has: missing names are generated, surplus ones are dropped.
     pub(crate) fn set_count(&mut self, count: usize) {
         self.names.truncate(count);
         for class in self.names.len()..count {

@@ -22,10 +22,10 @@ use crate::{
     kind::{KindError, ModelKind},
     metadata::Metadata,
     options::Options,
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
-    skeleton::Skeleton,
+    preprocess::InputFit,
+    skeleton::ModelSkeleton,
 };
 
 use bottomup::BottomUp;
@@ -35,38 +35,41 @@ use multi_class_topdown::MultiClassTopDown;
 use single_instance::SingleInstance;
 use topdown::TopDown;
 
-pub(crate) use capacity::{Capacity, Exceeded};
+pub(crate) use capacity::{Capacity, CapacityExceeded};
 pub(crate) use identities::Identities;
 
-/// The threshold of `sleap-nn export` where nothing says another.
+/// The default threshold of `sleap-nn export`.
 const PEAK_THRESHOLD: f32 = 0.2;
 
 /// How one kind's outputs become instances.
 pub(crate) trait Decode: Send + fmt::Debug {
     /// The outputs that the graph must have; checked at load.
-    fn outputs(&self) -> &'static [OutputSpec];
+    fn outputs(&self) -> &'static [RequiredOutput];
 
     /// Checks the shapes that a session call gave, once for the whole batch.
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError>;
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError>;
 
     /// How many instances a frame can have, known once a batch was checked.
     fn capacity(&self) -> Capacity;
 
     /// The instances in a frame of a checked batch, in the frame's own pixels.
-    fn decode(&mut self, frame: &FrameOutputs<'_>, fit: &Fit)
-    -> Result<Vec<Instance>, OutputError>;
+    fn decode(
+        &mut self,
+        frame: &FrameOutputs<'_>,
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError>;
 }
 
 /// The options that post-processing has, with its defaults.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct PostprocessOptions {
     peak_threshold: f32,
     max_instances: usize,
     min_line_scores: f32,
     min_instance_peaks: f32,
 }
 
-impl Settings {
+impl PostprocessOptions {
     fn new(options: &Options) -> Self {
         Self {
             peak_threshold: options.peak_threshold.unwrap_or(f32::NEG_INFINITY),
@@ -86,7 +89,7 @@ impl Settings {
 }
 
 #[cfg(test)]
-impl Default for Settings {
+impl Default for PostprocessOptions {
     fn default() -> Self {
         Self::new(&Options::default())
     }
@@ -95,11 +98,11 @@ impl Default for Settings {
 /// The post-processing for a model.
 pub(crate) fn decoder(
     metadata: &Metadata,
-    skeleton: &Skeleton,
+    skeleton: &ModelSkeleton,
     options: &Options,
 ) -> Result<Box<dyn Decode>, KindError> {
     let nodes = skeleton.nodes.len();
-    let settings = Settings::new(options);
+    let settings = PostprocessOptions::new(options);
     let bottom_up = settings.with_threshold_of(options, metadata);
     let identities = || Identities::new(metadata.class_names.clone());
     Ok(match metadata.kind {
@@ -124,11 +127,11 @@ pub(crate) fn decoder(
 /// Shared by the kinds' tests.
 #[cfg(test)]
 mod testing {
-    use crate::{frame::FrameView, preprocess::Fit};
+    use crate::{frame::FrameView, preprocess::InputFit};
 
     /// A frame twice as large as the model's input.
-    pub(super) fn fit_of_two() -> Fit {
+    pub(super) fn fit_of_two() -> InputFit {
         let frame = FrameView::new(4, 4, 1, &[0; 16]).expect("a frame");
-        Fit::new(&frame, [2, 2])
+        InputFit::new(&frame, [2, 2])
     }
 }

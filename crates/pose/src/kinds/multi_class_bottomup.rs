@@ -10,18 +10,18 @@
 //! `input_scale` themselves. sleap-nn 0.3.5 divides once more when it runs such an export, so that
 //! its points lie 1 / `input_scale` times too far out.
 
-use super::{Capacity, Decode, Identities, Settings, assignment::Assignment};
+use super::{Capacity, Decode, Identities, PostprocessOptions, assignment::Assignment};
 use crate::{
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
+    preprocess::InputFit,
 };
 
 /// The post-processing of multi-class bottom-up models.
 #[derive(Debug)]
 pub(crate) struct MultiClassBottomUp {
     nodes: usize,
-    settings: Settings,
+    settings: PostprocessOptions,
     identities: Identities,
     assignment: Assignment,
     /// The slots of one node that hold a peak.
@@ -35,7 +35,7 @@ pub(crate) struct MultiClassBottomUp {
 
 impl MultiClassBottomUp {
     /// For `nodes` nodes.
-    pub(crate) fn new(nodes: usize, settings: Settings, identities: Identities) -> Self {
+    pub(crate) fn new(nodes: usize, settings: PostprocessOptions, identities: Identities) -> Self {
         Self {
             nodes,
             settings,
@@ -50,18 +50,18 @@ impl MultiClassBottomUp {
 }
 
 impl Decode for MultiClassBottomUp {
-    fn outputs(&self) -> &'static [OutputSpec] {
+    fn outputs(&self) -> &'static [RequiredOutput] {
         const {
             &[
-                OutputSpec::f32("peaks", 4),
-                OutputSpec::f32("peak_vals", 3),
-                OutputSpec::bool("peak_mask", 3),
-                OutputSpec::f32("class_probs", 4),
+                RequiredOutput::f32("peaks", 4),
+                RequiredOutput::f32("peak_vals", 3),
+                RequiredOutput::bool("peak_mask", 3),
+                RequiredOutput::f32("class_probs", 4),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError> {
         self.slots = tensors.length("peak_mask", 2)?;
         self.identities.set_count(tensors.length("class_probs", 3)?);
         let peaks = [self.nodes, self.slots];
@@ -82,9 +82,9 @@ impl Decode for MultiClassBottomUp {
     fn decode(
         &mut self,
         frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, OutputError> {
-        let peaks = Peaks {
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError> {
+        let peaks = ClassPeaks {
             points: frame.f32("peaks")?,
             values: frame.f32("peak_vals")?,
             mask: frame.bool("peak_mask")?,
@@ -97,7 +97,7 @@ impl Decode for MultiClassBottomUp {
 
 /// One frame's peaks.
 #[derive(Debug)]
-pub(super) struct Peaks<'a> {
+pub(super) struct ClassPeaks<'a> {
     /// `[N, k, 2]`.
     pub(super) points: &'a [f32],
     /// `[N, k]`.
@@ -112,7 +112,7 @@ pub(super) struct Peaks<'a> {
 
 impl MultiClassBottomUp {
     /// The instances of a frame, in the order of the identities.
-    pub(super) fn instances(&mut self, peaks: &Peaks<'_>, fit: &Fit) -> Vec<Instance> {
+    pub(super) fn instances(&mut self, peaks: &ClassPeaks<'_>, fit: &InputFit) -> Vec<Instance> {
         self.members.clear();
         self.members
             .resize(self.identities.count() * self.nodes, None);
@@ -135,7 +135,7 @@ impl MultiClassBottomUp {
     }
 
     /// Gives the peaks of a node to the identities.
-    fn match_node(&mut self, node: usize, peaks: &Peaks<'_>) {
+    fn match_node(&mut self, node: usize, peaks: &ClassPeaks<'_>) {
         let (k, classes) = (peaks.slots, self.identities.count());
         let threshold = self.settings.peak_threshold;
         let filled = |slot: &usize| {
@@ -177,7 +177,7 @@ impl MultiClassBottomUp {
 }
 
 /// The instance of the peaks in `slots` `[N]`, if there is any.
-fn instance(slots: &[Option<usize>], peaks: &Peaks<'_>, fit: &Fit) -> Option<Instance> {
+fn instance(slots: &[Option<usize>], peaks: &ClassPeaks<'_>, fit: &InputFit) -> Option<Instance> {
     let mut instance = Instance {
         points: Vec::with_capacity(slots.len()),
         confidence: Vec::with_capacity(slots.len()),
@@ -206,10 +206,10 @@ mod tests {
     const VALUES: [f32; 4] = [0.9, 0.8, 0.7, 0.6];
 
     fn model(max_instances: usize, peak_threshold: f32) -> MultiClassBottomUp {
-        let settings = Settings {
+        let settings = PostprocessOptions {
             max_instances,
             peak_threshold,
-            ..Settings::default()
+            ..PostprocessOptions::default()
         };
         let names = ["female", "male"].map(str::to_owned).to_vec();
         let mut identities = Identities::new(Some(names));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn found(model: &mut MultiClassBottomUp, probabilities: &[f32; 8]) -> Vec<Instance> {
-        let peaks = Peaks {
+        let peaks = ClassPeaks {
             points: &POINTS,
             values: &VALUES,
             mask: &[true; 4],

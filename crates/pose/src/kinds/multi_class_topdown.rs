@@ -8,18 +8,20 @@
 //! a softmax of them once more before it matches, which can decide a close match of three or more
 //! identities, so it is taken here too.
 
-use super::{Capacity, Decode, Identities, Settings, assignment::Assignment, topdown::Crops};
+use super::{
+    Capacity, Decode, Identities, PostprocessOptions, assignment::Assignment, topdown::Crops,
+};
 use crate::{
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
+    preprocess::InputFit,
 };
 
 /// The post-processing of multi-class top-down models.
 #[derive(Debug)]
 pub(crate) struct MultiClassTopDown {
     nodes: usize,
-    settings: Settings,
+    settings: PostprocessOptions,
     identities: Identities,
     assignment: Assignment,
     filled: Vec<usize>,
@@ -30,7 +32,7 @@ pub(crate) struct MultiClassTopDown {
 
 impl MultiClassTopDown {
     /// For `nodes` nodes.
-    pub(crate) fn new(nodes: usize, settings: Settings, identities: Identities) -> Self {
+    pub(crate) fn new(nodes: usize, settings: PostprocessOptions, identities: Identities) -> Self {
         Self {
             nodes,
             settings,
@@ -44,20 +46,20 @@ impl MultiClassTopDown {
 }
 
 impl Decode for MultiClassTopDown {
-    fn outputs(&self) -> &'static [OutputSpec] {
+    fn outputs(&self) -> &'static [RequiredOutput] {
         const {
             &[
-                OutputSpec::f32("centroids", 3),
-                OutputSpec::f32("centroid_vals", 2),
-                OutputSpec::bool("instance_valid", 2),
-                OutputSpec::f32("peaks", 4),
-                OutputSpec::f32("peak_vals", 3),
-                OutputSpec::f32("class_logits", 3),
+                RequiredOutput::f32("centroids", 3),
+                RequiredOutput::f32("centroid_vals", 2),
+                RequiredOutput::bool("instance_valid", 2),
+                RequiredOutput::f32("peaks", 4),
+                RequiredOutput::f32("peak_vals", 3),
+                RequiredOutput::f32("class_logits", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         self.identities
             .set_count(tensors.length("class_logits", 2)?);
@@ -74,8 +76,8 @@ impl Decode for MultiClassTopDown {
     fn decode(
         &mut self,
         frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, OutputError> {
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError> {
         let crops = Crops::read(frame, self.nodes)?;
         Ok(self.instances(&crops, frame.f32("class_logits")?, fit))
     }
@@ -87,7 +89,7 @@ impl MultiClassTopDown {
         &mut self,
         crops: &Crops<'_>,
         logits: &[f32],
-        fit: &Fit,
+        fit: &InputFit,
     ) -> Vec<Instance> {
         let classes = self.identities.count();
         let threshold = self.settings.peak_threshold;
@@ -121,12 +123,12 @@ fn softmax(logits: &[f32]) -> impl Iterator<Item = f32> + '_ {
 
 #[cfg(test)]
 mod tests {
-    use super::super::slots::Slots;
+    use super::super::slots::CentroidSlots;
     use super::{super::testing::fit_of_two, *};
 
     /// One node; slot 3 is empty.
     const CROPS: Crops<'static> = Crops {
-        slots: Slots {
+        slots: CentroidSlots {
             centroids: &[0.0; 8],
             values: &[0.9, 0.8, 0.7, -1e9],
             valid: &[true, true, true, false],
@@ -137,9 +139,9 @@ mod tests {
     };
 
     fn found(crops: &Crops<'_>, max_instances: usize, logits: &[f32]) -> Vec<Instance> {
-        let settings = Settings {
+        let settings = PostprocessOptions {
             max_instances,
-            ..Settings::default()
+            ..PostprocessOptions::default()
         };
         let names = ["female", "male"].map(str::to_owned).to_vec();
         let mut identities = Identities::new(Some(names));

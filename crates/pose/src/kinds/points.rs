@@ -1,6 +1,6 @@
 //! From the best place of each node to an instance.
 
-use crate::{prediction::Instance, preprocess::Fit};
+use crate::{prediction::Instance, preprocess::InputFit};
 
 /// One instance of `peaks` `[N, 2]` (x, y; NaN where the graph found nothing) and `values` `[N]`,
 /// or none where no node was found.
@@ -11,7 +11,7 @@ pub(super) fn instance(
     peaks: &[f32],
     values: &[f32],
     threshold: f32,
-    fit: &Fit,
+    fit: &InputFit,
 ) -> Option<Instance> {
     let mut points = Vec::with_capacity(values.len());
     let mut confidence = values.to_vec();

@@ -5,9 +5,9 @@
 
 use super::{Capacity, Decode, points};
 use crate::{
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
+    preprocess::InputFit,
 };
 
 /// The post-processing of single-instance models.
@@ -28,11 +28,16 @@ impl SingleInstance {
 }
 
 impl Decode for SingleInstance {
-    fn outputs(&self) -> &'static [OutputSpec] {
-        const { &[OutputSpec::f32("peaks", 3), OutputSpec::f32("peak_vals", 2)] }
+    fn outputs(&self) -> &'static [RequiredOutput] {
+        const {
+            &[
+                RequiredOutput::f32("peaks", 3),
+                RequiredOutput::f32("peak_vals", 2),
+            ]
+        }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError> {
         tensors.expect("peaks", &[self.nodes, 2])?;
         tensors.expect("peak_vals", &[self.nodes])
     }
@@ -44,8 +49,8 @@ impl Decode for SingleInstance {
     fn decode(
         &mut self,
         frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, OutputError> {
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError> {
         let peaks = frame.f32("peaks")?;
         let values = frame.f32("peak_vals")?;
         let found = points::instance(peaks, values, self.peak_threshold, fit);

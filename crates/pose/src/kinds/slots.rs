@@ -1,21 +1,21 @@
 //! The centroids that centroid and top-down graphs find, best first.
 
-use crate::outputs::{FrameOutputs, OutputError, Tensors};
+use crate::outputs::{FrameOutputs, OutputTensors, TensorError};
 
 /// One frame's centroid slots.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slots<'a> {
+pub(super) struct CentroidSlots<'a> {
     /// `[I, 2]`: x, y.
     pub(super) centroids: &'a [f32],
-    /// `[I]`, falling, because the graph sorts them.
+    /// `[I]`, in descending order, because the graph sorts them.
     pub(super) values: &'a [f32],
-    /// `[I]`: whether there is anything in the slot.
+    /// `[I]`: whether the slot holds a centroid.
     pub(super) valid: &'a [bool],
 }
 
-impl<'a> Slots<'a> {
+impl<'a> CentroidSlots<'a> {
     /// A frame of a checked batch.
-    pub(super) fn read(frame: &FrameOutputs<'a>) -> Result<Self, OutputError> {
+    pub(super) fn read(frame: &FrameOutputs<'a>) -> Result<Self, TensorError> {
         Ok(Self {
             centroids: frame.f32("centroids")?,
             values: frame.f32("centroid_vals")?,
@@ -24,7 +24,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors) -> Result<usize, OutputError> {
+    pub(super) fn check(tensors: &OutputTensors) -> Result<usize, TensorError> {
         let slots = tensors.length("instance_valid", 1)?;
         tensors.expect("instance_valid", &[slots])?;
         tensors.expect("centroids", &[slots, 2])?;
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_best_valid_slots_above_the_threshold_are_filled() {
-        let slots = Slots {
+        let slots = CentroidSlots {
             centroids: &[0.0; 10],
             values: &[0.9, 0.8, 0.5, 0.4, -1e9],
             valid: &[true, false, true, true, false],

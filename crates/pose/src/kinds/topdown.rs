@@ -4,25 +4,25 @@
 //! NaN below the threshold of the export) and `peak_vals` `[B, I, N]`. One instance per valid slot
 //! with any point; its score is the sum of the values.
 
-use super::{Capacity, Decode, Settings, points, slots::Slots};
+use super::{Capacity, Decode, PostprocessOptions, points, slots::CentroidSlots};
 use crate::{
-    outputs::{FrameOutputs, OutputError, OutputSpec, Tensors},
+    outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,
-    preprocess::Fit,
+    preprocess::InputFit,
 };
 
 /// The post-processing of top-down models.
 #[derive(Debug)]
 pub(crate) struct TopDown {
     nodes: usize,
-    settings: Settings,
+    settings: PostprocessOptions,
     /// I, once a batch was checked.
     slots: usize,
 }
 
 impl TopDown {
     /// For `nodes` nodes, with the threshold and the maximum of `settings`.
-    pub(crate) fn new(nodes: usize, settings: Settings) -> Self {
+    pub(crate) fn new(nodes: usize, settings: PostprocessOptions) -> Self {
         Self {
             nodes,
             settings,
@@ -32,19 +32,19 @@ impl TopDown {
 }
 
 impl Decode for TopDown {
-    fn outputs(&self) -> &'static [OutputSpec] {
+    fn outputs(&self) -> &'static [RequiredOutput] {
         const {
             &[
-                OutputSpec::f32("centroids", 3),
-                OutputSpec::f32("centroid_vals", 2),
-                OutputSpec::bool("instance_valid", 2),
-                OutputSpec::f32("peaks", 4),
-                OutputSpec::f32("peak_vals", 3),
+                RequiredOutput::f32("centroids", 3),
+                RequiredOutput::f32("centroid_vals", 2),
+                RequiredOutput::bool("instance_valid", 2),
+                RequiredOutput::f32("peaks", 4),
+                RequiredOutput::f32("peak_vals", 3),
             ]
         }
     }
 
-    fn check(&mut self, tensors: &Tensors) -> Result<(), OutputError> {
+    fn check(&mut self, tensors: &OutputTensors) -> Result<(), TensorError> {
         self.slots = Crops::check(tensors, self.nodes)?;
         Ok(())
     }
@@ -59,8 +59,8 @@ impl Decode for TopDown {
     fn decode(
         &mut self,
         frame: &FrameOutputs<'_>,
-        fit: &Fit,
-    ) -> Result<Vec<Instance>, OutputError> {
+        fit: &InputFit,
+    ) -> Result<Vec<Instance>, TensorError> {
         let crops = Crops::read(frame, self.nodes)?;
         Ok(instances(&crops, &self.settings, fit))
     }
@@ -69,7 +69,7 @@ impl Decode for TopDown {
 /// One frame's crops.
 #[derive(Debug)]
 pub(super) struct Crops<'a> {
-    pub(super) slots: Slots<'a>,
+    pub(super) slots: CentroidSlots<'a>,
     /// `[I, N, 2]`.
     pub(super) peaks: &'a [f32],
     /// `[I, N]`.
@@ -80,9 +80,9 @@ pub(super) struct Crops<'a> {
 
 impl<'a> Crops<'a> {
     /// A frame of a checked batch.
-    pub(super) fn read(frame: &FrameOutputs<'a>, nodes: usize) -> Result<Self, OutputError> {
+    pub(super) fn read(frame: &FrameOutputs<'a>, nodes: usize) -> Result<Self, TensorError> {
         Ok(Self {
-            slots: Slots::read(frame)?,
+            slots: CentroidSlots::read(frame)?,
             peaks: frame.f32("peaks")?,
             values: frame.f32("peak_vals")?,
             nodes,
@@ -90,22 +90,26 @@ impl<'a> Crops<'a> {
     }
 
     /// Checks the outputs' shapes and gives the number of slots.
-    pub(super) fn check(tensors: &Tensors, nodes: usize) -> Result<usize, OutputError> {
-        let slots = Slots::check(tensors)?;
+    pub(super) fn check(tensors: &OutputTensors, nodes: usize) -> Result<usize, TensorError> {
+        let slots = CentroidSlots::check(tensors)?;
         tensors.expect("peaks", &[slots, nodes, 2])?;
         tensors.expect("peak_vals", &[slots, nodes])?;
         Ok(slots)
     }
 
     /// The instance in `slot`, if it has any point.
-    pub(super) fn instance(&self, slot: usize, threshold: f32, fit: &Fit) -> Option<Instance> {
+    pub(super) fn instance(&self, slot: usize, threshold: f32, fit: &InputFit) -> Option<Instance> {
         let peaks = &self.peaks[slot * self.nodes * 2..][..self.nodes * 2];
         let values = &self.values[slot * self.nodes..][..self.nodes];
         points::instance(peaks, values, threshold, fit)
     }
 }
 
-pub(super) fn instances(crops: &Crops<'_>, settings: &Settings, fit: &Fit) -> Vec<Instance> {
+pub(super) fn instances(
+    crops: &Crops<'_>,
+    settings: &PostprocessOptions,
+    fit: &InputFit,
+) -> Vec<Instance> {
     let threshold = settings.peak_threshold;
     crops
         .slots
@@ -122,7 +126,7 @@ mod tests {
 
     /// Slot 0 has one of two points, slot 1 none, slot 2 both, slot 3 is empty.
     const CROPS: Crops<'static> = Crops {
-        slots: Slots {
+        slots: CentroidSlots {
             centroids: &[0.0; 8],
             values: &[0.9, 0.8, 0.7, -1e9],
             valid: &[true, true, true, false],
@@ -134,13 +138,13 @@ mod tests {
         nodes: 2,
     };
 
-    fn found(settings: &Settings) -> Vec<Instance> {
+    fn found(settings: &PostprocessOptions) -> Vec<Instance> {
         instances(&CROPS, settings, &fit_of_two())
     }
 
     #[test]
     fn filled_slots_with_points_are_instances() {
-        let found = found(&Settings::default());
+        let found = found(&PostprocessOptions::default());
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].points, [Some([2.0, 4.0]), None]);
         assert_eq!(found[0].score, 0.5);
@@ -150,9 +154,9 @@ mod tests {
 
     #[test]
     fn the_maximum_counts_crops_as_sleap_nn_does() {
-        let most = |max_instances| Settings {
+        let most = |max_instances| PostprocessOptions {
             max_instances,
-            ..Settings::default()
+            ..PostprocessOptions::default()
         };
         // The second crop has no point: it takes its place all the same.
         assert_eq!(found(&most(2)).len(), 1);
@@ -161,9 +165,9 @@ mod tests {
 
     #[test]
     fn the_threshold_is_for_centroids_and_for_points() {
-        let above = |peak_threshold| Settings {
+        let above = |peak_threshold| PostprocessOptions {
             peak_threshold,
-            ..Settings::default()
+            ..PostprocessOptions::default()
         };
         let strict = found(&above(0.4));
         assert_eq!(strict[1].points, [Some([6.0, 8.0]), None]);

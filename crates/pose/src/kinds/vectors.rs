@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    bottomup::BottomUp, grouping::Lines, multi_class_bottomup::Peaks, slots::Slots, topdown::Crops,
-    *,
+    bottomup::BottomUp, grouping::LineScores, multi_class_bottomup::ClassPeaks,
+    slots::CentroidSlots, topdown::Crops, *,
 };
 use crate::frame::FrameView;
 
@@ -31,7 +31,7 @@ struct Case {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Output {
-    Truths(Vec<bool>),
+    Booleans(Vec<bool>),
     Numbers(Vec<Option<f32>>),
 }
 
@@ -44,18 +44,18 @@ struct Expected {
 }
 
 /// A case's outputs by name.
-struct Outputs {
+struct CaseOutputs {
     numbers: BTreeMap<String, Vec<f32>>,
-    truths: BTreeMap<String, Vec<bool>>,
+    booleans: BTreeMap<String, Vec<bool>>,
 }
 
-impl Outputs {
+impl CaseOutputs {
     fn of(case: &Case) -> Self {
-        let (mut numbers, mut truths) = (BTreeMap::new(), BTreeMap::new());
+        let (mut numbers, mut booleans) = (BTreeMap::new(), BTreeMap::new());
         for (name, output) in &case.outputs {
             match output {
-                Output::Truths(values) => {
-                    truths.insert(name.clone(), values.clone());
+                Output::Booleans(values) => {
+                    booleans.insert(name.clone(), values.clone());
                 }
                 Output::Numbers(values) => {
                     let values = values.iter().map(|value| value.unwrap_or(f32::NAN));
@@ -63,14 +63,14 @@ impl Outputs {
                 }
             }
         }
-        Self { numbers, truths }
+        Self { numbers, booleans }
     }
 
-    fn slots(&self) -> Slots<'_> {
-        Slots {
+    fn slots(&self) -> CentroidSlots<'_> {
+        CentroidSlots {
             centroids: &self.numbers["centroids"],
             values: &self.numbers["centroid_vals"],
-            valid: &self.truths["instance_valid"],
+            valid: &self.booleans["instance_valid"],
         }
     }
 
@@ -84,15 +84,15 @@ impl Outputs {
     }
 }
 
-fn instances(case: &Case, fit: &Fit) -> Vec<Instance> {
-    let defaults = Settings::default();
-    let settings = Settings {
+fn instances(case: &Case, fit: &InputFit) -> Vec<Instance> {
+    let defaults = PostprocessOptions::default();
+    let settings = PostprocessOptions {
         peak_threshold: case.peak_threshold.unwrap_or(defaults.peak_threshold),
         max_instances: case.max_instances.unwrap_or(defaults.max_instances),
         min_line_scores: case.min_line_scores.unwrap_or(defaults.min_line_scores),
         min_instance_peaks: case.min_instance_peaks.unwrap_or(0.0),
     };
-    let outputs = Outputs::of(case);
+    let outputs = CaseOutputs::of(case);
     let mut identities = Identities::new(None);
     identities.set_count(case.classes);
     match case.kind.parse().expect("a kind") {
@@ -107,8 +107,8 @@ fn instances(case: &Case, fit: &Fit) -> Vec<Instance> {
             )
         }
         ModelKind::MultiClassBottomUp => {
-            let mask = &outputs.truths["peak_mask"];
-            let peaks = Peaks {
+            let mask = &outputs.booleans["peak_mask"];
+            let peaks = ClassPeaks {
                 points: &outputs.numbers["peaks"],
                 values: &outputs.numbers["peak_vals"],
                 mask,
@@ -118,12 +118,12 @@ fn instances(case: &Case, fit: &Fit) -> Vec<Instance> {
             MultiClassBottomUp::new(case.nodes, settings, identities).instances(&peaks, fit)
         }
         ModelKind::BottomUp => {
-            let mask = &outputs.truths["peak_mask"];
-            let lines = Lines {
+            let mask = &outputs.booleans["peak_mask"];
+            let lines = LineScores {
                 values: &outputs.numbers["peak_vals"],
                 mask,
                 scores: &outputs.numbers["line_scores"],
-                candidates: &outputs.truths["candidate_mask"],
+                candidates: &outputs.booleans["candidate_mask"],
                 slots: mask.len() / case.nodes,
             };
             let scale = case.input_scale.expect("a scale");
@@ -153,7 +153,7 @@ fn sleap_nn_makes_the_same_instances() {
     let text = include_str!("../../tests/vectors/kinds.json");
     let cases: Vec<Case> = serde_json::from_str(text).expect("vectors");
     let frame = FrameView::new(2, 2, 1, &[0; 4]).expect("a frame");
-    let fit = Fit::new(&frame, [2, 2]);
+    let fit = InputFit::new(&frame, [2, 2]);
     let mut compared = BTreeMap::<_, usize>::new();
     for (index, case) in cases.iter().enumerate() {
         let label = format!("case {index}, {}", case.kind);

@@ -1,8 +1,8 @@
 //! Boolean outputs, whose bytes a damaged or hostile graph may set to anything.
 #![allow(
     unsafe_code,
-    reason = "bytes of a tensor whose element's type says that they are 0 or 1 can be read in no \
-              other way before they are known to be"
+    reason = "the bytes of a boolean tensor can be read in no other way before they are known to be 0 \
+              or 1"
 )]
 
 use std::slice;

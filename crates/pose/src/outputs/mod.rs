@@ -1,18 +1,18 @@
 //! What a session call gives: tensors, and each frame's part of them.
 
 mod booleans;
+mod float16;
 mod frame;
-mod half;
 mod tensors;
 
 use ort::value::{TensorElementType, ValueType};
 
 pub(crate) use frame::FrameOutputs;
-pub(crate) use tensors::Tensors;
+pub(crate) use tensors::OutputTensors;
 
 /// Why an output of the graph cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OutputError {
+pub enum TensorError {
     /// An output is missing, or is no tensor.
     #[error(
         "the graph has no output '{name}': it is not a model of the kind that its metadata says"
@@ -21,14 +21,14 @@ pub enum OutputError {
         /// The output.
         name: &'static str,
     },
-    /// An output has another shape than its kind says.
+    /// An output has another shape than the model's kind defines.
     #[error("output '{name}' has the shape {actual:?}, not {expected:?}")]
     Shape {
         /// The output.
         name: &'static str,
-        /// As the kind says.
+        /// As the kind defines it.
         expected: Vec<usize>,
-        /// As it came.
+        /// As the graph gave it.
         actual: Vec<i64>,
     },
     /// ONNX Runtime does not give an output's values.
@@ -41,7 +41,7 @@ pub enum OutputError {
 
 /// An output that a kind needs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputSpec {
+pub(crate) struct RequiredOutput {
     name: &'static str,
     element: TensorElementType,
     /// The element in messages.
@@ -49,7 +49,7 @@ pub(crate) struct OutputSpec {
     rank: usize,
 }
 
-impl OutputSpec {
+impl RequiredOutput {
     /// Numbers in `rank` dimensions.
     pub(crate) const fn f32(name: &'static str, rank: usize) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl OutputSpec {
     }
 }
 
-impl std::fmt::Display for OutputSpec {
+impl std::fmt::Display for RequiredOutput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             name,
@@ -91,7 +91,7 @@ impl std::fmt::Display for OutputSpec {
     }
 }
 
-/// The type of an output's elements in [`Tensors`], where 16-bit floats have become 32-bit ones.
+/// The type of an output's elements in [`OutputTensors`], where 16-bit floats have become 32-bit ones.
 fn widened(element: TensorElementType) -> TensorElementType {
     match element {
         TensorElementType::Float16 => TensorElementType::Float32,

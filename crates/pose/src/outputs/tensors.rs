@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use ort::value::{DynValue, PrimitiveTensorElementType};
 
-use super::{OutputError, booleans, half, tensor_type};
+use super::{TensorError, booleans, float16, tensor_type};
 
-/// The outputs of one call. They are its own: the session can run again while they are read.
-pub(crate) struct Tensors {
+/// The outputs of one call. They are independent of the session, which can run again while they
+/// are read.
+pub(crate) struct OutputTensors {
     names: Arc<[String]>,
     values: Vec<DynValue>,
     batch: usize,
 }
 
-impl Tensors {
+impl OutputTensors {
     /// The outputs of a call with `batch` frames, each with its name.
     ///
     /// # Errors
@@ -23,7 +24,7 @@ impl Tensors {
         values: impl Iterator<Item = DynValue>,
         batch: usize,
     ) -> ort::Result<Self> {
-        let readable = |value| booleans::checked(half::widen(value)?);
+        let readable = |value| booleans::checked(float16::widen(value)?);
         Ok(Self {
             names,
             values: values.map(readable).collect::<ort::Result<_>>()?,
@@ -32,17 +33,17 @@ impl Tensors {
     }
 
     /// Frame `index`'s numbers of an output whose shape was checked, in row-major order.
-    pub(crate) fn f32(&self, name: &'static str, index: usize) -> Result<&[f32], OutputError> {
+    pub(crate) fn f32(&self, name: &'static str, index: usize) -> Result<&[f32], TensorError> {
         self.frame(name, index)
     }
 
     /// Frame `index`'s booleans of an output whose shape was checked, in row-major order.
-    pub(crate) fn bool(&self, name: &'static str, index: usize) -> Result<&[bool], OutputError> {
+    pub(crate) fn bool(&self, name: &'static str, index: usize) -> Result<&[bool], TensorError> {
         self.frame(name, index)
     }
 
     /// Frame `index`'s whole numbers of an output, of which the frames have equal shares.
-    pub(crate) fn i64(&self, name: &'static str, index: usize) -> Result<&[i64], OutputError> {
+    pub(crate) fn i64(&self, name: &'static str, index: usize) -> Result<&[i64], TensorError> {
         self.frame(name, index)
     }
 
@@ -52,19 +53,19 @@ impl Tensors {
     }
 
     /// All values of an output.
-    pub(crate) fn elements(&self, name: &'static str) -> Result<usize, OutputError> {
+    pub(crate) fn elements(&self, name: &'static str) -> Result<usize, TensorError> {
         let length = |&length: &i64| usize::try_from(length).unwrap_or(0);
         Ok(self.shape(name)?.iter().map(length).product())
     }
 
     /// The length of an output's dimension `axis`; zero where it has fewer.
-    pub(crate) fn length(&self, name: &'static str, axis: usize) -> Result<usize, OutputError> {
+    pub(crate) fn length(&self, name: &'static str, axis: usize) -> Result<usize, TensorError> {
         let length = self.shape(name)?.get(axis).copied().unwrap_or(0);
         Ok(usize::try_from(length).unwrap_or(0))
     }
 
     /// Checks that an output has the batch's frames with `expected` dimensions each.
-    pub(crate) fn expect(&self, name: &'static str, expected: &[usize]) -> Result<(), OutputError> {
+    pub(crate) fn expect(&self, name: &'static str, expected: &[usize]) -> Result<(), TensorError> {
         let actual = self.shape(name)?;
         let same = actual.len() == expected.len() + 1
             && std::iter::once(&self.batch)
@@ -74,7 +75,7 @@ impl Tensors {
         if same {
             return Ok(());
         }
-        Err(OutputError::Shape {
+        Err(TensorError::Shape {
             name,
             expected: [&[self.batch], expected].concat(),
             actual: actual.to_vec(),
@@ -82,9 +83,9 @@ impl Tensors {
     }
 
     /// The lengths of an output's dimensions.
-    pub(crate) fn shape(&self, name: &'static str) -> Result<&[i64], OutputError> {
+    pub(crate) fn shape(&self, name: &'static str) -> Result<&[i64], TensorError> {
         let (_, shape) =
-            tensor_type(self.output(name)?.dtype()).ok_or(OutputError::Missing { name })?;
+            tensor_type(self.output(name)?.dtype()).ok_or(TensorError::Missing { name })?;
         Ok(shape)
     }
 
@@ -92,11 +93,11 @@ impl Tensors {
         &self,
         name: &'static str,
         index: usize,
-    ) -> Result<&[T], OutputError> {
+    ) -> Result<&[T], TensorError> {
         let (_, data) = self
             .output(name)?
             .try_extract_tensor::<T>()
-            .map_err(|error| OutputError::Read {
+            .map_err(|error| TensorError::Read {
                 message: error.to_string(),
             })?;
         // The first dimension is the batch, as `expect` checked: the frames have equal shares.
@@ -104,9 +105,9 @@ impl Tensors {
         Ok(&data[index * length..][..length])
     }
 
-    fn output(&self, name: &'static str) -> Result<&DynValue, OutputError> {
+    fn output(&self, name: &'static str) -> Result<&DynValue, TensorError> {
         let at = self.names.iter().position(|known| known == name);
         at.and_then(|at| self.values.get(at))
-            .ok_or(OutputError::Missing { name })
+            .ok_or(TensorError::Missing { name })
     }
 }

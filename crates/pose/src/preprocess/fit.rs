@@ -6,7 +6,7 @@ use crate::frame::FrameView;
 ///
 /// As sleap-nn's size matcher does it: one scale for both axes, the rest stays zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Fit {
+pub(crate) struct InputFit {
     /// Width and height of the frame.
     frame: [usize; 2],
     /// Width and height of the frame's image in the input; at least one pixel.
@@ -17,7 +17,7 @@ pub(crate) struct Fit {
     scale: [f32; 2],
 }
 
-impl Fit {
+impl InputFit {
     /// Fits `frame` into an input of `model` width and height.
     pub(crate) fn new(frame: &FrameView<'_>, model: [u32; 2]) -> Self {
         let frame = [frame.width(), frame.height()];
@@ -39,7 +39,7 @@ impl Fit {
                 // At most the model's length, and that is u32.
                 return (length as usize, common as f32);
             }
-            // A sliver of a frame: keep one pixel, and say truly where that pixel comes from.
+            // A very thin frame: keep one pixel, with the scale that this pixel really has.
             (1, (1.0 / f64::from(frame[axis])) as f32)
         };
         let ((width, x_scale), (height, y_scale)) = (axis(0), axis(1));
@@ -83,9 +83,9 @@ mod tests {
 
     use super::*;
 
-    fn fit(frame: [u32; 2], model: [u32; 2]) -> Fit {
+    fn fit(frame: [u32; 2], model: [u32; 2]) -> InputFit {
         let data = vec![0; frame[0] as usize * frame[1] as usize];
-        Fit::new(
+        InputFit::new(
             &FrameView::new(frame[0], frame[1], 1, &data).expect("a frame"),
             model,
         )

@@ -4,7 +4,7 @@ mod colour;
 mod fit;
 mod resize;
 
-pub(crate) use fit::Fit;
+pub(crate) use fit::InputFit;
 
 use crate::frame::FrameView;
 
@@ -19,12 +19,12 @@ pub(crate) struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// Writes `frame` into `slot`, `channels` planes of the model's size, as `fit` says.
+    /// Writes `frame` into `slot`, `channels` planes of the model's size, at the place of `fit`.
     pub(crate) fn write(
         &mut self,
         frame: &FrameView<'_>,
         channels: usize,
-        fit: &Fit,
+        fit: &InputFit,
         slot: &mut [u8],
     ) {
         let (width, height) = fit.model_size();
@@ -83,10 +83,10 @@ mod tests {
     }
 
     /// One gray frame of noise, preprocessed for a gray model.
-    fn preprocess(frame: [u32; 2], model: [u32; 2]) -> (Vec<u8>, Fit) {
+    fn preprocess(frame: [u32; 2], model: [u32; 2]) -> (Vec<u8>, InputFit) {
         let data = noise(frame[0] as usize * frame[1] as usize);
         let view = FrameView::new(frame[0], frame[1], 1, &data).expect("a frame");
-        let fit = Fit::new(&view, model);
+        let fit = InputFit::new(&view, model);
         let mut pixels = vec![0; model[0] as usize * model[1] as usize];
         Preprocessor::default().write(&view, 1, &fit, &mut pixels);
         (pixels, fit)
@@ -123,7 +123,7 @@ mod tests {
             let data = noise((size[0] * size[1]) as usize);
             let view = FrameView::new(size[0], size[1], 1, &data).expect("a frame");
             let mut pixels = [99; 16 * 12];
-            reused.write(&view, 1, &Fit::new(&view, model), &mut pixels);
+            reused.write(&view, 1, &InputFit::new(&view, model), &mut pixels);
             let (fresh, _) = preprocess(size, model);
             assert_eq!(pixels[..], fresh, "{size:?}");
         }
@@ -137,7 +137,7 @@ mod tests {
             .flat_map(|&value| [value, 0, 255 - value])
             .collect();
         let view = FrameView::new(30, 20, 3, &bgr).expect("a frame");
-        let fit = Fit::new(&view, [12, 12]);
+        let fit = InputFit::new(&view, [12, 12]);
         let mut pixels = [0; 3 * 144];
         Preprocessor::default().write(&view, 3, &fit, &mut pixels);
         let (blue_alone, _) = preprocess([30, 20], [12, 12]);

@@ -4,14 +4,14 @@
 //! kernel in integers: a triangle filter as wide as the reduction, rows first, 8-bit in between,
 //! the weights as 16-bit integers of a precision that the largest weight sets.
 
-use super::Fit;
+use super::InputFit;
 
 /// Resizes planes from one size to another; keeps its tables while the sizes stay.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resizer {
     sizes: Option<[(usize, usize); 2]>,
-    horizontal: Taps,
-    vertical: Taps,
+    horizontal: FilterTaps,
+    vertical: FilterTaps,
     /// The plane after the horizontal pass: the source's height, the target's width.
     rows: Vec<u8>,
     /// One row of sums in the vertical pass.
@@ -20,7 +20,7 @@ pub(crate) struct Resizer {
 
 /// For each output position the first input position and the weights from there on.
 #[derive(Clone, Debug, Default)]
-struct Taps {
+struct FilterTaps {
     first: Vec<usize>,
     count: Vec<usize>,
     /// `stride` weights an output position, the unused ones zero.
@@ -32,14 +32,14 @@ struct Taps {
 
 impl Resizer {
     /// Sets the sizes for the calls of [`Self::resize`] that follow.
-    pub(crate) fn prepare(&mut self, fit: &Fit) {
+    pub(crate) fn prepare(&mut self, fit: &InputFit) {
         let sizes = [fit.frame_size(), fit.image_size()];
         if self.sizes == Some(sizes) {
             return;
         }
         let [from, to] = sizes;
-        self.horizontal = Taps::new(from.0, to.0);
-        self.vertical = Taps::new(from.1, to.1);
+        self.horizontal = FilterTaps::new(from.0, to.0);
+        self.vertical = FilterTaps::new(from.1, to.1);
         self.rows.resize(from.1 * to.0, 0);
         self.sums.resize(to.0, 0);
         self.sizes = Some(sizes);
@@ -67,13 +67,13 @@ impl Resizer {
     }
 }
 
-impl Taps {
+impl FilterTaps {
     fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         // The triangle is one pixel wide on each side, of the output when shrinking.
         let support = scale.max(1.0);
         let stride = support.ceil() as usize * 2 + 1;
-        let mut taps = Self {
+        let mut filter = Self {
             stride,
             ..Self::default()
         };
@@ -89,17 +89,17 @@ impl Taps {
             }
             let total: f64 = weights.iter().sum();
             weights.iter_mut().for_each(|weight| *weight /= total);
-            taps.first.push(first);
-            taps.count.push(count);
+            filter.first.push(first);
+            filter.count.push(count);
         }
         let largest = weights.iter().copied().fold(0.0, f64::max);
-        taps.precision = precision(largest);
-        let one = f64::from(1_u32 << taps.precision);
-        taps.weights = weights
+        filter.precision = precision(largest);
+        let one = f64::from(1_u32 << filter.precision);
+        filter.weights = weights
             .iter()
             .map(|weight| (0.5 + weight * one) as i16)
             .collect();
-        taps
+        filter
     }
 
     fn weights(&self, index: usize) -> &[i16] {

@@ -5,17 +5,17 @@ use crate::{input::InputSize, kind::ModelKind, metadata::Metadata};
 
 /// The points of a kind of model.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Points {
+pub(crate) struct PointLayout {
     /// The output with the points.
     pub(crate) output: &'static str,
     /// The output whose peaks the points depend on too.
     pub(crate) besides: Option<&'static str>,
-    /// The output that says which points there are. It is missing where points that are not there
-    /// are not numbers.
+    /// The output with a flag for each point, true where it was found. None where points that were
+    /// not found are NaN.
     pub(super) filled: Option<&'static str>,
 }
 
-impl Points {
+impl PointLayout {
     pub(crate) fn of(kind: ModelKind) -> Self {
         let points = |output, filled| Self {
             output,
@@ -38,12 +38,12 @@ impl Points {
 
 /// What the maps show.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Area {
+pub(super) enum MapArea {
     /// The model's whole input.
     Input {
         /// Maps a frame.
         maps: usize,
-        /// The input's height and width as the network sees them, in pixels.
+        /// The input's height and width as the network gets them, in pixels.
         sides: [f32; 2],
         /// The network's pixels a cell.
         stride: f32,
@@ -57,7 +57,7 @@ pub(super) enum Area {
     },
 }
 
-impl Area {
+impl MapArea {
     /// # Errors
     /// The metadata lacks a number.
     pub(super) fn new(metadata: &Metadata, input: InputSize) -> Result<Self, RefineError> {

@@ -1,8 +1,8 @@
 //! Points between the cells of the confidence maps.
 //!
 //! A graph gives each peak at a cell of its confidence map, so that points lie on a grid of 2 to 8
-//! pixels. [`Refiner`] moves them to where the peak's values around that cell say its top is. The
-//! maps and the cells are outputs that [`crate::graph`] adds; which points there are, their
+//! pixels. [`Refiner`] moves them to the maximum that it estimates from the values around that cell.
+//! The maps and the cells are outputs that [`crate::graph`] adds; which points were found, their
 //! confidence and the scores stay as the graph gave them.
 
 mod layout;
@@ -10,11 +10,11 @@ mod method;
 mod offset;
 mod refiner;
 
-pub(crate) use layout::Points;
+pub(crate) use layout::PointLayout;
 pub use method::{Refine, RefineParseError};
 pub(crate) use refiner::Refiner;
 
-use crate::outputs::OutputError;
+use crate::outputs::TensorError;
 
 /// Why points cannot be refined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -50,7 +50,7 @@ pub enum RefineError {
          {cells} cells; run it without refinement"
     )]
     Cell {
-        /// The cell that the graph says.
+        /// The cell that the graph gives.
         cell: i64,
         /// The cells of a map.
         cells: usize,
@@ -71,5 +71,5 @@ pub enum RefineError {
     },
     /// An output that refinement reads cannot be used.
     #[error(transparent)]
-    Output(#[from] OutputError),
+    Tensor(#[from] TensorError),
 }

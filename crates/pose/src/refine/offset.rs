@@ -2,27 +2,27 @@
 
 /// One confidence map, `[h, w]`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Map<'a> {
+pub(super) struct ConfidenceMap<'a> {
     /// h * w values, row by row.
     pub(super) values: &'a [f32],
     /// w.
     pub(super) width: usize,
 }
 
-/// Cells to each side of the peak that [`integral`] looks at: sleap-nn's patches are 5x5.
-const REACH: usize = 2;
+/// Cells to each side of the peak that [`integral`] reads: sleap-nn's patches are 5x5.
+const PATCH_RADIUS: usize = 2;
 
-/// The centre of mass of the 5x5 cells around `cell` (x, y), seen from there, in cells.
+/// The centre of mass of the 5x5 cells around `cell` (x, y), relative to it, in cells.
 ///
 /// sleap-nn's `integral_regression` with its `integral_patch_size`: cells beyond the map count as
-/// zero. Where that is no point of the patch (cells that are no numbers, or so many negative ones
-/// that their sum means nothing) the peak stays on its cell.
-pub(super) fn integral(map: &Map<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
+/// zero. Where that is no point of the patch (cells that are NaN, or so many negative ones that
+/// their sum is not positive) the peak stays on its cell.
+pub(super) fn integral(map: &ConfidenceMap<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
     let (mut sum, mut moments) = (0.0, [0.0; 2]);
-    let columns = x.saturating_sub(REACH)..(x + REACH + 1).min(map.width);
+    let columns = x.saturating_sub(PATCH_RADIUS)..(x + PATCH_RADIUS + 1).min(map.width);
     let rows = map.values.chunks_exact(map.width).enumerate();
-    let first = y.saturating_sub(REACH);
-    for (row, values) in rows.take(y + REACH + 1).skip(first) {
+    let first = y.saturating_sub(PATCH_RADIUS);
+    for (row, values) in rows.take(y + PATCH_RADIUS + 1).skip(first) {
         let dy = row as f32 - y as f32;
         for (column, value) in columns.clone().zip(&values[columns.clone()]) {
             sum += value;
@@ -31,7 +31,7 @@ pub(super) fn integral(map: &Map<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
         }
     }
     let offset = moments.map(|moment| moment / sum);
-    let inside = |offset: &f32| offset.abs() <= REACH as f32;
+    let inside = |offset: &f32| offset.abs() <= PATCH_RADIUS as f32;
     if sum > 0.0 && offset.iter().all(inside) {
         offset
     } else {
@@ -40,13 +40,13 @@ pub(super) fn integral(map: &Map<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
 }
 
 /// The top of a parabola through the logarithms of the peak and its neighbours, along each axis,
-/// seen from `cell` (x, y), in cells; at most half a cell.
+/// relative to `cell` (x, y), in cells; at most half a cell.
 ///
 /// The logarithm of a Gaussian is a parabola, so this is exact for the maps that networks are
 /// trained to give. At the map's edge, on a plateau, and beside cells that are no positive numbers
 /// the peak stays on its cell along that axis.
-pub(super) fn parabola(map: &Map<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
-    let Map { values, width } = *map;
+pub(super) fn parabola(map: &ConfidenceMap<'_>, [x, y]: [usize; 2]) -> [f32; 2] {
+    let ConfidenceMap { values, width } = *map;
     let at = y * width + x;
     let along = |inside: bool, step: usize| {
         let (before, after) = (at.checked_sub(step), at + step);
@@ -87,12 +87,12 @@ mod tests {
         (0..99).map(value).collect()
     }
 
-    fn map(values: &[f32]) -> Map<'_> {
-        Map { values, width: 11 }
+    fn map(values: &[f32]) -> ConfidenceMap<'_> {
+        ConfidenceMap { values, width: 11 }
     }
 
     /// The whole map with a margin of zeros, cell by cell.
-    fn slow_integral(map: &Map<'_>, [x, y]: [usize; 2]) -> [f64; 2] {
+    fn slow_integral(map: &ConfidenceMap<'_>, [x, y]: [usize; 2]) -> [f64; 2] {
         let height = map.values.len() / map.width;
         let value = |column: i64, row: i64| {
             let inside =
@@ -165,7 +165,7 @@ mod tests {
             let [x, y] = integral(&map(&values), cell);
             assert!(x.abs() > 0.5 && y.abs() > 0.5, "{x} {y}");
         }
-        let one = Map {
+        let one = ConfidenceMap {
             values: &[0.9],
             width: 1,
         };
@@ -224,7 +224,7 @@ mod tests {
         for (number, case) in cases.iter().enumerate() {
             let Case { width, cell, .. } = *case;
             let values = &case.values;
-            let ours = integral(&Map { values, width }, cell);
+            let ours = integral(&ConfidenceMap { values, width }, cell);
             for (ours, theirs) in ours.iter().zip(case.offset) {
                 assert!((ours - theirs).abs() < 1e-5, "{number}: {ours} {theirs}");
             }
@@ -281,7 +281,7 @@ mod tests {
             values.resize(values.len().next_multiple_of(width), 0.0);
             let cell = cell.index(values.len());
             let cell = [cell % width, cell / width];
-            let map = Map { values: &values, width };
+            let map = ConfidenceMap { values: &values, width };
             prop_assert!(integral(&map, cell).iter().all(|n| n.abs() <= 2.0));
             prop_assert!(parabola(&map, cell).iter().all(|n| n.abs() <= 0.5));
         }

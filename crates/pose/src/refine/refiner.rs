@@ -1,33 +1,33 @@
 //! Which confidence map, which cell and which pixels belong to each point.
 
 use super::{
-    Points, Refine, RefineError,
-    layout::Area,
-    offset::{self, Map},
+    PointLayout, Refine, RefineError,
+    layout::MapArea,
+    offset::{self, ConfidenceMap},
 };
 use crate::{
-    graph::{CELLS, MAPS, Search},
+    graph::{CELLS, MAPS, PeakSearch},
     input::InputSize,
     metadata::Metadata,
-    outputs::Tensors,
+    outputs::OutputTensors,
 };
 
 /// Moves points off the grid.
 #[derive(Debug)]
 pub(crate) struct Refiner {
     method: Refine,
-    search: Search,
-    points: Points,
-    area: Area,
+    search: PeakSearch,
+    points: PointLayout,
+    area: MapArea,
     /// Known once a batch was checked.
-    maps: Maps,
+    maps: FrameMaps,
     /// One frame's points.
     refined: Vec<f32>,
 }
 
 /// How a frame's maps and points go together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Maps {
+struct FrameMaps {
     width: usize,
     /// Of one map.
     cells: usize,
@@ -41,27 +41,27 @@ impl Refiner {
     /// For a model whose peaks are found by `search`.
     pub(crate) fn new(
         method: Refine,
-        search: Search,
+        search: PeakSearch,
         metadata: &Metadata,
         input: InputSize,
     ) -> Result<Self, RefineError> {
         Ok(Self {
             method,
             search,
-            points: Points::of(metadata.kind),
-            area: Area::new(metadata, input)?,
-            maps: Maps::default(),
+            points: PointLayout::of(metadata.kind),
+            area: MapArea::new(metadata, input)?,
+            maps: FrameMaps::default(),
             refined: Vec::new(),
         })
     }
 
     /// Checks that maps and cells are those of the points, for a batch whose other outputs were
     /// checked before; the first batch's cells too.
-    pub(crate) fn check(&mut self, tensors: &Tensors) -> Result<(), RefineError> {
+    pub(crate) fn check(&mut self, tensors: &OutputTensors) -> Result<(), RefineError> {
         let maps = self.shape(tensors)?;
-        let first = self.maps == Maps::default();
+        let first = self.maps == FrameMaps::default();
         self.maps = maps;
-        if first && self.search == Search::Highest {
+        if first && self.search == PeakSearch::Highest {
             for index in 0..tensors.frames() {
                 self.check_cells(tensors, index)?;
             }
@@ -69,7 +69,7 @@ impl Refiner {
         Ok(())
     }
 
-    fn shape(&self, tensors: &Tensors) -> Result<Maps, RefineError> {
+    fn shape(&self, tensors: &OutputTensors) -> Result<FrameMaps, RefineError> {
         let points = tensors.elements(self.points.output)? / 2;
         let (cells, frames) = (tensors.elements(CELLS)?, tensors.frames());
         let shape = tensors.shape(MAPS)?;
@@ -84,15 +84,15 @@ impl Refiner {
     }
 
     /// How maps of `shape` go together with `points` a frame, if they do.
-    fn fitting(&self, shape: &[i64], frames: usize, points: usize) -> Option<Maps> {
+    fn fitting(&self, shape: &[i64], frames: usize, points: usize) -> Option<FrameMaps> {
         let [before @ .., height, width] = shape else {
             return None;
         };
         let length = |&side: &i64| usize::try_from(side).ok().filter(|&side| side > 0);
         let (height, width) = (length(height)?, length(width)?);
         let expected = match self.area {
-            Area::Input { maps, .. } => maps,
-            Area::Crops { .. } => points,
+            MapArea::Input { maps, .. } => maps,
+            MapArea::Crops { .. } => points,
         };
         let mut sides = before.iter();
         let count = sides.try_fold(1_usize, |count, side| count.checked_mul(length(side)?))?;
@@ -100,7 +100,7 @@ impl Refiner {
             && Some(count) == expected.checked_mul(frames)
             && points > 0
             && points.is_multiple_of(expected);
-        fits.then_some(Maps {
+        fits.then_some(FrameMaps {
             width,
             cells: height.checked_mul(width)?,
             points: points / expected,
@@ -108,8 +108,8 @@ impl Refiner {
         })
     }
 
-    /// That each cell is the highest of its map: what the points are said to be.
-    fn check_cells(&self, tensors: &Tensors, index: usize) -> Result<(), RefineError> {
+    /// Checks that each cell is the highest of its map, as the points are defined.
+    fn check_cells(&self, tensors: &OutputTensors, index: usize) -> Result<(), RefineError> {
         let cells = tensors.i64(CELLS, index)?;
         let maps = tensors.f32(MAPS, index)?;
         for (point, &cell) in cells.iter().enumerate() {
@@ -122,13 +122,13 @@ impl Refiner {
         Ok(())
     }
 
-    /// The map of a point, and its cell there.
+    /// The map of a point, and its cell in it.
     fn place<'m>(
         &self,
         maps: &'m [f32],
         point: usize,
         cell: i64,
-    ) -> Result<(Map<'m>, usize), RefineError> {
+    ) -> Result<(ConfidenceMap<'m>, usize), RefineError> {
         let start = point / self.maps.points * self.maps.cells;
         let values = maps
             .get(start..)
@@ -140,7 +140,7 @@ impl Refiner {
             return Err(self.wrong(cell));
         };
         let width = self.maps.width;
-        Ok((Map { values, width }, at))
+        Ok((ConfidenceMap { values, width }, at))
     }
 
     fn wrong(&self, cell: i64) -> RefineError {
@@ -151,10 +151,10 @@ impl Refiner {
     /// The name of the refined output and its values for frame `index` of a checked batch.
     pub(crate) fn refine(
         &mut self,
-        tensors: &Tensors,
+        tensors: &OutputTensors,
         index: usize,
     ) -> Result<(&'static str, &[f32]), RefineError> {
-        let Points { output, filled, .. } = self.points;
+        let PointLayout { output, filled, .. } = self.points;
         let mut refined = std::mem::take(&mut self.refined);
         refined.clear();
         refined.extend_from_slice(tensors.f32(output, index)?);
@@ -174,10 +174,15 @@ impl Refiner {
     }
 
     /// The refined place of a point that the graph puts at `xy`.
-    fn moved(&self, xy: [f32; 2], map: &Map<'_>, at: usize) -> Result<[f32; 2], RefineError> {
+    fn moved(
+        &self,
+        xy: [f32; 2],
+        map: &ConfidenceMap<'_>,
+        at: usize,
+    ) -> Result<[f32; 2], RefineError> {
         let cell = [at % map.width, at / map.width];
         let units = self.maps.units;
-        if let Area::Crops { .. } = self.area {
+        if let MapArea::Crops { .. } = self.area {
             // Where the crop lies does not matter: the graph has put the cell in its place.
             let offset = self.offset(map, cell);
             return Ok([0, 1].map(|axis| xy[axis] + offset[axis] * units[axis]));
@@ -200,7 +205,7 @@ impl Refiner {
     /// The cell around which to look. As sleap-nn does it, the integral is taken around the cell
     /// to the upper left of a top of several equal cells.
     fn anchor(&self, cell: [usize; 2], between: [f32; 2]) -> [usize; 2] {
-        if self.method == Refine::Parabola || self.search == Search::Highest {
+        if self.method == Refine::Parabola || self.search == PeakSearch::Highest {
             return cell;
         }
         // What scaling the points has lost is far less.
@@ -211,7 +216,7 @@ impl Refiner {
         })
     }
 
-    fn offset(&self, map: &Map<'_>, cell: [usize; 2]) -> [f32; 2] {
+    fn offset(&self, map: &ConfidenceMap<'_>, cell: [usize; 2]) -> [f32; 2] {
         match self.method {
             Refine::Integral => offset::integral(map, cell),
             Refine::Parabola => offset::parabola(map, cell),
@@ -224,7 +229,7 @@ mod tests {
     use super::*;
     use crate::kind::ModelKind;
 
-    fn refiner(kind: ModelKind, method: Refine, search: Search) -> Refiner {
+    fn refiner(kind: ModelKind, method: Refine, search: PeakSearch) -> Refiner {
         let metadata = Metadata {
             kind,
             name: String::new(),
@@ -244,11 +249,11 @@ mod tests {
             width: 64,
             channels: 1,
         };
-        Refiner::new(method, search, &metadata, input).expect("enough is said")
+        Refiner::new(method, search, &metadata, input).expect("the metadata is complete")
     }
 
     fn highest(kind: ModelKind) -> Refiner {
-        refiner(kind, Refine::Parabola, Search::Highest)
+        refiner(kind, Refine::Parabola, PeakSearch::Highest)
     }
 
     #[test]
@@ -322,7 +327,7 @@ mod tests {
     fn a_top_of_equal_cells_is_refined_from_its_middle_as_sleap_nn_does() {
         // Two cells beside each other: sleap-nn's point is between them.
         let values = top(&[36, 37]);
-        let map = Map {
+        let map = ConfidenceMap {
             values: &values,
             width: 16,
         };
@@ -339,13 +344,13 @@ mod tests {
                 "{x} {y}"
             );
         };
-        close(of(Refine::Parabola, Search::Local), 18.0);
+        close(of(Refine::Parabola, PeakSearch::Local), 18.0);
         // Around the left cell, whose patch has more of the top on its right.
         let [x, _] = offset::integral(&map, [4, 2]);
         assert!(x > 0.1);
-        close(of(Refine::Integral, Search::Local), (4.0 + x) * 4.0);
+        close(of(Refine::Integral, PeakSearch::Local), (4.0 + x) * 4.0);
         // A point to the left of its cell is refined from the cell to the left.
-        let mut refiner = refiner(ModelKind::Centroid, Refine::Integral, Search::Local);
+        let mut refiner = refiner(ModelKind::Centroid, Refine::Integral, PeakSearch::Local);
         refiner.maps = refiner.fitting(&[1, 1, 8, 16], 1, 1).expect("maps");
         let [x, _] = refiner.moved([3.67 * 4.0, 8.0], &map, 36).expect("moved");
         let [dx, _] = offset::integral(&map, [3, 2]);
@@ -357,7 +362,7 @@ mod tests {
         let mut refiner = highest(ModelKind::TopDown);
         refiner.maps = refiner.fitting(&[1, 2, 8, 6], 1, 2).expect("maps");
         let values = [0.1, 0.2, 0.4, 0.2, 0.1, 0.1].repeat(8);
-        let map = Map {
+        let map = ConfidenceMap {
             values: &values,
             width: 6,
         };
@@ -371,7 +376,7 @@ mod tests {
         let mut refiner = highest(ModelKind::SingleInstance);
         refiner.maps = refiner.fitting(&[1, 2, 8, 16], 1, 2).expect("maps");
         let values = top(&[36]);
-        let map = Map {
+        let map = ConfidenceMap {
             values: &values,
             width: 16,
         };

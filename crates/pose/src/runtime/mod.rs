@@ -14,7 +14,7 @@ use std::{
 use ort::environment::Environment;
 
 use crate::c_api;
-use search::{Candidate, Surroundings};
+use search::{LibraryCandidate, SearchEnvironment};
 
 /// The oldest ONNX Runtime that can be used, as 1.x.
 pub const MINIMUM_MINOR_VERSION: u32 = ort::MINOR_VERSION;
@@ -28,7 +28,7 @@ pub struct RuntimeInfo {
     pub version: String,
 }
 
-/// Why there is no ONNX Runtime.
+/// Why no ONNX Runtime can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
     /// No library in any of the places.
@@ -41,7 +41,7 @@ pub enum RuntimeError {
     #[error("no usable ONNX Runtime. {HOW_TO_GET}")]
     Unusable {
         /// Each library with what is wrong with it.
-        tried: Vec<Rejected>,
+        tried: Vec<RejectedLibrary>,
     },
     /// Another library is in use already; a process can have only one.
     #[error(
@@ -59,7 +59,7 @@ pub enum RuntimeError {
 /// A library that was found and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {reason}", path = .path.display())]
-pub struct Rejected {
+pub struct RejectedLibrary {
     /// Where it lies.
     pub path: PathBuf,
     /// What is wrong with it.
@@ -81,7 +81,7 @@ pub enum RejectReason {
     /// The system's loader refuses it, or it is another library.
     #[error("{message}")]
     Load {
-        /// The loader's words.
+        /// The loader's message.
         message: String,
     },
 }
@@ -104,12 +104,12 @@ impl RuntimeError {
 }
 
 /// The library with its environment: one of each a process, and never unloaded.
-struct Loaded {
+struct LoadedRuntime {
     info: RuntimeInfo,
     environment: Environment,
 }
 
-static LOADED: OnceLock<Loaded> = OnceLock::new();
+static LOADED: OnceLock<LoadedRuntime> = OnceLock::new();
 
 /// Held while loading, so that two threads do not search at once.
 static LOADING: Mutex<()> = Mutex::new(());
@@ -124,7 +124,7 @@ static LOADING: Mutex<()> = Mutex::new(());
 /// system's library folders and loader.
 ///
 /// # Errors
-/// Nothing found, or nothing usable found (each library is named with its defect), or `explicit`
+/// Nothing was found, or nothing usable (each library is named with its defect), or `explicit`
 /// differs from the library in use.
 pub fn load(explicit: Option<&Path>) -> Result<RuntimeInfo, RuntimeError> {
     loaded(explicit).map(|loaded| loaded.info.clone())
@@ -132,7 +132,7 @@ pub fn load(explicit: Option<&Path>) -> Result<RuntimeInfo, RuntimeError> {
 
 /// Where [`load`] looks, in its order, `*` standing for any ending of a folder's name.
 pub fn places() -> Vec<String> {
-    search::places(&Surroundings::of_process(None))
+    search::places(&SearchEnvironment::of_process(None))
 }
 
 /// The execution providers that the library was compiled with, by ONNX Runtime's names for them.
@@ -142,11 +142,11 @@ pub fn places() -> Vec<String> {
 /// There is no usable library.
 pub fn compiled_providers() -> Result<Vec<String>, RuntimeError> {
     loaded(None)?;
-    // A library that does not even list its providers has none that could be told.
+    // A library that cannot list its providers is treated as having none.
     Ok(c_api::compiled_providers().unwrap_or_default())
 }
 
-/// The environment that sessions are made in, for who makes one beside those of this crate.
+/// The environment that sessions are made in, for callers that make sessions of their own.
 ///
 /// # Errors
 /// As [`load`].
@@ -159,27 +159,27 @@ pub(crate) fn current() -> Option<&'static RuntimeInfo> {
     LOADED.get().map(|loaded| &loaded.info)
 }
 
-fn loaded(explicit: Option<&Path>) -> Result<&'static Loaded, RuntimeError> {
-    // The lock guards no data, so a panic elsewhere leaves nothing half-done behind it.
+fn loaded(explicit: Option<&Path>) -> Result<&'static LoadedRuntime, RuntimeError> {
+    // The lock guards no data: there is nothing that a panic could leave incomplete.
     let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(loaded) = LOADED.get() {
         return same_library(loaded, explicit).map(|()| loaded);
     }
-    let loaded = find(&Surroundings::of_process(explicit))?;
+    let loaded = find(&SearchEnvironment::of_process(explicit))?;
     tracing::info!(path = %loaded.info.path.display(), version = loaded.info.version, "loaded ONNX Runtime");
     Ok(LOADED.get_or_init(|| loaded))
 }
 
-fn same_library(loaded: &Loaded, explicit: Option<&Path>) -> Result<(), RuntimeError> {
+fn same_library(loaded: &LoadedRuntime, explicit: Option<&Path>) -> Result<(), RuntimeError> {
     let Some(explicit) = explicit else {
         return Ok(());
     };
-    let surroundings = Surroundings {
+    let search = SearchEnvironment {
         explicit: Some(explicit.to_owned()),
-        ..Surroundings::default()
+        ..SearchEnvironment::default()
     };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let wanted = search::candidates(&surroundings);
+    let wanted = search::candidates(&search);
     if wanted
         .iter()
         .any(|wanted| real(&wanted.path) == real(&loaded.info.path))
@@ -192,27 +192,27 @@ fn same_library(loaded: &Loaded, explicit: Option<&Path>) -> Result<(), RuntimeE
     })
 }
 
-fn find(surroundings: &Surroundings) -> Result<Loaded, RuntimeError> {
+fn find(search: &SearchEnvironment) -> Result<LoadedRuntime, RuntimeError> {
     let mut tried = Vec::new();
-    for candidate in search::candidates(surroundings) {
+    for candidate in search::candidates(search) {
         match open(&candidate) {
             Ok(loaded) => return Ok(loaded),
-            // The loader's own search is a last resort: its failure is no news.
+            // The loader's own search is the last resort: that it fails adds nothing to the report.
             Err(_) if !candidate.found => {}
-            Err(reason) => tried.push(Rejected {
+            Err(reason) => tried.push(RejectedLibrary {
                 path: candidate.path,
                 reason,
             }),
         }
     }
     if tried.is_empty() {
-        let looked_in = search::places(surroundings);
+        let looked_in = search::places(search);
         return Err(RuntimeError::NotFound { looked_in });
     }
     Err(RuntimeError::Unusable { tried })
 }
 
-fn open(candidate: &Candidate) -> Result<Loaded, RejectReason> {
+fn open(candidate: &LibraryCandidate) -> Result<LoadedRuntime, RejectReason> {
     if candidate.found && !candidate.path.exists() {
         return Err(RejectReason::Missing);
     }
@@ -229,7 +229,7 @@ fn open(candidate: &Candidate) -> Result<Loaded, RejectReason> {
         path: candidate.path.clone(),
         version,
     };
-    Ok(Loaded { info, environment })
+    Ok(LoadedRuntime { info, environment })
 }
 
 fn reject(error: ort::LoadDynamicError) -> RejectReason {
@@ -268,15 +268,15 @@ mod tests {
 
     use super::*;
 
-    fn only(library: &Path) -> Surroundings {
-        Surroundings {
+    fn only(library: &Path) -> SearchEnvironment {
+        SearchEnvironment {
             explicit: Some(library.to_owned()),
-            ..Surroundings::default()
+            ..SearchEnvironment::default()
         }
     }
 
-    fn reason(surroundings: &Surroundings) -> RejectReason {
-        match find(surroundings).map(|loaded| loaded.info) {
+    fn reason(search: &SearchEnvironment) -> RejectReason {
+        match find(search).map(|loaded| loaded.info) {
             Err(RuntimeError::Unusable { mut tried }) if tried.len() == 1 => tried.remove(0).reason,
             other => panic!("one library should have been tried: {other:?}"),
         }
@@ -294,11 +294,11 @@ mod tests {
     #[test]
     fn nothing_found_says_where_and_how_to_get_it() {
         let dir = tempfile::tempdir().expect("a folder");
-        let surroundings = Surroundings {
+        let search = SearchEnvironment {
             data_home: Some(dir.path().to_owned()),
-            ..Surroundings::default()
+            ..SearchEnvironment::default()
         };
-        let Err(error) = find(&surroundings) else {
+        let Err(error) = find(&search) else {
             panic!("there is nothing to find");
         };
         let place = dir.path().join("sleap-stream/onnxruntime/lib");
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn an_old_library_is_reported_with_its_path_and_version() {
         let error = RuntimeError::Unusable {
-            tried: vec![Rejected {
+            tried: vec![RejectedLibrary {
                 path: "/x/libonnxruntime.so.1.23.2".into(),
                 reason: reject(ort::LoadDynamicError::BadVersion {
                     version_str: "1.23.2".to_owned(),

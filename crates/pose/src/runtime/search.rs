@@ -1,4 +1,4 @@
-//! Where ONNX Runtime may lie. A function of [`Surroundings`] and the files below them.
+//! Where ONNX Runtime may be found: a function of [`SearchEnvironment`] and the files below them.
 
 use std::{
     cmp::Reverse,
@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The environment variable that names the library, as ONNX Runtime's other Rust users have it.
+/// The environment variable that names the library, as in other Rust programs that use it.
 const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// What decides where the search looks.
+/// Where the search looks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct SearchEnvironment {
     /// The caller's path: a library or its folder.
     pub(crate) explicit: Option<PathBuf>,
     /// `ORT_DYLIB_PATH`.
@@ -26,19 +26,19 @@ pub(crate) struct Surroundings {
     pub(crate) other_python: Vec<PathBuf>,
     /// `LD_LIBRARY_PATH` and the usual library folders.
     pub(crate) library_dirs: Vec<PathBuf>,
-    /// A name for the system's loader to look up at last.
+    /// A name for the system's loader, which is tried last.
     pub(crate) loader_name: Option<PathBuf>,
 }
 
 /// A library to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub(crate) struct LibraryCandidate {
     pub(crate) path: PathBuf,
-    /// Seen or asked for, rather than a name for the loader.
+    /// A file that was found or given, rather than a name for the loader.
     pub(crate) found: bool,
 }
 
-impl Surroundings {
+impl SearchEnvironment {
     /// Those of this process.
     pub(crate) fn of_process(explicit: Option<&Path>) -> Self {
         let path = |name: &str| {
@@ -94,37 +94,29 @@ fn library_name() -> String {
 }
 
 /// The libraries to try, best first. A path that the user names is the only one.
-pub(crate) fn candidates(surroundings: &Surroundings) -> Vec<Candidate> {
-    let named = surroundings
-        .explicit
-        .as_ref()
-        .or(surroundings.dylib_path.as_ref());
+pub(crate) fn candidates(search: &SearchEnvironment) -> Vec<LibraryCandidate> {
+    let named = search.explicit.as_ref().or(search.dylib_path.as_ref());
     if let Some(named) = named {
         return file_or_folder(named);
     }
-    let mut found: Vec<Candidate> = Vec::new();
-    let paths = folders(surroundings)
-        .into_iter()
-        .flat_map(|dir| libraries(&dir));
+    let mut found: Vec<LibraryCandidate> = Vec::new();
+    let paths = folders(search).into_iter().flat_map(|dir| libraries(&dir));
     for path in paths {
         if found.iter().all(|known| known.path != path) {
-            found.push(Candidate { path, found: true });
+            found.push(LibraryCandidate { path, found: true });
         }
     }
-    let loader = surroundings.loader_name.clone();
-    found.extend(loader.map(|path| Candidate { path, found: false }));
+    let loader = search.loader_name.clone();
+    found.extend(loader.map(|path| LibraryCandidate { path, found: false }));
     found
 }
 
-/// The places that were looked at, for a message.
-pub(crate) fn places(surroundings: &Surroundings) -> Vec<String> {
-    let named = surroundings
-        .explicit
-        .as_ref()
-        .or(surroundings.dylib_path.as_ref());
+/// The places that are searched, for a message.
+pub(crate) fn places(search: &SearchEnvironment) -> Vec<String> {
+    let named = search.explicit.as_ref().or(search.dylib_path.as_ref());
     match named {
         Some(named) => vec![named.display().to_string()],
-        None => folder_patterns(surroundings)
+        None => folder_patterns(search)
             .iter()
             .map(|dir| dir.display().to_string())
             .collect(),
@@ -132,7 +124,7 @@ pub(crate) fn places(surroundings: &Surroundings) -> Vec<String> {
 }
 
 /// The library at `path`, or those in it; a path that does not exist stays, to be reported.
-fn file_or_folder(path: &Path) -> Vec<Candidate> {
+fn file_or_folder(path: &Path) -> Vec<LibraryCandidate> {
     let paths = if path.is_dir() {
         libraries(path)
     } else {
@@ -140,12 +132,12 @@ fn file_or_folder(path: &Path) -> Vec<Candidate> {
     };
     paths
         .into_iter()
-        .map(|path| Candidate { path, found: true })
+        .map(|path| LibraryCandidate { path, found: true })
         .collect()
 }
 
 /// Folders in the order of the search, `*` standing for any ending of the name.
-fn folder_patterns(surroundings: &Surroundings) -> Vec<PathBuf> {
+fn folder_patterns(search: &SearchEnvironment) -> Vec<PathBuf> {
     let python = |prefixes: &[PathBuf]| -> Vec<PathBuf> {
         prefixes
             .iter()
@@ -159,20 +151,20 @@ fn folder_patterns(surroundings: &Surroundings) -> Vec<PathBuf> {
             })
             .collect()
     };
-    let exe_dir = surroundings.exe_dir.as_deref();
-    let data_home = surroundings.data_home.as_deref();
+    let exe_dir = search.exe_dir.as_deref();
+    let data_home = search.data_home.as_deref();
     let mut dirs = Vec::new();
     dirs.extend(exe_dir.map(Path::to_owned));
     dirs.extend(exe_dir.and_then(Path::parent).map(|dir| dir.join("lib")));
-    dirs.extend(python(&surroundings.active_python));
+    dirs.extend(python(&search.active_python));
     dirs.extend(data_home.map(|dir| dir.join("sleap-stream/onnxruntime/lib")));
-    dirs.extend(python(&surroundings.other_python));
-    dirs.extend(surroundings.library_dirs.iter().cloned());
+    dirs.extend(python(&search.other_python));
+    dirs.extend(search.library_dirs.iter().cloned());
     dirs
 }
 
-fn folders(surroundings: &Surroundings) -> Vec<PathBuf> {
-    folder_patterns(surroundings)
+fn folders(search: &SearchEnvironment) -> Vec<PathBuf> {
+    folder_patterns(search)
         .iter()
         .flat_map(|pattern| expand(pattern))
         .collect()
@@ -259,157 +251,4 @@ fn numbers(name: &str) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    /// A folder with empty files.
-    fn tree(files: &[&str]) -> TempDir {
-        let dir = tempfile::tempdir().expect("a folder");
-        for file in files {
-            let path = dir.path().join(file);
-            fs::create_dir_all(path.parent().expect("inside")).expect("folders");
-            fs::write(path, "").expect("a file");
-        }
-        dir
-    }
-
-    fn everywhere(root: &Path) -> Surroundings {
-        Surroundings {
-            explicit: None,
-            dylib_path: None,
-            exe_dir: Some(root.join("app/bin")),
-            active_python: vec![root.join("venv"), root.join("conda")],
-            data_home: Some(root.join("share")),
-            other_python: vec![root.join("local")],
-            library_dirs: vec![root.join("usr/lib")],
-            loader_name: Some("libonnxruntime.so".into()),
-        }
-    }
-
-    /// What is found, relative to `root`.
-    fn found(root: &Path, surroundings: &Surroundings) -> Vec<String> {
-        candidates(surroundings)
-            .into_iter()
-            .map(|candidate| {
-                let path = candidate.path.strip_prefix(root).unwrap_or(&candidate.path);
-                path.display().to_string()
-            })
-            .collect()
-    }
-
-    const CAPI: &str = "lib/python3.11/site-packages/onnxruntime/capi";
-
-    #[test]
-    fn places_are_searched_in_order() {
-        let venv = format!("venv/{CAPI}/libonnxruntime.so.1.24.4");
-        let conda = format!("conda/{CAPI}/libonnxruntime.so.1.25.0");
-        let local = "local/lib/python3/dist-packages/onnxruntime/capi/libonnxruntime.so.1.26.0";
-        let order = [
-            "app/bin/libonnxruntime.so",
-            "app/lib/libonnxruntime.so.1.24.0",
-            &venv,
-            &conda,
-            "share/sleap-stream/onnxruntime/lib/libonnxruntime.so.1.31.1",
-            local,
-            "usr/lib/libonnxruntime.so.1",
-            "libonnxruntime.so",
-        ];
-        let dir = tree(&order[..7]);
-        assert_eq!(found(dir.path(), &everywhere(dir.path())), order);
-    }
-
-    #[test]
-    fn a_named_library_is_the_only_one() {
-        let dir = tree(&["app/bin/libonnxruntime.so", "mine/libonnxruntime.so.1.27.0"]);
-        let root = dir.path();
-        let named = Some(root.join("mine/libonnxruntime.so.1.27.0"));
-        let by_variable = Surroundings {
-            dylib_path: named.clone(),
-            ..everywhere(root)
-        };
-        let only = ["mine/libonnxruntime.so.1.27.0"];
-        assert_eq!(found(root, &by_variable), only);
-        let by_caller = Surroundings {
-            explicit: named,
-            dylib_path: Some(root.join("elsewhere.so")),
-            ..everywhere(root)
-        };
-        assert_eq!(found(root, &by_caller), only);
-    }
-
-    #[test]
-    fn a_named_folder_is_looked_into_and_a_named_file_need_not_exist() {
-        let dir = tree(&["mine/libonnxruntime.so.1.27.0"]);
-        let root = dir.path();
-        let named = |name: &str| Surroundings {
-            explicit: Some(root.join(name)),
-            ..everywhere(root)
-        };
-        assert_eq!(
-            found(root, &named("mine")),
-            ["mine/libonnxruntime.so.1.27.0"]
-        );
-        assert_eq!(found(root, &named("gone.so")), ["gone.so"]);
-    }
-
-    #[test]
-    fn only_the_library_itself_counts_and_the_newest_comes_first() {
-        let dir = tree(&[
-            "usr/lib/libonnxruntime.so.1.9.0",
-            "usr/lib/libonnxruntime.so.1.31.1",
-            "usr/lib/libonnxruntime.so.1.24.4",
-            "usr/lib/libonnxruntime_providers_shared.so",
-            "usr/lib/libonnxruntime_providers_cuda.so",
-            "usr/lib/libonnxruntime.a",
-            "usr/lib/libonnxruntime.so.1.31.1.bak",
-            "usr/lib/onnxruntime.so",
-        ]);
-        let root = dir.path();
-        let surroundings = Surroundings {
-            loader_name: None,
-            ..everywhere(root)
-        };
-        let newest_first = [
-            "usr/lib/libonnxruntime.so.1.31.1",
-            "usr/lib/libonnxruntime.so.1.24.4",
-            "usr/lib/libonnxruntime.so.1.9.0",
-        ];
-        assert_eq!(found(root, &surroundings), newest_first);
-        fs::write(root.join("usr/lib/libonnxruntime.so"), "").expect("a file");
-        assert_eq!(found(root, &surroundings)[0], "usr/lib/libonnxruntime.so");
-    }
-
-    #[test]
-    fn the_newest_python_comes_first() {
-        let dir = tree(&[
-            "venv/lib/python3.9/site-packages/onnxruntime/capi/libonnxruntime.so.1.24.1",
-            "venv/lib/python3.13/site-packages/onnxruntime/capi/libonnxruntime.so.1.24.2",
-        ]);
-        let found = found(dir.path(), &everywhere(dir.path()));
-        assert!(found[0].contains("python3.13") && found[1].contains("python3.9"));
-    }
-
-    #[test]
-    fn nothing_anywhere_leaves_the_loader_s_name() {
-        let dir = tree(&[]);
-        let surroundings = everywhere(dir.path());
-        let candidates = candidates(&surroundings);
-        assert_eq!(candidates.len(), 1);
-        assert!(!candidates[0].found);
-        assert!(places(&surroundings).len() >= 7);
-    }
-
-    #[test]
-    fn versions_are_read_from_names() {
-        for (name, version) in [
-            ("libonnxruntime.so.1.24.4", Some("1.24.4")),
-            ("libonnxruntime.so", None),
-            ("libonnxruntime.so.1", None),
-            ("elsewhere-2.0", None),
-        ] {
-            assert_eq!(version_in_name(name), version, "{name}");
-        }
-    }
-}
+mod tests;

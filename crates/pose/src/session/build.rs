@@ -1,11 +1,11 @@
-//! Making a session: providers, threads, and what came of it.
+//! Making a session: providers, threads, and where its nodes are placed.
 
 use ort::{
     environment::Environment,
     session::builder::{GraphOptimizationLevel, SessionBuilder},
 };
 
-use super::{Session, SessionError, providers, run_failed};
+use super::{OnnxSession, SessionError, providers, run_failed};
 use crate::{
     c_api, device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement,
     runtime,
@@ -17,8 +17,8 @@ pub(super) fn session(
     graph: &GraphFile,
     device: Device,
     options: &Options,
-    engine: Option<&providers::Engine>,
-) -> Result<Session, SessionError> {
+    engine: Option<&providers::TensorRtProfile>,
+) -> Result<OnnxSession, SessionError> {
     let mut builder = builder(runtime::environment()?, options).map_err(run_failed)?;
     for provider in providers::for_device(device, options, engine) {
         provider
@@ -36,7 +36,7 @@ pub(super) fn session(
         .iter()
         .map(|output| output.name().to_owned());
     let output_names = names.collect();
-    Ok(Session {
+    Ok(OnnxSession {
         inner,
         device,
         placement,
@@ -48,7 +48,7 @@ fn commit(mut builder: SessionBuilder, graph: &GraphFile) -> ort::Result<ort::se
     let Some(bytes) = graph.edited() else {
         return builder.commit_from_file(graph.path());
     };
-    // Weights outside the file are looked for beside it, which ONNX Runtime has to be told now.
+    // Weights outside the file lie beside it; ONNX Runtime does not know the folder of a buffer.
     if let Some(folder) = graph.path().parent() {
         let key = "session.model_external_initializers_file_folder_path";
         builder = builder.with_config_entry(key, folder.to_string_lossy())?;
@@ -79,8 +79,8 @@ fn placement(session: &ort::session::Session) -> ort::Result<Placement> {
     Ok(Placement::count(nodes))
 }
 
-/// ONNX Runtime gives nodes that a provider does not take to the next one, in the end to the CPU,
-/// without a word.
+/// ONNX Runtime silently assigns nodes that a provider does not take to the next one, at last to
+/// the CPU.
 fn must_be_used(device: Device, placement: &Placement) -> Result<(), SessionError> {
     let Some((provider, _)) = providers::of(device) else {
         return Ok(());

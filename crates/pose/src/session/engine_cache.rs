@@ -12,7 +12,7 @@ use crate::{graph::GraphFile, runtime};
 
 /// Folders that exist.
 #[derive(Clone, Debug)]
-pub(crate) struct Folders {
+pub(crate) struct CacheFolders {
     /// Of one model's engines.
     pub(crate) engines: PathBuf,
     /// Of the timings of kernels, which serve all models.
@@ -22,14 +22,18 @@ pub(crate) struct Folders {
 /// Makes the folders for the engines of `graph`.
 ///
 /// # Errors
-/// There is no home, or it cannot be written to, or the model cannot be read.
-pub(crate) fn folders(graph: &GraphFile, shape: [usize; 4], fp16: bool) -> io::Result<Folders> {
+/// There is no home folder, or it cannot be written to, or the model cannot be read.
+pub(crate) fn folders(
+    graph: &GraphFile,
+    shape: [usize; 4],
+    fp16: bool,
+) -> io::Result<CacheFolders> {
     let timings = cache_home()
         .ok_or_else(|| io::Error::other("neither XDG_CACHE_HOME nor HOME is set"))?
         .join("sleap-stream/tensorrt");
     let engines = timings.join(format!("{:016x}", digest(graph, shape, fp16)?));
     fs::create_dir_all(&engines)?;
-    Ok(Folders { engines, timings })
+    Ok(CacheFolders { engines, timings })
 }
 
 fn cache_home() -> Option<PathBuf> {
@@ -40,9 +44,9 @@ fn cache_home() -> Option<PathBuf> {
     path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")))
 }
 
-/// A number for everything that an engine is made from. ONNX Runtime's own names for engines know
-/// the layers and not the weights: a model that was trained again would get the old one's engine.
-/// Where another release of Rust counts otherwise, engines are built anew.
+/// A number for everything that an engine is made from. ONNX Runtime's own names for engines depend
+/// on the layers and not on the weights: a model that was trained again would get the old one's
+/// engine. Where another release of Rust hashes otherwise, engines are built again.
 fn digest(graph: &GraphFile, shape: [usize; 4], fp16: bool) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     for size in shape {

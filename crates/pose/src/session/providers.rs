@@ -41,8 +41,8 @@ pub(crate) const TENSORRT: Provider = Provider {
 };
 
 impl Provider {
-    /// Where its library has to lie; `None` where the system's loader alone knows where ONNX
-    /// Runtime's own lies.
+    /// Where its library has to be; `None` where the system's loader found ONNX Runtime itself, so
+    /// that its folder is not known.
     pub(crate) fn library(&self) -> Option<PathBuf> {
         let dir = runtime::current()?.path.parent()?;
         let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
@@ -50,7 +50,7 @@ impl Provider {
     }
 }
 
-/// The provider that makes a device what it is.
+/// The provider that a device runs on.
 pub(crate) fn of(device: Device) -> Option<(&'static Provider, u32)> {
     match device {
         Device::Auto | Device::Cpu => None,
@@ -84,63 +84,66 @@ pub fn check_device(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
     if loaded.is_ok() {
         python_libraries::supply_late();
     }
-    Ok(loaded.map_err(|message| NoGpu::Load {
+    Ok(loaded.map_err(|LoaderError(message)| NoGpu::Load {
         provider: provider.name,
         message,
         driver,
     }))
 }
 
-/// Tries `load` until there is nothing more to `supply` for what it misses. What was supplied and is
-/// missed all the same would be supplied for ever: a message that comes twice is the last.
+/// Tries `load` until there is nothing more to `supply` for what it misses. A message that comes
+/// twice ends it: supplying the same library again would not end.
 fn supplied(
-    mut load: impl FnMut() -> Result<(), String>,
+    mut load: impl FnMut() -> Result<(), LoaderError>,
     mut supply: impl FnMut(&str) -> bool,
-) -> Result<(), String> {
+) -> Result<(), LoaderError> {
     let mut seen = Vec::new();
     loop {
-        let Err(message) = load() else {
+        let Err(error) = load() else {
             return Ok(());
         };
-        if seen.contains(&message) || !supply(&message) {
-            return Err(message);
+        if seen.contains(&error) || !supply(&error.0) {
+            return Err(error);
         }
-        seen.push(message);
+        seen.push(error);
     }
 }
 
 /// Loads the libraries of the device's providers into the process.
-fn load(environment: &ort::environment::Environment, device: Device) -> Result<(), String> {
-    let mut builder = SessionBuilder::new(environment).map_err(|error| error.to_string())?;
+fn load(environment: &ort::environment::Environment, device: Device) -> Result<(), LoaderError> {
+    let failed = |error: ort::Error| LoaderError(loader_message(&error.to_string()));
+    let mut builder = SessionBuilder::new(environment).map_err(failed)?;
     for provider in for_device(device, &Options::default(), None) {
-        provider
-            .register(&mut builder)
-            .map_err(|error| loader_words(&error.to_string()))?;
+        provider.register(&mut builder).map_err(failed)?;
     }
     Ok(())
 }
 
-/// What the system's loader said, without ONNX Runtime's account of where it was called.
-fn loader_words(message: &str) -> String {
-    let words = message.split_once("with error: ");
-    words.map_or(message, |(_, words)| words).trim().to_owned()
+/// The message of the system's loader, which could not load a provider's library.
+#[derive(Debug, PartialEq, Eq)]
+struct LoaderError(String);
+
+/// The message of the system's loader, without ONNX Runtime's account of where it was called.
+fn loader_message(message: &str) -> String {
+    let tail = message.split_once("with error: ");
+    tail.map_or(message, |(_, tail)| tail).trim().to_owned()
 }
 
 /// A TensorRT engine's range of shapes, and where it is kept.
 #[derive(Clone)]
-pub(crate) struct Engine {
-    /// Batch (the largest), channels, height, width. `None`: the range is what was seen so far.
+pub(crate) struct TensorRtProfile {
+    /// Batch (the largest), channels, height, width. `None`: TensorRT takes the sizes it has had.
     shape: Option<[usize; 4]>,
     /// The folder for this model's engines, if there is one.
-    cache: Option<engine_cache::Folders>,
+    cache: Option<engine_cache::CacheFolders>,
 }
 
-impl Engine {
+impl TensorRtProfile {
     /// The engine of `graph`.
     pub(crate) fn new(graph: &GraphFile, shape: [usize; 4], options: &Options) -> Self {
         let cache = engine_cache::folders(graph, shape, options.fp16)
             .inspect_err(|error| {
-                tracing::warn!(%error, "TensorRT engines are not kept: each start builds them anew");
+                tracing::warn!(%error, "TensorRT engines are not kept: each start builds them again");
             })
             .ok();
         let shape = Some(shape);
@@ -159,14 +162,14 @@ impl Engine {
 }
 
 /// The providers of a device, best first; the CPU's comes after them by itself. Without
-/// `error_on_failure` ONNX Runtime would fall back to it without a word.
+/// `error_on_failure` ONNX Runtime would fall back to it silently.
 pub(crate) fn for_device(
     device: Device,
     options: &Options,
-    engine: Option<&Engine>,
+    engine: Option<&TensorRtProfile>,
 ) -> Vec<ExecutionProviderDispatch> {
     let cuda = |index| {
-        // ONNX Runtime would round to TF32's 10 bits: the numbers are to be those of the CPU.
+        // ONNX Runtime would round to TF32's 10 bits: the numbers have to be those of the CPU.
         ep::CUDA::default()
             .with_device_id(device_id(index))
             .with_tf32(false)
@@ -188,7 +191,7 @@ fn device_id(index: u32) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }
 
-fn tensorrt(index: u32, options: &Options, engine: Option<&Engine>) -> ep::TensorRT {
+fn tensorrt(index: u32, options: &Options, engine: Option<&TensorRtProfile>) -> ep::TensorRT {
     let mut provider = ep::TensorRT::default()
         .with_device_id(device_id(index))
         .with_fp16(options.fp16);
@@ -196,7 +199,7 @@ fn tensorrt(index: u32, options: &Options, engine: Option<&Engine>) -> ep::Tenso
         return provider;
     };
     // One engine for all sizes of batch, fastest at the largest: without the range TensorRT would
-    // build another, which takes minutes, whenever a size is beyond those that were seen.
+    // build another, which takes minutes, whenever a size is beyond those it has had.
     if let Some([batch, rest @ ..]) = engine.shape {
         provider = provider
             .with_profile_min_shapes(profile(1, rest))
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_range_that_is_refused_is_left_out_once() {
-        let engine = Engine {
+        let engine = TensorRtProfile {
             shape: Some([8, 1, 192, 256]),
             cache: None,
         };
@@ -247,29 +250,30 @@ mod tests {
                 calls += 1;
                 match next.next() {
                     Some(&"") | None => Ok(()),
-                    Some(message) => Err((*message).to_owned()),
+                    Some(message) => Err(LoaderError((*message).to_owned())),
                 }
             };
             let outcome = supplied(load, |message| message != "no package has it");
             (outcome, calls)
         };
         assert_eq!(attempts(&["a", "b", ""]), (Ok(()), 3));
-        assert_eq!(attempts(&["a"]), (Err("a".to_owned()), 2));
-        assert_eq!(attempts(&["a", "b"]), (Err("a".to_owned()), 3));
+        let failed = |message: &str| Err(LoaderError(message.to_owned()));
+        assert_eq!(attempts(&["a"]), (failed("a"), 2));
+        assert_eq!(attempts(&["a", "b"]), (failed("a"), 3));
         let none = "no package has it";
-        assert_eq!(attempts(&["a", none, ""]), (Err(none.to_owned()), 2));
+        assert_eq!(attempts(&["a", none, ""]), (failed(none), 2));
     }
 
     #[test]
-    fn the_loader_s_words_are_cut_out() {
+    fn the_loader_s_message_is_cut_out() {
         let message = "/onnxruntime_src/x.cc:1 T Provider::Get() Failed to load library \
                        /x/libonnxruntime_providers_cuda.so with error: libcudart.so.13: cannot \
                        open shared object file: No such file or directory\n";
         assert_eq!(
-            loader_words(message),
+            loader_message(message),
             "libcudart.so.13: cannot open shared object file: No such file or directory"
         );
-        assert_eq!(loader_words("other words"), "other words");
+        assert_eq!(loader_message("other words"), "other words");
     }
 
     #[test]

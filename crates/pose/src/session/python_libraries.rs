@@ -11,7 +11,7 @@ use std::{
 use crate::runtime;
 
 /// Libraries that are asked for only while a graph is prepared or run, without their versions.
-const LATE: [&str; 3] = ["libcudnn.so.", "libcufft.so.", "libnvrtc.so."];
+const LAZY_LIBRARIES: [&str; 3] = ["libcudnn.so.", "libcufft.so.", "libnvrtc.so."];
 
 /// Loads the library that `message` of the system's loader misses. False where it names none, or
 /// one that no package beside ONNX Runtime has: then trying again is of no use.
@@ -27,7 +27,7 @@ pub(super) fn supply(message: &str) -> bool {
 pub(super) fn supply_late() {
     for path in folders().iter().flat_map(|dir| files(dir)) {
         let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| LATE.iter().any(|late| name.starts_with(late))) {
+        if name.is_some_and(|name| LAZY_LIBRARIES.iter().any(|late| name.starts_with(late))) {
             preload(&path);
         }
     }

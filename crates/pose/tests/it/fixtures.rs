@@ -10,7 +10,7 @@ use common::{
     reference::{Difference, Reference, pictures, predict},
     truth::{Accuracy, Truth},
 };
-use pose::{Model, Options, Prediction, Refine};
+use pose::{FramePrediction, Model, Options, Refine};
 
 /// sleap-nn's numbers are rounded to four and six digits in the files.
 const PIXELS: f32 = 0.01;
@@ -24,7 +24,7 @@ fn folder(name: &str) -> PathBuf {
     path("../../tests/models").join(name)
 }
 
-/// A model, the frames it is shown and what sleap-nn says about them.
+/// A model, its frames and what sleap-nn predicts for them.
 struct Fixture {
     model: Model,
     pictures: Vec<(u32, Picture)>,
@@ -56,7 +56,7 @@ impl Fixture {
         }
     }
 
-    fn predict(&mut self, batch: usize) -> Vec<(u32, Prediction)> {
+    fn predict(&mut self, batch: usize) -> Vec<(u32, FramePrediction)> {
         let predictions = predict(&mut self.model, &self.pictures, batch);
         let numbers = self.pictures.iter().map(|(number, _)| *number);
         numbers.zip(predictions).collect()
@@ -64,7 +64,7 @@ impl Fixture {
 
     /// Every frame as sleap-nn has it: the instances in their order, their points, scores and
     /// identities.
-    fn assert_parity(&self, predictions: &[(u32, Prediction)], least_points: usize) {
+    fn assert_parity(&self, predictions: &[(u32, FramePrediction)], least_points: usize) {
         let mut points = 0;
         for (number, prediction) in predictions {
             let difference = self.reference.compare([(*number, prediction)]);
@@ -75,7 +75,7 @@ impl Fixture {
         assert!(points >= least_points, "{points} points");
     }
 
-    fn accuracy(&self, predictions: &[(u32, Prediction)]) -> Accuracy {
+    fn accuracy(&self, predictions: &[(u32, FramePrediction)]) -> Accuracy {
         let truth = Truth::read(&folder("truth.json"));
         let mut nodes = self.model.info().skeleton.nodes.clone();
         if nodes == ["centroid"] {
@@ -86,7 +86,7 @@ impl Fixture {
     }
 
     /// A wrong model, or wrong frames, cannot pass for right ones.
-    fn assert_accuracy(&self, predictions: &[(u32, Prediction)], median: f32) {
+    fn assert_accuracy(&self, predictions: &[(u32, FramePrediction)], median: f32) {
         let accuracy = self.accuracy(predictions);
         let share = |part: usize, whole: usize| part as f32 / whole as f32;
         let text = format!(
@@ -121,7 +121,7 @@ fn same(difference: &Difference, score: f32) -> bool {
 
 impl Fixture {
     /// Parity one by one and in batches.
-    fn check_parity(&mut self, least_points: usize) -> Vec<(u32, Prediction)> {
+    fn check_parity(&mut self, least_points: usize) -> Vec<(u32, FramePrediction)> {
         let batched = self.predict(8);
         self.assert_parity(&batched, least_points);
         let single = self.predict(1);

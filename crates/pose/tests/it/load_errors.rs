@@ -1,4 +1,4 @@
-//! Every way in which a model directory can be wrong has an error of its own that says what to do.
+//! Every way in which a model directory can be wrong has its own error, with what to do.
 
 use crate::common;
 
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use common::path;
 use pose::{
-    Device, KindError, LoadError, MetadataError, Model, Options, OutputError, SessionError,
+    Device, KindError, LoadError, MetadataError, Model, Options, SessionError, TensorError,
 };
 use tempfile::TempDir;
 
@@ -211,7 +211,7 @@ fn a_graph_of_other_nodes() {
     replace_in_metadata(dir.path(), "\"light\"", "\"light\", \"shadow\"");
     let error = error(dir.path());
     assert!(
-        matches!(error, LoadError::Output(OutputError::Shape { .. })),
+        matches!(error, LoadError::Tensor(TensorError::Shape { .. })),
         "{error:?}"
     );
     assert_says(&error, &["peaks", "[1, 1, 2]", "[1, 2, 2]"]);

@@ -87,7 +87,7 @@ fn exported_bottomup() {
 }
 
 /// sleap-nn 0.3.5 divides these points by the input scale once more than it should; in the
-/// reference they are put right (see `kinds::multi_class_bottomup`).
+/// reference they are corrected (see `kinds::multi_class_bottomup`).
 #[test]
 fn exported_multi_class_bottomup() {
     compare_exported("multi_class_bottomup", "centered_pair_small", 150);

@@ -100,7 +100,7 @@ fn expected(name: &str, animal: &Animal) -> Vec<[f32; 2]> {
     if name == "centroid" {
         return vec![animal[2]];
     }
-    // Networks that see a scaled frame count its pixels from the middle of the first.
+    // Networks that get a scaled frame count its pixels from the middle of the first.
     let shift = match name {
         "single_instance_scaled" | "multi_class_bottomup" | "multi_class_topdown_combined" => -0.5,
         _ => 0.0,

@@ -102,7 +102,7 @@ fn refined_points_are_nearer_to_the_truth() {
     assert!(parabola < 0.9, "{parabola}");
 }
 
-/// The graph's own refinement is the same parabola, written by somebody else.
+/// The graph's own refinement is the same parabola, implemented independently.
 #[test]
 fn the_parabola_is_that_of_the_demonstration_s_graph() {
     let demo = path("../../examples/demo/model");

@@ -6,7 +6,7 @@ use crate::common;
 use std::path::PathBuf;
 
 use common::{Picture, path};
-use pose::{Device, Model, ModelKind, Options, Prediction};
+use pose::{Device, FramePrediction, Model, ModelKind, Options};
 
 const WIDTH: u32 = 16;
 const HEIGHT: u32 = 12;
@@ -49,7 +49,7 @@ fn square(width: u32, height: u32, at: [u32; 2], radius: u32) -> Picture {
     }
 }
 
-fn predict(model: &mut Model, pictures: &[Picture]) -> Vec<Prediction> {
+fn predict(model: &mut Model, pictures: &[Picture]) -> Vec<FramePrediction> {
     let frames: Vec<_> = pictures.iter().map(Picture::view).collect();
     model.predict(&frames).expect("a prediction")
 }
@@ -243,7 +243,7 @@ fn the_device_says_what_runs() {
     };
     let model = load_with("gray", &options);
     let info = model.info();
-    assert_eq!((info.device.as_str(), info.max_batch), ("cpu", 1));
+    assert_eq!((info.device, info.max_batch), (Device::Cpu, 1));
     assert_eq!(info.no_gpu, None);
     let [cpu] = &info.placement.providers[..] else {
         panic!("one provider runs it: {}", info.placement);
@@ -259,7 +259,7 @@ fn the_device_says_what_runs() {
 fn auto_on_the_cpu_says_why_no_gpu_is_used() {
     let model = load("gray");
     let info = model.info();
-    assert_eq!(info.no_gpu.is_some(), info.device == "cpu");
+    assert_eq!(info.no_gpu.is_some(), info.device == Device::Cpu);
     if let Some(reason) = &info.no_gpu {
         assert!(reason.to_string().contains("CUDA"), "{reason}");
     }

@@ -7,10 +7,10 @@ use crate::auth::AuthProof;
 use crate::error::DecodeError;
 use crate::fields::{digits, excerpt};
 use crate::frame_meta::FrameMeta;
-use crate::lanes::{MAX_LANES, Unit};
+use crate::lanes::{MAX_LANES, UnitHeader};
 use crate::limits::Limits;
-use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
-use crate::words::{self, KEEP_ALIVE};
+use crate::names::{self, KEEP_ALIVE};
+use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
 
 impl Message {
     /// Reads a text message. A text that is not known is [`Message::Unknown`], not an error.
@@ -59,18 +59,18 @@ impl Message {
 /// Words without a `::`.
 fn bare_word(text: &str) -> Option<Message> {
     Some(match text {
-        words::AUTH_SUCCESS => Message::AuthSuccess(None),
-        words::AUTH_FAILURE => Message::AuthFailure(String::new()),
-        words::END_OF_FILE => Message::EndOfFile,
-        words::UPLOAD_READY => Message::UploadReady(None),
-        words::UPLOAD_END => Message::UploadEnd,
-        words::READY => Message::Ready,
-        words::INFERENCE_JOBS_DONE => Message::InferenceJobsDone,
+        names::AUTH_SUCCESS => Message::AuthSuccess(None),
+        names::AUTH_FAILURE => Message::AuthFailure(String::new()),
+        names::END_OF_FILE => Message::EndOfFile,
+        names::UPLOAD_READY => Message::UploadReady(None),
+        names::UPLOAD_END => Message::UploadEnd,
+        names::READY => Message::Ready,
+        names::INFERENCE_JOBS_DONE => Message::InferenceJobsDone,
         _ => {
-            if let Some(line) = text.strip_prefix(words::TRACK_LOG) {
+            if let Some(line) = text.strip_prefix(names::TRACK_LOG) {
                 Message::TrackLog(line.to_owned())
             } else {
-                Message::InferenceJob(text.strip_prefix(words::INFERENCE_JOB_)?.to_owned())
+                Message::InferenceJob(text.strip_prefix(names::INFERENCE_JOB_)?.to_owned())
             }
         }
     })
@@ -80,19 +80,19 @@ fn bare_word(text: &str) -> Option<Message> {
 fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message, DecodeError>> {
     let owned = || rest.to_owned();
     Some(match word {
-        words::FRAME_META => FrameMeta::from_wire(rest, limits)
+        names::FRAME_META => FrameMeta::from_wire(rest, limits)
             .map(Message::FrameMeta)
             .map_err(|(frame_id, source)| DecodeError::FrameMeta { frame_id, source }),
-        words::FRAME_END => number(words::FRAME_END, "frame_id", rest).map(Message::FrameEnd),
-        words::BATCH_START => batch_size(words::BATCH_START, rest, limits).map(Message::BatchStart),
-        words::BATCH_END => batch_size(words::BATCH_END, rest, limits).map(Message::BatchEnd),
-        words::LANES => lanes(rest).map(Message::Lanes),
-        words::UNIT => Unit::from_wire(rest).map(Message::Unit),
-        words::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
-        words::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),
-        words::AUTH_PROOF => AuthProof::from_wire(rest).map(Message::AuthProof),
-        words::AUTH_SUCCESS => Ok(Message::AuthSuccess(Some(owned()))),
-        words::AUTH_FAILURE => Ok(Message::AuthFailure(owned())),
+        names::FRAME_END => number(names::FRAME_END, "frame_id", rest).map(Message::FrameEnd),
+        names::BATCH_START => batch_size(names::BATCH_START, rest, limits).map(Message::BatchStart),
+        names::BATCH_END => batch_size(names::BATCH_END, rest, limits).map(Message::BatchEnd),
+        names::LANES => lanes(rest).map(Message::Lanes),
+        names::UNIT => UnitHeader::from_wire(rest).map(Message::Unit),
+        names::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
+        names::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),
+        names::AUTH_PROOF => AuthProof::from_wire(rest).map(Message::AuthProof),
+        names::AUTH_SUCCESS => Ok(Message::AuthSuccess(Some(owned()))),
+        names::AUTH_FAILURE => Ok(Message::AuthFailure(owned())),
         _ => return None,
     })
 }
@@ -101,18 +101,18 @@ fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message
 fn transfer_word(word: &str, rest: &str) -> Option<Result<Message, DecodeError>> {
     let owned = || rest.to_owned();
     Some(match word {
-        words::PACKAGE_TYPE => Ok(Message::PackageType(PackageType::from_wire(rest))),
-        words::FILE_META => file_meta(rest),
-        words::UPLOAD_CHECK => upload_check(rest),
-        words::UPLOAD_START => upload_start(rest),
-        words::UPLOAD_READY => {
-            number(words::UPLOAD_READY, "offset", rest).map(|at| Message::UploadReady(Some(at)))
+        names::PACKAGE_TYPE => Ok(Message::PackageType(PackageType::from_wire(rest))),
+        names::FILE_META => file_meta(rest),
+        names::UPLOAD_CHECK => upload_check(rest),
+        names::UPLOAD_START => upload_start(rest),
+        names::UPLOAD_READY => {
+            number(names::UPLOAD_READY, "offset", rest).map(|at| Message::UploadReady(Some(at)))
         }
-        words::UPLOAD_CACHE_HIT | words::short::CACHE_HIT => Ok(Message::CacheHit(owned())),
-        words::UPLOAD_PROGRESS | words::short::PROGRESS => progress(rest),
-        words::UPLOAD_COMPLETE | words::short::COMPLETE => Ok(Message::Complete(owned())),
-        words::UPLOAD_ERROR => Ok(Message::UploadError(owned())),
-        words::ERROR => Ok(Message::FileError(owned())),
+        names::UPLOAD_CACHE_HIT | names::short::CACHE_HIT => Ok(Message::CacheHit(owned())),
+        names::UPLOAD_PROGRESS | names::short::PROGRESS => progress(rest),
+        names::UPLOAD_COMPLETE | names::short::COMPLETE => Ok(Message::Complete(owned())),
+        names::UPLOAD_ERROR => Ok(Message::UploadError(owned())),
+        names::ERROR => Ok(Message::FileError(owned())),
         _ => return None,
     })
 }
@@ -130,16 +130,16 @@ fn batch_size(word: &'static str, text: &str, limits: &Limits) -> Result<u32, De
 }
 
 fn lanes(text: &str) -> Result<u32, DecodeError> {
-    let declared: u32 = number(words::LANES, "number of lanes", text)?;
+    let declared: u32 = number(names::LANES, "number of lanes", text)?;
     match (1..=MAX_LANES as u32).contains(&declared) {
         true => Ok(declared),
-        false => Err(field(words::LANES, "number of lanes", text)),
+        false => Err(field(names::LANES, "number of lanes", text)),
     }
 }
 
 /// `{name}:{size}[:{anything}]`
 fn file_meta(rest: &str) -> Result<Message, DecodeError> {
-    const WORD: &str = words::FILE_META;
+    const WORD: &str = names::FILE_META;
     let parts: Vec<&str> = rest.splitn(3, ':').collect();
     let &[name, size, ..] = parts.as_slice() else {
         return Err(missing(WORD, 2, parts.len()));
@@ -153,7 +153,7 @@ fn file_meta(rest: &str) -> Result<Message, DecodeError> {
 
 /// `{sha256}::{name}[::{bytes}::{upload_id}[::{anything}]]`
 fn upload_check(rest: &str) -> Result<Message, DecodeError> {
-    const WORD: &str = words::UPLOAD_CHECK;
+    const WORD: &str = names::UPLOAD_CHECK;
     let mut parts = rest.split("::");
     let (Some(sha256), Some(name)) = (parts.next(), parts.next()) else {
         return Err(missing(WORD, 2, 1));
@@ -167,7 +167,7 @@ fn upload_check(rest: &str) -> Result<Message, DecodeError> {
         resume: match (parts.next(), parts.next()) {
             (None, _) => None,
             (Some(_), None) => return Err(missing(WORD, 4, 3)),
-            (Some(bytes), Some(id)) => Some(Resume {
+            (Some(bytes), Some(id)) => Some(UploadResume {
                 bytes: number(WORD, "size", bytes)?,
                 upload_id: upload_id(WORD, id)?,
             }),
@@ -186,7 +186,7 @@ fn upload_id(word: &'static str, text: &str) -> Result<String, DecodeError> {
 
 /// `{name}::{bytes}::{dest}::{0|1}`; only the directory may itself hold `::`.
 fn upload_start(rest: &str) -> Result<Message, DecodeError> {
-    const WORD: &str = words::UPLOAD_START;
+    const WORD: &str = names::UPLOAD_START;
     let parts: Vec<&str> = rest.splitn(3, "::").collect();
     let &[name, bytes, tail] = parts.as_slice() else {
         return Err(missing(WORD, 4, parts.len()));
@@ -208,7 +208,7 @@ fn upload_start(rest: &str) -> Result<Message, DecodeError> {
 
 /// `{received}::{total}`
 fn progress(rest: &str) -> Result<Message, DecodeError> {
-    const WORD: &str = words::UPLOAD_PROGRESS;
+    const WORD: &str = names::UPLOAD_PROGRESS;
     let Some((received, total)) = rest.split_once("::") else {
         return Err(missing(WORD, 2, 1));
     };

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use bytes::Bytes;
 
 use super::{Message, Payload, json};
-use crate::transfer::{FileMeta, FileName, Resume, UploadStart};
-use crate::words::{self, KEEP_ALIVE};
+use crate::names::{self, KEEP_ALIVE};
+use crate::transfer::{FileMeta, FileName, UploadResume, UploadStart};
 
 impl Message {
     /// The message as it stands on the wire. A chunk is handed on, not copied.
@@ -46,8 +46,8 @@ impl Message {
             Message::Progress { received, total } => {
                 word(kind, format_args!("{received}::{total}"))
             }
-            Message::InferenceJob(rest) => format!("{}{rest}", words::INFERENCE_JOB_),
-            Message::TrackLog(line) => format!("{}{line}", words::TRACK_LOG),
+            Message::InferenceJob(rest) => format!("{}{rest}", names::INFERENCE_JOB_),
+            Message::TrackLog(line) => format!("{}{line}", names::TRACK_LOG),
             Message::Unknown { text } => text.clone(),
 
             // A word and a text.
@@ -77,7 +77,7 @@ fn word(word: &str, rest: impl Display) -> String {
 
 fn file_meta(meta: &FileMeta) -> String {
     let announced = word(
-        words::FILE_META,
+        names::FILE_META,
         format_args!("{}:{}", meta.name, meta.size),
     );
     match &meta.extra {
@@ -95,15 +95,15 @@ fn upload_start(start: &UploadStart) -> String {
     } = start;
     let flag = u8::from(*create_subdir);
     word(
-        words::UPLOAD_START,
+        names::UPLOAD_START,
         format_args!("{name}::{bytes}::{dest}::{flag}"),
     )
 }
 
-fn upload_check(sha256: &str, name: &FileName, resume: Option<&Resume>) -> String {
-    let asked = word(words::UPLOAD_CHECK, format_args!("{sha256}::{name}"));
+fn upload_check(sha256: &str, name: &FileName, resume: Option<&UploadResume>) -> String {
+    let asked = word(names::UPLOAD_CHECK, format_args!("{sha256}::{name}"));
     match resume {
-        Some(Resume { bytes, upload_id }) => format!("{asked}::{bytes}::{upload_id}"),
+        Some(UploadResume { bytes, upload_id }) => format!("{asked}::{bytes}::{upload_id}"),
         None => asked,
     }
 }

@@ -9,10 +9,10 @@ use super::Message;
 use crate::error::DecodeError;
 use crate::frame_meta::FrameId;
 use crate::limits::Limits;
+use crate::names;
 use crate::number::int;
 use crate::prediction::Prediction;
 use crate::stream::StreamStart;
-use crate::words;
 
 /// `body` as an object whose first key is `type`.
 pub(super) fn write<T: Serialize>(kind: &'static str, body: &T) -> String {
@@ -46,18 +46,18 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
     }
     let tag: Tag = body("of unknown type", text)?;
     match tag.kind.as_deref().unwrap_or_default() {
-        words::STREAM_START => stream_start(text, limits),
-        words::STREAM_ACK => body(words::STREAM_ACK, text).map(Message::StreamAck),
-        words::STREAM_END => body(words::STREAM_END, text).map(Message::StreamEnd),
-        words::STREAM_COMPLETE => body(words::STREAM_COMPLETE, text).map(Message::StreamComplete),
-        words::PREDICTION => prediction(text),
-        words::FRAME_RECEIVED => answer(words::FRAME_RECEIVED, text).map(Message::FrameReceived),
-        words::VIEW => body(words::VIEW, text).map(Message::View),
-        words::STATUS => body(words::STATUS, text).map(Message::Status),
-        words::LANE_OFFER => body(words::LANE_OFFER, text).map(Message::LaneOffer),
-        words::LANE_ANSWER => body(words::LANE_ANSWER, text).map(Message::LaneAnswer),
-        words::ERROR => answer(words::ERROR, text).map(Message::Error),
-        words::BACKPRESSURE => body(words::BACKPRESSURE, text).map(Message::Backpressure),
+        names::STREAM_START => stream_start(text, limits),
+        names::STREAM_ACK => body(names::STREAM_ACK, text).map(Message::StreamAck),
+        names::STREAM_END => body(names::STREAM_END, text).map(Message::StreamEnd),
+        names::STREAM_COMPLETE => body(names::STREAM_COMPLETE, text).map(Message::StreamComplete),
+        names::PREDICTION => prediction(text),
+        names::FRAME_RECEIVED => answer(names::FRAME_RECEIVED, text).map(Message::FrameReceived),
+        names::VIEW => body(names::VIEW, text).map(Message::View),
+        names::STATUS => body(names::STATUS, text).map(Message::Status),
+        names::LANE_OFFER => body(names::LANE_OFFER, text).map(Message::LaneOffer),
+        names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
+        names::ERROR => answer(names::ERROR, text).map(Message::Error),
+        names::BACKPRESSURE => body(names::BACKPRESSURE, text).map(Message::Backpressure),
         _ => Ok(Message::Unknown {
             text: text.to_owned(),
         }),
@@ -89,10 +89,10 @@ fn answer<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, Deco
 }
 
 fn stream_start(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
-    let start: StreamStart = body(words::STREAM_START, text)?;
+    let start: StreamStart = body(names::STREAM_START, text)?;
     if start.batch_size > limits.max_batch {
         return Err(DecodeError::BatchTooLarge {
-            word: words::STREAM_START,
+            word: names::STREAM_START,
             declared: start.batch_size,
             max: limits.max_batch,
         });
@@ -101,7 +101,7 @@ fn stream_start(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
 }
 
 fn prediction(text: &str) -> Result<Message, DecodeError> {
-    let prediction: Prediction = answer(words::PREDICTION, text)?;
+    let prediction: Prediction = answer(names::PREDICTION, text)?;
     match prediction.check() {
         Ok(()) => Ok(Message::Prediction(prediction)),
         Err(source) => Err(DecodeError::Shape {

@@ -1,4 +1,4 @@
-//! One data-channel message, and its two directions: [`decode`] and [`encode`].
+//! One data-channel message: decoding and encoding.
 
 mod decode;
 mod encode;
@@ -10,17 +10,19 @@ use bytes::Bytes;
 
 use crate::auth::AuthProof;
 use crate::frame_meta::{FrameId, FrameMeta};
-use crate::lanes::{LaneAnswer, LaneOffer, Unit};
+use crate::lanes::{LaneAnswer, LaneOffer, UnitHeader};
+use crate::names;
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
-use crate::transfer::{FileMeta, FileName, PackageType, Resume, UploadStart};
-use crate::view::{Status, View};
-use crate::words;
+use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
+use crate::view::{ViewRequest, WorkerStatus};
 
 /// One data-channel message as it stands on the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Payload {
+    /// A text message.
     Text(String),
+    /// A binary message.
     Binary(Bytes),
 }
 
@@ -33,6 +35,7 @@ impl Payload {
         }
     }
 
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -51,9 +54,13 @@ impl fmt::Debug for Payload {
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Message {
+    /// Opens a stream.
     StreamStart(StreamStart),
+    /// Answers `StreamStart`.
     StreamAck(StreamAck),
+    /// Closes a stream.
     StreamEnd(StreamEnd),
+    /// Answers `StreamEnd`.
     StreamComplete(StreamComplete),
 
     /// Announces a frame.
@@ -67,31 +74,35 @@ pub enum Message {
     /// Closes a batch of that many frames.
     BatchEnd(u32),
 
+    /// The instances found in a frame.
     Prediction(Prediction),
+    /// A frame arrived at a worker without a model.
     FrameReceived(FrameReceived),
-    /// One frame failed; the stream goes on.
+    /// One frame failed; the stream continues.
     Error(FrameError),
     /// Frames come faster than the worker takes them.
     Backpressure(Backpressure),
 
     /// Asks for pictures of the stream.
-    View(View),
-    /// How the worker is, for viewers.
-    Status(Status),
+    View(ViewRequest),
+    /// The worker's state, for viewers.
+    Status(WorkerStatus),
 
+    /// Asks for a further lane.
     LaneOffer(LaneOffer),
+    /// Answers `LaneOffer`.
     LaneAnswer(LaneAnswer),
-    /// What follows on this lane, and all that is sent on others, is in units.
+    /// What follows on this lane, and all that is sent on others, is in units: the number of lanes.
     Lanes(u32),
     /// Announces a unit.
-    Unit(Unit),
+    Unit(UnitHeader),
 
-    /// Nothing but a sign of life.
+    /// Keeps the channel alive, and has no content.
     KeepAlive,
 
     /// The nonce that the client has to answer, URL-safe base64.
     AuthChallenge(String),
-    /// The client's answer, URL-safe base64; bound to nothing.
+    /// The client's answer, URL-safe base64, where it is not bound to the connection.
     AuthResponse(String),
     /// The client's answer that is bound to the connection.
     AuthProof(AuthProof),
@@ -108,23 +119,30 @@ pub enum Message {
     EndOfFile,
     /// Asks whether the worker has a file with this SHA-256 (64 hex digits) already.
     UploadCheck {
+        /// The file's SHA-256, 64 hex digits.
         sha256: String,
+        /// The file's name.
         name: FileName,
-        /// What a client says that can go on with an upload.
-        resume: Option<Resume>,
+        /// Given by a client that can resume an upload.
+        resume: Option<UploadResume>,
     },
-    /// It has: the path on the worker.
+    /// The worker has the file: its path there.
     CacheHit(String),
-    /// It has not, or is ready for the bytes: those from here on, where the client can resume.
+    /// The worker has not got it, or is ready for the bytes: those from this offset on, where the
+    /// client can resume.
     UploadReady(Option<u64>),
+    /// Begins an upload.
     UploadStart(UploadStart),
+    /// Ends an upload.
     UploadEnd,
-    /// Bytes of the upload that have arrived.
+    /// How far an upload is.
     Progress {
+        /// Bytes that have arrived.
         received: u64,
+        /// Bytes of the file.
         total: u64,
     },
-    /// The upload is done: the path on the worker.
+    /// The upload is complete: the path on the worker.
     Complete(String),
     /// The upload failed.
     UploadError(String),
@@ -135,12 +153,14 @@ pub enum Message {
     FileError(String),
     /// `INFERENCE_JOB_…`: what follows the underscore.
     InferenceJob(String),
+    /// All jobs of the file are over.
     InferenceJobsDone,
     /// One line of a job's log.
     TrackLog(String),
 
-    /// A text that this version does not know: safe to ignore.
+    /// A text that is not known to this version: safe to ignore.
     Unknown {
+        /// As it came.
         text: String,
     },
 }
@@ -149,45 +169,45 @@ impl Message {
     /// The name of the message's kind, for logs and counters.
     pub fn kind(&self) -> &'static str {
         match self {
-            Message::StreamStart(_) => words::STREAM_START,
-            Message::StreamAck(_) => words::STREAM_ACK,
-            Message::StreamEnd(_) => words::STREAM_END,
-            Message::StreamComplete(_) => words::STREAM_COMPLETE,
-            Message::FrameMeta(_) => words::FRAME_META,
+            Message::StreamStart(_) => names::STREAM_START,
+            Message::StreamAck(_) => names::STREAM_ACK,
+            Message::StreamEnd(_) => names::STREAM_END,
+            Message::StreamComplete(_) => names::STREAM_COMPLETE,
+            Message::FrameMeta(_) => names::FRAME_META,
             Message::Chunk(_) => "chunk",
-            Message::FrameEnd(_) => words::FRAME_END,
-            Message::BatchStart(_) => words::BATCH_START,
-            Message::BatchEnd(_) => words::BATCH_END,
-            Message::Prediction(_) => words::PREDICTION,
-            Message::FrameReceived(_) => words::FRAME_RECEIVED,
-            Message::Error(_) | Message::FileError(_) => words::ERROR,
-            Message::Backpressure(_) => words::BACKPRESSURE,
-            Message::View(_) => words::VIEW,
-            Message::Status(_) => words::STATUS,
-            Message::LaneOffer(_) => words::LANE_OFFER,
-            Message::LaneAnswer(_) => words::LANE_ANSWER,
-            Message::Lanes(_) => words::LANES,
-            Message::Unit(_) => words::UNIT,
+            Message::FrameEnd(_) => names::FRAME_END,
+            Message::BatchStart(_) => names::BATCH_START,
+            Message::BatchEnd(_) => names::BATCH_END,
+            Message::Prediction(_) => names::PREDICTION,
+            Message::FrameReceived(_) => names::FRAME_RECEIVED,
+            Message::Error(_) | Message::FileError(_) => names::ERROR,
+            Message::Backpressure(_) => names::BACKPRESSURE,
+            Message::View(_) => names::VIEW,
+            Message::Status(_) => names::STATUS,
+            Message::LaneOffer(_) => names::LANE_OFFER,
+            Message::LaneAnswer(_) => names::LANE_ANSWER,
+            Message::Lanes(_) => names::LANES,
+            Message::Unit(_) => names::UNIT,
             Message::KeepAlive => "KEEP_ALIVE",
-            Message::AuthChallenge(_) => words::AUTH_CHALLENGE,
-            Message::AuthResponse(_) => words::AUTH_RESPONSE,
-            Message::AuthProof(_) => words::AUTH_PROOF,
-            Message::AuthSuccess(_) => words::AUTH_SUCCESS,
-            Message::AuthFailure(_) => words::AUTH_FAILURE,
-            Message::PackageType(_) => words::PACKAGE_TYPE,
-            Message::FileMeta(_) => words::FILE_META,
-            Message::EndOfFile => words::END_OF_FILE,
-            Message::UploadCheck { .. } => words::UPLOAD_CHECK,
-            Message::CacheHit(_) => words::UPLOAD_CACHE_HIT,
-            Message::UploadReady(_) => words::UPLOAD_READY,
-            Message::UploadStart(_) => words::UPLOAD_START,
-            Message::UploadEnd => words::UPLOAD_END,
-            Message::Progress { .. } => words::UPLOAD_PROGRESS,
-            Message::Complete(_) => words::UPLOAD_COMPLETE,
-            Message::UploadError(_) => words::UPLOAD_ERROR,
-            Message::Ready => words::READY,
+            Message::AuthChallenge(_) => names::AUTH_CHALLENGE,
+            Message::AuthResponse(_) => names::AUTH_RESPONSE,
+            Message::AuthProof(_) => names::AUTH_PROOF,
+            Message::AuthSuccess(_) => names::AUTH_SUCCESS,
+            Message::AuthFailure(_) => names::AUTH_FAILURE,
+            Message::PackageType(_) => names::PACKAGE_TYPE,
+            Message::FileMeta(_) => names::FILE_META,
+            Message::EndOfFile => names::END_OF_FILE,
+            Message::UploadCheck { .. } => names::UPLOAD_CHECK,
+            Message::CacheHit(_) => names::UPLOAD_CACHE_HIT,
+            Message::UploadReady(_) => names::UPLOAD_READY,
+            Message::UploadStart(_) => names::UPLOAD_START,
+            Message::UploadEnd => names::UPLOAD_END,
+            Message::Progress { .. } => names::UPLOAD_PROGRESS,
+            Message::Complete(_) => names::UPLOAD_COMPLETE,
+            Message::UploadError(_) => names::UPLOAD_ERROR,
+            Message::Ready => names::READY,
             Message::InferenceJob(_) => "INFERENCE_JOB",
-            Message::InferenceJobsDone => words::INFERENCE_JOBS_DONE,
+            Message::InferenceJobsDone => names::INFERENCE_JOBS_DONE,
             Message::TrackLog(_) => "TRACK_LOG",
             Message::Unknown { .. } => "unknown",
         }

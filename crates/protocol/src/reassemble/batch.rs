@@ -1,11 +1,14 @@
-//! Batch markers: they group frames and never cost one.
+//! Batch markers: they group frames; no frame is lost by them.
 
 /// What happened to a batch. Its frames are delivered one by one, as they complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchEvent {
     /// A batch opened.
-    Started { declared: u32 },
+    Started {
+        /// Frames that `BATCH_START` declared.
+        declared: u32,
+    },
     /// A batch closed.
     Ended {
         /// Frames that `BATCH_START` declared.
@@ -15,21 +18,32 @@ pub enum BatchEvent {
         /// Frames that arrived whole in between.
         received: u32,
     },
-    /// A batch opened inside another one, which therefore is over.
+    /// A batch opened before another one was closed, which ends that one.
     Abandoned {
-        /// Of the batch that is over.
+        /// Frames that the ended batch declared.
         declared: u32,
-        /// Of the batch that is over.
+        /// Frames of the ended batch that arrived whole.
         received: u32,
-        /// Of the batch that is open now.
+        /// Frames that the new batch declares.
         next: u32,
     },
     /// The frame that came with this event is the first one beyond those that the batch declared.
-    Overfull { declared: u32 },
+    Overfull {
+        /// Frames that `BATCH_START` declared.
+        declared: u32,
+    },
     /// A batch closed that was not open.
-    NotOpen { closed_as: u32 },
-    /// A batch of more frames than the limits allow; it was not opened. One before it is over.
-    Refused { declared: u32, max: u32 },
+    NotOpen {
+        /// Frames that `BATCH_END` declared.
+        closed_as: u32,
+    },
+    /// A batch of more frames than the limits allow; it was not opened. A batch before it is ended.
+    Refused {
+        /// Frames that `BATCH_START` declared.
+        declared: u32,
+        /// The limit.
+        max: u32,
+    },
 }
 
 impl BatchEvent {
@@ -42,23 +56,23 @@ impl BatchEvent {
 
 /// The batch that is open, if any.
 #[derive(Default)]
-pub(super) struct Batches {
-    open: Option<Open>,
+pub(super) struct BatchTracker {
+    open: Option<OpenBatch>,
 }
 
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenBatch {
     declared: u32,
     received: u32,
 }
 
-impl Batches {
+impl BatchTracker {
     pub(super) fn start(&mut self, declared: u32, max: u32) -> BatchEvent {
         let before = self.open.take();
         if declared > max {
             return BatchEvent::Refused { declared, max };
         }
-        self.open = Some(Open {
+        self.open = Some(OpenBatch {
             declared,
             received: 0,
         });
@@ -75,7 +89,7 @@ impl Batches {
     pub(super) fn end(&mut self, closed_as: u32) -> BatchEvent {
         match self.open.take() {
             None => BatchEvent::NotOpen { closed_as },
-            Some(Open { declared, received }) => BatchEvent::Ended {
+            Some(OpenBatch { declared, received }) => BatchEvent::Ended {
                 declared,
                 closed_as,
                 received,

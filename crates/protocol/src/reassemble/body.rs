@@ -11,27 +11,27 @@ pub(crate) const FIRST_RESERVE: usize = 8 << 20;
 const GROWTH: usize = 4;
 
 /// Never allocates more than the larger of [`FIRST_RESERVE`] and [`GROWTH`] times what has arrived,
-/// nor more than the frame needs: announcing a frame costs the receiver nothing.
-pub(crate) enum Body {
+/// nor more than the frame needs: the announcement of a frame alone takes no memory.
+pub(crate) enum FrameBody {
     Empty,
-    /// One chunk was the whole frame: handed on as it came.
+    /// One chunk was the whole frame: passed on without a copy.
     Whole(Bytes),
     Copied(Vec<u8>),
 }
 
-impl Body {
+impl FrameBody {
     pub(crate) fn len(&self) -> usize {
         match self {
-            Body::Empty => 0,
-            Body::Whole(data) => data.len(),
-            Body::Copied(buffer) => buffer.len(),
+            FrameBody::Empty => 0,
+            FrameBody::Whole(data) => data.len(),
+            FrameBody::Copied(buffer) => buffer.len(),
         }
     }
 
-    /// Bytes that are held.
+    /// Bytes of memory that are held.
     pub(crate) fn allocated(&self) -> usize {
         match self {
-            Body::Copied(buffer) => buffer.capacity(),
+            FrameBody::Copied(buffer) => buffer.capacity(),
             other => other.len(),
         }
     }
@@ -39,24 +39,24 @@ impl Body {
     /// Appends `chunk`, which is not empty, to a frame of `total` bytes. The caller has checked that it fits.
     pub(crate) fn append(&mut self, chunk: Bytes, total: usize) -> Result<(), TryReserveError> {
         match self {
-            Body::Empty if chunk.len() == total => *self = Body::Whole(chunk),
-            Body::Empty => {
+            FrameBody::Empty if chunk.len() == total => *self = FrameBody::Whole(chunk),
+            FrameBody::Empty => {
                 let mut buffer = Vec::new();
                 copy(&mut buffer, &chunk, total)?;
-                *self = Body::Copied(buffer);
+                *self = FrameBody::Copied(buffer);
             }
-            Body::Copied(buffer) => copy(buffer, &chunk, total)?,
+            FrameBody::Copied(buffer) => copy(buffer, &chunk, total)?,
             // A whole frame has no room: no chunk fits behind it.
-            Body::Whole(_) => {}
+            FrameBody::Whole(_) => {}
         }
         Ok(())
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
         match self {
-            Body::Empty => Bytes::new(),
-            Body::Whole(data) => data,
-            Body::Copied(buffer) => Bytes::from(buffer),
+            FrameBody::Empty => Bytes::new(),
+            FrameBody::Whole(data) => data,
+            FrameBody::Copied(buffer) => Bytes::from(buffer),
         }
     }
 }

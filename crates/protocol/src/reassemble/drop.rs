@@ -7,8 +7,9 @@ use crate::frame_meta::{FrameId, MetaError};
 /// A frame that will not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
-    /// The frame; `None` where it is not known which one.
+    /// The frame; `None` where its number is not known.
     pub frame_id: Option<FrameId>,
+    /// Why it is lost.
     pub reason: DropReason,
 }
 
@@ -18,27 +19,46 @@ pub struct Dropped {
 pub enum DropReason {
     /// Its end came too early.
     #[error("{received} of {expected} bytes arrived")]
-    Incomplete { received: u64, expected: u64 },
-    /// More came than was announced. `received` includes the chunk that was too much.
+    Incomplete {
+        /// Bytes that arrived.
+        received: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
+    /// More bytes came than were announced.
     #[error("{received} bytes arrived where {expected} were announced")]
-    Overrun { received: u64, expected: u64 },
+    Overrun {
+        /// Bytes that arrived, those beyond the announced number included.
+        received: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
     /// The end of another frame came.
     #[error("frame {ended} ended instead, after {received} of {expected} bytes")]
     EndMismatch {
+        /// The frame whose end came.
         ended: FrameId,
+        /// Bytes that arrived.
         received: u64,
+        /// Bytes that were announced.
         expected: u64,
     },
     /// Another frame was announced before its end.
     #[error("frame {by} began after {received} of {expected} bytes")]
     Superseded {
+        /// The frame that was announced.
         by: FrameId,
+        /// Bytes that arrived.
         received: u64,
+        /// Bytes that were announced.
         expected: u64,
     },
     /// Chunks came without an announcement.
     #[error("{bytes} bytes arrived without an announcement")]
-    OrphanChunks { bytes: u64 },
+    OrphanChunks {
+        /// Bytes that arrived.
+        bytes: u64,
+    },
     /// An end came without an announcement and without chunks.
     #[error("its end arrived without an announcement")]
     OrphanEnd,
@@ -47,11 +67,24 @@ pub enum DropReason {
     Refused(MetaError),
     /// A chunk is larger than the limits allow.
     #[error("a chunk of {bytes} bytes, at most {max} are accepted")]
-    ChunkTooLarge { bytes: u64, max: u64 },
+    ChunkTooLarge {
+        /// Bytes of the chunk.
+        bytes: u64,
+        /// The limit.
+        max: u64,
+    },
     /// There is no memory for it.
     #[error("no memory for {bytes} bytes")]
-    OutOfMemory { bytes: u64 },
-    /// The receiver gave it up, after a message that could not be decoded or at a reset.
+    OutOfMemory {
+        /// Bytes of the frame.
+        bytes: u64,
+    },
+    /// The receiver abandoned it, after a message that could not be decoded or at a reset.
     #[error("given up after {received} of {expected} bytes")]
-    Abandoned { received: u64, expected: u64 },
+    Abandoned {
+        /// Bytes that arrived.
+        received: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
 }

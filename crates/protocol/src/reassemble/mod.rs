@@ -11,8 +11,8 @@ use crate::frame::Frame;
 use crate::frame_meta::{FrameId, FrameMeta};
 use crate::limits::Limits;
 use crate::message::Message;
-use batch::Batches;
-use body::Body;
+use batch::BatchTracker;
+use body::FrameBody;
 
 pub use batch::BatchEvent;
 pub use drop::{DropReason, Dropped};
@@ -24,7 +24,7 @@ pub use drop::{DropReason, Dropped};
 pub struct Reassembler {
     limits: Limits,
     state: State,
-    batches: Batches,
+    batches: BatchTracker,
 }
 
 /// ```text
@@ -32,16 +32,16 @@ pub struct Reassembler {
 ///   Idle ───────────▶ Receiving ─────────────────────────────────────▶ Idle
 ///    │                    │  END of another, or too early: dropped ──▶ Idle
 ///    │ chunk              │ chunk too many
-///    └──────▶ Discarding ◀┘            META in any state begins anew
+///    └──────▶ Discarding ◀┘            META in any state begins again
 ///                 └──── END ─────────────────────────────────────────▶ Idle
 /// ```
 enum State {
     Idle,
     Receiving {
         meta: FrameMeta,
-        body: Body,
+        body: FrameBody,
     },
-    /// The rest of a frame that is lost: its chunks are swallowed.
+    /// The rest of a frame that is lost: its chunks are ignored.
     Discarding {
         frame_id: Option<FrameId>,
         /// Why it is lost, as long as that has not been reported.
@@ -49,7 +49,7 @@ enum State {
     },
 }
 
-/// What one message brought about.
+/// What one message completed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Pushed {
     /// A frame is complete.
@@ -58,7 +58,7 @@ pub struct Pushed {
     pub dropped: Option<Dropped>,
     /// Something happened to a batch.
     pub batch: Option<BatchEvent>,
-    /// The message has nothing to do with frames: it is the caller's.
+    /// A message that does not belong to frames, for the caller.
     pub other: Option<Message>,
 }
 
@@ -68,7 +68,7 @@ impl Reassembler {
         Self {
             limits,
             state: State::Idle,
-            batches: Batches::default(),
+            batches: BatchTracker::default(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Reassembler {
     /// Takes note that the next message of the channel could not be decoded.
     ///
     /// Where it was a part of a frame, the frame in progress is given up and what follows is
-    /// swallowed up to the next announcement or end. The frame of the message itself is
+    /// ignored up to the next announcement or end. The frame of the message itself is
     /// [`DecodeError::frame_id`].
     pub fn push_error(&mut self, error: &DecodeError) -> Option<Dropped> {
         if !error.is_part_of_a_frame() {
@@ -144,7 +144,7 @@ impl Reassembler {
         self.leave(|received, expected| DropReason::Abandoned { received, expected })
     }
 
-    /// Goes to `Idle` and says what was lost by that; `reason` is asked about a frame in progress.
+    /// Goes to `Idle` and returns what is lost by that; `reason` makes the reason for a frame in progress.
     fn leave(&mut self, reason: impl FnOnce(u64, u64) -> DropReason) -> Option<Dropped> {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => None,
@@ -169,11 +169,11 @@ impl Reassembler {
         let Err(error) = meta.check(&self.limits) else {
             self.state = State::Receiving {
                 meta,
-                body: Body::Empty,
+                body: FrameBody::Empty,
             };
             return lost;
         };
-        // One report a message: where the frame before was lost by this one, this one waits.
+        // One report a message: where this one also ends the frame before, its own report waits.
         let refused = DropReason::Refused(error);
         let (report, unreported) = match lost {
             Some(lost) => (lost, Some(refused)),
@@ -245,7 +245,7 @@ impl Reassembler {
 
 fn receive(
     meta: &FrameMeta,
-    body: &mut Body,
+    body: &mut FrameBody,
     chunk: Bytes,
     limits: &Limits,
 ) -> Result<(), DropReason> {
@@ -271,7 +271,7 @@ fn receive(
     body.append(chunk, total).map_err(|_| out_of_memory)
 }
 
-fn finish(meta: FrameMeta, body: Body, ended: FrameId) -> Result<Frame, Dropped> {
+fn finish(meta: FrameMeta, body: FrameBody, ended: FrameId) -> Result<Frame, Dropped> {
     let received = body.len() as u64;
     let expected = meta.nbytes;
     let reason = if ended != meta.frame_id {
@@ -290,4 +290,41 @@ fn finish(meta: FrameMeta, body: Body, ended: FrameId) -> Result<Frame, Dropped>
         frame_id: Some(meta.frame_id),
         reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame_meta::Encoding;
+
+    #[test]
+    fn a_frame_lasts_from_its_announcement_to_its_end_even_if_it_is_lost() {
+        let announced = |frame_id| {
+            Message::FrameMeta(FrameMeta {
+                frame_id,
+                height: 1,
+                width: 1,
+                channels: 1,
+                encoding: Encoding::Jpeg,
+                nbytes: 2,
+                captured_us: None,
+            })
+        };
+        let chunk = |bytes: &'static [u8]| Message::Chunk(Bytes::from_static(bytes));
+        let mut reassembler = Reassembler::new(Limits::default());
+        let mut is_within_after = |message| {
+            reassembler.push(message);
+            reassembler.is_within_a_frame()
+        };
+        // Chunks without an announcement belong to no frame.
+        assert!(!is_within_after(chunk(b"x")));
+        assert!(!is_within_after(Message::FrameEnd(0)));
+        assert!(is_within_after(announced(1)));
+        assert!(is_within_after(chunk(b"xy")));
+        assert!(!is_within_after(Message::FrameEnd(1)));
+        // More bytes than announced: the frame is lost, and not over.
+        assert!(is_within_after(announced(2)));
+        assert!(is_within_after(chunk(b"xyz")));
+        assert!(!is_within_after(Message::FrameEnd(2)));
+    }
 }

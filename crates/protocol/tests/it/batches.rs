@@ -1,4 +1,4 @@
-//! What is said about batches whose markers do not fit their frames.
+//! Events of batches whose markers do not fit their frames.
 
 use bytes::Bytes;
 use protocol::{BatchEvent, Encoding, Frame, FrameMeta, Limits, Message, Reassembler};

@@ -317,7 +317,7 @@ fn after_an_undecodable_part_of_a_frame_nothing_is_put_together() {
     let orphans = DropReason::OrphanChunks { bytes: 3 };
     assert_eq!(r.push(end(6)).dropped, Some(lost(6, orphans)));
 
-    // What is not part of a frame does not harm one.
+    // What is not part of a frame does not damage one.
     let mut r = reassembler();
     r.push(meta(5, 3));
     assert_eq!(r.push_error(&decode("BATCH_END::x")), None);

@@ -122,7 +122,7 @@ fn tagged(frames: &[Frame], chunk_bytes: usize) -> Vec<(u64, Payload)> {
 }
 
 /// Whether swapping two messages changes what can be seen. Chunks carry no number: their order
-/// within a frame, and among chunks of one length, is the channel's promise.
+/// within a frame, and among chunks of one length, is guaranteed by the channel.
 fn is_visible(a: &(u64, Payload), b: &(u64, Payload)) -> bool {
     match (&a.1, &b.1) {
         (Payload::Binary(x), Payload::Binary(y)) => a.0 != b.0 && x.len() != y.len(),

@@ -6,38 +6,43 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::create::{Made, create};
-use crate::csv::Csv;
+use crate::csv::CsvWriter;
 use crate::error::{CreateError, OutputError, WriteError};
-use crate::format::Format;
-use crate::header::Header;
-use crate::jsonl::JsonLines;
-use crate::lines::Out;
-use crate::record::Record;
-use crate::sink::Sink;
-use crate::slp::Slp;
-use crate::thread::{self, Shared, Skipped, Status};
+use crate::format::LabelsFormat;
+use crate::header::LabelsHeader;
+use crate::jsonl::JsonLinesWriter;
+use crate::lines::LineTarget;
+use crate::new_file::{CreatedFile, create};
+use crate::record::PredictionRecord;
+use crate::sink::RecordWriter;
+use crate::slp::SlpWriter;
+use crate::thread::{self, OutputState, OutputStatus, SkippedRecords};
 
-/// One output, which ends with its thread when this is dropped.
+/// One output. Dropping it waits for its thread.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct LabelsOutput {
     pub(super) name: String,
     /// Its file, which was made for it or emptied.
-    pub(super) made: Option<Made>,
-    /// `None` once it is to end. What is in it is bounded by whoever asks for room.
-    pub(super) queue: Option<Sender<Arc<Record>>>,
-    pub(super) shared: Arc<Shared>,
-    /// Its failure was told.
-    pub(super) told: bool,
-    /// That it lacks something was told.
-    pub(super) told_skipped: bool,
+    pub(super) made: Option<CreatedFile>,
+    /// `None` once the output is to end. Its length is bounded by callers, which ask
+    /// [`super::LabelsOutputs::has_room`].
+    pub(super) queue: Option<Sender<Arc<PredictionRecord>>>,
+    pub(super) shared: Arc<OutputState>,
+    /// Its failure was reported.
+    pub(super) reported: bool,
+    /// That it lacks something was reported.
+    pub(super) reported_skipped: bool,
     pub(super) thread: Option<JoinHandle<()>>,
 }
 
-impl Output {
-    pub(super) fn open(path: &Path, overwrite: bool, header: &Header) -> Result<Self, CreateError> {
-        let format = Format::of(path).ok_or_else(|| CreateError::Form(path.to_owned()))?;
-        let live = format == Format::StandardOutput;
+impl LabelsOutput {
+    pub(super) fn open(
+        path: &Path,
+        overwrite: bool,
+        header: &LabelsHeader,
+    ) -> Result<Self, CreateError> {
+        let format = LabelsFormat::of(path).ok_or_else(|| CreateError::Format(path.to_owned()))?;
+        let live = format == LabelsFormat::StandardOutput;
         let name = match live {
             true => "standard output".to_owned(),
             false => path.display().to_string(),
@@ -49,16 +54,20 @@ impl Output {
                 Ok(output)
             }
             Err(error) => {
-                made.inspect(Made::remove);
+                made.inspect(CreatedFile::remove);
                 Err(refused(path, &error.into()))
             }
         }
     }
 
-    /// `live`: a reader that goes is no failure.
-    pub(super) fn start(name: String, sink: Box<dyn Sink + Send>, live: bool) -> io::Result<Self> {
+    /// `live`: a closed reader is no failure.
+    pub(super) fn start(
+        name: String,
+        sink: Box<dyn RecordWriter + Send>,
+        live: bool,
+    ) -> io::Result<Self> {
         let (queue, records) = channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(OutputState::default());
         let thread = std::thread::Builder::new().name("output".into()).spawn({
             let shared = Arc::clone(&shared);
             move || thread::run(sink, &records, live, &shared)
@@ -68,39 +77,39 @@ impl Output {
             made: None,
             queue: Some(queue),
             shared,
-            told: false,
-            told_skipped: false,
+            reported: false,
+            reported_skipped: false,
             thread: Some(thread),
         })
     }
 
-    pub(super) fn send(&self, record: &Arc<Record>) {
+    pub(super) fn send(&self, record: &Arc<PredictionRecord>) {
         let Some(queue) = &self.queue else { return };
         self.shared.queued();
         if queue.send(Arc::clone(record)).is_err() {
-            // Its thread has ended; the status says why.
+            // Its thread has ended; the status has the reason.
             self.shared.taken();
         }
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        !matches!(self.shared.status(), Status::Writing)
+        !matches!(self.shared.status(), OutputStatus::Writing)
     }
 
     pub(super) fn failure(&self) -> Option<OutputError> {
         let name = self.name.clone();
         match self.shared.status() {
-            Status::Failed(error) => Some(OutputError::Failed { name, error }),
-            Status::GivenUp => Some(OutputError::Stuck {
+            OutputStatus::Failed(error) => Some(OutputError::Failed { name, error }),
+            OutputStatus::Abandoned => Some(OutputError::Stuck {
                 name,
                 records: self.shared.waiting(),
             }),
-            Status::Writing | Status::Done | Status::Unread => None,
+            OutputStatus::Writing | OutputStatus::Done | OutputStatus::ReaderGone => None,
         }
     }
 
     pub(super) fn skipped(&self) -> Option<OutputError> {
-        let Skipped { records, first } = self.shared.skipped()?;
+        let SkippedRecords { records, first } = self.shared.skipped()?;
         Some(OutputError::Skipped {
             name: self.name.clone(),
             records,
@@ -108,23 +117,26 @@ impl Output {
         })
     }
 
-    /// Everything that is wrong with it.
+    /// All its failures.
     pub(super) fn lacks(&self) -> impl Iterator<Item = OutputError> + use<> {
         self.failure().into_iter().chain(self.skipped())
     }
 
-    /// What was not told yet.
-    pub(super) fn news(&mut self) -> impl Iterator<Item = OutputError> + use<> {
-        let failure = self.failure().filter(|_| !self.told);
-        let skipped = self.skipped().filter(|_| !self.told_skipped);
-        self.told |= failure.is_some();
-        self.told_skipped |= skipped.is_some();
+    /// Failures that were not reported yet.
+    pub(super) fn new_failures(&mut self) -> impl Iterator<Item = OutputError> + use<> {
+        let failure = self.failure().filter(|_| !self.reported);
+        let skipped = self.skipped().filter(|_| !self.reported_skipped);
+        self.reported |= failure.is_some();
+        self.reported_skipped |= skipped.is_some();
         failure.into_iter().chain(skipped)
     }
 
-    /// Removes a file that has come to hold no record, and says which. The thread must have ended.
+    /// Removes a file without records, and returns its path. The thread must have ended.
     pub(super) fn remove_empty(&self) -> Option<PathBuf> {
-        let has_ended = !matches!(self.shared.status(), Status::Writing | Status::GivenUp);
+        let has_ended = !matches!(
+            self.shared.status(),
+            OutputStatus::Writing | OutputStatus::Abandoned
+        );
         let is_empty = has_ended && self.shared.written() == 0;
         self.made.as_ref().filter(|_| is_empty)?.remove_empty()
     }
@@ -135,43 +147,43 @@ impl Output {
             return;
         };
         self.shared.wait_for_end();
-        // A thread that was given up may be stuck for ever.
-        if !matches!(self.shared.status(), Status::GivenUp) {
-            // It has said how it ended.
+        // The thread of an abandoned output may never end.
+        if !matches!(self.shared.status(), OutputStatus::Abandoned) {
+            // The status has the outcome.
             let _ = thread.join();
         }
     }
 }
 
-impl Drop for Output {
+impl Drop for LabelsOutput {
     fn drop(&mut self) {
         self.join();
     }
 }
 
 /// What writes records in this form.
-type Begun = (Box<dyn Sink + Send>, Option<Made>);
+type Begun = (Box<dyn RecordWriter + Send>, Option<CreatedFile>);
 
 /// Begins a file of this form.
 fn sink(
     path: &Path,
-    format: Format,
+    format: LabelsFormat,
     overwrite: bool,
-    header: &Header,
+    header: &LabelsHeader,
 ) -> Result<Begun, CreateError> {
     Ok(match format {
-        Format::StandardOutput => {
-            let out = Out::Stream(standard_output());
-            (Box::new(JsonLines::new(out, true)), None)
+        LabelsFormat::StandardOutput => {
+            let out = LineTarget::Stream(standard_output());
+            (Box::new(JsonLinesWriter::new(out, true)), None)
         }
-        Format::JsonLines => {
+        LabelsFormat::JsonLines => {
             let (file, made) = create(path, overwrite)?;
-            let lines = JsonLines::new(Out::File(file), false);
+            let lines = JsonLinesWriter::new(LineTarget::File(file), false);
             (Box::new(lines), Some(made))
         }
-        Format::Csv => {
+        LabelsFormat::Csv => {
             let (file, made) = create(path, overwrite)?;
-            match Csv::new(Out::File(file), header.clone()) {
+            match CsvWriter::new(LineTarget::File(file), header.clone()) {
                 Ok(csv) => (Box::new(csv), Some(made)),
                 Err(error) => {
                     made.remove();
@@ -179,8 +191,8 @@ fn sink(
                 }
             }
         }
-        Format::Slp => {
-            let (slp, made) = Slp::begin(path, overwrite, header.clone())?;
+        LabelsFormat::Slp => {
+            let (slp, made) = SlpWriter::begin(path, overwrite, header.clone())?;
             (Box::new(slp), Some(made))
         }
     })

@@ -1,16 +1,16 @@
 use super::*;
 use crate::error::WriteError;
-use crate::format::Format;
-use crate::jsonl::JsonLines;
-use crate::lines::Out;
-use crate::sink::Sink;
+use crate::format::LabelsFormat;
+use crate::jsonl::JsonLinesWriter;
+use crate::lines::LineTarget;
+use crate::sink::RecordWriter;
 use protocol::Prediction;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-fn record(frame_id: u64) -> Record {
-    Record {
+fn record(frame_id: u64) -> PredictionRecord {
+    PredictionRecord {
         prediction: Prediction {
             frame_id,
             instances: vec![vec![Some([1.5, 2.25]), None]],
@@ -18,12 +18,12 @@ fn record(frame_id: u64) -> Record {
         },
         captured_us: Some(7),
         latency_us: 1500,
-        latency: crate::Latency(vec![("inference_us", 1000)]),
+        latency: crate::LatencyParts(vec![("inference_us", 1000)]),
         recorded: None,
     }
 }
 
-/// A disk that is full, or a reader that has gone.
+/// A disk that is full, or a reader that has closed its end.
 struct Refusing(io::ErrorKind);
 
 impl Write for Refusing {
@@ -35,9 +35,9 @@ impl Write for Refusing {
     }
 }
 
-fn refusing(kind: io::ErrorKind, live: bool) -> Output {
-    let sink = JsonLines::new(Out::Stream(Box::new(Refusing(kind))), live);
-    Output::start("it".into(), Box::new(sink), live).unwrap()
+fn refusing(kind: io::ErrorKind, live: bool) -> LabelsOutput {
+    let sink = JsonLinesWriter::new(LineTarget::Stream(Box::new(Refusing(kind))), live);
+    LabelsOutput::start("it".into(), Box::new(sink), live).unwrap()
 }
 
 fn json_lines(path: &Path) -> Vec<serde_json::Value> {
@@ -51,7 +51,8 @@ fn json_lines(path: &Path) -> Vec<serde_json::Value> {
 fn each_record_is_a_line_of_json() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("poses.jsonl");
-    let outputs = Outputs::open(std::slice::from_ref(&path), false, &Header::default()).unwrap();
+    let outputs =
+        LabelsOutputs::open(std::slice::from_ref(&path), false, &LabelsHeader::default()).unwrap();
     outputs.write(record(3));
     outputs.write(record(4));
     assert!(outputs.finish().lacking.is_empty());
@@ -74,18 +75,18 @@ fn each_record_is_a_line_of_json() {
 fn an_output_that_fails_keeps_nothing_from_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("poses.jsonl");
-    let good = Output::open(&path, false, &Header::default()).unwrap();
-    let mut outputs = Outputs(vec![refusing(io::ErrorKind::StorageFull, true), good]);
+    let good = LabelsOutput::open(&path, false, &LabelsHeader::default()).unwrap();
+    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::StorageFull, true), good]);
     outputs.write(record(1));
     outputs.0[0].thread.take().unwrap().join().unwrap();
     outputs.write(record(2));
-    assert!(!outputs.nobody_reads() && !outputs.have_failed());
-    let told = outputs.failures();
-    assert_eq!(told.len(), 1);
+    assert!(!outputs.reader_is_gone() && !outputs.have_failed());
+    let reported = outputs.failures();
+    assert_eq!(reported.len(), 1);
     assert!(
-        told[0].to_string().contains("cannot write to it"),
+        reported[0].to_string().contains("cannot write to it"),
         "{}",
-        told[0]
+        reported[0]
     );
     assert!(outputs.failures().is_empty(), "told once");
     assert_eq!(outputs.finish().lacking.len(), 1);
@@ -94,7 +95,7 @@ fn an_output_that_fails_keeps_nothing_from_the_others() {
 
 #[test]
 fn nothing_is_left_to_write_to_once_all_have_failed() {
-    let mut outputs = Outputs(vec![refusing(io::ErrorKind::StorageFull, true)]);
+    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::StorageFull, true)]);
     outputs.write(record(1));
     outputs.0[0].thread.take().unwrap().join().unwrap();
     assert!(outputs.have_failed());
@@ -102,22 +103,22 @@ fn nothing_is_left_to_write_to_once_all_have_failed() {
 
 #[test]
 fn a_reader_that_goes_is_no_error() {
-    let mut outputs = Outputs(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
-    assert!(!outputs.nobody_reads());
+    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
+    assert!(!outputs.reader_is_gone());
     outputs.write(record(1));
     outputs.0[0].thread.take().unwrap().join().unwrap();
-    assert!(outputs.nobody_reads() && !outputs.have_failed());
+    assert!(outputs.reader_is_gone() && !outputs.have_failed());
     assert!(outputs.finish().lacking.is_empty());
 }
 
-/// A disk that takes a record when it is told to.
+/// A disk that takes a record when the test lets it.
 struct Slow {
     go: Receiver<()>,
     written: Sender<u64>,
 }
 
-impl Sink for Slow {
-    fn write(&mut self, record: &Record) -> Result<(), WriteError> {
+impl RecordWriter for Slow {
+    fn write(&mut self, record: &PredictionRecord) -> Result<(), WriteError> {
         let _ = self.go.recv();
         self.written.send(record.prediction.frame_id).unwrap();
         Ok(())
@@ -130,15 +131,15 @@ impl Sink for Slow {
     }
 }
 
-fn slow() -> (Outputs, Sender<()>, Receiver<u64>) {
+fn slow() -> (LabelsOutputs, Sender<()>, Receiver<u64>) {
     let ((go, wait), (written, heard)) = (channel(), channel());
     let slow = Box::new(Slow { go: wait, written });
-    let output = Output::start("slow".into(), slow, false).unwrap();
-    (Outputs(vec![output]), go, heard)
+    let output = LabelsOutput::start("slow".into(), slow, false).unwrap();
+    (LabelsOutputs(vec![output]), go, heard)
 }
 
 #[test]
-fn a_slow_disk_holds_up_nobody_says_when_it_is_full_and_loses_nothing() {
+fn a_slow_disk_delays_no_caller_reports_when_it_is_full_and_loses_nothing() {
     let (outputs, go, heard) = slow();
     let mut sent = 0;
     while outputs.has_room() {
@@ -146,10 +147,10 @@ fn a_slow_disk_holds_up_nobody_says_when_it_is_full_and_loses_nothing() {
         sent += 1;
     }
     assert!(
-        (QUEUE as u64..=QUEUE as u64 + 1).contains(&sent),
+        (RECORD_QUEUE_LEN as u64..=RECORD_QUEUE_LEN as u64 + 1).contains(&sent),
         "{sent} records"
     );
-    // What is under way has its place.
+    // Frames under way are still taken.
     for more in sent..2 * sent {
         outputs.write(record(more));
     }
@@ -172,9 +173,9 @@ fn an_output_that_is_stuck_can_be_given_up() {
     for id in 0..3 {
         outputs.write(record(id));
     }
-    let patience = outputs.patience();
+    let abort = outputs.abort_handle();
     let finish = std::thread::spawn(move || outputs.finish());
-    patience.end();
+    abort.abort();
     let lacking = finish.join().unwrap().lacking;
     assert!(
         matches!(lacking[..], [OutputError::Stuck { records: 2 | 3, .. }]),
@@ -183,8 +184,8 @@ fn an_output_that_is_stuck_can_be_given_up() {
     drop(go);
 }
 
-/// Two good answers around some that no table can hold.
-fn with_bad_ones() -> Vec<Record> {
+/// Two good records around some that no table can hold.
+fn with_bad_ones() -> Vec<PredictionRecord> {
     let bad = |change: fn(&mut Prediction)| {
         let mut record = record(2);
         change(&mut record.prediction);
@@ -205,7 +206,8 @@ fn what_a_form_cannot_hold_is_skipped_whole_and_counted() {
     for name in ["a.csv", "a.slp"] {
         let path = dir.path().join(name);
         let mut outputs =
-            Outputs::open(std::slice::from_ref(&path), false, &Header::default()).unwrap();
+            LabelsOutputs::open(std::slice::from_ref(&path), false, &LabelsHeader::default())
+                .unwrap();
         for record in with_bad_ones() {
             outputs.write(record);
         }
@@ -237,8 +239,9 @@ fn what_a_form_cannot_hold_is_skipped_whole_and_counted() {
 fn a_table_without_animals_has_its_columns() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.csv");
-    let outputs = Outputs::open(std::slice::from_ref(&path), false, &Header::default()).unwrap();
-    outputs.write(Record::default());
+    let outputs =
+        LabelsOutputs::open(std::slice::from_ref(&path), false, &LabelsHeader::default()).unwrap();
+    outputs.write(PredictionRecord::default());
     assert!(outputs.finish().lacking.is_empty());
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
@@ -251,14 +254,14 @@ fn a_file_that_came_to_hold_no_record_does_not_stay() {
     let dir = tempfile::tempdir().unwrap();
     let paths = ["a.csv", "a.jsonl", "a.slp"].map(|name| dir.path().join(name));
     std::fs::write(&paths[1], "replaced").unwrap();
-    let open = || Outputs::open(&paths, true, &Header::default()).unwrap();
+    let open = || LabelsOutputs::open(&paths, true, &LabelsHeader::default()).unwrap();
     let finished = open().finish();
     assert!(finished.lacking.is_empty());
     assert_eq!(finished.removed, paths);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     let outputs = open();
     // A frame without an animal is a result.
-    outputs.write(Record::default());
+    outputs.write(PredictionRecord::default());
     assert!(outputs.finish().removed.is_empty());
     assert!(paths.iter().all(|path| path.exists()));
 }
@@ -269,7 +272,8 @@ fn what_is_no_file_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.csv");
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    let outputs = Outputs::open(std::slice::from_ref(&path), true, &Header::default()).unwrap();
+    let outputs =
+        LabelsOutputs::open(std::slice::from_ref(&path), true, &LabelsHeader::default()).unwrap();
     assert!(outputs.finish().removed.is_empty());
     assert!(path.exists());
 }
@@ -279,20 +283,20 @@ fn a_run_that_cannot_begin_leaves_no_file_and_keeps_what_was_there() {
     let dir = tempfile::tempdir().unwrap();
     let [csv, lines, slp] = ["a.csv", "a.jsonl", "a.slp"].map(|name| dir.path().join(name));
     std::fs::write(&lines, "precious").unwrap();
-    let header = Header {
+    let header = LabelsHeader {
         skeleton: Some(protocol::Skeleton {
             nodes: vec!["same".into(); 2],
             ..Default::default()
         }),
-        ..Header::default()
+        ..LabelsHeader::default()
     };
-    let error = Outputs::open(&[csv.clone(), slp.clone()], true, &header).unwrap_err();
+    let error = LabelsOutputs::open(&[csv.clone(), slp.clone()], true, &header).unwrap_err();
     assert!(matches!(error, CreateError::SameNode { .. }), "{error}");
     assert!(!csv.exists() && !slp.exists());
-    let error = Outputs::open(&[csv.clone(), lines.clone()], false, &header).unwrap_err();
+    let error = LabelsOutputs::open(&[csv.clone(), lines.clone()], false, &header).unwrap_err();
     assert!(matches!(error, CreateError::Exists(_)), "{error}");
     assert!(!csv.exists());
-    let outputs = Outputs::open(&[csv.clone(), lines.clone()], true, &header).unwrap();
+    let outputs = LabelsOutputs::open(&[csv.clone(), lines.clone()], true, &header).unwrap();
     outputs.discard();
     assert!(!csv.exists() && lines.exists());
 }
@@ -300,16 +304,16 @@ fn a_run_that_cannot_begin_leaves_no_file_and_keeps_what_was_there() {
 #[test]
 fn names_say_the_form_and_are_given_once() {
     for (name, format) in [
-        ("-", Some(Format::StandardOutput)),
-        ("a.jsonl", Some(Format::JsonLines)),
-        ("b/a.SLP", Some(Format::Slp)),
-        ("a.csv", Some(Format::Csv)),
+        ("-", Some(LabelsFormat::StandardOutput)),
+        ("a.jsonl", Some(LabelsFormat::JsonLines)),
+        ("b/a.SLP", Some(LabelsFormat::Slp)),
+        ("a.csv", Some(LabelsFormat::Csv)),
         ("a.txt", None),
         ("slp", None),
     ] {
-        assert_eq!(Format::of(Path::new(name)), format, "{name}");
+        assert_eq!(LabelsFormat::of(Path::new(name)), format, "{name}");
     }
     let twice = [PathBuf::from("-"), PathBuf::from("-")];
-    let error = Outputs::open(&twice, false, &Header::default()).unwrap_err();
+    let error = LabelsOutputs::open(&twice, false, &LabelsHeader::default()).unwrap_err();
     assert!(matches!(error, CreateError::Twice(_)), "{error}");
 }

@@ -1,15 +1,15 @@
-//! The file as it begins: everything in it, no rows.
+//! The new file: complete, without rows.
 
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, CharacterSet, Datatype, Error, FileBuilder, StringPadding};
 
 use super::rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
-use super::table::{Layout, padded};
-use super::tables::Tables;
+use super::table::{DatasetLayout, padded};
+use super::tables::RowDatasets;
 use super::{FORMAT_ID, METADATA_LIMIT, TRACK_LIMIT, metadata};
 use crate::error::CreateError;
-use crate::header::{Header, unnamed};
+use crate::header::{LabelsHeader, unnamed};
 
 /// Parts of a second that a chunk of rows spans. Larger chunks waste more at their end when they
 /// are written in part, smaller ones need more of an index.
@@ -18,7 +18,7 @@ const CHUNKS_PER_SECOND: f64 = 8.0;
 /// Rows of a chunk at most, however fast frames come.
 const LARGEST_CHUNK: f64 = 64.0;
 
-/// Points of an instance where nobody says how many there are.
+/// Points of an instance where their number is not known yet.
 const USUAL_NODES: usize = 8;
 
 /// Tracks of a chunk.
@@ -27,8 +27,8 @@ const TRACKS: usize = 16;
 /// The bytes of a file without rows, and what its datasets are like.
 pub(super) fn begin(
     path: &Path,
-    header: &Header,
-) -> Result<(Vec<u8>, Tables<Layout>), CreateError> {
+    header: &LabelsHeader,
+) -> Result<(Vec<u8>, RowDatasets<DatasetLayout>), CreateError> {
     let skeleton = header.skeleton.clone().unwrap_or_else(|| unnamed(0));
     let text = metadata::metadata(header, &skeleton);
     if text.len() >= METADATA_LIMIT {
@@ -49,13 +49,13 @@ pub(super) fn begin(
             layout.build(&mut file);
         }
         let points = PointRow::labelled()?.build()?;
-        Layout::new("points", points, 1).build(&mut file);
+        DatasetLayout::new("points", points, 1).build(&mut file);
         Ok((file.finish()?, layouts))
     };
     build().map_err(|error: Error| refused(path, &error))
 }
 
-fn layouts(header: &Header) -> Result<Tables<Layout>, Error> {
+fn layouts(header: &LabelsHeader) -> Result<RowDatasets<DatasetLayout>, Error> {
     let rows = (header.rate() / CHUNKS_PER_SECOND)
         .round()
         .clamp(1.0, LARGEST_CHUNK) as usize;
@@ -70,20 +70,20 @@ fn layouts(header: &Header) -> Result<Tables<Layout>, Error> {
         .map(metadata::video)
         .unwrap_or_default();
     let longest = video.len().max(source.len());
-    let mut videos_json = Layout::new("videos_json", text(longest), 1);
+    let mut videos_json = DatasetLayout::new("videos_json", text(longest), 1);
     videos_json.first = padded(video.as_bytes(), longest);
-    Ok(Tables {
+    Ok(RowDatasets {
         videos_json,
-        tracks_json: Layout::new("tracks_json", text(TRACK_LIMIT), TRACKS),
-        pred_points: Layout::new("pred_points", PointRow::datatype()?, rows * nodes),
-        instances: Layout::new("instances", InstanceRow::datatype()?, rows),
-        frame_times: Layout::new("frame_times", FrameTimeRow::datatype()?, rows),
-        frames: Layout::new("frames", FrameRow::datatype()?, rows),
+        tracks_json: DatasetLayout::new("tracks_json", text(TRACK_LIMIT), TRACKS),
+        pred_points: DatasetLayout::new("pred_points", PointRow::datatype()?, rows * nodes),
+        instances: DatasetLayout::new("instances", InstanceRow::datatype()?, rows),
+        frame_times: DatasetLayout::new("frame_times", FrameTimeRow::datatype()?, rows),
+        frames: DatasetLayout::new("frames", FrameRow::datatype()?, rows),
     })
 }
 
-/// Texts of up to so many bytes. Their room is fixed: a dataset of texts with room of their own
-/// cannot grow in place.
+/// Texts of up to so many bytes. Their length is fixed: a dataset of texts of variable length cannot
+/// grow in place.
 fn text(bytes: usize) -> Datatype {
     Datatype::String {
         size: bytes as u32,

@@ -3,11 +3,11 @@
 use protocol::Skeleton;
 use serde_json::{Value, json};
 
-use crate::header::{Header, Video};
+use crate::header::{LabelsHeader, VideoReference};
 
 /// Skeleton and provenance, as the attribute `json` of `/metadata` has them. Edges must join nodes
 /// that there are.
-pub(super) fn metadata(header: &Header, skeleton: &Skeleton) -> String {
+pub(super) fn metadata(header: &LabelsHeader, skeleton: &Skeleton) -> String {
     let nodes: Vec<Value> = skeleton
         .nodes
         .iter()
@@ -54,8 +54,8 @@ fn graph(skeleton: &Skeleton) -> Value {
     })
 }
 
-/// A row of `/videos_json`. A length that nobody knows is 0.
-pub(super) fn video(video: &Video) -> String {
+/// A row of `/videos_json`. A length that is not known is 0.
+pub(super) fn video(video: &VideoReference) -> String {
     json!({
         "filename": video.filename,
         "backend": {

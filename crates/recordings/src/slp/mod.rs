@@ -5,15 +5,15 @@
 //! | `/frames` | one a prediction, in the order in which they came; one without instances too, as `sleap-nn predict` keeps them |
 //! | `/instances` | predicted instances, with score and track |
 //! | `/pred_points` | their nodes, with score; a node that was not found is NaN and not visible |
-//! | `/points` | empty: nobody has labelled anything |
+//! | `/points` | empty: there are no labels by hand |
 //! | `/tracks_json`, `/videos_json` | a JSON text a row; tracks appear as they come |
 //! | `/frame_times` | **not SLEAP's own**: row `i` belongs to row `i` of `/frames`: `frame_id` (u64, the stream's), `captured_us` (u64, microseconds since 1970, 0 = unknown), `latency_us` (u64, capture to pose in hand) |
 //!
 //! `/metadata` has skeleton and provenance. Rows are appended in an order in which each refers to
-//! what is there already, `/frames` last, and the length of a dataset changes last of all, so that
-//! the file is whole at any moment; `/frame_times` may be ahead of `/frames`. Chunks are
-//! small, an eighth of a second: the one at the end of a dataset is written anew with each append that does not end
-//! on its border, and its old place stays empty.
+//! rows that exist already, `/frames` last, and the length of a dataset is changed after its rows,
+//! so that the file is complete at any moment; `/frame_times` may be ahead of `/frames`. Chunks are
+//! small, an eighth of a second: the last chunk of a dataset is written again by each append that
+//! does not end on its border, and its old space stays unused.
 
 mod begin;
 mod metadata;
@@ -27,14 +27,14 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, Error, File, FileAccessProperties, MemoryStrategy, SyncPolicy};
 use protocol::Prediction;
 
-use crate::create::{Made, create_whole};
 use crate::error::{CreateError, WriteError};
-use crate::header::{Header, unnamed};
-use crate::record::{Record, check_nodes};
-use crate::sink::Sink;
+use crate::header::{LabelsHeader, unnamed};
+use crate::new_file::{CreatedFile, create_whole};
+use crate::record::{PredictionRecord, check_nodes};
+use crate::sink::RecordWriter;
 use rows::{FrameRow, FrameTimeRow, InstanceRow, PointRow, Row};
-use table::{Layout, Table};
-use tables::Tables;
+use table::{DatasetLayout, RowDataset};
+use tables::RowDatasets;
 
 /// Version of the layout, as SLEAP counts.
 pub const FORMAT_ID: f64 = 1.4;
@@ -46,20 +46,20 @@ pub const METADATA_LIMIT: usize = 64_000;
 pub const TRACK_LIMIT: usize = 256;
 
 /// An `.slp` file that grows.
-pub struct Slp {
+pub struct SlpWriter {
     file: File,
-    header: Header,
+    header: LabelsHeader,
     /// Nodes of each instance, once they are known.
     nodes: Option<usize>,
     tracks: HashMap<String, i32>,
-    tables: Tables<Table>,
-    /// A row on its way.
+    tables: RowDatasets<RowDataset>,
+    /// Scratch space for a row.
     row: Vec<u8>,
 }
 
-impl Slp {
+impl SlpWriter {
     /// Begins a file. One that is there is an error unless `overwrite` is set.
-    pub fn create(path: &Path, overwrite: bool, header: Header) -> Result<Self, CreateError> {
+    pub fn create(path: &Path, overwrite: bool, header: LabelsHeader) -> Result<Self, CreateError> {
         Self::begin(path, overwrite, header).map(|(slp, _)| slp)
     }
 
@@ -67,8 +67,8 @@ impl Slp {
     pub(crate) fn begin(
         path: &Path,
         overwrite: bool,
-        header: Header,
-    ) -> Result<(Self, Made), CreateError> {
+        header: LabelsHeader,
+    ) -> Result<(Self, CreatedFile), CreateError> {
         header.check(path)?;
         let (empty, layouts) = begin::begin(path, &header)?;
         let made = create_whole(path, &empty, overwrite)?;
@@ -81,13 +81,17 @@ impl Slp {
         }
     }
 
-    fn open(path: &Path, header: Header, layouts: Tables<Layout>) -> Result<Self, Error> {
-        // Every append is with the system when it returns; only power loss is not provided for.
+    fn open(
+        path: &Path,
+        header: LabelsHeader,
+        layouts: RowDatasets<DatasetLayout>,
+    ) -> Result<Self, Error> {
+        // An append has been passed to the system when it returns; only power loss can lose it.
         let access = FileAccessProperties::new()
             .with_sync_policy(SyncPolicy::OnClose)
             .with_memory_strategy(MemoryStrategy::Bounded);
         let file = File::open_rw_with_options(path, access)?;
-        let open = |layout: Layout| Table::open(&file, &layout);
+        let open = |layout: DatasetLayout| RowDataset::open(&file, &layout);
         Ok(Self {
             tables: layouts.try_map(open)?,
             nodes: header
@@ -101,7 +105,7 @@ impl Slp {
         })
     }
 
-    /// Names the nodes of the first instance, where nobody else does.
+    /// Names the nodes from the first instance, where the header has no skeleton.
     fn name_nodes(&mut self, frame_id: u64, nodes: usize) -> Result<(), WriteError> {
         let text = metadata::metadata(&self.header, &unnamed(nodes));
         if text.len() >= METADATA_LIMIT {
@@ -136,7 +140,7 @@ impl Slp {
         index
     }
 
-    /// Makes sure that the source's own entry stands behind the recording's.
+    /// Adds the source's own entry after the recording's, if it is not there yet.
     fn mention_source(&mut self) {
         if let Some(source) = &self.header.source
             && self.tables.videos_json.rows() == 1
@@ -170,19 +174,19 @@ impl Slp {
     }
 }
 
-impl Sink for Slp {
-    fn write(&mut self, record: &Record) -> Result<(), WriteError> {
+impl RecordWriter for SlpWriter {
+    fn write(&mut self, record: &PredictionRecord) -> Result<(), WriteError> {
         let prediction = &record.prediction;
         let frame_id = prediction.frame_id;
-        // Everything that can be wrong with a record is found out before its first row.
+        // Everything that can be wrong with a record is found before its first row is written.
         let nodes = check_nodes(prediction, self.nodes)?;
         check_tracks(prediction)?;
         if let (None, Some(nodes)) = (self.nodes, nodes) {
             self.name_nodes(frame_id, nodes)?;
         }
         let tracks = self.tracks(prediction);
-        let place = self.header.place(record);
-        if place.video == 1 {
+        let frame_reference = self.header.frame_reference(record);
+        if frame_reference.video == 1 {
             self.mention_source();
         }
         let first_instance = self.tables.instances.rows();
@@ -197,8 +201,8 @@ impl Sink for Slp {
         push(&mut self.tables.frame_times, &mut self.row, &time);
         let frame = FrameRow {
             frame_id: self.tables.frames.rows(),
-            video: place.video,
-            frame_idx: place.frame_idx,
+            video: frame_reference.video,
+            frame_idx: frame_reference.frame_idx,
             instance_id_start: first_instance,
             instance_id_end: self.tables.instances.rows(),
         };
@@ -210,7 +214,7 @@ impl Sink for Slp {
         self.tables
             .in_order()
             .into_iter()
-            .try_for_each(Table::append)
+            .try_for_each(RowDataset::append)
     }
 
     fn waiting(&self) -> usize {
@@ -222,7 +226,7 @@ impl Sink for Slp {
     }
 }
 
-fn push(table: &mut Table, scratch: &mut Vec<u8>, row: &impl Row) {
+fn push(table: &mut RowDataset, scratch: &mut Vec<u8>, row: &impl Row) {
     scratch.clear();
     row.pack(scratch);
     table.push(scratch);

@@ -4,8 +4,8 @@ use hdf5_pure::{Dataset, Datatype, Error, File, FileBuilder, MaxExtent};
 
 use crate::error::WriteError;
 
-/// What a dataset is like when the file begins.
-pub(super) struct Layout {
+/// A dataset of a new file.
+pub(super) struct DatasetLayout {
     pub(super) name: &'static str,
     pub(super) datatype: Datatype,
     /// Rows of a chunk.
@@ -14,7 +14,7 @@ pub(super) struct Layout {
     pub(super) first: Vec<u8>,
 }
 
-impl Layout {
+impl DatasetLayout {
     pub(super) fn new(name: &'static str, datatype: Datatype, chunk: usize) -> Self {
         Self {
             name,
@@ -39,8 +39,8 @@ impl Layout {
     }
 }
 
-/// A dataset of fixed rows, and those that it will get with the next append.
-pub(super) struct Table {
+/// A dataset of rows of fixed length, and the rows of the next append.
+pub(super) struct RowDataset {
     dataset: Dataset,
     row_bytes: usize,
     chunk: usize,
@@ -49,8 +49,8 @@ pub(super) struct Table {
     waiting: Vec<u8>,
 }
 
-impl Table {
-    pub(super) fn open(file: &File, layout: &Layout) -> Result<Self, Error> {
+impl RowDataset {
+    pub(super) fn open(file: &File, layout: &DatasetLayout) -> Result<Self, Error> {
         let row_bytes = layout.row_bytes();
         Ok(Self {
             dataset: file.dataset(layout.name)?,
@@ -99,7 +99,7 @@ impl Table {
     }
 }
 
-/// A text in its room; one that is too long for it does not come here.
+/// A text padded to `room` bytes; callers have checked that it fits.
 pub(super) fn padded(text: &[u8], room: usize) -> Vec<u8> {
     let mut bytes = text.to_vec();
     bytes.resize(room, 0);

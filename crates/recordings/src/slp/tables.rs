@@ -1,9 +1,9 @@
 //! All datasets that grow.
 
-use super::table::Table;
+use super::table::RowDataset;
 
 /// The datasets that grow.
-pub(super) struct Tables<T> {
+pub(super) struct RowDatasets<T> {
     pub(super) videos_json: T,
     pub(super) tracks_json: T,
     pub(super) pred_points: T,
@@ -12,7 +12,7 @@ pub(super) struct Tables<T> {
     pub(super) frames: T,
 }
 
-impl<T> Tables<T> {
+impl<T> RowDatasets<T> {
     /// In the order in which they are written: each refers to what stands before it.
     pub(super) fn in_order(&mut self) -> [&mut T; 6] {
         [
@@ -28,8 +28,8 @@ impl<T> Tables<T> {
     pub(super) fn try_map<U, E>(
         self,
         mut map: impl FnMut(T) -> Result<U, E>,
-    ) -> Result<Tables<U>, E> {
-        Ok(Tables {
+    ) -> Result<RowDatasets<U>, E> {
+        Ok(RowDatasets {
             videos_json: map(self.videos_json)?,
             tracks_json: map(self.tracks_json)?,
             pred_points: map(self.pred_points)?,
@@ -40,19 +40,19 @@ impl<T> Tables<T> {
     }
 }
 
-impl Tables<Table> {
+impl RowDatasets<RowDataset> {
     /// Bytes of rows that wait, texts aside.
     pub(super) fn waiting(&self) -> usize {
-        self.of_frames().into_iter().map(Table::waiting).sum()
+        self.of_frames().into_iter().map(RowDataset::waiting).sum()
     }
 
     /// Whether an append would end on a chunk's border everywhere, texts aside.
     pub(super) fn is_even(&self) -> bool {
-        self.of_frames().into_iter().all(Table::is_even)
+        self.of_frames().into_iter().all(RowDataset::is_even)
     }
 
     /// Those that grow with each frame.
-    fn of_frames(&self) -> [&Table; 4] {
+    fn of_frames(&self) -> [&RowDataset; 4] {
         [
             &self.pred_points,
             &self.instances,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use hdf5_pure::File;
 use protocol::{Prediction, Skeleton};
-use recordings::{Header, Outputs, Record};
+use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord};
 
 /// Tells the child where to write.
 const PATH: &str = "RECORDINGS_KILLED_PATH";
@@ -14,10 +14,10 @@ const PATH: &str = "RECORDINGS_KILLED_PATH";
 const NODES: usize = 3;
 
 /// As many instances as the frame's number says, and a new track now and then.
-fn record(frame: u64) -> Record {
+fn record(frame: u64) -> PredictionRecord {
     let instances = (frame % 4) as usize;
     let points = |index: usize| vec![Some([frame as f32, index as f32]); NODES];
-    Record {
+    PredictionRecord {
         prediction: Prediction {
             frame_id: frame * 3,
             instances: (0..instances).map(points).collect(),
@@ -26,7 +26,7 @@ fn record(frame: u64) -> Record {
             ..Prediction::default()
         },
         captured_us: Some(frame),
-        ..Record::default()
+        ..PredictionRecord::default()
     }
 }
 
@@ -37,14 +37,14 @@ fn child_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PATH) else {
         return;
     };
-    let header = Header {
+    let header = LabelsHeader {
         skeleton: Some(Skeleton {
             nodes: (0..NODES).map(|node| format!("n{node}")).collect(),
             ..Skeleton::default()
         }),
-        ..Header::default()
+        ..LabelsHeader::default()
     };
-    let outputs = Outputs::open(&[PathBuf::from(path)], false, &header).unwrap();
+    let outputs = LabelsOutputs::open(&[PathBuf::from(path)], false, &header).unwrap();
     println!("begun");
     for frame in 0.. {
         outputs.wait_for_room();

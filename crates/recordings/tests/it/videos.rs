@@ -2,35 +2,38 @@
 
 use hdf5_pure::File;
 use protocol::Prediction;
-use recordings::{Header, Outputs, Record, Video};
+use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 
-fn video(filename: &str) -> Video {
-    Video {
+fn video(filename: &str) -> VideoReference {
+    VideoReference {
         filename: filename.into(),
         height: 48,
         width: 64,
         channels: 3,
-        ..Video::default()
+        ..VideoReference::default()
     }
 }
 
-fn record(frame_id: u64, recorded: Option<u64>) -> Record {
-    Record {
+fn record(frame_id: u64, recorded: Option<u64>) -> PredictionRecord {
+    PredictionRecord {
         prediction: Prediction {
             frame_id,
             instances: vec![vec![Some([1.0, 2.0])]],
             ..Prediction::default()
         },
         recorded,
-        ..Record::default()
+        ..PredictionRecord::default()
     }
 }
 
 /// `video` and `frame_idx` of each frame, and the texts of the videos.
-fn written(header: &Header, records: &[Record]) -> (Vec<(u32, u64)>, Vec<String>, String) {
+fn written(
+    header: &LabelsHeader,
+    records: &[PredictionRecord],
+) -> (Vec<(u32, u64)>, Vec<String>, String) {
     let dir = tempfile::tempdir().unwrap();
     let paths = [dir.path().join("a.slp"), dir.path().join("a.csv")];
-    let outputs = Outputs::open(&paths, false, header).unwrap();
+    let outputs = LabelsOutputs::open(&paths, false, header).unwrap();
     for record in records {
         outputs.write(record.clone());
     }
@@ -48,9 +51,9 @@ fn written(header: &Header, records: &[Record]) -> (Vec<(u32, u64)>, Vec<String>
 
 #[test]
 fn without_a_recording_the_source_is_the_video() {
-    let header = Header {
+    let header = LabelsHeader {
         video: video("/data/source.mp4"),
-        ..Header::default()
+        ..LabelsHeader::default()
     };
     let (frames, videos, _) = written(&header, &[record(7, None), record(9, None)]);
     assert_eq!(frames, [(0, 7), (0, 9)]);
@@ -60,10 +63,10 @@ fn without_a_recording_the_source_is_the_video() {
 
 #[test]
 fn a_frame_that_the_recording_lacks_is_one_of_the_source() {
-    let header = Header {
+    let header = LabelsHeader {
         video: video("/data/recorded.mkv"),
         source: Some(video("webcam 0")),
-        ..Header::default()
+        ..LabelsHeader::default()
     };
     let all_recorded = [record(7, Some(0)), record(9, Some(1))];
     let (frames, videos, _) = written(&header, &all_recorded);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{Frame, FrameId, Scale, Timing};
-use vision::capture::Content;
+use vision::capture::FrameContent;
 
 use crate::frame_list::FrameList;
 use crate::latency::{Latency, Moments, Splitter};
@@ -28,7 +28,7 @@ struct Departed {
     /// From its pixels as sent to those of the source, where they differ.
     scale: Option<Scale>,
     /// The picture itself, where somebody wants to see poses on it.
-    picture: Option<Content>,
+    picture: Option<FrameContent>,
     /// Its index in the recording.
     recorded: Option<u64>,
     /// What was sent, where it is sent again over the next connection if this one is lost.
@@ -65,7 +65,7 @@ pub(crate) struct Arrived {
     /// When the encoder had taken it.
     pub(crate) taken: Instant,
     pub(crate) scale: Option<Scale>,
-    pub(crate) picture: Option<Content>,
+    pub(crate) picture: Option<FrameContent>,
     /// When the frame was captured, microseconds since 1970.
     pub(crate) captured_us: Option<u64>,
     /// Its index in the recording, where there is one that has it.
@@ -109,7 +109,7 @@ impl Flight {
         id: FrameId,
         captured: Instant,
         taken: Instant,
-        picture: Option<Content>,
+        picture: Option<FrameContent>,
     ) {
         let frame = Departed {
             captured,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use link::Channel;
-use protocol::{JobNews, Message, PackageType, Resume, UploadStart};
+use protocol::{JobStatus, Message, PackageType, UploadResume, UploadStart};
 use tokio::time::timeout;
 
 use super::SendConfig;
@@ -83,7 +83,7 @@ impl Exchange<'_> {
         let check = Message::UploadCheck {
             sha256: self.known.sha256.clone(),
             name: self.config.name.clone(),
-            resume: Some(Resume {
+            resume: Some(UploadResume {
                 bytes: self.known.bytes,
                 upload_id: self.upload_id.to_owned(),
             }),
@@ -234,13 +234,13 @@ impl Exchange<'_> {
     }
 
     fn news(&mut self, text: &str, outcome: &mut Outcome) {
-        match JobNews::from_text(text) {
-            JobNews::Progress { frames, total } => {
+        match JobStatus::from_text(text) {
+            JobStatus::Progress { frames, total } => {
                 self.account.predicted(frames);
                 self.progress.at(Phase::Inference, frames, total);
             }
-            JobNews::Failed { reason, .. } => outcome.failure = Some(reason),
-            JobNews::Started(_) | JobNews::Ended(_) | JobNews::Other(_) => {}
+            JobStatus::Failed { reason, .. } => outcome.failure = Some(reason),
+            JobStatus::Started(_) | JobStatus::Ended(_) | JobStatus::Other(_) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli::checkup::Report;
-use pose::{FrameView, Model, ModelInfo, PredictError};
+use pose::{FrameView, Model, ModelDescription, PredictError};
 
 use crate::args::DoctorArgs;
 
@@ -47,7 +47,7 @@ fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: D
     report.ok("  skeleton", skeleton(&info));
     let runs_on = format!("{}: {}", info.device, info.placement);
     match &info.no_gpu {
-        Some(reason) if reason.is_surprising() => {
+        Some(reason) if reason.is_unexpected() => {
             report.warn("  runs on", runs_on, format!("not on a GPU: {reason}"));
         }
         Some(reason) => report.ok("  runs on", [runs_on, format!("not on a GPU: {reason}")]),
@@ -65,7 +65,7 @@ fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: D
     }
 }
 
-fn skeleton(info: &ModelInfo) -> [String; 2] {
+fn skeleton(info: &ModelDescription) -> [String; 2] {
     let nodes = &info.skeleton.nodes;
     let name = |index: u32| nodes.get(index as usize).map_or("?", String::as_str);
     let edges: Vec<_> = info

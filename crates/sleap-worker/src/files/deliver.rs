@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use protocol::{FileMeta, FileName, JobNews, Message, checksum_text};
+use protocol::{FileMeta, FileName, JobStatus, Message, checksum_text};
 use ring::digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -133,7 +133,7 @@ async fn attend(
         let stage = wait.news().await.map_err(|error| Unserved::from(&error))?;
         if !has_begun && !matches!(stage, Stage::Waits) {
             has_begun = true;
-            tell.news(JobNews::Started(JOB.into())).await?;
+            tell.news(JobStatus::Started(JOB.into())).await?;
         }
         match stage {
             Stage::Waits => {
@@ -159,7 +159,7 @@ async fn serve(ended: &Ended, name: &FileName, tell: &Teller) -> Result<JobEnd, 
     let Predicted { frames, lacking } = ended.outcome.as_ref()?;
     let total = Some(*frames);
     // Whoever came after the job has not heard of it.
-    tell.news(JobNews::Progress {
+    tell.news(JobStatus::Progress {
         frames: *frames,
         total,
     })
@@ -170,7 +170,7 @@ async fn serve(ended: &Ended, name: &FileName, tell: &Teller) -> Result<JobEnd, 
             JobEnd::Partial
         }
         None => {
-            tell.news(JobNews::Ended(JOB.into())).await?;
+            tell.news(JobStatus::Ended(JOB.into())).await?;
             JobEnd::Complete
         }
     };
@@ -262,12 +262,12 @@ impl Teller {
         }
     }
 
-    async fn news(&self, news: JobNews) -> Result<(), Away> {
+    async fn news(&self, news: JobStatus) -> Result<(), Away> {
         self.say(Message::InferenceJob(news.to_string())).await
     }
 
     async fn failed(&self, reason: String) -> Result<(), Away> {
-        let news = JobNews::Failed {
+        let news = JobStatus::Failed {
             job: JOB.into(),
             reason,
         };
@@ -276,7 +276,7 @@ impl Teller {
 
     /// Where more waits to be said, that is said instead.
     fn progress(&self, frames: u64, total: Option<u64>) {
-        let news = JobNews::Progress { frames, total };
+        let news = JobStatus::Progress { frames, total };
         let _ = self
             .replies
             .try_send(Message::InferenceJob(news.to_string()));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::CloseReason;
-use protocol::{FileMeta, FileName, Message, PackageType, Resume, UploadStart};
+use protocol::{FileMeta, FileName, Message, PackageType, UploadResume, UploadStart};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -51,7 +51,7 @@ enum Purpose {
 /// What FILE_UPLOAD_CHECK said.
 struct Offer {
     sha256: String,
-    resume: Option<Resume>,
+    resume: Option<UploadResume>,
 }
 
 struct Upload {
@@ -211,7 +211,7 @@ impl Desk {
         busy.then(|| "busy: the model still runs over the file before this one".into())
     }
 
-    async fn check(&mut self, sha256: String, name: FileName, resume: Option<Resume>) {
+    async fn check(&mut self, sha256: String, name: FileName, resume: Option<UploadResume>) {
         self.upload = None;
         if let Some(reason) = self.refusal() {
             return self.refuse(true, reason).await;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use protocol::{Encoding, Frame, FrameMeta, Message};
-use recordings::{Header, Outputs, Record, Video};
+use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
-use vision::capture::{CapturedFrame, Content};
+use vision::capture::{CapturedFrame, FrameContent};
 
 use super::reader::{Reader, VideoInfo, fits};
 use crate::pipeline::Job;
@@ -92,7 +92,7 @@ pub(super) async fn run(
     let info = reader.info().clone();
     check_size(&info, worker)?;
     let header = header(worker, name, &info);
-    let outputs = spawn_blocking(move || Outputs::open(&[into], true, &header));
+    let outputs = spawn_blocking(move || LabelsOutputs::open(&[into], true, &header));
     let outputs = outputs.await.map_err(|_| JobError::Stopped)?;
     let outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
     let mut run = Run::new(worker, reader, outputs);
@@ -131,7 +131,7 @@ fn check_size(info: &VideoInfo, worker: &Worker) -> Result<(), JobError> {
     }
 }
 
-fn header(worker: &Worker, name: &str, info: &VideoInfo) -> Header {
+fn header(worker: &Worker, name: &str, info: &VideoInfo) -> LabelsHeader {
     let ack = &worker.ack;
     let mut provenance = vec![("source".to_owned(), name.to_owned())];
     if let Some(version) = &ack.worker_version {
@@ -146,9 +146,9 @@ fn header(worker: &Worker, name: &str, info: &VideoInfo) -> Header {
             provenance.push((key.to_owned(), value.clone()));
         }
     }
-    Header {
+    LabelsHeader {
         skeleton: ack.skeleton.clone(),
-        video: Video {
+        video: VideoReference {
             filename: name.to_owned(),
             frames: info.total_frames,
             height: info.height,
@@ -163,18 +163,18 @@ fn header(worker: &Worker, name: &str, info: &VideoInfo) -> Header {
 
 /// Predictions on their way to the disk. A job that is dropped waits for its writer nowhere.
 #[derive(Default)]
-struct Written(Outputs);
+struct Written(LabelsOutputs);
 
 impl Deref for Written {
-    type Target = Outputs;
+    type Target = LabelsOutputs;
 
-    fn deref(&self) -> &Outputs {
+    fn deref(&self) -> &LabelsOutputs {
         &self.0
     }
 }
 
 impl DerefMut for Written {
-    fn deref_mut(&mut self) -> &mut Outputs {
+    fn deref_mut(&mut self) -> &mut LabelsOutputs {
         &mut self.0
     }
 }
@@ -212,7 +212,7 @@ struct Captured {
 }
 
 impl Run {
-    fn new(worker: &Worker, reader: Reader, outputs: Outputs) -> Self {
+    fn new(worker: &Worker, reader: Reader, outputs: LabelsOutputs) -> Self {
         let most = worker.pipeline.batch() + BESIDE_A_BATCH;
         // As many as may be under way: the pipeline never waits for this job.
         let (replies, answers) = mpsc::channel(most);
@@ -277,7 +277,7 @@ impl Run {
             captured,
             content,
         } = frame;
-        let Content::Pixels(image) = content else {
+        let FrameContent::Pixels(image) = content else {
             return Ok(());
         };
         let since = captured_at.duration_since(UNIX_EPOCH).ok();
@@ -320,11 +320,11 @@ impl Run {
                     return Ok(());
                 };
                 let age = captured.at.elapsed().as_micros();
-                self.outputs.write(Record {
+                self.outputs.write(PredictionRecord {
                     prediction,
                     captured_us: captured.unix_us,
                     latency_us: u64::try_from(age).unwrap_or(u64::MAX),
-                    ..Record::default()
+                    ..PredictionRecord::default()
                 });
             }
             Message::Error(error) => {

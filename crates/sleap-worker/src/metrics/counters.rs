@@ -157,14 +157,14 @@ impl Counters {
         })
     }
 
-    pub(super) fn tell_build(&self, model: Option<&pose::ModelInfo>) {
+    pub(super) fn tell_build(&self, model: Option<&pose::ModelDescription>) {
         self.build.with_label_values(&[cli::about::VERSION]).set(1);
         let Some(model) = model else { return };
         let input = &model.input;
         let labels = [
             model.name.clone(),
             model.kind.to_string(),
-            model.device.clone(),
+            model.device.to_string(),
             format!("{}x{}x{}", input.width, input.height, input.channels),
         ];
         self.model.with_label_values(&labels).set(1);

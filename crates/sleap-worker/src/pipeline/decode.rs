@@ -6,7 +6,7 @@ use std::time::Instant;
 use pose::{FrameView, Prepared, Preparer};
 use protocol::{Frame, FrameId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use vision::capture::Content;
+use vision::capture::FrameContent;
 
 use super::Job;
 use super::live::Entered;
@@ -28,7 +28,7 @@ pub(crate) struct Decoded {
     /// As it arrived, where samples are saved.
     pub(crate) frame: Option<Frame>,
     /// As a picture, where it is shown.
-    pub(crate) picture: Option<Content>,
+    pub(crate) picture: Option<FrameContent>,
     /// Where viewers will see it; they have one at a time.
     pub(crate) claim: Option<Claim>,
     pub(crate) requester: Arc<Requester>,
@@ -42,8 +42,8 @@ impl Decoded {
     pub(super) fn bytes(&self) -> usize {
         let frame = self.frame.as_ref().map_or(0, |frame| frame.data.len());
         let picture = match &self.picture {
-            Some(Content::Pixels(image)) => image.data.len(),
-            Some(Content::Jpeg(jpeg)) => jpeg.data.len(),
+            Some(FrameContent::Pixels(image)) => image.data.len(),
+            Some(FrameContent::Jpeg(jpeg)) => jpeg.data.len(),
             None => 0,
         };
         self.input.bytes() + frame + picture
@@ -161,7 +161,7 @@ impl Decoded {
             captured_us: None,
             input: Prepared::default(),
             frame: None,
-            picture: Some(Content::Pixels(
+            picture: Some(FrameContent::Pixels(
                 vision::Image::new(2, 1, 1, vec![1, 2]).expect("two pixels"),
             )),
             claim: None,

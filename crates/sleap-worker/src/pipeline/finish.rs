@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use pose::{Finisher, Outputs};
+use pose::{BatchOutputs, Finisher};
 use protocol::Message;
 use tokio::sync::oneshot;
 
@@ -20,7 +20,7 @@ use crate::view::Hub;
 pub(super) struct Batch {
     pub(super) frames: Vec<Decoded>,
     /// `None` without a model.
-    pub(super) outputs: Result<Option<Outputs>, String>,
+    pub(super) outputs: Result<Option<BatchOutputs>, String>,
     /// When the engine began with it.
     pub(super) started: Instant,
 }

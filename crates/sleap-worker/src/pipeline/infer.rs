@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
-use pose::{Outputs, Runner};
+use pose::{BatchOutputs, Runner};
 
 use super::decode::Decoded;
 use super::finish::{Batch, Ran};
@@ -127,7 +127,7 @@ impl Stage {
 }
 
 impl Engine {
-    fn run(&mut self, frames: &[Decoded]) -> Result<Option<Outputs>, String> {
+    fn run(&mut self, frames: &[Decoded]) -> Result<Option<BatchOutputs>, String> {
         match self {
             Engine::Verify => Ok(None),
             Engine::Model(runner) => runner

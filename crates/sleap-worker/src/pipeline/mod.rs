@@ -85,7 +85,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// The loaded model, if there is one.
-    pub(crate) fn model(&self) -> Option<&pose::ModelInfo> {
+    pub(crate) fn model(&self) -> Option<&pose::ModelDescription> {
         match self {
             Engine::Model(model) => Some(model.info()),
             _ => None,
@@ -333,11 +333,11 @@ fn bounds(engine: &Engine, max_batch: Option<usize>) -> Bounds {
         frames: model.max_batch,
         // A GPU was readied for batches up to this size and no others.
         client_frames: match max_batch {
-            None if model.device == "cpu" => MAX_CLIENT_BATCH,
+            None if model.device == pose::Device::Cpu => MAX_CLIENT_BATCH,
             _ => model.max_batch,
         },
         bytes: match max_batch {
-            None if model.device == "cpu" => MAX_CPU_BATCH_BYTES,
+            None if model.device == pose::Device::Cpu => MAX_CPU_BATCH_BYTES,
             _ => MAX_BATCH_BYTES,
         },
     }

@@ -2,15 +2,12 @@
 
 use crate::metrics::Refused;
 use crate::serve::MAX_LANES;
-use protocol::{DecodeError, Skeleton, StreamAck};
-
-/// The status of an answer to a STREAM_START that cannot be read.
-const ERROR: &str = "error";
+use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
 
 /// The STREAM_ACK of a worker that is free. It answers every frame if it has a model.
-pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) -> StreamAck {
+pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelDescription>) -> StreamAck {
     StreamAck {
-        status: StreamAck::READY.into(),
+        status: AckStatus::Ready,
         verification_mode: verification_mode.into(),
         answers: model.is_some(),
         heartbeat: false,
@@ -21,7 +18,7 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelInfo>) ->
             height: model.input.height,
             width: model.input.width,
             channels: model.input.channels,
-            device: model.device.clone(),
+            device: model.device.to_string(),
         }),
         skeleton: model.map(|model| Skeleton {
             name: model.skeleton.name.clone(),
@@ -40,7 +37,7 @@ pub(super) fn busy(ready: &StreamAck, why: Refused) -> StreamAck {
         _ => "another client is streaming",
     };
     StreamAck {
-        status: StreamAck::BUSY.into(),
+        status: AckStatus::Busy,
         message: Some(message.into()),
         ..ready.clone()
     }
@@ -49,7 +46,7 @@ pub(super) fn busy(ready: &StreamAck, why: Refused) -> StreamAck {
 /// Something about this stream is wrong.
 pub(super) fn error(message: String) -> StreamAck {
     StreamAck {
-        status: ERROR.into(),
+        status: AckStatus::Error,
         message: Some(message),
         worker_version: Some(env!("CARGO_PKG_VERSION").into()),
         ..StreamAck::default()

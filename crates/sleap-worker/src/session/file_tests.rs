@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use protocol::{FileMeta, FileName, PackageType, Resume, UploadStart};
+use protocol::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn check(upload_id: Option<&str>) -> Message {
     Message::UploadCheck {
         sha256: sha256(CONTENT).to_uppercase(),
         name: FileName::new("day1.mp4").unwrap(),
-        resume: upload_id.map(|id| Resume {
+        resume: upload_id.map(|id| UploadResume {
             bytes: CONTENT.len() as u64,
             upload_id: id.into(),
         }),

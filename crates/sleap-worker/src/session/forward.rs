@@ -67,7 +67,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use protocol::{Prediction, StreamAck};
+    use protocol::{AckStatus, Prediction, StreamAck};
 
     fn prediction(frame_id: u64, instances: usize) -> Message {
         Message::Prediction(Prediction {
@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn an_acknowledgement_that_is_too_large_becomes_a_refusal() {
         let ack = StreamAck {
-            status: StreamAck::READY.into(),
+            status: AckStatus::Ready,
             message: Some("x".repeat(500)),
             ..StreamAck::default()
         };

@@ -5,7 +5,7 @@ mod files;
 
 use super::*;
 use crate::pipeline::{Engine, Options};
-use protocol::{Encoding, FrameMeta, StreamComplete};
+use protocol::{AckStatus, Encoding, FrameMeta, StreamComplete};
 
 /// A worker for several clients.
 fn worker(options: Options) -> Arc<Worker> {
@@ -182,7 +182,7 @@ async fn a_client_that_does_not_wait_streams_once_the_worker_is_free() {
     first.sends([start(false)]).await;
     assert!(first.ack().await.is_ready());
     second.sends([start(true)]).await;
-    assert_eq!(second.ack().await.status, StreamAck::BUSY);
+    assert_eq!(second.ack().await.status, AckStatus::Busy);
     second.sends(frame(0)).await;
     first.sends([end()]).await;
     first.complete().await;
@@ -228,7 +228,7 @@ async fn an_unreadable_start_is_refused_with_a_word() {
     ] {
         client.sends_text(text).await;
         let ack = client.ack().await;
-        assert_eq!(ack.status, "error");
+        assert_eq!(ack.status, AckStatus::Error);
         assert!(ack.message.is_some());
     }
     client.sends_text(r#"{"type": "PREDICTION"}"#).await;
@@ -336,7 +336,7 @@ async fn a_client_that_comes_back_takes_the_place_of_its_former_self() {
     former.sends([named("mouse 1")]).await;
     assert!(former.ack().await.is_ready());
     stranger.sends([named("mouse 2")]).await;
-    assert_eq!(stranger.ack().await.status, StreamAck::BUSY);
+    assert_eq!(stranger.ack().await.status, AckStatus::Busy);
     let sent_away = tokio::spawn(async move {
         former.session.place.dismissed().await;
         former.session.leave(Ended::Dismissed, None).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Instant;
 
-use protocol::{Message, Percentiles, Status, StreamAck, StreamStatus};
+use protocol::{Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
 
 use super::hub::lock;
 use crate::session::Current;
@@ -15,7 +15,7 @@ const MAX_TIMES: usize = 4096;
 
 pub(super) struct Board {
     /// What never changes.
-    worker: Status,
+    worker: WorkerStatus,
     clients: AtomicUsize,
     viewers: AtomicUsize,
     /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
@@ -36,11 +36,11 @@ struct Recent {
 impl Board {
     pub(super) fn new(ack: &StreamAck, current: Current) -> Self {
         Self {
-            worker: Status {
+            worker: WorkerStatus {
                 worker_version: ack.worker_version.clone().unwrap_or_default(),
                 model: ack.model.clone(),
                 skeleton: ack.skeleton.clone(),
-                ..Status::default()
+                ..WorkerStatus::default()
             },
             clients: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
@@ -82,12 +82,12 @@ impl Board {
     }
 
     /// The status with what happened since the last one.
-    pub(super) fn status(&self, now: Instant) -> Status {
+    pub(super) fn status(&self, now: Instant) -> WorkerStatus {
         let recent = std::mem::replace(&mut *lock(&self.recent), Recent::new(now));
         let stream = self.stream(recent, now);
         lock(&self.recent).frames = stream.as_ref().map_or(0, |stream| stream.frames);
         let count = |number: &AtomicUsize| u32::try_from(number.load(Relaxed)).unwrap_or(u32::MAX);
-        Status {
+        WorkerStatus {
             clients: count(&self.clients),
             viewers: count(&self.viewers),
             stream,

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use protocol::{Frame, FrameId, Message, Status, StreamAck, StreamStart, View};
+use protocol::{Frame, FrameId, Message, StreamAck, StreamStart, ViewRequest, WorkerStatus};
 use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
@@ -30,7 +30,7 @@ pub(crate) struct Hub {
     shot: Mutex<Slot>,
     changed: Condvar,
     pub(super) board: Board,
-    status: watch::Sender<Status>,
+    status: watch::Sender<WorkerStatus>,
 }
 
 #[derive(Default)]
@@ -121,7 +121,7 @@ impl Hub {
     }
 
     /// The newest status, and those that follow.
-    pub(super) fn statuses(&self) -> watch::Receiver<Status> {
+    pub(super) fn statuses(&self) -> watch::Receiver<WorkerStatus> {
         self.status.subscribe()
     }
 
@@ -208,7 +208,7 @@ impl Drop for Claim {
 
 impl Seat {
     /// What the viewer wants from now on.
-    pub(super) fn wants(&self, view: &View) {
+    pub(super) fn wants(&self, view: &ViewRequest) {
         let now = Instant::now();
         self.hub.change(self.id, |sitter| sitter.wants(view, now));
     }
@@ -243,11 +243,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn view(fps: f64, width: u32) -> View {
-        View {
+    fn view(fps: f64, width: u32) -> ViewRequest {
+        ViewRequest {
             fps,
             width,
-            ..View::default()
+            ..ViewRequest::default()
         }
     }
 

@@ -1,8 +1,8 @@
 //! From a frame to what a viewer gets of it.
 
-use protocol::{Encoding, Frame, FrameMeta, Message, Scale, View};
+use protocol::{Encoding, Frame, FrameMeta, Message, Scale, ViewRequest};
 use vision::Image;
-use vision::jpeg::{EncodeError, Encoder};
+use vision::jpeg::{JpegEncodeError, JpegEncoder};
 
 use crate::pixels::Decoder;
 
@@ -28,13 +28,13 @@ pub(super) struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        Self::of(&View::default())
+        Self::of(&ViewRequest::default())
     }
 }
 
 impl Wish {
     /// The nearest that can be done.
-    pub(super) fn of(view: &View) -> Self {
+    pub(super) fn of(view: &ViewRequest) -> Self {
         Self {
             width: view.width.clamp(*WIDTHS.start(), *WIDTHS.end()),
             quality: view.quality.clamp(*QUALITIES.start(), *QUALITIES.end()),
@@ -60,7 +60,7 @@ pub(super) struct Studio {
 
 /// Makes JPEGs.
 #[derive(Default)]
-struct Press(Option<(u8, Encoder)>);
+struct Press(Option<(u8, JpegEncoder)>);
 
 impl Studio {
     pub(super) fn new(decoder: Decoder) -> Self {
@@ -157,11 +157,11 @@ impl Press {
         Frame::new(meta, data).map_err(|error| error.to_string())
     }
 
-    fn encoder(&mut self, quality: u8) -> Result<&mut Encoder, EncodeError> {
+    fn encoder(&mut self, quality: u8) -> Result<&mut JpegEncoder, JpegEncodeError> {
         let kept = self.0.take().filter(|(kept, _)| *kept == quality);
         let (_, encoder) = self.0.insert(match kept {
             Some(kept) => kept,
-            None => (quality, Encoder::new(quality)?),
+            None => (quality, JpegEncoder::new(quality)?),
         });
         Ok(encoder)
     }
@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn wishes_out_of_range_are_met_as_far_as_possible() {
-        let view = |width, quality| View {
+        let view = |width, quality| ViewRequest {
             width,
             quality,
-            ..View::default()
+            ..ViewRequest::default()
         };
         assert_eq!(Wish::of(&view(0, 0)), wish(64, 30));
         assert_eq!(Wish::of(&view(u32::MAX, 255)), wish(1920, 95));

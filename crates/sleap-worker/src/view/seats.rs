@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use net::{Admission, ConnectionLimit, Idle};
-use protocol::{FrameId, View};
+use protocol::{FrameId, ViewRequest};
 use tokio::sync::mpsc;
 
 use super::picture::{Picture, Wish};
@@ -122,7 +122,7 @@ impl Idle for Sitter {
 
 impl Sitter {
     /// What it wants from now on. The time since its last picture counts, whatever it wanted then.
-    pub(super) fn wants(&mut self, view: &View, now: Instant) {
+    pub(super) fn wants(&mut self, view: &ViewRequest, now: Instant) {
         self.wish = Wish::of(view);
         let interval = interval(view.fps);
         if self.interval != interval {
@@ -181,10 +181,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn view(fps: f64) -> View {
-        View {
+    fn view(fps: f64) -> ViewRequest {
+        ViewRequest {
             fps,
-            ..View::default()
+            ..ViewRequest::default()
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::{FrameError, Message, Status};
+use protocol::{FrameError, Message, WorkerStatus};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,7 @@ async fn serve(
     sender: &Sender,
     receiver: &mut Receiver,
     seat: &mut Seat,
-    statuses: &mut watch::Receiver<Status>,
+    statuses: &mut watch::Receiver<WorkerStatus>,
 ) -> Result<(), SendError> {
     let patience = Instant::now() + FIRST_WISH;
     let mut has_asked = false;
@@ -74,7 +74,10 @@ async fn serve(
     }
 }
 
-async fn tell(sender: &Sender, statuses: &mut watch::Receiver<Status>) -> Result<(), SendError> {
+async fn tell(
+    sender: &Sender,
+    statuses: &mut watch::Receiver<WorkerStatus>,
+) -> Result<(), SendError> {
     let status = statuses.borrow_and_update().clone();
     say(sender, Message::Status(status)).await
 }

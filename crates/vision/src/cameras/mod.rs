@@ -6,7 +6,7 @@ mod v4l2;
 /// Formats that are JPEGs.
 pub const JPEG: [&str; 2] = ["MJPG", "JPEG"];
 
-/// What to do where a user may not open cameras.
+/// What to do where a user has no permission to open cameras.
 pub const GROUP_ADVICE: &str =
     "join the group `video` (sudo usermod -aG video $USER) and log in again";
 
@@ -15,20 +15,20 @@ pub const GROUP_ADVICE: &str =
 pub struct Camera {
     /// The number that opens it.
     pub index: u32,
-    /// What it calls itself.
+    /// Its name, from its driver.
     pub name: String,
     /// Its device file, where the system has such.
     pub path: Option<String>,
-    /// Where it is plugged in, as the system says it.
+    /// Where it is plugged in, as the system describes it.
     pub bus: Option<String>,
-    /// Formats and sizes, in the driver's order; empty where the system does not tell.
+    /// Formats and sizes, in the driver's order; empty where the system does not list them.
     pub modes: Vec<Mode>,
     /// Why it cannot be used now.
     pub problem: Option<Problem>,
 }
 
 impl Camera {
-    /// Whether it delivers JPEGs of its own.
+    /// Whether it delivers JPEGs.
     pub fn has_jpeg(&self) -> bool {
         self.modes
             .iter()
@@ -41,6 +41,7 @@ impl Camera {
 pub struct Mode {
     /// Four letters: `MJPG`, `YUYV`.
     pub format: String,
+    /// The size of its frames.
     pub size: Size,
     /// Frames per second that can be asked for, fastest first; empty where the driver does not list
     /// them.
@@ -52,7 +53,7 @@ pub struct Mode {
 pub enum Size {
     /// Width and height.
     Exactly(u32, u32),
-    /// From the one to the other.
+    /// All sizes from the first to the second.
     Between((u32, u32), (u32, u32)),
 }
 
@@ -70,7 +71,7 @@ impl std::fmt::Display for Size {
 /// Why a camera that is there cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The user may not open it.
+    /// The user has no permission to open it.
     #[error("no permission to open {device}: {GROUP_ADVICE}")]
     Permission {
         /// The device file.
@@ -79,7 +80,7 @@ pub enum Problem {
     /// Another program streams from it.
     #[error("busy: another program has it{}. Close that program, then try again", holders(.by))]
     Busy {
-        /// Names of the programs, as far as this user may see them.
+        /// Names of the programs, as far as this user has permission to see them.
         by: Vec<String>,
     },
     /// Something else.
@@ -107,7 +108,7 @@ pub fn list() -> Vec<Camera> {
         CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, VideoCapture,
         VideoCaptureTraitConst,
     };
-    const HIGHEST: u32 = 8;
+    const MAX_DEVICE_NUMBER: u32 = 8;
     let probe = |index: u32| {
         let capture = VideoCapture::new(index as i32, CAP_ANY).ok()?;
         capture.is_opened().ok().filter(|open| *open)?;
@@ -131,5 +132,5 @@ pub fn list() -> Vec<Camera> {
         })
     };
     // A system that gives no camera at one number may give one at the next.
-    (0..HIGHEST).filter_map(probe).collect()
+    (0..MAX_DEVICE_NUMBER).filter_map(probe).collect()
 }

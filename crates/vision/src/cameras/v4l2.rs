@@ -8,11 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use super::{Camera, Mode, Problem, Size};
 
-/// Device files are looked for up to this number, whether or not the folder lists them.
-const HIGHEST: u32 = 63;
+/// Device files are tried up to this number, whether or not the folder lists them.
+const MAX_DEVICE_NUMBER: u32 = 63;
 
-/// Entries of one list of a driver at most: one that repeats itself must not hold up the caller.
-const MOST: u32 = 256;
+/// The most entries of one list of a driver: a list that never ends must not block the caller.
+const MAX_LIST_ENTRIES: u32 = 256;
 
 const BUFFER_VIDEO_CAPTURE: u32 = 1;
 const MEMORY_MMAP: u32 = 1;
@@ -26,8 +26,10 @@ pub(super) fn list() -> Vec<Camera> {
         let name = entry.file_name();
         name.to_str()?.strip_prefix("video")?.parse::<u32>().ok()
     };
-    // Some cameras are only there for programs that ask for them by number.
-    let numbers: BTreeSet<u32> = (0..=HIGHEST).chain(listed.filter_map(number)).collect();
+    // Some cameras are not listed and can only be opened by number.
+    let numbers: BTreeSet<u32> = (0..=MAX_DEVICE_NUMBER)
+        .chain(listed.filter_map(number))
+        .collect();
     numbers.into_iter().filter_map(camera).collect()
 }
 
@@ -55,7 +57,7 @@ fn camera(index: u32) -> Option<Camera> {
                 io::ErrorKind::NotFound => return None,
                 io::ErrorKind::PermissionDenied => Problem::Permission { device },
                 io::ErrorKind::ResourceBusy => Problem::Busy { by: users(&path) },
-                // A number whose device is gone.
+                // A number whose device was unplugged.
                 _ if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) => {
                     return None;
                 }
@@ -65,7 +67,7 @@ fn camera(index: u32) -> Option<Camera> {
         }
     };
     let mut capability = Capability::default();
-    // What does not answer is no V4L2 device.
+    // A device that does not answer is not a V4L2 device.
     ask(&device, &mut capability).ok()?;
     let capabilities = match capability.capabilities & CAPABILITY_DEVICE_CAPS {
         0 => capability.capabilities,
@@ -92,7 +94,7 @@ fn system_name(index: u32) -> Option<String> {
 
 fn modes(device: &File) -> Vec<Mode> {
     let mut modes = Vec::new();
-    for index in 0..MOST {
+    for index in 0..MAX_LIST_ENTRIES {
         let mut format = FormatDescription {
             index,
             kind: BUFFER_VIDEO_CAPTURE,
@@ -115,7 +117,7 @@ fn modes(device: &File) -> Vec<Mode> {
 /// Sizes of a format, each with one to ask for rates at.
 fn sizes(device: &File, pixelformat: u32) -> Vec<(Size, (u32, u32))> {
     let mut sizes = Vec::new();
-    for index in 0..MOST {
+    for index in 0..MAX_LIST_ENTRIES {
         let mut size = FrameSize {
             index,
             pixelformat,
@@ -139,7 +141,7 @@ fn sizes(device: &File, pixelformat: u32) -> Vec<(Size, (u32, u32))> {
 
 fn rates(device: &File, pixelformat: u32, (width, height): (u32, u32)) -> Vec<f64> {
     let mut rates = Vec::new();
-    for index in 0..MOST {
+    for index in 0..MAX_LIST_ENTRIES {
         let mut interval = FrameInterval {
             index,
             pixelformat,
@@ -204,7 +206,7 @@ fn users(path: &str) -> Vec<String> {
 
 /// `MJPG` of the number that stands for it.
 fn letters(pixelformat: u32) -> String {
-    // The highest bit says big-endian.
+    // The highest bit stands for big-endian.
     let bytes = (pixelformat & 0x7fff_ffff).to_le_bytes();
     let letter = |byte: &u8| {
         if byte.is_ascii_graphic() {
@@ -231,7 +233,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A structure of `linux/videodev2.h` with the request that fills it.
-trait Request: Copy {
+trait V4l2Request: Copy {
     const NUMBER: u64;
 }
 
@@ -254,7 +256,7 @@ struct Capability {
     reserved: [u32; 3],
 }
 
-impl Request for Capability {
+impl V4l2Request for Capability {
     const NUMBER: u64 = number::<Self>(0, false);
 }
 
@@ -271,7 +273,7 @@ struct FormatDescription {
     reserved: [u32; 3],
 }
 
-impl Request for FormatDescription {
+impl V4l2Request for FormatDescription {
     const NUMBER: u64 = number::<Self>(2, true);
 }
 
@@ -286,7 +288,7 @@ struct FrameSize {
     reserved: [u32; 2],
 }
 
-impl Request for FrameSize {
+impl V4l2Request for FrameSize {
     const NUMBER: u64 = number::<Self>(74, true);
 }
 
@@ -303,7 +305,7 @@ struct FrameInterval {
     reserved: [u32; 2],
 }
 
-impl Request for FrameInterval {
+impl V4l2Request for FrameInterval {
     const NUMBER: u64 = number::<Self>(75, true);
 }
 
@@ -319,12 +321,12 @@ struct RequestBuffers {
     reserved: [u8; 3],
 }
 
-impl Request for RequestBuffers {
+impl V4l2Request for RequestBuffers {
     const NUMBER: u64 = number::<Self>(8, true);
 }
 
 /// Lets the driver fill `request`.
-fn ask<R: Request>(device: &File, request: &mut R) -> io::Result<()> {
+fn ask<R: V4l2Request>(device: &File, request: &mut R) -> io::Result<()> {
     let pointer: *mut R = request;
     // SAFETY: the number holds the size of `R`, so the kernel reads and writes no more than
     // `request`, which is plain numbers, borrowed for the call and valid whatever is written to it.

@@ -1,24 +1,24 @@
-//! What the outermost structure of a video file says about its length.
+//! The length of a video file by its outermost structure.
 //!
-//! OpenCV reports the end of a file and its damage alike. Whether bytes are missing can be
-//! told from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
+//! OpenCV reports the end of a file and its damage alike. Whether bytes are missing can be read
+//! from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
 //! and WebM (EBML, RFC 8794).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Parts of a file that are looked at, for a file of nothing but headers: a recorder that begins a
-/// part every second takes days to write so many.
+/// The most parts of a file that are read, which bounds the time for a file of headers alone: a
+/// recorder that begins a part every second takes days to write so many.
 const MOST_PARTS: usize = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct ContainerLayout {
     /// The frame count is taken from an index rather than from a duration.
     pub(super) counts_frames: bool,
     /// Bytes that the container announces beyond the end of the file.
     pub(super) missing_bytes: u64,
 }
 
-pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
+pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<ContainerLayout> {
     let length = file.seek(SeekFrom::End(0))?;
     let head = read_at(file, 0)?;
     let (counts_frames, end) = match &head {
@@ -29,7 +29,7 @@ pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
         [_, _, _, _, kind @ ..] if is_box(kind) => (true, boxes_end(file, length)?),
         _ => (false, 0),
     };
-    Ok(Shape {
+    Ok(ContainerLayout {
         counts_frames,
         missing_bytes: end.saturating_sub(length),
     })
@@ -74,7 +74,7 @@ fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<u64> {
             size => u64::from(size),
         };
         if size < 8 {
-            // Not a box: rubbish after the last one is no sign of missing bytes.
+            // Not a box: other bytes after the last one do not mean that bytes are missing.
             return Ok(position);
         }
         position = position.saturating_add(size);
@@ -86,7 +86,7 @@ fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<u64> {
 fn riff_end(file: &mut (impl Read + Seek), length: u64, size: &[u8]) -> io::Result<u64> {
     let chunk_end = |start: u64, size: &[u8]| {
         let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]);
-        // 0 and -1 are what a recorder leaves that never came to finish the header.
+        // 0 and -1 are left by a recorder that did not finish the header.
         let known = size != 0 && size != u32::MAX;
         if known {
             start + 8 + u64::from(size)
@@ -124,7 +124,7 @@ fn matroska_end(file: &mut (impl Read + Seek), head: &[u8; 16]) -> io::Result<u6
     }))
 }
 
-/// An EBML size and how many bytes it takes; `None` for "unknown" and rubbish.
+/// An EBML size and how many bytes it takes; `None` for "unknown" and invalid bytes.
 fn vint(bytes: &[u8]) -> Option<(u64, u64)> {
     let first = *bytes.first()?;
     let width = first.leading_zeros() as usize + 1;
@@ -143,13 +143,13 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn missing(bytes: &[u8]) -> Shape {
+    fn missing(bytes: &[u8]) -> ContainerLayout {
         inspect(&mut Cursor::new(bytes)).unwrap()
     }
 
     /// The shape of each file whole, cut at every byte, and with rubbish after it.
     fn check(whole: &[u8], counts_frames: bool, known_from: usize) {
-        let whole_shape = Shape {
+        let whole_shape = ContainerLayout {
             counts_frames,
             missing_bytes: 0,
         };

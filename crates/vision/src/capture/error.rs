@@ -1,4 +1,4 @@
-//! What can go wrong with a source, in words that say what to do.
+//! Errors of sources, with what to do about them.
 
 use std::io;
 
@@ -93,14 +93,14 @@ pub enum OpenError {
         /// How long was waited at most, seconds.
         timeout_s: u64,
     },
-    /// Opened, but not one frame can be decoded.
+    /// It opens, but not one frame can be decoded.
     #[error("{name} opens, but no frame can be read from it. It is damaged or has no video track")]
     NoFrame {
         /// The source's name.
         name: String,
     },
     /// No camera of that number.
-    #[error("there is no webcam {index}. {}", present_words(present))]
+    #[error("there is no webcam {index}. {}", present_text(present))]
     NoSuchWebcam {
         /// As given.
         index: u32,
@@ -118,7 +118,7 @@ pub enum OpenError {
     /// It exists and cannot be opened as a camera.
     #[error(
         "webcam {index} cannot be opened. Another program may be using it, or it is not a capture device. {}",
-        present_words(present)
+        present_text(present)
     )]
     WebcamUnusable {
         /// As given.
@@ -126,7 +126,7 @@ pub enum OpenError {
         /// Cameras that the system lists.
         present: Vec<String>,
     },
-    /// It opens, and no picture comes.
+    /// It opens, and delivers no frame.
     #[error(
         "webcam {index} opens but delivered no frame in {attempts} attempts. Unplug it and plug it in again, close other programs that use it, or try a smaller size"
     )]
@@ -158,7 +158,7 @@ pub enum OpenError {
         /// Frames that there are.
         total: u64,
     },
-    /// The ranges themselves contradict each other.
+    /// The ranges do not fit each other.
     #[error(transparent)]
     Selection(#[from] SelectionError),
     /// A frame's pixels cannot be used.
@@ -169,18 +169,18 @@ pub enum OpenError {
         /// What is wrong with it.
         source: ImageError,
     },
-    /// OpenCV failed in a way that is not expected.
+    /// OpenCV failed in an unexpected way.
     #[error("OpenCV failed on {name}: {reason}")]
     OpenCv {
         /// The source's name.
         name: String,
-        /// OpenCV's words.
+        /// OpenCV's message.
         reason: String,
     },
     /// The system refused a thread.
     #[error("no thread for the capture: {0}")]
     Thread(io::Error),
-    /// The capture thread ended without a word.
+    /// The capture thread ended without an answer.
     #[error("the capture thread stopped while it was opening {name}")]
     ThreadLost {
         /// The source's name.
@@ -241,31 +241,31 @@ pub enum ReadError {
         /// What is wrong with it.
         source: ImageError,
     },
-    /// OpenCV failed in a way that is not expected.
+    /// OpenCV failed in an unexpected way.
     #[error("OpenCV failed on {name}: {reason}")]
     OpenCv {
         /// The source's name.
         name: String,
-        /// OpenCV's words.
+        /// OpenCV's message.
         reason: String,
     },
 }
 
-fn present_words(present: &[String]) -> String {
+fn present_text(present: &[String]) -> String {
     if !present.is_empty() {
         let list = present.join(", ");
         return format!(
             "The system lists {list}; the number is the device's, and one camera may have several"
         );
     }
-    let words = if cfg!(target_os = "linux") {
+    let text = if cfg!(target_os = "linux") {
         "The system lists no camera at all: plug one in, or pass the host's camera into the \
          container or virtual machine"
     } else {
         "Cameras are numbered from 0; the system's privacy settings must allow this program to \
          use them"
     };
-    words.to_owned()
+    text.to_owned()
 }
 
 #[cfg(test)]

@@ -11,10 +11,13 @@ use opencv::videoio::{
     CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTraitConst,
 };
 
-use super::container::{self, Shape};
-use super::reader::{CaptureReader, Fault, Nature, Opened, Reader, display_name, without_password};
+use super::container::{self, ContainerLayout};
+use super::reader::{
+    CaptureReader, FrameReader, OpenedReader, ReadFault, SourceBehaviour, display_name,
+    without_password,
+};
 use super::signature::{self, Beginning};
-use super::{Content, OpenError, Source, SourceInfo, allowed};
+use super::{FrameContent, OpenError, Source, SourceInfo, allowed};
 use crate::Image;
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
@@ -23,7 +26,7 @@ const URL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How FFmpeg spells a file of this machine as an address.
 const LOCAL: &str = "file://";
 
-pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &str) -> Result<OpenedReader, OpenError> {
     let name = display_name(&Source::File(path.to_owned()));
     if let Some(scheme) = allowed::scheme(path) {
         if !allowed::is_known(scheme) {
@@ -48,7 +51,7 @@ pub(super) fn open(path: &str) -> Result<Opened, OpenError> {
 }
 
 /// Opens what another machine has sent.
-pub(super) fn open_upload(path: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open_upload(path: &Path) -> Result<OpenedReader, OpenError> {
     let name = display_name(&Source::Upload(path.to_owned()));
     let path = &*path.to_string_lossy();
     let owned = || path.to_owned();
@@ -67,18 +70,18 @@ fn open_stored(
     path: &str,
     name: String,
     failed: impl FnOnce() -> OpenError,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedReader, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
     let full = absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string());
     let capture = open_capture(&full, None)
         .map_err(|error| opencv_failed(&name, error))?
         .ok_or_else(failed)?;
     let shape = inspect(path, &name);
-    let nature = Nature::Stored {
+    let kind = SourceBehaviour::Stored {
         exact: shape.is_some_and(|shape| shape.counts_frames),
         cut_off: shape.is_some_and(|shape| shape.missing_bytes > 0),
     };
-    finish(capture, name, nature)
+    finish(capture, name, kind)
 }
 
 fn not_a_video(path: &str) -> OpenError {
@@ -98,27 +101,27 @@ fn look(path: &str) -> Result<Beginning, OpenError> {
     })
 }
 
-fn open_url(url: &str, name: String, timeout: Duration) -> Result<Opened, OpenError> {
+fn open_url(url: &str, name: String, timeout: Duration) -> Result<OpenedReader, OpenError> {
     let capture = open_capture(url, Some(timeout))
         .map_err(|error| opencv_failed(&name, error))?
         .ok_or_else(|| OpenError::Url {
             url: without_password(url),
             timeout_s: timeout.as_secs(),
         })?;
-    // A file behind an address knows its length; a camera behind one does not.
+    // A file at an address has a length; a camera at one has not.
     let is_file = property(&capture, CAP_PROP_FRAME_COUNT).is_some();
-    let nature = if is_file {
-        Nature::Stored {
+    let kind = if is_file {
+        SourceBehaviour::Stored {
             exact: false,
             cut_off: false,
         }
     } else {
-        Nature::Stream
+        SourceBehaviour::Stream
     };
-    finish(capture, name, nature)
+    finish(capture, name, kind)
 }
 
-/// The failures that the file system can name; OpenCV only says that it did not open.
+/// The errors that the file system reports; OpenCV only reports that the file did not open.
 fn check_file(path: &str) -> Result<(), OpenError> {
     let owned = || path.to_owned();
     let metadata = match fs::metadata(path) {
@@ -151,22 +154,26 @@ fn open_capture(path: &str, timeout: Option<Duration>) -> opencv::Result<Option<
             params.push(milliseconds);
         }
     }
-    // Naming the backend keeps OpenCV from trying others, noisily, on what is no video.
+    // With a given backend OpenCV does not try others, which log errors for what is no video.
     let capture = VideoCapture::from_file_with_params(path, CAP_FFMPEG, &params)?;
     Ok(capture.is_opened()?.then_some(capture))
 }
 
-fn inspect(path: &str, name: &str) -> Option<Shape> {
+fn inspect(path: &str, name: &str) -> Option<ContainerLayout> {
     let shape = container::inspect(&mut File::open(path).ok()?).ok()?;
     if shape.missing_bytes > 0 {
         tracing::warn!(source = %name, missing_bytes = shape.missing_bytes,
-            "the file is shorter than it says: it is truncated");
+            "the file is shorter than its container announces: it is truncated");
     }
     Some(shape)
 }
 
 /// Reads the first frame, which alone shows the true size, and keeps it for delivery.
-fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened, OpenError> {
+fn finish(
+    capture: VideoCapture,
+    name: String,
+    kind: SourceBehaviour,
+) -> Result<OpenedReader, OpenError> {
     let total_frames = property(&capture, CAP_PROP_FRAME_COUNT).map(|count| count as u64);
     let fps = property(&capture, CAP_PROP_FPS).filter(|fps| *fps <= 1000.0);
     let mut reader = FileReader {
@@ -180,9 +187,9 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
     };
     let first = match first {
         Ok(image) => image,
-        Err(Fault::Undecodable) => return Err(OpenError::NoFrame { name }),
-        Err(Fault::Image(source)) => return Err(OpenError::Image { name, source }),
-        Err(Fault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
+        Err(ReadFault::Undecodable) => return Err(OpenError::NoFrame { name }),
+        Err(ReadFault::Image(source)) => return Err(OpenError::Image { name, source }),
+        Err(ReadFault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
     };
     let info = SourceInfo {
         name,
@@ -192,17 +199,17 @@ fn finish(capture: VideoCapture, name: String, nature: Nature) -> Result<Opened,
         fps,
         total_frames,
         frames_to_send: None,
-        is_live: nature.pushes(),
+        is_live: kind.pushes(),
     };
     reader.ahead = Some(Ahead::Waiting(first));
-    Ok(Opened {
+    Ok(OpenedReader {
         reader: Box::new(reader),
         info,
-        nature,
+        kind,
     })
 }
 
-/// A property that is known: OpenCV says 0, negative or absurd numbers otherwise.
+/// A property that is known: OpenCV gives 0, negative or impossible numbers otherwise.
 fn property(capture: &VideoCapture, property: i32) -> Option<f64> {
     let value = capture.get(property).ok()?;
     (value.is_finite() && value > 0.0 && value < 1.0e12).then_some(value)
@@ -226,8 +233,8 @@ enum Ahead {
     Grabbed(Image),
 }
 
-impl Reader for FileReader {
-    fn grab(&mut self) -> Result<bool, Fault> {
+impl FrameReader for FileReader {
+    fn grab(&mut self) -> Result<bool, ReadFault> {
         if let Some(Ahead::Waiting(image)) = self.ahead.take() {
             self.ahead = Some(Ahead::Grabbed(image));
             return Ok(true);
@@ -235,9 +242,9 @@ impl Reader for FileReader {
         self.source.grab()
     }
 
-    fn retrieve(&mut self) -> Result<Content, Fault> {
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
         if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
-            return Ok(Content::Pixels(image));
+            return Ok(FrameContent::Pixels(image));
         }
         self.source.retrieve()
     }

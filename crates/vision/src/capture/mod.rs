@@ -1,7 +1,7 @@
 //! Frames from cameras, video files and the test pattern.
 //!
-//! A source lives on a thread of its own: it is opened there, read there, and the callback
-//! runs there. Files are read in order, without seeking: frames that are not wanted are
+//! A source has its own thread: it is opened there, read there, and the callback runs there.
+//! Files are read in order, without seeking: frames that are not wanted are
 //! passed over without converting their pixels, and nothing is read after the last wanted one.
 
 mod allowed;
@@ -26,13 +26,13 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
-use crate::jpeg::Jpeg;
+use crate::jpeg::CameraJpeg;
 use crate::{Image, synthetic};
-use stop::Stop;
+use stop::StopSignal;
 
 pub use allowed::{for_uploads, restrict};
 pub use error::{OpenError, ReadError};
-pub use selection::{Selection, SelectionError};
+pub use selection::{FrameSelection, SelectionError};
 
 /// Where frames come from.
 #[derive(Debug, Clone)]
@@ -60,10 +60,10 @@ pub enum Source {
 /// What to capture.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where from.
+    /// Where the frames come from.
     pub source: Source,
     /// Which frames.
-    pub selection: Selection,
+    pub selection: FrameSelection,
     /// Frames per second. Files are slowed down to it, live sources thinned to at most it.
     /// `None`: files as fast as they can be read, live sources at their own rate.
     pub fps: Option<f64>,
@@ -71,14 +71,14 @@ pub struct Config {
     pub real_time: bool,
 }
 
-/// What an opened source is like.
+/// The properties of an open source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceInfo {
     /// File name, address (without password) or camera.
     pub name: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// 1 or 3.
     pub channels: u8,
@@ -100,34 +100,34 @@ pub struct CapturedFrame {
     pub frame_id: u64,
     /// When the frame came from the camera, or was due from a file.
     pub captured_at: SystemTime,
-    /// The same moment by the clock that only goes forward.
+    /// The same moment by the monotonic clock.
     pub captured: Instant,
     /// What the source delivered.
-    pub content: Content,
+    pub content: FrameContent,
 }
 
 /// A frame's picture, as its source delivers it.
 #[derive(Debug, Clone)]
-pub enum Content {
+pub enum FrameContent {
     /// Pixels, as many as there are in this frame.
     Pixels(Image),
     /// A camera's own JPEG.
-    Jpeg(Jpeg),
+    Jpeg(CameraJpeg),
 }
 
 impl CapturedFrame {
     /// The frame's pixels, unless it is a camera's own JPEG.
     pub fn pixels(&self) -> Option<&Image> {
         match &self.content {
-            Content::Pixels(image) => Some(image),
-            Content::Jpeg(_) => None,
+            FrameContent::Pixels(image) => Some(image),
+            FrameContent::Jpeg(_) => None,
         }
     }
 }
 
 /// How reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum CaptureEnd {
     /// The last wanted frame was delivered.
     Selected,
     /// The source ended.
@@ -140,13 +140,13 @@ pub enum End {
         /// Frames that were announced.
         expected: u64,
     },
-    /// [`Running::stop`] was called, or the callback broke off.
+    /// [`RunningCapture::stop`] was called, or the callback returned `Break`.
     Stopped,
 }
 
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
+pub struct CaptureSummary {
     /// Frames delivered to the callback.
     pub frames: u64,
     /// Frames read from the source, delivered or not.
@@ -154,13 +154,13 @@ pub struct Summary {
     /// Frames of a camera or stream that were skipped because they could not be decoded.
     pub undecodable: u64,
     /// Why there are no more.
-    pub end: End,
+    pub end: CaptureEnd,
 }
 
-/// The callback, as it goes to the thread.
+/// The callback, which is sent to the thread.
 type OnFrame = Box<dyn FnMut(CapturedFrame) -> ControlFlow<()> + Send>;
 
-/// An open source whose frames nobody takes yet.
+/// An open source that delivers no frames yet.
 ///
 /// A camera keeps running meanwhile and its frames are discarded, so that the first one
 /// delivered is fresh. Dropping it closes the source.
@@ -168,24 +168,24 @@ type OnFrame = Box<dyn FnMut(CapturedFrame) -> ControlFlow<()> + Send>;
 pub struct Capture {
     info: SourceInfo,
     start: mpsc::SyncSender<OnFrame>,
-    running: Running,
+    running: RunningCapture,
 }
 
 impl Capture {
-    /// Opens a source on a thread of its own and waits until that has succeeded or failed.
+    /// Opens a source on its own thread and waits until that has succeeded or failed.
     pub fn open(config: Config) -> Result<Capture, OpenError> {
-        crate::logs::quiet_opencv();
+        crate::native_logs::quiet_opencv();
         config.selection.check()?;
         let name = reader::display_name(&config.source);
         let (ready, opened) = mpsc::sync_channel(1);
         let (start, started) = mpsc::sync_channel(1);
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(StopSignal::default());
         let thread = std::thread::Builder::new().name("capture".into()).spawn({
             let stop = Arc::clone(&stop);
             move || thread::run(&config, &ready, &started, &stop)
         });
         let thread = thread.map_err(OpenError::Thread)?;
-        let running = Running {
+        let running = RunningCapture {
             stop,
             thread: Some(thread),
         };
@@ -211,8 +211,8 @@ impl Capture {
     pub fn start(
         self,
         on_frame: impl FnMut(CapturedFrame) -> ControlFlow<()> + Send + 'static,
-    ) -> Running {
-        // It fails only if the thread has died; `Running::join` then tells why.
+    ) -> RunningCapture {
+        // It fails only if the thread has ended; `RunningCapture::join` then returns why.
         let _ = self.start.send(Box::new(on_frame));
         self.running
     }
@@ -220,19 +220,19 @@ impl Capture {
 
 /// A capture under way. Dropping it stops the capture and waits for its thread.
 #[derive(Debug)]
-pub struct Running {
-    stop: Arc<Stop>,
-    thread: Option<JoinHandle<Result<Summary, ReadError>>>,
+pub struct RunningCapture {
+    stop: Arc<StopSignal>,
+    thread: Option<JoinHandle<Result<CaptureSummary, ReadError>>>,
 }
 
-impl Running {
+impl RunningCapture {
     /// Asks the capture to end; it does once the callback or the read under way returns.
     pub fn stop(&self) {
         self.stop.set();
     }
 
-    /// Waits until the capture has ended. A panic of the callback goes on here.
-    pub fn join(mut self) -> Result<Summary, ReadError> {
+    /// Waits until the capture has ended. A panic of the callback is resumed here.
+    pub fn join(mut self) -> Result<CaptureSummary, ReadError> {
         let thread = self.thread.take().expect("only join and drop take it");
         thread
             .join()
@@ -240,13 +240,13 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCapture {
     fn drop(&mut self) {
         self.stop.set();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
         {
-            // Dropped rather than joined: nobody asks how it ended.
+            // Dropped rather than joined: its outcome is not needed.
             let _ = thread.join();
         }
     }

@@ -1,10 +1,10 @@
 //! Opens a source of any kind.
 
-use super::reader::{Nature, Opened};
+use super::reader::{OpenedReader, SourceBehaviour};
 use super::{Config, OpenError, Source, file, pattern, webcam};
 
 /// Opens the source of `config`, and counts the frames that it asks for.
-pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
+pub(super) fn open(config: &Config) -> Result<OpenedReader, OpenError> {
     let mut opened = match &config.source {
         Source::File(path) => file::open(path)?,
         Source::Upload(path) => file::open_upload(path)?,
@@ -21,11 +21,11 @@ pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
 }
 
 /// Refuses ranges beyond the end where the end is known.
-fn check_ranges(config: &Config, opened: &Opened) -> Result<(), OpenError> {
-    let known = match opened.nature {
-        Nature::Stored { exact, .. } => exact,
-        Nature::Generated => true,
-        Nature::Stream | Nature::Camera => false,
+fn check_ranges(config: &Config, opened: &OpenedReader) -> Result<(), OpenError> {
+    let known = match opened.kind {
+        SourceBehaviour::Stored { exact, .. } => exact,
+        SourceBehaviour::Generated => true,
+        SourceBehaviour::Stream | SourceBehaviour::Camera => false,
     };
     let Some(total) = opened.info.total_frames.filter(|_| known) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! When frames are due. Pure: the caller brings the clock.
+//! When frames are due. Pure: the time is an argument.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ pub(super) fn interval(fps: Option<f64>) -> Option<Duration> {
 ///
 /// A late frame does not move the ones after it, unless it is later than can be caught up.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(super) struct FramePacer {
     interval: Duration,
     due: Option<Instant>,
 }
 
-impl Pacer {
-    pub(super) fn new(interval: Duration) -> Pacer {
-        Pacer {
+impl FramePacer {
+    pub(super) fn new(interval: Duration) -> FramePacer {
+        FramePacer {
             interval,
             due: None,
         }
@@ -50,14 +50,14 @@ impl Pacer {
 /// A frame that comes a little early is taken, so that a camera's jitter does not halve
 /// the rate; the schedule itself stays.
 #[derive(Debug)]
-pub(super) struct Thinner {
+pub(super) struct FrameThinner {
     interval: Duration,
     due: Option<Instant>,
 }
 
-impl Thinner {
-    pub(super) fn new(interval: Duration) -> Thinner {
-        Thinner {
+impl FrameThinner {
+    pub(super) fn new(interval: Duration) -> FrameThinner {
+        FrameThinner {
             interval,
             due: None,
         }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn frames_are_due_at_even_distances() {
         let start = Instant::now();
-        let mut pacer = Pacer::new(40 * MS);
+        let mut pacer = FramePacer::new(40 * MS);
         for index in 0..100 {
             assert_eq!(pacer.next(start + index * 40 * MS), start + index * 40 * MS);
         }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_late_frame_does_not_move_the_next() {
         let start = Instant::now();
-        let mut pacer = Pacer::new(40 * MS);
+        let mut pacer = FramePacer::new(40 * MS);
         pacer.next(start);
         pacer.next(start + 140 * MS);
         assert_eq!(pacer.next(start + 150 * MS), start + 80 * MS);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_long_stop_is_not_made_up_for() {
         let start = Instant::now();
-        let mut pacer = Pacer::new(40 * MS);
+        let mut pacer = FramePacer::new(40 * MS);
         pacer.next(start);
         let back = start + 60_000 * MS;
         assert_eq!(pacer.next(back), back - CATCH_UP);
@@ -131,7 +131,7 @@ mod tests {
     /// Arrivals that a thinner takes, from a source with `period` and alternating jitter.
     fn taken(fps: f64, period: Duration, jitter: Duration, frames: u32) -> Vec<u32> {
         let start = Instant::now() + jitter;
-        let mut thinner = Thinner::new(interval(Some(fps)).unwrap());
+        let mut thinner = FrameThinner::new(interval(Some(fps)).unwrap());
         let arrival = |index: u32| {
             let nominal = start + index * period;
             if index.is_multiple_of(2) {
@@ -164,7 +164,7 @@ mod tests {
     fn a_slower_camera_is_left_alone_and_a_burst_is_not_let_through() {
         assert_eq!(taken(30.0, 50 * MS, 5 * MS, 100).len(), 100);
         let start = Instant::now();
-        let mut thinner = Thinner::new(100 * MS);
+        let mut thinner = FrameThinner::new(100 * MS);
         assert!(thinner.accept(start));
         let back = start + 10_000 * MS;
         let burst = (0..50).filter(|&i| thinner.accept(back + i * MS)).count();

@@ -1,7 +1,7 @@
 //! The test pattern as a source.
 
-use super::reader::{Fault, Nature, Opened, Reader};
-use super::{Content, SourceInfo};
+use super::reader::{FrameReader, OpenedReader, ReadFault, SourceBehaviour};
+use super::{FrameContent, SourceInfo};
 use crate::synthetic;
 
 struct PatternReader {
@@ -11,7 +11,7 @@ struct PatternReader {
     position: u64,
 }
 
-pub(super) fn open(config: &synthetic::Config) -> Opened {
+pub(super) fn open(config: &synthetic::Config) -> OpenedReader {
     let renderer = synthetic::Renderer::new(config);
     let (first, _) = renderer.frame(0);
     let info = SourceInfo {
@@ -29,15 +29,15 @@ pub(super) fn open(config: &synthetic::Config) -> Opened {
         frames: config.frames,
         position: 0,
     };
-    Opened {
+    OpenedReader {
         reader: Box::new(reader),
         info,
-        nature: Nature::Generated,
+        kind: SourceBehaviour::Generated,
     }
 }
 
-impl Reader for PatternReader {
-    fn grab(&mut self) -> Result<bool, Fault> {
+impl FrameReader for PatternReader {
+    fn grab(&mut self) -> Result<bool, ReadFault> {
         if self.frames.is_some_and(|frames| self.position >= frames) {
             return Ok(false);
         }
@@ -45,8 +45,8 @@ impl Reader for PatternReader {
         Ok(true)
     }
 
-    fn retrieve(&mut self) -> Result<Content, Fault> {
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
         let (image, _) = self.renderer.frame(self.position.saturating_sub(1));
-        Ok(Content::Pixels(image))
+        Ok(FrameContent::Pixels(image))
     }
 }

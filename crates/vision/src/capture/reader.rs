@@ -4,17 +4,17 @@ use std::path::Path;
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
-use super::{Content, Source, SourceInfo};
+use super::{FrameContent, Source, SourceInfo};
 use crate::Image;
 use crate::mat::{FramePool, ImageError};
 
-/// An open source, read in order. It never leaves the thread that opened it.
-pub(super) trait Reader {
+/// An open source, read in order. It stays on the thread that opened it.
+pub(super) trait FrameReader {
     /// Moves on to the next frame without converting its pixels; false when there is none.
-    fn grab(&mut self) -> Result<bool, Fault>;
+    fn grab(&mut self) -> Result<bool, ReadFault>;
 
     /// The frame grabbed last; asked for at most once per frame.
-    fn retrieve(&mut self) -> Result<Content, Fault>;
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault>;
 }
 
 /// What OpenCV captures, as a reader: cameras as they are, files with a frame read ahead.
@@ -32,72 +32,72 @@ impl CaptureReader {
     }
 
     /// What OpenCV has of the frame grabbed last; for compressed frames a row of bytes.
-    pub(super) fn image(&mut self) -> Result<Image, Fault> {
+    pub(super) fn image(&mut self) -> Result<Image, ReadFault> {
         let mut frame = self.frames.take();
         // Where it fails, the matrix may still hold the pixels of an earlier frame.
         if !self.capture.retrieve_def(&mut frame)? {
-            return Err(Fault::Undecodable);
+            return Err(ReadFault::Undecodable);
         }
         Ok(self.frames.image(frame)?)
     }
 }
 
-impl Reader for CaptureReader {
-    fn grab(&mut self) -> Result<bool, Fault> {
+impl FrameReader for CaptureReader {
+    fn grab(&mut self) -> Result<bool, ReadFault> {
         Ok(self.capture.grab()?)
     }
 
-    fn retrieve(&mut self) -> Result<Content, Fault> {
-        self.image().map(Content::Pixels)
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
+        self.image().map(FrameContent::Pixels)
     }
 }
 
-/// A failure of a reader, which does not know its name and position.
+/// A failure of a reader, without the source's name and the position.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum ReadFault {
     /// There is a frame, and its data do not decode.
     Undecodable,
     OpenCv(String),
     Image(ImageError),
 }
 
-impl From<opencv::Error> for Fault {
-    fn from(error: opencv::Error) -> Fault {
-        Fault::OpenCv(error.message)
+impl From<opencv::Error> for ReadFault {
+    fn from(error: opencv::Error) -> ReadFault {
+        ReadFault::OpenCv(error.message)
     }
 }
 
-impl From<ImageError> for Fault {
-    fn from(error: ImageError) -> Fault {
-        Fault::Image(error)
+impl From<ImageError> for ReadFault {
+    fn from(error: ImageError) -> ReadFault {
+        ReadFault::Image(error)
     }
 }
 
-/// How a source behaves when its end or its rate is concerned.
+/// How a source behaves at its end, and at which rate it delivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(super) enum SourceBehaviour {
     /// Waits for its reader and ends. `cut_off`: its container announces more bytes than
-    /// there are. `exact`: the frame count is what its index says, not an estimate.
+    /// there are. `exact`: the frame count is that of its index, not an estimate.
     Stored { exact: bool, cut_off: bool },
-    /// Comes by itself, buffers if it is not read, and may end.
+    /// Delivers at its own rate, buffers if it is not read, and may end.
     Stream,
-    /// Comes by itself, buffers if it is not read, and never ends of its own accord.
+    /// Delivers at its own rate, buffers if it is not read, and never ends by itself.
     Camera,
     /// Made on demand.
     Generated,
 }
 
-impl Nature {
-    /// Frames pile up while nobody reads.
+impl SourceBehaviour {
+    /// Whether frames accumulate while they are not read.
     pub(super) fn pushes(self) -> bool {
-        matches!(self, Nature::Stream | Nature::Camera)
+        matches!(self, SourceBehaviour::Stream | SourceBehaviour::Camera)
     }
 }
 
-pub(super) struct Opened {
-    pub(super) reader: Box<dyn Reader>,
+pub(super) struct OpenedReader {
+    pub(super) reader: Box<dyn FrameReader>,
     pub(super) info: SourceInfo,
-    pub(super) nature: Nature,
+    pub(super) kind: SourceBehaviour,
 }
 
 /// What to call a source in messages.

@@ -1,10 +1,10 @@
-//! How a camera is given time. Pure: sleeping is the caller's.
+//! How often a camera is tried. Pure: the caller sleeps.
 
 use std::time::Duration;
 
 /// How often a camera is tried, and how it is warmed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Policy {
+pub(super) struct CameraRetry {
     /// Attempts to open the camera and get a frame.
     pub(super) attempts: u32,
     /// Between two attempts: a driver frees a device a little after its last user.
@@ -15,16 +15,16 @@ pub(super) struct Policy {
     pub(super) discard: u32,
 }
 
-impl Policy {
+impl CameraRetry {
     /// The policy for a system, named as in `std::env::consts::OS`.
     ///
     /// macOS delivers black or no frames during a camera's first second.
-    pub(super) fn for_os(os: &str) -> Policy {
+    pub(super) fn for_os(os: &str) -> CameraRetry {
         let (settle, discard) = match os {
             "macos" => (Duration::from_secs(1), 5),
             _ => (Duration::ZERO, 0),
         };
-        Policy {
+        CameraRetry {
             attempts: 3,
             pause: Duration::from_millis(500),
             settle,
@@ -35,16 +35,16 @@ impl Policy {
     /// Calls `attempt` until it succeeds, fails for good, or has been called often enough.
     pub(super) fn run<T, E: std::fmt::Display>(
         &self,
-        mut attempt: impl FnMut() -> Result<T, Attempt<E>>,
+        mut attempt: impl FnMut() -> Result<T, FailedAttempt<E>>,
         mut sleep: impl FnMut(Duration),
     ) -> Result<T, E> {
         let mut number = 1;
         loop {
             match attempt() {
                 Ok(value) => return Ok(value),
-                Err(Attempt::Final(error)) => return Err(error),
-                Err(Attempt::Again(error)) if number >= self.attempts => return Err(error),
-                Err(Attempt::Again(error)) => {
+                Err(FailedAttempt::Final(error)) => return Err(error),
+                Err(FailedAttempt::Again(error)) if number >= self.attempts => return Err(error),
+                Err(FailedAttempt::Again(error)) => {
                     tracing::warn!(attempt = number, of = self.attempts, %error, "trying again");
                 }
             }
@@ -56,7 +56,7 @@ impl Policy {
 
 /// A failed attempt.
 #[derive(Debug)]
-pub(super) enum Attempt<E> {
+pub(super) enum FailedAttempt<E> {
     /// It may succeed next time.
     Again(E),
     /// Waiting does not help.
@@ -69,30 +69,32 @@ mod tests {
 
     #[test]
     fn only_macos_warms_up() {
-        let mac = Policy::for_os("macos");
+        let mac = CameraRetry::for_os("macos");
         assert_eq!((mac.settle, mac.discard), (Duration::from_secs(1), 5));
-        let linux = Policy::for_os("linux");
+        let linux = CameraRetry::for_os("linux");
         assert_eq!((linux.settle, linux.discard), (Duration::ZERO, 0));
     }
 
-    fn run(results: Vec<Result<u8, Attempt<&str>>>) -> (Result<u8, &str>, usize, Vec<Duration>) {
+    fn run(
+        results: Vec<Result<u8, FailedAttempt<&str>>>,
+    ) -> (Result<u8, &str>, usize, Vec<Duration>) {
         let total = results.len();
         let mut results = results.into_iter();
         let mut slept = Vec::new();
-        let policy = Policy::for_os("linux");
+        let policy = CameraRetry::for_os("linux");
         let result = policy.run(|| results.next().unwrap(), |pause| slept.push(pause));
         (result, total - results.len(), slept)
     }
 
     #[test]
     fn attempts_are_repeated_with_pauses_between_them() {
-        let pause = Policy::for_os("linux").pause;
-        let again = || Err(Attempt::Again("busy"));
+        let pause = CameraRetry::for_os("linux").pause;
+        let again = || Err(FailedAttempt::Again("busy"));
         assert_eq!(run(vec![Ok(1)]), (Ok(1), 1, vec![]));
         assert_eq!(run(vec![again(), Ok(2)]), (Ok(2), 2, vec![pause]));
         let all = vec![again(), again(), again(), Ok(9)];
         assert_eq!(run(all), (Err("busy"), 3, vec![pause, pause]));
-        let hopeless = vec![Err(Attempt::Final("none")), Ok(9)];
+        let hopeless = vec![Err(FailedAttempt::Final("none")), Ok(9)];
         assert_eq!(run(hopeless), (Err("none"), 1, vec![]));
     }
 }

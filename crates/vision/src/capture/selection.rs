@@ -1,16 +1,16 @@
-//! Which frames of a source are wanted.
+//! Which frames of a source are selected.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Which frames of a source are wanted. The default is all of them.
+/// Which frames of a source are selected. The default is all of them.
 ///
 /// The three parts apply in order: frames inside `ranges`, of those every
 /// `sample_rate`th beginning with the first, of those at most `max_frames`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
-    /// Inclusive, rising, not overlapping; empty means all. `FromStr` makes sure.
+pub struct FrameSelection {
+    /// Inclusive, ascending, not overlapping; empty means all. `FromStr` checks that.
     pub ranges: Vec<RangeInclusive<u64>>,
     /// Every Nth of the frames in the ranges; 1 (and 0) mean each.
     pub sample_rate: u32,
@@ -18,9 +18,9 @@ pub struct Selection {
     pub max_frames: Option<u64>,
 }
 
-impl Default for Selection {
-    fn default() -> Selection {
-        Selection {
+impl Default for FrameSelection {
+    fn default() -> FrameSelection {
+        FrameSelection {
             ranges: Vec::new(),
             sample_rate: 1,
             max_frames: None,
@@ -59,14 +59,14 @@ pub enum SelectionError {
     },
 }
 
-impl Selection {
-    /// The wanted frame numbers of an endless source, rising.
-    pub(super) fn wanted(&self) -> Wanted {
+impl FrameSelection {
+    /// The selected frame numbers of an endless source, in ascending order.
+    pub(super) fn frames(&self) -> SelectedFrames {
         let mut ranges = self.ranges.clone();
         if ranges.is_empty() {
             ranges.push(0..=u64::MAX);
         }
-        Wanted {
+        SelectedFrames {
             ranges: ranges.into_iter(),
             current: None,
             rate: u64::from(self.sample_rate.max(1)),
@@ -121,15 +121,15 @@ impl Selection {
     }
 }
 
-impl FromStr for Selection {
+impl FromStr for FrameSelection {
     type Err = SelectionError;
 
     /// Frame numbers and inclusive ranges, separated by commas: `0-100,150,200-300`.
-    fn from_str(text: &str) -> Result<Selection, SelectionError> {
+    fn from_str(text: &str) -> Result<FrameSelection, SelectionError> {
         let ranges = text.split(',').map(range).collect::<Result<_, _>>()?;
-        let selection = Selection {
+        let selection = FrameSelection {
             ranges,
-            ..Selection::default()
+            ..FrameSelection::default()
         };
         selection.check()?;
         Ok(selection)
@@ -153,7 +153,7 @@ fn range(text: &str) -> Result<RangeInclusive<u64>, SelectionError> {
     }
 }
 
-impl fmt::Display for Selection {
+impl fmt::Display for FrameSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ranges.is_empty() {
             return f.write_str("all");
@@ -169,10 +169,10 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Iterates over the wanted frame numbers; ends with the last one, so that a reader knows
-/// that it has reached it without reading further.
+/// Iterates over the selected frame numbers; ends with the last one, so that the caller need not
+/// read further to find the end.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct SelectedFrames {
     ranges: std::vec::IntoIter<RangeInclusive<u64>>,
     /// Next frame of the range under way, and its last.
     current: Option<(u64, u64)>,
@@ -182,7 +182,7 @@ pub(super) struct Wanted {
     left: u64,
 }
 
-impl Iterator for Wanted {
+impl Iterator for SelectedFrames {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
@@ -194,7 +194,7 @@ impl Iterator for Wanted {
             };
             let taken = next.checked_add(self.skip).filter(|&taken| taken <= end);
             let Some(taken) = taken else {
-                // Sampling goes on across the gap between two ranges.
+                // Sampling continues across the gap between two ranges.
                 self.skip -= (end - next).saturating_add(1).min(self.skip);
                 continue;
             };
@@ -209,11 +209,11 @@ impl Iterator for Wanted {
 mod tests {
     use super::*;
 
-    fn wanted(text: &str, sample_rate: u32, max_frames: Option<u64>) -> Vec<u64> {
-        let mut selection: Selection = text.parse().unwrap();
+    fn frames(text: &str, sample_rate: u32, max_frames: Option<u64>) -> Vec<u64> {
+        let mut selection: FrameSelection = text.parse().unwrap();
         selection.sample_rate = sample_rate;
         selection.max_frames = max_frames;
-        let frames: Vec<u64> = selection.wanted().collect();
+        let frames: Vec<u64> = selection.frames().collect();
         assert_eq!(selection.count(u64::MAX), frames.len() as u64, "{text}");
         frames
     }
@@ -228,12 +228,12 @@ mod tests {
             ("7", &[7..=7]),
         ];
         for (text, ranges) in table {
-            let selection: Selection = text.parse().unwrap();
+            let selection: FrameSelection = text.parse().unwrap();
             assert_eq!(selection.ranges, *ranges, "{text}");
-            let again: Selection = selection.to_string().parse().unwrap();
+            let again: FrameSelection = selection.to_string().parse().unwrap();
             assert_eq!(again, selection);
         }
-        assert_eq!(Selection::default().to_string(), "all");
+        assert_eq!(FrameSelection::default().to_string(), "all");
     }
 
     #[test]
@@ -270,42 +270,42 @@ mod tests {
             ),
         ];
         for (text, error) in table {
-            assert_eq!(text.parse::<Selection>(), Err(error), "{text:?}");
+            assert_eq!(text.parse::<FrameSelection>(), Err(error), "{text:?}");
         }
     }
 
     #[test]
     fn frames_come_in_order_sampled_and_limited() {
-        assert_eq!(wanted("2-4,8", 1, None), [2, 3, 4, 8]);
-        assert_eq!(wanted("0-9", 3, None), [0, 3, 6, 9]);
-        assert_eq!(wanted("0-4,10-14", 3, None), [0, 3, 11, 14]);
-        assert_eq!(wanted("0-1,5,9-20", 4, None), [0, 10, 14, 18]);
-        assert_eq!(wanted("0-9", 3, Some(2)), [0, 3]);
-        assert_eq!(wanted("0-9", 1, Some(0)), [] as [u64; 0]);
-        assert_eq!(wanted("4", 7, None), [4]);
+        assert_eq!(frames("2-4,8", 1, None), [2, 3, 4, 8]);
+        assert_eq!(frames("0-9", 3, None), [0, 3, 6, 9]);
+        assert_eq!(frames("0-4,10-14", 3, None), [0, 3, 11, 14]);
+        assert_eq!(frames("0-1,5,9-20", 4, None), [0, 10, 14, 18]);
+        assert_eq!(frames("0-9", 3, Some(2)), [0, 3]);
+        assert_eq!(frames("0-9", 1, Some(0)), [] as [u64; 0]);
+        assert_eq!(frames("4", 7, None), [4]);
     }
 
     #[test]
     fn everything_is_wanted_by_default() {
-        let first: Vec<u64> = Selection::default().wanted().take(3).collect();
+        let first: Vec<u64> = FrameSelection::default().frames().take(3).collect();
         assert_eq!(first, [0, 1, 2]);
-        assert_eq!(Selection::default().count(10), 10);
-        assert_eq!(Selection::default().count_endless(), None);
+        assert_eq!(FrameSelection::default().count(10), 10);
+        assert_eq!(FrameSelection::default().count_endless(), None);
     }
 
     #[test]
     fn the_last_number_there_is_does_not_overflow() {
-        let selection = Selection {
+        let selection = FrameSelection {
             ranges: vec![u64::MAX - 1..=u64::MAX],
             sample_rate: u32::MAX,
             max_frames: None,
         };
-        assert_eq!(selection.wanted().collect::<Vec<_>>(), [u64::MAX - 1]);
+        assert_eq!(selection.frames().collect::<Vec<_>>(), [u64::MAX - 1]);
     }
 
     #[test]
     fn a_count_knows_where_the_source_ends() {
-        let selection: Selection = "5-9,20-29".parse().unwrap();
+        let selection: FrameSelection = "5-9,20-29".parse().unwrap();
         let table = [(0, 0), (5, 0), (6, 1), (10, 5), (25, 10), (1000, 15)];
         for (total, count) in table {
             assert_eq!(selection.count(total), count, "{total}");

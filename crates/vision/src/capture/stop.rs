@@ -4,12 +4,12 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
-pub(super) struct Stop {
+pub(super) struct StopSignal {
     set: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Stop {
+impl StopSignal {
     pub(super) fn set(&self) {
         *self.lock() = true;
         self.changed.notify_all();
@@ -19,7 +19,7 @@ impl Stop {
         *self.lock()
     }
 
-    /// Waits until `deadline` or the signal; true if it is the signal.
+    /// Waits until `deadline` or the signal; true for the signal.
     pub(super) fn wait_until(&self, deadline: Instant) -> bool {
         let mut set = self.lock();
         loop {
@@ -33,7 +33,7 @@ impl Stop {
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {
-        // A bool is never half written.
+        // A panic cannot leave a bool incomplete: the value is valid.
         self.set
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_signal_ends_a_wait_that_is_far_from_its_deadline() {
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(StopSignal::default());
         let waiter = std::thread::spawn({
             let stop = Arc::clone(&stop);
             move || stop.wait_until(Instant::now() + Duration::from_secs(86_400))
@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn a_deadline_in_the_past_does_not_wait() {
-        assert!(!Stop::default().wait_until(Instant::now()));
+        assert!(!StopSignal::default().wait_until(Instant::now()));
     }
 }

@@ -4,12 +4,12 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Instant, SystemTime};
 
 use super::open::open;
-use super::pace::{Pacer, Thinner, interval};
-use super::reader::{Fault, Nature, Opened};
-use super::stop::Stop;
+use super::pace::{FramePacer, FrameThinner, interval};
+use super::reader::{OpenedReader, ReadFault, SourceBehaviour};
+use super::stop::StopSignal;
 use super::{
-    CapturedFrame, Config, Content, End, OnFrame, OpenError, ReadError, Selection, Source,
-    SourceInfo, Summary,
+    CaptureEnd, CaptureSummary, CapturedFrame, Config, FrameContent, FrameSelection, OnFrame,
+    OpenError, ReadError, Source, SourceInfo,
 };
 
 /// Frame counts of healthy files are off by this many at the end of a stream.
@@ -22,13 +22,13 @@ pub(super) fn run(
     config: &Config,
     ready: &SyncSender<Result<SourceInfo, OpenError>>,
     started: &Receiver<OnFrame>,
-    stop: &Stop,
-) -> Result<Summary, ReadError> {
-    let never_started = Summary {
+    stop: &StopSignal,
+) -> Result<CaptureSummary, ReadError> {
+    let never_started = CaptureSummary {
         frames: 0,
         read: 0,
         undecodable: 0,
-        end: End::Stopped,
+        end: CaptureEnd::Stopped,
     };
     let mut opened = match open(config) {
         Ok(opened) => opened,
@@ -40,13 +40,13 @@ pub(super) fn run(
     tracing::info!(source = %opened.info.name, width = opened.info.width,
         height = opened.info.height, fps = opened.info.fps,
         frames = opened.info.total_frames, "source open");
-    // The opener is gone only if its thread died; then there is no one to tell.
+    // Fails only if the opener's thread has ended, which needs no answer then.
     let _ = ready.send(Ok(opened.info.clone()));
     let Some(on_frame) = wait_for_start(&mut opened, started, stop) else {
         return Ok(never_started);
     };
-    let rate = Rate::new(config, &opened);
-    Delivery {
+    let rate = DeliveryRate::new(config, &opened);
+    FrameDelivery {
         opened,
         rate,
         stop,
@@ -57,20 +57,20 @@ pub(super) fn run(
     .run(&config.selection, on_frame)
 }
 
-/// Waits for the callback; what a camera delivers meanwhile is stale and goes.
+/// Waits for the callback; what a camera delivers meanwhile is stale and discarded.
 fn wait_for_start(
-    opened: &mut Opened,
+    opened: &mut OpenedReader,
     started: &Receiver<OnFrame>,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Option<OnFrame> {
-    while opened.nature.pushes() && !stop.is_set() {
+    while opened.kind.pushes() && !stop.is_set() {
         match started.try_recv() {
             Ok(on_frame) => return Some(on_frame),
             Err(TryRecvError::Disconnected) => return None,
             Err(TryRecvError::Empty) => {}
         }
         if !matches!(opened.reader.grab(), Ok(true)) {
-            // Lost already: the first read after the start says so.
+            // Lost already: the first read after the start returns the error.
             break;
         }
     }
@@ -78,47 +78,49 @@ fn wait_for_start(
 }
 
 /// How deliveries are spread over time.
-enum Rate {
+enum DeliveryRate {
     Free,
-    Paced(Pacer),
-    Thinned(Thinner),
+    Paced(FramePacer),
+    Thinned(FrameThinner),
 }
 
-impl Rate {
-    fn new(config: &Config, opened: &Opened) -> Rate {
+impl DeliveryRate {
+    fn new(config: &Config, opened: &OpenedReader) -> DeliveryRate {
         let own = match &config.source {
             Source::TestPattern(pattern) if pattern.frames.is_none() => opened.info.fps,
-            _ if config.real_time && !opened.nature.pushes() => opened.info.fps,
+            _ if config.real_time && !opened.kind.pushes() => opened.info.fps,
             _ => None,
         };
         match interval(config.fps.or(own)) {
-            None => Rate::Free,
-            Some(interval) if opened.nature.pushes() => Rate::Thinned(Thinner::new(interval)),
-            Some(interval) => Rate::Paced(Pacer::new(interval)),
+            None => DeliveryRate::Free,
+            Some(interval) if opened.kind.pushes() => {
+                DeliveryRate::Thinned(FrameThinner::new(interval))
+            }
+            Some(interval) => DeliveryRate::Paced(FramePacer::new(interval)),
         }
     }
 }
 
 /// A moment by both clocks.
 #[derive(Clone, Copy)]
-struct Moment {
+struct CaptureTime {
     date: SystemTime,
     instant: Instant,
 }
 
-impl Moment {
-    fn now() -> Moment {
-        Moment {
+impl CaptureTime {
+    fn now() -> CaptureTime {
+        CaptureTime {
             date: SystemTime::now(),
             instant: Instant::now(),
         }
     }
 }
 
-struct Delivery<'a> {
-    opened: Opened,
-    rate: Rate,
-    stop: &'a Stop,
+struct FrameDelivery<'a> {
+    opened: OpenedReader,
+    rate: DeliveryRate,
+    stop: &'a StopSignal,
     /// Frames read from the source.
     read: u64,
     /// Frames skipped because they could not be decoded.
@@ -127,15 +129,19 @@ struct Delivery<'a> {
     frames: u64,
 }
 
-impl Delivery<'_> {
-    fn run(mut self, selection: &Selection, mut on_frame: OnFrame) -> Result<Summary, ReadError> {
+impl FrameDelivery<'_> {
+    fn run(
+        mut self,
+        selection: &FrameSelection,
+        mut on_frame: OnFrame,
+    ) -> Result<CaptureSummary, ReadError> {
         // Frames passed, thinned ones not counted: the next frame's id.
         let mut next = 0;
-        for target in selection.wanted() {
-            let mut grabbed = Moment::now();
+        for target in selection.frames() {
+            let mut grabbed = CaptureTime::now();
             while next <= target {
                 if self.stop.is_set() {
-                    return Ok(self.summary(End::Stopped));
+                    return Ok(self.summary(CaptureEnd::Stopped));
                 }
                 match self.advance(next)? {
                     Some(at) => grabbed = at,
@@ -145,17 +151,17 @@ impl Delivery<'_> {
             }
             let content = match self.decode(target, &mut grabbed)? {
                 Some(content) => content,
-                None if self.stop.is_set() => return Ok(self.summary(End::Stopped)),
+                None if self.stop.is_set() => return Ok(self.summary(CaptureEnd::Stopped)),
                 None => return self.ended(selection, target),
             };
             let captured = match &mut self.rate {
-                Rate::Paced(pacer) => {
+                DeliveryRate::Paced(pacer) => {
                     if self.stop.wait_until(pacer.next(Instant::now())) {
-                        return Ok(self.summary(End::Stopped));
+                        return Ok(self.summary(CaptureEnd::Stopped));
                     }
-                    Moment::now()
+                    CaptureTime::now()
                 }
-                Rate::Free | Rate::Thinned(_) => grabbed,
+                DeliveryRate::Free | DeliveryRate::Thinned(_) => grabbed,
             };
             self.frames += 1;
             let frame = CapturedFrame {
@@ -165,24 +171,28 @@ impl Delivery<'_> {
                 content,
             };
             if on_frame(frame).is_break() {
-                return Ok(self.summary(End::Stopped));
+                return Ok(self.summary(CaptureEnd::Stopped));
             }
         }
-        Ok(self.summary(End::Selected))
+        Ok(self.summary(CaptureEnd::Selected))
     }
 
     /// The pixels of the frame grabbed last, or, where a live source hands out damaged ones, of
     /// the next that is whole; `None` at the end or when stopped.
-    fn decode(&mut self, target: u64, grabbed: &mut Moment) -> Result<Option<Content>, ReadError> {
+    fn decode(
+        &mut self,
+        target: u64,
+        grabbed: &mut CaptureTime,
+    ) -> Result<Option<FrameContent>, ReadError> {
         for _ in 0..MAX_UNDECODABLE {
             let fault = match self.opened.reader.retrieve() {
                 Ok(content) => return Ok(Some(content)),
-                Err(fault) if !self.opened.nature.pushes() => return Err(self.fault(fault, target)),
+                Err(fault) if !self.opened.kind.pushes() => return Err(self.fault(fault, target)),
                 Err(fault) => self.fault(fault, target),
             };
             self.undecodable += 1;
             if self.undecodable == 1 {
-                tracing::warn!(%fault, "frame skipped (said once)");
+                tracing::warn!(%fault, "frame skipped (logged once)");
             } else {
                 tracing::debug!(%fault, skipped = self.undecodable, "frame skipped");
             }
@@ -194,11 +204,11 @@ impl Delivery<'_> {
                 None => return Ok(None),
             }
         }
-        Err(self.fault(Fault::Undecodable, target))
+        Err(self.fault(ReadFault::Undecodable, target))
     }
 
     /// Moves on to the next frame that the rate lets through; `None` at the end.
-    fn advance(&mut self, next: u64) -> Result<Option<Moment>, ReadError> {
+    fn advance(&mut self, next: u64) -> Result<Option<CaptureTime>, ReadError> {
         loop {
             let more = self.opened.reader.grab();
             if !more.map_err(|fault| self.fault(fault, next))? {
@@ -206,25 +216,28 @@ impl Delivery<'_> {
             }
             self.read += 1;
             let taken = match &mut self.rate {
-                Rate::Thinned(thinner) => thinner.accept(Instant::now()),
-                Rate::Free | Rate::Paced(_) => true,
+                DeliveryRate::Thinned(thinner) => thinner.accept(Instant::now()),
+                DeliveryRate::Free | DeliveryRate::Paced(_) => true,
             };
             // A camera that is thinned to a frame a minute still has to stop at once.
             if taken || self.stop.is_set() {
-                return Ok(Some(Moment::now()));
+                return Ok(Some(CaptureTime::now()));
             }
         }
     }
 
-    /// The source has no more frames: is that an end, or a loss?
-    fn ended(self, selection: &Selection, frames: u64) -> Result<Summary, ReadError> {
+    /// The result for a source without further frames: its end, or an error.
+    fn ended(self, selection: &FrameSelection, frames: u64) -> Result<CaptureSummary, ReadError> {
         let name = self.opened.info.name.clone();
         let announced = self.opened.info.total_frames;
         let expected = announced.filter(|&total| frames.saturating_add(COUNT_SLACK) < total);
         let last = selection.ranges.last().map(|range| *range.end());
-        let cut_off = matches!(self.opened.nature, Nature::Stored { cut_off: true, .. });
-        match (self.opened.nature, expected, last) {
-            (Nature::Camera, ..) => Err(ReadError::CameraLost {
+        let cut_off = matches!(
+            self.opened.kind,
+            SourceBehaviour::Stored { cut_off: true, .. }
+        );
+        match (self.opened.kind, expected, last) {
+            (SourceBehaviour::Camera, ..) => Err(ReadError::CameraLost {
                 name,
                 frames: self.frames,
             }),
@@ -238,14 +251,14 @@ impl Delivery<'_> {
                 tracing::warn!(source = %name, frames, expected,
                     "the source ended before its announced number of frames");
                 let at = frames;
-                Ok(self.summary(End::Short { at, expected }))
+                Ok(self.summary(CaptureEnd::Short { at, expected }))
             }
-            (_, None, None) => Ok(self.summary(End::EndOfSource)),
+            (_, None, None) => Ok(self.summary(CaptureEnd::EndOfSource)),
         }
     }
 
-    fn summary(&self, end: End) -> Summary {
-        Summary {
+    fn summary(&self, end: CaptureEnd) -> CaptureSummary {
+        CaptureSummary {
             frames: self.frames,
             read: self.read,
             undecodable: self.undecodable,
@@ -253,12 +266,12 @@ impl Delivery<'_> {
         }
     }
 
-    fn fault(&self, fault: Fault, frame_id: u64) -> ReadError {
+    fn fault(&self, fault: ReadFault, frame_id: u64) -> ReadError {
         let name = self.opened.info.name.clone();
         match fault {
-            Fault::Undecodable => ReadError::Undecodable { name, frame_id },
-            Fault::OpenCv(reason) => ReadError::OpenCv { name, reason },
-            Fault::Image(source) => ReadError::Image {
+            ReadFault::Undecodable => ReadError::Undecodable { name, frame_id },
+            ReadFault::OpenCv(reason) => ReadError::OpenCv { name, reason },
+            ReadFault::Image(source) => ReadError::Image {
                 name,
                 frame_id,
                 source,

@@ -10,10 +10,10 @@ use opencv::videoio::{
     VideoWriter,
 };
 
-use super::reader::{CaptureReader, Fault, Nature, Opened, Reader};
-use super::retry::{Attempt, Policy};
-use super::{Content, OpenError, SourceInfo};
-use crate::jpeg::{Header, Jpeg};
+use super::reader::{CaptureReader, FrameReader, OpenedReader, ReadFault, SourceBehaviour};
+use super::retry::{CameraRetry, FailedAttempt};
+use super::{FrameContent, OpenError, SourceInfo};
+use crate::jpeg::{CameraJpeg, JpegHeader};
 
 /// The compressed format that cameras offer, as V4L2 names it.
 const MJPG: &str = "MJPG";
@@ -23,9 +23,9 @@ pub(super) fn open(
     size: Option<(u32, u32)>,
     fps: Option<f64>,
     jpeg: bool,
-) -> Result<Opened, OpenError> {
-    let policy = Policy::for_os(std::env::consts::OS);
-    let asked = Asked { size, fps, jpeg };
+) -> Result<OpenedReader, OpenError> {
+    let policy = CameraRetry::for_os(std::env::consts::OS);
+    let asked = CameraRequest { size, fps, jpeg };
     let (reader, first) = policy.run(|| attempt(index, asked, &policy), sleep)?;
     let fps = match &reader {
         Webcam::Pixels(reader) | Webcam::Jpeg(reader) => rate(&reader.capture),
@@ -40,63 +40,63 @@ pub(super) fn open(
         frames_to_send: None,
         is_live: true,
     };
-    Ok(Opened {
+    Ok(OpenedReader {
         reader: Box::new(reader),
         info,
-        nature: Nature::Camera,
+        kind: SourceBehaviour::Camera,
     })
 }
 
 /// What a camera is asked for.
 #[derive(Clone, Copy)]
-struct Asked {
+struct CameraRequest {
     size: Option<(u32, u32)>,
     fps: Option<f64>,
-    /// Its own JPEGs, as they are.
+    /// Its own JPEGs, unchanged.
     jpeg: bool,
 }
 
 /// An open camera.
 enum Webcam {
     Pixels(CaptureReader),
-    /// OpenCV hands the camera's bytes on, as an image of one row.
+    /// OpenCV passes the camera's bytes on, as an image of one row.
     Jpeg(CaptureReader),
 }
 
-impl Reader for Webcam {
-    fn grab(&mut self) -> Result<bool, Fault> {
+impl FrameReader for Webcam {
+    fn grab(&mut self) -> Result<bool, ReadFault> {
         match self {
             Webcam::Pixels(reader) | Webcam::Jpeg(reader) => reader.grab(),
         }
     }
 
-    fn retrieve(&mut self) -> Result<Content, Fault> {
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
         match self {
             Webcam::Pixels(reader) => reader.retrieve(),
             Webcam::Jpeg(reader) => {
                 let row = reader.image()?;
-                let jpeg = Jpeg::from_camera(row.data).map_err(|_| Fault::Undecodable)?;
-                Ok(Content::Jpeg(jpeg))
+                let jpeg = CameraJpeg::from_camera(row.data).map_err(|_| ReadFault::Undecodable)?;
+                Ok(FrameContent::Jpeg(jpeg))
             }
         }
     }
 }
 
-/// Opens the camera, asks for a format and reads one frame, of which it tells the size.
+/// Opens the camera, asks for a format and reads one frame, whose size it returns.
 fn attempt(
     index: u32,
-    asked: Asked,
-    policy: &Policy,
-) -> Result<(Webcam, Header), Attempt<OpenError>> {
+    asked: CameraRequest,
+    policy: &CameraRetry,
+) -> Result<(Webcam, JpegHeader), FailedAttempt<OpenError>> {
     let name = || format!("webcam {index}");
     let failed = |error: opencv::Error| {
-        Attempt::Final(OpenError::OpenCv {
+        FailedAttempt::Final(OpenError::OpenCv {
             name: name(),
             reason: error.message,
         })
     };
-    let number =
-        i32::try_from(index).map_err(|_| Attempt::Final(diagnose(index, &devices(), None)))?;
+    let number = i32::try_from(index)
+        .map_err(|_| FailedAttempt::Final(diagnose(index, &devices(), None)))?;
     let backend = if cfg!(target_os = "linux") {
         CAP_V4L2
     } else {
@@ -108,7 +108,10 @@ fn attempt(
     }
     let format = configure(&mut capture, asked).map_err(failed)?;
     if asked.jpeg && format != MJPG {
-        return Err(Attempt::Final(OpenError::NoCameraJpeg { index, format }));
+        return Err(FailedAttempt::Final(OpenError::NoCameraJpeg {
+            index,
+            format,
+        }));
     }
     sleep(policy.settle);
     let reader = CaptureReader::new(capture);
@@ -119,20 +122,23 @@ fn attempt(
     for _ in 0..=policy.discard {
         if !matches!(reader.grab(), Ok(true)) {
             let attempts = policy.attempts;
-            return Err(Attempt::Again(OpenError::WebcamSilent { index, attempts }));
+            return Err(FailedAttempt::Again(OpenError::WebcamSilent {
+                index,
+                attempts,
+            }));
         }
     }
     match reader.retrieve() {
         Ok(first) => Ok((reader, header(&first))),
-        Err(Fault::Undecodable) => Err(Attempt::Again(OpenError::WebcamSilent {
+        Err(ReadFault::Undecodable) => Err(FailedAttempt::Again(OpenError::WebcamSilent {
             index,
             attempts: policy.attempts,
         })),
-        Err(Fault::OpenCv(reason)) => Err(Attempt::Again(OpenError::OpenCv {
+        Err(ReadFault::OpenCv(reason)) => Err(FailedAttempt::Again(OpenError::OpenCv {
             name: name(),
             reason,
         })),
-        Err(Fault::Image(source)) => Err(Attempt::Again(OpenError::Image {
+        Err(ReadFault::Image(source)) => Err(FailedAttempt::Again(OpenError::Image {
             name: name(),
             source,
         })),
@@ -141,10 +147,10 @@ fn attempt(
 
 /// Asks for compressed frames first: at full size, raw ones rarely fit through USB.
 ///
-/// A driver may accept everything and do something else, so what it chose is read back; its name
-/// comes back.
-fn configure(capture: &mut VideoCapture, asked: Asked) -> opencv::Result<String> {
-    let Asked { size, fps, jpeg } = asked;
+/// A driver may accept everything and do something else, so what it chose is read back. Returns the
+/// format's name.
+fn configure(capture: &mut VideoCapture, asked: CameraRequest) -> opencv::Result<String> {
+    let CameraRequest { size, fps, jpeg } = asked;
     let mjpg = VideoWriter::fourcc('M', 'J', 'P', 'G')?;
     capture.set(CAP_PROP_FOURCC, f64::from(mjpg))?;
     if let Some((width, height)) = size {
@@ -168,15 +174,15 @@ fn configure(capture: &mut VideoCapture, asked: Asked) -> opencv::Result<String>
     Ok(format)
 }
 
-fn header(content: &Content) -> Header {
+fn header(content: &FrameContent) -> JpegHeader {
     match content {
-        Content::Pixels(image) => Header {
+        FrameContent::Pixels(image) => JpegHeader {
             width: image.width,
             height: image.height,
             channels: image.channels,
             is_progressive: false,
         },
-        Content::Jpeg(jpeg) => jpeg.header,
+        FrameContent::Jpeg(jpeg) => jpeg.header,
     }
 }
 
@@ -194,13 +200,13 @@ fn fourcc_name(code: f64) -> String {
     "unknown".to_owned()
 }
 
-fn not_opened(index: u32) -> Attempt<OpenError> {
+fn not_opened(index: u32) -> FailedAttempt<OpenError> {
     let device = format!("/dev/video{index}");
     let access = cfg!(target_os = "linux").then(|| File::open(device).map(drop));
     match diagnose(index, &devices(), access) {
-        // Its last user may be about to let go of it.
-        busy @ OpenError::WebcamUnusable { .. } => Attempt::Again(busy),
-        hopeless => Attempt::Final(hopeless),
+        // Another program may be about to close it.
+        busy @ OpenError::WebcamUnusable { .. } => FailedAttempt::Again(busy),
+        other => FailedAttempt::Final(other),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Words on a dark backing.
+//! Text on a dark backing.
 
 use opencv::Result;
 use opencv::core::{Mat, MatTraitConst, Point, Rect};
@@ -30,7 +30,7 @@ pub(super) struct Caption {
 
 impl Caption {
     /// Letters of a fortieth of the canvas, or smaller where a line would not fit; `None`
-    /// without words.
+    /// without text.
     pub(super) fn fit(canvas: &Mat, text: &str) -> Result<Option<Caption>> {
         let lines: Vec<String> = text.lines().map(printable).collect();
         if lines.iter().all(|line| line.trim().is_empty()) {

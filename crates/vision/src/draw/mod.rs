@@ -1,4 +1,4 @@
-//! Drawing skeletons and words over frames.
+//! Drawing skeletons and text over frames.
 
 mod caption;
 mod palette;
@@ -21,7 +21,7 @@ pub struct Overlay<'a> {
     pub edges: &'a [[u32; 2]],
     /// One list of points per animal, a point per node; `None` where the node was not found.
     pub instances: &'a [Vec<Option<[f32; 2]>>],
-    /// Words for the upper left corner, lines separated by `\n`; empty for none.
+    /// Text for the upper left corner, lines separated by `\n`; empty for none.
     pub caption: &'a str,
 }
 

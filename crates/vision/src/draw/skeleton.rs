@@ -10,7 +10,7 @@ use super::{Overlay, scalar};
 /// OpenCV takes coordinates as fixed-point numbers with this many fractional bits.
 const SHIFT: i32 = 4;
 
-/// Farther out nothing can be seen, and fixed-point numbers would overflow.
+/// Points farther out are not visible, and fixed-point numbers would overflow.
 const FARTHEST: f32 = 1.0e6;
 
 /// Sizes in pixels.

@@ -1,52 +1,52 @@
-//! JPEGs that a camera made, passed on as they are.
+//! JPEGs from a camera, passed on unchanged.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-use super::{Color, DecodeError, Decoder, Header, Limits, header};
+use super::{Color, JpegDecodeError, JpegDecoder, JpegHeader, JpegLimits, header};
 use crate::Image;
 
 const END_MARKER: [u8; 2] = [0xFF, 0xD9];
 
-/// A compressed picture and what its header says of it.
+/// A compressed picture and its header.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Jpeg {
+pub struct CameraJpeg {
     /// Its own header.
-    pub header: Header,
+    pub header: JpegHeader,
     /// The whole file, from its first marker to its last.
     pub data: Bytes,
 }
 
-impl Jpeg {
+impl CameraJpeg {
     /// A buffer of a camera, whose driver may have left bytes behind the picture's end.
     ///
     /// Only the header is read: a picture that is damaged further on is not noticed here.
-    pub fn from_camera(buffer: Bytes) -> Result<Jpeg, DecodeError> {
+    pub fn from_camera(buffer: Bytes) -> Result<CameraJpeg, JpegDecodeError> {
         let end = buffer
             .windows(END_MARKER.len())
             .rposition(|bytes| bytes == END_MARKER)
             .map_or(buffer.len(), |at| at + END_MARKER.len());
         let data = buffer.slice(..end);
-        Ok(Jpeg {
+        Ok(CameraJpeg {
             header: header(&data)?,
             data,
         })
     }
 
     /// Its pixels: gray of a gray picture, else BGR.
-    pub fn decode(&self) -> Result<Image, DecodeError> {
+    pub fn decode(&self) -> Result<Image, JpegDecodeError> {
         let color = match self.header.channels {
             1 => Color::Gray,
             _ => Color::Bgr,
         };
-        Decoder::new()?.decode(&self.data, color, &Limits::default())
+        JpegDecoder::new()?.decode(&self.data, color, &JpegLimits::default())
     }
 }
 
-impl fmt::Debug for Jpeg {
+impl fmt::Debug for CameraJpeg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Header { width, height, .. } = self.header;
+        let JpegHeader { width, height, .. } = self.header;
         write!(f, "Jpeg({width}x{height}, {} bytes)", self.data.len())
     }
 }
@@ -54,18 +54,18 @@ impl fmt::Debug for Jpeg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::Encoder;
+    use crate::jpeg::JpegEncoder;
 
     fn picture() -> Bytes {
         let image = Image::new(16, 8, 3, vec![90; 16 * 8 * 3]).unwrap();
-        Encoder::new(80).unwrap().encode(&image).unwrap()
+        JpegEncoder::new(80).unwrap().encode(&image).unwrap()
     }
 
     #[test]
     fn what_a_driver_leaves_behind_the_picture_is_cut_off() {
         let whole = picture();
         let buffer = [&whole[..], &[0; 100]].concat();
-        let jpeg = Jpeg::from_camera(buffer.into()).unwrap();
+        let jpeg = CameraJpeg::from_camera(buffer.into()).unwrap();
         assert_eq!(jpeg.data, whole);
         assert_eq!((jpeg.header.width, jpeg.header.height), (16, 8));
         let image = jpeg.decode().unwrap();
@@ -76,13 +76,13 @@ mod tests {
     fn a_picture_without_an_end_marker_stays_as_it_is() {
         let whole = picture();
         let open = whole.slice(..whole.len() - 2);
-        assert_eq!(Jpeg::from_camera(open.clone()).unwrap().data, open);
+        assert_eq!(CameraJpeg::from_camera(open.clone()).unwrap().data, open);
     }
 
     #[test]
     fn other_bytes_are_refused() {
         for buffer in [&b""[..], b"\xFF\xD9", b"not a picture"] {
-            assert!(Jpeg::from_camera(Bytes::copy_from_slice(buffer)).is_err());
+            assert!(CameraJpeg::from_camera(Bytes::copy_from_slice(buffer)).is_err());
         }
     }
 }

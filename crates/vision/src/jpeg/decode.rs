@@ -1,4 +1,4 @@
-//! JPEG to pixels, from peers and cameras that may send anything.
+//! JPEG to pixels. The input comes from peers and cameras and may be anything.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ const END_MARKER: [u8; 2] = [0xFF, 0xD9];
 /// What the decoder returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Color {
-    /// Three channels, whatever the JPEG holds.
+    /// Three channels, for JPEGs of any kind.
     Bgr,
     /// One channel: the JPEG's own luma.
     Gray,
@@ -39,28 +39,28 @@ impl Color {
 
 /// Largest picture that is decoded; checked before memory is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Pixels. Default 16,384.
+pub struct JpegLimits {
+    /// Width in pixels. Default 16,384.
     pub max_width: u32,
-    /// Pixels. Default 16,384.
+    /// Height in pixels. Default 16,384.
     pub max_height: u32,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for JpegLimits {
+    fn default() -> JpegLimits {
+        JpegLimits {
             max_width: 16_384,
             max_height: 16_384,
         }
     }
 }
 
-/// What a JPEG says about itself.
+/// The header of a JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// Pixels.
+pub struct JpegHeader {
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// Components: 1 (gray), 3 (colour) or 4 (CMYK, which is not decoded).
     pub channels: u8,
@@ -70,25 +70,25 @@ pub struct Header {
 
 /// Why bytes did not become an image.
 #[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
+pub enum JpegDecodeError {
     /// No JPEG header at the start.
     #[error("not a JPEG ({bytes} bytes): {reason}")]
     Header {
         /// Length of the input.
         bytes: usize,
-        /// libjpeg-turbo's words.
+        /// libjpeg-turbo's message.
         reason: String,
     },
     /// Larger than allowed.
     #[error("the JPEG is {width}x{height}, more than {max_width}x{max_height} is not accepted")]
     TooLarge {
-        /// Claimed columns.
+        /// Width in its header.
         width: u32,
-        /// Claimed rows.
+        /// Height in its header.
         height: u32,
-        /// Limit.
+        /// The limit of the width.
         max_width: u32,
-        /// Limit.
+        /// The limit of the height.
         max_height: u32,
     },
     /// CMYK and the like.
@@ -99,7 +99,7 @@ pub enum DecodeError {
     Damaged {
         /// Length of the input.
         bytes: usize,
-        /// libjpeg-turbo's words.
+        /// libjpeg-turbo's message.
         reason: String,
     },
     /// The library could not start.
@@ -108,30 +108,33 @@ pub enum DecodeError {
 }
 
 /// Decodes JPEGs; keep it and reuse it.
-pub struct Decoder {
+pub struct JpegDecoder {
     decompressor: Decompressor,
     warned: bool,
 }
 
-impl Decoder {
-    /// A decoder.
-    pub fn new() -> Result<Decoder, DecodeError> {
+impl JpegDecoder {
+    /// Starts a decoder.
+    ///
+    /// # Errors
+    /// The library cannot start.
+    pub fn new() -> Result<JpegDecoder, JpegDecodeError> {
         let mut decompressor = Decompressor::new().map_err(library)?;
         decompressor.set_scan_limit(MAX_SCANS).map_err(library)?;
-        Ok(Decoder {
+        Ok(JpegDecoder {
             decompressor,
             warned: false,
         })
     }
 
     /// Width, height and components, without decoding.
-    pub fn header(&mut self, jpeg: &[u8]) -> Result<Header, DecodeError> {
+    pub fn header(&mut self, jpeg: &[u8]) -> Result<JpegHeader, JpegDecodeError> {
         let found = self.decompressor.read_header(jpeg);
-        let found = found.map_err(|error| DecodeError::Header {
+        let found = found.map_err(|error| JpegDecodeError::Header {
             bytes: jpeg.len(),
             reason: reason(&error),
         })?;
-        Ok(Header {
+        Ok(JpegHeader {
             // libjpeg's sides are at most 65,500.
             width: found.width as u32,
             height: found.height as u32,
@@ -152,41 +155,41 @@ impl Decoder {
         &mut self,
         jpeg: &[u8],
         want: Color,
-        limits: &Limits,
-    ) -> Result<Image, DecodeError> {
+        limits: &JpegLimits,
+    ) -> Result<Image, JpegDecodeError> {
         let mut pixels = Vec::new();
         let header = self.decode_into(jpeg, want, limits, &mut pixels)?;
         Image::new(header.width, header.height, want.channels(), pixels).map_err(|error| {
-            DecodeError::Damaged {
+            JpegDecodeError::Damaged {
                 bytes: jpeg.len(),
                 reason: error.to_string(),
             }
         })
     }
 
-    /// As [`Decoder::decode`], into a buffer that can be used again and then costs no allocation:
+    /// As [`JpegDecoder::decode`], into a buffer that can be used again and then costs no allocation:
     /// it is made as long as the picture, `height * width * want.channels()`.
     pub fn decode_into(
         &mut self,
         jpeg: &[u8],
         want: Color,
-        limits: &Limits,
+        limits: &JpegLimits,
         pixels: &mut Vec<u8>,
-    ) -> Result<Header, DecodeError> {
+    ) -> Result<JpegHeader, JpegDecodeError> {
         let header = self.accepted(jpeg, limits)?;
         self.fill(jpeg, want, &header, ScalingFactor::ONE, pixels)?;
         Ok(header)
     }
 
-    /// As [`Decoder::decode`], but to a half, quarter or eighth of the size where that is still at
+    /// As [`JpegDecoder::decode`], but to a half, quarter or eighth of the size where that is still at
     /// least `width` pixels wide, which takes far less time.
     pub fn decode_reduced(
         &mut self,
         jpeg: &[u8],
         want: Color,
-        limits: &Limits,
+        limits: &JpegLimits,
         width: u32,
-    ) -> Result<Image, DecodeError> {
+    ) -> Result<Image, JpegDecodeError> {
         let header = self.accepted(jpeg, limits)?;
         let wide_enough =
             |factor: &ScalingFactor| factor.scale(header.width as usize) >= width as usize;
@@ -194,18 +197,24 @@ impl Decoder {
         let mut pixels = Vec::new();
         let factor = factor.unwrap_or(ScalingFactor::ONE);
         let (width, height) = self.fill(jpeg, want, &header, factor, &mut pixels)?;
-        Image::new(width, height, want.channels(), pixels).map_err(|error| DecodeError::Damaged {
-            bytes: jpeg.len(),
-            reason: error.to_string(),
+        Image::new(width, height, want.channels(), pixels).map_err(|error| {
+            JpegDecodeError::Damaged {
+                bytes: jpeg.len(),
+                reason: error.to_string(),
+            }
         })
     }
 
     /// The header of a picture that is small enough and of a known kind.
-    fn accepted(&mut self, jpeg: &[u8], limits: &Limits) -> Result<Header, DecodeError> {
+    fn accepted(
+        &mut self,
+        jpeg: &[u8],
+        limits: &JpegLimits,
+    ) -> Result<JpegHeader, JpegDecodeError> {
         let header = self.header(jpeg)?;
         let (width, height) = (header.width, header.height);
         if width > limits.max_width || height > limits.max_height {
-            return Err(DecodeError::TooLarge {
+            return Err(JpegDecodeError::TooLarge {
                 width,
                 height,
                 max_width: limits.max_width,
@@ -214,7 +223,7 @@ impl Decoder {
         }
         match header.channels {
             1..=3 => Ok(header),
-            channels => Err(DecodeError::Components(channels)),
+            channels => Err(JpegDecodeError::Components(channels)),
         }
     }
 
@@ -223,10 +232,10 @@ impl Decoder {
         &mut self,
         jpeg: &[u8],
         want: Color,
-        header: &Header,
+        header: &JpegHeader,
         factor: ScalingFactor,
         pixels: &mut Vec<u8>,
-    ) -> Result<(u32, u32), DecodeError> {
+    ) -> Result<(u32, u32), JpegDecodeError> {
         let jpeg = self.complete(jpeg, header);
         let width = factor.scale(header.width as usize);
         let height = factor.scale(header.height as usize);
@@ -246,7 +255,7 @@ impl Decoder {
             .set_scaling_factor(factor)
             .map_err(library)?;
         let decoded = self.decompressor.decompress(&jpeg, output);
-        decoded.map_err(|error| DecodeError::Damaged {
+        decoded.map_err(|error| JpegDecodeError::Damaged {
             bytes: jpeg.len(),
             reason: reason(&error),
         })?;
@@ -254,14 +263,14 @@ impl Decoder {
         Ok((width as u32, height as u32))
     }
 
-    fn complete<'a>(&mut self, jpeg: &'a [u8], header: &Header) -> Cow<'a, [u8]> {
+    fn complete<'a>(&mut self, jpeg: &'a [u8], header: &JpegHeader) -> Cow<'a, [u8]> {
         if header.is_progressive || jpeg.ends_with(&END_MARKER) {
             return Cow::Borrowed(jpeg);
         }
         if !std::mem::replace(&mut self.warned, true) {
             tracing::warn!(
                 bytes = jpeg.len(),
-                "JPEG without an end marker: adding one (said once)"
+                "JPEG without an end marker: adding one (logged once)"
             );
         }
         Cow::Owned([jpeg, &END_MARKER].concat())
@@ -269,17 +278,17 @@ impl Decoder {
 }
 
 /// Width, height and components of a JPEG, without decoding it.
-pub fn header(jpeg: &[u8]) -> Result<Header, DecodeError> {
-    Decoder::new()?.header(jpeg)
+pub fn header(jpeg: &[u8]) -> Result<JpegHeader, JpegDecodeError> {
+    JpegDecoder::new()?.header(jpeg)
 }
 
-fn library(error: turbojpeg::Error) -> DecodeError {
-    DecodeError::Library(error.to_string())
+fn library(error: turbojpeg::Error) -> JpegDecodeError {
+    JpegDecodeError::Library(error.to_string())
 }
 
 fn reason(error: &turbojpeg::Error) -> String {
     match error {
-        turbojpeg::Error::TurboJpegError(words) => words.clone(),
+        turbojpeg::Error::TurboJpegError(message) => message.clone(),
         other => other.to_string(),
     }
 }
@@ -287,7 +296,7 @@ fn reason(error: &turbojpeg::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::Encoder;
+    use crate::jpeg::JpegEncoder;
 
     #[test]
     fn pictures_are_reduced_as_far_as_they_stay_wide_enough() {
@@ -296,10 +305,10 @@ mod tests {
             .map(|at| if at < 3000 { 50 } else { 200 })
             .collect();
         let image = Image::new(100, 60, 1, pixels).unwrap();
-        let jpeg = Encoder::new(95).unwrap().encode(&image).unwrap();
-        let mut decoder = Decoder::new().unwrap();
+        let jpeg = JpegEncoder::new(95).unwrap().encode(&image).unwrap();
+        let mut decoder = JpegDecoder::new().unwrap();
         let mut size = |width| {
-            let reduced = decoder.decode_reduced(&jpeg, Color::Gray, &Limits::default(), width);
+            let reduced = decoder.decode_reduced(&jpeg, Color::Gray, &JpegLimits::default(), width);
             let reduced = reduced.unwrap();
             let (above, below) = (reduced.data[0], reduced.data[reduced.data.len() - 1]);
             assert!(
@@ -318,7 +327,7 @@ mod tests {
         ] {
             assert_eq!(size(width), expected, "{width}");
         }
-        let whole = decoder.decode(&jpeg, Color::Gray, &Limits::default());
+        let whole = decoder.decode(&jpeg, Color::Gray, &JpegLimits::default());
         assert_eq!(whole.unwrap().width, 100, "the next one is not reduced");
     }
 }

@@ -3,42 +3,42 @@
 use bytes::Bytes;
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use crate::{Image, ShapeError};
+use crate::{Image, ImageShapeError};
 
 /// Why an image did not become a JPEG.
 #[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
+pub enum JpegEncodeError {
     /// Quality outside 1 to 100.
     #[error("JPEG quality {0} is outside 1 to 100 (80 is a good choice)")]
     Quality(u8),
-    /// The image contradicts itself.
+    /// The image's fields do not fit each other.
     #[error(transparent)]
-    Shape(#[from] ShapeError),
-    /// libjpeg-turbo refused.
+    Shape(#[from] ImageShapeError),
+    /// libjpeg-turbo reported an error.
     #[error("JPEG encoding failed: {0}")]
     Library(String),
 }
 
 /// Encodes images at one quality; keep it and reuse it.
-pub struct Encoder {
+pub struct JpegEncoder {
     compressor: Compressor,
 }
 
-impl Encoder {
+impl JpegEncoder {
     /// An encoder at `quality` 1 (worst) to 100 (best), chroma halved both ways (4:2:0).
-    pub fn new(quality: u8) -> Result<Encoder, EncodeError> {
+    pub fn new(quality: u8) -> Result<JpegEncoder, JpegEncodeError> {
         if !(1..=100).contains(&quality) {
-            return Err(EncodeError::Quality(quality));
+            return Err(JpegEncodeError::Quality(quality));
         }
         let mut compressor = Compressor::new().map_err(library)?;
         compressor
             .set_quality(i32::from(quality))
             .map_err(library)?;
-        Ok(Encoder { compressor })
+        Ok(JpegEncoder { compressor })
     }
 
     /// `image` as a JPEG: gray images become gray JPEGs, the alpha of BGRA is dropped.
-    pub fn encode(&mut self, image: &Image) -> Result<Bytes, EncodeError> {
+    pub fn encode(&mut self, image: &Image) -> Result<Bytes, JpegEncodeError> {
         image.check()?;
         let (format, subsamp) = match image.channels {
             1 => (PixelFormat::GRAY, Subsamp::Gray),
@@ -60,6 +60,6 @@ impl Encoder {
     }
 }
 
-fn library(error: turbojpeg::Error) -> EncodeError {
-    EncodeError::Library(error.to_string())
+fn library(error: turbojpeg::Error) -> JpegEncodeError {
+    JpegEncodeError::Library(error.to_string())
 }

@@ -1,12 +1,12 @@
 //! JPEG with libjpeg-turbo.
 //!
 //! Bytes and pixels equal OpenCV's at the same quality (the same library is underneath),
-//! but truncated and damaged input is an error here, where OpenCV answers with garbage.
+//! but truncated and damaged input is an error here, where OpenCV gives wrong pixels.
 
 mod camera;
 mod decode;
 mod encode;
 
-pub use camera::Jpeg;
-pub use decode::{Color, DecodeError, Decoder, Header, Limits, header};
-pub use encode::{EncodeError, Encoder};
+pub use camera::CameraJpeg;
+pub use decode::{Color, JpegDecodeError, JpegDecoder, JpegHeader, JpegLimits, header};
+pub use encode::{JpegEncodeError, JpegEncoder};

@@ -1,17 +1,17 @@
-//! What can go wrong with a recording.
+//! Errors of recordings.
 
 use std::path::PathBuf;
 
-/// What the name of a recording is to be like, for people.
+/// Which names recordings may have, for messages.
 pub const CONTAINERS: &str = "the name must end in .avi, .mkv or .mp4";
 
 /// Why a video cannot be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The name says no container that is known.
+    /// The name ends as that of no known container.
     #[error("{}: {CONTAINERS}", .0.display())]
     Container(PathBuf),
-    /// It is there, and is not to be replaced.
+    /// The file exists, and may not be replaced.
     #[error("{} exists: give --overwrite to replace it", .0.display())]
     Exists(PathBuf),
     /// OpenCV cannot write such a file.
@@ -19,7 +19,7 @@ pub enum RecordError {
     Refused {
         /// The video.
         path: PathBuf,
-        /// What is known.
+        /// Why.
         reason: String,
     },
     /// The video cannot be made, or its index not be written.
@@ -30,19 +30,19 @@ pub enum RecordError {
         /// Why.
         error: std::io::Error,
     },
-    /// A video has one size.
+    /// A frame has another size than the video.
     #[error("frame {frame_id} is of {width}x{height} pixels, the recording of {}x{}", .recorded.0, .recorded.1)]
     Size {
         /// The frame.
         frame_id: u64,
-        /// Its pixels.
+        /// Its width in pixels.
         width: u32,
-        /// Its pixels.
+        /// Its height in pixels.
         height: u32,
         /// Width and height of the recording.
         recorded: (u32, u32),
     },
-    /// The system did not take everything, which OpenCV does not say while it writes.
+    /// The system did not write everything, which OpenCV does not report while it writes.
     #[error(
         "{} is not whole: {frames} pictures were written, the file says {found}; is the disk full?",
         .path.display()
@@ -50,9 +50,9 @@ pub enum RecordError {
     NotWhole {
         /// The video.
         path: PathBuf,
-        /// Pictures that were handed over.
+        /// Pictures that were written.
         frames: u64,
-        /// Pictures that the file says it has.
+        /// The number of pictures in the file.
         found: u64,
     },
     /// The thread ended with a panic.

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Rows older than this are with the operating system.
+/// Rows older than this were passed to the operating system.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// `VIDEO.frames.csv`: one row a picture, `video_frame,frame_id,captured_us`.
-pub(super) struct Index {
+pub(super) struct FrameIndex {
     file: File,
-    /// Whole rows.
+    /// Whole rows that are not written yet.
     rows: String,
     flushed: Instant,
 }
@@ -23,7 +23,7 @@ pub(super) fn path(video: &Path) -> PathBuf {
     name.into()
 }
 
-impl Index {
+impl FrameIndex {
     /// Begins it in an empty file.
     pub(super) fn begin(file: File) -> io::Result<Self> {
         let mut index = Self {

@@ -1,8 +1,8 @@
 //! A video of the frames that were sent, with an index of which they are.
 //!
-//! A thread of its own compresses and writes. Whoever hands it frames never waits: where the
-//! thread is behind and its queue is full, a frame is not recorded, and counted. The index says of
-//! each picture of the video which frame it is.
+//! A separate thread compresses and writes. The caller never waits: where the thread is behind and
+//! its queue is full, a frame is not recorded, and counted. The index has the frame of each picture
+//! of the video.
 //!
 //! | file | pictures | after a process was killed |
 //! |---|---|---|
@@ -19,23 +19,25 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::capture::{CapturedFrame, Content};
-use thread::{Files, Picture, Writing};
+use crate::Image;
+use crate::capture::{CapturedFrame, FrameContent};
+use crate::jpeg::JpegDecodeError;
+use thread::{FrameToRecord, OpenRecording, RecordingFiles};
 
 pub use error::{CONTAINERS, RecordError};
 
-/// What a recording is to be like.
+/// The properties of a recording.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The video; `.avi`, `.mkv` or `.mp4`.
     pub path: PathBuf,
-    /// Replace files that are there.
+    /// Replace existing files.
     pub overwrite: bool,
     /// Pictures per second that a player shows.
     pub fps: f64,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// 1 (gray) or 3.
     pub channels: u8,
@@ -43,7 +45,7 @@ pub struct Config {
 
 /// Frames that were recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedFrames {
     /// Pictures of the video.
     pub frames: u64,
     /// Frames that are not in it: they came faster than they could be compressed, or after it had
@@ -51,38 +53,38 @@ pub struct Recorded {
     pub left_out: u64,
 }
 
-/// Bytes of pictures that wait at most.
-const QUEUE_BYTES: u64 = 128 << 20;
+/// The most bytes of pictures in the queue.
+const MAX_QUEUE_BYTES: u64 = 128 << 20;
 
-/// Pictures that wait, however large.
-const QUEUE: std::ops::RangeInclusive<u64> = 4..=64;
+/// Pictures in the queue, of any size.
+const RECORD_QUEUE_LEN: std::ops::RangeInclusive<u64> = 4..=64;
 
 /// A recording under way. Dropping it writes what was taken, and waits for that.
 #[derive(Debug)]
 pub struct Recording {
     path: PathBuf,
-    files: Files,
+    files: RecordingFiles,
     offered: Arc<AtomicU64>,
     thread: Option<JoinHandle<(u64, Result<(), RecordError>)>>,
 }
 
-/// Where frames go into a recording. It ends when this is dropped.
+/// Sends frames to a recording. Dropping it ends the recording.
 #[derive(Debug)]
-pub struct Tap {
-    queue: SyncSender<Picture>,
+pub struct RecordingHandle {
+    queue: SyncSender<FrameToRecord>,
     next: u64,
-    /// Frames that came, be there room for them or not.
+    /// Frames that were offered, whether they were taken or not.
     offered: Arc<AtomicU64>,
-    /// It cannot keep up, and somebody was told.
-    late: bool,
-    /// It has failed, and somebody was told.
-    told: bool,
+    /// That it cannot keep up was logged.
+    warned_late: bool,
+    /// That it has failed was logged.
+    warned_failed: bool,
 }
 
-/// Checks that such a recording can begin, with a video of its own in the same folder, which is gone
-/// at once. The names are not looked at.
+/// Checks that such a recording can begin, with a temporary video in the same folder. The names of
+/// the files are not checked.
 pub fn check(config: &Config) -> Result<(), RecordError> {
-    crate::logs::quiet_opencv();
+    crate::native_logs::quiet_opencv();
     let path = &config.path;
     let refused = |reason: String| RecordError::Refused {
         path: path.clone(),
@@ -103,20 +105,25 @@ pub fn check(config: &Config) -> Result<(), RecordError> {
         path: trial.path().to_owned(),
         ..config.clone()
     };
-    thread::open(&config, codec).map(drop).map_err(refused)
+    match thread::open(&config, codec) {
+        Ok(_) => Ok(()),
+        Err(RecordError::Refused { reason, .. }) => Err(refused(reason)),
+        Err(other) => Err(other),
+    }
 }
 
 /// Begins a recording.
-pub fn start(config: Config) -> Result<(Recording, Tap), RecordError> {
+pub fn start(config: Config) -> Result<(Recording, RecordingHandle), RecordError> {
     let frame = u64::from(config.width) * u64::from(config.height) * u64::from(config.channels);
-    let places = (QUEUE_BYTES / frame.max(1)).clamp(*QUEUE.start(), *QUEUE.end());
+    let places =
+        (MAX_QUEUE_BYTES / frame.max(1)).clamp(*RECORD_QUEUE_LEN.start(), *RECORD_QUEUE_LEN.end());
     let (queue, pictures) = sync_channel(places as usize);
     let path = config.path.clone();
-    let mut files = Files::default();
-    let writing = Writing::begin(config, &mut files).inspect_err(|_| files.remove())?;
+    let mut files = RecordingFiles::default();
+    let video = OpenRecording::begin(config, &mut files).inspect_err(|_| files.remove())?;
     let thread = std::thread::Builder::new()
         .name("record".into())
-        .spawn(move || writing.run(&pictures))
+        .spawn(move || video.run(&pictures))
         .map_err(|error| {
             files.remove();
             RecordError::Refused {
@@ -125,12 +132,12 @@ pub fn start(config: Config) -> Result<(Recording, Tap), RecordError> {
             }
         })?;
     let offered = Arc::new(AtomicU64::new(0));
-    let tap = Tap {
+    let sender = RecordingHandle {
         queue,
         next: 0,
         offered: Arc::clone(&offered),
-        late: false,
-        told: false,
+        warned_late: false,
+        warned_failed: false,
     };
     let thread = Some(thread);
     Ok((
@@ -140,11 +147,11 @@ pub fn start(config: Config) -> Result<(Recording, Tap), RecordError> {
             offered,
             thread,
         },
-        tap,
+        sender,
     ))
 }
 
-/// Whether the name stands for a container that is known.
+/// Whether the name ends as that of a known container.
 pub fn is_container(path: &Path) -> bool {
     thread::codec(path).is_some()
 }
@@ -154,11 +161,11 @@ pub fn index_path(video: &Path) -> PathBuf {
     index::path(video)
 }
 
-impl Tap {
-    /// Hands a frame over, without waiting and without a copy of its pixels. Gives its index in
-    /// the video; `None` where there is no room for it.
+impl RecordingHandle {
+    /// Queues a frame, without waiting and without a copy of its pixels. Returns its index in the
+    /// video; `None` where the queue is full or the recording has failed.
     pub fn offer(&mut self, frame: &CapturedFrame) -> Option<u64> {
-        let picture = Picture {
+        let picture = FrameToRecord {
             frame_id: frame.frame_id,
             captured_at: frame.captured_at,
             content: frame.content.clone(),
@@ -171,14 +178,14 @@ impl Tap {
                 Some(index)
             }
             Err(TrySendError::Full(_)) => {
-                if !std::mem::replace(&mut self.late, true) {
+                if !std::mem::replace(&mut self.warned_late, true) {
                     tracing::warn!("the recording cannot keep up: frames are left out of it");
                 }
                 None
             }
             Err(TrySendError::Disconnected(_)) => {
-                // `finish` says how.
-                if !std::mem::replace(&mut self.told, true) {
+                // `finish` returns the error.
+                if !std::mem::replace(&mut self.warned_failed, true) {
                     tracing::warn!("the recording has failed; the stream goes on without it");
                 }
                 None
@@ -188,9 +195,9 @@ impl Tap {
 }
 
 impl Recording {
-    /// Waits until everything is written. The [`Tap`] must be gone by then. Says what there is, and
-    /// what went wrong. A video that came to hold no picture does not stay.
-    pub fn finish(mut self) -> (Recorded, Result<(), RecordError>) {
+    /// Waits until everything is written. The [`RecordingHandle`] must be dropped by then. Returns
+    /// what was recorded, and the first error. Removes a video without frames.
+    pub fn finish(mut self) -> (RecordedFrames, Result<(), RecordError>) {
         let ended = self.thread.take().map(JoinHandle::join);
         let (frames, outcome) = match ended {
             Some(Ok(ended)) => ended,
@@ -200,11 +207,11 @@ impl Recording {
             self.files.remove_all();
         }
         let left_out = self.offered.load(Relaxed).saturating_sub(frames);
-        (Recorded { frames, left_out }, outcome)
+        (RecordedFrames { frames, left_out }, outcome)
     }
 
-    /// Ends a recording that nothing came into, and removes files that were made for it. The
-    /// [`Tap`] must be gone by then.
+    /// Ends a recording without frames, and removes files that were made for it. The
+    /// [`RecordingHandle`] must be dropped by then.
     pub fn discard(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -216,17 +223,17 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // Dropped rather than finished: nobody asks how it ended.
+            // Dropped rather than finished: its outcome is not needed.
             let _ = thread.join();
         }
     }
 }
 
-impl Picture {
-    fn pixels(&self) -> Result<crate::Image, String> {
+impl FrameToRecord {
+    fn pixels(&self) -> Result<Image, JpegDecodeError> {
         match &self.content {
-            Content::Pixels(image) => Ok(image.clone()),
-            Content::Jpeg(jpeg) => jpeg.decode().map_err(|error| error.to_string()),
+            FrameContent::Pixels(image) => Ok(image.clone()),
+            FrameContent::Jpeg(jpeg) => jpeg.decode(),
         }
     }
 }

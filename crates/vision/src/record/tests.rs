@@ -7,7 +7,9 @@ fn frame(frame_id: u64, width: u32) -> CapturedFrame {
         frame_id,
         captured_at: SystemTime::now(),
         captured: Instant::now(),
-        content: Content::Pixels(Image::new(width, 16, 1, vec![9; width as usize * 16]).unwrap()),
+        content: FrameContent::Pixels(
+            Image::new(width, 16, 1, vec![9; width as usize * 16]).unwrap(),
+        ),
     }
 }
 
@@ -26,19 +28,19 @@ fn config(path: PathBuf) -> Config {
 fn a_frame_without_room_is_counted_and_the_indices_stay_right() {
     let (queue, pictures) = sync_channel(2);
     let offered = Arc::new(AtomicU64::new(0));
-    let mut tap = Tap {
+    let mut sender = RecordingHandle {
         queue,
         next: 0,
         offered: Arc::clone(&offered),
-        late: false,
-        told: false,
+        warned_late: false,
+        warned_failed: false,
     };
-    let places: Vec<_> = (10..14).map(|id| tap.offer(&frame(id, 32))).collect();
+    let places: Vec<_> = (10..14).map(|id| sender.offer(&frame(id, 32))).collect();
     assert_eq!(places, [Some(0), Some(1), None, None]);
     assert_eq!(pictures.recv().unwrap().frame_id, 10);
-    assert_eq!(tap.offer(&frame(14, 32)), Some(2));
-    assert_eq!((tap.next, offered.load(Relaxed)), (3, 5));
-    drop(tap);
+    assert_eq!(sender.offer(&frame(14, 32)), Some(2));
+    assert_eq!((sender.next, offered.load(Relaxed)), (3, 5));
+    drop(sender);
     let taken: Vec<_> = pictures.iter().map(|picture| picture.frame_id).collect();
     assert_eq!(taken, [11, 14]);
 }
@@ -47,11 +49,11 @@ fn a_frame_without_room_is_counted_and_the_indices_stay_right() {
 fn a_frame_of_another_size_ends_the_recording_and_keeps_what_was_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.avi");
-    let (recording, mut tap) = start(config(path.clone())).unwrap();
+    let (recording, mut sender) = start(config(path.clone())).unwrap();
     for (id, width) in [(5, 32), (6, 32), (7, 48)] {
-        tap.offer(&frame(id, width));
+        sender.offer(&frame(id, width));
     }
-    drop(tap);
+    drop(sender);
     let (recorded, outcome) = recording.finish();
     let error = outcome.unwrap_err();
     assert_eq!((recorded.frames, recorded.left_out), (2, 1));
@@ -138,13 +140,13 @@ fn what_never_began_is_gone_and_what_was_there_is_not() {
         })
         .unwrap()
     };
-    let (recording, tap) = begin(false);
-    drop(tap);
+    let (recording, sender) = begin(false);
+    drop(sender);
     recording.discard();
     assert!(!path.exists() && !index_path(&path).exists());
     std::fs::write(&path, "there").unwrap();
-    let (recording, tap) = begin(true);
-    drop(tap);
+    let (recording, sender) = begin(true);
+    drop(sender);
     recording.discard();
     assert!(path.exists() && !index_path(&path).exists());
 }
@@ -158,7 +160,7 @@ fn a_video_without_a_picture_does_not_stay() {
     drop(tap);
     let (recorded, outcome) = recording.finish();
     outcome.unwrap();
-    assert_eq!(recorded, Recorded::default());
+    assert_eq!(recorded, RecordedFrames::default());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -167,11 +169,11 @@ fn a_video_that_lacks_its_end_is_not_whole() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["a.avi", "a.mkv", "a.mp4"] {
         let path = dir.path().join(name);
-        let (recording, mut tap) = start(config(path.clone())).unwrap();
+        let (recording, mut sender) = start(config(path.clone())).unwrap();
         for id in 0..50 {
-            tap.offer(&frame(id, 32));
+            sender.offer(&frame(id, 32));
         }
-        drop(tap);
+        drop(sender);
         let (recorded, outcome) = recording.finish();
         outcome.unwrap();
         thread::check_whole(&path, recorded.frames).unwrap();

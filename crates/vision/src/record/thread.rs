@@ -12,20 +12,20 @@ use opencv::videoio::{
     VideoWriterTrait, VideoWriterTraitConst,
 };
 
-use super::index::{self, Index};
+use super::index::{self, FrameIndex};
 use super::{Config, RecordError};
 use crate::Image;
-use crate::capture::Content;
+use crate::capture::FrameContent;
 use crate::mat::view;
 
-/// A frame on its way into the video.
-pub(super) struct Picture {
+/// A frame in the queue to the video.
+pub(super) struct FrameToRecord {
     pub(super) frame_id: u64,
     pub(super) captured_at: SystemTime,
-    pub(super) content: Content,
+    pub(super) content: FrameContent,
 }
 
-/// The format of the pictures, as four characters; `None`: no container that is known.
+/// The format of the pictures, as four characters; `None` for an unknown container.
 pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
@@ -35,19 +35,19 @@ pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
     }
 }
 
-/// The files of a recording, empty as they were begun: nothing else is removed where it comes to nothing.
+/// The files of a recording, empty when they were begun: nothing else is removed.
 #[derive(Debug, Default)]
-pub(super) struct Files(Vec<Begun>);
+pub(super) struct RecordingFiles(Vec<RecordingFile>);
 
 #[derive(Debug)]
-struct Begun {
+struct RecordingFile {
     path: PathBuf,
     file: File,
-    /// It was not there before.
+    /// It did not exist before.
     is_new: bool,
 }
 
-impl Files {
+impl RecordingFiles {
     /// Makes an empty file, or empties the one that is there where that is to be replaced.
     fn begin(&mut self, path: &Path, overwrite: bool) -> io::Result<File> {
         let (file, is_new) = match File::create_new(path) {
@@ -58,7 +58,7 @@ impl Files {
             }
             Err(error) => return Err(error),
         };
-        self.0.push(Begun {
+        self.0.push(RecordingFile {
             path: path.to_owned(),
             file: file.try_clone()?,
             is_new,
@@ -68,16 +68,19 @@ impl Files {
 
     /// Removes those that were not there before.
     pub(super) fn remove(&self) {
-        self.0.iter().filter(|it| it.is_new).for_each(Begun::remove);
+        self.0
+            .iter()
+            .filter(|it| it.is_new)
+            .for_each(RecordingFile::remove);
     }
 
     /// Removes all of them, those that took the place of others too.
     pub(super) fn remove_all(&self) {
-        self.0.iter().for_each(Begun::remove);
+        self.0.iter().for_each(RecordingFile::remove);
     }
 }
 
-impl Begun {
+impl RecordingFile {
     /// Removes it, unless something else has its name by now.
     fn remove(&self) {
         if is_still(&self.path, &self.file) {
@@ -101,17 +104,17 @@ fn is_still(_: &Path, _: &File) -> bool {
 }
 
 /// An open video and its index.
-pub(super) struct Writing {
+pub(super) struct OpenRecording {
     config: Config,
     video: VideoWriter,
-    index: Index,
+    index: FrameIndex,
     frames: u64,
 }
 
-impl Writing {
+impl OpenRecording {
     /// What it makes is in `files`, whatever becomes of it.
-    pub(super) fn begin(config: Config, files: &mut Files) -> Result<Self, RecordError> {
-        crate::logs::quiet_opencv();
+    pub(super) fn begin(config: Config, files: &mut RecordingFiles) -> Result<Self, RecordError> {
+        crate::native_logs::quiet_opencv();
         let codec =
             codec(&config.path).ok_or_else(|| RecordError::Container(config.path.clone()))?;
         let index_path = index::path(&config.path);
@@ -128,14 +131,11 @@ impl Writing {
         };
         begin(&config.path)?;
         let index = begin(&index_path)?;
-        let index = Index::begin(index).map_err(|error| RecordError::File {
+        let index = FrameIndex::begin(index).map_err(|error| RecordError::File {
             path: index_path.clone(),
             error,
         })?;
-        let video = open(&config, codec).map_err(|reason| RecordError::Refused {
-            path: config.path.clone(),
-            reason,
-        })?;
+        let video = open(&config, codec)?;
         Ok(Self {
             config,
             video,
@@ -144,10 +144,13 @@ impl Writing {
         })
     }
 
-    /// Writes all pictures; gives their number, and what went wrong.
-    pub(super) fn run(mut self, pictures: &Receiver<Picture>) -> (u64, Result<(), RecordError>) {
+    /// Writes all pictures; returns their number, and the first error.
+    pub(super) fn run(
+        mut self,
+        pictures: &Receiver<FrameToRecord>,
+    ) -> (u64, Result<(), RecordError>) {
         let written = pictures.iter().try_for_each(|picture| self.write(&picture));
-        // What was recorded is kept, whatever came after.
+        // What was recorded is kept after an error too.
         let released = self.video.release();
         let flushed = self.index.flush();
         let outcome = written
@@ -160,11 +163,11 @@ impl Writing {
         }
     }
 
-    fn write(&mut self, picture: &Picture) -> Result<(), RecordError> {
+    fn write(&mut self, picture: &FrameToRecord) -> Result<(), RecordError> {
         let image = match picture.pixels() {
             Ok(image) => image,
             Err(error) => {
-                // The place is kept, so that all others stay right.
+                // A picture for each frame keeps the indices of the others right.
                 tracing::warn!(frame_id = picture.frame_id, %error, "recorded as a black picture");
                 self.black()
             }
@@ -221,11 +224,18 @@ impl Writing {
 }
 
 /// Opens the video that is written.
-pub(super) fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, String> {
-    let name = config.path.to_str().ok_or("its name is not UTF-8")?;
-    let side = |side: u32| i32::try_from(side).map_err(|_| format!("{side} pixels are too many"));
+pub(super) fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, RecordError> {
+    let refused = |reason: String| RecordError::Refused {
+        path: config.path.clone(),
+        reason,
+    };
+    let failed = |error: opencv::Error| refused(error.message);
+    let name = config.path.to_str();
+    let name = name.ok_or_else(|| refused("its name is not UTF-8".to_owned()))?;
+    let side =
+        |side: u32| i32::try_from(side).map_err(|_| refused(format!("{side} pixels are too many")));
     let size = Size::new(side(config.width)?, side(config.height)?);
-    let fourcc = VideoWriter::fourcc(a, b, c, d).map_err(|error| error.message)?;
+    let fourcc = VideoWriter::fourcc(a, b, c, d).map_err(failed)?;
     let video = VideoWriter::new_with_backend(
         name,
         CAP_FFMPEG,
@@ -234,20 +244,20 @@ pub(super) fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWrit
         size,
         config.channels == 3,
     )
-    .map_err(|error| error.message)?;
+    .map_err(failed)?;
     match video.is_opened() {
         Ok(true) => Ok(video),
-        _ => Err(format!(
+        _ => Err(refused(format!(
             "OpenCV and FFmpeg cannot write {a}{b}{c}{d} of {}x{} pixels there",
             config.width, config.height
-        )),
+        ))),
     }
 }
 
-/// Checks that a video says that it has so many pictures. A full disk keeps its end from it, where
-/// their number stands.
+/// Checks that a video's file has the number of pictures in it. A full disk cuts off the end, which
+/// holds the number.
 pub(super) fn check_whole(path: &Path, frames: u64) -> Result<(), RecordError> {
-    /// The number is the length in time at most containers, which is rounded.
+    /// Most containers store the length in time, which is rounded.
     const ROUNDED: u64 = 1;
     if frames == 0 {
         return Ok(());
@@ -257,7 +267,7 @@ pub(super) fn check_whole(path: &Path, frames: u64) -> Result<(), RecordError> {
         .and_then(|name| VideoCapture::from_file(name, CAP_FFMPEG).ok())
         .and_then(|video| video.get(CAP_PROP_FRAME_COUNT).ok())
         .unwrap_or_default();
-    // Less than none, where the file does not say.
+    // Negative where the file does not have it.
     let found = found.max(0.0) as u64;
     match found + ROUNDED < frames {
         true => Err(RecordError::NotWhole {

@@ -15,7 +15,7 @@ pub struct Config {
     pub height: u32,
     /// Frames per second: how far the animals move from frame to frame.
     pub fps: f64,
-    /// Length of the recording; `None` goes on for ever.
+    /// Length of the recording in frames; `None` is endless.
     pub frames: Option<u64>,
     /// Chooses the paths and the background.
     pub seed: u64,

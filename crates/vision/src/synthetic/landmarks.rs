@@ -3,7 +3,7 @@
 use super::math::{Point, sin};
 use super::walk::{LENGTH, Spine, TAIL_BASE};
 
-/// The animal's left and right, as [`super::walk::Place::beside`] counts.
+/// The animal's left and right, as [`super::walk::SpinePosition::beside`] counts.
 pub(super) const SIDES: [f64; 2] = [1.0, -1.0];
 /// Where the head's middle lies, units behind the nose.
 pub(super) const HEAD: f64 = 9.5;
@@ -53,7 +53,7 @@ const WITH_PAWS: [[u32; 2]; 14] = [
 ///
 /// The nodes of each are the first of the next, so a larger one serves for all below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skeleton {
+pub enum MouseSkeleton {
     /// The body's centre line: [`super::NODES`] and [`super::EDGES`].
     Five,
     /// And the ears.
@@ -64,17 +64,17 @@ pub enum Skeleton {
     Fifteen,
 }
 
-impl Skeleton {
+impl MouseSkeleton {
     /// The smallest first.
-    pub const ALL: [Skeleton; 4] = [
-        Skeleton::Five,
-        Skeleton::Seven,
-        Skeleton::Thirteen,
-        Skeleton::Fifteen,
+    pub const ALL: [MouseSkeleton; 4] = [
+        MouseSkeleton::Five,
+        MouseSkeleton::Seven,
+        MouseSkeleton::Thirteen,
+        MouseSkeleton::Fifteen,
     ];
 
     /// The skeleton of exactly so many nodes, if there is one.
-    pub fn with_nodes(count: usize) -> Option<Skeleton> {
+    pub fn with_nodes(count: usize) -> Option<MouseSkeleton> {
         let mut all = Self::ALL.into_iter();
         all.find(|skeleton| skeleton.nodes().len() == count)
     }
@@ -82,21 +82,21 @@ impl Skeleton {
     /// Names of the nodes.
     pub const fn nodes(self) -> &'static [&'static str] {
         let count = match self {
-            Skeleton::Five => 5,
-            Skeleton::Seven => 7,
-            Skeleton::Thirteen => 13,
-            Skeleton::Fifteen => ALL.len(),
+            MouseSkeleton::Five => 5,
+            MouseSkeleton::Seven => 7,
+            MouseSkeleton::Thirteen => 13,
+            MouseSkeleton::Fifteen => ALL.len(),
         };
         ALL.split_at(count).0
     }
 
-    /// The connections, as indices into [`Skeleton::nodes`].
+    /// The connections, as indices into [`MouseSkeleton::nodes`].
     pub const fn edges(self) -> &'static [[u32; 2]] {
         match self {
-            Skeleton::Five => &CHAIN,
-            Skeleton::Seven => &WITH_EARS,
-            Skeleton::Thirteen => WITH_PAWS.split_at(12).0,
-            Skeleton::Fifteen => &WITH_PAWS,
+            MouseSkeleton::Five => &CHAIN,
+            MouseSkeleton::Seven => &WITH_EARS,
+            MouseSkeleton::Thirteen => WITH_PAWS.split_at(12).0,
+            MouseSkeleton::Fifteen => &WITH_PAWS,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::arena::Canvas;
 use super::landmarks::{self, HEAD, PAWS, SIDES};
 use super::math::{Point, mix};
 use super::walk::{LENGTH, Spine, TAIL_BASE};
-use super::{NODES, Pose};
+use super::{NODES, TruePose};
 
 /// Where each of [`NODES`] lies, units behind the nose.
 const PLACES: [f64; NODES.len()] = [0.0, HEAD, 23.0, TAIL_BASE, LENGTH];
@@ -31,8 +31,8 @@ const SKIN: f32 = 104.0;
 const LIGHT: [f32; 3] = [-0.48, -0.6, 0.64];
 
 /// The true points of the animal whose centre line this is.
-pub(super) fn pose(spine: &Spine) -> Pose {
-    Pose {
+pub(super) fn pose(spine: &Spine) -> TruePose {
+    TruePose {
         points: PLACES.map(|at| to_f32(spine.place(at).point)),
     }
 }
@@ -43,14 +43,14 @@ pub(super) fn draw(canvas: &mut Canvas, spine: &Spine, unit: f32, animal: usize)
     let tail = tail_line(spine, unit);
     let fur = FUR[animal % FUR.len()];
     // Shadow, paws and tail lie under the body, ears and eyes on it.
-    let mut shadow = Relief::new(canvas, &body, 4.0 * unit);
+    let mut shadow = TubeSurface::new(canvas, &body, 4.0 * unit);
     shadow.model(&body);
     shadow.cast_shadow(canvas, [1.6 * unit, 2.4 * unit], 3.5 * unit);
     draw_paws(canvas, spine, unit);
-    let mut relief = Relief::new(canvas, &tail, 2.0);
+    let mut relief = TubeSurface::new(canvas, &tail, 2.0);
     relief.model(&tail);
     relief.shade(canvas, (SKIN - 40.0, SKIN + 30.0));
-    let mut relief = Relief::new(canvas, &body, 2.0);
+    let mut relief = TubeSurface::new(canvas, &body, 2.0);
     relief.model(&body);
     relief.shade(canvas, fur);
     draw_face(canvas, spine, unit, fur);
@@ -58,28 +58,28 @@ pub(super) fn draw(canvas: &mut Canvas, spine: &Spine, unit: f32, animal: usize)
 
 /// One station of a tube: its centre and radius, pixels.
 #[derive(Clone, Copy)]
-struct Station {
+struct TubeSection {
     centre: [f32; 2],
     radius: f32,
 }
 
-fn body_line(spine: &Spine, unit: f32) -> Vec<Station> {
+fn body_line(spine: &Spine, unit: f32) -> Vec<TubeSection> {
     let end = BODY[BODY.len() - 1].0;
     let steps = 28;
     (0..=steps)
         .map(|step| end * f64::from(step) / f64::from(steps))
-        .map(|at| Station {
+        .map(|at| TubeSection {
             centre: to_f32(spine.place(at).point),
             radius: half_width(at) * unit,
         })
         .collect()
 }
 
-fn tail_line(spine: &Spine, unit: f32) -> Vec<Station> {
+fn tail_line(spine: &Spine, unit: f32) -> Vec<TubeSection> {
     let steps = 18;
     (0..=steps)
         .map(|step| f64::from(step) / f64::from(steps))
-        .map(|share| Station {
+        .map(|share| TubeSection {
             centre: to_f32(spine.place(mix_f64(TAIL_BASE - 1.0, LENGTH, share)).point),
             radius: mix(1.9, 0.8, share as f32) * unit,
         })
@@ -134,7 +134,7 @@ fn disc(canvas: &mut Canvas, centre: [f32; 2], radius: f32, tone: f32, opacity: 
 }
 
 /// The part of the canvas around a tube: its outline and its surface.
-struct Relief {
+struct TubeSurface {
     left: usize,
     top: usize,
     width: usize,
@@ -145,10 +145,10 @@ struct Relief {
     slope: Vec<[f32; 2]>,
 }
 
-impl Relief {
-    fn new(canvas: &Canvas, tube: &[Station], spare: f32) -> Relief {
+impl TubeSurface {
+    fn new(canvas: &Canvas, tube: &[TubeSection], spare: f32) -> TubeSurface {
         let bounds = |axis: usize, side: usize| {
-            let reach = |s: &Station, sign: f32| s.centre[axis] + sign * (s.radius + spare);
+            let reach = |s: &TubeSection, sign: f32| s.centre[axis] + sign * (s.radius + spare);
             let low = tube.iter().map(|s| reach(s, -1.0)).fold(f32::MAX, f32::min);
             let high = tube.iter().map(|s| reach(s, 1.0)).fold(f32::MIN, f32::max);
             let high = (high + 2.0).clamp(0.0, side as f32) as usize;
@@ -157,7 +157,7 @@ impl Relief {
         let (left, right) = bounds(0, canvas.width);
         let (top, bottom) = bounds(1, canvas.height);
         let (width, height) = (right - left, bottom - top);
-        Relief {
+        TubeSurface {
             left,
             top,
             width,
@@ -168,13 +168,13 @@ impl Relief {
     }
 
     /// Joins the stations to one surface.
-    fn model(&mut self, tube: &[Station]) {
+    fn model(&mut self, tube: &[TubeSection]) {
         for pair in tube.windows(2) {
             self.model_segment(pair[0], pair[1]);
         }
     }
 
-    fn model_segment(&mut self, a: Station, b: Station) {
+    fn model_segment(&mut self, a: TubeSection, b: TubeSection) {
         let [dx, dy] = [b.centre[0] - a.centre[0], b.centre[1] - a.centre[1]];
         let length = (dx * dx + dy * dy).max(1e-12);
         let reach = a.radius.max(b.radius) + 5.0;

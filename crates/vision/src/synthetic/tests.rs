@@ -163,12 +163,12 @@ fn animals_differ_and_no_more_than_fit_walk() {
 #[test]
 fn skeletons_are_trees_over_their_nodes() {
     assert_eq!(
-        (Skeleton::Five.nodes(), Skeleton::Five.edges()),
+        (MouseSkeleton::Five.nodes(), MouseSkeleton::Five.edges()),
         (&NODES[..], &EDGES[..])
     );
-    for (skeleton, count) in Skeleton::ALL.into_iter().zip([5, 7, 13, 15]) {
+    for (skeleton, count) in MouseSkeleton::ALL.into_iter().zip([5, 7, 13, 15]) {
         assert_eq!(skeleton.nodes().len(), count);
-        assert_eq!(Skeleton::with_nodes(count), Some(skeleton));
+        assert_eq!(MouseSkeleton::with_nodes(count), Some(skeleton));
         assert_eq!(skeleton.edges().len() + 1, count);
         let root = skeleton.edges()[0][0];
         let mut reached = vec![root];
@@ -181,7 +181,7 @@ fn skeletons_are_trees_over_their_nodes() {
             reached.push(*to);
         }
     }
-    assert_eq!(Skeleton::with_nodes(6), None);
+    assert_eq!(MouseSkeleton::with_nodes(6), None);
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn every_skeleton_sees_the_same_animal() {
         ..sized(500, 300)
     });
     let poses = renderer.frame(33).1;
-    let all = renderer.points(33, Skeleton::Fifteen);
-    for skeleton in Skeleton::ALL {
+    let all = renderer.points(33, MouseSkeleton::Fifteen);
+    for skeleton in MouseSkeleton::ALL {
         let points = renderer.points(33, skeleton);
         assert_eq!(points.len(), 2);
         for (animal, pose) in poses.iter().enumerate() {
@@ -210,8 +210,8 @@ fn paws_and_eyes_can_be_seen() {
     let mut paws = 0;
     for index in (0..900).step_by(30) {
         let (image, _) = renderer.frame(index);
-        let points = &renderer.points(index, Skeleton::Fifteen)[0];
-        for (name, point) in Skeleton::Fifteen.nodes().iter().zip(points) {
+        let points = &renderer.points(index, MouseSkeleton::Fifteen)[0];
+        for (name, point) in MouseSkeleton::Fifteen.nodes().iter().zip(points) {
             let (darkest, palest) = extremes(&image, *point);
             let seen = format!("{name} at {index}: {darkest} to {palest}");
             match *name {
@@ -239,10 +239,10 @@ fn extremes(image: &Image, [x, y]: [f32; 2]) -> (u8, u8) {
 fn left_is_left_of_the_way_from_tail_to_head() {
     let renderer = Renderer::new(&sized(640, 480));
     for index in (0..900).step_by(50) {
-        let points = &renderer.points(index, Skeleton::Fifteen)[0];
+        let points = &renderer.points(index, MouseSkeleton::Fifteen)[0];
         let [head, thorax] = [points[1], points[2]];
         let ahead = [head[0] - thorax[0], head[1] - thorax[1]];
-        for (node, name) in Skeleton::Fifteen.nodes().iter().enumerate() {
+        for (node, name) in MouseSkeleton::Fifteen.nodes().iter().enumerate() {
             let off = [points[node][0] - thorax[0], points[node][1] - thorax[1]];
             // Rows count downwards: left of the way right is up.
             let left = ahead[1] * off[0] - ahead[0] * off[1];

@@ -118,14 +118,14 @@ pub(super) struct Spine {
 
 /// A place on the spine.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SpinePosition {
     /// Pixels.
     pub(super) point: Point,
     /// Unit vector towards the nose.
     pub(super) ahead: Point,
 }
 
-impl Place {
+impl SpinePosition {
     /// A place `ahead` and `left` pixels away, in the animal's own directions.
     pub(super) fn beside(&self, ahead: f64, left: f64) -> Point {
         let [x, y] = self.ahead;
@@ -138,7 +138,7 @@ impl Place {
 
 impl Spine {
     /// The place `at` units behind the nose.
-    pub(super) fn place(&self, at: f64) -> Place {
+    pub(super) fn place(&self, at: f64) -> SpinePosition {
         let before = self.swayed((at - 0.5).max(0.0));
         let after = self.swayed((at - 0.5).max(0.0) + 1.0);
         let (dx, dy) = (before[0] - after[0], before[1] - after[1]);
@@ -148,7 +148,7 @@ impl Spine {
         } else {
             [1.0, 0.0]
         };
-        Place {
+        SpinePosition {
             point: self.swayed(at),
             ahead,
         }

@@ -3,7 +3,9 @@
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b, Vector, VectorToVec};
 use opencv::imgcodecs::{IMREAD_COLOR, IMREAD_GRAYSCALE, IMWRITE_JPEG_QUALITY, imdecode, imencode};
 use vision::Image;
-use vision::jpeg::{Color, DecodeError, Decoder, EncodeError, Encoder, Limits, header};
+use vision::jpeg::{
+    Color, JpegDecodeError, JpegDecoder, JpegEncodeError, JpegEncoder, JpegLimits, header,
+};
 
 /// Smooth colours with some texture: realistic for a codec, and no two places alike.
 fn picture(width: u32, height: u32, channels: u8) -> Image {
@@ -20,13 +22,17 @@ fn picture(width: u32, height: u32, channels: u8) -> Image {
 }
 
 fn encoded(image: &Image) -> Vec<u8> {
-    Encoder::new(80).unwrap().encode(image).unwrap().to_vec()
+    JpegEncoder::new(80)
+        .unwrap()
+        .encode(image)
+        .unwrap()
+        .to_vec()
 }
 
-fn decode(jpeg: &[u8], want: Color) -> Result<Image, DecodeError> {
-    Decoder::new()
+fn decode(jpeg: &[u8], want: Color) -> Result<Image, JpegDecodeError> {
+    JpegDecoder::new()
         .unwrap()
-        .decode(jpeg, want, &Limits::default())
+        .decode(jpeg, want, &JpegLimits::default())
 }
 
 fn opencv_encoded(image: &Image) -> Vec<u8> {
@@ -98,9 +104,9 @@ fn the_header_tells_size_and_components() {
 
 #[test]
 fn an_encoder_and_a_decoder_serve_many_images() {
-    let mut encoder = Encoder::new(80).unwrap();
-    let mut decoder = Decoder::new().unwrap();
-    let limits = Limits::default();
+    let mut encoder = JpegEncoder::new(80).unwrap();
+    let mut decoder = JpegDecoder::new().unwrap();
+    let limits = JpegLimits::default();
     for round in 0..4 {
         for channels in [3, 1, 4] {
             let image = picture(64 + round, 48, channels);
@@ -116,11 +122,17 @@ fn an_encoder_and_a_decoder_serve_many_images() {
 #[test]
 fn qualities_outside_the_scale_are_refused() {
     for quality in [0, 101, 255] {
-        let refused = Encoder::new(quality);
-        assert!(matches!(refused, Err(EncodeError::Quality(q)) if q == quality));
+        let refused = JpegEncoder::new(quality);
+        assert!(matches!(refused, Err(JpegEncodeError::Quality(q)) if q == quality));
     }
     let image = picture(64, 64, 3);
-    let size = |quality| Encoder::new(quality).unwrap().encode(&image).unwrap().len();
+    let size = |quality| {
+        JpegEncoder::new(quality)
+            .unwrap()
+            .encode(&image)
+            .unwrap()
+            .len()
+    };
     assert!(size(1) < size(50) && size(50) < size(100));
 }
 
@@ -128,8 +140,8 @@ fn qualities_outside_the_scale_are_refused() {
 fn an_image_that_contradicts_itself_is_refused() {
     let mut image = picture(64, 64, 3);
     image.height = 65;
-    let refused = Encoder::new(80).unwrap().encode(&image);
-    assert!(matches!(refused, Err(EncodeError::Shape(_))));
+    let refused = JpegEncoder::new(80).unwrap().encode(&image);
+    assert!(matches!(refused, Err(JpegEncodeError::Shape(_))));
 }
 
 #[test]
@@ -157,23 +169,23 @@ fn a_missing_end_marker_is_added() {
 #[test]
 fn a_larger_picture_than_allowed_is_not_decoded() {
     let jpeg = encoded(&picture(160, 120, 3));
-    let mut decoder = Decoder::new().unwrap();
+    let mut decoder = JpegDecoder::new().unwrap();
     for (max_width, max_height) in [(159, 120), (160, 119)] {
-        let limits = Limits {
+        let limits = JpegLimits {
             max_width,
             max_height,
         };
         let refused = decoder.decode(&jpeg, Color::Bgr, &limits);
         assert!(matches!(
             refused,
-            Err(DecodeError::TooLarge {
+            Err(JpegDecodeError::TooLarge {
                 width: 160,
                 height: 120,
                 ..
             })
         ));
     }
-    let limits = Limits {
+    let limits = JpegLimits {
         max_width: 160,
         max_height: 120,
     };
@@ -248,6 +260,6 @@ fn random_bytes_are_an_error() {
     let png = b"\x89PNG\r\n\x1a\n then something else";
     assert!(matches!(
         decode(png, Color::Bgr),
-        Err(DecodeError::Header { .. })
+        Err(JpegDecodeError::Header { .. })
     ));
 }

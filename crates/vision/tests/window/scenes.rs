@@ -5,8 +5,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use vision::Image;
-use vision::viewer::{self, Picture};
-use vision::window::{NoDisplay, Shown, Window, WindowError, probe};
+use vision::frame_window::{self, AnnotatedFrame};
+use vision::window::{NoDisplay, Window, WindowError, WindowStatus, probe};
 
 use crate::xserver::XServer;
 
@@ -46,21 +46,21 @@ fn show(width: u32, height: u32) {
     vision::silence_native_logs();
     let image = frame(width, height);
     let mut window = Window::open(TITLE).unwrap();
-    while window.show(&image).unwrap() == Shown::Open {
+    while window.show(&image).unwrap() == WindowStatus::Open {
         println!("shown");
     }
-    assert_eq!(window.show(&image).unwrap(), Shown::Closed);
+    assert_eq!(window.show(&image).unwrap(), WindowStatus::Closed);
     println!("closed");
 }
 
 /// The end of standard input is the end of the pictures.
 fn view(width: u32, height: u32) {
     vision::silence_native_logs();
-    let (screen, view) = viewer::pair();
+    let (screen, view) = frame_window::channel();
     std::thread::spawn(move || {
         for _ in std::io::stdin().lines() {
-            screen.show(Picture {
-                content: vision::capture::Content::Pixels(frame(width, height)),
+            screen.show(AnnotatedFrame {
+                content: vision::capture::FrameContent::Pixels(frame(width, height)),
                 nodes: Arc::default(),
                 edges: Arc::default(),
                 instances: Vec::new(),

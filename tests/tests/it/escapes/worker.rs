@@ -2,7 +2,9 @@
 
 use e2e::{Client, HOSTILE, Place, Worker, assert_shown_harmlessly, demo, signal_server, text};
 use link::{Acceptor, PeerConfig};
-use protocol::{FrameError, Message, ModelInfo, Prediction, Skeleton, StreamAck, StreamComplete};
+use protocol::{
+    AckStatus, FrameError, Message, ModelInfo, Prediction, Skeleton, StreamAck, StreamComplete,
+};
 use serde_json::Value;
 
 use super::{PATTERN, lines_of_json};
@@ -42,7 +44,7 @@ impl HostileWorker {
     fn refusing() -> Self {
         Self::start(|message| match message {
             Message::StreamStart(_) => vec![Message::StreamAck(StreamAck {
-                status: HOSTILE.to_owned(),
+                status: HOSTILE.to_owned().into(),
                 message: Some(HOSTILE.to_owned()),
                 ..StreamAck::default()
             })],
@@ -66,7 +68,7 @@ impl HostileWorker {
 
 fn ready() -> StreamAck {
     StreamAck {
-        status: StreamAck::READY.to_owned(),
+        status: AckStatus::Ready,
         answers: true,
         worker_version: Some(HOSTILE.to_owned()),
         model: Some(ModelInfo {
@@ -158,7 +160,7 @@ fn a_workers_answers_reach_files_as_they_are_and_people_harmlessly() {
 fn a_long_refusal_is_cut_and_says_so() {
     let worker = HostileWorker::start(|message| match message {
         Message::StreamStart(_) => vec![Message::StreamAck(StreamAck {
-            status: "no".to_owned(),
+            status: "no".to_owned().into(),
             message: Some("x".repeat(60_000)),
             ..StreamAck::default()
         })],

@@ -1,6 +1,6 @@
 //! What the fuzz target does with the lanes of one channel.
 
-use protocol::Unit;
+use protocol::UnitHeader;
 
 use super::merge::{LaneEvent, UnitMerger};
 
@@ -24,7 +24,7 @@ pub fn merge(mut data: &[u8]) {
             continue;
         }
         let arrival = if kind & 0x80 != 0 {
-            LaneEvent::Unit(Unit {
+            LaneEvent::Unit(UnitHeader {
                 number: u64::from(*a),
                 messages: u32::from(*b),
                 after: u64::from(*c),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use protocol::{DecodeError, Limits, Message, Unit};
+use protocol::{DecodeError, Limits, Message, UnitHeader};
 use tokio::sync::watch;
 use tracing::debug;
 
@@ -204,7 +204,7 @@ impl LaneReceiver {
     }
 
     /// Answers may pass each other where the frames that they answer may.
-    fn follow_order(&self, unit: Unit) {
+    fn follow_order(&self, unit: UnitHeader) {
         let is_frame = unit.messages > 1;
         if is_frame {
             self.lanes.let_pass(!unit.is_ordered());

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use protocol::Unit;
+use protocol::UnitHeader;
 use thiserror::Error;
 
 /// Units that may be announced beyond the first one that is missing.
@@ -14,7 +14,7 @@ const MESSAGE_OVERHEAD: usize = 256;
 /// What arrives on a lane: the announcement of a unit, or one of its messages.
 #[derive(Debug)]
 pub(super) enum LaneEvent<M> {
-    Unit(Unit),
+    Unit(UnitHeader),
     Message { message: M, bytes: usize },
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum LaneViolation {
 }
 
 struct PendingUnit<M> {
-    unit: Unit,
+    unit: UnitHeader,
     /// Messages still to come.
     missing: u32,
     /// Bytes of all its messages, and what they cost with their overhead.
@@ -62,7 +62,7 @@ struct IncomingLane<M> {
 
 /// Puts the units of all lanes of one direction in order.
 ///
-/// A unit is given out once all units before its [`after`](Unit::after) are. An ordered one is
+/// A unit is given out once all units before its [`after`](UnitHeader::after) are. An ordered one is
 /// given out message by message when its turn comes, others only when they are whole, so that a
 /// unit whose lane waits for a retransmission holds up none that may pass it.
 ///
@@ -146,7 +146,7 @@ impl<M> UnitMerger<M> {
         }
     }
 
-    fn announce(&mut self, index: usize, unit: Unit) -> Result<(), LaneViolation> {
+    fn announce(&mut self, index: usize, unit: UnitHeader) -> Result<(), LaneViolation> {
         let number = unit.number;
         let lane = &mut self.lanes[index];
         if let Some(unfinished) = lane.units.back().filter(|last| last.missing > 0) {

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use protocol::Unit;
+use protocol::UnitHeader;
 
 use super::merge::{LaneEvent, LaneViolation, UnitMerger};
 
@@ -15,7 +15,7 @@ fn merge(lanes: usize) -> UnitMerger<(u64, u32)> {
 }
 
 fn unit(number: u64, messages: u32, after: u64) -> LaneEvent<(u64, u32)> {
-    LaneEvent::Unit(Unit {
+    LaneEvent::Unit(UnitHeader {
         number,
         messages,
         after,

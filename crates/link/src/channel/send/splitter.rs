@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use protocol::{Frame, Message, Payload, Unit as Header};
+use protocol::{Frame, Message, Payload, UnitHeader};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -27,7 +27,7 @@ struct UnitNumbering {
 
 impl UnitNumbering {
     /// The header of the next unit, as one of a single message.
-    fn next(&mut self, order: UnitOrder) -> Header {
+    fn next(&mut self, order: UnitOrder) -> UnitHeader {
         let number = self.number;
         self.number += 1;
         let after = match order {
@@ -38,7 +38,7 @@ impl UnitNumbering {
         if order == UnitOrder::Strict {
             self.barrier = number + 1;
         }
-        Header {
+        UnitHeader {
             number,
             messages: 1,
             after,
@@ -84,7 +84,7 @@ pub(super) struct UnitSplitter {
 }
 
 struct OutgoingLane {
-    queue: mpsc::Sender<(Header, UnitBody)>,
+    queue: mpsc::Sender<(UnitHeader, UnitBody)>,
     load: Arc<LaneLoad>,
     writer: ChannelWriter,
     /// Bytes in SCTP when it was last asked and not busy.
@@ -213,7 +213,7 @@ struct LaneTask {
 }
 
 impl LaneTask {
-    async fn run(self, mut units: mpsc::Receiver<(Header, UnitBody)>) {
+    async fn run(self, mut units: mpsc::Receiver<(UnitHeader, UnitBody)>) {
         while let Some((header, body)) = units.recv().await {
             let bytes = body.bytes();
             let frames = usize::from(matches!(body, UnitBody::Frame { .. }));
@@ -230,7 +230,7 @@ impl LaneTask {
         }
     }
 
-    async fn send(&self, header: Header, body: UnitBody) -> Result<(), ChannelClosed> {
+    async fn send(&self, header: UnitHeader, body: UnitBody) -> Result<(), ChannelClosed> {
         match body {
             UnitBody::Message(payload) => {
                 self.announce(header, 1).await?;
@@ -246,8 +246,8 @@ impl LaneTask {
         }
     }
 
-    async fn announce(&self, header: Header, messages: usize) -> Result<(), ChannelClosed> {
-        let header = Header {
+    async fn announce(&self, header: UnitHeader, messages: usize) -> Result<(), ChannelClosed> {
+        let header = UnitHeader {
             messages: u32::try_from(messages).map_err(|_| ChannelClosed)?,
             ..header
         };

@@ -30,7 +30,7 @@ fn edges_are_taken_breadth_first() {
 #[test]
 fn the_greatest_total_wins_over_the_greatest_single_score() {
     // Source slots 0, 1 to destination slots 0, 1.
-    let lines = Lines {
+    let lines = LineScores {
         values: &[0.9; 4],
         mask: &[true; 4],
         scores: &[0.9, 0.8, 0.7, 0.3],
@@ -46,7 +46,7 @@ fn the_greatest_total_wins_over_the_greatest_single_score() {
 
 #[test]
 fn thresholds_are_strict_for_peaks_and_not_for_lines() {
-    let lines = Lines {
+    let lines = LineScores {
         values: &[0.9, 0.9, 0.2, 0.9],
         mask: &[true; 4],
         scores: &[0.9, 0.25, 0.9, 0.24],
@@ -61,12 +61,12 @@ fn thresholds_are_strict_for_peaks_and_not_for_lines() {
     assert_eq!(groups[0].slots, [Some(0), Some(1)]);
 }
 
-/// sleap-nn's rules word for word, on sets: slow, and with the cases that a tree never meets.
+/// sleap-nn's rules literally, on sets: slow, and with the cases that a tree never has.
 fn slowly(
     nodes: usize,
     edges: &[[u32; 2]],
     thresholds: [f32; 2],
-    lines: &Lines<'_>,
+    lines: &LineScores<'_>,
 ) -> Vec<(Vec<Option<usize>>, f32)> {
     let edges: Vec<_> = edges.iter().map(|edge| edge.map(|n| n as usize)).collect();
     let Some(order) = breadth_first(&edges) else {
@@ -121,7 +121,7 @@ fn best_matches(
     edge: usize,
     [from, to]: [usize; 2],
     [peak_threshold, min_line_score]: [f32; 2],
-    lines: &Lines<'_>,
+    lines: &LineScores<'_>,
 ) -> Vec<(usize, usize, f32)> {
     let k = lines.slots;
     let is_peak = |at: usize| lines.mask[at] && lines.values[at] > peak_threshold;
@@ -195,7 +195,7 @@ proptest! {
                 frame.mask[from * k + line / k] && frame.mask[to * k + line % k]
             };
             let candidates: Vec<_> = (0..frame.scores.len()).map(candidate).collect();
-            let lines = Lines {
+            let lines = LineScores {
                 values: &frame.values,
                 mask: &frame.mask,
                 scores: &frame.scores,

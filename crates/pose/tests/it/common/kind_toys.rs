@@ -1,7 +1,7 @@
-//! Toys of every kind but single-instance, whose frames say what the graph is to answer
+//! Toys of every kind but single-instance, whose frames define what the graph gives
 //! (`tests/toys/make_kinds.py`).
 
-use pose::{Instance, Model, Options, Prediction};
+use pose::{FramePrediction, Instance, Model, Options};
 
 use super::{Picture, path};
 
@@ -39,7 +39,7 @@ pub fn plain(width: u32, height: u32, value: u8) -> Picture {
     }
 }
 
-pub fn predict(model: &mut Model, pictures: &[Picture]) -> Vec<Prediction> {
+pub fn predict(model: &mut Model, pictures: &[Picture]) -> Vec<FramePrediction> {
     let frames: Vec<_> = pictures.iter().map(Picture::view).collect();
     model.predict(&frames).expect("a prediction")
 }
@@ -50,7 +50,7 @@ pub fn points(instance: &Instance) -> Vec<[f32; 2]> {
     instance.points.iter().map(point).collect()
 }
 
-pub fn tracks(prediction: &Prediction) -> Vec<Option<&str>> {
+pub fn tracks(prediction: &FramePrediction) -> Vec<Option<&str>> {
     let instances = prediction.instances.iter();
     instances
         .map(|instance| instance.track.as_deref())

@@ -30,7 +30,7 @@ impl Picture {
         FrameView::new(self.width, self.height, self.channels, &self.data).expect("a picture")
     }
 
-    /// What a gray camera would see of it, roughly: of a colour picture the green.
+    /// Roughly what a gray camera would record: the green of a colour picture.
     pub fn gray(&self) -> Self {
         let pixels = self.data.chunks_exact(self.channels.into());
         Self {

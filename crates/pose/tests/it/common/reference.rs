@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use pose::{Instance, Model, Prediction};
+use pose::{FramePrediction, Instance, Model};
 use serde::Deserialize;
 
 use super::Picture;
@@ -62,18 +62,21 @@ impl Reference {
         )
     }
 
-    /// Whether sleap-nn looked at the numbered frame.
+    /// Whether sleap-nn predicted the numbered frame.
     pub fn has(&self, number: u32) -> bool {
         self.0.contains_key(&number)
     }
 
-    /// How many frames sleap-nn looked at.
+    /// How many frames sleap-nn predicted.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Compares the predictions of the numbered frames.
-    pub fn compare<'a>(&self, ours: impl IntoIterator<Item = (u32, &'a Prediction)>) -> Difference {
+    pub fn compare<'a>(
+        &self,
+        ours: impl IntoIterator<Item = (u32, &'a FramePrediction)>,
+    ) -> Difference {
         let mut difference = Difference::default();
         for (number, prediction) in ours {
             let expected = self.0.get(&number).map(Vec::as_slice).unwrap_or_default();
@@ -109,7 +112,7 @@ impl Difference {
         self.only_one_side += confidence.len().abs_diff(scores.len());
         self.only_one_side += confidence.len().abs_diff(ours.points.len());
         for (point, (value, expected)) in ours.points.iter().zip(confidence.iter().zip(scores)) {
-            // Both say it like this where there is no peak at all.
+            // Both give this where there is no peak at all.
             let none = point.is_none() && value.is_nan();
             let value = if none { 0.0 } else { *value };
             raise(&mut self.score, value - expected.unwrap_or(0.0));
@@ -147,7 +150,11 @@ pub fn pictures(dir: &Path, limit: usize) -> Vec<(u32, Picture)> {
 }
 
 /// Predicts all pictures in batches.
-pub fn predict(model: &mut Model, pictures: &[(u32, Picture)], batch: usize) -> Vec<Prediction> {
+pub fn predict(
+    model: &mut Model,
+    pictures: &[(u32, Picture)],
+    batch: usize,
+) -> Vec<FramePrediction> {
     let predict = |batch: &[(u32, Picture)]| {
         let frames: Vec<_> = batch.iter().map(|(_, picture)| picture.view()).collect();
         model.predict(&frames).expect("a prediction")

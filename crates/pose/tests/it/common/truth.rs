@@ -1,8 +1,8 @@
-//! Where the synthetic animals really are, and how well predictions tell it.
+//! Where the synthetic animals really are, and how close predictions come.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use pose::{Instance, Prediction};
+use pose::{FramePrediction, Instance};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ impl Truth {
         &self,
         nodes: &[String],
         identities: &[&str],
-        predictions: impl IntoIterator<Item = (u32, &'a Prediction)>,
+        predictions: impl IntoIterator<Item = (u32, &'a FramePrediction)>,
     ) -> Accuracy {
         let index = |name| self.nodes.iter().position(|node| node == name);
         let nodes: Vec<_> = nodes

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use cli::Exit;
-use vision::capture::{Capture, CapturedFrame, Config, Content, Selection, Source};
+use vision::capture::{Capture, CapturedFrame, Config, FrameContent, FrameSelection, Source};
 
 use super::wire::{Opened, Record, Shape, VideoInfo, cut};
 
@@ -37,9 +37,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Exit> {
 fn deliver(path: &Path) -> io::Result<()> {
     let config = Config {
         source: Source::Upload(path.to_owned()),
-        selection: Selection {
+        selection: FrameSelection {
             sample_rate: 1,
-            ..Selection::default()
+            ..FrameSelection::default()
         },
         fps: None,
         real_time: false,
@@ -85,7 +85,7 @@ fn say_opened(opened: &Opened) -> io::Result<()> {
 }
 
 fn say_frame(frame: &CapturedFrame) -> io::Result<()> {
-    let Content::Pixels(image) = &frame.content else {
+    let FrameContent::Pixels(image) = &frame.content else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let since = frame.captured_at.duration_since(UNIX_EPOCH);

@@ -7,8 +7,8 @@ use bytes::BufMut;
 use protocol::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use tokio::time::timeout;
-use vision::capture::{CapturedFrame, Content};
-use vision::{Image, ShapeError};
+use vision::capture::{CapturedFrame, FrameContent};
+use vision::{Image, ImageShapeError};
 
 use super::wire::{HEADER, MAX_TEXT, Opened, Record, Shape, fits};
 
@@ -28,7 +28,7 @@ pub(super) enum Fault {
     #[error("frame {got} came where {expected} was expected")]
     Order { expected: u64, got: u64 },
     #[error("a frame makes no sense: {0}")]
-    Shape(#[from] ShapeError),
+    Shape(#[from] ImageShapeError),
 }
 
 /// What follows the first line.
@@ -123,7 +123,7 @@ impl<R: AsyncRead + Unpin> Records<R> {
             frame_id,
             captured_at,
             captured: now.checked_sub(age.unwrap_or_default()).unwrap_or(now),
-            content: Content::Pixels(Image::new(width, height, channels, pixels)?),
+            content: FrameContent::Pixels(Image::new(width, height, channels, pixels)?),
         })
     }
 

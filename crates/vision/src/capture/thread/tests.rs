@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::Image;
-use crate::capture::reader::Reader;
+use crate::capture::reader::FrameReader;
 
 /// A source whose frames are whole or not.
 struct Damaged {
@@ -14,28 +14,28 @@ struct Damaged {
     position: usize,
 }
 
-impl Reader for Damaged {
-    fn grab(&mut self) -> Result<bool, Fault> {
+impl FrameReader for Damaged {
+    fn grab(&mut self) -> Result<bool, ReadFault> {
         self.position += 1;
         Ok(self.position <= self.whole.len())
     }
 
-    fn retrieve(&mut self) -> Result<Content, Fault> {
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
         if !self.whole[self.position - 1] {
-            return Err(Fault::Undecodable);
+            return Err(ReadFault::Undecodable);
         }
         let pixels = vec![self.position as u8 - 1];
-        Ok(Content::Pixels(Image::new(1, 1, 1, pixels).unwrap()))
+        Ok(FrameContent::Pixels(Image::new(1, 1, 1, pixels).unwrap()))
     }
 }
 
 /// Frame ids and pixels that arrive of a source, and how it ends.
 fn deliver(
-    nature: Nature,
+    kind: SourceBehaviour,
     whole: &[bool],
     max_frames: u64,
-) -> (Vec<(u64, u8)>, Result<Summary, ReadError>) {
-    let opened = Opened {
+) -> (Vec<(u64, u8)>, Result<CaptureSummary, ReadError>) {
+    let opened = OpenedReader {
         reader: Box::new(Damaged {
             whole: whole.to_vec(),
             position: 0,
@@ -48,21 +48,21 @@ fn deliver(
             fps: None,
             total_frames: None,
             frames_to_send: None,
-            is_live: nature.pushes(),
+            is_live: kind.pushes(),
         },
-        nature,
+        kind,
     };
-    let delivery = Delivery {
+    let delivery = FrameDelivery {
         opened,
-        rate: Rate::Free,
-        stop: &Stop::default(),
+        rate: DeliveryRate::Free,
+        stop: &StopSignal::default(),
         read: 0,
         undecodable: 0,
         frames: 0,
     };
-    let selection = Selection {
+    let selection = FrameSelection {
         max_frames: Some(max_frames),
-        ..Selection::default()
+        ..FrameSelection::default()
     };
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);
@@ -80,24 +80,28 @@ fn deliver(
 
 #[test]
 fn a_camera_skips_what_cannot_be_decoded() {
-    let (seen, result) = deliver(Nature::Camera, &[true, false, false, true, true], 3);
+    let (seen, result) = deliver(
+        SourceBehaviour::Camera,
+        &[true, false, false, true, true],
+        3,
+    );
     assert_eq!(seen, [(0, 0), (1, 3), (2, 4)]);
     let summary = result.unwrap();
     assert_eq!((summary.frames, summary.undecodable), (3, 2));
-    assert_eq!(summary.end, End::Selected);
+    assert_eq!(summary.end, CaptureEnd::Selected);
 }
 
 #[test]
 fn a_camera_that_delivers_only_damage_has_failed() {
     let mut whole = vec![true];
     whole.resize(50, false);
-    let (seen, result) = deliver(Nature::Camera, &whole, 3);
+    let (seen, result) = deliver(SourceBehaviour::Camera, &whole, 3);
     assert_eq!(seen, [(0, 0)]);
     assert!(
         matches!(result, Err(ReadError::Undecodable { frame_id: 1, .. })),
         "{result:?}"
     );
-    let (_, result) = deliver(Nature::Camera, &[true, false], 3);
+    let (_, result) = deliver(SourceBehaviour::Camera, &[true, false], 3);
     assert!(
         matches!(result, Err(ReadError::CameraLost { frames: 1, .. })),
         "{result:?}"
@@ -106,7 +110,7 @@ fn a_camera_that_delivers_only_damage_has_failed() {
 
 #[test]
 fn a_damaged_frame_of_a_file_is_an_error_and_no_repetition() {
-    let stored = Nature::Stored {
+    let stored = SourceBehaviour::Stored {
         exact: true,
         cut_off: false,
     };

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use std::ops::ControlFlow;
 use vision::Image;
-use vision::capture::{Capture, CapturedFrame, Config, ReadError, Selection, Source, Summary};
+use vision::capture::{
+    Capture, CaptureSummary, CapturedFrame, Config, FrameSelection, ReadError, Source,
+};
 
 pub(crate) const WIDTH: u32 = 128;
 pub(crate) const HEIGHT: u32 = 64;
@@ -74,14 +76,14 @@ pub(crate) const H264: &[&str] = &[
 pub(crate) fn file(path: &Path) -> Config {
     Config {
         source: Source::File(path.to_str().unwrap().to_owned()),
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     }
 }
 
 /// Reads all that is selected; the ids and the frames.
-pub(crate) fn read(config: Config) -> (Vec<CapturedFrame>, Result<Summary, ReadError>) {
+pub(crate) fn read(config: Config) -> (Vec<CapturedFrame>, Result<CaptureSummary, ReadError>) {
     let frames = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&frames);
     let running = Capture::open(config).unwrap().start(move |frame| {

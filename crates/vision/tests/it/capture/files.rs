@@ -1,4 +1,4 @@
-//! Reading files: which frames come, and what is said when they do not.
+//! Reading files: which frames come, and which errors when they do not.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 
 use super::common::{H264, HEIGHT, WIDTH, barcode, file, number, read, video};
-use vision::capture::{Capture, Config, End, OpenError, ReadError, Selection, Source, Summary};
+use vision::capture::{
+    Capture, CaptureEnd, CaptureSummary, Config, FrameSelection, OpenError, ReadError, Source,
+};
 
 fn ids(text: &str, sample_rate: u32, max_frames: Option<u64>, path: &std::path::Path) -> Vec<u64> {
     let mut config = file(path);
@@ -51,11 +53,11 @@ fn the_frames_of_common_formats_come_in_order_with_their_numbers() {
         let (frames, summary) = read(file(&path));
         assert_eq!(
             summary.unwrap(),
-            Summary {
+            CaptureSummary {
                 frames: 40,
                 read: 40,
                 undecodable: 0,
-                end: End::EndOfSource
+                end: CaptureEnd::EndOfSource
             },
             "{name}"
         );
@@ -93,11 +95,11 @@ fn only_the_selected_frames_come_and_nothing_is_read_after_them() {
     let mut config = file(&path);
     config.selection = "3,10-12".parse().unwrap();
     let summary = read(config).1.unwrap();
-    let expected = Summary {
+    let expected = CaptureSummary {
         frames: 4,
         read: 13,
         undecodable: 0,
-        end: End::Selected,
+        end: CaptureEnd::Selected,
     };
     assert_eq!(summary, expected);
 }
@@ -105,7 +107,7 @@ fn only_the_selected_frames_come_and_nothing_is_read_after_them() {
 fn open_error(path: &str) -> OpenError {
     let config = Config {
         source: Source::File(path.to_owned()),
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     };
@@ -202,7 +204,7 @@ fn a_file_with_fewer_frames_than_announced_but_all_its_bytes_only_warns() {
     assert_eq!(summary.frames, 53);
     assert_eq!(
         summary.end,
-        End::Short {
+        CaptureEnd::Short {
             at: 53,
             expected: 60
         }
@@ -259,7 +261,10 @@ fn a_stream_without_a_count_is_read_to_its_end() {
     assert_eq!(capture.info().frames_to_send, None);
     drop(capture);
     let (frames, summary) = read(file(&path));
-    assert_eq!((frames.len(), summary.unwrap().end), (30, End::EndOfSource));
+    assert_eq!(
+        (frames.len(), summary.unwrap().end),
+        (30, CaptureEnd::EndOfSource)
+    );
 }
 
 #[test]
@@ -268,7 +273,7 @@ fn image_sequences_are_read_in_the_order_of_their_numbers() {
     let pattern = folder.path().join("img_%03d.png");
     video(&pattern, 12, &["-start_number", "1"]);
     let (frames, summary) = read(file(&pattern));
-    assert_eq!(summary.unwrap().end, End::EndOfSource);
+    assert_eq!(summary.unwrap().end, CaptureEnd::EndOfSource);
     let numbers: Vec<u64> = frames
         .iter()
         .map(|frame| number(frame.pixels().unwrap()))
@@ -335,7 +340,7 @@ fn breaking_off_and_stopping_end_a_capture() {
         }
     });
     let summary = running.join().unwrap();
-    assert_eq!((summary.frames, summary.end), (3, End::Stopped));
+    assert_eq!((summary.frames, summary.end), (3, CaptureEnd::Stopped));
 
     // The callback blocks as a full queue would; once it returns, no further frame comes.
     let (entered, has_entered) = mpsc::channel();
@@ -349,7 +354,7 @@ fn breaking_off_and_stopping_end_a_capture() {
     running.stop();
     drop(release);
     let summary = running.join().unwrap();
-    assert_eq!((summary.frames, summary.end), (1, End::Stopped));
+    assert_eq!((summary.frames, summary.end), (1, CaptureEnd::Stopped));
 }
 
 #[test]
@@ -368,7 +373,7 @@ fn stopping_ends_the_wait_for_a_slow_rate() {
     has_first.recv().unwrap();
     running.stop();
     let summary = running.join().unwrap();
-    assert_eq!((summary.frames, summary.end), (1, End::Stopped));
+    assert_eq!((summary.frames, summary.end), (1, CaptureEnd::Stopped));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 
 use super::common::read;
-use vision::capture::{Capture, Config, End, OpenError, Selection, Source, Summary};
+use vision::capture::{
+    Capture, CaptureEnd, CaptureSummary, Config, FrameSelection, OpenError, Source,
+};
 use vision::synthetic;
 
 fn pattern(frames: Option<u64>) -> synthetic::Config {
@@ -19,7 +21,7 @@ fn pattern(frames: Option<u64>) -> synthetic::Config {
 fn config(frames: Option<u64>) -> Config {
     Config {
         source: Source::TestPattern(pattern(frames)),
-        selection: Selection::default(),
+        selection: FrameSelection::default(),
         fps: None,
         real_time: false,
     }
@@ -33,11 +35,11 @@ fn a_limited_pattern_is_read_as_a_file_is() {
     assert_eq!((info.width, info.height, info.is_live), (64, 48, false));
     assert_eq!((info.total_frames, info.frames_to_send), (Some(7), Some(7)));
     let (frames, summary) = read(config(Some(7)));
-    let expected = Summary {
+    let expected = CaptureSummary {
         frames: 7,
         read: 7,
         undecodable: 0,
-        end: End::EndOfSource,
+        end: CaptureEnd::EndOfSource,
     };
     assert_eq!(summary.unwrap(), expected);
     for (index, frame) in (0..).zip(frames) {
@@ -51,7 +53,7 @@ fn selected_frames_are_those_of_their_number() {
     let mut config = config(Some(100));
     config.selection = "10-12,50".parse().unwrap();
     let (frames, summary) = read(config.clone());
-    assert_eq!(summary.unwrap().end, End::Selected);
+    assert_eq!(summary.unwrap().end, CaptureEnd::Selected);
     let ids: Vec<u64> = frames.iter().map(|frame| frame.frame_id).collect();
     assert_eq!(ids, [10, 11, 12, 50]);
     let expected = synthetic::render(&pattern(Some(100)), 50).0;
@@ -80,12 +82,12 @@ fn an_endless_pattern_is_live_and_ends_when_told() {
     let first: Vec<u64> = frames.iter().take(5).collect();
     assert_eq!(first, [0, 1, 2, 3, 4]);
     running.stop();
-    assert_eq!(running.join().unwrap().end, End::Stopped);
+    assert_eq!(running.join().unwrap().end, CaptureEnd::Stopped);
     config.selection.max_frames = Some(3);
     let capture = Capture::open(config.clone()).unwrap();
     assert_eq!(capture.info().frames_to_send, Some(3));
     drop(capture);
-    assert_eq!(read(config).1.unwrap().end, End::Selected);
+    assert_eq!(read(config).1.unwrap().end, CaptureEnd::Selected);
 }
 
 #[test]

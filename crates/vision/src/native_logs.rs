@@ -1,4 +1,4 @@
-//! Keeping the native libraries' own chatter off stderr.
+//! Keeping the native libraries' own log off stderr.
 
 use std::sync::Once;
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::onnx::{Graph, Node};
+use super::onnx::{OnnxGraph, OnnxNode};
 
 /// How the graph finds peaks on its confidence maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Search {
+pub(crate) enum PeakSearch {
     /// The highest cell of each map (`ArgMax`).
     Highest,
     /// The k best of each map's local maxima (`TopK`).
@@ -15,17 +15,17 @@ pub(crate) enum Search {
 
 /// Where a graph finds its peaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peaks {
+pub(super) struct PeakTensors {
     /// The tensor of the confidence maps, `[.., h, w]`.
     pub(super) maps: String,
     /// The tensor of the peaks' cells, as indices into maps of h * w cells.
     pub(super) cells: String,
-    pub(super) search: Search,
+    pub(super) search: PeakSearch,
 }
 
 /// Why peaks are not found in a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum TraceError {
     /// Nothing finds peaks.
     Nothing,
     /// Peaks are found on several tensors.
@@ -33,16 +33,16 @@ pub(super) enum Lost {
 }
 
 /// A graph by its tensors.
-pub(super) struct Flow<'g> {
-    nodes: &'g [Node],
+pub(super) struct TensorGraph<'g> {
+    nodes: &'g [OnnxNode],
     /// The node that makes a tensor.
     makers: HashMap<&'g str, usize>,
     initializers: HashSet<&'g str>,
 }
 
-impl<'g> Flow<'g> {
-    pub(super) fn new(graph: &'g Graph) -> Self {
-        let outputs = |(index, node): (usize, &'g Node)| {
+impl<'g> TensorGraph<'g> {
+    pub(super) fn new(graph: &'g OnnxGraph) -> Self {
+        let outputs = |(index, node): (usize, &'g OnnxNode)| {
             node.outputs.iter().map(move |name| (name.as_str(), index))
         };
         Self {
@@ -52,9 +52,13 @@ impl<'g> Flow<'g> {
         }
     }
 
-    /// Where the graph finds the peaks that its output `points` tells. What `besides` tells, if
-    /// given, is not meant, although `points` may depend on it too.
-    pub(super) fn peaks(&self, points: &str, besides: Option<&str>) -> Result<Peaks, Lost> {
+    /// Where the graph finds the peaks of its output `points`. Peaks of `besides`, if given, are
+    /// left out, although `points` may depend on them too.
+    pub(super) fn peaks(
+        &self,
+        points: &str,
+        besides: Option<&str>,
+    ) -> Result<PeakTensors, TraceError> {
         let others = besides.map(|output| self.searches(output));
         let mut found = None;
         for index in self.searches(points) {
@@ -64,19 +68,21 @@ impl<'g> Flow<'g> {
             {
                 continue;
             }
-            let peaks = self.searched(&self.nodes[index]).ok_or(Lost::Nothing)?;
+            let peaks = self
+                .searched(&self.nodes[index])
+                .ok_or(TraceError::Nothing)?;
             match &found {
                 None => found = Some(peaks),
-                // The same search twice: graphs that look at the neighbours have that.
-                Some(Peaks { maps, search, .. })
+                // The same search twice, as in graphs that also read the neighbouring cells.
+                Some(PeakTensors { maps, search, .. })
                     if (maps, search) == (&peaks.maps, &peaks.search) => {}
-                Some(_) => return Err(Lost::Several),
+                Some(_) => return Err(TraceError::Several),
             }
         }
-        found.ok_or(Lost::Nothing)
+        found.ok_or(TraceError::Nothing)
     }
 
-    fn maker(&self, tensor: &str) -> Option<&'g Node> {
+    fn maker(&self, tensor: &str) -> Option<&'g OnnxNode> {
         self.makers.get(tensor).map(|&index| &self.nodes[index])
     }
 
@@ -104,13 +110,13 @@ impl<'g> Flow<'g> {
         found
     }
 
-    fn searched(&self, node: &Node) -> Option<Peaks> {
+    fn searched(&self, node: &OnnxNode) -> Option<PeakTensors> {
         let (search, cells) = if node.is("ArgMax") {
-            (Search::Highest, node.outputs.first()?)
+            (PeakSearch::Highest, node.outputs.first()?)
         } else {
-            (Search::Local, node.outputs.get(1)?)
+            (PeakSearch::Local, node.outputs.get(1)?)
         };
-        Some(Peaks {
+        Some(PeakTensors {
             maps: self.maps(node.inputs.first()?)?.to_owned(),
             cells: cells.clone(),
             search,
@@ -171,36 +177,36 @@ impl<'g> Flow<'g> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::onnx::Initializer;
+    use super::super::onnx::OnnxTensor;
     use super::*;
 
-    fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Node {
+    fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> OnnxNode {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        Node {
+        OnnxNode {
             inputs: names(inputs),
             outputs: names(outputs),
             op_type: operator.to_owned(),
-            ..Node::default()
+            ..OnnxNode::default()
         }
     }
 
-    fn graph(nodes: Vec<Node>) -> Graph {
-        Graph {
+    fn graph(nodes: Vec<OnnxNode>) -> OnnxGraph {
+        OnnxGraph {
             nodes,
-            initializers: vec![Initializer {
+            initializers: vec![OnnxTensor {
                 name: "low".to_owned(),
             }],
             outputs: Vec::new(),
         }
     }
 
-    fn peaks(nodes: Vec<Node>) -> Result<Peaks, Lost> {
-        Flow::new(&graph(nodes)).peaks("peaks", Some("centroids"))
+    fn peaks(nodes: Vec<OnnxNode>) -> Result<PeakTensors, TraceError> {
+        TensorGraph::new(&graph(nodes)).peaks("peaks", Some("centroids"))
     }
 
-    fn found(maps: &str, cells: &str, search: Search) -> Result<Peaks, Lost> {
+    fn found(maps: &str, cells: &str, search: PeakSearch) -> Result<PeakTensors, TraceError> {
         let (maps, cells) = (maps.to_owned(), cells.to_owned());
-        Ok(Peaks {
+        Ok(PeakTensors {
             maps,
             cells,
             search,
@@ -208,7 +214,7 @@ mod tests {
     }
 
     /// `maps` -> one row a map -> `cells` by `ArgMax` -> `out`.
-    fn highest(maps: &str, cells: &str, out: &str) -> Vec<Node> {
+    fn highest(maps: &str, cells: &str, out: &str) -> Vec<OnnxNode> {
         let row = format!("{cells} row");
         vec![
             node("Conv", &["image"], &[maps]),
@@ -219,7 +225,7 @@ mod tests {
     }
 
     /// The same by `TopK` with a mask, whose lower branch is made by `low`.
-    fn local(low: Node) -> Vec<Node> {
+    fn local(low: OnnxNode) -> Vec<OnnxNode> {
         vec![
             node("Conv", &["image"], &["maps"]),
             node("Reshape", &["maps"], &["flat"]),
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn the_highest_cell_is_found_on_its_maps() {
         let nodes = highest("maps", "cells", "peaks");
-        assert_eq!(peaks(nodes), found("maps", "cells", Search::Highest));
+        assert_eq!(peaks(nodes), found("maps", "cells", PeakSearch::Highest));
     }
 
     #[test]
@@ -246,7 +252,7 @@ mod tests {
         ] {
             let mut nodes = local(low);
             nodes.push(node("Mul", &["cells", "stride"], &["peaks"]));
-            assert_eq!(peaks(nodes), found("maps", "cells", Search::Local));
+            assert_eq!(peaks(nodes), found("maps", "cells", PeakSearch::Local));
         }
     }
 
@@ -254,7 +260,7 @@ mod tests {
     fn two_changing_branches_of_a_mask_are_no_maps() {
         let mut nodes = local(node("Neg", &["flat"], &["lowest"]));
         nodes.push(node("Mul", &["cells", "stride"], &["peaks"]));
-        assert_eq!(peaks(nodes), Err(Lost::Nothing));
+        assert_eq!(peaks(nodes), Err(TraceError::Nothing));
     }
 
     #[test]
@@ -264,10 +270,10 @@ mod tests {
         nodes.push(node("Add", &["in crop", "centroids"], &["peaks"]));
         assert_eq!(
             peaks(nodes.clone()),
-            found("maps", "cells", Search::Highest)
+            found("maps", "cells", PeakSearch::Highest)
         );
-        let both = Flow::new(&graph(nodes)).peaks("peaks", None);
-        assert_eq!(both, Err(Lost::Several));
+        let both = TensorGraph::new(&graph(nodes)).peaks("peaks", None);
+        assert_eq!(both, Err(TraceError::Several));
     }
 
     #[test]
@@ -286,11 +292,11 @@ mod tests {
         for nodes in [
             vec![],
             vec![node("Conv", &["image"], &["peaks"])],
-            // Not reshaped, and an operator of somebody else's.
+            // Not reshaped, and an operator of another domain.
             vec![node("ArgMax", &["image"], &["peaks"])],
             vec![
                 node("Reshape", &["image"], &["row"]),
-                Node {
+                OnnxNode {
                     domain: "other".to_owned(),
                     ..node("ArgMax", &["row"], &["peaks"])
                 },
@@ -303,7 +309,7 @@ mod tests {
                 node("ArgMax", &["row"], &["peaks"]),
             ],
         ] {
-            assert_eq!(peaks(nodes), Err(Lost::Nothing));
+            assert_eq!(peaks(nodes), Err(TraceError::Nothing));
         }
     }
 
@@ -315,13 +321,13 @@ mod tests {
                 node("ArgMax", &["row"], &["cells"]),
                 node("Add", &["cells", "peaks"], &["peaks"]),
             ];
-            assert_eq!(peaks(nodes), Err(Lost::Nothing));
+            assert_eq!(peaks(nodes), Err(TraceError::Nothing));
         }
         let nodes = vec![
             node("Expand", &["around"], &["around"]),
             node("Where", &["mask", "row", "around"], &["row"]),
             node("ArgMax", &["row"], &["peaks"]),
         ];
-        assert_eq!(peaks(nodes), Err(Lost::Nothing));
+        assert_eq!(peaks(nodes), Err(TraceError::Nothing));
     }
 }

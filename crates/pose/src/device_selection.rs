@@ -1,14 +1,14 @@
-//! Which device a model ends up on.
+//! Which device a model is loaded on.
 
 use crate::{
-    device::Device, error::LoadError, gpu::NoGpu, outputs::OutputError, session::SessionError,
+    device::Device, error::LoadError, gpu::NoGpu, outputs::TensorError, session::SessionError,
 };
 
-/// Loads a model on `device` with `load`, which also runs it once. `check` says beforehand whether
-/// a GPU can be used at all.
+/// Loads a model on `device` with `load`, which also runs it once. `check` finds out beforehand
+/// whether a GPU can be used at all.
 ///
-/// Under [`Device::Auto`] the CPU is taken where CUDA fails at any point, and the reason comes
-/// back. A GPU that was asked for is never exchanged for another device.
+/// Under [`Device::Auto`] the CPU is taken where CUDA fails at any point, and the reason is
+/// returned. A GPU that was asked for is never replaced by another device.
 ///
 /// # Errors
 /// What is wrong with the model, or with the GPU that was asked for.
@@ -34,13 +34,13 @@ pub(crate) fn choose<T>(
     let reason = match error {
         LoadError::Session(SessionError::Device { reason, .. }) => reason,
         LoadError::Session(SessionError::Graph { message, .. } | SessionError::Run { message })
-        | LoadError::Output(OutputError::Read { message }) => NoGpu::Failed {
+        | LoadError::Tensor(TensorError::Read { message }) => NoGpu::Failed {
             device: gpu,
             message,
         },
         error => return Err(error),
     };
-    // What the CPU cannot do either is the model's fault and not the GPU's.
+    // What fails on the CPU too is an error of the model and not of the GPU.
     let model = load(Device::Cpu)?;
     match device {
         Device::Auto => Ok((model, Some(reason))),

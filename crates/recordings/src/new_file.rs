@@ -1,4 +1,4 @@
-//! Files that begin to exist whole, and never replace another unasked.
+//! Files that appear complete, and replace another only where that is allowed.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -8,16 +8,21 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::CreateError;
-use crate::format::Format;
+use crate::format::LabelsFormat;
 
-/// Checks that a file can be written later, before the run begins. Nothing is changed and nothing
-/// stays there. `-` is standard output. What is there and is no file, `/dev/null` or a pipe, takes
-/// the forms that are texts only.
+/// Checks that a file can be written later, before the run begins. Nothing is changed or left
+/// behind. `-` is standard output. Something other than a regular file, such as `/dev/null` or a
+/// pipe, takes text formats only.
 pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
     if path.as_os_str() == "-" {
         return Ok(());
     }
-    let is_text = || matches!(Format::of(path), Some(Format::JsonLines | Format::Csv));
+    let is_text = || {
+        matches!(
+            LabelsFormat::of(path),
+            Some(LabelsFormat::JsonLines | LabelsFormat::Csv)
+        )
+    };
     match path.metadata() {
         Ok(there) if there.is_dir() || !(there.is_file() || is_text()) => {
             Err(CreateError::NoFile(path.to_owned()))
@@ -35,7 +40,7 @@ pub fn check_free(path: &Path, overwrite: bool) -> Result<(), CreateError> {
 fn check_replaceable(path: &Path) -> Result<(), CreateError> {
     let opened = File::options().append(true).open(path);
     opened.map_err(|error| refused(path, error))?;
-    match is_replaced_whole(path) {
+    match is_replaced(path) {
         true => check_folder(path),
         false => Ok(()),
     }
@@ -60,9 +65,9 @@ fn check_new(path: &Path, overwrite: bool) -> Result<(), CreateError> {
     }
 }
 
-/// Whether another file takes the place of one that is there, which needs a folder that can be
-/// written; others are written where they are.
-fn is_replaced_whole(path: &Path) -> bool {
+/// Whether an existing file is replaced by a new one, which needs a writable folder; other formats are
+/// written to the existing file.
+fn is_replaced(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|it| it.eq_ignore_ascii_case("slp") || it.eq_ignore_ascii_case("png"))
 }
@@ -71,7 +76,7 @@ fn is_replaced_whole(path: &Path) -> bool {
 fn check_folder(path: &Path) -> Result<(), CreateError> {
     let folder = folder(path);
     match tempfile::tempfile_in(&folder) {
-        Ok(_gone_at_once) => Ok(()),
+        Ok(_unlinked) => Ok(()),
         Err(error) => Err(CreateError::ReadOnlyFolder {
             path: path.to_owned(),
             folder,
@@ -80,7 +85,7 @@ fn check_folder(path: &Path) -> Result<(), CreateError> {
     }
 }
 
-/// [`check_free`] for all files of a run, which are to be different ones, however they are spelled.
+/// [`check_free`] for all files of a run, which must be different files, however they are spelled.
 pub fn check_all_free<'a>(
     paths: impl IntoIterator<Item = &'a PathBuf>,
     overwrite: bool,
@@ -88,15 +93,15 @@ pub fn check_all_free<'a>(
     let mut seen = HashSet::new();
     for path in paths {
         check_free(path, overwrite)?;
-        if !seen.insert(place(path)) {
+        if !seen.insert(canonical(path)) {
             return Err(CreateError::Twice(path.clone()));
         }
     }
     Ok(())
 }
 
-/// The same for all spellings of a file, be it there or not.
-fn place(path: &Path) -> PathBuf {
+/// The same path for all spellings of a file, whether it exists or not.
+fn canonical(path: &Path) -> PathBuf {
     let beside = || Some(folder(path).canonicalize().ok()?.join(path.file_name()?));
     match path.canonicalize() {
         Ok(whole) => whole,
@@ -104,17 +109,17 @@ fn place(path: &Path) -> PathBuf {
     }
 }
 
-/// A file that this run has made, or has put in the place of another. It is this one that may go again,
-/// whatever has its name by then.
+/// A file that this run has created, also in place of another. Only this very file is removed again,
+/// not a later one of the same name.
 #[derive(Debug)]
-pub(crate) struct Made {
+pub(crate) struct CreatedFile {
     path: PathBuf,
     file: File,
-    /// There was none before.
+    /// There was none of this name before.
     is_new: bool,
 }
 
-impl Made {
+impl CreatedFile {
     fn of(path: &Path, file: &File, is_new: bool) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
@@ -123,7 +128,7 @@ impl Made {
         })
     }
 
-    /// Removes the file, which holds nothing, if there was none before.
+    /// Removes the file, which is empty, if there was none before.
     pub(crate) fn remove(&self) {
         if self.is_new && self.is_still_there() {
             // It stays empty.
@@ -131,9 +136,9 @@ impl Made {
         }
     }
 
-    /// Removes the file, which holds nothing, whatever was there before; says where it was.
+    /// Removes the file, which is empty, whatever was there before. Returns its path.
     pub(crate) fn remove_empty(&self) -> Option<PathBuf> {
-        // A pipe or a device is not this run's to remove.
+        // This run has not created a pipe or a device.
         let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
         let is_gone = is_file && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
         is_gone.then(|| self.path.clone())
@@ -154,8 +159,8 @@ impl Made {
 }
 
 /// Creates a file that was not there before, or replaces it if that is wanted.
-pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, Made), CreateError> {
-    let created = || -> io::Result<(File, Made)> {
+pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, CreatedFile), CreateError> {
+    let created = || -> io::Result<(File, CreatedFile)> {
         let (file, is_new) = match File::create_new(path) {
             Ok(file) => (file, true),
             Err(error) if overwrite && error.kind() == io::ErrorKind::AlreadyExists => {
@@ -164,26 +169,26 @@ pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, Made), Creat
             }
             Err(error) => return Err(error),
         };
-        let made = Made::of(path, &file, is_new)?;
+        let made = CreatedFile::of(path, &file, is_new)?;
         Ok((file, made))
     };
     created().map_err(|error| refused(path, error))
 }
 
-/// Creates a file with this content; nobody ever sees it without.
+/// Creates a file with this content; other processes see it complete or not at all.
 pub(crate) fn create_whole(
     path: &Path,
     content: &[u8],
     overwrite: bool,
-) -> Result<Made, CreateError> {
-    let written = || -> io::Result<Made> {
+) -> Result<CreatedFile, CreateError> {
+    let written = || -> io::Result<CreatedFile> {
         let mut file = beside(path)?;
         file.write_all(content)?;
         match file.persist_noclobber(path) {
-            Ok(file) => Made::of(path, &file, true),
+            Ok(file) => CreatedFile::of(path, &file, true),
             Err(there) if overwrite && there.error.kind() == io::ErrorKind::AlreadyExists => {
                 let file = there.file.persist(path)?;
-                Made::of(path, &file, false)
+                CreatedFile::of(path, &file, false)
             }
             Err(failed) => Err(failed.error),
         }
@@ -191,7 +196,7 @@ pub(crate) fn create_whole(
     written().map_err(|error| refused(path, error))
 }
 
-/// A file in the same folder, with the rights that a new file has.
+/// A temporary file in the same folder, with the permissions of a new file.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".new");
