@@ -163,7 +163,7 @@ impl Emitter {
         self.broadcast(END, &message, || osc::OscWriter::end(running.poses));
         for target in &self.targets {
             if let TargetTransport::Zmq { publisher, .. } = &target.transport {
-                publisher.no_welcome();
+                publisher.clear_initial_message();
             }
         }
         self.emitted()
@@ -192,7 +192,7 @@ impl Emitter {
         let message = writer.skeleton(&skeleton);
         for target in &self.targets {
             if let TargetTransport::Zmq { publisher, .. } = &target.transport {
-                publisher.welcome(SKELETON, &message);
+                publisher.set_initial_message(SKELETON, &message);
             }
         }
         self.broadcast(SKELETON, &message, || osc::OscWriter::skeleton(&skeleton));

@@ -1,10 +1,11 @@
-//! Topics of the messages that a ZeroMQ subscriber chooses among.
+//! The topics that are published to ZeroMQ subscribers.
 
 /// A frame's poses.
 pub(crate) const POSE: &str = "pose";
-/// The names of the nodes, at the start of a stream.
+/// The nodes and edges of a stream's poses.
 pub(crate) const SKELETON: &str = "skeleton";
 /// The end of a stream.
 pub(crate) const END: &str = "end";
-/// All topics that there are.
-pub(crate) const TOPICS: [&str; 3] = [POSE, SKELETON, END];
+
+/// All topics.
+pub(crate) const ALL: [&str; 3] = [POSE, SKELETON, END];

@@ -5,21 +5,21 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::mailbox::{Letter, Mailbox};
 use super::subscriber;
+use super::subscriber_queue::{QueuedMessage, SubscriberQueue};
 
 /// What a subscriber sends, from its greeting on, to the end of the connection: it is served to
 /// there or sent away, and never gets more than what it was sent.
 pub fn subscriber(data: &[u8]) {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    let welcome = || {
-        Some(Letter {
+    let initial_message = || {
+        Some(QueuedMessage {
             topic: "skeleton",
             bytes: Bytes::from_static(b"skeleton"),
             counts: false,
         })
     };
-    let mailbox = Mailbox::new(Instant::now());
+    let queue = SubscriberQueue::new(Instant::now());
     let mut answer = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -29,10 +29,10 @@ pub fn subscriber(data: &[u8]) {
         data,
         &mut answer,
         peer,
-        &mailbox,
-        welcome,
+        &queue,
+        initial_message,
     ));
-    assert!(gone.is_err(), "nobody closed the mailbox");
-    // Greeting and READY, then an answer or a welcome of 26 bytes at most for two bytes or more.
+    assert!(gone.is_err(), "nobody closed the queue");
+    // Greeting and READY, then an answer or an initial message of 26 bytes at most for two bytes or more.
     assert!(answer.len() <= 64 + 27 + 13 * data.len());
 }

@@ -1,4 +1,4 @@
-//! All subscribers, and what is published to them.
+//! All subscribers, and publishing to them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
-use super::mailbox::{Letter, Mailbox};
+use super::subscriber_queue::{QueuedMessage, SubscriberQueue};
 use super::{subscriber, wire};
 use crate::datagram::resolve;
 
@@ -24,25 +24,25 @@ const MAX_SUBSCRIBERS: usize = 32;
 /// ...and of one other network.
 const MAX_SUBSCRIBERS_EACH: usize = 16;
 
-/// Bytes that the system holds for a subscriber, beside its mailbox: its own measure, megabytes,
-/// would be seconds of poses that are too old.
+/// Bytes that the system buffers for a subscriber, beside its queue: the system's default, megabytes,
+/// would hold seconds of poses that are too old.
 const SEND_BUFFER: u32 = 64 << 10;
 
-/// How long subscribers may take for what waits at the end.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long subscribers may take for the queued messages at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A ZeroMQ publisher. Its subscribers' tasks end with it.
 pub(crate) struct Publisher {
-    hub: Arc<Hub>,
+    subscribers: Arc<Subscribers>,
     address: SocketAddr,
     closing: CancellationToken,
     serving: AbortOnDropHandle<()>,
 }
 
-struct Hub {
-    mailboxes: Mutex<ConnectionLimit<Arc<Mailbox>>>,
-    /// What subscribers to its topic get when they come.
-    welcome: Mutex<Option<Letter>>,
+struct Subscribers {
+    queues: Mutex<ConnectionLimit<Arc<SubscriberQueue>>>,
+    /// What new subscribers to its topic get at once.
+    initial_message: Mutex<Option<QueuedMessage>>,
     dropped: AtomicU64,
 }
 
@@ -55,10 +55,10 @@ impl Publisher {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }?;
-        // So that one can start again while the last one's connections still expire.
+        // So that a publisher can start again while connections of the last one still expire.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
-        // Connections have it from the listener.
+        // Connections inherit it from the listener.
         socket.set_send_buffer_size(SEND_BUFFER)?;
         socket.bind(address)?;
         let listener = socket.listen(MAX_SUBSCRIBERS as u32)?;
@@ -67,15 +67,15 @@ impl Publisher {
             warn!(%address, "anyone who can reach this address can read the poses");
         }
         let limit = ConnectionLimit::new(MAX_SUBSCRIBERS, MAX_SUBSCRIBERS_EACH);
-        let hub = Arc::new(Hub {
-            mailboxes: Mutex::new(limit),
-            welcome: Mutex::default(),
+        let subscribers = Arc::new(Subscribers {
+            queues: Mutex::new(limit),
+            initial_message: Mutex::default(),
             dropped: AtomicU64::new(0),
         });
         let closing = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&hub), closing.clone()));
+        let serving = tokio::spawn(serve(listener, Arc::clone(&subscribers), closing.clone()));
         Ok(Self {
-            hub,
+            subscribers,
             address,
             closing,
             serving: AbortOnDropHandle::new(serving),
@@ -86,46 +86,46 @@ impl Publisher {
         self.address
     }
 
-    /// Gives the message to all who want its topic, and says how many they are; who misses it is told
-    /// if it `counts`. Never waits.
+    /// Queues the message for all subscribers to its topic, and returns their number. Its loss is
+    /// counted if it `counts`. Never waits.
     pub(crate) fn publish(&self, topic: &'static str, body: &[u8], counts: bool) -> usize {
-        let mailboxes = self.hub.mailboxes();
-        if mailboxes.is_empty() {
+        let queues = self.subscribers.queues();
+        if queues.is_empty() {
             return 0;
         }
-        let letter = Letter {
+        let message = QueuedMessage {
             topic,
             bytes: wire::message(topic, body),
             counts,
         };
-        let mut takers = 0;
-        for dropped in mailboxes.iter().filter_map(|mailbox| mailbox.push(&letter)) {
-            takers += 1;
-            self.hub.dropped.fetch_add(dropped, Relaxed);
+        let mut subscribers = 0;
+        for dropped in queues.iter().filter_map(|queue| queue.push(&message)) {
+            subscribers += 1;
+            self.subscribers.dropped.fetch_add(dropped, Relaxed);
         }
-        takers
+        subscribers
     }
 
-    /// Sets what subscribers to this topic get when they come.
-    pub(crate) fn welcome(&self, topic: &'static str, body: &[u8]) {
-        *lock(&self.hub.welcome) = Some(Letter {
+    /// Sets what new subscribers to this topic get at once.
+    pub(crate) fn set_initial_message(&self, topic: &'static str, body: &[u8]) {
+        *lock(&self.subscribers.initial_message) = Some(QueuedMessage {
             topic,
             bytes: wire::message(topic, body),
             counts: false,
         });
     }
 
-    /// Subscribers that come from now on get nothing but what is published.
-    pub(crate) fn no_welcome(&self) {
-        *lock(&self.hub.welcome) = None;
+    /// New subscribers get only what is published from now on.
+    pub(crate) fn clear_initial_message(&self) {
+        *lock(&self.subscribers.initial_message) = None;
     }
 
-    /// Messages that count and that subscribers have missed, each for itself.
+    /// Lost messages that count, for all subscribers together.
     pub(crate) fn dropped(&self) -> u64 {
-        self.hub.dropped.load(Relaxed)
+        self.subscribers.dropped.load(Relaxed)
     }
 
-    /// Lets subscribers take what waits for them, for half a second at most.
+    /// Waits until subscribers have taken what is queued for them, for half a second at most.
     pub(crate) async fn close(self) {
         self.closing.cancel();
         // Ends by itself; a panic was printed when it happened.
@@ -133,86 +133,86 @@ impl Publisher {
     }
 }
 
-impl Hub {
-    fn mailboxes(&self) -> MutexGuard<'_, ConnectionLimit<Arc<Mailbox>>> {
-        lock(&self.mailboxes)
+impl Subscribers {
+    fn queues(&self) -> MutexGuard<'_, ConnectionLimit<Arc<SubscriberQueue>>> {
+        lock(&self.queues)
     }
 
-    /// A place for a subscriber, if there is one or another does not use its own.
-    fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+    /// Admits a subscriber, where there is room or another one is idle.
+    fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<SubscriberGuard> {
         let now = Instant::now();
-        let mailbox = Arc::new(Mailbox::new(now));
-        // This machine's own subscribers have no share: they may be all there are.
+        let queue = Arc::new(SubscriberQueue::new(now));
+        // Subscribers on this machine have no limit per address.
         let ip = peer.ip().to_canonical();
         let from = (!ip.is_loopback()).then(|| network_of(ip));
-        match self.mailboxes().admit(Arc::clone(&mailbox), from, now) {
+        match self.queues().admit(Arc::clone(&queue), from, now) {
             Admission::Free => {}
             Admission::InPlaceOf(idle) => {
-                debug!(%peer, "one that does not use its place makes way for another");
+                debug!(%peer, "an idle subscriber is replaced by another");
                 idle.evict();
             }
             Admission::Refused(_) => return None,
         }
-        let hub = Arc::clone(self);
-        Some(Place { hub, mailbox })
+        let subscribers = Arc::clone(self);
+        Some(SubscriberGuard { subscribers, queue })
     }
 }
 
-/// A subscriber's place, left by dropping it.
-struct Place {
-    hub: Arc<Hub>,
-    mailbox: Arc<Mailbox>,
+/// An admitted subscriber. Dropping it removes the subscriber.
+struct SubscriberGuard {
+    subscribers: Arc<Subscribers>,
+    queue: Arc<SubscriberQueue>,
 }
 
-impl Place {
+impl SubscriberGuard {
     /// Serves a connection to its end.
     async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let welcome = || lock(&self.hub.welcome).clone();
-        match subscriber::serve(stream, &self.mailbox, welcome).await {
+        let initial_message = || lock(&self.subscribers.initial_message).clone();
+        match subscriber::serve(stream, &self.queue, initial_message).await {
             Ok(()) => debug!(%peer, "a subscriber is served to the end"),
-            Err(reason) => debug!(%peer, %reason, "a subscriber is gone"),
+            Err(reason) => debug!(%peer, %reason, "a subscriber has left"),
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for SubscriberGuard {
     fn drop(&mut self) {
-        let mut mailboxes = self.hub.mailboxes();
-        mailboxes.retain(|known| !Arc::ptr_eq(known, &self.mailbox));
+        let mut queues = self.subscribers.queues();
+        queues.retain(|known| !Arc::ptr_eq(known, &self.queue));
     }
 }
 
-async fn serve(listener: TcpListener, hub: Arc<Hub>, closing: CancellationToken) {
+async fn serve(listener: TcpListener, subscribers: Arc<Subscribers>, closing: CancellationToken) {
     let mut listener = Listener::new(listener, "poses");
-    let mut subscribers = JoinSet::new();
-    let mut told = false;
+    let mut tasks = JoinSet::new();
+    let mut warned = false;
     loop {
         let (stream, peer) = tokio::select! {
             () = closing.cancelled() => break,
-            Some(_) = subscribers.join_next() => continue,
+            Some(_) = tasks.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        match hub.admit(peer) {
-            Some(place) => {
-                subscribers.spawn(place.serve(stream, peer));
+        match subscribers.admit(peer) {
+            Some(guard) => {
+                tasks.spawn(guard.serve(stream, peer));
             }
-            None if !std::mem::replace(&mut told, true) => {
+            None if !std::mem::replace(&mut warned, true) => {
                 warn!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many; further ones are logged with -v");
             }
             None => debug!(%peer, max = MAX_SUBSCRIBERS, "one subscriber too many"),
         }
     }
     drop(listener);
-    for mailbox in hub.mailboxes().iter() {
-        mailbox.close();
+    for queue in subscribers.queues().iter() {
+        queue.close();
     }
-    let all = async { while subscribers.join_next().await.is_some() {} };
-    if timeout(LINGER, all).await.is_err() {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout(CLOSE_TIMEOUT, all).await.is_err() {
         debug!("a subscriber has not taken what waited for it");
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What it guards is whole between statements.
+    // No statement leaves the data incomplete: the data behind a poisoned lock is valid.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

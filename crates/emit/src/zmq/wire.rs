@@ -1,5 +1,5 @@
 //! ZMTP 3.1 with the NULL mechanism (rfc.zeromq.org/spec/37), as much of it as a publisher needs, for
-//! peers that speak 3.0 (rfc.zeromq.org/spec/23) too.
+//! peers of version 3.0 (rfc.zeromq.org/spec/23) too.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -10,19 +10,19 @@ pub(super) const GREETING_BYTES: usize = 64;
 const MAX_BODY: u64 = 512;
 
 /// Another frame of the same message follows.
-const MORE: u8 = 1;
+const FLAG_MORE: u8 = 1;
 /// The size has eight bytes instead of one.
-const LONG: u8 = 2;
-const COMMAND: u8 = 4;
+const FLAG_LONG: u8 = 2;
+const FLAG_COMMAND: u8 = 4;
 
-/// Why a peer is sent away.
+/// Why a peer is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WireError {
-    #[error("it does not speak ZMTP")]
+pub(super) enum ZmtpError {
+    #[error("it does not use ZMTP")]
     Signature,
-    #[error("it speaks ZMTP {major}, and 3 is the oldest that is understood")]
+    #[error("it uses ZMTP {major}, and 3 is the oldest that is supported")]
     Version { major: u8 },
-    #[error("it wants the security mechanism {mechanism:?}, and there is none")]
+    #[error("it needs the security mechanism {mechanism:?}, and only NULL is supported")]
     Mechanism { mechanism: String },
     #[error("a frame of {bytes} bytes; {MAX_BODY} are allowed")]
     TooLarge { bytes: u64 },
@@ -34,7 +34,7 @@ pub(super) enum WireError {
     SocketType { kind: String },
 }
 
-/// What a publisher says first.
+/// The first bytes that a publisher sends.
 pub(super) fn greeting() -> [u8; GREETING_BYTES] {
     let mut greeting = [0; GREETING_BYTES];
     greeting[0] = 0xff;
@@ -51,13 +51,13 @@ pub(super) struct Abilities {
     pub(super) heartbeat: bool,
 }
 
-/// Checks what a peer says first.
-pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<Abilities, WireError> {
+/// Checks the first bytes of a peer.
+pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<Abilities, ZmtpError> {
     if greeting[0] != 0xff || greeting[9] & 1 == 0 {
-        return Err(WireError::Signature);
+        return Err(ZmtpError::Signature);
     }
     if greeting[10] < 3 {
-        return Err(WireError::Version {
+        return Err(ZmtpError::Version {
             major: greeting[10],
         });
     }
@@ -66,7 +66,7 @@ pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<Abilitie
         Some(b"NULL") => Ok(Abilities {
             heartbeat: greeting[10..12] >= [3, 1][..],
         }),
-        other => Err(WireError::Mechanism {
+        other => Err(ZmtpError::Mechanism {
             mechanism: String::from_utf8_lossy(other.unwrap_or_default()).into_owned(),
         }),
     }
@@ -74,25 +74,25 @@ pub(super) fn check_greeting(greeting: &[u8; GREETING_BYTES]) -> Result<Abilitie
 
 /// The publisher's side of the handshake.
 pub(super) fn ready() -> Bytes {
-    frame(COMMAND, b"\x05READY\x0bSocket-Type\0\0\0\x03PUB")
+    frame(FLAG_COMMAND, b"\x05READY\x0bSocket-Type\0\0\0\x03PUB")
 }
 
 /// A message of a topic and a body.
 pub(super) fn message(topic: &str, body: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(topic.len() + body.len() + 20);
-    put_frame(&mut bytes, MORE, topic.as_bytes());
+    put_frame(&mut bytes, FLAG_MORE, topic.as_bytes());
     put_frame(&mut bytes, 0, body);
     bytes.freeze()
 }
 
-/// Asks for a PONG. The time to live, in tenths of a second, is when the peer may take this side for
-/// dead if it hears nothing more: 0 is never.
+/// A request for a PONG. The time to live, in tenths of a second, is when the peer may close the
+/// connection if it receives nothing more: 0 is never.
 pub(super) fn ping() -> Bytes {
-    frame(COMMAND, b"\x04PING\0\0")
+    frame(FLAG_COMMAND, b"\x04PING\0\0")
 }
 
 fn pong(context: &[u8]) -> Bytes {
-    frame(COMMAND, &[b"\x04PONG", context].concat())
+    frame(FLAG_COMMAND, &[b"\x04PONG", context].concat())
 }
 
 fn frame(flags: u8, body: &[u8]) -> Bytes {
@@ -108,46 +108,46 @@ fn put_frame(bytes: &mut BytesMut, flags: u8, body: &[u8]) {
             bytes.put_u8(size);
         }
         Err(_) => {
-            bytes.put_u8(flags | LONG);
+            bytes.put_u8(flags | FLAG_LONG);
             bytes.put_u64(body.len() as u64);
         }
     }
     bytes.put_slice(body);
 }
 
-/// What a frame's first bytes say of the rest.
+/// A frame's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct ZmtpHeader {
     flags: u8,
     /// Bytes of the body.
     pub(super) bytes: usize,
 }
 
-impl Header {
+impl ZmtpHeader {
     /// How many bytes the size takes, from a frame's first byte.
-    pub(super) fn size_bytes(flags: u8) -> Result<usize, WireError> {
+    pub(super) fn size_bytes(flags: u8) -> Result<usize, ZmtpError> {
         match flags {
-            0..=7 if flags & LONG != 0 => Ok(8),
+            0..=7 if flags & FLAG_LONG != 0 => Ok(8),
             0..=7 => Ok(1),
-            _ => Err(WireError::Flags { flags }),
+            _ => Err(ZmtpError::Flags { flags }),
         }
     }
 
     /// From a frame's first byte and its size, big-endian.
-    pub(super) fn new(flags: u8, size: &[u8]) -> Result<Self, WireError> {
+    pub(super) fn new(flags: u8, size: &[u8]) -> Result<Self, ZmtpError> {
         let bytes = size
             .iter()
             .fold(0, |size, byte| size << 8 | u64::from(*byte));
         match usize::try_from(bytes) {
             Ok(bytes) if bytes as u64 <= MAX_BODY => Ok(Self { flags, bytes }),
-            _ => Err(WireError::TooLarge { bytes }),
+            _ => Err(ZmtpError::TooLarge { bytes }),
         }
     }
 }
 
 /// What a subscriber asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Request {
+pub(super) enum SubscriptionRequest {
     /// Messages whose topic begins with this.
     Subscribe(Vec<u8>),
     Cancel(Vec<u8>),
@@ -158,37 +158,37 @@ pub(super) enum Request {
 }
 
 /// Reads a frame that came after the handshake; `None` for one that asks for nothing.
-pub(super) fn request(header: Header, body: &[u8]) -> Option<Request> {
-    if header.flags & COMMAND == 0 {
+pub(super) fn request(header: ZmtpHeader, body: &[u8]) -> Option<SubscriptionRequest> {
+    if header.flags & FLAG_COMMAND == 0 {
         return match body.split_first() {
-            Some((1, topic)) => Some(Request::Subscribe(topic.to_vec())),
-            Some((0, topic)) => Some(Request::Cancel(topic.to_vec())),
+            Some((1, topic)) => Some(SubscriptionRequest::Subscribe(topic.to_vec())),
+            Some((0, topic)) => Some(SubscriptionRequest::Cancel(topic.to_vec())),
             _ => None,
         };
     }
     let (name, data) = command(body)?;
     match name {
-        b"SUBSCRIBE" => Some(Request::Subscribe(data.to_vec())),
-        b"CANCEL" => Some(Request::Cancel(data.to_vec())),
-        // Two bytes say how long the peer waits; of the context 16 bytes count.
+        b"SUBSCRIBE" => Some(SubscriptionRequest::Subscribe(data.to_vec())),
+        b"CANCEL" => Some(SubscriptionRequest::Cancel(data.to_vec())),
+        // Two bytes are the time that the peer waits; of the context 16 bytes count.
         b"PING" => {
             let context = data.get(2..).unwrap_or_default();
             let pong = pong(&context[..context.len().min(16)]);
-            Some(Request::Ping { pong })
+            Some(SubscriptionRequest::Ping { pong })
         }
         _ => None,
     }
 }
 
 /// Checks a peer's side of the handshake.
-pub(super) fn check_ready(header: Header, body: &[u8]) -> Result<(), WireError> {
-    let command = command(body).filter(|_| header.flags & COMMAND != 0);
+pub(super) fn check_ready(header: ZmtpHeader, body: &[u8]) -> Result<(), ZmtpError> {
+    let command = command(body).filter(|_| header.flags & FLAG_COMMAND != 0);
     let Some((b"READY", metadata)) = command else {
-        return Err(WireError::NotReady);
+        return Err(ZmtpError::NotReady);
     };
     match socket_type(metadata) {
         Some(b"SUB" | b"XSUB") => Ok(()),
-        other => Err(WireError::SocketType {
+        other => Err(ZmtpError::SocketType {
             kind: String::from_utf8_lossy(other.unwrap_or_default()).into_owned(),
         }),
     }
@@ -217,8 +217,8 @@ fn socket_type(mut metadata: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    fn header(flags: u8, body: &[u8]) -> Header {
-        Header::new(flags, &[body.len() as u8]).unwrap()
+    fn header(flags: u8, body: &[u8]) -> ZmtpHeader {
+        ZmtpHeader::new(flags, &[body.len() as u8]).unwrap()
     }
 
     #[test]
@@ -242,56 +242,65 @@ mod tests {
             changed[place] = byte;
             check_greeting(&changed).unwrap_err()
         };
-        assert_eq!(changed(0, b'G'), WireError::Signature);
-        assert_eq!(changed(10, 1), WireError::Version { major: 1 });
-        assert!(matches!(changed(12, b'X'), WireError::Mechanism { .. }));
+        assert_eq!(changed(0, b'G'), ZmtpError::Signature);
+        assert_eq!(changed(10, 1), ZmtpError::Version { major: 1 });
+        assert!(matches!(changed(12, b'X'), ZmtpError::Mechanism { .. }));
     }
 
     #[test]
     fn only_subscribers_are_let_in() {
-        let ready = |body: &[u8]| check_ready(header(COMMAND, body), body);
+        let ready = |body: &[u8]| check_ready(header(FLAG_COMMAND, body), body);
         let sub = b"\x05READY\x08Identity\0\0\0\0\x0bSocket-Type\0\0\0\x03SUB";
         assert_eq!(ready(sub), Ok(()));
         let push = b"\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
-        assert!(matches!(ready(push), Err(WireError::SocketType { kind }) if kind == "PUSH"));
+        assert!(matches!(ready(push), Err(ZmtpError::SocketType { kind }) if kind == "PUSH"));
         let torn = b"\x05READY\x0bSocket-Type\0\0\0\xffSUB";
-        assert!(matches!(ready(torn), Err(WireError::SocketType { .. })));
-        assert_eq!(ready(b"\x05ERROR"), Err(WireError::NotReady));
-        assert_eq!(ready(b""), Err(WireError::NotReady));
-        assert_eq!(check_ready(header(0, sub), sub), Err(WireError::NotReady));
+        assert!(matches!(ready(torn), Err(ZmtpError::SocketType { .. })));
+        assert_eq!(ready(b"\x05ERROR"), Err(ZmtpError::NotReady));
+        assert_eq!(ready(b""), Err(ZmtpError::NotReady));
+        assert_eq!(check_ready(header(0, sub), sub), Err(ZmtpError::NotReady));
     }
 
     #[test]
     fn requests_are_read_in_both_forms() {
         let read = |flags: u8, body: &[u8]| request(header(flags, body), body);
         let pose = || b"pose".to_vec();
-        assert_eq!(read(0, b"\x01pose"), Some(Request::Subscribe(pose())));
-        assert_eq!(read(0, b"\x00pose"), Some(Request::Cancel(pose())));
-        assert_eq!(read(0, b"\x01"), Some(Request::Subscribe(Vec::new())));
-        let command = read(COMMAND, b"\x09SUBSCRIBEpose");
-        assert_eq!(command, Some(Request::Subscribe(pose())));
-        let command = read(COMMAND, b"\x06CANCELpose");
-        assert_eq!(command, Some(Request::Cancel(pose())));
+        assert_eq!(
+            read(0, b"\x01pose"),
+            Some(SubscriptionRequest::Subscribe(pose()))
+        );
+        assert_eq!(
+            read(0, b"\x00pose"),
+            Some(SubscriptionRequest::Cancel(pose()))
+        );
+        assert_eq!(
+            read(0, b"\x01"),
+            Some(SubscriptionRequest::Subscribe(Vec::new()))
+        );
+        let command = read(FLAG_COMMAND, b"\x09SUBSCRIBEpose");
+        assert_eq!(command, Some(SubscriptionRequest::Subscribe(pose())));
+        let command = read(FLAG_COMMAND, b"\x06CANCELpose");
+        assert_eq!(command, Some(SubscriptionRequest::Cancel(pose())));
         assert_eq!(ping(), b"\x04\x07\x04PING\0\0"[..]);
-        let ping = read(COMMAND, b"\x04PING\x00\x0aabc");
+        let ping = read(FLAG_COMMAND, b"\x04PING\x00\x0aabc");
         let pong = Bytes::from_static(b"\x04\x08\x04PONGabc");
-        assert_eq!(ping, Some(Request::Ping { pong }));
+        assert_eq!(ping, Some(SubscriptionRequest::Ping { pong }));
         for nonsense in [&b""[..], b"\x02pose", b"\xff"] {
             assert_eq!(read(0, nonsense), None);
-            assert_eq!(read(COMMAND, nonsense), None);
+            assert_eq!(read(FLAG_COMMAND, nonsense), None);
         }
     }
 
     #[test]
     fn what_a_peer_claims_is_not_allocated() {
-        assert_eq!(Header::size_bytes(LONG), Ok(8));
+        assert_eq!(ZmtpHeader::size_bytes(FLAG_LONG), Ok(8));
         assert_eq!(
-            Header::size_bytes(0x80),
-            Err(WireError::Flags { flags: 0x80 })
+            ZmtpHeader::size_bytes(0x80),
+            Err(ZmtpError::Flags { flags: 0x80 })
         );
-        let huge = Header::new(LONG, &[0xff; 8]);
-        assert_eq!(huge, Err(WireError::TooLarge { bytes: u64::MAX }));
-        assert!(Header::new(LONG, &[0, 0, 0, 0, 0, 0, 2, 0]).is_ok());
-        assert!(Header::new(LONG, &[0, 0, 0, 0, 0, 0, 2, 1]).is_err());
+        let huge = ZmtpHeader::new(FLAG_LONG, &[0xff; 8]);
+        assert_eq!(huge, Err(ZmtpError::TooLarge { bytes: u64::MAX }));
+        assert!(ZmtpHeader::new(FLAG_LONG, &[0, 0, 0, 0, 0, 0, 2, 0]).is_ok());
+        assert!(ZmtpHeader::new(FLAG_LONG, &[0, 0, 0, 0, 0, 0, 2, 1]).is_err());
     }
 }
