@@ -95,18 +95,17 @@ fn files(
             return Ok(Vec::new());
         }
     }
-    let named = config.config.clone();
-    let named = named.or_else(|| sources.variable(&name("CONFIG")).map(PathBuf::from));
-    let home = sources.home.as_deref();
-    let environment = sources.text(ENVIRONMENT)?;
-    let environment = environment.map_or("production".to_owned(), |it| it.to_lowercase());
+    let of_variable = || sources.variable(&name("CONFIG")).map(PathBuf::from);
+    let named = config.config.clone().or_else(of_variable);
+    let environment = sources.text(ENVIRONMENT)?.map(|it| it.to_lowercase());
+    let environment = environment.as_deref().unwrap_or("production");
     let mut read = |path: &Path, shown: &str, rank| {
         let file = file::read(Wanted {
             path,
             shown,
             rank,
             program,
-            environment: &environment,
+            environment,
             command,
         })?;
         settings.files.push(SeenFile {
@@ -130,12 +129,8 @@ fn files(
         &format!("./{LOCAL_FILE}"),
         Rank::FolderFile,
     )?;
-    let user = match home {
-        Some(home) => read(
-            &home.join(USER_FILE),
-            &format!("~/{USER_FILE}"),
-            Rank::UserFile,
-        )?,
+    let user = match sources.home.as_deref().map(|home| home.join(USER_FILE)) {
+        Some(path) => read(&path, &format!("~/{USER_FILE}"), Rank::UserFile)?,
         None => None,
     };
     Ok(local.into_iter().chain(user).collect())

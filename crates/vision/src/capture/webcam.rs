@@ -128,21 +128,20 @@ fn attempt(
             }));
         }
     }
-    match reader.retrieve() {
-        Ok(first) => Ok((reader, header(&first))),
-        Err(ReadFault::Undecodable) => Err(FailedAttempt::Again(OpenError::WebcamSilent {
-            index,
-            attempts: policy.attempts,
-        })),
-        Err(ReadFault::OpenCv(reason)) => Err(FailedAttempt::Again(OpenError::OpenCv {
+    let attempts = policy.attempts;
+    let first = reader.retrieve().map_err(|fault| match fault {
+        ReadFault::Undecodable => OpenError::WebcamSilent { index, attempts },
+        ReadFault::OpenCv(reason) => OpenError::OpenCv {
             name: name(),
             reason,
-        })),
-        Err(ReadFault::Image(source)) => Err(FailedAttempt::Again(OpenError::Image {
+        },
+        ReadFault::Image(source) => OpenError::Image {
             name: name(),
             source,
-        })),
-    }
+        },
+    });
+    let first = first.map_err(FailedAttempt::Again)?;
+    Ok((reader, header(&first)))
 }
 
 /// Asks for compressed frames first: at full size, raw ones rarely fit through USB.
