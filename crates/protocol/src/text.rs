@@ -1,24 +1,25 @@
-//! Texts that others chose, as people may see them.
+//! Display of untrusted text.
 //!
-//! Peers, signaling servers, files and models name things and say why they refuse. A terminal acts on
-//! control characters, and a reader is misled by characters that reorder, hide or end a line. What is
-//! shown to people or logged passes [`one_line`] at the place where it is written, and nowhere else;
-//! what programs read keeps the true text, for which JSON has its own escapes ([`json_escaped`]).
+//! Names and reasons come from peers, signaling servers, files and models. A terminal executes control
+//! characters, and characters that reorder, hide or end a line mislead the reader. Text for display or
+//! for the log is escaped by [`one_line`] where it is written, and nowhere else; output for programs keeps
+//! the original text, for which JSON has its own escapes ([`json_escaped`]).
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Characters of a name that are kept for people.
+/// Characters of a name that are displayed.
 pub const NAME: usize = 200;
 
-/// Characters of a reason that are kept for people.
+/// Characters of a reason that are displayed.
 pub const REASON: usize = 1000;
 
-/// The text in one line. What is not plain is written as in a string of Rust: `\n`, `\t`, `\u{1b}`.
+/// The text in one line. Characters that are not plain are written as in a string of Rust: `\n`, `\t`,
+/// `\u{1b}`.
 ///
-/// Plain are letters of all scripts with their marks, figures, signs, spaces and emoji, those joined
-/// by U+200D too. Not plain are control characters (C0, DEL, C1), line and paragraph separators, and
-/// all that shows nothing by itself: bidirectional controls, characters of no width, tags, fillers,
+/// Plain are letters of all scripts with their marks, digits, symbols, spaces and emoji, also those joined
+/// by U+200D. Not plain are control characters (C0, DEL, C1), line and paragraph separators, and
+/// characters without a visible glyph: bidirectional controls, characters of no width, tags, fillers,
 /// private and unassigned ones.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, |char, out| match char {
@@ -29,12 +30,12 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// JSON that means the same, and in which everything that is not plain is escaped: JSON itself asks
-/// for that of C0 alone, and a terminal may show what a program was meant to read. Line ends between
-/// values stay.
+/// Equivalent JSON in which every character that is not plain is escaped. JSON itself requires that for
+/// C0 only, but the output for a program may also be displayed in a terminal. Line ends between values
+/// are kept.
 pub fn json_escaped(json: &str) -> Cow<'_, str> {
     escaped(json, |char, out| match char {
-        // Of these, only such as stand between values are not escaped already.
+        // Inside of strings these are escaped already; here they separate values.
         '\0'..='\x1f' => out.push(char),
         char => {
             for unit in char.encode_utf16(&mut [0; 2]) {
@@ -56,7 +57,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// Lines that belong together, each of which is shown as one: a string is a line, whatever it holds.
+/// Lines that belong together. Each string is displayed as one line, whatever it contains.
 ///
 /// As the last cause of an error it is what the error lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,11 +115,11 @@ fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     out.into()
 }
 
-/// Whether a character shows what it is, wherever it stands.
+/// Whether a character has a visible glyph in every context.
 fn is_plain(char: char) -> bool {
     match char {
         ' '..='~' => true,
-        // They are of letters or marks, and show nothing.
+        // Letters and marks by category, but without a glyph.
         '\u{34f}'
         | '\u{115f}'
         | '\u{1160}'
@@ -132,22 +133,22 @@ fn is_plain(char: char) -> bool {
         '\u{2028}' | '\u{2029}' => false,
         char if char.is_control() => false,
         char if char.is_whitespace() => true,
-        char => has_picture(char),
+        char => is_printable(char),
     }
 }
 
-/// Whether the standard library writes the character as it is within a text: neither a control, format,
-/// private nor unassigned one. It knows those of the Unicode version that the compiler knows.
-fn has_picture(char: char) -> bool {
+/// Whether the standard library prints the character unescaped within a text: it is no control, format,
+/// private or unassigned character of the compiler's Unicode version.
+fn is_printable(char: char) -> bool {
     let mut text = [0; 5];
     text[0] = b'a';
     let end = 1 + char.encode_utf8(&mut text[1..]).len();
     let text = std::str::from_utf8(&text[..end]).unwrap_or_default();
-    // A mark is only written as it is behind a letter.
+    // A mark is printed unescaped only after a letter.
     text.escape_debug().count() == 2
 }
 
-/// Whether an emoji has the character between two of its parts: the joiner, or the choice of its form.
+/// Whether the character is part of an emoji: a joiner, or a variation selector.
 fn is_of_emoji(before: char, char: char, after: Option<char>) -> bool {
     const FORM: char = '\u{fe0f}';
     match char {
@@ -157,7 +158,7 @@ fn is_of_emoji(before: char, char: char, after: Option<char>) -> bool {
     }
 }
 
-/// The blocks that hold emoji.
+/// The blocks that contain emoji.
 fn is_emoji(char: char) -> bool {
     matches!(char,
         '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}'
@@ -201,7 +202,7 @@ mod tests {
             ("gpj.\u{202e}4pm", "gpj.\\u{202e}4pm"),
             ("a\u{2028}b\u{feff}c", "a\\u{2028}b\\u{feff}c"),
             ("flag\u{e0067}", "flag\\u{e0067}"),
-            // Joined to no emoji, it only hides.
+            // Not next to an emoji, it is invisible.
             ("a\u{200d}b", "a\\u{200d}b"),
             ("🐭\u{200d}", "🐭\\u{200d}"),
             ("a\u{fe0f}", "a\\u{fe0f}"),

@@ -5,7 +5,7 @@
 //!
 //! Names come from models and peers, and spreadsheets run cells that begin like a formula. Such a name
 //! gets a `'` before it, as OWASP advises, and one with a semicolon, at which spreadsheets of many
-//! countries part cells, stands in quotes. Numbers are left as they are.
+//! countries split cells, is quoted. Numbers are left as they are.
 
 use crate::error::WriteError;
 use crate::header::{LabelsHeader, unnamed};
@@ -104,7 +104,7 @@ impl RecordWriter for CsvWriter {
     }
 }
 
-/// A name that no spreadsheet takes for a formula.
+/// A name that no spreadsheet evaluates as a formula.
 fn name(text: &str) -> String {
     const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     match text.starts_with(BEGINNINGS) {
@@ -171,7 +171,7 @@ mod tests {
         for name in harmless {
             assert_eq!(names.next(), Some(format!("{name}.x").as_str()));
         }
-        // A spreadsheet that parts cells at semicolons does not part this one.
+        // A spreadsheet that splits cells at semicolons does not split this one.
         assert!(text.contains(r#","a;=1.x","#), "{text}");
         assert_eq!(&rows[1][2], "'=cmd|' /C calc'!A0");
         assert_eq!(&rows[1][5], "-1.5");

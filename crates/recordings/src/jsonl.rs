@@ -31,7 +31,7 @@ impl RecordWriter for JsonLinesWriter {
             serde_json::to_writer(&mut self.lines, record).map_err(std::io::Error::from)?;
             return Ok(self.lines.write_all(b"\n")?);
         }
-        // A terminal may stand at the other end.
+        // The reader may be a terminal.
         let line = serde_json::to_string(record).map_err(std::io::Error::from)?;
         self.lines.write_all(json_escaped(&line).as_bytes())?;
         self.lines.write_all(b"\n")?;

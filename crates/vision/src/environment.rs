@@ -1,9 +1,9 @@
-//! Environment variables, by which alone the native libraries can be told some things.
+//! Environment variables: some options of the native libraries can be set in no other way.
 
 use std::ffi::OsStr;
 
 /// Sets a variable if that is sound: only in a process that has a single thread, or on a platform that
-/// allows it from any. Whether it was set.
+/// allows it from any. Returns whether it was set.
 pub(crate) fn set(name: &str, value: impl AsRef<OsStr>) -> bool {
     if !is_single_threaded() {
         return false;
@@ -21,6 +21,6 @@ fn is_single_threaded() -> bool {
     if cfg!(windows) {
         return true;
     }
-    // Linux lists a process's threads; elsewhere the folder is missing and the answer is no.
+    // Linux lists a process's threads; on other systems the folder is missing, which counts as several.
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }

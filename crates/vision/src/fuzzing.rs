@@ -27,7 +27,7 @@ pub fn jpeg(data: &[u8]) {
 /// The structure of a video file from a peer: it is read from bytes of any content and length.
 pub fn container(data: &[u8]) {
     let mut file = Cursor::new(data);
-    signature::beginning(&mut file).expect("reading memory does not fail");
+    signature::read_signature(&mut file).expect("reading memory does not fail");
     container::inspect(&mut file).expect("reading memory does not fail");
 }
 

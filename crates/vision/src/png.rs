@@ -58,12 +58,12 @@ pub fn write(path: impl AsRef<Path>, image: &Image, overwrite: bool) -> Result<(
         swapped = swap_red_blue(&image.data, usize::from(image.channels));
         &swapped
     };
-    let form = Form {
+    let layout = PixelLayout {
         size: (image.width, image.height),
         color,
         depth: BitDepth::Eight,
     };
-    write_file(path.as_ref(), form, pixels, overwrite)
+    write_file(path.as_ref(), layout, pixels, overwrite)
 }
 
 /// Writes 16-bit pixels as a PNG: `channels` 1 (gray), 3 (BGR) or 4 (BGRA), rows packed. A file that is
@@ -98,12 +98,12 @@ pub fn write_u16(
         };
         big_endian.extend(rgb.iter().flat_map(|sample| sample.to_be_bytes()));
     }
-    let form = Form {
+    let layout = PixelLayout {
         size: (width, height),
         color,
         depth: BitDepth::Sixteen,
     };
-    write_file(path.as_ref(), form, &big_endian, false)
+    write_file(path.as_ref(), layout, &big_endian, false)
 }
 
 fn swap_red_blue(pixels: &[u8], channels: usize) -> Vec<u8> {
@@ -114,17 +114,22 @@ fn swap_red_blue(pixels: &[u8], channels: usize) -> Vec<u8> {
     swapped
 }
 
-/// What the pixels are.
-struct Form {
+/// The size and the format of the pixels.
+struct PixelLayout {
     size: (u32, u32),
     color: ColorType,
     depth: BitDepth,
 }
 
-fn write_file(path: &Path, form: Form, pixels: &[u8], overwrite: bool) -> Result<(), PngError> {
+fn write_file(
+    path: &Path,
+    layout: PixelLayout,
+    pixels: &[u8],
+    overwrite: bool,
+) -> Result<(), PngError> {
     let write = || {
         let mut draft = draft(path)?;
-        encode(draft.as_file_mut(), form, pixels)?;
+        encode(draft.as_file_mut(), layout, pixels)?;
         let kept = match overwrite {
             true => draft.persist(path),
             false => draft.persist_noclobber(path),
@@ -140,7 +145,7 @@ fn write_file(path: &Path, form: Form, pixels: &[u8], overwrite: bool) -> Result
     })
 }
 
-/// A file in the same folder, with the rights that a new file has. It goes when it is dropped.
+/// A temporary file in the same folder, with the permissions of a new file.
 fn draft(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".new");
@@ -175,12 +180,12 @@ impl From<::png::EncodingError> for Failure {
     }
 }
 
-fn encode(file: &mut File, form: Form, pixels: &[u8]) -> Result<(), Failure> {
+fn encode(file: &mut File, layout: PixelLayout, pixels: &[u8]) -> Result<(), Failure> {
     let mut file = BufWriter::new(file);
-    let (width, height) = form.size;
+    let (width, height) = layout.size;
     let mut encoder = ::png::Encoder::new(&mut file, width, height);
-    encoder.set_color(form.color);
-    encoder.set_depth(form.depth);
+    encoder.set_color(layout.color);
+    encoder.set_depth(layout.depth);
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;

@@ -103,8 +103,8 @@ fn read(source: Source) -> Result<String, String> {
     Ok(format!("{} frames", frames.load(Relaxed)))
 }
 
-/// What a process says of these files, a line each.
-fn said(mode: &str, own: Option<&str>, files: &[&Path]) -> Vec<String> {
+/// The output of a process that opens these files, a line each.
+fn output_of(mode: &str, own: Option<&str>, files: &[&Path]) -> Vec<String> {
     let (variable, for_uploads) = capture::for_uploads();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(files).env(MODE, mode).env_remove(variable);
@@ -128,18 +128,22 @@ fn every_kind_is_read_from_clients_and_from_other_machines() {
         let upload = folder.path().join("upload.file");
         std::fs::copy(&path, &upload).unwrap();
         let frames = format!("{FRAMES} frames");
-        assert_eq!(said("restricted", None, &[&path]), [&*frames], "{name}");
-        assert_eq!(said("upload", None, &[&upload]), [&*frames], "{name}");
+        assert_eq!(
+            output_of("restricted", None, &[&path]),
+            [&*frames],
+            "{name}"
+        );
+        assert_eq!(output_of("upload", None, &[&upload]), [&*frames], "{name}");
     }
     // The user's own pictures, by a pattern; another machine's are no videos.
     let pattern = folder.path().join("img_%03d.png");
     video(&pattern, 3, &["-start_number", "1"]);
     let picture = folder.path().join("img_001.png");
-    assert_eq!(said("restricted", None, &[&pattern]), ["3 frames"]);
-    assert_eq!(said("restricted", None, &[&picture]), ["1 frames"]);
+    assert_eq!(output_of("restricted", None, &[&pattern]), ["3 frames"]);
+    assert_eq!(output_of("restricted", None, &[&picture]), ["1 frames"]);
     for upload in [&pattern, &picture] {
-        let said = said("upload", None, &[upload]);
-        assert!(said[0].contains("img_"), "{said:?}");
+        let output = output_of("upload", None, &[upload]);
+        assert!(output[0].contains("img_"), "{output:?}");
     }
     println!("test every_kind_is_read_from_clients_and_from_other_machines ... ok");
 }
@@ -155,7 +159,7 @@ fn playlists(other: &Path) -> [(&'static str, String); 4] {
     );
     [
         ("comment.mp4", format!("<!--styp-->{mpd}")),
-        // Its beginning says nothing of what it is.
+        // Its first bytes do not identify it.
         ("blank.mp4", format!("{}{mpd}", " ".repeat(40))),
         (
             "hls.mp4",
@@ -176,18 +180,18 @@ fn a_playlist_opens_no_other_file() {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         for mode in ["upload", "restricted"] {
-            let said = said(mode, None, &[&path]);
-            assert!(said[0].contains(name), "{mode}: {said:?}");
+            let output = output_of(mode, None, &[&path]);
+            assert!(output[0].contains(name), "{mode}: {output:?}");
         }
     }
     // Without the lists FFmpeg does open it, where nothing is seen at its beginning.
     let blank = folder.path().join("blank.mp4");
     let frames = format!("{FRAMES} frames");
-    assert_eq!(said("free", None, &[&blank]), [frames]);
+    assert_eq!(output_of("free", None, &[&blank]), [frames]);
     // And with wider lists, or none, no upload is opened at all.
     for own in ["", "format_whitelist;dash,mov|protocol_whitelist;file"] {
-        let said = said("upload", Some(own), &[&other]);
-        assert!(said[0].contains("does not limit"), "{said:?}");
+        let output = output_of("upload", Some(own), &[&other]);
+        assert!(output[0].contains("does not limit"), "{output:?}");
     }
     println!("test a_playlist_opens_no_other_file ... ok");
 }
@@ -198,10 +202,13 @@ fn what_the_user_has_set_stays() {
     video(&path, FRAMES, &["-c:v", "mpeg4"]);
     let frames = [format!("{FRAMES} frames")];
     assert_eq!(
-        said("restricted", Some("rtsp_transport;udp"), &[&path]),
+        output_of("restricted", Some("rtsp_transport;udp"), &[&path]),
         frames
     );
-    let said = said("restricted", Some("format_whitelist;avi"), &[&path]);
-    assert!(said[0].contains("not a video that can be read"), "{said:?}");
+    let output = output_of("restricted", Some("format_whitelist;avi"), &[&path]);
+    assert!(
+        output[0].contains("not a video that can be read"),
+        "{output:?}"
+    );
     println!("test what_the_user_has_set_stays ... ok");
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::subscriber;
 use super::subscriber_queue::{QueuedMessage, SubscriberQueue};
 
-/// What a subscriber sends, from its greeting on, to the end of the connection: it is served to
-/// there or sent away, and never gets more than what it was sent.
+/// A whole connection, with `data` as the bytes of the subscriber from its greeting on. It ends, and the
+/// publisher never sends more than it has queued.
 pub fn subscriber(data: &[u8]) {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let initial_message = || {

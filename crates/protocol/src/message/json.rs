@@ -72,10 +72,10 @@ fn body<'a, T: Deserialize<'a>>(kind: &'static str, text: &'a str) -> Result<T, 
     })
 }
 
-/// An answer to a frame. One with a wrong key can still say which frame it is about.
+/// The result of a frame. If a key is wrong, the error still has the frame, where that can be read.
 fn answer<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, DecodeError> {
     #[derive(Deserialize)]
-    struct About {
+    struct FrameReferenceOnly {
         #[serde(deserialize_with = "int")]
         frame_id: FrameId,
     }
@@ -83,7 +83,7 @@ fn answer<T: DeserializeOwned>(kind: &'static str, text: &str) -> Result<T, Deco
         kind,
         frame_id: serde_json::from_str(text)
             .ok()
-            .map(|About { frame_id }| frame_id),
+            .map(|FrameReferenceOnly { frame_id }| frame_id),
         source,
     })
 }

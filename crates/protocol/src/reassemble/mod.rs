@@ -94,7 +94,7 @@ impl Reassembler {
         pushed
     }
 
-    /// Takes note that the next message of the channel could not be decoded.
+    /// Counts the next message of the channel, which could not be decoded.
     ///
     /// Where it was a part of a frame, the frame in progress is given up and what follows is
     /// ignored up to the next announcement or end. The frame of the message itself is

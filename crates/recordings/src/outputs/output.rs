@@ -47,7 +47,7 @@ impl LabelsOutput {
             true => "standard output".to_owned(),
             false => path.display().to_string(),
         };
-        let (sink, made) = sink(path, format, overwrite, header)?;
+        let (sink, made) = open_writer(path, format, overwrite, header)?;
         match Self::start(name, sink, live) {
             Ok(mut output) => {
                 output.made = made;
@@ -161,16 +161,16 @@ impl Drop for LabelsOutput {
     }
 }
 
-/// What writes records in this form.
-type Begun = (Box<dyn RecordWriter + Send>, Option<CreatedFile>);
+/// A writer, and the file that was created for it.
+type OpenedWriter = (Box<dyn RecordWriter + Send>, Option<CreatedFile>);
 
-/// Begins a file of this form.
-fn sink(
+/// Opens an output of this format.
+fn open_writer(
     path: &Path,
     format: LabelsFormat,
     overwrite: bool,
     header: &LabelsHeader,
-) -> Result<Begun, CreateError> {
+) -> Result<OpenedWriter, CreateError> {
     Ok(match format {
         LabelsFormat::StandardOutput => {
             let out = LineTarget::Stream(standard_output());
@@ -198,7 +198,7 @@ fn sink(
     })
 }
 
-/// What programs read.
+/// Standard output.
 #[expect(
     clippy::disallowed_methods,
     reason = "poses for programs, as JSON in escapes"

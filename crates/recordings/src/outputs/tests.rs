@@ -150,7 +150,7 @@ fn a_slow_disk_delays_no_caller_reports_when_it_is_full_and_loses_nothing() {
         (RECORD_QUEUE_LEN as u64..=RECORD_QUEUE_LEN as u64 + 1).contains(&sent),
         "{sent} records"
     );
-    // Frames under way are still taken.
+    // Frames in flight are still accepted.
     for more in sent..2 * sent {
         outputs.write(record(more));
     }

@@ -63,7 +63,7 @@ impl SlpWriter {
         Self::begin(path, overwrite, header).map(|(slp, _)| slp)
     }
 
-    /// Begins a file, and says whether it was made for that.
+    /// Begins a file, and returns also the file that was created.
     pub(crate) fn begin(
         path: &Path,
         overwrite: bool,

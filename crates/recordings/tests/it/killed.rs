@@ -8,12 +8,12 @@ use hdf5_pure::File;
 use protocol::{Prediction, Skeleton};
 use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord};
 
-/// Tells the child where to write.
+/// The variable with the path that the child writes to.
 const PATH: &str = "RECORDINGS_KILLED_PATH";
 
 const NODES: usize = 3;
 
-/// As many instances as the frame's number says, and a new track now and then.
+/// Up to three instances, by the number of the frame, and sometimes a new track.
 fn record(frame: u64) -> PredictionRecord {
     let instances = (frame % 4) as usize;
     let points = |index: usize| vec![Some([frame as f32, index as f32]); NODES];

@@ -1,9 +1,9 @@
-//! What FFmpeg may take a source for, and what it may open for that.
+//! The demuxers and protocols that FFmpeg may use for a source.
 //!
-//! FFmpeg finds out by itself what a file is, and some of what it knows names further files, of this machine
-//! or of others: playlists (HLS, DASH, concat) and descriptions of sessions (SDP). Such a text passes for a
-//! video whatever it is called. OpenCV hands the variable [`OPTIONS`] to `avformat_open_input`, where the
-//! demuxers and the protocols of the file, and of everything that it names, can be limited to lists.
+//! FFmpeg detects the format of a file by its content. Some formats name further files, of this machine or
+//! of others: playlists (HLS, DASH, concat) and descriptions of sessions (SDP). Such a text is opened as a
+//! video whatever the name of its file. OpenCV passes the variable [`OPTIONS`] to `avformat_open_input`,
+//! where the demuxers and the protocols of the file, and of all files that it names, can be limited to lists.
 //!
 //! | source | demuxers | protocols |
 //! |---|---|---|
@@ -12,8 +12,8 @@
 //! | `http://`, `https://` | those, [`LIVE`], [`PLAYLISTS`] | FFmpeg's own list for `http`, which lacks `file` |
 //! | other addresses | those, [`LIVE`] | all: none of these demuxers opens what its content names |
 //!
-//! The variable holds for a process. An upload is refused where it is not exactly as it should be; for
-//! other sources it is set by [`restrict`].
+//! The variable applies to the whole process. An upload is refused unless it is exactly as expected; for
+//! other sources [`restrict`] sets it.
 
 use super::Source;
 use crate::environment;
@@ -21,8 +21,8 @@ use crate::environment;
 /// The variable in which OpenCV looks for options of `avformat_open_input`: `key;value|key;value`.
 const OPTIONS: &str = "OPENCV_FFMPEG_CAPTURE_OPTIONS";
 
-/// Demuxers of containers and raw streams that hold their pictures themselves, as FFmpeg names them.
-/// `jpeg_pipe` is JPEGs one after the other.
+/// FFmpeg's names of demuxers for containers and raw streams that contain their frames themselves.
+/// `jpeg_pipe` is a sequence of JPEGs.
 const CONTAINERS: [&str; 23] = [
     "apng",
     "asf",
@@ -49,11 +49,11 @@ const CONTAINERS: [&str; 23] = [
     "yuv4mpegpipe",
 ];
 
-/// The same for people.
+/// The same for display.
 pub(super) const KINDS: &str = "MP4, MOV, MKV, WebM, AVI, MPEG-TS, MPEG-PS, FLV, WMV, Ogg, MXF, DV, \
     IVF, NUT, CINE, Y4M, GIF, APNG, or raw H.264, HEVC, MPEG, AV1 or MJPEG";
 
-/// Of pictures, and of numbered pictures that the user names by their pattern.
+/// Demuxers of pictures, and of numbered pictures that the user names by their pattern.
 const PICTURES: [&str; 10] = [
     "image2",
     "bmp_pipe",
@@ -67,23 +67,23 @@ const PICTURES: [&str; 10] = [
     "webp_pipe",
 ];
 
-/// Of cameras and servers.
+/// Demuxers of cameras and servers.
 const LIVE: [&str; 5] = ["live_flv", "mpjpeg", "rtp", "rtsp", "sdp"];
 
-/// Of playlists, with what they name beside videos.
+/// Demuxers of playlists, and of what they name besides videos.
 const PLAYLISTS: [&str; 7] = ["dash", "hls", "aac", "ac3", "eac3", "mp3", "webvtt"];
 
-/// Addresses that are opened: their schemes.
+/// The schemes of addresses that may be opened.
 const SCHEMES: [&str; 18] = [
     "ftp", "http", "https", "mmsh", "mmst", "rist", "rtmp", "rtmps", "rtmpt", "rtmpts", "rtp",
     "rtsp", "rtsps", "sftp", "srt", "tcp", "tls", "udp",
 ];
 
-/// Limits what FFmpeg may open for `source` in this process. What the user has set in the same variable
-/// is kept, and has its way where it names the same lists.
+/// Limits what FFmpeg may open for `source` in this process. The user's value of the same variable is
+/// kept; lists that it sets replace these.
 ///
-/// Call it in `main`, before any thread exists: elsewhere a variable cannot be set, and the source is
-/// only looked at before it is opened.
+/// Call it in `main`, before any thread exists. Later the variable cannot be set, and only the check of
+/// the source before it is opened remains.
 pub fn restrict(source: &Source) {
     let Source::File(path) = source else {
         return;
@@ -91,33 +91,33 @@ pub fn restrict(source: &Source) {
     let own = std::env::var(OPTIONS).ok();
     let options = options(path, own.as_deref());
     if !environment::set(OPTIONS, options) {
-        tracing::debug!("FFmpeg's lists stay as they are: the process has several threads");
+        tracing::debug!("FFmpeg's lists are not limited: the process has several threads");
     }
 }
 
-/// The variable, as a process has to have it that opens a [`Source::Upload`].
+/// The variable and the value that a process needs to open a [`Source::Upload`].
 pub fn for_uploads() -> (&'static str, String) {
     (OPTIONS, lists(&[&CONTAINERS], true))
 }
 
-/// Whether this process has it so.
+/// Whether this process has that value.
 pub(super) fn is_for_uploads() -> bool {
     let (name, value) = for_uploads();
     std::env::var_os(name).is_some_and(|set| set == *value)
 }
 
-/// A file of this machine, named as the local file that it is, or the scheme of an address.
+/// The scheme of an address; `None` for a local file, also as a `file://` address.
 pub(super) fn scheme(path: &str) -> Option<&str> {
     let (scheme, _) = path.split_once("://")?;
     (scheme != "file").then_some(scheme)
 }
 
-/// Whether addresses of this scheme are opened.
+/// Whether addresses of this scheme may be opened.
 pub(super) fn is_known(scheme: &str) -> bool {
     SCHEMES.contains(&&*scheme.to_ascii_lowercase())
 }
 
-/// The schemes of addresses for people.
+/// The schemes of addresses, for display.
 pub(super) fn schemes() -> String {
     SCHEMES.map(|scheme| format!("{scheme}://")).join(", ")
 }
@@ -129,8 +129,8 @@ fn options(path: &str, own: Option<&str>) -> String {
         Some("http" | "https") => lists(&[&CONTAINERS, &PICTURES, &LIVE, &PLAYLISTS], false),
         Some(_) => lists(&[&CONTAINERS, &PICTURES, &LIVE], false),
     };
-    // What cannot be read ends FFmpeg's reading, so the user's part comes last. OpenCV's own default
-    // goes where the variable is set.
+    // FFmpeg stops at the first option that it cannot parse, so the user's part comes last. OpenCV's
+    // own default does not apply where the variable is set.
     match own {
         Some(own) => format!("{lists}|{own}"),
         None => format!("{lists}|rtsp_flags;prefer_tcp"),

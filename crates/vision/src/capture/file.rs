@@ -16,7 +16,7 @@ use super::reader::{
     CaptureReader, FrameReader, OpenedReader, ReadFault, SourceBehaviour, display_name,
     without_password,
 };
-use super::signature::{self, Beginning};
+use super::signature::{self, FileSignature};
 use super::{FrameContent, OpenError, Source, SourceInfo, allowed};
 use crate::Image;
 
@@ -43,7 +43,7 @@ pub(super) fn open(path: &str) -> Result<OpenedReader, OpenError> {
         return open_stored(path, name, pattern);
     }
     check_file(path)?;
-    if look(path)? == Beginning::Playlist {
+    if signature_of(path)? == FileSignature::Playlist {
         let path = path.to_owned();
         return Err(OpenError::Playlist { path });
     }
@@ -59,10 +59,10 @@ pub(super) fn open_upload(path: &Path) -> Result<OpenedReader, OpenError> {
         return Err(OpenError::Unlimited { path: owned() });
     }
     check_file(path)?;
-    match look(path)? {
-        Beginning::Video => open_stored(path, name, || not_a_video(path)),
-        Beginning::Playlist => Err(OpenError::Playlist { path: owned() }),
-        Beginning::Other => Err(OpenError::NoContainer { path: owned() }),
+    match signature_of(path)? {
+        FileSignature::Video => open_stored(path, name, || not_a_video(path)),
+        FileSignature::Playlist => Err(OpenError::Playlist { path: owned() }),
+        FileSignature::Other => Err(OpenError::NoContainer { path: owned() }),
     }
 }
 
@@ -89,11 +89,11 @@ fn not_a_video(path: &str) -> OpenError {
     OpenError::NotAVideo { path, bytes }
 }
 
-/// What a file begins as. A pipe's bytes come only once: they are left to FFmpeg.
-fn look(path: &str) -> Result<Beginning, OpenError> {
+/// The format of a file. A pipe cannot be read twice, so its bytes are left to FFmpeg.
+fn signature_of(path: &str) -> Result<FileSignature, OpenError> {
     let look = || match fs::metadata(path)?.is_file() {
-        true => signature::beginning(&mut File::open(path)?),
-        false => Ok(Beginning::Other),
+        true => signature::read_signature(&mut File::open(path)?),
+        false => Ok(FileSignature::Other),
     };
     look().map_err(|source| OpenError::Unreadable {
         path: path.to_owned(),

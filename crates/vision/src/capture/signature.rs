@@ -1,13 +1,13 @@
-//! What a file begins as.
+//! Detection of a file's format by its first bytes.
 
 use std::io::{self, Read, Seek};
 
 use super::container::{is_box, read_at};
 
-/// What the first bytes of a file say that it is.
+/// The format of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beginning {
-    /// A container or a raw stream that holds its pictures itself.
+pub(crate) enum FileSignature {
+    /// A container or a raw stream that contains its frames itself.
     Video,
     /// A text that names other files: a playlist, or a description of a session.
     Playlist,
@@ -15,25 +15,25 @@ pub(crate) enum Beginning {
     Other,
 }
 
-/// How texts begin that FFmpeg takes for a video: HLS, concat, SDP, VobSub, and DASH as any XML, which may
-/// have comments before it.
+/// First bytes of texts that FFmpeg opens as a video: HLS, concat, SDP, VobSub. DASH is any XML, which may
+/// begin with comments.
 const PLAYLISTS: [&[u8]; 4] = [b"#EXTM3U", b"ffconcat", b"v=0", b"# VobSub"];
 
-/// Reads the beginning of `file`.
+/// Reads the first bytes of `file`.
 ///
 /// # Errors
 /// Those of reading it.
-pub(crate) fn beginning(file: &mut (impl Read + Seek)) -> io::Result<Beginning> {
+pub(crate) fn read_signature(file: &mut (impl Read + Seek)) -> io::Result<FileSignature> {
     let head = read_at(file, 0)?;
     Ok(match () {
-        () if is_playlist(&head) => Beginning::Playlist,
-        () if is_container(&head) || is_transport_stream(file)? => Beginning::Video,
-        () => Beginning::Other,
+        () if is_playlist(&head) => FileSignature::Playlist,
+        () if is_container(&head) || is_transport_stream(file)? => FileSignature::Video,
+        () => FileSignature::Other,
     })
 }
 
-/// The markup of a DASH playlist may be a comment that has the name of an MP4's box in its right place,
-/// so a text is one before it is anything else.
+/// Checked before containers: a comment of a DASH playlist may contain the name of an MP4 box at the
+/// offset where an MP4 file has it.
 fn is_playlist(head: &[u8; 16]) -> bool {
     let control = |byte: &u8| *byte < b' ' && !byte.is_ascii_whitespace();
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
@@ -59,7 +59,7 @@ fn is_container(head: &[u8; 16]) -> bool {
         // MXF, DV, APNG.
         [0x06, 0x0E, 0x2B, 0x34, ..] | [0x1F, 0x07, 0, ..] => true,
         [0x89, b'P', b'N', b'G', b'\r', b'\n', ..] => true,
-        // JPEGs one after the other; AV1.
+        // A sequence of JPEGs; AV1.
         [0xFF, 0xD8, 0xFF, ..] | [0x12, 0, 0x0A, ..] => true,
         // MPEG-1 and 2, MPEG-4, H.264 and HEVC: their start codes.
         [0, 0, 1, ..] | [0, 0, 0, 1, ..] => true,
@@ -67,7 +67,7 @@ fn is_container(head: &[u8; 16]) -> bool {
     }
 }
 
-/// Packets of 188 bytes, with the time of each before it in recordings of camcorders.
+/// Packets of 188 bytes; in recordings of camcorders a timestamp precedes each.
 fn is_transport_stream(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     const SYNC: u8 = 0x47;
     for (first, packet) in [(0, 188), (4, 192)] {
@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn of(bytes: &[u8]) -> Beginning {
-        beginning(&mut Cursor::new(bytes)).unwrap()
+    fn of(bytes: &[u8]) -> FileSignature {
+        read_signature(&mut Cursor::new(bytes)).unwrap()
     }
 
     fn transport_stream(first: usize, packet: usize) -> Vec<u8> {
@@ -114,7 +114,7 @@ mod tests {
             &transport_stream(0, 188),
             &transport_stream(4, 192),
         ] {
-            assert_eq!(of(video), Beginning::Video, "{video:?}");
+            assert_eq!(of(video), FileSignature::Video, "{video:?}");
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
             b"<!--\xC3\xA4mdat--><MPD/>",
             b"\xEF\xBB\xBF \n<MPD/>",
         ] {
-            assert_eq!(of(playlist), Beginning::Playlist, "{playlist:?}");
+            assert_eq!(of(playlist), FileSignature::Playlist, "{playlist:?}");
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             b"\0\0\0\0\0\0\0\0",
             b"",
         ] {
-            assert_eq!(of(other), Beginning::Other, "{other:?}");
+            assert_eq!(of(other), FileSignature::Other, "{other:?}");
         }
     }
 }
