@@ -8,6 +8,6 @@ set -euo pipefail
 
 "$repo/examples/setup.sh" --tests
 say "building"
-(cd "$repo" && cargo build --release --locked -p sleap-stream-recordings --example fast_write)
+(cd "$repo" && cargo build --release --locked -p sleap-stream-labels --example fast_write)
 export SLEAP_STREAM_FAST_WRITE="${CARGO_TARGET_DIR:-$repo/target}/release/examples/fast_write"
 exec "$peers_venv/bin/python" "$repo/tests/bench/slp.py" "$@"

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use emit::Emitter;
+use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
-use recordings::LabelsOutputs;
 use tokio::sync::watch;
 use vision::capture::FrameContent;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};

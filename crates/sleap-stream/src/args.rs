@@ -269,8 +269,8 @@ impl TryFrom<Args> for Config {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         for output in &args.output {
-            if recordings::LabelsFormat::of(output).is_none() {
-                bail!("--output {}: {}", output.display(), recordings::NAME_FORMS);
+            if labels::LabelsFormat::of(output).is_none() {
+                bail!("--output {}: {}", output.display(), labels::NAME_FORMS);
             }
         }
         if let Some(snapshot) = &args.snapshot

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::Interrupt;
+use labels::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use protocol::{Prediction, StreamAck};
-use recordings::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use vision::capture::{Source, SourceInfo};
 
 use crate::args::{Config, is_path};
@@ -85,7 +85,7 @@ fn record(prediction: &Prediction, arrived: &Arrived) -> PredictionRecord {
     }
 }
 
-fn parts(latency: &Latency) -> recordings::LatencyParts {
+fn parts(latency: &Latency) -> labels::LatencyParts {
     const NAMES: [&str; crate::latency::PARTS.len()] = [
         "capture_us",
         "encode_us",
@@ -98,7 +98,7 @@ fn parts(latency: &Latency) -> recordings::LatencyParts {
         "postprocess_us",
         "return_us",
     ];
-    recordings::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
+    labels::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
 }
 
 /// Hands a prediction to all outputs, without waiting.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use emit::{Emitter, StreamInfo};
+use labels::LabelsOutputs;
 use link::Sender;
 use protocol::StreamAck;
-use recordings::LabelsOutputs;
 use vision::capture::{Capture, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};

@@ -80,7 +80,7 @@ impl TryFrom<Args> for SendConfig {
             [output] => output.clone(),
             _ => bail!("--send-file brings one file of predictions: give --output once"),
         };
-        if recordings::LabelsFormat::of(&output) != Some(recordings::LabelsFormat::Slp) {
+        if labels::LabelsFormat::of(&output) != Some(labels::LabelsFormat::Slp) {
             bail!(
                 "--output {}: predictions of --send-file come as .slp",
                 output.display()

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cli::{Exit, Interrupt};
+use labels::check_free;
 use link::{Channel, PeerConfig};
-use recordings::check_free;
 use serde_json::json;
 use tokio::time::{interval, sleep};
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use labels::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use protocol::{Encoding, Frame, FrameMeta, Message};
-use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hdf5_pure::File;
+use labels::{LabelsHeader, LabelsOutputs, PredictionRecord};
 use protocol::{Prediction, Skeleton};
-use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord};
 
 /// The variable with the path that the child writes to.
-const PATH: &str = "RECORDINGS_KILLED_PATH";
+const PATH: &str = "LABELS_KILLED_PATH";
 
 const NODES: usize = 3;
 

@@ -1,6 +1,6 @@
 //! Writes frames as fast as possible, and prints the time and memory that it took.
 //!
-//!     cargo run --release -p sleap-stream-recordings --example fast_write -- FILE [FRAMES [NODES [INSTANCES [FPS [paced]]]]]
+//!     cargo run --release -p sleap-stream-labels --example fast_write -- FILE [FRAMES [NODES [INSTANCES [FPS [paced]]]]]
 //!
 //! FPS is the rate in the header: with 100 and 360,000 frames the file is that of an hour.
 //! `paced` writes at that rate, so that the processor's time is that of a stream. Prints one line
@@ -9,8 +9,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use labels::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use protocol::{Prediction, Skeleton};
-use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 
 fn main() {
     let mut args = std::env::args().skip(1);

@@ -1,8 +1,8 @@
 //! Which video and which of its frames a record is of.
 
 use hdf5_pure::File;
+use labels::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 use protocol::Prediction;
-use recordings::{LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
 
 fn video(filename: &str) -> VideoReference {
     VideoReference {

@@ -460,7 +460,7 @@ fn now_us() -> u64 {
         .as_micros() as u64
 }
 
-/// How much a prediction is late at most: it is with the system after [`recordings::FLUSH_BY`], where
+/// How much a prediction is late at most: it is with the system after [`labels::FLUSH_BY`], where
 /// a core is free; other programs may take them all.
 const LATE: Duration = Duration::from_secs(3);
 
@@ -499,7 +499,7 @@ fn kill_minus_nine_leaves_files_that_hold_all_but_the_last_second() {
 fn assert_kept(files: &Files, heard: &[Value], killed: u64) {
     let in_hand =
         |line: &Value| line["captured_us"].as_u64().unwrap() + line["latency_us"].as_u64().unwrap();
-    let by = recordings::FLUSH_BY + LATE;
+    let by = labels::FLUSH_BY + LATE;
     let old = |line: &&Value| in_hand(line) + (by.as_micros() as u64) < killed;
     let due = heard.iter().filter(old).count();
     assert!(due > 0, "{} predictions are too few", heard.len());
