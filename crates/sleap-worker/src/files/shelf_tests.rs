@@ -275,7 +275,9 @@ fn nobody_else_reads_them_and_nothing_leads_elsewhere() {
     assert!(shelf.find(&key('c')).is_none());
     let mut half = shelf.begin(&key('c'), 10, None).unwrap();
     half.file.write_all(&[7; 10]).unwrap();
-    half.complete(&key('c')).unwrap_err();
+    let refused = half.complete(&key('c')).unwrap_err().to_string();
+    let place = dir.path().display().to_string();
+    assert!(!refused.contains(&place), "a client hears it: {refused}");
     shelf.used(&key('c'));
     assert!(shelf.path(&key('c'), Kind::Whole).is_symlink());
     assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");

@@ -185,8 +185,10 @@ pub(super) fn complete(half: &Path, file: &File, whole: &Path) -> io::Result<()>
     }
 }
 
+/// The file by its name alone: clients hear it.
 fn not_own(path: &Path) -> io::Error {
-    let words = format!("{} is there and is not the worker's own", path.display());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let words = format!("{name} is there and is not the worker's own");
     io::Error::new(io::ErrorKind::PermissionDenied, words)
 }
 
