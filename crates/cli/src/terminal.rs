@@ -1,6 +1,6 @@
 //! What people read on a terminal, and lines that move there.
 //!
-//! The programs write to standard output and standard error here, and nowhere else (`clippy.toml`):
+//! The programs write to standard output and standard error here, and nowhere else (`.clippy.toml`):
 //! what people read is cleaned on its way, since names and reasons of peers, servers, files and models
 //! are in it. A string is one line, whatever it holds; several lines are a list of strings.
 

@@ -4,7 +4,7 @@
 //! [`Listener`] accepts connections and says once when it cannot. [`ConnectionLimit`] is how many there
 //! may be, and which one makes way for another. [`keep_alive`] lets the system notice dead peers.
 
-#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 mod accept;
 mod keep_alive;

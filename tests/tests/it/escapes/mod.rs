@@ -32,3 +32,19 @@ fn doctor(program: &str, args: &[&str]) -> String {
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     text(output.stdout) + &text(output.stderr)
 }
+
+/// What is printed elsewhere than in `cli::terminal` is not cleaned.
+#[test]
+fn every_crate_refuses_to_print() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for entry in std::fs::read_dir(root.join("crates")).unwrap() {
+        let file = entry.unwrap().path().join("src/lib.rs");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let refuses = text.contains("#![warn(clippy::print_stdout, clippy::print_stderr");
+        assert!(refuses, "{} lets code print", file.display());
+    }
+    let methods = std::fs::read_to_string(root.join(".clippy.toml")).unwrap();
+    for method in ["std::io::stdout", "std::io::stderr", "anstream::stdout"] {
+        assert!(methods.contains(method), "{method} may be called anywhere");
+    }
+}
