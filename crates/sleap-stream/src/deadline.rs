@@ -28,38 +28,38 @@ pub(crate) struct Deadline {
     patience: Duration,
     /// How long the last answers took.
     recent: VecDeque<Duration>,
-    /// Nothing that was before counts.
+    /// Waits are not counted from before this.
     begun: Instant,
-    /// When the last answer came, if there was one since.
+    /// When the last answer came, if there was one since `begun`.
     answered: Option<Instant>,
-    /// Since when frames wait and nothing is answered.
+    /// Since when frames wait without any answer: the silence.
     since: Option<Instant>,
-    /// Frames of that time that were given up.
+    /// Frames that were given up during the silence.
     missed: usize,
-    /// One of its frames was overdue.
+    /// A frame was overdue during the silence.
     was_due: bool,
-    /// People were told.
+    /// The silence was reported.
     is_told: bool,
-    /// Frames that were forgotten unanswered before that time.
+    /// Frames that had been forgotten unanswered when the silence began.
     forgotten: u64,
 }
 
-/// What has become of the deadline at some moment.
+/// What a look at the waiting frames has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Looked {
-    /// Frames that keep no place for themselves any more; a late answer is still taken.
+    /// Frames whose places are free now; a late answer is still taken.
     pub(crate) given_up: Vec<FrameId>,
     pub(crate) silence: Silence,
 }
 
-/// How long nothing was answered.
+/// How long the worker has answered nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// Answers come, none is due, or nothing has changed.
+    /// Answers come, none is due, or the silence was reported before.
     None,
-    /// For longer than any answer should take, and so many frames wait.
+    /// For longer than an answer may take; `waiting` frames have none. Reported once a silence.
     Begins { lasts: Duration, waiting: usize },
-    /// For longer than the stream may wait.
+    /// For longer than the stream waits.
     TooLong { lasts: Duration },
 }
 
@@ -79,14 +79,14 @@ impl Deadline {
         }
     }
 
-    /// Nothing is expected of the time before: the connection is another one, or this side slept.
+    /// Waits are counted from now on: the connection is another one, or this process was stopped.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.begun = now;
         self.answered = None;
-        self.speaks();
+        self.end_silence();
     }
 
-    fn speaks(&mut self) {
+    fn end_silence(&mut self) {
         self.since = None;
         self.missed = 0;
         self.was_due = false;
@@ -106,7 +106,7 @@ impl Deadline {
             self.recent.pop_front();
         }
         self.answered = Some(now);
-        self.speaks();
+        self.end_silence();
     }
 
     /// Looks at the frames that wait. `moved`: when the link last delivered anything.

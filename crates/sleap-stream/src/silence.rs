@@ -1,4 +1,4 @@
-//! Watches over the answers of a stream: tells people where they stop, frees places, ends the stream.
+//! Watches over the answers of a stream: warns when they stop, frees places, ends the stream.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl AnswerWatch {
         }
     }
 
-    /// Nothing is expected of the time before: the connection is another one, or this side slept.
+    /// Waits are counted from now on: the connection is another one, or this process was stopped.
     pub(crate) fn restart(&mut self, report: &mut Report) {
         self.delivered = 0;
         self.moved = Instant::now();

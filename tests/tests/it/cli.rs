@@ -158,7 +158,7 @@ fn an_output_that_exists_is_kept() {
 #[test]
 fn outputs_that_cannot_be_written_are_found_before_a_worker_is_looked_for() {
     let url = nobody();
-    // A folder of the kernel's, in which nobody creates files.
+    // A folder of the kernel's, which takes no files.
     for (option, path) in [
         ("-o", "/proc/a.slp"),
         ("-o", "/proc/a.csv"),

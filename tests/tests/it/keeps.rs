@@ -22,7 +22,7 @@ fn assert_empty(folder: &Path) {
 }
 
 #[test]
-fn who_wants_poses_ends_at_the_handshake_with_a_worker_without_a_model() {
+fn a_client_that_wants_poses_ends_at_the_handshake_with_a_worker_without_a_model() {
     let worker = Worker::start(&[]);
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
@@ -46,7 +46,7 @@ fn who_wants_poses_ends_at_the_handshake_with_a_worker_without_a_model() {
 }
 
 #[test]
-fn who_wants_none_hears_once_that_the_worker_only_checks() {
+fn a_client_that_wants_none_says_once_that_the_worker_only_checks() {
     let worker = Worker::start(&[]);
     let run = Client::run(&pattern(&worker.signal, &[])).success();
     assert_eq!(run.stderr.matches("no poses come back").count(), 1);

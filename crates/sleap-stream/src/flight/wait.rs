@@ -9,11 +9,11 @@ use super::{Departed, Flight};
 /// What a frame's wait for its answer has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// It has a place among the frames that may be under way.
+    /// It takes one of the places that limit how many frames are under way.
     InPlace,
-    /// An answer came that cannot be read. It has no place any more.
+    /// An answer came that cannot be read. Its place is free.
     Damaged,
-    /// It has waited for too long, and has no place any more. A late answer is still taken.
+    /// It has waited for too long. Its place is free; a late answer is still taken.
     GivenUp,
 }
 
@@ -22,17 +22,17 @@ pub(super) enum Wait {
 pub(crate) enum GiveUp {
     /// All: newer ones are worth more.
     All,
-    /// Those that later ones have overtaken: the worker has passed them over. The others are all
-    /// that a stream waits for in which each frame counts.
+    /// Those that later ones have overtaken: the worker has passed them over. A stream in which each
+    /// frame counts waits for the others.
     Overtaken,
 }
 
-/// From when a frame's wait is counted.
+/// From when waits are counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
-    /// Not from before this.
+    /// No wait is counted from before this.
     pub(crate) begun: Instant,
-    /// While the link has not all of the frame: from when it last delivered anything.
+    /// When the link last delivered anything: a frame that it has not taken whole waits from then.
     pub(crate) moved: Instant,
 }
 
@@ -41,17 +41,17 @@ pub(crate) struct Start {
 pub(crate) struct Overdue {
     /// Since when the first of them waits.
     pub(crate) oldest: Option<Instant>,
-    /// The link has all of that one.
+    /// The link has taken all of that one.
     pub(crate) is_oldest_handed: bool,
     /// One of them has waited for too long.
     pub(crate) is_any: bool,
-    /// How many wait on.
+    /// Frames that wait on.
     pub(crate) waiting: usize,
-    /// How many are given up now.
+    /// Frames that this look has given up.
     pub(crate) missed: usize,
     /// Frames that were forgotten unanswered so far.
     pub(crate) forgotten: u64,
-    /// Those that are given up and had a place until now.
+    /// Those of the frames given up that had a place until now.
     pub(crate) given_up: Vec<FrameId>,
 }
 

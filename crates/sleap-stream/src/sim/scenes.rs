@@ -435,7 +435,7 @@ fn a_stream_ends_where_nothing_is_answered_for_too_long() {
 }
 
 #[test]
-fn who_gives_up_at_once_does_so_when_the_first_answer_is_overdue() {
+fn a_stream_that_waits_for_nothing_ends_when_the_first_answer_is_overdue() {
     let world = World {
         fate: |_, _| Fate::Lost,
         patience: Duration::ZERO,
