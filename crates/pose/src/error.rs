@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::{
-    graph::GraphError, input::InputSizeError, metadata::MetadataError, outputs::TensorError,
-    refine::RefineError, session::SessionError, training_config::TrainingConfigError,
+    graph::GraphError, input::InputSizeError, metadata::MetadataError, model_files::LfsPointer,
+    outputs::TensorError, refine::RefineError, session::SessionError,
+    training_config::TrainingConfigError,
 };
 
 /// Why a model cannot be loaded.
@@ -25,6 +26,9 @@ pub enum LoadError {
         /// The file looked for.
         path: PathBuf,
     },
+    /// The graph or its weights are not there, only Git LFS's pointers to them.
+    #[error(transparent)]
+    LfsPointer(#[from] LfsPointer),
     /// The metadata is missing or cannot be used, or the model's kind is not supported.
     #[error(transparent)]
     Metadata(#[from] MetadataError),

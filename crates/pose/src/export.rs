@@ -8,6 +8,7 @@ use crate::{
     graph::{GraphFile, PeakSearch},
     input::input_size,
     metadata::Metadata,
+    model_files,
     options::Options,
     refine,
     session::{OnnxSession, TensorRtProfile},
@@ -27,11 +28,13 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    /// Reads the directory that `sleap-nn export` wrote, but for the graph.
+    /// Reads the directory that `sleap-nn export` wrote, but for the graph. The graph's own path stands
+    /// for its directory.
     ///
     /// # Errors
     /// A file is missing or cannot be used.
     pub(crate) fn read(dir: &Path, options: &Options) -> Result<Self, LoadError> {
+        let dir = directory_of(dir);
         if !dir.is_dir() {
             return Err(LoadError::NoDirectory {
                 path: dir.to_owned(),
@@ -42,6 +45,7 @@ impl Export {
         if !graph.is_file() {
             return Err(LoadError::NoGraph { path: graph });
         }
+        model_files::refuse_lfs_pointers(&graph)?;
         let config = TrainingConfig::read(dir)?;
         let mut graph = GraphFile::new(graph);
         let maps = match options.refine {
@@ -86,5 +90,15 @@ impl Export {
             [input.channels, input.height, input.width].map(|n| n as usize);
         let shape = [max_batch, planes, rows, columns];
         Ok(TensorRtProfile::new(&self.graph, shape, options))
+    }
+}
+
+/// The directory of `path`, which may also be the graph in it.
+fn directory_of(path: &Path) -> &Path {
+    let is_graph = path.file_name().is_some_and(|name| name == GRAPH_FILE) && path.is_file();
+    match path.parent().filter(|_| is_graph) {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
     }
 }

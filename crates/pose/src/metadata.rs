@@ -7,7 +7,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::kind::{KindError, ModelKind};
+use crate::{
+    kind::{KindError, ModelKind},
+    model_files::{LfsPointer, is_lfs_text},
+};
 
 pub(crate) const FILE_NAME: &str = "export_metadata.json";
 
@@ -56,6 +59,9 @@ pub enum MetadataError {
         /// Why.
         source: io::Error,
     },
+    /// Only Git LFS's pointer to the file.
+    #[error(transparent)]
+    LfsPointer(LfsPointer),
     /// Not JSON, or a field is missing or of the wrong type.
     #[error("{path} is not the metadata of an export ({source}): export the model again")]
     Json {
@@ -145,7 +151,11 @@ impl Metadata {
             }
             Err(source) => return Err(MetadataError::Read { path, source }),
         };
-        Self::parse(&text, &path)
+        if is_lfs_text(&text) {
+            return Err(MetadataError::LfsPointer(LfsPointer { path }));
+        }
+        // Editors of Windows put a byte-order mark first, which is no part of the JSON.
+        Self::parse(text.trim_start_matches('\u{feff}'), &path)
     }
 
     /// Parses and checks; `path` is for the messages.

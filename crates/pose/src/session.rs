@@ -39,6 +39,17 @@ pub enum SessionError {
         /// ONNX Runtime's message.
         message: String,
     },
+    /// Weights outside the graph are a link to another folder, which ONNX Runtime refuses.
+    #[error(
+        "{path} is a link to {target}: ONNX Runtime takes weights from the model's own folder alone. \
+         Copy the file there, or give the folder that holds both"
+    )]
+    LinkedWeights {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// The device asked for cannot be used.
     #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' need no GPU")]
     Device {

@@ -7,7 +7,13 @@ use ort::{
 
 use super::{OnnxSession, SessionError, providers, run_failed};
 use crate::{
-    c_api, device::Device, gpu::NoGpu, graph::GraphFile, options::Options, placement::Placement,
+    c_api,
+    device::Device,
+    gpu::NoGpu,
+    graph::GraphFile,
+    model_files::{LinkedWeights, linked_weights},
+    options::Options,
+    placement::Placement,
     runtime,
 };
 
@@ -25,10 +31,7 @@ pub(super) fn session(
             .register(&mut builder)
             .map_err(|error| failed(device, &error))?;
     }
-    let inner = commit(builder, graph).map_err(|error| SessionError::Graph {
-        path: graph.path().to_owned(),
-        message: error.to_string(),
-    })?;
+    let inner = commit(builder, graph).map_err(|error| refused(graph, &error))?;
     let placement = placement(&inner).map_err(run_failed)?;
     must_be_used(device, &placement)?;
     let names = inner
@@ -54,6 +57,16 @@ fn commit(mut builder: SessionBuilder, graph: &GraphFile) -> ort::Result<ort::se
         builder = builder.with_config_entry(key, folder.to_string_lossy())?;
     }
     builder.commit_from_memory(bytes)
+}
+
+fn refused(graph: &GraphFile, error: &ort::Error) -> SessionError {
+    match linked_weights(graph.path()) {
+        Some(LinkedWeights { path, target }) => SessionError::LinkedWeights { path, target },
+        None => SessionError::Graph {
+            path: graph.path().to_owned(),
+            message: error.to_string(),
+        },
+    }
 }
 
 fn builder(environment: &Environment, options: &Options) -> ort::Result<SessionBuilder> {

@@ -62,8 +62,55 @@ fn no_directory() {
 #[test]
 fn a_file_is_no_directory() {
     let dir = model("gray");
-    let error = error(&dir.path().join("model.onnx"));
+    let error = error(&dir.path().join("export_metadata.json"));
     assert!(matches!(error, LoadError::NoDirectory { .. }), "{error:?}");
+}
+
+#[test]
+fn the_path_of_the_graph_stands_for_its_directory() {
+    let dir = model("gray");
+    Model::load(&dir.path().join("model.onnx"), &Options::default()).expect("the model");
+}
+
+#[test]
+fn metadata_may_begin_with_a_byte_order_mark() {
+    let dir = model("gray");
+    let path = dir.path().join("export_metadata.json");
+    let text = fs::read_to_string(&path).expect("metadata");
+    fs::write(&path, format!("\u{feff}{text}")).expect("written");
+    Model::load(dir.path(), &Options::default()).expect("the model");
+}
+
+#[test]
+fn files_that_git_lfs_has_not_fetched() {
+    const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    for name in ["export_metadata.json", "model.onnx", "model.onnx.data"] {
+        let dir = model("refine/single_instance_scaled");
+        fs::write(dir.path().join(name), POINTER).expect("written");
+        assert_says(&error(dir.path()), &[name, "git lfs pull"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn weights_that_are_a_link_to_another_folder() {
+    let dir = model("refine/single_instance_scaled");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let (link, target) = (
+        dir.path().join("model.onnx.data"),
+        elsewhere.path().join("w"),
+    );
+    fs::rename(&link, &target).expect("moved");
+    std::os::unix::fs::symlink(&target, &link).expect("linked");
+    let error = error(dir.path());
+    assert!(
+        matches!(
+            error,
+            LoadError::Session(SessionError::LinkedWeights { .. })
+        ),
+        "{error:?}"
+    );
+    assert_says(&error, &["model.onnx.data", &target.display().to_string()]);
 }
 
 #[test]
