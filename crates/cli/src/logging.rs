@@ -10,6 +10,7 @@ use protocol::text::{self, Lines};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::time::ChronoLocal;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -130,7 +131,10 @@ fn init(verbose: u8, format: LogFormat) {
         }),
     };
     let log = match format {
-        LogFormat::Text => text_log(AboveLines::default, terminal::has_colours(), verbose),
+        LogFormat::Text => {
+            let time = time_format(terminal::is_interactive(), verbose);
+            text_log(AboveLines::default, terminal::has_colours(), time, verbose)
+        }
         LogFormat::Json => json_log(AboveLines::default, verbose),
     };
     tracing_subscriber::registry()
@@ -144,12 +148,13 @@ fn init(verbose: u8, format: LogFormat) {
 type Log<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// Lines for people.
-fn text_log<S, W>(writer: W, has_colours: bool, verbose: u8) -> Log<S>
+fn text_log<S, W>(writer: W, has_colours: bool, time: &str, verbose: u8) -> Log<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let log = tracing_subscriber::fmt::layer()
+        .with_timer(ChronoLocal::new(time.to_owned()))
         .fmt_fields(CleanFields)
         .with_writer(writer)
         // What cannot be written is not worth a panic: the reader of the log may have gone.
@@ -157,6 +162,16 @@ where
         .with_target(verbose > 0)
         .with_ansi(has_colours);
     Box::new(log)
+}
+
+/// How the time of an entry is written, in the computer's time zone. On a terminal the time of day is
+/// enough; a file may be read on another day and in another place.
+fn time_format(is_terminal: bool, verbose: u8) -> &'static str {
+    match (is_terminal, verbose) {
+        (true, 0) => "%H:%M:%S",
+        (true, _) => "%H:%M:%S%.3f",
+        (false, _) => "%Y-%m-%dT%H:%M:%S%.3f%:z",
+    }
 }
 
 /// Objects of JSON.

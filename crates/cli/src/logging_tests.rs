@@ -51,7 +51,9 @@ fn log_hostile_things(log: impl FnOnce(Written) -> Log<tracing_subscriber::Regis
 
 #[test]
 fn no_value_steers_the_terminal_or_begins_a_line_of_the_log() {
-    let text = log_hostile_things(|written| text_log(move || written.clone(), false, 0));
+    let text = log_hostile_things(|written| {
+        text_log(move || written.clone(), false, time_format(false, 0), 0)
+    });
     assert_eq!(text.lines().count(), 4, "{text}");
     for line in text.lines() {
         assert_eq!(text::one_line(line), line);
@@ -67,8 +69,19 @@ fn no_value_steers_the_terminal_or_begins_a_line_of_the_log() {
 }
 
 #[test]
+fn a_terminal_shows_the_time_of_day_and_a_file_the_date_too() {
+    let noon = chrono::DateTime::parse_from_rfc3339("2026-03-01T12:00:00.1234567+02:00").unwrap();
+    let written = |is_terminal, verbose| noon.format(time_format(is_terminal, verbose)).to_string();
+    assert_eq!(written(true, 0), "12:00:00");
+    assert_eq!(written(true, 1), "12:00:00.123");
+    assert_eq!(written(false, 0), "2026-03-01T12:00:00.123+02:00");
+}
+
+#[test]
 fn colours_are_the_logs_own() {
-    let text = log_hostile_things(|written| text_log(move || written.clone(), true, 0));
+    let text = log_hostile_things(|written| {
+        text_log(move || written.clone(), true, time_format(false, 0), 0)
+    });
     assert!(
         text.contains("\x1b[3mshown\x1b[0m\x1b[2m=\x1b[0ma\\nERROR"),
         "{text:?}"

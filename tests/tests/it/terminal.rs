@@ -89,6 +89,10 @@ fn a_files_line_fits_the_terminal_and_goes_at_the_end() {
         &format!("--stream {video} --fps 60 --frames 0-119"),
     );
     let narrow = Terminal::run(80, &run);
+    let log = narrow.line_with(&["INFO", "connected"], false);
+    let time = log.split(' ').next().unwrap();
+    let digits = time.chars().filter(char::is_ascii_digit).count();
+    assert!(time.len() == 8 && digits == 6, "the time of day: {log}");
     let line = narrow.line_with(&["/120", "frames/s", "ETA", "p95"], false);
     assert!(line.starts_with('[') && line.chars().count() < 80, "{line}");
     assert!(!line.contains("MB/s"), "no room for it: {line}");
