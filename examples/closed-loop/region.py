@@ -1,6 +1,27 @@
 """What the two examples do with a pose. A real one switches a laser here, or a valve."""
 
+import argparse
+import difflib
+import sys
 import time
+
+
+def index_of(node, skeleton):
+    """The place of a node in each pose; ends the program where the model has no such node."""
+    nodes = skeleton["nodes"]
+    if node in nodes:
+        return nodes.index(node)
+    near = difflib.get_close_matches(node, nodes, n=1)
+    hint = f", did you mean --node {near[0]}?" if near else "."
+    sys.exit(f"error: the model has no node {node!r}{hint} It has {', '.join(nodes)}")
+
+
+def run(main):
+    """Runs an example's main; Ctrl-C ends it without a traceback."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 class Region:
@@ -13,7 +34,13 @@ class Region:
 
     @classmethod
     def parse(cls, text):
-        return cls(*(float(side) for side in text.split(",", 3)))
+        try:
+            left, top, right, bottom = (float(side) for side in text.split(","))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels") from None
+        if not (left < right and top < bottom):
+            raise argparse.ArgumentTypeError(f"{text!r} is empty: LEFT < RIGHT and TOP < BOTTOM")
+        return cls(left, top, right, bottom)
 
     def look(self, pose, node):
         """Acts when the node comes in or goes out, of whichever animal."""

@@ -8,8 +8,9 @@ sleap-worker --model MODEL --emit udp://127.0.0.1:9000
 import argparse
 import json
 import socket
+import sys
 
-from region import Region
+from region import Region, index_of, run
 
 
 def main():
@@ -24,7 +25,10 @@ def main():
 
     node = None  # its place in a pose; the skeleton says so
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as consumer:
-        consumer.bind(("127.0.0.1", args.port))
+        try:
+            consumer.bind(("127.0.0.1", args.port))
+        except (OSError, OverflowError) as error:
+            sys.exit(f"error: cannot listen at UDP port {args.port}: {error}. Choose another with --port")
         print(f"listening at udp://127.0.0.1:{consumer.getsockname()[1]}", flush=True)
         consumer.settimeout(args.silence)
         while True:
@@ -34,7 +38,7 @@ def main():
                 args.region.silence()
                 continue
             if message["type"] == "skeleton":
-                node = message["nodes"].index(args.node)
+                node = index_of(args.node, message)
             elif message["type"] == "pose" and node is not None:
                 args.region.look(message, node)
             elif message["type"] == "end":
@@ -42,4 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,9 +9,14 @@ With --newest it skips poses that came while it was busy.
 
 import argparse
 import json
+import sys
 
-import zmq
-from region import Region
+from region import Region, index_of, run
+
+try:
+    import zmq
+except ImportError:
+    sys.exit("error: pyzmq is needed: pip install pyzmq")
 
 
 def main():
@@ -27,7 +32,10 @@ def main():
 
     consumer = zmq.Context.instance().socket(zmq.SUB)
     consumer.subscribe("")  # poses, the skeleton and the end
-    consumer.connect(args.connect)
+    try:
+        consumer.connect(args.connect)
+    except zmq.ZMQError as error:
+        sys.exit(f"error: cannot connect to {args.connect}: {error}. The form is tcp://HOST:PORT")
     print(f"subscribed at {args.connect}", flush=True)
     node = None  # its place in a pose; the skeleton says so
     pose = None  # one that may be outrun by the next
@@ -41,7 +49,7 @@ def main():
         _, body = consumer.recv_multipart()
         message = json.loads(body)
         if message["type"] == "skeleton":
-            node = message["nodes"].index(args.node)
+            node = index_of(args.node, message)
         elif message["type"] == "pose" and node is not None:
             pose = message
         elif message["type"] == "end":
@@ -49,4 +57,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
