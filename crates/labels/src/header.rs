@@ -38,6 +38,16 @@ pub struct VideoReference {
     pub fps: Option<f64>,
 }
 
+impl VideoReference {
+    /// The same video with this many frames, where their number is not known already.
+    pub(crate) fn with_frames(&self, frames: u64) -> Self {
+        Self {
+            frames: self.frames.or(Some(frames)),
+            ..self.clone()
+        }
+    }
+}
+
 /// The frame that a record belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameReference {

@@ -69,7 +69,9 @@ fn layouts(header: &LabelsHeader) -> Result<RowDatasets<DatasetLayout>, Error> {
         .as_ref()
         .map(metadata::video)
         .unwrap_or_default();
-    let longest = video.len().max(source.len());
+    // A length that is not known yet is written at the end, in its place.
+    let longest = metadata::video(&header.video.with_frames(u64::MAX)).len();
+    let longest = longest.max(source.len());
     let mut videos_json = DatasetLayout::new("videos_json", text(longest), 1);
     videos_json.first = padded(video.as_bytes(), longest);
     Ok(RowDatasets {

@@ -52,6 +52,8 @@ pub struct SlpWriter {
     /// Nodes of each instance, once they are known.
     nodes: Option<usize>,
     tracks: HashMap<String, i32>,
+    /// Frames of the header's video, as far as records have named them.
+    video_frames: u64,
     tables: RowDatasets<RowDataset>,
     /// Scratch space for a row.
     row: Vec<u8>,
@@ -99,6 +101,7 @@ impl SlpWriter {
                 .as_ref()
                 .map(|skeleton| skeleton.nodes.len()),
             tracks: HashMap::new(),
+            video_frames: 0,
             row: Vec::new(),
             file,
             header,
@@ -138,6 +141,22 @@ impl SlpWriter {
         self.tables.tracks_json.push_padded(entry.as_bytes());
         self.tracks.insert(name.to_owned(), index);
         index
+    }
+
+    /// Puts the number of the video's frames into its entry: a live source has none at the beginning, and
+    /// readers that do not open the video show it.
+    fn write_video_length(&mut self) -> Result<(), Error> {
+        let videos = &mut self.tables.videos_json;
+        let video = self.header.video.with_frames(self.video_frames);
+        let source = self.header.source.as_ref();
+        let entries = [Some(&video), source.filter(|_| videos.rows() > 1)];
+        let rows = entries
+            .into_iter()
+            .flatten()
+            .flat_map(|entry| table::padded(metadata::video(entry).as_bytes(), videos.row_bytes()));
+        let rows = rows.collect();
+        videos.replace(rows)?;
+        self.file.commit()
     }
 
     /// Adds the source's own entry after the recording's, if it is not there yet.
@@ -186,8 +205,12 @@ impl RecordWriter for SlpWriter {
         }
         let tracks = self.tracks(prediction);
         let frame_reference = self.header.frame_reference(record);
-        if frame_reference.video == 1 {
-            self.mention_source();
+        match frame_reference.video {
+            0 => {
+                let frames = frame_reference.frame_idx.saturating_add(1);
+                self.video_frames = self.video_frames.max(frames);
+            }
+            _ => self.mention_source(),
         }
         let first_instance = self.tables.instances.rows();
         for index in 0..prediction.instances.len() {
@@ -208,6 +231,15 @@ impl RecordWriter for SlpWriter {
         };
         push(&mut self.tables.frames, &mut self.row, &frame);
         Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), WriteError> {
+        self.flush()?;
+        if self.header.video.frames.is_some() || self.video_frames == 0 {
+            return Ok(());
+        }
+        self.write_video_length()
+            .map_err(|error| WriteError::Hdf5(error.to_string()))
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {

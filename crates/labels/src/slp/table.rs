@@ -88,6 +88,21 @@ impl RowDataset {
         self.rows.is_multiple_of(self.chunk as u64)
     }
 
+    /// Writes other rows in place of those in the file: as many, and nothing may wait. They are in the
+    /// file once it is committed.
+    pub(super) fn replace(&mut self, rows: Vec<u8>) -> Result<(), Error> {
+        debug_assert!(self.waiting.is_empty());
+        let (datatype, count) = (self.dataset.datatype()?, self.rows);
+        self.dataset.write_staged(|dataset| {
+            dataset.with_raw_data(datatype, rows, count);
+        })
+    }
+
+    /// Bytes of a row.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.row_bytes
+    }
+
     /// Appends what waits.
     pub(super) fn append(&mut self) -> Result<(), WriteError> {
         if self.waiting.is_empty() {

@@ -61,6 +61,38 @@ fn without_a_recording_the_source_is_the_video() {
     assert!(videos[0].contains("/data/source.mp4"), "{}", videos[0]);
 }
 
+/// The length that readers show which do not open the video.
+#[track_caller]
+fn assert_has_frames(video: &str, frames: u64) {
+    let video: serde_json::Value = serde_json::from_str(video).unwrap();
+    assert_eq!(video["backend"]["shape"][0], frames, "{video}");
+}
+
+#[test]
+fn a_video_has_at_least_the_frames_that_records_name() {
+    let header = LabelsHeader {
+        video: video("webcam 0"),
+        ..LabelsHeader::default()
+    };
+    let (_, videos, _) = written(
+        &header,
+        &[record(7, None), record(9, None), record(8, None)],
+    );
+    assert_has_frames(&videos[0], 10);
+    let (_, videos, _) = written(&header, &[]);
+    assert_has_frames(&videos[0], 0);
+    let known = VideoReference {
+        frames: Some(240),
+        ..video("/data/source.mp4")
+    };
+    let header = LabelsHeader {
+        video: known,
+        ..LabelsHeader::default()
+    };
+    let (_, videos, _) = written(&header, &[record(7, None)]);
+    assert_has_frames(&videos[0], 240);
+}
+
 #[test]
 fn a_frame_that_the_recording_lacks_is_one_of_the_source() {
     let header = LabelsHeader {
@@ -76,6 +108,7 @@ fn a_frame_that_the_recording_lacks_is_one_of_the_source() {
     assert_eq!(frames, [(0, 0), (0, 1), (1, 12), (0, 2)]);
     assert_eq!(videos.len(), 2);
     assert!(videos[1].contains("webcam 0"), "{}", videos[1]);
+    assert_has_frames(&videos[0], 3);
     let places: Vec<String> = csv
         .lines()
         .skip(1)
