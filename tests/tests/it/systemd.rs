@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use e2e::binary;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/systemd")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/service")
 }
 
 /// The unit with a program that is there; systemd looks for it.

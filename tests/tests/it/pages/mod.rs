@@ -1,6 +1,7 @@
 //! The pages keep their word: links lead somewhere, tables are those of the programs, messages are in the code.
 
 mod commands;
+mod dashboard;
 mod links;
 mod options;
 mod page;

@@ -140,9 +140,9 @@ fn scrape() -> String {
 
 /// A metric's kind, its labels, and the values of a label that has fixed ones.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Metric {
-    kind: String,
-    labels: Names,
+pub(super) struct Metric {
+    pub(super) kind: String,
+    pub(super) labels: Names,
     values: Names,
 }
 
@@ -186,7 +186,8 @@ fn served(text: &str) -> BTreeMap<String, Metric> {
     metrics
 }
 
-fn documented() -> BTreeMap<String, Metric> {
+/// The metrics of the page, which are those that the worker serves.
+pub(super) fn documented() -> BTreeMap<String, Metric> {
     let page = Page::read(WORKER);
     let rows = page.between("metrics").lines().skip(2).map(cells);
     rows.map(|row| {
