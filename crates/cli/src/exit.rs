@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 /// How a run ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum ExitStatus {
     /// Everything asked for was done: 0.
     Done,
     /// Something failed while running: 1.
@@ -13,24 +13,24 @@ pub enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> ExitCode {
         ExitCode::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Interrupted => 130,
+            ExitStatus::Done => 0,
+            ExitStatus::Failed => 1,
+            ExitStatus::Usage => 2,
+            ExitStatus::Interrupted => 130,
         })
     }
 }
 
 /// Prints a failed run's error with its causes and turns the outcome into an exit code.
-pub fn report(outcome: anyhow::Result<Exit>) -> ExitCode {
+pub fn report(outcome: anyhow::Result<ExitStatus>) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
             crate::say_error(&error);
-            Exit::Failed.into()
+            ExitStatus::Failed.into()
         }
     }
 }

@@ -7,11 +7,11 @@ use link::IceServer;
 use serde_json::Value;
 use tracing::warn;
 
-use crate::private_file::{self, Found};
+use crate::private_file::{self, FileOrigin};
 
 /// What a file of credentials holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Credentials {
+pub(crate) enum TurnCredentials {
     /// `user:password` lines: one for all TURN servers, or one for each in their order.
     Lines(Vec<(String, String)>),
     /// Whole servers, as signaling services give them.
@@ -19,17 +19,17 @@ pub(crate) enum Credentials {
 }
 
 /// Reads a file; warns if other users can read it too.
-pub(crate) fn read(path: &Path) -> Result<Credentials> {
-    let text = private_file::read(path, Found::Named)?;
+pub(crate) fn read(path: &Path) -> Result<TurnCredentials> {
+    let text = private_file::read(path, FileOrigin::Named)?;
     parse(&text).with_context(|| format!("{} holds no credentials", path.display()))
 }
 
-fn parse(text: &str) -> Result<Credentials> {
+fn parse(text: &str) -> Result<TurnCredentials> {
     if text.trim_start().starts_with(['[', '{']) {
         // The parser's own words may quote the file.
         let value: Value = serde_json::from_str(text)
             .map_err(|error| anyhow::anyhow!("not JSON (line {})", error.line()))?;
-        return Ok(Credentials::Servers(servers(&value)?));
+        return Ok(TurnCredentials::Servers(servers(&value)?));
     }
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
@@ -43,7 +43,7 @@ fn parse(text: &str) -> Result<Credentials> {
         .collect();
     match pairs? {
         pairs if pairs.is_empty() => bail!("it is empty"),
-        pairs => Ok(Credentials::Lines(pairs)),
+        pairs => Ok(TurnCredentials::Lines(pairs)),
     }
 }
 
@@ -109,18 +109,18 @@ mod tests {
 
     fn lines(text: &str) -> Vec<(String, String)> {
         match parse(text).expect(text) {
-            Credentials::Lines(lines) => lines,
-            Credentials::Servers(servers) => panic!("{servers:?}"),
+            TurnCredentials::Lines(lines) => lines,
+            TurnCredentials::Servers(servers) => panic!("{servers:?}"),
         }
     }
 
     fn listed(text: &str) -> Vec<(String, String, String)> {
         match parse(text).expect(text) {
-            Credentials::Servers(servers) => servers
+            TurnCredentials::Servers(servers) => servers
                 .into_iter()
                 .map(|it| (it.to_string(), it.username, it.credential))
                 .collect(),
-            Credentials::Lines(lines) => panic!("{} lines", lines.len()),
+            TurnCredentials::Lines(lines) => panic!("{} lines", lines.len()),
         }
     }
 

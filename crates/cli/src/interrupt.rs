@@ -12,7 +12,7 @@ pub struct Interrupt {
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum ShutdownRequest {
     End,
     /// SIGTERM.
     Terminate,
@@ -35,9 +35,9 @@ impl Interrupt {
             raised: CancellationToken::new(),
         };
         let asked = interrupt.clone();
-        let mut signals = Signals::new();
+        let mut signals = SignalStream::new();
         tokio::spawn(async move {
-            if signals.next().await == Asked::Terminate && drains {
+            if signals.next().await == ShutdownRequest::Terminate && drains {
                 asked.drain.cancel();
                 tokio::select! {
                     _ = signals.next() => {}
@@ -74,13 +74,13 @@ impl Interrupt {
 }
 
 #[cfg(unix)]
-struct Signals {
+struct SignalStream {
     terminate: Option<tokio::signal::unix::Signal>,
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
-impl Signals {
+impl SignalStream {
     fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let terminate = signal(SignalKind::terminate())
@@ -93,11 +93,11 @@ impl Signals {
         Self { terminate, hangup }
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> ShutdownRequest {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => Asked::End,
-            () = of(&mut self.terminate) => Asked::Terminate,
-            () = of(&mut self.hangup) => Asked::End,
+            _ = tokio::signal::ctrl_c() => ShutdownRequest::End,
+            () = of(&mut self.terminate) => ShutdownRequest::Terminate,
+            () = of(&mut self.hangup) => ShutdownRequest::End,
         }
     }
 }
@@ -125,16 +125,16 @@ fn hangup_is_ignored() -> bool {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+struct SignalStream;
 
 #[cfg(not(unix))]
-impl Signals {
+impl SignalStream {
     fn new() -> Self {
         Self
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> ShutdownRequest {
         let _ = tokio::signal::ctrl_c().await;
-        Asked::End
+        ShutdownRequest::End
     }
 }

@@ -2,37 +2,37 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod about;
-pub mod checkup;
+pub mod doctor;
 mod emit_args;
 mod exit;
 mod fields;
 mod ice_credentials;
 mod interrupt;
-mod kept_secret;
 mod link_args;
 mod logging;
 mod owned_file;
 mod pairing;
 mod private_file;
+pub mod program_info;
 mod room_args;
 mod secret_args;
 mod secret_source;
 pub mod settings;
+mod stored_secret;
 pub mod terminal;
 mod usage;
 mod variable;
 
 pub use clap_complete::Shell;
 pub use emit_args::EmitArgs;
-pub use exit::{Exit, report};
+pub use exit::{ExitStatus, report};
 pub use interrupt::Interrupt;
-pub use kept_secret::{data_folder, data_folder_of, kept_secret};
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url};
 pub use logging::{LogArgs, LogFormat, in_lines, say, say_error};
-pub use pairing::{Pairing, PairingError};
-pub use private_file::{Found, read as read_private, read_list};
+pub use pairing::{PairingLink, PairingLinkError};
+pub use private_file::{FileOrigin, read as read_private, read_list};
 pub use room_args::{RoomArgs, login_ends, no_room_secret};
-pub use secret_args::{Hidden, SecretArgs, is_in_process_list};
+pub use secret_args::{Redacted, SecretArgs, is_in_process_list};
 pub use secret_source::{FoundSecret, SecretChoice};
+pub use stored_secret::{data_folder, data_folder_of, stored_secret};
 pub use usage::end_with;

@@ -7,7 +7,7 @@ use clap::Args;
 use link::{ConfigError, IceConfig, IceServer, InterfaceError, PeerConfig};
 use tracing::warn;
 
-use crate::ice_credentials::{self, Credentials};
+use crate::ice_credentials::{self, TurnCredentials};
 use crate::variable;
 
 /// Where worker and client meet when nothing else is said: the worker's own signaling server.
@@ -98,8 +98,8 @@ impl LinkArgs {
         }
         if let Some(file) = &self.ice_credentials {
             match ice_credentials::read(file)? {
-                Credentials::Servers(more) => servers.extend(more),
-                Credentials::Lines(lines) => ice_credentials::assign(&mut servers, &lines)?,
+                TurnCredentials::Servers(more) => servers.extend(more),
+                TurnCredentials::Lines(lines) => ice_credentials::assign(&mut servers, &lines)?,
             }
         }
         let (username, password) = (

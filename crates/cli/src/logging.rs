@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::fields::CleanFields;
-use crate::terminal::{self, AboveLines};
+use crate::terminal::{self, StderrAboveLines};
 
 /// Standard error holds JSON alone, because somebody asked for it.
 static ALL_IN_LOG: AtomicBool = AtomicBool::new(false);
@@ -133,9 +133,9 @@ fn init(verbose: u8, format: LogFormat) {
     let log = match format {
         LogFormat::Text => {
             let time = time_format(terminal::is_interactive(), verbose);
-            text_log(AboveLines::default, terminal::has_colours(), time, verbose)
+            text_log(StderrAboveLines::default, terminal::has_colours(), time, verbose)
         }
-        LogFormat::Json => json_log(AboveLines::default, verbose),
+        LogFormat::Json => json_log(StderrAboveLines::default, verbose),
     };
     tracing_subscriber::registry()
         .with(filter)

@@ -10,7 +10,7 @@ const SCHEME: &str = "sleap://";
 
 /// `sleap://HOST:PORT/[WORKER-ID]#SECRET`. `Debug` does not show the secret.
 #[derive(Debug, Clone)]
-pub struct Pairing {
+pub struct PairingLink {
     /// Host and port of the signaling server.
     pub host: String,
     /// The worker there; `None`: the first.
@@ -21,12 +21,12 @@ pub struct Pairing {
 
 /// Why a text is no pairing link. It does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PairingError {
+pub enum PairingLinkError {
     Form,
     Secret(SecretError),
 }
 
-impl fmt::Display for PairingError {
+impl fmt::Display for PairingLinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form => f.write_str("it is not of the form sleap://HOST:PORT/#SECRET"),
@@ -35,15 +35,18 @@ impl fmt::Display for PairingError {
     }
 }
 
-impl std::error::Error for PairingError {}
+impl std::error::Error for PairingLinkError {}
 
-impl Pairing {
+impl PairingLink {
     /// Reads a link.
     ///
     /// # Errors
     /// It has another form, or the secret cannot be one.
-    pub fn parse(text: &str) -> Result<Self, PairingError> {
-        let rest = text.trim().strip_prefix(SCHEME).ok_or(PairingError::Form)?;
+    pub fn parse(text: &str) -> Result<Self, PairingLinkError> {
+        let rest = text
+            .trim()
+            .strip_prefix(SCHEME)
+            .ok_or(PairingLinkError::Form)?;
         let (place, secret) = match rest.split_once('#') {
             Some((place, secret)) => (place, Some(secret)),
             None => (rest, None),
@@ -54,13 +57,13 @@ impl Pairing {
             !name.is_empty() && !name.contains(['@', '?', ' ']) && is_port(port)
         });
         if !has_port || id.contains(['/', '?']) || websocket_url(host).is_err() {
-            return Err(PairingError::Form);
+            return Err(PairingLinkError::Form);
         }
         let secret = secret.map(str::parse).transpose();
         Ok(Self {
             host: host.to_owned(),
             worker_id: (!id.is_empty()).then(|| id.to_owned()),
-            secret: secret.map_err(PairingError::Secret)?,
+            secret: secret.map_err(PairingLinkError::Secret)?,
         })
     }
 
@@ -93,7 +96,7 @@ mod tests {
             ("gpu.lab:8080/worker-1", "gpu.lab:8080", Some("worker-1")),
         ] {
             let link = format!("sleap://{place}#{SECRET}");
-            let pairing = Pairing::parse(&link).expect(place);
+            let pairing = PairingLink::parse(&link).expect(place);
             assert_eq!(
                 (pairing.host.as_str(), pairing.worker_id.as_deref()),
                 (host, id)
@@ -102,7 +105,7 @@ mod tests {
             assert_eq!(pairing.reveal(), link);
             assert!(!format!("{pairing:?}").contains(SECRET));
         }
-        let bare = Pairing::parse("sleap://rig:1").expect("without a secret");
+        let bare = PairingLink::parse("sleap://rig:1").expect("without a secret");
         assert!(bare.secret.is_none());
         assert_eq!(bare.reveal(), "sleap://rig:1/");
     }
@@ -122,7 +125,7 @@ mod tests {
             "sleap://rig:8080/#hunter2",
             "sleap://rig:8080/#",
         ] {
-            let error = Pairing::parse(text).expect_err(text).to_string();
+            let error = PairingLink::parse(text).expect_err(text).to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

@@ -9,7 +9,7 @@ use crate::owned_file::{self, Content, Kind};
 
 /// How a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum FileOrigin {
     /// By its name, which the user gave: it may be a colleague's, as a lab's shared secret is.
     Named,
     /// Where such a file is looked for.
@@ -21,7 +21,7 @@ pub enum Found {
 ///
 /// # Errors
 /// It cannot be read, is no text, is longer than 1 MiB, or others can have written it.
-pub fn read(path: &Path, found: Found) -> Result<String> {
+pub fn read(path: &Path, found: FileOrigin) -> Result<String> {
     let content = read_public(path, found)?;
     if content.is_readable {
         warn!(
@@ -37,18 +37,18 @@ pub fn read(path: &Path, found: Found) -> Result<String> {
 /// # Errors
 /// As of [`read`].
 pub fn read_list(path: &Path) -> Result<String> {
-    Ok(read_public(path, Found::Named)?.text)
+    Ok(read_public(path, FileOrigin::Named)?.text)
 }
 
-fn read_public(path: &Path, found: Found) -> Result<Content> {
+fn read_public(path: &Path, found: FileOrigin) -> Result<Content> {
     let name = path.display();
     let kind = match found {
-        Found::Named => Kind::Any,
-        Found::Kept => Kind::File,
+        FileOrigin::Named => Kind::Any,
+        FileOrigin::Kept => Kind::File,
     };
     let content = owned_file::read(path, kind).with_context(|| format!("cannot read {name}"))?;
     match &content.exposure {
-        Some(exposure) if found == Found::Kept || exposure.is_to_all() => {
+        Some(exposure) if found == FileOrigin::Kept || exposure.is_to_all() => {
             bail!(
                 "{name} is not used, because {exposure}: {}",
                 exposure.advice()
@@ -65,7 +65,7 @@ fn read_public(path: &Path, found: Found) -> Result<Content> {
 /// # Errors
 /// As of [`read`]; it is no JSON.
 pub(crate) fn read_json(path: &Path, name: &str) -> Result<serde_json::Value> {
-    let text = read(path, Found::Kept)?;
+    let text = read(path, FileOrigin::Kept)?;
     // The parser's own words may quote the file.
     serde_json::from_str(&text)
         .map_err(|error| anyhow!("{name} is not JSON (line {})", error.line()))
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn refusal(path: &Path, found: Found) -> Option<String> {
+    fn refusal(path: &Path, found: FileOrigin) -> Option<String> {
         read(path, found).err().map(|error| format!("{error:#}"))
     }
 
@@ -98,7 +98,7 @@ mod tests {
         ] {
             mode(&file, mode_of_file).unwrap();
             mode(dir.path(), folder).unwrap();
-            for (found, is_taken) in [(Found::Named, named), (Found::Kept, kept)] {
+            for (found, is_taken) in [(FileOrigin::Named, named), (FileOrigin::Kept, kept)] {
                 let refusal = refusal(&file, found);
                 let what = format!("{folder:o} {mode_of_file:o} {found:?}: {refusal:?}");
                 assert_eq!(refusal.is_none(), is_taken, "{what}");

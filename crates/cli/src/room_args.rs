@@ -7,12 +7,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use clap::Args;
-use link::signaling::rooms::{Credential, Room};
+use link::signaling::rooms::{Room, RoomCredential};
 use serde_json::Value;
 
 use crate::link_args::{is_on_this_machine, room_url};
-use crate::private_file::{self, Found};
-use crate::settings::Chosen;
+use crate::private_file::{self, FileOrigin};
+use crate::settings::ChosenSettings;
 use crate::variable;
 
 /// Variables that SLEAP-RTC's workers take their key from; the account's goes first there too.
@@ -82,22 +82,22 @@ impl RoomArgs {
 
     /// The room `id` for a client, which enters it with the user's login.
     pub fn for_client(&self, id: String) -> Result<Room> {
-        let jwt = Credentials::read()?.text("jwt").ok_or_else(|| {
+        let jwt = SleapRtcCredentials::read()?.text("jwt").ok_or_else(|| {
             anyhow!(
                 "--room needs a login, and {} has none: run `sleap-rtc login`",
-                Credentials::NAME
+                SleapRtcCredentials::NAME
             )
         })?;
-        Ok(self.room(id, Credential::Jwt(jwt)))
+        Ok(self.room(id, RoomCredential::Jwt(jwt)))
     }
 
     /// The room `id` for a worker, which enters it with a key.
     pub fn for_worker(&self, id: String, key_file: Option<&Path>) -> Result<Room> {
         let key = worker_key(&id, key_file)?;
-        Ok(self.room(id, Credential::Key(key)))
+        Ok(self.room(id, RoomCredential::Key(key)))
     }
 
-    fn room(&self, id: String, credential: Credential) -> Room {
+    fn room(&self, id: String, credential: RoomCredential) -> Room {
         Room {
             url: self.room_server.clone(),
             id,
@@ -108,8 +108,8 @@ impl RoomArgs {
 
     /// Lets a room and another place to meet yield to each other. The variable for the server's
     /// address means the room's server where there is a room.
-    pub fn give_way(settings: &mut Chosen) {
-        let is_of_variable = |origin: Option<&crate::settings::Origin>| {
+    pub fn give_way(settings: &mut ChosenSettings) {
+        let is_of_variable = |origin: Option<&crate::settings::SettingOrigin>| {
             origin.is_some_and(|it| it.to_string() == SIGNALING)
         };
         if settings.is_set("room") && is_of_variable(settings.origin("signal")) {
@@ -124,7 +124,7 @@ impl RoomArgs {
 
 /// When a login ends, in seconds since 1970, where it says so in a form that can be read.
 pub fn login_ends(room: &Room) -> Option<u64> {
-    let Credential::Jwt(jwt) = &room.credential else {
+    let RoomCredential::Jwt(jwt) = &room.credential else {
         return None;
     };
     let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1)?).ok()?;
@@ -136,10 +136,10 @@ fn default_room() -> Result<String> {
     if let Some(id) = variable::text(DEFAULT_ROOM)? {
         return Ok(id.trim().to_owned());
     }
-    Credentials::read()?.text("default_room").ok_or_else(|| {
+    SleapRtcCredentials::read()?.text("default_room").ok_or_else(|| {
         anyhow!(
             "--room: give the room's ID; there is no {DEFAULT_ROOM}, and {} names no default_room",
-            Credentials::NAME
+            SleapRtcCredentials::NAME
         )
     })
 }
@@ -156,7 +156,7 @@ pub fn no_room_secret(room: &str) -> anyhow::Error {
 /// From a file that was named, the environment, or what `sleap-rtc` keeps.
 fn worker_key(room: &str, file: Option<&Path>) -> Result<String> {
     if let Some(file) = file {
-        let text = private_file::read(file, Found::Named).context("--api-key-file")?;
+        let text = private_file::read(file, FileOrigin::Named).context("--api-key-file")?;
         return key(&text).with_context(|| format!("--api-key-file {}", file.display()));
     }
     for name in [ACCOUNT_KEY, API_KEY] {
@@ -164,7 +164,7 @@ fn worker_key(room: &str, file: Option<&Path>) -> Result<String> {
             return key(&text).context(name);
         }
     }
-    let credentials = Credentials::read()?;
+    let credentials = SleapRtcCredentials::read()?;
     let kept = credentials
         .text("account_key")
         .or_else(|| credentials.room_key(room));
@@ -172,7 +172,7 @@ fn worker_key(room: &str, file: Option<&Path>) -> Result<String> {
         anyhow!(
             "--room needs a worker's key: {ACCOUNT_KEY} or {API_KEY}, --api-key-file FILE, or one in {} \
              (`sleap-rtc key create --save`)",
-            Credentials::NAME
+            SleapRtcCredentials::NAME
         )
     })
 }
@@ -187,9 +187,9 @@ fn key(text: &str) -> Result<String> {
 }
 
 /// What `sleap-rtc` keeps of a user; empty where there is nothing.
-struct Credentials(Value);
+struct SleapRtcCredentials(Value);
 
-impl Credentials {
+impl SleapRtcCredentials {
     const NAME: &'static str = "~/.sleap-rtc/credentials.json";
 
     fn read() -> Result<Self> {
@@ -241,7 +241,7 @@ mod tests {
     fn keys_of_a_room_are_that_rooms() {
         let json =
             r#"{"jwt":" j ","default_room":"","tokens":{"lab":{"api_key":"slp_1"},"odd":7}}"#;
-        let credentials = Credentials(serde_json::from_str(json).unwrap());
+        let credentials = SleapRtcCredentials(serde_json::from_str(json).unwrap());
         assert_eq!(credentials.text("jwt").as_deref(), Some("j"));
         assert_eq!(credentials.text("default_room"), None);
         assert_eq!(credentials.room_key("lab").as_deref(), Some("slp_1"));
@@ -259,7 +259,7 @@ mod tests {
                 room_server: "wss://x".into(),
                 room_silence: Duration::from_secs(90),
             };
-            login_ends(&args.room("lab".into(), Credential::Jwt(jwt.into())))
+            login_ends(&args.room("lab".into(), RoomCredential::Jwt(jwt.into())))
         };
         // {"sub":"ann","exp":1700000000}
         let jwt = "e30.eyJzdWIiOiJhbm4iLCJleHAiOjE3MDAwMDAwMDB9.x";

@@ -7,20 +7,20 @@ use anyhow::{Context, Result};
 use clap::Args;
 use link::Secret;
 
-use crate::private_file::{self, Found};
-use crate::settings::Places;
+use crate::private_file::{self, FileOrigin};
+use crate::settings::SettingOrigins;
 
 /// A text that must not show in messages and logs. Parsing never fails: an error would repeat it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(pub String);
+pub struct Redacted(pub String);
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(hidden)")
     }
 }
 
-impl From<&str> for Hidden {
+impl From<&str> for Redacted {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -38,11 +38,11 @@ pub struct SecretArgs {
 
     /// The secret itself; other users of this machine see a command line.
     #[arg(long, value_name = "SECRET", conflicts_with = "secret_file")]
-    pub secret: Option<Hidden>,
+    pub secret: Option<Redacted>,
 
     /// Where these options and the others that decide about a secret stand.
     #[arg(skip)]
-    pub places: Places,
+    pub origins: SettingOrigins,
 }
 
 /// Whether this program was started with a text on its command line. Settings also come from
@@ -52,7 +52,7 @@ pub fn is_in_process_list(text: &str) -> bool {
 }
 
 /// Reads a secret from a file that holds nothing else.
-pub(crate) fn read(file: &Path, found: Found) -> Result<Secret> {
+pub(crate) fn read(file: &Path, found: FileOrigin) -> Result<Secret> {
     let text = private_file::read(file, found)?;
     parse(&text).with_context(|| format!("the secret in {} cannot be used", file.display()))
 }

@@ -15,12 +15,12 @@ use anyhow::{Context, Result, bail};
 use link::Secret;
 use tracing::{debug, info, warn};
 
-use crate::private_file::{self, Found};
-use crate::secret_args::{Hidden, SecretArgs, is_in_process_list, parse, read};
-use crate::settings::{Origin, Rank, contradiction};
+use crate::private_file::{self, FileOrigin};
+use crate::secret_args::{Redacted, SecretArgs, is_in_process_list, parse, read};
+use crate::settings::{SettingOrigin, SourceRank, contradiction};
 use crate::variable;
 
-/// The variables and places that SLEAP-RTC uses.
+/// The variables and origins that SLEAP-RTC uses.
 const ROOM_SECRET: &str = "SLEAP_ROOM_SECRET";
 const SECRET_PATH: &str = "SLEAP_SECRET_PATH";
 const FOLDER: &str = ".sleap-rtc";
@@ -51,7 +51,7 @@ pub struct FoundSecret {
 
 /// A place that has a secret. Nothing is read before it is clear that it is the strongest.
 struct Candidate {
-    rank: Rank,
+    rank: SourceRank,
     /// In words.
     place: String,
     source: Source,
@@ -70,13 +70,13 @@ enum Source {
 }
 
 /// What is outside the command line and the settings files.
-pub(crate) struct Surroundings {
+pub(crate) struct SecretEnvironment {
     room_secret: Result<Option<String>>,
     secret_path: Option<PathBuf>,
     home: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl SecretEnvironment {
     fn of_process() -> Self {
         Self {
             room_secret: variable::text(ROOM_SECRET),
@@ -99,18 +99,20 @@ impl SecretArgs {
         link: Option<&Secret>,
         room: Option<&str>,
     ) -> Result<SecretChoice> {
-        self.choose_in(Surroundings::of_process(), insecure, link, room)
+        self.choose_in(SecretEnvironment::of_process(), insecure, link, room)
     }
 
     pub(crate) fn choose_in(
         &self,
-        around: Surroundings,
+        around: SecretEnvironment,
         insecure: bool,
         link: Option<&Secret>,
         room: Option<&str>,
     ) -> Result<SecretChoice> {
-        let set = insecure.then(|| self.places.of("insecure"));
-        let weakest = set.as_ref().map_or(Rank::UserFile, |origin| origin.rank);
+        let set = insecure.then(|| self.origins.of("insecure"));
+        let weakest = set
+            .as_ref()
+            .map_or(SourceRank::UserFile, |origin| origin.rank);
         let mut found = self.given(link);
         found.extend(of_environment(around.room_secret)?);
         // Stable: in one place the order is that of the list.
@@ -142,9 +144,9 @@ impl SecretArgs {
     /// Those of options.
     fn given(&self, link: Option<&Secret>) -> Vec<Candidate> {
         let candidate = |name: &str, flag: &str, source| {
-            let origin = self.places.of(name);
+            let origin = self.origins.of(name);
             let place = match origin.rank {
-                Rank::Line => flag.to_owned(),
+                SourceRank::Line => flag.to_owned(),
                 _ => format!("{name} ({origin})"),
             };
             Candidate {
@@ -155,7 +157,8 @@ impl SecretArgs {
         };
         let link = link.map(|it| candidate("worker", "--worker", Source::Link(it.clone())));
         let text = self.secret.as_ref();
-        let text = text.map(|Hidden(it)| candidate("secret", "--secret", Source::Text(it.clone())));
+        let text =
+            text.map(|Redacted(it)| candidate("secret", "--secret", Source::Text(it.clone())));
         let file = self.secret_file.clone();
         let file = file.map(|it| candidate("secret_file", "--secret-file", Source::NamedFile(it)));
         link.into_iter().chain(text).chain(file).collect()
@@ -163,7 +166,7 @@ impl SecretArgs {
 }
 
 /// `--insecure`, which stands at `origin`, against the secrets there are, the strongest first.
-fn without(origin: &Origin, found: &[Candidate]) -> Result<SecretChoice> {
+fn without(origin: &SettingOrigin, found: &[Candidate]) -> Result<SecretChoice> {
     match found.first() {
         Some(first) if first.rank <= origin.rank => {
             let by = format!("the secret of {}", first.place);
@@ -180,20 +183,20 @@ fn without(origin: &Origin, found: &[Candidate]) -> Result<SecretChoice> {
 
 fn of_environment(secret: Result<Option<String>>) -> Result<Option<Candidate>> {
     Ok(secret?.map(|text| Candidate {
-        rank: Rank::Environment,
+        rank: SourceRank::Environment,
         place: ROOM_SECRET.to_owned(),
         source: Source::Variable(text),
     }))
 }
 
-/// What SLEAP-RTC has of a room, in places of the ranks that matter.
+/// What SLEAP-RTC has of a room, in origins of the ranks that matter.
 fn of_room(
     room: &str,
     secret_path: Option<PathBuf>,
     home: Option<PathBuf>,
-    matters: &dyn Fn(Rank) -> bool,
+    matters: &dyn Fn(SourceRank) -> bool,
 ) -> Result<Option<Candidate>> {
-    if !matters(Rank::Environment) && !matters(Rank::UserFile) {
+    if !matters(SourceRank::Environment) && !matters(SourceRank::UserFile) {
         return Ok(None);
     }
     if room.is_empty() || room.starts_with('.') || room.contains(['/', '\\']) {
@@ -201,9 +204,9 @@ fn of_room(
     }
     let settings = home.map(|home| home.join(FOLDER));
     let (rank, folder) = match secret_path {
-        Some(folder) => (Rank::Environment, Some(folder)),
+        Some(folder) => (SourceRank::Environment, Some(folder)),
         None => (
-            Rank::UserFile,
+            SourceRank::UserFile,
             settings.as_ref().map(|it| it.join("room-secrets")),
         ),
     };
@@ -213,7 +216,7 @@ fn of_room(
     {
         let place = file.display().to_string();
         let source = match rank {
-            Rank::Environment => Source::NamedFile(file),
+            SourceRank::Environment => Source::NamedFile(file),
             _ => Source::KeptFile(file),
         };
         return Ok(Some(Candidate {
@@ -223,7 +226,7 @@ fn of_room(
         }));
     }
     match settings.map(|it| it.join("credentials.json")) {
-        Some(file) if matters(Rank::UserFile) && file.exists() => of_credentials(file, room),
+        Some(file) if matters(SourceRank::UserFile) && file.exists() => of_credentials(file, room),
         _ => Ok(None),
     }
 }
@@ -236,7 +239,7 @@ fn of_credentials(file: PathBuf, room: &str) -> Result<Option<Candidate>> {
     Ok(secret
         .and_then(serde_json::Value::as_str)
         .map(|text| Candidate {
-            rank: Rank::UserFile,
+            rank: SourceRank::UserFile,
             place: format!("the room {room} in {name}"),
             source: Source::Credentials(file, text.to_owned()),
         }))
@@ -257,10 +260,10 @@ impl Candidate {
             }
             Source::Variable(text) => (parse(&text).with_context(|| place.clone())?, None),
             Source::NamedFile(file) => {
-                let secret = read(&file, Found::Named).with_context(|| place.clone())?;
+                let secret = read(&file, FileOrigin::Named).with_context(|| place.clone())?;
                 (secret, Some(file))
             }
-            Source::KeptFile(file) => (read(&file, Found::Kept)?, Some(file)),
+            Source::KeptFile(file) => (read(&file, FileOrigin::Kept)?, Some(file)),
             Source::Credentials(file, text) => {
                 let secret = parse(&text).with_context(|| format!("the secret of {place}"))?;
                 (secret, Some(file))

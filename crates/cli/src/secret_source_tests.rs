@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::settings::Places;
+use crate::settings::SettingOrigins;
 
 const ONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const TWO: &str = "BBBBBBBBBBBBBBBBBBBBBA";
@@ -39,7 +39,7 @@ impl Home {
         insecure: bool,
         room: Option<&str>,
     ) -> Result<SecretChoice> {
-        let around = Surroundings {
+        let around = SecretEnvironment {
             room_secret: Ok(self.variable.map(str::to_owned)),
             secret_path: self.shared.then(|| self.dir.path().join("shared")),
             home: Some(self.dir.path().to_owned()),
@@ -61,16 +61,16 @@ fn secret(choice: SecretChoice) -> Option<String> {
     }
 }
 
-/// Options that stand in these places.
-fn args(secret: Option<&str>, file: Option<&Path>, places: &[(&str, Rank)]) -> SecretArgs {
-    let places = places.iter();
-    let places: Vec<_> = places
-        .map(|(name, rank)| (*name, Origin::new(*rank, format!("{rank:?}"))))
+/// Options that stand in these origins.
+fn args(secret: Option<&str>, file: Option<&Path>, origins: &[(&str, SourceRank)]) -> SecretArgs {
+    let origins = origins.iter();
+    let origins: Vec<_> = origins
+        .map(|(name, rank)| (*name, SettingOrigin::new(*rank, format!("{rank:?}"))))
         .collect();
     SecretArgs {
-        secret: secret.map(Hidden::from),
+        secret: secret.map(Redacted::from),
         secret_file: file.map(Path::to_owned),
-        places: Places::with(&places),
+        origins: SettingOrigins::with(&origins),
     }
 }
 
@@ -105,19 +105,19 @@ fn a_secret_of_a_stronger_place_comes_first() {
         secret(home.choose(&args, false, Some("lab")).unwrap())
     };
     for rank in [
-        Rank::Line,
-        Rank::Environment,
-        Rank::NamedFile,
-        Rank::UserFile,
+        SourceRank::Line,
+        SourceRank::Environment,
+        SourceRank::NamedFile,
+        SourceRank::UserFile,
     ] {
         assert_eq!(chosen(&home, rank).as_deref(), Some(TWO), "{rank:?}");
     }
     home.variable = Some(ONE);
     for (rank, expected) in [
-        (Rank::Line, TWO),
-        (Rank::Environment, TWO),
-        (Rank::NamedFile, ONE),
-        (Rank::UserFile, ONE),
+        (SourceRank::Line, TWO),
+        (SourceRank::Environment, TWO),
+        (SourceRank::NamedFile, ONE),
+        (SourceRank::UserFile, ONE),
     ] {
         assert_eq!(chosen(&home, rank).as_deref(), Some(expected), "{rank:?}");
     }
@@ -125,16 +125,16 @@ fn a_secret_of_a_stronger_place_comes_first() {
     home.variable = None;
     home.shared = true;
     home.write("shared/lab", ONE);
-    assert_eq!(chosen(&home, Rank::NamedFile).as_deref(), Some(ONE));
-    assert_eq!(chosen(&home, Rank::Line).as_deref(), Some(TWO));
+    assert_eq!(chosen(&home, SourceRank::NamedFile).as_deref(), Some(ONE));
+    assert_eq!(chosen(&home, SourceRank::Line).as_deref(), Some(TWO));
 }
 
 #[test]
 fn insecure_has_to_be_stronger_than_every_secret() {
-    let insecure = |home: &Home, rank, secret: Option<(&str, Rank)>, room| {
-        let mut places = vec![("insecure", rank)];
-        places.extend(secret.map(|it| ("secret", it.1)));
-        let args = args(secret.map(|it| it.0), None, &places);
+    let insecure = |home: &Home, rank, secret: Option<(&str, SourceRank)>, room| {
+        let mut origins = vec![("insecure", rank)];
+        origins.extend(secret.map(|it| ("secret", it.1)));
+        let args = args(secret.map(|it| it.0), None, &origins);
         home.choose(&args, true, room)
     };
     let is_taken = |choice: Result<SecretChoice>| matches!(choice, Ok(SecretChoice::Insecure));
@@ -146,24 +146,40 @@ fn insecure_has_to_be_stronger_than_every_secret() {
         assert!(!error.contains(ONE) && !error.contains(TWO), "{error}");
     };
     let mut home = Home::new();
-    for rank in [Rank::Line, Rank::Environment, Rank::UserFile] {
+    for rank in [
+        SourceRank::Line,
+        SourceRank::Environment,
+        SourceRank::UserFile,
+    ] {
         assert!(is_taken(insecure(&home, rank, None, Some("lab"))));
     }
     home.variable = Some(ONE);
-    assert!(is_taken(insecure(&home, Rank::Line, None, None)));
-    for rank in [Rank::Environment, Rank::NamedFile, Rank::UserFile] {
+    assert!(is_taken(insecure(&home, SourceRank::Line, None, None)));
+    for rank in [
+        SourceRank::Environment,
+        SourceRank::NamedFile,
+        SourceRank::UserFile,
+    ] {
         refused(insecure(&home, rank, None, None), ROOM_SECRET);
     }
     // A secret that cannot be used is not read where it is not wanted.
     home.variable = Some("hunter2");
-    assert!(is_taken(insecure(&home, Rank::Line, None, None)));
-    refused(insecure(&home, Rank::UserFile, None, None), ROOM_SECRET);
+    assert!(is_taken(insecure(&home, SourceRank::Line, None, None)));
+    refused(
+        insecure(&home, SourceRank::UserFile, None, None),
+        ROOM_SECRET,
+    );
 
     home.variable = None;
-    let in_file = Some((TWO, Rank::NamedFile));
-    assert!(is_taken(insecure(&home, Rank::Environment, in_file, None)));
+    let in_file = Some((TWO, SourceRank::NamedFile));
+    assert!(is_taken(insecure(
+        &home,
+        SourceRank::Environment,
+        in_file,
+        None
+    )));
     refused(
-        insecure(&home, Rank::NamedFile, in_file, None),
+        insecure(&home, SourceRank::NamedFile, in_file, None),
         "secret (NamedFile)",
     );
 
@@ -171,35 +187,43 @@ fn insecure_has_to_be_stronger_than_every_secret() {
     let lab = lab.to_str().unwrap();
     assert!(is_taken(insecure(
         &home,
-        Rank::NamedFile,
+        SourceRank::NamedFile,
         None,
         Some("lab")
     )));
-    refused(insecure(&home, Rank::UserFile, None, Some("lab")), lab);
+    refused(
+        insecure(&home, SourceRank::UserFile, None, Some("lab")),
+        lab,
+    );
     assert!(is_taken(insecure(
         &home,
-        Rank::UserFile,
+        SourceRank::UserFile,
         None,
         Some("other")
     )));
     let credentials = format!(r#"{{"room_secrets":{{"other":"{TWO}"}}}}"#);
     home.write(".sleap-rtc/credentials.json", &credentials);
-    let other = insecure(&home, Rank::UserFile, None, Some("other"));
+    let other = insecure(&home, SourceRank::UserFile, None, Some("other"));
     refused(other, "credentials.json");
     home.shared = true;
     home.write("shared/lab", ONE);
     refused(
-        insecure(&home, Rank::Environment, None, Some("lab")),
+        insecure(&home, SourceRank::Environment, None, Some("lab")),
         "shared/lab",
     );
-    assert!(is_taken(insecure(&home, Rank::Line, None, Some("lab"))));
+    assert!(is_taken(insecure(
+        &home,
+        SourceRank::Line,
+        None,
+        Some("lab")
+    )));
 }
 
 #[test]
 fn a_links_secret_ranks_where_the_link_stands() {
     let link: Secret = TWO.parse().unwrap();
     let chosen = |rank, variable: Option<&str>| {
-        let around = Surroundings {
+        let around = SecretEnvironment {
             room_secret: Ok(variable.map(str::to_owned)),
             secret_path: None,
             home: None,
@@ -207,9 +231,12 @@ fn a_links_secret_ranks_where_the_link_stands() {
         let args = args(None, None, &[("worker", rank)]);
         secret(args.choose_in(around, false, Some(&link), None).unwrap())
     };
-    assert_eq!(chosen(Rank::UserFile, None).as_deref(), Some(TWO));
-    assert_eq!(chosen(Rank::UserFile, Some(ONE)).as_deref(), Some(ONE));
-    for rank in [Rank::Line, Rank::Environment] {
+    assert_eq!(chosen(SourceRank::UserFile, None).as_deref(), Some(TWO));
+    assert_eq!(
+        chosen(SourceRank::UserFile, Some(ONE)).as_deref(),
+        Some(ONE)
+    );
+    for rank in [SourceRank::Line, SourceRank::Environment] {
         assert_eq!(chosen(rank, Some(ONE)).as_deref(), Some(TWO), "{rank:?}");
     }
 }

@@ -154,9 +154,9 @@ pub fn fit(parts: &[(u8, String)], width: usize) -> String {
 /// Writes the log to standard error, above the moving lines, which come back below. What is written has
 /// been cleaned (`logging`).
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct AboveLines;
+pub(crate) struct StderrAboveLines;
 
-impl Write for AboveLines {
+impl Write for StderrAboveLines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         above(|| stderr().write(bytes))
     }

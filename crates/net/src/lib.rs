@@ -13,5 +13,5 @@ mod network;
 
 pub use accept::Listener;
 pub use keep_alive::keep_alive;
-pub use limit::{Admission, ConnectionLimit, Idle};
+pub use limit::{AdmissionOutcome, ConnectionLimit, Idle};
 pub use network::network_of;

@@ -36,7 +36,7 @@ struct Held<T> {
 /// What became of a further connection.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Admission<T> {
+pub enum AdmissionOutcome<T> {
     /// There was a place.
     Free,
     /// It has the place of this one, which is to be ended.
@@ -57,7 +57,12 @@ impl<T: Idle> ConnectionLimit<T> {
 
     /// One more connection. `from`: the network that it counts for; `None` for one that has no share,
     /// as this machine itself.
-    pub fn admit(&mut self, connection: T, from: Option<IpAddr>, now: Instant) -> Admission<T> {
+    pub fn admit(
+        &mut self,
+        connection: T,
+        from: Option<IpAddr>,
+        now: Instant,
+    ) -> AdmissionOutcome<T> {
         let is_of_network = |held: &Held<T>| from.is_some() && held.from == from;
         let own = self.held.iter().filter(|held| is_of_network(held)).count();
         let idlest = if own >= self.most_each {
@@ -66,14 +71,14 @@ impl<T: Idle> ConnectionLimit<T> {
             self.idlest(|_| true, now)
         } else {
             self.held.push(Held { from, connection });
-            return Admission::Free;
+            return AdmissionOutcome::Free;
         };
         let Some(idlest) = idlest else {
-            return Admission::Refused(connection);
+            return AdmissionOutcome::Refused(connection);
         };
         let former = self.held.remove(idlest);
         self.held.push(Held { from, connection });
-        Admission::InPlaceOf(former.connection)
+        AdmissionOutcome::InPlaceOf(former.connection)
     }
 
     /// The place in the list of the connection that has been idle for longest. Of several, the first to
@@ -142,17 +147,20 @@ mod tests {
         let idle = |seconds| Some(now - Duration::from_secs(seconds));
         let mut limit = ConnectionLimit::new(3, 3);
         for named in [Named(0, None), Named(1, idle(1)), Named(2, idle(2))] {
-            assert_eq!(limit.admit(named, None, now), Admission::Free);
+            assert_eq!(limit.admit(named, None, now), AdmissionOutcome::Free);
         }
         let admission = limit.admit(Named(3, None), None, now);
-        assert_eq!(admission, Admission::InPlaceOf(Named(2, idle(2))));
+        assert_eq!(admission, AdmissionOutcome::InPlaceOf(Named(2, idle(2))));
         let admission = limit.admit(Named(4, None), None, now);
-        assert_eq!(admission, Admission::InPlaceOf(Named(1, idle(1))));
+        assert_eq!(admission, AdmissionOutcome::InPlaceOf(Named(1, idle(1))));
         let last = Named(5, idle(0));
-        assert_eq!(limit.admit(last, None, now), Admission::Refused(last));
+        assert_eq!(
+            limit.admit(last, None, now),
+            AdmissionOutcome::Refused(last)
+        );
         assert_eq!(names(&limit), [0, 3, 4]);
         limit.retain(|named| named.0 != 3);
-        assert_eq!(limit.admit(last, None, now), Admission::Free);
+        assert_eq!(limit.admit(last, None, now), AdmissionOutcome::Free);
     }
 
     #[test]
@@ -161,24 +169,24 @@ mod tests {
         let idle = Some(now);
         let mut limit = ConnectionLimit::new(4, 2);
         for named in [Named(0, idle), Named(1, idle)] {
-            assert_eq!(limit.admit(named, network(1), now), Admission::Free);
+            assert_eq!(limit.admit(named, network(1), now), AdmissionOutcome::Free);
         }
         assert_eq!(
             limit.admit(Named(2, None), network(2), now),
-            Admission::Free
+            AdmissionOutcome::Free
         );
         let admission = limit.admit(Named(3, None), network(1), now);
-        assert_eq!(admission, Admission::InPlaceOf(Named(0, idle)));
+        assert_eq!(admission, AdmissionOutcome::InPlaceOf(Named(0, idle)));
         // One without a share is stopped by the number of all alone.
         for number in [4, 5, 6] {
             let expected = match number {
-                4 => Admission::Free,
-                5 => Admission::InPlaceOf(Named(1, idle)),
-                _ => Admission::Refused(Named(6, None)),
+                4 => AdmissionOutcome::Free,
+                5 => AdmissionOutcome::InPlaceOf(Named(1, idle)),
+                _ => AdmissionOutcome::Refused(Named(6, None)),
             };
             assert_eq!(limit.admit(Named(number, None), None, now), expected);
         }
         let refused = limit.admit(Named(7, idle), network(2), now);
-        assert_eq!(refused, Admission::Refused(Named(7, idle)));
+        assert_eq!(refused, AdmissionOutcome::Refused(Named(7, idle)));
     }
 }

@@ -11,7 +11,7 @@ use crate::send_file::SendArgs;
 use crate::trust::TrustArgs;
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Parser};
-use cli::settings::{Chosen, Placed, SettingsArgs};
+use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
 use cli::{EmitArgs, LinkArgs, LogArgs};
 use link::PeerConfig;
 use vision::capture::{self, FrameSelection, Source};
@@ -19,7 +19,7 @@ use vision::synthetic;
 
 /// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
 #[derive(Debug, Parser)]
-#[command(version = cli::about::VERSION, args_conflicts_with_subcommands = true)]
+#[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
 #[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
 #[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
 pub struct Args {
@@ -363,13 +363,13 @@ impl Args {
     }
 }
 
-impl Placed for Args {
-    fn place(&mut self, settings: &Chosen) {
+impl SettingsAware for Args {
+    fn apply_settings(&mut self, settings: &ChosenSettings) {
         let trust = match &mut self.command {
             Some(Command::Doctor(doctor)) => &mut doctor.trust,
             _ => &mut self.trust,
         };
-        trust.secret.places = settings.places();
+        trust.secret.origins = settings.origins();
     }
 }
 

@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 use clap::{CommandFactory, Subcommand};
-use cli::settings::{Chosen, Program, RULES};
-use cli::{Exit, LinkArgs, RoomArgs, Shell};
+use cli::settings::{ChosenSettings, ProgramSettings, RULES};
+use cli::{ExitStatus, LinkArgs, RoomArgs, Shell};
 
 use crate::args::Args;
 use crate::trust::TrustArgs;
 use crate::{cameras, doctor};
 
 /// The program's settings outside the command line.
-pub const SETTINGS: Program = Program {
+pub const SETTINGS: ProgramSettings = ProgramSettings {
     table: "sleap-stream",
     prefix: "SLEAP_STREAM",
     other_variables: &[
@@ -76,25 +76,25 @@ pub struct DoctorArgs {
 }
 
 /// Does what the command line asks for instead of streaming.
-pub fn run(command: Command, settings: &Chosen) -> Result<Exit> {
+pub fn run(command: Command, settings: &ChosenSettings) -> Result<ExitStatus> {
     match command {
-        Command::Cameras { json } => cameras::print(json).map(|()| Exit::Done),
+        Command::Cameras { json } => cameras::print(json).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config => {
-            cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| Exit::Done)
+            cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| ExitStatus::Done)
         }
         Command::Completions { shell } => {
-            cli::about::completions(Args::command(), shell).map(|()| Exit::Done)
+            cli::program_info::completions(Args::command(), shell).map(|()| ExitStatus::Done)
         }
-        Command::Man => cli::about::manual(Args::command()).map(|()| Exit::Done),
+        Command::Man => cli::program_info::manual(Args::command()).map(|()| ExitStatus::Done),
     }
 }
 
 /// The command line, with all that `--version` says.
 pub fn command() -> clap::Command {
     let command = Args::command();
-    match cli::about::version_is_asked() {
-        true => command.long_version(cli::about::long_version(&[(
+    match cli::program_info::version_is_asked() {
+        true => command.long_version(cli::program_info::long_version(&[(
             "OpenCV",
             vision::opencv_version(),
         )])),
@@ -103,12 +103,12 @@ pub fn command() -> clap::Command {
 }
 
 /// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
-fn give_way(settings: &mut Chosen) {
+fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("webcam") {
         settings.drop_weak("webcam_size");
     }
-    let camera = |settings: &Chosen| settings.text("jpeg_quality") == Some("camera");
+    let camera = |settings: &ChosenSettings| settings.text("jpeg_quality") == Some("camera");
     if camera(settings) {
         if !settings.is_set("webcam") {
             settings.drop_weak("jpeg_quality");
@@ -130,7 +130,7 @@ fn give_way(settings: &mut Chosen) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cli::settings::Sources;
+    use cli::settings::SettingsSources;
 
     /// A home whose settings file this is.
     fn home(file: &str) -> tempfile::TempDir {
@@ -144,10 +144,10 @@ mod tests {
     /// Settings of a line with the user's file.
     fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
         let dir = home(file);
-        let sources = Sources {
+        let sources = SettingsSources {
             folder: dir.path().to_owned(),
             home: Some(dir.path().to_owned()),
-            ..Sources::default()
+            ..SettingsSources::default()
         };
         let line = line.split(' ').map(Into::into).collect();
         cli::settings::parse_from(&SETTINGS, Args::command(), line, &sources)
@@ -199,7 +199,7 @@ mod tests {
         let dir = home(file);
         let settings = |line: &str, variables: &[(&str, &str)]| {
             let text = |(name, value): &(&str, &str)| ((*name).to_owned(), value.into());
-            let sources = Sources {
+            let sources = SettingsSources {
                 folder: dir.path().to_owned(),
                 home: Some(dir.path().to_owned()),
                 variables: variables.iter().map(text).collect(),

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use cli::checkup::{self, Report};
-use cli::{Exit, LinkArgs};
+use cli::doctor::{self, CheckReport};
+use cli::{ExitStatus, LinkArgs};
 use link::PeerConfig;
 use protocol::text;
 use tokio::runtime::Runtime;
@@ -23,17 +23,17 @@ const LISTED: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Prints every check. Fails where something fails that a stream needs.
-pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
+pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let mut report = Report::to_stdout();
-    checkup::system(&mut report, "sleap-stream", cli::about::VERSION);
+    let mut report = CheckReport::to_stdout();
+    doctor::system(&mut report, "sleap-stream", cli::program_info::VERSION);
     opencv(&mut report);
     cameras(&mut report, args.webcam);
     display(&mut report);
-    checkup::network(&mut report);
+    doctor::network(&mut report);
     let id = match args.room.id() {
         Ok(id) => id,
         Err(error) => {
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit> {
     Ok(report.exit())
 }
 
-fn opencv(report: &mut Report<impl Write>) {
+fn opencv(report: &mut CheckReport<impl Write>) {
     let backends = vision::opencv_backends();
     let found = format!(
         "{}, opens with {}",
@@ -84,7 +84,7 @@ fn jpeg_works() -> Result<()> {
 }
 
 /// `needed`: the camera that has to work.
-fn cameras(report: &mut Report<impl Write>, needed: Option<u32>) {
+fn cameras(report: &mut CheckReport<impl Write>, needed: Option<u32>) {
     const SUBJECT: &str = "cameras";
     let cameras = cameras::list();
     if cameras.is_empty() && needed.is_none() {
@@ -130,7 +130,7 @@ fn cameras(report: &mut Report<impl Write>, needed: Option<u32>) {
     }
 }
 
-fn display(report: &mut Report<impl Write>) {
+fn display(report: &mut CheckReport<impl Write>) {
     match vision::window::probe() {
         Ok(()) => report.ok("display", "--display can be used"),
         Err(error) => report.warn(
@@ -142,11 +142,15 @@ fn display(report: &mut Report<impl Write>) {
 }
 
 /// Where the worker is met and whether it has to prove who it is; nothing where a stream would not begin.
-fn trust(report: &mut Report<impl Write>, args: &DoctorArgs, room: Option<&str>) -> Option<Trust> {
+fn trust(
+    report: &mut CheckReport<impl Write>,
+    args: &DoctorArgs,
+    room: Option<&str>,
+) -> Option<Trust> {
     const SUBJECT: &str = "worker's proof";
     let has_link = args.trust.worker.is_some();
     if !has_link && !args.trust.insecure && room.is_none() {
-        checkup::secret(report, &args.trust.secret, false, false);
+        doctor::secret(report, &args.trust.secret, false, false);
     }
     let trust = match args.trust.resolve(&args.signal, room) {
         Ok(trust) => trust,
@@ -169,7 +173,12 @@ fn trust(report: &mut Report<impl Write>, args: &DoctorArgs, room: Option<&str>)
     Some(trust)
 }
 
-fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker_id: Option<&str>) {
+fn meeting(
+    report: &mut CheckReport<impl Write>,
+    runtime: &Runtime,
+    url: &str,
+    worker_id: Option<&str>,
+) {
     let peers = runtime.block_on(link::registered_peers(url, PATIENCE));
     let peers = match peers {
         Ok(peers) => peers,
@@ -213,7 +222,7 @@ fn meeting(report: &mut Report<impl Write>, runtime: &Runtime, url: &str, worker
 }
 
 /// Whether the room can be entered, and who streams there.
-fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, id: &str) {
+fn room(report: &mut CheckReport<impl Write>, runtime: &Runtime, args: &DoctorArgs, id: &str) {
     const SUBJECT: &str = "room";
     let room = match args.room.for_client(id.to_owned()) {
         Ok(room) => room,
@@ -253,7 +262,7 @@ fn room(report: &mut Report<impl Write>, runtime: &Runtime, args: &DoctorArgs, i
 }
 
 /// `ends`: in seconds since 1970, if that is known.
-fn login(report: &mut Report<impl Write>, ends: Option<u64>) {
+fn login(report: &mut CheckReport<impl Write>, ends: Option<u64>) {
     const SUBJECT: &str = "  login";
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_secs());
@@ -267,7 +276,7 @@ fn login(report: &mut Report<impl Write>, ends: Option<u64>) {
 }
 
 fn servers(
-    report: &mut Report<impl Write>,
+    report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
     args: &LinkArgs,
     room: Option<&str>,

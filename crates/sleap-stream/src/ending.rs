@@ -1,7 +1,7 @@
 //! The end of a stream: what came of it is kept, told and judged.
 
 use anyhow::{Context, Result, bail};
-use cli::{Exit, Interrupt};
+use cli::{ExitStatus, Interrupt};
 use vision::capture::{CaptureSummary, ReadError};
 use vision::frame_window::AnnotatedFrame;
 use vision::record::Recording;
@@ -45,7 +45,7 @@ pub(crate) async fn end(
     mut answers: Answers,
     recording: Option<Recording>,
     interrupt: &Interrupt,
-) -> Result<Exit> {
+) -> Result<ExitStatus> {
     let end = ended.end();
     std::mem::take(&mut answers.emitter).close().await;
     // What was predicted is kept and told before anything that went wrong.
@@ -60,8 +60,8 @@ pub(crate) async fn end(
     let other = other.into_iter().filter_map(Result::err);
     first(kept.outputs.into_iter().chain(other))?;
     Ok(match end {
-        Some(End::Interrupted) => Exit::Interrupted,
-        _ => Exit::Done,
+        Some(End::Interrupted) => ExitStatus::Interrupted,
+        _ => ExitStatus::Done,
     })
 }
 

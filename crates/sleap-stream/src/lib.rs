@@ -59,7 +59,7 @@ mod wants;
 mod window;
 
 use anyhow::{Context, Result};
-use cli::{Exit, Interrupt};
+use cli::{ExitStatus, Interrupt};
 use vision::frame_window;
 
 pub use args::{Args, Config};
@@ -70,7 +70,7 @@ pub use trust::TrustArgs;
 /// Streams one source to its end.
 ///
 /// Must be called on the process's main thread: where the system has windows, they live there.
-pub fn main(config: Config) -> Result<Exit> {
+pub fn main(config: Config) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,7 +87,7 @@ pub fn main(config: Config) -> Result<Exit> {
         (Err(error), Some(events)) => {
             events.error(&format!("{error:#}"));
             match events.are_aside() {
-                true => Ok(Exit::Failed),
+                true => Ok(ExitStatus::Failed),
                 false => Err(error),
             }
         }
@@ -95,7 +95,7 @@ pub fn main(config: Config) -> Result<Exit> {
     }
 }
 
-fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<Exit> {
+fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {
     vision::window::probe().context("--display needs a display")?;
     let (screen, view) = frame_window::channel();
     let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use cli::settings::Parsed;
+use cli::settings::ParsedArgs;
 
 fn main() -> ExitCode {
     // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
     let command = sleap_stream::command();
-    let Parsed { args, settings } =
+    let ParsedArgs { args, settings } =
         cli::settings::parse::<sleap_stream::Args>(&sleap_stream::SETTINGS, command);
     args.init_logging();
     settings.log(&sleap_stream::SETTINGS);
@@ -33,5 +33,5 @@ fn main() -> ExitCode {
 
 fn usage(error: &anyhow::Error) -> ExitCode {
     cli::say_error(error);
-    cli::Exit::Usage.into()
+    cli::ExitStatus::Usage.into()
 }

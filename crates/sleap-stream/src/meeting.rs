@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use cli::RoomArgs;
-use link::signaling::rooms::{Choice, Room, Service};
+use link::signaling::rooms::{Room, SelectionRule, WorkerService};
 use link::{Channel, ConnectError, PeerConfig};
 use tokio::time::sleep;
 use tracing::{debug, info};
@@ -47,8 +47,8 @@ impl MeetingArgs {
     }
 
     /// How a worker is chosen there.
-    fn choice(&self) -> Choice {
-        Choice {
+    fn choice(&self) -> SelectionRule {
+        SelectionRule {
             min_memory_mb: self.min_gpu_memory,
             auto_select: self.auto_select,
         }
@@ -70,8 +70,8 @@ pub(crate) fn resolve(args: &Args) -> Result<(Arc<Meeting>, PeerConfig)> {
             args: args.meeting.room.clone(),
             room,
             service: match args.sending.send_file {
-                Some(_) => Service::Files,
-                None => Service::Streams,
+                Some(_) => WorkerService::Files,
+                None => WorkerService::Streams,
             },
             choice: args.meeting.choice(),
             memory: Mutex::default(),
@@ -93,8 +93,8 @@ pub(crate) struct InRoom {
     /// Where the login stands: it may be renewed while this program runs.
     args: RoomArgs,
     room: Room,
-    service: Service,
-    choice: Choice,
+    service: WorkerService,
+    choice: SelectionRule,
     memory: Mutex<Memory>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use cli::{Exit, Interrupt};
+use cli::{ExitStatus, Interrupt};
 use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
@@ -29,31 +29,31 @@ pub(crate) async fn run(
     config: Config,
     screen: Option<WindowHandle>,
     interrupt: Interrupt,
-) -> Result<Exit> {
+) -> Result<ExitStatus> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     let index = config.record.as_deref().map(record::index_path);
     let files = config.outputs.iter().chain(&config.snapshot);
     check_all_free(files.chain(&config.record).chain(&index), config.overwrite)?;
     let emitter = tokio::select! {
         emitter = open_emitter(&config) => emitter?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
+        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let audience = Audience { emitter, screen };
     let capture = tokio::select! {
         capture = open(&config) => capture?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
+        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     parts::check(&config, capture.info())?;
     let dialer = Dialer::new(&config, capture.info());
     let mut channel = tokio::select! {
         channel = dialer.connect() => channel?,
-        () = interrupt.raised() => return Ok(Exit::Interrupted),
+        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let ack = tokio::select! {
         ack = dialer.announce(&mut channel) => ack,
         () = interrupt.raised() => {
             channel.sender.close().await;
-            return Ok(Exit::Interrupted);
+            return Ok(ExitStatus::Interrupted);
         }
     };
     let welcome = ack.and_then(|ack| {
@@ -100,7 +100,7 @@ async fn stream(
     channel: Channel,
     ack: StreamAck,
     interrupt: &Interrupt,
-) -> Result<Exit> {
+) -> Result<ExitStatus> {
     let info = capture.info().clone();
     // Only now, so that a run that never began leaves no file and replaces none.
     let parts = match prepare(config, capture, audience, &ack, &channel.sender) {

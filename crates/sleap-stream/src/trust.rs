@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use cli::{Found, Hidden, Pairing, SecretArgs, SecretChoice, is_on_this_machine};
+use cli::{FileOrigin, PairingLink, Redacted, SecretArgs, SecretChoice, is_on_this_machine};
 use link::{Auth, AuthError, ConnectError, LegacyCredentials, PeerError, SigningKey};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -23,7 +23,7 @@ pub struct TrustArgs {
         hide_env_values = true,
         conflicts_with_all = ["signal", "worker_id", "secret", "secret_file"]
     )]
-    pub worker: Option<Hidden>,
+    pub worker: Option<Redacted>,
 
     #[command(flatten)]
     pub secret: SecretArgs,
@@ -95,7 +95,7 @@ impl TrustArgs {
                 if let Some(room) = room {
                     return Err(cli::no_room_secret(room));
                 }
-                let from_link = pairing.as_ref().map(Pairing::signal);
+                let from_link = pairing.as_ref().map(PairingLink::signal);
                 if !is_on_this_machine(from_link.as_deref().unwrap_or(signal)) {
                     return Err(nothing_to_go_by(pairing.is_some()));
                 }
@@ -113,11 +113,11 @@ impl TrustArgs {
         })
     }
 
-    fn pairing(&self) -> Result<Option<Pairing>> {
-        let Some(Hidden(link)) = &self.worker else {
+    fn pairing(&self) -> Result<Option<PairingLink>> {
+        let Some(Redacted(link)) = &self.worker else {
             return Ok(None);
         };
-        let pairing = Pairing::parse(link).map_err(|error| anyhow!("--worker: {error}"))?;
+        let pairing = PairingLink::parse(link).map_err(|error| anyhow!("--worker: {error}"))?;
         if pairing.secret.is_some() && cli::is_in_process_list(link) {
             info!("other users of this machine can see --worker; SLEAP_STREAM_WORKER hides it");
         }
@@ -143,7 +143,7 @@ fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
 /// A key as it is, or `private_key` of SLEAP-RTC's credentials.
 fn read_key(file: &Path) -> Result<SigningKey> {
     let name = file.display();
-    let text = cli::read_private(file, Found::Named)?;
+    let text = cli::read_private(file, FileOrigin::Named)?;
     let key = match text.trim_start().starts_with('{') {
         false => text,
         // The parser's own words may quote the file.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::settings::{Chosen, Placed, SettingsArgs};
+use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
 use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
 use pose::{Device, Refine};
 
@@ -21,7 +21,7 @@ use crate::view::ViewArgs;
 ///
 /// Without a model it verifies: frames are received, checked and counted, nothing is stored.
 #[derive(Debug, Parser)]
-#[command(version = cli::about::VERSION, args_conflicts_with_subcommands = true)]
+#[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
 #[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
 pub struct Args {
     #[command(subcommand)]
@@ -298,13 +298,13 @@ impl Args {
     }
 }
 
-impl Placed for Args {
-    fn place(&mut self, settings: &Chosen) {
+impl SettingsAware for Args {
+    fn apply_settings(&mut self, settings: &ChosenSettings) {
         let secret = match &mut self.command {
             Some(Command::Doctor(doctor)) => &mut doctor.exposure.secret,
             _ => &mut self.trust.secret,
         };
-        secret.places = settings.places();
+        secret.origins = settings.origins();
     }
 }
 

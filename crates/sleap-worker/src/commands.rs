@@ -2,12 +2,12 @@
 
 use clap::CommandFactory;
 use cli::RoomArgs;
-use cli::settings::{Chosen, Program, RULES};
+use cli::settings::{ChosenSettings, ProgramSettings, RULES};
 
 use crate::args::Args;
 
 /// The program's settings outside the command line.
-pub const SETTINGS: Program = Program {
+pub const SETTINGS: ProgramSettings = ProgramSettings {
     table: "sleap-worker",
     prefix: "SLEAP_WORKER",
     other_variables: &[
@@ -24,7 +24,7 @@ pub const SETTINGS: Program = Program {
 /// The command line, with all that `--version` says.
 pub fn command() -> clap::Command {
     let command = Args::command();
-    if !cli::about::version_is_asked() {
+    if !cli::program_info::version_is_asked() {
         return command;
     }
     let runtime = match pose::runtime::load(None) {
@@ -35,11 +35,11 @@ pub fn command() -> clap::Command {
         ("OpenCV", vision::opencv_version()),
         ("ONNX Runtime", runtime),
     ];
-    command.long_version(cli::about::long_version(&libraries))
+    command.long_version(cli::program_info::long_version(&libraries))
 }
 
 /// Weaker values that make no sense beside stronger ones, in ways that clap does not know.
-fn give_way(settings: &mut Chosen) {
+fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("save_every") {
         settings.drop_weak("output");
@@ -55,14 +55,14 @@ fn give_way(settings: &mut Chosen) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cli::settings::Sources;
+    use cli::settings::SettingsSources;
 
     fn settings(line: &str, file: &str) -> Result<Args, clap::Error> {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join(".sleap-rtc");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), file).unwrap();
-        let sources = Sources {
+        let sources = SettingsSources {
             variables: [("SLEAP_RTC_SIGNALING_WS".to_owned(), "ws://lab".into())].into(),
             folder: dir.path().to_owned(),
             home: Some(dir.path().to_owned()),

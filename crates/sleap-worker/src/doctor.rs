@@ -6,18 +6,18 @@ mod runtime;
 
 use std::io::Write;
 
-use cli::Exit;
-use cli::checkup::{self, Report};
+use cli::ExitStatus;
+use cli::doctor::{self, CheckReport};
 
 pub use exposure::ExposureArgs;
 
 use crate::args::DoctorArgs;
 
 /// Prints every check. Fails where something fails that poses need.
-pub(crate) fn run(args: &DoctorArgs) -> Exit {
-    let mut report = Report::to_stdout();
-    checkup::system(&mut report, "sleap-worker", cli::about::VERSION);
-    checkup::network(&mut report);
+pub(crate) fn run(args: &DoctorArgs) -> ExitStatus {
+    let mut report = CheckReport::to_stdout();
+    doctor::system(&mut report, "sleap-worker", cli::program_info::VERSION);
+    doctor::network(&mut report);
     exposure::check(&mut report, &args.exposure);
     display(&mut report);
     if runtime::check(&mut report, args.device.device) {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Exit {
     report.exit()
 }
 
-fn display(report: &mut Report<impl Write>) {
+fn display(report: &mut CheckReport<impl Write>) {
     match vision::window::probe() {
         Ok(()) => report.ok("display", "--display can be used"),
         Err(error) => report.warn(

@@ -36,8 +36,8 @@ mod view;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
-use cli::settings::Chosen;
-use cli::{Exit, Interrupt};
+use cli::settings::ChosenSettings;
+use cli::{ExitStatus, Interrupt};
 use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::frame_window::{self, WindowEnd};
@@ -54,9 +54,9 @@ pub use view::ViewArgs;
 /// Runs the worker until it is interrupted.
 ///
 /// Must be called on the process's main thread: where the system has windows, they live there.
-pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
+pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
     if let Some(text) = print(&args, settings) {
-        return text.map(|()| Exit::Done);
+        return text.map(|()| ExitStatus::Done);
     }
     if let Some(Command::ReadVideo { path }) = &args.command {
         return files::reader::read(path);
@@ -70,7 +70,7 @@ pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
             runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
         }
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
-        Some(_) => Ok(Exit::Done),
+        Some(_) => Ok(ExitStatus::Done),
         None if args.display => with_window(&runtime, args),
         None => runtime
             .block_on(async { serve::worker(args, None, Interrupt::listen_for_drain()).await }),
@@ -81,16 +81,18 @@ pub fn main(args: Args, settings: &Chosen) -> Result<Exit> {
 }
 
 /// Prints what the program knows of itself, where that is all that is wanted.
-fn print(args: &Args, settings: &Chosen) -> Option<Result<()>> {
+fn print(args: &Args, settings: &ChosenSettings) -> Option<Result<()>> {
     match args.command.as_ref()? {
         Command::Config => Some(cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes())),
-        Command::Completions { shell } => Some(cli::about::completions(Args::command(), *shell)),
-        Command::Man => Some(cli::about::manual(Args::command())),
+        Command::Completions { shell } => {
+            Some(cli::program_info::completions(Args::command(), *shell))
+        }
+        Command::Man => Some(cli::program_info::manual(Args::command())),
         Command::Doctor(_) | Command::Signal { .. } | Command::ReadVideo { .. } => None,
     }
 }
 
-fn with_window(runtime: &Runtime, args: Args) -> Result<Exit> {
+fn with_window(runtime: &Runtime, args: Args) -> Result<ExitStatus> {
     vision::window::probe().context(
         "--display needs a display; without one, use --save-every N to look at frames as PNG files",
     )?;

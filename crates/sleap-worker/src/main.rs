@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cli::settings::Parsed;
+use cli::settings::ParsedArgs;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
     let command = sleap_worker::command();
-    let Parsed { args, settings } =
+    let ParsedArgs { args, settings } =
         cli::settings::parse::<sleap_worker::Args>(&sleap_worker::SETTINGS, command);
     if let Err(error) = args.check() {
         cli::end_with(error);

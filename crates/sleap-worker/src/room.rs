@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use cli::RoomArgs;
-use link::signaling::rooms::{Profile, Room};
+use link::signaling::rooms::{Room, WorkerProfile};
 use protocol::StreamAck;
 use tracing::debug;
 
@@ -50,7 +50,7 @@ impl WorkerRoomArgs {
     }
 
     /// What those in the room are told.
-    pub(crate) async fn profile(&self, ack: &StreamAck, files: &Files) -> Profile {
+    pub(crate) async fn profile(&self, ack: &StreamAck, files: &Files) -> WorkerProfile {
         let device = ack
             .model
             .as_ref()
@@ -58,7 +58,7 @@ impl WorkerRoomArgs {
         let (gpu_model, gpu_memory_mb) = gpu(device).await.unwrap_or_else(|| ("CPU".to_owned(), 0));
         let hostname = machine::name().map(|name| name.to_string_lossy().into_owned());
         let hostname = hostname.unwrap_or_else(|| "unknown".to_owned());
-        Profile {
+        WorkerProfile {
             worker_name: self.name.clone().unwrap_or_else(|| hostname.clone()),
             hostname,
             gpu_model,

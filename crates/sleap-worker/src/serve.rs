@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use cli::{Exit, Interrupt, terminal};
+use cli::{ExitStatus, Interrupt, terminal};
 use emit::Emitter;
 use link::signaling::rooms::Room;
 use link::{Acceptor, Channel, PeerConfig, signaling};
@@ -37,11 +37,11 @@ const MAX_CLIENTS: usize = 8;
 pub(crate) const MAX_LANES: usize = 8;
 
 /// Serves as a signaling server and nothing else.
-pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<Exit> {
+pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<ExitStatus> {
     let server = bind(listen).await?;
     announce(&format!("ws://{}", reachable(server.local_addr())));
     interrupt.raised().await;
-    Ok(Exit::Interrupted)
+    Ok(ExitStatus::Interrupted)
 }
 
 /// Serves clients one after the other until interrupted.
@@ -49,7 +49,7 @@ pub(crate) async fn worker(
     args: Args,
     screen: Option<frame_window::WindowHandle>,
     interrupt: Interrupt,
-) -> Result<Exit> {
+) -> Result<ExitStatus> {
     let signal = args.signal.as_deref();
     let decided = args.room.resolve(signal).and_then(|room| {
         let id = room.as_ref().map(|room| room.id.as_str());
@@ -61,7 +61,7 @@ pub(crate) async fn worker(
         Ok(decided) => decided,
         Err(error) => {
             cli::say_error(&error);
-            return Ok(Exit::Usage);
+            return Ok(ExitStatus::Usage);
         }
     };
     let Doors {
@@ -92,7 +92,7 @@ pub(crate) async fn worker(
     let files = Files::new(&args.files)?;
     let (emitter, engine) = tokio::select! {
         loaded = load(&args) => loaded?,
-        () = asked(&interrupt) => return Ok(Exit::Interrupted),
+        () = asked(&interrupt) => return Ok(ExitStatus::Interrupted),
     };
     let screen = screen.map(|screen| Screen::new(screen, engine.model()));
     let ack = session::ack::ready(&args.verification_mode(), engine.model());
@@ -148,7 +148,7 @@ pub(crate) async fn worker(
     };
     let acceptor = tokio::select! {
         acceptor = entering => acceptor.with_context(|| format!("cannot meet clients at {meeting}"))?,
-        () = asked(&interrupt) => return Ok(Exit::Interrupted),
+        () = asked(&interrupt) => return Ok(ExitStatus::Interrupted),
     };
     worker.metrics.authentications(acceptor.auth_counter());
     announce(&meeting);
@@ -226,7 +226,7 @@ async fn serve(
     mut page: Option<View>,
     interrupt: Interrupt,
     patience: Duration,
-) -> Result<Exit> {
+) -> Result<ExitStatus> {
     let mut sessions = JoinSet::new();
     let served = clients(
         &worker,
@@ -248,7 +248,7 @@ async fn serve(
     while let Some(ended) = sessions.join_next().await {
         session::report(ended);
     }
-    Ok(Exit::Interrupted)
+    Ok(ExitStatus::Interrupted)
 }
 
 /// Gives every client a session, until the worker is interrupted or has drained.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cli::{Pairing, SecretArgs, SecretChoice};
+use cli::{PairingLink, SecretArgs, SecretChoice};
 use link::{Auth, LegacyCredentials, PublicKey, Secret};
 use tracing::{info, warn};
 
@@ -94,7 +94,7 @@ impl Trust {
             Some(found) => (Some(found.secret), None),
             None if !authorized.is_empty() => (None, None),
             None if is_asked_for => {
-                let secret = cli::kept_secret(args.new_secret)?;
+                let secret = cli::stored_secret(args.new_secret)?;
                 (Some(secret.clone()), Some(secret))
             }
             None => return Ok(open),
@@ -141,7 +141,7 @@ pub(crate) fn is_exposed(listen: SocketAddr, signal: Option<&str>) -> bool {
 /// The options with which a client finds the worker and proves itself, for each place where it is met.
 fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret) -> Vec<String> {
     let link = |host: String, worker_id: Option<&str>| {
-        let pairing = Pairing {
+        let pairing = PairingLink {
             host,
             worker_id: worker_id.map(str::to_owned),
             secret: Some(secret.clone()),
@@ -320,7 +320,7 @@ mod tests {
                 panic!("{signal}")
             };
             let link = options.strip_prefix("--worker '").expect("a link");
-            let pairing = Pairing::parse(link.trim_end_matches('\'')).expect(signal);
+            let pairing = PairingLink::parse(link.trim_end_matches('\'')).expect(signal);
             assert_eq!(pairing.host, host);
             assert_eq!(pairing.worker_id.as_deref(), Some("worker-7"));
             assert_eq!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use e2e::{Peer, Relay, room_server};
-use link::signaling::rooms::{Choice, Credential, Profile, Room, Service};
+use link::signaling::rooms::{Room, RoomCredential, SelectionRule, WorkerProfile, WorkerService};
 use link::{Acceptor, PeerConfig, connect_in_room};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ impl io::Write for Log {
     }
 }
 
-fn room(url: &str, credential: Credential) -> Room {
+fn room(url: &str, credential: RoomCredential) -> Room {
     Room {
         url: url.to_owned(),
         id: "lab".to_owned(),
@@ -51,13 +51,13 @@ fn room(url: &str, credential: Credential) -> Room {
 /// A client comes and goes. Gives the names under which the worker asked the relay.
 async fn meet(acceptor: &mut Acceptor, url: &str, relay: &Relay) -> Vec<String> {
     relay.forget();
-    let room = room(url, Credential::Jwt("jwt".to_owned()));
+    let room = room(url, RoomCredential::Jwt("jwt".to_owned()));
     let client = connect_in_room(
         &room,
-        Service::Streams,
+        WorkerService::Streams,
         None,
         &[],
-        Choice::default(),
+        SelectionRule::default(),
         PeerConfig::default(),
     );
     let (client, channel) = tokio::join!(client, acceptor.accept());
@@ -105,11 +105,11 @@ async fn the_worker_asks_relays_under_the_name_that_it_was_lent_last() {
     let relay = Relay::start().await;
     let lend = relay.address.to_string();
     let (server, url) = room_server(&["--lend-relay", &lend, "--refuse-again", "2"]);
-    let profile = Profile {
+    let profile = WorkerProfile {
         streams: true,
-        ..Profile::default()
+        ..WorkerProfile::default()
     };
-    let place = room(&url, Credential::Key("slp_key".to_owned()));
+    let place = room(&url, RoomCredential::Key("slp_key".to_owned()));
     let busy = watch::Sender::new(false);
     let config = PeerConfig::default();
     let mut acceptor = Acceptor::join(place, profile, busy.subscribe(), config)

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command};
 
-use super::flag::{self, Flag};
+use super::flag::{self, SettingFlag};
 
 /// How strong a place is where values stand; the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rank {
+pub(crate) enum SourceRank {
     Line,
     Environment,
     /// The file that the user named.
@@ -23,23 +23,23 @@ pub(crate) enum Rank {
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    pub(crate) rank: Rank,
+pub struct SettingOrigin {
+    pub(crate) rank: SourceRank,
     text: String,
 }
 
-impl Origin {
-    pub(crate) fn new(rank: Rank, text: impl Into<String>) -> Self {
+impl SettingOrigin {
+    pub(crate) fn new(rank: SourceRank, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { rank, text }
     }
 
     pub(super) fn line() -> Self {
-        Self::new(Rank::Line, "command line")
+        Self::new(SourceRank::Line, "command line")
     }
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
@@ -47,7 +47,7 @@ impl std::fmt::Display for Origin {
 
 /// What is said of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Given {
+pub(super) enum SettingState {
     /// Not to be set, whatever weaker places say.
     Off,
     /// Set, without a value, so many times.
@@ -57,14 +57,14 @@ pub(super) enum Given {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Value {
-    pub(super) given: Given,
-    pub(super) origin: Origin,
+pub(super) struct SettingValue {
+    pub(super) given: SettingState,
+    pub(super) origin: SettingOrigin,
 }
 
 /// A setting as it is to be shown.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(super) struct ShownSetting {
     pub(super) name: String,
     pub(super) default: Vec<String>,
     pub(super) is_list: bool,
@@ -74,7 +74,7 @@ pub(super) struct Shown {
 /// A file that was looked for.
 #[derive(Debug, Clone)]
 pub(super) struct SeenFile {
-    pub(super) rank: Rank,
+    pub(super) rank: SourceRank,
     /// Its name in messages.
     pub(super) shown: String,
     pub(super) path: PathBuf,
@@ -85,18 +85,18 @@ pub(super) struct SeenFile {
 #[derive(Debug, Clone)]
 pub(super) struct Overruled {
     pub(super) name: String,
-    pub(super) origin: Origin,
+    pub(super) origin: SettingOrigin,
     /// The stronger setting.
     pub(super) by: String,
-    pub(super) by_origin: Origin,
+    pub(super) by_origin: SettingOrigin,
 }
 
 /// The values of a command's settings that are not left at their defaults.
 #[derive(Debug)]
-pub struct Chosen {
-    values: BTreeMap<String, Value>,
+pub struct ChosenSettings {
+    values: BTreeMap<String, SettingValue>,
     /// All settings there are, in the order of the help.
-    pub(super) shown: Vec<Shown>,
+    pub(super) shown: Vec<ShownSetting>,
     /// The files that were looked for, the strongest first.
     pub(super) files: Vec<SeenFile>,
     pub(super) overruled: Vec<Overruled>,
@@ -106,24 +106,27 @@ pub struct Chosen {
 
 /// Where settings that were chosen stand, without their values.
 #[derive(Debug, Clone, Default)]
-pub struct Places(BTreeMap<String, Origin>);
+pub struct SettingOrigins(BTreeMap<String, SettingOrigin>);
 
-impl Places {
+impl SettingOrigins {
     /// Where a setting that has a value stands.
-    pub(crate) fn of(&self, name: &str) -> Origin {
-        self.0.get(name).cloned().unwrap_or_else(Origin::line)
+    pub(crate) fn of(&self, name: &str) -> SettingOrigin {
+        self.0
+            .get(name)
+            .cloned()
+            .unwrap_or_else(SettingOrigin::line)
     }
 
     #[cfg(test)]
-    pub(crate) fn with(places: &[(&str, Origin)]) -> Self {
-        let owned = |(name, origin): &(&str, Origin)| ((*name).to_owned(), origin.clone());
-        Self(places.iter().map(owned).collect())
+    pub(crate) fn with(origins: &[(&str, SettingOrigin)]) -> Self {
+        let owned = |(name, origin): &(&str, SettingOrigin)| ((*name).to_owned(), origin.clone());
+        Self(origins.iter().map(owned).collect())
     }
 }
 
-impl Chosen {
+impl ChosenSettings {
     pub(super) fn new(scope: &Command) -> Self {
-        let shown = |flag: Flag<'_>| Shown {
+        let shown = |flag: SettingFlag<'_>| ShownSetting {
             name: flag.name(),
             default: flag.default(),
             is_list: flag.is_list(),
@@ -139,23 +142,23 @@ impl Chosen {
     }
 
     /// Where each setting stands that was chosen.
-    pub fn places(&self) -> Places {
-        let place = |(name, value): (&String, &Value)| (name.clone(), value.origin.clone());
-        Places(self.values.iter().map(place).collect())
+    pub fn origins(&self) -> SettingOrigins {
+        let place = |(name, value): (&String, &SettingValue)| (name.clone(), value.origin.clone());
+        SettingOrigins(self.values.iter().map(place).collect())
     }
 
     /// The names of the settings that were taken from places of this rank.
-    pub(super) fn taken_from(&self, rank: Rank) -> Vec<&str> {
+    pub(super) fn taken_from(&self, rank: SourceRank) -> Vec<&str> {
         let values = self.values.iter();
         let there = values.filter(|(_, value)| value.origin.rank == rank);
         there.map(|(name, _)| name.as_str()).collect()
     }
 
-    pub(super) fn insert(&mut self, flag: &Flag<'_>, value: Value) {
+    pub(super) fn insert(&mut self, flag: &SettingFlag<'_>, value: SettingValue) {
         self.values.insert(flag.name(), value);
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&SettingValue> {
         self.values.get(name)
     }
 
@@ -163,9 +166,9 @@ impl Chosen {
     /// flag that has none. `None` where it is left at its default or switched off.
     pub fn text(&self, name: &str) -> Option<&str> {
         match &self.values.get(name)?.given {
-            Given::Off | Given::On(0) => None,
-            Given::On(_) => Some("true"),
-            Given::Values(values) => {
+            SettingState::Off | SettingState::On(0) => None,
+            SettingState::On(_) => Some("true"),
+            SettingState::Values(values) => {
                 let first = values.first().and_then(|value| value.to_str());
                 Some(first.unwrap_or_default())
             }
@@ -178,7 +181,7 @@ impl Chosen {
     }
 
     /// Where it was chosen; `None`: it is left at its default.
-    pub fn origin(&self, name: &str) -> Option<&Origin> {
+    pub fn origin(&self, name: &str) -> Option<&SettingOrigin> {
         Some(&self.values.get(name)?.origin)
     }
 
@@ -194,7 +197,7 @@ impl Chosen {
     pub fn drop_weak(&mut self, name: &str) {
         if self
             .get(name)
-            .is_some_and(|value| value.origin.rank > Rank::Line)
+            .is_some_and(|value| value.origin.rank > SourceRank::Line)
         {
             self.values.remove(name);
         }
@@ -204,9 +207,9 @@ impl Chosen {
     pub(super) fn contradicted(
         &self,
         scope: &Command,
-        flag: &Flag<'_>,
-        rank: Rank,
-    ) -> Option<(String, Origin)> {
+        flag: &SettingFlag<'_>,
+        rank: SourceRank,
+    ) -> Option<(String, SettingOrigin)> {
         flag::all(scope).find_map(|other| {
             let name = other.name();
             let origin = self.origin(&name).filter(|origin| origin.rank < rank)?;
@@ -220,19 +223,19 @@ impl Chosen {
         let weak = self
             .values
             .iter()
-            .filter(|(_, value)| value.origin.rank > Rank::Line);
+            .filter(|(_, value)| value.origin.rank > SourceRank::Line);
         weak.flat_map(|(name, value)| arguments(name, &value.given))
             .collect()
     }
 }
 
 /// A setting as words of a command line.
-pub(super) fn arguments(name: &str, given: &Given) -> Vec<OsString> {
+pub(super) fn arguments(name: &str, given: &SettingState) -> Vec<OsString> {
     let flag = format!("--{}", name.replace('_', "-"));
     match given {
-        Given::Off => Vec::new(),
-        Given::On(times) => vec![flag.into(); usize::from(*times)],
-        Given::Values(values) => {
+        SettingState::Off => Vec::new(),
+        SettingState::On(times) => vec![flag.into(); usize::from(*times)],
+        SettingState::Values(values) => {
             let word = |value: &OsString| {
                 let mut word = OsString::from(format!("{flag}="));
                 word.push(value);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::Program;
-use super::chosen::{Given, Origin, Rank, Value};
-use super::flag::Flag;
+use super::ProgramSettings;
+use super::chosen::{SettingOrigin, SettingState, SettingValue, SourceRank};
+use super::flag::SettingFlag;
 use crate::variable;
 
 /// What there is outside the command line.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct SettingsSources {
     /// Environment variables.
     pub variables: BTreeMap<String, OsString>,
     /// The folder where the program is started.
@@ -20,7 +20,7 @@ pub struct Sources {
     pub home: Option<PathBuf>,
 }
 
-impl Sources {
+impl SettingsSources {
     /// Those of this process. Variables whose names are not Unicode are none of ours.
     pub fn of_process() -> Self {
         let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
@@ -45,10 +45,10 @@ impl Sources {
 
 /// What a variable says of a flag.
 pub(super) fn variable(
-    program: &Program,
-    flag: &Flag<'_>,
-    sources: &Sources,
-) -> Result<Option<Value>, String> {
+    program: &ProgramSettings,
+    flag: &SettingFlag<'_>,
+    sources: &SettingsSources,
+) -> Result<Option<SettingValue>, String> {
     let own = format!("{}_{}", program.prefix, flag.name().to_uppercase());
     let others = program.other_variables.iter();
     let others = others.filter(|(setting, _)| *setting == flag.name());
@@ -57,37 +57,37 @@ pub(super) fn variable(
     let Some((name, value)) = found else {
         return Ok(None);
     };
-    let origin = Origin::new(Rank::Environment, name);
+    let origin = SettingOrigin::new(SourceRank::Environment, name);
     let Some(text) = value.to_str() else {
         if !flag.is_path() {
             return variable::text_of(name, Some(value.to_owned())).map(|_| None);
         }
         let given = match flag.is_list() {
-            true => Given::Values(split_at_commas(value)),
-            false => Given::Values(vec![value.to_owned()]),
+            true => SettingState::Values(split_at_commas(value)),
+            false => SettingState::Values(vec![value.to_owned()]),
         };
-        return Ok(Some(Value { given, origin }));
+        return Ok(Some(SettingValue { given, origin }));
     };
     let given = if flag.is_switch() {
         match yes_or_no(name, text)? {
-            true => Given::On(1),
-            false => Given::Off,
+            true => SettingState::On(1),
+            false => SettingState::Off,
         }
     } else if flag.is_count() {
         let times = text
             .parse()
             .map_err(|_| format!("{name} is '{text}': give a number"))?;
-        Given::On(times)
+        SettingState::On(times)
     } else if flag.value_is_optional() && text == "true" {
-        Given::On(1)
+        SettingState::On(1)
     } else if text == "false" {
-        Given::Off
+        SettingState::Off
     } else if flag.is_list() {
-        Given::Values(text.split(',').map(|part| part.trim().into()).collect())
+        SettingState::Values(text.split(',').map(|part| part.trim().into()).collect())
     } else {
-        Given::Values(vec![text.into()])
+        SettingState::Values(vec![text.into()])
     };
-    Ok(Some(Value { given, origin }))
+    Ok(Some(SettingValue { given, origin }))
 }
 
 /// Paths that are no texts.
@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn variables_may_hold_paths_in_any_encoding_and_else_text() {
         let parsed = |name: &str, value: &[u8]| {
-            let sources = Sources {
+            let sources = SettingsSources {
                 variables: [(name.to_owned(), OsString::from_vec(value.to_vec()))].into(),
-                ..Sources::default()
+                ..SettingsSources::default()
             };
             parse_from::<Args>(&PROGRAM, Args::command(), vec!["prog".into()], &sources)
         };

@@ -7,9 +7,9 @@ use std::path::Path;
 use clap::Command;
 use toml_edit::{Document, Item, Value as Toml};
 
-use super::Program;
-use super::chosen::{Given, Origin, Rank, Value};
-use super::flag::{self, Flag};
+use super::ProgramSettings;
+use super::chosen::{SettingOrigin, SettingState, SettingValue, SourceRank};
+use super::flag::{self, SettingFlag};
 use super::rules;
 
 /// The setting that SLEAP-RTC's own table says too.
@@ -21,16 +21,16 @@ const SIMILAR: f64 = 0.8;
 
 /// This program's table of a file.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct SettingsFile {
     shown: String,
-    rank: Rank,
-    entries: Vec<Entry>,
+    rank: SourceRank,
+    entries: Vec<SettingsEntry>,
     /// The server of SLEAP-RTC's own table, where that is not taken from such a file.
-    pub(super) server_aside: Option<(Origin, String)>,
+    pub(super) server_aside: Option<(SettingOrigin, String)>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct SettingsEntry {
     key: String,
     line: usize,
     value: Item,
@@ -38,12 +38,12 @@ struct Entry {
 
 /// A file to read, and what to look for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct FileRequest<'a> {
     pub(super) path: &'a Path,
     /// Its name in messages.
     pub(super) shown: &'a str,
-    pub(super) rank: Rank,
-    pub(super) program: &'a Program,
+    pub(super) rank: SourceRank,
+    pub(super) program: &'a ProgramSettings,
     /// Which table of SLEAP-RTC's names the server.
     pub(super) environment: &'a str,
     /// Keys are flags of this one or of one of its subcommands.
@@ -52,7 +52,7 @@ pub(super) struct Wanted<'a> {
 
 /// Reads this program's table of a file; `None` where there is no such file. What else is in the file is
 /// no matter of ours, save for the server in SLEAP-RTC's own table.
-pub(super) fn read(wanted: Wanted<'_>) -> Result<Option<File>, String> {
+pub(super) fn read(wanted: FileRequest<'_>) -> Result<Option<SettingsFile>, String> {
     let shown = wanted.shown;
     let Some(Content { text, exposure, .. }) = content(wanted)? else {
         return Ok(None);
@@ -65,7 +65,7 @@ pub(super) fn read(wanted: Wanted<'_>) -> Result<Option<File>, String> {
             format!("{shown}, line {line}: {}", error.message())
         }
     })?;
-    let mut file = File {
+    let mut file = SettingsFile {
         shown: shown.to_owned(),
         rank: wanted.rank,
         entries: Vec::new(),
@@ -73,7 +73,7 @@ pub(super) fn read(wanted: Wanted<'_>) -> Result<Option<File>, String> {
     };
     let table = wanted.program.table;
     let server = shared_server(&document, wanted.environment);
-    let is_aside = wanted.rank == Rank::FolderFile;
+    let is_aside = wanted.rank == SourceRank::FolderFile;
     if let Some(exposure) = &exposure
         && (document.contains_key(table) || (server.is_some() && !is_aside))
     {
@@ -102,11 +102,11 @@ pub(super) fn read(wanted: Wanted<'_>) -> Result<Option<File>, String> {
     Ok(Some(file))
 }
 
-fn content(wanted: Wanted<'_>) -> Result<Option<Content>, String> {
-    let Wanted { path, shown, .. } = wanted;
+fn content(wanted: FileRequest<'_>) -> Result<Option<Content>, String> {
+    let FileRequest { path, shown, .. } = wanted;
     // Where a file is looked for, what lies there is not the user's choice.
     let kind = match wanted.rank {
-        Rank::NamedFile => Kind::Any,
+        SourceRank::NamedFile => Kind::Any,
         _ => Kind::File,
     };
     match owned_file::read(path, kind) {
@@ -133,7 +133,7 @@ fn shared_server<'a>(document: &'a Document<&str>, environment: &str) -> Option<
     chosen.get("signaling_websocket")
 }
 
-impl File {
+impl SettingsFile {
     /// Adds what another program's table says, unless this program's own says it.
     fn add_shared(&mut self, key: &str, line: usize, value: Item) {
         let key = key.to_owned();
@@ -142,12 +142,12 @@ impl File {
             .iter()
             .any(|entry| entry.key.replace('-', "_") == key)
         {
-            self.entries.push(Entry { key, line, value });
+            self.entries.push(SettingsEntry { key, line, value });
         }
     }
 
-    fn origin(&self, line: usize) -> Origin {
-        Origin::new(self.rank, format!("{}, line {line}", self.shown))
+    fn origin(&self, line: usize) -> SettingOrigin {
+        SettingOrigin::new(self.rank, format!("{}, line {line}", self.shown))
     }
 
     fn add(
@@ -155,7 +155,7 @@ impl File {
         key: &str,
         line: usize,
         value: Item,
-        wanted: Wanted<'_>,
+        wanted: FileRequest<'_>,
     ) -> Result<(), String> {
         let place = self.origin(line);
         let command = wanted.command;
@@ -172,16 +172,16 @@ impl File {
             let table = wanted.program.table;
             return Err(format!("{place}: [{table}] has no setting {key}{hint}"));
         };
-        if self.rank == Rank::FolderFile {
+        if self.rank == SourceRank::FolderFile {
             rules::may_say(wanted.program.rules, &flag.name(), wanted.shown)
                 .map_err(|reason| format!("{place}: {key} {reason}"))?;
         }
-        let same = |entry: &Entry| entry.key.replace('_', "-") == key.replace('_', "-");
+        let same = |entry: &SettingsEntry| entry.key.replace('_', "-") == key.replace('_', "-");
         if let Some(first) = self.entries.iter().find(|entry| same(entry)) {
             return Err(format!("{place}: {key} stands in line {} too", first.line));
         }
         let key = key.to_owned();
-        self.entries.push(Entry { key, line, value });
+        self.entries.push(SettingsEntry { key, line, value });
         Ok(())
     }
 
@@ -189,22 +189,22 @@ impl File {
     /// folder.
     pub(super) fn value(
         &self,
-        flag: &Flag<'_>,
+        flag: &SettingFlag<'_>,
         home: Option<&Path>,
-    ) -> Result<Option<Value>, String> {
+    ) -> Result<Option<SettingValue>, String> {
         let Some(entry) = self.entries.iter().find(|entry| flag.is_called(&entry.key)) else {
             return Ok(None);
         };
         let origin = self.origin(entry.line);
         let given = match given(flag, &entry.value) {
-            Ok(Given::Values(values)) => {
+            Ok(SettingState::Values(values)) => {
                 let expand = |value| expanded(value, home);
-                Given::Values(values.into_iter().map(expand).collect())
+                SettingState::Values(values.into_iter().map(expand).collect())
             }
             Ok(given) => given,
             Err(reason) => return Err(format!("{origin}: {} {reason}", entry.key)),
         };
-        Ok(Some(Value { given, origin }))
+        Ok(Some(SettingValue { given, origin }))
     }
 }
 
@@ -216,29 +216,29 @@ fn expanded(value: OsString, home: Option<&Path>) -> OsString {
     }
 }
 
-fn given(flag: &Flag<'_>, item: &Item) -> Result<Given, String> {
+fn given(flag: &SettingFlag<'_>, item: &Item) -> Result<SettingState, String> {
     let Item::Value(value) = item else {
         return Err("is a table, and should be a value".to_owned());
     };
     match value {
-        Toml::Boolean(on) if !on.value() => Ok(Given::Off),
-        Toml::Boolean(_) if flag.is_switch() || flag.value_is_optional() => Ok(Given::On(1)),
+        Toml::Boolean(on) if !on.value() => Ok(SettingState::Off),
+        Toml::Boolean(_) if flag.is_switch() || flag.value_is_optional() => Ok(SettingState::On(1)),
         Toml::Boolean(_) => Err("needs a value".to_owned()),
         _ if flag.is_switch() => Err("is true or false".to_owned()),
         Toml::Integer(times) if flag.is_count() => match u8::try_from(*times.value()) {
-            Ok(times) => Ok(Given::On(times)),
+            Ok(times) => Ok(SettingState::On(times)),
             Err(_) => Err("is a number from 0 to 255".to_owned()),
         },
         _ if flag.is_count() => Err("is a number".to_owned()),
         Toml::Array(values) if flag.is_list() => {
             let texts: Option<Vec<OsString>> = values.iter().map(text).collect();
             texts
-                .map(Given::Values)
+                .map(SettingState::Values)
                 .ok_or_else(|| "is a list of texts and numbers".to_owned())
         }
         Toml::Array(_) => Err("takes one value, not a list".to_owned()),
         value => match text(value) {
-            Some(text) => Ok(Given::Values(vec![text])),
+            Some(text) => Ok(SettingState::Values(vec![text])),
             None => Err("is a text or a number".to_owned()),
         },
     }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 
 /// A long flag that is a setting.
 #[derive(Clone, Copy)]
-pub(super) struct Flag<'a>(&'a Arg);
+pub(super) struct SettingFlag<'a>(&'a Arg);
 
 /// These say where settings are, and are none.
 const NO_SETTINGS: [&str; 2] = ["config", "no-config"];
@@ -17,11 +17,11 @@ const NO_SETTINGS: [&str; 2] = ["config", "no-config"];
 const SECRETS: [&str; 5] = ["secret", "password", "token", "api_key", "jwt"];
 
 /// The settings of a command, in the order of its help.
-pub(super) fn all(command: &Command) -> impl Iterator<Item = Flag<'_>> {
-    command.get_arguments().filter_map(Flag::of)
+pub(super) fn all(command: &Command) -> impl Iterator<Item = SettingFlag<'_>> {
+    command.get_arguments().filter_map(SettingFlag::of)
 }
 
-impl<'a> Flag<'a> {
+impl<'a> SettingFlag<'a> {
     fn of(arg: &'a Arg) -> Option<Self> {
         let kinds = [
             ArgAction::Set,
@@ -165,7 +165,7 @@ pub(super) fn take_switches(
 }
 
 /// The flag of a word `--flag=true` or `--flag=false`.
-fn switch<'a>(command: &'a Command, word: &str) -> Option<(Flag<'a>, bool)> {
+fn switch<'a>(command: &'a Command, word: &str) -> Option<(SettingFlag<'a>, bool)> {
     let (key, value) = word.strip_prefix("--")?.split_once('=')?;
     let on = match value {
         "true" => true,

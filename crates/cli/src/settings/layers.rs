@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap::builder::Resettable::Reset;
 
-use super::chosen::{Chosen, Given, Overruled, Rank, SeenFile, Value, arguments};
-use super::environment::{Sources, variable, yes_or_no};
-use super::file::{self, File, ROOM_SERVER, Wanted};
-use super::flag::{self, Flag};
+use super::chosen::{
+    ChosenSettings, Overruled, SeenFile, SettingState, SettingValue, SourceRank, arguments,
+};
+use super::environment::{SettingsSources, variable, yes_or_no};
+use super::file::{self, FileRequest, ROOM_SERVER, SettingsFile};
+use super::flag::{self, SettingFlag};
 use super::rules::USER_FILE;
-use super::{Program, SettingsArgs};
+use super::{ProgramSettings, SettingsArgs};
 
 /// The file of the folder where a program is started.
 const LOCAL_FILE: &str = "sleap-rtc.toml";
@@ -27,12 +29,12 @@ pub(super) fn has_settings(command: &Command) -> bool {
 
 /// Adds what the environment and the files say of `scope`, one of the commands of `command`.
 pub(super) fn add(
-    program: &Program,
+    program: &ProgramSettings,
     command: &Command,
     scope: &Command,
-    sources: &Sources,
+    sources: &SettingsSources,
     config: &SettingsArgs,
-    settings: &mut Chosen,
+    settings: &mut ChosenSettings,
 ) -> Result<(), String> {
     let files = files(program, command, sources, config, settings)?;
     for flag in flag::all(scope) {
@@ -63,11 +65,16 @@ fn default_of(scope: &Command, name: &str) -> Option<String> {
 }
 
 /// The value is chosen unless a stronger one is there, or one that it contradicts.
-fn take(settings: &mut Chosen, scope: &Command, flag: &Flag<'_>, value: Value) {
+fn take(
+    settings: &mut ChosenSettings,
+    scope: &Command,
+    flag: &SettingFlag<'_>,
+    value: SettingValue,
+) {
     if settings.get(&flag.name()).is_some() {
         return;
     }
-    let off = value.given == Given::Off;
+    let off = value.given == SettingState::Off;
     match settings.contradicted(scope, flag, value.origin.rank) {
         Some((by, by_origin)) if !off => settings.overruled.push(Overruled {
             name: flag.name(),
@@ -80,12 +87,12 @@ fn take(settings: &mut Chosen, scope: &Command, flag: &Flag<'_>, value: Value) {
 }
 
 fn files(
-    program: &Program,
+    program: &ProgramSettings,
     command: &Command,
-    sources: &Sources,
+    sources: &SettingsSources,
     config: &SettingsArgs,
-    settings: &mut Chosen,
-) -> Result<Vec<File>, String> {
+    settings: &mut ChosenSettings,
+) -> Result<Vec<SettingsFile>, String> {
     let name = |what: &str| format!("{}_{what}", program.prefix);
     if config.config.is_none() {
         let variable = name("NO_CONFIG");
@@ -100,7 +107,7 @@ fn files(
     let environment = sources.text(ENVIRONMENT)?.map(|it| it.to_lowercase());
     let environment = environment.as_deref().unwrap_or("production");
     let mut read = |path: &Path, shown: &str, rank| {
-        let file = file::read(Wanted {
+        let file = file::read(FileRequest {
             path,
             shown,
             rank,
@@ -118,7 +125,7 @@ fn files(
     };
     if let Some(path) = named {
         let shown = path.display().to_string();
-        let file = read(&path, &shown, Rank::NamedFile)?;
+        let file = read(&path, &shown, SourceRank::NamedFile)?;
         return match file {
             Some(file) => Ok(vec![file]),
             None => Err(format!("there is no file {shown}")),
@@ -127,22 +134,22 @@ fn files(
     let local = read(
         &sources.folder.join(LOCAL_FILE),
         &format!("./{LOCAL_FILE}"),
-        Rank::FolderFile,
+        SourceRank::FolderFile,
     )?;
     let user = match sources.home.as_deref().map(|home| home.join(USER_FILE)) {
-        Some(path) => read(&path, &format!("~/{USER_FILE}"), Rank::UserFile)?,
+        Some(path) => read(&path, &format!("~/{USER_FILE}"), SourceRank::UserFile)?,
         None => None,
     };
     Ok(local.into_iter().chain(user).collect())
 }
 
 /// A value is checked where it stands, so that the message can name the place.
-fn check(settings: &Chosen, flag: &Flag<'_>) -> Result<(), String> {
+fn check(settings: &ChosenSettings, flag: &SettingFlag<'_>) -> Result<(), String> {
     let name = flag.name();
     let Some(value) = settings.get(&name) else {
         return Ok(());
     };
-    if value.origin.rank == Rank::Line {
+    if value.origin.rank == SourceRank::Line {
         return Ok(());
     }
     let alone = flag.arg().clone();

@@ -2,13 +2,13 @@
 
 use tracing::{debug, info, warn};
 
-use super::Program;
-use super::chosen::{Chosen, Origin, Rank};
+use super::ProgramSettings;
+use super::chosen::{ChosenSettings, SettingOrigin, SourceRank};
 use super::file::ROOM_SERVER;
 
-impl Chosen {
+impl ChosenSettings {
     /// Tells the log which files are in use, and what was taken from each: names, no values.
-    pub fn log(&self, program: &Program) {
+    pub fn log(&self, program: &ProgramSettings) {
         for file in self.files.iter().filter(|file| file.is_there) {
             let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
             let path = path.display();
@@ -49,7 +49,7 @@ impl Chosen {
     /// logins go there. Nor does another one get them without a word.
     pub(super) fn puts_aside(
         &mut self,
-        origin: &Origin,
+        origin: &SettingOrigin,
         url: &str,
         default: Option<String>,
     ) -> Result<(), String> {
@@ -59,7 +59,7 @@ impl Chosen {
             return Ok(());
         }
         match self.origin(ROOM_SERVER).map(|it| (it.rank, it.to_string())) {
-            Some((rank, _)) if rank <= Rank::Environment => Ok(()),
+            Some((rank, _)) if rank <= SourceRank::Environment => Ok(()),
             Some((_, own)) => {
                 let warning = format!(
                     "{origin}: this server is not used for the room, but that of {own}: a file that lies \
@@ -78,7 +78,7 @@ impl Chosen {
 }
 
 /// A switch that says the contrary of what stands in a stronger place, and may not be left out.
-pub(crate) fn contradiction(name: &str, origin: &Origin, by: &str) -> String {
+pub(crate) fn contradiction(name: &str, origin: &SettingOrigin, by: &str) -> String {
     format!(
         "{name} ({origin}) contradicts {by}: remove one of them, or decide on the command line with \
          --{name} or --{name}=false"

@@ -30,14 +30,14 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error, Parser};
 use protocol::text;
 
-pub(crate) use chosen::Rank;
-pub use chosen::{Chosen, Origin, Places};
-pub use environment::Sources;
+pub(crate) use chosen::SourceRank;
+pub use chosen::{ChosenSettings, SettingOrigin, SettingOrigins};
+pub use environment::SettingsSources;
 pub(crate) use log::contradiction;
 pub use rules::{Concern, RULES, Rule, without_rule};
 
-use chosen::{Given, Value};
-use flag::Flag;
+use chosen::{SettingState, SettingValue};
+use flag::SettingFlag;
 
 /// Where settings come from; the same options of both programs.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -54,7 +54,7 @@ pub struct SettingsArgs {
 
 /// What is particular to a program's settings.
 #[derive(Debug, Clone, Copy)]
-pub struct Program {
+pub struct ProgramSettings {
     /// The table of configuration files that is this program's.
     pub table: &'static str,
     /// Variables are called this, an underscore, and the flag in capitals.
@@ -66,26 +66,26 @@ pub struct Program {
     /// Settings that do not give way without a word: one that contradicts a stronger setting is an error.
     pub unyielding: &'static [&'static str],
     /// Takes back weaker values that contradict stronger ones in ways that clap does not know.
-    pub give_way: fn(&mut Chosen),
+    pub give_way: fn(&mut ChosenSettings),
 }
 
 /// A parsed command line, and where each setting came from.
 #[derive(Debug)]
-pub struct Parsed<T> {
+pub struct ParsedArgs<T> {
     pub args: T,
-    pub settings: Chosen,
+    pub settings: ChosenSettings,
 }
 
 /// A command line that is told where its values stand.
-pub trait Placed: Parser {
+pub trait SettingsAware: Parser {
     /// Tells it.
-    fn place(&mut self, settings: &Chosen);
+    fn apply_settings(&mut self, settings: &ChosenSettings);
 }
 
 /// Settings of this process. Ends it where they cannot be used, or where only help is wanted.
-pub fn parse<T: Placed>(program: &Program, command: Command) -> Parsed<T> {
+pub fn parse<T: SettingsAware>(program: &ProgramSettings, command: Command) -> ParsedArgs<T> {
     let line = std::env::args_os().collect();
-    match parse_from(program, command, line, &Sources::of_process()) {
+    match parse_from(program, command, line, &SettingsSources::of_process()) {
         Ok(parsed) => parsed,
         Err(error) => crate::end_with(error),
     }
@@ -95,12 +95,12 @@ pub fn parse<T: Placed>(program: &Program, command: Command) -> Parsed<T> {
 ///
 /// # Errors
 /// What clap says, help included; files and variables that cannot be used, by name and line.
-pub fn parse_from<T: Placed>(
-    program: &Program,
+pub fn parse_from<T: SettingsAware>(
+    program: &ProgramSettings,
     command: Command,
     line: Vec<OsString>,
-    sources: &Sources,
-) -> Result<Parsed<T>, Error> {
+    sources: &SettingsSources,
+) -> Result<ParsedArgs<T>, Error> {
     let mut command = flag::with_underscores(command);
     let (mut line, switched_off) = flag::take_switches(&command, line);
     // A first look, which forgives: what is missing may stand elsewhere.
@@ -132,8 +132,8 @@ pub fn parse_from<T: Placed>(
     }
     let matches = command.clone().try_get_matches_from(line)?;
     let mut args = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    args.place(&settings);
-    Ok(Parsed { args, settings })
+    args.apply_settings(&settings);
+    Ok(ParsedArgs { args, settings })
 }
 
 /// The command whose settings these are, what was given to it, and whether they are only shown.
@@ -153,32 +153,32 @@ fn given(matches: &ArgMatches, id: &str) -> Option<PathBuf> {
 }
 
 /// What the command line says.
-fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool) -> Chosen {
-    let mut settings = Chosen::new(scope);
+fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool) -> ChosenSettings {
+    let mut settings = ChosenSettings::new(scope);
     if shows {
         return settings;
     }
-    let line = |given| Value {
+    let line = |given| SettingValue {
         given,
-        origin: Origin::line(),
+        origin: SettingOrigin::line(),
     };
     for flag in flag::all(scope) {
         if matches.value_source(flag.id()) == Some(ValueSource::CommandLine) {
             settings.insert(&flag, line(said(&flag, matches)));
         } else if off.contains(&flag.name()) {
-            settings.insert(&flag, line(Given::Off));
+            settings.insert(&flag, line(SettingState::Off));
         }
     }
     settings
 }
 
-fn said(flag: &Flag<'_>, matches: &ArgMatches) -> Given {
+fn said(flag: &SettingFlag<'_>, matches: &ArgMatches) -> SettingState {
     if flag.is_switch() {
-        return Given::On(1);
+        return SettingState::On(1);
     }
     if flag.is_count() {
-        return Given::On(matches.get_count(flag.id()));
+        return SettingState::On(matches.get_count(flag.id()));
     }
     let raw = matches.get_raw(flag.id()).into_iter().flatten();
-    Given::Values(raw.map(OsStr::to_owned).collect())
+    SettingState::Values(raw.map(OsStr::to_owned).collect())
 }

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 
 use protocol::text::one_line;
 
-use super::Program;
-use super::chosen::{Chosen, Given, Shown};
+use super::ProgramSettings;
+use super::chosen::{ChosenSettings, SettingState, ShownSetting};
 
 /// Where the remarks begin, in characters.
 const REMARKS: usize = 44;
 
-impl Chosen {
+impl ChosenSettings {
     /// The settings and where each comes from, as TOML. Passwords are left out.
-    pub fn to_toml(&self, program: &Program) -> String {
+    pub fn to_toml(&self, program: &ProgramSettings) -> String {
         let mut text = format!("# command line > {}_... > file > default\n", program.prefix);
         for file in &self.files {
             let state = if file.is_there { "read" } else { "not there" };
@@ -28,7 +28,7 @@ impl Chosen {
     }
 
     /// What is left at its default stands in a comment: a default never contradicts anything.
-    fn line(&self, setting: &Shown) -> String {
+    fn line(&self, setting: &ShownSetting) -> String {
         let name = &setting.name;
         let (text, origin) = match self.get(name) {
             Some(_) if setting.is_secret => {
@@ -42,7 +42,7 @@ impl Chosen {
                 let value = value_of(setting, &value.given).unwrap_or_else(|| "false".to_owned());
                 (format!("{name} = {value}"), self.origin(name))
             }
-            None => match value_of(setting, &Given::Values(default(setting))) {
+            None => match value_of(setting, &SettingState::Values(default(setting))) {
                 Some(value) if !setting.default.is_empty() => (format!("# {name} = {value}"), None),
                 _ => return format!("# {name}"),
             },
@@ -52,27 +52,27 @@ impl Chosen {
     }
 }
 
-fn default(setting: &Shown) -> Vec<OsString> {
+fn default(setting: &ShownSetting) -> Vec<OsString> {
     setting.default.iter().map(OsString::from).collect()
 }
 
-fn is_text(given: &Given) -> bool {
+fn is_text(given: &SettingState) -> bool {
     match given {
-        Given::Values(values) => values.iter().all(|value| value.to_str().is_some()),
-        Given::Off | Given::On(_) => true,
+        SettingState::Values(values) => values.iter().all(|value| value.to_str().is_some()),
+        SettingState::Off | SettingState::On(_) => true,
     }
 }
 
-fn value_of(setting: &Shown, given: &Given) -> Option<String> {
+fn value_of(setting: &ShownSetting, given: &SettingState) -> Option<String> {
     match given {
-        Given::Off | Given::On(0) => None,
-        Given::On(1) => Some("true".to_owned()),
-        Given::On(times) => Some(times.to_string()),
-        Given::Values(values) if setting.is_list => {
+        SettingState::Off | SettingState::On(0) => None,
+        SettingState::On(1) => Some("true".to_owned()),
+        SettingState::On(times) => Some(times.to_string()),
+        SettingState::Values(values) if setting.is_list => {
             let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
             Some(format!("[{}]", values.join(", ")))
         }
-        Given::Values(values) => {
+        SettingState::Values(values) => {
             let first = values.first().map(OsString::as_os_str);
             Some(literal(first.unwrap_or_default()))
         }

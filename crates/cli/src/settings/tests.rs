@@ -61,11 +61,11 @@ fn quality(text: &str) -> Result<u8, String> {
         .map_err(|_| format!("'{text}' is not a quality"))
 }
 
-impl Placed for Args {
-    fn place(&mut self, _: &Chosen) {}
+impl SettingsAware for Args {
+    fn apply_settings(&mut self, _: &ChosenSettings) {}
 }
 
-pub(super) const PROGRAM: Program = Program {
+pub(super) const PROGRAM: ProgramSettings = ProgramSettings {
     table: "prog",
     prefix: "PROG",
     other_variables: &[("signal", "OTHER_SIGNAL")],
@@ -98,7 +98,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn parsed(&self, line: &str) -> Result<Parsed<Args>, Error> {
+    pub(super) fn parsed(&self, line: &str) -> Result<ParsedArgs<Args>, Error> {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
         std::fs::create_dir_all(home.join(".sleap-rtc")).unwrap();
@@ -110,7 +110,7 @@ impl Place {
         }
         std::fs::write(dir.path().join("named.toml"), "[prog]\njpeg_quality = 99\n").unwrap();
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.into());
-        let sources = Sources {
+        let sources = SettingsSources {
             variables: self.variables.iter().map(owned).collect(),
             folder: dir.path().to_owned(),
             home: Some(home),
@@ -458,12 +458,12 @@ fn a_wrong_secret_is_not_repeated() {
         #[command(flatten)]
         settings: SettingsArgs,
     }
-    impl Placed for Secrets {
-        fn place(&mut self, _: &Chosen) {}
+    impl SettingsAware for Secrets {
+        fn apply_settings(&mut self, _: &ChosenSettings) {}
     }
-    let sources = Sources {
+    let sources = SettingsSources {
         variables: [("PROG_ROOM_SECRET".to_owned(), "hunter2".into())].into(),
-        ..Sources::default()
+        ..SettingsSources::default()
     };
     let parsed = parse_from::<Secrets>(&PROGRAM, Secrets::command(), vec!["prog".into()], &sources);
     let error = parsed.expect_err("not a number").to_string();

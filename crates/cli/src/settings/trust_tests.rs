@@ -93,14 +93,17 @@ fn the_files_in_use_and_what_came_from_them_are_known() {
     };
     let settings = place.parsed("prog --signal y").unwrap().settings;
     let taken = |rank| settings.taken_from(rank);
-    assert_eq!(taken(Rank::FolderFile), ["jpeg_quality"]);
-    assert_eq!(taken(Rank::UserFile), ["verbose"]);
+    assert_eq!(taken(SourceRank::FolderFile), ["jpeg_quality"]);
+    assert_eq!(taken(SourceRank::UserFile), ["verbose"]);
     let files: Vec<_> = settings
         .files
         .iter()
         .map(|it| (it.rank, it.is_there))
         .collect();
-    assert_eq!(files, [(Rank::FolderFile, true), (Rank::UserFile, true)]);
+    assert_eq!(
+        files,
+        [(SourceRank::FolderFile, true), (SourceRank::UserFile, true)]
+    );
 }
 
 const SERVER: &str = "[environments.production]\nsignaling_websocket = 'wss://stranger.example'\n";
@@ -140,11 +143,11 @@ fn the_rooms_server_is_not_a_word_of_the_working_directory() {
 }
 
 #[cfg(unix)]
-fn at(dir: &std::path::Path, line: &str) -> Result<Parsed<Args>, Error> {
-    let sources = Sources {
+fn at(dir: &std::path::Path, line: &str) -> Result<ParsedArgs<Args>, Error> {
+    let sources = SettingsSources {
         folder: dir.to_owned(),
         home: Some(dir.join("home")),
-        ..Sources::default()
+        ..SettingsSources::default()
     };
     let line = line.replace("DIR", dir.to_str().unwrap());
     let words = line.split(' ').map(Into::into).collect();

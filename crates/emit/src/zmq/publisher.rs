@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use net::{Admission, ConnectionLimit, Listener, network_of};
+use net::{AdmissionOutcome, ConnectionLimit, Listener, network_of};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -146,12 +146,12 @@ impl Subscribers {
         let ip = peer.ip().to_canonical();
         let from = (!ip.is_loopback()).then(|| network_of(ip));
         match self.queues().admit(Arc::clone(&queue), from, now) {
-            Admission::Free => {}
-            Admission::InPlaceOf(idle) => {
+            AdmissionOutcome::Free => {}
+            AdmissionOutcome::InPlaceOf(idle) => {
                 debug!(%peer, "an idle subscriber is replaced by another");
                 idle.evict();
             }
-            Admission::Refused(_) => return None,
+            AdmissionOutcome::Refused(_) => return None,
         }
         let subscribers = Arc::clone(self);
         Some(SubscriberGuard { subscribers, queue })

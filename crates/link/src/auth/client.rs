@@ -45,7 +45,7 @@ pub(super) async fn prove_over(
             let transcript = transcript(&challenge, fingerprints)?;
             let answer = AuthProof {
                 nonce: transcript.client_nonce.text(),
-                proof: transcript.prove(secret, ProofRole::Client),
+                proof: transcript.prove(secret, ProofRole::SignalingClient),
             };
             channel
                 .send(Message::AuthProof(answer), Instant::now() + waited)

@@ -351,10 +351,10 @@ fn a_proof_is_bound_to_nonces_certificates_role_and_secret() {
         worker: WORKER,
         client: CLIENT,
     };
-    let proof = transcript.prove(&secret(1), ProofRole::Client);
-    assert!(transcript.verify(&secret(1), ProofRole::Client, &proof));
+    let proof = transcript.prove(&secret(1), ProofRole::SignalingClient);
+    assert!(transcript.verify(&secret(1), ProofRole::SignalingClient, &proof));
     assert!(!transcript.verify(&secret(1), ProofRole::Worker, &proof));
-    assert!(!transcript.verify(&secret(2), ProofRole::Client, &proof));
+    assert!(!transcript.verify(&secret(2), ProofRole::SignalingClient, &proof));
     for other in [
         Transcript {
             worker_nonce: Nonce([4; 32]),
@@ -379,12 +379,12 @@ fn a_proof_is_bound_to_nonces_certificates_role_and_secret() {
         },
     ] {
         assert!(
-            !other.verify(&secret(1), ProofRole::Client, &proof),
+            !other.verify(&secret(1), ProofRole::SignalingClient, &proof),
             "{other:?}"
         );
     }
     for damaged in ["", "A", &proof[1..], &proof.to_lowercase()] {
-        assert!(!transcript.verify(&secret(1), ProofRole::Client, damaged));
+        assert!(!transcript.verify(&secret(1), ProofRole::SignalingClient, damaged));
     }
 }
 
@@ -416,7 +416,10 @@ fn the_vectors_of_the_specification_hold() {
         };
         assert_eq!(transcript.bytes(), unhex(text("transcript")));
         let secret: Secret = text("secret").parse().expect("a secret");
-        assert_eq!(transcript.prove(&secret, ProofRole::Client), client_proof);
+        assert_eq!(
+            transcript.prove(&secret, ProofRole::SignalingClient),
+            client_proof
+        );
         assert_eq!(
             transcript.prove(&secret, ProofRole::Worker),
             after("success")

@@ -13,7 +13,7 @@ use super::worker_rendezvous::{RoomRegistration, WorkerRendezvous};
 use crate::auth::{AuthCounts, AuthGate};
 use crate::channel::Channel;
 use crate::signaling::SignalError;
-use crate::signaling::rooms::{Profile, Room};
+use crate::signaling::rooms::{Room, WorkerProfile};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
 const ACCEPT_QUEUE_LEN: usize = 4;
@@ -40,7 +40,7 @@ impl Acceptor {
     /// `busy` is true. The servers that the room provides are used beside those of `config`.
     pub async fn join(
         room: Room,
-        profile: Profile,
+        profile: WorkerProfile,
         busy: watch::Receiver<bool>,
         config: PeerConfig,
     ) -> Result<Self, SignalError> {

@@ -8,8 +8,8 @@ use super::registration::{BACKOFF_RANGE, Registration};
 use super::worker_rendezvous::{RoomRegistration, WorkerRendezvous};
 use crate::auth::{Auth, Secret};
 use crate::connection::MAX_DESCRIPTION_BYTES;
-use crate::signaling::rooms::{Credential, Profile, Room, RoomError};
-use crate::signaling::{Incoming, SignalError};
+use crate::signaling::rooms::{Room, RoomCredential, RoomError, WorkerProfile};
+use crate::signaling::{SignalError, SignalingMessage};
 
 fn registration(auth: Auth) -> Registration {
     let config = PeerConfig {
@@ -31,12 +31,12 @@ fn in_room() -> WorkerRendezvous {
     let room = Room {
         url: "ws://x".into(),
         id: "lab".into(),
-        credential: Credential::Key("slp_1".into()),
+        credential: RoomCredential::Key("slp_1".into()),
         silence: Duration::from_secs(90),
     };
     WorkerRendezvous::Room(Box::new(RoomRegistration::new(
         room,
-        Profile::default(),
+        WorkerProfile::default(),
         watch::Sender::new(false).subscribe(),
     )))
 }
@@ -48,7 +48,7 @@ fn secret() -> Auth {
 fn offer(registration: &mut Registration, client: &str, sdp: String) {
     let sender = client.to_owned();
     registration
-        .receive(Incoming::Offer { sender, sdp })
+        .receive(SignalingMessage::Offer { sender, sdp })
         .unwrap();
 }
 
@@ -80,7 +80,7 @@ async fn offers_wait_for_their_turn_where_clients_have_to_show_who_they_are() {
         (places, MAX_QUEUED)
     );
     // A client that left before its answer is dropped.
-    let gone = |client: &str| Incoming::Error {
+    let gone = |client: &str| SignalingMessage::Error {
         code: "PEER_NOT_FOUND".into(),
         message: String::new(),
         undelivered: Some(client.to_owned()),
@@ -164,7 +164,7 @@ async fn pauses_grow_from_one_loss_to_the_next() {
 
 #[tokio::test]
 async fn only_a_server_of_rooms_forgets_a_worker_in_words() {
-    let forgotten = |code: &str| Incoming::Error {
+    let forgotten = |code: &str| SignalingMessage::Error {
         code: code.into(),
         message: String::new(),
         undelivered: None,

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::channel::ChannelConfig;
 use crate::connection::ConnectionConfig;
 use crate::random::random_id;
-use crate::signaling::Reservation;
+use crate::signaling::IdReservation;
 
 /// Settings of one side: how it is found, and what its connections and channels are like.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct PeerConfig {
     /// Id to register under. `None`: `worker-` or `client-` and a random number.
     pub peer_id: Option<String>,
     /// The right to that id, where the server has reserved it.
-    pub reservation: Option<Reservation>,
+    pub reservation: Option<IdReservation>,
     /// Id of the worker to [`connect`](crate::connect()) to. `None`: the first one that looks like
     /// a worker.
     pub worker_id: Option<String>,

@@ -15,7 +15,7 @@ use crate::connection::{ConnectionError, Negotiation};
 use crate::ice::IceCandidate;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{self, RoomError};
-use crate::signaling::{Client, Incoming, offer, register_client};
+use crate::signaling::{SignalingClient, SignalingMessage, offer, register_client};
 
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
@@ -27,7 +27,7 @@ const PEER_BUSY: &str = "PEER_BUSY";
 /// The worker is the configured one, or the first whose id names a worker, or else the first that
 /// does not name a client.
 pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, ConnectError> {
-    let mut signal = Client::connect(signal_url, config.step()).await?;
+    let mut signal = SignalingClient::connect(signal_url, config.step()).await?;
     let peers = signal.peers(config.step()).await?;
     let worker = choose_worker(&peers, &config, signal_url)?;
     let pair = OfferRoute {
@@ -82,7 +82,7 @@ pub(crate) struct OfferRoute<'a> {
 
 /// Offers the connection, and waits until the worker has opened and proved it.
 pub(crate) async fn negotiate(
-    signal: &mut Client,
+    signal: &mut SignalingClient,
     pair: OfferRoute<'_>,
     config: &PeerConfig,
 ) -> Result<Channel, ConnectError> {
@@ -136,7 +136,7 @@ struct Answer {
 
 /// Offers the connection, again where need be, until the worker answers.
 async fn answered(
-    signal: &mut Client,
+    signal: &mut SignalingClient,
     pair: OfferRoute<'_>,
     sdp: &str,
     wait: Duration,
@@ -160,19 +160,19 @@ async fn answered(
             }
         };
         match incoming {
-            Incoming::Answer { sender, sdp } if is_workers(&sender) => {
+            SignalingMessage::Answer { sender, sdp } if is_workers(&sender) => {
                 return Ok(Answer { sdp, early });
             }
-            Incoming::Candidate { sender, candidate }
+            SignalingMessage::Candidate { sender, candidate }
                 if is_workers(&sender) && early.len() < MAX_EARLY_CANDIDATES =>
             {
                 early.push(candidate);
             }
-            Incoming::Bounced { target } if target == worker => {
+            SignalingMessage::Bounced { target } if target == worker => {
                 debug!(worker, "registered again or left; offering again");
                 offers.bounced(Instant::now());
             }
-            Incoming::Error {
+            SignalingMessage::Error {
                 code,
                 message,
                 undelivered,
@@ -218,13 +218,13 @@ fn refused(
 
 /// Adds the candidates that come after the answer. Losing the server now does no harm.
 async fn add_candidates(
-    signal: &mut Client,
+    signal: &mut SignalingClient,
     worker: &str,
     negotiation: &Negotiation,
 ) -> Infallible {
     loop {
         match signal.next().await {
-            Ok(Incoming::Candidate { sender, candidate })
+            Ok(SignalingMessage::Candidate { sender, candidate })
                 if sender.as_deref().is_none_or(|id| id == worker) =>
             {
                 negotiation.add_candidate(candidate).await;

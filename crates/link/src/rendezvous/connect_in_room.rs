@@ -9,40 +9,48 @@ use super::error::ConnectError;
 use crate::channel::Channel;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{
-    Choice, Joined, Role, Room, RoomWorker, Service, Wanted, discover, join, listing,
+    Room, RoomMembership, RoomRole, RoomWorker, SelectionRule, WorkerQuery, WorkerService,
+    discover, join, listing,
 };
 
 /// Connects to a worker of a room that offers `service`, and gives its id too.
 ///
 /// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
-/// name; else the only one, or what `choice` says. Those to `avoid` come after all others.
+/// name; else the only one, or what `rule` says. Those to `avoid` come after all others.
 pub async fn connect_in_room(
     room: &Room,
-    service: Service,
+    service: WorkerService,
     known: Option<&str>,
     avoid: &[String],
-    choice: Choice,
+    rule: SelectionRule,
     mut config: PeerConfig,
 ) -> Result<(Channel, String), ConnectError> {
     let metadata = metadata();
     let id = config.id_for("client");
-    let Joined {
+    let RoomMembership {
         mut signal,
         id,
         ice_servers,
-    } = join(room, Role::Client, &id, &metadata, config.step()).await?;
+    } = join(
+        room,
+        RoomRole::SignalingClient,
+        &id,
+        &metadata,
+        config.step(),
+    )
+    .await?;
     config.connection.ice.servers.extend(ice_servers);
     if config.connection.ice.lacks_relay() {
         signal.close().await;
         let room = room.id.clone();
         return Err(ConnectError::NoRelay { room });
     }
-    let wanted = Wanted {
+    let wanted = WorkerQuery {
         room: &room.id,
         service,
         known,
         avoid,
-        choice,
+        rule,
     };
     let name = config.worker_id.as_deref();
     let chosen = discover(&mut signal, &id, wanted, name, || config.step()).await;
@@ -73,7 +81,14 @@ pub async fn workers_in_room(
     config: &PeerConfig,
 ) -> Result<Vec<RoomWorker>, SignalError> {
     let id = config.id_for("client");
-    let joined = join(room, Role::Client, &id, &metadata(), config.step()).await?;
+    let joined = join(
+        room,
+        RoomRole::SignalingClient,
+        &id,
+        &metadata(),
+        config.step(),
+    )
+    .await?;
     let mut signal = joined.signal;
     let workers = listing(&mut signal, &joined.id, Map::new(), config.step()).await;
     signal.close().await;

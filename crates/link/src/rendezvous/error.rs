@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::auth::PeerError;
 use crate::signaling::SignalError;
-use crate::signaling::rooms::{ChoiceError, DiscoverError, short};
+use crate::signaling::rooms::{DiscoverError, SelectionError, short};
 
 /// A client could not reach a worker.
 #[derive(Debug, Error)]
@@ -46,9 +46,9 @@ pub enum ConnectError {
     },
     /// No worker of the room was chosen.
     #[error("{error}")]
-    Choice {
+    SelectionRule {
         /// Why none was chosen.
-        error: ChoiceError,
+        error: SelectionError,
         /// The workers that it is about.
         #[source]
         listed: Option<Lines>,
@@ -77,9 +77,9 @@ impl From<DiscoverError> for ConnectError {
     fn from(error: DiscoverError) -> Self {
         match error {
             DiscoverError::Signal(error) => Self::Signal(error),
-            DiscoverError::Choice(error) => {
+            DiscoverError::SelectionRule(error) => {
                 let listed = error.listed();
-                Self::Choice { error, listed }
+                Self::SelectionRule { error, listed }
             }
         }
     }
@@ -90,7 +90,7 @@ impl ConnectError {
     pub fn is_of_room(&self) -> bool {
         matches!(
             self,
-            Self::Signal(SignalError::Room(_)) | Self::Choice { .. } | Self::NoRelay { .. }
+            Self::Signal(SignalError::Room(_)) | Self::SelectionRule { .. } | Self::NoRelay { .. }
         )
     }
 
@@ -98,7 +98,7 @@ impl ConnectError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Signal(SignalError::Room(error)) => error.is_final(),
-            Self::Choice { error, .. } => error.is_final(),
+            Self::SelectionRule { error, .. } => error.is_final(),
             Self::NoRelay { .. } => true,
             _ => false,
         }

@@ -10,7 +10,7 @@ use super::error::ConnectError;
 use crate::auth::{Auth, AuthError, LegacyCredentials, PeerError, Secret};
 use crate::channel::Channel;
 use crate::connection::{Association, ConnectionConfig, Negotiation};
-use crate::signaling::{self, Client, Incoming, Server};
+use crate::signaling::{self, Server, SignalingClient, SignalingMessage};
 use crate::{Acceptor, connect};
 
 const SECRET: &str = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDMyISE";
@@ -33,9 +33,11 @@ async fn server() -> (Server, String) {
     (server, url)
 }
 
-async fn signal(url: &str, id: &str) -> Client {
+async fn signal(url: &str, id: &str) -> SignalingClient {
     let wait = Duration::from_secs(30);
-    let mut client = Client::connect(url, wait).await.expect("connected");
+    let mut client = SignalingClient::connect(url, wait)
+        .await
+        .expect("connected");
     let register = signaling::register(id, None);
     client.send(&register).await.expect("sent");
     client.peers(wait).await.expect("listed");
@@ -44,9 +46,9 @@ async fn signal(url: &str, id: &str) -> Client {
 
 /// Stands between the clients at `front` and the worker at `back`; passes messages on for as long as
 /// both ends live, and says how many.
-async fn stand_between(mut front: Client, back: String, worker: String) -> usize {
+async fn stand_between(mut front: SignalingClient, back: String, worker: String) -> usize {
     let (client, offer) = loop {
-        if let Incoming::Offer { sender, sdp } = front.next().await.expect("open") {
+        if let SignalingMessage::Offer { sender, sdp } = front.next().await.expect("open") {
             break (sender, sdp);
         }
     };
@@ -58,7 +60,7 @@ async fn stand_between(mut front: Client, back: String, worker: String) -> usize
     let offered = signaling::offer("client-in-the-middle", &worker, &sdp);
     behind.send(&offered).await.expect("sent");
     let answer = loop {
-        if let Incoming::Answer { sdp, .. } = behind.next().await.expect("open") {
+        if let SignalingMessage::Answer { sdp, .. } = behind.next().await.expect("open") {
             break sdp;
         }
     };

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::connection::{ConnectionConfig, ConnectionError, Negotiation};
 use crate::ice::ServerFailure;
-use crate::signaling::Client;
 use crate::signaling::SignalError;
+use crate::signaling::SignalingClient;
 
 /// Ids of the peers that are registered at a signaling server, in order of registration. Asks
 /// without registering; each step fails within `wait`.
 pub async fn registered_peers(url: &str, wait: Duration) -> Result<Vec<String>, SignalError> {
-    let mut client = Client::connect(url, wait).await?;
+    let mut client = SignalingClient::connect(url, wait).await?;
     let peers = client.peers(wait).await;
     client.close().await;
     peers

@@ -13,7 +13,7 @@ use crate::connection::ConfigError;
 use crate::ice::IceServer;
 use crate::random::random_u64;
 use crate::signaling::rooms::{RoomError, of_code};
-use crate::signaling::{Client, Incoming, SignalError, answer};
+use crate::signaling::{SignalError, SignalingClient, SignalingMessage, answer};
 
 /// Answers that wait to be sent.
 const ANSWER_QUEUE_LEN: usize = 64;
@@ -73,7 +73,7 @@ impl Registration {
     }
 
     /// Takes a new registration.
-    pub(super) fn registered(&mut self, registered: Registered) -> Client {
+    pub(super) fn registered(&mut self, registered: Registered) -> SignalingClient {
         self.id = registered.id;
         self.since = Instant::now();
         let expires = |server: &IceServer| !server.credential.is_empty();
@@ -94,7 +94,7 @@ impl Registration {
         registered.signal
     }
 
-    pub(super) async fn run(mut self, mut signal: Client) {
+    pub(super) async fn run(mut self, mut signal: SignalingClient) {
         loop {
             let is_known_lost = match self.attend(&mut signal).await {
                 Ok(RegistrationEnd::AcceptorGone) => return signal.close().await,
@@ -113,7 +113,10 @@ impl Registration {
     }
 
     /// Serves until the signaling server is lost, or left (`Ok`).
-    async fn attend(&mut self, signal: &mut Client) -> Result<RegistrationEnd, SignalError> {
+    async fn attend(
+        &mut self,
+        signal: &mut SignalingClient,
+    ) -> Result<RegistrationEnd, SignalError> {
         loop {
             let renew_at = self.renew_at.filter(|_| self.handshakes.is_empty());
             tokio::select! {
@@ -136,36 +139,36 @@ impl Registration {
     }
 
     /// Acts on a message. An error: the server no longer counts this worker as registered.
-    pub(super) fn receive(&mut self, incoming: Incoming) -> Result<(), SignalError> {
+    pub(super) fn receive(&mut self, incoming: SignalingMessage) -> Result<(), SignalError> {
         match incoming {
-            Incoming::Offer { sender, sdp } => {
+            SignalingMessage::Offer { sender, sdp } => {
                 self.handshakes.receive_offer(&self.config, sender, sdp)
             }
-            Incoming::Candidate {
+            SignalingMessage::Candidate {
                 sender: Some(sender),
                 candidate,
             } => self.handshakes.receive_candidate(sender, candidate),
-            Incoming::Error { code, message, .. }
+            SignalingMessage::Error { code, message, .. }
                 if self.rendezvous.room().is_some()
                     && of_code(&code, &message) == RoomError::NotInRoom =>
             {
                 return Err(RoomError::NotInRoom.into());
             }
-            Incoming::Error {
+            SignalingMessage::Error {
                 undelivered: Some(client),
                 ..
             } => {
                 debug!(client, "gone before its answer");
                 self.handshakes.forget(&client);
             }
-            Incoming::Error { message, .. } => debug!(message, "signaling server"),
+            SignalingMessage::Error { message, .. } => debug!(message, "signaling server"),
             _ => {}
         }
         Ok(())
     }
 
     /// Tries until the worker is registered again. Each reason for a failure is logged once.
-    async fn register_again(&mut self, mut is_known_lost: bool) -> Client {
+    async fn register_again(&mut self, mut is_known_lost: bool) -> SignalingClient {
         if self.since.elapsed() >= STABLE_AFTER {
             self.pause = BACKOFF_RANGE.0;
         }

@@ -6,8 +6,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::config::PeerConfig;
 use crate::ice::IceServer;
-use crate::signaling::rooms::{Joined, Profile, Role, Room, Status, join, update_metadata};
-use crate::signaling::{Client, Reservation, SignalError, register};
+use crate::signaling::rooms::{
+    Room, RoomMembership, RoomRole, WorkerAvailability, WorkerProfile, join, update_metadata,
+};
+use crate::signaling::{IdReservation, SignalError, SignalingClient, register};
 
 pub(crate) enum WorkerRendezvous {
     /// The simple form, by the server's address.
@@ -17,7 +19,7 @@ pub(crate) enum WorkerRendezvous {
 
 pub(crate) struct RoomRegistration {
     room: Room,
-    profile: Profile,
+    profile: WorkerProfile,
     /// Whether the worker serves a stream.
     busy: watch::Receiver<bool>,
     /// When to send the same metadata again: the answer shows whether the server still knows this worker.
@@ -25,7 +27,7 @@ pub(crate) struct RoomRegistration {
 }
 
 impl RoomRegistration {
-    pub(crate) fn new(room: Room, profile: Profile, busy: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(room: Room, profile: WorkerProfile, busy: watch::Receiver<bool>) -> Self {
         Self {
             room,
             profile,
@@ -37,15 +39,15 @@ impl RoomRegistration {
     fn metadata(&mut self) -> Value {
         self.again_at = Instant::now() + self.room.silence;
         self.profile.metadata(match *self.busy.borrow_and_update() {
-            true => Status::Busy,
-            false => Status::Available,
+            true => WorkerAvailability::Busy,
+            false => WorkerAvailability::Available,
         })
     }
 }
 
 /// A registration.
 pub(crate) struct Registered {
-    pub(crate) signal: Client,
+    pub(crate) signal: SignalingClient,
     /// The id under which clients find the worker.
     pub(crate) id: String,
     /// STUN and TURN servers that come with it.
@@ -87,11 +89,11 @@ impl WorkerRendezvous {
             }
             Self::Room(room) => {
                 let metadata = room.metadata();
-                let Joined {
+                let RoomMembership {
                     signal,
                     id,
                     ice_servers,
-                } = join(&room.room, Role::Worker, id, &metadata, wait).await?;
+                } = join(&room.room, RoomRole::Worker, id, &metadata, wait).await?;
                 Ok(Registered {
                     signal,
                     id,
@@ -120,10 +122,14 @@ impl WorkerRendezvous {
 
 /// Makes sure that the registration has been processed: it is not answered, but a query that follows
 /// it is.
-async fn register_at(url: &str, id: &str, config: &PeerConfig) -> Result<Client, SignalError> {
+async fn register_at(
+    url: &str,
+    id: &str,
+    config: &PeerConfig,
+) -> Result<SignalingClient, SignalError> {
     let wait = config.connection.connect_timeout;
-    let mut signal = Client::connect(url, wait).await?;
-    let key = config.reservation.as_ref().map(Reservation::key);
+    let mut signal = SignalingClient::connect(url, wait).await?;
+    let key = config.reservation.as_ref().map(IdReservation::key);
     signal.send(&register(id, key)).await?;
     signal.peers(wait).await?;
     Ok(signal)

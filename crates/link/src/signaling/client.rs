@@ -13,7 +13,7 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
-use super::wire::{self, Incoming};
+use super::wire::{self, SignalingMessage};
 use crate::signaling::error::SignalError;
 use crate::tls;
 
@@ -73,7 +73,7 @@ impl Liveness {
     }
 }
 
-pub(crate) struct Client {
+pub(crate) struct SignalingClient {
     url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     liveness: Liveness,
@@ -81,7 +81,7 @@ pub(crate) struct Client {
     last_asked: Instant,
 }
 
-impl Client {
+impl SignalingClient {
     /// Opens a connection to a server of the simple form; fails within `wait`.
     pub(crate) async fn connect(url: &str, wait: Duration) -> Result<Self, SignalError> {
         Self::connect_with(url, wait, Liveness::Anything).await
@@ -149,8 +149,8 @@ impl Client {
     }
 
     /// The next message. Cancelling loses none.
-    pub(crate) async fn next(&mut self) -> Result<Incoming, SignalError> {
-        Ok(Incoming::parse(&self.next_text().await?))
+    pub(crate) async fn next(&mut self) -> Result<SignalingMessage, SignalError> {
+        Ok(SignalingMessage::parse(&self.next_text().await?))
     }
 
     /// As [`next`](Self::next), as it came.
@@ -199,7 +199,7 @@ impl Client {
         self.send(&wire::query()).await?;
         let listed = async {
             loop {
-                if let Incoming::AvailablePeers(peers) = self.next().await? {
+                if let SignalingMessage::AvailablePeers(peers) = self.next().await? {
                     return Ok(peers);
                 }
             }
@@ -261,10 +261,10 @@ mod tests {
     use super::*;
 
     /// A client, and the server's end of its connection.
-    async fn connected() -> (Client, WebSocketStream<TcpStream>) {
+    async fn connected() -> (SignalingClient, WebSocketStream<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
-        let (client, server) = tokio::join!(Client::connect(&url, SEND_TIMEOUT), async {
+        let (client, server) = tokio::join!(SignalingClient::connect(&url, SEND_TIMEOUT), async {
             accept_async(listener.accept().await.unwrap().0).await
         });
         (client.unwrap(), server.unwrap())
@@ -288,7 +288,10 @@ mod tests {
             server.send(Message::text(offer)).await.unwrap();
         };
         let (next, ()) = tokio::join!(client.next(), answer);
-        assert!(matches!(next, Ok(Incoming::Offer { .. })), "{next:?}");
+        assert!(
+            matches!(next, Ok(SignalingMessage::Offer { .. })),
+            "{next:?}"
+        );
     }
 
     #[tokio::test]

@@ -1,13 +1,13 @@
 //! What the fuzz targets do with signaling messages.
 
-use super::hub::Hub;
-use super::server::Member;
-use super::wire::Incoming;
+use super::directory::PeerDirectory;
+use super::server::SocketGuard;
+use super::wire::SignalingMessage;
 
 /// A message as a peer reads it.
 pub fn peer(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        Incoming::parse(text);
+        SignalingMessage::parse(text);
         super::rooms::parse(text);
     }
 }
@@ -17,10 +17,10 @@ pub fn server(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let hub = Hub::default();
-    let inboxes = [hub.join(), hub.join()];
-    let members = [&inboxes[0], &inboxes[1]].map(|inbox| Member {
-        hub: &hub,
+    let directory = PeerDirectory::default();
+    let inboxes = [directory.join(), directory.join()];
+    let members = [&inboxes[0], &inboxes[1]].map(|inbox| SocketGuard {
+        directory: &directory,
         socket: inbox.socket,
     });
     for (index, line) in text.lines().enumerate() {

@@ -26,19 +26,19 @@
 //! server: an `Origin` is refused.
 
 mod client;
-mod door;
+mod directory;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod hub;
 mod outbox;
 pub mod rooms;
 mod server;
+mod socket_limit;
 mod wire;
 
+pub use directory::IdReservation;
 pub use error::{BindError, SignalError};
-pub use hub::Reservation;
 pub use server::Server;
 
-pub(crate) use client::Client;
-pub(crate) use wire::{Incoming, answer, offer, register, register_client};
+pub(crate) use client::SignalingClient;
+pub(crate) use wire::{SignalingMessage, answer, offer, register, register_client};

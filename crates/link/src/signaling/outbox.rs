@@ -9,53 +9,53 @@ use tokio::sync::mpsc;
 pub(super) type SocketId = u64;
 
 /// Messages that may wait for one socket...
-pub(super) const QUEUE_MESSAGES: usize = 256;
+pub(super) const OUTBOX_QUEUE_LEN: usize = 256;
 /// ...and their bytes.
-pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_OUTBOX_BYTES: usize = 1024 * 1024;
 /// Of them from one sender, so that a stranger does not keep all others from a worker...
-pub(super) const SHARE_MESSAGES: usize = 32;
+pub(super) const MAX_SENDER_MESSAGES: usize = 32;
 /// ...and their bytes: the longest message, and some beside it.
-pub(super) const SHARE_BYTES: usize = 192 * 1024;
+pub(super) const MAX_SENDER_BYTES: usize = 192 * 1024;
 
 /// Towards one socket. Dropping it ends the socket's task.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    queue: mpsc::Sender<Note>,
-    waiting: Arc<Mutex<Waiting>>,
+    queue: mpsc::Sender<OutboxMessage>,
+    totals: Arc<Mutex<OutboxTotals>>,
 }
 
 /// The messages for one socket, in its task.
-pub(super) struct Inbox {
+pub(super) struct OutboxReceiver {
     pub(super) socket: SocketId,
-    queue: mpsc::Receiver<Note>,
-    waiting: Arc<Mutex<Waiting>>,
+    queue: mpsc::Receiver<OutboxMessage>,
+    totals: Arc<Mutex<OutboxTotals>>,
 }
 
 #[derive(Debug)]
-struct Note {
+struct OutboxMessage {
     from: SocketId,
     text: String,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct OutboxTotals {
     bytes: usize,
     /// Messages and bytes of each sender that has any.
     of: HashMap<SocketId, (usize, usize)>,
 }
 
 /// Both ends for a socket.
-pub(super) fn outbox(socket: SocketId) -> (Outbox, Inbox) {
-    let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
-    let waiting = Arc::<Mutex<Waiting>>::default();
+pub(super) fn outbox(socket: SocketId) -> (Outbox, OutboxReceiver) {
+    let (sender, queue) = mpsc::channel(OUTBOX_QUEUE_LEN);
+    let totals = Arc::<Mutex<OutboxTotals>>::default();
     let outbox = Outbox {
         queue: sender,
-        waiting: waiting.clone(),
+        totals: totals.clone(),
     };
-    let inbox = Inbox {
+    let inbox = OutboxReceiver {
         socket,
         queue,
-        waiting,
+        totals,
     };
     (outbox, inbox)
 }
@@ -64,30 +64,30 @@ impl Outbox {
     /// Whether the message found room.
     pub(super) fn push(&self, from: SocketId, text: String) -> bool {
         let bytes = text.len();
-        let Ok(place) = self.queue.try_reserve() else {
+        let Ok(slot) = self.queue.try_reserve() else {
             return false;
         };
-        if !lock(&self.waiting).add(from, bytes) {
+        if !lock(&self.totals).add(from, bytes) {
             return false;
         }
-        place.send(Note { from, text });
+        slot.send(OutboxMessage { from, text });
         true
     }
 }
 
-impl Inbox {
+impl OutboxReceiver {
     /// The next message to write; `None` when the hub has dropped the socket.
     pub(super) async fn next(&mut self) -> Option<String> {
-        let Note { from, text } = self.queue.recv().await?;
-        lock(&self.waiting).remove(from, text.len());
+        let OutboxMessage { from, text } = self.queue.recv().await?;
+        lock(&self.totals).remove(from, text.len());
         Some(text)
     }
 }
 
 #[cfg(test)]
-impl Inbox {
+impl OutboxReceiver {
     /// The next message, if there is one now.
-    pub(super) async fn waiting(&mut self) -> Option<String> {
+    pub(super) async fn totals(&mut self) -> Option<String> {
         match self.queue.is_empty() {
             true => None,
             false => self.next().await,
@@ -95,12 +95,12 @@ impl Inbox {
     }
 }
 
-impl Waiting {
+impl OutboxTotals {
     fn add(&mut self, from: SocketId, bytes: usize) -> bool {
         let (messages, share) = self.of.get(&from).copied().unwrap_or_default();
-        if messages >= SHARE_MESSAGES
-            || bytes > SHARE_BYTES.saturating_sub(share)
-            || bytes > QUEUE_BYTES.saturating_sub(self.bytes)
+        if messages >= MAX_SENDER_MESSAGES
+            || bytes > MAX_SENDER_BYTES.saturating_sub(share)
+            || bytes > MAX_OUTBOX_BYTES.saturating_sub(self.bytes)
         {
             return false;
         }
@@ -121,9 +121,9 @@ impl Waiting {
     }
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+fn lock(totals: &Mutex<OutboxTotals>) -> MutexGuard<'_, OutboxTotals> {
     // Every change leaves it whole, so a panic elsewhere does not spoil it.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    totals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -133,26 +133,26 @@ mod tests {
     #[tokio::test]
     async fn a_sender_has_its_share_and_leaves_the_rest_to_others() {
         let (outbox, mut inbox) = outbox(0);
-        for _ in 0..SHARE_MESSAGES {
+        for _ in 0..MAX_SENDER_MESSAGES {
             assert!(outbox.push(1, "x".into()));
         }
         assert!(!outbox.push(1, "x".into()));
         assert!(outbox.push(2, "y".into()));
         assert_eq!(inbox.next().await.as_deref(), Some("x"));
         assert!(outbox.push(1, "x".into()));
-        for _ in 0..=SHARE_MESSAGES {
+        for _ in 0..=MAX_SENDER_MESSAGES {
             assert!(inbox.next().await.is_some());
         }
-        assert_eq!(lock(&inbox.waiting).bytes, 0);
-        assert!(lock(&inbox.waiting).of.is_empty(), "nobody is remembered");
+        assert_eq!(lock(&inbox.totals).bytes, 0);
+        assert!(lock(&inbox.totals).of.is_empty(), "nobody is remembered");
     }
 
     #[tokio::test]
     async fn waiting_messages_are_bounded_by_their_bytes_too() {
         let (outbox, mut inbox) = outbox(0);
-        let share = "x".repeat(SHARE_BYTES);
+        let share = "x".repeat(MAX_SENDER_BYTES);
         assert!(outbox.push(0, share.clone()) && !outbox.push(0, "x".into()));
-        let senders = (QUEUE_BYTES / SHARE_BYTES) as SocketId;
+        let senders = (MAX_OUTBOX_BYTES / MAX_SENDER_BYTES) as SocketId;
         for from in 1..senders {
             assert!(outbox.push(from, share.clone()));
         }
@@ -165,6 +165,6 @@ mod tests {
     fn there_is_an_end_to_messages_of_many_senders() {
         let (outbox, _inbox) = outbox(0);
         let queued = (0..1000).filter(|from| outbox.push(*from, "x".into()));
-        assert_eq!(queued.count(), QUEUE_MESSAGES);
+        assert_eq!(queued.count(), OUTBOX_QUEUE_LEN);
     }
 }

@@ -16,10 +16,12 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info};
 
-use super::door::{Door, Patience};
+use super::directory::{
+    DeliveryOutcome, IdReservation, MessageKind, PeerDirectory, RegisterOutcome,
+};
 use super::error::BindError;
-use super::hub::{Delivery, Hub, Kind, Registration, Reservation};
 use super::outbox::SocketId;
+use super::socket_limit::{IdlePolicy, SocketLimit};
 use crate::limits::TokenBucket;
 
 /// Longest message taken, in bytes: the longest description that a worker takes, as JSON.
@@ -40,7 +42,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    hub: Arc<Hub>,
+    directory: Arc<PeerDirectory>,
     task: JoinHandle<()>,
 }
 
@@ -54,18 +56,18 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         info!(%address, "signaling server listening");
-        let hub = Arc::new(Hub::default());
+        let directory = Arc::new(PeerDirectory::default());
         Ok(Self {
             address,
-            hub: hub.clone(),
-            task: tokio::spawn(serve(listener, hub)),
+            directory: directory.clone(),
+            task: tokio::spawn(serve(listener, directory)),
         })
     }
 
     /// Keeps an id for whoever has the reservation: nobody else can register under it. A later
     /// reservation takes the place of an earlier one.
-    pub fn reserve(&self, peer_id: &str) -> Reservation {
-        self.hub.reserve(peer_id)
+    pub fn reserve(&self, peer_id: &str) -> IdReservation {
+        self.directory.reserve(peer_id)
     }
 
     /// The address that it listens on.
@@ -81,24 +83,24 @@ impl Drop for Server {
 }
 
 /// Ending this future ends every socket's task with it.
-async fn serve(listener: TcpListener, hub: Arc<Hub>) {
-    let door = Door::default();
+async fn serve(listener: TcpListener, directory: Arc<PeerDirectory>) {
+    let socket_limit = SocketLimit::default();
     let mut listener = Listener::new(listener, "signaling");
     let mut sockets = JoinSet::new();
     loop {
         let (stream, from) = listener.accept().await;
         while sockets.try_join_next().is_some() {}
         let to = stream.local_addr().map_or(from, |to| to);
-        let Some(place) = door.enter(from, to) else {
+        let Some(permit) = socket_limit.enter(from, to) else {
             debug!(%from, "too many signaling connections, refusing one");
             continue;
         };
-        let hub = hub.clone();
+        let directory = directory.clone();
         sockets.spawn(async move {
             if let Some(socket) = handshake(stream).await {
-                converse(socket, &hub, place.patience()).await;
+                converse(socket, &directory, permit.idle_policy()).await;
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
@@ -141,12 +143,16 @@ fn refuse_pages(request: &Request, response: Response) -> Result<Response, Error
 }
 
 /// Serves one socket until either side ends it.
-async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: Patience) {
+async fn converse(
+    mut socket: WebSocketStream<TcpStream>,
+    directory: &PeerDirectory,
+    idle_policy: IdlePolicy,
+) {
     let mut pace = TokenBucket::new(MESSAGES.0, MESSAGES.1);
-    let mut known_by = Some(Instant::now() + patience.time());
-    let mut inbox = hub.join();
-    let member = Member {
-        hub,
+    let mut known_by = Some(Instant::now() + idle_policy.time());
+    let mut inbox = directory.join();
+    let guard = SocketGuard {
+        directory,
         socket: inbox.socket,
     };
     loop {
@@ -158,16 +164,16 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: P
             received = received => {
                 pace.take();
                 let reply = match received {
-                    Some(Ok(Message::Text(text))) => member.handle(&text),
+                    Some(Ok(Message::Text(text))) => guard.handle(&text),
                     Some(Ok(Message::Binary(_))) => Some(refusal("INVALID_MESSAGE", "expected text")),
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                     Some(Ok(_)) => None,
                 };
-                known_by = known_by.filter(|_| !patience.is_satisfied(hub, member.socket));
+                known_by = known_by.filter(|_| !idle_policy.is_satisfied(directory, guard.socket));
                 reply
             },
             () = sleep_until(known_by.unwrap_or_else(Instant::now)), if known_by.is_some() => {
-                debug!(?patience, "nobody registered in time");
+                debug!(?idle_policy, "nobody registered in time");
                 break;
             }
             forwarded = inbox.next() => match forwarded {
@@ -185,18 +191,18 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, hub: &Hub, patience: P
 }
 
 /// One socket's place in the hub, given up when dropped.
-pub(super) struct Member<'a> {
-    pub(super) hub: &'a Hub,
+pub(super) struct SocketGuard<'a> {
+    pub(super) directory: &'a PeerDirectory,
     pub(super) socket: SocketId,
 }
 
-impl Drop for Member<'_> {
+impl Drop for SocketGuard<'_> {
     fn drop(&mut self) {
-        self.hub.leave(self.socket);
+        self.directory.leave(self.socket);
     }
 }
 
-impl Member<'_> {
+impl SocketGuard<'_> {
     /// Acts on a message; returns what to answer, if anything.
     pub(super) fn handle(&self, text: &str) -> Option<String> {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
@@ -205,7 +211,7 @@ impl Member<'_> {
         match message.get("type").and_then(Value::as_str) {
             Some("register") => self.register(&message),
             Some("query") => {
-                let peers = self.hub.others(self.socket);
+                let peers = self.directory.others(self.socket);
                 Some(json!({"type": "available_peers", "peers": peers}).to_string())
             }
             Some("offer" | "answer" | "candidate" | "quit") => self.forward(message),
@@ -219,16 +225,16 @@ impl Member<'_> {
         match message.get("peer_id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
                 let key = message.get("key").and_then(Value::as_str);
-                let code = match self.hub.register(self.socket, id, key) {
-                    Registration::Done => {
+                let code = match self.directory.register(self.socket, id, key) {
+                    RegisterOutcome::Done => {
                         debug!(peer = id, "registered");
                         if message.get("bounces") == Some(&Value::Bool(true)) {
-                            self.hub.return_offers(self.socket);
+                            self.directory.return_offers(self.socket);
                         }
                         return None;
                     }
-                    Registration::Reserved => "ID_RESERVED",
-                    Registration::Taken => "ID_TAKEN",
+                    RegisterOutcome::Reserved => "ID_RESERVED",
+                    RegisterOutcome::Taken => "ID_TAKEN",
                 };
                 debug!(peer = id, code, "refused an id that is somebody else's");
                 Some(refusal(code, "this id is somebody else's"))
@@ -241,7 +247,7 @@ impl Member<'_> {
     }
 
     fn forward(&self, mut message: Value) -> Option<String> {
-        let Some(sender) = self.hub.id_of(self.socket) else {
+        let Some(sender) = self.directory.id_of(self.socket) else {
             return Some(refusal("NOT_REGISTERED", "register first"));
         };
         let Some(target) = message
@@ -254,18 +260,18 @@ impl Member<'_> {
         message["sender"] = sender.into();
         // A connection attempt fails at once; of the rest nobody waits for an outcome.
         let kind = match message["type"].as_str() {
-            Some("offer") => Kind::Offer,
-            Some("answer") => Kind::Answer,
-            _ => Kind::Other,
+            Some("offer") => MessageKind::Offer,
+            Some("answer") => MessageKind::Answer,
+            _ => MessageKind::Other,
         };
         let text = message.to_string();
-        let (code, reason) = match self.hub.deliver(self.socket, &target, kind, text) {
-            Delivery::Queued => return None,
-            Delivery::UnknownPeer => ("PEER_NOT_FOUND", "no such peer"),
-            Delivery::Full => ("PEER_BUSY", "too many messages wait for this peer"),
+        let (code, reason) = match self.directory.deliver(self.socket, &target, kind, text) {
+            DeliveryOutcome::Queued => return None,
+            DeliveryOutcome::UnknownPeer => ("PEER_NOT_FOUND", "no such peer"),
+            DeliveryOutcome::Full => ("PEER_BUSY", "too many messages wait for this peer"),
         };
         debug!(target, code, "message not delivered");
-        (kind != Kind::Other).then(|| {
+        (kind != MessageKind::Other).then(|| {
             json!({"type": "error", "code": code, "message": reason, "target": target}).to_string()
         })
     }
@@ -290,10 +296,10 @@ mod tests {
         let (mut client, _) = client.unwrap();
         tokio::time::pause();
         let began = Instant::now();
-        let hub = Hub::default();
-        let served = converse(accepted.unwrap(), &hub, Patience::Anybody);
+        let directory = PeerDirectory::default();
+        let served = converse(accepted.unwrap(), &directory, IdlePolicy::AnyPeer);
         let (_, left) = tokio::join!(served, client.next());
         assert!(matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
-        assert!(began.elapsed() >= Patience::Anybody.time());
+        assert!(began.elapsed() >= IdlePolicy::AnyPeer.time());
     }
 }

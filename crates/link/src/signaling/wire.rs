@@ -6,7 +6,7 @@ use crate::ice::IceCandidate;
 
 /// A message from the server or, through it, from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Incoming {
+pub(crate) enum SignalingMessage {
     AvailablePeers(Vec<String>),
     Offer {
         sender: String,
@@ -35,7 +35,7 @@ pub(crate) enum Incoming {
     Other,
 }
 
-impl Incoming {
+impl SignalingMessage {
     pub(crate) fn parse(text: &str) -> Self {
         let Ok(value) = serde_json::from_str::<Value>(text) else {
             return Self::Other;
@@ -155,19 +155,19 @@ mod tests {
 
     #[test]
     fn a_description_may_be_a_string_or_an_object() {
-        let expected = Incoming::Offer {
+        let expected = SignalingMessage::Offer {
             sender: "a".into(),
             sdp: "v=0".into(),
         };
         let plain = r#"{"type":"offer","sender":"a","target":"b","sdp":"v=0"}"#;
         let object = r#"{"type":"offer","sender":"a","sdp":{"type":"offer","sdp":"v=0"}}"#;
-        assert_eq!(Incoming::parse(plain), expected);
-        assert_eq!(Incoming::parse(object), expected);
+        assert_eq!(SignalingMessage::parse(plain), expected);
+        assert_eq!(SignalingMessage::parse(object), expected);
     }
 
     #[test]
     fn a_candidate_may_be_a_string_or_an_object() {
-        let expected = Incoming::Candidate {
+        let expected = SignalingMessage::Candidate {
             sender: Some("a".into()),
             candidate: IceCandidate {
                 candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host".into(),
@@ -179,8 +179,8 @@ mod tests {
         let plain = json!({"type":"candidate","sender":"a","candidate":line,"sdpMid":"0","sdpMLineIndex":0});
         let object = json!({"type":"candidate","sender":"a",
             "candidate":{"candidate":line,"sdpMid":"0","sdpMLineIndex":0}});
-        assert_eq!(Incoming::parse(&plain.to_string()), expected);
-        assert_eq!(Incoming::parse(&object.to_string()), expected);
+        assert_eq!(SignalingMessage::parse(&plain.to_string()), expected);
+        assert_eq!(SignalingMessage::parse(&object.to_string()), expected);
     }
 
     #[test]
@@ -203,7 +203,11 @@ mod tests {
             r#"{"type":"bounce"}"#,
             r#"{"type":"bounce","target":7}"#,
         ] {
-            assert_eq!(Incoming::parse(text), Incoming::Other, "{text}");
+            assert_eq!(
+                SignalingMessage::parse(text),
+                SignalingMessage::Other,
+                "{text}"
+            );
         }
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use cli::{Exit, Interrupt};
+use cli::{ExitStatus, Interrupt};
 use link::PeerConfig;
 use protocol::FileName;
 
@@ -114,7 +114,7 @@ fn name(path: &Path) -> Result<FileName> {
 }
 
 /// Sends the file, waits for its predictions and saves them.
-pub fn send(config: SendConfig) -> Result<Exit> {
+pub fn send(config: SendConfig) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

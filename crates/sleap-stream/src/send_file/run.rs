@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use cli::{Exit, Interrupt};
+use cli::{ExitStatus, Interrupt};
 use labels::check_free;
 use link::{Channel, PeerConfig};
 use serde_json::json;
@@ -27,7 +27,7 @@ use crate::trust;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Sends the file and saves what the worker predicts.
-pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit> {
+pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<ExitStatus> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     check_free(&config.output, config.overwrite)?;
     let mut progress = Progress::start(config.messages);
@@ -43,7 +43,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         }
         None => {
             progress.interrupted();
-            return Ok(Exit::Interrupted);
+            return Ok(ExitStatus::Interrupted);
         }
     };
     progress.finish();
@@ -65,7 +65,11 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
 }
 
 /// Whether everything came and is where it was to be.
-fn verdict(config: &SendConfig, failure: Option<String>, saved: Option<Saved>) -> Result<Exit> {
+fn verdict(
+    config: &SendConfig,
+    failure: Option<String>,
+    saved: Option<Saved>,
+) -> Result<ExitStatus> {
     let failure = failure.as_deref().map(short);
     let Some(Saved { path, elsewhere }) = saved else {
         match failure {
@@ -87,7 +91,7 @@ fn verdict(config: &SendConfig, failure: Option<String>, saved: Option<Saved>) -
         });
     }
     match wrong.is_empty() {
-        true => Ok(Exit::Done),
+        true => Ok(ExitStatus::Done),
         false => bail!(
             "{}; the predictions are in {}",
             wrong.join(", and "),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use cli::SecretArgs;
-use cli::checkup::{self, Report, SecretPlace};
+use cli::doctor::{self, CheckReport, SecretSource};
 
 use crate::args::address;
 use crate::trust::is_exposed;
@@ -34,9 +34,9 @@ pub struct ExposureArgs {
     pub insecure: bool,
 }
 
-pub(super) fn check(report: &mut Report<impl Write>, args: &ExposureArgs) {
+pub(super) fn check(report: &mut CheckReport<impl Write>, args: &ExposureArgs) {
     const SUBJECT: &str = "clients";
-    let secret = checkup::secret(report, &args.secret, args.insecure, true);
+    let secret = doctor::secret(report, &args.secret, args.insecure, true);
     let place = match &args.signal {
         Some(url) => format!("whoever reaches {url}"),
         None => format!("whoever reaches {}", args.listen),
@@ -48,13 +48,13 @@ pub(super) fn check(report: &mut Report<impl Write>, args: &ExposureArgs) {
             format!("{place} can stream: nothing is asked"),
             "without --insecure clients have to know a secret",
         ),
-        (true, SecretPlace::None) => {
+        (true, SecretSource::None) => {
             report.ok(
                 SUBJECT,
                 format!("{place} {known}: one is made and printed as a link"),
             );
         }
-        (true, _) | (false, SecretPlace::Given) => report.ok(SUBJECT, format!("{place} {known}")),
+        (true, _) | (false, SecretSource::Given) => report.ok(SUBJECT, format!("{place} {known}")),
         (false, _) => report.ok(
             SUBJECT,
             format!(

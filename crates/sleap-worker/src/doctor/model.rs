@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cli::checkup::Report;
+use cli::doctor::CheckReport;
 use pose::{FrameView, Model, ModelDescription, PredictError};
 
 use crate::args::DoctorArgs;
@@ -13,7 +13,7 @@ use crate::args::DoctorArgs;
 const CALLS: usize = 5;
 const LEAST: Duration = Duration::from_secs(1);
 
-pub(super) fn check(report: &mut Report<impl Write>, args: &DoctorArgs) {
+pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) {
     let Some(dir) = &args.model else {
         let advice = "`sleap-worker doctor --model DIR` tries one";
         return report.warn("model", "none was given", advice);
@@ -25,7 +25,7 @@ pub(super) fn check(report: &mut Report<impl Write>, args: &DoctorArgs) {
     }
 }
 
-fn loaded(report: &mut Report<impl Write>, dir: &Path, mut model: Model, took: Duration) {
+fn loaded(report: &mut CheckReport<impl Write>, dir: &Path, mut model: Model, took: Duration) {
     let info = model.info().clone();
     let colour = if info.input.channels == 1 {
         "gray"

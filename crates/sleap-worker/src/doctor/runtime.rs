@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use cli::checkup::Report;
+use cli::doctor::CheckReport;
 use pose::{Device, NoGpu, NvidiaDriver};
 
 /// Whether ONNX Runtime is there, so that a model can be tried. `asked` is the device that has to
 /// work.
-pub(super) fn check(report: &mut Report<impl Write>, asked: Device) -> bool {
+pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
     let driver = gpus(report, asked);
     let found = match pose::runtime::load(None) {
         Ok(found) => found,
@@ -35,7 +35,7 @@ pub(super) fn check(report: &mut Report<impl Write>, asked: Device) -> bool {
 }
 
 /// Whether there is an NVIDIA driver.
-fn gpus(report: &mut Report<impl Write>, asked: Device) -> bool {
+fn gpus(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
     const SUBJECT: &str = "NVIDIA GPU";
     let Some(NvidiaDriver { version, gpus }) = pose::nvidia_driver() else {
         if matches!(asked, Device::Cuda(_) | Device::TensorRt(_)) {
@@ -79,7 +79,7 @@ fn listed_by_smi() -> Option<Vec<String>> {
 /// Whether a GPU's provider can be loaded. It has to where the device was asked for, and should
 /// where there is a GPU.
 fn provider(
-    report: &mut Report<impl Write>,
+    report: &mut CheckReport<impl Write>,
     subject: &str,
     device: Device,
     asked: Device,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use net::{Admission, ConnectionLimit, Idle, network_of};
+use net::{AdmissionOutcome, ConnectionLimit, Idle, network_of};
 use tokio_util::sync::CancellationToken;
 
 /// Connections at a time, and from one network.
@@ -61,9 +61,9 @@ impl Callers {
         });
         let from = Some(network_of(address));
         match self.lock().admit(Arc::clone(&line), from, now) {
-            Admission::Free => {}
-            Admission::InPlaceOf(former) => former.hung_up.cancel(),
-            Admission::Refused(_) => return None,
+            AdmissionOutcome::Free => {}
+            AdmissionOutcome::InPlaceOf(former) => former.hung_up.cancel(),
+            AdmissionOutcome::Refused(_) => return None,
         }
         let callers = self.clone();
         Some(Call { callers, line })

@@ -158,7 +158,9 @@ impl Counters {
     }
 
     pub(super) fn tell_build(&self, model: Option<&pose::ModelDescription>) {
-        self.build.with_label_values(&[cli::about::VERSION]).set(1);
+        self.build
+            .with_label_values(&[cli::program_info::VERSION])
+            .set(1);
         let Some(model) = model else { return };
         let input = &model.input;
         let labels = [

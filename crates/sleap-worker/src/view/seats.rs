@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use net::{Admission, ConnectionLimit, Idle};
+use net::{AdmissionOutcome, ConnectionLimit, Idle};
 use protocol::{FrameId, ViewRequest};
 use tokio::sync::mpsc;
 
@@ -67,8 +67,8 @@ impl Seats {
         };
         match self.sitters.admit(sitter, None, now) {
             // The pictures of a former one end with it.
-            Admission::Free | Admission::InPlaceOf(_) => {}
-            Admission::Refused(_) => return None,
+            AdmissionOutcome::Free | AdmissionOutcome::InPlaceOf(_) => {}
+            AdmissionOutcome::Refused(_) => return None,
         }
         self.next_id += 1;
         Some((id, pictures))

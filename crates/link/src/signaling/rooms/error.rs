@@ -1,4 +1,4 @@
-use super::{Credential, Room, short};
+use super::{Room, RoomCredential, short};
 use crate::signaling::error::RoomError;
 
 /// What an error of a server means to a peer that has registered.
@@ -37,7 +37,7 @@ pub(super) fn of_registration(room: &Room, code: &str, reason: &str) -> RoomErro
         empty if empty.is_empty() => "it gives no reason".to_owned(),
         reason => reason,
     };
-    let by_login = matches!(room.credential, Credential::Jwt(_));
+    let by_login = matches!(room.credential, RoomCredential::Jwt(_));
     let room = room.id.clone();
     match code {
         "" => RoomError::Refused {

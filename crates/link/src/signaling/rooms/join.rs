@@ -6,14 +6,14 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Role, Room, ice, wire};
+use super::{Room, RoomRole, ice, wire};
 use crate::ice::IceServer;
-use crate::signaling::client::{Client, Liveness};
+use crate::signaling::client::{Liveness, SignalingClient};
 use crate::signaling::error::{RoomError, SignalError};
 
 /// A place in a room.
-pub(crate) struct Joined {
-    pub(crate) signal: Client,
+pub(crate) struct RoomMembership {
+    pub(crate) signal: SignalingClient,
     /// The id under which the server knows this peer.
     pub(crate) id: String,
     /// The servers that the room lends.
@@ -23,15 +23,15 @@ pub(crate) struct Joined {
 /// Enters `room` as `id`. Each step fails within `wait`.
 pub(crate) async fn join(
     room: &Room,
-    role: Role,
+    role: RoomRole,
     id: &str,
     metadata: &Value,
     wait: Duration,
-) -> Result<Joined, SignalError> {
+) -> Result<RoomMembership, SignalError> {
     let liveness = Liveness::Messages {
         limit: room.silence,
     };
-    let mut signal = Client::connect_with(&room.url, wait, liveness).await?;
+    let mut signal = SignalingClient::connect_with(&room.url, wait, liveness).await?;
     let message = wire::register(room, role, id, metadata);
     signal.send(&message).await?;
     let answered = async {
@@ -60,7 +60,7 @@ pub(crate) async fn join(
         ice_servers = ice::servers(&registered.mesh_ice_servers);
     }
     debug!(room = room.id, servers = ice_servers.len(), "joined");
-    Ok(Joined {
+    Ok(RoomMembership {
         signal,
         id: registered.peer_id.unwrap_or_else(|| id.to_owned()),
         ice_servers,

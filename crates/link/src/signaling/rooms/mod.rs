@@ -12,11 +12,11 @@
 //! nothing else. Workers of SLEAP-RTC that do not stream stand in the same rooms and end at any
 //! `error` that reaches them: nothing is ever sent to them.
 
-mod choice;
 mod error;
 mod ice;
 mod join;
 mod profile;
+mod selection;
 mod service;
 mod wire;
 
@@ -26,15 +26,15 @@ use std::time::Duration;
 use protocol::text;
 
 pub use super::error::RoomError;
-pub use choice::{Choice, ChoiceError, RoomWorker};
-pub use profile::Profile;
-pub use service::Service;
+pub use profile::WorkerProfile;
+pub use selection::{RoomWorker, SelectionError, SelectionRule};
+pub use service::WorkerService;
 
-pub(crate) use choice::{DiscoverError, Wanted, discover, listing};
 pub(crate) use error::{is_of_server, of_code};
-pub(crate) use join::{Joined, join};
-pub(crate) use profile::Status;
-pub(crate) use wire::{Role, update_metadata};
+pub(crate) use join::{RoomMembership, join};
+pub(crate) use profile::WorkerAvailability;
+pub(crate) use selection::{DiscoverError, WorkerQuery, discover, listing};
+pub(crate) use wire::{RoomRole, update_metadata};
 
 /// A room and the right to enter it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Room {
     /// Its id.
     pub id: String,
     /// What opens it.
-    pub credential: Credential,
+    pub credential: RoomCredential,
     /// Longest time without a word of the server.
     pub silence: Duration,
 }
@@ -56,14 +56,14 @@ impl Room {
 
 /// What lets into a room. Does not show in logs.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Credential {
+pub enum RoomCredential {
     /// A worker's key of one room (`slp_`) or of an account (`slp_acct_`).
     Key(String),
     /// A user's login.
     Jwt(String),
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for RoomCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key(_) => "Key",
@@ -78,14 +78,14 @@ pub(super) fn parse(text: &str) {
     let room = Room {
         url: String::new(),
         id: "room".to_owned(),
-        credential: Credential::Jwt(String::new()),
+        credential: RoomCredential::Jwt(String::new()),
         silence: Duration::ZERO,
     };
     if let Some(Ok(registered)) = wire::registered(text, &room) {
         ice::servers(&registered.ice_servers);
     }
     if let Some(Ok(peers)) = wire::peer_list(text) {
-        choice::workers(&peers);
+        selection::workers(&peers);
     }
 }
 

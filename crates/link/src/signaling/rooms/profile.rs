@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::service::{GPU_MEMORY, Service};
+use super::service::{GPU_MEMORY, WorkerService};
 
 /// What a room shows of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Profile {
+pub struct WorkerProfile {
     /// Its name.
     pub worker_name: String,
     /// Name of its machine.
@@ -27,24 +27,24 @@ pub struct Profile {
 
 /// Whether a worker could take a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum WorkerAvailability {
     Available,
     Busy,
 }
 
-impl Profile {
+impl WorkerProfile {
     /// In the form of SLEAP-RTC's workers, without what leads its programs here: its clients look for
     /// the tag `sleap-rtc`, and its workers elect whoever has the most `gpu_memory_mb` to coordinate
     /// them. A worker of streams does neither jobs nor that, so it has its memory under another name.
-    pub(crate) fn metadata(&self, status: Status) -> Value {
+    pub(crate) fn metadata(&self, status: WorkerAvailability) -> Value {
         json!({
             "tags": ["streaming-worker"],
             "properties": {
-                (Service::Streams.property()): self.streams,
-                (Service::Files.property()): self.files,
+                (WorkerService::Streams.property()): self.streams,
+                (WorkerService::Files.property()): self.files,
                 "status": match status {
-                    Status::Available => "available",
-                    Status::Busy => "busy",
+                    WorkerAvailability::Available => "available",
+                    WorkerAvailability::Busy => "busy",
                 },
                 "worker_name": self.worker_name,
                 "hostname": self.hostname,
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn programs_of_sleap_rtc_are_not_led_here() {
-        let profile = Profile {
+        let profile = WorkerProfile {
             gpu_memory_mb: 80_000,
             streams: true,
-            ..Profile::default()
+            ..WorkerProfile::default()
         };
-        let metadata = profile.metadata(Status::Available);
+        let metadata = profile.metadata(WorkerAvailability::Available);
         assert_eq!(metadata["tags"], json!(["streaming-worker"]));
         let properties = &metadata["properties"];
         assert_eq!(properties["gpu_memory_mb"], 0);

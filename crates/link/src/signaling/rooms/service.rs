@@ -7,14 +7,14 @@ pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
 
 /// What a client wants of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum WorkerService {
     /// Poses of a stream's frames.
     Streams,
     /// Poses of a video that is sent as a file.
     Files,
 }
 
-impl Service {
+impl WorkerService {
     /// The property by which a worker says that it offers it.
     pub(crate) fn property(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Service {
 }
 
 /// As what a worker does: it `streams`.
-impl fmt::Display for Service {
+impl fmt::Display for WorkerService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Streams => "streams",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Credential, Room, error};
+use super::{Room, RoomCredential, error};
 use crate::signaling::error::SignalError;
 
 /// Keys of accounts name no room.
@@ -10,35 +10,35 @@ const ACCOUNT_KEY: &str = "slp_acct_";
 
 /// As what a peer enters a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum RoomRole {
     Worker,
-    Client,
+    SignalingClient,
 }
 
-impl Role {
+impl RoomRole {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Worker => "worker",
-            Self::Client => "client",
+            Self::SignalingClient => "client",
         }
     }
 }
 
-pub(super) fn register(room: &Room, role: Role, peer_id: &str, metadata: &Value) -> Value {
+pub(super) fn register(room: &Room, role: RoomRole, peer_id: &str, metadata: &Value) -> Value {
     let mut message = json!({
         "type": "register", "peer_id": peer_id, "role": role.word(), "metadata": metadata,
     });
     let names_room = match &room.credential {
-        Credential::Key(key) => {
+        RoomCredential::Key(key) => {
             message["api_key"] = key.as_str().into();
             key.starts_with(ACCOUNT_KEY)
         }
-        Credential::Jwt(jwt) => {
+        RoomCredential::Jwt(jwt) => {
             message["jwt"] = jwt.as_str().into();
             true
         }
     };
-    if role == Role::Worker {
+    if role == RoomRole::Worker {
         // SLEAP-RTC's workers coordinate each other; this one does not, and says so in their form.
         message["is_admin"] = false.into();
     }
@@ -49,7 +49,7 @@ pub(super) fn register(room: &Room, role: Role, peer_id: &str, metadata: &Value)
 }
 
 /// `properties`: what is equal in those that are looked for.
-pub(super) fn discover(peer_id: &str, role: Role, properties: Map<String, Value>) -> Value {
+pub(super) fn discover(peer_id: &str, role: RoomRole, properties: Map<String, Value>) -> Value {
     let mut filters = json!({"role": role.word()});
     if !properties.is_empty() {
         filters["properties"] = properties.into();
@@ -63,7 +63,7 @@ pub(crate) fn update_metadata(peer_id: &str, metadata: &Value) -> Value {
 
 /// What a server answers to a registration.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Registered {
+pub(super) struct RegisterReply {
     pub(super) room_id: Option<String>,
     pub(super) peer_id: Option<String>,
     pub(super) ice_servers: Value,
@@ -71,7 +71,7 @@ pub(super) struct Registered {
 }
 
 /// The answer to a registration; `None`: another message.
-pub(super) fn registered(text: &str, room: &Room) -> Option<Result<Registered, SignalError>> {
+pub(super) fn registered(text: &str, room: &Room) -> Option<Result<RegisterReply, SignalError>> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     match value.get("type")?.as_str()? {
@@ -79,7 +79,7 @@ pub(super) fn registered(text: &str, room: &Room) -> Option<Result<Registered, S
             let some = |text: Option<String>| text.filter(|text| !text.is_empty());
             let (room_id, peer_id) = (some(text("room_id")), some(text("peer_id")));
             let mut taken = |key: &str| value.get_mut(key).map(Value::take).unwrap_or_default();
-            Some(Ok(Registered {
+            Some(Ok(RegisterReply {
                 room_id,
                 peer_id,
                 ice_servers: taken("ice_servers"),
@@ -123,7 +123,7 @@ mod tests {
     use super::super::RoomError;
     use super::*;
 
-    fn room(credential: Credential) -> Room {
+    fn room(credential: RoomCredential) -> Room {
         Room {
             url: "ws://x".into(),
             id: "lab".into(),
@@ -135,15 +135,15 @@ mod tests {
     #[test]
     fn a_key_of_a_room_names_the_room_and_others_do_not() {
         let message = |credential, role| register(&room(credential), role, "p", &json!({}));
-        let key = message(Credential::Key("slp_1".into()), Role::Worker);
+        let key = message(RoomCredential::Key("slp_1".into()), RoomRole::Worker);
         assert_eq!(
             key,
             json!({"type": "register", "peer_id": "p", "role": "worker", "metadata": {},
                 "api_key": "slp_1", "is_admin": false})
         );
-        let account = message(Credential::Key("slp_acct_1".into()), Role::Worker);
+        let account = message(RoomCredential::Key("slp_acct_1".into()), RoomRole::Worker);
         assert_eq!(account["room_id"], "lab");
-        let user = message(Credential::Jwt("j".into()), Role::Client);
+        let user = message(RoomCredential::Jwt("j".into()), RoomRole::SignalingClient);
         assert_eq!(
             user,
             json!({"type": "register", "peer_id": "p", "role": "client", "metadata": {},
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn credentials_are_not_in_logs() {
         for credential in [
-            Credential::Key("hunter2".into()),
-            Credential::Jwt("hunter2".into()),
+            RoomCredential::Key("hunter2".into()),
+            RoomCredential::Jwt("hunter2".into()),
         ] {
             assert!(!format!("{:?}", room(credential)).contains("hunter2"));
         }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn refusals_are_told_apart() {
-        let keyed = room(Credential::Key("slp_1".into()));
+        let keyed = room(RoomCredential::Key("slp_1".into()));
         let error_of = |text: &str, room: &Room| match registered(text, room) {
             Some(Err(SignalError::Room(error))) => error,
             other => panic!("{other:?}"),
@@ -174,7 +174,7 @@ mod tests {
             refused.to_string(),
             "the server does not let this program into the room lab: bad\u{1b}[2J key"
         );
-        let login = room(Credential::Jwt("j".into()));
+        let login = room(RoomCredential::Jwt("j".into()));
         let expired = error_of(r#"{"type":"error","reason":"expired"}"#, &login);
         assert!(expired.is_final() && expired.to_string().contains("sleap-rtc login"));
         let missing = error(r#"{"type":"error","code":"ROOM_NOT_FOUND","message":"no"}"#);

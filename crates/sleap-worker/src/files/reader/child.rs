@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use cli::Exit;
+use cli::ExitStatus;
 use vision::capture::{Capture, CapturedFrame, Config, FrameContent, FrameSelection, Source};
 
 use super::wire::{Opened, Record, Shape, VideoInfo, cut};
@@ -22,7 +22,7 @@ const NICE: i32 = 10;
 ///
 /// # Errors
 /// None that anybody could be told: whoever reads the output hears of all others there.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Exit> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<ExitStatus> {
     // Nobody listens where it fails.
     let _ = confine().map_or_else(
         |error| {
@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Exit> {
         },
         |()| deliver(path),
     );
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn deliver(path: &Path) -> io::Result<()> {

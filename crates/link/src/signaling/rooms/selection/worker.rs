@@ -2,8 +2,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::signaling::rooms::service::{GPU_MEMORY, Service};
-use crate::signaling::rooms::{Role, short};
+use crate::signaling::rooms::service::{GPU_MEMORY, WorkerService};
+use crate::signaling::rooms::{RoomRole, short};
 
 /// A worker of a room, as it describes itself. Its texts are short, and may hold any character.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,19 +23,19 @@ pub struct RoomWorker {
     /// Whether it predicts videos that are sent as files.
     pub files: bool,
     /// When it entered, where the server says so.
-    pub(super) since: Option<Since>,
+    pub(super) since: Option<ServerTime>,
 }
 
 /// A time as a server writes it; those of one server can be compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Since {
+pub(super) enum ServerTime {
     /// In ms.
     Number(u64),
     /// As in ISO 8601.
     Text(String),
 }
 
-impl Since {
+impl ServerTime {
     fn of(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(short(text))),
@@ -50,14 +50,14 @@ impl RoomWorker {
         // A server may not know the filter.
         if peer
             .get("role")
-            .is_some_and(|role| role != Role::Worker.word())
+            .is_some_and(|role| role != RoomRole::Worker.word())
         {
             return None;
         }
         let properties = peer.get("metadata").and_then(|it| it.get("properties"));
         let property = |key: &str| properties.and_then(|them| them.get(key));
         let text = |key: &str| property(key).and_then(Value::as_str).map(short);
-        let offers = |it: Service| property(it.property()) == Some(&Value::Bool(true));
+        let offers = |it: WorkerService| property(it.property()) == Some(&Value::Bool(true));
         Some(Self {
             peer_id: peer_id.to_owned(),
             name: text("worker_name").unwrap_or_default(),
@@ -69,16 +69,16 @@ impl RoomWorker {
                 .into_iter()
                 .find_map(|key| property(key)?.as_u64())
                 .unwrap_or(0),
-            streams: offers(Service::Streams),
-            files: offers(Service::Files),
-            since: peer.get("connected_at").and_then(Since::of),
+            streams: offers(WorkerService::Streams),
+            files: offers(WorkerService::Files),
+            since: peer.get("connected_at").and_then(ServerTime::of),
         })
     }
 
-    pub(super) fn offers(&self, service: Service) -> bool {
+    pub(super) fn offers(&self, service: WorkerService) -> bool {
         match service {
-            Service::Streams => self.streams,
-            Service::Files => self.files,
+            WorkerService::Streams => self.streams,
+            WorkerService::Files => self.files,
         }
     }
 

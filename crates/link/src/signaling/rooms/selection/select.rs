@@ -1,7 +1,7 @@
-use super::{Choice, ChoiceError, RoomWorker, Wanted};
+use super::{RoomWorker, SelectionError, SelectionRule, WorkerQuery};
 use crate::signaling::rooms::short;
 
-pub(super) type Chosen = Result<RoomWorker, ChoiceError>;
+pub(super) type Selected = Result<RoomWorker, SelectionError>;
 
 /// Without those to avoid, unless there are no others.
 fn preferred(workers: Vec<RoomWorker>, avoid: &[String]) -> Vec<RoomWorker> {
@@ -25,7 +25,7 @@ fn named(
     offering: Vec<RoomWorker>,
     wanted: &str,
     avoid: &[String],
-) -> Result<RoomWorker, ChoiceError> {
+) -> Result<RoomWorker, SelectionError> {
     if let Some(worker) = offering.iter().find(|it| it.peer_id == wanted) {
         return Ok(worker.clone());
     }
@@ -33,13 +33,13 @@ fn named(
     let called = offering.iter().filter(|it| it.is_called(wanted));
     let found = preferred(called.cloned().collect(), avoid);
     match (found.is_empty(), newest(&found)) {
-        (true, _) => Err(ChoiceError::Unknown {
+        (true, _) => Err(SelectionError::Unknown {
             room,
             worker,
             there: offering,
         }),
         (false, Some(newest)) => Ok(newest.clone()),
-        (false, None) => Err(ChoiceError::Ambiguous {
+        (false, None) => Err(SelectionError::Ambiguous {
             room,
             worker,
             there: found,
@@ -48,21 +48,25 @@ fn named(
 }
 
 /// Chooses among the workers that offer what is wanted.
-pub(super) fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Wanted<'_>) -> Chosen {
-    let Wanted { choice, avoid, .. } = wanted;
+pub(super) fn select(
+    offering: Vec<RoomWorker>,
+    name: Option<&str>,
+    wanted: WorkerQuery<'_>,
+) -> Selected {
+    let WorkerQuery { rule, avoid, .. } = wanted;
     let room = wanted.room.to_owned();
     if let Some(name) = name {
         return named(room, offering, name, avoid);
     }
-    let Choice {
+    let SelectionRule {
         min_memory_mb,
         auto_select,
-    } = choice;
+    } = rule;
     let (offering, smaller): (Vec<_>, Vec<_>) = offering
         .into_iter()
         .partition(|it| it.gpu_memory_mb >= min_memory_mb);
     if offering.is_empty() && !smaller.is_empty() {
-        return Err(ChoiceError::TooLittleMemory {
+        return Err(SelectionError::TooLittleMemory {
             room,
             min_memory_mb,
             there: smaller,
@@ -70,20 +74,20 @@ pub(super) fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Want
     }
     let offering = preferred(offering, avoid);
     match (auto_select, offering.len()) {
-        (_, 0) => Err(ChoiceError::Empty { room }),
+        (_, 0) => Err(SelectionError::Empty { room }),
         // One that is busy says so itself, and may be waited for.
         (_, 1) => Ok(offering
             .into_iter()
             .next()
-            .ok_or(ChoiceError::Empty { room })?),
-        (false, _) => Err(ChoiceError::Several {
+            .ok_or(SelectionError::Empty { room })?),
+        (false, _) => Err(SelectionError::Several {
             room,
             there: offering,
         }),
         (true, _) => {
             let available = offering.iter().filter(|it| it.is_available());
             let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
-            best.cloned().ok_or(ChoiceError::NoneAvailable {
+            best.cloned().ok_or(SelectionError::NoneAvailable {
                 room,
                 there: offering.clone(),
             })
@@ -91,17 +95,17 @@ pub(super) fn choose(offering: Vec<RoomWorker>, name: Option<&str>, wanted: Want
     }
 }
 
-/// As [`choose`], for a client that may have been with one of them before.
-pub(super) fn choose_again(
+/// As [`select`], for a client that may have been with one of them before.
+pub(super) fn select_again(
     offering: Vec<RoomWorker>,
     name: Option<&str>,
-    wanted: Wanted<'_>,
-) -> Chosen {
+    wanted: WorkerQuery<'_>,
+) -> Selected {
     let mut there = offering.iter();
     let known = there.find(|it| wanted.known == Some(&it.peer_id)).cloned();
     match known {
         Some(known) if !wanted.avoid.contains(&known.peer_id) => Ok(known),
-        known => match (choose(offering, name, wanted), known) {
+        known => match (select(offering, name, wanted), known) {
             (Err(error), Some(known)) if error.is_final() => Ok(known),
             (chosen, _) => chosen,
         },

@@ -2,7 +2,7 @@ use protocol::text::Lines;
 use thiserror::Error;
 
 use super::RoomWorker;
-use crate::signaling::rooms::service::Service;
+use crate::signaling::rooms::service::WorkerService;
 
 /// Workers listed in a message.
 const LISTED: usize = 20;
@@ -10,7 +10,7 @@ const LISTED: usize = 20;
 /// No worker of a room was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ChoiceError {
+pub enum SelectionError {
     /// No worker at all.
     #[error("no worker is in the room {room}; start one there (sleap-worker --room {room})")]
     Empty {
@@ -23,7 +23,7 @@ pub enum ChoiceError {
         /// Id of the room.
         room: String,
         /// What the worker was to do.
-        service: Service,
+        service: WorkerService,
         /// The workers that are there.
         others: Vec<RoomWorker>,
     },
@@ -35,7 +35,7 @@ pub enum ChoiceError {
         /// The id or the name that was asked for.
         worker: String,
         /// What the worker was to do.
-        service: Service,
+        service: WorkerService,
     },
     /// No worker with that id or name.
     #[error("no worker in the room {room} is called {worker}")]
@@ -88,7 +88,7 @@ pub enum ChoiceError {
     },
 }
 
-impl ChoiceError {
+impl SelectionError {
     /// Whether another attempt fails too until a person has chosen.
     pub fn is_final(&self) -> bool {
         matches!(

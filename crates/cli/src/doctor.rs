@@ -8,15 +8,15 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use protocol::text::Lines;
 
-use crate::Exit;
+use crate::ExitStatus;
 use crate::terminal::{self, clean};
 
 pub use machine::{network, system};
-pub use secret::{SecretPlace, secret};
+pub use secret::{SecretSource, secret};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckOutcome {
     /// As it should be.
     Ok,
     /// It works, and could work better.
@@ -25,7 +25,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl CheckOutcome {
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -45,7 +45,7 @@ impl Verdict {
 }
 
 /// Prints checks as they come out, one under the other in columns, and remembers the worst.
-pub struct Report<W> {
+pub struct CheckReport<W> {
     out: W,
     failed: bool,
     /// The first failure to print: the reader is gone, and the checks go on for the exit code.
@@ -56,14 +56,14 @@ pub struct Report<W> {
 const SUBJECT: usize = 6;
 const FINDING: usize = SUBJECT + 18;
 
-impl Report<anstream::Stdout> {
+impl CheckReport<anstream::Stdout> {
     /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set.
     pub fn to_stdout() -> Self {
         Self::new(terminal::styled_output())
     }
 }
 
-impl<W: Write> Report<W> {
+impl<W: Write> CheckReport<W> {
     /// To `out`, which gets colours.
     pub fn new(out: W) -> Self {
         Self {
@@ -75,22 +75,27 @@ impl<W: Write> Report<W> {
 
     /// All is well.
     pub fn ok(&mut self, subject: &str, finding: impl Into<Lines>) {
-        self.add(Verdict::Ok, subject, &finding.into(), &Lines::default());
+        self.add(
+            CheckOutcome::Ok,
+            subject,
+            &finding.into(),
+            &Lines::default(),
+        );
     }
 
     /// It works, and `advice` would make it better.
     pub fn warn(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
-        self.add(Verdict::Warn, subject, &finding.into(), &advice.into());
+        self.add(CheckOutcome::Warn, subject, &finding.into(), &advice.into());
     }
 
     /// It does not work; `advice` says what to do.
     pub fn fail(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
-        self.add(Verdict::Fail, subject, &finding.into(), &advice.into());
+        self.add(CheckOutcome::Fail, subject, &finding.into(), &advice.into());
     }
 
     /// One check. A finding and an advice may have several lines; an empty advice is left out.
-    fn add(&mut self, verdict: Verdict, subject: &str, finding: &Lines, advice: &Lines) {
-        self.failed |= verdict == Verdict::Fail;
+    fn add(&mut self, verdict: CheckOutcome, subject: &str, finding: &Lines, advice: &Lines) {
+        self.failed |= verdict == CheckOutcome::Fail;
         if self.closed.is_none() {
             self.closed = self.print(verdict, subject, finding, advice).err();
         }
@@ -98,7 +103,7 @@ impl<W: Write> Report<W> {
 
     fn print(
         &mut self,
-        verdict: Verdict,
+        verdict: CheckOutcome,
         subject: &str,
         finding: &Lines,
         advice: &Lines,
@@ -126,12 +131,12 @@ impl<W: Write> Report<W> {
         self.out.flush()
     }
 
-    /// [`Exit::Failed`] where a check failed.
-    pub fn exit(&self) -> Exit {
+    /// [`ExitStatus::Failed`] where a check failed.
+    pub fn exit(&self) -> ExitStatus {
         if self.failed {
-            Exit::Failed
+            ExitStatus::Failed
         } else {
-            Exit::Done
+            ExitStatus::Done
         }
     }
 }
@@ -140,14 +145,14 @@ impl<W: Write> Report<W> {
 mod tests {
     use super::*;
 
-    fn plain(report: Report<Vec<u8>>) -> String {
+    fn plain(report: CheckReport<Vec<u8>>) -> String {
         let text = String::from_utf8(report.out).expect("text");
         anstream::adapter::strip_str(&text).to_string()
     }
 
     #[test]
     fn checks_stand_in_columns_with_what_to_do_below() {
-        let mut report = Report::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new());
         report.ok("system", "Linux");
         let lines = |one: &str, other: &str| [one.to_owned(), other.to_owned()];
         report.warn("UDP buffers", lines("208 KiB", "of 4096 KiB"), "sysctl ...");
@@ -169,7 +174,7 @@ fail  ONNX Runtime      not found
 
     #[test]
     fn what_is_found_begins_no_line_and_steers_no_terminal() {
-        let mut report = Report::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new());
         report.fail("a\nb", "c\x1b[2J\nok    d", "e\u{202e}\n-> f");
         assert_eq!(
             plain(report),
@@ -182,19 +187,19 @@ fail  a\\nb              c\\u{1b}[2J\\nok    d
 
     #[test]
     fn only_a_failure_fails() {
-        let mut report = Report::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new());
         report.ok("a", "fine");
         report.warn("b", "well", "do");
-        assert_eq!(report.exit(), Exit::Done);
+        assert_eq!(report.exit(), ExitStatus::Done);
         report.fail("c", "no", "do");
         report.ok("d", "fine");
-        assert_eq!(report.exit(), Exit::Failed);
+        assert_eq!(report.exit(), ExitStatus::Failed);
     }
 
     #[test]
     fn a_reader_that_left_does_not_change_the_outcome() {
-        struct Closed;
-        impl Write for Closed {
+        struct OutputClosed;
+        impl Write for OutputClosed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -202,9 +207,9 @@ fail  a\\nb              c\\u{1b}[2J\\nok    d
                 Ok(())
             }
         }
-        let mut report = Report::new(Closed);
+        let mut report = CheckReport::new(OutputClosed);
         report.ok("a", "fine");
         report.fail("b", "no", "do");
-        assert_eq!(report.exit(), Exit::Failed);
+        assert_eq!(report.exit(), ExitStatus::Failed);
     }
 }

@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
-use super::choose::Chosen;
+use super::select::Selected;
 use super::*;
 
-const BY_HAND: Choice = Choice {
+const BY_HAND: SelectionRule = SelectionRule {
     min_memory_mb: 0,
     auto_select: false,
 };
-const MOST_MEMORY: Choice = Choice {
+const MOST_MEMORY: SelectionRule = SelectionRule {
     min_memory_mb: 0,
     auto_select: true,
 };
@@ -19,31 +19,36 @@ fn worker(id: &str, status: &str, memory: u64) -> RoomWorker {
     RoomWorker::of(&peer).expect("a worker")
 }
 
-fn choose(offering: Vec<RoomWorker>, name: Option<&str>, choice: Choice, avoid: &[&str]) -> Chosen {
+fn select(
+    offering: Vec<RoomWorker>,
+    name: Option<&str>,
+    rule: SelectionRule,
+    avoid: &[&str],
+) -> Selected {
     let avoid: Vec<_> = avoid.iter().map(|id| (*id).to_owned()).collect();
-    let wanted = Wanted {
+    let wanted = WorkerQuery {
         room: "lab",
-        service: Service::Streams,
+        service: WorkerService::Streams,
         known: None,
         avoid: &avoid,
-        choice,
+        rule,
     };
-    choose::choose(offering, name, wanted)
+    select::select(offering, name, wanted)
 }
 
 #[test]
 fn whoever_was_met_before_is_taken_where_nobody_can_choose() {
     let there = |ids: &[&str]| ids.iter().map(|id| worker(id, "available", 0)).collect();
-    let again = |ids: &[&str], avoid: &[&str], choice| {
+    let again = |ids: &[&str], avoid: &[&str], rule| {
         let avoid: Vec<_> = avoid.iter().map(|id| (*id).to_owned()).collect();
-        let wanted = Wanted {
+        let wanted = WorkerQuery {
             room: "lab",
-            service: Service::Streams,
+            service: WorkerService::Streams,
             known: Some("b"),
             avoid: &avoid,
-            choice,
+            rule,
         };
-        choose::choose_again(there(ids), None, wanted).map(|it| it.peer_id)
+        select::select_again(there(ids), None, wanted).map(|it| it.peer_id)
     };
     assert_eq!(again(&["a", "b", "c"], &[], BY_HAND).unwrap(), "b");
     // It did not answer: one that can be taken in its place comes first...
@@ -52,7 +57,10 @@ fn whoever_was_met_before_is_taken_where_nobody_can_choose() {
     // ...and of several, none.
     assert_eq!(again(&["a", "b", "c"], &["b"], BY_HAND).unwrap(), "b");
     let gone = again(&["a", "c"], &["b"], BY_HAND);
-    assert!(matches!(gone, Err(ChoiceError::Several { .. })), "{gone:?}");
+    assert!(
+        matches!(gone, Err(SelectionError::Several { .. })),
+        "{gone:?}"
+    );
 }
 
 #[test]
@@ -64,7 +72,7 @@ fn ghosts_give_way_to_those_that_may_be_there() {
         RoomWorker::of(&peer).expect("a worker")
     };
     let rig = |workers: &[RoomWorker], avoid: &[&str]| {
-        choose(workers.to_vec(), Some("rig"), BY_HAND, avoid).map(|it| it.peer_id)
+        select(workers.to_vec(), Some("rig"), BY_HAND, avoid).map(|it| it.peer_id)
     };
     let times = [json!("2025-01-01T10:00:00"), json!("2025-01-01T09:00:00")];
     for [new, old] in [times, [json!(17.5), json!(17.25)], [json!(1), json!(null)]] {
@@ -75,14 +83,14 @@ fn ghosts_give_way_to_those_that_may_be_there() {
     let twins = [came("a", json!(1)), came("b", json!(1))];
     assert!(matches!(
         rig(&twins, &[]),
-        Err(ChoiceError::Ambiguous { .. })
+        Err(SelectionError::Ambiguous { .. })
     ));
     assert_eq!(rig(&twins, &["a"]).unwrap(), "b");
     // Rather one that did not answer than none.
     assert_eq!(rig(&twins[..1], &["a"]).unwrap(), "a");
     let best = |avoid: &[&str]| {
         let two = vec![worker("a", "available", 2), worker("b", "available", 1)];
-        choose(two, None, MOST_MEMORY, avoid).unwrap().peer_id
+        select(two, None, MOST_MEMORY, avoid).unwrap().peer_id
     };
     assert_eq!(
         [best(&[]), best(&["a"]), best(&["a", "b"])],
@@ -93,10 +101,10 @@ fn ghosts_give_way_to_those_that_may_be_there() {
 #[test]
 fn one_is_taken_and_several_are_listed() {
     let one = vec![worker("a", "busy", 1)];
-    let taken = choose(one.clone(), None, BY_HAND, &[]).unwrap();
+    let taken = select(one.clone(), None, BY_HAND, &[]).unwrap();
     assert_eq!(taken.peer_id, "a");
     let two = [one, vec![worker("b", "available", 2)]].concat();
-    let error = choose(two.clone(), None, BY_HAND, &[]).unwrap_err();
+    let error = select(two.clone(), None, BY_HAND, &[]).unwrap_err();
     assert!(error.is_final());
     let lines = error.listed().unwrap().0;
     assert_eq!(lines[0], "a (name-a): busy, A40 1 MB");
@@ -106,14 +114,14 @@ fn one_is_taken_and_several_are_listed() {
         assert!(text.contains(part), "{text}");
     }
     for name in ["b", "name-b"] {
-        let taken = choose(two.clone(), Some(name), BY_HAND, &[]).unwrap();
+        let taken = select(two.clone(), Some(name), BY_HAND, &[]).unwrap();
         assert_eq!(taken.peer_id, "b");
     }
-    let error = choose(two, Some("c"), BY_HAND, &[]).unwrap_err();
-    assert!(matches!(error, ChoiceError::Unknown { .. }));
+    let error = select(two, Some("c"), BY_HAND, &[]).unwrap_err();
+    assert!(matches!(error, SelectionError::Unknown { .. }));
     let twins = vec![worker("a", "busy", 1), worker("a", "busy", 1)];
-    let error = choose(twins, Some("name-a"), BY_HAND, &[]).unwrap_err();
-    assert!(matches!(error, ChoiceError::Ambiguous { .. }));
+    let error = select(twins, Some("name-a"), BY_HAND, &[]).unwrap_err();
+    assert!(matches!(error, SelectionError::Ambiguous { .. }));
 }
 
 #[test]
@@ -123,15 +131,15 @@ fn those_with_less_memory_than_asked_for_do_not_count() {
         worker("b", "busy", 24_000),
         worker("c", "available", 12_000),
     ];
-    let asked = |min_memory_mb, choice| Choice {
+    let asked = |min_memory_mb, rule| SelectionRule {
         min_memory_mb,
-        ..choice
+        ..rule
     };
-    let one = choose(workers.clone(), None, asked(20_000, BY_HAND), &[]).unwrap();
+    let one = select(workers.clone(), None, asked(20_000, BY_HAND), &[]).unwrap();
     assert_eq!(one.peer_id, "b");
-    let best = choose(workers.clone(), None, asked(9_000, MOST_MEMORY), &[]).unwrap();
+    let best = select(workers.clone(), None, asked(9_000, MOST_MEMORY), &[]).unwrap();
     assert_eq!(best.peer_id, "c");
-    let error = choose(workers, None, asked(24_001, MOST_MEMORY), &[]).unwrap_err();
+    let error = select(workers, None, asked(24_001, MOST_MEMORY), &[]).unwrap_err();
     let (text, lines) = (error.to_string(), error.listed().unwrap().0);
     assert!(text.contains("24001 MB"), "{text}");
     assert!(lines[1].starts_with("b "), "{lines:?}");
@@ -146,9 +154,9 @@ fn the_most_memory_counts_among_those_that_are_available() {
         worker("d", "available", 24_000),
         worker("c", "available", 24_000),
     ];
-    let best = choose(workers, None, MOST_MEMORY, &[]).unwrap();
+    let best = select(workers, None, MOST_MEMORY, &[]).unwrap();
     assert_eq!(best.peer_id, "c");
     let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
-    let error = choose(none, None, MOST_MEMORY, &[]).unwrap_err();
-    assert!(matches!(error, ChoiceError::NoneAvailable { .. }) && !error.is_final());
+    let error = select(none, None, MOST_MEMORY, &[]).unwrap_err();
+    assert!(matches!(error, SelectionError::NoneAvailable { .. }) && !error.is_final());
 }

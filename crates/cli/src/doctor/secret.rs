@@ -6,17 +6,17 @@ use std::path::Path;
 use anyhow::Result;
 use link::SecretError;
 
-use super::Report;
-use crate::kept_secret::place;
-use crate::private_file::Found;
+use super::CheckReport;
+use crate::private_file::FileOrigin;
 use crate::secret_args::SecretArgs;
 use crate::secret_source::SecretChoice;
+use crate::stored_secret::place;
 
 const SUBJECT: &str = "secret";
 
 /// Where a program would take its secret from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretPlace {
+pub enum SecretSource {
     /// An option or a variable.
     Given,
     /// The file in which a worker keeps the one that it made.
@@ -28,21 +28,21 @@ pub enum SecretPlace {
 /// Says where the secret comes from, that it can be used, and whether its file is its owner's alone.
 /// `insecure`: none is to be used; `keeps`: the program makes one itself and keeps it, as a worker does.
 pub fn secret<W: Write>(
-    report: &mut Report<W>,
+    report: &mut CheckReport<W>,
     args: &SecretArgs,
     insecure: bool,
     keeps: bool,
-) -> SecretPlace {
+) -> SecretSource {
     let kept = place().filter(|file| keeps && file.exists());
     let choice = args.choose(insecure, None, None);
     check(report, choice, kept.as_deref())
 }
 
 fn check<W: Write>(
-    report: &mut Report<W>,
+    report: &mut CheckReport<W>,
     choice: Result<SecretChoice>,
     kept: Option<&Path>,
-) -> SecretPlace {
+) -> SecretSource {
     match choice {
         Err(error) => {
             let advice = match error.root_cause().is::<SecretError>() {
@@ -50,9 +50,9 @@ fn check<W: Write>(
                 false => "",
             };
             report.fail(SUBJECT, format!("{error:#}"), advice);
-            SecretPlace::Given
+            SecretSource::Given
         }
-        Ok(SecretChoice::Insecure) => SecretPlace::None,
+        Ok(SecretChoice::Insecure) => SecretSource::None,
         Ok(SecretChoice::Secret(found)) => {
             match &found.file {
                 Some(file) => of_file(report, &found.place, file),
@@ -63,28 +63,28 @@ fn check<W: Write>(
                 ),
                 None => report.ok(SUBJECT, format!("from {}", found.place)),
             }
-            SecretPlace::Given
+            SecretSource::Given
         }
         Ok(SecretChoice::None) => match kept {
             Some(file) => {
-                match crate::secret_args::read(file, Found::Kept) {
+                match crate::secret_args::read(file, FileOrigin::Kept) {
                     Ok(_) => of_file(report, "the worker's own", file),
                     Err(error) => {
                         report.fail(SUBJECT, format!("{error:#}"), "--new-secret makes another");
                     }
                 }
-                SecretPlace::Kept
+                SecretSource::Kept
             }
             None => {
                 report.ok(SUBJECT, "none is given");
-                SecretPlace::None
+                SecretSource::None
             }
         },
     }
 }
 
 /// A file that can be used.
-fn of_file<W: Write>(report: &mut Report<W>, what: &str, file: &Path) {
+fn of_file<W: Write>(report: &mut CheckReport<W>, what: &str, file: &Path) {
     let name = file.display();
     match others_may_read(file) {
         false => report.ok(SUBJECT, format!("{what}: {name}")),
@@ -114,8 +114,8 @@ mod tests {
 
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-    fn checked(choice: Result<SecretChoice>, kept: Option<&Path>) -> (String, SecretPlace) {
-        let mut report = Report::new(Vec::new());
+    fn checked(choice: Result<SecretChoice>, kept: Option<&Path>) -> (String, SecretSource) {
+        let mut report = CheckReport::new(Vec::new());
         let place = check(&mut report, choice, kept);
         let text = String::from_utf8(report.out).expect("text");
         assert!(!text.contains(SECRET), "{text}");
@@ -137,10 +137,10 @@ mod tests {
             std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
             let (text, place) = checked(given.choose(false, None, None), None);
             assert!(text.starts_with(verdict), "{mode:o}: {text}");
-            assert_eq!(place, SecretPlace::Given);
+            assert_eq!(place, SecretSource::Given);
             let (text, place) = checked(Ok(SecretChoice::None), Some(&file));
             assert!(text.starts_with(verdict), "{mode:o}: {text}");
-            assert_eq!(place, SecretPlace::Kept);
+            assert_eq!(place, SecretSource::Kept);
         }
         std::fs::write(&file, "hunter2").unwrap();
         let (text, _) = checked(given.choose(false, None, None), None);

@@ -4,10 +4,10 @@ use std::{io::Write, num::NonZero, thread};
 
 use link::UdpConfig;
 
-use super::Report;
+use super::CheckReport;
 
 /// Program, operating system and cores.
-pub fn system<W: Write>(report: &mut Report<W>, program: &str, version: &str) {
+pub fn system<W: Write>(report: &mut CheckReport<W>, program: &str, version: &str) {
     report.ok(program, version);
     let os = std::fs::read_to_string("/etc/os-release")
         .ok()
@@ -30,7 +30,7 @@ fn os_name(os_release: &str) -> Option<String> {
 }
 
 /// What the kernel grants a connection's UDP sockets.
-pub fn network<W: Write>(report: &mut Report<W>) {
+pub fn network<W: Write>(report: &mut CheckReport<W>) {
     const SUBJECT: &str = "UDP buffers";
     let wanted = UdpConfig::default().buffer_bytes;
     let granted = match link::granted_udp_buffers(wanted) {

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::choose::choose_again;
+use super::select::select_again;
 use super::worker::workers;
-use super::{ChoiceError, RoomWorker, Wanted};
-use crate::signaling::client::Client;
+use super::{RoomWorker, SelectionError, WorkerQuery};
+use crate::signaling::client::SignalingClient;
 use crate::signaling::error::SignalError;
-use crate::signaling::rooms::{Role, wire};
+use crate::signaling::rooms::{RoomRole, wire};
 
 /// No worker of a room was found.
 #[derive(Debug, Error)]
@@ -17,31 +17,31 @@ pub(crate) enum DiscoverError {
     #[error(transparent)]
     Signal(#[from] SignalError),
     #[error(transparent)]
-    Choice(#[from] ChoiceError),
+    SelectionRule(#[from] SelectionError),
 }
 
 /// The worker of the room to offer a connection to: the known one, if it is there, or as it is
 /// chosen. `name`: the id or the name of the one that is asked for; `wait`: how long the next
 /// step may take.
 pub(crate) async fn discover(
-    signal: &mut Client,
+    signal: &mut SignalingClient,
     id: &str,
-    wanted: Wanted<'_>,
+    wanted: WorkerQuery<'_>,
     name: Option<&str>,
     wait: impl Fn() -> Duration,
 ) -> Result<RoomWorker, DiscoverError> {
-    let Wanted { room, service, .. } = wanted;
+    let WorkerQuery { room, service, .. } = wanted;
     let only = [(service.property().to_owned(), Value::Bool(true))];
     let mut offering = listing(signal, id, only.into_iter().collect(), wait()).await?;
     // A server may not know the filter.
     offering.retain(|worker| worker.offers(service));
-    let error = match choose_again(offering, name, wanted) {
+    let error = match select_again(offering, name, wanted) {
         Ok(worker) => return Ok(worker),
         Err(error) => error,
     };
     let (unknown, there) = match &error {
-        ChoiceError::Empty { .. } => (None, &[][..]),
-        ChoiceError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
+        SelectionError::Empty { .. } => (None, &[][..]),
+        SelectionError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
         _ => return Err(error.into()),
     };
     // Only to say what else is there.
@@ -53,13 +53,13 @@ pub(crate) async fn discover(
                 .iter()
                 .any(|it| !it.offers(service) && it.is_called(name)) =>
         {
-            ChoiceError::DoesNotOffer {
+            SelectionError::DoesNotOffer {
                 room,
                 worker: name.clone(),
                 service,
             }
         }
-        _ if there.is_empty() && !others.is_empty() => ChoiceError::NoneOffers {
+        _ if there.is_empty() && !others.is_empty() => SelectionError::NoneOffers {
             room,
             service,
             others,
@@ -71,12 +71,12 @@ pub(crate) async fn discover(
 
 /// The workers of the room with these properties.
 pub(crate) async fn listing(
-    signal: &mut Client,
+    signal: &mut SignalingClient,
     id: &str,
     properties: Map<String, Value>,
     wait: Duration,
 ) -> Result<Vec<RoomWorker>, SignalError> {
-    let message = wire::discover(id, Role::Worker, properties);
+    let message = wire::discover(id, RoomRole::Worker, properties);
     signal.send(&message).await?;
     let url = signal.url().to_owned();
     let listed = async {

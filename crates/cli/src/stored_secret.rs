@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use link::Secret;
 use tracing::{info, warn};
 
-use crate::private_file::Found;
+use crate::private_file::FileOrigin;
 use crate::{secret_args, variable};
 
 /// The kept secret, or a new one that is kept from now on. With `renew` always a new one. Where
@@ -16,7 +16,7 @@ use crate::{secret_args, variable};
 ///
 /// # Errors
 /// The file that is there holds no secret, or there are no random numbers.
-pub fn kept_secret(renew: bool) -> Result<Secret> {
+pub fn stored_secret(renew: bool) -> Result<Secret> {
     let Some(file) = place() else {
         warn!("neither XDG_DATA_HOME nor HOME is set: the secret is for this run alone");
         return Ok(Secret::generate()?);
@@ -26,13 +26,13 @@ pub fn kept_secret(renew: bool) -> Result<Secret> {
 
 fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
     if !renew && file.exists() {
-        return secret_args::read(file, Found::Kept).context("--new-secret makes another");
+        return secret_args::read(file, FileOrigin::Kept).context("--new-secret makes another");
     }
     let secret = Secret::generate()?;
     match keep(file, &secret, renew) {
         Ok(()) => info!(file = %file.display(), "made a secret"),
         // Another worker was faster.
-        Err(_) if !renew && file.exists() => return secret_args::read(file, Found::Kept),
+        Err(_) if !renew && file.exists() => return secret_args::read(file, FileOrigin::Kept),
         Err(error) => {
             warn!(file = %file.display(), %error, "the secret is for this run alone: it cannot be kept");
         }

@@ -1,24 +1,24 @@
 //! Which worker of a room a client takes.
 
-mod choose;
 mod discover;
 mod error;
+mod select;
 #[cfg(test)]
 mod tests;
 mod worker;
 
-pub use self::error::ChoiceError;
+pub use self::error::SelectionError;
 pub use self::worker::RoomWorker;
 
 pub(crate) use self::discover::{DiscoverError, discover, listing};
 #[cfg(any(test, fuzzing))]
 pub(super) use self::worker::workers;
 
-use super::service::Service;
+use super::service::WorkerService;
 
 /// How the worker is chosen where its name is not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct SelectionRule {
     /// Workers with less GPU memory, in MiB, do not count.
     pub min_memory_mb: u64,
     /// Of several the available one with the most GPU memory is taken. Otherwise a person chooses.
@@ -27,14 +27,14 @@ pub struct Choice {
 
 /// What a client wants, and of whom.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct WorkerQuery<'a> {
     /// The room's id.
     pub(crate) room: &'a str,
-    pub(crate) service: Service,
+    pub(crate) service: WorkerService,
     /// The worker of a former connection: comes first, or, if it is to be avoided, where nothing else
     /// says which of several to take.
     pub(crate) known: Option<&'a str>,
     /// Workers that did not answer: others come first.
     pub(crate) avoid: &'a [String],
-    pub(crate) choice: Choice,
+    pub(crate) rule: SelectionRule,
 }

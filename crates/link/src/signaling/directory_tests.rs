@@ -1,0 +1,171 @@
+use super::outbox::{OUTBOX_QUEUE_LEN, MAX_SENDER_MESSAGES};
+use super::directory::*;
+use super::wire;
+
+#[test]
+fn the_newest_socket_owns_an_id() {
+    let directory = PeerDirectory::default();
+    let (old, new, asker) = (directory.join(), directory.join(), directory.join());
+    directory.register(old.socket, "worker", None);
+    directory.register(new.socket, "worker", None);
+    assert_eq!(directory.others(asker.socket), ["worker"]);
+    assert_eq!(directory.id_of(old.socket), None);
+    directory.leave(old.socket);
+    assert_eq!(directory.others(asker.socket), ["worker"]);
+}
+
+/// A hub with its worker, and two others.
+fn guarded() -> (PeerDirectory, IdReservation, [OutboxReceiver; 3]) {
+    let directory = PeerDirectory::default();
+    let reservation = directory.reserve("worker");
+    let inboxes = [directory.join(), directory.join(), directory.join()];
+    let worker = inboxes[0].socket;
+    let registered = directory.register(worker, "worker", Some(reservation.key()));
+    assert_eq!(registered, RegisterOutcome::Done);
+    (directory, reservation, inboxes)
+}
+
+#[test]
+fn a_reserved_id_is_its_owners() {
+    let (directory, reservation, [worker, thief, asker]) = guarded();
+    for key in [None, Some(""), Some("0")] {
+        let refused = directory.register(thief.socket, "worker", key);
+        assert_eq!(refused, RegisterOutcome::Reserved, "{key:?}");
+    }
+    directory.leave(worker.socket);
+    let refused = directory.register(thief.socket, "worker", None);
+    assert_eq!(refused, RegisterOutcome::Reserved);
+    assert!(directory.others(asker.socket).is_empty());
+    // It comes back while its former socket is there still.
+    let (again, anew) = (directory.join(), directory.join());
+    for socket in [again.socket, anew.socket] {
+        let key = Some(reservation.key());
+        assert_eq!(directory.register(socket, "worker", key), RegisterOutcome::Done);
+        assert!(directory.is_owner(socket));
+    }
+    assert!(!directory.is_owner(again.socket));
+}
+
+#[test]
+fn where_an_id_is_reserved_strangers_see_and_reach_its_owner_alone() {
+    let (directory, _, [worker, client, stranger]) = guarded();
+    directory.register(client.socket, "client-1", None);
+    directory.register(stranger.socket, "worker-2", None);
+    assert_eq!(directory.others(stranger.socket), ["worker"]);
+    assert_eq!(directory.others(client.socket), ["worker"]);
+    // Nobody takes the client's place.
+    let taken = directory.register(stranger.socket, "client-1", None);
+    assert_eq!(taken, RegisterOutcome::Taken);
+    assert_eq!(directory.id_of(stranger.socket).as_deref(), Some("worker-2"));
+    let deliver = |from, to| directory.deliver(from, to, MessageKind::Other, "x".into());
+    assert_eq!(deliver(stranger.socket, "client-1"), DeliveryOutcome::UnknownPeer);
+    assert_eq!(deliver(stranger.socket, "worker"), DeliveryOutcome::Queued);
+    assert_eq!(deliver(worker.socket, "client-1"), DeliveryOutcome::Queued);
+}
+
+#[tokio::test]
+async fn a_stranger_who_overruns_a_worker_is_refused_and_the_worker_stays() {
+    let (directory, _, [mut worker, stranger, client]) = guarded();
+    directory.register(stranger.socket, "s", None);
+    directory.register(client.socket, "c", None);
+    let deliver = |from| directory.deliver(from, "worker", MessageKind::Other, "x".into());
+    for _ in 0..MAX_SENDER_MESSAGES {
+        assert_eq!(deliver(stranger.socket), DeliveryOutcome::Queued);
+    }
+    assert_eq!(deliver(stranger.socket), DeliveryOutcome::Full);
+    assert_eq!(deliver(client.socket), DeliveryOutcome::Queued);
+    let crowd: Vec<OutboxReceiver> = (0..OUTBOX_QUEUE_LEN).map(|_| directory.join()).collect();
+    for one in &crowd {
+        deliver(one.socket);
+    }
+    assert_eq!(deliver(client.socket), DeliveryOutcome::Full);
+    assert_eq!(directory.others(client.socket), ["worker"], "it stays");
+    assert!(worker.next().await.is_some());
+    assert_eq!(deliver(client.socket), DeliveryOutcome::Queued);
+}
+
+/// A worker and a client that wants its offers back.
+fn client_and_worker() -> (PeerDirectory, OutboxReceiver, OutboxReceiver) {
+    let directory = PeerDirectory::default();
+    let (client, worker) = (directory.join(), directory.join());
+    directory.register(client.socket, "client", None);
+    directory.return_offers(client.socket);
+    directory.register(worker.socket, "worker", None);
+    (directory, client, worker)
+}
+
+fn offer(directory: &PeerDirectory, from: &OutboxReceiver, to: &str) {
+    let delivery = directory.deliver(from.socket, to, MessageKind::Offer, "offer".into());
+    assert_eq!(delivery, DeliveryOutcome::Queued);
+}
+
+/// The peers whose offers came back.
+async fn bounced(inbox: &mut OutboxReceiver) -> Vec<String> {
+    let mut bounced = Vec::new();
+    while let Some(text) = inbox.waiting().await {
+        match wire::SignalingMessage::parse(&text) {
+            wire::SignalingMessage::Bounced { target } => bounced.push(target),
+            other => panic!("{other:?}"),
+        }
+    }
+    bounced
+}
+
+#[tokio::test]
+async fn an_offer_comes_back_when_its_registration_ends_without_an_answer() {
+    let (directory, mut client, worker) = client_and_worker();
+    offer(&directory, &client, "worker");
+    // Another registration takes the id, while the socket of the first is still there.
+    let again = directory.join();
+    directory.register(again.socket, "worker", None);
+    assert_eq!(bounced(&mut client).await, ["worker"]);
+    directory.leave(worker.socket);
+    assert!(bounced(&mut client).await.is_empty(), "once");
+
+    offer(&directory, &client, "worker");
+    directory.register(again.socket, "renamed", None);
+    assert_eq!(bounced(&mut client).await, ["worker"]);
+
+    offer(&directory, &client, "renamed");
+    directory.leave(again.socket);
+    assert_eq!(bounced(&mut client).await, ["renamed"]);
+}
+
+#[tokio::test]
+async fn an_offer_that_was_answered_does_not_come_back() {
+    let (directory, mut client, worker) = client_and_worker();
+    offer(&directory, &client, "worker");
+    directory.deliver(worker.socket, "client", MessageKind::Answer, "answer".into());
+    assert_eq!(client.next().await.as_deref(), Some("answer"));
+    directory.leave(worker.socket);
+    assert!(bounced(&mut client).await.is_empty());
+}
+
+#[tokio::test]
+async fn only_a_socket_that_asks_for_them_gets_its_offers_back() {
+    let (directory, _, worker) = client_and_worker();
+    let mut other = directory.join();
+    directory.register(other.socket, "reference-client", None);
+    offer(&directory, &other, "worker");
+    directory.leave(worker.socket);
+    assert!(bounced(&mut other).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_offers_is_bounded() {
+    let (directory, mut client, worker) = client_and_worker();
+    let others: Vec<OutboxReceiver> = (0..2 * MAX_OFFERS).map(|_| directory.join()).collect();
+    for (index, other) in others.iter().enumerate() {
+        directory.register(other.socket, &index.to_string(), None);
+        offer(&directory, &client, &index.to_string());
+    }
+    for _ in 0..2 * MAX_OFFERS {
+        offer(&directory, &client, "worker");
+    }
+    directory.leave(worker.socket);
+    assert_eq!(bounced(&mut client).await, ["worker"]);
+    for other in &others {
+        directory.leave(other.socket);
+    }
+    assert_eq!(bounced(&mut client).await.len(), MAX_OFFERS - 1);
+}
