@@ -1,4 +1,4 @@
-//! Accepting connections, also where the system has none to give for a while.
+//! Accepting connections, also after the system has refused to accept any for a while.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,12 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
+use crate::backoff::Backoff;
+
 /// Pause after a failed accept. The usual cause is a lack of file descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause, to which pauses double.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Pauses double up to this one.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// After so long without a failure accepting counts as working again.
-const SETTLED: Duration = Duration::from_secs(5);
+const STABLE_AFTER: Duration = Duration::from_secs(5);
 
 /// A listener whose failures are logged twice: when they begin and when they are over.
 #[derive(Debug)]
@@ -23,17 +25,18 @@ pub struct Listener {
     failures: Option<Failures>,
 }
 
-/// A time in which accepting fails.
+/// A period in which accepting fails.
 #[derive(Debug)]
 struct Failures {
     since: Instant,
     last: Instant,
     count: u64,
+    backoff: Backoff,
     pause: Duration,
 }
 
 impl Listener {
-    /// `server` is what accepts, for the log: "signaling".
+    /// `server` names the server in the log, such as "signaling".
     pub fn new(listener: TcpListener, server: &'static str) -> Self {
         Self {
             listener,
@@ -98,18 +101,20 @@ impl Listener {
 
 impl Failures {
     fn begin(now: Instant) -> Self {
+        let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         Self {
             since: now,
             last: now,
             count: 1,
-            pause: PAUSE,
+            pause: backoff.next_pause(),
+            backoff,
         }
     }
 
     fn again(&mut self, now: Instant) {
         self.last = now;
         self.count += 1;
-        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+        self.pause = self.backoff.next_pause();
     }
 
     /// When to accept again.
@@ -121,12 +126,12 @@ impl Failures {
 /// Resolves once accepting has not failed for a while.
 async fn settled(failures: Option<&Failures>) {
     match failures {
-        Some(failures) => sleep_until(failures.last + SETTLED).await,
+        Some(failures) => sleep_until(failures.last + STABLE_AFTER).await,
         None => std::future::pending().await,
     }
 }
 
-/// Whether it says nothing of connections to come.
+/// Whether the error concerns one connection only, so that the next one may be accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -166,7 +171,7 @@ mod tests {
         // One that is accepted in between is not the end: the next may fail again.
         assert_eq!(listener.failures.as_ref().map(|it| it.count), Some(2));
         tokio::time::pause();
-        let none = tokio::time::timeout(2 * SETTLED, listener.accept()).await;
+        let none = tokio::time::timeout(2 * STABLE_AFTER, listener.accept()).await;
         assert!(none.is_err() && listener.failures.is_none());
     }
 }

@@ -1,22 +1,22 @@
-//! Peers that have gone without a word.
+//! Noticing peers whose connection was never closed.
 
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-/// Silence after which the system asks whether the peer is still there, pause between such questions,
-/// and how many may go unanswered: a dead peer is noticed within a minute.
-const AFTER: Duration = Duration::from_secs(30);
-const EVERY: Duration = Duration::from_secs(10);
-const TRIES: u32 = 3;
+/// Silence after which the system sends a probe, the period of further probes, and how many may stay
+/// without an answer: a dead peer is noticed within a minute.
+const FIRST_PROBE_AFTER: Duration = Duration::from_secs(30);
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+const MAX_LOST_PROBES: u32 = 3;
 
-/// Lets the system end the connection when the peer's machine is gone. A socket that the system cannot
-/// watch is served all the same.
+/// Lets the system end the connection when the peer's machine is gone. A socket for which the system has
+/// no keep-alive is served without it.
 pub fn keep_alive(stream: &TcpStream) {
     let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(AFTER)
-        .with_interval(EVERY)
-        .with_retries(TRIES);
+        .with_time(FIRST_PROBE_AFTER)
+        .with_interval(PROBE_INTERVAL)
+        .with_retries(MAX_LOST_PROBES);
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 

@@ -1,12 +1,12 @@
-//! How many connections a server has, and which one makes way for another. No IO, no clock.
+//! How many connections a server has, and which idle one is ended for another. No IO, no clock.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What may hold a place without using it.
+/// A connection that may be open without being used.
 pub trait Idle {
-    /// Since when the place has not been used; `None` while it is.
+    /// Since when the connection has not been used; `None` while it is in use.
     fn idle_since(&self, now: Instant) -> Option<Instant>;
 }
 
@@ -16,9 +16,9 @@ impl<T: Idle> Idle for Arc<T> {
     }
 }
 
-/// Connections, as many as there may be in all and from one network. Where there are so many, the one
-/// that has been idle for longest makes way, of the same network if that has its share: peers that
-/// hold connections without using them keep no other out.
+/// Connections, with a limit for all and one for each network. At the limit a new connection replaces the
+/// one that has been idle longest, of the same network if that has its share: peers that hold connections
+/// without using them do not keep others out.
 #[derive(Debug)]
 pub struct ConnectionLimit<T> {
     most: usize,
@@ -28,20 +28,20 @@ pub struct ConnectionLimit<T> {
 
 #[derive(Debug)]
 struct Held<T> {
-    /// The network that is counted, if any.
+    /// The network that it counts for, if any.
     from: Option<IpAddr>,
     connection: T,
 }
 
-/// What became of a further connection.
+/// What came of a further connection.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum AdmissionOutcome<T> {
-    /// There was a place.
+    /// It is admitted; no other one has to end.
     Free,
-    /// It has the place of this one, which is to be ended.
+    /// It replaces this one, which the caller has to end.
     InPlaceOf(T),
-    /// All places are in use: here it is again.
+    /// All connections are in use: the new one is handed back.
     Refused(T),
 }
 
@@ -55,8 +55,8 @@ impl<T: Idle> ConnectionLimit<T> {
         }
     }
 
-    /// One more connection. `from`: the network that it counts for; `None` for one that has no share,
-    /// as this machine itself.
+    /// One more connection. `from`: the network that it counts for; `None` for one that is only limited
+    /// by the number of all, such as one of this machine.
     pub fn admit(
         &mut self,
         connection: T,
@@ -81,8 +81,7 @@ impl<T: Idle> ConnectionLimit<T> {
         AdmissionOutcome::InPlaceOf(former.connection)
     }
 
-    /// The place in the list of the connection that has been idle for longest. Of several, the first to
-    /// have come.
+    /// The index of the connection that has been idle longest; of several, of the first one admitted.
     fn idlest(&self, may_go: impl Fn(&Held<T>) -> bool, now: Instant) -> Option<usize> {
         let held = self.held.iter().enumerate().filter(|(_, it)| may_go(it));
         let idle = held.filter_map(|(at, it)| Some((it.connection.idle_since(now)?, at)));
@@ -91,27 +90,27 @@ impl<T: Idle> ConnectionLimit<T> {
 }
 
 impl<T> ConnectionLimit<T> {
-    /// Takes out those that are over.
+    /// Removes the connections for which `is_there` is false.
     pub fn retain(&mut self, is_there: impl Fn(&T) -> bool) {
         self.held.retain(|held| is_there(&held.connection));
     }
 
-    /// Those that have a place, in order of arrival.
+    /// The admitted connections, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.held.iter().map(|held| &held.connection)
     }
 
-    /// As [`iter`](Self::iter), to be changed.
+    /// As [`iter`](Self::iter), mutable.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.held.iter_mut().map(|held| &mut held.connection)
     }
 
-    /// How many have a place.
+    /// The number of admitted connections.
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether none has one.
+    /// Whether no connection is admitted.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use net::{AdmissionOutcome, ConnectionLimit, Listener, network_of};
+use net::{ConnectionPermit, Listener, SharedLimit, remote_network_of};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ pub(crate) struct Publisher {
 }
 
 struct Subscribers {
-    queues: Mutex<ConnectionLimit<Arc<SubscriberQueue>>>,
+    limit: SharedLimit<SubscriberQueue>,
     /// What new subscribers to its topic get at once.
     initial_message: Mutex<Option<QueuedMessage>>,
     dropped: AtomicU64,
@@ -66,9 +66,8 @@ impl Publisher {
         if !address.ip().is_loopback() {
             warn!(%address, "anyone who can reach this address can read the poses");
         }
-        let limit = ConnectionLimit::new(MAX_SUBSCRIBERS, MAX_SUBSCRIBERS_EACH);
         let subscribers = Arc::new(Subscribers {
-            queues: Mutex::new(limit),
+            limit: SharedLimit::new(MAX_SUBSCRIBERS, MAX_SUBSCRIBERS_EACH),
             initial_message: Mutex::default(),
             dropped: AtomicU64::new(0),
         });
@@ -89,7 +88,7 @@ impl Publisher {
     /// Queues the message for all subscribers to its topic, and returns their number. Its loss is
     /// counted if it `counts`. Never waits.
     pub(crate) fn publish(&self, topic: &'static str, body: &[u8], counts: bool) -> usize {
-        let queues = self.subscribers.queues();
+        let queues = self.subscribers.limit.connections();
         if queues.is_empty() {
             return 0;
         }
@@ -134,51 +133,37 @@ impl Publisher {
 }
 
 impl Subscribers {
-    fn queues(&self) -> MutexGuard<'_, ConnectionLimit<Arc<SubscriberQueue>>> {
-        lock(&self.queues)
-    }
-
     /// Admits a subscriber, where there is room or another one is idle.
     fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<SubscriberGuard> {
         let now = Instant::now();
-        let queue = Arc::new(SubscriberQueue::new(now));
         // Subscribers on this machine have no limit per address.
-        let ip = peer.ip().to_canonical();
-        let from = (!ip.is_loopback()).then(|| network_of(ip));
-        match self.queues().admit(Arc::clone(&queue), from, now) {
-            AdmissionOutcome::Free => {}
-            AdmissionOutcome::InPlaceOf(idle) => {
-                debug!(%peer, "an idle subscriber is replaced by another");
-                idle.evict();
-            }
-            AdmissionOutcome::Refused(_) => return None,
+        let from = remote_network_of(peer.ip());
+        let (permit, has_evicted) = self.limit.admit(SubscriberQueue::new(now), from, now)?;
+        if has_evicted {
+            debug!(%peer, "an idle subscriber is replaced by another");
         }
         let subscribers = Arc::clone(self);
-        Some(SubscriberGuard { subscribers, queue })
+        Some(SubscriberGuard {
+            subscribers,
+            permit,
+        })
     }
 }
 
 /// An admitted subscriber. Dropping it removes the subscriber.
 struct SubscriberGuard {
     subscribers: Arc<Subscribers>,
-    queue: Arc<SubscriberQueue>,
+    permit: ConnectionPermit<SubscriberQueue>,
 }
 
 impl SubscriberGuard {
     /// Serves a connection to its end.
     async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         let initial_message = || lock(&self.subscribers.initial_message).clone();
-        match subscriber::serve(stream, &self.queue, initial_message).await {
+        match subscriber::serve(stream, &self.permit, initial_message).await {
             Ok(()) => debug!(%peer, "a subscriber is served to the end"),
             Err(reason) => debug!(%peer, %reason, "a subscriber has left"),
         }
-    }
-}
-
-impl Drop for SubscriberGuard {
-    fn drop(&mut self) {
-        let mut queues = self.subscribers.queues();
-        queues.retain(|known| !Arc::ptr_eq(known, &self.queue));
     }
 }
 
@@ -203,7 +188,7 @@ async fn serve(listener: TcpListener, subscribers: Arc<Subscribers>, closing: Ca
         }
     }
     drop(listener);
-    for queue in subscribers.queues().iter() {
+    for queue in subscribers.limit.connections().iter() {
         queue.close();
     }
     let all = async { while tasks.join_next().await.is_some() {} };

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use net::Idle;
+use net::{Evict, Idle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -150,11 +150,6 @@ impl SubscriberQueue {
         self.changed.notify_one();
     }
 
-    /// Replaces the subscriber by another.
-    pub(super) fn evict(&self) {
-        self.evicted.cancel();
-    }
-
     /// Resolves when another subscriber has replaced this one.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
@@ -180,6 +175,12 @@ impl SubscriberQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No method can panic between two changes: the state behind a poisoned lock is valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Evict for SubscriberQueue {
+    fn evict(&self) {
+        self.evicted.cancel();
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn prove_over(
             let transcript = transcript(&challenge, fingerprints)?;
             let answer = AuthProof {
                 nonce: transcript.client_nonce.text(),
-                proof: transcript.prove(secret, ProofRole::SignalingClient),
+                proof: transcript.prove(secret, ProofRole::Client),
             };
             channel
                 .send(Message::AuthProof(answer), Instant::now() + waited)

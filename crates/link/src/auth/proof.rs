@@ -36,7 +36,7 @@ impl Nonce {
 /// Whose proof it is. A proof of one side is worth nothing as the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProofRole {
-    SignalingClient,
+    Client,
     Worker,
 }
 
@@ -92,7 +92,7 @@ impl KeyType for KeyBytes {
 
 fn key(secret: &Secret, role: ProofRole) -> hmac::Key {
     let info: [&[u8]; 1] = match role {
-        ProofRole::SignalingClient => [b"client"],
+        ProofRole::Client => [b"client"],
         ProofRole::Worker => [b"worker"],
     };
     let mut bytes = [0; 32];

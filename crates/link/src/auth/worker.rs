@@ -73,7 +73,7 @@ fn judge(
                 client: fingerprints.remote,
             };
             let secret = secret.ok_or(HandshakeError::Invalid)?;
-            match transcript.verify(secret, ProofRole::SignalingClient, &proof) {
+            match transcript.verify(secret, ProofRole::Client, &proof) {
                 true => Ok(Some(transcript.prove(secret, ProofRole::Worker))),
                 false => Err(HandshakeError::Invalid),
             }

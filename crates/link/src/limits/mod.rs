@@ -1,7 +1,5 @@
-//! Limits of what unauthenticated peers may ask for: how often, and how many from one network.
+//! Limits of what unauthenticated peers may ask for.
 
-mod addresses;
-mod bucket;
+mod token_bucket;
 
-pub(crate) use addresses::{AddressLimit, AddressPermit};
-pub(crate) use bucket::TokenBucket;
+pub(crate) use token_bucket::TokenBucket;

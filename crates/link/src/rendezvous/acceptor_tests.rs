@@ -159,7 +159,7 @@ async fn pauses_grow_from_one_loss_to_the_next() {
         );
         expected = (2 * expected).min(BACKOFF_RANGE.1);
     }
-    assert_eq!(registration.pause, BACKOFF_RANGE.1);
+    assert_eq!(registration.backoff.peek(), BACKOFF_RANGE.1);
 }
 
 #[tokio::test]

@@ -31,14 +31,7 @@ pub async fn connect_in_room(
         mut signal,
         id,
         ice_servers,
-    } = join(
-        room,
-        RoomRole::SignalingClient,
-        &id,
-        &metadata,
-        config.step(),
-    )
-    .await?;
+    } = join(room, RoomRole::Client, &id, &metadata, config.step()).await?;
     config.connection.ice.servers.extend(ice_servers);
     if config.connection.ice.lacks_relay() {
         signal.close().await;
@@ -81,14 +74,7 @@ pub async fn workers_in_room(
     config: &PeerConfig,
 ) -> Result<Vec<RoomWorker>, SignalError> {
     let id = config.id_for("client");
-    let joined = join(
-        room,
-        RoomRole::SignalingClient,
-        &id,
-        &metadata(),
-        config.step(),
-    )
-    .await?;
+    let joined = join(room, RoomRole::Client, &id, &metadata(), config.step()).await?;
     let mut signal = joined.signal;
     let workers = listing(&mut signal, &joined.id, Map::new(), config.step()).await;
     signal.close().await;

@@ -46,7 +46,7 @@ pub enum ConnectError {
     },
     /// No worker of the room was chosen.
     #[error("{error}")]
-    SelectionRule {
+    Selection {
         /// Why none was chosen.
         error: SelectionError,
         /// The workers that it is about.
@@ -77,9 +77,9 @@ impl From<DiscoverError> for ConnectError {
     fn from(error: DiscoverError) -> Self {
         match error {
             DiscoverError::Signal(error) => Self::Signal(error),
-            DiscoverError::SelectionRule(error) => {
+            DiscoverError::Selection(error) => {
                 let listed = error.listed();
-                Self::SelectionRule { error, listed }
+                Self::Selection { error, listed }
             }
         }
     }
@@ -90,7 +90,7 @@ impl ConnectError {
     pub fn is_of_room(&self) -> bool {
         matches!(
             self,
-            Self::Signal(SignalError::Room(_)) | Self::SelectionRule { .. } | Self::NoRelay { .. }
+            Self::Signal(SignalError::Room(_)) | Self::Selection { .. } | Self::NoRelay { .. }
         )
     }
 
@@ -98,7 +98,7 @@ impl ConnectError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Signal(SignalError::Room(error)) => error.is_final(),
-            Self::SelectionRule { error, .. } => error.is_final(),
+            Self::Selection { error, .. } => error.is_final(),
             Self::NoRelay { .. } => true,
             _ => false,
         }

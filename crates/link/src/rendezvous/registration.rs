@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use net::Backoff;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
@@ -46,8 +47,8 @@ pub(super) struct Registration {
     since: Instant,
     /// When to register again, if ever.
     renew_at: Option<Instant>,
-    /// Pause before the next attempt to register.
-    pub(super) pause: Duration,
+    /// Pauses between attempts to register.
+    pub(super) backoff: Backoff,
     pub(super) answers: mpsc::Receiver<HandshakeAnswer>,
     pub(super) handshakes: Handshakes,
 }
@@ -66,7 +67,7 @@ impl Registration {
             config,
             since: Instant::now(),
             renew_at: None,
-            pause: BACKOFF_RANGE.0,
+            backoff: Backoff::new(BACKOFF_RANGE.0, BACKOFF_RANGE.1),
             answers,
             handshakes: Handshakes::new(ready, to_clients),
         }
@@ -170,7 +171,7 @@ impl Registration {
     /// Tries until the worker is registered again. Each reason for a failure is logged once.
     async fn register_again(&mut self, mut is_known_lost: bool) -> SignalingClient {
         if self.since.elapsed() >= STABLE_AFTER {
-            self.pause = BACKOFF_RANGE.0;
+            self.backoff.reset();
         }
         let mut is_known_refused = false;
         loop {
@@ -198,11 +199,10 @@ impl Registration {
         }
     }
 
-    /// Doubles from one to the next. A random part of up to a half is added: workers that lost their
-    /// server together do not come back together.
+    /// The next pause, with a random part of up to a half added: workers that lost their server at the
+    /// same time do not all register at the same time.
     pub(super) fn next_pause(&mut self) -> Duration {
-        let pause = self.pause;
-        self.pause = (2 * pause).min(BACKOFF_RANGE.1);
+        let pause = self.backoff.next_pause();
         let part = random_u64() as f64 / u64::MAX as f64;
         pause.mul_f64(1.0 + part / 2.0)
     }

@@ -1,5 +1,7 @@
-use super::outbox::{OUTBOX_QUEUE_LEN, MAX_SENDER_MESSAGES};
 use super::directory::*;
+use super::outbox::{MAX_SENDER_MESSAGES, OUTBOX_QUEUE_LEN, OutboxReceiver};
+use super::reservation::IdReservation;
+use super::socket_table::MAX_OFFERS;
 use super::wire;
 
 #[test]
@@ -14,7 +16,7 @@ fn the_newest_socket_owns_an_id() {
     assert_eq!(directory.others(asker.socket), ["worker"]);
 }
 
-/// A hub with its worker, and two others.
+/// A directory with its worker, and two others.
 fn guarded() -> (PeerDirectory, IdReservation, [OutboxReceiver; 3]) {
     let directory = PeerDirectory::default();
     let reservation = directory.reserve("worker");
@@ -36,11 +38,14 @@ fn a_reserved_id_is_its_owners() {
     let refused = directory.register(thief.socket, "worker", None);
     assert_eq!(refused, RegisterOutcome::Reserved);
     assert!(directory.others(asker.socket).is_empty());
-    // It comes back while its former socket is there still.
-    let (again, anew) = (directory.join(), directory.join());
-    for socket in [again.socket, anew.socket] {
+    // The worker registers again while its former socket is still connected.
+    let (again, newest) = (directory.join(), directory.join());
+    for socket in [again.socket, newest.socket] {
         let key = Some(reservation.key());
-        assert_eq!(directory.register(socket, "worker", key), RegisterOutcome::Done);
+        assert_eq!(
+            directory.register(socket, "worker", key),
+            RegisterOutcome::Done
+        );
         assert!(directory.is_owner(socket));
     }
     assert!(!directory.is_owner(again.socket));
@@ -53,12 +58,18 @@ fn where_an_id_is_reserved_strangers_see_and_reach_its_owner_alone() {
     directory.register(stranger.socket, "worker-2", None);
     assert_eq!(directory.others(stranger.socket), ["worker"]);
     assert_eq!(directory.others(client.socket), ["worker"]);
-    // Nobody takes the client's place.
+    // The client's id cannot be taken from it.
     let taken = directory.register(stranger.socket, "client-1", None);
     assert_eq!(taken, RegisterOutcome::Taken);
-    assert_eq!(directory.id_of(stranger.socket).as_deref(), Some("worker-2"));
+    assert_eq!(
+        directory.id_of(stranger.socket).as_deref(),
+        Some("worker-2")
+    );
     let deliver = |from, to| directory.deliver(from, to, MessageKind::Other, "x".into());
-    assert_eq!(deliver(stranger.socket, "client-1"), DeliveryOutcome::UnknownPeer);
+    assert_eq!(
+        deliver(stranger.socket, "client-1"),
+        DeliveryOutcome::UnknownPeer
+    );
     assert_eq!(deliver(stranger.socket, "worker"), DeliveryOutcome::Queued);
     assert_eq!(deliver(worker.socket, "client-1"), DeliveryOutcome::Queued);
 }
@@ -102,7 +113,7 @@ fn offer(directory: &PeerDirectory, from: &OutboxReceiver, to: &str) {
 /// The peers whose offers came back.
 async fn bounced(inbox: &mut OutboxReceiver) -> Vec<String> {
     let mut bounced = Vec::new();
-    while let Some(text) = inbox.waiting().await {
+    while let Some(text) = inbox.try_next().await {
         match wire::SignalingMessage::parse(&text) {
             wire::SignalingMessage::Bounced { target } => bounced.push(target),
             other => panic!("{other:?}"),
@@ -135,7 +146,12 @@ async fn an_offer_comes_back_when_its_registration_ends_without_an_answer() {
 async fn an_offer_that_was_answered_does_not_come_back() {
     let (directory, mut client, worker) = client_and_worker();
     offer(&directory, &client, "worker");
-    directory.deliver(worker.socket, "client", MessageKind::Answer, "answer".into());
+    directory.deliver(
+        worker.socket,
+        "client",
+        MessageKind::Answer,
+        "answer".into(),
+    );
     assert_eq!(client.next().await.as_deref(), Some("answer"));
     directory.leave(worker.socket);
     assert!(bounced(&mut client).await.is_empty());

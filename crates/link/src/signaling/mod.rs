@@ -15,29 +15,33 @@
 //! has registered again. The last 8 offers of a socket are remembered so, one for each T. Other
 //! servers know neither the key nor the message, and other clients never get it.
 //!
-//! A client sends its offer again, the same text, where it comes back, and where it is not answered
-//! within a third of the connection timeout. A worker takes one that it is answering for a question
-//! after the answer, and any other offer of that client for one in place of the former.
+//! A client sends its offer again, the same text, when it is returned, and when there is no answer within a
+//! third of the connection timeout. A worker that receives the same offer again while it is answering it
+//! repeats the answer; any other offer of that client replaces the former one.
 //!
-//! Whoever reaches the server can register under any id but a reserved one ([`Server::reserve`]), whose
-//! key stands in `register` as `"key"`; what peers think of each other is their own matter. Where an
-//! id is reserved, clients come for its owner alone: it alone is listed, messages go to it or come
-//! from it, and nobody takes the id of a socket that is there. A page in a browser cannot reach the
-//! server: an `Origin` is refused.
+//! Any peer that reaches the server can register under any id but a reserved one ([`Server::reserve`]), for
+//! which `register` needs its key as `"key"`; the server checks nothing else about a peer. Where an id is
+//! reserved, clients come for its owner only: only it is listed, messages go to it or come from it, and the
+//! id of a connected socket cannot be taken. A page in a browser cannot reach the server: an `Origin` is
+//! refused.
 
 mod client;
 mod directory;
+#[cfg(test)]
+mod directory_tests;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod outbox;
+mod reservation;
 pub mod rooms;
 mod server;
 mod socket_limit;
+mod socket_table;
 mod wire;
 
-pub use directory::IdReservation;
 pub use error::{BindError, SignalError};
+pub use reservation::IdReservation;
 pub use server::Server;
 
 pub(crate) use client::SignalingClient;

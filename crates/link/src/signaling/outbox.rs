@@ -1,4 +1,4 @@
-//! What waits for one socket of the signaling server, and how much of it each sender may have there.
+//! The messages queued for one socket of the signaling server, and each sender's share of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,23 +8,23 @@ use tokio::sync::mpsc;
 /// Number of a socket of the server.
 pub(super) type SocketId = u64;
 
-/// Messages that may wait for one socket...
+/// Messages queued for one socket at most...
 pub(super) const OUTBOX_QUEUE_LEN: usize = 256;
 /// ...and their bytes.
 pub(super) const MAX_OUTBOX_BYTES: usize = 1024 * 1024;
-/// Of them from one sender, so that a stranger does not keep all others from a worker...
+/// Of them from one sender, so that one peer cannot keep all others from a worker...
 pub(super) const MAX_SENDER_MESSAGES: usize = 32;
 /// ...and their bytes: the longest message, and some beside it.
 pub(super) const MAX_SENDER_BYTES: usize = 192 * 1024;
 
-/// Towards one socket. Dropping it ends the socket's task.
+/// The sending end of a socket's queue. Dropping it ends the socket's task.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: mpsc::Sender<OutboxMessage>,
     totals: Arc<Mutex<OutboxTotals>>,
 }
 
-/// The messages for one socket, in its task.
+/// The receiving end, in the socket's task.
 pub(super) struct OutboxReceiver {
     pub(super) socket: SocketId,
     queue: mpsc::Receiver<OutboxMessage>,
@@ -37,6 +37,7 @@ struct OutboxMessage {
     text: String,
 }
 
+/// What is queued, in all and from each sender.
 #[derive(Debug, Default)]
 struct OutboxTotals {
     bytes: usize,
@@ -44,7 +45,7 @@ struct OutboxTotals {
     of: HashMap<SocketId, (usize, usize)>,
 }
 
-/// Both ends for a socket.
+/// Both ends of the queue for a socket.
 pub(super) fn outbox(socket: SocketId) -> (Outbox, OutboxReceiver) {
     let (sender, queue) = mpsc::channel(OUTBOX_QUEUE_LEN);
     let totals = Arc::<Mutex<OutboxTotals>>::default();
@@ -52,16 +53,16 @@ pub(super) fn outbox(socket: SocketId) -> (Outbox, OutboxReceiver) {
         queue: sender,
         totals: totals.clone(),
     };
-    let inbox = OutboxReceiver {
+    let receiver = OutboxReceiver {
         socket,
         queue,
         totals,
     };
-    (outbox, inbox)
+    (outbox, receiver)
 }
 
 impl Outbox {
-    /// Whether the message found room.
+    /// Queues a message; false where the queue or the sender's share is full.
     pub(super) fn push(&self, from: SocketId, text: String) -> bool {
         let bytes = text.len();
         let Ok(slot) = self.queue.try_reserve() else {
@@ -76,7 +77,7 @@ impl Outbox {
 }
 
 impl OutboxReceiver {
-    /// The next message to write; `None` when the hub has dropped the socket.
+    /// The next message to write; `None` when the directory has dropped the socket.
     pub(super) async fn next(&mut self) -> Option<String> {
         let OutboxMessage { from, text } = self.queue.recv().await?;
         lock(&self.totals).remove(from, text.len());
@@ -87,7 +88,7 @@ impl OutboxReceiver {
 #[cfg(test)]
 impl OutboxReceiver {
     /// The next message, if there is one now.
-    pub(super) async fn totals(&mut self) -> Option<String> {
+    pub(super) async fn try_next(&mut self) -> Option<String> {
         match self.queue.is_empty() {
             true => None,
             false => self.next().await,
@@ -122,7 +123,7 @@ impl OutboxTotals {
 }
 
 fn lock(totals: &Mutex<OutboxTotals>) -> MutexGuard<'_, OutboxTotals> {
-    // Every change leaves it whole, so a panic elsewhere does not spoil it.
+    // The lock is poisoned by a panic elsewhere; each change leaves the totals valid.
     totals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -144,7 +145,7 @@ mod tests {
             assert!(inbox.next().await.is_some());
         }
         assert_eq!(lock(&inbox.totals).bytes, 0);
-        assert!(lock(&inbox.totals).of.is_empty(), "nobody is remembered");
+        assert!(lock(&inbox.totals).of.is_empty(), "no sender is remembered");
     }
 
     #[tokio::test]

@@ -16,26 +16,23 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::{debug, info};
 
-use super::directory::{
-    DeliveryOutcome, IdReservation, MessageKind, PeerDirectory, RegisterOutcome,
-};
+use super::directory::{DeliveryOutcome, MessageKind, PeerDirectory, RegisterOutcome};
 use super::error::BindError;
 use super::outbox::SocketId;
+use super::reservation::IdReservation;
 use super::socket_limit::{IdlePolicy, SocketLimit};
 use crate::limits::TokenBucket;
 
-/// Longest message taken, in bytes: the longest description that a worker takes, as JSON.
+/// Longest message that is accepted, in bytes: the longest description that a worker accepts, as JSON.
 const MAX_MESSAGE_BYTES: usize = 128 * 1024;
-/// Bytes that are read at once; the library's own buffer would be sixteen times as large for each
-/// of the sockets.
+/// Bytes that are read at once; the library's default would be sixteen times as large for each socket.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
-/// Longest peer id taken, in bytes.
+/// Longest peer id that is accepted, in bytes.
 const MAX_ID_BYTES: usize = 256;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Messages of one socket that are read at once, and then in a second; the rest waits in its
-/// network.
+/// Messages of one socket that are read at once, and then in a second; the rest stays in the system's buffer.
 const MESSAGES: (u32, u32) = (128, 32);
-/// A socket that takes a message no faster than this is dropped.
+/// A socket that has not taken a message after this time is closed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A signaling server, serving from a task of its own until it is dropped.
@@ -64,8 +61,8 @@ impl Server {
         })
     }
 
-    /// Keeps an id for whoever has the reservation: nobody else can register under it. A later
-    /// reservation takes the place of an earlier one.
+    /// Reserves an id: only a peer with the returned reservation can register under it. A later
+    /// reservation replaces an earlier one.
     pub fn reserve(&self, peer_id: &str) -> IdReservation {
         self.directory.reserve(peer_id)
     }
@@ -82,7 +79,7 @@ impl Drop for Server {
     }
 }
 
-/// Ending this future ends every socket's task with it.
+/// Dropping this future ends every socket's task.
 async fn serve(listener: TcpListener, directory: Arc<PeerDirectory>) {
     let socket_limit = SocketLimit::default();
     let mut listener = Listener::new(listener, "signaling");
@@ -130,8 +127,8 @@ async fn handshake(stream: TcpStream) -> Option<WebSocketStream<TcpStream>> {
     }
 }
 
-/// Refuses pages in browsers, which send an `Origin`: none of them belongs to this server, and
-/// whatever page somebody on this machine looks at could call the worker otherwise.
+/// Refuses pages in browsers, which send an `Origin`: no page belongs to this server, and any page that a
+/// user of this machine opens could call the worker otherwise.
 #[expect(clippy::result_large_err, reason = "the library's signature")]
 fn refuse_pages(request: &Request, response: Response) -> Result<Response, ErrorResponse> {
     if !request.headers().contains_key("origin") {
@@ -148,35 +145,35 @@ async fn converse(
     directory: &PeerDirectory,
     idle_policy: IdlePolicy,
 ) {
-    let mut pace = TokenBucket::new(MESSAGES.0, MESSAGES.1);
-    let mut known_by = Some(Instant::now() + idle_policy.time());
-    let mut inbox = directory.join();
+    let mut bucket = TokenBucket::new(MESSAGES.0, MESSAGES.1);
+    let mut register_by = Some(Instant::now() + idle_policy.time());
+    let mut outbox = directory.join();
     let guard = SocketGuard {
         directory,
-        socket: inbox.socket,
+        socket: outbox.socket,
     };
     loop {
         let received = async {
-            sleep_until(pace.ready_at()).await;
+            sleep_until(bucket.ready_at()).await;
             socket.next().await
         };
         let reply = tokio::select! {
             received = received => {
-                pace.take();
+                bucket.take();
                 let reply = match received {
                     Some(Ok(Message::Text(text))) => guard.handle(&text),
                     Some(Ok(Message::Binary(_))) => Some(refusal("INVALID_MESSAGE", "expected text")),
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                     Some(Ok(_)) => None,
                 };
-                known_by = known_by.filter(|_| !idle_policy.is_satisfied(directory, guard.socket));
+                register_by = register_by.filter(|_| !idle_policy.is_satisfied(directory, guard.socket));
                 reply
             },
-            () = sleep_until(known_by.unwrap_or_else(Instant::now)), if known_by.is_some() => {
-                debug!(?idle_policy, "nobody registered in time");
+            () = sleep_until(register_by.unwrap_or_else(Instant::now)), if register_by.is_some() => {
+                debug!(?idle_policy, "no registration in time");
                 break;
             }
-            forwarded = inbox.next() => match forwarded {
+            forwarded = outbox.next() => match forwarded {
                 Some(text) => Some(text),
                 None => break,
             },
@@ -190,7 +187,7 @@ async fn converse(
     let _ = timeout(WRITE_TIMEOUT, socket.close(None)).await;
 }
 
-/// One socket's place in the hub, given up when dropped.
+/// One socket's entry in the directory, removed when dropped.
 pub(super) struct SocketGuard<'a> {
     pub(super) directory: &'a PeerDirectory,
     pub(super) socket: SocketId,
@@ -203,7 +200,7 @@ impl Drop for SocketGuard<'_> {
 }
 
 impl SocketGuard<'_> {
-    /// Acts on a message; returns what to answer, if anything.
+    /// Acts on a message; returns the reply, if there is one.
     pub(super) fn handle(&self, text: &str) -> Option<String> {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
             return Some(refusal("INVALID_JSON", "not JSON"));
@@ -220,7 +217,7 @@ impl SocketGuard<'_> {
         }
     }
 
-    /// Success is answered by silence: clients take the next message as the answer to a query.
+    /// Success has no reply: clients take the next message as the reply to a query.
     fn register(&self, message: &Value) -> Option<String> {
         match message.get("peer_id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
@@ -236,8 +233,11 @@ impl SocketGuard<'_> {
                     RegisterOutcome::Reserved => "ID_RESERVED",
                     RegisterOutcome::Taken => "ID_TAKEN",
                 };
-                debug!(peer = id, code, "refused an id that is somebody else's");
-                Some(refusal(code, "this id is somebody else's"))
+                debug!(
+                    peer = id,
+                    code, "refused an id that belongs to another peer"
+                );
+                Some(refusal(code, "this id belongs to another peer"))
             }
             _ => Some(refusal(
                 "INVALID_MESSAGE",
@@ -258,7 +258,7 @@ impl SocketGuard<'_> {
             return Some(refusal("INVALID_MESSAGE", "target must be a peer id"));
         };
         message["sender"] = sender.into();
-        // A connection attempt fails at once; of the rest nobody waits for an outcome.
+        // Offers and answers have a sender that waits for the outcome; the others do not.
         let kind = match message["type"].as_str() {
             Some("offer") => MessageKind::Offer,
             Some("answer") => MessageKind::Answer,
@@ -285,9 +285,9 @@ fn refusal(code: &str, message: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A place kept for the owner, or anybody's, is given up by those who do not show themselves.
+    /// A permit, shared or reserved, is taken back from a socket that does not register.
     #[tokio::test]
-    async fn sockets_that_say_nothing_are_closed() {
+    async fn sockets_that_do_not_register_are_closed() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let (client, accepted) = tokio::join!(tokio_tungstenite::connect_async(&url), async {

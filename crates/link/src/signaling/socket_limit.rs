@@ -1,75 +1,70 @@
-//! How many sockets the signaling server serves, and whose.
+//! How many sockets the signaling server serves, and which of them have to register in which time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use net::{ConnectionPermit, SharedLimit, Unevictable, remote_network_of};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::directory::PeerDirectory;
 use super::outbox::SocketId;
-use crate::limits::{AddressLimit, AddressPermit};
 
 /// Sockets served at a time.
 const MAX_SOCKETS: usize = 256;
-/// Of them from one network: a single stranger does not keep all others away.
+/// Of them from one network: a single machine cannot take all of them.
 const MAX_SOCKETS_EACH: usize = 64;
-/// Further places for a worker that comes back from this machine while strangers hold all others.
+/// Further sockets for a worker that registers again from this machine while other peers have all shared
+/// ones.
 const RESERVED_SOCKETS: usize = 4;
-/// Time in which a socket has to say who it is.
+/// Time in which a socket has to register.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for one in a place that is kept for the reservation's owner.
+/// The same for one of the reserved sockets.
 const OWNER_REGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many may come in.
+/// Gives a permit to each socket that is served.
 pub(super) struct SocketLimit {
-    shared: Arc<Semaphore>,
+    shared: SharedLimit<Unevictable>,
     reserved: Arc<Semaphore>,
-    connections: AddressLimit,
 }
 
-/// A place of a socket, given up when dropped.
+/// The right to one socket, given back when dropped.
 pub(super) enum SocketPermit {
+    /// One of the sockets for all peers.
     Shared {
-        _permit: OwnedSemaphorePermit,
-        _counted: AddressPermit,
+        _permit: ConnectionPermit<Unevictable>,
     },
-    /// Kept for the reservation's owner.
+    /// One of the sockets for the worker that has the reserved id.
     Reserved { _permit: OwnedSemaphorePermit },
 }
 
 impl Default for SocketLimit {
     fn default() -> Self {
         Self {
-            shared: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            shared: SharedLimit::new(MAX_SOCKETS, MAX_SOCKETS_EACH),
             reserved: Arc::new(Semaphore::new(RESERVED_SOCKETS)),
-            connections: AddressLimit::new(MAX_SOCKETS_EACH),
         }
     }
 }
 
 impl SocketLimit {
-    /// A place for a connection between two addresses, if there is one left.
+    /// A permit for a connection between two addresses; `None` where all are taken.
     pub(super) fn enter(&self, from: SocketAddr, to: SocketAddr) -> Option<SocketPermit> {
-        if let Ok(place) = self.shared.clone().try_acquire_owned()
-            && let Some(counted) = self.connections.enter(from.ip())
-        {
-            return Some(SocketPermit::Shared {
-                _permit: place,
-                _counted: counted,
-            });
+        let network = remote_network_of(from.ip());
+        if let Some((permit, _)) = self.shared.admit(Unevictable, network, Instant::now()) {
+            return Some(SocketPermit::Shared { _permit: permit });
         }
-        // The owner is a worker of this program, so it comes from this machine.
+        // The worker with the reserved id runs in the server's own process, so it connects from this machine.
         if from.ip() != to.ip() && !from.ip().to_canonical().is_loopback() {
             return None;
         }
-        let place = self.reserved.clone().try_acquire_owned().ok()?;
-        Some(SocketPermit::Reserved { _permit: place })
+        let permit = self.reserved.clone().try_acquire_owned().ok()?;
+        Some(SocketPermit::Reserved { _permit: permit })
     }
 }
 
 impl SocketPermit {
-    /// Who has to show itself in which time.
+    /// What the socket has to do to stay open.
     pub(super) fn idle_policy(&self) -> IdlePolicy {
         match self {
             Self::Shared { .. } => IdlePolicy::AnyPeer,
@@ -78,16 +73,17 @@ impl SocketPermit {
     }
 }
 
-/// Who may stay in a place.
+/// Which registration keeps a socket open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IdlePolicy {
-    /// Whoever registers.
+    /// Under any id.
     AnyPeer,
-    /// The reservation's owner alone.
+    /// Under the reserved id.
     Owner,
 }
 
 impl IdlePolicy {
+    /// Time in which the socket has to register.
     pub(super) fn time(self) -> Duration {
         match self {
             Self::AnyPeer => REGISTER_TIMEOUT,
@@ -124,7 +120,7 @@ mod tests {
         assert_eq!(own.len(), RESERVED_SOCKETS);
         assert!(
             own.iter()
-                .all(|place| place.idle_policy() == IdlePolicy::Owner)
+                .all(|permit| permit.idle_policy() == IdlePolicy::Owner)
         );
         drop(own);
         assert!(

@@ -12,14 +12,14 @@ const ACCOUNT_KEY: &str = "slp_acct_";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoomRole {
     Worker,
-    SignalingClient,
+    Client,
 }
 
 impl RoomRole {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Worker => "worker",
-            Self::SignalingClient => "client",
+            Self::Client => "client",
         }
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         );
         let account = message(RoomCredential::Key("slp_acct_1".into()), RoomRole::Worker);
         assert_eq!(account["room_id"], "lab");
-        let user = message(RoomCredential::Jwt("j".into()), RoomRole::SignalingClient);
+        let user = message(RoomCredential::Jwt("j".into()), RoomRole::Client);
         assert_eq!(
             user,
             json!({"type": "register", "peer_id": "p", "role": "client", "metadata": {},

@@ -17,7 +17,7 @@ pub(crate) enum DiscoverError {
     #[error(transparent)]
     Signal(#[from] SignalError),
     #[error(transparent)]
-    SelectionRule(#[from] SelectionError),
+    Selection(#[from] SelectionError),
 }
 
 /// The worker of the room to offer a connection to: the known one, if it is there, or as it is
