@@ -126,3 +126,8 @@ pub fn same_pixels(what: &str, one: &Image, other: &Image) {
         .count();
     assert_eq!(differing, 0, "{what}: bytes that differ");
 }
+
+/// The SHA-256 of bytes, in 64 hexadecimal digits.
+pub fn sha256(data: &[u8]) -> String {
+    protocol::hex(ring::digest::digest(&ring::digest::SHA256, data).as_ref())
+}

@@ -13,7 +13,7 @@ mod relay;
 mod said;
 mod tunnel;
 
-pub use files::{Fixture, demo, frames_of, read_png, same_pixels};
+pub use files::{Fixture, demo, frames_of, read_png, same_pixels, sha256};
 pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
 pub use place::{Place, text, uploads_in};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};

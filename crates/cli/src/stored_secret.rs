@@ -1,10 +1,9 @@
 //! The secret that a worker makes for itself, kept so that it is the same after a restart.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use atomic_file::write_private;
 use link::Secret;
 use tracing::{info, warn};
 
@@ -29,7 +28,8 @@ fn kept_in(file: &Path, renew: bool) -> Result<Secret> {
         return secret_args::read(file, FileOrigin::Kept).context("--new-secret makes another");
     }
     let secret = Secret::generate()?;
-    match keep(file, &secret, renew) {
+    let line = format!("{}\n", secret.reveal());
+    match write_private(file, line.as_bytes(), renew) {
         Ok(()) => info!(file = %file.display(), "made a secret"),
         // Another worker was faster.
         Err(_) if !renew && file.exists() => return secret_args::read(file, FileOrigin::Kept),
@@ -57,23 +57,10 @@ pub fn data_folder_of(home: Option<PathBuf>) -> Option<PathBuf> {
     Some(data.join("sleap-stream"))
 }
 
-/// Writes the whole file at once: nobody reads half a secret, and of two workers one is first.
-fn keep(file: &Path, secret: &Secret, renew: bool) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // Under a name that no other file has, for its owner alone.
-    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(draft, "{}", secret.reveal())?;
-    draft.as_file().sync_all()?;
-    match renew {
-        true => draft.persist(file)?,
-        false => draft.persist_noclobber(file)?,
-    };
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

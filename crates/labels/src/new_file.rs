@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use atomic_file::{draft_beside, folder_of, save};
 
 use crate::error::CreateError;
 use crate::format::LabelsFormat;
@@ -55,7 +55,7 @@ fn check_new(path: &Path, overwrite: bool) -> Result<(), CreateError> {
             false => CreateError::Exists(path.to_owned()),
         });
     }
-    let folder = folder(path);
+    let folder = folder_of(path).to_owned();
     match folder.is_dir() {
         true => check_folder(path),
         false => Err(CreateError::NoFolder {
@@ -74,7 +74,7 @@ fn is_replaced(path: &Path) -> bool {
 
 /// Checks that files can be created in the folder of this one.
 fn check_folder(path: &Path) -> Result<(), CreateError> {
-    let folder = folder(path);
+    let folder = folder_of(path).to_owned();
     match tempfile::tempfile_in(&folder) {
         Ok(_unlinked) => Ok(()),
         Err(error) => Err(CreateError::ReadOnlyFolder {
@@ -102,7 +102,7 @@ pub fn check_all_free<'a>(
 
 /// The same path for all spellings of a file, whether it exists or not.
 fn canonical(path: &Path) -> PathBuf {
-    let beside = || Some(folder(path).canonicalize().ok()?.join(path.file_name()?));
+    let beside = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     match path.canonicalize() {
         Ok(whole) => whole,
         Err(_) => beside().unwrap_or_else(|| path.to_owned()),
@@ -158,7 +158,7 @@ impl CreatedFile {
     }
 }
 
-/// Creates a file that was not there before, or replaces it if that is wanted.
+/// Creates a file that did not exist before, or replaces it with `overwrite`.
 pub(crate) fn create(path: &Path, overwrite: bool) -> Result<(File, CreatedFile), CreateError> {
     let created = || -> io::Result<(File, CreatedFile)> {
         let (file, is_new) = match File::create_new(path) {
@@ -182,37 +182,18 @@ pub(crate) fn create_whole(
     overwrite: bool,
 ) -> Result<CreatedFile, CreateError> {
     let written = || -> io::Result<CreatedFile> {
-        let mut file = beside(path)?;
-        file.write_all(content)?;
-        match file.persist_noclobber(path) {
+        let mut draft = draft_beside(path)?;
+        draft.write_all(content)?;
+        match save(draft, path, false) {
             Ok(file) => CreatedFile::of(path, &file, true),
             Err(there) if overwrite && there.error.kind() == io::ErrorKind::AlreadyExists => {
-                let file = there.file.persist(path)?;
+                let file = save(there.file, path, true)?;
                 CreatedFile::of(path, &file, false)
             }
             Err(failed) => Err(failed.error),
         }
     };
     written().map_err(|error| refused(path, error))
-}
-
-/// A temporary file in the same folder, with the permissions of a new file.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".new");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder(path))
-}
-
-fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 fn refused(path: &Path, error: io::Error) -> CreateError {

@@ -40,16 +40,10 @@ pub fn turn_stream(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    fn replay(target: &str, body: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
-        let inputs: Vec<_> = std::fs::read_dir(corpus.join(target)).unwrap().collect();
-        assert!(!inputs.is_empty());
-        for input in inputs {
-            body(&std::fs::read(input.unwrap().path()).unwrap());
-        }
-    }
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fuzz/replay.rs"
+    ));
 
     #[test]
     fn descriptions_of_the_corpus() {

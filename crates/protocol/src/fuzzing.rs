@@ -97,16 +97,10 @@ fn as_it_came(frame: &Frame, (announced, bytes): &(Option<FrameId>, Vec<u8>)) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    fn replay(target: &str, body: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
-        let inputs: Vec<_> = std::fs::read_dir(corpus.join(target)).unwrap().collect();
-        assert!(!inputs.is_empty());
-        for input in inputs {
-            body(&std::fs::read(input.unwrap().path()).unwrap());
-        }
-    }
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fuzz/replay.rs"
+    ));
 
     #[test]
     fn messages_of_the_corpus() {

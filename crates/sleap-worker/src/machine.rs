@@ -1,11 +1,14 @@
 //! The machine that the worker runs on.
 
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::os::unix::ffi::OsStringExt;
 
 /// The machine's name as the system has it, `rig` or `rig.lab.edu`, in any case and encoding.
 #[cfg(unix)]
 pub(crate) fn name() -> Option<OsString> {
-    nix::unistd::gethostname().ok()
+    let system = rustix::system::uname();
+    Some(OsString::from_vec(system.nodename().to_bytes().to_vec()))
 }
 
 /// The machine's name as the system has it, `RIG`.

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     make_video(&path)?;
     let path = path.to_str().ok_or("the temporary folder is not UTF-8")?;
     let (mut best_bare, mut best_ours) = (0.0f64, 0.0f64);
-    // Alternating, so that a change of the machine's load meets both; the best of each,
+    // Alternating, so that a change of the machine's load affects both; the best of each,
     // because other programs only ever slow a round down.
     for _ in 0..ROUNDS {
         let bare = bare_opencv(path)?;

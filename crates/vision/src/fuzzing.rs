@@ -33,16 +33,10 @@ pub fn container(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    fn replay(target: &str, run: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
-        let inputs: Vec<_> = std::fs::read_dir(corpus.join(target)).unwrap().collect();
-        assert!(!inputs.is_empty());
-        for input in inputs {
-            run(&std::fs::read(input.unwrap().path()).unwrap());
-        }
-    }
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fuzz/replay.rs"
+    ));
 
     #[test]
     fn jpegs_of_the_corpus() {

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use ::png::{BitDepth, ColorType, Compression};
-use tempfile::NamedTempFile;
 
 use crate::{Image, ImageShapeError};
 
@@ -128,13 +127,11 @@ fn write_file(
     overwrite: bool,
 ) -> Result<(), PngError> {
     let write = || {
-        let mut draft = draft(path)?;
+        let mut draft = atomic_file::draft_beside(path)?;
         encode(draft.as_file_mut(), layout, pixels)?;
-        let kept = match overwrite {
-            true => draft.persist(path),
-            false => draft.persist_noclobber(path),
-        };
-        kept.map(drop).map_err(|failed| Failure::Io(failed.error))
+        atomic_file::save(draft, path, overwrite)
+            .map(drop)
+            .map_err(|failed| Failure::Io(failed.error))
     };
     write().map_err(|failure: Failure| {
         let path = path.to_owned();
@@ -143,21 +140,6 @@ fn write_file(
             Failure::Encode(reason) => PngError::Encode { path, reason },
         }
     })
-}
-
-/// A temporary file in the same folder, with the permissions of a new file.
-fn draft(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".new");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => builder.tempfile_in(folder),
-        _ => builder.tempfile_in("."),
-    }
 }
 
 enum Failure {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use e2e::{
-    Client, Finished, Place, Worker, demo, events, reference_uploader, signal_server,
+    Client, Finished, Place, Worker, demo, events, reference_uploader, sha256, signal_server,
     sleap_io_reads, summary, text,
 };
 use link::{Acceptor, PeerConfig};
@@ -220,7 +220,7 @@ fn the_python_clients_upload_is_taken_and_its_package_of_a_video_predicted() {
     let (video, output) = (text(&demo("video.mp4")), place.text("a.slp"));
     let (said, code) = reference_uploader(&worker.signal, &["--upload", &video]).rest();
     assert_eq!(code, Some(0));
-    let sha256 = sha256::digest(&std::fs::read(&video).unwrap()[..]);
+    let sha256 = sha256(&std::fs::read(&video).unwrap());
     assert_eq!(events(&said, "uploaded")[0]["path"], sha256);
     let saved = events(&said, "saved");
     assert!(saved.is_empty(), "nobody asked for predictions");

@@ -1,16 +1,12 @@
 //! The Python peer in both roles, with negative controls.
 
 use e2e::{
-    Client, Worker, demo, read_png, reference_client, reference_signaling, reference_worker,
+    Client, Worker, demo, read_png, reference_client, reference_signaling, reference_worker, sha256,
 };
 use serde_json::Value;
 
 fn count(events: &[Value], kind: &str) -> usize {
     events.iter().filter(|event| event["event"] == kind).count()
-}
-
-fn sha256(data: &[u8]) -> String {
-    sha256::digest(data)
 }
 
 #[test]

@@ -110,10 +110,10 @@ fn enlarge_buffers(socket: &std::net::UdpSocket, bytes: usize) -> (usize, usize)
     let _ = reference.set_send_buffer_size(bytes);
     #[cfg(target_os = "linux")]
     {
-        use nix::sys::socket::{setsockopt, sockopt};
-        // Beyond net.core.rmem_max with CAP_NET_ADMIN alone; EPERM otherwise.
-        let _ = setsockopt(socket, sockopt::RcvBufForce, &bytes);
-        let _ = setsockopt(socket, sockopt::SndBufForce, &bytes);
+        use rustix::net::sockopt;
+        // Beyond net.core.rmem_max with CAP_NET_ADMIN only; EPERM otherwise.
+        let _ = sockopt::set_socket_recv_buffer_size_force(socket, bytes);
+        let _ = sockopt::set_socket_send_buffer_size_force(socket, bytes);
     }
     // Linux reports twice the usable size: the other half is its bookkeeping.
     let usable = |bytes: usize| {
@@ -205,7 +205,7 @@ mod tests {
             .recv_buffer_size()
             .expect("size")
             / 2;
-        // Half the default is always allowed, whatever net.core.rmem_max says.
+        // Half the default is always allowed, whatever the value of net.core.rmem_max.
         let (receive, send) = enlarge_buffers(&socket, default / 2);
         assert!(
             receive >= default / 4 && receive <= default,

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
 use super::{Camera, Mode, Problem, Size};
 
@@ -47,7 +50,7 @@ fn camera(index: u32) -> Option<Camera> {
     let opened = OpenOptions::new()
         .read(true)
         .write(true)
-        .custom_flags(libc::O_NONBLOCK)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
         .open(&path);
     let device = match opened {
         Ok(device) => device,
@@ -58,7 +61,11 @@ fn camera(index: u32) -> Option<Camera> {
                 io::ErrorKind::PermissionDenied => Problem::Permission { device },
                 io::ErrorKind::ResourceBusy => Problem::Busy { by: users(&path) },
                 // A number whose device was unplugged.
-                _ if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) => {
+                _ if matches!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::NODEV | Errno::NXIO)
+                ) =>
+                {
                     return None;
                 }
                 _ => Problem::Other(format!("{path} cannot be opened: {error}")),
@@ -68,7 +75,7 @@ fn camera(index: u32) -> Option<Camera> {
     };
     let mut capability = Capability::default();
     // A device that does not answer is not a V4L2 device.
-    ask(&device, &mut capability).ok()?;
+    capability.ask(&device).ok()?;
     let capabilities = match capability.capabilities & CAPABILITY_DEVICE_CAPS {
         0 => capability.capabilities,
         _ => capability.device_caps,
@@ -100,7 +107,7 @@ fn modes(device: &File) -> Vec<Mode> {
             kind: BUFFER_VIDEO_CAPTURE,
             ..FormatDescription::default()
         };
-        if ask(device, &mut format).is_err() {
+        if format.ask(device).is_err() {
             break;
         }
         for (size, pixels) in sizes(device, format.pixelformat) {
@@ -123,7 +130,7 @@ fn sizes(device: &File, pixelformat: u32) -> Vec<(Size, (u32, u32))> {
             pixelformat,
             ..FrameSize::default()
         };
-        if ask(device, &mut size).is_err() {
+        if size.ask(device).is_err() {
             break;
         }
         // Least width, greatest width, step; the same for heights.
@@ -149,7 +156,7 @@ fn rates(device: &File, pixelformat: u32, (width, height): (u32, u32)) -> Vec<f6
             height,
             ..FrameInterval::default()
         };
-        if ask(device, &mut interval).is_err() {
+        if interval.ask(device).is_err() {
             break;
         }
         let [numerator, denominator, ..] = interval.values;
@@ -174,10 +181,7 @@ fn is_busy(device: &File) -> bool {
         memory: MEMORY_MMAP,
         ..RequestBuffers::default()
     };
-    let refused = ask(device, &mut none)
-        .err()
-        .and_then(|error| error.raw_os_error());
-    refused == Some(libc::EBUSY)
+    none.ask(device) == Err(Errno::BUSY)
 }
 
 /// Names of other processes that have the device open, where this user may see that.
@@ -233,14 +237,31 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A structure of `linux/videodev2.h` with the request that fills it.
-trait V4l2Request: Copy {
-    const NUMBER: u64;
+trait V4l2Request {
+    const NUMBER: Opcode;
+
+    /// Lets the driver fill the structure.
+    fn ask(&mut self, device: &File) -> Result<(), Errno>;
 }
 
-/// The number of a request that passes a `T` in and, where `READ`, out (`asm-generic/ioctl.h`).
-const fn number<T>(order: u64, writes: bool) -> u64 {
-    let direction = if writes { 3 } else { 2 };
-    (direction << 30) | ((size_of::<T>() as u64) << 16) | ((b'V' as u64) << 8) | order
+/// Implements [`V4l2Request`]: `read` where the driver only writes the structure, `read_write` where it reads
+/// it before; the number is that of `linux/videodev2.h`.
+macro_rules! request {
+    ($structure:ty, $direction:ident, $number:literal) => {
+        impl V4l2Request for $structure {
+            const NUMBER: Opcode = opcode::$direction::<Self>(b'V', $number);
+
+            fn ask(&mut self, device: &File) -> Result<(), Errno> {
+                // SAFETY: the number holds the size of the structure, so the kernel reads and writes no
+                // more than `self`, which is plain numbers, borrowed for the call and valid whatever is
+                // written to it.
+                #[allow(unsafe_code)]
+                unsafe {
+                    ioctl(device, Updater::<{ <$structure>::NUMBER }, _>::new(self))
+                }
+            }
+        }
+    };
 }
 
 /// `struct v4l2_capability`
@@ -256,9 +277,7 @@ struct Capability {
     reserved: [u32; 3],
 }
 
-impl V4l2Request for Capability {
-    const NUMBER: u64 = number::<Self>(0, false);
-}
+request!(Capability, read, 0);
 
 /// `struct v4l2_fmtdesc`
 #[repr(C)]
@@ -273,9 +292,7 @@ struct FormatDescription {
     reserved: [u32; 3],
 }
 
-impl V4l2Request for FormatDescription {
-    const NUMBER: u64 = number::<Self>(2, true);
-}
+request!(FormatDescription, read_write, 2);
 
 /// `struct v4l2_frmsizeenum`
 #[repr(C)]
@@ -288,9 +305,7 @@ struct FrameSize {
     reserved: [u32; 2],
 }
 
-impl V4l2Request for FrameSize {
-    const NUMBER: u64 = number::<Self>(74, true);
-}
+request!(FrameSize, read_write, 74);
 
 /// `struct v4l2_frmivalenum`
 #[repr(C)]
@@ -305,9 +320,7 @@ struct FrameInterval {
     reserved: [u32; 2],
 }
 
-impl V4l2Request for FrameInterval {
-    const NUMBER: u64 = number::<Self>(75, true);
-}
+request!(FrameInterval, read_write, 75);
 
 /// `struct v4l2_requestbuffers`
 #[repr(C)]
@@ -321,22 +334,7 @@ struct RequestBuffers {
     reserved: [u8; 3],
 }
 
-impl V4l2Request for RequestBuffers {
-    const NUMBER: u64 = number::<Self>(8, true);
-}
-
-/// Lets the driver fill `request`.
-fn ask<R: V4l2Request>(device: &File, request: &mut R) -> io::Result<()> {
-    let pointer: *mut R = request;
-    // SAFETY: the number holds the size of `R`, so the kernel reads and writes no more than
-    // `request`, which is plain numbers, borrowed for the call and valid whatever is written to it.
-    #[allow(unsafe_code)]
-    let result = unsafe { libc::ioctl(device.as_raw_fd(), R::NUMBER as _, pointer) };
-    match result {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
+request!(RequestBuffers, read_write, 8);
 
 #[cfg(test)]
 mod tests {
@@ -364,7 +362,7 @@ mod tests {
     #[test]
     fn a_device_of_another_kind_is_no_camera() {
         let null = File::open("/dev/null").expect("it is everywhere");
-        assert!(ask(&null, &mut Capability::default()).is_err());
+        assert!(Capability::default().ask(&null).is_err());
         assert!(modes(&null).is_empty());
         assert!(!is_busy(&null));
         assert_eq!(camera(4_000_000), None);

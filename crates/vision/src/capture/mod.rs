@@ -1,8 +1,8 @@
 //! Frames from cameras, video files and the test pattern.
 //!
 //! A source has its own thread: it is opened there, read there, and the callback runs there.
-//! Files are read in order, without seeking: frames that are not wanted are
-//! passed over without converting their pixels, and nothing is read after the last wanted one.
+//! Files are read in order, without seeking: frames that are not selected are
+//! skipped without converting their pixels, and nothing is read after the last selected one.
 
 mod allowed;
 pub(crate) mod container;
@@ -128,7 +128,7 @@ impl CapturedFrame {
 /// How reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaptureEnd {
-    /// The last wanted frame was delivered.
+    /// The last selected frame was delivered.
     Selected,
     /// The source ended.
     EndOfSource,

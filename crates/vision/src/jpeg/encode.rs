@@ -54,7 +54,7 @@ impl JpegEncoder {
             format,
         };
         // `compress` with buffers of our own is unsound in turbojpeg 1.5.1 once a second
-        // one meets the same compressor; this form makes and frees its own each time.
+        // one is used with the same compressor; this form makes and frees its own each time.
         let bytes = self.compressor.compress_to_vec(pixels).map_err(library)?;
         Ok(bytes.into())
     }

@@ -91,15 +91,11 @@ pub fn check(config: &Config) -> Result<(), RecordError> {
         reason,
     };
     let codec = thread::codec(path).ok_or_else(|| RecordError::Container(path.clone()))?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let trial = tempfile::Builder::new()
         .prefix(".")
         .suffix(&format!(".{extension}"))
-        .tempfile_in(folder)
+        .tempfile_in(atomic_file::folder_of(path))
         .map_err(|error| refused(error.to_string()))?;
     let config = Config {
         path: trial.path().to_owned(),
