@@ -1,4 +1,4 @@
-//! What the build knows of itself, for `--version`. A source archive without git builds as well.
+//! Facts about the build, for `--version`. A source archive without git builds as well.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,7 @@ fn main() {
 
 /// The commit of a release build. Others do without, so as not to be built again at each commit.
 fn commit() -> Option<String> {
-    // A repository around an unpacked archive says nothing of it.
+    // A repository around an unpacked archive is another project's.
     let root = Path::new(&env("CARGO_MANIFEST_DIR")).join("../..");
     if env("PROFILE") != "release" || !root.join(".git").exists() {
         return None;

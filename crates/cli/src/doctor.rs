@@ -73,7 +73,7 @@ impl<W: Write> CheckReport<W> {
         }
     }
 
-    /// All is well.
+    /// The check passed.
     pub fn ok(&mut self, subject: &str, finding: impl Into<Lines>) {
         self.add(
             CheckOutcome::Ok,
@@ -88,7 +88,7 @@ impl<W: Write> CheckReport<W> {
         self.add(CheckOutcome::Warn, subject, &finding.into(), &advice.into());
     }
 
-    /// It does not work; `advice` says what to do.
+    /// It does not work; `advice` is what to do.
     pub fn fail(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
         self.add(CheckOutcome::Fail, subject, &finding.into(), &advice.into());
     }

@@ -1,9 +1,9 @@
 use tokio_util::sync::CancellationToken;
 
-/// Ctrl-C, SIGTERM and the end of the terminal (SIGHUP, unless it is ignored as under `nohup`): the first asks the run to end in order, the second ends it at once.
+/// Ctrl-C, SIGTERM and the end of the terminal (SIGHUP, unless it is ignored as under `nohup`): the first requests an orderly end of the run, the second ends it at once.
 ///
-/// A run that drains ([`Interrupt::listen_for_drain`]) is asked by its first SIGTERM to finish what it is
-/// at; whatever comes after that counts as said above.
+/// A run that drains ([`Interrupt::listen_for_drain`]) finishes its stream and its jobs after the first
+/// SIGTERM; later signals have the effect above.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     drain: CancellationToken,
@@ -111,7 +111,7 @@ async fn of(signal: &mut Option<tokio::signal::unix::Signal>) {
 }
 
 /// Whether this process was started to outlive its terminal. Listening for a signal would undo that;
-/// where the system does not tell, the signal is left as it is.
+/// where the system does not report it, the signal is left as it is.
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     const SIGHUP: u64 = 1;

@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::ice_credentials::{self, TurnCredentials};
 use crate::variable;
 
-/// Where worker and client meet when nothing else is said: the worker's own signaling server.
+/// The signaling server without `--signal`: the worker's own, on this machine.
 pub const DEFAULT_SIGNAL: &str = "ws://127.0.0.1:8080";
 
 /// Credentials of TURN servers that have none of their own.
@@ -62,7 +62,7 @@ impl LinkArgs {
         self.config(false)
     }
 
-    /// As [`peer_config`](Self::peer_config), where a room may lend the relay that is asked for.
+    /// As [`peer_config`](Self::peer_config), where a room may provide the relay that `--relay-only` needs.
     pub fn peer_config_in(&self, room: Option<&str>) -> Result<PeerConfig> {
         self.config(room.is_some())
     }
@@ -168,8 +168,8 @@ fn with_scheme(text: &str, usual: &str) -> Result<String, String> {
     Ok(url)
 }
 
-/// Whether a WebSocket address leads to this machine. What is there may be the end of a tunnel: who
-/// digs one knows where it goes.
+/// Whether a WebSocket address leads to this machine. It may be the end of a tunnel, which
+/// the user has opened.
 pub fn is_on_this_machine(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);

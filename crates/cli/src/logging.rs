@@ -19,7 +19,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::fields::CleanFields;
 use crate::terminal::{self, StderrAboveLines};
 
-/// Standard error holds JSON alone, because somebody asked for it.
+/// Set where the user asked for a log in JSON: standard error then has nothing else.
 static ALL_IN_LOG: AtomicBool = AtomicBool::new(false);
 
 /// How the log is written.
@@ -53,8 +53,8 @@ impl LogArgs {
     }
 }
 
-/// Says why a run failed: in a line of its own that begins with `error:`, followed by what the error
-/// lists, or as an entry of a JSON log.
+/// Prints why a run failed: a line that begins with `error:`, then what the error lists; or an entry of a
+/// JSON log.
 pub fn say_error(error: &anyhow::Error) {
     if ALL_IN_LOG.load(Relaxed) && tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{error:#}");
@@ -83,7 +83,7 @@ pub fn in_lines(error: &(dyn Error + 'static)) -> Lines {
     Lines(listed)
 }
 
-/// Says what a person is to read in any case: as it is, or as an entry of a JSON log.
+/// Prints a message for people at every log level: as it is, or as an entry of a JSON log.
 pub fn say(lines: impl Into<Lines>) {
     let Lines(lines) = lines.into();
     if ALL_IN_LOG.load(Relaxed) {
@@ -93,7 +93,7 @@ pub fn say(lines: impl Into<Lines>) {
     }
 }
 
-/// Says that a thread has panicked. The message may quote what a peer sent.
+/// Reports that a thread has panicked. The panic message may quote what a peer sent.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let place = panic.location().map(ToString::to_string);
@@ -213,7 +213,7 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
-/// Keeps back what libraries say of messages that hold keys and logins, whatever else is asked for.
+/// Drops the log records of libraries about messages that contain keys and logins, at every log level.
 fn without_secrets() -> FilterFn {
     filter_fn(|metadata: &Metadata<'_>| {
         let library = metadata.target().split("::").next().unwrap_or_default();

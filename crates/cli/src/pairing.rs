@@ -1,4 +1,4 @@
-//! The link that brings a client to a worker: where to meet it, and the secret that both know.
+//! The link with which a client connects to a worker: the rendezvous, and the secret of both.
 
 use std::fmt;
 

@@ -32,7 +32,7 @@ pub fn read(path: &Path, found: FileOrigin) -> Result<String> {
     Ok(content.text)
 }
 
-/// Reads a file that is no secret, but says who is trusted; else as [`read`].
+/// Reads a file of trusted keys, which is not secret; else as [`read`].
 ///
 /// # Errors
 /// As of [`read`].

@@ -1,4 +1,4 @@
-//! What a program says of itself: its build, shell completions, its manual page.
+//! A program's version and build, its shell completions, its manual page.
 
 use anyhow::{Context, Result};
 use clap::Command;
@@ -9,8 +9,8 @@ use crate::terminal;
 /// `0.1.0 (1a2b3c4d5e)`; without the commit where the program was not built from a repository.
 pub const VERSION: &str = env!("SLEAP_STREAM_BUILD_VERSION");
 
-/// The lines of `--version` that tell of the build. `libraries`: those the program uses, with their
-/// versions.
+/// The lines of `--version` about the build. `libraries`: names and versions of the libraries that the
+/// program uses.
 pub fn long_version(libraries: &[(&str, String)]) -> String {
     let mut lines = vec![
         VERSION.to_owned(),

@@ -27,7 +27,7 @@ const SIGNALING: &str = "SLEAP_RTC_SIGNALING_WS";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Room")]
 pub struct RoomArgs {
-    /// Meet in this room of SLEAP-RTC; without ID in the default one of `sleap-rtc`.
+    /// Connect in this room of SLEAP-RTC; without ID in the default one of `sleap-rtc`.
     ///
     /// Credentials come from ~/.sleap-rtc/credentials.json, as `sleap-rtc login` keeps them, and the
     /// room's secret from where SLEAP-RTC has it.
@@ -67,7 +67,7 @@ impl RoomArgs {
         Ok(Some(id))
     }
 
-    /// Whoever is on the way to a server without TLS reads the credential that is sent there.
+    /// Without TLS everything between this machine and the server can read the credential.
     fn check_server(&self) -> Result<()> {
         let url = &self.room_server;
         if url.starts_with("wss://") || is_on_this_machine(url) {
@@ -106,7 +106,7 @@ impl RoomArgs {
         }
     }
 
-    /// Lets a room and another place to meet yield to each other. The variable for the server's
+    /// Of a room and a signaling server, removes the one from the weaker source. The variable for the server's
     /// address means the room's server where there is a room.
     pub fn give_way(settings: &mut ChosenSettings) {
         let is_of_variable = |origin: Option<&crate::settings::SettingOrigin>| {
@@ -122,7 +122,7 @@ impl RoomArgs {
     }
 }
 
-/// When a login ends, in seconds since 1970, where it says so in a form that can be read.
+/// When a login ends, in seconds since 1970; `None` where the token has no such time.
 pub fn login_ends(room: &Room) -> Option<u64> {
     let RoomCredential::Jwt(jwt) = &room.credential else {
         return None;
@@ -144,7 +144,7 @@ fn default_room() -> Result<String> {
     })
 }
 
-/// Nobody is trusted in a room whose members cannot prove that they belong there.
+/// The error for a room without a secret: its members could not prove that they belong to it.
 pub fn no_room_secret(room: &str) -> anyhow::Error {
     anyhow!(
         "the secret of the room {room} is not known here, and without it nobody in the room is trusted: \

@@ -20,12 +20,12 @@ use crate::secret_args::{Redacted, SecretArgs, is_in_process_list, parse, read};
 use crate::settings::{SettingOrigin, SourceRank, contradiction};
 use crate::variable;
 
-/// The variables and origins that SLEAP-RTC uses.
+/// The variables and files that SLEAP-RTC uses.
 const ROOM_SECRET: &str = "SLEAP_ROOM_SECRET";
 const SECRET_PATH: &str = "SLEAP_SECRET_PATH";
 const FOLDER: &str = ".sleap-rtc";
 
-/// What the options, the environment and files say of the secret.
+/// The secret that the options, the environment and files give.
 #[derive(Debug)]
 pub enum SecretChoice {
     /// None is to be used.
@@ -189,7 +189,7 @@ fn of_environment(secret: Result<Option<String>>) -> Result<Option<Candidate>> {
     }))
 }
 
-/// What SLEAP-RTC has of a room, in origins of the ranks that matter.
+/// The secret of a room where SLEAP-RTC stores it, from sources of the ranks that matter.
 fn of_room(
     room: &str,
     secret_path: Option<PathBuf>,

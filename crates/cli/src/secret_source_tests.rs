@@ -8,7 +8,7 @@ const ONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const TWO: &str = "BBBBBBBBBBBBBBBBBBBBBA";
 const THREE: &str = "CCCCCCCCCCCCCCCCCCCCCA";
 
-/// A home with the secrets of a room, and what the environment says.
+/// A home folder with the secrets of a room, and the variables of the environment.
 struct Home {
     dir: tempfile::TempDir,
     variable: Option<&'static str>,
@@ -61,7 +61,7 @@ fn secret(choice: SecretChoice) -> Option<String> {
     }
 }
 
-/// Options that stand in these origins.
+/// Options from these sources.
 fn args(secret: Option<&str>, file: Option<&Path>, origins: &[(&str, SourceRank)]) -> SecretArgs {
     let origins = origins.iter();
     let origins: Vec<_> = origins
@@ -162,7 +162,7 @@ fn insecure_has_to_be_stronger_than_every_secret() {
     ] {
         refused(insecure(&home, rank, None, None), ROOM_SECRET);
     }
-    // A secret that cannot be used is not read where it is not wanted.
+    // An unusable secret is not read where a stronger source is used.
     home.variable = Some("hunter2");
     assert!(is_taken(insecure(&home, SourceRank::Line, None, None)));
     refused(

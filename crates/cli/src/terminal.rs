@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use protocol::text;
 
-/// Columns where the terminal does not say how many it has.
+/// Columns where the terminal does not report its width.
 const USUAL_WIDTH: usize = 80;
 
-/// Characters of a line that are shown. What a peer may say has bounds of its own where it comes in.
+/// Characters of a line that are shown. Texts from a peer have their own limits where they are received.
 const MOST: usize = 16_000;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
@@ -58,7 +58,7 @@ pub fn shows_errors() -> bool {
     stderr().is_terminal()
 }
 
-/// Whether what is written to standard error may have colours: on a terminal that knows them, where
+/// Whether what is written to standard error may have colours: on a terminal that supports them, where
 /// `NO_COLOR` is not set.
 pub fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -166,24 +166,24 @@ impl Write for StderrAboveLines {
     }
 }
 
-/// Says a line to people on standard error, whether or not it is read.
+/// Prints a line for people on standard error; a failure is ignored.
 pub fn say(line: impl Display) {
     say_lines([line.to_string()]);
 }
 
-/// Says lines to people on standard error, whether or not they are read.
+/// Prints lines for people on standard error; a failure is ignored.
 pub fn say_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) {
     let text = joined(lines);
     let _ = above(|| stderr().write_all(text.as_bytes()));
 }
 
-/// As [`say_lines`], and takes no lock: for what is said in the midst of anything.
+/// As [`say_lines`], without taking a lock: for a panic or a signal at any point.
 pub(crate) fn say_at_once(lines: impl IntoIterator<Item = impl AsRef<str>>) {
     let _ = stderr().write_all(joined(lines).as_bytes());
 }
 
-/// Tells people and scripts something on standard output: where the worker is met, say. An output that
-/// is closed is no reason to stop.
+/// Prints a line for people and scripts on standard output, such as the worker's address. A closed output is
+/// ignored.
 pub fn tell(line: impl Display) {
     let text = joined([line.to_string()]);
     let _ = above(|| {

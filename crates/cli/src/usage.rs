@@ -1,4 +1,4 @@
-//! What clap says of a command line: help, or what is wrong with it.
+//! What clap prints about a command line: help, or an error.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -17,7 +17,7 @@ pub fn end_with(mut error: Error) -> ! {
     let as_said = strip_str(&error.render().ansi().to_string()).to_string();
     let text = plain(&mut error);
     if text == as_said && text.lines().all(|line| one_line(line) == line) {
-        // In colours, where they are wanted.
+        // In colours, where the terminal has them.
         error.exit();
     }
     match error.use_stderr() {

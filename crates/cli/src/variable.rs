@@ -1,7 +1,7 @@
 //! Environment variables that are not options.
 //!
-//! One that is set and cannot be read is an error: without its value the program would do something
-//! else than it was told to.
+//! A variable that is set and cannot be read is an error: without its value the program would do something
+//! else than the user asked for.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

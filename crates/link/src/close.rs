@@ -1,4 +1,4 @@
-//! Why a channel closes, and the signal that tells everything that rests on it.
+//! Why a channel closes, and the signal that notifies everything that uses it.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum CloseReason {
     Local,
     /// The peer closed it.
     Remote,
-    /// Nothing was heard of the peer for the peer timeout.
+    /// Nothing was received from the peer for the peer timeout.
     PeerLost,
     /// The peer did not keep to the protocol of lanes, opened channels without end, or sent too much
     /// before it was known.
@@ -30,7 +30,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Says once why a connection and its channel are over. Clones share the reason.
+/// Reports once why a connection and its channel have ended. Clones share the reason.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CloseSignal(watch::Sender<Option<CloseReason>>);
 

@@ -25,11 +25,11 @@
 //!
 //! Worker and client may also find each other in a room of SLEAP-RTC ([`Acceptor::join`], [`connect_in_room`]).
 //!
-//! Where offer and answer travel by another way, as with a web page, [`answer()`] takes the one and
-//! returns the other.
+//! Where offer and answer are exchanged in another way, as by a web page, [`answer()`] takes the offer and
+//! returns the answer.
 //!
-//! Where a [`PeerConfig`] asks for it, both sides prove that they know a secret before a channel
-//! comes about ([`Auth`]; `SECURITY.md` has the reasons).
+//! Where a [`PeerConfig`] asks for it, both sides prove that they have a secret before a channel
+//! opens ([`Auth`]; `SECURITY.md` has the reasons).
 //!
 //! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]).
 //!

@@ -180,7 +180,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// Frames in one call, unless the user says otherwise.
+/// Frames in one call, unless the user sets another number.
 const GPU_BATCH: usize = 8;
 
 fn batch_limit(device: Device, options: &Options) -> usize {

@@ -1,4 +1,4 @@
-//! The client's proof that it knows the shared secret.
+//! The client's proof that it has the shared secret.
 
 use std::fmt;
 

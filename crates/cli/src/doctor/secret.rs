@@ -25,8 +25,8 @@ pub enum SecretSource {
     None,
 }
 
-/// Says where the secret comes from, that it can be used, and whether its file is its owner's alone.
-/// `insecure`: none is to be used; `keeps`: the program makes one itself and keeps it, as a worker does.
+/// Reports where the secret comes from, that it can be used, and whether only its owner can read its file.
+/// `insecure`: no secret is to be used; `keeps`: the program generates and stores one itself, as a worker does.
 pub fn secret<W: Write>(
     report: &mut CheckReport<W>,
     args: &SecretArgs,

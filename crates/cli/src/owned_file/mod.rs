@@ -1,8 +1,7 @@
-//! Reading files whose words are acted on: settings and secrets.
+//! Reading files that decide what a program does: settings and secrets.
 //!
-//! A file says what its writers want. So it is read together with the answer to who can have written
-//! it: its owner and mode, and those of each folder on the way where another file could be put in its
-//! place. The owner and mode are those of the file that was opened, which no rename can change.
+//! Other users must not be able to write such a file. So its content is read together with the users who can
+//! have written it: its owner and mode, and those of each folder above it in which it could be replaced. The owner and mode are those of the file that was opened, which no rename can change.
 
 #[cfg(unix)]
 mod unix;

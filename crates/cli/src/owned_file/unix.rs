@@ -30,7 +30,7 @@ pub(super) fn others_may_read(metadata: &Metadata) -> bool {
 /// put another file in the place of one.
 pub(super) fn exposure(path: &Path, opened: &Metadata) -> io::Result<Option<Exposure>> {
     if !opened.is_file() {
-        // A pipe of this process's parent has a name in no folder that tells anything.
+        // A pipe of this process's parent is in no folder whose mode could be checked.
         return Ok(None);
     }
     let found = |path: &Path, is_folder, cause| {

@@ -8,7 +8,7 @@ use clap::{Arg, Command};
 
 use super::flag::{self, SettingFlag};
 
-/// How strong a place is where values stand; the strongest first.
+/// How strong a source of values is; the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SourceRank {
     Line,
@@ -21,7 +21,7 @@ pub(crate) enum SourceRank {
     UserFile,
 }
 
-/// Where a value stands.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingOrigin {
     pub(crate) rank: SourceRank,
@@ -45,10 +45,10 @@ impl std::fmt::Display for SettingOrigin {
     }
 }
 
-/// What is said of a setting.
+/// The state that a source gives a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SettingState {
-    /// Not to be set, whatever weaker places say.
+    /// Switched off, whatever weaker sources give.
     Off,
     /// Set, without a value, so many times.
     On(u8),
@@ -81,7 +81,7 @@ pub(super) struct SeenFile {
     pub(super) is_there: bool,
 }
 
-/// A setting that was not taken, because it contradicts one of a stronger place.
+/// A setting that was not taken, because it contradicts one from a stronger source.
 #[derive(Debug, Clone)]
 pub(super) struct Overruled {
     pub(super) name: String,
@@ -100,16 +100,16 @@ pub struct ChosenSettings {
     /// The files that were looked for, the strongest first.
     pub(super) files: Vec<SeenFile>,
     pub(super) overruled: Vec<Overruled>,
-    /// What the user is to know of a file in use.
+    /// Warnings about files in use.
     pub(super) warnings: Vec<String>,
 }
 
-/// Where settings that were chosen stand, without their values.
+/// The sources of the chosen settings, without their values.
 #[derive(Debug, Clone, Default)]
 pub struct SettingOrigins(BTreeMap<String, SettingOrigin>);
 
 impl SettingOrigins {
-    /// Where a setting that has a value stands.
+    /// The source of a setting that has a value.
     pub(crate) fn of(&self, name: &str) -> SettingOrigin {
         self.0
             .get(name)
@@ -141,13 +141,13 @@ impl ChosenSettings {
         }
     }
 
-    /// Where each setting stands that was chosen.
+    /// The source of each chosen setting.
     pub fn origins(&self) -> SettingOrigins {
         let place = |(name, value): (&String, &SettingValue)| (name.clone(), value.origin.clone());
         SettingOrigins(self.values.iter().map(place).collect())
     }
 
-    /// The names of the settings that were taken from places of this rank.
+    /// The names of the settings that were taken from sources of this rank.
     pub(super) fn taken_from(&self, rank: SourceRank) -> Vec<&str> {
         let values = self.values.iter();
         let there = values.filter(|(_, value)| value.origin.rank == rank);
@@ -180,12 +180,12 @@ impl ChosenSettings {
         self.text(name).is_some()
     }
 
-    /// Where it was chosen; `None`: it is left at its default.
+    /// Its source; `None`: it is left at its default.
     pub fn origin(&self, name: &str) -> Option<&SettingOrigin> {
         Some(&self.values.get(name)?.origin)
     }
 
-    /// Takes `name` back if it stands in a weaker place than `other`, which is set.
+    /// Removes `name` if it comes from a weaker source than `other`, which is set.
     pub fn yield_to(&mut self, name: &str, other: &str) {
         let rank = |name: &str| self.values.get(name).map(|value| value.origin.rank);
         if self.is_set(other) && rank(name) > rank(other) {
@@ -193,7 +193,7 @@ impl ChosenSettings {
         }
     }
 
-    /// Takes `name` back unless it stands on the command line.
+    /// Removes `name` unless it is on the command line.
     pub fn drop_weak(&mut self, name: &str) {
         if self
             .get(name)
@@ -203,7 +203,7 @@ impl ChosenSettings {
         }
     }
 
-    /// The setting of a place stronger than `rank` that a flag contradicts.
+    /// The setting from a source stronger than `rank` that a flag contradicts.
     pub(super) fn contradicted(
         &self,
         scope: &Command,
@@ -218,7 +218,7 @@ impl ChosenSettings {
         })
     }
 
-    /// What does not stand on the command line, as it would stand there.
+    /// The settings from other sources, as words of a command line.
     pub(super) fn weak_arguments(&self) -> Vec<OsString> {
         let weak = self
             .values
@@ -246,7 +246,7 @@ pub(super) fn arguments(name: &str, given: &SettingState) -> Vec<OsString> {
     }
 }
 
-/// Whether two flags cannot stand together.
+/// Whether two flags exclude each other.
 fn exclude(scope: &Command, one: &Arg, other: &Arg) -> bool {
     let names = |arg: &Arg, other: &Arg| {
         let conflicts = scope.get_arg_conflicts_with(arg);

@@ -43,7 +43,7 @@ impl SettingsSources {
     }
 }
 
-/// What a variable says of a flag.
+/// The value that a variable gives a flag.
 pub(super) fn variable(
     program: &ProgramSettings,
     flag: &SettingFlag<'_>,

@@ -12,7 +12,7 @@ use super::chosen::{SettingOrigin, SettingState, SettingValue, SourceRank};
 use super::flag::{self, SettingFlag};
 use super::rules;
 
-/// The setting that SLEAP-RTC's own table says too.
+/// The setting that SLEAP-RTC's own table can give too.
 pub(super) const ROOM_SERVER: &str = "room_server";
 use crate::owned_file::{self, Content, Exposure, Kind};
 
@@ -118,7 +118,7 @@ fn content(wanted: FileRequest<'_>) -> Result<Option<Content>, String> {
     }
 }
 
-/// Nothing of the file is used: with half its settings a run would be another one than its writer meant.
+/// The whole file is refused: with a part of its settings a run would differ from what its writer meant.
 fn refusal(shown: &str, exposure: &Exposure) -> String {
     let advice = exposure.advice();
     format!(
@@ -134,7 +134,7 @@ fn shared_server<'a>(document: &'a Document<&str>, environment: &str) -> Option<
 }
 
 impl SettingsFile {
-    /// Adds what another program's table says, unless this program's own says it.
+    /// Adds the value of another program's table, unless this program's own table has one.
     fn add_shared(&mut self, key: &str, line: usize, value: Item) {
         let key = key.to_owned();
         if !self
@@ -185,8 +185,7 @@ impl SettingsFile {
         Ok(())
     }
 
-    /// What the file says of a flag. No shell stands between a file and its reader: `~/` is the home
-    /// folder.
+    /// The value that the file gives a flag. No shell expands `~/` in a file, so it is expanded here.
     pub(super) fn value(
         &self,
         flag: &SettingFlag<'_>,

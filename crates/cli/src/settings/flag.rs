@@ -10,10 +10,10 @@ use clap::{Arg, ArgAction, Command};
 #[derive(Clone, Copy)]
 pub(super) struct SettingFlag<'a>(&'a Arg);
 
-/// These say where settings are, and are none.
+/// Flags that select the settings files, and are no settings.
 const NO_SETTINGS: [&str; 2] = ["config", "no-config"];
 
-/// Words in the names of settings whose values are shown to nobody.
+/// Parts of the names of settings whose values are never shown.
 const SECRETS: [&str; 5] = ["secret", "password", "token", "api_key", "jwt"];
 
 /// The settings of a command, in the order of its help.

@@ -1,4 +1,4 @@
-//! The places where settings stand besides the command line.
+//! The sources of settings besides the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) fn has_settings(command: &Command) -> bool {
     !is_text && flag::all(command).next().is_some()
 }
 
-/// Adds what the environment and the files say of `scope`, one of the commands of `command`.
+/// Adds the settings of the environment and the files for `scope`, one of the commands of `command`.
 pub(super) fn add(
     program: &ProgramSettings,
     command: &Command,
@@ -143,7 +143,7 @@ fn files(
     Ok(local.into_iter().chain(user).collect())
 }
 
-/// A value is checked where it stands, so that the message can name the place.
+/// A value is checked with its source, so that the message can name it.
 fn check(settings: &ChosenSettings, flag: &SettingFlag<'_>) -> Result<(), String> {
     let name = flag.name();
     let Some(value) = settings.get(&name) else {

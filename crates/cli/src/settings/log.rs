@@ -1,4 +1,4 @@
-//! What the log says of settings files, and which contradictions end a run.
+//! Log records about settings files, and the contradictions that end a run.
 
 use tracing::{debug, info, warn};
 
@@ -7,7 +7,7 @@ use super::chosen::{ChosenSettings, SettingOrigin, SourceRank};
 use super::file::ROOM_SERVER;
 
 impl ChosenSettings {
-    /// Tells the log which files are in use, and what was taken from each: names, no values.
+    /// Logs which files are in use, and which settings were taken from each: names, no values.
     pub fn log(&self, program: &ProgramSettings) {
         for file in self.files.iter().filter(|file| file.is_there) {
             let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
@@ -33,7 +33,7 @@ impl ChosenSettings {
         }
     }
 
-    /// Refuses to leave out a setting that contradicts a stronger one, where it may not give way.
+    /// Fails where a setting contradicts a stronger one and must not be ignored.
     pub(super) fn has_not_overruled(&self, unyielding: &[&str]) -> Result<(), String> {
         let mut overruled = self.overruled.iter();
         match overruled.find(|it| unyielding.contains(&it.name.as_str())) {
@@ -77,7 +77,7 @@ impl ChosenSettings {
     }
 }
 
-/// A switch that says the contrary of what stands in a stronger place, and may not be left out.
+/// The message about a switch that contradicts a setting from a stronger source and must not be ignored.
 pub(crate) fn contradiction(name: &str, origin: &SettingOrigin, by: &str) -> String {
     format!(
         "{name} ({origin}) contradicts {by}: remove one of them, or decide on the command line with \

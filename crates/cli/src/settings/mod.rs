@@ -4,10 +4,9 @@
 //! command line > PREFIX_FLAG variables > ./sleap-rtc.toml > ~/.sleap-rtc/config.toml > default
 //! ```
 //!
-//! Every long flag is a setting; only what the file of the working directory may say of it is declared
-//! beside it (`rules`). What stands in a weaker place and contradicts what stands in a stronger one gives
-//! way. The values that are left are handed to clap as if they stood on the command line, so that each is
-//! checked once.
+//! Every long flag is a setting; only whether the file of the working directory may set it is declared beside
+//! it (`rules`). A setting that contradicts one from a stronger source is ignored. The remaining values are
+//! passed to clap as if they were on the command line, so that each is checked once.
 
 mod chosen;
 mod environment;
@@ -39,7 +38,7 @@ pub use rules::{Concern, RULES, Rule, without_rule};
 use chosen::{SettingState, SettingValue};
 use flag::SettingFlag;
 
-/// Where settings come from; the same options of both programs.
+/// Which files settings come from; the same options in both programs.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
@@ -61,28 +60,28 @@ pub struct ProgramSettings {
     pub prefix: &'static str,
     /// Other names of variables: the setting, the variable.
     pub other_variables: &'static [(&'static str, &'static str)],
-    /// What the file of the working directory may say of each flag.
+    /// Whether the file of the working directory may set each flag.
     pub rules: &'static [(&'static str, Rule)],
-    /// Settings that do not give way without a word: one that contradicts a stronger setting is an error.
+    /// Settings that are not ignored silently: one that contradicts a stronger setting is an error.
     pub unyielding: &'static [&'static str],
-    /// Takes back weaker values that contradict stronger ones in ways that clap does not know.
+    /// Removes weaker values that contradict stronger ones in ways that are not declared to clap.
     pub give_way: fn(&mut ChosenSettings),
 }
 
-/// A parsed command line, and where each setting came from.
+/// A parsed command line, and the source of each setting.
 #[derive(Debug)]
 pub struct ParsedArgs<T> {
     pub args: T,
     pub settings: ChosenSettings,
 }
 
-/// A command line that is told where its values stand.
+/// A command line that uses the sources of its values.
 pub trait SettingsAware: Parser {
-    /// Tells it.
+    /// Is called once, after parsing, with the settings and their sources.
     fn apply_settings(&mut self, settings: &ChosenSettings);
 }
 
-/// Settings of this process. Ends it where they cannot be used, or where only help is wanted.
+/// Settings of this process. Ends the process where they cannot be used, and after help was printed.
 pub fn parse<T: SettingsAware>(program: &ProgramSettings, command: Command) -> ParsedArgs<T> {
     let line = std::env::args_os().collect();
     match parse_from(program, command, line, &SettingsSources::of_process()) {
@@ -94,7 +93,7 @@ pub fn parse<T: SettingsAware>(program: &ProgramSettings, command: Command) -> P
 /// Settings from a command line and other sources.
 ///
 /// # Errors
-/// What clap says, help included; files and variables that cannot be used, by name and line.
+/// The errors of clap, help included; files and variables that cannot be used, by name and line.
 pub fn parse_from<T: SettingsAware>(
     program: &ProgramSettings,
     command: Command,
@@ -103,7 +102,7 @@ pub fn parse_from<T: SettingsAware>(
 ) -> Result<ParsedArgs<T>, Error> {
     let mut command = flag::with_underscores(command);
     let (mut line, switched_off) = flag::take_switches(&command, line);
-    // A first look, which forgives: what is missing may stand elsewhere.
+    // A first pass that ignores errors: what is missing may come from another source.
     let seen = command.clone().ignore_errors(true);
     let seen = seen.try_get_matches_from(&line)?;
     let mut built = command.clone();
@@ -152,7 +151,7 @@ fn given(matches: &ArgMatches, id: &str) -> Option<PathBuf> {
     matches.get_one::<PathBuf>(id).cloned()
 }
 
-/// What the command line says.
+/// The settings of the command line.
 fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool) -> ChosenSettings {
     let mut settings = ChosenSettings::new(scope);
     if shows {

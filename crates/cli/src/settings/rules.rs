@@ -1,8 +1,8 @@
-//! What the settings file of the working directory may say.
+//! Which options the settings file of the working directory may set.
 //!
-//! A user stands in folders of others: shared drives, downloads, an archive that was just unpacked. What
-//! lies there may come from a stranger, whoever owns the file. So it says how a stream looks, and nothing
-//! that sends data elsewhere, lets others in, reads, writes or runs files. Every option of both programs
+//! Users work in folders of others: shared drives, downloads, an archive that was just unpacked. A file there
+//! may come from an attacker, whichever user owns it. So it may set how a stream looks, and nothing that
+//! sends data elsewhere, admits others, or reads, writes or runs files. Every option of both programs
 //! stands in this table; one that does not is refused there.
 
 use clap::Command;
@@ -12,33 +12,33 @@ use super::flag;
 /// The user's file, in the home folder.
 pub(super) const USER_FILE: &str = ".sleap-rtc/config.toml";
 
-/// Whether the working directory's file may say an option.
+/// Whether the working directory's file may set an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// At worst the stream looks otherwise, or ends.
     Harmless,
-    /// Only the user says it.
+    /// Only the user may set it.
     UserOnly(Concern),
 }
 
-/// What an option could do for a stranger.
+/// What an attacker could do with an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concern {
     /// Another server, worker or receiver gets frames, poses or a login.
     Destination,
-    /// A stranger is taken for the worker, or for a client.
+    /// The attacker is accepted as the worker, or as a client.
     Trust,
-    /// A secret or key is replaced, or read from a file of the stranger's choice.
+    /// A secret or key is replaced, or read from a file that the attacker selects.
     Credential,
     /// A file, an address or a camera is opened and sent.
     Source,
     /// A file is written or replaced, or the disk is filled.
     Writing,
-    /// Others reach this machine, or learn its addresses.
+    /// Others reach this machine, or receive its addresses.
     Network,
     /// Clients may store more here, elsewhere or longer.
     Uploads,
-    /// A model of the stranger's is run.
+    /// A model of the attacker is run.
     Model,
 }
 
@@ -92,7 +92,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("save_every", UserOnly(Writing)),
     ("display", Harmless),
     ("emit", UserOnly(Destination)),
-    // Where client and worker meet.
+    // The rendezvous.
     ("signal", UserOnly(Destination)),
     ("worker", UserOnly(Destination)),
     ("worker_id", UserOnly(Destination)),
@@ -138,14 +138,14 @@ pub const RULES: &[(&str, Rule)] = &[
     ("min_line_scores", Harmless),
     ("min_instance_peaks", Harmless),
     ("refine", Harmless),
-    // What is told.
+    // Messages and reports.
     ("json", Harmless),
     ("quiet", Harmless),
     ("verbose", Harmless),
     ("log_format", Harmless),
 ];
 
-/// Whether the file of the working directory, called `shown`, may say an option; the error is the rest of
+/// Whether the file of the working directory, called `shown`, may set an option; the error is the rest of
 /// a sentence that begins with the option.
 pub(super) fn may_say(rules: &[(&str, Rule)], name: &str, shown: &str) -> Result<(), String> {
     let concern = match of(rules, name) {

@@ -233,7 +233,7 @@ fn what_contradicts_a_stronger_place_gives_way() {
     let args = both.args("prog --listen me --file a");
     assert_eq!((args.signal, args.listen.as_str()), (None, "me"));
     assert_eq!((args.camera, args.file.as_deref()), (None, Some("a")));
-    // The other way round, where only one of the two knows of the conflict.
+    // The other way round, where the conflict is declared at one of the two only.
     let args = file("[prog]\nlisten = 'me'").args("prog --signal there");
     assert_eq!(
         (args.signal.as_deref(), args.listen.as_str()),

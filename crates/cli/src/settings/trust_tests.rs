@@ -32,7 +32,7 @@ fn a_file_of_the_working_directory_says_nothing_that_could_harm() {
         // An option that stands in no table.
         ("[prog]\nroom = 'x'", &["room may do anything"]),
     ] {
-        // Whatever stronger places say.
+        // Whatever stronger sources give.
         for line in [
             "prog",
             "prog --send b --room y",
@@ -132,7 +132,7 @@ fn the_rooms_server_is_not_a_word_of_the_working_directory() {
     // The same server as without the file.
     let usual = file("[environments.production]\nsignaling_websocket = 'wss://usual.example/'\n");
     assert_eq!(usual.args("prog --room").room_server, "wss://usual.example");
-    // The user's own file says it.
+    // The user's own file has it.
     let both = Place {
         file: SERVER,
         ..user_file("[environments.production]\nsignaling_websocket = 'wss://own.example'\n")
@@ -187,7 +187,7 @@ fn files_that_others_can_write_are_not_used() {
             ] {
                 assert!(error.contains(word), "no {word:?} in {error}");
             }
-            // Nor is it read to say what is wrong in it.
+            // Its content is not read for the error message either.
             write(&path, "[prog]\nhunter2 = 1\n[").unwrap();
             let error = at(dir.path(), line).expect_err(name).to_string();
             assert!(

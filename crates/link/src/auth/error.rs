@@ -101,7 +101,7 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// What the client is told.
+    /// The reason that the client receives.
     pub(super) fn word(&self) -> Option<&'static str> {
         match self {
             Self::Invalid | Self::Unbound | Self::Randomness => Some("invalid"),

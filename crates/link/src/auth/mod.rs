@@ -1,4 +1,4 @@
-//! Proving to each other, before anything else goes over a channel, that both sides know a secret.
+//! Both sides prove to each other that they have the same secret, before any other message.
 //!
 //! ```text
 //! Peer (DTLS done, data channel open)

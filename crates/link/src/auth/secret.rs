@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::encoding::{decode, encode};
 
-/// A secret that both sides know: at least 16 bytes, as text base64. It never shows in `Debug`.
+/// A secret that both sides have: at least 16 bytes, as text base64. It never shows in `Debug`.
 #[derive(Clone)]
 pub struct Secret(Arc<[u8]>);
 
@@ -41,7 +41,7 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// What no one can try out: 128 bits.
+    /// 128 bits: too many values to try out.
     pub const MIN_BYTES: usize = 16;
     /// Longest text that is read.
     pub const MAX_TEXT_BYTES: usize = 1024;

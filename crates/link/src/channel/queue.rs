@@ -38,7 +38,7 @@ pub(super) enum OutgoingUnit {
     Flush(oneshot::Sender<()>),
     /// From here on all lanes are used.
     Split,
-    /// Closes the channel; resolves the sender once the peer knows.
+    /// Closes the channel; resolves the sender once the peer has been notified.
     Close(oneshot::Sender<()>),
 }
 

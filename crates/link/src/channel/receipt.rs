@@ -21,7 +21,7 @@ impl Future for SendReceipt {
     }
 }
 
-/// Says once that a frame is with SCTP. When it is dropped, the frame is no longer queued.
+/// Reports once that a frame has been handed to SCTP. When it is dropped, the frame is no longer queued.
 pub(super) struct ReceiptSender {
     handed: oneshot::Sender<Instant>,
     _guard: QueuedFrameGuard,

@@ -54,7 +54,7 @@ impl Default for SctpConfig {
     }
 }
 
-/// Settings of a connection that cannot be met.
+/// Settings of a connection that contradict each other or cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -76,7 +76,7 @@ pub enum ConfigError {
 }
 
 impl ConnectionConfig {
-    /// Checks what can be known before a connection: that the settings can be met at all.
+    /// Checks, before any connection, that the settings can be used at all.
     pub fn check(&self) -> Result<(), ConfigError> {
         if let Some(server) = self.ice.servers.iter().find(|it| it.lacks_credentials()) {
             return Err(ConfigError::Credentials {

@@ -72,7 +72,7 @@ impl PeerConnectionEventHandler for EventHandler {
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
                 self.events.ice_connected.store(true, Ordering::Relaxed);
             }
-            // Nothing was heard for the whole peer timeout.
+            // Nothing was received for the whole peer timeout.
             RTCIceConnectionState::Disconnected | RTCIceConnectionState::Failed => {
                 self.events.closed.close(CloseReason::PeerLost);
             }

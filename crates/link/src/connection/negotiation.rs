@@ -31,7 +31,7 @@ const MAX_EARLY_BYTES: usize = 65_536;
 pub(crate) const MAX_DESCRIPTION_BYTES: usize = 64 << 10;
 /// Media of a peer's description: data channels, and what else a browser may have open.
 const MAX_MEDIA: usize = 8;
-/// Says that no candidate follows a description (RFC 8840).
+/// Marks a description that no candidate follows (RFC 8840).
 const END_OF_CANDIDATES: &str = "a=end-of-candidates\r\n";
 
 /// A connection on its way to an open data channel. It closes when this is dropped.

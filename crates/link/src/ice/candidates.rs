@@ -157,7 +157,7 @@ pub(crate) fn of_description(sdp: &str) -> CandidateSummary {
     candidates
 }
 
-/// Whether a description has no candidate and promises none.
+/// Whether a description has no candidate and announces that none follows.
 pub(crate) fn none_will_come(sdp: &str) -> bool {
     let mut lines = sdp.lines();
     let ended = sdp.lines().any(|line| line == "a=end-of-candidates");

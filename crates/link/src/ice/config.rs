@@ -5,7 +5,7 @@ use super::server::{IceServer, IceService};
 pub struct IceConfig {
     /// STUN and TURN servers. Empty: host candidates alone, enough within one network.
     pub servers: Vec<IceServer>,
-    /// Offer relayed addresses alone, so that the peer learns none of this side's own.
+    /// Offer relayed addresses only, so that the peer does not receive any address of this side.
     pub relay_only: bool,
 }
 

@@ -8,10 +8,10 @@ use thiserror::Error;
 /// Characters of a server's reason that are kept.
 const MAX_REASON: usize = 80;
 
-/// What a STUN or TURN server said, or why it could not be asked.
+/// What a STUN or TURN server answered, or why no request could be sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerOutcome {
-    /// Nothing was heard.
+    /// No response came.
     Silent,
     Answered,
     Fault(ServerFault),
@@ -63,7 +63,7 @@ pub enum ServerFault {
     Connection(String),
 }
 
-/// The outcome that a datagram of a server tells, if it is the response to a request.
+/// The outcome in a datagram of a server, if the datagram is the response to a request.
 pub(crate) fn of_response(datagram: &[u8]) -> Option<ServerOutcome> {
     const CLASS: u8 = 0b0001_0000;
     if !is_stun_message(datagram) {

@@ -29,8 +29,8 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Registers at the server `signal_url` (`ws://host:port`); once this returns, clients that
-    /// ask the server are told of this worker.
+    /// Registers at the server `signal_url` (`ws://host:port`); once this returns, the
+    /// server lists this worker to clients.
     pub async fn register(signal_url: &str, config: PeerConfig) -> Result<Self, SignalError> {
         let id = config.id_for("worker");
         Self::start(WorkerRendezvous::Server(signal_url.to_owned()), id, config).await

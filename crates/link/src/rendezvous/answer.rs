@@ -9,10 +9,10 @@ use crate::channel::Channel;
 use crate::connection::{ConnectionError, Negotiation, check_description};
 use crate::ice::IceCandidate;
 
-/// Answers an offer that came by another way than a signaling server, such as a web page's request.
+/// Answers an offer that did not come from a signaling server, such as that of a web page.
 ///
 /// The offer should hold all candidates of the peer. It need not have any that can be used, as
-/// where a browser hides its addresses: the peer reaches this side, which then knows where it is.
+/// where a browser hides its addresses: the peer reaches this side, which then uses the address that the peer's datagrams come from.
 ///
 /// # Errors
 /// The description is not usable, or no socket can be opened as `config` asks.

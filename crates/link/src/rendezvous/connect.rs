@@ -19,7 +19,7 @@ use crate::signaling::{SignalingClient, SignalingMessage, offer, register_client
 
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
-/// What a server says where too much waits for the worker.
+/// The server's error code for a worker with too many queued messages.
 const PEER_BUSY: &str = "PEER_BUSY";
 
 /// Connects to a worker that is registered at the signaling server `signal_url` (`ws://host:port`).
@@ -71,7 +71,7 @@ fn choose_worker(
     })
 }
 
-/// Who offers a connection to whom.
+/// The ids of the peer that offers a connection and of the worker that it offers it to.
 #[derive(Clone, Copy)]
 pub(crate) struct OfferRoute<'a> {
     pub(crate) id: &'a str,
@@ -98,7 +98,7 @@ pub(crate) async fn negotiate(
     let sdp = negotiation.offer().await.map_err(failed_to_connect)?;
 
     if !pair.in_room {
-        // Registered only now, so that nobody who queries before mistakes this client for a worker.
+        // Registered only now, so that no other client takes this one for a worker in the list of peers.
         signal.send(&register_client(pair.id)).await?;
     }
     let Answer { sdp, early } = answered(signal, pair, &sdp, config.step()).await?;
@@ -182,7 +182,7 @@ async fn answered(
     }
 }
 
-/// Takes an error of the server, or of somebody there, into account; fails where another offer is of
+/// Handles an error of the server or of another peer; fails where another offer is of
 /// no use.
 fn refused(
     pair: OfferRoute<'_>,

@@ -13,10 +13,10 @@ use crate::signaling::rooms::{
     discover, join, listing,
 };
 
-/// Connects to a worker of a room that offers `service`, and gives its id too.
+/// Connects to a worker of a room that offers `service`; returns its id too.
 ///
-/// Taken is the worker `known` from before, if it is there; else the configured one, by its id or its
-/// name; else the only one, or what `rule` says. Those to `avoid` come after all others.
+/// The worker `known` from an earlier connection is selected if it is in the room; else the configured one,
+/// by its id or its name; else the only one, or the one that `rule` selects. Workers to `avoid` come last.
 pub async fn connect_in_room(
     room: &Room,
     service: WorkerService,
@@ -81,7 +81,7 @@ pub async fn workers_in_room(
     workers
 }
 
-/// What a client says of itself.
+/// The metadata of a client.
 fn metadata() -> Value {
     json!({"tags": ["sleap-rtc", "streaming-client"], "properties": {}})
 }

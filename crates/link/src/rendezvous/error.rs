@@ -86,7 +86,7 @@ impl From<DiscoverError> for ConnectError {
 }
 
 impl ConnectError {
-    /// Whether it says what is wrong in a room, and what to do.
+    /// Whether the error is about a room, and its text contains what to do.
     pub fn is_of_room(&self) -> bool {
         matches!(
             self,

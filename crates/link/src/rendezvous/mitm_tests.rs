@@ -44,8 +44,8 @@ async fn signal(url: &str, id: &str) -> SignalingClient {
     client
 }
 
-/// Stands between the clients at `front` and the worker at `back`; passes messages on for as long as
-/// both ends live, and says how many.
+/// Stands between the clients at `front` and the worker at `back`; forwards messages as long as
+/// both connections are open, and returns their number.
 async fn stand_between(mut front: SignalingClient, back: String, worker: String) -> usize {
     let (client, offer) = loop {
         if let SignalingMessage::Offer { sender, sdp } = front.next().await.expect("open") {
@@ -126,7 +126,7 @@ fn legacy() -> Auth {
     })
 }
 
-/// Whether what the client says reaches the worker, through the middle.
+/// Whether the client's message reaches the worker through the man in the middle.
 async fn is_heard(mut scene: Scene) -> bool {
     let client = scene.client.expect("connected");
     let mut worker = scene.acceptor.accept().await.expect("accepted");

@@ -22,7 +22,7 @@ pub(crate) struct Offers {
     /// Time that an offer has to be answered, before it is sent again.
     time: Duration,
     next: Instant,
-    /// Since when the server has said that the worker is not there.
+    /// Since when the server has reported that the worker is not registered.
     absent_since: Option<Instant>,
 }
 

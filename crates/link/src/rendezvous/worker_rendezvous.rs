@@ -22,7 +22,7 @@ pub(crate) struct RoomRegistration {
     profile: WorkerProfile,
     /// Whether the worker serves a stream.
     busy: watch::Receiver<bool>,
-    /// When to send the same metadata again: the answer shows whether the server still knows this worker.
+    /// When to send the same metadata again: the reply shows whether the worker is still registered.
     again_at: Instant,
 }
 

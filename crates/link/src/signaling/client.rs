@@ -49,8 +49,8 @@ impl Liveness {
         }
     }
 
-    /// Longest message taken, in bytes: a description with all its candidates, or a whole room with
-    /// what its peers say of themselves.
+    /// Longest message that is accepted, in bytes: a description with all its candidates, or the list of a
+    /// room with the metadata of its peers.
     fn max_message_bytes(self) -> usize {
         match self {
             Self::Anything => 256 * 1024,
@@ -245,7 +245,7 @@ fn cannot_connect(url: &str, error: Error) -> SignalError {
     }
 }
 
-/// Whether the other end was reached, and cannot be trusted or speaks no TLS.
+/// Whether the other end was reached, and its certificate is not trusted or it does not use TLS.
 fn is_tls(error: &io::Error) -> bool {
     matches!(
         error.kind(),

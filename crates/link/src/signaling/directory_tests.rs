@@ -95,7 +95,7 @@ async fn a_stranger_who_overruns_a_worker_is_refused_and_the_worker_stays() {
     assert_eq!(deliver(client.socket), DeliveryOutcome::Queued);
 }
 
-/// A worker and a client that wants its offers back.
+/// A worker, and a client whose offers are returned to it.
 fn client_and_worker() -> (PeerDirectory, OutboxReceiver, OutboxReceiver) {
     let directory = PeerDirectory::default();
     let (client, worker) = (directory.join(), directory.join());

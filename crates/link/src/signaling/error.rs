@@ -19,7 +19,7 @@ pub enum BindError {
     Io {
         /// Where the server was to listen.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -42,7 +42,7 @@ pub enum SignalError {
     Tls {
         /// The server's address.
         url: String,
-        /// What the TLS library says.
+        /// The TLS library's error.
         reason: String,
     },
     /// No TCP connection.
@@ -50,11 +50,11 @@ pub enum SignalError {
     Unreachable {
         /// The server's address.
         url: String,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The other end does not speak WebSocket.
+    /// The other end does not use WebSocket.
     #[error("{url} answers, but not as a signaling server: {reason}")]
     NotSignaling {
         /// The server's address.
@@ -98,17 +98,17 @@ pub enum RoomError {
     Refused {
         /// Id of the room.
         room: String,
-        /// What the server says.
+        /// The server's text.
         reason: String,
         /// It was a user's login, and no key, that did not open the room.
         by_login: bool,
     },
-    /// The server does not know the room.
+    /// The server has no such room.
     #[error("there is no room {room}, or it is not open to this account: {reason}")]
     NoRoom {
         /// Id of the room.
         room: String,
-        /// What the server says.
+        /// The server's text.
         reason: String,
     },
     /// The key opens another room.
@@ -130,7 +130,7 @@ pub enum RoomError {
     Other {
         /// The server's name for it.
         code: String,
-        /// What the server says.
+        /// The server's text.
         reason: String,
     },
 }

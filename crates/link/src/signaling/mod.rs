@@ -12,8 +12,8 @@
 //! `PEER_NOT_FOUND` for a peer that is not there and `PEER_BUSY` for one for which too much waits.
 //! A socket that registers with `"bounces":true` also gets each offer back that was delivered to a
 //! registration which then ended without an answer, as `{"type":"bounce","target":T}`: T has left, or
-//! has registered again. The last 8 offers of a socket are remembered so, one for each T. Other
-//! servers know neither the key nor the message, and other clients never get it.
+//! has registered again. The last 8 offers of a socket are kept for this, one for each T. Other
+//! servers support neither the key nor the message, and other clients never receive it.
 //!
 //! A client sends its offer again, the same text, when it is returned, and when there is no answer within a
 //! third of the connection timeout. A worker that receives the same offer again while it is answering it

@@ -20,7 +20,7 @@ pub(crate) enum SignalingMessage {
         sender: Option<String>,
         candidate: IceCandidate,
     },
-    /// `undelivered`: the id that the server knows nothing of, if that is the error. `code`: as
+    /// `undelivered`: the id that is not registered at the server, if that is the error. `code`: as
     /// servers of rooms name it.
     Error {
         code: String,
@@ -115,12 +115,12 @@ fn candidate(value: &Value) -> Option<IceCandidate> {
     })
 }
 
-/// As a client, which wants its offers back where they are not answered.
+/// As a client, to which offers without an answer are returned.
 pub(crate) fn register_client(peer_id: &str) -> Value {
     json!({"type": "register", "peer_id": peer_id, "bounces": true})
 }
 
-/// What the server says to a client whose offer to `target` was not answered.
+/// The server's message to a client whose offer to `target` was not answered.
 pub(super) fn bounce(target: &str) -> Value {
     json!({"type": "bounce", "target": target})
 }

@@ -15,8 +15,8 @@ use super::turn_stream::TurnStreams;
 
 /// A UDP socket on which a datagram that cannot be sent counts as lost.
 ///
-/// ICE pairs every local address with every remote one, so some datagrams have no route (from
-/// loopback to another host, say). The layers above handle loss; an error would only fill the log.
+/// ICE pairs every local address with every remote one, so some datagrams have no route (such as
+/// from loopback to another host). The layers above handle loss; an error would only fill the log.
 ///
 /// STUN and TURN servers are the exception: an error there ends the wait for an answer that
 /// cannot come.

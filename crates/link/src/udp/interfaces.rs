@@ -33,7 +33,7 @@ pub enum InterfaceError {
     /// No address of the chosen interfaces can be bound.
     #[error("none of the chosen addresses can be used: {reason}")]
     Unbindable {
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
     /// No address of this machine can be bound.
@@ -42,7 +42,7 @@ pub enum InterfaceError {
          is its loopback interface up?"
     )]
     NoAddress {
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
 }
@@ -118,7 +118,7 @@ fn everywhere(loopback: IpAddr, listed: &[InterfaceAddress]) -> Vec<IpAddr> {
     addresses
 }
 
-/// The addresses that are wanted, by interface or by themselves; each must exist.
+/// The configured addresses, given by interface or as addresses; each must exist.
 fn chosen(listed: &[InterfaceAddress], wanted: &[String]) -> Result<Vec<IpAddr>, InterfaceError> {
     let mut addresses = Vec::new();
     for wanted in wanted {

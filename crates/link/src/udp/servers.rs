@@ -15,7 +15,7 @@ use crate::ice::{IceServer, IceService, IceTransport, ServerFailure, ServerFault
 
 /// Longest wait for the address of a server.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Ends the names under which the WebRTC library knows the servers; reserved by RFC 6761.
+/// The suffix of the names that the WebRTC library has for the servers; reserved by RFC 6761.
 const NAME_SUFFIX: &str = ".ice.invalid";
 
 /// How a datagram for an address that belongs to a server goes out.
@@ -42,9 +42,9 @@ struct ServerAddress {
 
 /// The servers of one connection.
 ///
-/// The WebRTC library asks each server from every local address and waits for all of them; most
-/// have no way there. So the library is given names that only [`resolve`](Self::resolve) knows,
-/// and the sockets ask [`route`](Self::route) which of them the system would use.
+/// The WebRTC library sends requests to each server from every local address and waits for all of them; most
+/// have no route there. So the library receives names that only [`resolve`](Self::resolve) resolves,
+/// and the sockets use [`route`](Self::route) to find the one that the system would use.
 pub(crate) struct IceServers {
     servers: Vec<IceServer>,
     locals: Vec<IpAddr>,
@@ -75,7 +75,7 @@ impl IceServers {
         servers.any(|server| server.transport != IceTransport::Udp)
     }
 
-    /// The servers as the WebRTC library is told of them: `(url, user name, password)`, all UDP.
+    /// The servers in the form for the WebRTC library: `(url, user name, password)`, all UDP.
     pub(crate) fn urls(&self) -> impl Iterator<Item = (String, &str, &str)> {
         self.servers.iter().enumerate().map(|(index, server)| {
             let scheme = match server.service {
@@ -212,7 +212,7 @@ impl IceServers {
         }
     }
 
-    /// Notes what a datagram tells of the server it came from, if it came from one.
+    /// Records the outcome in a datagram, if it came from one of the servers.
     pub(crate) fn heard(&self, from: SocketAddr, datagram: &[u8]) {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let asked = routes.iter().filter(|route| route.seen == from);

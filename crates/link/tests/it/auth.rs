@@ -57,7 +57,7 @@ async fn both_know_the_secret_and_the_channel_does_all_it_does() {
     };
     let mut pair = pair_with(bound(SECRET), worker).await;
     let sender = pair.client.sender.clone();
-    // Somebody has to read the offers of lanes.
+    // Offers of lanes are handled only while the receiver is read.
     let reading = tokio::spawn(async move {
         let mut sizes = Vec::new();
         while let Some(Ok(message)) = pair.worker.receiver.recv().await {

@@ -164,7 +164,7 @@ async fn half_open_handshakes_do_not_hold_others_up() {
         .await
         .expect("registered");
     let target = acceptor.id().to_owned();
-    // A real offer, so that the worker goes on to wait for somebody who never comes.
+    // A real offer, so that the worker waits for a client that never connects.
     let (mut thief, _) = connect_async(&url).await.expect("connected");
     let decoy = PeerConfig {
         worker_id: Some("thief".into()),
@@ -294,7 +294,7 @@ async fn a_peer_that_vanishes_is_noticed_by_both_halves() {
             }
         }
     });
-    // A caller that looks away every now and then, as one with a timer does, hears of it too.
+    // A caller that cancels the wait now and then, as one with a timer does, is notified too.
     let end = loop {
         let look_away = std::time::Duration::from_millis(50);
         if let Ok(end) = tokio::time::timeout(look_away, worker.receiver.recv()).await {

@@ -161,7 +161,7 @@ async fn a_channel_closes_as_a_whole_and_gives_out_what_was_sent_before() {
     closing.await.expect("closed");
 }
 
-/// Reads until the worker gives `lane` an answer without a description; what it says.
+/// Reads until the worker answers for `lane` without a description; returns its message.
 async fn refusal(pair: &mut Pair, offer: LaneOffer) -> String {
     let lane = offer.lane;
     let sent = pair.client.sender.send(Message::LaneOffer(offer)).await;

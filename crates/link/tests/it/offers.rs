@@ -117,7 +117,7 @@ async fn a_worker_that_leaves_for_good_is_given_up_soon() {
     );
 }
 
-/// The address of a signaling server that says nothing of what it cannot deliver, as the Python one.
+/// The address of a signaling server that sends no error for messages that it cannot deliver, as the Python one.
 async fn taciturn(url: String) -> String {
     let listener = TcpListener::bind(any_port()).await.expect("a free port");
     let here = format!("ws://{}", listener.local_addr().expect("bound"));

@@ -242,7 +242,7 @@ async fn what_is_no_websocket_client_disturbs_nobody() {
         .await
         .expect("written");
     let mut answer = Vec::new();
-    // Whatever it is told, it is told to an end.
+    // The connection is closed, whatever the response is.
     let _ = noise.read_to_end(&mut answer).await;
     let _silent = TcpStream::connect(server.local_addr())
         .await
@@ -322,7 +322,7 @@ async fn nobody_takes_a_reserved_id() {
     let _worker = link::Acceptor::register(&url, config)
         .await
         .expect("registered");
-    // Nobody else is offered to clients there.
+    // No other peer is listed to clients there.
     early.register("worker-3").await;
     let mut asker = Peer::connect(&server).await;
     assert_eq!(asker.peers().await, json!(["worker"]));

@@ -216,7 +216,7 @@ fn file_names(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// `libonnxruntime.so`, `libonnxruntime.so.1.24.4`, and their likes on other systems; not the
+/// `libonnxruntime.so`, `libonnxruntime.so.1.24.4`, and the corresponding names on other systems; not the
 /// provider libraries beside it.
 fn is_library(name: &str) -> bool {
     middle(name).is_some_and(|version| {

@@ -51,7 +51,7 @@ fn commit(mut builder: SessionBuilder, graph: &GraphFile) -> ort::Result<ort::se
     let Some(bytes) = graph.edited() else {
         return builder.commit_from_file(graph.path());
     };
-    // Weights outside the file lie beside it; ONNX Runtime does not know the folder of a buffer.
+    // Weights outside the file lie beside it; ONNX Runtime cannot find them for a model in a buffer.
     if let Some(folder) = graph.path().parent() {
         let key = "session.model_external_initializers_file_folder_path";
         builder = builder.with_config_entry(key, folder.to_string_lossy())?;

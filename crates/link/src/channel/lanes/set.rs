@@ -28,7 +28,7 @@ struct State {
     offered: Vec<u32>,
     /// Tasks that wait for the peer's answer to this side's offers.
     waiting: HashMap<u32, oneshot::Sender<LaneAnswer>>,
-    /// Lanes that the peer sends over, once it has said so.
+    /// Lanes that the peer sends over, once it has announced their number.
     announced: Option<u32>,
     /// This side sends over its lanes.
     is_split: bool,

@@ -100,7 +100,7 @@ impl LaneReceiver {
         {
             return self.give(raw);
         }
-        // Before the peer says so it sends nothing over the others.
+        // Before it announces them, the peer sends nothing over the other lanes.
         let read = if self.is_merged {
             self.sources.len()
         } else {

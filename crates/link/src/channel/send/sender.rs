@@ -70,7 +70,7 @@ impl Sender {
             Message::Prediction(_) | Message::FrameReceived(_) | Message::Error(_)
         );
         let order = match message {
-            // A sign of life, or a word about the pace, says nothing about what is before it.
+            // Keep-alive and backpressure do not depend on earlier messages.
             Message::KeepAlive | Message::Backpressure(_) => UnitOrder::Aside,
             _ if is_answer => self.order(),
             _ => UnitOrder::Strict,
@@ -96,7 +96,7 @@ impl Sender {
         Ok(receipt)
     }
 
-    /// Whether a frame may arrive before one that was sent earlier, as a live source wants it: a
+    /// Whether a frame may arrive before one that was sent earlier, as is right for a live source: a
     /// loss on one of several lanes then holds up only the frames of that lane. Other messages keep
     /// their place between the frames, and the peer answers in the same way. Without several lanes
     /// there is one order.
@@ -119,10 +119,10 @@ impl Sender {
     }
 
     /// Opens lanes until the channel has `lanes` of them, and sends over all from then on. To be
-    /// called once, when the peer has said that it takes that many.
+    /// called once, after the peer has announced that it accepts that many.
     ///
     /// Returns how many the channel has. Lanes that cannot be opened within the connection's
-    /// timeout are done without; the channel itself is not touched by that.
+    /// timeout are left out; the channel itself is not affected.
     pub async fn open_lanes(&self, receiver: &mut Receiver, lanes: usize) -> usize {
         open_lanes::open_lanes(&self.lanes, &self.queue, receiver, lanes).await
     }

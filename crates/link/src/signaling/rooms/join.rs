@@ -14,9 +14,9 @@ use crate::signaling::error::{RoomError, SignalError};
 /// A place in a room.
 pub(crate) struct RoomMembership {
     pub(crate) signal: SignalingClient,
-    /// The id under which the server knows this peer.
+    /// The id under which this peer is registered.
     pub(crate) id: String,
-    /// The servers that the room lends.
+    /// The servers that the room provides.
     pub(crate) ice_servers: Vec<IceServer>,
 }
 

@@ -7,10 +7,10 @@
 //! | `update_metadata` | `metadata_updated` |
 //! | `offer`, `answer`, `candidate` | forwarded within the room, as in the simple form |
 //!
-//! The server says `ping` every 30 s; one that says nothing for longer than [`Room::silence`] is
-//! left and joined again. A worker with streaming says so in its metadata, and clients look for
-//! nothing else. Workers of SLEAP-RTC that do not stream stand in the same rooms and end at any
-//! `error` that reaches them: nothing is ever sent to them.
+//! The server sends `ping` every 30 s; after a silence longer than [`Room::silence`] the client connects and
+//! joins again. A worker with streaming has a property for it in its metadata, and clients select by that
+//! property only. Workers of SLEAP-RTC that do not stream are in the same rooms and end at any `error` that
+//! reaches them: nothing is ever sent to them.
 
 mod error;
 mod ice;

@@ -1,4 +1,4 @@
-//! What a worker says of itself in a room.
+//! The metadata of a worker in a room.
 
 use serde_json::{Value, json};
 
@@ -33,9 +33,9 @@ pub(crate) enum WorkerAvailability {
 }
 
 impl WorkerProfile {
-    /// In the form of SLEAP-RTC's workers, without what leads its programs here: its clients look for
-    /// the tag `sleap-rtc`, and its workers elect whoever has the most `gpu_memory_mb` to coordinate
-    /// them. A worker of streams does neither jobs nor that, so it has its memory under another name.
+    /// In the form of SLEAP-RTC's workers, without what makes SLEAP-RTC's own programs use it: its clients look
+    /// for the tag `sleap-rtc`, and its workers elect the one with the most `gpu_memory_mb` as coordinator. A
+    /// worker of streams runs no such jobs and coordinates nothing, so its memory has another key.
     pub(crate) fn metadata(&self, status: WorkerAvailability) -> Value {
         json!({
             "tags": ["streaming-worker"],

@@ -1,11 +1,11 @@
-//! What a worker offers, and how its metadata says so.
+//! What a worker offers, and the property of its metadata for it.
 
 use std::fmt;
 
 /// The property with the memory of a worker's GPU, in MiB.
 pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
 
-/// What a client wants of a worker.
+/// What a client uses a worker for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerService {
     /// Poses of a stream's frames.
@@ -15,7 +15,7 @@ pub enum WorkerService {
 }
 
 impl WorkerService {
-    /// The property by which a worker says that it offers it.
+    /// The property of a worker that offers the service.
     pub(crate) fn property(self) -> &'static str {
         match self {
             Self::Streams => "streaming",

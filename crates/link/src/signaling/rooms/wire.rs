@@ -39,7 +39,7 @@ pub(super) fn register(room: &Room, role: RoomRole, peer_id: &str, metadata: &Va
         }
     };
     if role == RoomRole::Worker {
-        // SLEAP-RTC's workers coordinate each other; this one does not, and says so in their form.
+        // SLEAP-RTC's workers elect a coordinator; this worker takes no part, and declares so in their form.
         message["is_admin"] = false.into();
     }
     if names_room {

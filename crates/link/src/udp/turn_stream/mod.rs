@@ -1,4 +1,4 @@
-//! TURN over TCP and TLS below a WebRTC library that knows UDP only.
+//! TURN over TCP and TLS below a WebRTC library that supports UDP only.
 //!
 //! The library sends its datagrams for such a server to an address that stands for it; the socket
 //! hands them to a [`TurnStreams`], which carries them over one connection per server and gives what

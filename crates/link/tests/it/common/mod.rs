@@ -76,7 +76,7 @@ pub(crate) fn config() -> PeerConfig {
     }
 }
 
-/// A client's and a worker's end of one channel, and what they met through.
+/// A client's and a worker's end of one channel, and their signaling server.
 pub(crate) struct Pair {
     pub(crate) client: Channel,
     pub(crate) worker: Channel,
@@ -116,7 +116,7 @@ pub(crate) fn pattern(seed: u64, len: usize) -> Vec<u8> {
     data
 }
 
-/// The next message of a channel that is open and speaks the protocol.
+/// The next message of an open channel, decoded.
 pub(crate) async fn next(receiver: &mut Receiver) -> Message {
     receiver
         .recv()

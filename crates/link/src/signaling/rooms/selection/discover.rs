@@ -33,7 +33,7 @@ pub(crate) async fn discover(
     let WorkerQuery { room, service, .. } = wanted;
     let only = [(service.property().to_owned(), Value::Bool(true))];
     let mut offering = listing(signal, id, only.into_iter().collect(), wait()).await?;
-    // A server may not know the filter.
+    // A server may not support the filter.
     offering.retain(|worker| worker.offers(service));
     let error = match select_again(offering, name, wanted) {
         Ok(worker) => return Ok(worker),
@@ -44,7 +44,7 @@ pub(crate) async fn discover(
         SelectionError::Unknown { worker, there, .. } => (Some(worker), there.as_slice()),
         _ => return Err(error.into()),
     };
-    // Only to say what else is there.
+    // For the error message, which lists the other workers.
     let others = listing(signal, id, Map::new(), wait()).await?;
     let room = room.to_owned();
     Err(match unknown {

@@ -25,14 +25,14 @@ pub struct SelectionRule {
     pub auto_select: bool,
 }
 
-/// What a client wants, and of whom.
+/// What a client needs, and which workers it prefers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkerQuery<'a> {
     /// The room's id.
     pub(crate) room: &'a str,
     pub(crate) service: WorkerService,
-    /// The worker of a former connection: comes first, or, if it is to be avoided, where nothing else
-    /// says which of several to take.
+    /// The worker of a former connection: selected first, or, if it is to be avoided, only where no rule
+    /// selects one of several.
     pub(crate) known: Option<&'a str>,
     /// Workers that did not answer: others come first.
     pub(crate) avoid: &'a [String],

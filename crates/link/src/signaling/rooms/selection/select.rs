@@ -47,7 +47,7 @@ fn named(
     }
 }
 
-/// Chooses among the workers that offer what is wanted.
+/// Selects among the workers that offer the service.
 pub(super) fn select(
     offering: Vec<RoomWorker>,
     name: Option<&str>,
@@ -75,7 +75,7 @@ pub(super) fn select(
     let offering = preferred(offering, avoid);
     match (auto_select, offering.len()) {
         (_, 0) => Err(SelectionError::Empty { room }),
-        // One that is busy says so itself, and may be waited for.
+        // A busy worker reports that itself when the client connects, and the client may wait for it.
         (_, 1) => Ok(offering
             .into_iter()
             .next()

@@ -22,7 +22,7 @@ pub struct RoomWorker {
     pub streams: bool,
     /// Whether it predicts videos that are sent as files.
     pub files: bool,
-    /// When it entered, where the server says so.
+    /// When it entered, where the server reports it.
     pub(super) since: Option<ServerTime>,
 }
 
@@ -47,7 +47,7 @@ impl ServerTime {
 impl RoomWorker {
     pub(super) fn of(peer: &Value) -> Option<Self> {
         let peer_id = peer.get("peer_id")?.as_str()?;
-        // A server may not know the filter.
+        // A server may not support the filter.
         if peer
             .get("role")
             .is_some_and(|role| role != RoomRole::Worker.word())
@@ -61,10 +61,10 @@ impl RoomWorker {
         Some(Self {
             peer_id: peer_id.to_owned(),
             name: text("worker_name").unwrap_or_default(),
-            // Who does not say otherwise may be asked.
+            // A worker without a status counts as available.
             status: text("status").unwrap_or_else(|| "available".to_owned()),
             gpu_model: text("gpu_model").unwrap_or_default(),
-            // Where workers of SLEAP-RTC say it, ours say nothing.
+            // Workers of SLEAP-RTC have it under the second key, ours under the first.
             gpu_memory_mb: [GPU_MEMORY, "gpu_memory_mb"]
                 .into_iter()
                 .find_map(|key| property(key)?.as_u64())
