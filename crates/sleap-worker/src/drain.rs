@@ -1,4 +1,4 @@
-//! SIGTERM: nothing new is begun, the stream that runs goes on for a while.
+//! Draining after SIGTERM: nothing new begins, the running stream goes on for a while.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use cli::Interrupt;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::session::Worker;
+use crate::files::FileService;
+use crate::streams::StreamSlot;
 
-/// How a worker ends that is asked to.
+/// Options of the worker's end.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DrainArgs {
     /// After SIGTERM, let the running stream go on for so long, and take no other.
@@ -20,30 +21,37 @@ pub struct DrainArgs {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     /// A week.
-    const MOST: f64 = 7.0 * 24.0 * 3600.0;
+    const MAX_SECONDS: f64 = 7.0 * 24.0 * 3600.0;
     match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=MOST).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        Ok(seconds) if (0.0..=MAX_SECONDS).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
         _ => Err(format!(
-            "'{text}' is not a number of seconds from 0 to {MOST}"
+            "'{text}' is not a number of seconds from 0 to {MAX_SECONDS}"
         )),
     }
 }
 
-/// Resolves once the worker was asked to drain and has: its stream is over, or has had its time.
-pub(crate) async fn drained(worker: &Worker, interrupt: &Interrupt, patience: Duration) {
+/// Resolves once the worker was asked to drain and has done so: its stream is over, or the time is.
+pub(crate) async fn drained(
+    slot: &StreamSlot,
+    files: &FileService,
+    interrupt: &Interrupt,
+    drain_timeout: Duration,
+) {
     interrupt.drain_asked().await;
-    worker.stage.close();
+    slot.close();
     info!(
-        seconds = patience.as_secs_f64(),
+        seconds = drain_timeout.as_secs_f64(),
         "asked to end: no new streams"
     );
     let over = async {
-        worker.stage.empty().await;
-        worker.files.idle().await;
+        slot.empty().await;
+        files.idle().await;
     };
-    match timeout(patience, over).await {
+    match timeout(drain_timeout, over).await {
         Ok(()) => info!("no stream is running"),
-        Err(_) => info!("what still runs has had its time"),
+        Err(_) => info!("the time is over for what still runs"),
     }
 }
 
@@ -52,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_is_finite() {
+    fn the_drain_timeout_is_finite() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         assert_eq!(seconds("0"), Ok(Duration::ZERO));
         for text in ["-1", "inf", "NaN", "1e300", "", "soon"] {

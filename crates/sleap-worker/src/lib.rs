@@ -1,36 +1,37 @@
-//! The GPU side: frames in over WebRTC, poses out.
+//! The worker: receives frames over WebRTC, runs a model on them and returns poses.
 //!
 //! ```text
 //! data channel -> reassembler -> decode threads -> batcher, model -> post-processing -> data channel
-//!                 (session)      (pipeline)                                           (session)
+//!                 (session)      (pipeline)                          |                (session)
+//!                                                                    +-> sinks: window, view, files, consumers
 //! ```
 //!
 //! Every arrow is a bounded queue that blocks its writer, back to the client's send window.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(missing_docs)]
 
-mod answer;
-mod args;
-mod batcher;
-mod commands;
+mod admission;
+mod command_line;
+mod device_args;
 mod doctor;
 mod drain;
-mod emit;
 mod files;
-mod help;
+mod frame_decoder;
 mod http;
+mod listen_address;
 mod machine;
 mod metrics;
 mod pipeline;
-mod pixels;
-mod places;
+mod provenance;
+mod replies;
 mod room;
-mod saver;
 mod serve;
+mod service_manager;
 mod session;
-mod show;
-mod status;
-mod supervisor;
+mod sinks;
+mod status_line;
+mod streams;
 mod trust;
 mod view;
 
@@ -42,9 +43,9 @@ use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::frame_window::{self, WindowEnd};
 
-pub use args::{Args, Command, DeviceArgs, DoctorArgs};
-pub use commands::{SETTINGS, command};
-pub use doctor::ExposureArgs;
+pub use command_line::{Args, Command, SETTINGS, command};
+pub use device_args::DeviceArgs;
+pub use doctor::{DoctorArgs, ExposureArgs};
 pub use drain::DrainArgs;
 pub use files::FileArgs;
 pub use metrics::MetricsArgs;
@@ -53,7 +54,7 @@ pub use view::ViewArgs;
 
 /// Runs the worker until it is interrupted.
 ///
-/// Must be called on the process's main thread: where the system has windows, they live there.
+/// Must be called on the process's main thread: some systems allow windows only there.
 pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
     if let Some(text) = print(&args, settings) {
         return text.map(|()| ExitStatus::Done);
@@ -80,7 +81,7 @@ pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
     outcome
 }
 
-/// Prints what the program knows of itself, where that is all that is wanted.
+/// Prints what a command asks for that needs no runtime.
 fn print(args: &Args, settings: &ChosenSettings) -> Option<Result<()>> {
     match args.command.as_ref()? {
         Command::Config => Some(cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes())),
@@ -96,9 +97,9 @@ fn with_window(runtime: &Runtime, args: Args) -> Result<ExitStatus> {
     vision::window::probe().context(
         "--display needs a display; without one, use --save-every N to look at frames as PNG files",
     )?;
-    let (screen, view) = frame_window::channel();
+    let (window, view) = frame_window::channel();
     let worker = runtime
-        .spawn(async { serve::worker(args, Some(screen), Interrupt::listen_for_drain()).await });
+        .spawn(async { serve::worker(args, Some(window), Interrupt::listen_for_drain()).await });
     match view.run("sleap-worker") {
         Ok(WindowEnd::ByUser) => info!("window closed; the worker goes on without it"),
         Ok(WindowEnd::Done) => {}

@@ -1,4 +1,4 @@
-//! A worker in a room of SLEAP-RTC: what lets it in, and what it says of itself there.
+//! A worker in a room of SLEAP-RTC: its credentials and its profile.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use cli::RoomArgs;
 use link::signaling::rooms::{Room, WorkerProfile};
+use pose::Device;
 use protocol::StreamAck;
 use tracing::debug;
 
-use crate::files::Files;
 use crate::machine;
 
-/// Longest wait for the driver's word on the GPU.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the driver's report on the GPU.
+const GPU_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of a worker in a room.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,20 +42,23 @@ impl WorkerRoomArgs {
         };
         if signal.is_some() {
             bail!(
-                "--room and --signal are two places to meet: give one (--room-server names the room's)"
+                "--room and --signal are two rendezvous: give one (--room-server names the room's server)"
             );
         }
         let room = self.room.for_worker(id, self.api_key_file.as_deref())?;
         Ok(Some(room))
     }
 
-    /// What those in the room are told.
-    pub(crate) async fn profile(&self, ack: &StreamAck, files: &Files) -> WorkerProfile {
-        let device = ack
-            .model
-            .as_ref()
-            .map_or("cpu", |model| model.device.as_str());
-        let (gpu_model, gpu_memory_mb) = gpu(device).await.unwrap_or_else(|| ("CPU".to_owned(), 0));
+    /// The profile that members of the room see.
+    pub(crate) async fn profile(
+        &self,
+        ack: &StreamAck,
+        takes_streams: bool,
+        takes_files: bool,
+    ) -> WorkerProfile {
+        let device = ack.model.as_ref().and_then(|it| it.device.parse().ok());
+        let gpu = gpu(device.unwrap_or(Device::Cpu)).await;
+        let (gpu_model, gpu_memory_mb) = gpu.unwrap_or_else(|| ("CPU".to_owned(), 0));
         let hostname = machine::name().map(|name| name.to_string_lossy().into_owned());
         let hostname = hostname.unwrap_or_else(|| "unknown".to_owned());
         WorkerProfile {
@@ -64,21 +67,23 @@ impl WorkerRoomArgs {
             gpu_model,
             gpu_memory_mb,
             supported_models: ack.model.iter().map(|model| model.kind.clone()).collect(),
-            streams: files.streams,
+            streams: takes_streams,
             // Without a model there is nothing to run over them.
-            files: files.are_taken() && ack.model.is_some(),
+            files: takes_files && ack.model.is_some(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 }
 
-/// Name and memory, in MiB, of the GPU that `device` (`cuda:0`) is.
-async fn gpu(device: &str) -> Option<(String, u64)> {
-    let (_, number) = device.split_once(':')?;
+/// Name and memory, in MiB, of a device that is a GPU.
+async fn gpu(device: Device) -> Option<(String, u64)> {
+    let (Device::Cuda(number) | Device::TensorRt(number)) = device else {
+        return None;
+    };
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let id = match visible.split(',').nth(number.parse().ok()?) {
+    let id = match visible.split(',').nth(usize::try_from(number).ok()?) {
         Some(id) if !id.trim().is_empty() => id.trim().to_owned(),
-        _ => number.to_owned(),
+        _ => number.to_string(),
     };
     let ask = tokio::task::spawn_blocking(move || {
         Command::new("nvidia-smi")
@@ -89,12 +94,12 @@ async fn gpu(device: &str) -> Option<(String, u64)> {
             ])
             .output()
     });
-    match tokio::time::timeout(PATIENCE, ask).await {
+    match tokio::time::timeout(GPU_QUERY_TIMEOUT, ask).await {
         Ok(Ok(Ok(output))) if output.status.success() => {
             parse_gpu(&String::from_utf8_lossy(&output.stdout))
         }
         other => {
-            debug!(?other, "nvidia-smi says nothing of the GPU");
+            debug!(?other, "nvidia-smi reports nothing on the GPU");
             None
         }
     }
@@ -111,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drivers_word_is_read() {
+    fn the_drivers_report_is_read() {
         let gpu = parse_gpu("NVIDIA A40, 46068\n");
         assert_eq!(gpu, Some(("NVIDIA A40".to_owned(), 46_068)));
         // Boards that share their memory with the CPU name none.
@@ -122,6 +127,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_on_the_cpu_has_no_gpu() {
-        assert_eq!(gpu("cpu").await, None);
+        assert_eq!(gpu(Device::Cpu).await, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may come: when clients have to know a secret, and how they are told it.
+//! Which clients are let in: when they have to know a secret, and how people receive it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,21 +8,22 @@ use cli::{PairingLink, SecretArgs, SecretChoice};
 use link::{Auth, LegacyCredentials, PublicKey, Secret};
 use tracing::{info, warn};
 
-/// Most keys that are read.
+/// Keys that are read, at most.
 const MAX_KEYS: usize = 1024;
 
 /// Options of authentication.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct TrustArgs {
+    /// The secret that clients have to know.
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Make another secret in place of the one that was made before; old links end to work.
+    /// Make another secret in place of the one that was made before; old links stop working.
     #[arg(long, conflicts_with_all = ["secret", "secret_file"])]
     pub new_secret: bool,
 
-    /// Let everybody in who reaches the worker, whatever address it listens at.
+    /// Let every client in that reaches the worker, whatever address it listens at.
     #[arg(
         long,
         alias = "no-auth",
@@ -42,16 +43,19 @@ pub struct TrustArgs {
 
 /// What clients have to know.
 #[derive(Debug)]
-pub(crate) struct Trust {
+pub(crate) struct WorkerTrust {
     pub(crate) auth: Auth,
-    /// Made by the worker itself, so that people have to be told.
-    to_tell: Option<Secret>,
+    /// The secret, where the worker made it itself: people have to receive it.
+    made: Option<Secret>,
 }
 
-impl Trust {
-    /// Decides by where clients come from: those on this machine alone, also those through an SSH
-    /// tunnel, need nothing. Who comes by a signaling server cannot be known, wherever that stands:
-    /// it may listen for all, or be a tunnel to one that does. An error here is a usage error.
+impl WorkerTrust {
+    /// Decides by where clients come from: those on this machine alone, also through an SSH tunnel, need
+    /// nothing. Of clients that come by a signaling server that is not known, wherever the server is: it
+    /// may listen for all, or be a tunnel to one that does.
+    ///
+    /// # Errors
+    /// The options contradict each other, or a file cannot be read: a usage error.
     pub(crate) fn decide(
         args: &TrustArgs,
         listen: SocketAddr,
@@ -59,16 +63,12 @@ impl Trust {
         room: Option<&str>,
     ) -> Result<Self> {
         let is_exposed = room.is_some() || is_exposed(listen, signal);
-        let open = Self {
-            auth: Auth::None,
-            to_tell: None,
-        };
         let given = match args.secret.choose(args.insecure, None, room)? {
             SecretChoice::Insecure => {
                 if is_exposed {
-                    warn!("--insecure: whoever reaches this worker can stream to it");
+                    warn!("--insecure: every client that reaches this worker can stream to it");
                 }
-                return Ok(open);
+                return Ok(Self::open());
             }
             SecretChoice::Secret(found) => Some(found),
             SecretChoice::None => None,
@@ -84,7 +84,7 @@ impl Trust {
             return Err(cli::no_room_secret(room));
         }
         let is_asked_for = is_exposed || args.new_secret || args.auth_compat;
-        let (secret, to_tell) = match given {
+        let (secret, made) = match given {
             Some(found) if args.new_secret => {
                 bail!(
                     "--new-secret makes a secret, and {} gives another",
@@ -97,39 +97,51 @@ impl Trust {
                 let secret = cli::stored_secret(args.new_secret)?;
                 (Some(secret.clone()), Some(secret))
             }
-            None => return Ok(open),
+            None => return Ok(Self::open()),
         };
-        let auth = match (args.auth_compat, secret) {
-            (true, secret) => {
-                warn!(
-                    "--auth-compat: a signaling server could stand between a Python peer and this worker"
-                );
-                Auth::Legacy(LegacyCredentials {
-                    secret,
-                    authorized,
-                    key: None,
-                })
-            }
-            (false, Some(secret)) => Auth::Bound(secret),
-            (false, None) => bail!("--client-keys needs --auth-compat"),
-        };
+        let auth = auth(args.auth_compat, secret, authorized)?;
         info!("clients have to prove that they know the secret");
-        Ok(Self { auth, to_tell })
+        Ok(Self { auth, made })
     }
 
-    /// Prints a pairing link for each address at which the worker can be met, where it made the
-    /// secret itself.
+    /// Every client is let in.
+    fn open() -> Self {
+        Self {
+            auth: Auth::None,
+            made: None,
+        }
+    }
+
+    /// Prints a pairing link for each address at which clients find the worker, where it made the secret
+    /// itself.
     pub(crate) fn announce(&self, listen: SocketAddr, signal: Option<&str>, id: &str) {
-        let Some(secret) = &self.to_tell else { return };
+        let Some(secret) = &self.made else { return };
         for options in pairings(listen, signal, id, secret) {
             cli::terminal::tell(format_args!("pair: sleap-stream {options}"));
         }
     }
 
-    /// Whether secrets may stand on standard output: the worker made its own, or needs none, so nobody
-    /// took care to keep them off it.
+    /// Whether secrets may stand on standard output: the worker made its own, or needs none. A secret that
+    /// the user gave is kept off it.
     pub(crate) fn may_tell(&self) -> bool {
-        self.to_tell.is_some() || self.auth.is_none()
+        self.made.is_some() || self.auth.is_none()
+    }
+}
+
+fn auth(is_compat: bool, secret: Option<Secret>, authorized: Vec<PublicKey>) -> Result<Auth> {
+    match (is_compat, secret) {
+        (true, secret) => {
+            warn!(
+                "--auth-compat: a signaling server could stand between a Python peer and this worker"
+            );
+            Ok(Auth::Legacy(LegacyCredentials {
+                secret,
+                authorized,
+                key: None,
+            }))
+        }
+        (false, Some(secret)) => Ok(Auth::Bound(secret)),
+        (false, None) => bail!("--client-keys needs --auth-compat"),
     }
 }
 
@@ -138,7 +150,7 @@ pub(crate) fn is_exposed(listen: SocketAddr, signal: Option<&str>) -> bool {
     signal.is_some() || !listen.ip().is_loopback()
 }
 
-/// The options with which a client finds the worker and proves itself, for each place where it is met.
+/// The options with which a client finds the worker and authenticates, for each address.
 fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret) -> Vec<String> {
     let link = |host: String, worker_id: Option<&str>| {
         let pairing = PairingLink {
@@ -149,13 +161,13 @@ fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret)
         format!("--worker '{}'", pairing.reveal())
     };
     let Some(url) = signal else {
-        // At its own server it is the only one.
+        // At its own server the worker is the only one.
         let hosts = hosts(listen).into_iter();
         return hosts.map(|host| link(host, None)).collect();
     };
     vec![match plain_host(url) {
         Some(host) => link(host, Some(id)),
-        // What a link cannot say.
+        // A link cannot express this address.
         None => format!(
             "--signal '{url}' --worker-id '{id}' --secret '{}'",
             secret.reveal()
@@ -163,7 +175,7 @@ fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret)
     }]
 }
 
-/// Host and port of every address at which the worker's own server can be met.
+/// Host and port of every address at which the worker's own server is reached.
 fn hosts(listen: SocketAddr) -> Vec<String> {
     if !listen.ip().is_unspecified() {
         return vec![listen.to_string()];
@@ -179,7 +191,7 @@ fn hosts(listen: SocketAddr) -> Vec<String> {
     with_port.collect()
 }
 
-/// `HOST:PORT` of an address `ws://HOST[:PORT][/]`, which is all that a link holds.
+/// `HOST:PORT` of an address `ws://HOST[:PORT][/]`; a link holds no more than that.
 fn plain_host(url: &str) -> Option<String> {
     let rest = url.strip_prefix("ws://")?;
     let host = rest.strip_suffix('/').unwrap_or(rest);
@@ -194,7 +206,7 @@ fn plain_host(url: &str) -> Option<String> {
     }
 }
 
-/// Public keys, one a line; what follows a blank is a remark.
+/// Reads public keys, one a line; text after a blank is a comment.
 fn read_keys(file: &Path) -> Result<Vec<PublicKey>> {
     let name = file.display();
     let text = cli::read_list(file)?;
@@ -224,8 +236,8 @@ mod tests {
 
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-    fn decide(args: &TrustArgs, listen: &str, signal: Option<&str>) -> Trust {
-        Trust::decide(args, listen.parse().unwrap(), signal, None).expect(listen)
+    fn decide(args: &TrustArgs, listen: &str, signal: Option<&str>) -> WorkerTrust {
+        WorkerTrust::decide(args, listen.parse().unwrap(), signal, None).expect(listen)
     }
 
     #[test]
@@ -237,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_else_has_to_know_the_secret() {
+    fn all_other_clients_have_to_know_the_secret() {
         let args = TrustArgs {
             secret: SecretArgs {
                 secret: Some(SECRET.into()),
@@ -258,7 +270,7 @@ mod tests {
         ] {
             let trust = decide(&args, listen, signal);
             assert!(matches!(trust.auth, Auth::Bound(_)), "{listen} {signal:?}");
-            assert!(trust.to_tell.is_none());
+            assert!(trust.made.is_none());
         }
         let compat = TrustArgs {
             auth_compat: true,
@@ -278,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_without_the_challenge_that_they_answer_let_nobody_in() {
+    fn keys_without_the_challenge_that_they_answer_let_no_client_in() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
         std::fs::write(&file, "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE").unwrap();
@@ -290,14 +302,15 @@ mod tests {
         for listen in ["127.0.0.1:8080", "0.0.0.0:8080"] {
             // A secret in the environment of the test would do.
             if std::env::var_os("SLEAP_ROOM_SECRET").is_none() {
-                let error = Trust::decide(&args, listen.parse().unwrap(), None, None).unwrap_err();
+                let error =
+                    WorkerTrust::decide(&args, listen.parse().unwrap(), None, None).unwrap_err();
                 assert!(error.to_string().contains("--auth-compat"), "{error}");
             }
         }
     }
 
     #[test]
-    fn links_lead_to_where_the_worker_can_be_met() {
+    fn links_lead_to_the_addresses_of_the_worker() {
         let hosts = |listen: &str| hosts(listen.parse().unwrap());
         assert_eq!(hosts("10.0.0.5:8080"), ["10.0.0.5:8080"]);
         for host in hosts("0.0.0.0:8080") {

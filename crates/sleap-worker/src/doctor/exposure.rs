@@ -1,4 +1,4 @@
-//! Who could reach the worker, and what they would have to know.
+//! Which clients could reach the worker, and what they would have to know.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use cli::SecretArgs;
 use cli::doctor::{self, CheckReport, SecretSource};
 
-use crate::args::address;
+use crate::listen_address::address;
 use crate::trust::is_exposed;
 
 /// The options that decide it, as the worker is to be started with them.
@@ -22,14 +22,15 @@ pub struct ExposureArgs {
     )]
     pub listen: SocketAddr,
 
-    /// The signaling server elsewhere where clients are to be met.
+    /// The signaling server elsewhere at which the worker is to be registered.
     #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
     pub signal: Option<String>,
 
+    /// The secret that clients have to know.
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Whether everybody is to be let in.
+    /// Whether clients are to be let in without a secret.
     #[arg(long, alias = "no-auth", conflicts_with_all = ["secret", "secret_file"])]
     pub insecure: bool,
 }
@@ -38,14 +39,14 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, args: &ExposureArgs) {
     const SUBJECT: &str = "clients";
     let secret = doctor::secret(report, &args.secret, args.insecure, true);
     let place = match &args.signal {
-        Some(url) => format!("whoever reaches {url}"),
-        None => format!("whoever reaches {}", args.listen),
+        Some(url) => format!("every client that reaches {url}"),
+        None => format!("every client that reaches {}", args.listen),
     };
     let known = "has to prove that it knows the secret";
     match (is_exposed(args.listen, args.signal.as_deref()), secret) {
         (true, _) if args.insecure => report.warn(
             SUBJECT,
-            format!("{place} can stream: nothing is asked"),
+            format!("{place} can stream: no secret is needed"),
             "without --insecure clients have to know a secret",
         ),
         (true, SecretSource::None) => {
@@ -58,7 +59,7 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, args: &ExposureArgs) {
         (false, _) => report.ok(
             SUBJECT,
             format!(
-                "the users of this machine alone, at {}; nothing is asked",
+                "the users of this machine alone, at {}; no secret is needed",
                 args.listen
             ),
         ),

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use cli::doctor::CheckReport;
 use pose::{FrameView, Model, ModelDescription, PredictError};
 
-use crate::args::DoctorArgs;
+use super::DoctorArgs;
 
-/// Calls that are timed at the least, and for how long they go on.
-const CALLS: usize = 5;
-const LEAST: Duration = Duration::from_secs(1);
+/// Calls that are timed, at least.
+const MIN_CALLS: usize = 5;
+/// For how long calls go on, at least.
+const MIN_TIME: Duration = Duration::from_secs(1);
 
 pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) {
     let Some(dir) = &args.model else {
@@ -109,7 +110,7 @@ fn median(model: &mut Model, batch: usize) -> Result<(Duration, usize), PredictE
     let frames = vec![frame; batch];
     let start = Instant::now();
     let mut times = Vec::new();
-    while times.len() < CALLS || start.elapsed() < LEAST {
+    while times.len() < MIN_CALLS || start.elapsed() < MIN_TIME {
         let start = Instant::now();
         model.predict(&frames)?;
         times.push(start.elapsed());

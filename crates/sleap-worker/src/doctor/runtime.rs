@@ -6,14 +6,13 @@ use std::process::{Command, Stdio};
 use cli::doctor::CheckReport;
 use pose::{Device, NoGpu, NvidiaDriver};
 
-/// Whether ONNX Runtime is there, so that a model can be tried. `asked` is the device that has to
-/// work.
+/// Checks ONNX Runtime. Returns whether a model can be tried. `asked` is the device that has to work.
 pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
     let driver = gpus(report, asked);
     let found = match pose::runtime::load(None) {
         Ok(found) => found,
         Err(error) => {
-            // What is wrong and what to do, and where it was looked.
+            // What is wrong and what to do, and the places that were searched.
             let mut found = vec![error.to_string()];
             found.extend(error.places());
             report.fail("ONNX Runtime", found, "");
@@ -49,7 +48,7 @@ fn gpus(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
     let gpus = listed_by_smi().unwrap_or(gpus);
     if gpus.is_empty() {
         let advice = "`nvidia-smi` lists them where it is installed";
-        report.warn(SUBJECT, format!("{version}no GPU is told of"), advice);
+        report.warn(SUBJECT, format!("{version}the driver lists no GPU"), advice);
     } else {
         let mut lines = gpus;
         lines[0].insert_str(0, &version);
@@ -58,7 +57,7 @@ fn gpus(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
     true
 }
 
-/// What NVIDIA's own tool lists, without the GPUs' serial numbers; it numbers them as CUDA does.
+/// The list of NVIDIA's own tool, without the GPUs' serial numbers; it numbers them as CUDA does.
 fn listed_by_smi() -> Option<Vec<String>> {
     let output = Command::new("nvidia-smi")
         .arg("-L")
@@ -76,7 +75,7 @@ fn listed_by_smi() -> Option<Vec<String>> {
     (!gpus.is_empty()).then_some(gpus)
 }
 
-/// Whether a GPU's provider can be loaded. It has to where the device was asked for, and should
+/// Checks whether a GPU's provider can be loaded. It must where the device was asked for, and should
 /// where there is a GPU.
 fn provider(
     report: &mut CheckReport<impl Write>,

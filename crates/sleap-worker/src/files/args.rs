@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 5] = [
     ("B", 1),
 ];
 
-/// What is taken of files, and what becomes of them.
+/// Options of file transfer.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArgs {
     /// Take no streams; files that clients send are still predicted.

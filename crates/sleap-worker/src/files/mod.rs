@@ -1,23 +1,21 @@
 //! Files beside streams: a client sends a video, the model runs over it, its predictions go back.
 //!
 //! ```text
-//! session -> Desk -> Intake (thread) -> Shelf        uploads: bounded queue, pace beside a stream
-//!                 -> deliver -> Bench -> job -> Pipeline::aside -> .slp -> deliver -> session's answers
-//!                                        ^ Reader (process)
+//! session -> UploadSession -> UploadWriter (thread) -> FileStore    uploads: bounded queue, a rate beside a stream
+//!                          -> delivery -> JobQueue -> RunningJob -> Pipeline -> .slp -> delivery -> replies
+//!                                                     ^ VideoReader (process)
 //! ```
 
 mod args;
-mod bench;
-mod deliver;
-mod desk;
-mod intake;
+mod delivery;
 mod job;
-mod own;
-mod pace;
+mod job_queue;
 pub(crate) mod reader;
-mod refusals;
-mod shelf;
-mod stock;
+mod store;
+mod unsupported;
+mod upload_rate;
+mod upload_session;
+mod upload_writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,48 +24,68 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::FileArgs;
-pub(crate) use desk::Desk;
+pub(crate) use job::JobContext;
+pub(crate) use store::FolderError;
+pub(crate) use upload_session::UploadSession;
 
-use crate::metrics::{JobEnd, Metrics};
-use bench::Bench;
-use own::{FolderError, Own};
-use pace::Pace;
-use shelf::{Bounds, Shelf};
+use crate::metrics::{JobOutcome, Metrics};
+use job_queue::{JobQueue, JobRunner};
+use store::{FileStore, StoreLimits};
+use upload_rate::UploadRate;
 
-/// Between two looks for files that nobody needs any more.
-const SWEEP: Duration = Duration::from_secs(600);
+/// Between two searches for files that are too old.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
-/// A client that sends or takes nothing of a file for so long is not waited for any longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a client may send or take nothing of a file.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a worker says that it is there, while a client waits for a file.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Between two messages that show a client that waits for a file that the worker is there.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Files and jobs of all clients.
-pub(crate) struct Files {
-    shelf: Arc<Shelf>,
-    pace: Mutex<Pace>,
-    /// Jobs, which outlive their clients' connections.
-    bench: Arc<Bench>,
-    /// Jobs whose clients have not had their last word.
-    open: watch::Sender<usize>,
-    /// Streams are taken, too.
-    pub(crate) streams: bool,
-}
+/// The store for clients' files, before there is a model to run over them.
+pub(crate) struct UploadStore(Arc<FileStore>);
 
-/// As long as files are kept tidy.
-pub(crate) struct Tidying {
-    bench: Arc<Bench>,
-    _sweeps: AbortOnDropHandle<()>,
-}
-
-impl Drop for Tidying {
-    fn drop(&mut self) {
-        self.bench.clear();
+impl UploadStore {
+    /// Opens the store that the options describe.
+    ///
+    /// # Errors
+    /// The folder that was named cannot be made, or something else has the name of the worker's own.
+    pub(crate) fn open(args: &FileArgs) -> Result<Self, FolderError> {
+        let limits = StoreLimits {
+            file: args.max_upload,
+            all: args.upload_quota,
+            keep: args.keep,
+        };
+        let store = FileStore::open(args.upload_dir.as_deref(), limits)?;
+        Ok(Self(Arc::new(store)))
     }
 }
 
-/// A job whose client has not had its last word.
+/// Files and jobs of all clients.
+pub(crate) struct FileService {
+    store: Arc<FileStore>,
+    rate: Mutex<UploadRate>,
+    /// Jobs, which outlive their clients' connections.
+    jobs: Arc<JobQueue>,
+    runner: Arc<JobRunner>,
+    /// Jobs whose clients have not received their last message.
+    open: watch::Sender<usize>,
+    metrics: Metrics,
+}
+
+/// Sweeps the store until it is dropped; then all jobs end.
+pub(crate) struct StoreSweeper {
+    jobs: Arc<JobQueue>,
+    _sweeps: AbortOnDropHandle<()>,
+}
+
+impl Drop for StoreSweeper {
+    fn drop(&mut self) {
+        self.jobs.clear();
+    }
+}
+
+/// A job whose client has not received its last message.
 struct OpenJob {
     jobs: watch::Sender<usize>,
     metrics: Metrics,
@@ -75,71 +93,63 @@ struct OpenJob {
 }
 
 impl OpenJob {
-    /// What came of it; its client is still to be told.
-    fn ends(&mut self, end: JobEnd) {
+    /// Counts the outcome, once; the client is still to receive it.
+    fn ends(&mut self, outcome: JobOutcome) {
         if !std::mem::replace(&mut self.has_ended, true) {
-            self.metrics.job_ends(end);
+            self.metrics.job_ends(outcome);
         }
     }
 }
 
 impl Drop for OpenJob {
     fn drop(&mut self) {
-        self.ends(JobEnd::ClientLeft);
+        self.ends(JobOutcome::ClientLeft);
         self.jobs.send_modify(|jobs| *jobs -= 1);
     }
 }
 
-impl Files {
-    /// # Errors
-    /// The folder that was named cannot be made, or something else has the name of the worker's own.
-    pub(crate) fn new(args: &FileArgs) -> Result<Self, FolderError> {
-        let bounds = Bounds {
-            file: args.max_upload,
-            all: args.upload_quota,
-            keep: args.keep,
+impl FileService {
+    /// Takes files into `store`; jobs run with `context`.
+    pub(crate) fn new(store: UploadStore, context: JobContext, metrics: Metrics) -> Self {
+        let runner = JobRunner {
+            store: Arc::clone(&store.0),
+            context,
         };
-        let named = args.upload_dir.as_deref();
-        let shelf = Shelf::new(named.map_or_else(Own::usual, Own::within), bounds);
-        let files = Self {
-            shelf: Arc::new(shelf),
-            pace: Mutex::default(),
-            bench: Arc::new(Bench::new()),
+        Self {
+            store: store.0,
+            rate: Mutex::default(),
+            jobs: Arc::new(JobQueue::new()),
+            runner: Arc::new(runner),
             open: watch::Sender::default(),
-            streams: !args.no_stream,
-        };
-        if files.are_taken() {
-            // A worker that is never sent a file leaves no folder in the user's cache.
-            files.shelf.prepare(named.is_some())?;
+            metrics,
         }
-        Ok(files)
     }
 
-    /// Whether any file would be.
-    pub(crate) fn are_taken(&self) -> bool {
-        self.shelf.check_size(1).is_ok()
+    /// Whether any file is taken.
+    pub(crate) fn takes_files(&self) -> bool {
+        self.store.takes_files()
     }
 
-    /// Removes now and then what nobody needs any more, until this is dropped; then all jobs end.
-    pub(crate) fn tidy(&self) -> Tidying {
-        let (shelf, bench) = (Arc::clone(&self.shelf), Arc::clone(&self.bench));
+    /// Removes files that are too old, from time to time.
+    pub(crate) fn sweep(&self) -> StoreSweeper {
+        let (store, jobs) = (Arc::clone(&self.store), Arc::clone(&self.jobs));
         let sweeps = {
-            let bench = Arc::clone(&bench);
+            let jobs = Arc::clone(&jobs);
             tokio::spawn(async move {
-                let mut due = tokio::time::interval(SWEEP);
+                let mut due = tokio::time::interval(SWEEP_INTERVAL);
                 loop {
                     due.tick().await;
-                    bench.tidy();
-                    let shelf = Arc::clone(&shelf);
-                    let sweep = move || shelf.sweep(SystemTime::now());
+                    jobs.remove_abandoned();
+                    let store = Arc::clone(&store);
+                    let sweep = move || store.sweep(SystemTime::now());
                     if tokio::task::spawn_blocking(sweep).await.is_err() {
                         return;
                     }
                 }
             })
         };
-        Tidying {
-            bench,
+        StoreSweeper {
+            jobs,
             _sweeps: AbortOnDropHandle::new(sweeps),
         }
     }
@@ -150,40 +160,46 @@ impl Files {
         let _ = self.open.subscribe().wait_for(|jobs| *jobs == 0).await;
     }
 
-    /// A client waits for a job from now on, until this is dropped.
-    fn opens(&self, metrics: &Metrics) -> OpenJob {
+    /// Counts a job for which a client waits, until the guard is dropped.
+    fn opens(&self) -> OpenJob {
         self.open.send_modify(|jobs| *jobs += 1);
-        metrics.job_starts();
+        self.metrics.job_starts();
         OpenJob {
             jobs: self.open.clone(),
-            metrics: metrics.clone(),
+            metrics: self.metrics.clone(),
             has_ended: false,
         }
     }
 
-    /// How long to wait after so many bytes of an upload. `beside`: somebody else streams.
+    /// How long to wait after so many bytes of an upload. `beside`: another client streams.
     fn pause(&self, bytes: usize, beside: bool) -> Duration {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.after(bytes, beside, Instant::now())
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.after(bytes, beside, Instant::now())
     }
 }
 
 #[cfg(test)]
-impl Files {
-    /// Resolves when nobody writes the file with this SHA-256.
+impl FileService {
+    /// Resolves when the file with this SHA-256 is not written any more.
     pub(crate) async fn let_go(&self, sha256: &str) {
-        self.shelf.freed(sha256).await;
+        self.store.freed(sha256).await;
     }
 
-    /// Files in this folder, within these bounds.
-    pub(crate) fn within(dir: &std::path::Path, max_upload: u64, upload_quota: u64) -> Self {
-        Self::new(&FileArgs {
+    /// Takes files into this folder, within these limits.
+    pub(crate) fn within(
+        dir: &std::path::Path,
+        max_upload: u64,
+        upload_quota: u64,
+        context: JobContext,
+    ) -> Self {
+        let store = UploadStore::open(&FileArgs {
             no_stream: false,
             max_upload,
             upload_quota,
             upload_dir: Some(dir.to_owned()),
             keep: false,
-        })
-        .expect("a folder of the test's own")
+        });
+        let store = store.expect("a folder of the test's own");
+        Self::new(store, context, Metrics::default())
     }
 }

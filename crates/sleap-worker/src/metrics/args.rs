@@ -1,8 +1,10 @@
+//! Options of metrics.
+
 use std::net::SocketAddr;
 
-use crate::args::address;
+use crate::listen_address::address;
 
-/// What lets a monitoring system see how the worker does.
+/// Options of the metrics for a monitoring system.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MetricsArgs {
     /// Serve metrics for Prometheus at http://ADDR/metrics [ADDR if none is given: 127.0.0.1:9464].

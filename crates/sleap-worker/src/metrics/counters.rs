@@ -1,17 +1,18 @@
-//! The numbers, their names and what they mean.
+//! The metrics, their names and what they mean.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 use link::AuthCounts;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+use protocol::Timing;
 
-use super::reasons::{JobEnd, Lost, Refused, StreamEnd, UploadEnd};
+use super::builder::MetricBuilder;
+use super::reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};
 
-/// Upper bounds of frames' times, seconds: from what a copy takes to what nobody waits for.
+/// Upper bounds of frames' times, seconds: from a copy in memory to a frame that is no longer live.
 const FRAME_TIMES: [f64; 17] = [
     1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0,
@@ -25,36 +26,18 @@ const BATCHES: [f64; 11] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
 ];
 
-/// What reads how clients' attempts to authenticate ended.
+/// Reads how clients' attempts to authenticate ended.
 type ReadAuth = Box<dyn Fn() -> AuthCounts + Send + Sync>;
 
-/// All numbers of a worker.
+/// All metrics of a worker.
 pub(super) struct Counters {
     registry: Registry,
-    /// One reader at a time brings the counts of others up to date.
+    /// One reader at a time updates the counts that are read elsewhere.
     reading: Mutex<()>,
-    pub(super) frames: IntCounter,
-    pub(super) bytes: IntCounter,
-    pub(super) dropped: IntCounterVec,
-    pub(super) unreadable: IntCounter,
-    pub(super) predictions: IntCounter,
-    pub(super) instances: IntCounter,
-    pub(super) verified: IntCounter,
-    pub(super) errors: IntCounter,
-    pub(super) steps: Steps,
-    pub(super) batches: Histogram,
-    pub(super) streams_started: IntCounter,
-    pub(super) streams_ended: IntCounterVec,
-    pub(super) streaming: IntGauge,
-    pub(super) stream_time: Histogram,
-    pub(super) refused: IntCounterVec,
-    pub(super) clients_total: IntCounter,
-    pub(super) clients: IntGauge,
-    pub(super) client_time: Histogram,
-    pub(super) file_bytes: IntCounter,
-    pub(super) uploads: IntCounterVec,
-    pub(super) jobs: IntCounterVec,
-    pub(super) jobs_active: IntGauge,
+    pub(super) frames: FrameCounters,
+    pub(super) streams: StreamCounters,
+    pub(super) clients: ClientCounters,
+    pub(super) files: FileCounters,
     pub(super) draining: IntGauge,
     pub(super) auth: OnceLock<ReadAuth>,
     authentications: IntCounterVec,
@@ -62,86 +45,68 @@ pub(super) struct Counters {
     model: IntGaugeVec,
 }
 
-/// Where a frame's time went.
-pub(super) struct Steps {
-    pub(super) receive: Histogram,
-    pub(super) decode: Histogram,
-    pub(super) queue: Histogram,
-    pub(super) preprocess: Histogram,
-    pub(super) inference: Histogram,
-    pub(super) postprocess: Histogram,
-    pub(super) total: Histogram,
+/// Metrics of frames.
+pub(super) struct FrameCounters {
+    pub(super) received: IntCounter,
+    pub(super) bytes: IntCounter,
+    pub(super) dropped: IntCounterVec,
+    pub(super) unreadable: IntCounter,
+    pub(super) predictions: IntCounter,
+    pub(super) instances: IntCounter,
+    pub(super) verified: IntCounter,
+    pub(super) errors: IntCounter,
+    pub(super) batches: Histogram,
+    pub(super) steps: StepHistograms,
+}
+
+/// Metrics of streams.
+pub(super) struct StreamCounters {
+    pub(super) started: IntCounter,
+    pub(super) ended: IntCounterVec,
+    pub(super) active: IntGauge,
+    pub(super) seconds: Histogram,
+    pub(super) refused: IntCounterVec,
+}
+
+/// Metrics of connected clients.
+pub(super) struct ClientCounters {
+    pub(super) total: IntCounter,
+    pub(super) connected: IntGauge,
+    pub(super) seconds: Histogram,
+}
+
+/// Metrics of uploads and jobs.
+pub(super) struct FileCounters {
+    pub(super) bytes: IntCounter,
+    pub(super) uploads: IntCounterVec,
+    pub(super) jobs: IntCounterVec,
+    pub(super) jobs_active: IntGauge,
+}
+
+/// The parts of a frame's time in the worker.
+pub(super) struct StepHistograms {
+    receive: Histogram,
+    decode: Histogram,
+    queue: Histogram,
+    preprocess: Histogram,
+    inference: Histogram,
+    postprocess: Histogram,
+    total: Histogram,
 }
 
 impl Counters {
-    /// All at zero, and all there: a number that appears with the first event hides that event.
+    /// All metrics, at zero.
     ///
     /// # Errors
-    /// A name that is none, or that two share.
+    /// A name that is malformed, or that two metrics share.
     pub(super) fn new() -> Result<Self> {
         let registry = Registry::new();
-        let on = Maker(&registry);
+        let on = MetricBuilder(&registry);
         Ok(Self {
-            frames: on.counter("frames_received_total", "Whole frames of streams.")?,
-            bytes: on.counter(
-                "frame_bytes_received_total",
-                "Bytes of these frames, as sent.",
-            )?,
-            dropped: on.counters(
-                "frames_dropped_total",
-                "Frames that did not arrive whole, or that nobody waits for.",
-                "reason",
-                &Lost::ALL,
-            )?,
-            unreadable: on.counter("messages_unreadable_total", "Messages that cannot be read.")?,
-            predictions: on.counter("predictions_total", "Frames answered with poses.")?,
-            instances: on.counter("instances_total", "Animals in these answers.")?,
-            verified: on.counter(
-                "frames_verified_total",
-                "Frames decoded and counted by a worker without a model.",
-            )?,
-            errors: on.counter("frame_errors_total", "Frames answered with an error.")?,
-            steps: Steps::new(&on)?,
-            batches: on.histogram("batch_frames", "Frames in one call of the model.", &BATCHES)?,
-            streams_started: on.counter("streams_started_total", "Streams that began.")?,
-            streams_ended: on.counters(
-                "streams_ended_total",
-                "Streams that ended.",
-                "reason",
-                &StreamEnd::ALL,
-            )?,
-            streaming: on.gauge("streams_active", "Streams that are served now.")?,
-            stream_time: on.histogram("stream_seconds", "How long streams lasted.", &STAYS)?,
-            refused: on.counters(
-                "streams_refused_total",
-                "Requests for a stream that were refused.",
-                "reason",
-                &Refused::ALL,
-            )?,
-            clients_total: on.counter("clients_total", "Clients that connected.")?,
-            clients: on.gauge("clients_connected", "Clients that are connected now.")?,
-            client_time: on.histogram(
-                "client_session_seconds",
-                "How long clients were connected.",
-                &STAYS,
-            )?,
-            file_bytes: on.counter("file_bytes_received_total", "Bytes of files.")?,
-            uploads: on.counters(
-                "file_uploads_total",
-                "Files that clients sent, or wanted to.",
-                "outcome",
-                &UploadEnd::ALL,
-            )?,
-            jobs: on.counters(
-                "file_jobs_total",
-                "Files that the model ran over, or was to.",
-                "outcome",
-                &JobEnd::ALL,
-            )?,
-            jobs_active: on.gauge(
-                "file_jobs_active",
-                "Files whose predictions their clients wait for.",
-            )?,
+            frames: FrameCounters::new(&on)?,
+            streams: StreamCounters::new(&on)?,
+            clients: ClientCounters::new(&on)?,
+            files: FileCounters::new(&on)?,
             draining: on.gauge("draining", "1 once the worker takes no new streams.")?,
             authentications: on.counters(
                 "authentications_total",
@@ -157,7 +122,8 @@ impl Counters {
         })
     }
 
-    pub(super) fn tell_build(&self, model: Option<&pose::ModelDescription>) {
+    /// Sets the metrics that name the version and the model.
+    pub(super) fn set_build(&self, model: Option<&pose::ModelDescription>) {
         self.build
             .with_label_values(&[cli::program_info::VERSION])
             .set(1);
@@ -172,14 +138,14 @@ impl Counters {
         self.model.with_label_values(&labels).set(1);
     }
 
-    /// All numbers, in Prometheus' text format.
+    /// All metrics, in Prometheus' text format.
     ///
     /// # Errors
-    /// None that can be expected: what is written goes to memory.
+    /// None that can be expected: the text is written to memory.
     pub(super) fn text(&self) -> Result<Vec<u8>> {
         let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = self.auth.get() {
-            self.authentications_are(read());
+            self.set_authentications(read());
         }
         let mut text = Vec::new();
         TextEncoder::new()
@@ -188,7 +154,7 @@ impl Counters {
         Ok(text)
     }
 
-    fn authentications_are(&self, counts: AuthCounts) {
+    fn set_authentications(&self, counts: AuthCounts) {
         let numbers = [
             counts.succeeded,
             counts.invalid,
@@ -217,12 +183,98 @@ const OUTCOMES: [&str; 7] = [
 ];
 const MODEL: [&str; 4] = ["name", "kind", "device", "input"];
 
-impl Steps {
-    fn new(on: &Maker) -> Result<Self> {
-        let opts = HistogramOpts::new("frame_step_seconds", "A frame's time in each step.");
-        let opts = opts.namespace(NAMESPACE).buckets(FRAME_TIMES.into());
-        let steps = HistogramVec::new(opts, &["step"])?;
-        on.0.register(Box::new(steps.clone()))?;
+impl FrameCounters {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            received: on.counter("frames_received_total", "Whole frames of streams.")?,
+            bytes: on.counter(
+                "frame_bytes_received_total",
+                "Bytes of these frames, as sent.",
+            )?,
+            dropped: on.counters(
+                "frames_dropped_total",
+                "Frames that did not arrive whole, or whose client has left.",
+                "reason",
+                &FrameLoss::ALL,
+            )?,
+            unreadable: on.counter("messages_unreadable_total", "Messages that cannot be read.")?,
+            predictions: on.counter("predictions_total", "Frames answered with poses.")?,
+            instances: on.counter("instances_total", "Animals in these answers.")?,
+            verified: on.counter(
+                "frames_verified_total",
+                "Frames decoded and counted by a worker without a model.",
+            )?,
+            errors: on.counter("frame_errors_total", "Frames answered with an error.")?,
+            batches: on.histogram("batch_frames", "Frames in one call of the model.", &BATCHES)?,
+            steps: StepHistograms::new(on)?,
+        })
+    }
+}
+
+impl StreamCounters {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            started: on.counter("streams_started_total", "Streams that began.")?,
+            ended: on.counters(
+                "streams_ended_total",
+                "Streams that ended.",
+                "reason",
+                &StreamEndReason::ALL,
+            )?,
+            active: on.gauge("streams_active", "Streams that are served now.")?,
+            seconds: on.histogram("stream_seconds", "How long streams lasted.", &STAYS)?,
+            refused: on.counters(
+                "streams_refused_total",
+                "Requests for a stream that were refused.",
+                "reason",
+                &StreamRefusal::ALL,
+            )?,
+        })
+    }
+}
+
+impl ClientCounters {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            total: on.counter("clients_total", "Clients that connected.")?,
+            connected: on.gauge("clients_connected", "Clients that are connected now.")?,
+            seconds: on.histogram(
+                "client_session_seconds",
+                "How long clients were connected.",
+                &STAYS,
+            )?,
+        })
+    }
+}
+
+impl FileCounters {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            bytes: on.counter("file_bytes_received_total", "Bytes of files.")?,
+            uploads: on.counters(
+                "file_uploads_total",
+                "Files that clients sent, or wanted to.",
+                "outcome",
+                &UploadOutcome::ALL,
+            )?,
+            jobs: on.counters(
+                "file_jobs_total",
+                "Files that the model ran over, or was to.",
+                "outcome",
+                &JobOutcome::ALL,
+            )?,
+            jobs_active: on.gauge(
+                "file_jobs_active",
+                "Files whose predictions their clients wait for.",
+            )?,
+        })
+    }
+}
+
+impl StepHistograms {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        let help = "A frame's time in each step.";
+        let steps = on.histograms("frame_step_seconds", help, "step", &FRAME_TIMES)?;
         let step = |name| steps.with_label_values(&[name]);
         Ok(Self {
             receive: step("receive"),
@@ -238,51 +290,22 @@ impl Steps {
             )?,
         })
     }
-}
 
-const NAMESPACE: &str = "sleap_worker";
-
-/// Makes numbers and lists them.
-struct Maker<'a>(&'a Registry);
-
-impl Maker<'_> {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
-        self.listed(IntCounter::with_opts(opts(name, help))?)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[&str],
-    ) -> Result<IntCounterVec> {
-        let counters = self.listed(IntCounterVec::new(opts(name, help), &[label])?)?;
-        for value in values {
-            counters.with_label_values(&[*value]);
+    /// Counts the times of one frame.
+    pub(super) fn observe(&self, timing: &Timing) {
+        let pairs = [
+            (timing.receive_us, &self.receive),
+            (timing.decode_us, &self.decode),
+            (timing.queue_us, &self.queue),
+            (timing.preprocess_us, &self.preprocess),
+            (timing.inference_us, &self.inference),
+            (timing.postprocess_us, &self.postprocess),
+            (timing.total_us, &self.total),
+        ];
+        for (micros, histogram) in pairs {
+            if let Some(micros) = micros {
+                histogram.observe(micros as f64 / 1e6);
+            }
         }
-        Ok(counters)
     }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge> {
-        self.listed(IntGauge::with_opts(opts(name, help))?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
-        self.listed(IntGaugeVec::new(opts(name, help), labels)?)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
-        let opts = HistogramOpts::new(name, help).namespace(NAMESPACE);
-        self.listed(Histogram::with_opts(opts.buckets(buckets.into()))?)
-    }
-
-    fn listed<C: prometheus::core::Collector + Clone + 'static>(&self, number: C) -> Result<C> {
-        self.0.register(Box::new(number.clone()))?;
-        Ok(number)
-    }
-}
-
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace(NAMESPACE)
 }

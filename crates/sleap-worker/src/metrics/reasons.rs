@@ -1,65 +1,68 @@
-//! Words for why something happened, as they stand in labels.
+//! Reasons and outcomes, with their words in the labels of metrics.
 
 use protocol::DropReason;
 
-/// Why a frame gets no pose and no answer.
+/// Why a frame gets no pose and no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// It did not arrive whole.
+pub(crate) enum FrameLoss {
+    /// It did not arrive complete; the word is the protocol's reason.
     Dropped(&'static str),
-    /// Nobody has started a stream for it.
+    /// Its client has not started a stream.
     NoStream,
     /// Its client has left.
     ClientLeft,
 }
 
-/// Why a stream was not begun.
+/// Why a stream was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum StreamRefusal {
+    /// Another client streams.
     Busy,
+    /// The worker is about to end.
     ShuttingDown,
+    /// The STREAM_START cannot be read.
     Unreadable,
-    /// The worker takes none.
+    /// The worker takes no streams (--no-stream).
     NoStreams,
 }
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StreamEnd {
+pub(crate) enum StreamEndReason {
     Complete,
     /// Its client started another one.
     Restarted,
     ClientLeft,
     /// Its client's heartbeat has stopped.
     ClientMute,
-    /// Its client came back on another connection.
+    /// Its client reconnected on another connection.
     TakenOver,
     Interrupted,
     Failed,
 }
 
-/// What came of a file that a client began to send, or asked for leave to.
+/// The outcome of a file that a client sent, or asked to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UploadEnd {
+pub(crate) enum UploadOutcome {
     Complete,
-    /// The worker does not take it, or not now.
+    /// The worker does not take it, or not at this moment.
     Refused,
-    /// It is not what was announced, or it brings nothing any more.
+    /// It is not what was announced, or no more of it arrives.
     Broken,
 }
 
-/// What came of a file's predictions.
+/// The outcome of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JobEnd {
+pub(crate) enum JobOutcome {
     Complete,
-    /// Some of its frames have none.
+    /// Some frames have no prediction.
     Partial,
     Failed,
-    /// Its client has left, or does not take them.
+    /// Its client has left, or does not take the predictions.
     ClientLeft,
 }
 
-impl UploadEnd {
+impl UploadOutcome {
     pub(super) const ALL: [&str; 3] = ["complete", "refused", "broken"];
 
     pub(super) fn word(self) -> &'static str {
@@ -67,7 +70,7 @@ impl UploadEnd {
     }
 }
 
-impl JobEnd {
+impl JobOutcome {
     pub(super) const ALL: [&str; 4] = ["complete", "partial", "failed", "client_left"];
 
     pub(super) fn word(self) -> &'static str {
@@ -75,7 +78,7 @@ impl JobEnd {
     }
 }
 
-impl Lost {
+impl FrameLoss {
     pub(super) const ALL: [&str; 13] = [
         "incomplete",
         "overrun",
@@ -94,14 +97,14 @@ impl Lost {
 
     pub(super) fn word(self) -> &'static str {
         match self {
-            Lost::Dropped(word) => word,
-            Lost::NoStream => "no_stream",
-            Lost::ClientLeft => "client_left",
+            FrameLoss::Dropped(word) => word,
+            FrameLoss::NoStream => "no_stream",
+            FrameLoss::ClientLeft => "client_left",
         }
     }
 }
 
-impl Refused {
+impl StreamRefusal {
     pub(super) const ALL: [&str; 4] = ["busy", "shutting_down", "unreadable", "no_streams"];
 
     pub(super) fn word(self) -> &'static str {
@@ -109,7 +112,7 @@ impl Refused {
     }
 }
 
-impl StreamEnd {
+impl StreamEndReason {
     pub(super) const ALL: [&str; 7] = [
         "complete",
         "restarted",

@@ -1,4 +1,4 @@
-//! Who reads the numbers: GET /metrics.
+//! The HTTP server of the metrics: GET /metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,36 +18,36 @@ use crate::http::{self, Answer, Patience, body, words};
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The server's address, taken before anything slow happens.
-pub(crate) struct Bound {
+/// The server's listening socket, bound before the model is loaded.
+pub(crate) struct MetricsListener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-/// The server; dropping it ends it.
-pub(crate) struct Server {
+/// The running server; dropping it ends it.
+pub(crate) struct MetricsServer {
     address: SocketAddr,
     _task: AbortOnDropHandle<()>,
 }
 
-/// Takes the server's address.
+/// Binds the server's address.
 ///
 /// # Errors
-/// It cannot be listened at.
-pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
+/// The address cannot be listened at.
+pub(crate) async fn bind(listen: SocketAddr) -> Result<MetricsListener> {
     let bound = async {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>(Bound { listener, address })
+        Ok::<_, std::io::Error>(MetricsListener { listener, address })
     };
     bound.await.with_context(|| {
         format!("cannot serve metrics at {listen} (--metrics ADDR chooses another address)")
     })
 }
 
-impl Bound {
+impl MetricsListener {
     /// Serves these metrics.
-    pub(crate) fn serve(self, metrics: &Metrics) -> Option<Server> {
+    pub(crate) fn serve(self, metrics: &Metrics) -> Option<MetricsServer> {
         let counters = Arc::clone(metrics.0.as_ref()?);
         let Self { listener, address } = self;
         let is_loopback = address.ip().is_loopback();
@@ -56,19 +56,19 @@ impl Bound {
             async move { answer }
         };
         let server = http::serve(listener, "metrics", None, Patience::default(), answers);
-        Some(Server {
+        Some(MetricsServer {
             address,
             _task: AbortOnDropHandle::new(tokio::spawn(server)),
         })
     }
 }
 
-impl Server {
-    /// Says where the metrics are.
+impl MetricsServer {
+    /// Prints the address of the metrics.
     pub(crate) fn announce(&self) {
         cli::terminal::tell(format_args!("metrics: http://{}/metrics", self.address));
         if !self.address.ip().is_loopback() {
-            info!("whoever reaches this machine can read the metrics");
+            info!("the metrics can be read by everyone who reaches this machine");
         }
     }
 }

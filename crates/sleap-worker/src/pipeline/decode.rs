@@ -8,103 +8,107 @@ use protocol::{Frame, FrameId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use vision::capture::FrameContent;
 
-use super::Job;
-use super::live::Entered;
-use super::spare::Spare;
-use crate::answer::{Times, failure};
-use crate::pixels::Decoder;
-use crate::session::Requester;
-use crate::view::{Claim, Hub};
+use super::FrameJob;
+use super::buffer_pool::BufferPool;
+use super::live_frames::LiveFrameGuard;
+use super::sink::{FrameNeeds, FrameSelector, SelectedFrame};
+use crate::frame_decoder::{FrameDecodeError, FrameDecoder};
+use crate::replies::result::{FrameTimes, failure};
+use crate::streams::ResultRoute;
 
-/// A frame that is ready for the model, and who asked.
-pub(crate) struct Decoded {
+/// A frame that is ready for the model, and what the sinks need of it.
+pub(crate) struct DecodedFrame {
     pub(crate) frame_id: FrameId,
     /// Width and height as sent, pixels.
     pub(crate) size: (u32, u32),
     /// By the client's clock, microseconds since the Unix epoch.
     pub(crate) captured_us: Option<u64>,
     /// Empty without a model.
-    pub(crate) input: Prepared,
-    /// As it arrived, where samples are saved.
+    pub(super) input: Prepared,
+    /// As it arrived, where a sink needs that.
     pub(crate) frame: Option<Frame>,
-    /// As a picture, where it is shown.
-    pub(crate) picture: Option<FrameContent>,
-    /// Where viewers will see it; they have one at a time.
-    pub(crate) claim: Option<Claim>,
-    pub(crate) requester: Arc<Requester>,
-    pub(crate) times: Times,
-    /// Counts it among the frames of streams until it is answered.
-    pub(super) _live: Option<Entered>,
+    /// For display, where a sink needs that and the frame can be decoded so.
+    pub(crate) content: Option<FrameContent>,
+    /// What sinks have chosen of it.
+    pub(super) selected: Vec<Box<dyn SelectedFrame>>,
+    pub(crate) route: Arc<ResultRoute>,
+    pub(crate) times: FrameTimes,
+    /// Counts it among the frames of streams until it has its result.
+    pub(super) _live: Option<LiveFrameGuard>,
 }
 
-impl Decoded {
-    /// What it takes of the memory.
+impl DecodedFrame {
+    /// The memory that it takes.
     pub(super) fn bytes(&self) -> usize {
         let frame = self.frame.as_ref().map_or(0, |frame| frame.data.len());
-        let picture = match &self.picture {
+        let content = match &self.content {
             Some(FrameContent::Pixels(image)) => image.data.len(),
             Some(FrameContent::Jpeg(jpeg)) => jpeg.data.len(),
             None => 0,
         };
-        self.input.bytes() + frame + picture
+        self.input.bytes() + frame + content
     }
 }
 
-/// A frame, and the place in the stream's order that waits for it.
-pub(super) struct Task {
-    pub(super) job: Job,
-    /// `None`: it is of a file.
-    pub(super) live: Option<Entered>,
-    pub(super) place: oneshot::Sender<Decoded>,
+/// A frame to decode, and the channel by which it takes its place in the stream's order.
+pub(super) struct DecodeTask {
+    pub(super) job: FrameJob,
+    /// `None`: the frame is of a file.
+    pub(super) live: Option<LiveFrameGuard>,
+    pub(super) decoded: oneshot::Sender<DecodedFrame>,
     /// Given back once the frame is decoded.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// What one thread of the stage works with.
-pub(super) struct Stage {
-    pub(super) decoder: Decoder,
+pub(super) struct DecodeStage {
+    pub(super) decoder: FrameDecoder,
     /// `None` without a model.
     pub(super) preparer: Option<Preparer>,
-    pub(super) spare: Spare,
-    pub(super) keep_frames: bool,
-    pub(super) keep_pictures: bool,
-    pub(super) view: Option<Arc<Hub>>,
+    pub(super) buffers: BufferPool,
+    pub(super) needs: FrameNeeds,
+    pub(super) selectors: Vec<Arc<dyn FrameSelector>>,
 }
 
-impl Stage {
-    pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<Task>) {
+impl DecodeStage {
+    /// Decodes frames until no more can come.
+    pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<DecodeTask>) {
         for task in tasks {
-            let Task {
+            let DecodeTask {
                 job,
                 live,
-                place,
+                decoded,
                 permit,
             } = task;
             let _until_decoded = permit;
-            if job.requester.leaves_a_frame() {
+            if job.route.leaves_a_frame() {
                 continue;
             }
             let frame_id = job.frame.meta.frame_id;
-            let requester = Arc::clone(&job.requester);
-            let decoded = self.decode(job, live);
+            let route = Arc::clone(&job.route);
+            let outcome = self.decode(job, live);
             self.decoder.let_go();
-            match decoded {
-                // Nobody waits for it only where the pipeline ends.
-                Ok(decoded) => drop(place.send(decoded)),
-                Err(reason) => {
-                    tracing::debug!(frame_id, %reason, "frame cannot be decoded");
-                    requester.answer(failure(frame_id, reason));
+            match outcome {
+                // The receiver is gone only where the pipeline ends.
+                Ok(frame) => drop(decoded.send(frame)),
+                Err(error) => {
+                    tracing::debug!(frame_id, %error, "frame cannot be decoded");
+                    route.answer(failure(frame_id, error.to_string()));
                 }
             }
         }
     }
 
-    fn decode(&mut self, job: Job, live: Option<Entered>) -> Result<Decoded, String> {
-        let Job {
+    fn decode(
+        &mut self,
+        job: FrameJob,
+        live: Option<LiveFrameGuard>,
+    ) -> Result<DecodedFrame, FrameDecodeError> {
+        let FrameJob {
             frame,
             receive,
             received_at,
-            requester,
+            route,
         } = job;
         let mut input = Prepared::default();
         let start = Instant::now();
@@ -112,7 +116,7 @@ impl Stage {
             Some(preparer) => {
                 let view = self.decoder.view(&frame, preparer.is_gray())?;
                 let decode = start.elapsed();
-                input = self.spare.take();
+                input = self.buffers.take();
                 preparer.prepare(&view, &mut input);
                 decode
             }
@@ -121,25 +125,28 @@ impl Stage {
                 start.elapsed()
             }
         };
-        // A frame that cannot be looked at can still have poses.
-        let is_seen = !requester.is_aside();
-        let picture = match self.keep_pictures && is_seen {
-            true => self.decoder.picture(&frame).ok(),
+        let needs = match route.is_aside() {
+            true => FrameNeeds::default(),
+            false => self.needs,
+        };
+        // A frame that cannot be displayed can still have poses.
+        let content = match needs.content {
+            true => self.decoder.content(&frame).ok(),
             false => None,
         };
-        let view = self.view.as_ref().filter(|_| is_seen);
-        let claim = view.and_then(|view| view.claim(&frame));
+        let selectors = self.selectors.iter().filter(|_| !route.is_aside());
+        let selected = selectors.filter_map(|it| it.select(&frame)).collect();
         let meta = &frame.meta;
-        Ok(Decoded {
+        Ok(DecodedFrame {
             frame_id: meta.frame_id,
             size: (meta.width, meta.height),
             captured_us: meta.captured_us,
             input,
-            frame: (self.keep_frames && is_seen).then_some(frame),
-            picture,
-            claim,
-            requester,
-            times: Times {
+            frame: needs.frame.then_some(frame),
+            content,
+            selected,
+            route,
+            times: FrameTimes {
                 receive,
                 received_at,
                 decode,
@@ -151,9 +158,9 @@ impl Stage {
 }
 
 #[cfg(test)]
-impl Decoded {
+impl DecodedFrame {
     /// A frame of two pixels.
-    pub(crate) fn example(frame_id: FrameId, requester: &Arc<Requester>) -> Self {
+    pub(crate) fn example(frame_id: FrameId, route: &Arc<ResultRoute>) -> Self {
         let now = Instant::now();
         Self {
             frame_id,
@@ -161,12 +168,12 @@ impl Decoded {
             captured_us: None,
             input: Prepared::default(),
             frame: None,
-            picture: Some(FrameContent::Pixels(
+            content: Some(FrameContent::Pixels(
                 vision::Image::new(2, 1, 1, vec![1, 2]).expect("two pixels"),
             )),
-            claim: None,
-            requester: Arc::clone(requester),
-            times: Times {
+            selected: Vec::new(),
+            route: Arc::clone(route),
+            times: FrameTimes {
                 receive: std::time::Duration::ZERO,
                 received_at: now,
                 decode: std::time::Duration::ZERO,

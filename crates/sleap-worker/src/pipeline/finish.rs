@@ -1,144 +1,147 @@
-//! The last stage: from the model's outputs to answers, and the worker's own eyes.
+//! The last stage: from the model's outputs to results, for the sinks and the clients.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use pose::{BatchOutputs, Finisher};
-use protocol::Message;
+use pose::{BatchOutputs, Finisher, PredictError};
+use protocol::{Message, StreamAck};
 use tokio::sync::oneshot;
 
-use super::decode::Decoded;
-use super::spare::Spare;
-use crate::answer;
-use crate::emit::Emission;
-use crate::saver::Saver;
-use crate::show::Screen;
-use crate::view::Hub;
+use super::buffer_pool::BufferPool;
+use super::decode::DecodedFrame;
+use super::sink::{FrameSinks, StreamHeader};
+use crate::replies::result;
+use crate::streams::ResultRoute;
 
 /// A batch that went through the engine.
-pub(super) struct Batch {
-    pub(super) frames: Vec<Decoded>,
+pub(super) struct InferredBatch {
+    pub(super) frames: Vec<DecodedFrame>,
     /// `None` without a model.
-    pub(super) outputs: Result<Option<BatchOutputs>, String>,
+    pub(super) outputs: Result<Option<BatchOutputs>, PredictError>,
     /// When the engine began with it.
     pub(super) started: Instant,
 }
 
 /// What the engine passes on, in the stream's order.
-pub(super) enum Ran {
-    Batch(Batch),
-    StreamLost,
+pub(super) enum EngineOutput {
+    Batch(InferredBatch),
+    StreamStarted(Arc<ResultRoute>),
+    StreamEnded(Arc<ResultRoute>),
     Flush(oneshot::Sender<()>),
 }
 
-pub(super) struct Stage {
+/// What the stage's thread works with.
+pub(super) struct FinishStage {
     /// `None` without a model.
     pub(super) finisher: Option<Finisher>,
-    pub(super) saver: Option<Saver>,
-    pub(super) screen: Option<Screen>,
-    pub(super) emission: Option<Emission>,
-    pub(super) view: Option<Arc<Hub>>,
-    pub(super) spare: Spare,
+    pub(super) sinks: FrameSinks,
+    /// What the worker is: sinks receive it at the start of a stream.
+    pub(super) worker: StreamAck,
+    pub(super) buffers: BufferPool,
+    /// The streams that the sinks know of.
+    pub(super) streams: Vec<Arc<ResultRoute>>,
 }
 
-impl Stage {
-    pub(super) fn run(mut self, ran: &Receiver<Ran>) {
-        for ran in ran {
-            match ran {
-                Ran::Batch(batch) => self.finish(batch),
-                Ran::StreamLost => {
-                    self.emission_ends();
-                    if let Some(saver) = &mut self.saver {
-                        saver.restart();
-                    }
-                }
-                Ran::Flush(done) => {
-                    self.emission_ends();
-                    if let Some(saver) = &mut self.saver {
-                        saver.flush();
-                    }
-                    // A session that no longer waits is gone; nobody else needs to know.
+impl FinishStage {
+    /// Finishes batches until no more can come.
+    pub(super) fn run(mut self, outputs: &Receiver<EngineOutput>) {
+        for output in outputs {
+            match output {
+                EngineOutput::Batch(batch) => self.finish(batch),
+                EngineOutput::StreamStarted(stream) => self.stream_started(stream),
+                EngineOutput::StreamEnded(stream) => self.stream_ended(&stream),
+                EngineOutput::Flush(done) => {
+                    self.sinks.flush();
+                    // A session that no longer waits has ended.
                     let _ = done.send(());
                 }
             }
         }
-        if let Some(emission) = self.emission {
-            emission.close();
+        for stream in std::mem::take(&mut self.streams) {
+            self.sinks.stream_ended(&stream);
+        }
+        self.sinks.close();
+    }
+
+    fn stream_started(&mut self, stream: Arc<ResultRoute>) {
+        // A session that was cut off at its end may not have said so.
+        let (cut_off, running) = std::mem::take(&mut self.streams)
+            .into_iter()
+            .partition(|stream| stream.has_left());
+        self.streams = running;
+        let cut_off: Vec<Arc<ResultRoute>> = cut_off;
+        for former in cut_off {
+            self.sinks.stream_ended(&former);
+        }
+        self.sinks.stream_started(&StreamHeader {
+            stream: &stream,
+            model: self.worker.model.as_ref(),
+            skeleton: self.worker.skeleton.as_ref(),
+        });
+        self.streams.push(stream);
+    }
+
+    fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+        let before = self.streams.len();
+        self.streams.retain(|known| !Arc::ptr_eq(known, stream));
+        if self.streams.len() < before {
+            self.sinks.stream_ended(stream);
         }
     }
 
-    fn emission_ends(&mut self) {
-        if let Some(emission) = &mut self.emission {
-            emission.end();
-        }
-    }
-
-    fn finish(&mut self, batch: Batch) {
-        let answers = self.answers(&batch);
+    fn finish(&mut self, batch: InferredBatch) {
+        let results = self.results(&batch);
         // Before anything else: all that follows may wait, for a disk or a slow client.
-        if let Some(emission) = &mut self.emission {
-            let seen = batch.frames.iter().zip(&answers);
-            for (decoded, answer) in seen.filter(|(decoded, _)| !decoded.requester.is_aside()) {
-                emission.answer(decoded, answer);
+        for (frame, result) in batch.frames.iter().zip(&results) {
+            if !frame.route.is_aside() {
+                self.sinks.result(true, frame, result);
             }
         }
-        for (mut decoded, answer) in batch.frames.into_iter().zip(answers) {
-            if !decoded.requester.is_aside() {
-                self.look(&mut decoded, &answer);
+        for (mut frame, result) in batch.frames.into_iter().zip(results) {
+            if !frame.route.is_aside() {
+                for selected in frame.selected.drain(..) {
+                    selected.result(&result);
+                }
+                self.sinks.result(false, &frame, &result);
             }
-            decoded.requester.answer(answer);
-            self.spare.give(decoded.input);
+            frame.route.answer(result);
+            self.buffers.give(frame.input);
         }
     }
 
     /// One for each frame, in the batch's order.
-    fn answers(&mut self, batch: &Batch) -> Vec<Message> {
-        let Batch {
+    fn results(&mut self, batch: &InferredBatch) -> Vec<Message> {
+        let InferredBatch {
             frames,
             outputs,
             started,
         } = batch;
-        let failed = |reason: &str| {
-            let failure = |frame: &Decoded| answer::failure(frame.frame_id, reason.to_owned());
+        let failed = |error: &PredictError| {
+            let failure = |frame: &DecodedFrame| result::failure(frame.frame_id, error.to_string());
             frames.iter().map(failure).collect()
         };
         let (outputs, finisher) = match (outputs, &mut self.finisher) {
-            (Err(reason), _) => return failed(reason),
+            (Err(error), _) => return failed(error),
             (Ok(Some(outputs)), Some(finisher)) => (outputs, finisher),
             (Ok(_), _) => {
                 let received =
-                    |frame: &Decoded| answer::received(frame.frame_id, &frame.times, *started);
+                    |frame: &DecodedFrame| result::received(frame.frame_id, &frame.times, *started);
                 return frames.iter().map(received).collect();
             }
         };
         match finisher.finish(frames.iter().map(|frame| &frame.input), outputs) {
-            Err(error) => failed(&error.to_string()),
+            Err(error) => failed(&error),
             Ok(predictions) => frames
                 .iter()
                 .zip(predictions)
                 .map(|(frame, prediction)| match prediction {
                     Ok(prediction) => {
-                        answer::prediction(frame.frame_id, &frame.times, *started, prediction)
+                        result::prediction(frame.frame_id, &frame.times, *started, prediction)
                     }
-                    Err(error) => answer::failure(frame.frame_id, error.to_string()),
+                    Err(error) => result::failure(frame.frame_id, error.to_string()),
                 })
                 .collect(),
-        }
-    }
-
-    fn look(&mut self, decoded: &mut Decoded, answer: &Message) {
-        if let Some(view) = &self.view {
-            view.answered(answer);
-        }
-        if let Some(claim) = decoded.claim.take() {
-            claim.answered(answer);
-        }
-        if let Some(screen) = &mut self.screen {
-            screen.show(decoded, answer);
-        }
-        if let Some(saver) = &mut self.saver {
-            saver.frame(decoded);
         }
     }
 }

@@ -1,111 +1,86 @@
-//! The worker's threads between session and answers, and the bounded queues that join them.
+//! The worker's threads from received frames to results, and the bounded queues that join them.
 //!
 //! ```text
 //!            ┌► decode ┐
-//! session ───┤   ...   ├─► infer ─► finish ─► session's answers
-//!            └► decode ┘   (model)  (instances, window, samples)
+//! session ───┤   ...   ├─► infer ─► finish ─► the session's replies
+//!            └► decode ┘   (model)  (instances, sinks)
 //! ```
 //!
 //! Frames keep their order: each has its place in the queue before a thread decodes it.
 
+mod batcher;
+mod buffer_pool;
 mod decode;
+mod engine;
 mod finish;
-mod incoming;
 mod infer;
-mod live;
-mod spare;
+mod live_frames;
+mod ordered_queue;
+mod sink;
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use protocol::{Frame, FrameMeta, Limits};
+use protocol::{Frame, FrameMeta, Limits, StreamAck};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::batcher::{Batcher, Bounds};
-use crate::emit::Emission;
+use crate::frame_decoder::FrameDecoder;
 use crate::metrics::Metrics;
-use crate::pixels::Decoder;
-use crate::saver::Saver;
-use crate::session::Requester;
-use crate::show::Screen;
-use crate::view::Hub;
+use crate::streams::ResultRoute;
+use batcher::Batcher;
+use buffer_pool::BufferPool;
+pub(crate) use decode::DecodedFrame;
+use decode::{DecodeStage, DecodeTask};
+pub(crate) use engine::Engine;
+use engine::EngineStages;
+use finish::{EngineOutput, FinishStage};
+use infer::InferStage;
+use live_frames::LiveFrames;
+use ordered_queue::{OrderedQueue, PipelineInput, StreamMark};
+pub(crate) use sink::{
+    FrameNeeds, FrameSelector, FrameSink, FrameSinks, SelectedFrame, StreamHeader,
+};
 
-pub(crate) use decode::Decoded;
-use decode::Task;
-use incoming::{Incoming, Mark, Work};
-use live::Live;
-use spare::Spare;
-
-/// Whole frames that may wait as they came, beside one for each decoding thread. With raw 1080p
+/// Complete frames that may wait as they came, beside one for each decoding thread. With raw 1080p
 /// (6 MB) this bounds the worker's memory; deeper queues would only add to the age of poses.
-const QUEUE: usize = 3;
+const FRAME_QUEUE_LEN: usize = 3;
 
 /// Bytes of pixels for which a frame takes a place in that queue, beyond its first: of the largest
 /// frames there is one at a time, however small they are as JPEG.
 const PLACE_BYTES: u64 = 32 << 20;
 
-/// Threads that decode, at most: a model takes what is left of the cores.
+/// Threads that decode, at most: the model uses the other cores.
 const MAX_DECODERS: usize = 4;
 
-/// Batches that may wait for their answers to be made while the model has the next one.
-const RAN: usize = 1;
+/// Batches that may wait for the last stage while the model has the next one.
+const OUTPUT_QUEUE_LEN: usize = 1;
 
-/// The most frames that run in one call when a client forms the batches.
-const MAX_CLIENT_BATCH: usize = 64;
-
-/// Pixels that wait for the rest of their batch; with more, the batch runs early.
-const MAX_BATCH_BYTES: usize = 64 << 20;
-
-/// The same for a client's batch on a CPU where nobody has said how many frames it may have: what a
-/// model makes of them takes hundreds of times their memory.
-const MAX_CPU_BATCH_BYTES: usize = 8 << 20;
-
-/// A whole frame as the session hands it over.
-pub(crate) struct Job {
+/// A complete frame as the session hands it over.
+pub(crate) struct FrameJob {
     pub(crate) frame: Frame,
+    /// From FRAME_META to FRAME_END.
     pub(crate) receive: Duration,
+    /// When the frame was complete.
     pub(crate) received_at: Instant,
-    pub(crate) requester: Arc<Requester>,
+    pub(crate) route: Arc<ResultRoute>,
 }
 
-/// What answers frames.
-pub(crate) enum Engine {
-    Model(Box<pose::Model>),
-    /// The verification worker: frames are decoded and counted.
-    Verify,
-    /// Fails as only a bug can.
-    #[cfg(test)]
-    Panic,
-}
-
-impl Engine {
-    /// The loaded model, if there is one.
-    pub(crate) fn model(&self) -> Option<&pose::ModelDescription> {
-        match self {
-            Engine::Model(model) => Some(model.info()),
-            _ => None,
-        }
-    }
-}
-
-/// The pipeline's threads ended: a bug or the end of the process.
+/// The pipeline's threads have ended: a bug, or the end of the process.
 #[derive(Debug, thiserror::Error)]
 #[error("the worker's pipeline has stopped")]
-pub(crate) struct Stopped;
+pub(crate) struct PipelineStopped;
 
 /// What happens to frames beside the engine's work.
 #[derive(Default)]
-pub(crate) struct Options {
-    pub(crate) saver: Option<Saver>,
-    pub(crate) screen: Option<Screen>,
-    pub(crate) emission: Option<Emission>,
-    /// Who looks on, where anybody can.
-    pub(crate) view: Option<Arc<Hub>>,
+pub(crate) struct PipelineOptions {
+    pub(crate) sinks: FrameSinks,
+    /// What the worker is, for the sinks.
+    pub(crate) worker: StreamAck,
     /// Frames in one call of the model; `None`: what suits the device.
     pub(crate) max_batch: Option<usize>,
     pub(crate) limits: Limits,
@@ -115,107 +90,105 @@ pub(crate) struct Options {
 /// The pipeline's threads. Dropping it lets them finish what they have and joins them.
 pub(crate) struct Pipeline {
     /// In the stream's order.
-    work: Option<mpsc::Sender<Work>>,
-    /// To whichever decoding thread is free.
-    tasks: Option<crossbeam_channel::Sender<Task>>,
-    /// Frames that may lie here as they came.
+    input: Option<mpsc::Sender<PipelineInput>>,
+    /// To the decoding thread that is free.
+    tasks: Option<crossbeam_channel::Sender<DecodeTask>>,
+    /// Places for frames that are not decoded yet.
     undecoded: Arc<Semaphore>,
-    /// As many as there are of them.
+    /// The number of these places.
     places: u32,
-    /// Frames of streams that are not answered yet.
-    live: Live,
+    /// Frames of streams without a result.
+    live: LiveFrames,
     /// Frames in one call of the model.
     batch: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
 
+/// The threads while they are started.
+struct PipelineThreads {
+    threads: Vec<JoinHandle<()>>,
+    buffers: BufferPool,
+    stopped: CancellationToken,
+}
+
 impl Pipeline {
-    pub(crate) fn start(engine: Engine, options: Options) -> Result<Self> {
-        let bounds = bounds(&engine, options.max_batch);
-        let batch = bounds.frames;
-        let looked_at = options.saver.is_some() || options.screen.is_some();
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The JPEG decoder cannot be set up, or the system starts no thread.
+    pub(crate) fn start(engine: Engine, options: PipelineOptions) -> Result<Self> {
+        let limits = engine.limits(options.max_batch);
+        let batch = limits.frames;
+        let needs = options.sinks.needs();
         let gathered = match engine.model() {
             // Decoded frames gather up to a batch while the model has the one before.
-            Some(model) if !looked_at => bounds.frames.min(bounds.bytes / model.input.bytes()),
+            Some(model) if needs.is_empty() => {
+                limits.frames.min(limits.bytes / model.input.bytes())
+            }
             _ => 0,
         };
-        let batcher = Batcher::new(bounds);
-        let (preparer, engine, finisher) = split(engine);
-        let spare = Spare::default();
-        let stopped = CancellationToken::new();
-        let guard = || stopped.clone().drop_guard();
-        let mut threads = Vec::new();
-
-        let decoders = cores().clamp(1, MAX_DECODERS);
-        // Bounded by the permits for frames that are not decoded: each task has one.
-        let (tasks, to_decode) = crossbeam_channel::unbounded();
-        for _ in 0..decoders {
-            let decoder = Decoder::new(options.limits.clone());
-            let stage = decode::Stage {
-                decoder: decoder.context("cannot set up the JPEG decoder")?,
-                preparer: preparer.clone(),
-                spare: spare.clone(),
-                keep_frames: options.saver.is_some(),
-                keep_pictures: options.screen.is_some(),
-                view: options.view.clone(),
-            };
-            let to_decode = to_decode.clone();
-            threads.push(spawn("decode", guard(), move || stage.run(&to_decode))?);
-        }
-
-        let (work, incoming) = mpsc::channel(QUEUE.max(gathered) + decoders);
-        let (ran, to_finish) = sync_channel(RAN);
-        let stage = infer::Stage {
+        let EngineStages {
+            preparer,
             engine,
-            batcher,
-            ran,
+            finisher,
+        } = engine.into_stages();
+        let mut threads = PipelineThreads::new();
+        let decoders = cores().clamp(1, MAX_DECODERS);
+        let tasks = threads.decode(decoders, preparer, &options)?;
+        let (input, queue) = mpsc::channel(FRAME_QUEUE_LEN.max(gathered) + decoders);
+        let (outputs, to_finish) = sync_channel(OUTPUT_QUEUE_LEN);
+        let stage = InferStage {
+            engine,
+            batcher: Batcher::new(limits),
+            outputs,
             metrics: options.metrics,
         };
-        let incoming = Incoming::new(incoming);
-        threads.push(spawn("infer", guard(), move || stage.run(incoming))?);
-
-        let stage = finish::Stage {
+        threads.infer(stage, OrderedQueue::new(queue))?;
+        let stage = FinishStage {
             finisher,
-            saver: options.saver,
-            screen: options.screen,
-            emission: options.emission,
-            view: options.view,
-            spare,
+            sinks: options.sinks,
+            worker: options.worker,
+            buffers: threads.buffers.clone(),
+            streams: Vec::new(),
         };
-        threads.push(spawn("finish", guard(), move || stage.run(&to_finish))?);
+        threads.finish(stage, to_finish)?;
         Ok(Self {
-            work: Some(work),
+            input: Some(input),
             tasks: Some(tasks),
-            undecoded: Arc::new(Semaphore::new(QUEUE + decoders)),
-            places: (QUEUE + decoders) as u32,
-            live: Live::default(),
+            undecoded: Arc::new(Semaphore::new(FRAME_QUEUE_LEN + decoders)),
+            places: (FRAME_QUEUE_LEN + decoders) as u32,
+            live: LiveFrames::default(),
             batch,
-            threads,
-            stopped,
+            threads: threads.threads,
+            stopped: threads.stopped,
         })
     }
 
-    pub(crate) async fn frame(&self, job: Job) -> Result<(), Stopped> {
-        let (Some(work), Some(tasks)) = (&self.work, &self.tasks) else {
-            return Err(Stopped);
+    /// Hands a frame over; waits for room.
+    ///
+    /// # Errors
+    /// The pipeline has stopped; so for all others.
+    pub(crate) async fn frame(&self, job: FrameJob) -> Result<(), PipelineStopped> {
+        let (Some(input), Some(tasks)) = (&self.input, &self.tasks) else {
+            return Err(PipelineStopped);
         };
         // Before it waits for room: files then bring nothing further.
-        let live = (!job.requester.is_aside()).then(|| self.live.enters());
-        let room = work.reserve().await.map_err(|_| Stopped)?;
+        let live = (!job.route.is_aside()).then(|| self.live.enters());
+        let room = input.reserve().await.map_err(|_| PipelineStopped)?;
         let undecoded = Arc::clone(&self.undecoded);
         let places = places_of(&job.frame.meta).min(self.places);
         let permit = undecoded.acquire_many_owned(places).await;
-        let permit = permit.map_err(|_| Stopped)?;
-        let (place, decoded) = oneshot::channel();
-        let task = Task {
+        let permit = permit.map_err(|_| PipelineStopped)?;
+        let (decoded, place) = oneshot::channel();
+        let task = DecodeTask {
             job,
             live,
-            place,
+            decoded,
             permit,
         };
-        tasks.send(task).map_err(|_| Stopped)?;
-        room.send(Work::Frame(decoded));
+        tasks.send(task).map_err(|_| PipelineStopped)?;
+        room.send(PipelineInput::Frame(place));
         Ok(())
     }
 
@@ -231,44 +204,114 @@ impl Pipeline {
         self.batch
     }
 
-    pub(crate) async fn batch_started(&self) -> Result<(), Stopped> {
-        self.mark(Mark::BatchStarted).await
+    /// Tells the sinks that a stream begins; its frames follow.
+    pub(crate) async fn stream_started(
+        &self,
+        stream: &Arc<ResultRoute>,
+    ) -> Result<(), PipelineStopped> {
+        self.mark(StreamMark::StreamStarted(Arc::clone(stream)))
+            .await
     }
 
-    pub(crate) async fn batch_ended(&self) -> Result<(), Stopped> {
-        self.mark(Mark::BatchEnded).await
+    /// Tells the sinks that a stream is over. Its open batch must not hold up the next one's frames.
+    pub(crate) async fn stream_ended(
+        &self,
+        stream: &Arc<ResultRoute>,
+    ) -> Result<(), PipelineStopped> {
+        self.mark(StreamMark::StreamEnded(Arc::clone(stream))).await
     }
 
-    /// The stream breaks off: its open batch must not hold up the next one's frames.
-    pub(crate) async fn stream_lost(&self) -> Result<(), Stopped> {
-        self.mark(Mark::StreamLost).await
+    /// A batch of the client begins.
+    pub(crate) async fn batch_started(&self) -> Result<(), PipelineStopped> {
+        self.mark(StreamMark::BatchStarted).await
     }
 
-    /// Resolves once every frame handed over before has been answered and saved.
-    pub(crate) async fn flush(&self) -> Result<(), Stopped> {
+    /// The client's batch is over.
+    pub(crate) async fn batch_ended(&self) -> Result<(), PipelineStopped> {
+        self.mark(StreamMark::BatchEnded).await
+    }
+
+    /// Resolves once every frame handed over before has its result and the sinks have finished with it.
+    pub(crate) async fn flush(&self) -> Result<(), PipelineStopped> {
         let (done, flushed) = oneshot::channel();
-        self.mark(Mark::Flush(done)).await?;
-        flushed.await.map_err(|_| Stopped)
+        self.mark(StreamMark::Flush(done)).await?;
+        flushed.await.map_err(|_| PipelineStopped)
     }
 
     /// Resolves when a thread has ended, which none does before the pipeline is dropped unless it
     /// panicked.
-    pub(crate) async fn stopped(&self) -> Stopped {
+    pub(crate) async fn stopped(&self) -> PipelineStopped {
         self.stopped.cancelled().await;
-        Stopped
+        PipelineStopped
     }
 
-    async fn mark(&self, mark: Mark) -> Result<(), Stopped> {
-        match &self.work {
-            Some(queue) => queue.send(Work::Mark(mark)).await.map_err(|_| Stopped),
-            None => Err(Stopped),
+    async fn mark(&self, mark: StreamMark) -> Result<(), PipelineStopped> {
+        let Some(input) = &self.input else {
+            return Err(PipelineStopped);
+        };
+        let sent = input.send(PipelineInput::Mark(mark)).await;
+        sent.map_err(|_| PipelineStopped)
+    }
+}
+
+impl PipelineThreads {
+    fn new() -> Self {
+        Self {
+            threads: Vec::new(),
+            buffers: BufferPool::default(),
+            stopped: CancellationToken::new(),
         }
+    }
+
+    /// Starts the decoding threads, which share a queue of tasks.
+    fn decode(
+        &mut self,
+        count: usize,
+        preparer: Option<pose::Preparer>,
+        options: &PipelineOptions,
+    ) -> Result<crossbeam_channel::Sender<DecodeTask>> {
+        // Bounded by the permits for frames that are not decoded: each task has one.
+        let (tasks, to_decode) = crossbeam_channel::unbounded();
+        for _ in 0..count {
+            let decoder = FrameDecoder::new(options.limits.clone());
+            let stage = DecodeStage {
+                decoder: decoder.context("cannot set up the JPEG decoder")?,
+                preparer: preparer.clone(),
+                buffers: self.buffers.clone(),
+                needs: options.sinks.needs(),
+                selectors: options.sinks.selectors(),
+            };
+            let to_decode = to_decode.clone();
+            self.spawn("decode", move || stage.run(&to_decode))?;
+        }
+        Ok(tasks)
+    }
+
+    fn infer(&mut self, stage: InferStage, queue: OrderedQueue) -> Result<()> {
+        self.spawn("infer", move || stage.run(queue))
+    }
+
+    fn finish(&mut self, stage: FinishStage, outputs: Receiver<EngineOutput>) -> Result<()> {
+        self.spawn("finish", move || stage.run(&outputs))
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let ended: DropGuard = self.stopped.clone().drop_guard();
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || {
+                let _ended = ended;
+                body();
+            })
+            .with_context(|| format!("cannot start the {name} thread"))?;
+        self.threads.push(thread);
+        Ok(())
     }
 }
 
 /// Places in the queue that a frame takes.
 fn places_of(meta: &FrameMeta) -> u32 {
-    // Twice the pixels in 16 bits; a JPEG's may be colours whatever was announced.
+    // Twice the pixels in 16 bits; a JPEG may have colours whatever FRAME_META says.
     let sample_bytes = meta.encoding.sample_bytes();
     let bytes = u64::from(meta.width)
         * u64::from(meta.height)
@@ -278,11 +321,11 @@ fn places_of(meta: &FrameMeta) -> u32 {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.work = None;
+        self.input = None;
         self.tasks = None;
         let mut join = || {
             for thread in self.threads.drain(..) {
-                // Its panic was printed when it happened, and `stopped` has told of it.
+                // Its panic was printed when it happened, and `stopped` has reported it.
                 let _ = thread.join();
             }
         };
@@ -296,65 +339,8 @@ impl Drop for Pipeline {
     }
 }
 
-/// The model's stages, where there is a model.
-fn split(
-    engine: Engine,
-) -> (
-    Option<pose::Preparer>,
-    infer::Engine,
-    Option<pose::Finisher>,
-) {
-    match engine {
-        Engine::Model(model) => {
-            let stages = model.into_stages();
-            let runner = infer::Engine::Model(stages.runner);
-            (Some(stages.preparer), runner, Some(stages.finisher))
-        }
-        Engine::Verify => (None, infer::Engine::Verify, None),
-        #[cfg(test)]
-        Engine::Panic => (None, infer::Engine::Panic, None),
-    }
-}
-
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn bounds(engine: &Engine, max_batch: Option<usize>) -> Bounds {
-    let Some(model) = engine.model() else {
-        // Nothing is gained by gathering frames that only are counted.
-        return Bounds {
-            frames: 1,
-            client_frames: 1,
-            bytes: MAX_BATCH_BYTES,
-        };
-    };
-    Bounds {
-        frames: model.max_batch,
-        // A GPU was readied for batches up to this size and no others.
-        client_frames: match max_batch {
-            None if model.device == pose::Device::Cpu => MAX_CLIENT_BATCH,
-            _ => model.max_batch,
-        },
-        bytes: match max_batch {
-            None if model.device == pose::Device::Cpu => MAX_CPU_BATCH_BYTES,
-            _ => MAX_BATCH_BYTES,
-        },
-    }
-}
-
-fn spawn(
-    name: &str,
-    ended: DropGuard,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(move || {
-            let _ended = ended;
-            body();
-        })
-        .with_context(|| format!("cannot start the {name} thread"))
 }
 
 #[cfg(test)]
@@ -364,9 +350,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_the_engine_is_told() {
-        let pipeline = Pipeline::start(Engine::Panic, Options::default()).unwrap();
+        let pipeline = Pipeline::start(Engine::Panic, PipelineOptions::default()).unwrap();
         let (replies, _outbox) = mpsc::channel(1);
-        let job = Job {
+        let job = FrameJob {
             frame: Frame {
                 meta: FrameMeta {
                     frame_id: 0,
@@ -381,7 +367,7 @@ mod tests {
             },
             receive: Duration::ZERO,
             received_at: Instant::now(),
-            requester: Arc::new(Requester::new(replies, true)),
+            route: Arc::new(ResultRoute::new(replies, true)),
         };
         pipeline.frame(job).await.unwrap();
         pipeline.stopped().await;

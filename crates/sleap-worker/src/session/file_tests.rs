@@ -9,18 +9,9 @@ use super::*;
 const CONTENT: &[u8] = b"what a video would be";
 const SHA256: &str = "7c3a4b4c24a6e5d0";
 
-fn taking(dir: &Path, max_upload: u64) -> Arc<Worker> {
-    let files = Files::within(&dir.join("uploads"), max_upload, 1000);
-    Arc::new(Worker {
-        ack: ack::ready("stats_only", None),
-        pipeline: Pipeline::start(Engine::Verify, Options::default()).unwrap(),
-        stage: Stage::new(),
-        current: Current::default(),
-        view: None,
-        metrics: Metrics::default(),
-        files,
-        limits: Limits::default(),
-    })
+fn taking(dir: &Path, max_upload: u64) -> Arc<SessionContext> {
+    let dir = dir.join("uploads");
+    Arc::new(context(PipelineOptions::default(), &dir, max_upload, 1000))
 }
 
 fn sha256(content: &[u8]) -> String {
@@ -67,14 +58,14 @@ fn on_disk(dir: &Path) -> Vec<(String, Vec<u8>)> {
 
 impl Client {
     async fn ready(&mut self) -> Option<u64> {
-        match self.hears().await {
+        match self.receives().await {
             Message::UploadReady(offset) => offset,
             other => panic!("not ready but {other:?}"),
         }
     }
 
     async fn upload_refused(&mut self, words: &str) {
-        match self.hears().await {
+        match self.receives().await {
             Message::UploadError(reason) => assert!(reason.contains(words), "{reason}"),
             other => panic!("not refused but {other:?}"),
         }
@@ -82,7 +73,7 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_file_is_whole_when_size_and_checksum_are_right() {
+async fn a_file_is_complete_when_size_and_checksum_are_right() {
     let dir = tempfile::tempdir().unwrap();
     let mut client = Client::of(&taking(dir.path(), 100));
     client.sends([check(None)]).await;
@@ -94,11 +85,11 @@ async fn a_file_is_whole_when_size_and_checksum_are_right() {
         .await;
     client.sends([Message::UploadEnd]).await;
     let name = sha256(CONTENT);
-    assert_eq!(client.hears().await, Message::Complete(name.clone()));
+    assert_eq!(client.receives().await, Message::Complete(name.clone()));
     let expected = (format!("{name}.file"), CONTENT.to_vec());
     assert_eq!(on_disk(dir.path()), [expected]);
     client.sends([check(None)]).await;
-    assert_eq!(client.hears().await, Message::CacheHit(name));
+    assert_eq!(client.receives().await, Message::CacheHit(name));
 }
 
 #[tokio::test]
@@ -142,7 +133,7 @@ async fn names_that_are_paths_are_refused_in_words() {
         .await;
     client.upload_refused("file name").await;
     client.sends_text("FILE_META::../x:5:").await;
-    assert!(matches!(client.hears().await, Message::FileError(_)));
+    assert!(matches!(client.receives().await, Message::FileError(_)));
     assert!(on_disk(dir.path()).is_empty());
 }
 
@@ -156,7 +147,7 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
     first.sends([begin(CONTENT.len())]).await;
     assert_eq!(first.ready().await, Some(0));
     first.sends([chunk(&CONTENT[..5])]).await;
-    first.session.leave(Ended::Left, None).await;
+    first.session.leave(SessionEnd::Closed, None).await;
     // The disk has it when its writer is done with it.
     worker.files.let_go(&sha256(CONTENT)).await;
     let mut second = Client::of(&worker);
@@ -167,7 +158,7 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
     second
         .sends([chunk(&CONTENT[5..]), Message::UploadEnd])
         .await;
-    assert_eq!(second.hears().await, Message::Complete(sha256(CONTENT)));
+    assert_eq!(second.receives().await, Message::Complete(sha256(CONTENT)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -195,7 +186,7 @@ async fn a_client_that_came_back_takes_its_upload_over_and_no_other_does() {
     let at = back.ready().await.unwrap() as usize;
     back.sends([chunk(&CONTENT[at..]), Message::UploadEnd])
         .await;
-    assert_eq!(back.hears().await, Message::Complete(sha256(CONTENT)));
+    assert_eq!(back.receives().await, Message::Complete(sha256(CONTENT)));
     lost.sends([chunk(&CONTENT[..5])]).await;
     lost.sends([Message::UploadEnd]).await;
     lost.upload_refused("another connection").await;
@@ -206,16 +197,16 @@ async fn an_upload_that_brings_nothing_holds_no_room() {
     let dir = tempfile::tempdir().unwrap();
     let worker = taking(dir.path(), 100);
     let mut client = Client::of(&worker);
-    assert!(client.session.desk.overdue().is_none());
+    assert!(client.session.uploads.overdue().is_none());
     client.sends([check(Some("abc"))]).await;
     client.ready().await;
     client.sends([begin(CONTENT.len())]).await;
     client.ready().await;
     client.sends([chunk(&CONTENT[..5])]).await;
-    assert!(client.session.desk.overdue().is_some());
-    client.session.desk.expire().await;
+    assert!(client.session.uploads.overdue().is_some());
+    client.session.uploads.expire().await;
     client.upload_refused("busy: nothing came for").await;
-    assert!(client.session.desk.overdue().is_none());
+    assert!(client.session.uploads.overdue().is_none());
     worker.files.let_go(&sha256(CONTENT)).await;
     client.sends([check(Some("other"))]).await;
     assert_eq!(client.ready().await, Some(5));
@@ -238,7 +229,7 @@ async fn frames_and_a_file_share_a_channel() {
     client.sends([Message::UploadEnd]).await;
     let mut frames = 0;
     loop {
-        match client.hears().await {
+        match client.receives().await {
             Message::FrameReceived(_) => frames += 1,
             Message::Complete(name) => {
                 assert_eq!(name, sha256(CONTENT));
@@ -262,7 +253,7 @@ async fn jobs_that_are_not_done_here_are_refused_and_so_are_their_files() {
         (PackageType::Track, "--model"),
     ] {
         client.sends([Message::PackageType(purpose)]).await;
-        let Message::FileError(reason) = client.hears().await else {
+        let Message::FileError(reason) = client.receives().await else {
             panic!("not refused");
         };
         assert!(reason.contains(words), "{reason}");
@@ -277,10 +268,10 @@ async fn jobs_that_are_not_done_here_are_refused_and_so_are_their_files() {
         client
             .sends([Message::FileMeta(meta), chunk(b"12345"), Message::EndOfFile])
             .await;
-        assert!(matches!(client.hears().await, Message::FileError(_)));
+        assert!(matches!(client.receives().await, Message::FileError(_)));
     }
     client.sends_text("JOB_SUBMIT::{\"type\":\"train\"}").await;
-    let Message::Unknown { text } = client.hears().await else {
+    let Message::Unknown { text } = client.receives().await else {
         panic!("not refused");
     };
     assert!(text.starts_with("JOB_REJECTED::"), "{text}");
@@ -292,7 +283,7 @@ async fn jobs_that_are_not_done_here_are_refused_and_so_are_their_files() {
 async fn a_worker_without_streams_says_so_and_takes_files() {
     let dir = tempfile::tempdir().unwrap();
     let mut worker = taking(dir.path(), 100);
-    Arc::get_mut(&mut worker).unwrap().files.streams = false;
+    Arc::get_mut(&mut worker).unwrap().takes_streams = false;
     let mut client = Client::of(&worker);
     client.sends([start(true)]).await;
     let ack = client.ack().await;

@@ -1,12 +1,7 @@
-//! One client: from STREAM_START to STREAM_COMPLETE, as often as it likes, until it leaves.
+//! The session of one client: streams from STREAM_START to STREAM_COMPLETE, one after the other, and files.
 
-pub(crate) mod ack;
-mod current;
-pub(crate) mod forward;
 mod opening;
-mod requester;
 mod run;
-mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -23,34 +18,29 @@ use protocol::{
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-pub(crate) use current::Current;
-#[cfg(test)]
-pub(crate) use requester::Origin;
-pub(crate) use requester::Requester;
 pub(crate) use run::{report, run};
-pub(crate) use stage::{Availability, Stage};
 
-use crate::files::{Desk, Files};
-use crate::metrics::{Lost, Metrics, Refused, StreamEnd};
-use crate::pipeline::{Job, Pipeline, Stopped};
-use crate::places::Place;
-use crate::view::Hub;
+use crate::admission::ClientSlot;
+use crate::files::{FileService, UploadSession};
+use crate::metrics::{FrameLoss, Metrics, StreamEndReason, StreamRefusal};
+use crate::pipeline::{FrameJob, Pipeline, PipelineStopped};
+use crate::replies::{ack, result};
+use crate::streams::{CurrentStream, StreamSlot};
 use stream::Stream;
 
-/// What all sessions share.
-pub(crate) struct Worker {
-    /// The STREAM_ACK while it is free.
-    pub(crate) ack: StreamAck,
-    pub(crate) pipeline: Pipeline,
-    pub(crate) stage: Stage,
-    /// The stream that is served, for those who show it.
-    pub(crate) current: Current,
-    /// Who looks on, where anybody can.
-    pub(crate) view: Option<Arc<Hub>>,
+/// What the sessions of a worker share.
+pub(crate) struct SessionContext {
+    /// The STREAM_ACK while the worker is free.
+    pub(crate) ack: Arc<StreamAck>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) slot: Arc<StreamSlot>,
+    /// The stream that is served, for what shows it.
+    pub(crate) current: CurrentStream,
     pub(crate) metrics: Metrics,
-    /// Files that clients send, and what is taken of them.
-    pub(crate) files: Files,
-    /// What is taken from a client.
+    pub(crate) files: Arc<FileService>,
+    /// Whether streams are taken at all.
+    pub(crate) takes_streams: bool,
+    /// The largest messages that are taken from a client.
     pub(crate) limits: Limits,
 }
 
@@ -59,31 +49,31 @@ const MAX_WAITING_BYTES: usize = 8 << 20;
 
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum SessionEnd {
     /// The client closed the channel or is lost.
-    Left,
+    Closed,
     /// Its heartbeat has stopped.
-    Mute,
+    HeartbeatLost,
     /// It never asked for a stream.
-    Silent,
-    /// Another client needs its place, or its own that came back.
-    Dismissed,
-    /// The worker is to end.
+    NoStream,
+    /// Another client needs its slot, or the client itself has reconnected.
+    Evicted,
+    /// The worker is about to end.
     Interrupted,
     /// The worker cannot go on.
     Stopped,
 }
 
 struct Session {
-    worker: Arc<Worker>,
-    place: Arc<Place>,
+    context: Arc<SessionContext>,
+    client: Arc<ClientSlot>,
     reassembler: Reassembler,
     replies: mpsc::Sender<Message>,
-    /// Files of this client.
-    desk: Desk,
+    /// The uploads of this client.
+    uploads: UploadSession,
     state: State,
     frame_started: Option<Instant>,
-    /// A stream was asked for, whatever came of it.
+    /// The client has asked for a stream or a file.
     has_asked: bool,
     frames_without_stream: u64,
     /// Messages that could not be read since the last STREAM_START.
@@ -92,8 +82,8 @@ struct Session {
 
 enum State {
     Idle,
-    /// Told that the worker is busy. Some clients do not wait for an answer: the stream begins
-    /// with the first of its frames that finds the worker free.
+    /// The client was told that the worker is busy. Some clients do not wait for the STREAM_ACK: their
+    /// stream begins with the first frame for which the worker is free.
     Refused {
         start: StreamStart,
         frames: u64,
@@ -110,12 +100,17 @@ async fn overdue(at: Option<Instant>) {
 }
 
 impl Session {
-    fn new(worker: Arc<Worker>, replies: mpsc::Sender<Message>, place: Arc<Place>) -> Self {
+    fn new(
+        context: Arc<SessionContext>,
+        replies: mpsc::Sender<Message>,
+        client: Arc<ClientSlot>,
+    ) -> Self {
+        let files = Arc::clone(&context.files);
         Self {
-            reassembler: Reassembler::new(worker.limits.clone()),
-            desk: Desk::new(Arc::clone(&worker), replies.clone(), Arc::clone(&place)),
-            worker,
-            place,
+            reassembler: Reassembler::new(context.limits.clone()),
+            uploads: UploadSession::new(files, replies.clone(), Arc::clone(&client)),
+            context,
+            client,
             replies,
             state: State::Idle,
             frame_started: None,
@@ -126,24 +121,24 @@ impl Session {
     }
 
     /// Serves messages to the end of the channel. May be cancelled where the session ends.
-    async fn serve(&mut self, receiver: &mut Receiver) -> Ended {
-        let patience = tokio::time::sleep(run::FIRST_STREAM);
-        tokio::pin!(patience);
+    async fn serve(&mut self, receiver: &mut Receiver) -> SessionEnd {
+        let no_request = tokio::time::sleep(run::FIRST_REQUEST_TIMEOUT);
+        tokio::pin!(no_request);
         loop {
             let beats = matches!(&self.state, State::Streaming(stream) if stream.has_heartbeat());
             let message = tokio::select! {
                 biased;
                 message = receiver.recv() => message,
-                () = overdue(self.desk.overdue()) => {
-                    self.desk.expire().await;
+                () = overdue(self.uploads.overdue()) => {
+                    self.uploads.expire().await;
                     continue;
                 }
-                () = &mut patience, if !self.has_asked => return Ended::Silent,
-                // Counted from here: what came while frames waited for the model is there already.
+                () = &mut no_request, if !self.has_asked => return SessionEnd::NoStream,
+                // Counted from here: messages that came while frames waited for the model are read first.
                 () = tokio::time::sleep(PEER_SILENCE), if beats => {
-                    // Parts of frames that are not whole yet are signs of life, too.
+                    // Parts of frames show that the client is there, too.
                     if receiver.heard().elapsed() >= PEER_SILENCE {
-                        return Ended::Mute;
+                        return SessionEnd::HeartbeatLost;
                     }
                     continue;
                 }
@@ -154,53 +149,54 @@ impl Session {
                     self.unreadable(&error).await;
                     Ok(())
                 }
-                None => return Ended::Left,
+                None => return SessionEnd::Closed,
             };
             if outcome.is_err() {
-                return Ended::Stopped;
+                return SessionEnd::Stopped;
             }
         }
     }
 
-    /// Gives up what is under way. An interrupted worker first answers what it has taken.
-    async fn leave(&mut self, ended: Ended, reason: Option<CloseReason>) {
-        self.desk.leave(reason);
+    /// Ends the stream and the upload. An interrupted worker first returns the results of all frames.
+    async fn leave(&mut self, end: SessionEnd, reason: Option<CloseReason>) {
+        self.uploads.leave(reason);
         if let Some(dropped) = self.reassembler.reset() {
-            debug!(reason = %dropped.reason, "half a frame dropped");
-            self.worker.metrics.dropped(&dropped.reason);
+            debug!(reason = %dropped.reason, "partial frame dropped");
+            self.context.metrics.dropped(&dropped.reason);
         }
         let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) else {
-            match ended {
-                Ended::Silent => info!("a client that asks for nothing is sent away"),
-                Ended::Dismissed => info!("an idle client makes room for another"),
+            match end {
+                SessionEnd::NoStream => info!("a client that asks for nothing is disconnected"),
+                SessionEnd::Evicted => {
+                    info!("an idle client is disconnected: another one needs its place")
+                }
                 _ => {}
             }
             return;
         };
-        stream.ends(match ended {
-            Ended::Left | Ended::Silent => StreamEnd::ClientLeft,
-            Ended::Mute => StreamEnd::ClientMute,
-            Ended::Dismissed => StreamEnd::TakenOver,
-            Ended::Interrupted => StreamEnd::Interrupted,
-            Ended::Stopped => StreamEnd::Failed,
+        stream.ends(match end {
+            SessionEnd::Closed | SessionEnd::NoStream => StreamEndReason::ClientLeft,
+            SessionEnd::HeartbeatLost => StreamEndReason::ClientMute,
+            SessionEnd::Evicted => StreamEndReason::TakenOver,
+            SessionEnd::Interrupted => StreamEndReason::Interrupted,
+            SessionEnd::Stopped => StreamEndReason::Failed,
         });
-        // The pipeline ends for all sessions at once; that is reported once, elsewhere.
-        let _ = if ended == Ended::Interrupted {
-            self.worker.pipeline.flush().await
-        } else {
-            self.worker.pipeline.stream_lost().await
-        };
+        // A pipeline that has stopped is reported once, elsewhere.
+        let _ = self.context.pipeline.stream_ended(&stream.route).await;
+        if end == SessionEnd::Interrupted {
+            let _ = self.context.pipeline.flush().await;
+        }
         match reason {
             Some(reason) => stream.log(&format!("client left before the end ({reason})")),
             None => stream.log("stream cut off"),
         }
     }
 
-    async fn message(&mut self, message: Message) -> Result<(), Stopped> {
+    async fn message(&mut self, message: Message) -> Result<(), PipelineStopped> {
         let message = match message {
-            Message::Chunk(chunk) if self.chunks_are_a_files() => {
+            Message::Chunk(chunk) if self.chunks_are_of_a_file() => {
                 let streams = matches!(self.state, State::Streaming(_));
-                self.desk.bytes(chunk, streams).await;
+                self.uploads.bytes(chunk, streams).await;
                 return Ok(());
             }
             message => message,
@@ -226,7 +222,7 @@ impl Session {
         }
     }
 
-    /// Whoever does not stream has little of a frame kept: there may be several of them.
+    /// Without a stream little of a frame is kept: several clients may send some.
     fn bound_waiting(&mut self, message: &Message) {
         if let (Message::Chunk(chunk), State::Idle | State::Refused { .. }) = (message, &self.state)
             && self.reassembler.buffered_bytes() + chunk.len() > MAX_WAITING_BYTES
@@ -239,7 +235,7 @@ impl Session {
     /// A message that cannot be read costs at most the frame it belongs to.
     async fn unreadable(&mut self, error: &DecodeError) {
         self.unreadable += 1;
-        self.worker.metrics.unreadable();
+        self.context.metrics.unreadable();
         if self.unreadable == 1 {
             warn!(%error, "message refused; further ones of this stream are logged with -v");
         } else {
@@ -247,16 +243,16 @@ impl Session {
         }
         if let Some(word) = error.transfer_word() {
             self.has_asked = true;
-            self.desk.unreadable(word, error.to_string()).await;
+            self.uploads.unreadable(word, error.to_string()).await;
         }
-        if matches!(error, DecodeError::ChunkTooLarge { .. }) && self.chunks_are_a_files() {
-            self.desk.damaged(error.to_string()).await;
+        if matches!(error, DecodeError::ChunkTooLarge { .. }) && self.chunks_are_of_a_file() {
+            self.uploads.damaged(error.to_string()).await;
         } else if let Some(dropped) = self.reassembler.push_error(error) {
             self.dropped(dropped).await;
         }
         if ack::is_due(error) {
             self.has_asked = true;
-            self.worker.metrics.refused(Refused::Unreadable);
+            self.context.metrics.refused(StreamRefusal::Unreadable);
             self.reply(Message::StreamAck(ack::error(error.to_string())))
                 .await;
         }
@@ -265,14 +261,14 @@ impl Session {
         };
         stream.unreadable += 1;
         if let Some(frame_id) = error.frame_id() {
-            stream.requester.counts.damaged.fetch_add(1, Relaxed);
-            self.worker.metrics.error();
-            self.reply(crate::answer::failure(frame_id, error.to_string()))
+            stream.route.counts.damaged.fetch_add(1, Relaxed);
+            self.context.metrics.error();
+            self.reply(result::failure(frame_id, error.to_string()))
                 .await;
         }
     }
 
-    async fn frame(&mut self, frame: Frame) -> Result<(), Stopped> {
+    async fn frame(&mut self, frame: Frame) -> Result<(), PipelineStopped> {
         let received_at = Instant::now();
         let receive = self
             .frame_started
@@ -280,17 +276,17 @@ impl Session {
             .map_or_else(Default::default, |started| {
                 received_at.saturating_duration_since(started)
             });
-        self.ask_again().await;
+        self.ask_again().await?;
         let stream = match &mut self.state {
             State::Streaming(stream) => stream,
             State::Refused { frames, .. } => {
                 *frames += 1;
-                self.worker.metrics.lost(Lost::NoStream);
+                self.context.metrics.lost(FrameLoss::NoStream);
                 return Ok(());
             }
             State::Idle => {
                 self.frames_without_stream += 1;
-                self.worker.metrics.lost(Lost::NoStream);
+                self.context.metrics.lost(FrameLoss::NoStream);
                 if self.frames_without_stream == 1 {
                     warn!("frames came without a stream; they are ignored");
                 }
@@ -299,21 +295,21 @@ impl Session {
         };
         stream.frames += 1;
         stream.bytes += frame.meta.nbytes;
-        self.worker.metrics.frame(frame.meta.nbytes);
-        let requester = Arc::clone(&stream.requester);
-        self.hand_over(Job {
+        self.context.metrics.frame(frame.meta.nbytes);
+        let route = Arc::clone(&stream.route);
+        self.hand_over(FrameJob {
             frame,
             receive,
             received_at,
-            requester,
+            route,
         })
         .await
     }
 
-    /// Hands a frame on. Where that has to wait, the client hears of it first.
-    async fn hand_over(&mut self, job: Job) -> Result<(), Stopped> {
-        let worker = Arc::clone(&self.worker);
-        let handing = worker.pipeline.frame(job);
+    /// Hands a frame to the pipeline. Where that has to wait, the client is told first.
+    async fn hand_over(&mut self, job: FrameJob) -> Result<(), PipelineStopped> {
+        let context = Arc::clone(&self.context);
+        let handing = context.pipeline.frame(job);
         tokio::pin!(handing);
         tokio::select! {
             biased;
@@ -328,41 +324,41 @@ impl Session {
         handing.await
     }
 
-    /// A frame that could not be put together gets its answer too, so that the client can account for it.
+    /// A frame that could not be reassembled gets a result too, so that the client can count it.
     async fn dropped(&mut self, dropped: protocol::Dropped) {
-        self.worker.metrics.dropped(&dropped.reason);
+        self.context.metrics.dropped(&dropped.reason);
         let State::Streaming(stream) = &mut self.state else {
             return;
         };
-        stream.requester.counts.damaged.fetch_add(1, Relaxed);
+        stream.route.counts.damaged.fetch_add(1, Relaxed);
         if let Some(frame_id) = dropped.frame_id {
-            self.worker.metrics.error();
-            self.reply(crate::answer::failure(frame_id, dropped.reason.to_string()))
+            self.context.metrics.error();
+            self.reply(result::failure(frame_id, dropped.reason.to_string()))
                 .await;
         }
     }
 
-    async fn batch(&mut self, event: BatchEvent) -> Result<(), Stopped> {
+    async fn batch(&mut self, event: BatchEvent) -> Result<(), PipelineStopped> {
         if !matches!(self.state, State::Streaming(_)) {
             return Ok(());
         }
         if !matches!(event, BatchEvent::Started { .. }) && !event.is_complete() {
             debug!(batch = ?event, "batch does not hold what it declared; its frames are used");
         }
-        let pipeline = &self.worker.pipeline;
+        let pipeline = &self.context.pipeline;
         match event {
             BatchEvent::Started { .. } => pipeline.batch_started().await,
             BatchEvent::Abandoned { .. } => {
                 pipeline.batch_ended().await?;
                 pipeline.batch_started().await
             }
-            // The batch goes on: its frames are worth no less for being more than declared.
+            // The batch goes on: more frames than declared are no reason to drop them.
             BatchEvent::Overfull { .. } => Ok(()),
             _ => pipeline.batch_ended().await,
         }
     }
 
-    async fn control(&mut self, message: Message) -> Result<(), Stopped> {
+    async fn control(&mut self, message: Message) -> Result<(), PipelineStopped> {
         match message {
             Message::StreamStart(start) => self.start(start).await?,
             Message::StreamEnd(end) => {
@@ -370,7 +366,7 @@ impl Session {
                 self.end().await?;
             }
             Message::KeepAlive => {}
-            other => match self.desk.message(other).await {
+            other => match self.uploads.message(other).await {
                 None => self.has_asked = true,
                 Some(other) => debug!(message = ?other, "not for this worker; ignored"),
             },
@@ -379,12 +375,12 @@ impl Session {
     }
 
     /// Whether the next chunk belongs to a file and not to a frame.
-    fn chunks_are_a_files(&self) -> bool {
-        self.desk.takes_bytes() && !self.reassembler.is_within_a_frame()
+    fn chunks_are_of_a_file(&self) -> bool {
+        self.uploads.takes_bytes() && !self.reassembler.is_within_a_frame()
     }
 
     async fn reply(&self, message: Message) {
-        // Without a way to the client there is nothing to say; the session ends by itself.
+        // Without a connection to the client there is nothing to send; the session ends by itself.
         let _ = self.replies.send(message).await;
     }
 }

@@ -1,4 +1,4 @@
-//! How streams begin and end.
+//! The beginning and the end of streams.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,50 +9,51 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use super::requester::{Origin, Requester};
-use super::stage::Turn;
 use super::stream::Stream;
-use super::{Session, State, ack};
-use crate::metrics::{Refused, StreamEnd};
-use crate::pipeline::Stopped;
+use super::{Session, State};
+use crate::metrics::{StreamEndReason, StreamRefusal};
+use crate::pipeline::PipelineStopped;
+use crate::replies::ack;
+use crate::streams::{FrameOrigin, ResultRoute, StreamPermit};
 
-/// What a client hears that wants to stream to a worker that takes only files.
+/// The refusal of a stream by a worker that takes only files.
 const NO_STREAMS: &str = "this worker takes no streams (--no-stream); it takes videos as files \
     (sleap-stream --send-file)";
 
 impl Session {
-    pub(super) async fn start(&mut self, mut start: StreamStart) -> Result<(), Stopped> {
+    /// STREAM_START: opens the stream, or refuses it.
+    pub(super) async fn start(&mut self, mut start: StreamStart) -> Result<(), PipelineStopped> {
         start.source_name = text::cut(&start.source_name, text::NAME).into_owned();
         self.has_asked = true;
         self.unreadable = 0;
         if let Some(dropped) = self.reassembler.reset() {
-            self.worker.metrics.dropped(&dropped.reason);
+            self.context.metrics.dropped(&dropped.reason);
         }
-        // A client that starts again without an end has given up the stream before. Its answers
-        // come before the new stream's, whose frames may bear the same numbers.
+        // A client that starts again without an end has given up the stream before. Its results
+        // are sent before the new stream's, whose frames may have the same numbers.
         if let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) {
-            self.worker.pipeline.flush().await?;
-            stream.ends(StreamEnd::Restarted);
+            self.finish(&stream).await?;
+            stream.ends(StreamEndReason::Restarted);
             stream.log("stream restarted by its client");
         }
-        if !self.worker.files.streams {
+        if !self.context.takes_streams {
             info!(source = %start.source_name, "stream refused: --no-stream");
-            self.worker.metrics.refused(Refused::NoStreams);
+            self.context.metrics.refused(StreamRefusal::NoStreams);
             let reason = ack::error(NO_STREAMS.into());
             self.reply(Message::StreamAck(reason)).await;
             return Ok(());
         }
         match self.permit(start.stream_id.as_deref()).await {
-            Some(permit) => self.open(start, permit).await,
+            Some(permit) => self.open(start, permit).await?,
             None => {
-                let why = match self.worker.stage.is_closed() {
-                    true => Refused::ShuttingDown,
-                    false => Refused::Busy,
+                let why = match self.context.slot.is_closed() {
+                    true => StreamRefusal::ShuttingDown,
+                    false => StreamRefusal::Busy,
                 };
-                self.worker.metrics.refused(why);
+                self.context.metrics.refused(why);
                 info!(source = %start.source_name, "client told that the worker is busy");
                 self.state = State::Refused { start, frames: 0 };
-                self.reply(Message::StreamAck(ack::busy(&self.worker.ack, why)))
+                self.reply(Message::StreamAck(ack::busy(&self.context.ack, why)))
                     .await;
             }
         }
@@ -60,27 +61,32 @@ impl Session {
     }
 
     /// Opens a stream that was refused, if the worker is free by now.
-    pub(super) async fn ask_again(&mut self) {
+    pub(super) async fn ask_again(&mut self) -> Result<(), PipelineStopped> {
         let State::Refused { start, .. } = &mut self.state else {
-            return;
+            return Ok(());
         };
-        self.place.idle_since(Instant::now());
+        self.client.idle_since(Instant::now());
         let name = start.stream_id.as_deref();
-        if let Some(permit) = self.worker.stage.enter(name, &self.place) {
+        if let Some(permit) = self.context.slot.enter(name, &self.client) {
             let start = std::mem::take(start);
-            self.open(start, permit).await;
+            self.open(start, permit).await?;
         }
+        Ok(())
     }
 
-    async fn permit(&self, name: Option<&str>) -> Option<Turn> {
-        let stage = &self.worker.stage;
-        match (stage.enter(name, &self.place), name) {
-            (None, Some(name)) => stage.take_over(name, &self.place).await,
+    async fn permit(&self, name: Option<&str>) -> Option<StreamPermit> {
+        let slot = &self.context.slot;
+        match (slot.enter(name, &self.client), name) {
+            (None, Some(name)) => slot.take_over(name, &self.client).await,
             (permit, _) => permit,
         }
     }
 
-    async fn open(&mut self, start: StreamStart, permit: Turn) {
+    async fn open(
+        &mut self,
+        start: StreamStart,
+        permit: StreamPermit,
+    ) -> Result<(), PipelineStopped> {
         info!(
             source = %start.source_name,
             size = %format_args!("{}x{}", start.width, start.height),
@@ -88,49 +94,50 @@ impl Session {
             frames = start.frames_to_send,
             "stream starts"
         );
-        let origin = Origin {
-            source_name: start.source_name.clone(),
-            size: (start.original_width, start.original_height),
-            is_webcam: start.is_webcam,
-        };
-        let requester = Requester::new(self.replies.clone(), start.answers)
-            .of(origin)
-            .counted_in(self.worker.metrics.clone());
-        let requester = Arc::new(requester);
-        self.worker.metrics.stream_starts();
-        if let Some(view) = &self.worker.view {
-            view.begins(&start);
-        }
-        let serving = self.worker.current.serves(&requester);
+        let route = ResultRoute::new(self.replies.clone(), start.answers)
+            .of(FrameOrigin::from(&start))
+            .counted_in(self.context.metrics.clone());
+        let route = Arc::new(route);
+        self.context.metrics.stream_starts();
+        let current = self.context.current.serves(&route);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
-        self.state = State::Streaming(Stream::new(requester, heartbeat, serving, permit));
-        self.place.streams();
+        self.state = State::Streaming(Stream::new(Arc::clone(&route), heartbeat, current, permit));
+        self.client.streams();
+        self.context.pipeline.stream_started(&route).await?;
         let ack = StreamAck {
-            answers: self.worker.ack.answers || start.answers,
+            answers: self.context.ack.answers || start.answers,
             heartbeat: start.heartbeat,
-            ..self.worker.ack.clone()
+            ..StreamAck::clone(&self.context.ack)
         };
         self.reply(Message::StreamAck(ack)).await;
+        Ok(())
+    }
+
+    /// Ends the stream in the pipeline, once all its frames have their results.
+    async fn finish(&self, stream: &Stream) -> Result<(), PipelineStopped> {
+        let pipeline = &self.context.pipeline;
+        pipeline.stream_ended(&stream.route).await?;
+        pipeline.flush().await
     }
 
     /// Every STREAM_END is answered: clients wait for that.
-    pub(super) async fn end(&mut self) -> Result<(), Stopped> {
-        // The word for it has its place before the worker is free: one that drains ends then.
+    pub(super) async fn end(&mut self) -> Result<(), PipelineStopped> {
+        // STREAM_COMPLETE has its place in the queue before the worker is free: one that drains ends then.
         let replies = self.replies.clone();
         let place = replies.reserve().await;
         let complete = match std::mem::replace(&mut self.state, State::Idle) {
             State::Streaming(stream) => {
-                self.worker.pipeline.flush().await?;
-                stream.ends(StreamEnd::Complete);
+                self.finish(&stream).await?;
+                stream.ends(StreamEndReason::Complete);
                 stream.log("stream complete");
-                // The permit goes back with the stream before the client hears of the end: it may
-                // start anew at once.
+                // The permit goes back with the stream before the client receives the end: it may start
+                // another stream at once.
                 stream.complete()
             }
             State::Refused { frames, .. } => {
                 info!(
                     frames,
-                    "a stream that came while the worker was busy is over"
+                    "a stream that was refused because the worker was busy is over"
                 );
                 StreamComplete {
                     frames_dropped: Some(frames),
@@ -139,8 +146,8 @@ impl Session {
             }
             State::Idle => StreamComplete::default(),
         };
-        self.place.idle_since(Instant::now());
-        // Without a way to the client there is nothing to say; the session ends by itself.
+        self.client.idle_since(Instant::now());
+        // Without a connection to the client there is nothing to send; the session ends by itself.
         if let Ok(place) = place {
             place.send(Message::StreamComplete(complete));
         }
@@ -148,7 +155,7 @@ impl Session {
     }
 }
 
-/// Says every second that the worker is there. Where answers fill the way to the client, they say it.
+/// Sends a message every second. Where results fill the queue to the client, they show that the worker is there.
 fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut tick = interval(HEARTBEAT);

@@ -10,17 +10,18 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Ended, Session, Worker, forward};
-use crate::places::Place;
+use super::{Session, SessionContext, SessionEnd};
+use crate::admission::ClientSlot;
+use crate::replies::forward;
 
-/// Answers that may wait for the data channel before the engine waits for it.
-const REPLIES: usize = 64;
+/// Replies that may wait for the data channel before the pipeline waits for it.
+const REPLY_QUEUE_LEN: usize = 64;
 
-/// A client that has not asked for a stream by then is sent away.
-pub(super) const FIRST_STREAM: Duration = Duration::from_secs(30);
+/// A client that has asked for nothing by then is disconnected.
+pub(super) const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the last answers may take once a session is to end: a client may have stopped reading.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// Longest wait for the last results to be sent at the end of a session: a client may have stopped reading.
+const LAST_RESULTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Logs a session's task that did not end by itself.
 pub(crate) fn report(ended: Result<(), tokio::task::JoinError>) {
@@ -29,55 +30,55 @@ pub(crate) fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves one client until it leaves, is sent away, or the worker is interrupted.
+/// Serves one client until it leaves, is evicted, or the worker is interrupted.
 pub(crate) async fn run(
-    worker: Arc<Worker>,
+    context: Arc<SessionContext>,
     channel: Channel,
-    place: Arc<Place>,
+    client: Arc<ClientSlot>,
     interrupt: Interrupt,
 ) {
     let Channel {
         sender,
         mut receiver,
     } = channel;
-    let _connected = worker.metrics.client();
-    let (replies, outbox) = mpsc::channel(REPLIES);
-    // A set, because it ends its task with this session, however that ends.
-    let mut answers = JoinSet::new();
+    let _connected = context.metrics.client();
+    let (replies, outbox) = mpsc::channel(REPLY_QUEUE_LEN);
+    // A set, because it ends its task with this session, in whatever way that ends.
+    let mut sending = JoinSet::new();
     let to_client = sender.clone();
-    answers.spawn(forward::run(outbox, move |message| {
+    sending.spawn(forward::run(outbox, move |message| {
         let sender = to_client.clone();
         async move { sender.send(message).await }
     }));
-    let mut session = Session::new(worker, replies, Arc::clone(&place));
+    let mut session = Session::new(context, replies, Arc::clone(&client));
     let ended = tokio::select! {
         ended = session.serve(&mut receiver) => ended,
-        () = interrupt.raised() => Ended::Interrupted,
-        () = place.dismissed() => Ended::Dismissed,
+        () = interrupt.raised() => SessionEnd::Interrupted,
+        () = client.evicted() => SessionEnd::Evicted,
     };
-    if matches!(ended, Ended::Dismissed | Ended::Mute) {
-        // Answers that wait for a client that is away would hold up whoever comes now.
-        answers.abort_all();
+    if matches!(ended, SessionEnd::Evicted | SessionEnd::HeartbeatLost) {
+        // Replies that wait for a client that is away would hold up the next client.
+        sending.abort_all();
     }
     let in_order = async {
         session.leave(ended, receiver.closed_because()).await;
         // All senders of the outbox are gone with the session and its frames.
         drop(session);
-        if ended == Ended::Interrupted {
-            finish(&mut answers, &sender).await;
+        if ended == SessionEnd::Interrupted {
+            finish(&mut sending, &sender).await;
         }
     };
-    if timeout(LAST_ANSWERS, in_order).await.is_err() {
-        debug!("the client does not take its last answers; it is left without");
+    if timeout(LAST_RESULTS_TIMEOUT, in_order).await.is_err() {
+        debug!("the client does not take its last results; they are dropped");
         return;
     }
-    drop(answers);
+    drop(sending);
     sender.close().await;
 }
 
-/// What was answered leaves.
-async fn finish(answers: &mut JoinSet<()>, sender: &Sender) {
-    answers.join_next().await;
-    // Lost answers are the client's loss: it has ended the channel.
+/// Sends what is queued.
+async fn finish(sending: &mut JoinSet<()>, sender: &Sender) {
+    sending.join_next().await;
+    // A client that has closed the channel takes no more results.
     let _ = sender.flush().await;
 }

@@ -1,4 +1,4 @@
-//! A stream that was acknowledged, and its accounts.
+//! A stream that was acknowledged, and its counts.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,80 +8,81 @@ use protocol::{Backpressure, StreamComplete};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use super::current::Serving;
-use super::requester::Requester;
-use super::stage::Turn;
-use crate::metrics::StreamEnd;
+use crate::metrics::StreamEndReason;
+use crate::streams::{CurrentStreamGuard, ResultRoute, StreamPermit};
 
-/// The client hears of full queues again after so many frames.
-const TELL_AGAIN: u64 = 16;
+/// Frames between two messages to the client that the queues are full.
+const BACKPRESSURE_INTERVAL: u64 = 16;
 
+/// The stream of a session.
 pub(super) struct Stream {
-    pub(super) requester: Arc<Requester>,
+    pub(super) route: Arc<ResultRoute>,
     started: Instant,
-    /// Whole frames that arrived, and their bytes.
+    /// Complete frames that arrived, and their bytes.
     pub(super) frames: u64,
     pub(super) bytes: u64,
     /// Messages that could not be read.
     pub(super) unreadable: u64,
-    /// How many frames there were when the client last heard of full queues.
-    told: Option<u64>,
-    /// Tells the client that the worker is there, where it agreed to do the same.
+    /// The number of frames when the client was last told of full queues.
+    reported: Option<u64>,
+    /// Sends a message every second, where the client agreed to do the same.
     heartbeat: Option<AbortOnDropHandle<()>>,
-    /// Shows the stream. Before the permit: the next stream comes after it.
-    _serving: Serving,
-    _permit: Turn,
+    /// Marks the stream as the current one. Before the permit: the next stream begins after it.
+    _serving: CurrentStreamGuard,
+    _permit: StreamPermit,
 }
 
 impl Stream {
+    /// A stream that begins now.
     pub(super) fn new(
-        requester: Arc<Requester>,
+        route: Arc<ResultRoute>,
         heartbeat: Option<AbortOnDropHandle<()>>,
-        serving: Serving,
-        permit: Turn,
+        serving: CurrentStreamGuard,
+        permit: StreamPermit,
     ) -> Self {
         Self {
-            requester,
+            route,
             started: Instant::now(),
             frames: 0,
             bytes: 0,
             unreadable: 0,
-            told: None,
+            reported: None,
             heartbeat,
             _serving: serving,
             _permit: permit,
         }
     }
 
-    /// Whether the client says every second that it is there.
+    /// Whether the client sends a message every second.
     pub(super) fn has_heartbeat(&self) -> bool {
         self.heartbeat.is_some()
     }
 
-    /// A frame has to wait; what to tell the client, if it is to be told.
+    /// A frame has to wait. Returns the message to the client, if one is due.
     pub(super) fn queues_are_full(&mut self) -> Option<Backpressure> {
         let due = self
-            .told
-            .is_none_or(|told| self.frames >= told + TELL_AGAIN);
-        let tell = self.requester.answers && due;
-        if tell {
-            self.told = Some(self.frames);
+            .reported
+            .is_none_or(|reported| self.frames >= reported + BACKPRESSURE_INTERVAL);
+        let is_sent = self.route.answers() && due;
+        if is_sent {
+            self.reported = Some(self.frames);
         }
-        let answered = self.requester.counts.answered.load(Relaxed);
-        tell.then(|| Backpressure {
+        let answered = self.route.answered();
+        is_sent.then(|| Backpressure {
             waiting: self.frames.saturating_sub(answered),
         })
     }
 
-    /// Counts how it ended; once.
-    pub(super) fn ends(&self, end: StreamEnd) {
-        let metrics = &self.requester.metrics;
+    /// Counts the end of the stream; to be called once.
+    pub(super) fn ends(&self, end: StreamEndReason) {
+        let metrics = &self.route.metrics;
         metrics.stream_ends(end, self.started.elapsed());
     }
 
+    /// The STREAM_COMPLETE of the stream as it is now.
     pub(super) fn complete(&self) -> StreamComplete {
         let elapsed = self.started.elapsed().as_secs_f64();
-        let counts = &self.requester.counts;
+        let counts = &self.route.counts;
         StreamComplete {
             frames_received: self.frames,
             frames_saved: counts.saved.load(Relaxed),
@@ -96,13 +97,14 @@ impl Stream {
         }
     }
 
+    /// Logs the stream's counts.
     pub(super) fn log(&self, what: &str) {
         let complete = self.complete();
         info!(
             frames = self.frames,
             predictions = complete.predictions,
-            failed = self.requester.counts.failures.load(Relaxed),
-            damaged = self.requester.counts.damaged.load(Relaxed),
+            failed = self.route.counts.failures.load(Relaxed),
+            damaged = self.route.counts.damaged.load(Relaxed),
             unreadable = self.unreadable,
             saved = complete.frames_saved,
             fps = %format_args!("{:.1}", complete.average_fps),

@@ -4,21 +4,43 @@
 mod files;
 
 use super::*;
-use crate::pipeline::{Engine, Options};
+use crate::files::JobContext;
+use crate::pipeline::{Engine, FrameSinks, PipelineOptions};
+use crate::sinks::FrameSaver;
 use protocol::{AckStatus, Encoding, FrameMeta, StreamComplete};
 
 /// A worker for several clients.
-fn worker(options: Options) -> Arc<Worker> {
-    Arc::new(Worker {
-        ack: ack::ready("stats_only", None),
-        pipeline: Pipeline::start(Engine::Verify, options).unwrap(),
-        stage: Stage::new(),
-        current: Current::default(),
-        view: None,
-        metrics: Metrics::default(),
-        files: Files::within(std::path::Path::new("/nonexistent"), 0, 0),
+fn worker(options: PipelineOptions) -> Arc<SessionContext> {
+    let none = std::path::Path::new("/nonexistent");
+    Arc::new(context(options, none, 0, 0))
+}
+
+/// A worker that takes files into this folder, within these limits.
+fn context(
+    options: PipelineOptions,
+    dir: &std::path::Path,
+    max_upload: u64,
+    upload_quota: u64,
+) -> SessionContext {
+    let pipeline = Arc::new(Pipeline::start(Engine::Verify, options).unwrap());
+    let slot = Arc::new(StreamSlot::new());
+    let ack = Arc::new(ack::ready("stats_only", None));
+    let jobs = JobContext {
+        pipeline: Arc::clone(&pipeline),
+        slot: Arc::clone(&slot),
+        ack: Arc::clone(&ack),
         limits: Limits::default(),
-    })
+    };
+    SessionContext {
+        ack,
+        pipeline,
+        slot,
+        current: CurrentStream::default(),
+        metrics: Metrics::default(),
+        files: Arc::new(FileService::within(dir, max_upload, upload_quota, jobs)),
+        takes_streams: true,
+        limits: Limits::default(),
+    }
 }
 
 struct Client {
@@ -27,11 +49,11 @@ struct Client {
 }
 
 impl Client {
-    fn of(worker: &Arc<Worker>) -> Self {
+    fn of(worker: &Arc<SessionContext>) -> Self {
         let (replies, outbox) = mpsc::channel(64);
-        let place = Arc::new(Place::new(Instant::now()));
+        let slot = Arc::new(ClientSlot::new(Instant::now()));
         Self {
-            session: Session::new(Arc::clone(worker), replies, place),
+            session: Session::new(Arc::clone(worker), replies, slot),
             outbox,
         }
     }
@@ -49,26 +71,26 @@ impl Client {
         }
     }
 
-    async fn hears(&mut self) -> Message {
+    async fn receives(&mut self) -> Message {
         self.outbox.recv().await.expect("the session goes on")
     }
 
     async fn ack(&mut self) -> StreamAck {
-        match self.hears().await {
+        match self.receives().await {
             Message::StreamAck(ack) => ack,
             other => panic!("no STREAM_ACK but {other:?}"),
         }
     }
 
     async fn complete(&mut self) -> StreamComplete {
-        match self.hears().await {
+        match self.receives().await {
             Message::StreamComplete(complete) => complete,
             other => panic!("no STREAM_COMPLETE but {other:?}"),
         }
     }
 
     async fn answer(&mut self) -> Message {
-        let message = self.hears().await;
+        let message = self.receives().await;
         assert!(
             matches!(message, Message::FrameReceived(_) | Message::Error(_)),
             "{message:?}"
@@ -112,7 +134,7 @@ fn encoded(frame_id: u64, encoding: Encoding, data: Vec<u8>) -> [Message; 3] {
 
 #[tokio::test]
 async fn answers_are_promised_only_to_those_who_ask() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let mut client = Client::of(&worker);
     client.sends([start(false)]).await;
     assert!(!client.ack().await.answers);
@@ -132,9 +154,9 @@ async fn answers_are_promised_only_to_those_who_ask() {
 }
 
 #[tokio::test]
-async fn a_client_hears_that_its_frames_come_too_fast() {
+async fn a_client_is_told_that_its_frames_come_too_fast() {
     const FRAMES: u64 = 200;
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let Client {
         mut session,
         mut outbox,
@@ -148,7 +170,7 @@ async fn a_client_hears_that_its_frames_come_too_fast() {
         }
         session.message(end()).await.unwrap();
     };
-    // Nobody reads until no more answers fit: then the queues behind them must fill as well.
+    // The client does not read until no more answers fit: then the queues behind them must fill as well.
     let reading = async {
         while outbox.len() < outbox.max_capacity() {
             tokio::task::yield_now().await;
@@ -177,7 +199,7 @@ async fn a_client_hears_that_its_frames_come_too_fast() {
 
 #[tokio::test]
 async fn a_client_that_does_not_wait_streams_once_the_worker_is_free() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let (mut first, mut second) = (Client::of(&worker), Client::of(&worker));
     first.sends([start(false)]).await;
     assert!(first.ack().await.is_ready());
@@ -196,7 +218,7 @@ async fn a_client_that_does_not_wait_streams_once_the_worker_is_free() {
 
 #[tokio::test]
 async fn the_end_of_a_refused_stream_is_answered() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let (mut first, mut second) = (Client::of(&worker), Client::of(&worker));
     first.sends([start(false)]).await;
     second.sends([start(false)]).await;
@@ -220,7 +242,7 @@ async fn the_end_of_a_refused_stream_is_answered() {
 
 #[tokio::test]
 async fn an_unreadable_start_is_refused_with_a_word() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let mut client = Client::of(&worker);
     for text in [
         r#"{"type": "STREAM_START", "width": "wide"}"#,
@@ -242,7 +264,7 @@ async fn an_unreadable_start_is_refused_with_a_word() {
 
 #[tokio::test]
 async fn a_restart_leaves_nothing_of_the_stream_before() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let mut client = Client::of(&worker);
     client.sends([start(true)]).await;
     client.ack().await;
@@ -269,7 +291,7 @@ async fn a_restart_leaves_nothing_of_the_stream_before() {
 
 #[tokio::test]
 async fn dropped_frames_are_the_damaged_and_those_that_cannot_be_decoded() {
-    let worker = worker(Options::default());
+    let worker = worker(PipelineOptions::default());
     let mut client = Client::of(&worker);
     client.sends([start(true)]).await;
     client.ack().await;
@@ -288,20 +310,21 @@ async fn dropped_frames_are_the_damaged_and_those_that_cannot_be_decoded() {
 }
 
 #[tokio::test]
-async fn saved_frames_are_those_on_disk_and_every_stream_begins_anew() {
+async fn saved_frames_are_those_on_disk_and_counting_starts_with_every_stream() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("seen");
     let every = std::num::NonZeroU64::new(2).unwrap();
-    let saver = crate::saver::Saver::start(&dir, every, Limits::default()).unwrap();
-    let worker = worker(Options {
-        saver: Some(saver),
-        ..Options::default()
+    let mut sinks = FrameSinks::default();
+    sinks.add(FrameSaver::start(&dir, every, Limits::default()).unwrap());
+    let worker = worker(PipelineOptions {
+        sinks,
+        ..PipelineOptions::default()
     });
     let mut client = Client::of(&worker);
     client.sends([start(false)]).await;
     client.ack().await;
     client.sends(frame(0)).await;
-    client.session.leave(Ended::Left, None).await;
+    client.session.leave(SessionEnd::Closed, None).await;
 
     let mut client = Client::of(&worker);
     client.sends([start(false)]).await;
@@ -330,21 +353,21 @@ fn named(name: &str) -> Message {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_takes_the_place_of_its_former_self() {
-    let worker = worker(Options::default());
-    let (mut former, mut stranger) = (Client::of(&worker), Client::of(&worker));
+async fn a_client_that_reconnects_takes_the_place_of_its_former_connection() {
+    let worker = worker(PipelineOptions::default());
+    let (mut former, mut other) = (Client::of(&worker), Client::of(&worker));
     former.sends([named("mouse 1")]).await;
     assert!(former.ack().await.is_ready());
-    stranger.sends([named("mouse 2")]).await;
-    assert_eq!(stranger.ack().await.status, AckStatus::Busy);
-    let sent_away = tokio::spawn(async move {
-        former.session.place.dismissed().await;
-        former.session.leave(Ended::Dismissed, None).await;
+    other.sends([named("mouse 2")]).await;
+    assert_eq!(other.ack().await.status, AckStatus::Busy);
+    let evicted = tokio::spawn(async move {
+        former.session.client.evicted().await;
+        former.session.leave(SessionEnd::Evicted, None).await;
     });
     let mut back = Client::of(&worker);
     back.sends([named("mouse 1")]).await;
     assert!(back.ack().await.is_ready());
-    sent_away.await.unwrap();
+    evicted.await.unwrap();
     back.sends(frame(3)).await;
     back.sends([end()]).await;
     assert_eq!(back.complete().await.frames_received, 1);

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use crate::args::address;
+use crate::listen_address::address;
 
 /// The page that shows what the worker sees.
 #[derive(Debug, Clone, clap::Args)]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use protocol::{Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
 
 use super::hub::lock;
-use crate::session::Current;
+use crate::streams::CurrentStream as Current;
 
 /// Answers between two statuses whose times are kept; the others count.
 const MAX_TIMES: usize = 4096;
@@ -139,7 +139,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::session::{Origin, Requester};
+    use crate::streams::{FrameOrigin as Origin, ResultRoute as Requester};
 
     fn prediction(inference_us: u64) -> Message {
         let timing = Timing {

@@ -96,7 +96,7 @@ mod tests {
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
-    use crate::session::Current;
+    use crate::streams::CurrentStream as Current;
     use crate::view::guard::Guard;
     use crate::view::hub::Hub;
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::board::Board;
 use super::picture::{Picture, Wish};
 use super::seats::{Seats, Sitter};
-use crate::session::Current;
+use crate::streams::CurrentStream as Current;
 
 /// Nobody wants a picture.
 const NEVER: u64 = u64::MAX;

@@ -40,7 +40,7 @@ pub use args::ViewArgs;
 pub(crate) use hub::{Claim, Hub};
 
 use crate::http::Patience;
-use crate::session::Current;
+use crate::streams::CurrentStream as Current;
 use address::Links;
 use guard::Guard;
 use offers::Offers;

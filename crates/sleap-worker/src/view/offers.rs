@@ -19,7 +19,7 @@ use super::http::refused;
 use super::hub::{Hub, Seat};
 use super::viewer;
 use crate::http::{Answer, body, words};
-use crate::serve::MAX_LANES;
+use crate::replies::MAX_LANES;
 
 /// Handshakes under way at a time.
 const MAX_HANDSHAKES: usize = 4;

@@ -4,7 +4,7 @@ use protocol::{Encoding, Frame, FrameMeta, Message, Scale, ViewRequest};
 use vision::Image;
 use vision::jpeg::{JpegEncodeError, JpegEncoder};
 
-use crate::pixels::Decoder;
+use crate::frame_decoder::FrameDecoder as Decoder;
 
 /// Widths and qualities that viewers can have.
 const WIDTHS: std::ops::RangeInclusive<u32> = 64..=1920;

@@ -8,7 +8,7 @@ use protocol::Limits;
 
 use super::hub::{Hub, Shot};
 use super::picture::Studio;
-use crate::pixels::Decoder;
+use crate::frame_decoder::FrameDecoder as Decoder;
 
 /// The thread. Dropping it ends it.
 pub(super) struct Previews {

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::hub::{Hub, Seat};
 use super::picture::Picture;
-use crate::session::forward;
+use crate::replies::forward;
 
 /// A viewer that has not asked for anything by then is sent away.
 const FIRST_WISH: Duration = Duration::from_secs(30);

@@ -8,26 +8,26 @@ use std::time::UNIX_EPOCH;
 use cli::ExitStatus;
 use vision::capture::{Capture, CapturedFrame, Config, FrameContent, FrameSelection, Source};
 
-use super::wire::{Opened, Record, Shape, VideoInfo, cut};
+use super::wire::{FrameShape, OpenReply, RecordHeader, VideoInfo, cut};
 
-/// Bytes of memory of its own that a reader may have. Sixteen threads that decode 8K take about half.
+/// Bytes of memory that a reader may allocate. Sixteen threads that decode 8K take about half.
 #[cfg(target_os = "linux")]
-const MOST_MEMORY: u64 = 4 << 30;
+const MAX_MEMORY: u64 = 4 << 30;
 
-/// How far a reader stands behind other processes: streams of the worker come first.
+/// The reader's nice value: streams of the worker come first.
 #[cfg(unix)]
 const NICE: i32 = 10;
 
-/// Reads the file at `path` and says to standard output what is in it, as [`super::wire`] has it.
+/// Reads the file at `path` and writes its frames to standard output, as [`super::wire`] describes.
 ///
 /// # Errors
-/// None that anybody could be told: whoever reads the output hears of all others there.
+/// None: the worker receives them in the output.
 pub(crate) fn read(path: &Path) -> anyhow::Result<ExitStatus> {
-    // Nobody listens where it fails.
+    // Where writing fails the worker does not read any more.
     let _ = confine().map_or_else(
         |error| {
             let reason = format!("the process that reads it cannot be confined: {error}");
-            say_opened(&Opened::Failed(reason))
+            write_reply(&OpenReply::Failed(reason))
         },
         |()| deliver(path),
     );
@@ -48,24 +48,24 @@ fn deliver(path: &Path) -> io::Result<()> {
         Ok(capture) => capture,
         Err(error) => {
             let reason = cut(&error.to_string()).to_owned();
-            return say_opened(&Opened::Failed(reason));
+            return write_reply(&OpenReply::Failed(reason));
         }
     };
     let info = capture.info();
-    say_opened(&Opened::Video(VideoInfo {
+    write_reply(&OpenReply::Video(VideoInfo {
         width: info.width,
         height: info.height,
         channels: info.channels,
         fps: info.fps,
         total_frames: info.total_frames,
     }))?;
-    let running = capture.start(|frame| match say_frame(&frame) {
+    let running = capture.start(|frame| match write_frame(&frame) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
     let reason = running.join().err().map(|error| error.to_string());
     let reason = cut(reason.as_deref().unwrap_or_default()).as_bytes();
-    say(Record::End(reason.len() as u32), reason)
+    write_record(RecordHeader::End(reason.len() as u32), reason)
 }
 
 /// The pipe to the worker.
@@ -77,20 +77,20 @@ fn pipe() -> io::Stdout {
     io::stdout()
 }
 
-fn say_opened(opened: &Opened) -> io::Result<()> {
+fn write_reply(opened: &OpenReply) -> io::Result<()> {
     let mut out = pipe().lock();
     serde_json::to_writer(&mut out, opened)?;
     out.write_all(b"\n")?;
     out.flush()
 }
 
-fn say_frame(frame: &CapturedFrame) -> io::Result<()> {
+fn write_frame(frame: &CapturedFrame) -> io::Result<()> {
     let FrameContent::Pixels(image) = &frame.content else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let since = frame.captured_at.duration_since(UNIX_EPOCH);
     let captured_ns = u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(0);
-    let shape = Shape {
+    let shape = FrameShape {
         channels: image.channels,
         width: image.width,
         height: image.height,
@@ -98,27 +98,27 @@ fn say_frame(frame: &CapturedFrame) -> io::Result<()> {
         frame_id: frame.frame_id,
         captured_ns,
     };
-    say(Record::Frame(shape), &image.data)
+    write_record(RecordHeader::Frame(shape), &image.data)
 }
 
-fn say(record: Record, content: &[u8]) -> io::Result<()> {
+fn write_record(record: RecordHeader, content: &[u8]) -> io::Result<()> {
     let mut out = pipe().lock();
     out.write_all(&record.to_bytes())?;
     out.write_all(content)?;
     out.flush()
 }
 
-/// Takes from this process what reading a video needs not, before it looks at the file.
+/// Takes from this process what reading a video does not need, before it opens the file.
 #[cfg(unix)]
 fn confine() -> io::Result<()> {
     use rustix::process::{Resource, nice};
-    // Pixels of others are nothing to leave on a disk.
+    // A core dump would leave a client's frames on the disk.
     limit(Resource::Core, 0)?;
-    // Memory that is only reserved, as libraries and threads do, costs nothing and counts not.
+    // Counts allocated memory; memory that libraries and threads only reserve does not count.
     #[cfg(target_os = "linux")]
-    limit(Resource::Data, MOST_MEMORY)?;
+    limit(Resource::Data, MAX_MEMORY)?;
     nice(NICE)?;
-    // Where memory runs out after all, the worker stays. Not all containers allow it.
+    // Where memory runs out, the system ends this process before the worker. Not all containers allow that.
     #[cfg(target_os = "linux")]
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let watch = std::thread::Builder::new().name("worker".into());
@@ -133,7 +133,7 @@ fn confine() -> io::Result<()> {
 #[cfg(unix)]
 fn limit(resource: rustix::process::Resource, most: u64) -> io::Result<()> {
     use rustix::process::{Rlimit, getrlimit, setrlimit};
-    // Where less is allowed already, that stays.
+    // A lower limit stays.
     let most = getrlimit(resource)
         .maximum
         .map_or(most, |max| max.min(most));
@@ -144,7 +144,7 @@ fn limit(resource: rustix::process::Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, both)?)
 }
 
-/// Waits until nobody can read standard output any more, as when the worker was killed, and ends this
+/// Waits until the other end of standard output is closed, as when the worker was killed, and ends this
 /// process wherever it is.
 #[cfg(unix)]
 fn end_with_the_worker() {
@@ -152,7 +152,7 @@ fn end_with_the_worker() {
     use rustix::process::{Signal, getpid, kill_process};
     let stdout = pipe();
     loop {
-        // Asked for nothing, it still tells of the other end's going.
+        // Without flags the call still returns when the other end is closed.
         let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut ends, None) {
             Err(rustix::io::Errno::INTR) => {}
@@ -160,6 +160,6 @@ fn end_with_the_worker() {
             Ok(_) => break,
         }
     }
-    // Not an exit in order: FFmpeg's threads may hold whatever that would wait for.
+    // Not an ordinary exit: FFmpeg's threads may hold locks for which that would wait.
     let _ = kill_process(getpid(), Signal::KILL);
 }

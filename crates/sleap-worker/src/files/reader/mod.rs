@@ -1,14 +1,14 @@
-//! Videos are read by a process of their own, which may crash, eat memory or never come to an end.
+//! Reads a video in a process of its own, which may crash, use too much memory or never end.
 //!
 //! ```text
-//! worker:  Reader <- records <- pipe <- child: vision::capture      (sleap-worker __read-video PATH)
+//! worker:  VideoReader <- records <- pipe <- child: vision::capture      (sleap-worker __read-video PATH)
 //! ```
 //!
 //! The child opens the file as a client opens one that it streams, so the pixels are the same, and takes it
-//! for nothing but a container that holds its pictures itself: FFmpeg has lists of what it may open. What it
-//! says is believed no more than what a peer says: each size is checked before memory is taken for it.
-//! It runs as the same user and may do what that user may; what is kept from it is the worker's memory,
-//! its secrets in the environment, and the processor where a stream wants it.
+//! for nothing but a container that holds its images itself: FFmpeg has lists of what it may open. Its output
+//! is as hostile as a peer's messages: each size is checked before memory is allocated for it.
+//! It runs as the same user and may do what that user may; it has no access to the worker's memory and the
+//! secrets in its environment, and gives way to streams on the processor.
 
 mod child;
 mod records;
@@ -31,8 +31,8 @@ use vision::capture::CapturedFrame;
 pub(crate) use child::read;
 pub(super) use wire::{VideoInfo, fits};
 
-use records::{Fault, Item, Records};
-use wire::Opened;
+use records::{ReaderEvent, ReaderWireError, RecordReader};
+use wire::OpenReply;
 
 /// The subcommand that is the child.
 pub(crate) const COMMAND: &str = "__read-video";
@@ -40,40 +40,51 @@ pub(crate) const COMMAND: &str = "__read-video";
 /// Frames read ahead of the model.
 const READ_AHEAD: usize = 2;
 
-/// A reader that is waited for and says nothing for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a reader's output.
+const READER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Between the end of what a reader says and its own.
-const PARTING: Duration = Duration::from_secs(5);
+/// Longest wait between the end of a reader's output and the end of its process.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a reader's standard error that are logged.
-const MAX_SAID: u64 = 16 << 10;
+const MAX_STDERR: u64 = 16 << 10;
 
-/// Bytes that may be on their way between the processes: the least that Linux lets everybody have.
+/// Bytes of the pipe between the processes: what Linux allows every user.
 #[cfg(target_os = "linux")]
 const PIPE: usize = 1 << 20;
 
-/// A video that is being read. Dropping it ends the child, without waiting for that.
-pub(super) struct Reader {
-    info: VideoInfo,
-    frames: mpsc::Receiver<CapturedFrame>,
-    ended: JoinHandle<Result<(), String>>,
+/// Why a video cannot be read, or not to its end.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct VideoRefusal(pub(super) String);
+
+impl VideoRefusal {
+    fn lost() -> Self {
+        Self("its reader is lost".into())
+    }
 }
 
-impl Reader {
-    /// Opens the file at `path` in a process of its own. Frames beyond `limits` are none.
+/// A video that is being read. Dropping it ends the child, without waiting for that.
+pub(super) struct VideoReader {
+    info: VideoInfo,
+    frames: mpsc::Receiver<CapturedFrame>,
+    ended: JoinHandle<Result<(), VideoRefusal>>,
+}
+
+impl VideoReader {
+    /// Opens the file at `path` in a process of its own. Frames beyond `limits` are errors.
     ///
     /// # Errors
-    /// It is no video, or cannot be read as one, in words that name it as `path` does.
-    pub(super) async fn open(path: &Path, limits: &Limits) -> Result<Self, String> {
-        let failed = |error| format!("no process can read it: {error}");
+    /// It is no video, or cannot be read as one; the text names it as `path` does.
+    pub(super) async fn open(path: &Path, limits: &Limits) -> Result<Self, VideoRefusal> {
+        let failed = |error| VideoRefusal(format!("no process can read it: {error}"));
         let child = command(path)
             .and_then(|mut it| it.spawn())
             .map_err(failed)?;
         let (opened, first) = oneshot::channel();
         let (queue, frames) = mpsc::channel(READ_AHEAD);
         let ended = tokio::spawn(watch(child, limits.clone(), opened, queue));
-        let lost = |_| "its reader is lost".to_owned();
+        let lost = |_| VideoRefusal::lost();
         Ok(Self {
             info: first.await.map_err(lost)??,
             frames,
@@ -81,7 +92,7 @@ impl Reader {
         })
     }
 
-    /// What the video is like.
+    /// The video's size, rate and length.
     pub(super) fn info(&self) -> &VideoInfo {
         &self.info
     }
@@ -91,11 +102,14 @@ impl Reader {
         self.frames.recv().await
     }
 
-    /// Ends the child, and says why there were no more frames where that was not the video's end.
-    pub(super) async fn end(self) -> Result<(), String> {
+    /// Ends the child.
+    ///
+    /// # Errors
+    /// The frames ended before the video did.
+    pub(super) async fn end(self) -> Result<(), VideoRefusal> {
         drop(self.frames);
         let ended = self.ended.await;
-        ended.unwrap_or_else(|_| Err("its reader is lost".into()))
+        ended.unwrap_or_else(|_| Err(VideoRefusal::lost()))
     }
 }
 
@@ -107,7 +121,7 @@ fn command(path: &Path) -> std::io::Result<Command> {
         .arg(path)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
-        // Whatever was set for the worker: what FFmpeg may open for a file is not for it to widen.
+        // Replaces what was set for the worker: that must not widen what FFmpeg may open for a file.
         .envs([vision::capture::for_uploads()])
         .env("SLEAP_WORKER_NO_CONFIG", "1")
         .stdin(Stdio::null())
@@ -120,7 +134,7 @@ fn command(path: &Path) -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// This very program, even where another version was installed in its place meanwhile.
+/// This program itself, even where another version was installed in its place meanwhile.
 fn own_program() -> std::io::Result<PathBuf> {
     match cfg!(target_os = "linux") {
         true => Ok("/proc/self/exe".into()),
@@ -128,8 +142,8 @@ fn own_program() -> std::io::Result<PathBuf> {
     }
 }
 
-/// What the child has of the environment: what finds libraries and tells them how to work. Anything else
-/// may be a secret.
+/// Whether the child receives this variable: those that find libraries and configure them. Any other may be
+/// a secret.
 fn is_kept(name: &OsString) -> bool {
     const NAMES: [&str; 5] = ["PATH", "TMPDIR", "LANG", "TZ", "SYSTEMROOT"];
     const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "LC_", "OPENCV_"];
@@ -137,34 +151,34 @@ fn is_kept(name: &OsString) -> bool {
     NAMES.contains(&&*name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-/// Passes on what the child says until it ends or nobody listens any more; then there is no child.
+/// Passes the child's frames on until it ends or the job does not read any more. Ends the child.
 async fn watch(
     mut child: Child,
     limits: Limits,
-    opened: oneshot::Sender<Result<VideoInfo, String>>,
+    opened: oneshot::Sender<Result<VideoInfo, VideoRefusal>>,
     frames: mpsc::Sender<CapturedFrame>,
-) -> Result<(), String> {
+) -> Result<(), VideoRefusal> {
     let (pid, mut opened) = (child.id(), Some(opened));
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(log(stderr));
     }
-    let said = match child.stdout.take() {
-        None => Err(Fault::Ended),
+    let output = match child.stdout.take() {
+        None => Err(ReaderWireError::Ended),
         Some(stdout) => {
             #[cfg(target_os = "linux")]
             // Only speed depends on it.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
-            let mut records = Records::new(stdout, limits, PATIENCE);
+            let mut records = RecordReader::new(stdout, limits, READER_TIMEOUT);
             tokio::select! {
                 () = frames.closed() => Ok(Ok(())),
-                said = pass_on(&mut records, &mut opened, &frames) => said,
+                output = pass_on(&mut records, &mut opened, &frames) => output,
             }
         }
     };
-    let end = match said {
+    let end = match output {
         Ok(end) => end,
-        Err(Fault::Ended) => Err(how_it_ended(&mut child).await),
-        Err(fault) => Err(fault.to_string()),
+        Err(ReaderWireError::Ended) => Err(how_it_ended(&mut child).await),
+        Err(error) => Err(VideoRefusal(error.to_string())),
     };
     if let Err(error) = child.kill().await {
         warn!(%error, pid, "a file's reader cannot be ended");
@@ -177,15 +191,15 @@ async fn watch(
     end
 }
 
-/// How reading ended, in the child's words if it was not the video's end.
+/// Passes frames on. Returns how reading ended, with the child's text where that was not the video's end.
 async fn pass_on(
-    records: &mut Records<impl AsyncRead + Unpin>,
-    opened: &mut Option<oneshot::Sender<Result<VideoInfo, String>>>,
+    records: &mut RecordReader<impl AsyncRead + Unpin>,
+    opened: &mut Option<oneshot::Sender<Result<VideoInfo, VideoRefusal>>>,
     frames: &mpsc::Sender<CapturedFrame>,
-) -> Result<Result<(), String>, Fault> {
+) -> Result<Result<(), VideoRefusal>, ReaderWireError> {
     let first = match records.first().await? {
-        Opened::Video(info) => Ok(info),
-        Opened::Failed(reason) => Err(reason),
+        OpenReply::Video(info) => Ok(info),
+        OpenReply::Failed(reason) => Err(VideoRefusal(reason)),
     };
     let mut goes_on = first.is_ok();
     if let Some(opened) = opened.take() {
@@ -194,33 +208,36 @@ async fn pass_on(
     }
     while goes_on {
         match records.next().await? {
-            Item::End(end) => return Ok(end),
-            Item::Frame(frame) => goes_on = frames.send(frame).await.is_ok(),
+            ReaderEvent::End(end) => return Ok(end),
+            ReaderEvent::Frame(frame) => goes_on = frames.send(frame).await.is_ok(),
         }
     }
     Ok(Ok(()))
 }
 
-/// Why there is no more from a child that has not said that it is done.
-async fn how_it_ended(child: &mut Child) -> String {
-    match timeout(PARTING, child.wait()).await {
+/// Why a child's output ended without its last record.
+async fn how_it_ended(child: &mut Child) -> VideoRefusal {
+    VideoRefusal(match timeout(EXIT_TIMEOUT, child.wait()).await {
         Ok(Ok(status)) => match status.to_string().strip_prefix("signal: ") {
             Some(signal) => format!("the process that reads it was ended by signal {signal}"),
             None => format!("the process that reads it ended early ({status})"),
         },
         _ => "the process that reads it says nothing more".into(),
-    }
+    })
 }
 
-/// The child's standard error goes to the log, as far as that is bearable.
+/// Writes the beginning of the child's standard error to the log.
 async fn log(mut stderr: impl AsyncRead + Unpin) {
-    let mut said = Vec::new();
-    // What was read until a failure is said, too.
-    let _ = (&mut stderr).take(MAX_SAID).read_to_end(&mut said).await;
-    for line in String::from_utf8_lossy(&said).lines() {
-        debug!(?line, "the file's reader says");
+    let mut output = Vec::new();
+    // What was read before a failure is logged, too.
+    let _ = (&mut stderr)
+        .take(MAX_STDERR)
+        .read_to_end(&mut output)
+        .await;
+    for line in String::from_utf8_lossy(&output).lines() {
+        debug!(?line, "the file's reader writes");
     }
-    // A child whose words nobody takes would wait for ever.
+    // A child whose output is not read would wait for ever.
     let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
 }
 

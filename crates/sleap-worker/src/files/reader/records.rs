@@ -10,18 +10,19 @@ use tokio::time::timeout;
 use vision::capture::{CapturedFrame, FrameContent};
 use vision::{Image, ImageShapeError};
 
-use super::wire::{HEADER, MAX_TEXT, Opened, Record, Shape, fits};
+use super::VideoRefusal;
+use super::wire::{FrameShape, HEADER, MAX_TEXT, OpenReply, RecordHeader, fits};
 
-/// Why what a reader says is not taken.
+/// Why a reader's output is not accepted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum ReaderWireError {
     #[error("the process that reads it ended early")]
     Ended,
     #[error("the process that reads it has come no further for {0} s")]
     Silent(u64),
-    #[error("the process that reads it cannot be heard: {0}")]
+    #[error("the output of the process that reads it cannot be read: {0}")]
     Io(io::Error),
-    #[error("the process that reads it says what makes no sense")]
+    #[error("the output of the process that reads it is malformed")]
     Nonsense,
     #[error("a frame has {width}x{height} pixels and {bytes} bytes, more than are taken")]
     Size { width: u32, height: u32, bytes: u32 },
@@ -33,64 +34,67 @@ pub(super) enum Fault {
 
 /// What follows the first line.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(super) enum ReaderEvent {
     Frame(CapturedFrame),
-    /// With the reason, where it is not the video's end.
-    End(Result<(), String>),
+    /// The end, with the reason where it is not the video's.
+    End(Result<(), VideoRefusal>),
 }
 
-/// Reads what a reader says, and takes no memory that it may not ask for.
-pub(super) struct Records<R> {
+/// Reads a reader's output; allocates no memory beyond the limits.
+pub(super) struct RecordReader<R> {
     pipe: BufReader<R>,
     limits: Limits,
-    /// For every part of what is said.
-    patience: Duration,
+    /// Longest wait for each part.
+    timeout_each: Duration,
     /// The next frame's id.
     next: u64,
 }
 
-impl<R: AsyncRead + Unpin> Records<R> {
-    pub(super) fn new(pipe: R, limits: Limits, patience: Duration) -> Self {
+impl<R: AsyncRead + Unpin> RecordReader<R> {
+    pub(super) fn new(pipe: R, limits: Limits, timeout_each: Duration) -> Self {
         Self {
             pipe: BufReader::with_capacity(64 << 10, pipe),
             limits,
-            patience,
+            timeout_each,
             next: 0,
         }
     }
 
     /// The first line.
-    pub(super) async fn first(&mut self) -> Result<Opened, Fault> {
+    pub(super) async fn first(&mut self) -> Result<OpenReply, ReaderWireError> {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
             if line.len() > MAX_TEXT {
-                return Err(Fault::Nonsense);
+                return Err(ReaderWireError::Nonsense);
             }
             self.fill(&mut line, 1).await?;
         }
-        serde_json::from_slice(&line).map_err(|_| Fault::Nonsense)
+        serde_json::from_slice(&line).map_err(|_| ReaderWireError::Nonsense)
     }
 
     /// The next frame, or the end.
-    pub(super) async fn next(&mut self) -> Result<Item, Fault> {
+    pub(super) async fn next(&mut self) -> Result<ReaderEvent, ReaderWireError> {
         let mut header = Vec::with_capacity(HEADER);
         self.fill(&mut header, HEADER).await?;
-        let header = header.as_slice().try_into().map_err(|_| Fault::Nonsense)?;
-        match Record::from_bytes(header).ok_or(Fault::Nonsense)? {
-            Record::Frame(shape) => self.frame(shape).await.map(Item::Frame),
-            Record::End(0) => Ok(Item::End(Ok(()))),
-            Record::End(bytes) if bytes as usize > MAX_TEXT => Err(Fault::Nonsense),
-            Record::End(bytes) => {
+        let header = header
+            .as_slice()
+            .try_into()
+            .map_err(|_| ReaderWireError::Nonsense)?;
+        match RecordHeader::from_bytes(header).ok_or(ReaderWireError::Nonsense)? {
+            RecordHeader::Frame(shape) => self.frame(shape).await.map(ReaderEvent::Frame),
+            RecordHeader::End(0) => Ok(ReaderEvent::End(Ok(()))),
+            RecordHeader::End(bytes) if bytes as usize > MAX_TEXT => Err(ReaderWireError::Nonsense),
+            RecordHeader::End(bytes) => {
                 let mut reason = Vec::new();
                 self.fill(&mut reason, bytes as usize).await?;
                 let reason = String::from_utf8_lossy(&reason).into_owned();
-                Ok(Item::End(Err(reason)))
+                Ok(ReaderEvent::End(Err(VideoRefusal(reason))))
             }
         }
     }
 
-    async fn frame(&mut self, shape: Shape) -> Result<CapturedFrame, Fault> {
-        let Shape {
+    async fn frame(&mut self, shape: FrameShape) -> Result<CapturedFrame, ReaderWireError> {
+        let FrameShape {
             channels,
             width,
             height,
@@ -100,14 +104,14 @@ impl<R: AsyncRead + Unpin> Records<R> {
         } = shape;
         let expected = u64::from(width) * u64::from(height) * u64::from(channels);
         if !fits(&self.limits, width, height, channels) || u64::from(bytes) != expected {
-            return Err(Fault::Size {
+            return Err(ReaderWireError::Size {
                 width,
                 height,
                 bytes,
             });
         }
         if frame_id != self.next {
-            return Err(Fault::Order {
+            return Err(ReaderWireError::Order {
                 expected: self.next,
                 got: frame_id,
             });
@@ -116,7 +120,7 @@ impl<R: AsyncRead + Unpin> Records<R> {
         let mut pixels = Vec::with_capacity(bytes as usize);
         self.fill(&mut pixels, bytes as usize).await?;
         let captured_at = UNIX_EPOCH + Duration::from_nanos(captured_ns);
-        // A clock that was set meanwhile makes it younger or older, nothing else.
+        // A clock that was set meanwhile only changes the age.
         let age = SystemTime::now().duration_since(captured_at);
         let now = Instant::now();
         Ok(CapturedFrame {
@@ -127,17 +131,17 @@ impl<R: AsyncRead + Unpin> Records<R> {
         })
     }
 
-    /// So many bytes more.
-    async fn fill(&mut self, bytes: &mut Vec<u8>, more: usize) -> Result<(), Fault> {
-        let whole = bytes.len() + more;
-        while bytes.len() < whole {
-            let rest = whole - bytes.len();
+    /// Reads so many bytes more.
+    async fn fill(&mut self, bytes: &mut Vec<u8>, more: usize) -> Result<(), ReaderWireError> {
+        let end = bytes.len() + more;
+        while bytes.len() < end {
+            let rest = end - bytes.len();
             let mut room = (&mut *bytes).limit(rest);
-            let read = timeout(self.patience, self.pipe.read_buf(&mut room)).await;
-            match read.map_err(|_| Fault::Silent(self.patience.as_secs()))? {
-                Ok(0) => return Err(Fault::Ended),
+            let read = timeout(self.timeout_each, self.pipe.read_buf(&mut room)).await;
+            match read.map_err(|_| ReaderWireError::Silent(self.timeout_each.as_secs()))? {
+                Ok(0) => return Err(ReaderWireError::Ended),
                 Ok(_) => {}
-                Err(error) => return Err(Fault::Io(error)),
+                Err(error) => return Err(ReaderWireError::Io(error)),
             }
         }
         Ok(())
@@ -149,7 +153,7 @@ mod tests {
     use super::super::wire::VideoInfo;
     use super::*;
 
-    const SHAPE: Shape = Shape {
+    const SHAPE: FrameShape = FrameShape {
         channels: 3,
         width: 4,
         height: 2,
@@ -158,14 +162,14 @@ mod tests {
         captured_ns: 1_700_000_000_000_001_000,
     };
 
-    fn records(said: &[u8]) -> Records<&[u8]> {
-        Records::new(said, Limits::default(), Duration::from_secs(60))
+    fn records(output: &[u8]) -> RecordReader<&[u8]> {
+        RecordReader::new(output, Limits::default(), Duration::from_secs(60))
     }
 
-    /// What comes of this header with so many bytes after it.
-    async fn next(header: [u8; HEADER], bytes: usize) -> Result<Item, Fault> {
-        let said = [&header[..], &vec![7; bytes]].concat();
-        records(&said).next().await
+    /// The event of this header with so many bytes after it.
+    async fn next(header: [u8; HEADER], bytes: usize) -> Result<ReaderEvent, ReaderWireError> {
+        let output = [&header[..], &vec![7; bytes]].concat();
+        records(&output).next().await
     }
 
     #[tokio::test]
@@ -177,21 +181,21 @@ mod tests {
             fps: Some(30000.0 / 1001.0),
             total_frames: Some(2),
         };
-        let mut said = serde_json::to_vec(&Opened::Video(info.clone())).unwrap();
-        said.push(b'\n');
+        let mut output = serde_json::to_vec(&OpenReply::Video(info.clone())).unwrap();
+        output.push(b'\n');
         for frame_id in 0..2 {
-            said.extend(Record::Frame(Shape { frame_id, ..SHAPE }).to_bytes());
-            said.extend([frame_id as u8; 24]);
+            output.extend(RecordHeader::Frame(FrameShape { frame_id, ..SHAPE }).to_bytes());
+            output.extend([frame_id as u8; 24]);
         }
-        said.extend(Record::End(4).to_bytes());
-        said.extend(b"a\x1b[b");
-        let mut records = records(&said);
+        output.extend(RecordHeader::End(4).to_bytes());
+        output.extend(b"a\x1b[b");
+        let mut records = records(&output);
         match records.first().await.unwrap() {
-            Opened::Video(first) => assert_eq!(first, info),
+            OpenReply::Video(first) => assert_eq!(first, info),
             other => panic!("{other:?}"),
         }
         for frame_id in 0..2 {
-            let Item::Frame(frame) = records.next().await.unwrap() else {
+            let ReaderEvent::Frame(frame) = records.next().await.unwrap() else {
                 panic!("no frame {frame_id}");
             };
             let since = frame.captured_at.duration_since(UNIX_EPOCH).unwrap();
@@ -200,66 +204,90 @@ mod tests {
             assert_eq!(frame.pixels().unwrap().data[..], [frame_id as u8; 24]);
         }
         let end = records.next().await.unwrap();
-        assert!(matches!(&end, Item::End(Err(reason)) if reason == "a\u{1b}[b"));
-        assert!(matches!(records.next().await, Err(Fault::Ended)));
+        assert!(matches!(&end, ReaderEvent::End(Err(reason)) if reason.0 == "a\u{1b}[b"));
+        assert!(matches!(records.next().await, Err(ReaderWireError::Ended)));
     }
 
     #[tokio::test]
     async fn what_does_not_fit_is_refused_before_memory_is_taken_for_it() {
         let limits = Limits::default();
-        let large = Shape {
+        let large = FrameShape {
             width: limits.max_width,
             height: limits.max_height,
             bytes: u32::MAX,
             ..SHAPE
         };
-        let wide = Shape {
+        let wide = FrameShape {
             width: limits.max_width + 1,
             height: 1,
             bytes: (limits.max_width + 1) * 3,
             ..SHAPE
         };
-        let more = Shape { bytes: 25, ..SHAPE };
-        let less = Shape { bytes: 0, ..SHAPE };
+        let more = FrameShape { bytes: 25, ..SHAPE };
+        let less = FrameShape { bytes: 0, ..SHAPE };
         for shape in [large, wide, more, less] {
-            let refused = next(Record::Frame(shape).to_bytes(), 30).await;
-            assert!(matches!(refused, Err(Fault::Size { .. })), "{refused:?}");
+            let refused = next(RecordHeader::Frame(shape).to_bytes(), 30).await;
+            assert!(
+                matches!(refused, Err(ReaderWireError::Size { .. })),
+                "{refused:?}"
+            );
         }
-        let reason = Record::End(u32::MAX).to_bytes();
-        assert!(matches!(next(reason, 30).await, Err(Fault::Nonsense)));
+        let reason = RecordHeader::End(u32::MAX).to_bytes();
+        assert!(matches!(
+            next(reason, 30).await,
+            Err(ReaderWireError::Nonsense)
+        ));
         let endless = vec![b'x'; 2 * MAX_TEXT];
         let refused = records(&endless).first().await;
-        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ReaderWireError::Nonsense)),
+            "{refused:?}"
+        );
     }
 
     #[tokio::test]
     async fn what_makes_no_sense_is_refused() {
         let refused = next([9; HEADER], 30).await;
-        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
-        let later = Shape {
+        assert!(
+            matches!(refused, Err(ReaderWireError::Nonsense)),
+            "{refused:?}"
+        );
+        let later = FrameShape {
             frame_id: 1,
             ..SHAPE
         };
-        let refused = next(Record::Frame(later).to_bytes(), 24).await;
-        assert!(matches!(refused, Err(Fault::Order { got: 1, .. })));
-        let two = Shape {
+        let refused = next(RecordHeader::Frame(later).to_bytes(), 24).await;
+        assert!(matches!(
+            refused,
+            Err(ReaderWireError::Order { got: 1, .. })
+        ));
+        let two = FrameShape {
             channels: 2,
             bytes: 16,
             ..SHAPE
         };
-        let refused = next(Record::Frame(two).to_bytes(), 16).await;
-        assert!(matches!(refused, Err(Fault::Shape(_))), "{refused:?}");
+        let refused = next(RecordHeader::Frame(two).to_bytes(), 16).await;
+        assert!(
+            matches!(refused, Err(ReaderWireError::Shape(_))),
+            "{refused:?}"
+        );
         let refused = records(b"{\"video\":{}}\n").first().await;
-        assert!(matches!(refused, Err(Fault::Nonsense)), "{refused:?}");
-        let cut = next(Record::Frame(SHAPE).to_bytes(), 23).await;
-        assert!(matches!(cut, Err(Fault::Ended)), "{cut:?}");
+        assert!(
+            matches!(refused, Err(ReaderWireError::Nonsense)),
+            "{refused:?}"
+        );
+        let cut = next(RecordHeader::Frame(SHAPE).to_bytes(), 23).await;
+        assert!(matches!(cut, Err(ReaderWireError::Ended)), "{cut:?}");
     }
 
     #[tokio::test]
     async fn a_reader_that_says_nothing_is_given_up() {
         let (_silent, pipe) = tokio::io::duplex(64);
-        let patience = Duration::from_millis(20);
-        let mut records = Records::new(pipe, Limits::default(), patience);
-        assert!(matches!(records.first().await, Err(Fault::Silent(_))));
+        let timeout_each = Duration::from_millis(20);
+        let mut records = RecordReader::new(pipe, Limits::default(), timeout_each);
+        assert!(matches!(
+            records.first().await,
+            Err(ReaderWireError::Silent(_))
+        ));
     }
 }

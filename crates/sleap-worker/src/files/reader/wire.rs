@@ -1,6 +1,6 @@
-//! What goes through the pipe between a reader and its worker.
+//! The format of the pipe between a reader and its worker.
 //!
-//! One line of JSON ([`Opened`]), then records: [`HEADER`] bytes, numbers little-endian, and as many
+//! One line of JSON ([`OpenReply`]), then records: [`HEADER`] bytes, numbers little-endian, and as many
 //! bytes as they announce.
 //!
 //! | byte | frame | end |
@@ -25,13 +25,13 @@ pub(super) const MAX_TEXT: usize = 16 << 10;
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Opened {
+pub(super) enum OpenReply {
     Video(VideoInfo),
     /// Why it cannot be read.
     Failed(String),
 }
 
-/// What a video is like, as [`vision::capture::SourceInfo`] has it.
+/// A video's size, rate and length, as in [`vision::capture::SourceInfo`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::files) struct VideoInfo {
     /// Pixels.
@@ -53,17 +53,17 @@ pub(in crate::files) fn fits(limits: &Limits, width: u32, height: u32, channels:
         && pixels * u64::from(channels) <= limits.max_frame_bytes
 }
 
-/// A record without what follows it.
+/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Record {
-    Frame(Shape),
-    /// With so many bytes of a reason.
+pub(super) enum RecordHeader {
+    Frame(FrameShape),
+    /// The end; so many bytes of a reason follow.
     End(u32),
 }
 
-/// What a frame is like.
+/// The size and time of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct FrameShape {
     pub(super) channels: u8,
     pub(super) width: u32,
     pub(super) height: u32,
@@ -74,11 +74,12 @@ pub(super) struct Shape {
     pub(super) captured_ns: u64,
 }
 
-impl Record {
+impl RecordHeader {
+    /// The header as bytes.
     pub(super) fn to_bytes(self) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         match self {
-            Record::Frame(shape) => {
+            RecordHeader::Frame(shape) => {
                 header[..2].copy_from_slice(&[b'F', shape.channels]);
                 header[4..8].copy_from_slice(&shape.width.to_le_bytes());
                 header[8..12].copy_from_slice(&shape.height.to_le_bytes());
@@ -86,7 +87,7 @@ impl Record {
                 header[16..24].copy_from_slice(&shape.frame_id.to_le_bytes());
                 header[24..].copy_from_slice(&shape.captured_ns.to_le_bytes());
             }
-            Record::End(bytes) => {
+            RecordHeader::End(bytes) => {
                 header[0] = b'E';
                 header[12..16].copy_from_slice(&bytes.to_le_bytes());
             }
@@ -94,12 +95,12 @@ impl Record {
         header
     }
 
-    /// `None`: it is no record.
+    /// Reads a header; `None` where it is malformed.
     pub(super) fn from_bytes(header: &[u8; HEADER]) -> Option<Self> {
         let small = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes).ok();
         let large = |at: usize| header[at..at + 8].try_into().map(u64::from_le_bytes).ok();
         match header[0] {
-            b'F' => Some(Record::Frame(Shape {
+            b'F' => Some(RecordHeader::Frame(FrameShape {
                 channels: header[1],
                 width: small(4)?,
                 height: small(8)?,
@@ -107,13 +108,13 @@ impl Record {
                 frame_id: large(16)?,
                 captured_ns: large(24)?,
             })),
-            b'E' => Some(Record::End(small(12)?)),
+            b'E' => Some(RecordHeader::End(small(12)?)),
             _ => None,
         }
     }
 }
 
-/// The most of a text that goes through.
+/// The beginning of a text, as long as the pipe takes it.
 pub(super) fn cut(text: &str) -> &str {
     // In JSON a character may take six times the bytes.
     let mut end = text.len().min(MAX_TEXT / 8);
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn records_come_back_as_they_were() {
-        let shape = Shape {
+        let shape = FrameShape {
             channels: 3,
             width: 0x0102_0304,
             height: 0x0506_0708,
@@ -137,10 +138,14 @@ mod tests {
             frame_id: 0x0D0E_0F10_1112_1314,
             captured_ns: 0x1516_1718_191A_1B1C,
         };
-        for record in [Record::Frame(shape), Record::End(0), Record::End(77)] {
-            assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
+        for record in [
+            RecordHeader::Frame(shape),
+            RecordHeader::End(0),
+            RecordHeader::End(77),
+        ] {
+            assert_eq!(RecordHeader::from_bytes(&record.to_bytes()), Some(record));
         }
-        assert_eq!(Record::from_bytes(&[0; HEADER]), None);
+        assert_eq!(RecordHeader::from_bytes(&[0; HEADER]), None);
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! The bounded set of connected clients: which of them is closed where another one needs its slot.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+/// The slot of a connected client.
+#[derive(Debug)]
+pub(crate) struct ClientSlot {
+    /// Since when the client does not stream; `None` while it does.
+    idle: Mutex<Option<Instant>>,
+    /// Jobs that run for the client, whether or not it streams.
+    jobs: AtomicUsize,
+    evicted: CancellationToken,
+}
+
+/// Marks a job that runs for a client, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct JobGuard(Arc<ClientSlot>);
+
+impl Drop for JobGuard {
+    fn drop(&mut self) {
+        self.0.jobs.fetch_sub(1, Relaxed);
+    }
+}
+
+impl ClientSlot {
+    /// The slot of a client that is idle since `now`.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            idle: Mutex::new(Some(now)),
+            jobs: AtomicUsize::new(0),
+            evicted: CancellationToken::new(),
+        }
+    }
+
+    /// Marks the client as streaming.
+    pub(crate) fn streams(&self) {
+        self.set(None);
+    }
+
+    /// Marks the client as idle.
+    pub(crate) fn idle_since(&self, now: Instant) {
+        self.set(Some(now));
+    }
+
+    /// Marks the client as one for which a job runs, until the guard is dropped.
+    pub(crate) fn job_runs(self: &Arc<Self>) -> JobGuard {
+        self.jobs.fetch_add(1, Relaxed);
+        JobGuard(Arc::clone(self))
+    }
+
+    /// Resolves once the client is evicted.
+    pub(crate) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+
+    /// The token that evicts the client when it is cancelled.
+    pub(crate) fn eviction(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
+
+    fn set(&self, idle: Option<Instant>) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
+    }
+
+    fn idle(&self) -> Option<Instant> {
+        if self.jobs.load(Relaxed) > 0 {
+            return None;
+        }
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All slots. A client leaves its slot by dropping it.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    max: usize,
+    slots: Vec<Arc<ClientSlot>>,
+}
+
+impl Admission {
+    /// Slots for `max` clients.
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            max,
+            slots: Vec::new(),
+        }
+    }
+
+    /// A slot for one more client. Where all are in use, the client that has been idle longest is
+    /// evicted: clients may stay connected after their stream, and must not keep others out.
+    pub(crate) fn enter(&mut self, now: Instant) -> Arc<ClientSlot> {
+        self.slots
+            .retain(|slot| Arc::strong_count(slot) > 1 && !slot.evicted.is_cancelled());
+        if self.slots.len() >= self.max {
+            let idle = self.slots.iter().filter(|slot| slot.idle().is_some());
+            if let Some(longest) = idle.min_by_key(|slot| slot.idle()) {
+                longest.evicted.cancel();
+            }
+        }
+        let slot = Arc::new(ClientSlot::new(now));
+        self.slots.push(Arc::clone(&slot));
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_idle_client_makes_room() {
+        let mut now = Instant::now();
+        let mut later = || {
+            now += Duration::from_secs(1);
+            now
+        };
+        let mut admission = Admission::new(3);
+        let first = admission.enter(later());
+        let second = admission.enter(later());
+        let third = admission.enter(later());
+        first.streams();
+        second.idle_since(later());
+        let job = second.job_runs();
+        let waiting = admission.enter(later());
+        assert!(!second.evicted.is_cancelled(), "it has a job");
+        assert!(third.evicted.is_cancelled(), "idle since it connected");
+        drop((job, waiting));
+        let fourth = admission.enter(later());
+        assert!(third.evicted.is_cancelled(), "idle since it connected");
+        assert!(!first.evicted.is_cancelled(), "it streams");
+        let fifth = admission.enter(later());
+        assert!(second.evicted.is_cancelled());
+        drop(fourth);
+        let _sixth = admission.enter(later());
+        assert!(!fifth.evicted.is_cancelled(), "the free slot was enough");
+    }
+}

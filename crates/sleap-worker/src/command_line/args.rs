@@ -1,0 +1,299 @@
+//! The options of the worker.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
+use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
+use pose::{Device, Refine};
+
+use super::help;
+use crate::device_args::DeviceArgs;
+use crate::doctor::DoctorArgs;
+use crate::drain::DrainArgs;
+use crate::files::{FileArgs, reader};
+use crate::listen_address::address;
+use crate::metrics::MetricsArgs;
+use crate::room::WorkerRoomArgs;
+use crate::trust::TrustArgs;
+use crate::view::ViewArgs;
+
+/// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
+///
+/// Without a model it verifies: frames are received, checked and counted, nothing is stored.
+#[derive(Debug, Parser)]
+#[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
+#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
+pub struct Args {
+    /// What to do; to serve where it is missing.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Directory that `sleap-nn export` wrote: model.onnx and export_metadata.json.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// The device of the model.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+
+    /// Points with a lower confidence are missing (default: the export's own threshold).
+    #[arg(long, value_name = "0..1", value_parser = fraction)]
+    pub peak_threshold: Option<f32>,
+
+    /// Instances in a frame at most, the best ones (default: as many as the export holds).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_instances: Option<u16>,
+
+    /// Bottom-up models: connections with a lower score are dropped.
+    #[arg(long, value_name = "-1..1", default_value = "0.25", allow_negative_numbers = true, value_parser = line_score)]
+    pub min_line_scores: f32,
+
+    /// Bottom-up models: instances with fewer points are dropped; up to 1 a share of the nodes.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = points)]
+    pub min_instance_peaks: f32,
+
+    /// Move points between the cells of the confidence maps: parabola (if no METHOD is given) or
+    /// integral.
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola")]
+    pub refine: Option<Refine>,
+
+    /// Show the frames as they arrive, with skeletons; the window closes on `q`.
+    #[arg(long)]
+    pub display: bool,
+
+    /// Save every Nth frame as PNG, exactly as it was received.
+    #[arg(long, value_name = "N")]
+    pub save_every: Option<NonZeroU64>,
+
+    /// Folder for the frames that --save-every keeps.
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "save_every",
+        default_value = "sleap-worker-frames"
+    )]
+    pub output: PathBuf,
+
+    /// Address of the worker's own signaling server, HOST:PORT.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        value_parser = address,
+        conflicts_with = "signal"
+    )]
+    pub listen: SocketAddr,
+
+    /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
+    #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
+    pub signal: Option<String>,
+
+    /// The room.
+    #[command(flatten)]
+    pub room: WorkerRoomArgs,
+
+    /// Consumers of poses.
+    #[command(flatten)]
+    pub emit: EmitArgs,
+
+    /// The live view.
+    #[command(flatten)]
+    pub view: ViewArgs,
+
+    /// The metrics.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
+
+    /// The end of the worker.
+    #[command(flatten)]
+    pub drain: DrainArgs,
+
+    /// File transfer.
+    #[command(flatten)]
+    pub files: FileArgs,
+
+    /// Authentication.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    /// The connection to clients.
+    #[command(flatten)]
+    pub link: LinkArgs,
+
+    /// Files of settings.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// Log more (-v: decisions, -vv: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Commands beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check what this machine has for a worker, and how fast a model runs on it.
+    Doctor(DoctorArgs),
+
+    /// Be a signaling server where workers and clients meet, and nothing else.
+    Signal {
+        /// Address to listen at, HOST:PORT.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
+        listen: SocketAddr,
+    },
+
+    /// Show the settings in effect and where each stands, as TOML.
+    Config,
+
+    /// Print what lets a shell complete this program's command lines.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual page (for `man -l -`).
+    #[command(hide = true)]
+    Man,
+
+    /// Read a video file for a worker, which starts this itself.
+    #[command(name = reader::COMMAND, hide = true)]
+    ReadVideo {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+fn fraction(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number from 0 to 1")),
+    }
+}
+
+fn line_score(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number from -1 to 1")),
+    }
+}
+
+fn points(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
+        _ => Err(format!(
+            "'{text}' is not a number of points, or a share of them from 0 to 1"
+        )),
+    }
+}
+
+impl Args {
+    /// Checks options that exclude or need each other.
+    ///
+    /// # Errors
+    /// `--fp16` without TensorRT, `--emit` without a model.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let device = match &self.command {
+            Some(Command::Doctor(doctor)) => &doctor.device,
+            _ => &self.device,
+        };
+        if self.command.is_none() && self.model.is_none() && !self.emit.targets.is_empty() {
+            let message = "--emit needs --model: without one there are no poses";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
+        }
+        if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
+            let message = format!(
+                "--fp16 needs --device tensorrt, and the device is {}",
+                device.device
+            );
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(())
+    }
+
+    /// Sends the log to standard error. A report has no log between its lines, except with -v.
+    pub fn init_logging(&self) {
+        let serves = matches!(
+            self.command,
+            None | Some(Command::Signal { .. } | Command::ReadVideo { .. })
+        );
+        if serves || self.verbose > 0 {
+            self.log.init(self.verbose, LogFormat::Text);
+        }
+    }
+
+    /// `verification_mode` of STREAM_ACK, in the Python worker's form.
+    pub(crate) fn verification_mode(&self) -> String {
+        match (self.display, self.save_every) {
+            (false, None) => "stats_only".into(),
+            (true, None) => "display".into(),
+            (false, Some(n)) => format!("save_every_{n}"),
+            (true, Some(n)) => format!("display+save_every_{n}"),
+        }
+    }
+}
+
+impl SettingsAware for Args {
+    fn apply_settings(&mut self, settings: &ChosenSettings) {
+        let secret = match &mut self.command {
+            Some(Command::Doctor(doctor)) => &mut doctor.exposure.secret,
+            _ => &mut self.trust.secret,
+        };
+        secret.origins = settings.origins();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn verification_modes_are_the_python_workers() {
+        let mode = |line: &str| Args::parse_from(line.split(' ')).verification_mode();
+        assert_eq!(mode("sleap-worker"), "stats_only");
+        assert_eq!(mode("sleap-worker --display"), "display");
+        assert_eq!(mode("sleap-worker --save-every 10"), "save_every_10");
+    }
+
+    #[test]
+    fn thresholds_outside_zero_to_one_are_refused() {
+        assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "1.5"]).is_err());
+        assert!(Args::try_parse_from(["sleap-worker", "--peak-threshold", "NaN"]).is_err());
+        assert!(Args::try_parse_from(["sleap-worker", "--save-every", "0"]).is_err());
+    }
+
+    #[test]
+    fn refinement_is_off_by_default_and_parabola_if_not_named() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' ')).map(|args| args.refine);
+        assert_eq!(parse("sleap-worker").unwrap(), None);
+        let bare = parse("sleap-worker --refine --model exports/mouse");
+        assert_eq!(bare.unwrap(), Some(Refine::Parabola));
+        let named = parse("sleap-worker --refine integral");
+        assert_eq!(named.unwrap(), Some(Refine::Integral));
+        let error = parse("sleap-worker --refine=gauss")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("use parabola or integral"), "{error}");
+    }
+
+    #[test]
+    fn batches_have_a_largest_size() {
+        let parse = |size: &str| Args::try_parse_from(["sleap-worker", "--max-batch", size]);
+        assert_eq!(parse("1024").unwrap().device.max_batch, Some(1024));
+        for size in ["0", "1025", "18446744073709551615"] {
+            assert!(parse(size).is_err(), "{size}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `--metrics`: what the worker counts, in the form that Prometheus reads.
+//!
+//! ```text
+//! sessions, pipeline ── one atomic addition each ──▶ [`Counters`] ◀── GET /metrics ── [`server`]
+//! ```
+//!
+//! Without the option nothing is counted. With it a frame costs some twenty atomic additions; no
+//! frame waits for a reader.
+
+mod args;
+mod builder;
+mod counters;
+mod reasons;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use link::AuthCounts;
+use protocol::{DropReason, Message};
+
+pub use args::MetricsArgs;
+use counters::Counters;
+pub(crate) use reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};
+pub(crate) use server::{MetricsListener, MetricsServer, bind};
+
+/// The worker's counts; clones count together. The default one counts nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics(Option<Arc<Counters>>);
+
+/// Counts a client as connected until it is dropped.
+pub(crate) struct ClientGuard {
+    metrics: Metrics,
+    since: std::time::Instant,
+}
+
+impl Metrics {
+    /// Counts for a worker that runs this model.
+    ///
+    /// # Errors
+    /// None of the names that are in use now.
+    pub(crate) fn new(model: Option<&pose::ModelDescription>) -> Result<Self> {
+        let counters = Counters::new()?;
+        counters.set_build(model);
+        Ok(Self(Some(Arc::new(counters))))
+    }
+
+    /// A complete frame of a stream, of so many bytes.
+    pub(crate) fn frame(&self, bytes: u64) {
+        self.count(|it| {
+            it.frames.received.inc();
+            it.frames.bytes.inc_by(bytes);
+        });
+    }
+
+    /// A frame that could not be put together.
+    pub(crate) fn dropped(&self, reason: &DropReason) {
+        self.lost(FrameLoss::Dropped(reasons::word(reason)));
+    }
+
+    /// A frame that gets no pose and no result.
+    pub(crate) fn lost(&self, why: FrameLoss) {
+        self.count(|it| it.frames.dropped.with_label_values(&[why.word()]).inc());
+    }
+
+    /// A message that cannot be read.
+    pub(crate) fn unreadable(&self) {
+        self.count(|it| it.frames.unreadable.inc());
+    }
+
+    /// A frame's result, also where it is not sent because the client asked for none.
+    pub(crate) fn answer(&self, message: &Message) {
+        self.count(|it| match message {
+            Message::Prediction(prediction) => {
+                it.frames.predictions.inc();
+                it.frames
+                    .instances
+                    .inc_by(prediction.instances.len() as u64);
+                it.frames.steps.observe(&prediction.timing);
+            }
+            Message::FrameReceived(received) => {
+                it.frames.verified.inc();
+                it.frames.steps.observe(&received.timing);
+            }
+            Message::Error(_) => it.frames.errors.inc(),
+            _ => {}
+        });
+    }
+
+    /// A frame whose result is an error before it reaches the pipeline.
+    pub(crate) fn error(&self) {
+        self.count(|it| it.frames.errors.inc());
+    }
+
+    /// One call of the model, with so many frames.
+    pub(crate) fn batch(&self, frames: usize) {
+        self.count(|it| it.frames.batches.observe(frames as f64));
+    }
+
+    /// A stream starts.
+    pub(crate) fn stream_starts(&self) {
+        self.count(|it| {
+            it.streams.started.inc();
+            it.streams.active.inc();
+        });
+    }
+
+    /// A stream that started is over.
+    pub(crate) fn stream_ends(&self, end: StreamEndReason, lasted: Duration) {
+        self.count(|it| {
+            it.streams.active.dec();
+            it.streams.ended.with_label_values(&[end.word()]).inc();
+            it.streams.seconds.observe(lasted.as_secs_f64());
+        });
+    }
+
+    /// A request for a stream is refused.
+    pub(crate) fn refused(&self, why: StreamRefusal) {
+        self.count(|it| it.streams.refused.with_label_values(&[why.word()]).inc());
+    }
+
+    /// A client has connected; it is counted until the guard is dropped.
+    pub(crate) fn client(&self) -> ClientGuard {
+        self.count(|it| {
+            it.clients.total.inc();
+            it.clients.connected.inc();
+        });
+        ClientGuard {
+            metrics: self.clone(),
+            since: std::time::Instant::now(),
+        }
+    }
+
+    /// So many bytes of a file.
+    pub(crate) fn file_bytes(&self, bytes: usize) {
+        self.count(|it| it.files.bytes.inc_by(bytes as u64));
+    }
+
+    /// An upload is over.
+    pub(crate) fn upload(&self, end: UploadOutcome) {
+        self.count(|it| it.files.uploads.with_label_values(&[end.word()]).inc());
+    }
+
+    /// A client waits for a job.
+    pub(crate) fn job_starts(&self) {
+        self.count(|it| it.files.jobs_active.inc());
+    }
+
+    /// A job is over for its client.
+    pub(crate) fn job_ends(&self, end: JobOutcome) {
+        self.count(|it| {
+            it.files.jobs_active.dec();
+            it.files.jobs.with_label_values(&[end.word()]).inc();
+        });
+    }
+
+    /// The worker takes no new streams.
+    pub(crate) fn drains(&self) {
+        self.count(|it| it.draining.set(1));
+    }
+
+    /// Sets the source of the counts of clients' attempts to authenticate.
+    pub(crate) fn authentications(&self, counts: impl Fn() -> AuthCounts + Send + Sync + 'static) {
+        // A worker has one acceptor.
+        self.count(|it| drop(it.auth.set(Box::new(counts))));
+    }
+
+    fn count(&self, change: impl FnOnce(&Counters)) {
+        if let Some(counters) = &self.0 {
+            change(counters);
+        }
+    }
+}
+
+impl Drop for ClientGuard {
+    fn drop(&mut self) {
+        self.metrics.count(|it| {
+            it.clients.connected.dec();
+            it.clients
+                .seconds
+                .observe(self.since.elapsed().as_secs_f64());
+        });
+    }
+}

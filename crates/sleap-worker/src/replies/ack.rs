@@ -1,0 +1,64 @@
+//! STREAM_ACK: what the worker replies to STREAM_START.
+
+use super::MAX_LANES;
+use crate::metrics::StreamRefusal;
+use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
+
+/// The STREAM_ACK of a worker that is free. With a model every frame gets a result.
+pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelDescription>) -> StreamAck {
+    StreamAck {
+        status: AckStatus::Ready,
+        verification_mode: verification_mode.into(),
+        answers: model.is_some(),
+        heartbeat: false,
+        worker_version: Some(env!("CARGO_PKG_VERSION").into()),
+        model: model.map(|model| protocol::ModelInfo {
+            name: model.name.clone(),
+            kind: model.kind.to_string(),
+            height: model.input.height,
+            width: model.input.width,
+            channels: model.input.channels,
+            device: model.device.to_string(),
+        }),
+        skeleton: model.map(|model| Skeleton {
+            name: model.skeleton.name.clone(),
+            nodes: model.skeleton.nodes.clone(),
+            edges: model.skeleton.edges.clone(),
+        }),
+        lanes: Some(MAX_LANES as u32),
+        message: None,
+    }
+}
+
+/// Another client is streaming, or the worker is about to end.
+pub(crate) fn busy(ready: &StreamAck, why: StreamRefusal) -> StreamAck {
+    let message = match why {
+        StreamRefusal::ShuttingDown => "the worker is shutting down",
+        _ => "another client is streaming",
+    };
+    StreamAck {
+        status: AckStatus::Busy,
+        message: Some(message.into()),
+        ..ready.clone()
+    }
+}
+
+/// The stream is refused because of this.
+pub(crate) fn error(message: String) -> StreamAck {
+    StreamAck {
+        status: AckStatus::Error,
+        message: Some(message),
+        worker_version: Some(env!("CARGO_PKG_VERSION").into()),
+        ..StreamAck::default()
+    }
+}
+
+/// Whether the message that cannot be read was a STREAM_START.
+pub(crate) fn is_due(error: &DecodeError) -> bool {
+    const STREAM_START: &str = "STREAM_START";
+    match error {
+        DecodeError::Json { kind, .. } => *kind == STREAM_START,
+        DecodeError::BatchTooLarge { word, .. } => *word == STREAM_START,
+        _ => false,
+    }
+}

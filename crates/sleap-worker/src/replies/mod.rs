@@ -1,0 +1,8 @@
+//! What the worker sends to a client: acknowledgements, results of frames, and how they are sent.
+
+pub(crate) mod ack;
+pub(crate) mod forward;
+pub(crate) mod result;
+
+/// Associations that a client may open for its stream.
+pub(crate) const MAX_LANES: usize = 8;

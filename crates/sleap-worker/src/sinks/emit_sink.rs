@@ -1,0 +1,127 @@
+//! `--emit`: poses for consumers, as soon as they exist.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use emit::{Emitter, StreamInfo};
+use protocol::{Message, Prediction, Scale};
+use tokio::runtime::Handle;
+use tracing::info;
+
+use crate::pipeline::{DecodedFrame, FrameSink, StreamHeader};
+use crate::streams::ResultRoute;
+
+/// Passes poses to the targets of `--emit`.
+pub(crate) struct EmitSink {
+    emitter: Emitter,
+    /// A stream without a pose so far: consumers hear of it with its first.
+    next: Option<StreamInfo>,
+    runtime: Handle,
+}
+
+impl EmitSink {
+    /// A sink for these targets. Must be called inside the runtime.
+    pub(crate) fn new(emitter: Emitter) -> Self {
+        Self {
+            emitter,
+            next: None,
+            runtime: Handle::current(),
+        }
+    }
+
+    fn end(&mut self) {
+        self.next = None;
+        for emitted in self.emitter.end() {
+            let counts = emitted.counts;
+            info!(
+                to = %emitted.target,
+                poses = counts.sent,
+                dropped = counts.dropped,
+                without_subscriber = counts.without_subscriber,
+                too_large = counts.too_large,
+                failed = counts.failed,
+                "poses emitted"
+            );
+        }
+    }
+}
+
+impl FrameSink for EmitSink {
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
+    fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+        self.next = Some(StreamInfo {
+            source: stream.stream.origin.source_name.clone(),
+            skeleton: stream.skeleton.cloned().unwrap_or_default(),
+        });
+    }
+
+    fn result(&mut self, frame: &DecodedFrame, result: &Message) {
+        let Message::Prediction(prediction) = result else {
+            return;
+        };
+        if let Some(stream) = self.next.take() {
+            self.emitter.start(stream);
+        }
+        let in_source = in_source(prediction, frame);
+        self.emitter.pose(&in_source, frame.captured_us);
+    }
+
+    fn stream_ended(&mut self, _: &Arc<ResultRoute>) {
+        self.end();
+    }
+
+    /// Lets subscribers take what is queued for them.
+    fn close(mut self: Box<Self>) {
+        self.end();
+        self.runtime.block_on(self.emitter.close());
+    }
+}
+
+/// Poses in pixels of the source, where the client has sent its size.
+pub(super) fn in_source<'a>(
+    prediction: &'a Prediction,
+    frame: &DecodedFrame,
+) -> Cow<'a, Prediction> {
+    match Scale::new(frame.route.origin.size, frame.size) {
+        None => Cow::Borrowed(prediction),
+        Some(scale) => {
+            let mut scaled = prediction.clone();
+            scale.apply(&mut scaled);
+            Cow::Owned(scaled)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::streams::FrameOrigin;
+
+    fn x(size: (u32, u32)) -> f32 {
+        let origin = FrameOrigin {
+            source_name: "mouse".into(),
+            size,
+            ..FrameOrigin::default()
+        };
+        let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true).of(origin));
+        let prediction = Prediction {
+            instances: vec![vec![Some([1.0, 0.5])]],
+            ..Prediction::default()
+        };
+        let frame = DecodedFrame::example(1, &route);
+        in_source(&prediction, &frame).instances[0][0].expect("a point")[0]
+    }
+
+    #[test]
+    fn poses_are_in_the_sources_pixels_where_its_size_is_known() {
+        // The example frame is 2 pixels wide.
+        assert_eq!(x((2, 1)), 1.0);
+        assert_eq!(x((6, 3)), 3.0);
+        assert_eq!(x((0, 0)), 1.0);
+    }
+}

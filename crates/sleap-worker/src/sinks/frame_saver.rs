@@ -1,0 +1,229 @@
+//! `--save-every N`: every Nth frame as a PNG file, written beside the stream.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use protocol::{Encoding, Frame, Limits, Message};
+use vision::png::PngError;
+
+use crate::frame_decoder::FrameDecoder;
+use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
+use crate::streams::ResultRoute;
+
+/// Frames that may wait for the disk before the stream waits for it: every chosen frame is kept.
+const SAVE_QUEUE_LEN: usize = 4;
+
+enum SaverMessage {
+    Frame(ChosenFrame),
+    Flush(SyncSender<()>),
+}
+
+struct ChosenFrame {
+    frame: Frame,
+    /// Where it is counted once it is written.
+    route: Arc<ResultRoute>,
+}
+
+/// Frames that were saved, and those that were not; clones count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SavedFrames(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    saved: u64,
+    lost: u64,
+    /// Why the first of them was lost.
+    reason: String,
+}
+
+impl SavedFrames {
+    /// Fails where frames were lost.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let Counts {
+            saved,
+            lost,
+            reason,
+        } = &*self.lock();
+        match lost {
+            0 => Ok(()),
+            lost => anyhow::bail!(
+                "{lost} of {} frames were not saved (--save-every): {reason}",
+                saved + lost
+            ),
+        }
+    }
+
+    fn saved(&self) {
+        self.lock().saved += 1;
+    }
+
+    /// Counts a lost frame. Returns whether it is the first.
+    fn lost(&self, reason: impl FnOnce() -> String) -> bool {
+        let mut counts = self.lock();
+        counts.lost += 1;
+        if counts.lost == 1 {
+            counts.reason = reason();
+        }
+        counts.lost == 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // The lock was poisoned by a panic; the counts are complete between statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes every Nth frame of a stream. Dropping it finishes the files that it has begun.
+pub(crate) struct FrameSaver {
+    every: NonZeroU64,
+    /// Frames of the stream so far.
+    seen: u64,
+    saved: SavedFrames,
+    queue: Option<SyncSender<SaverMessage>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FrameSaver {
+    /// Makes the folder and starts the writing thread.
+    pub(crate) fn start(dir: &Path, every: NonZeroU64, limits: Limits) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+        let decoder = FrameDecoder::new(limits).context("cannot set up the JPEG decoder")?;
+        let (queue, messages) = sync_channel(SAVE_QUEUE_LEN);
+        let dir = dir.to_owned();
+        let saved = SavedFrames::default();
+        let thread = std::thread::Builder::new()
+            .name("save".into())
+            .spawn({
+                let saved = saved.clone();
+                move || write_all(&dir, decoder, &messages, &saved)
+            })
+            .context("cannot start the saving thread")?;
+        Ok(Self {
+            every,
+            seen: 0,
+            saved,
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// The counts of saved frames.
+    pub(crate) fn saved_frames(&self) -> SavedFrames {
+        self.saved.clone()
+    }
+
+    fn send(&self, message: SaverMessage) -> bool {
+        self.queue
+            .as_ref()
+            .is_some_and(|queue| queue.send(message).is_ok())
+    }
+}
+
+impl FrameSink for FrameSaver {
+    fn needs(&self) -> FrameNeeds {
+        FrameNeeds {
+            frame: true,
+            ..FrameNeeds::default()
+        }
+    }
+
+    /// The first frame of each stream is saved.
+    fn stream_started(&mut self, _: &StreamHeader<'_>) {
+        self.seen = 0;
+    }
+
+    fn result(&mut self, frame: &DecodedFrame, _: &Message) {
+        let is_chosen = self.seen.is_multiple_of(self.every.get());
+        self.seen += 1;
+        if let Some(chosen) = frame.frame.as_ref().filter(|_| is_chosen) {
+            self.send(SaverMessage::Frame(ChosenFrame {
+                frame: chosen.clone(),
+                route: Arc::clone(&frame.route),
+            }));
+        }
+    }
+
+    /// Waits until every chosen frame is on the disk.
+    fn flush(&mut self) {
+        let (done, flushed) = sync_channel(1);
+        if self.send(SaverMessage::Flush(done)) {
+            // The thread replies or has ended; in both cases nothing more is written.
+            let _ = flushed.recv();
+        }
+    }
+}
+
+impl Drop for FrameSaver {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_all(
+    dir: &Path,
+    mut decoder: FrameDecoder,
+    messages: &Receiver<SaverMessage>,
+    saved: &SavedFrames,
+) {
+    for message in messages {
+        match message {
+            SaverMessage::Frame(chosen) => match write_free(dir, &chosen.frame, &mut decoder) {
+                Ok(()) => {
+                    chosen.route.counts.saved.fetch_add(1, Relaxed);
+                    saved.saved();
+                }
+                Err(error) if saved.lost(|| format!("{error:#}")) => {
+                    tracing::warn!("frame not saved: {error:#}; further ones are logged with -v");
+                }
+                Err(error) => tracing::debug!("frame not saved: {error:#}"),
+            },
+            SaverMessage::Flush(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// Writes `frame_000042.png`, or `frame_000042-2.png` where an earlier stream, or another program, left
+/// a file of that name.
+fn write_free(dir: &Path, frame: &Frame, decoder: &mut FrameDecoder) -> anyhow::Result<()> {
+    let id = frame.meta.frame_id;
+    let mut name = format!("frame_{id:06}.png");
+    for copy in 2u64.. {
+        let path = dir.join(&name);
+        // A name that is in use costs no encoding.
+        if !path.exists() {
+            match write(&path, frame, decoder) {
+                Err(error) if error.downcast_ref().is_some_and(PngError::exists) => {}
+                written => return written,
+            }
+        }
+        name = format!("frame_{id:06}-{copy}.png");
+    }
+    unreachable!("no disk has so many files")
+}
+
+fn write(path: &Path, frame: &Frame, decoder: &mut FrameDecoder) -> anyhow::Result<()> {
+    let meta = &frame.meta;
+    if meta.encoding == Encoding::U16 {
+        let samples: Vec<u16> = frame
+            .data
+            .chunks_exact(2)
+            .map(|sample| u16::from_le_bytes([sample[0], sample[1]]))
+            .collect();
+        vision::png::write_u16(path, meta.width, meta.height, meta.channels, &samples)?;
+        return Ok(());
+    }
+    let image = decoder.image(frame)?;
+    vision::png::write(path, &image, false)?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Receivers of frames with their results: the window, the live view, saved frames, consumers of poses.
+
+mod emit_sink;
+mod frame_saver;
+mod view_sink;
+mod window_sink;
+
+pub(crate) use emit_sink::EmitSink;
+pub(crate) use frame_saver::{FrameSaver, SavedFrames};
+pub(crate) use view_sink::ViewSink;
+pub(crate) use window_sink::WindowSink;

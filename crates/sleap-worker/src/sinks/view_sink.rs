@@ -1,0 +1,52 @@
+//! `--view`: frames with their results for the live view.
+
+use std::sync::Arc;
+
+use protocol::{Frame, Message, StreamStart};
+
+use crate::pipeline::{DecodedFrame, FrameSelector, FrameSink, SelectedFrame, StreamHeader};
+use crate::view::{Claim, Hub};
+
+/// Reports results to the live view, which chooses the frames that it shows.
+pub(crate) struct ViewSink(Arc<Hub>);
+
+impl ViewSink {
+    /// A sink for the viewers of `hub`.
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self(hub)
+    }
+}
+
+impl FrameSink for ViewSink {
+    fn selector(&self) -> Option<Arc<dyn FrameSelector>> {
+        Some(Arc::new(ViewSelector(Arc::clone(&self.0))))
+    }
+
+    fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+        let (width, height) = stream.stream.origin.sent_size;
+        self.0.begins(&StreamStart {
+            width,
+            height,
+            ..StreamStart::default()
+        });
+    }
+
+    fn result(&mut self, _: &DecodedFrame, result: &Message) {
+        self.0.answered(result);
+    }
+}
+
+struct ViewSelector(Arc<Hub>);
+
+impl FrameSelector for ViewSelector {
+    fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>> {
+        let claim = self.0.claim(frame)?;
+        Some(Box::new(claim))
+    }
+}
+
+impl SelectedFrame for Claim {
+    fn result(self: Box<Self>, result: &Message) {
+        self.answered(result);
+    }
+}

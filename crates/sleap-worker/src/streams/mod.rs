@@ -1,0 +1,9 @@
+//! Streams of clients: who may stream, which stream is served, where a frame's result goes.
+
+mod current_stream;
+mod result_route;
+mod stream_slot;
+
+pub(crate) use current_stream::{CurrentStream, CurrentStreamGuard};
+pub(crate) use result_route::{FrameOrigin, ResultRoute};
+pub(crate) use stream_slot::{StreamAvailability, StreamPermit, StreamSlot};

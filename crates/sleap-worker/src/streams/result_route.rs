@@ -1,0 +1,162 @@
+//! Where the result of a frame goes, and where it is counted.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use protocol::{Message, StreamStart};
+use tokio::sync::mpsc;
+
+use crate::metrics::{FrameLoss, Metrics};
+
+/// The way back of the frames of one stream, or of one file: each frame in the pipeline carries it.
+pub(crate) struct ResultRoute {
+    replies: mpsc::Sender<Message>,
+    pub(crate) origin: FrameOrigin,
+    /// The client asked for a result of every frame, also of a worker without a model.
+    answers: bool,
+    pub(crate) counts: StreamCounts,
+    pub(crate) metrics: Metrics,
+    /// The frames are those of a file: no sink receives them, and streams come first.
+    is_aside: bool,
+}
+
+/// Where a stream's frames come from, as its client says.
+#[derive(Debug, Default)]
+pub(crate) struct FrameOrigin {
+    pub(crate) source_name: String,
+    /// Width and height of the source, pixels; 0 = unknown.
+    pub(crate) size: (u32, u32),
+    /// Width and height of the frames as sent, pixels; 0 = unknown.
+    pub(crate) sent_size: (u32, u32),
+    pub(crate) is_webcam: bool,
+    /// Frames per second of the source, where that is known.
+    pub(crate) fps: Option<f64>,
+    /// The stream's name on the wire; a client that reconnects uses it again.
+    pub(crate) stream_id: Option<String>,
+}
+
+impl From<&StreamStart> for FrameOrigin {
+    fn from(start: &StreamStart) -> Self {
+        Self {
+            source_name: start.source_name.clone(),
+            size: (start.original_width, start.original_height),
+            sent_size: (start.width, start.height),
+            is_webcam: start.is_webcam,
+            fps: start.fps,
+            stream_id: start.stream_id.clone(),
+        }
+    }
+}
+
+/// Frames of a stream by outcome.
+#[derive(Default)]
+pub(crate) struct StreamCounts {
+    pub(crate) predictions: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) saved: AtomicU64,
+    /// Frames that arrived damaged.
+    pub(crate) damaged: AtomicU64,
+    /// Frames that have a result, of any kind.
+    pub(crate) answered: AtomicU64,
+    /// Time of the newest frame with a result in the worker, microseconds.
+    latest_us: AtomicU64,
+}
+
+impl StreamCounts {
+    /// Frames that have a result, and the failures among them.
+    pub(crate) fn answers_and_failures(&self) -> (u64, u64) {
+        let damaged = self.damaged.load(Relaxed);
+        let failures = self.failures.load(Relaxed) + damaged;
+        (self.answered.load(Relaxed) + damaged, failures)
+    }
+}
+
+impl ResultRoute {
+    /// A route to the client whose messages are `replies`. `answers`: also frames without a prediction
+    /// get a result.
+    pub(crate) fn new(replies: mpsc::Sender<Message>, answers: bool) -> Self {
+        Self {
+            replies,
+            origin: FrameOrigin::default(),
+            answers,
+            counts: StreamCounts::default(),
+            metrics: Metrics::default(),
+            is_aside: false,
+        }
+    }
+
+    /// The route of a file beside streams.
+    pub(crate) fn aside(self) -> Self {
+        Self {
+            is_aside: true,
+            ..self
+        }
+    }
+
+    /// Whether its frames are those of a file beside streams.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.is_aside
+    }
+
+    /// Counts its results in `metrics`, too.
+    pub(crate) fn counted_in(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The route of frames of this origin.
+    pub(crate) fn of(self, origin: FrameOrigin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Whether the client asked for a result of every frame.
+    pub(crate) fn answers(&self) -> bool {
+        self.answers
+    }
+
+    /// Whether the client has left: its frames need no work any more.
+    pub(crate) fn has_left(&self) -> bool {
+        self.replies.is_closed()
+    }
+
+    /// Whether a frame needs no work because its client has left; then the frame counts as lost.
+    pub(crate) fn leaves_a_frame(&self) -> bool {
+        let has_left = self.has_left();
+        if has_left {
+            self.metrics.lost(FrameLoss::ClientLeft);
+        }
+        has_left
+    }
+
+    /// Frames that have a result, of any kind.
+    pub(crate) fn answered(&self) -> u64 {
+        self.counts.answered.load(Relaxed)
+    }
+
+    /// From the first byte of the newest frame with a result to that result; zero before the first.
+    pub(crate) fn latest(&self) -> Duration {
+        Duration::from_micros(self.counts.latest_us.load(Relaxed))
+    }
+
+    /// Sends a result, waiting for room. For the pipeline's threads, never for async code.
+    pub(crate) fn answer(&self, message: Message) {
+        let timing = match &message {
+            Message::Prediction(prediction) => Some(&prediction.timing),
+            Message::FrameReceived(received) => Some(&received.timing),
+            _ => None,
+        };
+        if let Some(total) = timing.and_then(|timing| timing.total_us) {
+            self.counts.latest_us.store(total, Relaxed);
+        }
+        self.metrics.answer(&message);
+        match &message {
+            Message::Prediction(_) => self.counts.predictions.fetch_add(1, Relaxed),
+            Message::Error(_) => self.counts.failures.fetch_add(1, Relaxed),
+            Message::FrameReceived(_) if !self.answers => return,
+            _ => 0,
+        };
+        self.counts.answered.fetch_add(1, Relaxed);
+        // A client that has left takes no results; its session notices that by itself.
+        let _ = self.replies.blocking_send(message);
+    }
+}

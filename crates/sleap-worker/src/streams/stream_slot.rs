@@ -1,0 +1,184 @@
+//! The slot for streams: a worker serves one stream at a time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::ClientSlot;
+
+/// Longest wait for the former connection of a client that reconnected to be closed.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether a client that connects now can stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamAvailability {
+    /// The next client can stream.
+    Available,
+    /// Another client streams.
+    Busy,
+    /// No stream begins any more; the last one may still run.
+    ShuttingDown,
+}
+
+impl StreamAvailability {
+    /// For the service manager's status line.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            StreamAvailability::Available => "waiting for a client",
+            StreamAvailability::Busy => "serving a stream",
+            StreamAvailability::ShuttingDown => "shutting down",
+        }
+    }
+}
+
+/// The slot for streams. It knows the stream that holds the permit.
+#[derive(Debug)]
+pub(crate) struct StreamSlot {
+    permits: Arc<Semaphore>,
+    /// The stream's name, where its client gave it one, and the token that evicts its session.
+    streaming: Mutex<Option<(String, CancellationToken)>>,
+    availability: watch::Sender<StreamAvailability>,
+}
+
+/// The permit to stream. Dropping it frees the slot.
+#[derive(Debug)]
+pub(crate) struct StreamPermit {
+    availability: watch::Sender<StreamAvailability>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl StreamSlot {
+    pub(crate) fn new() -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(1)),
+            streaming: Mutex::new(None),
+            availability: watch::Sender::new(StreamAvailability::Available),
+        }
+    }
+
+    /// Whether a client that connects now can stream, now and after each change.
+    pub(crate) fn availability(&self) -> watch::Receiver<StreamAvailability> {
+        self.availability.subscribe()
+    }
+
+    /// Lets no stream begin from now on.
+    pub(crate) fn close(&self) {
+        self.availability
+            .send_replace(StreamAvailability::ShuttingDown);
+    }
+
+    /// Whether a client streams.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.permits.available_permits() == 0
+    }
+
+    /// Whether no stream begins any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.availability.borrow() == StreamAvailability::ShuttingDown
+    }
+
+    /// Resolves once no client streams.
+    pub(crate) async fn empty(&self) {
+        // The semaphore is never closed.
+        drop(self.permits.acquire().await);
+    }
+
+    /// The permit to stream, if no client has it.
+    pub(crate) fn enter(&self, name: Option<&str>, client: &ClientSlot) -> Option<StreamPermit> {
+        if self.is_closed() {
+            return None;
+        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(self.permit(permit, name, client))
+    }
+
+    /// The permit of the client's former connection, which is lost although the worker has not noticed
+    /// that yet. `None` where another client streams.
+    pub(crate) async fn take_over(&self, name: &str, client: &ClientSlot) -> Option<StreamPermit> {
+        if self.is_closed() {
+            return None;
+        }
+        let former = self.lock().clone().filter(|(known, _)| known == name);
+        former?.1.cancel();
+        let free = Arc::clone(&self.permits).acquire_owned();
+        let permit = timeout(TAKEOVER_TIMEOUT, free).await.ok()?.ok()?;
+        Some(self.permit(permit, Some(name), client))
+    }
+
+    fn permit(
+        &self,
+        permit: OwnedSemaphorePermit,
+        name: Option<&str>,
+        client: &ClientSlot,
+    ) -> StreamPermit {
+        *self.lock() = name.map(|name| (name.to_owned(), client.eviction()));
+        change(&self.availability, StreamAvailability::Busy);
+        StreamPermit {
+            availability: self.availability.clone(),
+            _permit: permit,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(String, CancellationToken)>> {
+        self.streaming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        // Before the permit goes back: the next stream says that the worker is busy after this.
+        change(&self.availability, StreamAvailability::Available);
+    }
+}
+
+/// Changes the availability, unless the worker shuts down: that state is final.
+fn change(availability: &watch::Sender<StreamAvailability>, to: StreamAvailability) {
+    availability.send_if_modified(|now| {
+        let changes = *now != StreamAvailability::ShuttingDown && *now != to;
+        if changes {
+            *now = to;
+        }
+        changes
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slot_that_is_closed_lets_the_last_stream_run_and_no_other_begin() {
+        let slot = StreamSlot::new();
+        let availability = slot.availability();
+        let is = |expected| assert_eq!(*availability.borrow(), expected);
+        let (first, second) = (
+            ClientSlot::new(Instant::now()),
+            ClientSlot::new(Instant::now()),
+        );
+        let permit = slot
+            .enter(Some("first"), &first)
+            .expect("no client streams");
+        is(StreamAvailability::Busy);
+        assert!(slot.enter(None, &second).is_none());
+        drop(permit);
+        is(StreamAvailability::Available);
+        let permit = slot
+            .enter(Some("first"), &first)
+            .expect("no client streams");
+        slot.close();
+        is(StreamAvailability::ShuttingDown);
+        assert!(slot.take_over("first", &second).await.is_none());
+        assert!(timeout(Duration::ZERO, slot.empty()).await.is_err());
+        drop(permit);
+        is(StreamAvailability::ShuttingDown);
+        slot.empty().await;
+        assert!(slot.enter(None, &second).is_none());
+    }
+}
