@@ -24,6 +24,8 @@ pub struct LabelsOutputs(Vec<LabelsOutput>);
 pub struct FinishedOutputs {
     /// What outputs lack, and why.
     pub lacking: Vec<OutputError>,
+    /// Records that are in every output.
+    pub written: u64,
     /// Files without any record, which were removed: they would look like results.
     pub removed: Vec<PathBuf>,
 }
@@ -122,6 +124,12 @@ impl LabelsOutputs {
         self.0.iter().all(broken) && self.0.iter().any(failed)
     }
 
+    /// Records that are in every output by now.
+    pub fn written(&self) -> u64 {
+        let written = self.0.iter().map(|output| output.shared.written());
+        written.min().unwrap_or(0)
+    }
+
     /// A handle that ends the wait of [`finish`](Self::finish).
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle(
@@ -139,6 +147,7 @@ impl LabelsOutputs {
         }
         self.0.iter_mut().for_each(LabelsOutput::join);
         FinishedOutputs {
+            written: self.written(),
             lacking: self.0.iter().flat_map(LabelsOutput::lacks).collect(),
             removed: self
                 .0

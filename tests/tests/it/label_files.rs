@@ -102,7 +102,7 @@ fn scripted(
 
 /// What sleap-io read of a prediction is what the line of JSON says, to the last bit.
 #[track_caller]
-fn assert_same(frame: &Value, line: &Value, nodes: &[Value]) {
+pub(super) fn assert_same(frame: &Value, line: &Value, nodes: &[Value]) {
     let single = |value: &Value| value.as_f64().map(|value| value as f32);
     let instances = line["instances"].as_array().unwrap();
     let found = frame["instances"].as_array().unwrap();

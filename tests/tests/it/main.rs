@@ -25,6 +25,7 @@ mod record;
 mod refine;
 mod renewal;
 mod room;
+mod save_poses;
 mod service;
 mod settings;
 mod settings_trust;

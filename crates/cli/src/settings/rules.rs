@@ -90,6 +90,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("snapshot", UserOnly(Writing)),
     ("overwrite", UserOnly(Writing)),
     ("save_every", UserOnly(Writing)),
+    ("save_poses", UserOnly(Writing)),
     ("display", Harmless),
     ("emit", UserOnly(Destination)),
     // The rendezvous.

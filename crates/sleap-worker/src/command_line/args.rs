@@ -78,6 +78,12 @@ pub struct Args {
     )]
     pub output: PathBuf,
 
+    /// Keep the predictions of every stream in this folder, one .slp file a stream.
+    ///
+    /// The files are named by time (UTC) and stream; none is replaced. Frames are not stored.
+    #[arg(long, value_name = "DIR")]
+    pub save_poses: Option<PathBuf>,
+
     /// Address of the worker's own signaling server, HOST:PORT.
     #[arg(
         long,
@@ -198,15 +204,21 @@ impl Args {
     /// Checks options that exclude or need each other.
     ///
     /// # Errors
-    /// `--fp16` without TensorRT, `--emit` without a model.
+    /// `--fp16` without TensorRT, `--emit` or `--save-poses` without a model.
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
             Some(Command::Doctor(doctor)) => &doctor.device,
             _ => &self.device,
         };
-        if self.command.is_none() && self.model.is_none() && !self.emit.targets.is_empty() {
-            let message = "--emit needs --model: without one there are no poses";
-            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
+        if self.command.is_none() && self.model.is_none() {
+            let needs_poses = [
+                ("--emit", !self.emit.targets.is_empty()),
+                ("--save-poses", self.save_poses.is_some()),
+            ];
+            if let Some((option, _)) = needs_poses.iter().find(|(_, is_given)| *is_given) {
+                let message = format!("{option} needs --model: without one there are no poses");
+                return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
+            }
         }
         if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
             let message = format!(

@@ -12,6 +12,8 @@ macro_rules! examples {
   sleap-worker --metrics --log-format json     numbers for Prometheus, a log for programs
   sleap-worker doctor --model exports/mouse    what runs the model here, and how fast
   sleap-worker --save-every 100 --output seen  keep one frame in a hundred
+  sleap-worker --model exports/mouse --save-poses poses
+                                               keep the poses of every stream
   sleap-worker --model exports/mouse --room lab-room
                                                for clients in a room of SLEAP-RTC
   sleap-worker signal --listen 0.0.0.0:8080    a meeting point for machines that cannot reach each other"

@@ -55,6 +55,8 @@ pub(super) struct FrameCounters {
     pub(super) instances: IntCounter,
     pub(super) verified: IntCounter,
     pub(super) errors: IntCounter,
+    pub(super) saved: IntCounter,
+    pub(super) not_saved: IntCounter,
     pub(super) batches: Histogram,
     pub(super) steps: StepHistograms,
 }
@@ -205,6 +207,14 @@ impl FrameCounters {
                 "Frames decoded and counted by a worker without a model.",
             )?,
             errors: on.counter("frame_errors_total", "Frames answered with an error.")?,
+            saved: on.counter(
+                "predictions_saved_total",
+                "Predictions that --save-poses has written.",
+            )?,
+            not_saved: on.counter(
+                "predictions_not_saved_total",
+                "Predictions that --save-poses could not write.",
+            )?,
             batches: on.histogram("batch_frames", "Frames in one call of the model.", &BATCHES)?,
             steps: StepHistograms::new(on)?,
         })

@@ -93,6 +93,16 @@ impl Metrics {
         self.count(|it| it.frames.errors.inc());
     }
 
+    /// Predictions that --save-poses has written.
+    pub(crate) fn poses_saved(&self, predictions: u64) {
+        self.count(|it| it.frames.saved.inc_by(predictions));
+    }
+
+    /// Predictions that --save-poses could not write.
+    pub(crate) fn poses_lost(&self, predictions: u64) {
+        self.count(|it| it.frames.not_saved.inc_by(predictions));
+    }
+
     /// One call of the model, with so many frames.
     pub(crate) fn batch(&self, frames: usize) {
         self.count(|it| it.frames.batches.observe(frames as f64));

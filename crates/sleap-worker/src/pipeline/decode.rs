@@ -21,6 +21,8 @@ pub(crate) struct DecodedFrame {
     pub(crate) frame_id: FrameId,
     /// Width and height as sent, pixels.
     pub(crate) size: (u32, u32),
+    /// 1 (gray), 3 or 4, as the client announced.
+    pub(crate) channels: u8,
     /// By the client's clock, microseconds since the Unix epoch.
     pub(crate) captured_us: Option<u64>,
     /// Empty without a model.
@@ -140,6 +142,7 @@ impl DecodeStage {
         Ok(DecodedFrame {
             frame_id: meta.frame_id,
             size: (meta.width, meta.height),
+            channels: meta.channels,
             captured_us: meta.captured_us,
             input,
             frame: needs.frame.then_some(frame),
@@ -165,6 +168,7 @@ impl DecodedFrame {
         Self {
             frame_id,
             size: (2, 1),
+            channels: 1,
             captured_us: None,
             input: Prepared::default(),
             frame: None,

@@ -16,7 +16,9 @@ use crate::metrics::{Metrics, MetricsListener, MetricsServer};
 use crate::pipeline::{FrameSinks, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
-use crate::sinks::{EmitSink, FrameSaver, SavedFrames, ViewSink, WindowSink};
+use crate::sinks::{
+    EmitSink, FrameSaver, PosesSink, SavedFrames, SavedPoses, ViewSink, WindowSink,
+};
 use crate::streams::{CurrentStream, StreamSlot};
 use crate::trust::WorkerTrust;
 use crate::view::{self, View};
@@ -63,11 +65,13 @@ impl Access {
 /// Sinks that write files.
 pub(super) struct OutputFiles {
     saver: Option<FrameSaver>,
+    poses: Option<PosesSink>,
 }
 
 /// What sinks could not write.
 pub(super) struct SinkLosses {
-    saved: Option<SavedFrames>,
+    frames: Option<SavedFrames>,
+    poses: Option<SavedPoses>,
 }
 
 impl OutputFiles {
@@ -80,13 +84,18 @@ impl OutputFiles {
             Some(every) => Some(FrameSaver::start(&args.output, every, limits.clone())?),
             None => None,
         };
-        Ok(Self { saver })
+        let poses = match &args.save_poses {
+            Some(dir) => Some(PosesSink::new(dir)?),
+            None => None,
+        };
+        Ok(Self { saver, poses })
     }
 
     /// Where to look for losses at the end.
     pub(super) fn losses(&self) -> SinkLosses {
         SinkLosses {
-            saved: self.saver.as_ref().map(FrameSaver::saved_frames),
+            frames: self.saver.as_ref().map(FrameSaver::saved_frames),
+            poses: self.poses.as_ref().map(PosesSink::saved_poses),
         }
     }
 }
@@ -94,7 +103,8 @@ impl OutputFiles {
 impl SinkLosses {
     /// Fails where something was lost.
     pub(super) fn check(&self) -> Result<()> {
-        self.saved.as_ref().map_or(Ok(()), SavedFrames::check)
+        self.frames.as_ref().map_or(Ok(()), SavedFrames::check)?;
+        self.poses.as_ref().map_or(Ok(()), SavedPoses::check)
     }
 }
 
@@ -147,6 +157,9 @@ impl StartedWorker {
         }
         if let Some(window) = window {
             sinks.add(WindowSink::new(window));
+        }
+        if let Some(poses) = files.poses {
+            sinks.add(poses.counted_in(counted.clone()));
         }
         if let Some(saver) = files.saver {
             sinks.add(saver);

@@ -2,10 +2,12 @@
 
 mod emit_sink;
 mod frame_saver;
+mod poses_sink;
 mod view_sink;
 mod window_sink;
 
 pub(crate) use emit_sink::EmitSink;
 pub(crate) use frame_saver::{FrameSaver, SavedFrames};
+pub(crate) use poses_sink::{PosesSink, SavedPoses};
 pub(crate) use view_sink::ViewSink;
 pub(crate) use window_sink::WindowSink;

@@ -30,6 +30,8 @@ pub(crate) struct FrameOrigin {
     /// Width and height of the frames as sent, pixels; 0 = unknown.
     pub(crate) sent_size: (u32, u32),
     pub(crate) is_webcam: bool,
+    /// Frames of the source, where it has an end that is known.
+    pub(crate) frames: Option<u64>,
     /// Frames per second of the source, where that is known.
     pub(crate) fps: Option<f64>,
     /// The stream's name on the wire; a client that reconnects uses it again.
@@ -43,6 +45,7 @@ impl From<&StreamStart> for FrameOrigin {
             size: (start.original_width, start.original_height),
             sent_size: (start.width, start.height),
             is_webcam: start.is_webcam,
+            frames: u64::try_from(start.total_frames).ok(),
             fps: start.fps,
             stream_id: start.stream_id.clone(),
         }
