@@ -50,9 +50,9 @@ pub(crate) struct WorkerTrust {
 }
 
 impl WorkerTrust {
-    /// Decides by where clients come from: those on this machine alone, also through an SSH tunnel, need
-    /// nothing. Of clients that come by a signaling server that is not known, wherever the server is: it
-    /// may listen for all, or be a tunnel to one that does.
+    /// Decides by the address: clients on this machine alone, also through an SSH tunnel, need no secret.
+    /// Clients of a signaling server need one, wherever that server is: it may listen for all, or be a
+    /// tunnel to one that does.
     ///
     /// # Errors
     /// The options contradict each other, or a file cannot be read: a usage error.
@@ -294,7 +294,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
         std::fs::write(&file, "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE").unwrap();
-        // The parser of the command line refuses it; settings come by other ways, too.
+        // The parser of the command line refuses it; settings have other sources, too.
         let args = TrustArgs {
             client_keys: Some(file),
             ..TrustArgs::default()

@@ -76,7 +76,7 @@ impl UploadWriter {
         self.written.load(Relaxed)
     }
 
-    /// Takes a chunk; waits for the disk. `false`: the upload has failed, [`Self::finish`] says why.
+    /// Takes a chunk; waits for the disk. `false`: the upload has failed, [`Self::finish`] has the reason.
     pub(super) async fn chunk(&self, chunk: Bytes) -> bool {
         self.chunks.send(chunk).await.is_ok()
     }

@@ -188,25 +188,25 @@ const MODEL: [&str; 4] = ["name", "kind", "device", "input"];
 impl FrameCounters {
     fn new(on: &MetricBuilder<'_>) -> Result<Self> {
         Ok(Self {
-            received: on.counter("frames_received_total", "Whole frames of streams.")?,
+            received: on.counter("frames_received_total", "Complete frames of streams.")?,
             bytes: on.counter(
                 "frame_bytes_received_total",
                 "Bytes of these frames, as sent.",
             )?,
             dropped: on.counters(
                 "frames_dropped_total",
-                "Frames that did not arrive whole, or whose client has left.",
+                "Frames that did not arrive complete, or whose client has left.",
                 "reason",
                 &FrameLoss::ALL,
             )?,
             unreadable: on.counter("messages_unreadable_total", "Messages that cannot be read.")?,
-            predictions: on.counter("predictions_total", "Frames answered with poses.")?,
-            instances: on.counter("instances_total", "Animals in these answers.")?,
+            predictions: on.counter("predictions_total", "Frames with a prediction.")?,
+            instances: on.counter("instances_total", "Animals in these predictions.")?,
             verified: on.counter(
                 "frames_verified_total",
                 "Frames decoded and counted by a worker without a model.",
             )?,
-            errors: on.counter("frame_errors_total", "Frames answered with an error.")?,
+            errors: on.counter("frame_errors_total", "Frames whose result is an error.")?,
             saved: on.counter(
                 "predictions_saved_total",
                 "Predictions that --save-poses has written.",
@@ -295,7 +295,7 @@ impl StepHistograms {
             postprocess: step("postprocess"),
             total: on.histogram(
                 "frame_seconds",
-                "A frame's time from its first byte to its answer.",
+                "A frame's time from its first byte to its result.",
                 &FRAME_TIMES,
             )?,
         })

@@ -44,7 +44,7 @@ impl<T> Batcher<T> {
         }
     }
 
-    /// Adds a frame of `bytes` bytes and says what to do next.
+    /// Adds a frame of `bytes` bytes. Returns what to do next.
     pub(super) fn frame(&mut self, item: T, bytes: usize) -> BatcherEvent {
         self.ready.push(item);
         self.bytes = self.bytes.saturating_add(bytes);

@@ -11,7 +11,7 @@ use vision::capture::FrameContent;
 use super::FrameJob;
 use super::buffer_pool::BufferPool;
 use super::live_frames::LiveFrameGuard;
-use super::sink::{FrameNeeds, FrameSelector, SelectedFrame};
+use super::needs::{FrameNeeds, FrameSelector, SelectedFrame};
 use crate::frame_decoder::{FrameDecodeError, FrameDecoder};
 use crate::replies::result::{FrameTimes, failure};
 use crate::streams::ResultRoute;

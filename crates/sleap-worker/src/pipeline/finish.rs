@@ -52,6 +52,7 @@ impl FinishStage {
                 EngineOutput::StreamStarted(stream) => self.stream_started(stream),
                 EngineOutput::StreamEnded(stream) => self.stream_ended(&stream),
                 EngineOutput::Flush(done) => {
+                    self.end_cut_off_streams();
                     self.sinks.flush();
                     // A session that no longer waits has ended.
                     let _ = done.send(());
@@ -65,21 +66,20 @@ impl FinishStage {
     }
 
     fn stream_started(&mut self, stream: Arc<ResultRoute>) {
-        // A session that was cut off at its end may not have said so.
-        let (cut_off, running) = std::mem::take(&mut self.streams)
-            .into_iter()
-            .partition(|stream| stream.has_left());
-        self.streams = running;
-        let cut_off: Vec<Arc<ResultRoute>> = cut_off;
-        for former in cut_off {
-            self.sinks.stream_ended(&former);
-        }
+        self.end_cut_off_streams();
         self.sinks.stream_started(&StreamHeader {
             stream: &stream,
             model: self.worker.model.as_ref(),
             skeleton: self.worker.skeleton.as_ref(),
         });
         self.streams.push(stream);
+    }
+
+    /// Ends streams whose sessions were cut off before they could do so.
+    fn end_cut_off_streams(&mut self) {
+        for stream in self.streams.extract_if(.., |stream| stream.has_left()) {
+            self.sinks.stream_ended(&stream);
+        }
     }
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {

@@ -15,6 +15,7 @@ mod engine;
 mod finish;
 mod infer;
 mod live_frames;
+mod needs;
 mod ordered_queue;
 mod sink;
 
@@ -41,10 +42,9 @@ use engine::EngineStages;
 use finish::{EngineOutput, FinishStage};
 use infer::InferStage;
 use live_frames::LiveFrames;
+pub(crate) use needs::{FrameNeeds, FrameSelector, SelectedFrame};
 use ordered_queue::{OrderedQueue, PipelineInput, StreamMark};
-pub(crate) use sink::{
-    FrameNeeds, FrameSelector, FrameSink, FrameSinks, SelectedFrame, StreamHeader,
-};
+pub(crate) use sink::{FrameSink, FrameSinks, StreamHeader};
 
 /// Complete frames that may wait as they came, beside one for each decoding thread. With raw 1080p
 /// (6 MB) this bounds the worker's memory; deeper queues would only add to the age of poses.
@@ -173,7 +173,7 @@ impl Pipeline {
         let (Some(input), Some(tasks)) = (&self.input, &self.tasks) else {
             return Err(PipelineStopped);
         };
-        // Before it waits for room: files then bring nothing further.
+        // Before it waits for room: jobs then hand over no further frame.
         let live = (!job.route.is_aside()).then(|| self.live.enters());
         let room = input.reserve().await.map_err(|_| PipelineStopped)?;
         let undecoded = Arc::clone(&self.undecoded);
@@ -311,7 +311,7 @@ impl PipelineThreads {
 
 /// Places in the queue that a frame takes.
 fn places_of(meta: &FrameMeta) -> u32 {
-    // Twice the pixels in 16 bits; a JPEG may have colours whatever FRAME_META says.
+    // Twice the pixels in 16 bits; a JPEG may have colours, also where FRAME_META announces none.
     let sample_bytes = meta.encoding.sample_bytes();
     let bytes = u64::from(meta.width)
         * u64::from(meta.height)

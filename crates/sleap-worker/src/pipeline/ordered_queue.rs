@@ -94,7 +94,7 @@ mod tests {
     fn word(event: Option<DecodedItem>) -> String {
         match event {
             Some(DecodedItem::Frame(decoded)) => decoded.frame_id.to_string(),
-            Some(DecodedItem::Failed) => "broken".into(),
+            Some(DecodedItem::Failed) => "failed".into(),
             Some(DecodedItem::Mark(_)) => "mark".into(),
             None => "nothing".into(),
         }
@@ -158,6 +158,6 @@ mod tests {
         queue.decoded(place, 2);
         drop(queue.frame());
         let words = [ordered.poll(), ordered.poll(), ordered.wait()];
-        assert_eq!(words.map(word), ["broken", "2", "broken"]);
+        assert_eq!(words.map(word), ["failed", "2", "failed"]);
     }
 }

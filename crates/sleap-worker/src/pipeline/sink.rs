@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use protocol::{Frame, Message, ModelInfo, Skeleton};
+use protocol::{Message, ModelInfo, Skeleton};
 
 use super::decode::DecodedFrame;
+use super::needs::{FrameNeeds, FrameSelector};
 use crate::streams::ResultRoute;
 
 /// A receiver of frames with their results.
@@ -42,41 +43,6 @@ pub(crate) trait FrameSink: Send {
 
     /// The worker ends.
     fn close(self: Box<Self>) {}
-}
-
-/// Parts of a frame that the pipeline keeps for the sinks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct FrameNeeds {
-    /// The frame as it arrived: [`DecodedFrame::frame`].
-    pub(crate) frame: bool,
-    /// The frame for display: [`DecodedFrame::content`].
-    pub(crate) content: bool,
-}
-
-impl FrameNeeds {
-    /// Whether nothing is needed.
-    pub(super) fn is_empty(self) -> bool {
-        self == Self::default()
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self {
-            frame: self.frame || other.frame,
-            content: self.content || other.content,
-        }
-    }
-}
-
-/// Chooses frames for a sink, on the decoding threads.
-pub(crate) trait FrameSelector: Send + Sync {
-    /// Takes the frame, or not; called for each frame of a stream.
-    fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>>;
-}
-
-/// A frame that a sink has chosen. It is dropped without a call where the frame gets no result.
-pub(crate) trait SelectedFrame: Send {
-    /// The frame has its result.
-    fn result(self: Box<Self>, result: &Message);
 }
 
 /// What is known of a stream at its start.
@@ -141,5 +107,169 @@ impl FrameSinks {
         for sink in self.0 {
             sink.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+    use std::time::{Duration, Instant};
+
+    use protocol::{Encoding, Frame, FrameMeta};
+    use tokio::sync::mpsc;
+
+    use super::super::{Engine, FrameJob, Pipeline, PipelineOptions, SelectedFrame};
+    use super::*;
+    use crate::streams::FrameOrigin;
+
+    /// Notes every call.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Notes {
+        fn add(&self, note: String) {
+            self.lock().push(note);
+        }
+
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut *self.lock())
+        }
+
+        fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    impl FrameSink for Notes {
+        fn needs(&self) -> FrameNeeds {
+            FrameNeeds {
+                frame: true,
+                ..FrameNeeds::default()
+            }
+        }
+
+        fn selector(&self) -> Option<Arc<dyn FrameSelector>> {
+            Some(Arc::new(self.clone()))
+        }
+
+        fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+            self.add(format!("start {}", stream.stream.origin.source_name));
+        }
+
+        fn result(&mut self, frame: &DecodedFrame, result: &Message) {
+            let kept = (frame.frame.is_some(), frame.content.is_some());
+            assert_eq!(kept, (true, false), "what it needs and no more");
+            assert!(matches!(result, Message::FrameReceived(_)), "{result:?}");
+            self.add(format!("frame {}", frame.frame_id));
+        }
+
+        fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+            self.add(format!("end {}", stream.origin.source_name));
+        }
+
+        fn flush(&mut self) {
+            self.add("flush".into());
+        }
+
+        fn close(self: Box<Self>) {
+            self.add("close".into());
+        }
+    }
+
+    impl FrameSelector for Notes {
+        fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>> {
+            let notes = self.clone();
+            (frame.meta.frame_id == 2).then(|| Box::new(notes) as Box<dyn SelectedFrame>)
+        }
+    }
+
+    impl SelectedFrame for Notes {
+        fn result(self: Box<Self>, _: &Message) {
+            self.add("selected".into());
+        }
+    }
+
+    fn pipeline(notes: &Notes) -> Pipeline {
+        let mut sinks = FrameSinks::default();
+        sinks.add(notes.clone());
+        let options = PipelineOptions {
+            sinks,
+            ..PipelineOptions::default()
+        };
+        Pipeline::start(Engine::Verify, options).unwrap()
+    }
+
+    fn route(name: &str, replies: mpsc::Sender<Message>) -> ResultRoute {
+        ResultRoute::new(replies, true).of(FrameOrigin {
+            source_name: name.into(),
+            ..FrameOrigin::default()
+        })
+    }
+
+    fn frame(frame_id: u64, route: &Arc<ResultRoute>) -> FrameJob {
+        FrameJob {
+            frame: Frame {
+                meta: FrameMeta {
+                    frame_id,
+                    width: 2,
+                    height: 1,
+                    channels: 1,
+                    encoding: Encoding::U8,
+                    nbytes: 2,
+                    captured_us: None,
+                },
+                data: vec![1, 2].into(),
+            },
+            receive: Duration::ZERO,
+            received_at: Instant::now(),
+            route: Arc::clone(route),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sink_receives_the_start_each_frame_and_the_end_of_a_stream_in_order() {
+        let (notes, (replies, _outbox)) = (Notes::default(), mpsc::channel(8));
+        let pipeline = pipeline(&notes);
+        let stream = Arc::new(route("mouse", replies.clone()));
+        let file = Arc::new(route("file", replies).aside());
+        pipeline.stream_started(&stream).await.unwrap();
+        pipeline.frame(frame(1, &stream)).await.unwrap();
+        pipeline.frame(frame(2, &file)).await.unwrap();
+        pipeline.frame(frame(2, &stream)).await.unwrap();
+        pipeline.stream_ended(&stream).await.unwrap();
+        pipeline.flush().await.unwrap();
+        let expected = [
+            "start mouse",
+            "frame 1",
+            "selected",
+            "frame 2",
+            "end mouse",
+            "flush",
+        ];
+        assert_eq!(notes.take(), expected);
+        // It has ended once.
+        pipeline.stream_ended(&stream).await.unwrap();
+        pipeline.flush().await.unwrap();
+        assert_eq!(notes.take(), ["flush"]);
+        drop(pipeline);
+        assert_eq!(notes.take(), ["close"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_was_cut_off_has_an_end_too() {
+        let notes = Notes::default();
+        let pipeline = pipeline(&notes);
+        let (replies, outbox) = mpsc::channel(8);
+        let lost = Arc::new(route("lost", replies));
+        pipeline.stream_started(&lost).await.unwrap();
+        drop(outbox);
+        let (replies, _outbox) = mpsc::channel(8);
+        let next = Arc::new(route("next", replies));
+        pipeline.stream_started(&next).await.unwrap();
+        pipeline.flush().await.unwrap();
+        let expected = ["start lost", "end lost", "start next", "flush"];
+        assert_eq!(notes.take(), expected);
+        drop(pipeline);
+        assert_eq!(notes.take(), ["end next", "close"]);
     }
 }

@@ -8,7 +8,7 @@ use super::ack;
 use super::result::failure;
 
 /// Sends replies until all senders of the queue are gone, or the channel is closed. A reply that is
-/// too large for the client is replaced by an error that says so.
+/// too large for the client is replaced by an error.
 pub(crate) async fn run<F>(mut outbox: mpsc::Receiver<Message>, send: impl Fn(Message) -> F)
 where
     F: Future<Output = Result<(), SendError>>,

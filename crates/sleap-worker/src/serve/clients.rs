@@ -95,8 +95,10 @@ impl Clients {
         }
     }
 
-    /// Takes the page off the network: viewers leave at once. Clients first receive their last results.
+    /// Takes the worker and its page off the network: viewers leave at once. Clients first receive their
+    /// last results.
     async fn close(&mut self) {
+        self.acceptor = None;
         if let Some(page) = self.page.take() {
             page.close().await;
         }

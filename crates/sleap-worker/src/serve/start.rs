@@ -1,29 +1,30 @@
 //! The parts of a worker, put together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
-use link::PeerConfig;
+use anyhow::{Context, Result};
+use cli::{ExitStatus, Interrupt};
 use link::signaling::rooms::Room;
-use protocol::Limits;
-use vision::frame_window::WindowHandle;
+use link::{Acceptor, PeerConfig};
+use protocol::StreamAck;
 
+use super::clients::serve_clients;
 use super::listeners::Listeners;
 use super::load::Loaded;
+use super::outputs::{Outputs, SinkLosses};
 use crate::command_line::Args;
-use crate::files::{FileService, JobContext, UploadStore};
+use crate::files::{FileService, JobContext, StoreSweeper, UploadStore};
 use crate::metrics::{Metrics, MetricsListener, MetricsServer};
-use crate::pipeline::{FrameSinks, Pipeline, PipelineOptions};
+use crate::pipeline::{Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
-use crate::sinks::{
-    EmitSink, FrameSaver, PosesSink, SavedFrames, SavedPoses, ViewSink, WindowSink,
-};
 use crate::streams::{CurrentStream, StreamSlot};
 use crate::trust::WorkerTrust;
 use crate::view::{self, View};
+use crate::{service_manager, status_line};
 
-/// Where clients come from, and what they have to know.
+/// The room of the worker, and what its clients have to know.
 pub(super) struct Access {
     pub(super) room: Option<Room>,
     pub(super) trust: WorkerTrust,
@@ -62,57 +63,13 @@ impl Access {
     }
 }
 
-/// Sinks that write files.
-pub(super) struct OutputFiles {
-    saver: Option<FrameSaver>,
-    poses: Option<PosesSink>,
-}
-
-/// What sinks could not write.
-pub(super) struct SinkLosses {
-    frames: Option<SavedFrames>,
-    poses: Option<SavedPoses>,
-}
-
-impl OutputFiles {
-    /// Makes the folders, before the model is loaded.
-    ///
-    /// # Errors
-    /// A folder cannot be made.
-    pub(super) fn open(args: &Args, limits: &Limits) -> Result<Self> {
-        let saver = match args.save_every {
-            Some(every) => Some(FrameSaver::start(&args.output, every, limits.clone())?),
-            None => None,
-        };
-        let poses = match &args.save_poses {
-            Some(dir) => Some(PosesSink::new(dir)?),
-            None => None,
-        };
-        Ok(Self { saver, poses })
-    }
-
-    /// Where to look for losses at the end.
-    pub(super) fn losses(&self) -> SinkLosses {
-        SinkLosses {
-            frames: self.saver.as_ref().map(FrameSaver::saved_frames),
-            poses: self.poses.as_ref().map(PosesSink::saved_poses),
-        }
-    }
-}
-
-impl SinkLosses {
-    /// Fails where something was lost.
-    pub(super) fn check(&self) -> Result<()> {
-        self.frames.as_ref().map_or(Ok(()), SavedFrames::check)?;
-        self.poses.as_ref().map_or(Ok(()), SavedPoses::check)
-    }
-}
-
 /// A worker whose threads and servers run.
 pub(super) struct StartedWorker {
-    pub(super) context: Arc<SessionContext>,
-    pub(super) page: Option<View>,
-    pub(super) metrics_server: Option<MetricsServer>,
+    context: Arc<SessionContext>,
+    page: Option<View>,
+    metrics_server: Option<MetricsServer>,
+    losses: SinkLosses,
+    sweeper: StoreSweeper,
 }
 
 impl StartedWorker {
@@ -123,9 +80,7 @@ impl StartedWorker {
     pub(super) fn start(
         args: &Args,
         loaded: Loaded,
-        window: Option<WindowHandle>,
-        files: OutputFiles,
-        store: UploadStore,
+        outputs: Outputs,
         (page, metrics): (Option<view::Bound>, Option<MetricsListener>),
         config: &PeerConfig,
     ) -> Result<Self> {
@@ -133,14 +88,7 @@ impl StartedWorker {
         let ack = Arc::new(ack::ready(&args.verification_mode(), engine.model()));
         let current = CurrentStream::default();
         let page = match page {
-            Some(bound) => {
-                // Clients of the page have shown its token.
-                let config = PeerConfig {
-                    auth: link::Auth::None,
-                    ..config.clone()
-                };
-                Some(View::start(bound, &ack, current.clone(), config)?)
-            }
+            Some(bound) => Some(serve_page(bound, &ack, &current, config)?),
             None => None,
         };
         let counted = match &metrics {
@@ -148,53 +96,58 @@ impl StartedWorker {
             None => Metrics::default(),
         };
         let metrics_server = metrics.and_then(|bound| bound.serve(&counted));
-        let mut sinks = FrameSinks::default();
-        if !emitter.is_empty() {
-            sinks.add(EmitSink::new(emitter));
-        }
-        if let Some(page) = &page {
-            sinks.add(ViewSink::new(page.hub()));
-        }
-        if let Some(window) = window {
-            sinks.add(WindowSink::new(window));
-        }
-        if let Some(poses) = files.poses {
-            sinks.add(poses.counted_in(counted.clone()));
-        }
-        if let Some(saver) = files.saver {
-            sinks.add(saver);
-        }
-        let limits = config.channel.limits.clone();
+        let losses = outputs.losses();
+        let (sinks, store) = outputs.into_sinks(emitter, page.as_ref(), &counted);
         let options = PipelineOptions {
             sinks,
-            worker: (*ack).clone(),
+            worker: StreamAck::clone(&ack),
             max_batch: args.device.max_batch.map(usize::from),
-            limits: limits.clone(),
+            limits: config.channel.limits.clone(),
             metrics: counted.clone(),
         };
         let pipeline = Arc::new(Pipeline::start(engine, options)?);
-        let slot = Arc::new(StreamSlot::new());
         let jobs = JobContext {
-            pipeline: Arc::clone(&pipeline),
-            slot: Arc::clone(&slot),
-            ack: Arc::clone(&ack),
-            limits: limits.clone(),
-        };
-        let context = SessionContext {
-            ack,
             pipeline,
-            slot,
-            current,
-            files: Arc::new(FileService::new(store, jobs, counted.clone())),
-            metrics: counted,
-            takes_streams: !args.files.no_stream,
-            limits,
+            slot: Arc::new(StreamSlot::new()),
+            ack,
+            limits: config.channel.limits.clone(),
         };
+        let takes_streams = !args.files.no_stream;
+        let context = session_context(jobs, store, current, counted, takes_streams);
         Ok(Self {
+            sweeper: context.files.sweep(),
             context: Arc::new(context),
             page,
             metrics_server,
+            losses,
         })
+    }
+
+    /// Registers the worker at its rendezvous.
+    ///
+    /// # Errors
+    /// That refuses the worker, or cannot be reached.
+    pub(super) async fn register(
+        &self,
+        args: &Args,
+        room: Option<Room>,
+        rendezvous: &str,
+        config: PeerConfig,
+    ) -> Result<Acceptor> {
+        let context = &self.context;
+        let acceptor = match room {
+            Some(room) => {
+                let takes_files = context.files.takes_files();
+                let profile = args
+                    .room
+                    .profile(&context.ack, context.takes_streams, takes_files);
+                Acceptor::join(room, profile.await, context.current.busy(), config).await
+            }
+            None => Acceptor::register(rendezvous, config).await,
+        };
+        let acceptor = acceptor.with_context(|| format!("cannot meet clients at {rendezvous}"))?;
+        context.metrics.authentications(acceptor.auth_counter());
+        Ok(acceptor)
     }
 
     /// Prints the addresses of the page and the metrics. `may_tell`: secrets may stand on standard
@@ -210,5 +163,61 @@ impl StartedWorker {
             metrics.announce();
         }
         Ok(())
+    }
+
+    /// Serves clients until the worker is to end.
+    ///
+    /// # Errors
+    /// The pipeline has stopped, or a sink has lost something.
+    pub(super) async fn run(
+        self,
+        acceptor: Acceptor,
+        interrupt: Interrupt,
+        drain_timeout: Duration,
+    ) -> Result<ExitStatus> {
+        let context = self.context;
+        let _line = status_line::show(context.current.clone());
+        service_manager::ready();
+        let served = serve_clients(&context, acceptor, self.page, interrupt, drain_timeout).await;
+        service_manager::stopping();
+        drop(self.sweeper);
+        let ended = served?;
+        // Nothing is handed over any more: what the sinks have lost by now is all.
+        let _ = context.pipeline.flush().await;
+        self.losses.check()?;
+        Ok(ended)
+    }
+}
+
+fn serve_page(
+    bound: view::Bound,
+    ack: &StreamAck,
+    current: &CurrentStream,
+    config: &PeerConfig,
+) -> Result<View> {
+    // Clients of the page have shown its token.
+    let config = PeerConfig {
+        auth: link::Auth::None,
+        ..config.clone()
+    };
+    View::start(bound, ack, current.clone(), config)
+}
+
+fn session_context(
+    jobs: JobContext,
+    store: UploadStore,
+    current: CurrentStream,
+    metrics: Metrics,
+    takes_streams: bool,
+) -> SessionContext {
+    SessionContext {
+        ack: Arc::clone(&jobs.ack),
+        pipeline: Arc::clone(&jobs.pipeline),
+        slot: Arc::clone(&jobs.slot),
+        limits: jobs.limits.clone(),
+        files: Arc::new(FileService::new(store, jobs, metrics.clone())),
+        current,
+        metrics,
+        takes_streams,
     }
 }

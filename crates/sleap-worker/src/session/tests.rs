@@ -146,7 +146,7 @@ async fn answers_are_promised_only_to_those_who_ask() {
     assert!(client.ack().await.answers);
     client.sends(frame(8)).await;
     let Message::FrameReceived(received) = client.answer().await else {
-        panic!("the frame is whole");
+        panic!("the frame is complete");
     };
     assert_eq!(received.frame_id, 8);
     let timing = received.timing;
@@ -170,7 +170,7 @@ async fn a_client_is_told_that_its_frames_come_too_fast() {
         }
         session.message(end()).await.unwrap();
     };
-    // The client does not read until no more answers fit: then the queues behind them must fill as well.
+    // The client does not read until no more results fit: then the queues behind them must fill as well.
     let reading = async {
         while outbox.len() < outbox.max_capacity() {
             tokio::task::yield_now().await;
@@ -259,7 +259,10 @@ async fn an_unreadable_start_is_refused_with_a_word() {
     assert_eq!(client.session.unreadable, 3);
     client.sends([start(false)]).await;
     assert!(client.ack().await.is_ready());
-    assert_eq!(client.session.unreadable, 0, "the next one is told aloud");
+    assert_eq!(
+        client.session.unreadable, 0,
+        "the next one is logged as a warning"
+    );
 }
 
 #[tokio::test]

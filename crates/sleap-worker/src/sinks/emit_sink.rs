@@ -14,7 +14,7 @@ use crate::streams::ResultRoute;
 /// Passes poses to the targets of `--emit`.
 pub(crate) struct EmitSink {
     emitter: Emitter,
-    /// A stream without a pose so far: consumers hear of it with its first.
+    /// A stream without a pose so far: it is announced to consumers with its first.
     next: Option<StreamInfo>,
     runtime: Handle,
 }

@@ -1,5 +1,6 @@
 //! Where the result of a frame goes, and where it is counted.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -15,13 +16,13 @@ pub(crate) struct ResultRoute {
     pub(crate) origin: FrameOrigin,
     /// The client asked for a result of every frame, also of a worker without a model.
     answers: bool,
-    pub(crate) counts: StreamCounts,
+    pub(crate) counts: Arc<StreamCounts>,
     pub(crate) metrics: Metrics,
     /// The frames are those of a file: no sink receives them, and streams come first.
     is_aside: bool,
 }
 
-/// Where a stream's frames come from, as its client says.
+/// Where a stream's frames come from, as its client announced.
 #[derive(Debug, Default)]
 pub(crate) struct FrameOrigin {
     pub(crate) source_name: String,
@@ -83,7 +84,7 @@ impl ResultRoute {
             replies,
             origin: FrameOrigin::default(),
             answers,
-            counts: StreamCounts::default(),
+            counts: Arc::default(),
             metrics: Metrics::default(),
             is_aside: false,
         }

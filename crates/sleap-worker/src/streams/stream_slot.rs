@@ -131,7 +131,7 @@ impl StreamSlot {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        // Before the permit goes back: the next stream says that the worker is busy after this.
+        // Before the permit goes back: the next stream sets the state to busy after this.
         change(&self.availability, StreamAvailability::Available);
     }
 }

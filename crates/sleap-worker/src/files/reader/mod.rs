@@ -222,7 +222,7 @@ async fn how_it_ended(child: &mut Child) -> VideoRefusal {
             Some(signal) => format!("the process that reads it was ended by signal {signal}"),
             None => format!("the process that reads it ended early ({status})"),
         },
-        _ => "the process that reads it says nothing more".into(),
+        _ => "the process that reads it writes nothing more".into(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR                              as the user has it; made, private, where it is missing
 //!   sleap-stream-uploads           made by a worker, mode 0700
-//!     MADE-BY-SLEAP-WORKER.txt     says so: a folder without it belongs to others
+//!     MADE-BY-SLEAP-WORKER.txt     marks it: a folder without it belongs to others
 //! ```
 //!
 //! In the folder a worker treats only entries with the exact names of [`super::listing`] as its own.

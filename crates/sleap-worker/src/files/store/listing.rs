@@ -24,7 +24,7 @@ const NEW: &str = "new-";
 pub(super) enum EntryKind {
     /// An upload that is not complete: `<SHA-256>.part`, or `new-<random>.part` without a checksum.
     Partial,
-    /// A file with the SHA-256 that its name says: `<SHA-256>.file`.
+    /// A complete file; its name is its SHA-256: `<SHA-256>.file`.
     Complete,
     /// The folder of a job: `job-<random>`.
     JobFolder,

@@ -52,7 +52,7 @@ impl StoreRefusal {
         )
     }
 
-    /// The words for a client: a refusal that passes begins with `busy`, and the client tries again.
+    /// The text for a client: a refusal that passes begins with `busy`, and the client tries again.
     pub(in crate::files) fn words(&self) -> String {
         match self.passes() {
             true => format!("busy: {self}"),

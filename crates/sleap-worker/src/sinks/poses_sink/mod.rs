@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use labels::{CreateError, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{Message, ModelInfo, Prediction, Skeleton};
+use protocol::{Message, ModelInfo, Prediction, Skeleton, text};
 use tracing::{info, warn};
 
 use super::emit_sink::in_source;
@@ -203,7 +203,9 @@ impl StreamFile {
         };
         let mut provenance = provenance(&origin.source_name, self.model.as_ref());
         if let Some(id) = &origin.stream_id {
-            provenance.push(("stream_id".to_owned(), id.clone()));
+            // A client may send any text.
+            let id = text::cut(id, text::NAME).into_owned();
+            provenance.push(("stream_id".to_owned(), id));
         }
         LabelsHeader {
             skeleton: self.skeleton.clone(),
