@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use net::{AdmissionOutcome, ConnectionLimit, Idle};
 use tokio_util::sync::CancellationToken;
 
 /// The slot of a connected client.
@@ -41,8 +42,8 @@ impl ClientSlot {
         self.set(None);
     }
 
-    /// Marks the client as idle.
-    pub(crate) fn idle_since(&self, now: Instant) {
+    /// Marks the client as idle since `now`.
+    pub(crate) fn is_idle(&self, now: Instant) {
         self.set(Some(now));
     }
 
@@ -65,8 +66,10 @@ impl ClientSlot {
     fn set(&self, idle: Option<Instant>) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
     }
+}
 
-    fn idle(&self) -> Option<Instant> {
+impl Idle for ClientSlot {
+    fn idle_since(&self, _: Instant) -> Option<Instant> {
         if self.jobs.load(Relaxed) > 0 {
             return None;
         }
@@ -76,33 +79,27 @@ impl ClientSlot {
 
 /// All slots. A client leaves its slot by dropping it.
 #[derive(Debug)]
-pub(crate) struct Admission {
-    max: usize,
-    slots: Vec<Arc<ClientSlot>>,
-}
+pub(crate) struct Admission(ConnectionLimit<Arc<ClientSlot>>);
 
 impl Admission {
     /// Slots for `max` clients.
     pub(crate) fn new(max: usize) -> Self {
-        Self {
-            max,
-            slots: Vec::new(),
-        }
+        Self(ConnectionLimit::new(max, max))
     }
 
     /// A slot for one more client. Where all are in use, the client that has been idle longest is
     /// evicted: clients may stay connected after their stream, and must not keep others out.
     pub(crate) fn enter(&mut self, now: Instant) -> Arc<ClientSlot> {
-        self.slots
+        self.0
             .retain(|slot| Arc::strong_count(slot) > 1 && !slot.evicted.is_cancelled());
-        if self.slots.len() >= self.max {
-            let idle = self.slots.iter().filter(|slot| slot.idle().is_some());
-            if let Some(longest) = idle.min_by_key(|slot| slot.idle()) {
-                longest.evicted.cancel();
+        let slot = Arc::new(ClientSlot::new(now));
+        match self.0.admit(Arc::clone(&slot), None, now) {
+            AdmissionOutcome::Free => {}
+            // Without an idle client that is the new one.
+            AdmissionOutcome::InPlaceOf(evicted) | AdmissionOutcome::Refused(evicted) => {
+                evicted.evicted.cancel()
             }
         }
-        let slot = Arc::new(ClientSlot::new(now));
-        self.slots.push(Arc::clone(&slot));
         slot
     }
 }
@@ -125,7 +122,7 @@ mod tests {
         let second = admission.enter(later());
         let third = admission.enter(later());
         first.streams();
-        second.idle_since(later());
+        second.is_idle(later());
         let job = second.job_runs();
         let waiting = admission.enter(later());
         assert!(!second.evicted.is_cancelled(), "it has a job");

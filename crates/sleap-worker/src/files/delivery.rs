@@ -149,7 +149,7 @@ async fn attend(
                 }
             }
             JobState::Ended(ended) => {
-                client.idle_since(Instant::now());
+                client.is_idle(Instant::now());
                 return Ok(ended);
             }
         }

@@ -65,7 +65,7 @@ impl Session {
         let State::Refused { start, .. } = &mut self.state else {
             return Ok(());
         };
-        self.client.idle_since(Instant::now());
+        self.client.is_idle(Instant::now());
         let name = start.stream_id.as_deref();
         if let Some(permit) = self.context.slot.enter(name, &self.client) {
             let start = std::mem::take(start);
@@ -146,7 +146,7 @@ impl Session {
             }
             State::Idle => StreamComplete::default(),
         };
-        self.client.idle_since(Instant::now());
+        self.client.is_idle(Instant::now());
         // Without a connection to the client there is nothing to send; the session ends by itself.
         if let Ok(place) = place {
             place.send(Message::StreamComplete(complete));
