@@ -38,12 +38,12 @@ impl ClientSlot {
     }
 
     /// Marks the client as streaming.
-    pub(crate) fn streams(&self) {
+    pub(crate) fn mark_streaming(&self) {
         self.set(None);
     }
 
     /// Marks the client as idle since `now`.
-    pub(crate) fn is_idle(&self, now: Instant) {
+    pub(crate) fn mark_idle(&self, now: Instant) {
         self.set(Some(now));
     }
 
@@ -121,8 +121,8 @@ mod tests {
         let first = admission.enter(later());
         let second = admission.enter(later());
         let third = admission.enter(later());
-        first.streams();
-        second.is_idle(later());
+        first.mark_streaming();
+        second.mark_idle(later());
         let job = second.job_runs();
         let waiting = admission.enter(later());
         assert!(!second.evicted.is_cancelled(), "it has a job");

@@ -149,7 +149,7 @@ async fn attend(
                 }
             }
             JobState::Ended(ended) => {
-                client.is_idle(Instant::now());
+                client.mark_idle(Instant::now());
                 return Ok(ended);
             }
         }

@@ -9,9 +9,7 @@ use crate::command_line::Args;
 use crate::files::UploadStore;
 use crate::metrics::Metrics;
 use crate::pipeline::FrameSinks;
-use crate::sinks::{
-    EmitSink, FrameSaver, PosesSink, SavedFrames, SavedPoses, ViewSink, WindowSink,
-};
+use crate::sinks::{EmitSink, FrameSaver, PosesSink, SaveCounts, ViewSink, WindowSink};
 use crate::view::View;
 
 /// The window, the folders of sinks, and the store for uploads.
@@ -22,11 +20,8 @@ pub(super) struct Outputs {
     store: UploadStore,
 }
 
-/// What sinks could not write.
-pub(super) struct SinkLosses {
-    frames: Option<SavedFrames>,
-    poses: Option<SavedPoses>,
-}
+/// Counts of the sinks that write files.
+pub(super) struct SinkLosses(Vec<SaveCounts>);
 
 impl Outputs {
     /// Makes the folders.
@@ -52,10 +47,9 @@ impl Outputs {
 
     /// Where to look for losses at the end.
     pub(super) fn losses(&self) -> SinkLosses {
-        SinkLosses {
-            frames: self.saver.as_ref().map(FrameSaver::saved_frames),
-            poses: self.poses.as_ref().map(PosesSink::saved_poses),
-        }
+        let frames = self.saver.as_ref().map(FrameSaver::counts);
+        let poses = self.poses.as_ref().map(PosesSink::counts);
+        SinkLosses(frames.into_iter().chain(poses).collect())
     }
 
     /// The sinks of the pipeline, and the store.
@@ -88,7 +82,6 @@ impl Outputs {
 impl SinkLosses {
     /// Fails where something was lost.
     pub(super) fn check(&self) -> Result<()> {
-        self.frames.as_ref().map_or(Ok(()), SavedFrames::check)?;
-        self.poses.as_ref().map_or(Ok(()), SavedPoses::check)
+        self.0.iter().try_for_each(SaveCounts::check)
     }
 }

@@ -65,7 +65,7 @@ impl Session {
         let State::Refused { start, .. } = &mut self.state else {
             return Ok(());
         };
-        self.client.is_idle(Instant::now());
+        self.client.mark_idle(Instant::now());
         let name = start.stream_id.as_deref();
         if let Some(permit) = self.context.slot.enter(name, &self.client) {
             let start = std::mem::take(start);
@@ -102,7 +102,7 @@ impl Session {
         let current = self.context.current.serves(&route);
         let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
         self.state = State::Streaming(Stream::new(Arc::clone(&route), heartbeat, current, permit));
-        self.client.streams();
+        self.client.mark_streaming();
         self.context.pipeline.stream_started(&route).await?;
         let ack = StreamAck {
             answers: self.context.ack.answers || start.answers,
@@ -146,7 +146,7 @@ impl Session {
             }
             State::Idle => StreamComplete::default(),
         };
-        self.client.is_idle(Instant::now());
+        self.client.mark_idle(Instant::now());
         // Without a connection to the client there is nothing to send; the session ends by itself.
         if let Ok(place) = place {
             place.send(Message::StreamComplete(complete));

@@ -2,15 +2,16 @@
 
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use protocol::{Encoding, Frame, Limits, Message};
 use vision::png::PngError;
 
+use super::save_counts::SaveCounts;
 use crate::frame_decoder::FrameDecoder;
 use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
 use crate::streams::ResultRoute;
@@ -29,61 +30,12 @@ struct ChosenFrame {
     route: Arc<ResultRoute>,
 }
 
-/// Frames that were saved, and those that were not; clones count together.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SavedFrames(Arc<Mutex<Counts>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    saved: u64,
-    lost: u64,
-    /// Why the first of them was lost.
-    reason: String,
-}
-
-impl SavedFrames {
-    /// Fails where frames were lost.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let Counts {
-            saved,
-            lost,
-            reason,
-        } = &*self.lock();
-        match lost {
-            0 => Ok(()),
-            lost => anyhow::bail!(
-                "{lost} of {} frames were not saved (--save-every): {reason}",
-                saved + lost
-            ),
-        }
-    }
-
-    fn saved(&self) {
-        self.lock().saved += 1;
-    }
-
-    /// Counts a lost frame. Returns whether it is the first.
-    fn lost(&self, reason: impl FnOnce() -> String) -> bool {
-        let mut counts = self.lock();
-        counts.lost += 1;
-        if counts.lost == 1 {
-            counts.reason = reason();
-        }
-        counts.lost == 1
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        // The lock was poisoned by a panic; the counts are complete between statements.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Writes every Nth frame of a stream. Dropping it finishes the files that it has begun.
 pub(crate) struct FrameSaver {
     every: NonZeroU64,
     /// Frames of the stream so far.
     seen: u64,
-    saved: SavedFrames,
+    saved: SaveCounts,
     queue: Option<SyncSender<SaverMessage>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -96,7 +48,7 @@ impl FrameSaver {
         let decoder = FrameDecoder::new(limits).context("cannot set up the JPEG decoder")?;
         let (queue, messages) = sync_channel(SAVE_QUEUE_LEN);
         let dir = dir.to_owned();
-        let saved = SavedFrames::default();
+        let saved = SaveCounts::new("frames", "--save-every");
         let thread = std::thread::Builder::new()
             .name("save".into())
             .spawn({
@@ -114,7 +66,7 @@ impl FrameSaver {
     }
 
     /// The counts of saved frames.
-    pub(crate) fn saved_frames(&self) -> SavedFrames {
+    pub(crate) fn counts(&self) -> SaveCounts {
         self.saved.clone()
     }
 
@@ -172,19 +124,24 @@ fn write_all(
     dir: &Path,
     mut decoder: FrameDecoder,
     messages: &Receiver<SaverMessage>,
-    saved: &SavedFrames,
+    saved: &SaveCounts,
 ) {
     for message in messages {
         match message {
             SaverMessage::Frame(chosen) => match write_free(dir, &chosen.frame, &mut decoder) {
                 Ok(()) => {
                     chosen.route.counts.saved.fetch_add(1, Relaxed);
-                    saved.saved();
+                    saved.saved(1);
                 }
-                Err(error) if saved.lost(|| format!("{error:#}")) => {
-                    tracing::warn!("frame not saved: {error:#}; further ones are logged with -v");
+                Err(error) => {
+                    saved.lost(1);
+                    match saved.because(|| format!("{error:#}")) {
+                        true => tracing::warn!(
+                            "frame not saved: {error:#}; further ones are logged with -v"
+                        ),
+                        false => tracing::debug!("frame not saved: {error:#}"),
+                    }
                 }
-                Err(error) => tracing::debug!("frame not saved: {error:#}"),
             },
             SaverMessage::Flush(done) => {
                 let _ = done.send(());

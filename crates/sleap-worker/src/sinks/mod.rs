@@ -3,11 +3,13 @@
 mod emit_sink;
 mod frame_saver;
 mod poses_sink;
+mod save_counts;
 mod view_sink;
 mod window_sink;
 
 pub(crate) use emit_sink::EmitSink;
-pub(crate) use frame_saver::{FrameSaver, SavedFrames};
-pub(crate) use poses_sink::{PosesSink, SavedPoses};
+pub(crate) use frame_saver::FrameSaver;
+pub(crate) use poses_sink::PosesSink;
+pub(crate) use save_counts::SaveCounts;
 pub(crate) use view_sink::ViewSink;
 pub(crate) use window_sink::WindowSink;

@@ -147,7 +147,7 @@ impl UploadSession {
         if upload.reported.elapsed() >= PROGRESS_INTERVAL {
             upload.reported = Instant::now();
             if !streams {
-                self.client.is_idle(Instant::now());
+                self.client.mark_idle(Instant::now());
             }
             let progress = Message::Progress {
                 received: upload.writer.written(),

@@ -6,7 +6,7 @@
 mod name;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use protocol::{Message, ModelInfo, Prediction, Skeleton, text};
 use tracing::{info, warn};
 
 use super::emit_sink::in_source;
+use super::save_counts::SaveCounts;
 use crate::metrics::Metrics;
 use crate::pipeline::{DecodedFrame, FrameSink, StreamHeader};
 use crate::provenance::provenance;
@@ -23,44 +24,33 @@ use crate::streams::ResultRoute;
 /// Streams of the same name in one second, at most.
 const MAX_COPIES: u32 = 1000;
 
-/// Predictions that were saved, and those that were not; clones count together.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SavedPoses(Arc<Mutex<Counts>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    saved: u64,
-    lost: u64,
-    /// Why the first of them was lost.
-    reason: String,
-}
-
-impl SavedPoses {
-    /// Fails where predictions were lost.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let counts = self.lock();
-        match counts.lost {
-            0 => Ok(()),
-            lost => anyhow::bail!(
-                "{lost} of {} predictions were not saved (--save-poses): {}",
-                counts.saved + lost,
-                counts.reason
-            ),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        // The lock was poisoned by a panic; the counts are complete between statements.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Writes the predictions of every stream to a file of its own.
 pub(crate) struct PosesSink {
     dir: PathBuf,
-    saved: SavedPoses,
-    metrics: Metrics,
+    counts: PoseCounts,
     files: Vec<StreamFile>,
+}
+
+/// Where predictions are counted.
+struct PoseCounts {
+    saved: SaveCounts,
+    metrics: Metrics,
+}
+
+impl PoseCounts {
+    fn saved(&self, predictions: u64) {
+        self.saved.saved(predictions);
+        self.metrics.poses_saved(predictions);
+    }
+
+    fn lost(&self, predictions: u64) {
+        self.saved.lost(predictions);
+        self.metrics.poses_lost(predictions);
+    }
+
+    fn because(&self, reason: &impl ToString) {
+        self.saved.because(|| reason.to_string());
+    }
 }
 
 /// The file of a stream.
@@ -98,21 +88,23 @@ impl PosesSink {
             .with_context(|| format!("cannot make files in {} (--save-poses)", dir.display()))?;
         Ok(Self {
             dir: dir.to_owned(),
-            saved: SavedPoses::default(),
-            metrics: Metrics::default(),
+            counts: PoseCounts {
+                saved: SaveCounts::new("predictions", "--save-poses"),
+                metrics: Metrics::default(),
+            },
             files: Vec::new(),
         })
     }
 
     /// Counts predictions in `metrics`, too.
     pub(crate) fn counted_in(mut self, metrics: Metrics) -> Self {
-        self.metrics = metrics;
+        self.counts.metrics = metrics;
         self
     }
 
     /// The counts of saved predictions.
-    pub(crate) fn saved_poses(&self) -> SavedPoses {
-        self.saved.clone()
+    pub(crate) fn counts(&self) -> SaveCounts {
+        self.counts.saved.clone()
     }
 }
 
@@ -133,23 +125,18 @@ impl FrameSink for PosesSink {
         let Message::Prediction(prediction) = result else {
             return;
         };
-        let Self {
-            dir,
-            saved,
-            metrics,
-            files,
-        } = self;
+        let Self { dir, counts, files } = self;
         let of_stream = |file: &&mut StreamFile| Arc::ptr_eq(&file.stream, &frame.route);
         if let Some(file) = files.iter_mut().find(of_stream) {
-            file.begin(dir, frame, saved, metrics);
-            file.write(frame, prediction, saved, metrics);
+            file.begin(dir, frame, counts);
+            file.write(frame, prediction, counts);
         }
     }
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
         let of_stream = |file: &mut StreamFile| Arc::ptr_eq(&file.stream, stream);
         for file in self.files.extract_if(.., of_stream) {
-            file.finish(&self.saved, &self.metrics);
+            file.finish(&self.counts);
         }
     }
 }
@@ -157,14 +144,14 @@ impl FrameSink for PosesSink {
 impl Drop for PosesSink {
     fn drop(&mut self) {
         for file in self.files.drain(..) {
-            file.finish(&self.saved, &self.metrics);
+            file.finish(&self.counts);
         }
     }
 }
 
 impl StreamFile {
     /// Creates the file with the first prediction.
-    fn begin(&mut self, dir: &Path, frame: &DecodedFrame, saved: &SavedPoses, metrics: &Metrics) {
+    fn begin(&mut self, dir: &Path, frame: &DecodedFrame, counts: &PoseCounts) {
         if !matches!(self.output, Output::NotBegun) {
             return;
         }
@@ -172,7 +159,7 @@ impl StreamFile {
             Ok((path, outputs)) => Output::Open { path, outputs },
             Err(error) => {
                 warn!(%error, "the predictions of this stream are not saved");
-                lose(0, &error.to_string(), saved, metrics);
+                counts.because(&error);
                 Output::Failed
             }
         };
@@ -223,18 +210,12 @@ impl StreamFile {
     }
 
     /// Passes a prediction on. Waits where the disk is slower than the stream.
-    fn write(
-        &mut self,
-        frame: &DecodedFrame,
-        prediction: &Prediction,
-        saved: &SavedPoses,
-        metrics: &Metrics,
-    ) {
+    fn write(&mut self, frame: &DecodedFrame, prediction: &Prediction, counts: &PoseCounts) {
         let Output::Open { outputs, .. } = &mut self.output else {
-            return lose(1, "", saved, metrics);
+            return counts.lost(1);
         };
         if outputs.have_failed() {
-            return lose(1, "", saved, metrics);
+            return counts.lost(1);
         }
         outputs.write(PredictionRecord {
             prediction: in_source(prediction, frame).into_owned(),
@@ -246,51 +227,40 @@ impl StreamFile {
         outputs.wait_for_room();
         for error in outputs.failures() {
             warn!(%error, "predictions are not saved");
-            lose(0, &error.to_string(), saved, metrics);
+            counts.because(&error);
         }
-        self.count(saved, metrics);
+        self.count(counts);
     }
 
     /// Counts what was written since the last call.
-    fn count(&mut self, saved: &SavedPoses, metrics: &Metrics) {
+    fn count(&mut self, counts: &PoseCounts) {
         if let Output::Open { outputs, .. } = &self.output {
             let written = outputs.written();
             let new = written.saturating_sub(self.written);
             self.written = written;
-            saved.lock().saved += new;
-            metrics.poses_saved(new);
+            counts.saved(new);
         }
     }
 
     /// Completes the file. What it lacks by then is lost.
-    fn finish(mut self, saved: &SavedPoses, metrics: &Metrics) {
+    fn finish(mut self, counts: &PoseCounts) {
         let Output::Open { path, outputs } = std::mem::replace(&mut self.output, Output::Failed)
         else {
             return;
         };
         let finished = outputs.finish();
         let new = finished.written.saturating_sub(self.written);
-        saved.lock().saved += new;
-        metrics.poses_saved(new);
+        counts.saved(new);
         let lost = self.passed_on.saturating_sub(finished.written);
         let reason = finished.lacking.first().map(ToString::to_string);
         if lost > 0 {
             let reason = reason.unwrap_or_default();
             warn!(file = %path.display(), lost, %reason, "predictions are not saved");
-            lose(lost, &reason, saved, metrics);
+            counts.because(&reason);
+            counts.lost(lost);
         }
         info!(file = %path.display(), predictions = finished.written, "predictions saved");
     }
-}
-
-/// Counts lost predictions, and keeps the first reason.
-fn lose(predictions: u64, reason: &str, saved: &SavedPoses, metrics: &Metrics) {
-    let mut counts = saved.lock();
-    counts.lost += predictions;
-    if counts.reason.is_empty() {
-        reason.clone_into(&mut counts.reason);
-    }
-    metrics.poses_lost(predictions);
 }
 
 #[cfg(test)]

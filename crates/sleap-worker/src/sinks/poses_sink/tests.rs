@@ -60,8 +60,7 @@ fn every_stream_with_predictions_has_a_file_of_its_own_and_none_is_replaced() {
     for stream in [&first, &second, &third] {
         sink.stream_ended(stream);
     }
-    sink.saved_poses().check().unwrap();
-    assert_eq!(sink.saved.lock().saved, 4);
+    sink.counts().check().unwrap();
     let files = files(&dir);
     assert_eq!(files.len(), 2, "{files:?}");
     for file in &files {
@@ -86,7 +85,7 @@ fn predictions_that_cannot_be_written_are_lost_with_a_reason() {
         sink.result(&DecodedFrame::example(id, &stream), &pose(id));
     }
     sink.stream_ended(&stream);
-    let error = sink.saved_poses().check().unwrap_err().to_string();
+    let error = sink.counts().check().unwrap_err().to_string();
     assert!(
         error.contains("3 of 3") && error.contains("poses"),
         "{error}"
@@ -113,7 +112,7 @@ fn a_prediction_that_the_file_cannot_hold_is_counted_as_lost() {
     sink.result(&DecodedFrame::example(0, &stream), &pose(0));
     sink.result(&DecodedFrame::example(1, &stream), &two_nodes);
     sink.stream_ended(&stream);
-    let error = sink.saved_poses().check().unwrap_err().to_string();
+    let error = sink.counts().check().unwrap_err().to_string();
     assert!(
         error.contains("1 of 2") && error.contains("nodes"),
         "{error}"
