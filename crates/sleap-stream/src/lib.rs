@@ -16,97 +16,17 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-mod adapt;
-mod answers;
-mod args;
-mod batch;
-mod cameras;
-mod commands;
-mod deadline;
-mod doctor;
-mod encode;
-mod ending;
-mod events;
-mod flight;
-mod flow;
-mod frame_list;
-mod handshake;
-mod help;
-mod lanes;
-mod latency;
-mod line;
-mod meeting;
-mod outlet;
-mod output;
-mod parts;
-mod plan;
-mod progress;
-mod queue;
-mod receive;
-mod recent;
-mod redial;
+mod command_line;
+mod config;
+mod connect;
 mod report;
+mod run;
+mod send;
 mod send_file;
-mod shape;
-mod silence;
 #[cfg(test)]
 mod sim;
-mod stages;
-mod stream;
-mod trust;
-mod verdict;
-mod wants;
-mod window;
 
-use anyhow::{Context, Result};
-use cli::{ExitStatus, Interrupt};
-use vision::frame_window;
-
-pub use args::{Args, Config};
-pub use commands::{Command, SETTINGS, command, run as run_command};
-pub use send_file::{SendArgs, SendConfig, send};
-pub use trust::TrustArgs;
-
-/// Streams one source to its end.
-///
-/// Must be called on the process's main thread: where the system has windows, they live there.
-pub fn main(config: Config) -> Result<ExitStatus> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let events = events::Events::of(config.messages);
-    let outcome = if config.display {
-        with_window(&runtime, config)
-    } else {
-        runtime.block_on(async { stream::run(config, None, Interrupt::listen()).await })
-    };
-    // A source that is still being opened must not hold up the end.
-    runtime.shutdown_background();
-    match (outcome, events) {
-        (Err(error), Some(events)) => {
-            events.error(&format!("{error:#}"));
-            match events.are_aside() {
-                true => Ok(ExitStatus::Failed),
-                false => Err(error),
-            }
-        }
-        (outcome, _) => outcome,
-    }
-}
-
-fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {
-    vision::window::probe().context("--display needs a display")?;
-    let (screen, view) = frame_window::channel();
-    let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });
-    match view.run("sleap-stream") {
-        Ok(frame_window::WindowEnd::ByUser) => {
-            tracing::info!("window closed; the stream goes on without it");
-        }
-        Ok(frame_window::WindowEnd::Done) => {}
-        Err(error) => tracing::warn!(%error, "the window is lost; the stream goes on without it"),
-    }
-    runtime
-        .block_on(run)
-        .context("the stream stopped unexpectedly")?
-}
+pub use command_line::{Args, Command, SETTINGS, SendArgs, TrustArgs, command, run_command};
+pub use config::Config;
+pub use run::run_stream;
+pub use send_file::{SendConfig, send as run_send_file};

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     }
     if args.sending.send_file.is_some() {
         return match sleap_stream::SendConfig::try_from(args) {
-            Ok(config) => cli::report(sleap_stream::send(config)),
+            Ok(config) => cli::report(sleap_stream::run_send_file(config)),
             Err(error) => usage(&error),
         };
     }
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(config) => {
             // While there is a single thread, too.
             config.restrict_source();
-            cli::report(sleap_stream::main(config))
+            cli::report(sleap_stream::run_stream(config))
         }
         Err(error) => usage(&error),
     }

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use super::SendConfig;
 use super::download::{Download, Whole};
+use super::file_channel::{Fault, Talk, busy, refused, short};
 use super::progress::{Phase, Progress};
 use super::source::{self, Known};
-use super::talk::{Fault, Talk, busy, refused, short};
 
 /// What the worker had to say in the end.
 pub(super) struct Outcome {
@@ -104,7 +104,7 @@ impl Exchange<'_> {
 
     /// Where the bytes are to begin; `None`: the worker has them all.
     async fn ready(&self, talk: &mut Talk<'_>) -> Result<Option<u64>, Fault> {
-        let patience = self.config.ack_timeout;
+        let patience = self.config.connect.ack_timeout;
         let answer = async {
             loop {
                 match talk.next().await? {
@@ -190,7 +190,7 @@ impl Exchange<'_> {
     /// Waits for the worker's work and takes what comes of it.
     async fn predictions(&mut self, talk: &mut Talk<'_>) -> Result<Outcome, Fault> {
         self.progress.word("waiting for the worker");
-        let patience = self.config.ack_timeout;
+        let patience = self.config.connect.ack_timeout;
         let first = timeout(patience, begins(talk)).await.map_err(|_| {
             anyhow!(
                 "the worker took the file, but runs no model over it (a SLEAP-RTC worker of another kind?)"

@@ -6,8 +6,8 @@ use cli::terminal::{self, MovingLine};
 use serde_json::json;
 
 use super::source::Known;
-use crate::args::Messages;
-use crate::events::Events;
+use crate::report::events::Events;
+use crate::report::mode::Messages;
 
 /// Between two JSON objects of progress.
 const EVENT_EVERY: Duration = Duration::from_secs(1);

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use protocol::{FrameId, Timing};
 
-use crate::adapt::{Adapter, Goal, Sample, Setting};
-use crate::deadline::{Deadline, Silence};
-use crate::flight::{Flight, GiveUp};
-use crate::flow::{Discipline, Flow, Gate};
-use crate::frame_list::FrameList;
-use crate::latency::{Moments, Splitter, micros};
-use crate::queue::{Buffer, Policy};
+use crate::send::adapt::{Adapter, Goal, Sample, Setting};
+use crate::send::deadline::{Deadline, Silence};
+use crate::send::flow::{Discipline, Flow, Gate};
+use crate::send::frame_list::FrameList;
+use crate::send::in_flight::{Flight, GiveUp};
+use crate::send::latency::{Moments, Splitter, micros};
+use crate::send::queue::{Buffer, Policy};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 

@@ -1,0 +1,258 @@
+//! The options of the program.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Parser};
+use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
+use cli::{EmitArgs, LinkArgs, LogArgs};
+use vision::capture::FrameSelection;
+use vision::synthetic;
+
+use crate::command_line::help;
+use crate::command_line::rendezvous_args::MeetingArgs;
+use crate::command_line::subcommand::Command;
+use crate::command_line::trust_args::TrustArgs;
+use crate::command_line::values::{
+    JpegQuality, frame_rate, jpeg_quality, milliseconds, seconds, seconds_or_none, size,
+};
+use crate::connect::lanes::Lanes;
+use crate::report::mode::Messages;
+
+/// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
+#[derive(Debug, Parser)]
+#[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
+#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
+#[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Video file, URL or numbered images (frame_%04d.png) to stream: every frame once, in order.
+    #[arg(long, value_name = "FILE", help_heading = "Source")]
+    pub stream: Option<String>,
+
+    /// Camera to stream, by number: the newest frame wins.
+    #[arg(long, value_name = "N", help_heading = "Source")]
+    pub webcam: Option<u32>,
+
+    /// A synthetic moving animal instead of a camera, as WxH@FPS.
+    #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Source")]
+    pub test_pattern: Option<synthetic::Config>,
+
+    #[command(flatten)]
+    pub sending: SendArgs,
+
+    /// Size to ask the camera for (it may choose another).
+    #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Source")]
+    pub webcam_size: Option<(u32, u32)>,
+
+    /// Frames of the file to stream, counted from 0: 0-100,200-300.
+    #[arg(
+        long,
+        value_name = "RANGES",
+        conflicts_with = "webcam",
+        help_heading = "Source"
+    )]
+    pub frames: Option<FrameSelection>,
+
+    /// Stream every Nth frame only.
+    #[arg(long, value_name = "N", default_value = "1", help_heading = "Source")]
+    pub sample_rate: NonZeroU32,
+
+    /// Stop when that many frames were sent.
+    #[arg(long, value_name = "N", help_heading = "Source")]
+    pub max_frames: Option<NonZeroU64>,
+
+    /// Frames per second at most (default: a file as fast as it goes, a camera's own rate).
+    #[arg(long, value_name = "FPS", value_parser = frame_rate, help_heading = "Source")]
+    pub fps: Option<f64>,
+
+    /// Let the newest frame win, also of a file, which then runs at its own rate.
+    #[arg(long, conflicts_with = "every_frame", help_heading = "Source")]
+    pub live: bool,
+
+    /// Send every frame that the source delivers, also of a camera, however old frames become.
+    #[arg(long, alias = "no-live", help_heading = "Source")]
+    pub every_frame: bool,
+
+    /// Resize frames before sending; poses are given in pixels of the source all the same.
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Encoding")]
+    pub resize: Option<(u32, u32)>,
+
+    /// Send JPEG of this quality, 1-100; 80 is a good choice (default: raw pixels).
+    ///
+    /// `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
+    #[arg(long, value_name = "QUALITY", value_parser = jpeg_quality, help_heading = "Encoding")]
+    pub jpeg_quality: Option<JpegQuality>,
+
+    /// Keep poses of a live stream younger than this by lowering JPEG quality, then size, then
+    /// rate, as far as the link demands, and raising them again.
+    #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = "Encoding")]
+    pub max_latency: Option<Duration>,
+
+    /// Send frames in batches of N, which the worker runs in one call of its model.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Encoding")]
+    pub batch_size: u32,
+
+    /// Write predictions to a file as they come; may be repeated.
+    ///
+    /// By the end of its name: .slp for SLEAP, .csv with sleap-io's columns, .jsonl with one JSON
+    /// object a line. `-` is JSON lines on standard output.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub recording: RecordArgs,
+
+    /// Write the last frame with its poses drawn on it to this PNG file.
+    #[arg(long, value_name = "FILE.png", help_heading = "Output")]
+    pub snapshot: Option<PathBuf>,
+
+    /// Replace output files that exist.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+
+    /// Show the stream with its poses in a window; the window closes on `q`.
+    #[arg(long, help_heading = "Output")]
+    pub display: bool,
+
+    #[command(flatten)]
+    pub emit: EmitArgs,
+
+    /// Address of the signaling server where the worker is met.
+    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
+    pub signal: String,
+
+    /// The worker to meet there, by its id, in a room also by its name (default: the first that is
+    /// registered, in a room the only one).
+    #[arg(long, value_name = "ID", help_heading = "Connection")]
+    pub worker_id: Option<String>,
+
+    /// Seconds to wait for the worker's word that it is ready.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
+    pub ack_timeout: Duration,
+
+    /// Wait for a worker that is not there yet, or that serves another client.
+    #[arg(long, help_heading = "Connection")]
+    pub wait: bool,
+
+    /// Seconds to look for the worker when the connection is lost, or to wait for one that answers
+    /// nothing; 0 gives up at once.
+    ///
+    /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
+    /// its newest frame. A worker has ten seconds at least for each answer.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
+    pub reconnect_timeout: Duration,
+
+    /// Associations with the worker that share the frames, 1 to 16, or auto: with several a lost
+    /// packet slows down one of them only.
+    ///
+    /// Auto takes 8 where the way to the worker and back takes 5 ms or more, else 1.
+    #[arg(
+        long,
+        value_name = "N|auto",
+        default_value = "1",
+        help_heading = "Connection"
+    )]
+    pub lanes: Lanes,
+
+    #[command(flatten)]
+    pub meeting: MeetingArgs,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    #[command(flatten)]
+    pub link: LinkArgs,
+
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// No progress and no summary.
+    #[arg(short, long, help_heading = "Messages")]
+    pub quiet: bool,
+
+    /// Progress, events and the summary as JSON, one object a line.
+    ///
+    /// On standard output; where that is taken by `--output -`, on standard error, and the log is
+    /// JSON there too.
+    #[arg(long, conflicts_with = "quiet", help_heading = "Messages")]
+    pub json: bool,
+
+    /// Log more (-v: decisions, -vv: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
+    pub verbose: u8,
+
+    #[command(flatten, next_help_heading = "Messages")]
+    pub log: LogArgs,
+}
+
+/// Keeping the frames that are sent.
+#[derive(Debug, clap::Args)]
+pub struct RecordArgs {
+    /// Keep the frames that are sent, of a live source, in a video: .avi, .mkv or .mp4.
+    ///
+    /// An .slp file that is written beside it refers to this video.
+    #[arg(long, value_name = "VIDEO", help_heading = "Output")]
+    pub record: Option<PathBuf>,
+}
+
+/// Sending a file instead of streaming it.
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// Video file to send as it is, for the worker to predict; its poses come back as a whole.
+    ///
+    /// They are saved as VIDEO.predictions.slp in this folder, or where --output says. An upload
+    /// that was broken off goes on where it was.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Source",
+        conflicts_with_all = [
+            "frames", "sample_rate", "max_frames", "fps", "live", "every_frame", "resize",
+            "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "targets",
+            "lanes"
+        ]
+    )]
+    pub send_file: Option<PathBuf>,
+}
+
+impl Args {
+    /// How messages are told.
+    pub(crate) fn messages(&self) -> Messages {
+        let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");
+        match (self.quiet, self.json) {
+            (true, _) => Messages::None,
+            (_, false) => Messages::ForPeople,
+            (_, true) if output_is_taken => Messages::JsonAside,
+            (_, true) => Messages::Json,
+        }
+    }
+
+    /// Sends the log to standard error, save for reports, between whose lines it would stand.
+    pub fn init_logging(&self) {
+        let format = match self.messages() {
+            Messages::JsonAside => cli::LogFormat::Json,
+            _ => cli::LogFormat::Text,
+        };
+        if self.command.is_none() || self.verbose > 0 {
+            self.log.init(self.verbose, format);
+        }
+    }
+}
+
+impl SettingsAware for Args {
+    fn apply_settings(&mut self, settings: &ChosenSettings) {
+        let trust = match &mut self.command {
+            Some(Command::Doctor(doctor)) => &mut doctor.trust,
+            _ => &mut self.trust,
+        };
+        trust.secret.origins = settings.origins();
+    }
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,38 @@
+//! What the program does besides streaming.
+
+use anyhow::Result;
+use clap::CommandFactory;
+use cli::ExitStatus;
+use cli::settings::ChosenSettings;
+
+use crate::command_line::args::Args;
+use crate::command_line::settings::SETTINGS;
+use crate::command_line::subcommand::Command;
+use crate::command_line::{cameras, doctor};
+
+/// Does what the command line asks for instead of streaming.
+pub fn run(command: Command, settings: &ChosenSettings) -> Result<ExitStatus> {
+    match command {
+        Command::Cameras { json } => cameras::print(json).map(|()| ExitStatus::Done),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Config => {
+            cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| ExitStatus::Done)
+        }
+        Command::Completions { shell } => {
+            cli::program_info::completions(Args::command(), shell).map(|()| ExitStatus::Done)
+        }
+        Command::Man => cli::program_info::manual(Args::command()).map(|()| ExitStatus::Done),
+    }
+}
+
+/// The command line, with all that `--version` says.
+pub fn command() -> clap::Command {
+    let command = Args::command();
+    match cli::program_info::version_is_asked() {
+        true => command.long_version(cli::program_info::long_version(&[(
+            "OpenCV",
+            vision::opencv_version(),
+        )])),
+        false => command,
+    }
+}

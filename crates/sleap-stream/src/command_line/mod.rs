@@ -1,0 +1,21 @@
+//! Options, settings and subcommands: from the command line to what a run is to do.
+
+pub(crate) mod args;
+mod cameras;
+mod commands;
+mod connect_config;
+mod doctor;
+mod help;
+mod rendezvous_args;
+mod send_config;
+mod settings;
+mod stream_config;
+mod subcommand;
+mod trust_args;
+mod values;
+
+pub use args::{Args, SendArgs};
+pub use commands::{command, run as run_command};
+pub use settings::SETTINGS;
+pub use subcommand::Command;
+pub use trust_args::TrustArgs;

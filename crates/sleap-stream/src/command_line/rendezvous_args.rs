@@ -1,0 +1,47 @@
+//! Options of meeting the worker in a room.
+
+use anyhow::{Result, bail};
+use cli::RoomArgs;
+use link::signaling::rooms::{Room, SelectionRule};
+
+/// Options of meeting in a room.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Room")]
+pub struct MeetingArgs {
+    #[command(flatten)]
+    pub room: RoomArgs,
+
+    /// Where several workers of the room stream: take the available one with the most GPU memory.
+    #[arg(long, conflicts_with = "worker_id")]
+    pub auto_select: bool,
+
+    /// Take no worker of the room whose GPU has less memory.
+    #[arg(
+        long,
+        value_name = "MB",
+        default_value_t = 0,
+        conflicts_with = "worker_id"
+    )]
+    pub min_gpu_memory: u64,
+}
+
+impl MeetingArgs {
+    /// The room to enter, if one is asked for. An error here is a usage error.
+    pub(crate) fn room(&self, has_link: bool) -> Result<Option<Room>> {
+        let Some(id) = self.room.id()? else {
+            return Ok(None);
+        };
+        if has_link {
+            bail!("--room and --worker are two places to meet: give one");
+        }
+        self.room.for_client(id).map(Some)
+    }
+
+    /// How a worker is chosen there.
+    pub(crate) fn choice(&self) -> SelectionRule {
+        SelectionRule {
+            min_memory_mb: self.min_gpu_memory,
+            auto_select: self.auto_select,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! From the options to what a run that streams is to do.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use vision::capture::{self, FrameSelection, Source};
+
+use crate::command_line::args::{Args, RecordArgs};
+use crate::command_line::values::JpegQuality;
+use crate::config::{Config, Encoding, is_path};
+use crate::connect::ConnectConfig;
+
+/// JPEG quality where nothing is said, but raw pixels would not do.
+const DEFAULT_QUALITY: u8 = 80;
+
+impl TryFrom<Args> for Config {
+    type Error = anyhow::Error;
+
+    /// Checks what the options mean together. An error here is a usage error.
+    fn try_from(args: Args) -> Result<Self> {
+        check_names(&args)?;
+        let messages = args.messages();
+        let encoding = encoding(&args)?;
+        let connect = ConnectConfig::try_from(&args)?;
+        let live = match (args.live, args.every_frame) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        let capture = capture::Config {
+            source: source(&args, encoding)?,
+            selection: FrameSelection {
+                ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
+                sample_rate: args.sample_rate.get(),
+                max_frames: None,
+            },
+            fps: args.fps,
+            real_time: args.live,
+        };
+        Ok(Self {
+            capture,
+            max_frames: args.max_frames.map(NonZeroU64::get),
+            resize: args.resize,
+            encoding,
+            live,
+            max_latency: args.max_latency,
+            batch_size: args.batch_size,
+            outputs: args.output,
+            snapshot: args.snapshot,
+            record: args.recording.record,
+            overwrite: args.overwrite,
+            display: args.display,
+            emit: args.emit.targets,
+            connect,
+            lanes: args.lanes,
+            messages,
+        })
+    }
+}
+
+/// Checks the names of the files that are to be written.
+fn check_names(args: &Args) -> Result<()> {
+    for output in &args.output {
+        if labels::LabelsFormat::of(output).is_none() {
+            bail!("--output {}: {}", output.display(), labels::NAME_FORMS);
+        }
+    }
+    let is_png = |path: &Path| {
+        let end = path.extension();
+        end.is_some_and(|end| end.eq_ignore_ascii_case("png"))
+    };
+    if let Some(snapshot) = args.snapshot.as_deref().filter(|path| !is_png(path)) {
+        bail!(
+            "--snapshot {}: the name must end in .png",
+            snapshot.display()
+        );
+    }
+    args.recording.check(args.stream.as_deref())
+}
+
+fn source(args: &Args, encoding: Encoding) -> Result<Source> {
+    if let Some(file) = &args.stream {
+        return Ok(Source::File(file.clone()));
+    }
+    if let Some(index) = args.webcam {
+        return Ok(Source::Webcam {
+            index,
+            size: args.webcam_size,
+            jpeg: encoding == Encoding::Camera,
+        });
+    }
+    match &args.test_pattern {
+        Some(pattern) => Ok(Source::TestPattern(pattern.clone())),
+        None => bail!("give --stream FILE, --webcam N, --test-pattern or --send-file FILE"),
+    }
+}
+
+impl RecordArgs {
+    fn check(&self, file: Option<&str>) -> Result<()> {
+        let Some(video) = &self.record else {
+            return Ok(());
+        };
+        if let Some(file) = file.filter(|name| is_path(name)) {
+            bail!("--record is for live sources: {file} is a file already");
+        }
+        if !vision::record::is_container(video) {
+            bail!(
+                "--record {}: {}",
+                video.display(),
+                vision::record::CONTAINERS
+            );
+        }
+        if video.to_str().is_none() {
+            bail!(
+                "--record {}: OpenCV, which writes it, takes names and folders in UTF-8 only: give another",
+                video.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What the options say of the encoding, together.
+fn encoding(args: &Args) -> Result<Encoding> {
+    if args.max_latency.is_some() {
+        let is_file = args.stream.as_ref().is_some_and(|name| is_path(name));
+        if args.every_frame || (is_file && !args.live) {
+            bail!("--max-latency is for live streams; add --live to let the newest frame win");
+        }
+        if args.jpeg_quality == Some(JpegQuality::Camera) {
+            bail!(
+                "--max-latency cannot make a camera's own JPEGs smaller: give --jpeg-quality a number"
+            );
+        }
+    }
+    match args.jpeg_quality {
+        Some(JpegQuality::Camera) if args.webcam.is_none() => {
+            bail!("--jpeg-quality camera is for --webcam: other sources make no JPEGs")
+        }
+        Some(JpegQuality::Camera) if args.resize.is_some() => {
+            bail!(
+                "--jpeg-quality camera sends what the camera makes: --webcam-size changes its size, --resize cannot"
+            )
+        }
+        Some(JpegQuality::Camera) => Ok(Encoding::Camera),
+        Some(JpegQuality::Here(quality)) => Ok(Encoding::Jpeg(quality)),
+        None if args.max_latency.is_some() => {
+            tracing::info!(
+                quality = DEFAULT_QUALITY,
+                "--max-latency sends JPEG instead of raw pixels"
+            );
+            Ok(Encoding::Jpeg(DEFAULT_QUALITY))
+        }
+        None => Ok(Encoding::Raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_refused() {
+        let config = |line: &str| Config::try_from(parse(line).unwrap());
+        for (line, word) in [
+            ("sleap-stream", "--webcam"),
+            (
+                "sleap-stream --stream a.mp4 --jpeg-quality camera",
+                "--webcam",
+            ),
+            (
+                "sleap-stream --webcam 0 --jpeg-quality camera --resize 8x8",
+                "--webcam-size",
+            ),
+            (
+                "sleap-stream --webcam 0 --jpeg-quality camera --max-latency 200",
+                "a number",
+            ),
+            ("sleap-stream --stream a.mp4 --max-latency 200", "--live"),
+            (
+                "sleap-stream --webcam 0 --max-latency 200 --no-live",
+                "--live",
+            ),
+        ] {
+            let error = config(line).unwrap_err().to_string();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+        let config = |line: &str| config(line).unwrap();
+        let live = config("sleap-stream --stream a.mp4 --max-latency 200 --live");
+        assert_eq!((live.encoding, live.live), (Encoding::Jpeg(80), Some(true)));
+        assert!(live.capture.real_time);
+        let camera = config("sleap-stream --webcam 0 --jpeg-quality camera");
+        assert_eq!((camera.encoding, camera.live), (Encoding::Camera, None));
+        assert_eq!(
+            config("sleap-stream --webcam 0 --no-live").live,
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn outputs_are_checked_by_name() {
+        let config = |line: &str| Config::try_from(parse(line).unwrap());
+        assert!(config("sleap-stream --webcam 0 -o - -o a.jsonl --snapshot a.png").is_ok());
+        assert!(config("sleap-stream --webcam 0 -o a.slp -o a.csv --record a.mkv").is_ok());
+        assert!(config("sleap-stream --webcam 0 -o a.txt").is_err());
+        assert!(config("sleap-stream --webcam 0 --record a.gif").is_err());
+        let error = config("sleap-stream --stream a.mp4 --record a.avi").unwrap_err();
+        assert!(error.to_string().contains("live sources"), "{error}");
+        assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_opencv_cannot_take_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"v\xff.mkv");
+        let line = ["sleap-stream", "--webcam", "0", "--record"];
+        let line = line.iter().map(std::ffi::OsStr::new).chain([name]);
+        let error = Config::try_from(Args::try_parse_from(line).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("UTF-8"), "{error}");
+    }
+}

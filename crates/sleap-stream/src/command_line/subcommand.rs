@@ -1,0 +1,58 @@
+//! What the program does besides streaming, as the command line names it.
+
+use clap::Subcommand;
+use cli::{LinkArgs, RoomArgs, Shell};
+
+use crate::command_line::trust_args::TrustArgs;
+
+/// What to do instead of streaming.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// List the cameras of this machine, with their formats, sizes and rates.
+    Cameras {
+        /// As a JSON list.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Check what this machine has for a client, and whether a worker can be met.
+    Doctor(Box<DoctorArgs>),
+
+    /// Show the settings in effect and where each stands, as TOML.
+    Config,
+
+    /// Print what lets a shell complete this program's command lines.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual page (for `man -l -`).
+    #[command(hide = true)]
+    Man,
+}
+
+/// What `doctor` is to try.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DoctorArgs {
+    /// Address of the signaling server where the worker is to be met.
+    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url)]
+    pub signal: String,
+
+    /// The worker that is to be there, by its id.
+    #[arg(long, value_name = "ID")]
+    pub worker_id: Option<String>,
+
+    /// A camera that has to work, by number.
+    #[arg(long, value_name = "N")]
+    pub webcam: Option<u32>,
+
+    #[command(flatten)]
+    pub room: RoomArgs,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    #[command(flatten)]
+    pub link: LinkArgs,
+}

@@ -1,0 +1,85 @@
+//! Pauses between attempts, and the time that an attempt has.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::{sleep, timeout_at};
+
+/// Pauses between attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// What an attempt takes at least: with less time left none is begun.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// An attempt whose steps keep to the deadline may need so long to say what failed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Pauses that double up to a longest one.
+#[derive(Debug)]
+pub(crate) struct Backoff(Duration);
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    /// Whether no pause was given yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.0 == FIRST_PAUSE
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (2 * pause).min(LONGEST_PAUSE);
+        pause
+    }
+
+    /// Waits for the next attempt; `None` where there is no time for one before the deadline.
+    pub(crate) async fn pause_before(&mut self, deadline: Instant) -> Option<()> {
+        let pause = self.next();
+        if Instant::now() + pause + ATTEMPT > deadline {
+            return None;
+        }
+        sleep(pause).await;
+        Some(())
+    }
+}
+
+/// An attempt that has until the deadline. Its own words for a step that takes too long come first.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    attempt: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    if Instant::now() >= deadline {
+        return Err(anyhow::anyhow!("there was no time for an attempt"));
+    }
+    match timeout_at((deadline + LAST_WORDS).into(), attempt).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(anyhow::anyhow!(
+            "the last attempt was still under way when the time for it was over"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_cannot_be_over_in_time_is_not_begun() {
+        let mut backoff = Backoff::new();
+        let now = Instant::now();
+        assert_eq!(backoff.pause_before(now + ATTEMPT).await, None);
+        let late = in_time(now, async { Ok(()) }).await;
+        assert!(late.unwrap_err().to_string().contains("no time"));
+        let endless = std::future::pending::<Result<()>>();
+        let ended = in_time(now + Duration::from_millis(100), endless).await;
+        assert!(ended.unwrap_err().to_string().contains("still under way"));
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut backoff = Backoff::new();
+        let pauses: Vec<_> = (0..7).map(|_| backoff.next().as_millis()).collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 4000, 4000]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Announcing a stream and hearing that the worker is ready for it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use link::{Receiver, Sender};
+use protocol::{AckStatus, Message, StreamAck, StreamStart, text};
+use tokio::time::{sleep, timeout};
+
+use crate::connect::trust::Distrust;
+
+/// How long a busy worker is asked again: a little more than it takes to notice a dead client.
+pub(crate) const BUSY_PATIENCE: Duration = Duration::from_secs(7);
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// The worker serves somebody else.
+#[derive(Debug)]
+pub(crate) struct Busy(String);
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the worker is busy: {} (--wait waits for it)", self.0)
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// What a stream is announced with, over however many connections.
+pub(crate) struct Announcement {
+    start: StreamStart,
+    ack_timeout: Duration,
+}
+
+impl Announcement {
+    pub(crate) fn new(start: StreamStart, ack_timeout: Duration) -> Self {
+        Self { start, ack_timeout }
+    }
+
+    /// Announces the stream and waits for the worker's word that it is ready. One that is busy is
+    /// asked again for `patience`, or for ever: its last client may be dead without its knowing.
+    pub(crate) async fn make(
+        &self,
+        sender: &Sender,
+        receiver: &mut Receiver,
+        patience: Option<Duration>,
+    ) -> Result<StreamAck> {
+        let began = Instant::now();
+        loop {
+            sender
+                .send(Message::StreamStart(self.start.clone()))
+                .await?;
+            let ack = timeout(self.ack_timeout, wait_for_ack(receiver)).await;
+            let ack = ack.map_err(|_| {
+                anyhow!(
+                    "the worker did not answer STREAM_START within {} s: it does not speak frame \
+                     streaming (a SLEAP-RTC worker without streaming?)",
+                    self.ack_timeout.as_secs_f64()
+                )
+            })??;
+            let word = ack
+                .message
+                .as_deref()
+                .map(|word| text::cut(word, text::REASON));
+            match &ack.status {
+                AckStatus::Ready => return Ok(ack),
+                AckStatus::Busy if patience.is_none_or(|patience| began.elapsed() < patience) => {
+                    tracing::info!("the worker is busy; asking again");
+                    sleep(BUSY_RETRY).await;
+                }
+                AckStatus::Busy => {
+                    let word = word.unwrap_or("it serves another client".into());
+                    return Err(Busy(word.into_owned()).into());
+                }
+                other => {
+                    let word = word.unwrap_or_else(|| text::cut(other.as_str(), text::REASON));
+                    bail!("the worker refuses the stream: {word}")
+                }
+            }
+        }
+    }
+}
+
+async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
+    let mut told = false;
+    loop {
+        match receiver.recv().await {
+            Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
+            Some(Ok(Message::AuthChallenge(_))) => {
+                return Err(Distrust::asked().into());
+            }
+            Some(Ok(other)) => {
+                tracing::debug!(message = ?other, "not an acknowledgement; ignored");
+            }
+            Some(Err(error)) if !std::mem::replace(&mut told, true) => {
+                tracing::warn!(%error, "message ignored; further ones are logged with -v");
+            }
+            Some(Err(error)) => tracing::debug!(%error, "message ignored"),
+            None => bail!(
+                "the worker closed the connection before the stream began{}",
+                because(receiver)
+            ),
+        }
+    }
+}
+
+/// Whether the worker answers each frame.
+pub(crate) fn is_answered(ack: &StreamAck) -> bool {
+    ack.answers || ack.model.is_some()
+}
+
+/// Why the channel closed, as the end of a sentence.
+pub(crate) fn because(receiver: &Receiver) -> String {
+    receiver
+        .closed_because()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
+}

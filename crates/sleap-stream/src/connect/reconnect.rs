@@ -1,0 +1,187 @@
+//! Finding the worker, at first and again after the connection was lost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use link::{Channel, ConnectError, PeerConfig, SignalError};
+use protocol::{ModelInfo, Skeleton, StreamAck, StreamStart};
+use tokio::time::sleep;
+
+use crate::connect::ConnectConfig;
+use crate::connect::backoff::{Backoff, in_time};
+use crate::connect::handshake::{Announcement, BUSY_PATIENCE, Busy};
+use crate::connect::heartbeat::heartbeat;
+use crate::connect::lanes::{self, Lanes};
+use crate::connect::trust::{self, Distrust};
+
+/// What stays the same from one connection of a run to the next.
+pub(crate) struct Dialer {
+    config: ConnectConfig,
+    announcement: Announcement,
+    lanes: Lanes,
+    /// Newer frames may overtake older ones on other lanes.
+    is_live: bool,
+}
+
+/// What a worker must still be when it is found again: predictions of one run belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Identity {
+    answers: bool,
+    model: Option<ModelInfo>,
+    skeleton: Option<Skeleton>,
+}
+
+impl Identity {
+    pub(crate) fn of(ack: &StreamAck) -> Self {
+        Self {
+            answers: ack.answers,
+            model: ack.model.clone(),
+            skeleton: ack.skeleton.clone(),
+        }
+    }
+}
+
+impl Dialer {
+    /// `start`: what the stream is announced with.
+    pub(crate) fn new(
+        config: ConnectConfig,
+        lanes: Lanes,
+        is_live: bool,
+        start: StreamStart,
+    ) -> Self {
+        Self {
+            announcement: Announcement::new(start, config.ack_timeout),
+            config,
+            lanes,
+            is_live,
+        }
+    }
+
+    /// How long a lost worker is looked for; zero: not at all.
+    pub(crate) fn reconnect_timeout(&self) -> Duration {
+        self.config.reconnect_timeout
+    }
+
+    /// Which worker it is, for people.
+    pub(crate) fn worker(&self) -> String {
+        self.config
+            .meeting
+            .worker(self.config.peer.worker_id.as_deref())
+    }
+
+    /// The first connection.
+    pub(crate) async fn connect(&self) -> Result<Channel> {
+        self.config
+            .meeting
+            .wait_for(&self.config.peer, self.config.wait)
+            .await
+    }
+
+    /// The worker's word over the first connection, or that of another one that is taken in the place
+    /// of a busy one.
+    pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
+        let mut backoff = Backoff::new();
+        let mut tried = Vec::new();
+        loop {
+            let worker = self.config.meeting.exchangeable();
+            let waits = self.config.wait && worker.is_none();
+            let patience = (!waits).then_some(BUSY_PATIENCE);
+            let error = match (self.open(channel, patience).await, worker) {
+                (Err(error), Some(worker)) if error.is::<Busy>() => (error, worker),
+                (outcome, _) => return outcome.inspect(|_| self.config.meeting.settle()),
+            };
+            let (error, worker) = error;
+            if tried.contains(&worker) {
+                if !self.config.wait {
+                    return Err(error);
+                }
+                tried.clear();
+                sleep(backoff.next()).await;
+            }
+            tracing::info!(worker, "busy; looking for another worker");
+            self.config.meeting.avoid(&worker);
+            tried.push(worker);
+            let busy = std::mem::replace(channel, self.connect().await?);
+            busy.sender.close().await;
+        }
+    }
+
+    /// Another connection to the worker that was `known`, which was lost at `since`; in a room another
+    /// one that is the same may stand in for it. The error is that of the last attempt in the time
+    /// that there is.
+    pub(crate) async fn find_again(
+        &self,
+        known: &Identity,
+        since: Instant,
+    ) -> Result<(Channel, StreamAck)> {
+        let deadline = since + self.config.reconnect_timeout;
+        let mut backoff = Backoff::new();
+        loop {
+            let last = match in_time(deadline, self.attempt(deadline)).await {
+                Ok((channel, ack)) => {
+                    if Identity::of(&ack) == *known {
+                        self.config.meeting.settle();
+                        return Ok((channel, ack));
+                    }
+                    let last = anyhow::anyhow!("the worker that is there now runs another model");
+                    let Some(worker) = self.config.meeting.stand_in() else {
+                        return Err(last);
+                    };
+                    tracing::debug!(worker, "runs another model; looking on");
+                    self.config.meeting.avoid(&worker);
+                    channel.sender.close().await;
+                    last
+                }
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => error,
+            };
+            tracing::debug!(error = %last, "not connected again");
+            backoff.pause_before(deadline).await.ok_or(last)?;
+        }
+    }
+
+    async fn attempt(&self, deadline: Instant) -> Result<(Channel, StreamAck)> {
+        let peer = PeerConfig {
+            connect_by: Some(deadline),
+            ..self.config.peer.clone()
+        };
+        let connected = self.config.meeting.connect(peer).await;
+        let mut channel = connected.map_err(trust::explain)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let stand_in = self.config.meeting.stand_in();
+        // The former worker may only not know yet that its client is gone; another one serves others.
+        let patience = match stand_in {
+            Some(_) => left.min(BUSY_PATIENCE),
+            None => left,
+        };
+        match (self.open(&mut channel, Some(patience)).await, stand_in) {
+            (Ok(ack), _) => Ok((channel, ack)),
+            (Err(error), Some(worker)) => {
+                self.config.meeting.avoid(&worker);
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Makes the channel ready for frames.
+    async fn open(&self, channel: &mut Channel, patience: Option<Duration>) -> Result<StreamAck> {
+        let Channel { sender, receiver } = channel;
+        let ack = self.announcement.make(sender, receiver, patience).await?;
+        // The worker expects it from its word on; opening lanes may take long.
+        let _meanwhile = heartbeat(&ack, sender);
+        sender.let_frames_pass(self.is_live);
+        lanes::open(self.lanes, &ack, sender, receiver).await;
+        Ok(ack)
+    }
+}
+
+/// Whether trying again is of no use: one side does not know the other's secret, or the room does not
+/// let this client in.
+pub(crate) fn is_final(error: &anyhow::Error) -> bool {
+    let is_refused = match error.downcast_ref::<ConnectError>() {
+        Some(ConnectError::Signal(SignalError::Room(error))) => error.is_final(),
+        _ => false,
+    };
+    is_refused || Distrust::is_behind(error)
+}

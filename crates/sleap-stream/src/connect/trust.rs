@@ -1,0 +1,117 @@
+//! What to do when the worker and this client do not trust each other.
+
+use std::fmt;
+
+use link::{AuthError, ConnectError, PeerError};
+
+/// The worker and this client do not trust each other.
+#[derive(Debug)]
+pub(crate) struct Distrust {
+    text: String,
+    /// It may be otherwise in a moment: nobody said that the secret is a wrong one.
+    may_pass: bool,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Distrust {}
+
+impl Distrust {
+    /// The worker asks for a secret, and there is none.
+    pub(crate) fn asked() -> Self {
+        Self {
+            text: "the worker asks for a secret: give the link that it prints \
+                   (--worker 'sleap://...'), or --secret-file FILE"
+                .to_owned(),
+            may_pass: false,
+        }
+    }
+
+    /// Whether it is the reason for an error, and trying again is of no use.
+    pub(crate) fn is_behind(error: &anyhow::Error) -> bool {
+        let distrust = error.downcast_ref::<Self>();
+        distrust.is_some_and(|distrust| !distrust.may_pass)
+    }
+}
+
+/// Whether the worker and this client do not trust each other.
+pub(crate) fn is_distrust(error: &ConnectError) -> bool {
+    what_to_do(error).is_some()
+}
+
+/// The error with what to do about it, where it is one of authentication.
+pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
+    match what_to_do(&error) {
+        Some((cause, what_to_do)) => Distrust {
+            text: format!("{cause}: {what_to_do}"),
+            may_pass: may_pass(cause),
+        }
+        .into(),
+        None if error.is_of_room() => error.into(),
+        None => anyhow::Error::new(error)
+            .context("no connection to a worker (is a sleap-worker running there?)"),
+    }
+}
+
+/// Whether a worker that was trusted before may only have been slow: its words did not come in time.
+fn may_pass(cause: &AuthError) -> bool {
+    match cause {
+        AuthError::NotAsked { .. } | AuthError::NoVerdict { .. } => true,
+        AuthError::Refused { reason } => reason == "timeout",
+        _ => false,
+    }
+}
+
+fn what_to_do(error: &ConnectError) -> Option<(&AuthError, &'static str)> {
+    let ConnectError::Peer {
+        source: PeerError::Auth(cause),
+        ..
+    } = error
+    else {
+        return None;
+    };
+    let what_to_do = match cause {
+        AuthError::NotAsked { .. } => {
+            "it may be a worker that listens for this machine alone, or with --insecure; \
+             --insecure goes on without a secret"
+        }
+        AuthError::Refused { .. } | AuthError::Unproven => {
+            "give the link that the worker prints now (--worker 'sleap://...'), or the secret that \
+             it was given (--secret-file); a Python worker needs --auth-compat"
+        }
+        AuthError::NoSecretThere => "give the worker the same secret",
+        AuthError::NoVerdict { .. } | AuthError::Challenge => "a Python worker needs --auth-compat",
+        // Those may pass.
+        _ => return None,
+    };
+    Some((cause, what_to_do))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_was_slow_is_asked_again_and_one_that_refused_is_not() {
+        let behind = |cause: AuthError| {
+            let error = explain(ConnectError::Peer {
+                worker: "w".into(),
+                source: PeerError::Auth(cause),
+            });
+            Distrust::is_behind(&error)
+        };
+        let waited = std::time::Duration::from_secs(10);
+        let refused = |reason: &str| AuthError::Refused {
+            reason: reason.into(),
+        };
+        assert!(!behind(AuthError::NotAsked { waited }));
+        assert!(!behind(AuthError::NoVerdict { waited }));
+        assert!(!behind(refused("timeout")));
+        assert!(behind(refused("invalid")) && behind(AuthError::Unproven));
+        assert!(behind(AuthError::NoSecretThere) && behind(AuthError::Challenge));
+    }
+}

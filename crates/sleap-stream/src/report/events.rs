@@ -1,0 +1,182 @@
+//! `--json`: what happens, one object a line.
+
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cli::terminal;
+use crossbeam_channel::{Sender, bounded};
+use protocol::StreamAck;
+use serde_json::{Map, Value, json};
+use vision::capture::SourceInfo;
+
+use crate::report::mode::Messages;
+use crate::report::run_report::Report;
+use crate::send::adapt::Setting;
+
+/// Lines that may wait for whoever reads them; further ones are left out.
+const WAITING: usize = 64;
+
+/// How long the last lines may wait for a reader that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// To the thread that writes, so that nobody who does not read holds up the stream.
+static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
+
+enum Line {
+    Event(String),
+    /// Answered when everything before it is written.
+    Flush(Sender<()>),
+}
+
+/// Writes objects where they are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Events {
+    on_stdout: bool,
+}
+
+impl Events {
+    /// `None` where messages are for people, or for nobody.
+    pub(crate) fn of(messages: Messages) -> Option<Self> {
+        match messages {
+            Messages::Json => Some(Self { on_stdout: true }),
+            Messages::JsonAside => Some(Self { on_stdout: false }),
+            Messages::None | Messages::ForPeople => None,
+        }
+    }
+
+    /// Whether nothing but objects may be on standard error.
+    pub(crate) fn are_aside(self) -> bool {
+        !self.on_stdout
+    }
+
+    /// The worker is ready.
+    pub(crate) fn connected(self, info: &SourceInfo, total: Option<u64>, ack: &StreamAck) {
+        self.write(
+            "connected",
+            json!({
+                "source": info.name,
+                "width": info.width,
+                "height": info.height,
+                "source_fps": info.fps,
+                "live": info.is_live,
+                "frames_total": total,
+                "model": ack.model,
+                "nodes": ack.skeleton.as_ref().map(|skeleton| &skeleton.nodes),
+            }),
+        );
+    }
+
+    pub(crate) fn progress(self, report: &Report, total: Option<u64>) {
+        let (frames, bytes) = report.recent.rates().unwrap_or_default();
+        let ms = |us: u64| us as f64 / 1e3;
+        let age = report
+            .recent
+            .ages()
+            .map(|(p50, p95)| json!({"p50": ms(p50), "p95": ms(p95)}));
+        self.write(
+            "progress",
+            json!({
+                "seconds": report.seconds(),
+                "frames": report.sent.frames,
+                "frames_total": total,
+                "predictions": report.predictions,
+                "frames_per_second": frames,
+                "megabytes_per_second": bytes / 1e6,
+                "age_ms": age,
+                "dropped": report.dropped_at_source,
+                "failed": report.failed,
+            }),
+        );
+    }
+
+    /// Frames leave in another way from now on.
+    pub(crate) fn setting(self, setting: Setting) {
+        self.write("setting", setting.to_json());
+    }
+
+    pub(crate) fn lost(self) {
+        self.write("lost", json!({}));
+    }
+
+    pub(crate) fn found_again(self, report: &Report) {
+        self.write(
+            "found_again",
+            json!({"reconnections": report.reconnections}),
+        );
+    }
+
+    /// The worker has stopped answering, or answers again.
+    pub(crate) fn answers(self, are_missing: bool, report: &Report) {
+        let seconds = report
+            .silent_since
+            .map(|since| since.elapsed().as_secs_f64());
+        match are_missing {
+            true => self.write("silent", json!({"seconds": seconds})),
+            false => self.write("answers_again", json!({})),
+        }
+    }
+
+    /// The end, with all that the summary for people says.
+    pub(crate) fn summary(self, report: &Report) {
+        self.write("summary", report.to_json());
+        self.flush();
+    }
+
+    /// The run has failed.
+    pub(crate) fn error(self, message: &str) {
+        self.write("error", json!({"message": message}));
+        self.flush();
+    }
+
+    pub(crate) fn write(self, event: &str, fields: Value) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut object = Map::new();
+        object.insert("event".to_owned(), event.into());
+        object.insert("time".to_owned(), json!(now.as_secs_f64()));
+        if let Value::Object(fields) = fields {
+            object.extend(fields);
+        }
+        let line = Line::Event(Value::Object(object).to_string());
+        let _ = match event {
+            "summary" | "error" => self.writer().send_timeout(line, PATIENCE).is_ok(),
+            _ => self.writer().try_send(line).is_ok(),
+        };
+    }
+
+    /// Waits until everything is written, or nobody takes it.
+    pub(crate) fn flush(self) {
+        let (written, done) = bounded(1);
+        if self
+            .writer()
+            .send_timeout(Line::Flush(written), PATIENCE)
+            .is_ok()
+        {
+            let _ = done.recv_timeout(PATIENCE);
+        }
+    }
+
+    fn writer(self) -> &'static Sender<Line> {
+        WRITER.get_or_init(|| {
+            let (writer, lines) = bounded(WAITING);
+            // Without the thread nothing is told, and the stream goes on.
+            let _ = thread::Builder::new()
+                .name("events".to_owned())
+                .spawn(move || {
+                    for line in lines {
+                        // Who does not want to hear more is no reason to end the stream.
+                        let _ = match line {
+                            Line::Event(line) => terminal::pass_object(&line, self.on_stdout),
+                            Line::Flush(written) => {
+                                let _ = written.send(());
+                                Ok(())
+                            }
+                        };
+                    }
+                });
+            writer
+        })
+    }
+}

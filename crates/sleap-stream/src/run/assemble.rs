@@ -1,0 +1,126 @@
+//! Everything that a stream consists of on this side, begun together.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use emit::{Emitter, StreamInfo};
+use labels::LabelsOutputs;
+use link::Sender;
+use protocol::StreamAck;
+use vision::capture::{Capture, SourceInfo};
+use vision::frame_window::WindowHandle;
+use vision::record::{self, Recording};
+
+use crate::config::Config;
+use crate::connect::handshake::is_answered;
+use crate::run::outputs;
+use crate::run::plan;
+use crate::run::results::Answers;
+use crate::send::line::Line;
+use crate::send::pipeline::Stages;
+
+/// Who gets poses while the stream runs.
+pub(crate) struct Audience {
+    pub(crate) emitter: Emitter,
+    pub(crate) screen: Option<WindowHandle>,
+}
+
+/// What a stream consists of on this side.
+pub(crate) struct Parts {
+    pub(crate) answers: Answers,
+    pub(crate) stages: Stages,
+    pub(crate) line: Arc<Line>,
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Begins everything, or nothing: files that came to be are gone again.
+pub(crate) fn prepare(
+    config: &Config,
+    capture: Capture,
+    audience: Audience,
+    ack: &StreamAck,
+    sender: &Sender,
+) -> Result<Parts> {
+    let info = capture.info().clone();
+    let Audience {
+        mut emitter,
+        screen,
+    } = audience;
+    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some());
+    plan.lanes = sender.lanes();
+    let (recording, tap) = start_recording(config, &info)?.unzip();
+    plan.recording = tap;
+    let keeps_frames = recording.is_some() || config.snapshot.is_some();
+    let header = outputs::header(config, &info, ack);
+    let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            // The recording ends with the plan's half of it.
+            drop(plan);
+            if let Some(recording) = recording {
+                recording.discard();
+            }
+            return Err(error.into());
+        }
+    };
+    let (line, tap) = Line::new(sender.clone());
+    let stages = match Stages::start(capture, plan, tap) {
+        Ok(stages) => stages,
+        Err(error) => {
+            outputs.discard();
+            if let Some(recording) = recording {
+                recording.discard();
+            }
+            return Err(error);
+        }
+    };
+    let skeleton = ack.skeleton.clone().unwrap_or_default();
+    emitter.start(StreamInfo {
+        source: info.name.clone(),
+        skeleton: skeleton.clone(),
+    });
+    Ok(Parts {
+        answers: Answers::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
+        stages,
+        line,
+        recording,
+    })
+}
+
+/// Checks, before a worker is looked for, what can be wrong with a stream of this source.
+pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
+    plan::check(config, info)?;
+    let Some(recording) = recording(config, info) else {
+        return Ok(());
+    };
+    if !info.is_live && !config.is_pattern() {
+        bail!(
+            "--record is for live sources: {} is a file already",
+            info.name
+        );
+    }
+    record::check(&recording).map_err(Into::into)
+}
+
+/// Begins the recording of what is sent, if there is to be one.
+fn start_recording(
+    config: &Config,
+    info: &SourceInfo,
+) -> Result<Option<(Recording, record::RecordingHandle)>> {
+    match recording(config, info) {
+        Some(recording) => Ok(Some(record::start(recording)?)),
+        None => Ok(None),
+    }
+}
+
+/// What the recording of this source is to be like.
+fn recording(config: &Config, info: &SourceInfo) -> Option<record::Config> {
+    Some(record::Config {
+        path: config.record.clone()?,
+        overwrite: config.overwrite,
+        fps: plan::recorded_fps(config, info),
+        width: info.width,
+        height: info.height,
+        channels: info.channels,
+    })
+}

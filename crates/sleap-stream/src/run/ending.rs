@@ -1,0 +1,170 @@
+//! The end of a stream: what came of it is kept, told and judged.
+
+use anyhow::{Context, Result, bail};
+use cli::{ExitStatus, Interrupt};
+use vision::capture::{CaptureSummary, ReadError};
+use vision::frame_window::AnnotatedFrame;
+use vision::record::Recording;
+
+use crate::config::Config;
+use crate::report::events::Events;
+use crate::report::mode::Messages;
+use crate::run::end::End;
+use crate::run::outputs;
+use crate::run::results::Answers;
+use crate::run::verdict::Facts;
+use crate::run::wants::Wants;
+
+/// How a stream's parts have ended.
+pub(crate) struct Ended {
+    /// Why no more is received.
+    pub(crate) outcome: Result<End>,
+    /// How the source and the encoder ended.
+    pub(crate) source: Result<Result<CaptureSummary, ReadError>>,
+    /// The source's name.
+    pub(crate) name: String,
+    /// Which worker it was, for people.
+    pub(crate) worker: String,
+    /// Why the connection was closed, as the end of a sentence.
+    pub(crate) because: String,
+    /// Why the worker was not found again, likewise.
+    pub(crate) not_found: String,
+    /// The worker answers each frame.
+    pub(crate) is_answered: bool,
+}
+
+impl Ended {
+    fn end(&self) -> Option<End> {
+        self.outcome.as_ref().ok().copied()
+    }
+}
+
+/// Keeps what came of a stream, tells it, and says whether it is what was asked for.
+pub(crate) async fn end(
+    config: &Config,
+    ended: Ended,
+    mut answers: Answers,
+    recording: Option<Recording>,
+    interrupt: &Interrupt,
+) -> Result<ExitStatus> {
+    let end = ended.end();
+    std::mem::take(&mut answers.emitter).close().await;
+    // What was predicted is kept and told before anything that went wrong.
+    let kept = keep(config, &mut answers, recording, interrupt, end).await;
+    match Events::of(config.messages) {
+        Some(events) => events.summary(&answers.report),
+        None if config.messages == Messages::ForPeople => cli::say(answers.report.summary()),
+        None => {}
+    }
+    let (judged, source) = judge(config, ended, &answers);
+    let other = [judged, source, kept.pictured, kept.recorded];
+    let other = other.into_iter().filter_map(Result::err);
+    first(kept.outputs.into_iter().chain(other))?;
+    Ok(match end {
+        Some(End::Interrupted) => ExitStatus::Interrupted,
+        _ => ExitStatus::Done,
+    })
+}
+
+/// What went wrong with what is kept.
+struct Kept {
+    outputs: Vec<anyhow::Error>,
+    recorded: Result<()>,
+    pictured: Result<()>,
+}
+
+/// Completes everything that is kept.
+async fn keep(
+    config: &Config,
+    answers: &mut Answers,
+    recording: Option<Recording>,
+    interrupt: &Interrupt,
+    end: Option<End>,
+) -> Kept {
+    let mut outputs = Vec::new();
+    match outputs::finish(std::mem::take(&mut answers.outputs), interrupt).await {
+        Ok(finished) => {
+            outputs.extend(finished.lacking.into_iter().map(Into::into));
+            for path in finished.removed {
+                let path = path.display();
+                tracing::warn!("{path} would hold no prediction and does not stay");
+            }
+        }
+        Err(error) => outputs.push(error),
+    }
+    let recorded = finish_recording(recording, answers);
+    let is_asked = end == Some(End::Interrupted);
+    Kept {
+        outputs,
+        recorded,
+        pictured: keep_snapshot(config, answers.last_picture(), is_asked),
+    }
+}
+
+/// What the stream amounts to, and what ended its source.
+fn judge(config: &Config, ended: Ended, answers: &Answers) -> (Result<()>, Result<()>) {
+    let end = ended.end();
+    let wants = Wants::of(config);
+    let facts = Facts {
+        report: &answers.report,
+        source: &ended.name,
+        worker: &ended.worker,
+        because: &ended.because,
+        not_found: &ended.not_found,
+        is_answered: ended.is_answered,
+        complete: answers.complete.as_ref(),
+        last_failure: answers.last_failure.as_deref(),
+        wants: &wants,
+        only_emits: config.only_emits(),
+    };
+    let source = ended.source.and_then(|source| match source {
+        Err(error) if end != Some(End::Interrupted) => Err(error.into()),
+        _ => Ok(()),
+    });
+    (ended.outcome.and_then(|end| facts.verdict(end)), source)
+}
+
+fn finish_recording(recording: Option<Recording>, answers: &mut Answers) -> Result<()> {
+    let Some(recording) = recording else {
+        return Ok(());
+    };
+    let (recorded, outcome) = tokio::task::block_in_place(|| recording.finish());
+    answers.report.not_recorded = recorded.left_out;
+    outcome?;
+    if recorded.frames == 0 && recorded.left_out > 0 {
+        bail!(
+            "none of the {} frames that were sent is recorded: they came faster than they could be compressed",
+            recorded.left_out
+        );
+    }
+    Ok(())
+}
+
+/// `is_asked`: the user ended the run, and need not be told what it lacks.
+fn keep_snapshot(config: &Config, last: Option<AnnotatedFrame>, is_asked: bool) -> Result<()> {
+    let Some(path) = &config.snapshot else {
+        return Ok(());
+    };
+    match last {
+        Some(picture) => {
+            let drawn = picture.draw().context("cannot draw the poses")?;
+            vision::png::write(path, &drawn, config.overwrite)
+                .with_context(|| format!("cannot write the picture {}", path.display()))
+        }
+        None if is_asked => {
+            tracing::warn!("{} was not written: no frame came back", path.display());
+            Ok(())
+        }
+        None => bail!("{} was not written: no frame came back", path.display()),
+    }
+}
+
+/// Fails with the first of all that went wrong, and tells the rest.
+fn first(wrong: impl IntoIterator<Item = anyhow::Error>) -> Result<()> {
+    let mut wrong = wrong.into_iter();
+    let first = wrong.next();
+    for other in wrong {
+        tracing::warn!("{other:#}");
+    }
+    first.map_or(Ok(()), Err)
+}

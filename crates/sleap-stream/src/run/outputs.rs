@@ -1,0 +1,131 @@
+//! Predictions on their way to files: what the client knows of them beside the worker.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli::Interrupt;
+use labels::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
+use protocol::{Prediction, StreamAck};
+use vision::capture::{Source, SourceInfo};
+
+use crate::config::{Config, is_path};
+use crate::run::plan;
+use crate::send::in_flight::Arrived;
+use crate::send::latency::Latency;
+
+/// How long outputs may take to end after the user has asked for the end.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// What all predictions of a run have in common.
+pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> LabelsHeader {
+    let source = VideoReference {
+        filename: source_name(&config.capture.source, info),
+        frames: info.total_frames,
+        height: info.height,
+        width: info.width,
+        channels: info.channels,
+        fps: info.fps,
+    };
+    let recorded = config.record.as_deref().map(|path| VideoReference {
+        filename: absolute(path),
+        frames: None,
+        fps: Some(plan::recorded_fps(config, info)),
+        ..source.clone()
+    });
+    let (video, source) = match recorded {
+        Some(recorded) => (recorded, Some(source)),
+        None => (source, None),
+    };
+    LabelsHeader {
+        skeleton: ack.skeleton.clone(),
+        video,
+        source,
+        provenance: provenance(info, ack),
+    }
+}
+
+fn provenance(info: &SourceInfo, ack: &StreamAck) -> Vec<(String, String)> {
+    let mut known = vec![
+        ("sleap_stream_version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("source", info.name.clone()),
+    ];
+    if let Some(version) = &ack.worker_version {
+        known.push(("sleap_worker_version", version.clone()));
+    }
+    if let Some(model) = &ack.model {
+        known.push(("model", model.name.clone()));
+        known.push(("model_type", model.kind.clone()));
+        known.push(("device", model.device.clone()));
+    }
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+    known.into_iter().map(owned).collect()
+}
+
+/// What a video is called where it is looked for later: files by their whole path.
+fn source_name(source: &Source, info: &SourceInfo) -> String {
+    match source {
+        Source::File(name) if is_path(name) => absolute(name.as_ref()),
+        _ => info.name.clone(),
+    }
+}
+
+fn absolute(path: &std::path::Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    whole.to_string_lossy().into_owned()
+}
+
+/// A prediction as it is written: the worker's, with what the client knows of the frame.
+fn record(prediction: &Prediction, arrived: &Arrived) -> PredictionRecord {
+    PredictionRecord {
+        prediction: prediction.clone(),
+        captured_us: arrived.captured_us,
+        latency_us: arrived.latency.age(),
+        latency: parts(&arrived.latency),
+        recorded: arrived.recorded,
+    }
+}
+
+fn parts(latency: &Latency) -> labels::LatencyParts {
+    const NAMES: [&str; crate::send::latency::PARTS.len()] = [
+        "capture_us",
+        "encode_us",
+        "send_us",
+        "network_us",
+        "decode_us",
+        "queue_us",
+        "preprocess_us",
+        "inference_us",
+        "postprocess_us",
+        "return_us",
+    ];
+    labels::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
+}
+
+/// Hands a prediction to all outputs, without waiting.
+pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &Arrived) {
+    if !outputs.is_empty() {
+        outputs.write(record(prediction, arrived));
+    }
+}
+
+/// Writes what is left. Once the run was asked to end, a reader that takes nothing is waited for
+/// only so long.
+pub(crate) async fn finish(
+    outputs: LabelsOutputs,
+    interrupt: &Interrupt,
+) -> Result<FinishedOutputs> {
+    let abort = outputs.abort_handle();
+    let mut finish = tokio::task::spawn_blocking(move || outputs.finish());
+    let too_long = async {
+        interrupt.raised().await;
+        tokio::time::sleep(STUCK_AFTER).await;
+    };
+    let finished = tokio::select! {
+        finished = &mut finish => finished,
+        () = too_long => {
+            abort.abort();
+            finish.await
+        }
+    };
+    finished.context("writing the outputs stopped unexpectedly")
+}

@@ -1,0 +1,121 @@
+//! How the frames of a source are to go, from what the user wants and what the source is.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::sync::watch;
+use vision::capture::{Source, SourceInfo};
+
+use crate::config::{Config, Encoding};
+use crate::run::adaptation::Adaptation;
+use crate::send::adapt::{Adapter, Goal, Setting};
+use crate::send::flow::Discipline;
+use crate::send::frame_encoder::Shaper;
+use crate::send::pipeline::Plan;
+use crate::send::queue::Policy;
+
+/// Frames read ahead of the encoder from a file.
+const READ_AHEAD: usize = 1;
+
+/// Checks what can be wrong with a plan for this source.
+pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
+    if config.max_latency.is_some() && !config.is_live(info) {
+        bail!("{} is a file: --max-latency needs --live there", info.name);
+    }
+    Ok(())
+}
+
+/// The plan, and what adapts it while the stream runs. `answered`: the worker answers each frame,
+/// so that answers bound what is on its way; otherwise only the link's buffer does. `window`:
+/// somebody looks at the frames.
+pub(crate) fn make(
+    config: &Config,
+    info: &SourceInfo,
+    answered: bool,
+    window: bool,
+) -> (Plan, Option<Adaptation>) {
+    let is_live = config.is_live(info);
+    let policy = match is_live {
+        true => Policy::Newest,
+        false => Policy::All {
+            capacity: READ_AHEAD,
+        },
+    };
+    let interval = interval(config, info);
+    let discipline = match (answered, is_live) {
+        (false, _) => Discipline::Unanswered,
+        (true, false) => Discipline::Every,
+        (true, true) => Discipline::Newest {
+            interval,
+            patience: config.max_latency,
+        },
+    };
+    let (settings, adaptation) = match config.encoding {
+        Encoding::Jpeg(quality) => {
+            let (settings, newest) = watch::channel(Setting::full(quality));
+            let adaptation = adaptation(config, interval, quality, answered, settings);
+            (Some(newest), adaptation)
+        }
+        Encoding::Raw | Encoding::Camera => (None, None),
+    };
+    let plan = Plan {
+        policy,
+        discipline,
+        shaper: Shaper::new(config.resize, settings),
+        batch_size: config.batch_size,
+        lanes: 1,
+        frames: config.frames_to_send(info),
+        max_frames: config.max_frames,
+        keep_pictures: window || config.snapshot.is_some(),
+        recording: None,
+    };
+    (plan, adaptation)
+}
+
+fn adaptation(
+    config: &Config,
+    interval: Option<Duration>,
+    quality: u8,
+    answered: bool,
+    settings: watch::Sender<Setting>,
+) -> Option<Adaptation> {
+    let target = config.max_latency?;
+    if !answered {
+        tracing::warn!("--max-latency does nothing: this worker does not answer frames");
+        return None;
+    }
+    let goal = Goal {
+        target,
+        interval,
+        quality,
+    };
+    Some(Adaptation {
+        adapter: Adapter::new(goal),
+        settings,
+    })
+}
+
+/// Time between two frames that the source delivers, where it is known.
+fn interval(config: &Config, info: &SourceInfo) -> Option<Duration> {
+    Duration::try_from_secs_f64(1.0 / rate(config, info)?).ok()
+}
+
+/// Frames per second that the source delivers, where it is known.
+fn rate(config: &Config, info: &SourceInfo) -> Option<f64> {
+    let fps = config.capture.fps.or(info.fps).filter(|fps| *fps > 0.0)?;
+    // Cameras and network streams go on while frames are left out; all others are paced by what
+    // they deliver.
+    let comes_by_itself = info.is_live && !matches!(config.capture.source, Source::TestPattern(_));
+    let every = match comes_by_itself {
+        true => config.capture.selection.sample_rate,
+        false => 1,
+    };
+    Some(fps / f64::from(every))
+}
+
+/// Pictures per second of a recording.
+pub(crate) fn recorded_fps(config: &Config, info: &SourceInfo) -> f64 {
+    /// Where the source does not tell.
+    const USUAL: f64 = 30.0;
+    rate(config, info).unwrap_or(USUAL)
+}

@@ -1,0 +1,110 @@
+//! Watches over the answers of a stream: warns when they stop, frees places, ends the stream.
+
+use std::time::{Duration, Instant};
+
+use link::Sender;
+
+use crate::connect::reconnect::Dialer;
+use crate::report::run_report::Report;
+use crate::run::end::End;
+use crate::send::deadline::{Deadline, Silence};
+use crate::send::in_flight::GiveUp;
+use crate::send::pipeline::{Recovery, Stages};
+
+/// The deadline of a stream with a worker that answers each frame.
+pub(crate) struct AnswerWatch {
+    deadline: Deadline,
+    gives_up: GiveUp,
+    /// How long nothing may be answered before the stream ends.
+    patience: Duration,
+    /// Which worker it is, for people.
+    worker: String,
+    /// Bytes that the worker's side of the link has acknowledged.
+    delivered: u64,
+    /// When that last grew.
+    moved: Instant,
+}
+
+impl AnswerWatch {
+    pub(crate) fn new(dialer: &Dialer, recovery: Recovery) -> Self {
+        let gives_up = match recovery {
+            Recovery::Forget => GiveUp::All,
+            Recovery::Resend | Recovery::Impossible => GiveUp::Overtaken,
+        };
+        let (patience, now) = (dialer.reconnect_timeout(), Instant::now());
+        Self {
+            deadline: Deadline::new(gives_up, patience, now),
+            gives_up,
+            patience,
+            worker: dialer.worker(),
+            delivered: 0,
+            moved: now,
+        }
+    }
+
+    /// Waits are counted from now on: the connection is another one, or this process was stopped.
+    pub(crate) fn restart(&mut self, report: &mut Report) {
+        self.delivered = 0;
+        self.moved = Instant::now();
+        self.deadline.restart(self.moved);
+        report.silent_since = None;
+    }
+
+    /// A frame was answered so long after the link had taken it.
+    pub(crate) fn answered(&mut self, took: Duration, report: &mut Report) {
+        let now = Instant::now();
+        self.deadline.answered(took, now);
+        if let Some(since) = report.silent_since.take() {
+            let seconds = (now - since).as_secs();
+            tracing::info!("{} answers again, after {seconds} s", self.worker);
+        }
+    }
+
+    /// Looks at the frames that wait; called several times a second.
+    pub(crate) fn look(
+        &mut self,
+        sender: &Sender,
+        stages: &Stages,
+        report: &mut Report,
+    ) -> Option<End> {
+        let stats = sender.stats();
+        if let Some(outstanding) = stats.outstanding_bytes {
+            let delivered = stats.bytes_sent.saturating_sub(outstanding as u64);
+            if delivered > self.delivered {
+                (self.delivered, self.moved) = (delivered, Instant::now());
+            }
+        }
+        let looked = stages.look(&mut self.deadline, self.moved);
+        if !looked.given_up.is_empty() {
+            let frames = looked.given_up.len();
+            tracing::debug!(frames, "given up: no answer in time");
+        }
+        match looked.silence {
+            Silence::None => None,
+            Silence::Begins { lasts, waiting } => {
+                report.silent_since = Instant::now().checked_sub(lasts);
+                tracing::warn!("{}", self.words(lasts, waiting, report.unreadable > 0));
+                None
+            }
+            Silence::TooLong { lasts } => Some(End::Unanswered(lasts)),
+        }
+    }
+
+    fn words(&self, lasts: Duration, waiting: usize, is_unreadable: bool) -> String {
+        let nothing = match is_unreadable {
+            true => "nothing that can be read",
+            false => "nothing",
+        };
+        let meanwhile = match self.gives_up {
+            GiveUp::All => "newer frames take their place",
+            GiveUp::Overtaken => "no further ones are sent",
+        };
+        let left = self.patience.saturating_sub(lasts).as_secs();
+        format!(
+            "{} has answered {nothing} for {} s; {waiting} frames wait, {meanwhile}; without an \
+             answer the stream ends in {left} s",
+            self.worker,
+            lasts.as_secs(),
+        )
+    }
+}

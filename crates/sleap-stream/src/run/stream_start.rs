@@ -1,0 +1,41 @@
+//! What a stream is announced with.
+
+use protocol::StreamStart;
+use vision::capture::SourceInfo;
+
+use crate::config::Config;
+
+/// The announcement of a stream from this source.
+pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
+    let frames = |count: Option<u64>| {
+        count
+            .and_then(|count| i64::try_from(count).ok())
+            .unwrap_or(-1)
+    };
+    let (width, height) = config.resize.unwrap_or((info.width, info.height));
+    StreamStart {
+        source_name: info.name.clone(),
+        is_webcam: info.is_live,
+        total_frames: frames(info.total_frames),
+        frames_to_send: frames(config.frames_to_send(info)),
+        sample_rate: config.capture.selection.sample_rate,
+        batch_size: config.batch_size,
+        fps: config.capture.fps.or(info.fps),
+        width,
+        height,
+        original_width: info.width,
+        original_height: info.height,
+        jpeg_quality: config.jpeg_quality(),
+        answers: true,
+        heartbeat: true,
+        stream_id: stream_id(),
+    }
+}
+
+/// A name that nobody can guess: whoever knows it may take the stream's place. None where the
+/// system has no randomness; then a worker that is busy with this client's former self says so.
+fn stream_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+}

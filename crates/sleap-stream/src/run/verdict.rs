@@ -1,0 +1,268 @@
+//! Whether an ended stream did what it was for. Pure.
+
+use anyhow::{Result, bail};
+use protocol::StreamComplete;
+
+use crate::report::run_report::Report;
+use crate::run::end::End;
+use crate::run::wants::Wants;
+
+/// What is known of a stream when it has ended.
+pub(crate) struct Facts<'a> {
+    pub(crate) report: &'a Report,
+    /// The source's name.
+    pub(crate) source: &'a str,
+    /// Which worker it was, for people.
+    pub(crate) worker: &'a str,
+    /// Why the connection was closed, as the end of a sentence.
+    pub(crate) because: &'a str,
+    /// Why the worker was not found again, likewise.
+    pub(crate) not_found: &'a str,
+    /// The worker answers each frame.
+    pub(crate) is_answered: bool,
+    /// What the worker said of the stream at its end.
+    pub(crate) complete: Option<&'a StreamComplete>,
+    /// Why the worker could not use a frame, of the last one that it said so of.
+    pub(crate) last_failure: Option<&'a str>,
+    pub(crate) wants: &'a Wants,
+    /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
+    pub(crate) only_emits: bool,
+}
+
+impl Facts<'_> {
+    /// Fails where the stream ended before its source, or kept nothing.
+    pub(crate) fn verdict(&self, end: End) -> Result<()> {
+        let kept = self.report.predictions;
+        let worker = self.worker;
+        match end {
+            End::Interrupted | End::NoReader => Ok(()),
+            End::Lost => bail!(
+                "the connection to {worker} was lost after {} frames{}; {kept} predictions are kept{}",
+                self.report.sent.frames,
+                self.because,
+                self.not_found,
+            ),
+            End::Silent => {
+                bail!("{worker} did not confirm the end of the stream; {kept} predictions are kept")
+            }
+            End::Unanswered(silence) => bail!(
+                "{worker} has answered nothing for {} s: {}{}; {kept} predictions are kept. Its log may \
+                 say why; --reconnect-timeout SECONDS waits longer",
+                silence.as_secs(),
+                self.unanswered(),
+                self.unreadable(),
+            ),
+            End::Complete => self.complete(),
+        }
+    }
+
+    /// Fails where a stream that went to its end is not what was asked for.
+    fn complete(&self) -> Result<()> {
+        let report = self.report;
+        let sent = report.sent.frames;
+        if sent == 0 {
+            bail!("{} gave no frame: nothing was sent", self.source);
+        }
+        if report.unanswered.count() > 0 {
+            bail!("{}{}", self.unanswered(), self.unreadable());
+        }
+        if report.failed == sent {
+            bail!(
+                "the worker could use none of the frames: {}",
+                self.last_failure.unwrap_or("no reason given")
+            );
+        }
+        self.arrived()?;
+        if report.predictions == 0 && !self.wants.is_empty() {
+            bail!(
+                "no poses came for {sent} frames, and {} asked for them: {} has no model, or does not \
+                 send what it predicts (sleap-worker --model DIR does)",
+                self.wants,
+                self.worker,
+            );
+        }
+        self.emitted()
+    }
+
+    fn unanswered(&self) -> String {
+        let unanswered = &self.report.unanswered;
+        format!(
+            "{} frames were not answered ({unanswered})",
+            unanswered.count()
+        )
+    }
+
+    /// As the end of a sentence.
+    fn unreadable(&self) -> String {
+        let reason = self.report.first_unreadable.as_deref();
+        reason.map_or_else(String::new, |reason| {
+            let count = self.report.unreadable;
+            format!(", {count} messages of the worker could not be read ({reason})")
+        })
+    }
+
+    /// Fails where a worker that answers nothing counts fewer frames than were sent.
+    fn arrived(&self) -> Result<()> {
+        let (sent, reconnected) = (self.report.sent.frames, self.report.reconnections > 0);
+        // Over another connection it counts from 0 again.
+        let Some(complete) = self.complete.filter(|_| !self.is_answered && !reconnected) else {
+            return Ok(());
+        };
+        let received = complete.frames_received;
+        if received < sent {
+            bail!("{} received {received} of the {sent} frames", self.worker);
+        }
+        Ok(())
+    }
+
+    /// Fails where poses were for consumers alone and reached none of them.
+    fn emitted(&self) -> Result<()> {
+        let emitted = &self.report.emitted;
+        let reached = emitted.iter().any(|target| target.counts.sent > 0);
+        if !self.only_emits || emitted.is_empty() || reached {
+            return Ok(());
+        }
+        let targets: Vec<String> = emitted.iter().map(ToString::to_string).collect();
+        bail!(
+            "none of the {} poses reached a consumer ({})",
+            self.report.predictions,
+            targets.join(", ")
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use emit::{EmitCounts, TargetCounts};
+
+    use super::*;
+    use crate::send::outlet::Sent;
+
+    /// A report of so many frames and predictions.
+    fn report(frames: u64, predictions: u64) -> Report {
+        let mut report = Report::new(Instant::now());
+        report.sent = Sent { frames, bytes: 100 };
+        report.predictions = predictions;
+        report
+    }
+
+    fn facts<'a>(report: &'a Report, wants: &'a Wants) -> Facts<'a> {
+        Facts {
+            report,
+            source: "video.mp4",
+            worker: "the worker at w",
+            because: "",
+            not_found: "",
+            is_answered: true,
+            complete: None,
+            last_failure: None,
+            wants,
+            only_emits: false,
+        }
+    }
+
+    #[track_caller]
+    fn fails(facts: &Facts<'_>, words: &[&str]) {
+        let error = facts.verdict(End::Complete).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "no {word:?} in: {error}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_gets_no_poses_has_failed_where_they_are_wanted() {
+        let (wants, nothing) = (Wants::example(&["-o a.slp"]), Wants::default());
+        let none = report(240, 0);
+        fails(
+            &facts(&none, &wants),
+            &["240 frames", "-o a.slp", "--model DIR"],
+        );
+        facts(&none, &nothing).verdict(End::Complete).unwrap();
+        let some = report(240, 1);
+        facts(&some, &wants).verdict(End::Complete).unwrap();
+        // The user ended it.
+        facts(&none, &wants).verdict(End::Interrupted).unwrap();
+    }
+
+    #[test]
+    fn frames_without_an_answer_are_named() {
+        let (nothing, mut report) = (Wants::default(), report(10, 7));
+        report.unanswered.extend([3, 5, 6]);
+        report.unreadable = 2;
+        report.first_unreadable = Some("bad JSON".into());
+        let words = [
+            "3 frames were not answered (3, 5-6)",
+            "2 messages",
+            "bad JSON",
+        ];
+        fails(&facts(&report, &nothing), &words);
+        let silent = End::Unanswered(Duration::from_secs(60));
+        let error = facts(&report, &nothing).verdict(silent).unwrap_err();
+        for word in [
+            &words[..],
+            &["the worker at w has answered nothing for 60 s"],
+        ]
+        .concat()
+        {
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_source_without_frames_is_no_success() {
+        let nothing = Wants::default();
+        fails(
+            &facts(&report(0, 0), &nothing),
+            &["video.mp4 gave no frame"],
+        );
+    }
+
+    #[test]
+    fn frames_that_a_worker_without_answers_did_not_get_are_missed() {
+        let (nothing, report) = (Wants::default(), report(240, 0));
+        let complete = StreamComplete {
+            frames_received: 238,
+            ..StreamComplete::default()
+        };
+        let mute = Facts {
+            is_answered: false,
+            complete: Some(&complete),
+            ..facts(&report, &nothing)
+        };
+        fails(&mute, &["238 of the 240 frames"]);
+        let answered = Facts {
+            is_answered: true,
+            ..mute
+        };
+        answered.verdict(End::Complete).unwrap();
+    }
+
+    #[test]
+    fn poses_that_are_for_consumers_alone_and_reach_none_are_lost() {
+        let wants = Wants::example(&["--emit zmq://h:1"]);
+        let mut report = report(3, 3);
+        let target = |url: &str, sent| TargetCounts {
+            target: url.into(),
+            counts: EmitCounts {
+                sent,
+                without_subscriber: 3 - sent,
+                ..EmitCounts::default()
+            },
+        };
+        report.emitted = vec![target("zmq://h:1", 0)];
+        let only = Facts {
+            only_emits: true,
+            ..facts(&report, &wants)
+        };
+        fails(&only, &["none of the 3 poses", "zmq://h:1"]);
+        facts(&report, &wants).verdict(End::Complete).unwrap();
+        report.emitted.push(target("udp://h:2", 3));
+        let only = Facts {
+            only_emits: true,
+            ..facts(&report, &wants)
+        };
+        only.verdict(End::Complete).unwrap();
+    }
+}

@@ -1,0 +1,113 @@
+//! What of a run wants poses, and what is said of a worker that has none to give.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use protocol::StreamAck;
+
+use crate::config::Config;
+
+/// The options of a run that want poses, as they were given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wants(Vec<String>);
+
+impl Wants {
+    pub(crate) fn of(config: &Config) -> Self {
+        let outputs = config.outputs.iter();
+        let outputs = outputs.map(|path| format!("-o {}", path.display()));
+        let emit = config.emit.iter().map(|target| format!("--emit {target}"));
+        let snapshot = config.snapshot.iter();
+        let snapshot = snapshot.map(|path| format!("--snapshot {}", path.display()));
+        let display = config.display.then(|| "--display".to_owned());
+        Self(outputs.chain(emit).chain(snapshot).chain(display).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses a worker that says that it has no model, where poses are wanted. Where none are, says
+    /// once what the worker does instead.
+    pub(crate) fn check(&self, ack: &StreamAck, worker: &str) -> Result<()> {
+        // A peer that does not use these extensions may predict all the same.
+        let says_what_it_is = ack.worker_version.is_some();
+        match (&ack.model, says_what_it_is) {
+            (Some(_), _) => Ok(()),
+            (None, true) if self.is_empty() => {
+                tracing::info!(
+                    "the worker has no model: it checks and counts the frames, no poses come back"
+                );
+                Ok(())
+            }
+            (None, true) => bail!(
+                "{worker} has no model, so no poses would come for {self}: start it with one \
+                 (sleap-worker --model DIR); without these options the client tries the connection alone"
+            ),
+            (None, false) => {
+                if !self.is_empty() {
+                    tracing::info!("the worker does not say whether it has a model");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// `-o rig.slp, --display`.
+impl fmt::Display for Wants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+#[cfg(test)]
+impl Wants {
+    pub(crate) fn example(options: &[&str]) -> Self {
+        Self(options.iter().map(|option| (*option).to_owned()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::command_line::Args;
+
+    fn wants(more: &str) -> Wants {
+        let line = format!("sleap-stream --webcam 0 {more}");
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        Wants::of(&Config::try_from(args).unwrap())
+    }
+
+    #[test]
+    fn outputs_and_windows_want_poses_and_a_recording_does_not() {
+        assert!(wants("--record a.mkv").is_empty());
+        let all = "-o a.slp -o - --emit udp://127.0.0.1:9000 --snapshot a.png --display";
+        assert_eq!(
+            wants(all).to_string(),
+            "-o a.slp, -o -, --emit udp://127.0.0.1:9000, --snapshot a.png, --display"
+        );
+    }
+
+    #[test]
+    fn only_a_worker_that_says_what_it_is_and_names_no_model_is_refused() {
+        let verifying = StreamAck {
+            answers: true,
+            worker_version: Some("1.0.0".into()),
+            ..StreamAck::default()
+        };
+        let predicting = StreamAck {
+            model: Some(Default::default()),
+            ..verifying.clone()
+        };
+        let wants = Wants::example(&["-o a.slp"]);
+        let error = wants.check(&verifying, "the worker at w").unwrap_err();
+        for word in ["the worker at w", "-o a.slp", "sleap-worker --model DIR"] {
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        wants.check(&predicting, "w").unwrap();
+        wants.check(&StreamAck::default(), "w").unwrap();
+        Wants::default().check(&verifying, "w").unwrap();
+    }
+}

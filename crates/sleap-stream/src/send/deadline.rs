@@ -1,0 +1,152 @@
+//! How long a worker may leave frames without an answer. Pure: time is an argument.
+//!
+//! Signs of life show that a worker is there, not that it answers: only answers to frames that are on
+//! their way count here. How long one may take follows from how long the last ones took, so that a slow
+//! model is waited for and a fast one that has stopped is noticed.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use protocol::FrameId;
+
+use crate::send::in_flight::{Flight, GiveUp, Start};
+
+/// No frame is overdue before this, however fast answers came.
+const LEAST: Duration = Duration::from_secs(10);
+
+/// Nor before so many times the slowest of the last answers.
+const SLOWER: u32 = 4;
+
+/// Answers whose times are remembered.
+const RECENT: usize = 32;
+
+/// The deadline for the answers of a stream.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    gives_up: GiveUp,
+    /// How long nothing may be answered before the stream ends.
+    patience: Duration,
+    /// How long the last answers took.
+    recent: VecDeque<Duration>,
+    /// Waits are not counted from before this.
+    begun: Instant,
+    /// When the last answer came, if there was one since `begun`.
+    answered: Option<Instant>,
+    /// Since when frames wait without any answer: the silence.
+    since: Option<Instant>,
+    /// Frames that were given up during the silence.
+    missed: usize,
+    /// A frame was overdue during the silence.
+    was_due: bool,
+    /// The silence was reported.
+    is_told: bool,
+    /// Frames that had been forgotten unanswered when the silence began.
+    forgotten: u64,
+}
+
+/// What a look at the waiting frames has found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Looked {
+    /// Frames whose places are free now; a late answer is still taken.
+    pub(crate) given_up: Vec<FrameId>,
+    pub(crate) silence: Silence,
+}
+
+/// How long the worker has answered nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Answers come, none is due, or the silence was reported before.
+    None,
+    /// For longer than an answer may take; `waiting` frames have none. Reported once a silence.
+    Begins { lasts: Duration, waiting: usize },
+    /// For longer than the stream waits.
+    TooLong { lasts: Duration },
+}
+
+impl Deadline {
+    pub(crate) fn new(gives_up: GiveUp, patience: Duration, now: Instant) -> Self {
+        Self {
+            gives_up,
+            patience,
+            recent: VecDeque::new(),
+            begun: now,
+            answered: None,
+            since: None,
+            missed: 0,
+            was_due: false,
+            is_told: false,
+            forgotten: 0,
+        }
+    }
+
+    /// Waits are counted from now on: the connection is another one, or this process was stopped.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.begun = now;
+        self.answered = None;
+        self.end_silence();
+    }
+
+    fn end_silence(&mut self) {
+        self.since = None;
+        self.missed = 0;
+        self.was_due = false;
+        self.is_told = false;
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn limit(&self) -> Duration {
+        let slowest = self.recent.iter().max().copied().unwrap_or_default();
+        LEAST.max(slowest.saturating_mul(SLOWER))
+    }
+
+    /// A frame was answered, in a way that can be read, so long after the link had taken it.
+    pub(crate) fn answered(&mut self, took: Duration, now: Instant) {
+        self.recent.push_back(took);
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+        self.answered = Some(now);
+        self.end_silence();
+    }
+
+    /// Looks at the frames that wait. `moved`: when the link last delivered anything.
+    pub(crate) fn look(&mut self, flight: &mut Flight, moved: Instant, now: Instant) -> Looked {
+        let limit = self.limit();
+        let start = Start {
+            begun: self.begun,
+            moved,
+        };
+        let overdue = flight.overdue(limit, start, self.gives_up, now);
+        if self.since.is_none() {
+            self.forgotten = overdue.forgotten;
+        }
+        let oldest = overdue
+            .oldest
+            .map(|oldest| oldest.max(self.answered.unwrap_or(oldest)));
+        // Once a frame is with the link its wait has begun; until then it moves with the link.
+        let since = self.since.or(oldest);
+        if overdue.is_oldest_handed {
+            self.since = since;
+        }
+        let is_due = overdue.is_any || overdue.forgotten > self.forgotten;
+        self.was_due |= is_due;
+        self.missed += overdue.missed;
+        let lasts = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let is_long = self.was_due && lasts >= limit;
+        // A frame that has just left still has its time: it may be the first for long.
+        let silence = if is_long && is_due && lasts >= self.patience {
+            Silence::TooLong { lasts }
+        } else if is_long && !std::mem::replace(&mut self.is_told, true) {
+            Silence::Begins {
+                lasts,
+                waiting: overdue.waiting + self.missed,
+            }
+        } else {
+            Silence::None
+        };
+        Looked {
+            given_up: overdue.given_up,
+            silence,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From a captured picture to the bytes that are sent: size and compression.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use protocol::{Encoding, Scale};
+use tokio::sync::watch;
+use vision::capture::FrameContent;
+use vision::{Image, jpeg};
+
+use crate::send::adapt::Setting;
+
+/// Makes frames as they are wanted.
+pub(crate) struct Shaper {
+    resize: Option<(u32, u32)>,
+    /// The newest setting, where frames are compressed here.
+    settings: Option<watch::Receiver<Setting>>,
+    encoder: Option<(u8, jpeg::JpegEncoder)>,
+}
+
+/// A frame's bytes and what they are.
+pub(crate) struct Shaped {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) channels: u8,
+    pub(crate) encoding: Encoding,
+    pub(crate) data: Bytes,
+    /// From these pixels to the source's.
+    pub(crate) scale: Option<Scale>,
+}
+
+impl Shaper {
+    /// `resize`: size to send instead of the source's. `settings`: compress so; `None`: raw pixels.
+    pub(crate) fn new(
+        resize: Option<(u32, u32)>,
+        settings: Option<watch::Receiver<Setting>>,
+    ) -> Self {
+        Self {
+            resize,
+            settings,
+            encoder: None,
+        }
+    }
+
+    /// A frame as it is to be sent. A camera's own JPEG stays as it is.
+    pub(crate) fn shape(&mut self, content: FrameContent) -> Result<Shaped> {
+        let image = match content {
+            FrameContent::Pixels(image) => image,
+            FrameContent::Jpeg(jpeg) => {
+                return Ok(Shaped {
+                    width: jpeg.header.width,
+                    height: jpeg.header.height,
+                    channels: jpeg.header.channels,
+                    encoding: Encoding::Jpeg,
+                    data: jpeg.data,
+                    scale: None,
+                });
+            }
+        };
+        let source = (image.width, image.height);
+        let setting = self.settings.as_ref().map(|newest| *newest.borrow());
+        let (width, height) = self.resize.unwrap_or(source);
+        let (width, height) = match setting {
+            Some(setting) => (setting.side(width), setting.side(height)),
+            None => (width, height),
+        };
+        let image = vision::resize(&image, width, height).context("it cannot be resized")?;
+        let (encoding, data) = match setting {
+            Some(setting) => (Encoding::Jpeg, self.compress(&image, setting.quality)?),
+            None => (Encoding::U8, image.data.clone()),
+        };
+        Ok(Shaped {
+            width,
+            height,
+            channels: image.channels,
+            encoding,
+            data,
+            scale: Scale::new(source, (width, height)),
+        })
+    }
+
+    fn compress(&mut self, image: &Image, quality: u8) -> Result<Bytes> {
+        let encoder = match &mut self.encoder {
+            Some((known, encoder)) if *known == quality => encoder,
+            other => {
+                let encoder = jpeg::JpegEncoder::new(quality).context("no JPEG encoder")?;
+                &mut other.insert((quality, encoder)).1
+            }
+        };
+        encoder.encode(image).context("it cannot be compressed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> FrameContent {
+        FrameContent::Pixels(Image::new(40, 20, 3, vec![120; 40 * 20 * 3]).unwrap())
+    }
+
+    #[test]
+    fn raw_pixels_are_not_touched() {
+        let shaped = Shaper::new(None, None).shape(picture()).unwrap();
+        assert_eq!(shaped.encoding, Encoding::U8);
+        assert_eq!((shaped.width, shaped.height), (40, 20));
+        assert_eq!(shaped.data, vec![120; 40 * 20 * 3]);
+        assert!(shaped.scale.is_none());
+    }
+
+    #[test]
+    fn the_newest_setting_counts_and_points_find_back() {
+        let (set, settings) = watch::channel(Setting::full(90));
+        let mut shaper = Shaper::new(Some((20, 10)), Some(settings));
+        let first = shaper.shape(picture()).unwrap();
+        assert_eq!(
+            (first.width, first.height, first.encoding),
+            (20, 10, Encoding::Jpeg)
+        );
+        set.send_replace(Setting {
+            quality: 30,
+            size: 50,
+            rate: 100,
+        });
+        let second = shaper.shape(picture()).unwrap();
+        assert_eq!((second.width, second.height), (10, 5));
+        assert!(second.data.len() < first.data.len());
+        let mut prediction = protocol::Prediction {
+            instances: vec![vec![Some([9.0, 4.0])]],
+            ..Default::default()
+        };
+        second.scale.unwrap().apply(&mut prediction);
+        assert_eq!(prediction.instances[0][0], Some([36.0, 16.0]));
+    }
+
+    #[test]
+    fn a_cameras_jpeg_is_not_touched() {
+        let FrameContent::Pixels(image) = picture() else {
+            unreachable!("made above")
+        };
+        let data = jpeg::JpegEncoder::new(70).unwrap().encode(&image).unwrap();
+        let camera = jpeg::CameraJpeg::from_camera(data.clone()).unwrap();
+        let shaped = Shaper::new(None, None)
+            .shape(FrameContent::Jpeg(camera))
+            .unwrap();
+        assert_eq!(shaped.data, data);
+        assert_eq!((shaped.width, shaped.height, shaped.channels), (40, 20, 3));
+        assert_eq!(shaped.encoding, Encoding::Jpeg);
+    }
+}

@@ -1,0 +1,170 @@
+//! Whether a run tries again after a connection that did not bring the predictions. No IO.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::file_channel::{Fault, refuses};
+use crate::connect::backoff::Backoff;
+
+/// Connections in a row that may be lost before one has come further than all before it.
+const IN_VAIN: u32 = 5;
+
+/// What a run has tried.
+pub(super) struct Tries {
+    /// How long a worker that is lost or busy is tried again; zero: not at all.
+    patience: Duration,
+    /// A worker that is busy is waited for, however long it takes.
+    wait: bool,
+    furthest: (u64, u64),
+    in_vain: u32,
+    busy: Option<(Instant, Backoff)>,
+    was_damaged: bool,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Look for the worker, which was lost.
+    Find(String),
+    /// Ask again after a while what was refused.
+    Ask { pause: Duration, reason: String },
+}
+
+impl Tries {
+    pub(super) fn new(patience: Duration, wait: bool) -> Self {
+        Self {
+            patience,
+            wait,
+            furthest: (0, 0),
+            in_vain: 0,
+            busy: None,
+            was_damaged: false,
+        }
+    }
+
+    /// After this fault, at this time, having come so far (bytes of the file, frames) at best.
+    ///
+    /// # Errors
+    /// It is of no use, or was for too long.
+    pub(super) fn after(
+        &mut self,
+        fault: Fault,
+        furthest: (u64, u64),
+        now: Instant,
+    ) -> Result<Next> {
+        if furthest != self.furthest {
+            self.furthest = furthest;
+            self.in_vain = 0;
+            self.busy = None;
+        } else if matches!(fault, Fault::Lost(_)) {
+            self.in_vain += 1;
+        }
+        match fault {
+            Fault::Final(error) => Err(error),
+            Fault::Lost(lost) if self.patience.is_zero() => Err(given_up(&lost)),
+            Fault::Lost(lost) if self.in_vain >= IN_VAIN => Err(given_up(&format!(
+                "{lost}, {IN_VAIN} times in a row without coming further"
+            ))),
+            Fault::Lost(lost) => Ok(Next::Find(lost)),
+            Fault::Damaged(reason) if self.was_damaged => Err(refuses(&reason)),
+            Fault::Damaged(reason) => {
+                self.was_damaged = true;
+                Ok(Next::Ask {
+                    pause: Duration::ZERO,
+                    reason,
+                })
+            }
+            Fault::Busy(reason) => {
+                let (since, backoff) = self.busy.get_or_insert_with(|| (now, Backoff::new()));
+                let (waited, pause) = (now.saturating_duration_since(*since), backoff.next());
+                match self.wait || waited + pause < self.patience {
+                    true => Ok(Next::Ask { pause, reason }),
+                    false => Err(anyhow!(
+                        "the worker was busy for {:.0} s: {reason} (--wait waits for it)",
+                        waited.as_secs_f64()
+                    )),
+                }
+            }
+        }
+    }
+}
+
+fn given_up(lost: &str) -> anyhow::Error {
+    anyhow!("{lost}; what the worker has of the file is kept there for a while")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn lost() -> Fault {
+        Fault::Lost("lost".into())
+    }
+
+    fn busy() -> Fault {
+        Fault::Busy("full".into())
+    }
+
+    #[test]
+    fn only_what_comes_further_than_ever_is_no_attempt_in_vain() {
+        let mut tries = Tries::new(MINUTE, false);
+        let now = Instant::now();
+        for _ in 0..20 {
+            let further = (100, tries.furthest.1 + 1);
+            tries.after(lost(), further, now).unwrap();
+        }
+        // A video that kills the worker does so at the same frame each time.
+        let furthest = tries.furthest;
+        let more = (0..100).take_while(|_| tries.after(lost(), furthest, now).is_ok());
+        assert_eq!(more.count(), 4);
+        assert!(
+            Tries::new(Duration::ZERO, true)
+                .after(lost(), (1, 0), now)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_busy_worker_is_asked_again_for_a_while_or_until_it_is_free() {
+        let asked = |wait| {
+            let mut tries = Tries::new(MINUTE, wait);
+            let start = Instant::now();
+            let (mut now, mut asked) = (start, 0);
+            let outcome = loop {
+                match tries.after(busy(), (0, 0), now) {
+                    Ok(Next::Ask { pause, .. }) if asked < 1000 => {
+                        now += pause;
+                        asked += 1;
+                    }
+                    outcome => break outcome,
+                }
+            };
+            (now - start, outcome)
+        };
+        let (waited, outcome) = asked(false);
+        assert!(waited < MINUTE && waited > MINUTE / 2, "{waited:?}");
+        let error = outcome.unwrap_err().to_string();
+        assert!(
+            error.contains("full") && error.contains("--wait"),
+            "{error}"
+        );
+        assert!(asked(true).1.is_ok());
+        // Once it took something the time begins anew.
+        let (mut tries, now) = (Tries::new(MINUTE, false), Instant::now());
+        tries.after(busy(), (0, 0), now).unwrap();
+        tries.after(busy(), (1, 0), now + MINUTE).unwrap();
+        tries.after(busy(), (1, 0), now + 2 * MINUTE).unwrap_err();
+    }
+
+    #[test]
+    fn a_half_that_did_not_fit_is_sent_anew_once() {
+        let mut tries = Tries::new(MINUTE, false);
+        let damaged = || Fault::Damaged("another SHA-256".into());
+        tries.after(damaged(), (9, 0), Instant::now()).unwrap();
+        let error = tries.after(damaged(), (10, 0), Instant::now()).unwrap_err();
+        assert!(error.to_string().contains("another SHA-256"), "{error}");
+    }
+}
