@@ -6,12 +6,12 @@ use std::time::Duration;
 use vision::capture::{self, Source, SourceInfo};
 
 use crate::connect::ConnectConfig;
-use crate::connect::lanes::Lanes;
-use crate::report::mode::Messages;
+use crate::connect::lanes::LaneCount;
+use crate::report::mode::ReportMode;
 
 /// What becomes of pixels before they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub(crate) enum PixelEncoding {
     Raw,
     Jpeg(u8),
     /// They come as a camera's JPEGs.
@@ -25,7 +25,7 @@ pub struct Config {
     /// Counted where frames are sent: what a live source drops before does not count.
     pub(crate) max_frames: Option<u64>,
     pub(crate) resize: Option<(u32, u32)>,
-    pub(crate) encoding: Encoding,
+    pub(crate) encoding: PixelEncoding,
     /// The newest frame wins, or every frame counts; `None`: as suits the source.
     pub(crate) live: Option<bool>,
     pub(crate) max_latency: Option<Duration>,
@@ -37,8 +37,8 @@ pub struct Config {
     pub(crate) display: bool,
     pub(crate) emit: Vec<emit::Target>,
     pub(crate) connect: ConnectConfig,
-    pub(crate) lanes: Lanes,
-    pub(crate) messages: Messages,
+    pub(crate) lanes: LaneCount,
+    pub(crate) report_mode: ReportMode,
 }
 
 impl Config {
@@ -75,10 +75,10 @@ impl Config {
     /// As STREAM_START says it.
     pub(crate) fn jpeg_quality(&self) -> Option<u8> {
         match self.encoding {
-            Encoding::Raw => None,
-            Encoding::Jpeg(quality) => Some(quality),
+            PixelEncoding::Raw => None,
+            PixelEncoding::Jpeg(quality) => Some(quality),
             // Nobody knows; nothing is lost on the way.
-            Encoding::Camera => Some(100),
+            PixelEncoding::Camera => Some(100),
         }
     }
 }

@@ -11,14 +11,14 @@ use vision::capture::FrameSelection;
 use vision::synthetic;
 
 use crate::command_line::help;
-use crate::command_line::rendezvous_args::MeetingArgs;
+use crate::command_line::rendezvous_args::RendezvousArgs;
 use crate::command_line::subcommand::Command;
 use crate::command_line::trust_args::TrustArgs;
 use crate::command_line::values::{
     JpegQuality, frame_rate, jpeg_quality, milliseconds, seconds, seconds_or_none, size,
 };
-use crate::connect::lanes::Lanes;
-use crate::report::mode::Messages;
+use crate::connect::lanes::LaneCount;
+use crate::report::mode::ReportMode;
 
 /// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
 #[derive(Debug, Parser)]
@@ -156,10 +156,10 @@ pub struct Args {
         default_value = "1",
         help_heading = "Connection"
     )]
-    pub lanes: Lanes,
+    pub lanes: LaneCount,
 
     #[command(flatten)]
-    pub meeting: MeetingArgs,
+    pub rendezvous: RendezvousArgs,
 
     #[command(flatten)]
     pub trust: TrustArgs,
@@ -221,20 +221,20 @@ pub struct SendArgs {
 
 impl Args {
     /// How messages are told.
-    pub(crate) fn messages(&self) -> Messages {
+    pub(crate) fn report_mode(&self) -> ReportMode {
         let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");
         match (self.quiet, self.json) {
-            (true, _) => Messages::None,
-            (_, false) => Messages::ForPeople,
-            (_, true) if output_is_taken => Messages::JsonAside,
-            (_, true) => Messages::Json,
+            (true, _) => ReportMode::None,
+            (_, false) => ReportMode::ForPeople,
+            (_, true) if output_is_taken => ReportMode::JsonAside,
+            (_, true) => ReportMode::Json,
         }
     }
 
     /// Sends the log to standard error, save for reports, between whose lines it would stand.
     pub fn init_logging(&self) {
-        let format = match self.messages() {
-            Messages::JsonAside => cli::LogFormat::Json,
+        let format = match self.report_mode() {
+            ReportMode::JsonAside => cli::LogFormat::Json,
             _ => cli::LogFormat::Text,
         };
         if self.command.is_none() || self.verbose > 0 {

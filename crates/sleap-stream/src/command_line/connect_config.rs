@@ -8,14 +8,14 @@ use link::signaling::rooms::WorkerService;
 
 use crate::command_line::args::Args;
 use crate::connect::ConnectConfig;
-use crate::connect::rendezvous::{InRoom, Meeting};
+use crate::connect::rendezvous::{ClientRendezvous, RoomRendezvous};
 
 impl TryFrom<&Args> for ConnectConfig {
     type Error = anyhow::Error;
 
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: &Args) -> Result<Self> {
-        let room = args.meeting.room(args.trust.worker.is_some())?;
+        let room = args.rendezvous.room(args.trust.worker.is_some())?;
         let room_id = room.as_ref().map(|room| room.id.as_str());
         let trust = args.trust.resolve(&args.signal, room_id)?;
         let peer = PeerConfig {
@@ -27,17 +27,17 @@ impl TryFrom<&Args> for ConnectConfig {
             Some(_) => WorkerService::Files,
             None => WorkerService::Streams,
         };
-        let meeting = match room {
-            Some(room) => Meeting::Room(Box::new(InRoom::new(
-                args.meeting.room.clone(),
+        let rendezvous = match room {
+            Some(room) => ClientRendezvous::Room(Box::new(RoomRendezvous::new(
+                args.rendezvous.room.clone(),
                 room,
                 service,
-                args.meeting.choice(),
+                args.rendezvous.choice(),
             ))),
-            None => Meeting::Server(trust.signal.unwrap_or_else(|| args.signal.clone())),
+            None => ClientRendezvous::Server(trust.signal.unwrap_or_else(|| args.signal.clone())),
         };
         Ok(Self {
-            meeting: Arc::new(meeting),
+            rendezvous: Arc::new(rendezvous),
             peer,
             wait: args.wait,
             ack_timeout: args.ack_timeout,

@@ -14,13 +14,13 @@ use vision::cameras::{self, Problem};
 use vision::jpeg::{Color, JpegDecoder, JpegEncoder, JpegLimits};
 
 use crate::command_line::subcommand::DoctorArgs;
-use crate::command_line::trust_args::Trust;
+use crate::command_line::trust_args::ClientTrust;
 
 /// Peers of a signaling server that are listed.
-const LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 /// Longest wait for the signaling server.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SIGNALING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints every check. Fails where something fails that a stream needs.
 pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     } else if let Some(trust) = trust {
         let signal = trust.signal.as_deref().unwrap_or(&args.signal);
         let worker = trust.worker_id.as_deref().or(args.worker_id.as_deref());
-        meeting(&mut report, &runtime, signal, worker);
+        rendezvous(&mut report, &runtime, signal, worker);
     }
     servers(&mut report, &runtime, &args.link, id.as_deref());
     runtime.shutdown_background();
@@ -146,7 +146,7 @@ fn trust(
     report: &mut CheckReport<impl Write>,
     args: &DoctorArgs,
     room: Option<&str>,
-) -> Option<Trust> {
+) -> Option<ClientTrust> {
     const SUBJECT: &str = "worker's proof";
     let has_link = args.trust.worker.is_some();
     if !has_link && !args.trust.insecure && room.is_none() {
@@ -173,13 +173,13 @@ fn trust(
     Some(trust)
 }
 
-fn meeting(
+fn rendezvous(
     report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
     url: &str,
     worker_id: Option<&str>,
 ) {
-    let peers = runtime.block_on(link::registered_peers(url, PATIENCE));
+    let peers = runtime.block_on(link::registered_peers(url, SIGNALING_TIMEOUT));
     let peers = match peers {
         Ok(peers) => peers,
         Err(error) => {
@@ -193,10 +193,10 @@ fn meeting(
         peers => {
             let names = peers
                 .iter()
-                .take(LISTED)
+                .take(MAX_LISTED)
                 .map(|peer| text::cut(peer, text::NAME));
             let names = names.collect::<Vec<_>>().join(", ");
-            match peers.len().saturating_sub(LISTED) {
+            match peers.len().saturating_sub(MAX_LISTED) {
                 0 => format!("registered: {names}"),
                 more => format!("registered: {names} and {more} more"),
             }
@@ -230,7 +230,7 @@ fn room(report: &mut CheckReport<impl Write>, runtime: &Runtime, args: &DoctorAr
     };
     login(report, cli::login_ends(&room));
     let mut config = PeerConfig::default();
-    config.connection.connect_timeout = PATIENCE;
+    config.connection.connect_timeout = SIGNALING_TIMEOUT;
     let workers = match runtime.block_on(link::workers_in_room(&room, &config)) {
         Ok(workers) => workers,
         Err(error) => return report.fail(SUBJECT, cli::in_lines(&error), ""),

@@ -7,7 +7,7 @@ use link::signaling::rooms::{Room, SelectionRule};
 /// Options of meeting in a room.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Room")]
-pub struct MeetingArgs {
+pub struct RendezvousArgs {
     #[command(flatten)]
     pub room: RoomArgs,
 
@@ -25,7 +25,7 @@ pub struct MeetingArgs {
     pub min_gpu_memory: u64,
 }
 
-impl MeetingArgs {
+impl RendezvousArgs {
     /// The room to enter, if one is asked for. An error here is a usage error.
     pub(crate) fn room(&self, has_link: bool) -> Result<Option<Room>> {
         let Some(id) = self.room.id()? else {

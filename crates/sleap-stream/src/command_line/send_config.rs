@@ -14,7 +14,7 @@ impl TryFrom<Args> for SendConfig {
 
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
-        let messages = args.messages();
+        let report_mode = args.report_mode();
         let Some(file) = args.sending.send_file.clone() else {
             bail!("give --send-file FILE");
         };
@@ -37,7 +37,7 @@ impl TryFrom<Args> for SendConfig {
             output,
             overwrite: args.overwrite,
             connect,
-            messages,
+            report_mode,
         })
     }
 }

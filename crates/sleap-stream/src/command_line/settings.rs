@@ -128,7 +128,7 @@ mod tests {
             let parsed =
                 cli::settings::parse_from::<Args>(&SETTINGS, Args::command(), line, &sources);
             let args = parsed.unwrap().args;
-            let room = args.meeting.room;
+            let room = args.rendezvous.room;
             (room.room, room.room_server, args.signal)
         };
         let default = || cli::DEFAULT_SIGNAL.to_owned();

@@ -8,7 +8,7 @@ use vision::capture::{self, FrameSelection, Source};
 
 use crate::command_line::args::{Args, RecordArgs};
 use crate::command_line::values::JpegQuality;
-use crate::config::{Config, Encoding, is_path};
+use crate::config::{Config, PixelEncoding, is_path};
 use crate::connect::ConnectConfig;
 
 /// JPEG quality where nothing is said, but raw pixels would not do.
@@ -20,7 +20,7 @@ impl TryFrom<Args> for Config {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         check_names(&args)?;
-        let messages = args.messages();
+        let report_mode = args.report_mode();
         let encoding = encoding(&args)?;
         let connect = ConnectConfig::try_from(&args)?;
         let live = match (args.live, args.every_frame) {
@@ -54,7 +54,7 @@ impl TryFrom<Args> for Config {
             emit: args.emit.targets,
             connect,
             lanes: args.lanes,
-            messages,
+            report_mode,
         })
     }
 }
@@ -79,7 +79,7 @@ fn check_names(args: &Args) -> Result<()> {
     args.recording.check(args.stream.as_deref())
 }
 
-fn source(args: &Args, encoding: Encoding) -> Result<Source> {
+fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
     if let Some(file) = &args.stream {
         return Ok(Source::File(file.clone()));
     }
@@ -87,7 +87,7 @@ fn source(args: &Args, encoding: Encoding) -> Result<Source> {
         return Ok(Source::Webcam {
             index,
             size: args.webcam_size,
-            jpeg: encoding == Encoding::Camera,
+            jpeg: encoding == PixelEncoding::Camera,
         });
     }
     match &args.test_pattern {
@@ -122,7 +122,7 @@ impl RecordArgs {
 }
 
 /// What the options say of the encoding, together.
-fn encoding(args: &Args) -> Result<Encoding> {
+fn encoding(args: &Args) -> Result<PixelEncoding> {
     if args.max_latency.is_some() {
         let is_file = args.stream.as_ref().is_some_and(|name| is_path(name));
         if args.every_frame || (is_file && !args.live) {
@@ -143,16 +143,16 @@ fn encoding(args: &Args) -> Result<Encoding> {
                 "--jpeg-quality camera sends what the camera makes: --webcam-size changes its size, --resize cannot"
             )
         }
-        Some(JpegQuality::Camera) => Ok(Encoding::Camera),
-        Some(JpegQuality::Here(quality)) => Ok(Encoding::Jpeg(quality)),
+        Some(JpegQuality::Camera) => Ok(PixelEncoding::Camera),
+        Some(JpegQuality::Here(quality)) => Ok(PixelEncoding::Jpeg(quality)),
         None if args.max_latency.is_some() => {
             tracing::info!(
                 quality = DEFAULT_QUALITY,
                 "--max-latency sends JPEG instead of raw pixels"
             );
-            Ok(Encoding::Jpeg(DEFAULT_QUALITY))
+            Ok(PixelEncoding::Jpeg(DEFAULT_QUALITY))
         }
-        None => Ok(Encoding::Raw),
+        None => Ok(PixelEncoding::Raw),
     }
 }
 
@@ -194,10 +194,16 @@ mod tests {
         }
         let config = |line: &str| config(line).unwrap();
         let live = config("sleap-stream --stream a.mp4 --max-latency 200 --live");
-        assert_eq!((live.encoding, live.live), (Encoding::Jpeg(80), Some(true)));
+        assert_eq!(
+            (live.encoding, live.live),
+            (PixelEncoding::Jpeg(80), Some(true))
+        );
         assert!(live.capture.real_time);
         let camera = config("sleap-stream --webcam 0 --jpeg-quality camera");
-        assert_eq!((camera.encoding, camera.live), (Encoding::Camera, None));
+        assert_eq!(
+            (camera.encoding, camera.live),
+            (PixelEncoding::Camera, None)
+        );
         assert_eq!(
             config("sleap-stream --webcam 0 --no-live").live,
             Some(false)

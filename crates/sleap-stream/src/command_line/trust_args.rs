@@ -49,7 +49,7 @@ pub struct TrustArgs {
 
 /// Where the worker is met, and what it has to prove.
 #[derive(Debug)]
-pub(crate) struct Trust {
+pub(crate) struct ClientTrust {
     /// From the link.
     pub(crate) signal: Option<String>,
     pub(crate) worker_id: Option<String>,
@@ -59,12 +59,12 @@ pub(crate) struct Trust {
 impl TrustArgs {
     /// What the options say; `signal` is where the worker is met, unless a link says otherwise or it
     /// is met in `room`. An error here is a usage error.
-    pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<Trust> {
+    pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<ClientTrust> {
         let pairing = self.pairing()?;
         let link = pairing.as_ref().and_then(|it| it.secret.as_ref());
         let secret = match self.secret.choose(self.insecure, link, room)? {
             SecretChoice::Insecure => {
-                return Ok(Trust {
+                return Ok(ClientTrust {
                     signal: None,
                     worker_id: None,
                     auth: Auth::None,
@@ -105,7 +105,7 @@ impl TrustArgs {
             Some(pairing) => (Some(pairing.signal()), pairing.worker_id),
             None => (None, None),
         };
-        Ok(Trust {
+        Ok(ClientTrust {
             signal,
             worker_id,
             auth,

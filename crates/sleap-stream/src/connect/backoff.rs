@@ -7,11 +7,11 @@ use tokio::time::{sleep, timeout_at};
 
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const MAX_PAUSE: Duration = Duration::from_secs(4);
 /// What an attempt takes at least: with less time left none is begun.
-const ATTEMPT: Duration = Duration::from_secs(1);
+const MIN_ATTEMPT: Duration = Duration::from_secs(1);
 /// An attempt whose steps keep to the deadline may need so long to say what failed.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const REPORT_MARGIN: Duration = Duration::from_millis(500);
 
 /// Pauses that double up to a longest one.
 #[derive(Debug)]
@@ -29,14 +29,14 @@ impl Backoff {
 
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0;
-        self.0 = (2 * pause).min(LONGEST_PAUSE);
+        self.0 = (2 * pause).min(MAX_PAUSE);
         pause
     }
 
     /// Waits for the next attempt; `None` where there is no time for one before the deadline.
     pub(crate) async fn pause_before(&mut self, deadline: Instant) -> Option<()> {
         let pause = self.next();
-        if Instant::now() + pause + ATTEMPT > deadline {
+        if Instant::now() + pause + MIN_ATTEMPT > deadline {
             return None;
         }
         sleep(pause).await;
@@ -52,7 +52,7 @@ pub(crate) async fn in_time<T>(
     if Instant::now() >= deadline {
         return Err(anyhow::anyhow!("there was no time for an attempt"));
     }
-    match timeout_at((deadline + LAST_WORDS).into(), attempt).await {
+    match timeout_at((deadline + REPORT_MARGIN).into(), attempt).await {
         Ok(outcome) => outcome,
         Err(_) => Err(anyhow::anyhow!(
             "the last attempt was still under way when the time for it was over"
@@ -68,7 +68,7 @@ mod tests {
     async fn an_attempt_that_cannot_be_over_in_time_is_not_begun() {
         let mut backoff = Backoff::new();
         let now = Instant::now();
-        assert_eq!(backoff.pause_before(now + ATTEMPT).await, None);
+        assert_eq!(backoff.pause_before(now + MIN_ATTEMPT).await, None);
         let late = in_time(now, async { Ok(()) }).await;
         assert!(late.unwrap_err().to_string().contains("no time"));
         let endless = std::future::pending::<Result<()>>();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use link::PeerConfig;
 
-use crate::connect::rendezvous::Meeting;
+use crate::connect::rendezvous::ClientRendezvous;
 
 /// How the worker is found, at first and after the connection was lost.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectConfig {
     /// Where the worker is.
-    pub(crate) meeting: Arc<Meeting>,
+    pub(crate) rendezvous: Arc<ClientRendezvous>,
     /// The link's own settings.
     pub(crate) peer: PeerConfig,
     /// Wait for a worker that is not there yet, or that serves another client.

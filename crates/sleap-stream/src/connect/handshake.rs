@@ -8,31 +8,31 @@ use link::{Receiver, Sender};
 use protocol::{AckStatus, Message, StreamAck, StreamStart, text};
 use tokio::time::{sleep, timeout};
 
-use crate::connect::trust::Distrust;
+use crate::connect::trust::TrustError;
 
 /// How long a busy worker is asked again: a little more than it takes to notice a dead client.
-pub(crate) const BUSY_PATIENCE: Duration = Duration::from_secs(7);
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(7);
+const BUSY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The worker serves somebody else.
 #[derive(Debug)]
-pub(crate) struct Busy(String);
+pub(crate) struct WorkerBusy(String);
 
-impl fmt::Display for Busy {
+impl fmt::Display for WorkerBusy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the worker is busy: {} (--wait waits for it)", self.0)
     }
 }
 
-impl std::error::Error for Busy {}
+impl std::error::Error for WorkerBusy {}
 
 /// What a stream is announced with, over however many connections.
-pub(crate) struct Announcement {
+pub(crate) struct StreamRequest {
     start: StreamStart,
     ack_timeout: Duration,
 }
 
-impl Announcement {
+impl StreamRequest {
     pub(crate) fn new(start: StreamStart, ack_timeout: Duration) -> Self {
         Self { start, ack_timeout }
     }
@@ -43,7 +43,7 @@ impl Announcement {
         &self,
         sender: &Sender,
         receiver: &mut Receiver,
-        patience: Option<Duration>,
+        busy_timeout: Option<Duration>,
     ) -> Result<StreamAck> {
         let began = Instant::now();
         loop {
@@ -64,13 +64,13 @@ impl Announcement {
                 .map(|word| text::cut(word, text::REASON));
             match &ack.status {
                 AckStatus::Ready => return Ok(ack),
-                AckStatus::Busy if patience.is_none_or(|patience| began.elapsed() < patience) => {
+                AckStatus::Busy if busy_timeout.is_none_or(|limit| began.elapsed() < limit) => {
                     tracing::info!("the worker is busy; asking again");
-                    sleep(BUSY_RETRY).await;
+                    sleep(BUSY_INTERVAL).await;
                 }
                 AckStatus::Busy => {
                     let word = word.unwrap_or("it serves another client".into());
-                    return Err(Busy(word.into_owned()).into());
+                    return Err(WorkerBusy(word.into_owned()).into());
                 }
                 other => {
                     let word = word.unwrap_or_else(|| text::cut(other.as_str(), text::REASON));
@@ -82,17 +82,17 @@ impl Announcement {
 }
 
 async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
-    let mut told = false;
+    let mut warned = false;
     loop {
         match receiver.recv().await {
             Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
             Some(Ok(Message::AuthChallenge(_))) => {
-                return Err(Distrust::asked().into());
+                return Err(TrustError::asked().into());
             }
             Some(Ok(other)) => {
                 tracing::debug!(message = ?other, "not an acknowledgement; ignored");
             }
-            Some(Err(error)) if !std::mem::replace(&mut told, true) => {
+            Some(Err(error)) if !std::mem::replace(&mut warned, true) => {
                 tracing::warn!(%error, "message ignored; further ones are logged with -v");
             }
             Some(Err(error)) => tracing::debug!(%error, "message ignored"),

@@ -14,12 +14,12 @@ const LONG_WAY: Duration = Duration::from_millis(5);
 
 /// The option `--lanes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lanes {
+pub enum LaneCount {
     Auto,
     Fixed(usize),
 }
 
-impl FromStr for Lanes {
+impl FromStr for LaneCount {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -32,10 +32,15 @@ impl FromStr for Lanes {
 }
 
 /// Opens the lanes that are wanted and that the worker takes, and says so where it is fewer.
-pub(crate) async fn open(wanted: Lanes, ack: &StreamAck, sender: &Sender, receiver: &mut Receiver) {
+pub(crate) async fn open(
+    wanted: LaneCount,
+    ack: &StreamAck,
+    sender: &Sender,
+    receiver: &mut Receiver,
+) {
     let wanted = match wanted {
-        Lanes::Fixed(lanes) => lanes,
-        Lanes::Auto => {
+        LaneCount::Fixed(lanes) => lanes,
+        LaneCount::Auto => {
             let round_trip = sender.path().await.and_then(|path| path.round_trip);
             match round_trip {
                 Some(time) if time >= LONG_WAY => AUTO_LANES,
@@ -69,10 +74,10 @@ mod tests {
 
     #[test]
     fn lanes_are_a_number_or_auto() {
-        assert_eq!("auto".parse(), Ok(Lanes::Auto));
-        assert_eq!("8".parse(), Ok(Lanes::Fixed(8)));
+        assert_eq!("auto".parse(), Ok(LaneCount::Auto));
+        assert_eq!("8".parse(), Ok(LaneCount::Fixed(8)));
         for text in ["0", "17", "-1", "many", ""] {
-            assert!(text.parse::<Lanes>().is_err(), "{text}");
+            assert!(text.parse::<LaneCount>().is_err(), "{text}");
         }
     }
 }

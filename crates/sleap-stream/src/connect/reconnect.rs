@@ -9,29 +9,29 @@ use tokio::time::sleep;
 
 use crate::connect::ConnectConfig;
 use crate::connect::backoff::{Backoff, in_time};
-use crate::connect::handshake::{Announcement, BUSY_PATIENCE, Busy};
+use crate::connect::handshake::{BUSY_TIMEOUT, StreamRequest, WorkerBusy};
 use crate::connect::heartbeat::heartbeat;
-use crate::connect::lanes::{self, Lanes};
-use crate::connect::trust::{self, Distrust};
+use crate::connect::lanes::{self, LaneCount};
+use crate::connect::trust::{self, TrustError};
 
 /// What stays the same from one connection of a run to the next.
-pub(crate) struct Dialer {
+pub(crate) struct Reconnector {
     config: ConnectConfig,
-    announcement: Announcement,
-    lanes: Lanes,
+    request: StreamRequest,
+    lanes: LaneCount,
     /// Newer frames may overtake older ones on other lanes.
     is_live: bool,
 }
 
 /// What a worker must still be when it is found again: predictions of one run belong together.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Identity {
+pub(crate) struct WorkerIdentity {
     answers: bool,
     model: Option<ModelInfo>,
     skeleton: Option<Skeleton>,
 }
 
-impl Identity {
+impl WorkerIdentity {
     pub(crate) fn of(ack: &StreamAck) -> Self {
         Self {
             answers: ack.answers,
@@ -41,16 +41,16 @@ impl Identity {
     }
 }
 
-impl Dialer {
+impl Reconnector {
     /// `start`: what the stream is announced with.
     pub(crate) fn new(
         config: ConnectConfig,
-        lanes: Lanes,
+        lanes: LaneCount,
         is_live: bool,
         start: StreamStart,
     ) -> Self {
         Self {
-            announcement: Announcement::new(start, config.ack_timeout),
+            request: StreamRequest::new(start, config.ack_timeout),
             config,
             lanes,
             is_live,
@@ -65,14 +65,14 @@ impl Dialer {
     /// Which worker it is, for people.
     pub(crate) fn worker(&self) -> String {
         self.config
-            .meeting
+            .rendezvous
             .worker(self.config.peer.worker_id.as_deref())
     }
 
     /// The first connection.
     pub(crate) async fn connect(&self) -> Result<Channel> {
         self.config
-            .meeting
+            .rendezvous
             .wait_for(&self.config.peer, self.config.wait)
             .await
     }
@@ -83,12 +83,12 @@ impl Dialer {
         let mut backoff = Backoff::new();
         let mut tried = Vec::new();
         loop {
-            let worker = self.config.meeting.exchangeable();
+            let worker = self.config.rendezvous.exchangeable();
             let waits = self.config.wait && worker.is_none();
-            let patience = (!waits).then_some(BUSY_PATIENCE);
-            let error = match (self.open(channel, patience).await, worker) {
-                (Err(error), Some(worker)) if error.is::<Busy>() => (error, worker),
-                (outcome, _) => return outcome.inspect(|_| self.config.meeting.settle()),
+            let timeout = (!waits).then_some(BUSY_TIMEOUT);
+            let error = match (self.open(channel, timeout).await, worker) {
+                (Err(error), Some(worker)) if error.is::<WorkerBusy>() => (error, worker),
+                (outcome, _) => return outcome.inspect(|_| self.config.rendezvous.settle()),
             };
             let (error, worker) = error;
             if tried.contains(&worker) {
@@ -99,7 +99,7 @@ impl Dialer {
                 sleep(backoff.next()).await;
             }
             tracing::info!(worker, "busy; looking for another worker");
-            self.config.meeting.avoid(&worker);
+            self.config.rendezvous.avoid(&worker);
             tried.push(worker);
             let busy = std::mem::replace(channel, self.connect().await?);
             busy.sender.close().await;
@@ -111,7 +111,7 @@ impl Dialer {
     /// that there is.
     pub(crate) async fn find_again(
         &self,
-        known: &Identity,
+        known: &WorkerIdentity,
         since: Instant,
     ) -> Result<(Channel, StreamAck)> {
         let deadline = since + self.config.reconnect_timeout;
@@ -119,16 +119,16 @@ impl Dialer {
         loop {
             let last = match in_time(deadline, self.attempt(deadline)).await {
                 Ok((channel, ack)) => {
-                    if Identity::of(&ack) == *known {
-                        self.config.meeting.settle();
+                    if WorkerIdentity::of(&ack) == *known {
+                        self.config.rendezvous.settle();
                         return Ok((channel, ack));
                     }
                     let last = anyhow::anyhow!("the worker that is there now runs another model");
-                    let Some(worker) = self.config.meeting.stand_in() else {
+                    let Some(worker) = self.config.rendezvous.stand_in() else {
                         return Err(last);
                     };
                     tracing::debug!(worker, "runs another model; looking on");
-                    self.config.meeting.avoid(&worker);
+                    self.config.rendezvous.avoid(&worker);
                     channel.sender.close().await;
                     last
                 }
@@ -145,19 +145,19 @@ impl Dialer {
             connect_by: Some(deadline),
             ..self.config.peer.clone()
         };
-        let connected = self.config.meeting.connect(peer).await;
+        let connected = self.config.rendezvous.connect(peer).await;
         let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let stand_in = self.config.meeting.stand_in();
+        let stand_in = self.config.rendezvous.stand_in();
         // The former worker may only not know yet that its client is gone; another one serves others.
-        let patience = match stand_in {
-            Some(_) => left.min(BUSY_PATIENCE),
+        let timeout = match stand_in {
+            Some(_) => left.min(BUSY_TIMEOUT),
             None => left,
         };
-        match (self.open(&mut channel, Some(patience)).await, stand_in) {
+        match (self.open(&mut channel, Some(timeout)).await, stand_in) {
             (Ok(ack), _) => Ok((channel, ack)),
             (Err(error), Some(worker)) => {
-                self.config.meeting.avoid(&worker);
+                self.config.rendezvous.avoid(&worker);
                 Err(error)
             }
             (Err(error), None) => Err(error),
@@ -165,9 +165,9 @@ impl Dialer {
     }
 
     /// Makes the channel ready for frames.
-    async fn open(&self, channel: &mut Channel, patience: Option<Duration>) -> Result<StreamAck> {
+    async fn open(&self, channel: &mut Channel, timeout: Option<Duration>) -> Result<StreamAck> {
         let Channel { sender, receiver } = channel;
-        let ack = self.announcement.make(sender, receiver, patience).await?;
+        let ack = self.request.make(sender, receiver, timeout).await?;
         // The worker expects it from its word on; opening lanes may take long.
         let _meanwhile = heartbeat(&ack, sender);
         sender.let_frames_pass(self.is_live);
@@ -183,5 +183,5 @@ pub(crate) fn is_final(error: &anyhow::Error) -> bool {
         Some(ConnectError::Signal(SignalError::Room(error))) => error.is_final(),
         _ => false,
     };
-    is_refused || Distrust::is_behind(error)
+    is_refused || TrustError::is_behind(error)
 }

@@ -14,24 +14,24 @@ use crate::connect::trust;
 
 /// Where the worker is met, at first and again.
 #[derive(Debug)]
-pub(crate) enum Meeting {
+pub(crate) enum ClientRendezvous {
     Server(String),
-    Room(Box<InRoom>),
+    Room(Box<RoomRendezvous>),
 }
 
 #[derive(Debug)]
-pub(crate) struct InRoom {
+pub(crate) struct RoomRendezvous {
     /// Where the login stands: it may be renewed while this program runs.
     args: RoomArgs,
     room: Room,
     service: WorkerService,
     choice: SelectionRule,
-    memory: Mutex<Memory>,
+    known: Mutex<KnownWorkers>,
 }
 
 /// What is known of a room's workers.
 #[derive(Debug, Clone, Default)]
-struct Memory {
+struct KnownWorkers {
     /// The one that was met last.
     met: Option<String>,
     /// The one that has the stream: it is gone back to, whoever was met meanwhile.
@@ -41,9 +41,9 @@ struct Memory {
 }
 
 /// More workers than a room has; whoever fills the list is not worth remembering.
-const MOST_AVOIDED: usize = 64;
+const MAX_AVOIDED: usize = 64;
 
-impl Memory {
+impl KnownWorkers {
     /// Whom to go back to.
     fn known(&self) -> Option<&str> {
         self.own.as_deref().or(self.met.as_deref())
@@ -51,7 +51,7 @@ impl Memory {
 
     /// Others come first from now on; it is not forgotten, as it may come back.
     fn avoid(&mut self, worker: &str) {
-        if self.avoid.len() == MOST_AVOIDED {
+        if self.avoid.len() == MAX_AVOIDED {
             self.avoid.clear();
         }
         if !self.avoid.iter().any(|it| it == worker) {
@@ -60,15 +60,15 @@ impl Memory {
     }
 }
 
-impl Meeting {
+impl ClientRendezvous {
     /// Which worker it is, for people; `id`: the one that was asked for.
     pub(crate) fn worker(&self, id: Option<&str>) -> String {
         let name = |id: Option<&str>| id.map_or_else(String::new, |id| format!(" {id}"));
         match self {
             Self::Server(url) => format!("the worker{} at {url}", name(id)),
             Self::Room(place) => {
-                let memory = place.memory();
-                let id = memory.known().or(id);
+                let known = place.known();
+                let id = known.known().or(id);
                 format!("the worker{} in room {}", name(id), place.room.id)
             }
         }
@@ -102,7 +102,7 @@ impl Meeting {
     /// The worker that was met last, where another one may be taken as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
         match self {
-            Self::Room(place) if place.choice.auto_select => place.memory().met.clone(),
+            Self::Room(place) if place.choice.auto_select => place.known().met.clone(),
             _ => None,
         }
     }
@@ -110,8 +110,8 @@ impl Meeting {
     /// The worker that was met last has the stream from now on.
     pub(crate) fn settle(&self) {
         if let Self::Room(place) = self {
-            let memory = &mut *place.memory();
-            memory.own.clone_from(&memory.met);
+            let known = &mut *place.known();
+            known.own.clone_from(&known.met);
         }
     }
 
@@ -120,20 +120,20 @@ impl Meeting {
         let Self::Room(place) = self else {
             return None;
         };
-        let memory = place.memory();
-        let met = memory.met.clone();
-        met.filter(|_| memory.own.is_some() && memory.own != memory.met)
+        let known = place.known();
+        let met = known.met.clone();
+        met.filter(|_| known.own.is_some() && known.own != known.met)
     }
 
     /// Others come first from now on, until one is met.
     pub(crate) fn avoid(&self, worker: &str) {
         if let Self::Room(place) = self {
-            place.memory().avoid(worker);
+            place.known().avoid(worker);
         }
     }
 }
 
-impl InRoom {
+impl RoomRendezvous {
     pub(crate) fn new(
         args: RoomArgs,
         room: Room,
@@ -145,12 +145,12 @@ impl InRoom {
             room,
             service,
             choice,
-            memory: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, KnownWorkers> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
@@ -161,22 +161,22 @@ impl InRoom {
                 self.room.clone()
             }
         };
-        let memory = self.memory().clone();
-        let (known, avoid) = (memory.known(), &memory.avoid);
+        let known = self.known().clone();
+        let (known, avoid) = (known.known(), &known.avoid);
         let connected =
             link::connect_in_room(&room, self.service, known, avoid, self.choice, peer).await;
-        let mut memory = self.memory();
+        let mut known = self.known();
         match connected {
             Ok((channel, worker)) => {
-                memory.met = Some(worker);
-                memory.avoid.clear();
+                known.met = Some(worker);
+                known.avoid.clear();
                 Ok(channel)
             }
             Err(error) => {
                 if let ConnectError::NoAnswer { worker, .. } | ConnectError::WorkerLeft { worker } =
                     &error
                 {
-                    memory.avoid(worker);
+                    known.avoid(worker);
                 }
                 Err(error)
             }
@@ -190,20 +190,20 @@ mod tests {
 
     #[test]
     fn whoever_has_the_stream_is_gone_back_to() {
-        let mut memory = Memory {
+        let mut known = KnownWorkers {
             met: Some("first".to_owned()),
-            ..Memory::default()
+            ..KnownWorkers::default()
         };
-        assert_eq!(memory.known(), Some("first"));
-        memory.own.clone_from(&memory.met);
-        memory.avoid("first");
-        assert_eq!(memory.known(), Some("first"));
-        memory.met = Some("other".to_owned());
-        assert_eq!(memory.known(), Some("first"));
-        for number in 0..3 * MOST_AVOIDED {
-            memory.avoid(&number.to_string());
-            memory.avoid(&number.to_string());
-            assert!(memory.avoid.len() <= MOST_AVOIDED);
+        assert_eq!(known.known(), Some("first"));
+        known.own.clone_from(&known.met);
+        known.avoid("first");
+        assert_eq!(known.known(), Some("first"));
+        known.met = Some("other".to_owned());
+        assert_eq!(known.known(), Some("first"));
+        for number in 0..3 * MAX_AVOIDED {
+            known.avoid(&number.to_string());
+            known.avoid(&number.to_string());
+            assert!(known.avoid.len() <= MAX_AVOIDED);
         }
     }
 }

@@ -6,21 +6,21 @@ use link::{AuthError, ConnectError, PeerError};
 
 /// The worker and this client do not trust each other.
 #[derive(Debug)]
-pub(crate) struct Distrust {
+pub(crate) struct TrustError {
     text: String,
     /// It may be otherwise in a moment: nobody said that the secret is a wrong one.
     may_pass: bool,
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl std::error::Error for Distrust {}
+impl std::error::Error for TrustError {}
 
-impl Distrust {
+impl TrustError {
     /// The worker asks for a secret, and there is none.
     pub(crate) fn asked() -> Self {
         Self {
@@ -46,7 +46,7 @@ pub(crate) fn is_distrust(error: &ConnectError) -> bool {
 /// The error with what to do about it, where it is one of authentication.
 pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
     match what_to_do(&error) {
-        Some((cause, what_to_do)) => Distrust {
+        Some((cause, what_to_do)) => TrustError {
             text: format!("{cause}: {what_to_do}"),
             may_pass: may_pass(cause),
         }
@@ -102,7 +102,7 @@ mod tests {
                 worker: "w".into(),
                 source: PeerError::Auth(cause),
             });
-            Distrust::is_behind(&error)
+            TrustError::is_behind(&error)
         };
         let waited = std::time::Duration::from_secs(10);
         let refused = |reason: &str| AuthError::Refused {

@@ -10,20 +10,20 @@ use protocol::StreamAck;
 use serde_json::{Map, Value, json};
 use vision::capture::SourceInfo;
 
-use crate::report::mode::Messages;
-use crate::report::run_report::Report;
-use crate::send::adapt::Setting;
+use crate::report::mode::ReportMode;
+use crate::report::run_report::RunReport;
+use crate::send::adapt::EncodeSetting;
 
 /// Lines that may wait for whoever reads them; further ones are left out.
-const WAITING: usize = 64;
+const EVENT_QUEUE_LEN: usize = 64;
 
 /// How long the last lines may wait for a reader that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// To the thread that writes, so that nobody who does not read holds up the stream.
-static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
+static WRITER: OnceLock<Sender<EventLine>> = OnceLock::new();
 
-enum Line {
+enum EventLine {
     Event(String),
     /// Answered when everything before it is written.
     Flush(Sender<()>),
@@ -31,17 +31,17 @@ enum Line {
 
 /// Writes objects where they are wanted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Events {
+pub(crate) struct EventWriter {
     on_stdout: bool,
 }
 
-impl Events {
+impl EventWriter {
     /// `None` where messages are for people, or for nobody.
-    pub(crate) fn of(messages: Messages) -> Option<Self> {
-        match messages {
-            Messages::Json => Some(Self { on_stdout: true }),
-            Messages::JsonAside => Some(Self { on_stdout: false }),
-            Messages::None | Messages::ForPeople => None,
+    pub(crate) fn of(report_mode: ReportMode) -> Option<Self> {
+        match report_mode {
+            ReportMode::Json => Some(Self { on_stdout: true }),
+            ReportMode::JsonAside => Some(Self { on_stdout: false }),
+            ReportMode::None | ReportMode::ForPeople => None,
         }
     }
 
@@ -67,7 +67,7 @@ impl Events {
         );
     }
 
-    pub(crate) fn progress(self, report: &Report, total: Option<u64>) {
+    pub(crate) fn progress(self, report: &RunReport, total: Option<u64>) {
         let (frames, bytes) = report.recent.rates().unwrap_or_default();
         let ms = |us: u64| us as f64 / 1e3;
         let age = report
@@ -91,7 +91,7 @@ impl Events {
     }
 
     /// Frames leave in another way from now on.
-    pub(crate) fn setting(self, setting: Setting) {
+    pub(crate) fn setting(self, setting: EncodeSetting) {
         self.write("setting", setting.to_json());
     }
 
@@ -99,7 +99,7 @@ impl Events {
         self.write("lost", json!({}));
     }
 
-    pub(crate) fn found_again(self, report: &Report) {
+    pub(crate) fn found_again(self, report: &RunReport) {
         self.write(
             "found_again",
             json!({"reconnections": report.reconnections}),
@@ -107,7 +107,7 @@ impl Events {
     }
 
     /// The worker has stopped answering, or answers again.
-    pub(crate) fn answers(self, are_missing: bool, report: &Report) {
+    pub(crate) fn answers(self, are_missing: bool, report: &RunReport) {
         let seconds = report
             .silent_since
             .map(|since| since.elapsed().as_secs_f64());
@@ -118,7 +118,7 @@ impl Events {
     }
 
     /// The end, with all that the summary for people says.
-    pub(crate) fn summary(self, report: &Report) {
+    pub(crate) fn summary(self, report: &RunReport) {
         self.write("summary", report.to_json());
         self.flush();
     }
@@ -139,9 +139,9 @@ impl Events {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        let line = Line::Event(Value::Object(object).to_string());
+        let line = EventLine::Event(Value::Object(object).to_string());
         let _ = match event {
-            "summary" | "error" => self.writer().send_timeout(line, PATIENCE).is_ok(),
+            "summary" | "error" => self.writer().send_timeout(line, FLUSH_TIMEOUT).is_ok(),
             _ => self.writer().try_send(line).is_ok(),
         };
     }
@@ -151,16 +151,16 @@ impl Events {
         let (written, done) = bounded(1);
         if self
             .writer()
-            .send_timeout(Line::Flush(written), PATIENCE)
+            .send_timeout(EventLine::Flush(written), FLUSH_TIMEOUT)
             .is_ok()
         {
-            let _ = done.recv_timeout(PATIENCE);
+            let _ = done.recv_timeout(FLUSH_TIMEOUT);
         }
     }
 
-    fn writer(self) -> &'static Sender<Line> {
+    fn writer(self) -> &'static Sender<EventLine> {
         WRITER.get_or_init(|| {
-            let (writer, lines) = bounded(WAITING);
+            let (writer, lines) = bounded(EVENT_QUEUE_LEN);
             // Without the thread nothing is told, and the stream goes on.
             let _ = thread::Builder::new()
                 .name("events".to_owned())
@@ -168,8 +168,8 @@ impl Events {
                     for line in lines {
                         // Who does not want to hear more is no reason to end the stream.
                         let _ = match line {
-                            Line::Event(line) => terminal::pass_object(&line, self.on_stdout),
-                            Line::Flush(written) => {
+                            EventLine::Event(line) => terminal::pass_object(&line, self.on_stdout),
+                            EventLine::Flush(written) => {
                                 let _ = written.send(());
                                 Ok(())
                             }

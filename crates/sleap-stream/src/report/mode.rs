@@ -2,7 +2,7 @@
 
 /// What is told while a stream runs and at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Messages {
+pub(crate) enum ReportMode {
     None,
     ForPeople,
     /// Objects on standard output.

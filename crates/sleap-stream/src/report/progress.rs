@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use cli::terminal::{self, MovingLine};
 
-use crate::report::events::Events;
-use crate::report::mode::Messages;
-use crate::report::run_report::Report;
-use crate::send::adapt::Setting;
+use crate::report::events::EventWriter;
+use crate::report::mode::ReportMode;
+use crate::report::run_report::RunReport;
+use crate::send::adapt::EncodeSetting;
 
 /// Between two JSON objects of progress.
-const EVENT_EVERY: Duration = Duration::from_secs(1);
+const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells how a stream goes.
 pub(crate) struct Progress {
@@ -18,30 +18,30 @@ pub(crate) struct Progress {
     total: Option<u64>,
     /// `None` where there is no terminal to move on, or nobody wants it.
     line: Option<MovingLine>,
-    events: Option<Watch>,
+    events: Option<ProgressSnapshot>,
 }
 
 /// What was told last, in objects.
-struct Watch {
-    events: Events,
-    told: Instant,
+struct ProgressSnapshot {
+    events: EventWriter,
+    last_event: Instant,
     away: bool,
     silent: bool,
-    setting: Option<Setting>,
+    setting: Option<EncodeSetting>,
 }
 
 impl Progress {
     /// `frames`: how many there will be, where that is known.
-    pub(crate) fn start(frames: Option<u64>, messages: Messages) -> Self {
-        let events = Events::of(messages).map(|events| Watch {
+    pub(crate) fn start(frames: Option<u64>, report_mode: ReportMode) -> Self {
+        let events = EventWriter::of(report_mode).map(|events| ProgressSnapshot {
             events,
-            told: Instant::now(),
+            last_event: Instant::now(),
             away: false,
             silent: false,
             setting: None,
         });
-        let line = match messages {
-            Messages::ForPeople => terminal::line(frames),
+        let line = match report_mode {
+            ReportMode::ForPeople => terminal::line(frames),
             _ => None,
         };
         Self {
@@ -52,7 +52,7 @@ impl Progress {
     }
 
     /// Called several times a second.
-    pub(crate) fn update(&mut self, report: &Report) {
+    pub(crate) fn update(&mut self, report: &RunReport) {
         if let Some(line) = &self.line {
             let width = terminal::words_width(self.total.is_some());
             line.say(&words(report, self.total, width));
@@ -73,8 +73,8 @@ impl Progress {
     }
 }
 
-impl Watch {
-    fn update(&mut self, report: &Report, total: Option<u64>) {
+impl ProgressSnapshot {
+    fn update(&mut self, report: &RunReport, total: Option<u64>) {
         let away = report.away_since.is_some();
         if away != self.away {
             self.away = away;
@@ -95,15 +95,15 @@ impl Watch {
             self.setting = Some(setting);
             self.events.setting(setting);
         }
-        if self.told.elapsed() >= EVENT_EVERY {
-            self.told = Instant::now();
+        if self.last_event.elapsed() >= EVENT_INTERVAL {
+            self.last_event = Instant::now();
             self.events.progress(report, total);
         }
     }
 }
 
 /// The line's words, the less important ones only where there is room for them.
-fn words(report: &Report, total: Option<u64>, width: usize) -> String {
+fn words(report: &RunReport, total: Option<u64>, width: usize) -> String {
     if let Some(since) = report.away_since {
         let seconds = since.elapsed().as_secs();
         let lost = (0, format!("connection lost {seconds} s ago"));
@@ -144,7 +144,7 @@ fn words(report: &Report, total: Option<u64>, width: usize) -> String {
 }
 
 /// How old poses are in the last seconds.
-fn age(report: &Report) -> String {
+fn age(report: &RunReport) -> String {
     if let Some(since) = report.silent_since {
         return format!("no answer for {} s", since.elapsed().as_secs());
     }
@@ -182,17 +182,17 @@ fn ms(us: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::send::latency::Latency;
-    use crate::send::outlet::Sent;
+    use crate::send::outlet::SentTotals;
 
-    fn report() -> Report {
+    fn report() -> RunReport {
         let start = Instant::now();
-        let mut report = Report::new(start);
-        report.look(Sent::default(), 0, start);
-        let sent = Sent {
+        let mut report = RunReport::new(start);
+        report.update_sent(SentTotals::default(), 0, start);
+        let sent = SentTotals {
             frames: 60,
             bytes: 3_000_000,
         };
-        report.look(sent, 7, start + Duration::from_secs(2));
+        report.update_sent(sent, 7, start + Duration::from_secs(2));
         report.last = Some(Latency {
             network: 30_000,
             inference: 12_500,
@@ -201,13 +201,13 @@ mod tests {
         report
             .recent
             .answered(42_500, start + Duration::from_secs(2));
-        report.setting = Some(Setting::full(55));
+        report.setting = Some(EncodeSetting::full(55));
         report
     }
 
     #[test]
     fn the_line_says_how_old_poses_are_and_what_was_done_about_it() {
-        assert!(words(&Report::new(Instant::now()), None, 80).contains("no answer yet"));
+        assert!(words(&RunReport::new(Instant::now()), None, 80).contains("no answer yet"));
         let line = words(&report(), Some(360), 170);
         for part in [
             "60/360",

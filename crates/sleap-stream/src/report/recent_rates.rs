@@ -3,36 +3,36 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::send::outlet::Sent;
+use crate::send::outlet::SentTotals;
 
 /// How far back it looks.
-const SPAN: Duration = Duration::from_secs(3);
+const RATE_WINDOW: Duration = Duration::from_secs(3);
 
 /// Ages that are kept at most; a stream so fast is looked at over a shorter time.
-const MOST: usize = 4096;
+const MAX_AGES: usize = 4096;
 
 /// What happened in the last seconds.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct RecentRates {
     /// When answers came, and how old their poses were, microseconds.
     ages: VecDeque<(Instant, u64)>,
     /// What was sent up to these moments.
-    sent: VecDeque<(Instant, Sent)>,
+    sent: VecDeque<(Instant, SentTotals)>,
 }
 
-impl Recent {
+impl RecentRates {
     /// An answer came, `age` microseconds after its frame was captured.
     pub(crate) fn answered(&mut self, age: u64, now: Instant) {
-        if self.ages.len() == MOST {
+        if self.ages.len() == MAX_AGES {
             self.ages.pop_front();
         }
         self.ages.push_back((now, age));
     }
 
     /// So much was sent up to now.
-    pub(crate) fn sent(&mut self, sent: Sent, now: Instant) {
+    pub(crate) fn sent(&mut self, sent: SentTotals, now: Instant) {
         self.sent.push_back((now, sent));
-        let old = |at: Instant| now.saturating_duration_since(at) > SPAN;
+        let old = |at: Instant| now.saturating_duration_since(at) > RATE_WINDOW;
         // One beyond the span stays: rates are taken between two moments.
         while self.sent.get(1).is_some_and(|(at, _)| old(*at)) {
             self.sent.pop_front();
@@ -72,8 +72,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn sent(frames: u64) -> Sent {
-        Sent {
+    fn sent(frames: u64) -> SentTotals {
+        SentTotals {
             frames,
             bytes: 1000 * frames,
         }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_the_last_seconds() {
-        let (mut recent, start) = (Recent::default(), Instant::now());
+        let (mut recent, start) = (RecentRates::default(), Instant::now());
         assert_eq!(recent.rates(), None);
         // 100 frames per second for ten seconds, then 10.
         for tick in 0..=50 {
@@ -99,18 +99,18 @@ mod tests {
 
     #[test]
     fn ages_are_forgotten_after_a_while_and_bounded() {
-        let (mut recent, start) = (Recent::default(), Instant::now());
+        let (mut recent, start) = (RecentRates::default(), Instant::now());
         assert_eq!(recent.ages(), None);
         for age in 1..=100 {
             recent.answered(age, start);
         }
         assert_eq!(recent.ages(), Some((51, 96)));
-        for _ in 0..2 * MOST {
+        for _ in 0..2 * MAX_AGES {
             recent.answered(7, start + MS);
         }
         assert_eq!(recent.ages(), Some((7, 7)));
-        assert_eq!(recent.ages.len(), MOST);
-        recent.sent(sent(1), start + SPAN + 2 * MS);
+        assert_eq!(recent.ages.len(), MAX_AGES);
+        recent.sent(sent(1), start + RATE_WINDOW + 2 * MS);
         assert_eq!(recent.ages(), None);
     }
 }

@@ -6,20 +6,20 @@ use emit::TargetCounts;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use crate::report::recent_rates::Recent;
-use crate::send::adapt::Setting;
+use crate::report::recent_rates::RecentRates;
+use crate::send::adapt::EncodeSetting;
 use crate::send::frame_list::FrameList;
-use crate::send::in_flight::Arrived;
+use crate::send::in_flight::ReturnedFrame;
 use crate::send::latency::{Latency, PARTS, micros};
-use crate::send::outlet::Sent;
+use crate::send::outlet::SentTotals;
 
 /// Latencies from 1 µs to 1 h are told apart to 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;
 
 /// Counts and latencies of a run.
-pub(crate) struct Report {
+pub(crate) struct RunReport {
     started: Instant,
-    pub(crate) sent: Sent,
+    pub(crate) sent: SentTotals,
     pub(crate) predictions: u64,
     pub(crate) instances: u64,
     pub(crate) failed: u64,
@@ -40,19 +40,19 @@ pub(crate) struct Report {
     /// Since when the connection is lost, while it is.
     pub(crate) away_since: Option<Instant>,
     /// How frames leave at present, where that is adapted to the link.
-    pub(crate) setting: Option<Setting>,
+    pub(crate) setting: Option<EncodeSetting>,
     /// What became of poses for other consumers.
     pub(crate) emitted: Vec<TargetCounts>,
     /// Of the frame that was answered last.
     pub(crate) last: Option<Latency>,
     /// The last seconds.
-    pub(crate) recent: Recent,
+    pub(crate) recent: RecentRates,
     parts: [Histogram<u64>; PARTS.len()],
     age: Histogram<u64>,
     round_trip: Histogram<u64>,
 }
 
-impl Report {
+impl RunReport {
     pub(crate) fn new(started: Instant) -> Self {
         let histogram = || {
             Histogram::new_with_bounds(1, HIGHEST_US, 3)
@@ -60,7 +60,7 @@ impl Report {
         };
         Self {
             started,
-            sent: Sent::default(),
+            sent: SentTotals::default(),
             predictions: 0,
             instances: 0,
             failed: 0,
@@ -76,7 +76,7 @@ impl Report {
             setting: None,
             emitted: Vec::new(),
             last: None,
-            recent: Recent::default(),
+            recent: RecentRates::default(),
             parts: std::array::from_fn(|_| histogram()),
             age: histogram(),
             round_trip: histogram(),
@@ -84,20 +84,20 @@ impl Report {
     }
 
     /// An answer came, whatever it says.
-    pub(crate) fn arrived(&mut self, arrived: &Arrived) {
-        let latency = arrived.latency;
+    pub(crate) fn returned(&mut self, returned: &ReturnedFrame) {
+        let latency = returned.latency;
         for (histogram, part) in self.parts.iter_mut().zip(latency.parts()) {
             histogram.saturating_record(part);
         }
         self.age.saturating_record(latency.age());
         self.round_trip
-            .saturating_record(micros(arrived.round_trip));
+            .saturating_record(micros(returned.round_trip));
         self.last = Some(latency);
         self.recent.answered(latency.age(), Instant::now());
     }
 
     /// So much was sent, and so many frames dropped, up to now.
-    pub(crate) fn look(&mut self, sent: Sent, dropped: u64, now: Instant) {
+    pub(crate) fn update_sent(&mut self, sent: SentTotals, dropped: u64, now: Instant) {
         (self.sent, self.dropped_at_source) = (sent, dropped);
         self.recent.sent(sent, now);
     }
@@ -206,7 +206,7 @@ impl Report {
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,
             })).collect::<Vec<_>>(),
-            "setting": self.setting.map(Setting::to_json),
+            "setting": self.setting.map(EncodeSetting::to_json),
             "latency_ms": latency,
             "age_ms": answered(&self.age),
             "round_trip_ms": answered(&self.round_trip),
@@ -255,8 +255,8 @@ fn milliseconds(histogram: &Histogram<u64>, quantile: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn arrived(network: u64, inference: u64) -> Arrived {
-        Arrived {
+    fn returned(network: u64, inference: u64) -> ReturnedFrame {
+        ReturnedFrame {
             latency: Latency {
                 network,
                 inference,
@@ -282,9 +282,9 @@ mod tests {
 
     #[test]
     fn summary_shows_percentiles_of_each_part_and_of_the_age() {
-        let mut report = Report::new(Instant::now());
+        let mut report = RunReport::new(Instant::now());
         for ms in 1..=100 {
-            report.arrived(&arrived(ms * 1000, 20_000));
+            report.returned(&returned(ms * 1000, 20_000));
         }
         let summary = report.summary().join("\n");
         for (name, expected) in [
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn summary_without_answers_shows_no_latency() {
-        let report = Report::new(Instant::now());
+        let report = RunReport::new(Instant::now());
         assert!(!report.summary().join("\n").contains("latency"));
         assert!(report.to_json()["age_ms"].is_null());
     }

@@ -15,20 +15,20 @@ use crate::config::Config;
 use crate::connect::handshake::is_answered;
 use crate::run::outputs;
 use crate::run::plan;
-use crate::run::results::Answers;
+use crate::run::results::ResultHandler;
 use crate::send::line::Line;
-use crate::send::pipeline::Stages;
+use crate::send::pipeline::SendPipeline;
 
 /// Who gets poses while the stream runs.
-pub(crate) struct Audience {
+pub(crate) struct PoseConsumers {
     pub(crate) emitter: Emitter,
     pub(crate) screen: Option<WindowHandle>,
 }
 
 /// What a stream consists of on this side.
-pub(crate) struct Parts {
-    pub(crate) answers: Answers,
-    pub(crate) stages: Stages,
+pub(crate) struct StreamParts {
+    pub(crate) results: ResultHandler,
+    pub(crate) pipeline: SendPipeline,
     pub(crate) line: Arc<Line>,
     pub(crate) recording: Option<Recording>,
 }
@@ -37,15 +37,15 @@ pub(crate) struct Parts {
 pub(crate) fn prepare(
     config: &Config,
     capture: Capture,
-    audience: Audience,
+    consumers: PoseConsumers,
     ack: &StreamAck,
     sender: &Sender,
-) -> Result<Parts> {
+) -> Result<StreamParts> {
     let info = capture.info().clone();
-    let Audience {
+    let PoseConsumers {
         mut emitter,
         screen,
-    } = audience;
+    } = consumers;
     let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, tap) = start_recording(config, &info)?.unzip();
@@ -64,8 +64,8 @@ pub(crate) fn prepare(
         }
     };
     let (line, tap) = Line::new(sender.clone());
-    let stages = match Stages::start(capture, plan, tap) {
-        Ok(stages) => stages,
+    let pipeline = match SendPipeline::start(capture, plan, tap) {
+        Ok(pipeline) => pipeline,
         Err(error) => {
             outputs.discard();
             if let Some(recording) = recording {
@@ -79,9 +79,9 @@ pub(crate) fn prepare(
         source: info.name.clone(),
         skeleton: skeleton.clone(),
     });
-    Ok(Parts {
-        answers: Answers::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
-        stages,
+    Ok(StreamParts {
+        results: ResultHandler::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
+        pipeline,
         line,
         recording,
     })

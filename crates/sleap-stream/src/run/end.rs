@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why the receiving loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ReceiveEnd {
     Complete,
     /// Ctrl-C, and everything that was sent is answered or given up.
     Interrupted,

@@ -7,18 +7,18 @@ use vision::frame_window::AnnotatedFrame;
 use vision::record::Recording;
 
 use crate::config::Config;
-use crate::report::events::Events;
-use crate::report::mode::Messages;
-use crate::run::end::End;
+use crate::report::events::EventWriter;
+use crate::report::mode::ReportMode;
+use crate::run::end::ReceiveEnd;
 use crate::run::outputs;
-use crate::run::results::Answers;
-use crate::run::verdict::Facts;
+use crate::run::results::ResultHandler;
+use crate::run::verdict::StreamFacts;
 use crate::run::wants::Wants;
 
 /// How a stream's parts have ended.
-pub(crate) struct Ended {
+pub(crate) struct EndedStream {
     /// Why no more is received.
-    pub(crate) outcome: Result<End>,
+    pub(crate) outcome: Result<ReceiveEnd>,
     /// How the source and the encoder ended.
     pub(crate) source: Result<Result<CaptureSummary, ReadError>>,
     /// The source's name.
@@ -33,8 +33,8 @@ pub(crate) struct Ended {
     pub(crate) is_answered: bool,
 }
 
-impl Ended {
-    fn end(&self) -> Option<End> {
+impl EndedStream {
+    fn end(&self) -> Option<ReceiveEnd> {
         self.outcome.as_ref().ok().copied()
     }
 }
@@ -42,26 +42,26 @@ impl Ended {
 /// Keeps what came of a stream, tells it, and says whether it is what was asked for.
 pub(crate) async fn end(
     config: &Config,
-    ended: Ended,
-    mut answers: Answers,
+    ended: EndedStream,
+    mut results: ResultHandler,
     recording: Option<Recording>,
     interrupt: &Interrupt,
 ) -> Result<ExitStatus> {
     let end = ended.end();
-    std::mem::take(&mut answers.emitter).close().await;
+    std::mem::take(&mut results.emitter).close().await;
     // What was predicted is kept and told before anything that went wrong.
-    let kept = keep(config, &mut answers, recording, interrupt, end).await;
-    match Events::of(config.messages) {
-        Some(events) => events.summary(&answers.report),
-        None if config.messages == Messages::ForPeople => cli::say(answers.report.summary()),
+    let kept = keep(config, &mut results, recording, interrupt, end).await;
+    match EventWriter::of(config.report_mode) {
+        Some(events) => events.summary(&results.report),
+        None if config.report_mode == ReportMode::ForPeople => cli::say(results.report.summary()),
         None => {}
     }
-    let (judged, source) = judge(config, ended, &answers);
+    let (judged, source) = judge(config, ended, &results);
     let other = [judged, source, kept.pictured, kept.recorded];
     let other = other.into_iter().filter_map(Result::err);
     first(kept.outputs.into_iter().chain(other))?;
     Ok(match end {
-        Some(End::Interrupted) => ExitStatus::Interrupted,
+        Some(ReceiveEnd::Interrupted) => ExitStatus::Interrupted,
         _ => ExitStatus::Done,
     })
 }
@@ -76,13 +76,13 @@ struct Kept {
 /// Completes everything that is kept.
 async fn keep(
     config: &Config,
-    answers: &mut Answers,
+    results: &mut ResultHandler,
     recording: Option<Recording>,
     interrupt: &Interrupt,
-    end: Option<End>,
+    end: Option<ReceiveEnd>,
 ) -> Kept {
     let mut outputs = Vec::new();
-    match outputs::finish(std::mem::take(&mut answers.outputs), interrupt).await {
+    match outputs::finish(std::mem::take(&mut results.outputs), interrupt).await {
         Ok(finished) => {
             outputs.extend(finished.lacking.into_iter().map(Into::into));
             for path in finished.removed {
@@ -92,44 +92,44 @@ async fn keep(
         }
         Err(error) => outputs.push(error),
     }
-    let recorded = finish_recording(recording, answers);
-    let is_asked = end == Some(End::Interrupted);
+    let recorded = finish_recording(recording, results);
+    let is_asked = end == Some(ReceiveEnd::Interrupted);
     Kept {
         outputs,
         recorded,
-        pictured: keep_snapshot(config, answers.last_picture(), is_asked),
+        pictured: keep_snapshot(config, results.last_picture(), is_asked),
     }
 }
 
 /// What the stream amounts to, and what ended its source.
-fn judge(config: &Config, ended: Ended, answers: &Answers) -> (Result<()>, Result<()>) {
+fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Result<()>, Result<()>) {
     let end = ended.end();
     let wants = Wants::of(config);
-    let facts = Facts {
-        report: &answers.report,
+    let facts = StreamFacts {
+        report: &results.report,
         source: &ended.name,
         worker: &ended.worker,
         because: &ended.because,
         not_found: &ended.not_found,
         is_answered: ended.is_answered,
-        complete: answers.complete.as_ref(),
-        last_failure: answers.last_failure.as_deref(),
+        complete: results.complete.as_ref(),
+        last_failure: results.last_failure.as_deref(),
         wants: &wants,
         only_emits: config.only_emits(),
     };
     let source = ended.source.and_then(|source| match source {
-        Err(error) if end != Some(End::Interrupted) => Err(error.into()),
+        Err(error) if end != Some(ReceiveEnd::Interrupted) => Err(error.into()),
         _ => Ok(()),
     });
     (ended.outcome.and_then(|end| facts.verdict(end)), source)
 }
 
-fn finish_recording(recording: Option<Recording>, answers: &mut Answers) -> Result<()> {
+fn finish_recording(recording: Option<Recording>, results: &mut ResultHandler) -> Result<()> {
     let Some(recording) = recording else {
         return Ok(());
     };
     let (recorded, outcome) = tokio::task::block_in_place(|| recording.finish());
-    answers.report.not_recorded = recorded.left_out;
+    results.report.not_recorded = recorded.left_out;
     outcome?;
     if recorded.frames == 0 && recorded.left_out > 0 {
         bail!(

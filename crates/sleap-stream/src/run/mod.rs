@@ -19,7 +19,7 @@ use cli::{ExitStatus, Interrupt};
 use vision::frame_window;
 
 use crate::config::Config;
-use crate::report::events::Events;
+use crate::report::events::EventWriter;
 
 /// Streams one source to its end.
 ///
@@ -29,7 +29,7 @@ pub fn run_stream(config: Config) -> Result<ExitStatus> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let events = Events::of(config.messages);
+    let events = EventWriter::of(config.report_mode);
     let outcome = if config.display {
         with_window(&runtime, config)
     } else {

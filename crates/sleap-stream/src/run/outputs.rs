@@ -10,11 +10,11 @@ use vision::capture::{Source, SourceInfo};
 
 use crate::config::{Config, is_path};
 use crate::run::plan;
-use crate::send::in_flight::Arrived;
+use crate::send::in_flight::ReturnedFrame;
 use crate::send::latency::Latency;
 
 /// How long outputs may take to end after the user has asked for the end.
-const STUCK_AFTER: Duration = Duration::from_secs(5);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all predictions of a run have in common.
 pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> LabelsHeader {
@@ -75,7 +75,7 @@ fn absolute(path: &std::path::Path) -> String {
 }
 
 /// A prediction as it is written: the worker's, with what the client knows of the frame.
-fn record(prediction: &Prediction, arrived: &Arrived) -> PredictionRecord {
+fn record(prediction: &Prediction, arrived: &ReturnedFrame) -> PredictionRecord {
     PredictionRecord {
         prediction: prediction.clone(),
         captured_us: arrived.captured_us,
@@ -102,7 +102,7 @@ fn parts(latency: &Latency) -> labels::LatencyParts {
 }
 
 /// Hands a prediction to all outputs, without waiting.
-pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &Arrived) {
+pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &ReturnedFrame) {
     if !outputs.is_empty() {
         outputs.write(record(prediction, arrived));
     }
@@ -118,7 +118,7 @@ pub(crate) async fn finish(
     let mut finish = tokio::task::spawn_blocking(move || outputs.finish());
     let too_long = async {
         interrupt.raised().await;
-        tokio::time::sleep(STUCK_AFTER).await;
+        tokio::time::sleep(FINISH_TIMEOUT).await;
     };
     let finished = tokio::select! {
         finished = &mut finish => finished,

@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use tokio::sync::watch;
 use vision::capture::{Source, SourceInfo};
 
-use crate::config::{Config, Encoding};
+use crate::config::{Config, PixelEncoding};
 use crate::run::adaptation::Adaptation;
-use crate::send::adapt::{Adapter, Goal, Setting};
-use crate::send::flow::Discipline;
-use crate::send::frame_encoder::Shaper;
-use crate::send::pipeline::Plan;
-use crate::send::queue::Policy;
+use crate::send::adapt::{Adapter, EncodeSetting, LatencyTarget};
+use crate::send::flow::PacingMode;
+use crate::send::frame_encoder::FrameEncoder;
+use crate::send::pipeline::SendPlan;
+use crate::send::queue::OverflowPolicy;
 
 /// Frames read ahead of the encoder from a file.
 const READ_AHEAD: usize = 1;
@@ -33,35 +33,35 @@ pub(crate) fn make(
     info: &SourceInfo,
     answered: bool,
     window: bool,
-) -> (Plan, Option<Adaptation>) {
+) -> (SendPlan, Option<Adaptation>) {
     let is_live = config.is_live(info);
     let policy = match is_live {
-        true => Policy::Newest,
-        false => Policy::All {
+        true => OverflowPolicy::Newest,
+        false => OverflowPolicy::All {
             capacity: READ_AHEAD,
         },
     };
     let interval = interval(config, info);
     let discipline = match (answered, is_live) {
-        (false, _) => Discipline::Unanswered,
-        (true, false) => Discipline::Every,
-        (true, true) => Discipline::Newest {
+        (false, _) => PacingMode::Unanswered,
+        (true, false) => PacingMode::Every,
+        (true, true) => PacingMode::Newest {
             interval,
-            patience: config.max_latency,
+            max_age: config.max_latency,
         },
     };
     let (settings, adaptation) = match config.encoding {
-        Encoding::Jpeg(quality) => {
-            let (settings, newest) = watch::channel(Setting::full(quality));
+        PixelEncoding::Jpeg(quality) => {
+            let (settings, newest) = watch::channel(EncodeSetting::full(quality));
             let adaptation = adaptation(config, interval, quality, answered, settings);
             (Some(newest), adaptation)
         }
-        Encoding::Raw | Encoding::Camera => (None, None),
+        PixelEncoding::Raw | PixelEncoding::Camera => (None, None),
     };
-    let plan = Plan {
+    let plan = SendPlan {
         policy,
         discipline,
-        shaper: Shaper::new(config.resize, settings),
+        shaper: FrameEncoder::new(config.resize, settings),
         batch_size: config.batch_size,
         lanes: 1,
         frames: config.frames_to_send(info),
@@ -77,14 +77,14 @@ fn adaptation(
     interval: Option<Duration>,
     quality: u8,
     answered: bool,
-    settings: watch::Sender<Setting>,
+    settings: watch::Sender<EncodeSetting>,
 ) -> Option<Adaptation> {
     let target = config.max_latency?;
     if !answered {
         tracing::warn!("--max-latency does nothing: this worker does not answer frames");
         return None;
     }
-    let goal = Goal {
+    let goal = LatencyTarget {
         target,
         interval,
         quality,

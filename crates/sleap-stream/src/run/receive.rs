@@ -12,45 +12,45 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::connect::handshake::{self, is_answered};
 use crate::connect::heartbeat::heartbeat;
-use crate::connect::reconnect::{Dialer, Identity};
+use crate::connect::reconnect::{Reconnector, WorkerIdentity};
 use crate::report::progress::Progress;
-use crate::run::end::End;
-use crate::run::result_watch::AnswerWatch;
-use crate::run::results::Answers;
+use crate::run::end::ReceiveEnd;
+use crate::run::result_watch::ResultWatch;
+use crate::run::results::ResultHandler;
 use crate::send::line::Line;
-use crate::send::pipeline::{Recovery, Stages};
+use crate::send::pipeline::{Recovery, SendPipeline};
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an interrupted run waits for the answers to what it has sent.
-const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After so long without a look this side was held up, asleep say, and has not listened either.
 const HELD_UP: Duration = Duration::from_secs(1);
 
 /// How soon frames leave again after an output that was full has room.
-const ROOM_EVERY: Duration = Duration::from_millis(20);
+const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How far a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Sending,
     /// Nothing more is encoded; the stream is to end for this reason.
-    Stopping(End, Instant),
+    Stopping(ReceiveEnd, Instant),
     /// STREAM_END is sent; when the worker confirms it, the stream has ended so.
-    Ended(End, Instant),
+    Ended(ReceiveEnd, Instant),
 }
 
 /// The loop that waits for the worker, the user and the clock.
-pub(crate) struct Receiving<'a> {
+pub(crate) struct ReceiveLoop<'a> {
     receiver: Receiver,
     sender: Sender,
     line: Arc<Line>,
-    dialer: &'a Dialer,
-    worker: Identity,
+    reconnector: &'a Reconnector,
+    worker: WorkerIdentity,
     /// Tells the worker that this side is there; `None` where the worker does not want it.
     heartbeat: Option<AbortOnDropHandle<()>>,
     interrupt: &'a Interrupt,
@@ -63,26 +63,26 @@ pub(crate) struct Receiving<'a> {
     /// When it last answered a frame.
     answered: Instant,
     /// Watches over answers; `None` where the worker does not answer each frame.
-    watch: Option<AnswerWatch>,
+    watch: Option<ResultWatch>,
     /// When this side last looked at the clock.
-    looked: Instant,
+    last_check: Instant,
     /// Since when frames are not answered because the connection is lost, again and again maybe.
     lost_since: Option<Instant>,
     /// Why the worker was not found again.
     not_found: Option<anyhow::Error>,
     /// No frame leaves, since an output is full.
     held: bool,
-    told_slow: bool,
+    warned_slow: bool,
 }
 
-impl<'a> Receiving<'a> {
+impl<'a> ReceiveLoop<'a> {
     /// `ack`: the worker's word over `channel`, of which `line` has the sending half too. `recovery`:
     /// what becomes of frames without an answer.
     pub(crate) fn new(
         channel: Channel,
         ack: &StreamAck,
         line: Arc<Line>,
-        dialer: &'a Dialer,
+        reconnector: &'a Reconnector,
         recovery: Recovery,
         interrupt: &'a Interrupt,
         progress: Progress,
@@ -93,28 +93,32 @@ impl<'a> Receiving<'a> {
             heartbeat: heartbeat(ack, &sender),
             sender,
             line,
-            dialer,
-            worker: Identity::of(ack),
+            reconnector,
+            worker: WorkerIdentity::of(ack),
             interrupt,
             progress,
             state: State::Sending,
             all_sent: false,
             heard: Instant::now(),
             answered: Instant::now(),
-            watch: is_answered(ack).then(|| AnswerWatch::new(dialer, recovery)),
-            looked: Instant::now(),
+            watch: is_answered(ack).then(|| ResultWatch::new(reconnector, recovery)),
+            last_check: Instant::now(),
             lost_since: None,
             not_found: None,
             held: false,
-            told_slow: false,
+            warned_slow: false,
         }
     }
 
     /// Takes answers until the worker has confirmed the end.
-    pub(crate) async fn run(&mut self, answers: &mut Answers, stages: &mut Stages) -> Result<End> {
-        let mut tick = interval(PROGRESS_EVERY);
+    pub(crate) async fn run(
+        &mut self,
+        results: &mut ResultHandler,
+        pipeline: &mut SendPipeline,
+    ) -> Result<ReceiveEnd> {
+        let mut tick = interval(PROGRESS_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut room = interval(ROOM_EVERY);
+        let mut room = interval(ROOM_CHECK_INTERVAL);
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut over = None;
@@ -123,73 +127,77 @@ impl<'a> Receiving<'a> {
                     self.heard = Instant::now();
                     match (message, self.state) {
                         (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
-                            answers.complete = Some(complete);
+                            results.complete = Some(complete);
                             return Ok(end);
                         }
                         (Some(Ok(message)), _) => {
-                            if let Some(took) = answers.message(message, stages) {
-                                self.answered(took, answers);
+                            if let Some(took) = results.message(message, pipeline) {
+                                self.answered(took, results);
                             }
                         }
-                        (Some(Err(error)), _) => answers.unreadable(&error, stages),
+                        (Some(Err(error)), _) => results.unreadable(&error, pipeline),
                         (None, State::Stopping(end, _)) => return Ok(end),
-                        (None, State::Ended(end, _)) if end != End::Complete => return Ok(end),
-                        (None, _) => over = Some(End::Lost),
+                        (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Ok(end),
+                        (None, _) => over = Some(ReceiveEnd::Lost),
                     }
                 }
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
-                _ = &mut stages.done, if !self.all_sent => self.all_sent = true,
-                () = self.interrupt.raised(), if self.reason() == End::Complete =>
-                    self.stop(End::Interrupted, stages),
-                _ = tick.tick() => over = self.look(answers, stages)?,
+                _ = &mut pipeline.done, if !self.all_sent => self.all_sent = true,
+                () = self.interrupt.raised(), if self.reason() == ReceiveEnd::Complete =>
+                    self.stop(ReceiveEnd::Interrupted, pipeline),
+                _ = tick.tick() => over = self.check(results, pipeline)?,
                 _ = room.tick(), if self.held => {}
             }
-            self.hold(answers, stages);
-            if over == Some(End::Lost) {
-                over = self.come_back(answers, stages).await?;
+            self.hold(results, pipeline);
+            if over == Some(ReceiveEnd::Lost) {
+                over = self.come_back(results, pipeline).await?;
             }
             if let Some(end) = over {
                 return Ok(end);
             }
             if self.all_sent && self.line.is_up() && !matches!(self.state, State::Ended(..)) {
-                self.end(stages, answers.report.seconds()).await;
+                self.end(pipeline, results.report.seconds()).await;
             }
-            if self.state == State::Sending && answers.nobody_is_left() {
-                self.stop(End::NoReader, stages);
+            if self.state == State::Sending && results.nobody_is_left() {
+                self.stop(ReceiveEnd::NoReader, pipeline);
             }
         }
     }
 
     /// Lets no new frame leave while an output is full; what is under way still has its place.
-    fn hold(&mut self, answers: &Answers, stages: &Stages) {
-        let full = !answers.outputs.has_room();
+    fn hold(&mut self, results: &ResultHandler, pipeline: &SendPipeline) {
+        let full = !results.outputs.has_room();
         if full == self.held {
             return;
         }
         self.held = full;
-        stages.hold(full);
-        if full && !std::mem::replace(&mut self.told_slow, true) {
+        pipeline.hold(full);
+        if full && !std::mem::replace(&mut self.warned_slow, true) {
             tracing::warn!("an output is slower than the poses come: frames wait for it");
         }
     }
 
     /// A frame was answered so long after the link had taken it.
-    fn answered(&mut self, took: Duration, answers: &mut Answers) {
+    fn answered(&mut self, took: Duration, results: &mut ResultHandler) {
         self.answered = Instant::now();
         self.lost_since = None;
         if let Some(watch) = &mut self.watch {
-            watch.answered(took, &mut answers.report);
+            watch.answered(took, &mut results.report);
         }
     }
 
     /// The connection is lost: goes on over another one, or says how the stream has ended.
-    async fn come_back(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
+    async fn come_back(
+        &mut self,
+        results: &mut ResultHandler,
+        pipeline: &SendPipeline,
+    ) -> Result<Option<ReceiveEnd>> {
         // A worker that comes back and is lost before it answers a frame is as good as away.
         let since = *self.lost_since.get_or_insert_with(Instant::now);
         let because = handshake::because(&self.receiver);
-        let patience = self.dialer.reconnect_timeout();
-        if patience.is_zero() || stages.recovery() == Recovery::Impossible {
-            return Ok(Some(End::Lost));
+        let patience = self.reconnector.reconnect_timeout();
+        if patience.is_zero() || pipeline.recovery() == Recovery::Impossible {
+            return Ok(Some(ReceiveEnd::Lost));
         }
         tracing::warn!(
             "the connection to the worker is lost{because}; looking for it for {} s",
@@ -199,31 +207,31 @@ impl<'a> Receiving<'a> {
         self.heartbeat = None;
         // What is stuck in the old connection must not go on.
         tokio::spawn(self.sender.clone().close());
-        answers.report.away_since = Some(since);
-        let found = self.look_for_worker(since, answers, stages).await;
-        answers.report.away_since = None;
+        results.report.away_since = Some(since);
+        let found = self.look_for_worker(since, results, pipeline).await;
+        results.report.away_since = None;
         let (channel, ack) = match found? {
             Ok(found) => found,
             Err(end) => return Ok(Some(end)),
         };
         tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
-        answers.report.reconnections += 1;
+        results.report.reconnections += 1;
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         self.heartbeat = heartbeat(&ack, &self.sender);
         self.heard = Instant::now();
-        (self.answered, self.looked) = (self.heard, self.heard);
+        (self.answered, self.last_check) = (self.heard, self.heard);
         if let Some(watch) = &mut self.watch {
-            watch.restart(&mut answers.report);
+            watch.restart(&mut results.report);
         }
         let last = matches!(self.state, State::Ended(..))
-            .then(|| stream_end(stages, answers.report.seconds()));
-        let given_up = stages.resume(
+            .then(|| stream_end(pipeline, results.report.seconds()));
+        let given_up = pipeline.resume(
             Arc::clone(&self.line),
             generation,
             self.sender.clone(),
             last,
         );
-        answers.report.lost += given_up as u64;
+        results.report.lost += given_up as u64;
         Ok(None)
     }
 
@@ -231,38 +239,38 @@ impl<'a> Receiving<'a> {
     async fn look_for_worker(
         &mut self,
         since: Instant,
-        answers: &mut Answers,
-        stages: &Stages,
-    ) -> Result<Result<(Channel, StreamAck), End>> {
-        let mut tick = interval(PROGRESS_EVERY);
+        results: &mut ResultHandler,
+        pipeline: &SendPipeline,
+    ) -> Result<Result<(Channel, StreamAck), ReceiveEnd>> {
+        let mut tick = interval(PROGRESS_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let dialer = self.dialer;
+        let reconnector = self.reconnector;
         let worker = self.worker.clone();
-        let found = dialer.find_again(&worker, since);
+        let found = reconnector.find_again(&worker, since);
         tokio::pin!(found);
         loop {
             tokio::select! {
                 found = &mut found => return Ok(found.map_err(|error| {
                     self.not_found = Some(error);
-                    End::Lost
+                    ReceiveEnd::Lost
                 })),
                 () = self.interrupt.raised() => {
-                    stages.stop();
-                    return Ok(Err(End::Interrupted));
+                    pipeline.stop();
+                    return Ok(Err(ReceiveEnd::Interrupted));
                 }
                 _ = tick.tick() => {
-                    self.progress.update(&answers.report);
-                    answers.check_outputs()?;
-                    if answers.nobody_is_left() {
-                        return Ok(Err(End::NoReader));
+                    self.progress.update(&results.report);
+                    results.check_outputs()?;
+                    if results.nobody_is_left() {
+                        return Ok(Err(ReceiveEnd::NoReader));
                     }
                 }
             }
         }
     }
 
-    fn stop(&mut self, end: End, stages: &Stages) {
-        stages.stop();
+    fn stop(&mut self, end: ReceiveEnd, pipeline: &SendPipeline) {
+        pipeline.stop();
         let now = Instant::now();
         self.state = match self.state {
             State::Sending | State::Stopping(..) => State::Stopping(end, now),
@@ -271,64 +279,70 @@ impl<'a> Receiving<'a> {
     }
 
     /// The clock's part: progress, files, and patience that runs out.
-    fn look(&mut self, answers: &mut Answers, stages: &Stages) -> Result<Option<End>> {
-        let (sent, dropped) = (stages.sent(), stages.dropped());
-        answers.report.look(sent, dropped, Instant::now());
-        self.progress.update(&answers.report);
-        answers.check_outputs()?;
-        let unseen = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+    fn check(
+        &mut self,
+        results: &mut ResultHandler,
+        pipeline: &SendPipeline,
+    ) -> Result<Option<ReceiveEnd>> {
+        let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
+        results.report.update_sent(sent, dropped, Instant::now());
+        self.progress.update(&results.report);
+        results.check_outputs()?;
+        let unseen = std::mem::replace(&mut self.last_check, Instant::now()).elapsed();
         if unseen > HELD_UP {
-            self.heard = self.looked;
+            self.heard = self.last_check;
         }
         if let Some(watch) = self.watch.as_mut().filter(|_| unseen > PEER_SILENCE) {
-            watch.restart(&mut answers.report);
+            watch.restart(&mut results.report);
         }
         match self.state {
-            State::Stopping(end, since) | State::Ended(end, since) if end != End::Complete => {
-                return Ok((since.elapsed() > INTERRUPTED_TIMEOUT).then_some(end));
+            State::Stopping(end, since) | State::Ended(end, since)
+                if end != ReceiveEnd::Complete =>
+            {
+                return Ok((since.elapsed() > INTERRUPT_TIMEOUT).then_some(end));
             }
-            State::Ended(_, since) if self.is_unconfirmed(since, stages) => {
-                return Ok(Some(End::Silent));
+            State::Ended(_, since) if self.is_unconfirmed(since, pipeline) => {
+                return Ok(Some(ReceiveEnd::Silent));
             }
             _ => {}
         }
         let heard = self.heard.max(self.receiver.heard());
         if self.heartbeat.is_some() && heard.elapsed() > PEER_SILENCE {
             tracing::debug!("nothing was heard of the worker");
-            return Ok(Some(End::Lost));
+            return Ok(Some(ReceiveEnd::Lost));
         }
         let watch = self.watch.as_mut();
-        Ok(watch.and_then(|watch| watch.look(&self.sender, stages, &mut answers.report)))
+        Ok(watch.and_then(|watch| watch.check(&self.sender, pipeline, &mut results.report)))
     }
 
     /// Whether the worker has taken too long to confirm the end of the stream. While frames wait whose
     /// answers are due first, their deadline counts.
-    fn is_unconfirmed(&self, since: Instant, stages: &Stages) -> bool {
-        let waits = self.watch.is_some() && stages.waiting() > 0;
+    fn is_unconfirmed(&self, since: Instant, pipeline: &SendPipeline) -> bool {
+        let waits = self.watch.is_some() && pipeline.waiting() > 0;
         !waits && since.elapsed().min(self.answered.elapsed()) > COMPLETE_TIMEOUT
     }
 
     /// Why the stream is ending.
-    fn reason(&self) -> End {
+    fn reason(&self) -> ReceiveEnd {
         match self.state {
-            State::Sending => End::Complete,
+            State::Sending => ReceiveEnd::Complete,
             State::Stopping(end, _) | State::Ended(end, _) => end,
         }
     }
 
     /// Tells the worker that there is no more.
-    async fn end(&mut self, stages: &Stages, seconds: f64) {
+    async fn end(&mut self, pipeline: &SendPipeline, seconds: f64) {
         self.state = State::Ended(self.reason(), Instant::now());
         // A link that closed meanwhile is the receiver's to report.
-        let _ = self.sender.send(stream_end(stages, seconds)).await;
+        let _ = self.sender.send(stream_end(pipeline, seconds)).await;
     }
 
     /// Ends a stream in order that stopped for a reason of this side's, a full disk say.
-    pub(crate) async fn leave(&mut self, seconds: f64, stages: &Stages) {
-        stages.stop();
+    pub(crate) async fn leave(&mut self, seconds: f64, pipeline: &SendPipeline) {
+        pipeline.stop();
         self.progress.finish();
         if self.line.is_up() && !matches!(self.state, State::Ended(..)) {
-            self.end(stages, seconds).await;
+            self.end(pipeline, seconds).await;
         }
     }
 
@@ -348,8 +362,8 @@ impl<'a> Receiving<'a> {
     }
 }
 
-fn stream_end(stages: &Stages, seconds: f64) -> Message {
-    let sent = stages.sent();
+fn stream_end(pipeline: &SendPipeline, seconds: f64) -> Message {
+    let sent = pipeline.sent();
     Message::StreamEnd(StreamEnd {
         total_sent: sent.frames,
         elapsed_seconds: seconds,

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use link::Sender;
 
-use crate::connect::reconnect::Dialer;
-use crate::report::run_report::Report;
-use crate::run::end::End;
-use crate::send::deadline::{Deadline, Silence};
+use crate::connect::reconnect::Reconnector;
+use crate::report::run_report::RunReport;
+use crate::run::end::ReceiveEnd;
+use crate::send::deadline::{ResultDeadline, Silence};
 use crate::send::in_flight::GiveUp;
-use crate::send::pipeline::{Recovery, Stages};
+use crate::send::pipeline::{Recovery, SendPipeline};
 
 /// The deadline of a stream with a worker that answers each frame.
-pub(crate) struct AnswerWatch {
-    deadline: Deadline,
+pub(crate) struct ResultWatch {
+    deadline: ResultDeadline,
     gives_up: GiveUp,
     /// How long nothing may be answered before the stream ends.
-    patience: Duration,
+    timeout: Duration,
     /// Which worker it is, for people.
     worker: String,
     /// Bytes that the worker's side of the link has acknowledged.
@@ -25,25 +25,25 @@ pub(crate) struct AnswerWatch {
     moved: Instant,
 }
 
-impl AnswerWatch {
-    pub(crate) fn new(dialer: &Dialer, recovery: Recovery) -> Self {
+impl ResultWatch {
+    pub(crate) fn new(reconnector: &Reconnector, recovery: Recovery) -> Self {
         let gives_up = match recovery {
             Recovery::Forget => GiveUp::All,
             Recovery::Resend | Recovery::Impossible => GiveUp::Overtaken,
         };
-        let (patience, now) = (dialer.reconnect_timeout(), Instant::now());
+        let (timeout, now) = (reconnector.reconnect_timeout(), Instant::now());
         Self {
-            deadline: Deadline::new(gives_up, patience, now),
+            deadline: ResultDeadline::new(gives_up, timeout, now),
             gives_up,
-            patience,
-            worker: dialer.worker(),
+            timeout,
+            worker: reconnector.worker(),
             delivered: 0,
             moved: now,
         }
     }
 
     /// Waits are counted from now on: the connection is another one, or this process was stopped.
-    pub(crate) fn restart(&mut self, report: &mut Report) {
+    pub(crate) fn restart(&mut self, report: &mut RunReport) {
         self.delivered = 0;
         self.moved = Instant::now();
         self.deadline.restart(self.moved);
@@ -51,7 +51,7 @@ impl AnswerWatch {
     }
 
     /// A frame was answered so long after the link had taken it.
-    pub(crate) fn answered(&mut self, took: Duration, report: &mut Report) {
+    pub(crate) fn answered(&mut self, took: Duration, report: &mut RunReport) {
         let now = Instant::now();
         self.deadline.answered(took, now);
         if let Some(since) = report.silent_since.take() {
@@ -61,12 +61,12 @@ impl AnswerWatch {
     }
 
     /// Looks at the frames that wait; called several times a second.
-    pub(crate) fn look(
+    pub(crate) fn check(
         &mut self,
         sender: &Sender,
-        stages: &Stages,
-        report: &mut Report,
-    ) -> Option<End> {
+        pipeline: &SendPipeline,
+        report: &mut RunReport,
+    ) -> Option<ReceiveEnd> {
         let stats = sender.stats();
         if let Some(outstanding) = stats.outstanding_bytes {
             let delivered = stats.bytes_sent.saturating_sub(outstanding as u64);
@@ -74,19 +74,19 @@ impl AnswerWatch {
                 (self.delivered, self.moved) = (delivered, Instant::now());
             }
         }
-        let looked = stages.look(&mut self.deadline, self.moved);
-        if !looked.given_up.is_empty() {
-            let frames = looked.given_up.len();
+        let check = pipeline.check(&mut self.deadline, self.moved);
+        if !check.given_up.is_empty() {
+            let frames = check.given_up.len();
             tracing::debug!(frames, "given up: no answer in time");
         }
-        match looked.silence {
+        match check.silence {
             Silence::None => None,
             Silence::Begins { lasts, waiting } => {
                 report.silent_since = Instant::now().checked_sub(lasts);
                 tracing::warn!("{}", self.words(lasts, waiting, report.unreadable > 0));
                 None
             }
-            Silence::TooLong { lasts } => Some(End::Unanswered(lasts)),
+            Silence::TooLong { lasts } => Some(ReceiveEnd::Unanswered(lasts)),
         }
     }
 
@@ -99,7 +99,7 @@ impl AnswerWatch {
             GiveUp::All => "newer frames take their place",
             GiveUp::Overtaken => "no further ones are sent",
         };
-        let left = self.patience.saturating_sub(lasts).as_secs();
+        let left = self.timeout.saturating_sub(lasts).as_secs();
         format!(
             "{} has answered {nothing} for {} s; {waiting} frames wait, {meanwhile}; without an \
              answer the stream ends in {left} s",

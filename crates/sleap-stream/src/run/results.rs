@@ -10,23 +10,23 @@ use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComple
 use vision::capture::FrameContent;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
-use crate::report::run_report::Report;
+use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::outputs;
-use crate::send::in_flight::Arrived;
-use crate::send::pipeline::Stages;
+use crate::send::in_flight::ReturnedFrame;
+use crate::send::pipeline::SendPipeline;
 
 /// Takes answers: matches them with their frames, writes, shows and counts them.
-pub(crate) struct Answers {
+pub(crate) struct ResultHandler {
     pub(crate) outputs: LabelsOutputs,
     pub(crate) emitter: Emitter,
-    pub(crate) report: Report,
+    pub(crate) report: RunReport,
     /// Why the worker could not use a frame, of the last one that it said so of.
     pub(crate) last_failure: Option<String>,
     /// What the worker said of the stream at its end.
     pub(crate) complete: Option<StreamComplete>,
     /// The last frame that came back, with its poses.
-    last: Option<Shown>,
+    last: Option<LastResult>,
     screen: Option<WindowHandle>,
     adaptation: Option<Adaptation>,
     nodes: Arc<[String]>,
@@ -34,19 +34,19 @@ pub(crate) struct Answers {
     /// Frames are recorded or shown at the end, whatever becomes of predictions.
     keeps_frames: bool,
     /// That nobody reads was told.
-    told: bool,
+    warned_reader_gone: bool,
     /// That the worker reports a problem was told.
-    told_problem: bool,
+    warned_problem: bool,
 }
 
 /// A frame with its poses, as it is kept to be shown.
-struct Shown {
+struct LastResult {
     content: FrameContent,
     instances: Vec<Vec<Option<[f32; 2]>>>,
     caption: String,
 }
 
-impl Answers {
+impl ResultHandler {
     pub(crate) fn new(
         outputs: LabelsOutputs,
         emitter: Emitter,
@@ -55,7 +55,7 @@ impl Answers {
         skeleton: Skeleton,
         keeps_frames: bool,
     ) -> Self {
-        let mut report = Report::new(Instant::now());
+        let mut report = RunReport::new(Instant::now());
         report.setting = adaptation.as_ref().map(Adaptation::setting);
         Self {
             outputs,
@@ -69,8 +69,8 @@ impl Answers {
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
             keeps_frames,
-            told: false,
-            told_problem: false,
+            warned_reader_gone: false,
+            warned_problem: false,
         }
     }
 
@@ -83,8 +83,8 @@ impl Answers {
         if self.outputs.have_failed() && !self.serves_others() {
             bail!("nothing can be written any more");
         }
-        if self.outputs.reader_is_gone() && self.serves_others() && !self.told {
-            self.told = true;
+        if self.outputs.reader_is_gone() && self.serves_others() && !self.warned_reader_gone {
+            self.warned_reader_gone = true;
             tracing::warn!("nobody reads standard output any more; everything else goes on");
         }
         Ok(())
@@ -102,17 +102,21 @@ impl Answers {
     }
 
     /// Takes one message. How long it took, if it is the answer to a frame that waited for it.
-    pub(crate) fn message(&mut self, message: Message, stages: &Stages) -> Option<Duration> {
+    pub(crate) fn message(
+        &mut self,
+        message: Message,
+        pipeline: &SendPipeline,
+    ) -> Option<Duration> {
         match message {
-            Message::Prediction(prediction) => self.prediction(prediction, stages),
+            Message::Prediction(prediction) => self.prediction(prediction, pipeline),
             Message::FrameReceived(received) => {
                 let timing = Some(&received.timing);
-                let arrived = self.arrived(received.frame_id, timing, stages)?;
-                self.show(arrived.picture, received.frame_id, Vec::new());
-                Some(arrived.waited)
+                let returned = self.returned(received.frame_id, timing, pipeline)?;
+                self.show(returned.picture, received.frame_id, Vec::new());
+                Some(returned.waited)
             }
             Message::Error(error) => match error.frame_id {
-                Some(id) => self.failed(id, error.message, stages),
+                Some(id) => self.failed(id, error.message, pipeline),
                 None => {
                     self.problem(&text::cut(&error.message, text::REASON));
                     None
@@ -120,7 +124,7 @@ impl Answers {
             },
             Message::Backpressure(pressure) => {
                 tracing::debug!(waiting = pressure.waiting, "the worker's queues are full");
-                stages.pressed();
+                pipeline.pressed();
                 None
             }
             other => {
@@ -132,7 +136,7 @@ impl Answers {
 
     /// Takes a message that cannot be read. It answers nothing; the frame that it is about, if that
     /// much is known, makes room for another.
-    pub(crate) fn unreadable(&mut self, error: &DecodeError, stages: &Stages) {
+    pub(crate) fn unreadable(&mut self, error: &DecodeError, pipeline: &SendPipeline) {
         self.report.unreadable += 1;
         let reason = text::cut(&error.to_string(), text::REASON).into_owned();
         match &self.report.first_unreadable {
@@ -145,7 +149,7 @@ impl Answers {
             Some(_) => tracing::debug!(%reason, "a message of the worker cannot be read"),
         }
         if let Some(id) = error.frame_id() {
-            stages.damaged(id);
+            pipeline.damaged(id);
         }
     }
 
@@ -156,7 +160,7 @@ impl Answers {
 
     /// The worker reports what is about no frame.
     fn problem(&mut self, reason: &str) {
-        match std::mem::replace(&mut self.told_problem, true) {
+        match std::mem::replace(&mut self.warned_problem, true) {
             false => tracing::warn!(
                 "the worker reports a problem: {reason}; further ones are logged with -v"
             ),
@@ -164,7 +168,7 @@ impl Answers {
         }
     }
 
-    fn failed(&mut self, id: FrameId, reason: String, stages: &Stages) -> Option<Duration> {
+    fn failed(&mut self, id: FrameId, reason: String, pipeline: &SendPipeline) -> Option<Duration> {
         let reason = text::cut(&reason, text::REASON).into_owned();
         match self.last_failure {
             None => tracing::warn!(
@@ -174,46 +178,50 @@ impl Answers {
             Some(_) => tracing::debug!(frame_id = id, %reason, "a frame has no poses"),
         }
         self.last_failure = Some(reason);
-        let arrived = self.arrived(id, None, stages)?;
+        let returned = self.returned(id, None, pipeline)?;
         self.report.failed += 1;
-        Some(arrived.waited)
+        Some(returned.waited)
     }
 
-    fn prediction(&mut self, mut prediction: Prediction, stages: &Stages) -> Option<Duration> {
+    fn prediction(
+        &mut self,
+        mut prediction: Prediction,
+        pipeline: &SendPipeline,
+    ) -> Option<Duration> {
         let timing = prediction.timing;
-        let arrived = self.arrived(prediction.frame_id, Some(&timing), stages)?;
-        if let Some(scale) = &arrived.scale {
+        let returned = self.returned(prediction.frame_id, Some(&timing), pipeline)?;
+        if let Some(scale) = &returned.scale {
             scale.apply(&mut prediction);
         }
-        self.emitter.pose(&prediction, arrived.captured_us);
+        self.emitter.pose(&prediction, returned.captured_us);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
-        outputs::write(&self.outputs, &prediction, &arrived);
-        self.show(arrived.picture, prediction.frame_id, prediction.instances);
-        Some(arrived.waited)
+        outputs::write(&self.outputs, &prediction, &returned);
+        self.show(returned.picture, prediction.frame_id, prediction.instances);
+        Some(returned.waited)
     }
 
     /// `timing`: what the worker says of the frame's way; `None` where it failed.
-    fn arrived(
+    fn returned(
         &mut self,
         id: FrameId,
         timing: Option<&Timing>,
-        stages: &Stages,
-    ) -> Option<Arrived> {
-        let Some(arrived) = stages.answered(id, timing) else {
+        pipeline: &SendPipeline,
+    ) -> Option<ReturnedFrame> {
+        let Some(returned) = pipeline.answered(id, timing) else {
             tracing::debug!(frame_id = id, "an answer to no frame that is on its way");
             return None;
         };
-        self.report.arrived(&arrived);
+        self.report.returned(&returned);
         if let Some(timing) = timing {
-            self.adapt(&arrived, timing, stages);
+            self.adapt(&returned, timing, pipeline);
         }
-        Some(arrived)
+        Some(returned)
     }
 
-    fn adapt(&mut self, arrived: &Arrived, timing: &Timing, stages: &Stages) {
+    fn adapt(&mut self, returned: &ReturnedFrame, timing: &Timing, pipeline: &SendPipeline) {
         let adaptation = self.adaptation.as_mut();
-        let setting = adaptation.and_then(|it| it.answered(arrived, timing, stages));
+        let setting = adaptation.and_then(|it| it.answered(returned, timing, pipeline));
         self.report.setting = setting.or(self.report.setting);
     }
 
@@ -224,7 +232,7 @@ impl Answers {
         instances: Vec<Vec<Option<[f32; 2]>>>,
     ) {
         let Some(content) = content else { return };
-        let shown = Shown {
+        let shown = LastResult {
             content,
             instances,
             caption: format!("frame {id}   {} poses", self.report.predictions),
@@ -235,7 +243,7 @@ impl Answers {
         self.last = Some(shown);
     }
 
-    fn picture(&self, shown: &Shown) -> AnnotatedFrame {
+    fn picture(&self, shown: &LastResult) -> AnnotatedFrame {
         AnnotatedFrame {
             content: shown.content.clone(),
             nodes: Arc::clone(&self.nodes),

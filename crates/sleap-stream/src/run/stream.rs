@@ -14,16 +14,16 @@ use vision::record;
 
 use crate::config::Config;
 use crate::connect::handshake::is_answered;
-use crate::connect::reconnect::Dialer;
-use crate::report::events::Events;
+use crate::connect::reconnect::Reconnector;
+use crate::report::events::EventWriter;
 use crate::report::progress::Progress;
-use crate::run::assemble::{self, Audience, Parts, prepare};
-use crate::run::ending::{self, Ended};
-use crate::run::receive::Receiving;
-use crate::run::results::Answers;
+use crate::run::assemble::{self, PoseConsumers, StreamParts, prepare};
+use crate::run::ending::{self, EndedStream};
+use crate::run::receive::ReceiveLoop;
+use crate::run::results::ResultHandler;
 use crate::run::stream_start::stream_start;
 use crate::run::wants::Wants;
-use crate::send::pipeline::Stages;
+use crate::send::pipeline::SendPipeline;
 
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
@@ -39,37 +39,43 @@ pub(crate) async fn run(
         emitter = open_emitter(&config) => emitter?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let audience = Audience { emitter, screen };
+    let consumers = PoseConsumers { emitter, screen };
     let capture = tokio::select! {
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     assemble::check(&config, capture.info())?;
-    let dialer = Dialer::new(
+    let reconnector = Reconnector::new(
         config.connect.clone(),
         config.lanes,
         config.is_live(capture.info()),
         stream_start(&config, capture.info()),
     );
     let mut channel = tokio::select! {
-        channel = dialer.connect() => channel?,
+        channel = reconnector.connect() => channel?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let ack = tokio::select! {
-        ack = dialer.announce(&mut channel) => ack,
+        ack = reconnector.announce(&mut channel) => ack,
         () = interrupt.raised() => {
             channel.sender.close().await;
             return Ok(ExitStatus::Interrupted);
         }
     };
     let welcome = ack.and_then(|ack| {
-        Wants::of(&config).check(&ack, &dialer.worker())?;
+        Wants::of(&config).check(&ack, &reconnector.worker())?;
         Ok(ack)
     });
     match welcome {
         Ok(ack) => {
             stream(
-                &config, capture, audience, &dialer, channel, ack, &interrupt,
+                &config,
+                capture,
+                consumers,
+                &reconnector,
+                channel,
+                ack,
+                &interrupt,
             )
             .await
         }
@@ -101,56 +107,64 @@ async fn open_emitter(config: &Config) -> Result<Emitter> {
 async fn stream(
     config: &Config,
     capture: Capture,
-    audience: Audience,
-    dialer: &Dialer,
+    consumers: PoseConsumers,
+    reconnector: &Reconnector,
     channel: Channel,
     ack: StreamAck,
     interrupt: &Interrupt,
 ) -> Result<ExitStatus> {
     let info = capture.info().clone();
     // Only now, so that a run that never began leaves no file and replaces none.
-    let parts = match prepare(config, capture, audience, &ack, &channel.sender) {
+    let parts = match prepare(config, capture, consumers, &ack, &channel.sender) {
         Ok(parts) => parts,
         Err(error) => {
             channel.sender.close().await;
             return Err(error);
         }
     };
-    let Parts {
-        mut answers,
-        mut stages,
+    let StreamParts {
+        mut results,
+        mut pipeline,
         line,
         recording,
     } = parts;
     let frames = config.frames_to_send(&info);
-    if let Some(events) = Events::of(config.messages) {
+    if let Some(events) = EventWriter::of(config.report_mode) {
         events.connected(&info, frames, &ack);
     }
-    let progress = Progress::start(frames, config.messages);
-    let recovery = stages.recovery();
-    let mut run = Receiving::new(channel, &ack, line, dialer, recovery, interrupt, progress);
-    let outcome = run.run(&mut answers, &mut stages).await;
-    run.leave(answers.report.seconds(), &stages).await;
-    account(&mut answers, &stages, is_answered(&ack));
-    let ended = Ended {
+    let progress = Progress::start(frames, config.report_mode);
+    let recovery = pipeline.recovery();
+    let mut run = ReceiveLoop::new(
+        channel,
+        &ack,
+        line,
+        reconnector,
+        recovery,
+        interrupt,
+        progress,
+    );
+    let outcome = run.run(&mut results, &mut pipeline).await;
+    run.leave(results.report.seconds(), &pipeline).await;
+    account(&mut results, &pipeline, is_answered(&ack));
+    let ended = EndedStream {
         outcome,
-        source: stages.finish().await,
+        source: pipeline.finish().await,
         name: info.name,
-        worker: dialer.worker(),
+        worker: reconnector.worker(),
         not_found: run.not_found(),
         // Whatever the outcome: the worker hears that this client is gone, and is free.
         because: run.close().await,
         is_answered: is_answered(&ack),
     };
-    ending::end(config, ended, answers, recording, interrupt).await
+    ending::end(config, ended, results, recording, interrupt).await
 }
 
 /// Completes the counts of a stream that has ended.
-fn account(answers: &mut Answers, stages: &Stages, answered: bool) {
-    answers.report.emitted = answers.emitter.end();
-    let (sent, dropped) = (stages.sent(), stages.dropped());
-    answers.report.look(sent, dropped, Instant::now());
+fn account(results: &mut ResultHandler, pipeline: &SendPipeline, answered: bool) {
+    results.report.emitted = results.emitter.end();
+    let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
+    results.report.update_sent(sent, dropped, Instant::now());
     if answered {
-        answers.report.unanswered = stages.unanswered();
+        results.report.unanswered = pipeline.unanswered();
     }
 }

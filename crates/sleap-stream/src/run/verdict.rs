@@ -3,13 +3,13 @@
 use anyhow::{Result, bail};
 use protocol::StreamComplete;
 
-use crate::report::run_report::Report;
-use crate::run::end::End;
+use crate::report::run_report::RunReport;
+use crate::run::end::ReceiveEnd;
 use crate::run::wants::Wants;
 
 /// What is known of a stream when it has ended.
-pub(crate) struct Facts<'a> {
-    pub(crate) report: &'a Report,
+pub(crate) struct StreamFacts<'a> {
+    pub(crate) report: &'a RunReport,
     /// The source's name.
     pub(crate) source: &'a str,
     /// Which worker it was, for people.
@@ -29,30 +29,30 @@ pub(crate) struct Facts<'a> {
     pub(crate) only_emits: bool,
 }
 
-impl Facts<'_> {
+impl StreamFacts<'_> {
     /// Fails where the stream ended before its source, or kept nothing.
-    pub(crate) fn verdict(&self, end: End) -> Result<()> {
+    pub(crate) fn verdict(&self, end: ReceiveEnd) -> Result<()> {
         let kept = self.report.predictions;
         let worker = self.worker;
         match end {
-            End::Interrupted | End::NoReader => Ok(()),
-            End::Lost => bail!(
+            ReceiveEnd::Interrupted | ReceiveEnd::NoReader => Ok(()),
+            ReceiveEnd::Lost => bail!(
                 "the connection to {worker} was lost after {} frames{}; {kept} predictions are kept{}",
                 self.report.sent.frames,
                 self.because,
                 self.not_found,
             ),
-            End::Silent => {
+            ReceiveEnd::Silent => {
                 bail!("{worker} did not confirm the end of the stream; {kept} predictions are kept")
             }
-            End::Unanswered(silence) => bail!(
+            ReceiveEnd::Unanswered(silence) => bail!(
                 "{worker} has answered nothing for {} s: {}{}; {kept} predictions are kept. Its log may \
                  say why; --reconnect-timeout SECONDS waits longer",
                 silence.as_secs(),
                 self.unanswered(),
                 self.unreadable(),
             ),
-            End::Complete => self.complete(),
+            ReceiveEnd::Complete => self.complete(),
         }
     }
 
@@ -138,18 +138,18 @@ mod tests {
     use emit::{EmitCounts, TargetCounts};
 
     use super::*;
-    use crate::send::outlet::Sent;
+    use crate::send::outlet::SentTotals;
 
     /// A report of so many frames and predictions.
-    fn report(frames: u64, predictions: u64) -> Report {
-        let mut report = Report::new(Instant::now());
-        report.sent = Sent { frames, bytes: 100 };
+    fn report(frames: u64, predictions: u64) -> RunReport {
+        let mut report = RunReport::new(Instant::now());
+        report.sent = SentTotals { frames, bytes: 100 };
         report.predictions = predictions;
         report
     }
 
-    fn facts<'a>(report: &'a Report, wants: &'a Wants) -> Facts<'a> {
-        Facts {
+    fn facts<'a>(report: &'a RunReport, wants: &'a Wants) -> StreamFacts<'a> {
+        StreamFacts {
             report,
             source: "video.mp4",
             worker: "the worker at w",
@@ -164,8 +164,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn fails(facts: &Facts<'_>, words: &[&str]) {
-        let error = facts.verdict(End::Complete).unwrap_err().to_string();
+    fn fails(facts: &StreamFacts<'_>, words: &[&str]) {
+        let error = facts.verdict(ReceiveEnd::Complete).unwrap_err().to_string();
         for word in words {
             assert!(error.contains(word), "no {word:?} in: {error}");
         }
@@ -179,11 +179,15 @@ mod tests {
             &facts(&none, &wants),
             &["240 frames", "-o a.slp", "--model DIR"],
         );
-        facts(&none, &nothing).verdict(End::Complete).unwrap();
+        facts(&none, &nothing)
+            .verdict(ReceiveEnd::Complete)
+            .unwrap();
         let some = report(240, 1);
-        facts(&some, &wants).verdict(End::Complete).unwrap();
+        facts(&some, &wants).verdict(ReceiveEnd::Complete).unwrap();
         // The user ended it.
-        facts(&none, &wants).verdict(End::Interrupted).unwrap();
+        facts(&none, &wants)
+            .verdict(ReceiveEnd::Interrupted)
+            .unwrap();
     }
 
     #[test]
@@ -198,7 +202,7 @@ mod tests {
             "bad JSON",
         ];
         fails(&facts(&report, &nothing), &words);
-        let silent = End::Unanswered(Duration::from_secs(60));
+        let silent = ReceiveEnd::Unanswered(Duration::from_secs(60));
         let error = facts(&report, &nothing).verdict(silent).unwrap_err();
         for word in [
             &words[..],
@@ -226,17 +230,17 @@ mod tests {
             frames_received: 238,
             ..StreamComplete::default()
         };
-        let mute = Facts {
+        let mute = StreamFacts {
             is_answered: false,
             complete: Some(&complete),
             ..facts(&report, &nothing)
         };
         fails(&mute, &["238 of the 240 frames"]);
-        let answered = Facts {
+        let answered = StreamFacts {
             is_answered: true,
             ..mute
         };
-        answered.verdict(End::Complete).unwrap();
+        answered.verdict(ReceiveEnd::Complete).unwrap();
     }
 
     #[test]
@@ -252,17 +256,19 @@ mod tests {
             },
         };
         report.emitted = vec![target("zmq://h:1", 0)];
-        let only = Facts {
+        let only = StreamFacts {
             only_emits: true,
             ..facts(&report, &wants)
         };
         fails(&only, &["none of the 3 poses", "zmq://h:1"]);
-        facts(&report, &wants).verdict(End::Complete).unwrap();
+        facts(&report, &wants)
+            .verdict(ReceiveEnd::Complete)
+            .unwrap();
         report.emitted.push(target("udp://h:2", 3));
-        let only = Facts {
+        let only = StreamFacts {
             only_emits: true,
             ..facts(&report, &wants)
         };
-        only.verdict(End::Complete).unwrap();
+        only.verdict(ReceiveEnd::Complete).unwrap();
     }
 }

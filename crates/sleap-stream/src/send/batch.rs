@@ -3,7 +3,7 @@
 use protocol::Message;
 
 /// Where batches begin and end. Each frame leaves as soon as it is encoded.
-pub(crate) struct Batch {
+pub(crate) struct BatchMarks {
     size: u32,
     /// Frames still to come, as far as is known.
     left: u64,
@@ -11,7 +11,7 @@ pub(crate) struct Batch {
     sent: u32,
 }
 
-impl Batch {
+impl BatchMarks {
     /// `frames`: how many there will be, where that is known.
     pub(crate) fn new(size: u32, frames: Option<u64>) -> Self {
         Self {
@@ -57,7 +57,7 @@ mod tests {
 
     /// `S4` and `E4` for markers, a dot for a frame.
     fn sequence(size: u32, known: Option<u64>, frames: usize) -> String {
-        let mut batch = Batch::new(size, known);
+        let mut batch = BatchMarks::new(size, known);
         let mark = |item: Option<Message>| match item {
             Some(Message::BatchStart(n)) => format!("S{n}"),
             Some(Message::BatchEnd(n)) => format!("E{n}"),

@@ -12,20 +12,20 @@ use protocol::FrameId;
 use crate::send::in_flight::{Flight, GiveUp, Start};
 
 /// No frame is overdue before this, however fast answers came.
-const LEAST: Duration = Duration::from_secs(10);
+const MIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Nor before so many times the slowest of the last answers.
-const SLOWER: u32 = 4;
+const SLOWDOWN: u32 = 4;
 
 /// Answers whose times are remembered.
-const RECENT: usize = 32;
+const MAX_RECENT: usize = 32;
 
 /// The deadline for the answers of a stream.
 #[derive(Debug)]
-pub(crate) struct Deadline {
+pub(crate) struct ResultDeadline {
     gives_up: GiveUp,
     /// How long nothing may be answered before the stream ends.
-    patience: Duration,
+    timeout: Duration,
     /// How long the last answers took.
     recent: VecDeque<Duration>,
     /// Waits are not counted from before this.
@@ -39,14 +39,14 @@ pub(crate) struct Deadline {
     /// A frame was overdue during the silence.
     was_due: bool,
     /// The silence was reported.
-    is_told: bool,
+    is_reported: bool,
     /// Frames that had been forgotten unanswered when the silence began.
     forgotten: u64,
 }
 
 /// What a look at the waiting frames has found.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Looked {
+pub(crate) struct DeadlineCheck {
     /// Frames whose places are free now; a late answer is still taken.
     pub(crate) given_up: Vec<FrameId>,
     pub(crate) silence: Silence,
@@ -63,18 +63,18 @@ pub(crate) enum Silence {
     TooLong { lasts: Duration },
 }
 
-impl Deadline {
-    pub(crate) fn new(gives_up: GiveUp, patience: Duration, now: Instant) -> Self {
+impl ResultDeadline {
+    pub(crate) fn new(gives_up: GiveUp, timeout: Duration, now: Instant) -> Self {
         Self {
             gives_up,
-            patience,
+            timeout,
             recent: VecDeque::new(),
             begun: now,
             answered: None,
             since: None,
             missed: 0,
             was_due: false,
-            is_told: false,
+            is_reported: false,
             forgotten: 0,
         }
     }
@@ -90,19 +90,19 @@ impl Deadline {
         self.since = None;
         self.missed = 0;
         self.was_due = false;
-        self.is_told = false;
+        self.is_reported = false;
     }
 
     /// How long an answer may take.
     pub(crate) fn limit(&self) -> Duration {
         let slowest = self.recent.iter().max().copied().unwrap_or_default();
-        LEAST.max(slowest.saturating_mul(SLOWER))
+        MIN_LIMIT.max(slowest.saturating_mul(SLOWDOWN))
     }
 
     /// A frame was answered, in a way that can be read, so long after the link had taken it.
     pub(crate) fn answered(&mut self, took: Duration, now: Instant) {
         self.recent.push_back(took);
-        if self.recent.len() > RECENT {
+        if self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
         }
         self.answered = Some(now);
@@ -110,7 +110,12 @@ impl Deadline {
     }
 
     /// Looks at the frames that wait. `moved`: when the link last delivered anything.
-    pub(crate) fn look(&mut self, flight: &mut Flight, moved: Instant, now: Instant) -> Looked {
+    pub(crate) fn check(
+        &mut self,
+        flight: &mut Flight,
+        moved: Instant,
+        now: Instant,
+    ) -> DeadlineCheck {
         let limit = self.limit();
         let start = Start {
             begun: self.begun,
@@ -134,9 +139,9 @@ impl Deadline {
         let lasts = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let is_long = self.was_due && lasts >= limit;
         // A frame that has just left still has its time: it may be the first for long.
-        let silence = if is_long && is_due && lasts >= self.patience {
+        let silence = if is_long && is_due && lasts >= self.timeout {
             Silence::TooLong { lasts }
-        } else if is_long && !std::mem::replace(&mut self.is_told, true) {
+        } else if is_long && !std::mem::replace(&mut self.is_reported, true) {
             Silence::Begins {
                 lasts,
                 waiting: overdue.waiting + self.missed,
@@ -144,7 +149,7 @@ impl Deadline {
         } else {
             Silence::None
         };
-        Looked {
+        DeadlineCheck {
             given_up: overdue.given_up,
             silence,
         }

@@ -9,20 +9,20 @@ use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::record::RecordingHandle;
 
-use crate::send::batch::Batch;
-use crate::send::frame_encoder::Shaper;
+use crate::send::batch::BatchMarks;
+use crate::send::frame_encoder::FrameEncoder;
 use crate::send::in_flight::{self, Flight};
-use crate::send::outlet::{Gone, Outlet};
-use crate::send::queue::Queue;
+use crate::send::outlet::{Outlet, UplinkClosed};
+use crate::send::queue::FrameQueue;
 use crate::send::window::Window;
 
 /// The encoding stage; runs on a thread of its own.
-pub(crate) struct Encoder {
-    pub(crate) queue: Arc<Queue<CapturedFrame>>,
+pub(crate) struct EncodeStage {
+    pub(crate) queue: Arc<FrameQueue<CapturedFrame>>,
     pub(crate) window: Arc<Window>,
     pub(crate) flight: Arc<Mutex<Flight>>,
-    pub(crate) shaper: Shaper,
-    pub(crate) batch: Batch,
+    pub(crate) shaper: FrameEncoder,
+    pub(crate) batch: BatchMarks,
     pub(crate) outlet: Outlet,
     /// The stream ends after so many frames.
     pub(crate) max_frames: Option<u64>,
@@ -36,7 +36,7 @@ pub(crate) struct Encoder {
     pub(crate) done: oneshot::Sender<()>,
 }
 
-impl Encoder {
+impl EncodeStage {
     /// Encodes until the queue is closed and empty, the window is closed, the link is gone or
     /// there are enough frames.
     pub(crate) fn run(mut self) -> Result<()> {
@@ -74,7 +74,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn close_batch(&self, end: Message) -> Result<(), Gone> {
+    fn close_batch(&self, end: Message) -> Result<(), UplinkClosed> {
         in_flight::lock(&self.flight).batch_closes(Instant::now());
         self.outlet.message(end)
     }

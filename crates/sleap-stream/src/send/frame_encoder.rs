@@ -7,18 +7,18 @@ use tokio::sync::watch;
 use vision::capture::FrameContent;
 use vision::{Image, jpeg};
 
-use crate::send::adapt::Setting;
+use crate::send::adapt::EncodeSetting;
 
 /// Makes frames as they are wanted.
-pub(crate) struct Shaper {
+pub(crate) struct FrameEncoder {
     resize: Option<(u32, u32)>,
     /// The newest setting, where frames are compressed here.
-    settings: Option<watch::Receiver<Setting>>,
+    settings: Option<watch::Receiver<EncodeSetting>>,
     encoder: Option<(u8, jpeg::JpegEncoder)>,
 }
 
 /// A frame's bytes and what they are.
-pub(crate) struct Shaped {
+pub(crate) struct EncodedFrame {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) channels: u8,
@@ -28,11 +28,11 @@ pub(crate) struct Shaped {
     pub(crate) scale: Option<Scale>,
 }
 
-impl Shaper {
+impl FrameEncoder {
     /// `resize`: size to send instead of the source's. `settings`: compress so; `None`: raw pixels.
     pub(crate) fn new(
         resize: Option<(u32, u32)>,
-        settings: Option<watch::Receiver<Setting>>,
+        settings: Option<watch::Receiver<EncodeSetting>>,
     ) -> Self {
         Self {
             resize,
@@ -42,11 +42,11 @@ impl Shaper {
     }
 
     /// A frame as it is to be sent. A camera's own JPEG stays as it is.
-    pub(crate) fn shape(&mut self, content: FrameContent) -> Result<Shaped> {
+    pub(crate) fn shape(&mut self, content: FrameContent) -> Result<EncodedFrame> {
         let image = match content {
             FrameContent::Pixels(image) => image,
             FrameContent::Jpeg(jpeg) => {
-                return Ok(Shaped {
+                return Ok(EncodedFrame {
                     width: jpeg.header.width,
                     height: jpeg.header.height,
                     channels: jpeg.header.channels,
@@ -68,7 +68,7 @@ impl Shaper {
             Some(setting) => (Encoding::Jpeg, self.compress(&image, setting.quality)?),
             None => (Encoding::U8, image.data.clone()),
         };
-        Ok(Shaped {
+        Ok(EncodedFrame {
             width,
             height,
             channels: image.channels,
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn raw_pixels_are_not_touched() {
-        let shaped = Shaper::new(None, None).shape(picture()).unwrap();
+        let shaped = FrameEncoder::new(None, None).shape(picture()).unwrap();
         assert_eq!(shaped.encoding, Encoding::U8);
         assert_eq!((shaped.width, shaped.height), (40, 20));
         assert_eq!(shaped.data, vec![120; 40 * 20 * 3]);
@@ -109,14 +109,14 @@ mod tests {
 
     #[test]
     fn the_newest_setting_counts_and_points_find_back() {
-        let (set, settings) = watch::channel(Setting::full(90));
-        let mut shaper = Shaper::new(Some((20, 10)), Some(settings));
+        let (set, settings) = watch::channel(EncodeSetting::full(90));
+        let mut shaper = FrameEncoder::new(Some((20, 10)), Some(settings));
         let first = shaper.shape(picture()).unwrap();
         assert_eq!(
             (first.width, first.height, first.encoding),
             (20, 10, Encoding::Jpeg)
         );
-        set.send_replace(Setting {
+        set.send_replace(EncodeSetting {
             quality: 30,
             size: 50,
             rate: 100,
@@ -139,7 +139,7 @@ mod tests {
         };
         let data = jpeg::JpegEncoder::new(70).unwrap().encode(&image).unwrap();
         let camera = jpeg::CameraJpeg::from_camera(data.clone()).unwrap();
-        let shaped = Shaper::new(None, None)
+        let shaped = FrameEncoder::new(None, None)
             .shape(FrameContent::Jpeg(camera))
             .unwrap();
         assert_eq!(shaped.data, data);

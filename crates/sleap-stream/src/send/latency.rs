@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// One frame's moments on this side.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moments {
+pub(crate) struct FrameMoments {
     /// The camera, or the file's schedule, had it.
     pub(crate) captured: Instant,
     /// The encoder took it.
@@ -99,12 +99,12 @@ impl Latency {
 
 /// Splits latencies; remembers the shortest way there and back.
 #[derive(Debug, Default)]
-pub(crate) struct Splitter {
+pub(crate) struct LatencySplitter {
     shortest: Option<u64>,
 }
 
-impl Splitter {
-    pub(crate) fn split(&mut self, moments: &Moments, timing: &Timing) -> Latency {
+impl LatencySplitter {
+    pub(crate) fn split(&mut self, moments: &FrameMoments, timing: &Timing) -> Latency {
         let since_capture = |at: Instant| micros(at.saturating_duration_since(moments.captured));
         let taken = since_capture(moments.taken);
         let encoded = since_capture(moments.encoded).max(taken);
@@ -172,9 +172,9 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// Captured, taken after 5 ms, encoded after 7, handed over after 8.
-    fn moments(answered: u32) -> Moments {
+    fn moments(answered: u32) -> FrameMoments {
         let captured = Instant::now();
-        Moments {
+        FrameMoments {
             captured,
             taken: captured + 5 * MS,
             encoded: captured + 7 * MS,
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_age_and_each_has_its_own() {
-        let latency = Splitter::default().split(&moments(60), &timing());
+        let latency = LatencySplitter::default().split(&moments(60), &timing());
         assert_eq!(latency.age(), 60_000);
         assert_eq!(
             (latency.capture, latency.encode, latency.send),
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_way_back_is_half_of_the_shortest() {
-        let mut splitter = Splitter::default();
+        let mut splitter = LatencySplitter::default();
         splitter.split(&moments(60), &timing());
         let held_up = splitter.split(&moments(160), &timing());
         assert_eq!((held_up.network, held_up.back), (118_500, 8_500));
@@ -229,14 +229,14 @@ mod tests {
             total_us: Some(u64::MAX),
             ..timing()
         };
-        let latency = Splitter::default().split(&moments(60), &absurd);
+        let latency = LatencySplitter::default().split(&moments(60), &absurd);
         assert_eq!(latency.age(), 60_000);
         assert_eq!(latency.inference, 53_000);
     }
 
     #[test]
     fn a_worker_that_says_nothing_leaves_it_all_to_the_network() {
-        let latency = Splitter::default().split(&moments(60), &Timing::default());
+        let latency = LatencySplitter::default().split(&moments(60), &Timing::default());
         assert_eq!(latency.age(), 60_000);
         assert_eq!(latency.network + latency.back, 52_000);
     }

@@ -13,7 +13,7 @@ use crate::send::line::Tap;
 
 /// What was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentTotals {
     pub(crate) frames: u64,
     /// Payload bytes of frames, without messages around them.
     pub(crate) bytes: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Sent {
 
 /// Nothing more can be sent: the connection will not come back, or the run is over.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+pub(crate) struct UplinkClosed;
 
 /// Bytes that a live stream may have unacknowledged towards a worker that answers nothing. Nothing
 /// else bounds the age of its frames there.
@@ -34,7 +34,7 @@ pub(crate) struct Outlet {
     tap: Tap,
     halt: CancellationToken,
     flight: Arc<Mutex<Flight>>,
-    totals: watch::Sender<Sent>,
+    totals: watch::Sender<SentTotals>,
     /// The link's buffer is kept short.
     shallow: bool,
 }
@@ -46,7 +46,7 @@ impl Outlet {
         tap: Tap,
         halt: CancellationToken,
         flight: Arc<Mutex<Flight>>,
-        totals: watch::Sender<Sent>,
+        totals: watch::Sender<SentTotals>,
         shallow: bool,
     ) -> Self {
         Self {
@@ -60,10 +60,10 @@ impl Outlet {
     }
 
     /// Sends a message that is worth nothing on another connection than this one.
-    pub(crate) fn message(&self, message: Message) -> Result<(), Gone> {
+    pub(crate) fn message(&self, message: Message) -> Result<(), UplinkClosed> {
         let mut tap = self.tap.clone();
         self.wait(async {
-            let (generation, sender) = tap.sender().await.ok_or(Gone)?;
+            let (generation, sender) = tap.sender().await.ok_or(UplinkClosed)?;
             tokio::select! {
                 sent = sender.send(message) => match sent {
                     Ok(()) | Err(SendError::Closed(_)) => Ok(()),
@@ -76,7 +76,7 @@ impl Outlet {
 
     /// Sends a frame that is in flight. While the connection is away it waits; a frame that was
     /// sent over the next one by then, or that nobody waits for any more, is done.
-    pub(crate) fn frame(&self, frame: Frame) -> Result<(), Gone> {
+    pub(crate) fn frame(&self, frame: Frame) -> Result<(), UplinkClosed> {
         let (id, bytes) = (frame.meta.frame_id, frame.meta.nbytes);
         // Counted before, so that an answer never comes for a frame that is not.
         self.totals.send_modify(|sent| {
@@ -86,7 +86,7 @@ impl Outlet {
         let mut tap = self.tap.clone();
         self.wait(async {
             loop {
-                let (generation, sender) = tap.sender().await.ok_or(Gone)?;
+                let (generation, sender) = tap.sender().await.ok_or(UplinkClosed)?;
                 if !in_flight::lock(&self.flight).claim(id, generation) {
                     return Ok(());
                 }
@@ -130,17 +130,20 @@ impl Outlet {
         Ok(())
     }
 
-    fn wait(&self, sending: impl Future<Output = Result<(), Gone>>) -> Result<(), Gone> {
+    fn wait(
+        &self,
+        sending: impl Future<Output = Result<(), UplinkClosed>>,
+    ) -> Result<(), UplinkClosed> {
         self.runtime.block_on(async {
             tokio::select! {
                 sent = sending => sent,
-                () = self.halt.cancelled() => Err(Gone),
+                () = self.halt.cancelled() => Err(UplinkClosed),
             }
         })
     }
 }
 
-fn gone(error: &SendError) -> Gone {
+fn gone(error: &SendError) -> UplinkClosed {
     tracing::debug!(%error, "not sent");
-    Gone
+    UplinkClosed
 }

@@ -13,24 +13,24 @@ use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, CaptureSummary, CapturedFrame, RunningCapture};
 use vision::record::RecordingHandle;
 
-use crate::send::batch::Batch;
-use crate::send::deadline::{Deadline, Looked};
-use crate::send::encode_stage::Encoder;
-use crate::send::flow::{Discipline, Flow};
-use crate::send::frame_encoder::Shaper;
+use crate::send::batch::BatchMarks;
+use crate::send::deadline::{DeadlineCheck, ResultDeadline};
+use crate::send::encode_stage::EncodeStage;
+use crate::send::flow::{FlowControl, PacingMode};
+use crate::send::frame_encoder::FrameEncoder;
 use crate::send::frame_list::FrameList;
-use crate::send::in_flight::{self, Arrived, Flight};
+use crate::send::in_flight::{self, Flight, ReturnedFrame};
 use crate::send::line::{Generation, Line, Tap};
-use crate::send::outlet::{Outlet, Sent};
-use crate::send::queue::{CloseOnDrop, Policy, Queue};
+use crate::send::outlet::{Outlet, SentTotals};
+use crate::send::queue::{CloseOnDrop, FrameQueue, OverflowPolicy};
 use crate::send::window::Window;
 
 /// How frames are to go.
-pub(crate) struct Plan {
+pub(crate) struct SendPlan {
     /// What happens to frames that come faster than they leave.
-    pub(crate) policy: Policy,
-    pub(crate) discipline: Discipline,
-    pub(crate) shaper: Shaper,
+    pub(crate) policy: OverflowPolicy,
+    pub(crate) discipline: PacingMode,
+    pub(crate) shaper: FrameEncoder,
     pub(crate) batch_size: u32,
     /// Associations that share the frames.
     pub(crate) lanes: usize,
@@ -45,16 +45,16 @@ pub(crate) struct Plan {
 }
 
 /// A running source and its encoder.
-pub(crate) struct Stages {
+pub(crate) struct SendPipeline {
     /// Resolves when everything is sent that will be.
     pub(crate) done: oneshot::Receiver<()>,
     halt: CancellationToken,
-    queue: Arc<Queue<CapturedFrame>>,
+    queue: Arc<FrameQueue<CapturedFrame>>,
     window: Arc<Window>,
     flight: Arc<Mutex<Flight>>,
     capture: RunningCapture,
     encoder: JoinHandle<Result<()>>,
-    sent: watch::Receiver<Sent>,
+    sent: watch::Receiver<SentTotals>,
     recovery: Recovery,
 }
 
@@ -69,29 +69,30 @@ pub(crate) enum Recovery {
     Impossible,
 }
 
-impl Stages {
+impl SendPipeline {
     /// Starts all stages.
-    pub(crate) fn start(capture: Capture, plan: Plan, tap: Tap) -> Result<Self> {
+    pub(crate) fn start(capture: Capture, plan: SendPlan, tap: Tap) -> Result<Self> {
         let recovery = match (plan.policy, plan.discipline) {
-            (Policy::Newest, _) => Recovery::Forget,
-            (Policy::All { .. }, Discipline::Unanswered) => Recovery::Impossible,
-            (Policy::All { .. }, _) => Recovery::Resend,
+            (OverflowPolicy::Newest, _) => Recovery::Forget,
+            (OverflowPolicy::All { .. }, PacingMode::Unanswered) => Recovery::Impossible,
+            (OverflowPolicy::All { .. }, _) => Recovery::Resend,
         };
-        let shallow = plan.discipline == Discipline::Unanswered && plan.policy == Policy::Newest;
-        let queue = Queue::new(plan.policy);
+        let shallow =
+            plan.discipline == PacingMode::Unanswered && plan.policy == OverflowPolicy::Newest;
+        let queue = FrameQueue::new(plan.policy);
         let window = Arc::new(Window::new(
-            Flow::new(plan.discipline, plan.batch_size).over(plan.lanes),
+            FlowControl::new(plan.discipline, plan.batch_size).over(plan.lanes),
         ));
         let flight = Arc::new(Mutex::new(Flight::default()));
         let halt = CancellationToken::new();
-        let (totals, sent) = watch::channel(Sent::default());
+        let (totals, sent) = watch::channel(SentTotals::default());
         let (finished, done) = oneshot::channel();
-        let encoder = Encoder {
+        let encoder = EncodeStage {
             queue: Arc::clone(&queue),
             window: Arc::clone(&window),
             flight: Arc::clone(&flight),
             shaper: plan.shaper,
-            batch: Batch::new(plan.batch_size, plan.frames),
+            batch: BatchMarks::new(plan.batch_size, plan.frames),
             outlet: Outlet::new(tap, halt.clone(), Arc::clone(&flight), totals, shallow),
             max_frames: plan.max_frames,
             keep_pictures: plan.keep_pictures,
@@ -168,7 +169,7 @@ impl Stages {
     }
 
     /// What was sent so far.
-    pub(crate) fn sent(&self) -> Sent {
+    pub(crate) fn sent(&self) -> SentTotals {
         *self.sent.borrow()
     }
 
@@ -178,7 +179,7 @@ impl Stages {
     }
 
     /// A frame was answered: its place is free. `None` for a frame that is not on its way.
-    pub(crate) fn answered(&self, id: FrameId, timing: Option<&Timing>) -> Option<Arrived> {
+    pub(crate) fn answered(&self, id: FrameId, timing: Option<&Timing>) -> Option<ReturnedFrame> {
         let now = Instant::now();
         let untimed = Timing::default();
         let arrived = self.flight().arrive(id, timing.unwrap_or(&untimed), now)?;
@@ -188,7 +189,7 @@ impl Stages {
 
     /// The worker's queues are full.
     pub(crate) fn pressed(&self) {
-        self.window.update(Flow::pressed);
+        self.window.update(FlowControl::pressed);
     }
 
     /// No frame leaves for as long as this holds; what is under way is not concerned.
@@ -209,16 +210,16 @@ impl Stages {
     }
 
     /// Looks at the frames that wait, and frees the places of those that are given up.
-    pub(crate) fn look(&self, deadline: &mut Deadline, moved: Instant) -> Looked {
-        let looked = deadline.look(&mut self.flight(), moved, Instant::now());
-        if !looked.given_up.is_empty() {
+    pub(crate) fn check(&self, deadline: &mut ResultDeadline, moved: Instant) -> DeadlineCheck {
+        let check = deadline.check(&mut self.flight(), moved, Instant::now());
+        if !check.given_up.is_empty() {
             self.window.update(|flow| {
-                for id in &looked.given_up {
+                for id in &check.given_up {
                     flow.give_up(*id);
                 }
             });
         }
-        looked
+        check
     }
 
     /// Frames that were sent, have no answer and are not given up.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What happens when frames come faster than they leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Policy {
+pub(crate) enum OverflowPolicy {
     /// Live: one place, and the newest frame takes it. The age of a frame never builds up.
     Newest,
     /// File: the source waits; every frame passes once and in order.
@@ -14,14 +14,14 @@ pub(crate) enum Policy {
 
 /// Items that wait, as the policy says. Pure.
 #[derive(Debug)]
-pub(crate) struct Buffer<T> {
-    policy: Policy,
+pub(crate) struct FrameBuffer<T> {
+    policy: OverflowPolicy,
     items: VecDeque<T>,
     dropped: u64,
 }
 
-impl<T> Buffer<T> {
-    pub(crate) fn new(policy: Policy) -> Self {
+impl<T> FrameBuffer<T> {
+    pub(crate) fn new(policy: OverflowPolicy) -> Self {
         Self {
             policy,
             items: VecDeque::new(),
@@ -32,14 +32,14 @@ impl<T> Buffer<T> {
     /// Whether an item can be put in; if not, its source has to wait.
     pub(crate) fn has_room(&self) -> bool {
         match self.policy {
-            Policy::Newest => true,
-            Policy::All { capacity } => self.items.len() < capacity,
+            OverflowPolicy::Newest => true,
+            OverflowPolicy::All { capacity } => self.items.len() < capacity,
         }
     }
 
     /// Puts an item in, in place of the oldest where only the newest counts.
     pub(crate) fn push(&mut self, item: T) {
-        if self.policy == Policy::Newest && self.items.pop_front().is_some() {
+        if self.policy == OverflowPolicy::Newest && self.items.pop_front().is_some() {
             self.dropped += 1;
         }
         self.items.push_back(item);
@@ -56,21 +56,21 @@ impl<T> Buffer<T> {
     }
 }
 
-/// A [`Buffer`] between two threads.
+/// A [`FrameBuffer`] between two threads.
 #[derive(Debug)]
-pub(crate) struct Queue<T> {
+pub(crate) struct FrameQueue<T> {
     shared: Mutex<Shared<T>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct Shared<T> {
-    buffer: Buffer<T>,
+    buffer: FrameBuffer<T>,
     closed: bool,
 }
 
 /// Closes a queue when dropped: whoever fills it owns this, and its end is the queue's.
-pub(crate) struct CloseOnDrop<T>(pub(crate) Arc<Queue<T>>);
+pub(crate) struct CloseOnDrop<T>(pub(crate) Arc<FrameQueue<T>>);
 
 impl<T> Drop for CloseOnDrop<T> {
     fn drop(&mut self) {
@@ -80,13 +80,13 @@ impl<T> Drop for CloseOnDrop<T> {
 
 /// The queue was closed: nothing goes in any more.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Closed;
+pub(crate) struct QueueClosed;
 
-impl<T> Queue<T> {
-    pub(crate) fn new(policy: Policy) -> Arc<Self> {
+impl<T> FrameQueue<T> {
+    pub(crate) fn new(policy: OverflowPolicy) -> Arc<Self> {
         Arc::new(Self {
             shared: Mutex::new(Shared {
-                buffer: Buffer::new(policy),
+                buffer: FrameBuffer::new(policy),
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -94,13 +94,13 @@ impl<T> Queue<T> {
     }
 
     /// Puts an item in, as the policy says: waits for room, or drops the oldest.
-    pub(crate) fn push(&self, item: T) -> Result<(), Closed> {
+    pub(crate) fn push(&self, item: T) -> Result<(), QueueClosed> {
         let mut shared = self.lock();
         while !shared.closed && !shared.buffer.has_room() {
             shared = self.wait(shared);
         }
         if shared.closed {
-            return Err(Closed);
+            return Err(QueueClosed);
         }
         shared.buffer.push(item);
         self.changed.notify_all();
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn newest_replaces_and_counts() {
-        let queue = Queue::new(Policy::Newest);
+        let queue = FrameQueue::new(OverflowPolicy::Newest);
         for item in 0..5 {
             queue.push(item).unwrap();
         }
@@ -168,13 +168,13 @@ mod tests {
         assert_eq!(queue.pop(), Some(4));
         assert_eq!(queue.pop(), None);
         assert_eq!(queue.dropped(), 4);
-        assert_eq!(queue.push(9), Err(Closed));
+        assert_eq!(queue.push(9), Err(QueueClosed));
         assert_eq!(queue.dropped(), 4);
     }
 
     #[test]
     fn all_keeps_every_item_in_order() {
-        let queue = Queue::new(Policy::All { capacity: 2 });
+        let queue = FrameQueue::new(OverflowPolicy::All { capacity: 2 });
         let writer = std::thread::spawn({
             let queue = Arc::clone(&queue);
             move || {
@@ -192,14 +192,14 @@ mod tests {
 
     #[test]
     fn cutting_releases_a_writer_that_waits() {
-        let queue = Queue::new(Policy::All { capacity: 1 });
+        let queue = FrameQueue::new(OverflowPolicy::All { capacity: 1 });
         queue.push(0).unwrap();
         let writer = std::thread::spawn({
             let queue = Arc::clone(&queue);
             move || queue.push(1)
         });
         queue.cut();
-        assert_eq!(writer.join().unwrap(), Err(Closed));
+        assert_eq!(writer.join().unwrap(), Err(QueueClosed));
         assert_eq!(queue.pop(), None);
     }
 }

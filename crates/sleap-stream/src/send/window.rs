@@ -3,9 +3,9 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::send::flow::{Flow, Gate};
+use crate::send::flow::{FlowControl, GateState};
 
-/// A [`Flow`] with the system's clock. The encoder waits here before it takes a frame, so that
+/// A [`FlowControl`] with the system's clock. The encoder waits here before it takes a frame, so that
 /// what has to wait waits at the source, where the newest wins.
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -15,14 +15,14 @@ pub(crate) struct Window {
 
 #[derive(Debug)]
 struct Shared {
-    flow: Flow,
+    flow: FlowControl,
     /// Nothing may leave, whatever the flow says.
     held: bool,
     closed: bool,
 }
 
 impl Window {
-    pub(crate) fn new(flow: Flow) -> Self {
+    pub(crate) fn new(flow: FlowControl) -> Self {
         Self {
             shared: Mutex::new(Shared {
                 flow,
@@ -40,19 +40,19 @@ impl Window {
         while !shared.closed {
             let now = Instant::now();
             let gate = match shared.held {
-                true => Gate::Shut,
+                true => GateState::Shut,
                 false => shared.flow.gate(now),
             };
             shared = match gate {
-                Gate::Open => return true,
-                Gate::At(due) => {
+                GateState::Open => return true,
+                GateState::At(due) => {
                     let wait = due.saturating_duration_since(now);
                     self.changed
                         .wait_timeout(shared, wait)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
-                Gate::Shut => self
+                GateState::Shut => self
                     .changed
                     .wait(shared)
                     .unwrap_or_else(PoisonError::into_inner),
@@ -62,7 +62,7 @@ impl Window {
     }
 
     /// Changes the flow, which may let the next frame leave.
-    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Flow) -> T) -> T {
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut FlowControl) -> T) -> T {
         let changed = change(&mut self.lock().flow);
         self.changed.notify_all();
         changed
@@ -89,15 +89,15 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::send::flow::Discipline;
+    use crate::send::flow::PacingMode;
     use std::sync::Arc;
     use std::time::Duration;
 
-    const EVERY: Discipline = Discipline::Every;
+    const EVERY: PacingMode = PacingMode::Every;
 
     /// A window that is full.
     fn full() -> Arc<Window> {
-        let window = Window::new(Flow::new(EVERY, 1));
+        let window = Window::new(FlowControl::new(EVERY, 1));
         let now = Instant::now();
         for id in 0..256 {
             window.update(|flow| flow.depart(id, now));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_pause_ends_by_itself() {
-        let window = Window::new(Flow::new(EVERY, 1));
+        let window = Window::new(FlowControl::new(EVERY, 1));
         window.update(|flow| {
             flow.set_pause(Duration::from_millis(1));
             flow.depart(0, Instant::now());
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_window_that_is_held_opens_when_it_is_let_go() {
-        let window = Arc::new(Window::new(Flow::new(EVERY, 1)));
+        let window = Arc::new(Window::new(FlowControl::new(EVERY, 1)));
         window.hold(true);
         let next = std::thread::spawn({
             let window = Arc::clone(&window);

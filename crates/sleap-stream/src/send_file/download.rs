@@ -60,7 +60,7 @@ impl Download {
     }
 
     /// Whether it is whole, as it was sent.
-    pub(super) fn check(self) -> Result<Whole> {
+    pub(super) fn check(self) -> Result<DownloadedFile> {
         if self.received != self.size {
             bail!(
                 "{} of {} bytes of predictions came",
@@ -77,34 +77,34 @@ impl Download {
         // Some file systems say only now that there is no room.
         let kept = self.file.as_file().sync_all();
         kept.context("cannot write the predictions")?;
-        Ok(Whole(self.file))
+        Ok(DownloadedFile(self.file))
     }
 }
 
 /// A file that has arrived.
-pub(super) struct Whole(NamedTempFile);
+pub(super) struct DownloadedFile(NamedTempFile);
 
 /// Where predictions are now.
 #[derive(Debug)]
-pub(super) struct Saved {
+pub(super) struct SavedPredictions {
     pub(super) path: PathBuf,
     /// Why that is not where they were to be.
     pub(super) elsewhere: Option<io::Error>,
 }
 
-impl Whole {
+impl DownloadedFile {
     /// Gives it its name, or another where that cannot be: it is never lost.
-    pub(super) fn save(self, output: &Path, overwrite: bool) -> Result<Saved> {
+    pub(super) fn save(self, output: &Path, overwrite: bool) -> Result<SavedPredictions> {
         let saved = match overwrite {
             true => self.0.persist(output),
             false => self.0.persist_noclobber(output),
         };
         match saved {
-            Ok(_) => Ok(Saved {
+            Ok(_) => Ok(SavedPredictions {
                 path: output.to_owned(),
                 elsewhere: None,
             }),
-            Err(failed) => Ok(Saved {
+            Err(failed) => Ok(SavedPredictions {
                 path: keep(failed.file, output)?,
                 elsewhere: Some(failed.error),
             }),

@@ -10,23 +10,23 @@ use protocol::{JobStatus, Message, PackageType, UploadResume, UploadStart};
 use tokio::time::timeout;
 
 use super::SendConfig;
-use super::download::{Download, Whole};
-use super::file_channel::{Fault, Talk, busy, refused, short};
-use super::progress::{Phase, Progress};
-use super::source::{self, Known};
+use super::download::{Download, DownloadedFile};
+use super::file_channel::{FileChannel, TransferError, busy, refused, short};
+use super::progress::{TransferPhase, TransferProgress};
+use super::source::{self, SourceFile};
 
 /// What the worker had to say in the end.
-pub(super) struct Outcome {
-    pub(super) predictions: Option<Whole>,
+pub(super) struct TransferOutcome {
+    pub(super) predictions: Option<DownloadedFile>,
     /// What the predictions lack, or why there are none.
     pub(super) failure: Option<String>,
 }
 
-impl Outcome {
+impl TransferOutcome {
     /// A worker that could not do it now may later.
-    fn unless_busy(self) -> Result<Self, Fault> {
+    fn unless_busy(self) -> Result<Self, TransferError> {
         match self.failure.as_deref().and_then(busy) {
-            Some(reason) if self.predictions.is_none() => Err(Fault::Busy(reason)),
+            Some(reason) if self.predictions.is_none() => Err(TransferError::Busy(reason)),
             _ => Ok(self),
         }
     }
@@ -34,7 +34,7 @@ impl Outcome {
 
 /// What happened so far, over all connections.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct TransferTotals {
     pub(super) sent: u64,
     pub(super) upload: Duration,
     /// Of the job that ran last.
@@ -48,7 +48,7 @@ pub(super) struct Account {
     pub(super) furthest: (u64, u64),
 }
 
-impl Account {
+impl TransferTotals {
     /// So many bytes were sent, which end at this one of the file.
     fn sent(&mut self, bytes: u64, at: u64) {
         self.sent += bytes;
@@ -67,49 +67,54 @@ impl Account {
 /// One connection to a worker.
 pub(super) struct Exchange<'a> {
     pub(super) config: &'a SendConfig,
-    pub(super) known: &'a Known,
+    pub(super) file: &'a SourceFile,
     pub(super) upload_id: &'a str,
-    pub(super) progress: &'a mut Progress,
-    pub(super) account: &'a mut Account,
+    pub(super) progress: &'a mut TransferProgress,
+    pub(super) totals: &'a mut TransferTotals,
     /// When a worker that says nothing counts as gone.
     pub(super) silence: Duration,
 }
 
 impl Exchange<'_> {
     /// Asks, sends what the worker lacks, and waits for the predictions.
-    pub(super) async fn run(&mut self, channel: &mut Channel) -> Result<Outcome, Fault> {
-        let talk = &mut Talk::over(channel, self.silence);
-        talk.say(Message::PackageType(PackageType::Track)).await?;
+    pub(super) async fn run(
+        &mut self,
+        channel: &mut Channel,
+    ) -> Result<TransferOutcome, TransferError> {
+        let channel = &mut FileChannel::over(channel, self.silence);
+        channel
+            .say(Message::PackageType(PackageType::Track))
+            .await?;
         let check = Message::UploadCheck {
-            sha256: self.known.sha256.clone(),
+            sha256: self.file.sha256.clone(),
             name: self.config.name.clone(),
             resume: Some(UploadResume {
-                bytes: self.known.bytes,
+                bytes: self.file.bytes,
                 upload_id: self.upload_id.to_owned(),
             }),
         };
-        talk.say(check).await?;
-        if let Some(_offset) = self.ready(talk).await? {
+        channel.say(check).await?;
+        if let Some(_offset) = self.ready(channel).await? {
             let began = Instant::now();
-            let uploaded = self.upload(talk).await;
-            self.account.upload += began.elapsed();
+            let uploaded = self.upload(channel).await;
+            self.totals.upload += began.elapsed();
             uploaded?;
         }
         let began = Instant::now();
-        self.account.heard = None;
-        let outcome = self.predictions(talk).await;
-        self.account.inference += began.elapsed();
+        self.totals.heard = None;
+        let outcome = self.predictions(channel).await;
+        self.totals.inference += began.elapsed();
         outcome
     }
 
     /// Where the bytes are to begin; `None`: the worker has them all.
-    async fn ready(&self, talk: &mut Talk<'_>) -> Result<Option<u64>, Fault> {
-        let patience = self.config.connect.ack_timeout;
+    async fn ready(&self, channel: &mut FileChannel<'_>) -> Result<Option<u64>, TransferError> {
+        let limit = self.config.connect.ack_timeout;
         let answer = async {
             loop {
-                match talk.next().await? {
+                match channel.next().await? {
                     Message::UploadReady(offset) => {
-                        talk.received = offset;
+                        channel.received = offset;
                         return Ok(Some(offset.unwrap_or(0)));
                     }
                     Message::CacheHit(_) => return Ok(None),
@@ -117,24 +122,24 @@ impl Exchange<'_> {
                 }
             }
         };
-        timeout(patience, answer).await.unwrap_or_else(|_| {
-            Err(Fault::Final(anyhow!(
+        timeout(limit, answer).await.unwrap_or_else(|_| {
+            Err(TransferError::Final(anyhow!(
                 "the worker did not answer within {} s whether it takes the file: it may take none",
-                patience.as_secs_f64()
+                limit.as_secs_f64()
             )))
         })
     }
 
-    async fn upload(&mut self, talk: &mut Talk<'_>) -> Result<(), Fault> {
-        let bytes = self.known.bytes;
+    async fn upload(&mut self, channel: &mut FileChannel<'_>) -> Result<(), TransferError> {
+        let bytes = self.file.bytes;
         let start = UploadStart {
             name: self.config.name.clone(),
             bytes,
             dest: String::new(),
             create_subdir: false,
         };
-        talk.say(Message::UploadStart(start)).await?;
-        let offset = self.ready(talk).await?.unwrap_or(0);
+        channel.say(Message::UploadStart(start)).await?;
+        let offset = self.ready(channel).await?.unwrap_or(0);
         if offset > bytes {
             return Err(anyhow!("the worker wants byte {offset} of a file of {bytes}").into());
         }
@@ -143,7 +148,7 @@ impl Exchange<'_> {
             let event = serde_json::json!({"offset": offset, "bytes_total": bytes});
             self.progress.event("resumed", event);
         }
-        self.progress.at(Phase::Upload, offset, Some(bytes));
+        self.progress.at(TransferPhase::Upload, offset, Some(bytes));
         let mut at = offset;
         let mut blocks = source::blocks(Arc::from(self.config.file.as_path()), offset);
         while let Some(block) = blocks.recv().await {
@@ -154,33 +159,33 @@ impl Exchange<'_> {
                 if at > bytes {
                     return Err(changed(&self.config.file, &"it grew").into());
                 }
-                self.account.sent(some, at);
-                talk.say(Message::Chunk(chunk)).await?;
+                self.totals.sent(some, at);
+                channel.say(Message::Chunk(chunk)).await?;
             }
             // Much may be on its way; a worker that tells what it has says where the upload is.
-            let there = talk.received.map_or(at, |there| there.clamp(offset, at));
-            self.progress.at(Phase::Upload, there, Some(bytes));
+            let there = channel.received.map_or(at, |there| there.clamp(offset, at));
+            self.progress.at(TransferPhase::Upload, there, Some(bytes));
         }
         if at < bytes {
             return Err(changed(&self.config.file, &"it shrank").into());
         }
-        talk.say(Message::UploadEnd).await?;
-        if talk.received.is_none() {
+        channel.say(Message::UploadEnd).await?;
+        if channel.received.is_none() {
             self.progress.word("the worker checks the file");
         }
         loop {
-            match talk.next().await? {
+            match channel.next().await? {
                 Message::Complete(_) => {
-                    self.progress.at(Phase::Upload, bytes, Some(bytes));
+                    self.progress.at(TransferPhase::Upload, bytes, Some(bytes));
                     return Ok(());
                 }
                 Message::Progress { received, .. } => {
                     let there = received.clamp(offset, bytes);
-                    self.progress.at(Phase::Upload, there, Some(bytes));
+                    self.progress.at(TransferPhase::Upload, there, Some(bytes));
                 }
                 // The half that was there has made it another file, and is gone.
                 Message::UploadError(reason) if offset > 0 && busy(&reason).is_none() => {
-                    return Err(Fault::Damaged(short(&reason)));
+                    return Err(TransferError::Damaged(short(&reason)));
                 }
                 other => refused(other)?,
             }
@@ -188,17 +193,20 @@ impl Exchange<'_> {
     }
 
     /// Waits for the worker's work and takes what comes of it.
-    async fn predictions(&mut self, talk: &mut Talk<'_>) -> Result<Outcome, Fault> {
+    async fn predictions(
+        &mut self,
+        channel: &mut FileChannel<'_>,
+    ) -> Result<TransferOutcome, TransferError> {
         self.progress.word("waiting for the worker");
-        let patience = self.config.connect.ack_timeout;
-        let first = timeout(patience, begins(talk)).await.map_err(|_| {
+        let limit = self.config.connect.ack_timeout;
+        let first = timeout(limit, begins(channel)).await.map_err(|_| {
             anyhow!(
                 "the worker took the file, but runs no model over it (a SLEAP-RTC worker of another kind?)"
             )
         })?;
         let mut message = first?;
         let mut arriving: Option<Download> = None;
-        let mut outcome = Outcome {
+        let mut outcome = TransferOutcome {
             predictions: None,
             failure: None,
         };
@@ -222,9 +230,9 @@ impl Exchange<'_> {
                 Message::InferenceJobsDone => return outcome.unless_busy(),
                 other => refused(other)?,
             }
-            message = match talk.next().await {
+            message = match channel.next().await {
                 // All that was to come is here.
-                Err(Fault::Lost(lost)) if outcome.predictions.is_some() => {
+                Err(TransferError::Lost(lost)) if outcome.predictions.is_some() => {
                     tracing::debug!("{lost}, after the predictions");
                     return Ok(outcome);
                 }
@@ -233,11 +241,11 @@ impl Exchange<'_> {
         }
     }
 
-    fn news(&mut self, text: &str, outcome: &mut Outcome) {
+    fn news(&mut self, text: &str, outcome: &mut TransferOutcome) {
         match JobStatus::from_text(text) {
             JobStatus::Progress { frames, total } => {
-                self.account.predicted(frames);
-                self.progress.at(Phase::Inference, frames, total);
+                self.totals.predicted(frames);
+                self.progress.at(TransferPhase::Inference, frames, total);
             }
             JobStatus::Failed { reason, .. } => outcome.failure = Some(reason),
             JobStatus::Started(_) | JobStatus::Ended(_) | JobStatus::Other(_) => {}
@@ -246,9 +254,9 @@ impl Exchange<'_> {
 }
 
 /// The first word of a job.
-async fn begins(talk: &mut Talk<'_>) -> Result<Message, Fault> {
+async fn begins(channel: &mut FileChannel<'_>) -> Result<Message, TransferError> {
     loop {
-        match talk.next().await? {
+        match channel.next().await? {
             Message::KeepAlive => {}
             message => return Ok(message),
         }

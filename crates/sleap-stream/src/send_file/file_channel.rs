@@ -9,20 +9,20 @@ use tokio::time::{interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::connect::handshake::because;
-use crate::connect::trust::Distrust;
+use crate::connect::trust::TrustError;
 
 /// A worker that says nothing for so long is gone; it says something every 15 s.
-pub(super) const SILENCE: Duration = Duration::from_secs(45);
+pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// How often this side says that it is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How a worker's refusals begin that pass by themselves.
 const BUSY: &str = "busy: ";
 
 /// Why a connection did not bring the predictions.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum TransferError {
     /// Another connection may.
     Lost(String),
     /// The worker may later.
@@ -33,18 +33,18 @@ pub(super) enum Fault {
     Final(anyhow::Error),
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Fault {
+impl<E: Into<anyhow::Error>> From<E> for TransferError {
     fn from(error: E) -> Self {
-        Fault::Final(error.into())
+        TransferError::Final(error.into())
     }
 }
 
-impl Fault {
+impl TransferError {
     /// What a worker's refusal amounts to.
     pub(super) fn refusal(reason: &str) -> Self {
         match busy(reason) {
-            Some(reason) => Fault::Busy(reason),
-            None => Fault::Final(refuses(reason)),
+            Some(reason) => TransferError::Busy(reason),
+            None => TransferError::Final(refuses(reason)),
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn refuses(reason: &str) -> anyhow::Error {
 }
 
 /// Both directions of a connection.
-pub(super) struct Talk<'a> {
+pub(super) struct FileChannel<'a> {
     sender: Sender,
     receiver: &'a mut Receiver,
     silence: Duration,
@@ -67,11 +67,11 @@ pub(super) struct Talk<'a> {
     /// says later on.
     pub(super) received: Option<u64>,
     /// That a message cannot be read was told.
-    told: bool,
+    warned: bool,
     _alive: AbortOnDropHandle<()>,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> FileChannel<'a> {
     /// `silence`: when a worker that says nothing counts as gone.
     pub(super) fn over(channel: &'a mut Channel, silence: Duration) -> Self {
         let Channel { sender, receiver } = channel;
@@ -80,14 +80,14 @@ impl<'a> Talk<'a> {
             receiver,
             silence,
             received: None,
-            told: false,
+            warned: false,
             _alive: keep_alive(sender.clone()),
         }
     }
 
     /// Sends while listening: a worker that takes nothing for a while says that it is there, and one
     /// that refuses the file does so in the midst of it.
-    pub(super) async fn say(&mut self, message: Message) -> Result<(), Fault> {
+    pub(super) async fn say(&mut self, message: Message) -> Result<(), TransferError> {
         let sending = self.sender.send(message);
         tokio::pin!(sending);
         loop {
@@ -95,11 +95,11 @@ impl<'a> Talk<'a> {
                 biased;
                 sent = &mut sending => return match sent {
                     Err(SendError::Closed(reason)) => {
-                        Err(Fault::Lost(format!("the connection was lost ({reason})")))
+                        Err(TransferError::Lost(format!("the connection was lost ({reason})")))
                     }
                     sent => Ok(sent?),
                 },
-                message = next(self.receiver, self.silence, &mut self.told) => match message? {
+                message = next(self.receiver, self.silence, &mut self.warned) => match message? {
                     Message::Progress { received, .. } => self.received = Some(received),
                     message => refused(message)?,
                 },
@@ -108,25 +108,29 @@ impl<'a> Talk<'a> {
     }
 
     /// The next message of a worker that is there.
-    pub(super) async fn next(&mut self) -> Result<Message, Fault> {
-        next(self.receiver, self.silence, &mut self.told).await
+    pub(super) async fn next(&mut self) -> Result<Message, TransferError> {
+        next(self.receiver, self.silence, &mut self.warned).await
     }
 }
 
 async fn next(
     receiver: &mut Receiver,
     silence: Duration,
-    told: &mut bool,
-) -> Result<Message, Fault> {
+    warned: &mut bool,
+) -> Result<Message, TransferError> {
     loop {
         match timeout(silence, receiver.recv()).await {
-            Err(_) => return Err(Fault::Lost("the worker has stopped answering".into())),
+            Err(_) => {
+                return Err(TransferError::Lost(
+                    "the worker has stopped answering".into(),
+                ));
+            }
             Ok(None) => {
                 let lost = format!("the connection was lost{}", because(receiver));
-                return Err(Fault::Lost(lost));
+                return Err(TransferError::Lost(lost));
             }
             Ok(Some(Ok(message))) => return Ok(message),
-            Ok(Some(Err(error))) if !std::mem::replace(told, true) => {
+            Ok(Some(Err(error))) if !std::mem::replace(warned, true) => {
                 tracing::warn!(%error, "message ignored; further ones are logged with -v");
             }
             Ok(Some(Err(error))) => tracing::debug!(%error, "message ignored"),
@@ -135,10 +139,12 @@ async fn next(
 }
 
 /// Fails if a message is a refusal; others are of no concern.
-pub(super) fn refused(message: Message) -> Result<(), Fault> {
+pub(super) fn refused(message: Message) -> Result<(), TransferError> {
     match message {
-        Message::UploadError(reason) | Message::FileError(reason) => Err(Fault::refusal(&reason)),
-        Message::AuthChallenge(_) => Err(Distrust::asked().into()),
+        Message::UploadError(reason) | Message::FileError(reason) => {
+            Err(TransferError::refusal(&reason))
+        }
+        Message::AuthChallenge(_) => Err(TrustError::asked().into()),
         Message::KeepAlive | Message::Progress { .. } => Ok(()),
         other => {
             tracing::debug!(message = ?other, "ignored");
@@ -154,7 +160,7 @@ pub(super) fn short(words: &str) -> String {
 
 fn keep_alive(sender: Sender) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut due = interval(KEEP_ALIVE);
+        let mut due = interval(KEEP_ALIVE_INTERVAL);
         due.tick().await;
         loop {
             due.tick().await;

@@ -23,8 +23,8 @@ use cli::{ExitStatus, Interrupt};
 use protocol::FileName;
 
 use crate::connect::ConnectConfig;
-use crate::report::events::Events;
-use crate::report::mode::Messages;
+use crate::report::events::EventWriter;
+use crate::report::mode::ReportMode;
 
 /// What a run that sends a file is to do.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct SendConfig {
     pub(crate) output: PathBuf,
     pub(crate) overwrite: bool,
     pub(crate) connect: ConnectConfig,
-    pub(crate) messages: Messages,
+    pub(crate) report_mode: ReportMode,
 }
 
 /// Sends the file, waits for its predictions and saves them.
@@ -43,7 +43,7 @@ pub fn send(config: SendConfig) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let events = Events::of(config.messages);
+    let events = EventWriter::of(config.report_mode);
     let outcome = runtime.block_on(async { transfer::run(config, Interrupt::listen()).await });
     runtime.shutdown_background();
     if let (Err(error), Some(events)) = (&outcome, events) {

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use cli::terminal::{self, MovingLine};
 use serde_json::json;
 
-use super::source::Known;
-use crate::report::events::Events;
-use crate::report::mode::Messages;
+use super::source::SourceFile;
+use crate::report::events::EventWriter;
+use crate::report::mode::ReportMode;
 
 /// Between two JSON objects of progress.
-const EVENT_EVERY: Duration = Duration::from_secs(1);
+const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum TransferPhase {
     /// Reading the file for its checksum; bytes.
     Checksum,
     /// Bytes.
@@ -23,48 +23,48 @@ pub(super) enum Phase {
     Inference,
 }
 
-impl Phase {
+impl TransferPhase {
     fn event(self) -> &'static str {
         match self {
-            Phase::Checksum => "checksum",
-            Phase::Upload => "upload",
-            Phase::Inference => "inference",
+            TransferPhase::Checksum => "checksum",
+            TransferPhase::Upload => "upload",
+            TransferPhase::Inference => "inference",
         }
     }
 }
 
 /// Tells how a file goes.
-pub(super) struct Progress {
-    messages: Messages,
-    events: Option<Events>,
+pub(super) struct TransferProgress {
+    report_mode: ReportMode,
+    events: Option<EventWriter>,
     line: Option<MovingLine>,
-    phase: Phase,
+    phase: TransferPhase,
     /// When the phase began, and with how much done.
     began: (Instant, u64),
     /// Something else was done meanwhile: the phase begins anew.
     anew: bool,
-    told: Instant,
+    last_event: Instant,
 }
 
-impl Progress {
-    pub(super) fn start(messages: Messages) -> Self {
-        let line = match messages {
-            Messages::ForPeople => terminal::line(Some(0)),
+impl TransferProgress {
+    pub(super) fn start(report_mode: ReportMode) -> Self {
+        let line = match report_mode {
+            ReportMode::ForPeople => terminal::line(Some(0)),
             _ => None,
         };
         Self {
-            messages,
-            events: Events::of(messages),
+            report_mode,
+            events: EventWriter::of(report_mode),
             line,
-            phase: Phase::Checksum,
+            phase: TransferPhase::Checksum,
             began: (Instant::now(), 0),
             anew: true,
-            told: Instant::now(),
+            last_event: Instant::now(),
         }
     }
 
     /// So much is done of what there is, where that is known.
-    pub(super) fn at(&mut self, phase: Phase, done: u64, total: Option<u64>) {
+    pub(super) fn at(&mut self, phase: TransferPhase, done: u64, total: Option<u64>) {
         let begins = self.anew || phase != self.phase || done < self.began.1;
         if begins {
             self.anew = false;
@@ -77,11 +77,11 @@ impl Progress {
             line.say(&words(phase, done, total, rate));
         }
         let is_over = total == Some(done);
-        if begins || is_over || self.told.elapsed() >= EVENT_EVERY {
-            self.told = Instant::now();
+        if begins || is_over || self.last_event.elapsed() >= EVENT_INTERVAL {
+            self.last_event = Instant::now();
             if let Some(events) = self.events {
                 let what = match phase {
-                    Phase::Inference => {
+                    TransferPhase::Inference => {
                         json!({"frames": done, "frames_total": total, "frames_per_second": rate})
                     }
                     _ => {
@@ -110,13 +110,13 @@ impl Progress {
     }
 
     /// The end, with what came of it.
-    pub(super) fn summary(&self, summary: &Summary) {
+    pub(super) fn summary(&self, summary: &TransferSummary) {
         self.finish();
         if let Some(events) = self.events {
             events.write("summary", summary.to_json());
             events.flush();
         }
-        if self.messages == Messages::ForPeople {
+        if self.report_mode == ReportMode::ForPeople {
             cli::say(summary.lines());
         }
     }
@@ -128,7 +128,7 @@ impl Progress {
         if let Some(events) = self.events {
             events.flush();
         }
-        if self.messages == Messages::ForPeople {
+        if self.report_mode == ReportMode::ForPeople {
             cli::say("interrupted; the same command goes on with what the worker has of the file");
         }
     }
@@ -146,7 +146,7 @@ impl Progress {
     }
 }
 
-fn words(phase: Phase, done: u64, total: Option<u64>, rate: f64) -> String {
+fn words(phase: TransferPhase, done: u64, total: Option<u64>, rate: f64) -> String {
     let left = total.map(|total| total.saturating_sub(done) as f64 / rate.max(1e-9));
     let eta = match left {
         Some(seconds) if rate > 0.0 && seconds > 0.0 => format!("ETA {:.0} s", seconds.ceil()),
@@ -154,13 +154,13 @@ fn words(phase: Phase, done: u64, total: Option<u64>, rate: f64) -> String {
     };
     let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
     let (what, how_much, speed) = match phase {
-        Phase::Inference => {
+        TransferPhase::Inference => {
             let total = total.map_or(String::new(), |total| format!("/{total}"));
             let speed = format!("{rate:.1} frames/s");
             ("predicting", format!("{done}{total} frames"), speed)
         }
         _ => {
-            let what = if phase == Phase::Upload {
+            let what = if phase == TransferPhase::Upload {
                 "sending"
             } else {
                 "reading"
@@ -176,8 +176,8 @@ fn words(phase: Phase, done: u64, total: Option<u64>, rate: f64) -> String {
 
 /// What came of a run.
 #[derive(Debug)]
-pub(super) struct Summary {
-    pub(super) file: Known,
+pub(super) struct TransferSummary {
+    pub(super) file: SourceFile,
     /// Bytes that were sent; fewer than the file has where the worker had some of it.
     pub(super) sent: u64,
     pub(super) upload: Duration,
@@ -189,7 +189,7 @@ pub(super) struct Summary {
     pub(super) saved: Option<String>,
 }
 
-impl Summary {
+impl TransferSummary {
     fn to_json(&self) -> serde_json::Value {
         json!({
             "bytes": self.file.bytes,

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::file_channel::{Fault, refuses};
+use super::file_channel::{TransferError, refuses};
 use crate::connect::backoff::Backoff;
 
 /// Connections in a row that may be lost before one has come further than all before it.
-const IN_VAIN: u32 = 5;
+const MAX_IN_VAIN: u32 = 5;
 
 /// What a run has tried.
-pub(super) struct Tries {
+pub(super) struct RetryPolicy {
     /// How long a worker that is lost or busy is tried again; zero: not at all.
-    patience: Duration,
+    timeout: Duration,
     /// A worker that is busy is waited for, however long it takes.
     wait: bool,
     furthest: (u64, u64),
@@ -24,17 +24,17 @@ pub(super) struct Tries {
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RetryDecision {
     /// Look for the worker, which was lost.
     Find(String),
     /// Ask again after a while what was refused.
     Ask { pause: Duration, reason: String },
 }
 
-impl Tries {
-    pub(super) fn new(patience: Duration, wait: bool) -> Self {
+impl RetryPolicy {
+    pub(super) fn new(timeout: Duration, wait: bool) -> Self {
         Self {
-            patience,
+            timeout,
             wait,
             furthest: (0, 0),
             in_vain: 0,
@@ -49,37 +49,37 @@ impl Tries {
     /// It is of no use, or was for too long.
     pub(super) fn after(
         &mut self,
-        fault: Fault,
+        fault: TransferError,
         furthest: (u64, u64),
         now: Instant,
-    ) -> Result<Next> {
+    ) -> Result<RetryDecision> {
         if furthest != self.furthest {
             self.furthest = furthest;
             self.in_vain = 0;
             self.busy = None;
-        } else if matches!(fault, Fault::Lost(_)) {
+        } else if matches!(fault, TransferError::Lost(_)) {
             self.in_vain += 1;
         }
         match fault {
-            Fault::Final(error) => Err(error),
-            Fault::Lost(lost) if self.patience.is_zero() => Err(given_up(&lost)),
-            Fault::Lost(lost) if self.in_vain >= IN_VAIN => Err(given_up(&format!(
-                "{lost}, {IN_VAIN} times in a row without coming further"
+            TransferError::Final(error) => Err(error),
+            TransferError::Lost(lost) if self.timeout.is_zero() => Err(given_up(&lost)),
+            TransferError::Lost(lost) if self.in_vain >= MAX_IN_VAIN => Err(given_up(&format!(
+                "{lost}, {MAX_IN_VAIN} times in a row without coming further"
             ))),
-            Fault::Lost(lost) => Ok(Next::Find(lost)),
-            Fault::Damaged(reason) if self.was_damaged => Err(refuses(&reason)),
-            Fault::Damaged(reason) => {
+            TransferError::Lost(lost) => Ok(RetryDecision::Find(lost)),
+            TransferError::Damaged(reason) if self.was_damaged => Err(refuses(&reason)),
+            TransferError::Damaged(reason) => {
                 self.was_damaged = true;
-                Ok(Next::Ask {
+                Ok(RetryDecision::Ask {
                     pause: Duration::ZERO,
                     reason,
                 })
             }
-            Fault::Busy(reason) => {
+            TransferError::Busy(reason) => {
                 let (since, backoff) = self.busy.get_or_insert_with(|| (now, Backoff::new()));
                 let (waited, pause) = (now.saturating_duration_since(*since), backoff.next());
-                match self.wait || waited + pause < self.patience {
-                    true => Ok(Next::Ask { pause, reason }),
+                match self.wait || waited + pause < self.timeout {
+                    true => Ok(RetryDecision::Ask { pause, reason }),
                     false => Err(anyhow!(
                         "the worker was busy for {:.0} s: {reason} (--wait waits for it)",
                         waited.as_secs_f64()
@@ -100,28 +100,28 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn lost() -> Fault {
-        Fault::Lost("lost".into())
+    fn lost() -> TransferError {
+        TransferError::Lost("lost".into())
     }
 
-    fn busy() -> Fault {
-        Fault::Busy("full".into())
+    fn busy() -> TransferError {
+        TransferError::Busy("full".into())
     }
 
     #[test]
     fn only_what_comes_further_than_ever_is_no_attempt_in_vain() {
-        let mut tries = Tries::new(MINUTE, false);
+        let mut retry = RetryPolicy::new(MINUTE, false);
         let now = Instant::now();
         for _ in 0..20 {
-            let further = (100, tries.furthest.1 + 1);
-            tries.after(lost(), further, now).unwrap();
+            let further = (100, retry.furthest.1 + 1);
+            retry.after(lost(), further, now).unwrap();
         }
         // A video that kills the worker does so at the same frame each time.
-        let furthest = tries.furthest;
-        let more = (0..100).take_while(|_| tries.after(lost(), furthest, now).is_ok());
+        let furthest = retry.furthest;
+        let more = (0..100).take_while(|_| retry.after(lost(), furthest, now).is_ok());
         assert_eq!(more.count(), 4);
         assert!(
-            Tries::new(Duration::ZERO, true)
+            RetryPolicy::new(Duration::ZERO, true)
                 .after(lost(), (1, 0), now)
                 .is_err()
         );
@@ -130,12 +130,12 @@ mod tests {
     #[test]
     fn a_busy_worker_is_asked_again_for_a_while_or_until_it_is_free() {
         let asked = |wait| {
-            let mut tries = Tries::new(MINUTE, wait);
+            let mut retry = RetryPolicy::new(MINUTE, wait);
             let start = Instant::now();
             let (mut now, mut asked) = (start, 0);
             let outcome = loop {
-                match tries.after(busy(), (0, 0), now) {
-                    Ok(Next::Ask { pause, .. }) if asked < 1000 => {
+                match retry.after(busy(), (0, 0), now) {
+                    Ok(RetryDecision::Ask { pause, .. }) if asked < 1000 => {
                         now += pause;
                         asked += 1;
                     }
@@ -153,18 +153,18 @@ mod tests {
         );
         assert!(asked(true).1.is_ok());
         // Once it took something the time begins anew.
-        let (mut tries, now) = (Tries::new(MINUTE, false), Instant::now());
-        tries.after(busy(), (0, 0), now).unwrap();
-        tries.after(busy(), (1, 0), now + MINUTE).unwrap();
-        tries.after(busy(), (1, 0), now + 2 * MINUTE).unwrap_err();
+        let (mut retry, now) = (RetryPolicy::new(MINUTE, false), Instant::now());
+        retry.after(busy(), (0, 0), now).unwrap();
+        retry.after(busy(), (1, 0), now + MINUTE).unwrap();
+        retry.after(busy(), (1, 0), now + 2 * MINUTE).unwrap_err();
     }
 
     #[test]
     fn a_half_that_did_not_fit_is_sent_anew_once() {
-        let mut tries = Tries::new(MINUTE, false);
-        let damaged = || Fault::Damaged("another SHA-256".into());
-        tries.after(damaged(), (9, 0), Instant::now()).unwrap();
-        let error = tries.after(damaged(), (10, 0), Instant::now()).unwrap_err();
+        let mut retry = RetryPolicy::new(MINUTE, false);
+        let damaged = || TransferError::Damaged("another SHA-256".into());
+        retry.after(damaged(), (9, 0), Instant::now()).unwrap();
+        let error = retry.after(damaged(), (10, 0), Instant::now()).unwrap_err();
         assert!(error.to_string().contains("another SHA-256"), "{error}");
     }
 }

@@ -19,11 +19,11 @@ const BLOCK: usize = 16 * CHUNK_BYTES;
 const READ_AHEAD: usize = 2;
 
 /// What is not to be sent as a chunk: a sign of life.
-const KEEP_ALIVE: &[u8] = b"KEEP_ALIVE";
+const KEEP_ALIVE_MESSAGE: &[u8] = b"KEEP_ALIVE";
 
 /// A file that is to be sent.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct SourceFile {
     pub(super) bytes: u64,
     pub(super) sha256: String,
 }
@@ -45,7 +45,11 @@ pub(super) fn open(path: &Path) -> Result<(File, u64)> {
 }
 
 /// Reads the whole file. `done` follows the bytes; once `stop` is set it ends early, with an error.
-pub(super) fn checksum(mut file: File, done: &AtomicU64, stop: &AtomicBool) -> io::Result<Known> {
+pub(super) fn checksum(
+    mut file: File,
+    done: &AtomicU64,
+    stop: &AtomicBool,
+) -> io::Result<SourceFile> {
     let mut digest = digest::Context::new(&digest::SHA256);
     let mut block = vec![0; BLOCK];
     let mut bytes = 0;
@@ -62,7 +66,7 @@ pub(super) fn checksum(mut file: File, done: &AtomicU64, stop: &AtomicBool) -> i
             }
         }
     }
-    Ok(Known {
+    Ok(SourceFile {
         bytes,
         sha256: protocol::hex(digest.finish().as_ref()),
     })
@@ -103,7 +107,7 @@ pub(super) fn chunks(block: &Bytes) -> Vec<Bytes> {
     let mut chunks = Vec::with_capacity(block.len() / CHUNK_BYTES + 2);
     for at in (0..block.len()).step_by(CHUNK_BYTES) {
         let mut chunk = block.slice(at..block.len().min(at + CHUNK_BYTES));
-        if chunk == KEEP_ALIVE {
+        if chunk == KEEP_ALIVE_MESSAGE {
             chunks.push(chunk.split_to(1));
         }
         chunks.push(chunk);
@@ -129,7 +133,7 @@ mod tests {
             assert!(
                 chunks
                     .iter()
-                    .all(|chunk| chunk != KEEP_ALIVE && !chunk.is_empty())
+                    .all(|chunk| chunk != KEEP_ALIVE_MESSAGE && !chunk.is_empty())
             );
             assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK_BYTES));
         }
@@ -142,10 +146,10 @@ mod tests {
         std::fs::write(&path, "abc").unwrap();
         let (file, bytes) = open(&path).unwrap();
         let done = AtomicU64::new(0);
-        let known = checksum(file, &done, &AtomicBool::new(false)).unwrap();
-        assert_eq!((bytes, known.bytes, done.load(Relaxed)), (3, 3, 3));
+        let file = checksum(file, &done, &AtomicBool::new(false)).unwrap();
+        assert_eq!((bytes, file.bytes, done.load(Relaxed)), (3, 3, 3));
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(known.sha256, expected);
+        assert_eq!(file.sha256, expected);
         std::fs::write(&path, "").unwrap();
         assert!(open(&path).is_err());
         assert!(open(dir.path()).is_err());

@@ -13,30 +13,30 @@ use serde_json::json;
 use tokio::time::{interval, sleep};
 
 use super::SendConfig;
-use super::download::Saved;
-use super::exchange::{Account, Exchange, Outcome};
-use super::file_channel::{SILENCE, short};
-use super::progress::{Phase, Progress, Summary};
-use super::retry::{Next, Tries};
-use super::source::{self, Known};
+use super::download::SavedPredictions;
+use super::exchange::{Exchange, TransferOutcome, TransferTotals};
+use super::file_channel::{WORKER_TIMEOUT, short};
+use super::progress::{TransferPhase, TransferProgress, TransferSummary};
+use super::retry::{RetryDecision, RetryPolicy};
+use super::source::{self, SourceFile};
 use super::upload_id;
 use crate::connect::backoff::{self, Backoff};
 use crate::connect::reconnect;
 use crate::connect::trust;
 
 /// Between two looks at how far the checksum is.
-const LOOK: Duration = Duration::from_millis(100);
+const CHECKSUM_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sends the file and saves what the worker predicts.
 pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<ExitStatus> {
     // Everything that can be wrong on this side is found out before the worker is bothered.
     check_free(&config.output, config.overwrite)?;
-    let mut progress = Progress::start(config.messages);
+    let mut progress = TransferProgress::start(config.report_mode);
     let outcome = tokio::select! {
         outcome = transfer(&config, &mut progress) => Some(outcome),
         () = interrupt.raised() => None,
     };
-    let (known, account, reconnections, outcome) = match outcome {
+    let (file, totals, reconnections, outcome) = match outcome {
         Some(Ok(done)) => done,
         Some(Err(error)) => {
             progress.finish();
@@ -52,13 +52,13 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         Some(whole) => Some(whole.save(&config.output, config.overwrite)?),
         None => None,
     };
-    progress.summary(&Summary {
-        file: known,
-        sent: account.sent,
-        upload: account.upload,
-        frames: account.frames,
-        waited_for: account.waited_for,
-        inference: account.inference,
+    progress.summary(&TransferSummary {
+        file,
+        sent: totals.sent,
+        upload: totals.upload,
+        frames: totals.frames,
+        waited_for: totals.waited_for,
+        inference: totals.inference,
         reconnections,
         saved: saved.as_ref().map(|saved| saved.path.display().to_string()),
     });
@@ -69,10 +69,10 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
 fn verdict(
     config: &SendConfig,
     failure: Option<String>,
-    saved: Option<Saved>,
+    saved: Option<SavedPredictions>,
 ) -> Result<ExitStatus> {
     let failure = failure.as_deref().map(short);
-    let Some(Saved { path, elsewhere }) = saved else {
+    let Some(SavedPredictions { path, elsewhere }) = saved else {
         match failure {
             Some(reason) => bail!("the worker has no predictions: {reason}"),
             None => bail!("the worker ended its work without predictions"),
@@ -101,41 +101,41 @@ fn verdict(
     }
 }
 
-type Done = (Known, Account, u64, Outcome);
+type Done = (SourceFile, TransferTotals, u64, TransferOutcome);
 
-async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> {
-    let known = checksum(config, progress).await?;
+async fn transfer(config: &SendConfig, progress: &mut TransferProgress) -> Result<Done> {
+    let file = checksum(config, progress).await?;
     let upload_id = upload_id::of(&config.file)?;
-    let mut account = Account::default();
-    let mut tries = Tries::new(config.connect.reconnect_timeout, config.connect.wait);
-    let (mut reconnections, mut told) = (0, String::new());
+    let mut totals = TransferTotals::default();
+    let mut retry = RetryPolicy::new(config.connect.reconnect_timeout, config.connect.wait);
+    let (mut reconnections, mut last_reason) = (0, String::new());
     progress.word("looking for a worker");
     let mut channel = config
         .connect
-        .meeting
+        .rendezvous
         .wait_for(&config.connect.peer, config.connect.wait)
         .await?;
     progress.event(
         "connected",
-        json!({"file": config.name.as_str(), "bytes": known.bytes}),
+        json!({"file": config.name.as_str(), "bytes": file.bytes}),
     );
     loop {
         let mut exchange = Exchange {
             config,
-            known: &known,
+            file: &file,
             upload_id: &upload_id,
             progress,
-            account: &mut account,
-            silence: SILENCE,
+            totals: &mut totals,
+            silence: WORKER_TIMEOUT,
         };
         let outcome = exchange.run(&mut channel).await;
         channel.sender.close().await;
         let fault = match outcome {
-            Ok(outcome) => return Ok((known, account, reconnections, outcome)),
+            Ok(outcome) => return Ok((file, totals, reconnections, outcome)),
             Err(fault) => fault,
         };
-        match tries.after(fault, account.furthest, Instant::now())? {
-            Next::Find(lost) => {
+        match retry.after(fault, totals.furthest, Instant::now())? {
+            RetryDecision::Find(lost) => {
                 tracing::warn!("{lost}; looking for the worker");
                 progress.word("connection lost, looking for the worker");
                 progress.event("lost", json!({}));
@@ -143,19 +143,19 @@ async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> 
                 reconnections += 1;
                 progress.event("found_again", json!({"reconnections": reconnections}));
             }
-            Next::Ask { pause, reason } => {
+            RetryDecision::Ask { pause, reason } => {
                 progress.word(&format!("trying again: {reason}"));
-                if reason != told {
+                if reason != last_reason {
                     tracing::warn!("not now: {reason}; trying again");
                     progress.event("refused", json!({"reason": reason}));
-                    told.clone_from(&reason);
+                    last_reason.clone_from(&reason);
                 }
                 sleep(pause).await;
                 channel = match config.connect.wait {
                     true => {
                         config
                             .connect
-                            .meeting
+                            .rendezvous
                             .wait_for(&config.connect.peer, config.connect.wait)
                             .await?
                     }
@@ -167,29 +167,29 @@ async fn transfer(config: &SendConfig, progress: &mut Progress) -> Result<Done> 
 }
 
 /// Reads the file once, for its name among files.
-async fn checksum(config: &SendConfig, progress: &mut Progress) -> Result<Known> {
+async fn checksum(config: &SendConfig, progress: &mut TransferProgress) -> Result<SourceFile> {
     /// Ends the reading when nobody waits for it any more.
-    struct Stop(Arc<AtomicBool>);
-    impl Drop for Stop {
+    struct ReadStop(Arc<AtomicBool>);
+    impl Drop for ReadStop {
         fn drop(&mut self) {
             self.0.store(true, Relaxed);
         }
     }
     let (file, bytes) = source::open(&config.file)?;
     let done = Arc::new(AtomicU64::new(0));
-    let stop = Stop(Arc::default());
+    let stop = ReadStop(Arc::default());
     let mut reading = tokio::task::spawn_blocking({
         let (done, stop) = (Arc::clone(&done), Arc::clone(&stop.0));
         move || source::checksum(file, &done, &stop)
     });
-    let mut look = interval(LOOK);
+    let mut look = interval(CHECKSUM_INTERVAL);
     loop {
         tokio::select! {
-            known = &mut reading => {
-                let known = known.context("reading the file stopped unexpectedly")?;
-                return known.with_context(|| format!("cannot read {}", config.file.display()));
+            file = &mut reading => {
+                let file = file.context("reading the file stopped unexpectedly")?;
+                return file.with_context(|| format!("cannot read {}", config.file.display()));
             }
-            _ = look.tick() => progress.at(Phase::Checksum, done.load(Relaxed), Some(bytes)),
+            _ = look.tick() => progress.at(TransferPhase::Checksum, done.load(Relaxed), Some(bytes)),
         }
     }
 }
@@ -203,7 +203,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
     };
     let mut pauses = Backoff::new();
     loop {
-        let connected = config.connect.meeting.connect(peer.clone());
+        let connected = config.connect.rendezvous.connect(peer.clone());
         let attempt = async { connected.await.map_err(trust::explain) };
         let last = match backoff::in_time(deadline, attempt).await {
             Ok(channel) => return Ok(channel),

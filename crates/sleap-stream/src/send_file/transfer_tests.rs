@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::command_line::Args;
-use crate::send_file::file_channel::Fault;
+use crate::send_file::file_channel::TransferError;
 
 /// The SHA-256 of `abc`, which all predictions are here.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -88,7 +88,7 @@ async fn against(
             channel.sender.close().await;
         }
     };
-    let mut progress = Progress::start(config.messages);
+    let mut progress = TransferProgress::start(config.report_mode);
     let outcome = tokio::select! {
         outcome = transfer(config, &mut progress) => outcome,
         () = worker => unreachable!(),
@@ -117,9 +117,9 @@ fn predictions() -> Vec<Message> {
 }
 
 fn have_come(outcome: Result<Done>) -> u64 {
-    let (_, account, reconnections, outcome) = outcome.unwrap();
+    let (_, totals, reconnections, outcome) = outcome.unwrap();
     assert!(outcome.predictions.is_some() && outcome.failure.is_none());
-    assert_eq!(account.frames, 7);
+    assert_eq!(totals.frames, 7);
     reconnections
 }
 
@@ -258,7 +258,7 @@ async fn predictions_that_come_in_half_leave_no_file() {
             }
         }
     };
-    let mut progress = Progress::start(config.messages);
+    let mut progress = TransferProgress::start(config.report_mode);
     // As Ctrl-C ends it.
     tokio::select! {
         outcome = transfer(&config, &mut progress) => panic!("over: {:?}", outcome.err()),
@@ -312,16 +312,19 @@ async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {
     let mut acceptor = place.acceptor().await;
     let worker = async { take_late(acceptor.accept().await.unwrap(), SILENCE).await };
     let client = async {
-        let mut progress = Progress::start(config.messages);
-        let known = checksum(&config, &mut progress).await.unwrap();
-        let connected = config.connect.meeting.wait_for(&config.connect.peer, false);
+        let mut progress = TransferProgress::start(config.report_mode);
+        let file = checksum(&config, &mut progress).await.unwrap();
+        let connected = config
+            .connect
+            .rendezvous
+            .wait_for(&config.connect.peer, false);
         let mut channel = connected.await.unwrap();
         let mut exchange = Exchange {
             config: &config,
-            known: &known,
+            file: &file,
             upload_id: "id",
             progress: &mut progress,
-            account: &mut Account::default(),
+            totals: &mut TransferTotals::default(),
             silence: SILENCE,
         };
         let outcome = exchange.run(&mut channel).await;
@@ -331,7 +334,9 @@ async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {
     let (outcome, ()) = tokio::join!(client, worker);
     match outcome {
         Ok(outcome) => assert!(outcome.predictions.is_some()),
-        Err(Fault::Lost(lost) | Fault::Busy(lost) | Fault::Damaged(lost)) => panic!("{lost}"),
-        Err(Fault::Final(error)) => panic!("{error:#}"),
+        Err(
+            TransferError::Lost(lost) | TransferError::Busy(lost) | TransferError::Damaged(lost),
+        ) => panic!("{lost}"),
+        Err(TransferError::Final(error)) => panic!("{error:#}"),
     }
 }

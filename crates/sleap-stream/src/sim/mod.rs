@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use protocol::{FrameId, Timing};
 
-use crate::send::adapt::{Adapter, Goal, Sample, Setting};
-use crate::send::deadline::{Deadline, Silence};
-use crate::send::flow::{Discipline, Flow, Gate};
+use crate::send::adapt::{Adapter, EncodeSetting, LatencySample, LatencyTarget};
+use crate::send::deadline::{ResultDeadline, Silence};
+use crate::send::flow::{FlowControl, GateState, PacingMode};
 use crate::send::frame_list::FrameList;
 use crate::send::in_flight::{Flight, GiveUp};
-use crate::send::latency::{Moments, Splitter, micros};
-use crate::send::queue::{Buffer, Policy};
+use crate::send::latency::{FrameMoments, LatencySplitter, micros};
+use crate::send::queue::{FrameBuffer, OverflowPolicy};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
@@ -22,7 +22,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 const STEP: Duration = Duration::from_micros(100);
 
 /// Between two looks at the frames that wait.
-const LOOK: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What a worker does with a frame that it has processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) enum Fate {
 type Spans = Vec<(Duration, Duration)>;
 
 /// What is simulated.
-pub(crate) struct World {
+pub(crate) struct SimConfig {
     /// Frames come that far apart; `None`: a file, as fast as it is taken.
     pub(crate) interval: Option<Duration>,
     /// So many frames come at once, and then none for as long.
@@ -61,13 +61,13 @@ pub(crate) struct World {
     /// What becomes of a frame that the model begins with at a time since the start.
     pub(crate) fate: fn(FrameId, Duration) -> Fate,
     /// How long nothing may be answered before the stream ends.
-    pub(crate) patience: Duration,
+    pub(crate) result_timeout: Duration,
     /// Adapt to this target.
     pub(crate) target: Option<Duration>,
     pub(crate) batch_size: u32,
 }
 
-impl World {
+impl SimConfig {
     /// A camera at 30 frames per second, a near and wide link, a model of 10 ms.
     pub(crate) fn camera() -> Self {
         Self {
@@ -82,7 +82,7 @@ impl World {
             service: |_| 10 * MS,
             stops: Vec::new(),
             fate: |_, _| Fate::Answered,
-            patience: Duration::from_secs(60),
+            result_timeout: Duration::from_secs(60),
             target: None,
             batch_size: 1,
         }
@@ -104,14 +104,14 @@ impl World {
 }
 
 /// What came of it.
-pub(crate) struct Outcome {
+pub(crate) struct SimOutcome {
     /// Each pose's frame, time in hand since the start, and age.
     pub(crate) poses: Vec<(FrameId, Duration, Duration)>,
     pub(crate) captured: u64,
     pub(crate) dropped: u64,
     /// Most frames that were under way at a time.
     pub(crate) most: usize,
-    pub(crate) setting: Option<Setting>,
+    pub(crate) setting: Option<EncodeSetting>,
     pub(crate) lasted: Duration,
     /// When people were told that nothing is answered.
     pub(crate) told: Vec<Duration>,
@@ -124,7 +124,7 @@ pub(crate) struct Outcome {
     pub(crate) is_broken_off: bool,
 }
 
-impl Outcome {
+impl SimOutcome {
     pub(crate) fn age(&self, share: f64) -> Duration {
         percentile(self.poses.iter().map(|pose| pose.2).collect(), share)
     }
@@ -144,26 +144,26 @@ pub(crate) fn percentile(mut times: Vec<Duration>, share: f64) -> Duration {
 }
 
 /// An answer on its way back.
-struct Answer {
+struct ReturningResult {
     id: FrameId,
-    moments: Moments,
+    moments: FrameMoments,
     timing: Timing,
     can_be_read: bool,
 }
 
 struct Sim<'a> {
-    world: &'a World,
+    config: &'a SimConfig,
     start: Instant,
     now: Instant,
-    buffer: Buffer<(FrameId, Instant)>,
-    flow: Flow,
+    buffer: FrameBuffer<(FrameId, Instant)>,
+    flow: FlowControl,
     adapter: Option<Adapter>,
-    splitter: Splitter,
+    splitter: LatencySplitter,
     flight: Flight,
-    deadline: Deadline,
+    deadline: ResultDeadline,
     /// When the link last delivered anything.
     moved: Instant,
-    looked: Instant,
+    last_check: Instant,
     captured: u64,
     /// The encoder is at work until then.
     encoder: Instant,
@@ -171,50 +171,50 @@ struct Sim<'a> {
     link: Instant,
     /// The model is at work until then.
     model: Instant,
-    answers: VecDeque<Answer>,
-    outcome: Outcome,
+    returning: VecDeque<ReturningResult>,
+    outcome: SimOutcome,
 }
 
 /// Runs a world until all its frames are answered.
-pub(crate) fn run(world: &World) -> Outcome {
+pub(crate) fn run(config: &SimConfig) -> SimOutcome {
     let start = Instant::now();
-    let (policy, discipline) = match world.interval {
+    let (policy, discipline) = match config.interval {
         Some(interval) => (
-            Policy::Newest,
-            Discipline::Newest {
+            OverflowPolicy::Newest,
+            PacingMode::Newest {
                 interval: Some(interval),
-                patience: world.target,
+                max_age: config.target,
             },
         ),
-        None => (Policy::All { capacity: 1 }, Discipline::Every),
+        None => (OverflowPolicy::All { capacity: 1 }, PacingMode::Every),
     };
-    let gives_up = match world.interval {
+    let gives_up = match config.interval {
         Some(_) => GiveUp::All,
         None => GiveUp::Overtaken,
     };
-    let goal = world.target.map(|target| Goal {
+    let goal = config.target.map(|target| LatencyTarget {
         target,
-        interval: world.interval,
+        interval: config.interval,
         quality: 80,
     });
     let mut sim = Sim {
-        world,
+        config,
         start,
         now: start,
-        buffer: Buffer::new(policy),
-        flow: Flow::new(discipline, world.batch_size),
+        buffer: FrameBuffer::new(policy),
+        flow: FlowControl::new(discipline, config.batch_size),
         adapter: goal.map(Adapter::new),
-        splitter: Splitter::default(),
+        splitter: LatencySplitter::default(),
         flight: Flight::default(),
-        deadline: Deadline::new(gives_up, world.patience, start),
+        deadline: ResultDeadline::new(gives_up, config.result_timeout, start),
         moved: start,
-        looked: start,
+        last_check: start,
         captured: 0,
         encoder: start,
         link: start,
         model: start,
-        answers: VecDeque::new(),
-        outcome: Outcome {
+        returning: VecDeque::new(),
+        outcome: SimOutcome {
             poses: Vec::new(),
             captured: 0,
             dropped: 0,
@@ -245,34 +245,34 @@ impl Sim<'_> {
         self.now += STEP;
         self.capture();
         while self
-            .answers
+            .returning
             .front()
             .is_some_and(|answer| answer.moments.answered <= self.now)
         {
-            if let Some(answer) = self.answers.pop_front() {
+            if let Some(answer) = self.returning.pop_front() {
                 self.answered(&answer);
             }
         }
         self.encode();
-        if self.now >= self.looked + LOOK {
-            self.look();
+        if self.now >= self.last_check + CHECK_INTERVAL {
+            self.check();
         }
-        let all_sent = self.outcome.sent + self.buffer.dropped() == self.world.frames;
-        (all_sent && self.answers.is_empty()) || self.outcome.is_broken_off
+        let all_sent = self.outcome.sent + self.buffer.dropped() == self.config.frames;
+        (all_sent && self.returning.is_empty()) || self.outcome.is_broken_off
     }
 
     /// The deadline's part.
-    fn look(&mut self) {
-        self.looked = self.now;
+    fn check(&mut self) {
+        self.last_check = self.now;
         if self.now < self.link && !self.is_stalled() {
             self.moved = self.now;
         }
-        let looked = self.deadline.look(&mut self.flight, self.moved, self.now);
-        for id in &looked.given_up {
+        let check = self.deadline.check(&mut self.flight, self.moved, self.now);
+        for id in &check.given_up {
             self.flow.give_up(*id);
         }
-        self.outcome.given_up += looked.given_up.len() as u64;
-        match looked.silence {
+        self.outcome.given_up += check.given_up.len() as u64;
+        match check.silence {
             Silence::None => {}
             Silence::Begins { .. } => self.outcome.told.push(self.now - self.start),
             Silence::TooLong { .. } => self.outcome.is_broken_off = true,
@@ -282,27 +282,27 @@ impl Sim<'_> {
     fn is_stalled(&self) -> bool {
         let now = self.now - self.start;
         let stalls = |(from, until): &(Duration, Duration)| (*from..*until).contains(&now);
-        self.world.stalls.iter().any(stalls)
+        self.config.stalls.iter().any(stalls)
     }
 
     fn capture(&mut self) {
-        let world = self.world;
-        let due = |captured: u64| match world.interval {
+        let config = self.config;
+        let due = |captured: u64| match config.interval {
             None => true,
             Some(interval) => {
-                let burst = u64::from(world.burst);
+                let burst = u64::from(config.burst);
                 let at = interval * (captured / burst * burst) as u32;
                 self.start + at <= self.now
             }
         };
-        while self.captured < world.frames && due(self.captured) && self.buffer.has_room() {
+        while self.captured < config.frames && due(self.captured) && self.buffer.has_room() {
             self.buffer.push((self.captured, self.now));
             self.captured += 1;
         }
     }
 
     fn encode(&mut self) {
-        if self.now < self.encoder || self.flow.gate(self.now) != Gate::Open {
+        if self.now < self.encoder || self.flow.gate(self.now) != GateState::Open {
             return;
         }
         let Some((id, captured)) = self.buffer.pop() else {
@@ -312,37 +312,37 @@ impl Sim<'_> {
         self.flight.depart(id, captured, self.now, None);
         self.outcome.sent += 1;
         self.outcome.most = self.outcome.most.max(self.flow.under_way());
-        self.encoder = self.now + self.world.encode;
+        self.encoder = self.now + self.config.encode;
         self.flight.encoded(id, None, self.encoder);
         let answer = self.send(id, captured);
-        self.answers.extend(answer);
+        self.returning.extend(answer);
     }
 
     /// A frame's way from the encoder to the answer, which the frames before it decide; `None` where
     /// there is no answer.
-    fn send(&mut self, id: FrameId, captured: Instant) -> Option<Answer> {
+    fn send(&mut self, id: FrameId, captured: Instant) -> Option<ReturningResult> {
         let bytes = self.bytes();
         self.flow.weigh(id, bytes as u64);
-        let world = self.world;
+        let config = self.config;
         let encoded = self.encoder;
         let begins = self.link.max(encoded);
-        let transfer = Duration::from_secs_f64(bytes / world.rate);
-        self.link = self.pass(begins, transfer, &world.stalls);
+        let transfer = Duration::from_secs_f64(bytes / config.rate);
+        self.link = self.pass(begins, transfer, &config.stalls);
         self.flight.handed(id, self.link);
-        let arrived = self.link + world.delay;
-        let free = self.pass(self.model.max(arrived), Duration::ZERO, &world.stops);
-        let service = (world.service)(free - self.start);
+        let arrived = self.link + config.delay;
+        let free = self.pass(self.model.max(arrived), Duration::ZERO, &config.stops);
+        let service = (config.service)(free - self.start);
         self.model = free + service;
-        let fate = (world.fate)(id, free - self.start);
-        (fate != Fate::Lost).then(|| Answer {
+        let fate = (config.fate)(id, free - self.start);
+        (fate != Fate::Lost).then(|| ReturningResult {
             id,
             can_be_read: fate == Fate::Answered,
-            moments: Moments {
+            moments: FrameMoments {
                 captured,
                 taken: self.now,
                 encoded,
                 handed: Some(encoded),
-                answered: self.model + world.delay,
+                answered: self.model + config.delay,
             },
             timing: Timing {
                 receive_us: Some(micros(self.link - begins)),
@@ -367,15 +367,15 @@ impl Sim<'_> {
 
     fn bytes(&self) -> f64 {
         let Some(setting) = self.adapter.as_ref().map(Adapter::setting) else {
-            return self.world.bytes;
+            return self.config.bytes;
         };
         let side = f64::from(setting.size) / 100.0;
         // Not the curve that the ladder assumes: the controller must find its way all the same.
         let quality = f64::from(setting.quality) / 80.0;
-        self.world.bytes * side * side * quality
+        self.config.bytes * side * side * quality
     }
 
-    fn answered(&mut self, answer: &Answer) {
+    fn answered(&mut self, answer: &ReturningResult) {
         let now = answer.moments.answered;
         if !answer.can_be_read {
             if self.flight.damaged(answer.id) {
@@ -391,7 +391,7 @@ impl Sim<'_> {
         let age = Duration::from_micros(latency.age());
         self.outcome.poses.push((answer.id, now - self.start, age));
         if let Some(adapter) = &mut self.adapter {
-            let sample = Sample {
+            let sample = LatencySample {
                 taken: answer.moments.taken,
                 age,
                 link: latency.link(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fate, MS, Outcome, World, percentile, run};
+use super::{Fate, MS, SimConfig, SimOutcome, percentile, run};
 
 /// Numbers that are the same in every run.
 fn scattered(seed: u64) -> impl FnMut() -> f64 {
@@ -16,7 +16,7 @@ fn scattered(seed: u64) -> impl FnMut() -> f64 {
 }
 
 #[track_caller]
-fn accounts_are_square(outcome: &Outcome) {
+fn accounts_are_square(outcome: &SimOutcome) {
     assert_eq!(
         outcome.captured,
         outcome.poses.len() as u64 + outcome.dropped
@@ -29,11 +29,11 @@ fn accounts_are_square(outcome: &Outcome) {
 
 #[test]
 fn a_worker_that_keeps_up_gives_poses_of_no_more_than_their_cost() {
-    let world = World::camera();
-    let outcome = run(&world);
+    let config = SimConfig::camera();
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert_eq!(outcome.dropped, 0);
-    let over = |share| outcome.age(share).saturating_sub(world.pure());
+    let over = |share| outcome.age(share).saturating_sub(config.pure());
     assert!(
         over(0.5) <= 2 * MS && over(0.95) <= 5 * MS,
         "{:?} {:?}",
@@ -44,14 +44,14 @@ fn a_worker_that_keeps_up_gives_poses_of_no_more_than_their_cost() {
 
 #[test]
 fn a_worker_that_just_keeps_up_gets_every_frame() {
-    let world = World {
+    let config = SimConfig {
         service: |_| 30 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert_eq!(outcome.dropped, 0);
     assert!(
-        outcome.age(0.95) <= world.pure() + 5 * MS,
+        outcome.age(0.95) <= config.pure() + 5 * MS,
         "{:?}",
         outcome.age(0.95)
     );
@@ -59,11 +59,11 @@ fn a_worker_that_just_keeps_up_gets_every_frame() {
 
 #[test]
 fn a_worker_three_times_slower_than_the_camera_gets_fresh_frames_and_is_kept_busy() {
-    let world = World {
+    let config = SimConfig {
         service: |_| 100 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert!(
         outcome.age(0.95) <= 2 * 100 * MS + 10 * MS,
@@ -80,31 +80,31 @@ fn a_worker_three_times_slower_than_the_camera_gets_fresh_frames_and_is_kept_bus
 
 #[test]
 fn a_slow_worker_far_away_is_kept_busy_as_well() {
-    let world = World {
+    let config = SimConfig {
         service: |_| 60 * MS,
         delay: 50 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(
         outcome.per_second() > 0.9 / 0.060,
         "{}",
         outcome.per_second()
     );
-    let allowed = world.pure() + 33 * MS + 15 * MS;
+    let allowed = config.pure() + 33 * MS + 15 * MS;
     assert!(outcome.age(0.95) <= allowed, "{:?}", outcome.age(0.95));
 }
 
 #[test]
 fn a_far_worker_that_keeps_up_loses_no_frame() {
-    let world = World {
+    let config = SimConfig {
         delay: 75 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(outcome.dropped <= 15, "{} at the start", outcome.dropped);
     assert!(
-        outcome.age(0.95) <= world.pure() + 5 * MS,
+        outcome.age(0.95) <= config.pure() + 5 * MS,
         "{:?}",
         outcome.age(0.95)
     );
@@ -112,14 +112,14 @@ fn a_far_worker_that_keeps_up_loses_no_frame() {
 
 #[test]
 fn a_model_that_changes_its_pace_is_followed() {
-    let world = World {
+    let config = SimConfig {
         service: |at| match at.as_secs() {
             10..20 => 100 * MS,
             _ => 10 * MS,
         },
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     let ages = |from: u64, until: u64| {
         let poses = outcome.poses.iter();
         let during = poses.filter(|pose| (from..until).contains(&pose.1.as_secs()));
@@ -143,16 +143,16 @@ fn a_model_that_changes_its_pace_is_followed() {
 #[test]
 fn a_narrow_link_never_queues_deep() {
     // 100 ms a frame at 30 frames per second, and nobody to make them smaller.
-    let world = World {
+    let config = SimConfig {
         bytes: 250e3,
         rate: 2.5e6,
         delay: 10 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert!(
-        outcome.age(0.95) <= world.pure() + 33 * MS + 20 * MS,
+        outcome.age(0.95) <= config.pure() + 33 * MS + 20 * MS,
         "{:?}",
         outcome.age(0.95)
     );
@@ -161,14 +161,14 @@ fn a_narrow_link_never_queues_deep() {
 
 #[test]
 fn adaptation_holds_age_and_rate_on_a_narrow_link() {
-    let world = World {
+    let config = SimConfig {
         bytes: 250e3,
         rate: 2.5e6,
         delay: 10 * MS,
         target: Some(200 * MS),
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert!(outcome.age(0.95) < 200 * MS, "{:?}", outcome.age(0.95));
     assert!(
@@ -184,15 +184,15 @@ fn adaptation_holds_age_and_rate_on_a_narrow_link() {
 #[test]
 fn a_very_narrow_link_costs_size_and_rate_too_but_poses_stay_young() {
     // 500 kbit/s: a full frame would take four seconds.
-    let world = World {
+    let config = SimConfig {
         bytes: 250e3,
         rate: 62.5e3,
         delay: 20 * MS,
         target: Some(400 * MS),
         frames: 3600,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     let settled: Vec<_> = outcome
         .poses
         .iter()
@@ -206,7 +206,7 @@ fn a_very_narrow_link_costs_size_and_rate_too_but_poses_stay_young() {
 
 /// 1% loss at 50 ms: a window of about a dozen packets a round trip, a hundred milliseconds for
 /// each lost one, and now and then a second for one that is lost twice.
-fn lossy() -> World {
+fn lossy() -> SimConfig {
     let mut scattered = scattered(7);
     let mut stalls = Vec::new();
     let mut at = Duration::from_secs(1);
@@ -219,7 +219,7 @@ fn lossy() -> World {
         stalls.push((at, at + takes));
         at += takes;
     }
-    World {
+    SimConfig {
         bytes: 28e3,
         rate: 500e3,
         delay: 25 * MS,
@@ -227,7 +227,7 @@ fn lossy() -> World {
         service: |_| 5 * MS,
         target: Some(300 * MS),
         frames: 1800,
-        ..World::camera()
+        ..SimConfig::camera()
     }
 }
 
@@ -251,12 +251,12 @@ fn adaptation_holds_age_and_rate_on_a_lossy_link() {
 
 #[test]
 fn a_burst_of_frames_makes_no_queue() {
-    let world = World {
+    let config = SimConfig {
         burst: 6,
         service: |_| 50 * MS,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert!(
         outcome.age(0.95) <= 2 * 50 * MS + 10 * MS,
@@ -268,11 +268,11 @@ fn a_burst_of_frames_makes_no_queue() {
 
 #[test]
 fn a_worker_that_stops_is_sent_little_and_recovers_at_once() {
-    let world = World {
+    let config = SimConfig {
         stops: vec![(10_000 * MS, 15_000 * MS)],
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     accounts_are_square(&outcome);
     assert!(outcome.most <= 6, "{} under way", outcome.most);
     let late = outcome
@@ -284,7 +284,7 @@ fn a_worker_that_stops_is_sent_little_and_recovers_at_once() {
     let after = outcome.poses.iter().filter(|pose| pose.1 > 16_000 * MS);
     let after: Vec<Duration> = after.map(|pose| pose.2).collect();
     assert!(after.len() > 13 * 29);
-    assert!(percentile(after, 0.95) <= world.pure() + 5 * MS);
+    assert!(percentile(after, 0.95) <= config.pure() + 5 * MS);
     assert!(
         (140..160).contains(&outcome.dropped),
         "{} dropped",
@@ -294,13 +294,13 @@ fn a_worker_that_stops_is_sent_little_and_recovers_at_once() {
 
 #[test]
 fn a_stalled_link_leaves_few_old_frames_behind() {
-    let world = World {
+    let config = SimConfig {
         stalls: vec![(10_000 * MS, 12_000 * MS)],
         delay: 25 * MS,
         target: Some(300 * MS),
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     let late = outcome
         .poses
         .iter()
@@ -313,15 +313,15 @@ fn a_stalled_link_leaves_few_old_frames_behind() {
 #[test]
 fn a_file_passes_every_frame_once_and_in_order_at_the_workers_speed() {
     for (service, least) in [(100u32, 9.5), (5, 190.0)] {
-        let world = World {
+        let config = SimConfig {
             service: match service {
                 100 => |_| 100 * MS,
                 _ => |_| 5 * MS,
             },
             frames: 600,
-            ..World::file()
+            ..SimConfig::file()
         };
-        let outcome = run(&world);
+        let outcome = run(&config);
         assert_eq!(outcome.ids(), (0..600).collect::<Vec<_>>());
         assert_eq!(outcome.dropped, 0);
         assert!(outcome.per_second() > least, "{}", outcome.per_second());
@@ -331,15 +331,15 @@ fn a_file_passes_every_frame_once_and_in_order_at_the_workers_speed() {
 
 #[test]
 fn a_file_far_away_fills_the_way() {
-    let world = World {
+    let config = SimConfig {
         service: |_| 2 * MS,
         bytes: 25e3,
         rate: 125e6,
         delay: 50 * MS,
         frames: 6000,
-        ..World::file()
+        ..SimConfig::file()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(
         outcome.per_second() > 0.9 * 500.0,
         "{}",
@@ -349,27 +349,27 @@ fn a_file_far_away_fills_the_way() {
 
 #[test]
 fn a_file_of_large_frames_is_bounded_by_bytes() {
-    let world = World {
+    let config = SimConfig {
         bytes: 25e6,
         rate: 1e9,
         delay: 50 * MS,
         frames: 60,
-        ..World::file()
+        ..SimConfig::file()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert_eq!(outcome.ids(), (0..60).collect::<Vec<_>>());
     assert!(outcome.most <= 2, "{} under way", outcome.most);
 }
 
 #[test]
 fn a_file_survives_stalls_and_stops() {
-    let world = World {
+    let config = SimConfig {
         stalls: vec![(1_000 * MS, 3_000 * MS), (4_000 * MS, 4_100 * MS)],
         stops: vec![(2_000 * MS, 9_000 * MS)],
         frames: 1000,
-        ..World::file()
+        ..SimConfig::file()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert_eq!(outcome.ids(), (0..1000).collect::<Vec<_>>());
     assert!(outcome.most <= 64, "{} under way", outcome.most);
 }
@@ -381,15 +381,15 @@ const fn s(seconds: u64) -> Duration {
 
 #[test]
 fn a_live_stream_outlives_a_worker_that_answers_nothing_for_a_while() {
-    let world = World {
+    let config = SimConfig {
         fate: |_, at| match at.as_secs() {
             10..40 => Fate::Lost,
             _ => Fate::Answered,
         },
         frames: 30 * 90,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(!outcome.is_broken_off);
     let [told] = outcome.told[..] else {
         panic!("told {:?}", outcome.told);
@@ -403,7 +403,7 @@ fn a_live_stream_outlives_a_worker_that_answers_nothing_for_a_while() {
     let after = outcome.poses.iter().filter(|pose| pose.1 > s(52));
     let after: Vec<Duration> = after.map(|pose| pose.2).collect();
     assert!(after.len() > 37 * 29, "{} poses", after.len());
-    assert!(percentile(after, 0.95) <= world.pure() + 5 * MS);
+    assert!(percentile(after, 0.95) <= config.pure() + 5 * MS);
     assert_eq!(
         outcome.captured,
         outcome.poses.len() as u64 + outcome.dropped + lost
@@ -412,18 +412,18 @@ fn a_live_stream_outlives_a_worker_that_answers_nothing_for_a_while() {
 
 #[test]
 fn a_stream_ends_where_nothing_is_answered_for_too_long() {
-    for world in [World::camera(), World::file()] {
-        let is_file = world.interval.is_none();
-        let world = World {
+    for config in [SimConfig::camera(), SimConfig::file()] {
+        let is_file = config.interval.is_none();
+        let config = SimConfig {
             fate: |_, at| match at.as_secs() {
                 0..5 => Fate::Answered,
                 _ => Fate::Lost,
             },
             service: |_| 30 * MS,
             frames: 30_000,
-            ..world
+            ..config
         };
-        let outcome = run(&world);
+        let outcome = run(&config);
         assert!(outcome.is_broken_off);
         assert_eq!(outcome.told.len(), 1);
         let lasted = outcome.lasted;
@@ -436,24 +436,24 @@ fn a_stream_ends_where_nothing_is_answered_for_too_long() {
 
 #[test]
 fn a_stream_that_waits_for_nothing_ends_when_the_first_answer_is_overdue() {
-    let world = World {
+    let config = SimConfig {
         fate: |_, _| Fate::Lost,
-        patience: Duration::ZERO,
-        ..World::camera()
+        result_timeout: Duration::ZERO,
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(outcome.is_broken_off && outcome.told.is_empty());
     assert!(outcome.lasted < s(11), "{:?}", outcome.lasted);
 }
 
 #[test]
 fn a_slow_worker_is_waited_for_and_sets_the_deadline() {
-    let world = World {
+    let config = SimConfig {
         service: |_| s(15),
         frames: 30 * 300,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(!outcome.is_broken_off);
     assert_eq!(outcome.told.len(), 1, "{:?}", outcome.told);
     // Late answers are taken, of those that were given up in the beginning too.
@@ -465,13 +465,13 @@ fn a_slow_worker_is_waited_for_and_sets_the_deadline() {
 
 #[test]
 fn a_worker_that_builds_its_engine_at_the_first_frame_is_waited_for() {
-    for world in [World::camera(), World::file()] {
-        let world = World {
+    for config in [SimConfig::camera(), SimConfig::file()] {
+        let config = SimConfig {
             stops: vec![(Duration::ZERO, s(50))],
             frames: 3000,
-            ..world
+            ..config
         };
-        let outcome = run(&world);
+        let outcome = run(&config);
         assert!(!outcome.is_broken_off);
         assert_eq!(outcome.told.len(), 1, "{:?}", outcome.told);
         assert_eq!(outcome.unanswered.count(), 0);
@@ -485,19 +485,19 @@ fn frames_that_the_worker_passes_over_hold_no_places_and_are_named() {
         50 => Fate::Lost,
         _ => Fate::Answered,
     };
-    let camera = World {
+    let camera = SimConfig {
         fate,
         frames: 30 * 120,
-        ..World::camera()
+        ..SimConfig::camera()
     };
     let outcome = run(&camera);
     assert!(outcome.told.is_empty() && !outcome.is_broken_off);
     assert!(outcome.per_second() > 29.0, "{}", outcome.per_second());
-    let file = World {
+    let file = SimConfig {
         fate,
         service: |_| 100 * MS,
         frames: 1000,
-        ..World::file()
+        ..SimConfig::file()
     };
     let outcome = run(&file);
     assert!(outcome.told.is_empty() && !outcome.is_broken_off);
@@ -512,12 +512,12 @@ fn frames_that_the_worker_passes_over_hold_no_places_and_are_named() {
 #[test]
 fn answers_that_cannot_be_read_free_their_places_at_once_and_answer_nothing() {
     for frames in [30 * 30, 30 * 3000] {
-        let world = World {
+        let config = SimConfig {
             fate: |_, _| Fate::Damaged,
             frames,
-            ..World::camera()
+            ..SimConfig::camera()
         };
-        let outcome = run(&world);
+        let outcome = run(&config);
         // Frames flow meanwhile.
         assert_eq!(outcome.sent, outcome.captured - outcome.dropped);
         assert_eq!(outcome.unanswered.count(), outcome.sent);
@@ -536,13 +536,13 @@ fn answers_that_cannot_be_read_free_their_places_at_once_and_answer_nothing() {
 #[test]
 fn a_slow_link_is_not_the_workers_silence() {
     // 100 s a frame.
-    let world = World {
+    let config = SimConfig {
         bytes: 6e6,
         rate: 60e3,
         frames: 30 * 600,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world);
+    let outcome = run(&config);
     assert!(outcome.told.is_empty() && !outcome.is_broken_off);
     assert_eq!(outcome.unanswered.count(), 0);
     assert!(outcome.poses.len() >= 5, "{} poses", outcome.poses.len());
@@ -550,20 +550,20 @@ fn a_slow_link_is_not_the_workers_silence() {
 
 #[test]
 fn one_lost_answer_of_a_frame_a_minute_ends_nothing_and_two_do() {
-    let world = |fate| World {
+    let config = |fate| SimConfig {
         interval: Some(s(60)),
         frames: 10,
         fate,
-        ..World::camera()
+        ..SimConfig::camera()
     };
-    let outcome = run(&world(|id, _| match id {
+    let outcome = run(&config(|id, _| match id {
         3 | 7 => Fate::Lost,
         _ => Fate::Answered,
     }));
     assert!(!outcome.is_broken_off);
     assert_eq!((outcome.told.len(), outcome.poses.len()), (2, 8));
     assert_eq!(outcome.unanswered.to_string(), "3, 7");
-    let outcome = run(&world(|id, _| match id {
+    let outcome = run(&config(|id, _| match id {
         0..3 => Fate::Answered,
         _ => Fate::Lost,
     }));

@@ -17,7 +17,7 @@ const LEAST_RATE: f64 = 0.1;
 
 /// How frames leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Setting {
+pub(crate) struct EncodeSetting {
     /// JPEG quality.
     pub(crate) quality: u8,
     /// Percent of each side.
@@ -26,7 +26,7 @@ pub(crate) struct Setting {
     pub(crate) rate: u8,
 }
 
-impl Setting {
+impl EncodeSetting {
     /// As programs are told.
     pub(crate) fn to_json(self) -> serde_json::Value {
         serde_json::json!({
@@ -82,7 +82,7 @@ impl Setting {
     }
 }
 
-impl fmt::Display for Setting {
+impl fmt::Display for EncodeSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JPEG {}", self.quality)?;
         if self.size < 100 {
@@ -123,16 +123,16 @@ mod tests {
     #[test]
     fn everything_is_what_was_asked_for() {
         for best in [1, 20, 50, 80, 95, 99] {
-            assert_eq!(Setting::within(1.0, best), Setting::full(best));
+            assert_eq!(EncodeSetting::within(1.0, best), EncodeSetting::full(best));
         }
     }
 
     #[test]
     fn quality_goes_first_then_size_then_rate() {
-        let mut last = Setting::full(80);
+        let mut last = EncodeSetting::full(80);
         for step in (0..=100).rev() {
-            let budget = Setting::least(80).max(f64::from(step) / 100.0);
-            let setting = Setting::within(budget, 80);
+            let budget = EncodeSetting::least(80).max(f64::from(step) / 100.0);
+            let setting = EncodeSetting::within(budget, 80);
             assert!(setting.quality <= last.quality, "{setting} after {last}");
             assert!(setting.size <= last.size, "{setting} after {last}");
             assert!(setting.rate <= last.rate, "{setting} after {last}");
@@ -148,15 +148,15 @@ mod tests {
 
     #[test]
     fn a_user_who_wants_little_keeps_it() {
-        let setting = Setting::within(0.5, 20);
+        let setting = EncodeSetting::within(0.5, 20);
         assert_eq!((setting.quality, setting.size, setting.rate), (20, 70, 100));
     }
 
     #[test]
     fn sides_are_never_nothing() {
-        let least = Setting::within(0.0, 80);
+        let least = EncodeSetting::within(0.0, 80);
         assert_eq!(least.side(1), 1);
         assert_eq!(least.side(1920), 768);
-        assert_eq!(Setting::full(80).side(641), 641);
+        assert_eq!(EncodeSetting::full(80).side(641), 641);
     }
 }

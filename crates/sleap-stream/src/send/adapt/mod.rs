@@ -9,15 +9,15 @@ mod encode_setting;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use encode_setting::Setting;
+pub(crate) use encode_setting::EncodeSetting;
 
 /// A verdict is about so many answers and this time at least, or about any in the longer time.
-const ANSWERS: usize = 8;
-const EPOCH: Duration = Duration::from_millis(400);
-const LONG_EPOCH: Duration = Duration::from_secs(1);
+const MIN_SAMPLES: usize = 8;
+const MIN_EPOCH: Duration = Duration::from_millis(400);
+const MAX_EPOCH: Duration = Duration::from_secs(1);
 
 /// Poses are late from this share of the target on, and in good time below the other.
-const LATE: f64 = 0.8;
+const LATE_SHARE: f64 = 0.8;
 const IN_TIME: f64 = 0.6;
 
 /// The share of the target that a decrease aims at.
@@ -28,26 +28,26 @@ const HELPS: f64 = 0.1;
 
 /// A few late poses say something of the bytes only where frames occupy the link for this share of
 /// the time. Otherwise it stands still now and then, after lost packets, and small frames do as well.
-const LOADED: f64 = 0.35;
+const LOADED_SHARE: f64 = 0.35;
 
 /// Share of the time that frames may occupy the link: with more, some would have to be left out,
 /// and the rate is the last thing to give up.
-const BUSY: f64 = 0.85;
+const BUSY_SHARE: f64 = 0.85;
 const AIM_BUSY: f64 = 0.7;
 
 /// What a rise adds to the share of the bytes.
 const RISE: f64 = 0.05;
 
 /// Calm before a rise: at first, and at most.
-const HOLD: Duration = Duration::from_secs(1);
-const LONGEST_HOLD: Duration = Duration::from_secs(32);
+const MIN_HOLD: Duration = Duration::from_secs(1);
+const MAX_HOLD: Duration = Duration::from_secs(32);
 
 /// A decrease so soon after a rise means that the rise was too much.
 const TOO_MUCH: Duration = Duration::from_secs(5);
 
 /// What is to be reached.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Goal {
+pub(crate) struct LatencyTarget {
     /// Age that poses should stay under.
     pub(crate) target: Duration,
     /// Time between two frames of the source, where it is known.
@@ -58,7 +58,7 @@ pub(crate) struct Goal {
 
 /// What an answer shows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
+pub(crate) struct LatencySample {
     /// When its frame was taken to be encoded.
     pub(crate) taken: Instant,
     /// Capture to answer.
@@ -72,10 +72,10 @@ pub(crate) struct Sample {
 /// The controller.
 #[derive(Debug)]
 pub(crate) struct Adapter {
-    goal: Goal,
+    goal: LatencyTarget,
     budget: f64,
-    setting: Setting,
-    samples: Vec<Sample>,
+    setting: EncodeSetting,
+    samples: Vec<LatencySample>,
     epoch: Option<Instant>,
     /// Least that the link ever took.
     best_link: Option<Duration>,
@@ -86,21 +86,21 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    pub(crate) fn new(goal: Goal) -> Self {
+    pub(crate) fn new(goal: LatencyTarget) -> Self {
         Self {
             goal,
             budget: 1.0,
-            setting: Setting::full(goal.quality),
+            setting: EncodeSetting::full(goal.quality),
             samples: Vec::new(),
             epoch: None,
             best_link: None,
             changed: None,
             risen: None,
-            hold: HOLD,
+            hold: MIN_HOLD,
         }
     }
 
-    pub(crate) fn setting(&self) -> Setting {
+    pub(crate) fn setting(&self) -> EncodeSetting {
         self.setting
     }
 
@@ -115,7 +115,11 @@ impl Adapter {
     }
 
     /// Takes an answer in; the new setting where it changes.
-    pub(crate) fn answered(&mut self, sample: Sample, now: Instant) -> Option<Setting> {
+    pub(crate) fn answered(
+        &mut self,
+        sample: LatencySample,
+        now: Instant,
+    ) -> Option<EncodeSetting> {
         let best = self
             .best_link
             .map_or(sample.link, |best| best.min(sample.link));
@@ -127,8 +131,8 @@ impl Adapter {
         self.samples.push(sample);
         let began = *self.epoch.get_or_insert(now);
         let lasted = now.saturating_duration_since(began);
-        let enough = self.samples.len() >= ANSWERS && lasted >= EPOCH;
-        if !enough && lasted < LONG_EPOCH {
+        let enough = self.samples.len() >= MIN_SAMPLES && lasted >= MIN_EPOCH;
+        if !enough && lasted < MAX_EPOCH {
             return None;
         }
         let verdict = self.judge(best);
@@ -137,7 +141,7 @@ impl Adapter {
         self.act(verdict, now)
     }
 
-    fn judge(&self, best_link: Duration) -> Verdict {
+    fn judge(&self, best_link: Duration) -> Adjustment {
         let target = self.goal.target.as_secs_f64();
         let busy = match self.goal.interval {
             Some(interval) => {
@@ -146,54 +150,54 @@ impl Adapter {
             }
             None => 0.0,
         };
-        let share = if busy > LOADED { 0.9 } else { 0.5 };
+        let share = if busy > LOADED_SHARE { 0.9 } else { 0.5 };
         let late = percentile(&self.samples, share, |sample| sample.age) / target;
         let link = percentile(&self.samples, share, |sample| sample.link) - best_link.as_secs_f64();
-        if late > LATE && link > HELPS * target {
+        if late > LATE_SHARE && link > HELPS * target {
             let less = (AIM / late).clamp(0.5, 0.85);
-            return Verdict::Less(less.min(AIM_BUSY / busy.max(AIM_BUSY)).max(0.3));
+            return Adjustment::Less(less.min(AIM_BUSY / busy.max(AIM_BUSY)).max(0.3));
         }
-        if busy > BUSY {
-            return Verdict::Less((AIM_BUSY / busy).clamp(0.3, 0.9));
+        if busy > BUSY_SHARE {
+            return Adjustment::Less((AIM_BUSY / busy).clamp(0.3, 0.9));
         }
         let after_rise = busy * (self.budget + RISE) / self.budget;
-        if late < IN_TIME && after_rise < BUSY {
-            return Verdict::More;
+        if late < IN_TIME && after_rise < BUSY_SHARE {
+            return Adjustment::More;
         }
-        Verdict::Same
+        Adjustment::Same
     }
 
-    fn act(&mut self, verdict: Verdict, now: Instant) -> Option<Setting> {
+    fn act(&mut self, verdict: Adjustment, now: Instant) -> Option<EncodeSetting> {
         let since = |then: Option<Instant>| then.map(|then| now.saturating_duration_since(then));
         match verdict {
-            Verdict::Less(factor) => {
+            Adjustment::Less(factor) => {
                 if since(self.risen).is_some_and(|ago| ago < TOO_MUCH) {
-                    self.hold = (self.hold * 2).min(LONGEST_HOLD);
+                    self.hold = (self.hold * 2).min(MAX_HOLD);
                     self.risen = None;
                 }
-                self.budget = (self.budget * factor).max(Setting::least(self.goal.quality));
+                self.budget = (self.budget * factor).max(EncodeSetting::least(self.goal.quality));
             }
-            Verdict::More if self.budget < 1.0 => {
+            Adjustment::More if self.budget < 1.0 => {
                 if since(self.changed).is_some_and(|ago| ago < self.hold) {
                     return None;
                 }
                 if since(self.risen).is_some_and(|ago| ago >= TOO_MUCH) {
-                    self.hold = (self.hold / 2).max(HOLD);
+                    self.hold = (self.hold / 2).max(MIN_HOLD);
                 }
                 self.budget = (self.budget + RISE).min(1.0);
                 self.risen = Some(now);
             }
-            Verdict::More | Verdict::Same => return None,
+            Adjustment::More | Adjustment::Same => return None,
         }
         self.changed = Some(now);
         let before = self.setting;
-        self.setting = Setting::within(self.budget, self.goal.quality);
+        self.setting = EncodeSetting::within(self.budget, self.goal.quality);
         (self.setting != before).then_some(self.setting)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Verdict {
+enum Adjustment {
     /// Send this share of what is sent now.
     Less(f64),
     Same,
@@ -202,7 +206,11 @@ enum Verdict {
 }
 
 /// Of a time that all samples have, in seconds.
-fn percentile(samples: &[Sample], share: f64, time: impl Fn(&Sample) -> Duration) -> f64 {
+fn percentile(
+    samples: &[LatencySample],
+    share: f64,
+    time: impl Fn(&LatencySample) -> Duration,
+) -> f64 {
     let mut times: Vec<Duration> = samples.iter().map(time).collect();
     times.sort_unstable();
     let index = (times.len() as f64 * share) as usize;
@@ -217,7 +225,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn adapter(interval: u32) -> Adapter {
-        Adapter::new(Goal {
+        Adapter::new(LatencyTarget {
             target: 200 * MS,
             interval: Some(interval * MS),
             quality: 80,
@@ -229,7 +237,7 @@ mod tests {
         adapter: &mut Adapter,
         from: Instant,
         ms: u32,
-        sample: impl Fn(Instant) -> Sample,
+        sample: impl Fn(Instant) -> LatencySample,
     ) -> Instant {
         let mut now = from;
         while now < from + ms * MS {
@@ -239,8 +247,8 @@ mod tests {
         now
     }
 
-    fn took(age: u32, link: u32, receive: u32) -> impl Fn(Instant) -> Sample {
-        move |now| Sample {
+    fn took(age: u32, link: u32, receive: u32) -> impl Fn(Instant) -> LatencySample {
+        move |now| LatencySample {
             taken: now - age * MS,
             age: age * MS,
             link: link * MS,
@@ -257,7 +265,7 @@ mod tests {
             10_000,
             took(60, 20, 5),
         );
-        assert_eq!(adapter.setting(), Setting::full(80));
+        assert_eq!(adapter.setting(), EncodeSetting::full(80));
         assert_eq!(adapter.pause(), Duration::ZERO);
     }
 
@@ -272,11 +280,11 @@ mod tests {
         let now = feed(&mut adapter, now, 4_000, took(60, 20, 3));
         let higher = adapter.setting();
         assert!(
-            higher.size > low.size && higher != Setting::full(80),
+            higher.size > low.size && higher != EncodeSetting::full(80),
             "{higher}"
         );
         feed(&mut adapter, now, 60_000, took(60, 20, 3));
-        assert_eq!(adapter.setting(), Setting::full(80));
+        assert_eq!(adapter.setting(), EncodeSetting::full(80));
     }
 
     #[test]
@@ -288,7 +296,7 @@ mod tests {
             10_000,
             took(400, 20, 5),
         );
-        assert_eq!(adapter.setting(), Setting::full(80));
+        assert_eq!(adapter.setting(), EncodeSetting::full(80));
     }
 
     #[test]
@@ -318,7 +326,7 @@ mod tests {
                 true => took(60, 20, 3)(now),
                 false => took(300, 250, 3)(now),
             };
-            let sample = Sample {
+            let sample = LatencySample {
                 taken: now,
                 ..sample
             };
@@ -342,7 +350,7 @@ mod tests {
         let mut now = Instant::now() + MS * 9_000;
         for _ in 0..10_000 {
             now += 33 * MS;
-            let sample = Sample {
+            let sample = LatencySample {
                 taken: now,
                 ..took(5_000, 4_900, 900)(now)
             };

@@ -12,42 +12,42 @@ use std::time::{Duration, Instant};
 
 use protocol::{FrameId, Timing};
 
-use path_estimate::Pipe;
+use path_estimate::PathEstimate;
 
 /// Frames that are under way at most, whatever the estimates say.
-const MOST_LIVE: usize = 64;
-const MOST_FILE: usize = 256;
+const MAX_LIVE: usize = 64;
+const MAX_FILE: usize = 256;
 
 /// Bytes of a file's frames that are under way at most, if those are two frames or more.
-const MOST_BYTES: u64 = 32 << 20;
+const MAX_FILE_BYTES: u64 = 32 << 20;
 
 /// Frames that leave before anything is known of the way.
 const FIRST_LIVE: usize = 2;
 const FIRST_FILE: usize = 8;
 
 /// A file's frames beyond what the way holds, so that the model never waits for the next.
-const SPARE: usize = 4;
+const EXTRA_FRAMES: usize = 4;
 
 /// The same for each of several lanes: while one repairs a loss, which may take a second, the frames
 /// behind its own are not answered, and the others shall go on.
-const SPARE_OF_A_LANE: usize = 12;
+const EXTRA_FRAMES_PER_LANE: usize = 12;
 
 /// Packets behind a lost one that make its sender send it again, one to spare, and it itself.
 const BEHIND_A_LOSS: usize = 5;
 
 /// A live frame may come so much too early, beside an eighth of the bottleneck's time: estimates
 /// scatter, and a worker that waits for frames loses time too.
-const EARLY: Duration = Duration::from_millis(1);
+const EARLY_MARGIN: Duration = Duration::from_millis(1);
 
 /// What decides when frames leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Discipline {
+pub(crate) enum PacingMode {
     /// A live source towards a worker that answers.
     Newest {
         /// Time between two frames of the source, where it is known.
         interval: Option<Duration>,
         /// Poses older than this are of little use.
-        patience: Option<Duration>,
+        max_age: Option<Duration>,
     },
     /// A file towards a worker that answers.
     Every,
@@ -57,7 +57,7 @@ pub(crate) enum Discipline {
 
 /// Whether a frame may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
+pub(crate) enum GateState {
     Open,
     /// Not before then; an answer may open it sooner.
     At(Instant),
@@ -67,15 +67,15 @@ pub(crate) enum Gate {
 
 /// Frames on their way, and when the next one may follow.
 #[derive(Debug)]
-pub(crate) struct Flow {
-    discipline: Discipline,
+pub(crate) struct FlowControl {
+    discipline: PacingMode,
     /// So many frames may always be under way: batches have to fill.
     floor: usize,
     lanes: usize,
     under_way: VecDeque<UnderWay>,
     bytes: u64,
-    pipe: Pipe,
-    pressure: Option<Pressure>,
+    pipe: PathEstimate,
+    pressure: Option<BackpressureState>,
     /// Least time between two frames.
     pause: Duration,
     last: Option<Instant>,
@@ -90,7 +90,7 @@ struct UnderWay {
 
 /// The worker has said that its queues are full.
 #[derive(Debug)]
-struct Pressure {
+struct BackpressureState {
     limit: usize,
     /// Answers until one more frame is tried.
     until_more: usize,
@@ -98,14 +98,14 @@ struct Pressure {
     until_heard: usize,
 }
 
-impl Flow {
+impl FlowControl {
     /// The same over a link of so many lanes.
     pub(crate) fn over(self, lanes: usize) -> Self {
         Self { lanes, ..self }
     }
 
     /// `batch_size`: frames that the worker may hold back for each other.
-    pub(crate) fn new(discipline: Discipline, batch_size: u32) -> Self {
+    pub(crate) fn new(discipline: PacingMode, batch_size: u32) -> Self {
         Self {
             discipline,
             floor: match batch_size {
@@ -115,7 +115,7 @@ impl Flow {
             lanes: 1,
             under_way: VecDeque::new(),
             bytes: 0,
-            pipe: Pipe::default(),
+            pipe: PathEstimate::default(),
             pressure: None,
             pause: Duration::ZERO,
             last: None,
@@ -123,38 +123,43 @@ impl Flow {
     }
 
     /// Whether a frame may leave now.
-    pub(crate) fn gate(&self, now: Instant) -> Gate {
+    pub(crate) fn gate(&self, now: Instant) -> GateState {
         if let Some(due) = self.last.map(|last| last + self.pause)
             && due > now
         {
-            return Gate::At(due);
+            return GateState::At(due);
         }
         let under_way = self.under_way.len();
-        if self.discipline == Discipline::Unanswered || under_way < self.floor {
-            return Gate::Open;
+        if self.discipline == PacingMode::Unanswered || under_way < self.floor {
+            return GateState::Open;
         }
         if self
             .pressure
             .as_ref()
             .is_some_and(|pressure| under_way >= pressure.limit)
         {
-            return Gate::Shut;
+            return GateState::Shut;
         }
         match self.discipline {
-            Discipline::Newest { interval, patience } => self.newest(interval, patience, now),
-            Discipline::Every => self.every(),
-            Discipline::Unanswered => Gate::Open,
+            PacingMode::Newest { interval, max_age } => self.newest(interval, max_age, now),
+            PacingMode::Every => self.every(),
+            PacingMode::Unanswered => GateState::Open,
         }
     }
 
-    fn newest(&self, interval: Option<Duration>, patience: Option<Duration>, now: Instant) -> Gate {
+    fn newest(
+        &self,
+        interval: Option<Duration>,
+        max_age: Option<Duration>,
+        now: Instant,
+    ) -> GateState {
         let Some(round_trip) = self.pipe.round_trip() else {
             return open_if(self.under_way.len() < FIRST_LIVE);
         };
         let bottleneck = self.pipe.bottleneck();
         let spacing = interval.unwrap_or_default().max(bottleneck).max(self.pause);
-        if self.under_way.len() >= most_live(round_trip, spacing, patience) {
-            return Gate::Shut;
+        if self.under_way.len() >= most_live(round_trip, spacing, max_age) {
+            return GateState::Shut;
         }
         // When the last frame's answer will be here: each follows the one before at the pace of
         // the bottleneck, and one that is overdue can come now at the soonest.
@@ -169,27 +174,27 @@ impl Flow {
             before = Some(last);
         }
         let wait = (last + bottleneck).saturating_duration_since(now + round_trip);
-        let early = EARLY + bottleneck / 8;
+        let early = EARLY_MARGIN + bottleneck / 8;
         match wait.checked_sub(early) {
-            None | Some(Duration::ZERO) => Gate::Open,
+            None | Some(Duration::ZERO) => GateState::Open,
             // A worker faster than the source has it done long ago: the link holds it up, and goes
             // on sooner with something to carry.
             Some(_) if overdue && interval.is_some_and(|interval| bottleneck <= interval) => {
-                Gate::Open
+                GateState::Open
             }
-            Some(_) if overdue => Gate::Shut,
-            Some(rest) => Gate::At(now + rest),
+            Some(_) if overdue => GateState::Shut,
+            Some(rest) => GateState::At(now + rest),
         }
     }
 
-    fn every(&self) -> Gate {
+    fn every(&self) -> GateState {
         let under_way = self.under_way.len();
-        if under_way >= 2 && self.bytes >= MOST_BYTES {
-            return Gate::Shut;
+        if under_way >= 2 && self.bytes >= MAX_FILE_BYTES {
+            return GateState::Shut;
         }
         let spare = match self.lanes {
-            1 => SPARE,
-            lanes => SPARE_OF_A_LANE * lanes,
+            1 => EXTRA_FRAMES,
+            lanes => EXTRA_FRAMES_PER_LANE * lanes,
         };
         let window = match (self.pipe.rate(), self.pipe.round_trip()) {
             // Twice what the way holds at this rate: where that is too little, the rate rises with it.
@@ -198,13 +203,13 @@ impl Flow {
             }
             _ => FIRST_FILE * self.lanes,
         };
-        open_if(under_way < window.clamp(self.floor, MOST_FILE.max(self.floor)))
+        open_if(under_way < window.clamp(self.floor, MAX_FILE.max(self.floor)))
     }
 
     /// A frame is taken to be sent.
     pub(crate) fn depart(&mut self, id: FrameId, now: Instant) {
         self.last = Some(now);
-        if self.discipline == Discipline::Unanswered {
+        if self.discipline == PacingMode::Unanswered {
             return;
         }
         self.under_way.push_back(UnderWay {
@@ -239,7 +244,7 @@ impl Flow {
                 pressure.limit += 1;
                 pressure.until_more = pressure.limit.max(window);
             }
-            if pressure.limit >= MOST_FILE {
+            if pressure.limit >= MAX_FILE {
                 self.pressure = None;
             }
         }
@@ -268,7 +273,7 @@ impl Flow {
             return;
         }
         let limit = under_way.saturating_sub(1).max(self.floor);
-        self.pressure = Some(Pressure {
+        self.pressure = Some(BackpressureState {
             limit,
             until_more: 4 * limit,
             until_heard: under_way,
@@ -278,7 +283,7 @@ impl Flow {
     /// The connection is another one: nothing is known of it. Frames that were under way are given
     /// up, or leave again now where they are `resent`.
     pub(crate) fn reconnected(&mut self, resent: bool, now: Instant) {
-        self.pipe = Pipe::default();
+        self.pipe = PathEstimate::default();
         self.pressure = None;
         if resent {
             for frame in &mut self.under_way {
@@ -302,21 +307,25 @@ impl Flow {
     }
 }
 
-fn open_if(open: bool) -> Gate {
-    if open { Gate::Open } else { Gate::Shut }
+fn open_if(open: bool) -> GateState {
+    if open {
+        GateState::Open
+    } else {
+        GateState::Shut
+    }
 }
 
 /// Live frames that may be under way at most. Twice what the way holds, and some, lets frames go on
 /// while one of them or its answer is held up by a lost packet: those behind it tell of the loss,
 /// which otherwise is noticed only after a second.
-fn most_live(round_trip: Duration, spacing: Duration, patience: Option<Duration>) -> usize {
+fn most_live(round_trip: Duration, spacing: Duration, max_age: Option<Duration>) -> usize {
     if spacing.is_zero() {
-        return MOST_LIVE;
+        return MAX_LIVE;
     }
     let holds = |time: Duration| (time.as_secs_f64() / spacing.as_secs_f64()).ceil() as usize;
     let most = holds(2 * round_trip) + BEHIND_A_LOSS;
-    let useful = patience.map_or(MOST_LIVE, holds);
-    most.min(useful).clamp(2, MOST_LIVE)
+    let useful = max_age.map_or(MAX_LIVE, holds);
+    most.min(useful).clamp(2, MAX_LIVE)
 }
 
 #[cfg(test)]
@@ -324,9 +333,9 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
-    const LIVE: Discipline = Discipline::Newest {
+    const LIVE: PacingMode = PacingMode::Newest {
         interval: Some(Duration::from_millis(33)),
-        patience: None,
+        max_age: None,
     };
 
     fn timing(inference: u64) -> Timing {
@@ -338,8 +347,8 @@ mod tests {
     }
 
     /// A flow that knows a worker with this inference time, 3 ms away.
-    fn known(discipline: Discipline, inference: u64, start: Instant) -> Flow {
-        let mut flow = Flow::new(discipline, 1);
+    fn known(discipline: PacingMode, inference: u64, start: Instant) -> FlowControl {
+        let mut flow = FlowControl::new(discipline, 1);
         flow.depart(0, start);
         flow.answered(
             0,
@@ -354,19 +363,19 @@ mod tests {
         let start = Instant::now();
         let mut flow = known(LIVE, 100, start);
         let then = start + 200 * MS;
-        assert_eq!(flow.gate(then), Gate::Open);
+        assert_eq!(flow.gate(then), GateState::Open);
         flow.depart(1, then);
-        let Gate::At(next) = flow.gate(then) else {
+        let GateState::At(next) = flow.gate(then) else {
             panic!("the model is busy");
         };
-        let early = EARLY + 100 * MS / 8;
+        let early = EARLY_MARGIN + 100 * MS / 8;
         assert_eq!(next, then + 100 * MS - early);
-        assert_eq!(flow.gate(next), Gate::Open);
+        assert_eq!(flow.gate(next), GateState::Open);
         flow.depart(2, next);
         // An answer that is late holds up the frames behind it.
-        assert_eq!(flow.gate(then + 150 * MS), Gate::Shut);
+        assert_eq!(flow.gate(then + 150 * MS), GateState::Shut);
         flow.answered(1, Some(&timing(100)), then + 160 * MS);
-        assert!(matches!(flow.gate(then + 160 * MS), Gate::At(_)));
+        assert!(matches!(flow.gate(then + 160 * MS), GateState::At(_)));
     }
 
     #[test]
@@ -376,7 +385,7 @@ mod tests {
         let mut now = start + 100 * MS;
         for id in 1..100 {
             now += 33 * MS;
-            if flow.gate(now) == Gate::Open {
+            if flow.gate(now) == GateState::Open {
                 flow.depart(id, now);
             }
         }
@@ -386,15 +395,15 @@ mod tests {
     #[test]
     fn batches_always_fill() {
         let start = Instant::now();
-        for discipline in [LIVE, Discipline::Every] {
-            let mut flow = Flow::new(discipline, 8);
+        for discipline in [LIVE, PacingMode::Every] {
+            let mut flow = FlowControl::new(discipline, 8);
             for id in 0..16 {
-                assert_eq!(flow.gate(start), Gate::Open, "frame {id}");
+                assert_eq!(flow.gate(start), GateState::Open, "frame {id}");
                 flow.depart(id, start);
             }
             flow.pressed();
             flow.answered(0, Some(&timing(5)), start + 10 * MS);
-            assert_eq!(flow.gate(start + 10 * MS), Gate::Open);
+            assert_eq!(flow.gate(start + 10 * MS), GateState::Open);
         }
     }
 
@@ -402,9 +411,9 @@ mod tests {
     fn lanes_widen_the_window_of_a_file() {
         let start = Instant::now();
         let first = |lanes: usize| {
-            let mut flow = Flow::new(Discipline::Every, 1).over(lanes);
+            let mut flow = FlowControl::new(PacingMode::Every, 1).over(lanes);
             let open = (0..).take_while(|id| {
-                let open = flow.gate(start) == Gate::Open;
+                let open = flow.gate(start) == GateState::Open;
                 flow.depart(*id, start);
                 open
             });
@@ -416,61 +425,61 @@ mod tests {
     #[test]
     fn bytes_bound_a_files_frames_but_two_may_always_go() {
         let start = Instant::now();
-        let mut flow = Flow::new(Discipline::Every, 1);
+        let mut flow = FlowControl::new(PacingMode::Every, 1);
         for id in 0..2 {
-            assert_eq!(flow.gate(start), Gate::Open);
+            assert_eq!(flow.gate(start), GateState::Open);
             flow.depart(id, start);
-            flow.weigh(id, MOST_BYTES);
+            flow.weigh(id, MAX_FILE_BYTES);
         }
-        assert_eq!(flow.gate(start), Gate::Shut);
+        assert_eq!(flow.gate(start), GateState::Shut);
         flow.answered(0, None, start);
-        assert_eq!(flow.gate(start), Gate::Open);
+        assert_eq!(flow.gate(start), GateState::Open);
     }
 
     #[test]
     fn a_frame_that_is_given_up_makes_room() {
         let start = Instant::now();
-        let mut flow = Flow::new(Discipline::Every, 1);
+        let mut flow = FlowControl::new(PacingMode::Every, 1);
         for id in 0..FIRST_FILE as u64 {
             flow.depart(id, start);
-            flow.weigh(id, MOST_BYTES);
+            flow.weigh(id, MAX_FILE_BYTES);
         }
-        assert_eq!(flow.gate(start), Gate::Shut);
+        assert_eq!(flow.gate(start), GateState::Shut);
         for id in 0..FIRST_FILE as u64 {
             flow.give_up(id);
             flow.give_up(id);
         }
-        assert_eq!((flow.gate(start), flow.bytes), (Gate::Open, 0));
+        assert_eq!((flow.gate(start), flow.bytes), (GateState::Open, 0));
     }
 
     #[test]
     fn a_word_of_full_queues_takes_one_frame_away_and_answers_give_it_back() {
         let start = Instant::now();
-        let mut flow = Flow::new(Discipline::Every, 1);
+        let mut flow = FlowControl::new(PacingMode::Every, 1);
         for id in 0..8 {
             flow.depart(id, start);
         }
         flow.pressed();
         flow.pressed();
         flow.answered(0, None, start);
-        assert_eq!(flow.gate(start), Gate::Shut, "seven are under way");
+        assert_eq!(flow.gate(start), GateState::Shut, "seven are under way");
         flow.answered(1, None, start);
-        assert_eq!(flow.gate(start), Gate::Open);
+        assert_eq!(flow.gate(start), GateState::Open);
         for id in 8..40 {
             flow.depart(id, start);
             flow.answered(id, None, start);
         }
         flow.depart(40, start);
-        assert_eq!(flow.gate(start), Gate::Open, "one more is tried");
+        assert_eq!(flow.gate(start), GateState::Open, "one more is tried");
     }
 
     #[test]
     fn a_pause_spaces_frames_out() {
         let start = Instant::now();
-        let mut flow = Flow::new(Discipline::Unanswered, 1);
+        let mut flow = FlowControl::new(PacingMode::Unanswered, 1);
         flow.set_pause(100 * MS);
         flow.depart(0, start);
-        assert_eq!(flow.gate(start + MS), Gate::At(start + 100 * MS));
-        assert_eq!(flow.gate(start + 100 * MS), Gate::Open);
+        assert_eq!(flow.gate(start + MS), GateState::At(start + 100 * MS));
+        assert_eq!(flow.gate(start + 100 * MS), GateState::Open);
     }
 }

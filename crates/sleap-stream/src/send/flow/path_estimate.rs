@@ -6,37 +6,37 @@ use std::time::{Duration, Instant};
 use protocol::Timing;
 
 /// The medians below are of so many answers: one slow call of the model does not move them.
-const RECENT: usize = 7;
+const MEDIAN_OF: usize = 7;
 
 /// Answers over which the rate of delivery is measured.
-const DELIVERED: usize = 32;
+const RATE_OVER: usize = 32;
 
 /// A shortest time is forgotten after one to two of these, since paths change.
-const SPAN: Duration = Duration::from_secs(30);
+const MIN_WINDOW: Duration = Duration::from_secs(30);
 
 /// Waiting for the model counts as a queue beyond this.
-const QUEUED: Duration = Duration::from_millis(1);
+const QUEUE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Estimates of a pipe that frames go through.
 #[derive(Debug, Default)]
-pub(super) struct Pipe {
+pub(super) struct PathEstimate {
     /// Round trip less the worker's steps.
-    overhead: Least,
+    overhead: WindowedMin,
     /// The worker's steps together, without waiting.
-    steps: Recent,
+    steps: RecentTimes,
     /// Time from one answer to the next while the pipe is full.
-    bottleneck: Recent,
+    bottleneck: RecentTimes,
     answers: VecDeque<Instant>,
 }
 
-impl Pipe {
+impl PathEstimate {
     /// An answer came at `now`, `round_trip` after its frame had left.
     pub(super) fn answered(&mut self, round_trip: Duration, timing: &Timing, now: Instant) {
-        let steps = Steps::of(timing);
+        let steps = WorkerSteps::of(timing);
         let known = self.round_trip();
         let queued = match steps.queue {
-            Some(queue) => queue > QUEUED + steps.longest / 8,
-            None => known.is_some_and(|known| round_trip > known + known / 4 + QUEUED),
+            Some(queue) => queue > QUEUE_MARGIN + steps.longest / 8,
+            None => known.is_some_and(|known| round_trip > known + known / 4 + QUEUE_MARGIN),
         };
         let gap = self
             .answers
@@ -62,7 +62,7 @@ impl Pipe {
         );
         self.steps.push(steps.all);
         self.answers.push_back(now);
-        if self.answers.len() > DELIVERED {
+        if self.answers.len() > RATE_OVER {
             self.answers.pop_front();
         }
     }
@@ -91,14 +91,14 @@ impl Pipe {
 }
 
 /// The worker's steps for one frame.
-struct Steps {
+struct WorkerSteps {
     longest: Duration,
     all: Duration,
     /// Waiting for the model, where the worker says it.
     queue: Option<Duration>,
 }
 
-impl Steps {
+impl WorkerSteps {
     fn of(timing: &Timing) -> Self {
         let steps = [
             timing.receive_us,
@@ -120,12 +120,12 @@ impl Steps {
 
 /// The last few of a series of times.
 #[derive(Debug, Default)]
-struct Recent(VecDeque<Duration>);
+struct RecentTimes(VecDeque<Duration>);
 
-impl Recent {
+impl RecentTimes {
     fn push(&mut self, value: Duration) {
         self.0.push_back(value);
-        if self.0.len() > RECENT {
+        if self.0.len() > MEDIAN_OF {
             self.0.pop_front();
         }
     }
@@ -137,17 +137,17 @@ impl Recent {
     }
 }
 
-/// The least of a series of times, over the last [`SPAN`] or two.
+/// The least of a series of times, over the last [`MIN_WINDOW`] or two.
 #[derive(Debug, Default)]
-struct Least {
+struct WindowedMin {
     current: Option<(Instant, Duration)>,
     before: Option<Duration>,
 }
 
-impl Least {
+impl WindowedMin {
     fn push(&mut self, value: Duration, now: Instant) {
         self.current = match self.current {
-            Some((since, least)) if now.saturating_duration_since(since) < SPAN => {
+            Some((since, least)) if now.saturating_duration_since(since) < MIN_WINDOW => {
                 Some((since, least.min(value)))
             }
             old => {
@@ -181,63 +181,63 @@ mod tests {
     #[test]
     fn waiting_is_not_part_of_the_round_trip() {
         let start = Instant::now();
-        let mut pipe = Pipe::default();
-        pipe.answered(117 * MS, &timing(2, 60, 50), start);
-        assert_eq!(pipe.round_trip(), Some(57 * MS));
-        pipe.answered(60 * MS, &timing(2, 0, 50), start + 50 * MS);
-        assert_eq!(pipe.round_trip(), Some(57 * MS));
+        let mut path = PathEstimate::default();
+        path.answered(117 * MS, &timing(2, 60, 50), start);
+        assert_eq!(path.round_trip(), Some(57 * MS));
+        path.answered(60 * MS, &timing(2, 0, 50), start + 50 * MS);
+        assert_eq!(path.round_trip(), Some(57 * MS));
     }
 
     #[test]
     fn the_bottleneck_is_what_answers_on_each_others_heels_are_apart() {
         let start = Instant::now();
-        let mut pipe = Pipe::default();
+        let mut path = PathEstimate::default();
         for index in 0..10 {
             // Receiving overlaps with the model: frames leave every 50 ms, not every 60.
-            pipe.answered(120 * MS, &timing(10, 50, 50), start + index * 50 * MS);
+            path.answered(120 * MS, &timing(10, 50, 50), start + index * 50 * MS);
         }
-        assert_eq!(pipe.bottleneck(), 50 * MS);
-        assert!((pipe.rate().unwrap() - 20.0).abs() < 1e-6);
+        assert_eq!(path.bottleneck(), 50 * MS);
+        assert!((path.rate().unwrap() - 20.0).abs() < 1e-6);
     }
 
     #[test]
     fn one_slow_call_moves_nothing() {
         let start = Instant::now();
-        let mut pipe = Pipe::default();
+        let mut path = PathEstimate::default();
         for index in 0..9 {
             let inference = if index == 4 { 900 } else { 5 };
             let answer = timing(1, 0, inference);
-            pipe.answered(
+            path.answered(
                 (inference as u32 + 4) * MS,
                 &answer,
                 start + index * 33 * MS,
             );
         }
-        assert_eq!(pipe.bottleneck(), 5 * MS);
-        assert_eq!(pipe.round_trip(), Some(9 * MS));
+        assert_eq!(path.bottleneck(), 5 * MS);
+        assert_eq!(path.round_trip(), Some(9 * MS));
     }
 
     #[test]
     fn a_path_that_became_longer_is_believed_after_a_while() {
         let start = Instant::now();
-        let mut pipe = Pipe::default();
-        pipe.answered(10 * MS, &Timing::default(), start);
-        pipe.answered(80 * MS, &Timing::default(), start + SPAN);
-        assert_eq!(pipe.round_trip(), Some(10 * MS));
-        pipe.answered(80 * MS, &Timing::default(), start + 3 * SPAN);
-        assert_eq!(pipe.round_trip(), Some(80 * MS));
+        let mut path = PathEstimate::default();
+        path.answered(10 * MS, &Timing::default(), start);
+        path.answered(80 * MS, &Timing::default(), start + MIN_WINDOW);
+        assert_eq!(path.round_trip(), Some(10 * MS));
+        path.answered(80 * MS, &Timing::default(), start + 3 * MIN_WINDOW);
+        assert_eq!(path.round_trip(), Some(80 * MS));
     }
 
     #[test]
     fn absurd_times_of_a_peer_are_survived() {
-        let mut pipe = Pipe::default();
+        let mut path = PathEstimate::default();
         let absurd = Timing {
             receive_us: Some(u64::MAX),
             queue_us: Some(u64::MAX),
             inference_us: Some(u64::MAX),
             ..Timing::default()
         };
-        pipe.answered(MS, &absurd, Instant::now());
-        assert!(pipe.round_trip().is_some());
+        path.answered(MS, &absurd, Instant::now());
+        assert!(path.round_trip().is_some());
     }
 }

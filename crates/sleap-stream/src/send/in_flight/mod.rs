@@ -10,7 +10,7 @@ use protocol::{Frame, FrameId, Scale, Timing};
 use vision::capture::FrameContent;
 
 use crate::send::frame_list::FrameList;
-use crate::send::latency::{Latency, Moments, Splitter};
+use crate::send::latency::{FrameMoments, Latency, LatencySplitter};
 use crate::send::line::Generation;
 use wait::Wait;
 
@@ -18,7 +18,7 @@ pub(crate) use wait::{GiveUp, Start};
 
 /// A frame that left the source.
 #[derive(Debug)]
-struct Departed {
+struct InFlightFrame {
     captured: Instant,
     /// The same moment, microseconds since 1970.
     captured_us: Option<u64>,
@@ -42,7 +42,7 @@ struct Departed {
     wait: Wait,
 }
 
-impl Departed {
+impl InFlightFrame {
     /// Whether it is to be sent over this connection: never over one that is older than its last.
     fn claim(&mut self, connection: Generation) -> bool {
         let due = self.sent_over < Some(connection);
@@ -55,7 +55,7 @@ impl Departed {
 
 /// A frame whose answer is here.
 #[derive(Debug)]
-pub(crate) struct Arrived {
+pub(crate) struct ReturnedFrame {
     /// Where the time went, capture to pose in hand.
     pub(crate) latency: Latency,
     /// First byte given to the link to pose in hand.
@@ -82,7 +82,7 @@ const PICTURES: usize = 32;
 /// All frames between source and answer, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
-    frames: HashMap<FrameId, Departed>,
+    frames: HashMap<FrameId, InFlightFrame>,
     /// Ids in order of departure; those answered meanwhile are skipped when their turn comes.
     order: VecDeque<FrameId>,
     /// Frames without an answer that are no longer remembered.
@@ -93,7 +93,7 @@ pub(crate) struct Flight {
     newest: u64,
     /// Number of the first frame of the batch that is open.
     open_batch: Option<u64>,
-    splitter: Splitter,
+    splitter: LatencySplitter,
 }
 
 /// The flight that the sending threads and the receiving loop share.
@@ -111,7 +111,7 @@ impl Flight {
         taken: Instant,
         picture: Option<FrameContent>,
     ) {
-        let frame = Departed {
+        let frame = InFlightFrame {
             captured,
             captured_us: None,
             taken,
@@ -194,7 +194,7 @@ impl Flight {
     /// nobody waits for it any more.
     pub(crate) fn claim(&mut self, id: FrameId, connection: Generation) -> bool {
         let claimed =
-            |frame: &mut Departed| frame.sent_over.replace(connection) != Some(connection);
+            |frame: &mut InFlightFrame| frame.sent_over.replace(connection) != Some(connection);
         self.frames.get_mut(&id).is_some_and(claimed)
     }
 
@@ -234,19 +234,24 @@ impl Flight {
     }
 
     /// An answer came; `None` for a frame that is not on its way (never sent, or answered before).
-    pub(crate) fn arrive(&mut self, id: FrameId, timing: &Timing, now: Instant) -> Option<Arrived> {
+    pub(crate) fn arrive(
+        &mut self,
+        id: FrameId,
+        timing: &Timing,
+        now: Instant,
+    ) -> Option<ReturnedFrame> {
         // A frame that is still with the encoder cannot have an answer.
         let encoded = self.frames.get(&id)?.encoded?;
         let frame = self.frames.remove(&id)?;
         self.newest = self.newest.max(frame.number);
-        let moments = Moments {
+        let moments = FrameMoments {
             captured: frame.captured,
             taken: frame.taken,
             encoded,
             handed: frame.handed,
             answered: now,
         };
-        Some(Arrived {
+        Some(ReturnedFrame {
             latency: self.splitter.split(&moments, timing),
             round_trip: now.saturating_duration_since(encoded),
             waited: now.saturating_duration_since(frame.handed.unwrap_or(encoded)),
@@ -266,7 +271,7 @@ impl Flight {
     }
 
     /// Frames of a kind, in order of their numbers.
-    fn remembered(&self, is_one: impl Fn(&Departed) -> bool) -> Vec<FrameId> {
+    fn remembered(&self, is_one: impl Fn(&InFlightFrame) -> bool) -> Vec<FrameId> {
         let ids = self.frames.iter().filter(|(_, frame)| is_one(frame));
         let mut ids: Vec<FrameId> = ids.map(|(id, _)| *id).collect();
         ids.sort_unstable();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use protocol::FrameId;
 
-use super::{Departed, Flight};
+use super::{Flight, InFlightFrame};
 
 /// What a frame's wait for its answer has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Overdue {
     pub(crate) given_up: Vec<FrameId>,
 }
 
-impl Departed {
+impl InFlightFrame {
     /// It was sent, and is not given up.
     fn waits(&self) -> bool {
         self.encoded.is_some() && self.wait != Wait::GivenUp
@@ -115,7 +115,7 @@ impl Flight {
         };
         let open = self.open_batch.unwrap_or(u64::MAX);
         for id in &self.order {
-            let waits = |frame: &&mut Departed| frame.waits() && frame.number < open;
+            let waits = |frame: &&mut InFlightFrame| frame.waits() && frame.number < open;
             let Some(frame) = self.frames.get_mut(id).filter(waits) else {
                 continue;
             };
@@ -143,7 +143,7 @@ impl Flight {
 
     /// Frames that were sent, have no answer and are not given up.
     pub(crate) fn waiting(&self) -> usize {
-        let waits = |frame: &&Departed| frame.waits();
+        let waits = |frame: &&InFlightFrame| frame.waits();
         self.frames.values().filter(waits).count()
     }
 }
