@@ -182,7 +182,7 @@ fn ms(us: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::send::latency::Latency;
-    use crate::send::outlet::SentTotals;
+    use crate::send::uplink::SentTotals;
 
     fn report() -> RunReport {
         let start = Instant::now();

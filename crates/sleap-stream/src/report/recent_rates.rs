@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::send::outlet::SentTotals;
+use crate::send::uplink::SentTotals;
 
 /// How far back it looks.
 const RATE_WINDOW: Duration = Duration::from_secs(3);

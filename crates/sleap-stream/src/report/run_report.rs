@@ -11,7 +11,7 @@ use crate::send::adapt::EncodeSetting;
 use crate::send::frame_list::FrameList;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::latency::{Latency, PARTS, micros};
-use crate::send::outlet::SentTotals;
+use crate::send::uplink::SentTotals;
 
 /// Latencies from 1 µs to 1 h are told apart to 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;

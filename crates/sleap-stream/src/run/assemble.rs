@@ -16,8 +16,8 @@ use crate::connect::handshake::is_answered;
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
-use crate::send::line::Line;
 use crate::send::pipeline::SendPipeline;
+use crate::send::uplink::UplinkControl;
 
 /// Who gets poses while the stream runs.
 pub(crate) struct PoseConsumers {
@@ -29,7 +29,7 @@ pub(crate) struct PoseConsumers {
 pub(crate) struct StreamParts {
     pub(crate) results: ResultHandler,
     pub(crate) pipeline: SendPipeline,
-    pub(crate) line: Arc<Line>,
+    pub(crate) uplink: Arc<UplinkControl>,
     pub(crate) recording: Option<Recording>,
 }
 
@@ -48,8 +48,8 @@ pub(crate) fn prepare(
     } = consumers;
     let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some());
     plan.lanes = sender.lanes();
-    let (recording, tap) = start_recording(config, &info)?.unzip();
-    plan.recording = tap;
+    let (recording, handle) = start_recording(config, &info)?.unzip();
+    plan.recording = handle;
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let header = outputs::header(config, &info, ack);
     let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
@@ -63,8 +63,8 @@ pub(crate) fn prepare(
             return Err(error.into());
         }
     };
-    let (line, tap) = Line::new(sender.clone());
-    let pipeline = match SendPipeline::start(capture, plan, tap) {
+    let (uplink, watch) = UplinkControl::new(sender.clone());
+    let pipeline = match SendPipeline::start(capture, plan, watch) {
         Ok(pipeline) => pipeline,
         Err(error) => {
             outputs.discard();
@@ -82,7 +82,7 @@ pub(crate) fn prepare(
     Ok(StreamParts {
         results: ResultHandler::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
         pipeline,
-        line,
+        uplink,
         recording,
     })
 }

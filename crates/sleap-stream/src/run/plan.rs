@@ -11,7 +11,7 @@ use crate::run::adaptation::Adaptation;
 use crate::send::adapt::{Adapter, EncodeSetting, LatencyTarget};
 use crate::send::flow::PacingMode;
 use crate::send::frame_encoder::FrameEncoder;
-use crate::send::pipeline::SendPlan;
+use crate::send::plan::SendPlan;
 use crate::send::queue::OverflowPolicy;
 
 /// Frames read ahead of the encoder from a file.
@@ -35,14 +35,14 @@ pub(crate) fn make(
     window: bool,
 ) -> (SendPlan, Option<Adaptation>) {
     let is_live = config.is_live(info);
-    let policy = match is_live {
+    let overflow = match is_live {
         true => OverflowPolicy::Newest,
         false => OverflowPolicy::All {
             capacity: READ_AHEAD,
         },
     };
     let interval = interval(config, info);
-    let discipline = match (answered, is_live) {
+    let pacing = match (answered, is_live) {
         (false, _) => PacingMode::Unanswered,
         (true, false) => PacingMode::Every,
         (true, true) => PacingMode::Newest {
@@ -59,9 +59,9 @@ pub(crate) fn make(
         PixelEncoding::Raw | PixelEncoding::Camera => (None, None),
     };
     let plan = SendPlan {
-        policy,
-        discipline,
-        shaper: FrameEncoder::new(config.resize, settings),
+        overflow,
+        pacing,
+        encoder: FrameEncoder::new(config.resize, settings),
         batch_size: config.batch_size,
         lanes: 1,
         frames: config.frames_to_send(info),

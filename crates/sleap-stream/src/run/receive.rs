@@ -17,8 +17,9 @@ use crate::report::progress::Progress;
 use crate::run::end::ReceiveEnd;
 use crate::run::result_watch::ResultWatch;
 use crate::run::results::ResultHandler;
-use crate::send::line::Line;
-use crate::send::pipeline::{Recovery, SendPipeline};
+use crate::send::pipeline::SendPipeline;
+use crate::send::plan::Recovery;
+use crate::send::uplink::UplinkControl;
 
 /// How long the worker may say nothing at the end of a stream before it is given up.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,7 +49,7 @@ enum State {
 pub(crate) struct ReceiveLoop<'a> {
     receiver: Receiver,
     sender: Sender,
-    line: Arc<Line>,
+    uplink: Arc<UplinkControl>,
     reconnector: &'a Reconnector,
     worker: WorkerIdentity,
     /// Tells the worker that this side is there; `None` where the worker does not want it.
@@ -81,7 +82,7 @@ impl<'a> ReceiveLoop<'a> {
     pub(crate) fn new(
         channel: Channel,
         ack: &StreamAck,
-        line: Arc<Line>,
+        uplink: Arc<UplinkControl>,
         reconnector: &'a Reconnector,
         recovery: Recovery,
         interrupt: &'a Interrupt,
@@ -92,7 +93,7 @@ impl<'a> ReceiveLoop<'a> {
             receiver,
             heartbeat: heartbeat(ack, &sender),
             sender,
-            line,
+            uplink,
             reconnector,
             worker: WorkerIdentity::of(ack),
             interrupt,
@@ -155,7 +156,10 @@ impl<'a> ReceiveLoop<'a> {
             if let Some(end) = over {
                 return Ok(end);
             }
-            if self.all_sent && self.line.is_up() && !matches!(self.state, State::Ended(..)) {
+            if self.all_sent
+                && self.uplink.is_connected()
+                && !matches!(self.state, State::Ended(..))
+            {
                 self.end(pipeline, results.report.seconds()).await;
             }
             if self.state == State::Sending && results.nobody_is_left() {
@@ -203,7 +207,7 @@ impl<'a> ReceiveLoop<'a> {
             "the connection to the worker is lost{because}; looking for it for {} s",
             patience.as_secs_f64()
         );
-        let generation = self.line.away();
+        let connection = self.uplink.lost();
         self.heartbeat = None;
         // What is stuck in the old connection must not go on.
         tokio::spawn(self.sender.clone().close());
@@ -226,8 +230,8 @@ impl<'a> ReceiveLoop<'a> {
         let last = matches!(self.state, State::Ended(..))
             .then(|| stream_end(pipeline, results.report.seconds()));
         let given_up = pipeline.resume(
-            Arc::clone(&self.line),
-            generation,
+            Arc::clone(&self.uplink),
+            connection,
             self.sender.clone(),
             last,
         );
@@ -341,7 +345,7 @@ impl<'a> ReceiveLoop<'a> {
     pub(crate) async fn leave(&mut self, seconds: f64, pipeline: &SendPipeline) {
         pipeline.stop();
         self.progress.finish();
-        if self.line.is_up() && !matches!(self.state, State::Ended(..)) {
+        if self.uplink.is_connected() && !matches!(self.state, State::Ended(..)) {
             self.end(pipeline, seconds).await;
         }
     }

@@ -9,7 +9,8 @@ use crate::report::run_report::RunReport;
 use crate::run::end::ReceiveEnd;
 use crate::send::deadline::{ResultDeadline, Silence};
 use crate::send::in_flight::GiveUp;
-use crate::send::pipeline::{Recovery, SendPipeline};
+use crate::send::pipeline::SendPipeline;
+use crate::send::plan::Recovery;
 
 /// The deadline of a stream with a worker that answers each frame.
 pub(crate) struct ResultWatch {

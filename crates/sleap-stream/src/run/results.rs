@@ -208,7 +208,7 @@ impl ResultHandler {
         timing: Option<&Timing>,
         pipeline: &SendPipeline,
     ) -> Option<ReturnedFrame> {
-        let Some(returned) = pipeline.answered(id, timing) else {
+        let Some(returned) = pipeline.returned(id, timing) else {
             tracing::debug!(frame_id = id, "an answer to no frame that is on its way");
             return None;
         };

@@ -125,7 +125,7 @@ async fn stream(
     let StreamParts {
         mut results,
         mut pipeline,
-        line,
+        uplink,
         recording,
     } = parts;
     let frames = config.frames_to_send(&info);
@@ -137,7 +137,7 @@ async fn stream(
     let mut run = ReceiveLoop::new(
         channel,
         &ack,
-        line,
+        uplink,
         reconnector,
         recovery,
         interrupt,

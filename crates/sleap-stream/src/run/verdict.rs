@@ -138,7 +138,7 @@ mod tests {
     use emit::{EmitCounts, TargetCounts};
 
     use super::*;
-    use crate::send::outlet::SentTotals;
+    use crate::send::uplink::SentTotals;
 
     /// A report of so many frames and predictions.
     fn report(frames: u64, predictions: u64) -> RunReport {

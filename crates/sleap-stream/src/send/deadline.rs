@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use protocol::FrameId;
 
-use crate::send::in_flight::{Flight, GiveUp, Start};
+use crate::send::in_flight::{GiveUp, InFlight, WaitStart};
 
 /// No frame is overdue before this, however fast answers came.
 const MIN_LIMIT: Duration = Duration::from_secs(10);
@@ -112,16 +112,16 @@ impl ResultDeadline {
     /// Looks at the frames that wait. `moved`: when the link last delivered anything.
     pub(crate) fn check(
         &mut self,
-        flight: &mut Flight,
+        in_flight: &mut InFlight,
         moved: Instant,
         now: Instant,
     ) -> DeadlineCheck {
         let limit = self.limit();
-        let start = Start {
+        let start = WaitStart {
             begun: self.begun,
             moved,
         };
-        let overdue = flight.overdue(limit, start, self.gives_up, now);
+        let overdue = in_flight.overdue(limit, start, self.gives_up, now);
         if self.since.is_none() {
             self.forgotten = overdue.forgotten;
         }

@@ -1,34 +1,37 @@
 //! The encoding stage: takes captured frames as they may leave, and sends them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use protocol::{Frame, FrameMeta, Message};
+use protocol::{Frame, FrameId, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::record::RecordingHandle;
 
 use crate::send::batch::BatchMarks;
-use crate::send::frame_encoder::FrameEncoder;
-use crate::send::in_flight::{self, Flight};
-use crate::send::outlet::{Outlet, UplinkClosed};
+use crate::send::frame_encoder::{EncodedFrame, FrameEncoder};
+use crate::send::in_flight::{InFlight, SharedInFlight, TakenFrame};
 use crate::send::queue::FrameQueue;
-use crate::send::window::Window;
+use crate::send::uplink::{Uplink, UplinkClosed};
 
 /// The encoding stage; runs on a thread of its own.
 pub(crate) struct EncodeStage {
+    /// Where captured frames wait.
     pub(crate) queue: Arc<FrameQueue<CapturedFrame>>,
-    pub(crate) window: Arc<Window>,
-    pub(crate) flight: Arc<Mutex<Flight>>,
-    pub(crate) shaper: FrameEncoder,
+    /// The ledger, which says when the next frame may leave.
+    pub(crate) in_flight: Arc<SharedInFlight>,
+    /// What becomes of pixels.
+    pub(crate) encoder: FrameEncoder,
+    /// Where batches begin and end.
     pub(crate) batch: BatchMarks,
-    pub(crate) outlet: Outlet,
-    /// The stream ends after so many frames.
+    /// Where frames go.
+    pub(crate) uplink: Uplink,
+    /// The stream ends after this many frames.
     pub(crate) max_frames: Option<u64>,
-    /// Pictures are kept until their poses are there (snapshot or window).
+    /// Images are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
-    /// Frames are kept until they are answered, to be sent again over another connection.
+    /// Frames are kept until their results are here, to be sent again over another connection.
     pub(crate) keep_frames: bool,
     /// Where frames are recorded as they are sent.
     pub(crate) recording: Option<RecordingHandle>,
@@ -37,11 +40,11 @@ pub(crate) struct EncodeStage {
 }
 
 impl EncodeStage {
-    /// Encodes until the queue is closed and empty, the window is closed, the link is gone or
+    /// Encodes until the queue is closed and empty, the ledger is closed, the link is gone or
     /// there are enough frames.
     pub(crate) fn run(mut self) -> Result<()> {
         let encoded = self.encode_all();
-        // Whoever fills the queue stops, whatever the reason; a batch that is open is closed.
+        // The source stops, whatever the reason; a batch that is open is closed.
         self.queue.cut();
         if let Some(end) = self.batch.close() {
             let _ = self.close_batch(end);
@@ -52,7 +55,7 @@ impl EncodeStage {
 
     fn encode_all(&mut self) -> Result<()> {
         let mut left = self.max_frames.unwrap_or(u64::MAX);
-        while left > 0 && self.window.enter() {
+        while left > 0 && self.in_flight.wait_for_slot() {
             let Some(captured) = self.queue.pop() else {
                 break;
             };
@@ -61,11 +64,11 @@ impl EncodeStage {
             let id = frame.meta.frame_id;
             let (start, end) = self.batch.frame();
             if start.is_some() {
-                in_flight::lock(&self.flight).batch_opens(id);
+                self.in_flight.update(|in_flight| in_flight.batch_opens(id));
             }
             let sent = start
-                .map_or(Ok(()), |start| self.outlet.message(start))
-                .and_then(|()| self.outlet.frame(frame))
+                .map_or(Ok(()), |start| self.uplink.message(start))
+                .and_then(|()| self.uplink.frame(frame))
                 .and_then(|()| end.map_or(Ok(()), |end| self.close_batch(end)));
             if sent.is_err() {
                 break;
@@ -75,44 +78,56 @@ impl EncodeStage {
     }
 
     fn close_batch(&self, end: Message) -> Result<(), UplinkClosed> {
-        in_flight::lock(&self.flight).batch_closes(Instant::now());
-        self.outlet.message(end)
+        self.in_flight
+            .update(|in_flight| in_flight.batch_closes(Instant::now()));
+        self.uplink.message(end)
     }
 
     fn encode(&mut self, captured: CapturedFrame) -> Result<Frame> {
         let (id, taken) = (captured.frame_id, Instant::now());
-        let recorded = self.recording.as_mut().and_then(|tap| tap.offer(&captured));
+        let recorded = self
+            .recording
+            .as_mut()
+            .and_then(|recording| recording.offer(&captured));
         let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
         let captured_us = captured_us.and_then(|since| u64::try_from(since.as_micros()).ok());
-        let picture = self.keep_pictures.then(|| captured.content.clone());
-        self.window.update(|flow| flow.depart(id, taken));
-        {
-            let mut flight = in_flight::lock(&self.flight);
-            flight.depart(id, captured.captured, taken, picture);
-            flight.describe(id, captured_us, recorded);
-        }
-        let shaped = self
-            .shaper
-            .shape(captured.content)
-            .with_context(|| format!("frame {id} cannot be sent"))?;
-        let nbytes = shaped.data.len() as u64;
-        self.window.update(|flow| flow.weigh(id, nbytes));
-        in_flight::lock(&self.flight).encoded(id, shaped.scale, Instant::now());
-        let frame = Frame {
-            meta: FrameMeta {
-                frame_id: id,
-                height: shaped.height,
-                width: shaped.width,
-                channels: shaped.channels,
-                encoding: shaped.encoding,
-                nbytes,
-                captured_us,
-            },
-            data: shaped.data,
+        let frame = TakenFrame {
+            captured: captured.captured,
+            captured_us,
+            taken,
+            picture: self.keep_pictures.then(|| captured.content.clone()),
+            recorded,
         };
-        if self.keep_frames {
-            in_flight::lock(&self.flight).keep(frame.clone());
-        }
+        self.in_flight
+            .update(|in_flight| in_flight.depart(id, frame));
+        let encoded = self
+            .encoder
+            .encode(captured.content)
+            .with_context(|| format!("frame {id} cannot be sent"))?;
+        let scale = encoded.scale;
+        let frame = message(id, captured_us, encoded);
+        self.in_flight.update(|in_flight: &mut InFlight| {
+            in_flight.encoded(id, scale, frame.meta.nbytes, Instant::now());
+            if self.keep_frames {
+                in_flight.keep(frame.clone());
+            }
+        });
         Ok(frame)
+    }
+}
+
+/// A frame as it goes over the link.
+fn message(frame_id: FrameId, captured_us: Option<u64>, encoded: EncodedFrame) -> Frame {
+    Frame {
+        meta: FrameMeta {
+            frame_id,
+            height: encoded.height,
+            width: encoded.width,
+            channels: encoded.channels,
+            encoding: encoded.encoding,
+            nbytes: encoded.data.len() as u64,
+            captured_us,
+        },
+        data: encoded.data,
     }
 }

@@ -42,7 +42,7 @@ impl FrameEncoder {
     }
 
     /// A frame as it is to be sent. A camera's own JPEG stays as it is.
-    pub(crate) fn shape(&mut self, content: FrameContent) -> Result<EncodedFrame> {
+    pub(crate) fn encode(&mut self, content: FrameContent) -> Result<EncodedFrame> {
         let image = match content {
             FrameContent::Pixels(image) => image,
             FrameContent::Jpeg(jpeg) => {
@@ -100,18 +100,18 @@ mod tests {
 
     #[test]
     fn raw_pixels_are_not_touched() {
-        let shaped = FrameEncoder::new(None, None).shape(picture()).unwrap();
-        assert_eq!(shaped.encoding, Encoding::U8);
-        assert_eq!((shaped.width, shaped.height), (40, 20));
-        assert_eq!(shaped.data, vec![120; 40 * 20 * 3]);
-        assert!(shaped.scale.is_none());
+        let encoded = FrameEncoder::new(None, None).encode(picture()).unwrap();
+        assert_eq!(encoded.encoding, Encoding::U8);
+        assert_eq!((encoded.width, encoded.height), (40, 20));
+        assert_eq!(encoded.data, vec![120; 40 * 20 * 3]);
+        assert!(encoded.scale.is_none());
     }
 
     #[test]
     fn the_newest_setting_counts_and_points_find_back() {
         let (set, settings) = watch::channel(EncodeSetting::full(90));
-        let mut shaper = FrameEncoder::new(Some((20, 10)), Some(settings));
-        let first = shaper.shape(picture()).unwrap();
+        let mut encoder = FrameEncoder::new(Some((20, 10)), Some(settings));
+        let first = encoder.encode(picture()).unwrap();
         assert_eq!(
             (first.width, first.height, first.encoding),
             (20, 10, Encoding::Jpeg)
@@ -121,7 +121,7 @@ mod tests {
             size: 50,
             rate: 100,
         });
-        let second = shaper.shape(picture()).unwrap();
+        let second = encoder.encode(picture()).unwrap();
         assert_eq!((second.width, second.height), (10, 5));
         assert!(second.data.len() < first.data.len());
         let mut prediction = protocol::Prediction {
@@ -139,11 +139,14 @@ mod tests {
         };
         let data = jpeg::JpegEncoder::new(70).unwrap().encode(&image).unwrap();
         let camera = jpeg::CameraJpeg::from_camera(data.clone()).unwrap();
-        let shaped = FrameEncoder::new(None, None)
-            .shape(FrameContent::Jpeg(camera))
+        let encoded = FrameEncoder::new(None, None)
+            .encode(FrameContent::Jpeg(camera))
             .unwrap();
-        assert_eq!(shaped.data, data);
-        assert_eq!((shaped.width, shaped.height, shaped.channels), (40, 20, 3));
-        assert_eq!(shaped.encoding, Encoding::Jpeg);
+        assert_eq!(encoded.data, data);
+        assert_eq!(
+            (encoded.width, encoded.height, encoded.channels),
+            (40, 20, 3)
+        );
+        assert_eq!(encoded.encoding, Encoding::Jpeg);
     }
 }

@@ -1,7 +1,7 @@
 //! The sending side's moving parts, from capture to the link.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,38 +11,16 @@ use protocol::{FrameId, Message, Timing};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, CaptureSummary, CapturedFrame, RunningCapture};
-use vision::record::RecordingHandle;
 
 use crate::send::batch::BatchMarks;
 use crate::send::deadline::{DeadlineCheck, ResultDeadline};
 use crate::send::encode_stage::EncodeStage;
-use crate::send::flow::{FlowControl, PacingMode};
-use crate::send::frame_encoder::FrameEncoder;
+use crate::send::flow::FlowControl;
 use crate::send::frame_list::FrameList;
-use crate::send::in_flight::{self, Flight, ReturnedFrame};
-use crate::send::line::{Generation, Line, Tap};
-use crate::send::outlet::{Outlet, SentTotals};
-use crate::send::queue::{CloseOnDrop, FrameQueue, OverflowPolicy};
-use crate::send::window::Window;
-
-/// How frames are to go.
-pub(crate) struct SendPlan {
-    /// What happens to frames that come faster than they leave.
-    pub(crate) policy: OverflowPolicy,
-    pub(crate) discipline: PacingMode,
-    pub(crate) shaper: FrameEncoder,
-    pub(crate) batch_size: u32,
-    /// Associations that share the frames.
-    pub(crate) lanes: usize,
-    /// How many frames there will be, where that is known: the last batch may be a short one.
-    pub(crate) frames: Option<u64>,
-    /// The stream ends after so many frames.
-    pub(crate) max_frames: Option<u64>,
-    /// Pictures are kept until their poses are there (snapshot or window).
-    pub(crate) keep_pictures: bool,
-    /// Where frames are recorded as they are sent.
-    pub(crate) recording: Option<RecordingHandle>,
-}
+use crate::send::in_flight::{ConnectionNumber, InFlight, ReturnedFrame, SharedInFlight};
+use crate::send::plan::{Recovery, SendPlan};
+use crate::send::queue::{CloseOnDrop, FrameQueue};
+use crate::send::uplink::{SentTotals, Uplink, UplinkControl, UplinkWatch};
 
 /// A running source and its encoder.
 pub(crate) struct SendPipeline {
@@ -50,50 +28,30 @@ pub(crate) struct SendPipeline {
     pub(crate) done: oneshot::Receiver<()>,
     halt: CancellationToken,
     queue: Arc<FrameQueue<CapturedFrame>>,
-    window: Arc<Window>,
-    flight: Arc<Mutex<Flight>>,
+    in_flight: Arc<SharedInFlight>,
     capture: RunningCapture,
     encoder: JoinHandle<Result<()>>,
     sent: watch::Receiver<SentTotals>,
     recovery: Recovery,
 }
 
-/// What becomes of frames without an answer when the connection is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Recovery {
-    /// They are sent again, in order.
-    Resend,
-    /// They are given up: newer ones are worth more.
-    Forget,
-    /// Nobody knows which of them arrived: the stream cannot go on.
-    Impossible,
-}
-
 impl SendPipeline {
     /// Starts all stages.
-    pub(crate) fn start(capture: Capture, plan: SendPlan, tap: Tap) -> Result<Self> {
-        let recovery = match (plan.policy, plan.discipline) {
-            (OverflowPolicy::Newest, _) => Recovery::Forget,
-            (OverflowPolicy::All { .. }, PacingMode::Unanswered) => Recovery::Impossible,
-            (OverflowPolicy::All { .. }, _) => Recovery::Resend,
-        };
-        let shallow =
-            plan.discipline == PacingMode::Unanswered && plan.policy == OverflowPolicy::Newest;
-        let queue = FrameQueue::new(plan.policy);
-        let window = Arc::new(Window::new(
-            FlowControl::new(plan.discipline, plan.batch_size).over(plan.lanes),
-        ));
-        let flight = Arc::new(Mutex::new(Flight::default()));
+    pub(crate) fn start(capture: Capture, plan: SendPlan, watch: UplinkWatch) -> Result<Self> {
+        let (recovery, is_shallow) = (plan.recovery(), plan.is_shallow());
+        let queue = FrameQueue::new(plan.overflow);
+        let flow = FlowControl::new(plan.pacing, plan.batch_size).over(plan.lanes);
+        let in_flight = Arc::new(SharedInFlight::new(InFlight::new(flow)));
         let halt = CancellationToken::new();
         let (totals, sent) = watch::channel(SentTotals::default());
         let (finished, done) = oneshot::channel();
+        let ledger = Arc::clone(&in_flight);
         let encoder = EncodeStage {
             queue: Arc::clone(&queue),
-            window: Arc::clone(&window),
-            flight: Arc::clone(&flight),
-            shaper: plan.shaper,
+            in_flight: Arc::clone(&in_flight),
+            encoder: plan.encoder,
             batch: BatchMarks::new(plan.batch_size, plan.frames),
-            outlet: Outlet::new(tap, halt.clone(), Arc::clone(&flight), totals, shallow),
+            uplink: Uplink::new(watch, halt.clone(), ledger, totals, is_shallow),
             max_frames: plan.max_frames,
             keep_pictures: plan.keep_pictures,
             keep_frames: recovery == Recovery::Resend,
@@ -115,8 +73,7 @@ impl SendPipeline {
             done,
             halt,
             queue,
-            window,
-            flight,
+            in_flight,
             capture,
             encoder,
             sent,
@@ -124,46 +81,40 @@ impl SendPipeline {
         })
     }
 
-    /// What becomes of frames without an answer when the connection is lost.
+    /// What becomes of frames without a result when the connection is lost.
     pub(crate) fn recovery(&self) -> Recovery {
         self.recovery
     }
 
     /// Another connection is there: what has to be sent again goes first, then `last` if nothing
-    /// else is to follow, then the line is open for new frames. Says how many frames were given up,
+    /// else follows, then the uplink is open for new frames. Says how many frames were given up,
     /// the one that waited for the connection included.
     pub(crate) fn resume(
         &self,
-        line: Arc<Line>,
-        generation: Generation,
+        uplink: Arc<UplinkControl>,
+        connection: ConnectionNumber,
         sender: Sender,
         last: Option<Message>,
     ) -> usize {
-        let resent = self.recovery == Recovery::Resend;
-        let given_up = match resent {
-            true => {
-                self.flight().reconnected();
-                0
-            }
-            false => self.flight().forget(),
-        };
-        self.window
-            .update(|flow| flow.reconnected(resent, Instant::now()));
-        let flight = Arc::clone(&self.flight);
+        let is_resent = self.recovery == Recovery::Resend;
+        let given_up = self
+            .in_flight
+            .update(|in_flight| in_flight.reconnected(is_resent, Instant::now()));
+        let in_flight = Arc::clone(&self.in_flight);
         tokio::spawn(async move {
-            while let Some(frame) = next(&flight, generation) {
+            while let Some(frame) = in_flight.update(|it| it.resend(connection)) {
                 let id = frame.meta.frame_id;
                 // A connection that is lost again is the receiver's to report.
                 let Ok(handed) = sender.send_frame(frame).await else {
                     return;
                 };
                 let Some(at) = handed.await else { return };
-                in_flight::lock(&flight).handed(id, at);
+                in_flight.update(|it| it.handed(id, at));
             }
             if let Some(last) = last {
                 let _ = sender.send(last).await;
             }
-            line.up(generation, sender);
+            uplink.connected(connection, sender);
         });
         given_up
     }
@@ -178,65 +129,54 @@ impl SendPipeline {
         self.queue.dropped()
     }
 
-    /// A frame was answered: its place is free. `None` for a frame that is not on its way.
-    pub(crate) fn answered(&self, id: FrameId, timing: Option<&Timing>) -> Option<ReturnedFrame> {
-        let now = Instant::now();
-        let untimed = Timing::default();
-        let arrived = self.flight().arrive(id, timing.unwrap_or(&untimed), now)?;
-        self.window.update(|flow| flow.answered(id, timing, now));
-        Some(arrived)
+    /// A frame's result is here: its slot is free. `None` for a frame that is not in flight.
+    pub(crate) fn returned(&self, id: FrameId, timing: Option<&Timing>) -> Option<ReturnedFrame> {
+        self.in_flight
+            .update(|in_flight| in_flight.returned(id, timing, Instant::now()))
     }
 
     /// The worker's queues are full.
     pub(crate) fn pressed(&self) {
-        self.window.update(FlowControl::pressed);
+        self.in_flight.update(InFlight::pressed);
     }
 
-    /// No frame leaves for as long as this holds; what is under way is not concerned.
+    /// No frame leaves for as long as this holds; frames in flight are not concerned.
     pub(crate) fn hold(&self, held: bool) {
-        self.window.hold(held);
+        self.in_flight.hold(held);
     }
 
     /// The least time between two frames from now on.
     pub(crate) fn set_pause(&self, pause: Duration) {
-        self.window.update(|flow| flow.set_pause(pause));
+        self.in_flight
+            .update(|in_flight| in_flight.set_pause(pause));
     }
 
-    /// An answer came that cannot be read: the frame's place is free.
+    /// A result came that cannot be read: the frame's slot is free.
     pub(crate) fn damaged(&self, id: FrameId) {
-        if self.flight().damaged(id) {
-            self.window.update(|flow| flow.give_up(id));
-        }
+        self.in_flight.update(|in_flight| in_flight.damaged(id));
     }
 
-    /// Looks at the frames that wait, and frees the places of those that are given up.
+    /// Checks the frames that wait, and frees the slots of those that are given up.
     pub(crate) fn check(&self, deadline: &mut ResultDeadline, moved: Instant) -> DeadlineCheck {
-        let check = deadline.check(&mut self.flight(), moved, Instant::now());
-        if !check.given_up.is_empty() {
-            self.window.update(|flow| {
-                for id in &check.given_up {
-                    flow.give_up(*id);
-                }
-            });
-        }
-        check
+        self.in_flight
+            .update(|in_flight| deadline.check(in_flight, moved, Instant::now()))
     }
 
-    /// Frames that were sent, have no answer and are not given up.
+    /// Frames that were sent, have no result and are not given up.
     pub(crate) fn waiting(&self) -> usize {
-        self.flight().waiting()
+        self.in_flight.update(|in_flight| in_flight.waiting())
     }
 
-    /// Frames that were sent and have no answer.
+    /// Frames that were sent and have no result.
     pub(crate) fn unanswered(&self) -> FrameList {
-        self.flight().unanswered()
+        self.in_flight.update(|in_flight| in_flight.unanswered())
     }
 
     /// Ends the source; what was not encoded yet stays unsent.
     pub(crate) fn stop(&self) {
         self.capture.stop();
         self.queue.cut();
-        self.window.close();
+        self.in_flight.close();
     }
 
     /// Stops and joins everything. What a stage failed with is the outer error; how the source
@@ -255,12 +195,4 @@ impl SendPipeline {
         encoded.map_err(|_| anyhow!("the encode thread panicked"))??;
         Ok(captured)
     }
-
-    fn flight(&self) -> MutexGuard<'_, Flight> {
-        in_flight::lock(&self.flight)
-    }
-}
-
-fn next(flight: &Mutex<Flight>, generation: Generation) -> Option<protocol::Frame> {
-    in_flight::lock(flight).resend(generation)
 }

@@ -12,7 +12,7 @@ use crate::send::adapt::{Adapter, EncodeSetting, LatencySample, LatencyTarget};
 use crate::send::deadline::{ResultDeadline, Silence};
 use crate::send::flow::{FlowControl, GateState, PacingMode};
 use crate::send::frame_list::FrameList;
-use crate::send::in_flight::{Flight, GiveUp};
+use crate::send::in_flight::{GiveUp, InFlight, TakenFrame};
 use crate::send::latency::{FrameMoments, LatencySplitter, micros};
 use crate::send::queue::{FrameBuffer, OverflowPolicy};
 
@@ -156,10 +156,9 @@ struct Sim<'a> {
     start: Instant,
     now: Instant,
     buffer: FrameBuffer<(FrameId, Instant)>,
-    flow: FlowControl,
     adapter: Option<Adapter>,
     splitter: LatencySplitter,
-    flight: Flight,
+    in_flight: InFlight,
     deadline: ResultDeadline,
     /// When the link last delivered anything.
     moved: Instant,
@@ -178,7 +177,7 @@ struct Sim<'a> {
 /// Runs a world until all its frames are answered.
 pub(crate) fn run(config: &SimConfig) -> SimOutcome {
     let start = Instant::now();
-    let (policy, discipline) = match config.interval {
+    let (policy, pacing) = match config.interval {
         Some(interval) => (
             OverflowPolicy::Newest,
             PacingMode::Newest {
@@ -202,10 +201,9 @@ pub(crate) fn run(config: &SimConfig) -> SimOutcome {
         start,
         now: start,
         buffer: FrameBuffer::new(policy),
-        flow: FlowControl::new(discipline, config.batch_size),
         adapter: goal.map(Adapter::new),
         splitter: LatencySplitter::default(),
-        flight: Flight::default(),
+        in_flight: InFlight::new(FlowControl::new(pacing, config.batch_size)),
         deadline: ResultDeadline::new(gives_up, config.result_timeout, start),
         moved: start,
         last_check: start,
@@ -235,7 +233,7 @@ pub(crate) fn run(config: &SimConfig) -> SimOutcome {
     sim.outcome.dropped = sim.buffer.dropped();
     sim.outcome.setting = sim.adapter.map(|adapter| adapter.setting());
     sim.outcome.lasted = sim.now - start;
-    sim.outcome.unanswered = sim.flight.unanswered();
+    sim.outcome.unanswered = sim.in_flight.unanswered();
     sim.outcome
 }
 
@@ -267,10 +265,9 @@ impl Sim<'_> {
         if self.now < self.link && !self.is_stalled() {
             self.moved = self.now;
         }
-        let check = self.deadline.check(&mut self.flight, self.moved, self.now);
-        for id in &check.given_up {
-            self.flow.give_up(*id);
-        }
+        let check = self
+            .deadline
+            .check(&mut self.in_flight, self.moved, self.now);
         self.outcome.given_up += check.given_up.len() as u64;
         match check.silence {
             Silence::None => {}
@@ -302,33 +299,38 @@ impl Sim<'_> {
     }
 
     fn encode(&mut self) {
-        if self.now < self.encoder || self.flow.gate(self.now) != GateState::Open {
+        if self.now < self.encoder || self.in_flight.gate(self.now) != GateState::Open {
             return;
         }
         let Some((id, captured)) = self.buffer.pop() else {
             return;
         };
-        self.flow.depart(id, self.now);
-        self.flight.depart(id, captured, self.now, None);
+        let taken = TakenFrame {
+            captured,
+            captured_us: None,
+            taken: self.now,
+            picture: None,
+            recorded: None,
+        };
+        self.in_flight.depart(id, taken);
         self.outcome.sent += 1;
-        self.outcome.most = self.outcome.most.max(self.flow.under_way());
+        self.outcome.most = self.outcome.most.max(self.in_flight.slots_taken());
         self.encoder = self.now + self.config.encode;
-        self.flight.encoded(id, None, self.encoder);
-        let answer = self.send(id, captured);
+        let bytes = self.bytes();
+        self.in_flight.encoded(id, None, bytes as u64, self.encoder);
+        let answer = self.send(id, captured, bytes);
         self.returning.extend(answer);
     }
 
     /// A frame's way from the encoder to the answer, which the frames before it decide; `None` where
     /// there is no answer.
-    fn send(&mut self, id: FrameId, captured: Instant) -> Option<ReturningResult> {
-        let bytes = self.bytes();
-        self.flow.weigh(id, bytes as u64);
+    fn send(&mut self, id: FrameId, captured: Instant, bytes: f64) -> Option<ReturningResult> {
         let config = self.config;
         let encoded = self.encoder;
         let begins = self.link.max(encoded);
         let transfer = Duration::from_secs_f64(bytes / config.rate);
         self.link = self.pass(begins, transfer, &config.stalls);
-        self.flight.handed(id, self.link);
+        self.in_flight.handed(id, self.link);
         let arrived = self.link + config.delay;
         let free = self.pass(self.model.max(arrived), Duration::ZERO, &config.stops);
         let service = (config.service)(free - self.start);
@@ -378,15 +380,13 @@ impl Sim<'_> {
     fn answered(&mut self, answer: &ReturningResult) {
         let now = answer.moments.answered;
         if !answer.can_be_read {
-            if self.flight.damaged(answer.id) {
-                self.flow.give_up(answer.id);
-            }
+            self.in_flight.damaged(answer.id);
             return;
         }
-        if let Some(arrived) = self.flight.arrive(answer.id, &answer.timing, now) {
-            self.deadline.answered(arrived.waited, now);
+        let timing = Some(&answer.timing);
+        if let Some(returned) = self.in_flight.returned(answer.id, timing, now) {
+            self.deadline.answered(returned.waited, now);
         }
-        self.flow.answered(answer.id, Some(&answer.timing), now);
         let latency = self.splitter.split(&answer.moments, &answer.timing);
         let age = Duration::from_micros(latency.age());
         self.outcome.poses.push((answer.id, now - self.start, age));
@@ -398,7 +398,7 @@ impl Sim<'_> {
                 receive: Duration::from_micros(answer.timing.receive_us.unwrap_or_default()),
             };
             if adapter.answered(sample, now).is_some() {
-                self.flow.set_pause(adapter.pause());
+                self.in_flight.set_pause(adapter.pause());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use protocol::Timing;
 
-/// The medians below are of so many answers: one slow call of the model does not move them.
+/// The medians below are of so many results: one slow call of the model does not move them.
 const MEDIAN_OF: usize = 7;
 
 /// Answers over which the rate of delivery is measured.
@@ -26,12 +26,12 @@ pub(super) struct PathEstimate {
     steps: RecentTimes,
     /// Time from one answer to the next while the pipe is full.
     bottleneck: RecentTimes,
-    answers: VecDeque<Instant>,
+    results: VecDeque<Instant>,
 }
 
 impl PathEstimate {
     /// An answer came at `now`, `round_trip` after its frame had left.
-    pub(super) fn answered(&mut self, round_trip: Duration, timing: &Timing, now: Instant) {
+    pub(super) fn returned(&mut self, round_trip: Duration, timing: &Timing, now: Instant) {
         let steps = WorkerSteps::of(timing);
         let known = self.round_trip();
         let queued = match steps.queue {
@@ -39,7 +39,7 @@ impl PathEstimate {
             None => known.is_some_and(|known| round_trip > known + known / 4 + QUEUE_MARGIN),
         };
         let gap = self
-            .answers
+            .results
             .back()
             .map(|last| now.saturating_duration_since(*last));
         let between = match gap {
@@ -61,9 +61,9 @@ impl PathEstimate {
             now,
         );
         self.steps.push(steps.all);
-        self.answers.push_back(now);
-        if self.answers.len() > RATE_OVER {
-            self.answers.pop_front();
+        self.results.push_back(now);
+        if self.results.len() > RATE_OVER {
+            self.results.pop_front();
         }
     }
 
@@ -78,15 +78,15 @@ impl PathEstimate {
     }
 
     /// When the last answer came.
-    pub(super) fn last_answer(&self) -> Option<Instant> {
-        self.answers.back().copied()
+    pub(super) fn last_result(&self) -> Option<Instant> {
+        self.results.back().copied()
     }
 
     /// Answers per second of late.
     pub(super) fn rate(&self) -> Option<f64> {
-        let (first, last) = (self.answers.front()?, self.answers.back()?);
+        let (first, last) = (self.results.front()?, self.results.back()?);
         let seconds = last.saturating_duration_since(*first).as_secs_f64();
-        (seconds > 0.0).then(|| (self.answers.len() - 1) as f64 / seconds)
+        (seconds > 0.0).then(|| (self.results.len() - 1) as f64 / seconds)
     }
 }
 
@@ -182,9 +182,9 @@ mod tests {
     fn waiting_is_not_part_of_the_round_trip() {
         let start = Instant::now();
         let mut path = PathEstimate::default();
-        path.answered(117 * MS, &timing(2, 60, 50), start);
+        path.returned(117 * MS, &timing(2, 60, 50), start);
         assert_eq!(path.round_trip(), Some(57 * MS));
-        path.answered(60 * MS, &timing(2, 0, 50), start + 50 * MS);
+        path.returned(60 * MS, &timing(2, 0, 50), start + 50 * MS);
         assert_eq!(path.round_trip(), Some(57 * MS));
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let mut path = PathEstimate::default();
         for index in 0..10 {
             // Receiving overlaps with the model: frames leave every 50 ms, not every 60.
-            path.answered(120 * MS, &timing(10, 50, 50), start + index * 50 * MS);
+            path.returned(120 * MS, &timing(10, 50, 50), start + index * 50 * MS);
         }
         assert_eq!(path.bottleneck(), 50 * MS);
         assert!((path.rate().unwrap() - 20.0).abs() < 1e-6);
@@ -206,10 +206,10 @@ mod tests {
         let mut path = PathEstimate::default();
         for index in 0..9 {
             let inference = if index == 4 { 900 } else { 5 };
-            let answer = timing(1, 0, inference);
-            path.answered(
+            let result = timing(1, 0, inference);
+            path.returned(
                 (inference as u32 + 4) * MS,
-                &answer,
+                &result,
                 start + index * 33 * MS,
             );
         }
@@ -221,10 +221,10 @@ mod tests {
     fn a_path_that_became_longer_is_believed_after_a_while() {
         let start = Instant::now();
         let mut path = PathEstimate::default();
-        path.answered(10 * MS, &Timing::default(), start);
-        path.answered(80 * MS, &Timing::default(), start + MIN_WINDOW);
+        path.returned(10 * MS, &Timing::default(), start);
+        path.returned(80 * MS, &Timing::default(), start + MIN_WINDOW);
         assert_eq!(path.round_trip(), Some(10 * MS));
-        path.answered(80 * MS, &Timing::default(), start + 3 * MIN_WINDOW);
+        path.returned(80 * MS, &Timing::default(), start + 3 * MIN_WINDOW);
         assert_eq!(path.round_trip(), Some(80 * MS));
     }
 
@@ -237,7 +237,7 @@ mod tests {
             inference_us: Some(u64::MAX),
             ..Timing::default()
         };
-        path.answered(MS, &absurd, Instant::now());
+        path.returned(MS, &absurd, Instant::now());
         assert!(path.round_trip().is_some());
     }
 }

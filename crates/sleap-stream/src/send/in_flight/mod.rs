@@ -1,283 +1,226 @@
-//! Frames on their way and what became of them. Pure: time is an argument.
+//! The ledger of frames between source and result: which there are, when the next one may follow,
+//! and what became of those that have no result. Pure: time is an argument; [`SharedInFlight`] puts
+//! it under a lock.
 
+mod frame;
+mod shared;
 mod wait;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use protocol::{Frame, FrameId, Scale, Timing};
-use vision::capture::FrameContent;
 
+use crate::send::flow::{FlowControl, GateState, Slot};
 use crate::send::frame_list::FrameList;
-use crate::send::latency::{FrameMoments, Latency, LatencySplitter};
-use crate::send::line::Generation;
-use wait::Wait;
+use crate::send::latency::LatencySplitter;
+use frame::{InFlightFrame, WaitState};
 
-pub(crate) use wait::{GiveUp, Start};
+pub(crate) use frame::{ConnectionNumber, ReturnedFrame, TakenFrame};
+pub(crate) use shared::SharedInFlight;
+pub(crate) use wait::{GiveUp, WaitStart};
 
-/// A frame that left the source.
+/// Frames without a result that are remembered at most. A worker that returns results is never that far
+/// behind (flow control allows fewer); it bounds memory towards one that returns none.
+const MAX_FRAMES: usize = 1024;
+
+/// Images that are kept at most, for the same reason.
+const MAX_PICTURES: u64 = 32;
+
+/// All frames between source and result. A frame has a slot from its departure until its result is
+/// here or it is given up; the slots that are taken decide when the next frame may leave.
 #[derive(Debug)]
-struct InFlightFrame {
-    captured: Instant,
-    /// The same moment, microseconds since 1970.
-    captured_us: Option<u64>,
-    taken: Instant,
-    encoded: Option<Instant>,
-    handed: Option<Instant>,
-    /// From its pixels as sent to those of the source, where they differ.
-    scale: Option<Scale>,
-    /// The picture itself, where somebody wants to see poses on it.
-    picture: Option<FrameContent>,
-    /// Its index in the recording.
-    recorded: Option<u64>,
-    /// What was sent, where it is sent again over the next connection if this one is lost.
-    frame: Option<Frame>,
-    /// The connection over which it was sent last.
-    sent_over: Option<Generation>,
-    /// Counts departures.
-    number: u64,
-    /// When the last frame of its batch had left.
-    batch_closed: Option<Instant>,
-    wait: Wait,
-}
-
-impl InFlightFrame {
-    /// Whether it is to be sent over this connection: never over one that is older than its last.
-    fn claim(&mut self, connection: Generation) -> bool {
-        let due = self.sent_over < Some(connection);
-        if due {
-            self.sent_over = Some(connection);
-        }
-        due
-    }
-}
-
-/// A frame whose answer is here.
-#[derive(Debug)]
-pub(crate) struct ReturnedFrame {
-    /// Where the time went, capture to pose in hand.
-    pub(crate) latency: Latency,
-    /// First byte given to the link to pose in hand.
-    pub(crate) round_trip: Duration,
-    /// All of it with the link to pose in hand.
-    pub(crate) waited: Duration,
-    /// When the encoder had taken it.
-    pub(crate) taken: Instant,
-    pub(crate) scale: Option<Scale>,
-    pub(crate) picture: Option<FrameContent>,
-    /// When the frame was captured, microseconds since 1970.
-    pub(crate) captured_us: Option<u64>,
-    /// Its index in the recording, where there is one that has it.
-    pub(crate) recorded: Option<u64>,
-}
-
-/// Frames without an answer that are remembered at most. A worker that answers is never that far behind
-/// (its window is smaller); it bounds memory towards one that answers nothing.
-const REMEMBERED: usize = 1024;
-
-/// Pictures that are kept at most, for the same reason.
-const PICTURES: usize = 32;
-
-/// All frames between source and answer, by id.
-#[derive(Debug, Default)]
-pub(crate) struct Flight {
-    frames: HashMap<FrameId, InFlightFrame>,
-    /// Ids in order of departure; those answered meanwhile are skipped when their turn comes.
-    order: VecDeque<FrameId>,
-    /// Frames without an answer that are no longer remembered.
+pub(crate) struct InFlight {
+    flow: FlowControl,
+    /// By their numbers, which count departures.
+    frames: BTreeMap<u64, InFlightFrame>,
+    numbers: HashMap<FrameId, u64>,
+    /// Frames without a result that are no longer remembered.
     forgotten: FrameList,
     /// How many frames have departed.
     departed: u64,
-    /// Number of the last of those that are answered.
+    /// Number of the last of those that have their result.
     newest: u64,
     /// Number of the first frame of the batch that is open.
     open_batch: Option<u64>,
     splitter: LatencySplitter,
 }
 
-/// The flight that the sending threads and the receiving loop share.
-pub(crate) fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
-    // Its methods do not panic half-way: a poisoned lock holds a whole state.
-    flight.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Flight {
-    /// The encoder takes a frame.
-    pub(crate) fn depart(
-        &mut self,
-        id: FrameId,
-        captured: Instant,
-        taken: Instant,
-        picture: Option<FrameContent>,
-    ) {
-        let frame = InFlightFrame {
-            captured,
-            captured_us: None,
-            taken,
-            encoded: None,
-            handed: None,
-            scale: None,
-            picture,
-            recorded: None,
-            frame: None,
-            sent_over: None,
-            number: self.departed,
-            batch_closed: None,
-            wait: Wait::InPlace,
-        };
-        self.departed += 1;
-        self.frames.insert(id, frame);
-        self.order.push_back(id);
-        if let Some(old) = self.order.iter().rev().nth(PICTURES)
-            && let Some(frame) = self.frames.get_mut(old)
-        {
-            frame.picture = None;
+impl InFlight {
+    pub(crate) fn new(flow: FlowControl) -> Self {
+        Self {
+            flow,
+            frames: BTreeMap::new(),
+            numbers: HashMap::new(),
+            forgotten: FrameList::default(),
+            departed: 0,
+            newest: 0,
+            open_batch: None,
+            splitter: LatencySplitter::default(),
         }
-        if self.order.len() > 2 * REMEMBERED {
-            self.order.retain(|id| self.frames.contains_key(id));
-        }
-        while self.frames.len() > REMEMBERED && self.forget_oldest() {}
     }
 
-    /// Forgets the oldest frame, one without a place if there is any. False where there is none.
+    /// Whether a frame may leave now.
+    pub(crate) fn gate(&self, now: Instant) -> GateState {
+        self.flow.gate(self.slots(), now)
+    }
+
+    /// The slots that are taken, in the order of departure.
+    fn slots(&self) -> impl Iterator<Item = Slot> + Clone {
+        self.frames.values().filter_map(InFlightFrame::slot)
+    }
+
+    /// How many slots are taken.
+    pub(crate) fn slots_taken(&self) -> usize {
+        self.slots().count()
+    }
+
+    /// The encoder takes a frame.
+    pub(crate) fn depart(&mut self, id: FrameId, taken: TakenFrame) {
+        self.flow.departed(taken.taken);
+        let number = self.departed;
+        self.departed += 1;
+        if let Some(earlier) = self.numbers.insert(id, number) {
+            self.frames.remove(&earlier);
+        }
+        self.frames.insert(number, InFlightFrame::new(id, taken));
+        let old = number.checked_sub(MAX_PICTURES);
+        if let Some(frame) = old.and_then(|old| self.frames.get_mut(&old)) {
+            frame.drop_picture();
+        }
+        while self.frames.len() > MAX_FRAMES && self.forget_oldest() {}
+    }
+
+    /// Forgets the oldest frame, one without a slot if there is any. False where there is none.
     fn forget_oldest(&mut self) -> bool {
-        let without_place = |id: &FrameId| {
-            let frame = self.frames.get(id);
-            frame.is_some_and(|frame| frame.wait != Wait::InPlace)
-        };
-        let index = self
-            .order
-            .iter()
-            .position(without_place)
-            .unwrap_or_default();
-        let Some(id) = self.order.remove(index) else {
+        let mut frames = self.frames.iter();
+        let without_slot = frames.find(|(_, frame)| frame.wait != WaitState::InSlot);
+        let oldest = without_slot.or_else(|| self.frames.iter().next());
+        let Some(number) = oldest.map(|(number, _)| *number) else {
             return false;
         };
-        let frame = self.frames.remove(&id);
-        if frame.is_some_and(|frame| frame.encoded.is_some()) {
-            self.forgotten.push(id);
+        if let Some(frame) = self.frames.remove(&number) {
+            self.numbers.remove(&frame.id);
+            if frame.encoded.is_some() {
+                self.forgotten.push(frame.id);
+            }
         }
         true
     }
 
-    /// What is known of a frame beside its way: when it was captured, microseconds since 1970, and
-    /// its index in the recording.
-    pub(crate) fn describe(
-        &mut self,
-        id: FrameId,
-        captured_us: Option<u64>,
-        recorded: Option<u64>,
-    ) {
-        if let Some(frame) = self.frames.get_mut(&id) {
-            frame.captured_us = captured_us;
-            frame.recorded = recorded;
-        }
+    fn frame_mut(&mut self, id: FrameId) -> Option<&mut InFlightFrame> {
+        self.frames.get_mut(self.numbers.get(&id)?)
     }
 
     /// A frame's bytes are ready for the link.
-    pub(crate) fn encoded(&mut self, id: FrameId, scale: Option<Scale>, now: Instant) {
-        if let Some(frame) = self.frames.get_mut(&id) {
+    pub(crate) fn encoded(&mut self, id: FrameId, scale: Option<Scale>, bytes: u64, now: Instant) {
+        if let Some(frame) = self.frame_mut(id) {
             frame.encoded = Some(now);
             frame.scale = scale;
+            frame.bytes = bytes;
         }
     }
 
-    /// Keeps what is to be sent again if the connection is lost before the answer.
+    /// Keeps what is to be sent again if the connection is lost before the result is here.
     pub(crate) fn keep(&mut self, frame: Frame) {
-        if let Some(departed) = self.frames.get_mut(&frame.meta.frame_id) {
-            departed.frame = Some(frame);
+        if let Some(kept) = self.frame_mut(frame.meta.frame_id) {
+            kept.frame = Some(frame);
         }
     }
 
-    /// Whether the frame is to be sent over this connection now: not if it was already, nor if
-    /// nobody waits for it any more.
-    pub(crate) fn claim(&mut self, id: FrameId, connection: Generation) -> bool {
+    /// Whether the frame is to be sent over this connection now: not if it was already, nor if it is
+    /// forgotten.
+    pub(crate) fn claim(&mut self, id: FrameId, connection: ConnectionNumber) -> bool {
         let claimed =
             |frame: &mut InFlightFrame| frame.sent_over.replace(connection) != Some(connection);
-        self.frames.get_mut(&id).is_some_and(claimed)
+        self.frame_mut(id).is_some_and(claimed)
     }
 
     /// The first frame that was kept and not sent over this connection yet; claims it.
-    pub(crate) fn resend(&mut self, connection: Generation) -> Option<Frame> {
-        let frames = &mut self.frames;
-        self.order.iter().find_map(|id| {
-            let departed = frames.get_mut(id)?;
-            let frame = departed.frame.clone()?;
-            departed.claim(connection).then_some(frame)
+    pub(crate) fn resend(&mut self, connection: ConnectionNumber) -> Option<Frame> {
+        self.frames.values_mut().find_map(|kept| {
+            let frame = kept.frame.clone()?;
+            kept.claim(connection).then_some(frame)
         })
     }
 
-    /// What was with the link is not with the next one.
-    pub(crate) fn reconnected(&mut self) {
+    /// The connection is another one. Frames leave again now where they are `resent`, and are given up
+    /// otherwise; says how many of those had been sent and not given up before.
+    pub(crate) fn reconnected(&mut self, resent: bool, now: Instant) -> usize {
+        self.flow.reconnected();
+        if !resent {
+            return self.forget();
+        }
         for frame in self.frames.values_mut() {
+            frame.departed = now;
+            // What was with the link is not with the next one.
             frame.handed = None;
         }
+        0
     }
 
-    /// Gives up all frames without an answer; says how many were sent. Those that had been given up
-    /// before are not among them.
-    pub(crate) fn forget(&mut self) -> usize {
+    fn forget(&mut self) -> usize {
         let waiting = self.waiting();
-        let given_up = self.remembered(|frame| frame.wait == Wait::GivenUp);
+        let given_up = self.remembered(|frame| frame.wait == WaitState::GivenUp);
         self.forgotten.extend(given_up);
         self.frames.clear();
-        self.order.clear();
+        self.numbers.clear();
         waiting
     }
 
     /// The link has all of a frame's bytes.
     pub(crate) fn handed(&mut self, id: FrameId, at: Instant) {
-        if let Some(frame) = self.frames.get_mut(&id) {
+        if let Some(frame) = self.frame_mut(id) {
             frame.handed = Some(at);
         }
     }
 
-    /// An answer came; `None` for a frame that is not on its way (never sent, or answered before).
-    pub(crate) fn arrive(
+    /// A result came; `timing` where the worker measured its steps. `None` for a frame that is not in
+    /// flight (never sent, or returned before).
+    pub(crate) fn returned(
         &mut self,
         id: FrameId,
-        timing: &Timing,
+        timing: Option<&Timing>,
         now: Instant,
     ) -> Option<ReturnedFrame> {
-        // A frame that is still with the encoder cannot have an answer.
-        let encoded = self.frames.get(&id)?.encoded?;
-        let frame = self.frames.remove(&id)?;
-        self.newest = self.newest.max(frame.number);
-        let moments = FrameMoments {
-            captured: frame.captured,
-            taken: frame.taken,
-            encoded,
-            handed: frame.handed,
-            answered: now,
-        };
-        Some(ReturnedFrame {
-            latency: self.splitter.split(&moments, timing),
-            round_trip: now.saturating_duration_since(encoded),
-            waited: now.saturating_duration_since(frame.handed.unwrap_or(encoded)),
-            taken: frame.taken,
-            scale: frame.scale,
-            picture: frame.picture,
-            captured_us: frame.captured_us,
-            recorded: frame.recorded,
-        })
+        // A frame that is still with the encoder cannot have a result.
+        let encoded = self.frame_mut(id)?.encoded?;
+        let number = self.numbers.remove(&id)?;
+        let frame = self.frames.remove(&number)?;
+        self.newest = self.newest.max(number);
+        if let Some(slot) = frame.slot() {
+            self.flow.returned(slot.departed, timing, now);
+        }
+        Some(frame.into_returned(encoded, timing, &mut self.splitter, now))
     }
 
-    /// Frames that were sent and have no answer.
+    /// The worker's queues are full.
+    pub(crate) fn pressed(&mut self) {
+        self.flow.pressed(self.slots_taken());
+    }
+
+    /// The least time between two frames from now on.
+    pub(crate) fn set_pause(&mut self, pause: Duration) {
+        self.flow.set_pause(pause);
+    }
+
+    /// Frames that were sent and have no result.
     pub(crate) fn unanswered(&self) -> FrameList {
         let mut all = self.forgotten.clone();
         all.extend(self.remembered(|frame| frame.encoded.is_some()));
         all
     }
 
-    /// Frames of a kind, in order of their numbers.
+    /// Frames of a kind, in order of their ids.
     fn remembered(&self, is_one: impl Fn(&InFlightFrame) -> bool) -> Vec<FrameId> {
-        let ids = self.frames.iter().filter(|(_, frame)| is_one(frame));
-        let mut ids: Vec<FrameId> = ids.map(|(id, _)| *id).collect();
+        let frames = self.frames.values().filter(|frame| is_one(frame));
+        let mut ids: Vec<FrameId> = frames.map(|frame| frame.id).collect();
         ids.sort_unstable();
         ids
     }
 }
 
+#[cfg(test)]
+mod flow_tests;
 #[cfg(test)]
 mod tests;

@@ -1,124 +1,109 @@
-//! Frames that wait for their answers, and those that have waited for too long.
+//! Frames that wait for their results, and those that have waited for too long.
 
 use std::time::{Duration, Instant};
 
 use protocol::FrameId;
 
-use super::{Flight, InFlightFrame};
-
-/// What a frame's wait for its answer has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// It takes one of the places that limit how many frames are under way.
-    InPlace,
-    /// An answer came that cannot be read. Its place is free.
-    Damaged,
-    /// It has waited for too long. Its place is free; a late answer is still taken.
-    GivenUp,
-}
+use super::InFlight;
+use super::frame::{InFlightFrame, WaitState};
 
 /// Which frames that wait for too long make room for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GiveUp {
     /// All: newer ones are worth more.
     All,
-    /// Those that later ones have overtaken: the worker has passed them over. A stream in which each
+    /// Those that later ones have overtaken: the worker has left them out. A stream in which each
     /// frame counts waits for the others.
     Overtaken,
 }
 
 /// From when waits are counted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
+pub(crate) struct WaitStart {
     /// No wait is counted from before this.
     pub(crate) begun: Instant,
-    /// When the link last delivered anything: a frame that it has not taken whole waits from then.
+    /// When the link last delivered anything: a frame that it has not taken completely waits from then.
     pub(crate) moved: Instant,
 }
 
-/// Frames that wait for answers, and those that wait for too long.
+/// Frames that wait for results, and those that wait for too long.
 #[derive(Debug, Default)]
-pub(crate) struct Overdue {
+pub(crate) struct OverdueFrames {
     /// Since when the first of them waits.
     pub(crate) oldest: Option<Instant>,
     /// The link has taken all of that one.
     pub(crate) is_oldest_handed: bool,
     /// One of them has waited for too long.
     pub(crate) is_any: bool,
-    /// Frames that wait on.
+    /// Frames that continue to wait.
     pub(crate) waiting: usize,
-    /// Frames that this look has given up.
+    /// Frames that this check has given up.
     pub(crate) missed: usize,
-    /// Frames that were forgotten unanswered so far.
+    /// Frames that were forgotten without a result so far.
     pub(crate) forgotten: u64,
-    /// Those of the frames given up that had a place until now.
+    /// Those of the frames given up that had a slot until now.
     pub(crate) given_up: Vec<FrameId>,
 }
 
 impl InFlightFrame {
     /// It was sent, and is not given up.
     fn waits(&self) -> bool {
-        self.encoded.is_some() && self.wait != Wait::GivenUp
+        self.encoded.is_some() && self.wait != WaitState::GivenUp
     }
 
-    fn waits_since(&self, start: Start) -> Instant {
+    fn waits_since(&self, start: WaitStart) -> Instant {
         let moves = start.moved.max(self.encoded.unwrap_or(start.moved));
         let since = self.handed.unwrap_or(moves).max(start.begun);
         self.batch_closed.map_or(since, |closed| since.max(closed))
     }
 }
 
-impl Flight {
-    /// The frame is the first of a batch, whose frames are answered when all of them are there.
+impl InFlight {
+    /// The frame is the first of a batch, whose results come when all of its frames are at the worker.
     pub(crate) fn batch_opens(&mut self, id: FrameId) {
-        self.open_batch = self.frames.get(&id).map(|frame| frame.number);
+        self.open_batch = self.numbers.get(&id).copied();
     }
 
-    /// The last frame of the batch has left: from now on all of them wait for their answers.
+    /// The last frame of the batch has left: from now on all of them wait for their results.
     pub(crate) fn batch_closes(&mut self, now: Instant) {
         let Some(first) = self.open_batch.take() else {
             return;
         };
-        for frame in self.frames.values_mut() {
-            if frame.number >= first {
-                frame.batch_closed = Some(now);
-            }
+        for frame in self.frames.range_mut(first..).map(|(_, frame)| frame) {
+            frame.batch_closed = Some(now);
         }
     }
 
-    /// An answer came that cannot be read: the frame needs no place any more, and is not sent again.
+    /// A result came that cannot be read: the frame needs no slot any more, and is not sent again.
     /// False where it had none.
     pub(crate) fn damaged(&mut self, id: FrameId) -> bool {
-        let Some(frame) = self.frames.get_mut(&id) else {
+        let Some(frame) = self.frame_mut(id) else {
             return false;
         };
-        let had_place = frame.encoded.is_some() && frame.wait == Wait::InPlace;
-        if had_place {
-            frame.wait = Wait::Damaged;
+        let had_slot = frame.encoded.is_some() && frame.wait == WaitState::InSlot;
+        if had_slot {
+            frame.wait = WaitState::Damaged;
             frame.frame = None;
         }
-        had_place
+        had_slot
     }
 
     /// Gives up frames that wait for longer than `limit`, those that `gives_up` says and those whose
-    /// answer could not be read.
+    /// result could not be read.
     pub(crate) fn overdue(
         &mut self,
         limit: Duration,
-        start: Start,
+        start: WaitStart,
         gives_up: GiveUp,
         now: Instant,
-    ) -> Overdue {
-        let mut found = Overdue {
+    ) -> OverdueFrames {
+        let mut found = OverdueFrames {
             forgotten: self.forgotten.count(),
-            ..Overdue::default()
+            ..OverdueFrames::default()
         };
         let open = self.open_batch.unwrap_or(u64::MAX);
-        for id in &self.order {
-            let waits = |frame: &&mut InFlightFrame| frame.waits() && frame.number < open;
-            let Some(frame) = self.frames.get_mut(id).filter(waits) else {
-                continue;
-            };
+        let waiting = self.frames.range_mut(..open);
+        for (number, frame) in waiting.filter(|(_, frame)| frame.waits()) {
             let since = frame.waits_since(start);
             if found.oldest.is_none() {
                 found.oldest = Some(since);
@@ -129,21 +114,20 @@ impl Flight {
                 continue;
             }
             found.is_any = true;
-            let had_place = frame.wait == Wait::InPlace;
-            if gives_up == GiveUp::All || frame.number < self.newest || !had_place {
-                frame.wait = Wait::GivenUp;
+            let had_slot = frame.wait == WaitState::InSlot;
+            if gives_up == GiveUp::All || *number < self.newest || !had_slot {
+                frame.wait = WaitState::GivenUp;
                 frame.frame = None;
                 found.waiting -= 1;
                 found.missed += 1;
-                found.given_up.extend(had_place.then_some(*id));
+                found.given_up.extend(had_slot.then_some(frame.id));
             }
         }
         found
     }
 
-    /// Frames that were sent, have no answer and are not given up.
+    /// Frames that were sent, have no result and are not given up.
     pub(crate) fn waiting(&self) -> usize {
-        let waits = |frame: &&InFlightFrame| frame.waits();
-        self.frames.values().filter(waits).count()
+        self.frames.values().filter(|frame| frame.waits()).count()
     }
 }
