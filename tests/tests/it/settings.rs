@@ -310,7 +310,7 @@ fn the_clients_doctor_says_what_is_missing() {
     let meeting = e2e::signal_server();
     let (code, report, _) = doctor(&["--signal", &meeting.signal]);
     assert_eq!(code, 0, "{report}");
-    assert_has(&report, &["warn    worker", "nobody is registered"]);
+    assert_has(&report, &["warn    worker", "no worker is registered"]);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::report::mode::ReportMode;
 #[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
 #[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
 pub struct Args {
+    /// What to do instead of streaming.
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -41,6 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Source")]
     pub test_pattern: Option<synthetic::Config>,
 
+    /// Sending a file instead.
     #[command(flatten)]
     pub sending: SendArgs,
 
@@ -103,6 +105,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Vec<PathBuf>,
 
+    /// Recording.
     #[command(flatten)]
     pub recording: RecordArgs,
 
@@ -118,19 +121,20 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub display: bool,
 
+    /// Poses for other programs.
     #[command(flatten)]
     pub emit: EmitArgs,
 
-    /// Address of the signaling server where the worker is met.
+    /// Address of the signaling server at which the worker is registered.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
     pub signal: String,
 
-    /// The worker to meet there, by its id, in a room also by its name (default: the first that is
+    /// The worker to connect to, by its id, in a room also by its name (default: the first that is
     /// registered, in a room the only one).
     #[arg(long, value_name = "ID", help_heading = "Connection")]
     pub worker_id: Option<String>,
 
-    /// Seconds to wait for the worker's word that it is ready.
+    /// Seconds to wait until the worker reports that it is ready.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
     pub ack_timeout: Duration,
 
@@ -138,18 +142,18 @@ pub struct Args {
     #[arg(long, help_heading = "Connection")]
     pub wait: bool,
 
-    /// Seconds to look for the worker when the connection is lost, or to wait for one that answers
-    /// nothing; 0 gives up at once.
+    /// Seconds to look for the worker when the connection is lost, or to wait for one that returns
+    /// no results; 0 gives up at once.
     ///
     /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
-    /// its newest frame. A worker has ten seconds at least for each answer.
+    /// its newest frame. A worker has ten seconds at least for each result.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
     pub reconnect_timeout: Duration,
 
     /// Associations with the worker that share the frames, 1 to 16, or auto: with several a lost
     /// packet slows down one of them only.
     ///
-    /// Auto takes 8 where the way to the worker and back takes 5 ms or more, else 1.
+    /// Auto takes 8 where the round trip to the worker takes 5 ms or more, else 1.
     #[arg(
         long,
         value_name = "N|auto",
@@ -158,15 +162,19 @@ pub struct Args {
     )]
     pub lanes: LaneCount,
 
+    /// Finding the worker in a room.
     #[command(flatten)]
     pub rendezvous: RendezvousArgs,
 
+    /// Authentication.
     #[command(flatten)]
     pub trust: TrustArgs,
 
+    /// The connection itself.
     #[command(flatten)]
     pub link: LinkArgs,
 
+    /// Settings files.
     #[command(flatten)]
     pub settings: SettingsArgs,
 
@@ -185,11 +193,12 @@ pub struct Args {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
 
+    /// The log.
     #[command(flatten, next_help_heading = "Messages")]
     pub log: LogArgs,
 }
 
-/// Keeping the frames that are sent.
+/// Options of recording.
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
     /// Keep the frames that are sent, of a live source, in a video: .avi, .mkv or .mp4.
@@ -199,13 +208,13 @@ pub struct RecordArgs {
     pub record: Option<PathBuf>,
 }
 
-/// Sending a file instead of streaming it.
+/// Options of sending a file instead of streaming it.
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
-    /// Video file to send as it is, for the worker to predict; its poses come back as a whole.
+    /// Video file to send as it is, for the worker to predict; its poses come back as one file.
     ///
     /// They are saved as VIDEO.predictions.slp in this folder, or where --output says. An upload
-    /// that was broken off goes on where it was.
+    /// that was interrupted goes on where it was.
     #[arg(
         long,
         value_name = "FILE",
@@ -220,7 +229,7 @@ pub struct SendArgs {
 }
 
 impl Args {
-    /// How messages are told.
+    /// What is reported, and where.
     pub(crate) fn report_mode(&self) -> ReportMode {
         let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");
         match (self.quiet, self.json) {

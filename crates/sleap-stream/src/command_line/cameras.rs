@@ -1,11 +1,11 @@
-//! `cameras`: what is plugged in, and what to give for it.
+//! `cameras`: the cameras of this machine, and the options for each.
 
 use anyhow::{Context, Result};
 use cli::terminal;
 use serde_json::{Value, json};
 use vision::cameras::{self, Camera, JPEG, Mode, Size};
 
-/// Frames per second from which on a size is proposed.
+/// Least frames per second of a size that is proposed.
 const FAST: f64 = 24.0;
 
 /// Prints the cameras of this machine.
@@ -25,18 +25,18 @@ pub(crate) fn print(as_json: bool) -> Result<()> {
     terminal::print(texts.join(&String::new()))
 }
 
-/// What is said where there is no camera.
+/// What is printed where there is no camera.
 pub(crate) const NONE: &str = "no camera was found: plug one in; a container or a virtual machine has to be given its device \
      (/dev/video0). --test-pattern streams without one";
 
 fn lines(camera: &Camera) -> Vec<String> {
-    let place = [&camera.path, &camera.bus];
-    let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
-    let place = match place.as_slice() {
+    let location = [&camera.path, &camera.bus];
+    let location: Vec<&str> = location.into_iter().flatten().map(String::as_str).collect();
+    let location = match location.as_slice() {
         [] => String::new(),
-        place => format!("  ({})", place.join(", ")),
+        location => format!("  ({})", location.join(", ")),
     };
-    let mut lines = vec![format!("{}  {}{place}", camera.index, camera.name)];
+    let mut lines = vec![format!("{}  {}{location}", camera.index, camera.name)];
     for (formats, modes) in alike(camera) {
         lines.extend(wrapped(&formats).iter().map(|line| format!("   {line}")));
         lines.extend(modes.iter().map(|mode| {
@@ -100,7 +100,7 @@ fn wrapped(names: &[&str]) -> Vec<String> {
 /// The options that suit the camera.
 fn advice(camera: &Camera) -> String {
     let quality = if camera.has_jpeg() { "camera" } else { "80" };
-    // What moves is to be seen; a driver that does not tell its rates is taken at its word.
+    // Motion has to be visible; a driver that does not list its rates is taken to be fast enough.
     let is_fast = |mode: &&Mode| mode.rates.first().is_none_or(|rate| *rate >= FAST);
     let format = |mode: &&Mode| !camera.has_jpeg() || JPEG.contains(&mode.format.as_str());
     let exact = camera.modes.iter().filter(format).filter(is_fast);

@@ -10,7 +10,7 @@ use crate::command_line::settings::SETTINGS;
 use crate::command_line::subcommand::Command;
 use crate::command_line::{cameras, doctor};
 
-/// Does what the command line asks for instead of streaming.
+/// Runs a subcommand.
 pub fn run(command: Command, settings: &ChosenSettings) -> Result<ExitStatus> {
     match command {
         Command::Cameras { json } => cameras::print(json).map(|()| ExitStatus::Done),
@@ -25,7 +25,7 @@ pub fn run(command: Command, settings: &ChosenSettings) -> Result<ExitStatus> {
     }
 }
 
-/// The command line, with all that `--version` says.
+/// The command line, with all that `--version` prints.
 pub fn command() -> clap::Command {
     let command = Args::command();
     match cli::program_info::version_is_asked() {

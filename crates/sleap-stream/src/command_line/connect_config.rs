@@ -1,4 +1,4 @@
-//! Where and how the options say that the worker is met.
+//! From the options to how the worker is found.
 
 use std::sync::Arc;
 

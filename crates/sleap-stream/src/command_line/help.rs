@@ -1,4 +1,4 @@
-//! What `--help` says beside the options.
+//! What `--help` prints beside the options.
 
 /// The examples of short help and of long help.
 macro_rules! examples {
@@ -31,9 +31,9 @@ pub(crate) const LONG: &str = concat!(
 
 Settings:
   Every long option can also stand in the environment or in a file; the command line comes first, then
-  the environment, then ./sleap-rtc.toml, then ~/.sleap-rtc/config.toml. What contradicts a stronger
-  place gives way. --display=false switches off what a file switches on.
-  ./sleap-rtc.toml says only what does no harm, as it may be another person's: not where data goes, who
+  the environment, then ./sleap-rtc.toml, then ~/.sleap-rtc/config.toml. A setting that contradicts a
+  stronger source is ignored. --display=false switches off what a file switches on.
+  ./sleap-rtc.toml sets only what does no harm, as it may be another person's: not where data goes, who
   is trusted, or which files are read and written. --config FILE takes all of a file.
   Options may be written with underscores (--jpeg_quality).
 

@@ -1,13 +1,14 @@
-//! Options of meeting the worker in a room.
+//! Options of finding the worker in a room.
 
 use anyhow::{Result, bail};
 use cli::RoomArgs;
 use link::signaling::rooms::{Room, SelectionRule};
 
-/// Options of meeting in a room.
+/// Options of finding the worker in a room.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Room")]
 pub struct RendezvousArgs {
+    /// The room.
     #[command(flatten)]
     pub room: RoomArgs,
 
@@ -26,13 +27,13 @@ pub struct RendezvousArgs {
 }
 
 impl RendezvousArgs {
-    /// The room to enter, if one is asked for. An error here is a usage error.
+    /// The room to enter, if the options name one. An error here is a usage error.
     pub(crate) fn room(&self, has_link: bool) -> Result<Option<Room>> {
         let Some(id) = self.room.id()? else {
             return Ok(None);
         };
         if has_link {
-            bail!("--room and --worker are two places to meet: give one");
+            bail!("--room and --worker both say where the worker is: give one");
         }
         self.room.for_client(id).map(Some)
     }

@@ -11,7 +11,7 @@ use crate::command_line::values::JpegQuality;
 use crate::config::{Config, PixelEncoding, is_path};
 use crate::connect::ConnectConfig;
 
-/// JPEG quality where nothing is said, but raw pixels would not do.
+/// JPEG quality where the options name none, but raw pixels would not do.
 const DEFAULT_QUALITY: u8 = 80;
 
 impl TryFrom<Args> for Config {
@@ -121,7 +121,7 @@ impl RecordArgs {
     }
 }
 
-/// What the options say of the encoding, together.
+/// The encoding that the options mean together.
 fn encoding(args: &Args) -> Result<PixelEncoding> {
     if args.max_latency.is_some() {
         let is_file = args.stream.as_ref().is_some_and(|name| is_path(name));

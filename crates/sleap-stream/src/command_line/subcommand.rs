@@ -15,7 +15,7 @@ pub enum Command {
         json: bool,
     },
 
-    /// Check what this machine has for a client, and whether a worker can be met.
+    /// Check what this machine has for a client, and whether a worker can be found.
     Doctor(Box<DoctorArgs>),
 
     /// Show the settings in effect and where each stands, as TOML.
@@ -32,14 +32,14 @@ pub enum Command {
     Man,
 }
 
-/// What `doctor` is to try.
+/// Options of `doctor`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DoctorArgs {
-    /// Address of the signaling server where the worker is to be met.
+    /// Address of the signaling server at which the worker is registered.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url)]
     pub signal: String,
 
-    /// The worker that is to be there, by its id.
+    /// The worker that has to be there, by its id.
     #[arg(long, value_name = "ID")]
     pub worker_id: Option<String>,
 
@@ -47,12 +47,15 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "N")]
     pub webcam: Option<u32>,
 
+    /// The room.
     #[command(flatten)]
     pub room: RoomArgs,
 
+    /// Authentication.
     #[command(flatten)]
     pub trust: TrustArgs,
 
+    /// The connection itself.
     #[command(flatten)]
     pub link: LinkArgs,
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct TrustArgs {
-    /// The link that the worker prints: where it is met, and the secret that both know.
+    /// The link that the worker prints: where it is found, and the secret that both know.
     ///
     /// `sleap://HOST:PORT/#SECRET`. Other users of this machine see a command line: the variable
     /// SLEAP_STREAM_WORKER does without.
@@ -24,10 +24,11 @@ pub struct TrustArgs {
     )]
     pub worker: Option<Redacted>,
 
+    /// Where the secret comes from.
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Use no secret, also where the worker is elsewhere, and in place of one that stands in the
+    /// Use no secret, also where the worker is on another machine, and in place of one that stands in the
     /// environment or in a file.
     #[arg(
         long,
@@ -47,7 +48,7 @@ pub struct TrustArgs {
     pub client_key: Option<PathBuf>,
 }
 
-/// Where the worker is met, and what it has to prove.
+/// Where the worker is found, and what it has to prove.
 #[derive(Debug)]
 pub(crate) struct ClientTrust {
     /// From the link.
@@ -57,8 +58,8 @@ pub(crate) struct ClientTrust {
 }
 
 impl TrustArgs {
-    /// What the options say; `signal` is where the worker is met, unless a link says otherwise or it
-    /// is met in `room`. An error here is a usage error.
+    /// What the options mean together; `signal` is where the worker is found, unless there is a link or a
+    /// `room`. An error here is a usage error.
     pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<ClientTrust> {
         let pairing = self.pairing()?;
         let link = pairing.as_ref().and_then(|it| it.secret.as_ref());
@@ -96,7 +97,7 @@ impl TrustArgs {
                 }
                 let from_link = pairing.as_ref().map(PairingLink::signal);
                 if !is_on_this_machine(from_link.as_deref().unwrap_or(signal)) {
-                    return Err(nothing_to_go_by(pairing.is_some()));
+                    return Err(no_secret(pairing.is_some()));
                 }
                 Auth::None
             }
@@ -124,8 +125,8 @@ impl TrustArgs {
     }
 }
 
-/// Who answers elsewhere could be anybody.
-fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
+/// A worker on another machine could be any program that answers there.
+fn no_secret(by_link: bool) -> anyhow::Error {
     match by_link {
         true => anyhow!(
             "--worker: the link has lost its secret, all that stands behind `#`: give the whole link \
@@ -134,7 +135,7 @@ fn nothing_to_go_by(by_link: bool) -> anyhow::Error {
         false => anyhow!(
             "--signal is not on this machine, so the worker has to prove who it is: give the link that \
              it prints (--worker 'sleap://...') or the secret that it was given (--secret-file FILE); \
-             --insecure sends the frames to whoever answers there"
+             --insecure sends the frames to any worker that answers there"
         ),
     }
 }
@@ -145,7 +146,7 @@ fn read_key(file: &Path) -> Result<SigningKey> {
     let text = cli::read_private(file, FileOrigin::Named)?;
     let key = match text.trim_start().starts_with('{') {
         false => text,
-        // The parser's own words may quote the file.
+        // The parser's own message may quote the file.
         true => serde_json::from_str::<Value>(&text)
             .ok()
             .and_then(|it| it["private_key"].as_str().map(str::to_owned))

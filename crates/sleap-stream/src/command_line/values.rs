@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, anyhow, bail};
+
 /// How frames are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JpegQuality {
@@ -11,28 +13,24 @@ pub enum JpegQuality {
     Here(u8),
 }
 
-pub(super) fn jpeg_quality(text: &str) -> Result<JpegQuality, String> {
+pub(super) fn jpeg_quality(text: &str) -> Result<JpegQuality> {
     match text.parse::<u8>() {
         Ok(quality @ 1..=100) => Ok(JpegQuality::Here(quality)),
         _ if text == "camera" => Ok(JpegQuality::Camera),
-        _ => Err(format!(
-            "'{text}' is not a JPEG quality: give 1 to 100, or `camera`"
-        )),
+        _ => bail!("'{text}' is not a JPEG quality: give 1 to 100, or `camera`"),
     }
 }
 
-pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
+pub(super) fn milliseconds(text: &str) -> Result<Duration> {
     match text.parse::<f64>() {
         Ok(value) if (1.0..=3_600_000.0).contains(&value) => {
             Ok(Duration::from_secs_f64(value / 1e3))
         }
-        _ => Err(format!(
-            "'{text}' is not a number of milliseconds from 1 up"
-        )),
+        _ => bail!("'{text}' is not a number of milliseconds from 1 up"),
     }
 }
 
-pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
+pub(super) fn size(text: &str) -> Result<(u32, u32)> {
     let parse = |side: &str| {
         side.parse::<u32>()
             .ok()
@@ -40,29 +38,27 @@ pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     };
     text.split_once(['x', 'X'])
         .and_then(|(width, height)| Some((parse(width)?, parse(height)?)))
-        .ok_or_else(|| format!("'{text}' is not a size: give WIDTHxHEIGHT, each from 1 to 16384"))
+        .ok_or_else(|| anyhow!("'{text}' is not a size: give WIDTHxHEIGHT, each from 1 to 16384"))
 }
 
-pub(super) fn frame_rate(text: &str) -> Result<f64, String> {
+pub(super) fn frame_rate(text: &str) -> Result<f64> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
-        _ => Err(format!(
-            "'{text}' is not a frame rate: give a number above 0"
-        )),
+        _ => bail!("'{text}' is not a frame rate: give a number above 0"),
     }
 }
 
 /// As `seconds`, and 0.
-pub(super) fn seconds_or_none(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds_or_none(text: &str) -> Result<Duration> {
     match text.parse::<f64>() {
         Ok(0.0) => Ok(Duration::ZERO),
-        _ => seconds(text).map_err(|_| format!("'{text}' is not a number of seconds from 0 up")),
+        _ => seconds(text).map_err(|_| anyhow!("'{text}' is not a number of seconds from 0 up")),
     }
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value <= 86_400.0 => Ok(Duration::from_secs_f64(value)),
-        _ => Err(format!("'{text}' is not a number of seconds above 0")),
+        _ => bail!("'{text}' is not a number of seconds above 0"),
     }
 }

@@ -1,37 +1,52 @@
 //! How many lanes a stream gets.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use link::{Receiver, Sender};
 use protocol::{MAX_LANES, StreamAck};
 
-/// What `auto` takes where the way is long.
+/// What `auto` means where the path is long.
 const AUTO_LANES: usize = 8;
 
-/// Shorter ways repair a loss so soon that one lane is enough.
-const LONG_WAY: Duration = Duration::from_millis(5);
+/// Shorter paths repair a loss so soon that one lane is enough.
+const LONG_ROUND_TRIP: Duration = Duration::from_millis(5);
 
 /// The option `--lanes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneCount {
+    /// Several where the path is long.
     Auto,
+    /// This many.
     Fixed(usize),
 }
 
-impl FromStr for LaneCount {
-    type Err = String;
+/// The text is no number of lanes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ParseLaneCountError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl fmt::Display for ParseLaneCountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "give a number from 1 to {MAX_LANES}, or auto")
+    }
+}
+
+impl std::error::Error for ParseLaneCountError {}
+
+impl FromStr for LaneCount {
+    type Err = ParseLaneCountError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
             _ if text == "auto" => Ok(Self::Auto),
             Ok(lanes) if (1..=MAX_LANES).contains(&lanes) => Ok(Self::Fixed(lanes)),
-            _ => Err(format!("give a number from 1 to {MAX_LANES}, or auto")),
+            _ => Err(ParseLaneCountError),
         }
     }
 }
 
-/// Opens the lanes that are wanted and that the worker takes, and says so where it is fewer.
+/// Opens the lanes that are requested, as far as the worker takes them, and warns where they are fewer.
 pub(crate) async fn open(
     wanted: LaneCount,
     ack: &StreamAck,
@@ -43,7 +58,7 @@ pub(crate) async fn open(
         LaneCount::Auto => {
             let round_trip = sender.path().await.and_then(|path| path.round_trip);
             match round_trip {
-                Some(time) if time >= LONG_WAY => AUTO_LANES,
+                Some(time) if time >= LONG_ROUND_TRIP => AUTO_LANES,
                 _ => 1,
             }
         }
