@@ -72,12 +72,12 @@ impl Config {
         self.live.unwrap_or(info.is_live)
     }
 
-    /// As STREAM_START says it.
+    /// As STREAM_START carries it.
     pub(crate) fn jpeg_quality(&self) -> Option<u8> {
         match self.encoding {
             PixelEncoding::Raw => None,
             PixelEncoding::Jpeg(quality) => Some(quality),
-            // Nobody knows; nothing is lost on the way.
+            // The camera does not report it; nothing is lost between the camera and the worker.
             PixelEncoding::Camera => Some(100),
         }
     }

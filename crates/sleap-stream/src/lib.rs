@@ -1,20 +1,33 @@
 //! The camera side: frames out over WebRTC, poses in.
 //!
 //! ```text
-//! capture thread -> queue -> encode thread -> line -> data channel
-//!                (newest frame, or all)      (whole frames; away while the connection is lost)
-//! data channel -> answers -> outputs, window, report
+//! capture thread -> queue -> encode thread -> uplink -> data channel
+//!                (newest frame, or all)    (complete frames; none while the connection is lost)
+//! data channel -> results -> outputs, window, report
 //! ```
 //!
-//! Every arrow is bounded, the one to outputs by what may be under way: while one of them is full no
-//! frame leaves (`receive`), and nothing there waits for a disk or a reader. What has to wait waits before the encoder, where a live source drops
-//! old frames and a file is simply read more slowly. `flow` says when the next frame may leave,
-//! `adapt` how much of it; both are pure, as are `queue::Buffer`, `flight` and `latency`, and `sim`
-//! runs them in virtual time. A lost connection is looked for again (`redial`); frames without an
-//! answer are kept meanwhile (`flight`). A worker that answers nothing for too long loses the places of
-//! its frames, then the stream (`deadline`).
+//! Every arrow is bounded, the one to outputs by the frames in flight: while an output is full no
+//! frame leaves (`run::receive`), and nothing there waits for a disk or a reader. Frames wait before
+//! the encoder, where a live source drops old ones and a file is simply read more slowly.
+//!
+//! `send::in_flight` is the ledger of frames without a result; with `send::flow` it decides when the
+//! next frame may leave, `send::adapt` decides how many bytes it has. Both are pure, as are
+//! `send::queue::FrameBuffer`, `send::deadline` and `send::latency`, and `sim` runs them in virtual time.
+//! After a lost connection `connect::reconnect` finds the worker again; frames without a result are
+//! kept meanwhile. A worker that returns no result for too long loses the slots of its frames, then the
+//! stream (`send::deadline`).
+//!
+//! Modules use those on lower lines only:
+//!
+//! ```text
+//! command_line   options, settings, subcommands
+//! run send_file  a stream; a file that is sent
+//! config         what a stream is to do
+//! report         progress, JSON events, summary
+//! connect send   the worker and the connection; the sending half
+//! ```
 
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 mod command_line;
 mod config;

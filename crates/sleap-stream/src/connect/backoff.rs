@@ -8,9 +8,9 @@ use tokio::time::{sleep, timeout_at};
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(4);
-/// What an attempt takes at least: with less time left none is begun.
+/// What an attempt takes at least: with less time left none begins.
 const MIN_ATTEMPT: Duration = Duration::from_secs(1);
-/// An attempt whose steps keep to the deadline may need so long to say what failed.
+/// An attempt whose steps keep to the deadline may need this long to report what failed.
 const REPORT_MARGIN: Duration = Duration::from_millis(500);
 
 /// Pauses that double up to a longest one.
@@ -44,7 +44,7 @@ impl Backoff {
     }
 }
 
-/// An attempt that has until the deadline. Its own words for a step that takes too long come first.
+/// An attempt that has until the deadline. Its own error for a step that takes too long comes first.
 pub(crate) async fn in_time<T>(
     deadline: Instant,
     attempt: impl Future<Output = Result<T>>,
@@ -55,7 +55,7 @@ pub(crate) async fn in_time<T>(
     match timeout_at((deadline + REPORT_MARGIN).into(), attempt).await {
         Ok(outcome) => outcome,
         Err(_) => Err(anyhow::anyhow!(
-            "the last attempt was still under way when the time for it was over"
+            "the last attempt was still running when the time for it was over"
         )),
     }
 }
@@ -73,7 +73,7 @@ mod tests {
         assert!(late.unwrap_err().to_string().contains("no time"));
         let endless = std::future::pending::<Result<()>>();
         let ended = in_time(now + Duration::from_millis(100), endless).await;
-        assert!(ended.unwrap_err().to_string().contains("still under way"));
+        assert!(ended.unwrap_err().to_string().contains("still running"));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use link::PeerConfig;
+use anyhow::Result;
+use link::{Channel, PeerConfig};
 
 use crate::connect::rendezvous::ClientRendezvous;
 
@@ -16,8 +17,15 @@ pub(crate) struct ConnectConfig {
     pub(crate) peer: PeerConfig,
     /// Wait for a worker that is not there yet, or that serves another client.
     pub(crate) wait: bool,
-    /// How long the worker may take to say whether it is ready.
+    /// How long the worker may take to acknowledge a stream or a file.
     pub(crate) ack_timeout: Duration,
-    /// How long a lost worker is looked for; zero: not at all.
+    /// How long the client looks for a lost worker; zero: not at all.
     pub(crate) reconnect_timeout: Duration,
+}
+
+impl ConnectConfig {
+    /// The first connection. With `wait` it is tried until there is one, unless that is of no use.
+    pub(crate) async fn connect(&self) -> Result<Channel> {
+        self.rendezvous.wait_for(&self.peer, self.wait).await
+    }
 }

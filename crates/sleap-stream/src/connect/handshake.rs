@@ -1,4 +1,4 @@
-//! Announcing a stream and hearing that the worker is ready for it.
+//! Announcing a stream, and the worker's acknowledgement.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::connect::trust::TrustError;
 
-/// How long a busy worker is asked again: a little more than it takes to notice a dead client.
+/// How long a busy worker gets the announcement again: a little more than it takes to notice a dead client.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(7);
 const BUSY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The worker serves somebody else.
+/// The worker serves another client.
 #[derive(Debug)]
 pub(crate) struct WorkerBusy(String);
 
@@ -37,8 +37,8 @@ impl StreamRequest {
         Self { start, ack_timeout }
     }
 
-    /// Announces the stream and waits for the worker's word that it is ready. One that is busy is
-    /// asked again for `patience`, or for ever: its last client may be dead without its knowing.
+    /// Announces the stream and waits until the worker is ready. A busy worker gets the announcement again
+    /// for `busy_timeout`, or for ever: it may not have noticed yet that its last client is dead.
     pub(crate) async fn make(
         &self,
         sender: &Sender,
@@ -58,10 +58,10 @@ impl StreamRequest {
                     self.ack_timeout.as_secs_f64()
                 )
             })??;
-            let word = ack
+            let reason = ack
                 .message
                 .as_deref()
-                .map(|word| text::cut(word, text::REASON));
+                .map(|reason| text::cut(reason, text::REASON));
             match &ack.status {
                 AckStatus::Ready => return Ok(ack),
                 AckStatus::Busy if busy_timeout.is_none_or(|limit| began.elapsed() < limit) => {
@@ -69,12 +69,12 @@ impl StreamRequest {
                     sleep(BUSY_INTERVAL).await;
                 }
                 AckStatus::Busy => {
-                    let word = word.unwrap_or("it serves another client".into());
-                    return Err(WorkerBusy(word.into_owned()).into());
+                    let reason = reason.unwrap_or("it serves another client".into());
+                    return Err(WorkerBusy(reason.into_owned()).into());
                 }
                 other => {
-                    let word = word.unwrap_or_else(|| text::cut(other.as_str(), text::REASON));
-                    bail!("the worker refuses the stream: {word}")
+                    let reason = reason.unwrap_or_else(|| text::cut(other.as_str(), text::REASON));
+                    bail!("the worker refuses the stream: {reason}")
                 }
             }
         }
@@ -87,7 +87,7 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
         match receiver.recv().await {
             Some(Ok(Message::StreamAck(ack))) => return Ok(ack),
             Some(Ok(Message::AuthChallenge(_))) => {
-                return Err(TrustError::asked().into());
+                return Err(TrustError::secret_demanded().into());
             }
             Some(Ok(other)) => {
                 tracing::debug!(message = ?other, "not an acknowledgement; ignored");
@@ -104,7 +104,7 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
     }
 }
 
-/// Whether the worker answers each frame.
+/// Whether the worker returns a result for each frame.
 pub(crate) fn is_answered(ack: &StreamAck) -> bool {
     ack.answers || ack.model.is_some()
 }

@@ -5,7 +5,7 @@ use protocol::{HEARTBEAT, Message, StreamAck};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Says every second that this side is there, to a worker that does so too.
+/// Sends a sign of life every second, to a worker that does so too.
 pub(crate) fn heartbeat(ack: &StreamAck, sender: &Sender) -> Option<AbortOnDropHandle<()>> {
     let sender = sender.clone();
     let beat = async move {

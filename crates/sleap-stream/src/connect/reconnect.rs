@@ -57,7 +57,7 @@ impl Reconnector {
         }
     }
 
-    /// How long a lost worker is looked for; zero: not at all.
+    /// How long the client looks for a lost worker; zero: not at all.
     pub(crate) fn reconnect_timeout(&self) -> Duration {
         self.config.reconnect_timeout
     }
@@ -71,14 +71,11 @@ impl Reconnector {
 
     /// The first connection.
     pub(crate) async fn connect(&self) -> Result<Channel> {
-        self.config
-            .rendezvous
-            .wait_for(&self.config.peer, self.config.wait)
-            .await
+        self.config.connect().await
     }
 
-    /// The worker's word over the first connection, or that of another one that is taken in the place
-    /// of a busy one.
+    /// The worker's acknowledgement over the first connection, or that of another worker that replaces
+    /// a busy one.
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
         let mut backoff = Backoff::new();
         let mut tried = Vec::new();
@@ -107,7 +104,7 @@ impl Reconnector {
     }
 
     /// Another connection to the worker that was `known`, which was lost at `since`; in a room another
-    /// one that is the same may stand in for it. The error is that of the last attempt in the time
+    /// worker with the same model may replace it. The error is that of the last attempt in the time
     /// that there is.
     pub(crate) async fn find_again(
         &self,
@@ -149,7 +146,7 @@ impl Reconnector {
         let mut channel = connected.map_err(trust::explain)?;
         let left = deadline.saturating_duration_since(Instant::now());
         let stand_in = self.config.rendezvous.stand_in();
-        // The former worker may only not know yet that its client is gone; another one serves others.
+        // The former worker may not have noticed yet that its client is gone; another one serves others.
         let timeout = match stand_in {
             Some(_) => left.min(BUSY_TIMEOUT),
             None => left,
@@ -168,7 +165,7 @@ impl Reconnector {
     async fn open(&self, channel: &mut Channel, timeout: Option<Duration>) -> Result<StreamAck> {
         let Channel { sender, receiver } = channel;
         let ack = self.request.make(sender, receiver, timeout).await?;
-        // The worker expects it from its word on; opening lanes may take long.
+        // The worker expects it from its acknowledgement on; opening lanes may take long.
         let _meanwhile = heartbeat(&ack, sender);
         sender.let_frames_pass(self.is_live);
         lanes::open(self.lanes, &ack, sender, receiver).await;

@@ -1,4 +1,4 @@
-//! Where the client meets a worker: at a signaling server, or in a room of SLEAP-RTC.
+//! Where the client finds a worker: at a signaling server, or in a room of SLEAP-RTC.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,44 +12,46 @@ use tracing::{debug, info};
 use crate::connect::backoff::Backoff;
 use crate::connect::trust;
 
-/// Where the worker is met, at first and again.
+/// Where the client finds its worker, at first and again.
 #[derive(Debug)]
 pub(crate) enum ClientRendezvous {
+    /// At a signaling server, by its address.
     Server(String),
+    /// In a room.
     Room(Box<RoomRendezvous>),
 }
 
 #[derive(Debug)]
 pub(crate) struct RoomRendezvous {
-    /// Where the login stands: it may be renewed while this program runs.
+    /// Where the login is kept: it may be renewed while this program runs.
     args: RoomArgs,
     room: Room,
     service: WorkerService,
     choice: SelectionRule,
-    known: Mutex<KnownWorkers>,
+    workers: Mutex<KnownWorkers>,
 }
 
 /// What is known of a room's workers.
 #[derive(Debug, Clone, Default)]
 struct KnownWorkers {
-    /// The one that was met last.
-    met: Option<String>,
-    /// The one that has the stream: it is gone back to, whoever was met meanwhile.
+    /// The one that was connected last.
+    connected: Option<String>,
+    /// The one that has the stream: the client goes back to it, whichever was connected meanwhile.
     own: Option<String>,
-    /// Those that are listed and did not answer, or serve others.
+    /// Those that are listed and did not reply, or serve others.
     avoid: Vec<String>,
 }
 
-/// More workers than a room has; whoever fills the list is not worth remembering.
+/// More workers than a room has; a list that is full is cleared.
 const MAX_AVOIDED: usize = 64;
 
 impl KnownWorkers {
-    /// Whom to go back to.
-    fn known(&self) -> Option<&str> {
-        self.own.as_deref().or(self.met.as_deref())
+    /// The one to go back to.
+    fn preferred(&self) -> Option<&str> {
+        self.own.as_deref().or(self.connected.as_deref())
     }
 
-    /// Others come first from now on; it is not forgotten, as it may come back.
+    /// Others come first from now on. It stays in the list, as it may come back.
     fn avoid(&mut self, worker: &str) {
         if self.avoid.len() == MAX_AVOIDED {
             self.avoid.clear();
@@ -61,15 +63,15 @@ impl KnownWorkers {
 }
 
 impl ClientRendezvous {
-    /// Which worker it is, for people; `id`: the one that was asked for.
+    /// Which worker it is, for people; `id`: the one that the options name.
     pub(crate) fn worker(&self, id: Option<&str>) -> String {
         let name = |id: Option<&str>| id.map_or_else(String::new, |id| format!(" {id}"));
         match self {
             Self::Server(url) => format!("the worker{} at {url}", name(id)),
-            Self::Room(place) => {
-                let known = place.known();
-                let id = known.known().or(id);
-                format!("the worker{} in room {}", name(id), place.room.id)
+            Self::Room(room) => {
+                let workers = room.workers();
+                let id = workers.preferred().or(id);
+                format!("the worker{} in room {}", name(id), room.room.id)
             }
         }
     }
@@ -78,7 +80,7 @@ impl ClientRendezvous {
     pub(crate) async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
         match self {
             Self::Server(url) => link::connect(url, peer).await,
-            Self::Room(place) => place.connect(peer).await,
+            Self::Room(room) => room.connect(peer).await,
         }
     }
 
@@ -99,36 +101,36 @@ impl ClientRendezvous {
         }
     }
 
-    /// The worker that was met last, where another one may be taken as well.
+    /// The worker that was connected last, where another one will do as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
         match self {
-            Self::Room(place) if place.choice.auto_select => place.known().met.clone(),
+            Self::Room(room) if room.choice.auto_select => room.workers().connected.clone(),
             _ => None,
         }
     }
 
-    /// The worker that was met last has the stream from now on.
+    /// The worker that was connected last has the stream from now on.
     pub(crate) fn settle(&self) {
-        if let Self::Room(place) = self {
-            let known = &mut *place.known();
-            known.own.clone_from(&known.met);
+        if let Self::Room(room) = self {
+            let workers = &mut *room.workers();
+            workers.own.clone_from(&workers.connected);
         }
     }
 
-    /// The worker that was met last, where another one has the stream.
+    /// The worker that was connected last, where another one has the stream.
     pub(crate) fn stand_in(&self) -> Option<String> {
-        let Self::Room(place) = self else {
+        let Self::Room(room) = self else {
             return None;
         };
-        let known = place.known();
-        let met = known.met.clone();
-        met.filter(|_| known.own.is_some() && known.own != known.met)
+        let workers = room.workers();
+        let connected = workers.connected.clone();
+        connected.filter(|_| workers.own.is_some() && workers.own != workers.connected)
     }
 
-    /// Others come first from now on, until one is met.
+    /// Others come first from now on, until one is connected.
     pub(crate) fn avoid(&self, worker: &str) {
-        if let Self::Room(place) = self {
-            place.known().avoid(worker);
+        if let Self::Room(room) = self {
+            room.workers().avoid(worker);
         }
     }
 }
@@ -145,12 +147,12 @@ impl RoomRendezvous {
             room,
             service,
             choice,
-            known: Mutex::default(),
+            workers: Mutex::default(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, KnownWorkers> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn workers(&self) -> MutexGuard<'_, KnownWorkers> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
@@ -161,22 +163,22 @@ impl RoomRendezvous {
                 self.room.clone()
             }
         };
-        let known = self.known().clone();
-        let (known, avoid) = (known.known(), &known.avoid);
+        let workers = self.workers().clone();
+        let (preferred, avoid) = (workers.preferred(), &workers.avoid);
         let connected =
-            link::connect_in_room(&room, self.service, known, avoid, self.choice, peer).await;
-        let mut known = self.known();
+            link::connect_in_room(&room, self.service, preferred, avoid, self.choice, peer).await;
+        let mut workers = self.workers();
         match connected {
             Ok((channel, worker)) => {
-                known.met = Some(worker);
-                known.avoid.clear();
+                workers.connected = Some(worker);
+                workers.avoid.clear();
                 Ok(channel)
             }
             Err(error) => {
                 if let ConnectError::NoAnswer { worker, .. } | ConnectError::WorkerLeft { worker } =
                     &error
                 {
-                    known.avoid(worker);
+                    workers.avoid(worker);
                 }
                 Err(error)
             }
@@ -189,21 +191,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_the_stream_is_gone_back_to() {
-        let mut known = KnownWorkers {
-            met: Some("first".to_owned()),
+    fn the_client_goes_back_to_the_worker_that_has_its_stream() {
+        let mut workers = KnownWorkers {
+            connected: Some("first".to_owned()),
             ..KnownWorkers::default()
         };
-        assert_eq!(known.known(), Some("first"));
-        known.own.clone_from(&known.met);
-        known.avoid("first");
-        assert_eq!(known.known(), Some("first"));
-        known.met = Some("other".to_owned());
-        assert_eq!(known.known(), Some("first"));
+        assert_eq!(workers.preferred(), Some("first"));
+        workers.own.clone_from(&workers.connected);
+        workers.avoid("first");
+        assert_eq!(workers.preferred(), Some("first"));
+        workers.connected = Some("other".to_owned());
+        assert_eq!(workers.preferred(), Some("first"));
         for number in 0..3 * MAX_AVOIDED {
-            known.avoid(&number.to_string());
-            known.avoid(&number.to_string());
-            assert!(known.avoid.len() <= MAX_AVOIDED);
+            workers.avoid(&number.to_string());
+            workers.avoid(&number.to_string());
+            assert!(workers.avoid.len() <= MAX_AVOIDED);
         }
     }
 }

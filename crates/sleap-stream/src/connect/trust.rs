@@ -8,7 +8,7 @@ use link::{AuthError, ConnectError, PeerError};
 #[derive(Debug)]
 pub(crate) struct TrustError {
     text: String,
-    /// It may be otherwise in a moment: nobody said that the secret is a wrong one.
+    /// Another attempt may succeed: the worker did not report that the secret is wrong.
     may_pass: bool,
 }
 
@@ -21,8 +21,8 @@ impl fmt::Display for TrustError {
 impl std::error::Error for TrustError {}
 
 impl TrustError {
-    /// The worker asks for a secret, and there is none.
-    pub(crate) fn asked() -> Self {
+    /// The worker demands a secret, and there is none.
+    pub(crate) fn secret_demanded() -> Self {
         Self {
             text: "the worker asks for a secret: give the link that it prints \
                    (--worker 'sleap://...'), or --secret-file FILE"
@@ -57,7 +57,7 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
     }
 }
 
-/// Whether a worker that was trusted before may only have been slow: its words did not come in time.
+/// Whether a worker that was trusted before may only have been slow: its message did not come in time.
 fn may_pass(cause: &AuthError) -> bool {
     match cause {
         AuthError::NotAsked { .. } | AuthError::NoVerdict { .. } => true,

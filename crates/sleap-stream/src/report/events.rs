@@ -14,29 +14,29 @@ use crate::report::mode::ReportMode;
 use crate::report::run_report::RunReport;
 use crate::send::adapt::EncodeSetting;
 
-/// Lines that may wait for whoever reads them; further ones are left out.
+/// Lines that may wait for their reader; further ones are left out.
 const EVENT_QUEUE_LEN: usize = 64;
 
 /// How long the last lines may wait for a reader that takes nothing.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// To the thread that writes, so that nobody who does not read holds up the stream.
+/// To the thread that writes, so that a reader that takes nothing does not hold up the stream.
 static WRITER: OnceLock<Sender<EventLine>> = OnceLock::new();
 
 enum EventLine {
     Event(String),
-    /// Answered when everything before it is written.
+    /// Confirmed when everything before it is written.
     Flush(Sender<()>),
 }
 
-/// Writes objects where they are wanted.
+/// Writes objects to standard output, or to standard error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventWriter {
     on_stdout: bool,
 }
 
 impl EventWriter {
-    /// `None` where messages are for people, or for nobody.
+    /// `None` where messages are for people, or where there are none.
     pub(crate) fn of(report_mode: ReportMode) -> Option<Self> {
         match report_mode {
             ReportMode::Json => Some(Self { on_stdout: true }),
@@ -90,7 +90,7 @@ impl EventWriter {
         );
     }
 
-    /// Frames leave in another way from now on.
+    /// Frames are encoded with another setting from now on.
     pub(crate) fn setting(self, setting: EncodeSetting) {
         self.write("setting", setting.to_json());
     }
@@ -106,8 +106,8 @@ impl EventWriter {
         );
     }
 
-    /// The worker has stopped answering, or answers again.
-    pub(crate) fn answers(self, are_missing: bool, report: &RunReport) {
+    /// Results are missing, or come again.
+    pub(crate) fn results(self, are_missing: bool, report: &RunReport) {
         let seconds = report
             .silent_since
             .map(|since| since.elapsed().as_secs_f64());
@@ -117,7 +117,7 @@ impl EventWriter {
         }
     }
 
-    /// The end, with all that the summary for people says.
+    /// The end, with all that the summary for people contains.
     pub(crate) fn summary(self, report: &RunReport) {
         self.write("summary", report.to_json());
         self.flush();
@@ -146,7 +146,7 @@ impl EventWriter {
         };
     }
 
-    /// Waits until everything is written, or nobody takes it.
+    /// Waits until everything is written, or the reader takes nothing for too long.
     pub(crate) fn flush(self) {
         let (written, done) = bounded(1);
         if self
@@ -161,12 +161,12 @@ impl EventWriter {
     fn writer(self) -> &'static Sender<EventLine> {
         WRITER.get_or_init(|| {
             let (writer, lines) = bounded(EVENT_QUEUE_LEN);
-            // Without the thread nothing is told, and the stream goes on.
+            // Without the thread nothing is reported, and the stream goes on.
             let _ = thread::Builder::new()
                 .name("events".to_owned())
                 .spawn(move || {
                     for line in lines {
-                        // Who does not want to hear more is no reason to end the stream.
+                        // A reader that has gone is no reason to end the stream.
                         let _ = match line {
                             EventLine::Event(line) => terminal::pass_object(&line, self.on_stdout),
                             EventLine::Flush(written) => {

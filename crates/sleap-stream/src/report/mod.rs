@@ -1,4 +1,4 @@
-//! What is told of a run while it goes on and at its end.
+//! What is reported of a run while it goes on and at its end.
 
 pub(crate) mod events;
 pub(crate) mod mode;

@@ -1,4 +1,4 @@
-//! What is told while a stream runs: a line that moves, or JSON objects.
+//! What is reported while a stream runs: a line that moves, or JSON objects.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,16 @@ use crate::send::adapt::EncodeSetting;
 /// Between two JSON objects of progress.
 const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells how a stream goes.
+/// Reports how a stream goes.
 pub(crate) struct Progress {
     /// How many frames there will be, where that is known.
     total: Option<u64>,
-    /// `None` where there is no terminal to move on, or nobody wants it.
+    /// `None` where there is no terminal to move on, or where people get no messages.
     line: Option<MovingLine>,
     events: Option<ProgressSnapshot>,
 }
 
-/// What was told last, in objects.
+/// What was reported last, in objects.
 struct ProgressSnapshot {
     events: EventWriter,
     last_event: Instant,
@@ -55,7 +55,7 @@ impl Progress {
     pub(crate) fn update(&mut self, report: &RunReport) {
         if let Some(line) = &self.line {
             let width = terminal::words_width(self.total.is_some());
-            line.say(&words(report, self.total, width));
+            line.say(&line_text(report, self.total, width));
             match self.total {
                 Some(_) => line.is_at(report.sent.frames),
                 None => line.tick(),
@@ -86,7 +86,7 @@ impl ProgressSnapshot {
         let silent = report.silent_since.is_some();
         if silent != self.silent {
             self.silent = silent;
-            self.events.answers(silent, report);
+            self.events.results(silent, report);
         }
         if let Some(setting) = report
             .setting
@@ -102,8 +102,8 @@ impl ProgressSnapshot {
     }
 }
 
-/// The line's words, the less important ones only where there is room for them.
-fn words(report: &RunReport, total: Option<u64>, width: usize) -> String {
+/// The line's text, its less important parts only where there is room for them.
+fn line_text(report: &RunReport, total: Option<u64>, width: usize) -> String {
     if let Some(since) = report.away_since {
         let seconds = since.elapsed().as_secs();
         let lost = (0, format!("connection lost {seconds} s ago"));
@@ -143,7 +143,7 @@ fn words(report: &RunReport, total: Option<u64>, width: usize) -> String {
     terminal::fit(&parts, width)
 }
 
-/// How old poses are in the last seconds.
+/// The age of poses in the last seconds.
 fn age(report: &RunReport) -> String {
     if let Some(since) = report.silent_since {
         return format!("no answer for {} s", since.elapsed().as_secs());
@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn the_line_says_how_old_poses_are_and_what_was_done_about_it() {
-        assert!(words(&RunReport::new(Instant::now()), None, 80).contains("no answer yet"));
-        let line = words(&report(), Some(360), 170);
+        assert!(line_text(&RunReport::new(Instant::now()), None, 80).contains("no answer yet"));
+        let line = line_text(&report(), Some(360), 170);
         for part in [
             "60/360",
             "30.0 frames/s",
@@ -225,16 +225,16 @@ mod tests {
 
     #[test]
     fn a_narrow_line_keeps_what_matters() {
-        let line = words(&report(), Some(360), 59);
+        let line = line_text(&report(), Some(360), 59);
         let kept = "60/360  30.0 frames/s  age 42.5 p95 42.5 ms  ETA 0:10";
         assert_eq!(line, kept);
-        assert_eq!(words(&report(), None, 24), "60 frames  30.0 frames/s");
+        assert_eq!(line_text(&report(), None, 24), "60 frames  30.0 frames/s");
         let mut silent = report();
         silent.silent_since = Some(Instant::now());
-        assert!(words(&silent, None, 80).contains("no answer for 0 s"));
+        assert!(line_text(&silent, None, 80).contains("no answer for 0 s"));
         let mut away = report();
         away.away_since = Some(Instant::now());
-        assert_eq!(words(&away, None, 30), "connection lost 0 s ago");
+        assert_eq!(line_text(&away, None, 30), "connection lost 0 s ago");
     }
 
     #[test]

@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 
 use crate::send::uplink::SentTotals;
 
-/// How far back it looks.
+/// The time that rates and ages are of.
 const RATE_WINDOW: Duration = Duration::from_secs(3);
 
-/// Ages that are kept at most; a stream so fast is looked at over a shorter time.
+/// Ages that are kept at most; those of a faster stream are of a shorter time.
 const MAX_AGES: usize = 4096;
 
 /// What happened in the last seconds.
 #[derive(Debug, Default)]
 pub(crate) struct RecentRates {
-    /// When answers came, and how old their poses were, microseconds.
+    /// When results came, and the age of their poses, microseconds.
     ages: VecDeque<(Instant, u64)>,
     /// What was sent up to these moments.
     sent: VecDeque<(Instant, SentTotals)>,
 }
 
 impl RecentRates {
-    /// An answer came, `age` microseconds after its frame was captured.
+    /// A result came, `age` microseconds after its frame was captured.
     pub(crate) fn answered(&mut self, age: u64, now: Instant) {
         if self.ages.len() == MAX_AGES {
             self.ages.pop_front();
@@ -29,11 +29,11 @@ impl RecentRates {
         self.ages.push_back((now, age));
     }
 
-    /// So much was sent up to now.
+    /// What was sent up to now.
     pub(crate) fn sent(&mut self, sent: SentTotals, now: Instant) {
         self.sent.push_back((now, sent));
         let old = |at: Instant| now.saturating_duration_since(at) > RATE_WINDOW;
-        // One beyond the span stays: rates are taken between two moments.
+        // One beyond that time stays: rates are taken between two moments.
         while self.sent.get(1).is_some_and(|(at, _)| old(*at)) {
             self.sent.pop_front();
         }
@@ -42,7 +42,7 @@ impl RecentRates {
         }
     }
 
-    /// Frames and bytes per second; `None` where there is too little to tell.
+    /// Frames and bytes per second; `None` where it is too early to say.
     pub(crate) fn rates(&self) -> Option<(f64, f64)> {
         let ((begin, first), (end, last)) = (self.sent.front()?, self.sent.back()?);
         let seconds = end.saturating_duration_since(*begin).as_secs_f64();
@@ -55,7 +55,7 @@ impl RecentRates {
         })
     }
 
-    /// Median and 95th percentile of the ages, microseconds; `None` without answers.
+    /// Median and 95th percentile of the ages, microseconds; `None` without results.
     pub(crate) fn ages(&self) -> Option<(u64, u64)> {
         let mut ages: Vec<u64> = self.ages.iter().map(|(_, age)| *age).collect();
         ages.sort_unstable();

@@ -1,4 +1,4 @@
-//! The controller of a live stream's frames, and its way to the encoder.
+//! The controller of a live stream's frames, and where the encoder gets its setting from.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::send::adapt::{Adapter, EncodeSetting, LatencySample};
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
 
-/// The controller of a live stream's frames, and its way to the encoder.
+/// The controller of a live stream's frames, and where the encoder gets its setting from.
 pub(crate) struct Adaptation {
     pub(crate) adapter: Adapter,
     pub(crate) settings: watch::Sender<EncodeSetting>,
@@ -21,7 +21,7 @@ impl Adaptation {
         self.adapter.setting()
     }
 
-    /// Takes an answer in; the new setting where it changes.
+    /// A result is here; the new setting where it changes.
     pub(crate) fn answered(
         &mut self,
         returned: &ReturnedFrame,

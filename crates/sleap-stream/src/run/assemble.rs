@@ -1,4 +1,4 @@
-//! Everything that a stream consists of on this side, begun together.
+//! Everything that a stream consists of at the client, begun together.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::run::results::ResultHandler;
 use crate::send::pipeline::SendPipeline;
 use crate::send::uplink::UplinkControl;
 
-/// Who gets poses while the stream runs.
+/// What gets poses while the stream runs.
 pub(crate) struct PoseConsumers {
     pub(crate) emitter: Emitter,
     pub(crate) screen: Option<WindowHandle>,
 }
 
-/// What a stream consists of on this side.
+/// What a stream consists of at the client.
 pub(crate) struct StreamParts {
     pub(crate) results: ResultHandler,
     pub(crate) pipeline: SendPipeline,
@@ -55,7 +55,7 @@ pub(crate) fn prepare(
     let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
         Ok(outputs) => outputs,
         Err(error) => {
-            // The recording ends with the plan's half of it.
+            // The recording ends when the plan's handle is dropped.
             drop(plan);
             if let Some(recording) = recording {
                 recording.discard();

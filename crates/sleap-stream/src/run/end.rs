@@ -5,14 +5,16 @@ use std::time::Duration;
 /// Why the receiving loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReceiveEnd {
+    /// The worker has confirmed the end.
     Complete,
-    /// Ctrl-C, and everything that was sent is answered or given up.
+    /// Ctrl-C, and everything that was sent has a result or is given up.
     Interrupted,
-    /// Whoever read the predictions has gone, and nobody else wants them.
+    /// The reader of the predictions has gone, and they have no other use.
     NoReader,
-    /// The worker said nothing of the end for too long.
+    /// The worker did not confirm the end in time.
     Silent,
-    /// It answered no frame for so long.
+    /// It returned no result for this long.
     Unanswered(Duration),
+    /// The connection is lost.
     Lost,
 }

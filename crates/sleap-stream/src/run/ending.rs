@@ -1,4 +1,4 @@
-//! The end of a stream: what came of it is kept, told and judged.
+//! The end of a stream: its results are completed, reported and judged.
 
 use anyhow::{Context, Result, bail};
 use cli::{ExitStatus, Interrupt};
@@ -29,7 +29,7 @@ pub(crate) struct EndedStream {
     pub(crate) because: String,
     /// Why the worker was not found again, likewise.
     pub(crate) not_found: String,
-    /// The worker answers each frame.
+    /// The worker returns a result for each frame.
     pub(crate) is_answered: bool,
 }
 
@@ -39,7 +39,7 @@ impl EndedStream {
     }
 }
 
-/// Keeps what came of a stream, tells it, and says whether it is what was asked for.
+/// Completes what a stream writes, reports it, and fails where it is not what the options ask for.
 pub(crate) async fn end(
     config: &Config,
     ended: EndedStream,
@@ -49,7 +49,7 @@ pub(crate) async fn end(
 ) -> Result<ExitStatus> {
     let end = ended.end();
     std::mem::take(&mut results.emitter).close().await;
-    // What was predicted is kept and told before anything that went wrong.
+    // Predictions are completed and reported before anything that went wrong.
     let kept = keep(config, &mut results, recording, interrupt, end).await;
     match EventWriter::of(config.report_mode) {
         Some(events) => events.summary(&results.report),
@@ -140,7 +140,7 @@ fn finish_recording(recording: Option<Recording>, results: &mut ResultHandler) -
     Ok(())
 }
 
-/// `is_asked`: the user ended the run, and need not be told what it lacks.
+/// `is_asked`: the user ended the run, so that a missing picture is no error.
 fn keep_snapshot(config: &Config, last: Option<AnnotatedFrame>, is_asked: bool) -> Result<()> {
     let Some(path) = &config.snapshot else {
         return Ok(());
@@ -159,7 +159,7 @@ fn keep_snapshot(config: &Config, last: Option<AnnotatedFrame>, is_asked: bool) 
     }
 }
 
-/// Fails with the first of all that went wrong, and tells the rest.
+/// Fails with the first of all that went wrong, and logs the rest.
 fn first(wrong: impl IntoIterator<Item = anyhow::Error>) -> Result<()> {
     let mut wrong = wrong.into_iter();
     let first = wrong.next();

@@ -1,4 +1,4 @@
-//! Predictions on their way to files: what the client knows of them beside the worker.
+//! Predictions for files, with what the client knows of their frames.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn provenance(info: &SourceInfo, ack: &StreamAck) -> Vec<(String, String)> {
     known.into_iter().map(owned).collect()
 }
 
-/// What a video is called where it is looked for later: files by their whole path.
+/// The name under which a video is found later: the absolute path of a file.
 fn source_name(source: &Source, info: &SourceInfo) -> String {
     match source {
         Source::File(name) if is_path(name) => absolute(name.as_ref()),
@@ -70,8 +70,8 @@ fn source_name(source: &Source, info: &SourceInfo) -> String {
 }
 
 fn absolute(path: &std::path::Path) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    whole.to_string_lossy().into_owned()
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute.to_string_lossy().into_owned()
 }
 
 /// A prediction as it is written: the worker's, with what the client knows of the frame.
@@ -108,8 +108,8 @@ pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &
     }
 }
 
-/// Writes what is left. Once the run was asked to end, a reader that takes nothing is waited for
-/// only so long.
+/// Writes what is left. After an interrupt the client waits only this long for a reader that takes
+/// nothing.
 pub(crate) async fn finish(
     outputs: LabelsOutputs,
     interrupt: &Interrupt,

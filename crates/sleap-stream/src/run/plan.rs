@@ -1,4 +1,4 @@
-//! How the frames of a source are to go, from what the user wants and what the source is.
+//! How the frames of a source are sent, given the options and the source.
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
     Ok(())
 }
 
-/// The plan, and what adapts it while the stream runs. `answered`: the worker answers each frame,
-/// so that answers bound what is on its way; otherwise only the link's buffer does. `window`:
-/// somebody looks at the frames.
+/// The plan, and what adapts it while the stream runs. `answered`: the worker returns a result for each
+/// frame, so that results bound what is in flight; otherwise only the link's buffer does. `window`:
+/// frames are shown in a window.
 pub(crate) fn make(
     config: &Config,
     info: &SourceInfo,
@@ -81,7 +81,7 @@ fn adaptation(
 ) -> Option<Adaptation> {
     let target = config.max_latency?;
     if !answered {
-        tracing::warn!("--max-latency does nothing: this worker does not answer frames");
+        tracing::warn!("--max-latency has no effect: this worker returns no results");
         return None;
     }
     let goal = LatencyTarget {
@@ -105,8 +105,8 @@ fn rate(config: &Config, info: &SourceInfo) -> Option<f64> {
     let fps = config.capture.fps.or(info.fps).filter(|fps| *fps > 0.0)?;
     // Cameras and network streams go on while frames are left out; all others are paced by what
     // they deliver.
-    let comes_by_itself = info.is_live && !matches!(config.capture.source, Source::TestPattern(_));
-    let every = match comes_by_itself {
+    let runs_by_itself = info.is_live && !matches!(config.capture.source, Source::TestPattern(_));
+    let every = match runs_by_itself {
         true => config.capture.selection.sample_rate,
         false => 1,
     };
@@ -115,7 +115,7 @@ fn rate(config: &Config, info: &SourceInfo) -> Option<f64> {
 
 /// Pictures per second of a recording.
 pub(crate) fn recorded_fps(config: &Config, info: &SourceInfo) -> f64 {
-    /// Where the source does not tell.
-    const USUAL: f64 = 30.0;
-    rate(config, info).unwrap_or(USUAL)
+    /// Where the source has no rate.
+    const DEFAULT_FPS: f64 = 30.0;
+    rate(config, info).unwrap_or(DEFAULT_FPS)
 }

@@ -1,4 +1,4 @@
-//! Watches over the answers of a stream: warns when they stop, frees places, ends the stream.
+//! Watches the results of a stream: warns when they stop, frees slots, ends the stream.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::send::in_flight::GiveUp;
 use crate::send::pipeline::SendPipeline;
 use crate::send::plan::Recovery;
 
-/// The deadline of a stream with a worker that answers each frame.
+/// The deadline of a stream with a worker that returns a result for each frame.
 pub(crate) struct ResultWatch {
     deadline: ResultDeadline,
     gives_up: GiveUp,
-    /// How long nothing may be answered before the stream ends.
+    /// How long there may be no result before the stream ends.
     timeout: Duration,
     /// Which worker it is, for people.
     worker: String,
@@ -51,7 +51,7 @@ impl ResultWatch {
         report.silent_since = None;
     }
 
-    /// A frame was answered so long after the link had taken it.
+    /// A result came, this long after the link had taken the frame.
     pub(crate) fn answered(&mut self, took: Duration, report: &mut RunReport) {
         let now = Instant::now();
         self.deadline.answered(took, now);
@@ -61,7 +61,7 @@ impl ResultWatch {
         }
     }
 
-    /// Looks at the frames that wait; called several times a second.
+    /// Checks the frames that wait; called several times a second.
     pub(crate) fn check(
         &mut self,
         sender: &Sender,
@@ -84,14 +84,14 @@ impl ResultWatch {
             Silence::None => None,
             Silence::Begins { lasts, waiting } => {
                 report.silent_since = Instant::now().checked_sub(lasts);
-                tracing::warn!("{}", self.words(lasts, waiting, report.unreadable > 0));
+                tracing::warn!("{}", self.warning(lasts, waiting, report.unreadable > 0));
                 None
             }
             Silence::TooLong { lasts } => Some(ReceiveEnd::Unanswered(lasts)),
         }
     }
 
-    fn words(&self, lasts: Duration, waiting: usize, is_unreadable: bool) -> String {
+    fn warning(&self, lasts: Duration, waiting: usize, is_unreadable: bool) -> String {
         let nothing = match is_unreadable {
             true => "nothing that can be read",
             false => "nothing",

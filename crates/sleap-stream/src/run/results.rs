@@ -1,4 +1,4 @@
-//! What comes back for the frames that were sent.
+//! The results of the frames that were sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ use crate::run::outputs;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
 
-/// Takes answers: matches them with their frames, writes, shows and counts them.
+/// Takes results: matches them with their frames, writes, shows and counts them.
 pub(crate) struct ResultHandler {
     pub(crate) outputs: LabelsOutputs,
     pub(crate) emitter: Emitter,
     pub(crate) report: RunReport,
-    /// Why the worker could not use a frame, of the last one that it said so of.
+    /// Why the worker could not use the last frame that failed.
     pub(crate) last_failure: Option<String>,
-    /// What the worker said of the stream at its end.
+    /// What the worker reported of the stream at its end.
     pub(crate) complete: Option<StreamComplete>,
     /// The last frame that came back, with its poses.
     last: Option<LastResult>,
@@ -33,9 +33,9 @@ pub(crate) struct ResultHandler {
     edges: Arc<[[u32; 2]]>,
     /// Frames are recorded or shown at the end, whatever becomes of predictions.
     keeps_frames: bool,
-    /// That nobody reads was told.
+    /// The warning that standard output is closed was logged.
     warned_reader_gone: bool,
-    /// That the worker reports a problem was told.
+    /// The warning that the worker reports a problem was logged.
     warned_problem: bool,
 }
 
@@ -74,34 +74,36 @@ impl ResultHandler {
         }
     }
 
-    /// Tells of outputs that have failed. An error once nothing is written any more and nobody
-    /// wants anything else: then there is nothing to go on for.
+    /// Logs outputs that have failed. An error once nothing is written any more and the poses have no
+    /// other use.
     pub(crate) fn check_outputs(&mut self) -> Result<()> {
         for failure in self.outputs.failures() {
             tracing::warn!("{failure}; everything else goes on");
         }
-        if self.outputs.have_failed() && !self.serves_others() {
+        if self.outputs.have_failed() && !self.has_other_uses() {
             bail!("nothing can be written any more");
         }
-        if self.outputs.reader_is_gone() && self.serves_others() && !self.warned_reader_gone {
+        if self.outputs.reader_is_gone() && self.has_other_uses() && !self.warned_reader_gone {
             self.warned_reader_gone = true;
-            tracing::warn!("nobody reads standard output any more; everything else goes on");
+            tracing::warn!(
+                "standard output is closed: no program reads it any more; everything else goes on"
+            );
         }
         Ok(())
     }
 
-    /// Whoever read the predictions has gone, and nobody else wants anything.
-    pub(crate) fn nobody_is_left(&self) -> bool {
-        self.outputs.reader_is_gone() && !self.serves_others()
+    /// The reader of the predictions has gone, and they have no other use.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.outputs.reader_is_gone() && !self.has_other_uses()
     }
 
-    /// Somebody beside the outputs wants poses or frames.
-    fn serves_others(&self) -> bool {
+    /// Poses or frames have a use beside the outputs.
+    fn has_other_uses(&self) -> bool {
         let watched = self.screen.as_ref().is_some_and(WindowHandle::is_open);
         watched || self.keeps_frames || !self.emitter.is_empty()
     }
 
-    /// Takes one message. How long it took, if it is the answer to a frame that waited for it.
+    /// Takes one message. How long the result took, if it is that of a frame that waited for it.
     pub(crate) fn message(
         &mut self,
         message: Message,
@@ -134,7 +136,7 @@ impl ResultHandler {
         }
     }
 
-    /// Takes a message that cannot be read. It answers nothing; the frame that it is about, if that
+    /// Takes a message that cannot be read. It is no result; the frame that it is about, if that
     /// much is known, makes room for another.
     pub(crate) fn unreadable(&mut self, error: &DecodeError, pipeline: &SendPipeline) {
         self.report.unreadable += 1;
@@ -201,7 +203,7 @@ impl ResultHandler {
         Some(returned.waited)
     }
 
-    /// `timing`: what the worker says of the frame's way; `None` where it failed.
+    /// `timing`: the worker's steps for the frame; `None` where it failed.
     fn returned(
         &mut self,
         id: FrameId,
@@ -209,7 +211,7 @@ impl ResultHandler {
         pipeline: &SendPipeline,
     ) -> Option<ReturnedFrame> {
         let Some(returned) = pipeline.returned(id, timing) else {
-            tracing::debug!(frame_id = id, "an answer to no frame that is on its way");
+            tracing::debug!(frame_id = id, "a result of no frame that is in flight");
             return None;
         };
         self.report.returned(&returned);

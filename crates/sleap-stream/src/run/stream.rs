@@ -31,7 +31,7 @@ pub(crate) async fn run(
     screen: Option<WindowHandle>,
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
-    // Everything that can be wrong on this side is found out before the worker is bothered.
+    // Everything that can be wrong at the client is checked before the worker is contacted.
     let index = config.record.as_deref().map(record::index_path);
     let files = config.outputs.iter().chain(&config.snapshot);
     check_all_free(files.chain(&config.record).chain(&index), config.overwrite)?;
@@ -103,7 +103,7 @@ async fn open_emitter(config: &Config) -> Result<Emitter> {
         .map_err(Into::into)
 }
 
-/// Streams over a channel on which the worker has said that it is ready.
+/// Streams over a channel whose worker is ready.
 async fn stream(
     config: &Config,
     capture: Capture,
@@ -145,14 +145,14 @@ async fn stream(
     );
     let outcome = run.run(&mut results, &mut pipeline).await;
     run.leave(results.report.seconds(), &pipeline).await;
-    account(&mut results, &pipeline, is_answered(&ack));
+    complete_counts(&mut results, &pipeline, is_answered(&ack));
     let ended = EndedStream {
         outcome,
         source: pipeline.finish().await,
         name: info.name,
         worker: reconnector.worker(),
         not_found: run.not_found(),
-        // Whatever the outcome: the worker hears that this client is gone, and is free.
+        // Whatever the outcome: the worker learns that this client is gone, and is free.
         because: run.close().await,
         is_answered: is_answered(&ack),
     };
@@ -160,7 +160,7 @@ async fn stream(
 }
 
 /// Completes the counts of a stream that has ended.
-fn account(results: &mut ResultHandler, pipeline: &SendPipeline, answered: bool) {
+fn complete_counts(results: &mut ResultHandler, pipeline: &SendPipeline, answered: bool) {
     results.report.emitted = results.emitter.end();
     let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
     results.report.update_sent(sent, dropped, Instant::now());

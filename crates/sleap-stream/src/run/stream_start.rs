@@ -32,8 +32,8 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
     }
 }
 
-/// A name that nobody can guess: whoever knows it may take the stream's place. None where the
-/// system has no randomness; then a worker that is busy with this client's former self says so.
+/// A name that cannot be guessed: a client that knows it may replace this stream. `None` where the
+/// system has no random numbers; then a worker that still holds the lost connection of this client is busy.
 fn stream_id() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;

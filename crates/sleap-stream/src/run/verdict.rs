@@ -18,11 +18,11 @@ pub(crate) struct StreamFacts<'a> {
     pub(crate) because: &'a str,
     /// Why the worker was not found again, likewise.
     pub(crate) not_found: &'a str,
-    /// The worker answers each frame.
+    /// The worker returns a result for each frame.
     pub(crate) is_answered: bool,
-    /// What the worker said of the stream at its end.
+    /// What the worker reported of the stream at its end.
     pub(crate) complete: Option<&'a StreamComplete>,
-    /// Why the worker could not use a frame, of the last one that it said so of.
+    /// Why the worker could not use the last frame that failed.
     pub(crate) last_failure: Option<&'a str>,
     pub(crate) wants: &'a Wants,
     /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
@@ -56,7 +56,7 @@ impl StreamFacts<'_> {
         }
     }
 
-    /// Fails where a stream that went to its end is not what was asked for.
+    /// Fails where a stream that went to its end is not what the options ask for.
     fn complete(&self) -> Result<()> {
         let report = self.report;
         let sent = report.sent.frames;
@@ -101,7 +101,7 @@ impl StreamFacts<'_> {
         })
     }
 
-    /// Fails where a worker that answers nothing counts fewer frames than were sent.
+    /// Fails where a worker that returns no results counts fewer frames than were sent.
     fn arrived(&self) -> Result<()> {
         let (sent, reconnected) = (self.report.sent.frames, self.report.reconnections > 0);
         // Over another connection it counts from 0 again.

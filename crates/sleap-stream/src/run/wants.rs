@@ -1,4 +1,4 @@
-//! What of a run wants poses, and what is said of a worker that has none to give.
+//! What needs poses, and what happens at a worker that has no model.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use protocol::StreamAck;
 
 use crate::config::Config;
 
-/// The options of a run that want poses, as they were given.
+/// The options of a run that need poses, as they were given.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wants(Vec<String>);
 
@@ -26,12 +26,12 @@ impl Wants {
         self.0.is_empty()
     }
 
-    /// Refuses a worker that says that it has no model, where poses are wanted. Where none are, says
-    /// once what the worker does instead.
+    /// Refuses a worker that reports that it has no model, where poses are needed. Where none are, logs
+    /// what the worker does instead.
     pub(crate) fn check(&self, ack: &StreamAck, worker: &str) -> Result<()> {
         // A peer that does not use these extensions may predict all the same.
-        let says_what_it_is = ack.worker_version.is_some();
-        match (&ack.model, says_what_it_is) {
+        let is_ours = ack.worker_version.is_some();
+        match (&ack.model, is_ours) {
             (Some(_), _) => Ok(()),
             (None, true) if self.is_empty() => {
                 tracing::info!(
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_worker_that_says_what_it_is_and_names_no_model_is_refused() {
+    fn only_a_worker_that_is_ours_and_names_no_model_is_refused() {
         let verifying = StreamAck {
             answers: true,
             worker_version: Some("1.0.0".into()),

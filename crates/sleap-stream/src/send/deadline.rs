@@ -1,7 +1,7 @@
-//! How long a worker may leave frames without an answer. Pure: time is an argument.
+//! How long a worker may leave frames without a result. Pure: time is an argument.
 //!
-//! Signs of life show that a worker is there, not that it answers: only answers to frames that are on
-//! their way count here. How long one may take follows from how long the last ones took, so that a slow
+//! Signs of life show that a worker is there, not that it works: only results of frames in flight
+//! count here. How long one may take follows from how long the last ones took, so that a slow
 //! model is waited for and a fast one that has stopped is noticed.
 
 use std::collections::VecDeque;
@@ -11,28 +11,28 @@ use protocol::FrameId;
 
 use crate::send::in_flight::{GiveUp, InFlight, WaitStart};
 
-/// No frame is overdue before this, however fast answers came.
+/// No frame is overdue before this, however fast results came.
 const MIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Nor before so many times the slowest of the last answers.
+/// Nor before this many times the slowest of the last results.
 const SLOWDOWN: u32 = 4;
 
-/// Answers whose times are remembered.
+/// Results whose times are remembered.
 const MAX_RECENT: usize = 32;
 
-/// The deadline for the answers of a stream.
+/// The deadline for the results of a stream.
 #[derive(Debug)]
 pub(crate) struct ResultDeadline {
     gives_up: GiveUp,
-    /// How long nothing may be answered before the stream ends.
+    /// How long there may be no result before the stream ends.
     timeout: Duration,
-    /// How long the last answers took.
+    /// How long the last results took.
     recent: VecDeque<Duration>,
     /// Waits are not counted from before this.
     begun: Instant,
-    /// When the last answer came, if there was one since `begun`.
+    /// When the last result came, if there was one since `begun`.
     answered: Option<Instant>,
-    /// Since when frames wait without any answer: the silence.
+    /// Since when frames wait without any result: the silence.
     since: Option<Instant>,
     /// Frames that were given up during the silence.
     missed: usize,
@@ -44,20 +44,20 @@ pub(crate) struct ResultDeadline {
     forgotten: u64,
 }
 
-/// What a look at the waiting frames has found.
+/// What a check of the waiting frames has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DeadlineCheck {
-    /// Frames whose places are free now; a late answer is still taken.
+    /// Frames whose slots are free now; a late result is still taken.
     pub(crate) given_up: Vec<FrameId>,
     pub(crate) silence: Silence,
 }
 
-/// How long the worker has answered nothing.
+/// How long the worker has returned nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// Answers come, none is due, or the silence was reported before.
+    /// Results come, none is due, or the silence was reported before.
     None,
-    /// For longer than an answer may take; `waiting` frames have none. Reported once a silence.
+    /// For longer than a result may take; `waiting` frames have none. Reported once a silence.
     Begins { lasts: Duration, waiting: usize },
     /// For longer than the stream waits.
     TooLong { lasts: Duration },
@@ -93,13 +93,13 @@ impl ResultDeadline {
         self.is_reported = false;
     }
 
-    /// How long an answer may take.
+    /// How long a result may take.
     pub(crate) fn limit(&self) -> Duration {
         let slowest = self.recent.iter().max().copied().unwrap_or_default();
         MIN_LIMIT.max(slowest.saturating_mul(SLOWDOWN))
     }
 
-    /// A frame was answered, in a way that can be read, so long after the link had taken it.
+    /// A result that can be read came, this long after the link had taken the frame.
     pub(crate) fn answered(&mut self, took: Duration, now: Instant) {
         self.recent.push_back(took);
         if self.recent.len() > MAX_RECENT {
@@ -109,7 +109,7 @@ impl ResultDeadline {
         self.end_silence();
     }
 
-    /// Looks at the frames that wait. `moved`: when the link last delivered anything.
+    /// Checks the frames that wait. `moved`: when the link last delivered anything.
     pub(crate) fn check(
         &mut self,
         in_flight: &mut InFlight,
@@ -138,7 +138,7 @@ impl ResultDeadline {
         self.missed += overdue.missed;
         let lasts = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let is_long = self.was_due && lasts >= limit;
-        // A frame that has just left still has its time: it may be the first for long.
+        // A frame that has just left still has its time: it may be the first for a long while.
         let silence = if is_long && is_due && lasts >= self.timeout {
             Silence::TooLong { lasts }
         } else if is_long && !std::mem::replace(&mut self.is_reported, true) {

@@ -1,4 +1,4 @@
-//! From a captured picture to the bytes that are sent: size and compression.
+//! From a captured image to the bytes that are sent: size and compression.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use vision::{Image, jpeg};
 
 use crate::send::adapt::EncodeSetting;
 
-/// Makes frames as they are wanted.
+/// Resizes and compresses frames.
 pub(crate) struct FrameEncoder {
     resize: Option<(u32, u32)>,
     /// The newest setting, where frames are compressed here.
@@ -94,13 +94,13 @@ impl FrameEncoder {
 mod tests {
     use super::*;
 
-    fn picture() -> FrameContent {
+    fn image() -> FrameContent {
         FrameContent::Pixels(Image::new(40, 20, 3, vec![120; 40 * 20 * 3]).unwrap())
     }
 
     #[test]
     fn raw_pixels_are_not_touched() {
-        let encoded = FrameEncoder::new(None, None).encode(picture()).unwrap();
+        let encoded = FrameEncoder::new(None, None).encode(image()).unwrap();
         assert_eq!(encoded.encoding, Encoding::U8);
         assert_eq!((encoded.width, encoded.height), (40, 20));
         assert_eq!(encoded.data, vec![120; 40 * 20 * 3]);
@@ -111,7 +111,7 @@ mod tests {
     fn the_newest_setting_counts_and_points_find_back() {
         let (set, settings) = watch::channel(EncodeSetting::full(90));
         let mut encoder = FrameEncoder::new(Some((20, 10)), Some(settings));
-        let first = encoder.encode(picture()).unwrap();
+        let first = encoder.encode(image()).unwrap();
         assert_eq!(
             (first.width, first.height, first.encoding),
             (20, 10, Encoding::Jpeg)
@@ -121,7 +121,7 @@ mod tests {
             size: 50,
             rate: 100,
         });
-        let second = encoder.encode(picture()).unwrap();
+        let second = encoder.encode(image()).unwrap();
         assert_eq!((second.width, second.height), (10, 5));
         assert!(second.data.len() < first.data.len());
         let mut prediction = protocol::Prediction {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_cameras_jpeg_is_not_touched() {
-        let FrameContent::Pixels(image) = picture() else {
+        let FrameContent::Pixels(image) = image() else {
             unreachable!("made above")
         };
         let data = jpeg::JpegEncoder::new(70).unwrap().encode(&image).unwrap();

@@ -1,8 +1,8 @@
-//! Where the time went between a frame's capture and its answer. Pure.
+//! The parts of the time from a frame's capture to its result. Pure.
 //!
 //! The client's clock gives the moments on its own side, the worker's timing the lengths of its
 //! steps. What is left is the network's: what came before the frame's last byte was there, and the
-//! answer's way back. Those two cannot be told apart by one clock: the way back is taken to be half
+//! result's return. One clock cannot distinguish those two: the return is taken to be half
 //! of the shortest time that was ever left over, which is an estimate.
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use protocol::Timing;
 use serde::Serialize;
 
-/// One frame's moments on this side.
+/// One frame's moments at the client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameMoments {
     /// The camera, or the file's schedule, had it.
@@ -19,9 +19,9 @@ pub(crate) struct FrameMoments {
     pub(crate) taken: Instant,
     /// Its bytes were ready for the link.
     pub(crate) encoded: Instant,
-    /// The link had the last of them; `None` where the answer was faster than that news.
+    /// The link had the last of them; `None` where the result was faster than that message.
     pub(crate) handed: Option<Instant>,
-    /// Its answer was in hand.
+    /// Its result was received.
     pub(crate) answered: Instant,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Latency {
     /// Until the link's buffer has taken the frame.
     #[serde(rename = "send_us")]
     pub(crate) send: u64,
-    /// Until the whole frame is at the worker.
+    /// Until the complete frame is at the worker.
     #[serde(rename = "network_us")]
     pub(crate) network: u64,
     #[serde(rename = "decode_us")]
@@ -65,7 +65,7 @@ pub(crate) struct Latency {
     pub(crate) inference: u64,
     #[serde(rename = "postprocess_us")]
     pub(crate) postprocess: u64,
-    /// The answer's way back, an estimate.
+    /// The result's return, an estimate.
     #[serde(rename = "return_us")]
     pub(crate) back: u64,
 }
@@ -86,18 +86,18 @@ impl Latency {
         ]
     }
 
-    /// Capture to pose in hand, microseconds.
+    /// From capture until the pose was received, microseconds.
     pub(crate) fn age(&self) -> u64 {
         self.parts().iter().sum()
     }
 
-    /// The link's share of it: sending, the network and the way back.
+    /// The link's share of it: sending, the network and the return.
     pub(crate) fn link(&self) -> Duration {
         Duration::from_micros(self.send + self.network + self.back)
     }
 }
 
-/// Splits latencies; remembers the shortest way there and back.
+/// Splits latencies; remembers the shortest round trip.
 #[derive(Debug, Default)]
 pub(crate) struct LatencySplitter {
     shortest: Option<u64>,
@@ -110,7 +110,7 @@ impl LatencySplitter {
         let encoded = since_capture(moments.encoded).max(taken);
         let answered = since_capture(moments.answered).max(encoded);
 
-        // The worker's word is cut to what fits: its clock, or its honesty, may be off.
+        // The worker's times are cut to what fits: its clock may be wrong, or its report.
         let mut left = answered - encoded;
         let mut take = |wanted: Option<u64>| {
             let taken = wanted.unwrap_or_default().min(left);
@@ -144,7 +144,7 @@ impl LatencySplitter {
     }
 }
 
-/// Waiting that the worker names, and what its total has beyond its steps.
+/// Waiting that the worker reports, and what its total has beyond its steps.
 fn waiting(timing: &Timing) -> u64 {
     let queue = timing.queue_us.unwrap_or_default();
     let steps = [
@@ -208,7 +208,7 @@ mod tests {
             latency.queue, 2_000,
             "a millisecond is named, another is in the total only"
         );
-        // 27 ms are left: 10 of receiving, and 17 of way, of which half is the way back.
+        // 27 ms are left: 10 of receiving, and 17 of the network, of which half is the return.
         assert_eq!((latency.network, latency.back), (18_500, 8_500));
         assert_eq!(latency.link(), 28 * MS);
     }

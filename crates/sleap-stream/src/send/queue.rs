@@ -6,13 +6,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// What happens when frames come faster than they leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OverflowPolicy {
-    /// Live: one place, and the newest frame takes it. The age of a frame never builds up.
+    /// Live: room for one, and the newest frame takes it. The age of a frame never builds up.
     Newest,
     /// File: the source waits; every frame passes once and in order.
     All { capacity: usize },
 }
 
-/// Items that wait, as the policy says. Pure.
+/// Items that wait, under a policy. Pure.
 #[derive(Debug)]
 pub(crate) struct FrameBuffer<T> {
     policy: OverflowPolicy,
@@ -37,7 +37,7 @@ impl<T> FrameBuffer<T> {
         }
     }
 
-    /// Puts an item in, in place of the oldest where only the newest counts.
+    /// Puts an item in, and drops the oldest where only the newest counts.
     pub(crate) fn push(&mut self, item: T) {
         if self.policy == OverflowPolicy::Newest && self.items.pop_front().is_some() {
             self.dropped += 1;
@@ -50,7 +50,7 @@ impl<T> FrameBuffer<T> {
         self.items.pop_front()
     }
 
-    /// Items that newer ones replaced before anybody took them.
+    /// Items that newer ones replaced before they were taken.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -69,7 +69,7 @@ struct Shared<T> {
     closed: bool,
 }
 
-/// Closes a queue when dropped: whoever fills it owns this, and its end is the queue's.
+/// Closes a queue when dropped: the producer owns this, and the queue ends with it.
 pub(crate) struct CloseOnDrop<T>(pub(crate) Arc<FrameQueue<T>>);
 
 impl<T> Drop for CloseOnDrop<T> {
@@ -93,7 +93,7 @@ impl<T> FrameQueue<T> {
         })
     }
 
-    /// Puts an item in, as the policy says: waits for room, or drops the oldest.
+    /// Puts an item in: waits for room, or drops the oldest, as the policy is.
     pub(crate) fn push(&self, item: T) -> Result<(), QueueClosed> {
         let mut shared = self.lock();
         while !shared.closed && !shared.buffer.has_room() {
@@ -136,13 +136,12 @@ impl<T> FrameQueue<T> {
         self.changed.notify_all();
     }
 
-    /// Items that the newest-frame policy replaced before anybody took them.
+    /// Items that the newest-frame policy replaced before they were taken.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().buffer.dropped()
     }
 
-    // A panic while the lock is held leaves the queue whole (no method panics half-way), so a
-    // poisoned lock is taken as it is.
+    // No method panics between two changes: behind a poisoned lock the queue is consistent.
     fn lock(&self) -> MutexGuard<'_, Shared<T>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Predictions on their way to the disk.
+//! Predictions that arrive, and the file that they become.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use protocol::hex;
 /// Predictions are far smaller than their video.
 const MAX_BYTES: u64 = 64 << 30;
 
-/// Further names that are tried where the one that was asked for cannot be given.
+/// Further names that are tried where the one in the options cannot be given.
 const OTHER_NAMES: u32 = 1000;
 
-/// A file that arrives. Until it is saved it has no name that anybody knows, and goes when it is
+/// A file that arrives. Until it is saved it has a temporary name, and is deleted when it is
 /// dropped.
 pub(super) struct Download {
     file: NamedTempFile,
@@ -33,7 +33,7 @@ impl Download {
             bail!("the worker announces {} bytes of predictions", meta.size);
         }
         let folder = folder(output);
-        // A folder that has gone meanwhile is no reason to lose what took the worker hours.
+        // A folder that is gone is no reason to lose what took the worker hours.
         let file = draft(folder).or_else(|error| {
             let other = draft(&std::env::temp_dir());
             tracing::warn!(%error, "cannot write to {} any more", folder.display());
@@ -59,7 +59,7 @@ impl Download {
             .context("cannot write the predictions")
     }
 
-    /// Whether it is whole, as it was sent.
+    /// Checks that it is complete, as it was sent.
     pub(super) fn check(self) -> Result<DownloadedFile> {
         if self.received != self.size {
             bail!(
@@ -74,21 +74,21 @@ impl Download {
                 "the predictions arrived damaged: they have another SHA-256 than the worker sent"
             );
         }
-        // Some file systems say only now that there is no room.
+        // Some file systems report only now that there is no room.
         let kept = self.file.as_file().sync_all();
         kept.context("cannot write the predictions")?;
         Ok(DownloadedFile(self.file))
     }
 }
 
-/// A file that has arrived.
+/// A file that has arrived completely.
 pub(super) struct DownloadedFile(NamedTempFile);
 
 /// Where predictions are now.
 #[derive(Debug)]
 pub(super) struct SavedPredictions {
     pub(super) path: PathBuf,
-    /// Why that is not where they were to be.
+    /// Why that is not where the options want them.
     pub(super) elsewhere: Option<io::Error>,
 }
 
@@ -195,27 +195,27 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("a.slp");
         std::fs::write(&output, "precious").unwrap();
-        let whole = || {
+        let complete = || {
             let mut download = begin(&output, 3, ABC).unwrap();
             download.chunk(b"abc").unwrap();
             download.check().unwrap()
         };
         for number in [1, 2] {
-            let saved = whole().save(&output, false).unwrap();
+            let saved = complete().save(&output, false).unwrap();
             assert_eq!(saved.path, dir.path().join(format!("a.{number}.slp")));
             let why = saved.elsewhere.unwrap().kind();
             assert_eq!(why, io::ErrorKind::AlreadyExists);
             assert_eq!(std::fs::read_to_string(saved.path).unwrap(), "abc");
         }
         assert_eq!(std::fs::read_to_string(&output).unwrap(), "precious");
-        let saved = whole().save(&output, true).unwrap();
+        let saved = complete().save(&output, true).unwrap();
         assert!(saved.path == output && saved.elsewhere.is_none());
         assert_eq!(std::fs::read_to_string(&output).unwrap(), "abc");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 
     #[test]
-    fn a_folder_that_is_gone_is_no_reason_to_lose_them() {
+    fn predictions_are_kept_where_their_folder_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("gone/a.slp");
         let mut download = begin(&output, 3, ABC).unwrap();

@@ -1,26 +1,27 @@
-//! What is said over one connection, and what it means for the run.
+//! The messages of one connection, and what they mean for the run.
 
 use std::time::Duration;
 
 use anyhow::anyhow;
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::{Message, text};
+use protocol::Message;
+use protocol::text::{REASON, cut};
 use tokio::time::{interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::connect::handshake::because;
 use crate::connect::trust::TrustError;
 
-/// A worker that says nothing for so long is gone; it says something every 15 s.
+/// After this long without a message the worker is gone; it sends one every 15 s.
 pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How often this side says that it is there.
+/// How often the client sends a sign of life.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How a worker's refusals begin that pass by themselves.
+/// The beginning of a refusal that will pass: the worker is busy.
 const BUSY: &str = "busy: ";
 
-/// Why a connection did not bring the predictions.
+/// Why a connection did not bring the predictions, and what may.
 #[derive(Debug)]
 pub(super) enum TransferError {
     /// Another connection may.
@@ -40,7 +41,7 @@ impl<E: Into<anyhow::Error>> From<E> for TransferError {
 }
 
 impl TransferError {
-    /// What a worker's refusal amounts to.
+    /// The error that a worker's refusal is.
     pub(super) fn refusal(reason: &str) -> Self {
         match busy(reason) {
             Some(reason) => TransferError::Busy(reason),
@@ -49,7 +50,7 @@ impl TransferError {
     }
 }
 
-/// Why the worker is busy, if that is what it says.
+/// Why the worker is busy, if that is its reason.
 pub(super) fn busy(reason: &str) -> Option<String> {
     reason.strip_prefix(BUSY).map(short)
 }
@@ -62,32 +63,32 @@ pub(super) fn refuses(reason: &str) -> anyhow::Error {
 pub(super) struct FileChannel<'a> {
     sender: Sender,
     receiver: &'a mut Receiver,
-    silence: Duration,
-    /// Bytes of the file that the worker has, as far as it has said; who says where to begin also
-    /// says later on.
+    worker_timeout: Duration,
+    /// Bytes of the file that the worker has reported; a worker that reports where to begin also
+    /// reports later on.
     pub(super) received: Option<u64>,
-    /// That a message cannot be read was told.
+    /// The warning that a message cannot be read was logged.
     warned: bool,
     _alive: AbortOnDropHandle<()>,
 }
 
 impl<'a> FileChannel<'a> {
-    /// `silence`: when a worker that says nothing counts as gone.
-    pub(super) fn over(channel: &'a mut Channel, silence: Duration) -> Self {
+    /// `worker_timeout`: after this long without a message the worker counts as gone.
+    pub(super) fn new(channel: &'a mut Channel, worker_timeout: Duration) -> Self {
         let Channel { sender, receiver } = channel;
         Self {
             sender: sender.clone(),
             receiver,
-            silence,
+            worker_timeout,
             received: None,
             warned: false,
             _alive: keep_alive(sender.clone()),
         }
     }
 
-    /// Sends while listening: a worker that takes nothing for a while says that it is there, and one
-    /// that refuses the file does so in the midst of it.
-    pub(super) async fn say(&mut self, message: Message) -> Result<(), TransferError> {
+    /// Receives while it sends: a worker that takes nothing for a while sends signs of life, and one
+    /// that refuses the file does so at any moment.
+    pub(super) async fn send(&mut self, message: Message) -> Result<(), TransferError> {
         let sending = self.sender.send(message);
         tokio::pin!(sending);
         loop {
@@ -99,7 +100,7 @@ impl<'a> FileChannel<'a> {
                     }
                     sent => Ok(sent?),
                 },
-                message = next(self.receiver, self.silence, &mut self.warned) => match message? {
+                message = next(self.receiver, self.worker_timeout, &mut self.warned) => match message? {
                     Message::Progress { received, .. } => self.received = Some(received),
                     message => refused(message)?,
                 },
@@ -107,19 +108,19 @@ impl<'a> FileChannel<'a> {
         }
     }
 
-    /// The next message of a worker that is there.
-    pub(super) async fn next(&mut self) -> Result<Message, TransferError> {
-        next(self.receiver, self.silence, &mut self.warned).await
+    /// The next message of the worker.
+    pub(super) async fn recv(&mut self) -> Result<Message, TransferError> {
+        next(self.receiver, self.worker_timeout, &mut self.warned).await
     }
 }
 
 async fn next(
     receiver: &mut Receiver,
-    silence: Duration,
+    worker_timeout: Duration,
     warned: &mut bool,
 ) -> Result<Message, TransferError> {
     loop {
-        match timeout(silence, receiver.recv()).await {
+        match timeout(worker_timeout, receiver.recv()).await {
             Err(_) => {
                 return Err(TransferError::Lost(
                     "the worker has stopped answering".into(),
@@ -138,13 +139,13 @@ async fn next(
     }
 }
 
-/// Fails if a message is a refusal; others are of no concern.
+/// Fails if a message is a refusal; others are ignored.
 pub(super) fn refused(message: Message) -> Result<(), TransferError> {
     match message {
         Message::UploadError(reason) | Message::FileError(reason) => {
             Err(TransferError::refusal(&reason))
         }
-        Message::AuthChallenge(_) => Err(TrustError::asked().into()),
+        Message::AuthChallenge(_) => Err(TrustError::secret_demanded().into()),
         Message::KeepAlive | Message::Progress { .. } => Ok(()),
         other => {
             tracing::debug!(message = ?other, "ignored");
@@ -153,9 +154,9 @@ pub(super) fn refused(message: Message) -> Result<(), TransferError> {
     }
 }
 
-/// As much of a worker's words as is kept for people.
-pub(super) fn short(words: &str) -> String {
-    text::cut(words, text::REASON).into_owned()
+/// As much of a worker's text as is kept for people.
+pub(super) fn short(text: &str) -> String {
+    cut(text, REASON).into_owned()
 }
 
 fn keep_alive(sender: Sender) -> AbortOnDropHandle<()> {

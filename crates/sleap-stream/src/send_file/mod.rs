@@ -4,8 +4,8 @@
 //! file -> checksum -> upload (resumes) -> the worker's model -> download -> .slp
 //! ```
 //!
-//! Each connection begins with the same question, whether the worker has the file: that is all that
-//! going on after a lost connection takes (`transfer`).
+//! Each connection begins by asking whether the worker has the file: nothing else is needed to continue
+//! after a lost connection (`transfer`).
 
 mod download;
 mod exchange;
@@ -13,7 +13,9 @@ mod file_channel;
 mod progress;
 mod retry;
 mod source;
+mod totals;
 mod transfer;
+mod upload;
 mod upload_id;
 
 use std::path::PathBuf;
@@ -30,7 +32,7 @@ use crate::report::mode::ReportMode;
 #[derive(Debug)]
 pub struct SendConfig {
     pub(crate) file: PathBuf,
-    /// As the worker hears it.
+    /// The file's name for the worker.
     pub(crate) name: FileName,
     pub(crate) output: PathBuf,
     pub(crate) overwrite: bool,

@@ -1,4 +1,4 @@
-//! What is told while a file is sent and predicted, and at the end.
+//! What is reported while a file is sent and predicted, and at the end.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) enum TransferPhase {
     /// Reading the file for its checksum; bytes.
     Checksum,
-    /// Bytes.
+    /// Sending the file; bytes.
     Upload,
-    /// Frames.
+    /// The worker runs its model; frames.
     Inference,
 }
 
@@ -33,7 +33,7 @@ impl TransferPhase {
     }
 }
 
-/// Tells how a file goes.
+/// Reports how a transfer goes.
 pub(super) struct TransferProgress {
     report_mode: ReportMode,
     events: Option<EventWriter>,
@@ -41,8 +41,8 @@ pub(super) struct TransferProgress {
     phase: TransferPhase,
     /// When the phase began, and with how much done.
     began: (Instant, u64),
-    /// Something else was done meanwhile: the phase begins anew.
-    anew: bool,
+    /// Something else was done meanwhile: the phase begins again.
+    is_interrupted: bool,
     last_event: Instant,
 }
 
@@ -58,23 +58,23 @@ impl TransferProgress {
             line,
             phase: TransferPhase::Checksum,
             began: (Instant::now(), 0),
-            anew: true,
+            is_interrupted: true,
             last_event: Instant::now(),
         }
     }
 
-    /// So much is done of what there is, where that is known.
+    /// How much is done, of how much where that is known.
     pub(super) fn at(&mut self, phase: TransferPhase, done: u64, total: Option<u64>) {
-        let begins = self.anew || phase != self.phase || done < self.began.1;
+        let begins = self.is_interrupted || phase != self.phase || done < self.began.1;
         if begins {
-            self.anew = false;
+            self.is_interrupted = false;
             (self.phase, self.began) = (phase, (Instant::now(), done));
         }
         let rate = self.rate(done);
         if let Some(line) = &self.line {
             line.ends_at(total.unwrap_or(0));
             line.is_at(done);
-            line.say(&words(phase, done, total, rate));
+            line.say(&line_text(phase, done, total, rate));
         }
         let is_over = total == Some(done);
         if begins || is_over || self.last_event.elapsed() >= EVENT_INTERVAL {
@@ -93,23 +93,23 @@ impl TransferProgress {
         }
     }
 
-    /// Something that happened.
+    /// Reports an event.
     pub(super) fn event(&self, event: &str, what: serde_json::Value) {
         if let Some(events) = self.events {
             events.write(event, what);
         }
     }
 
-    /// A word of the moment, in place of figures.
-    pub(super) fn word(&mut self, word: &str) {
-        self.anew = true;
+    /// What is done at present, in place of figures.
+    pub(super) fn activity(&mut self, text: &str) {
+        self.is_interrupted = true;
         if let Some(line) = &self.line {
             line.is_at(0);
-            line.say(word);
+            line.say(text);
         }
     }
 
-    /// The end, with what came of it.
+    /// Reports the end.
     pub(super) fn summary(&self, summary: &TransferSummary) {
         self.finish();
         if let Some(events) = self.events {
@@ -121,7 +121,7 @@ impl TransferProgress {
         }
     }
 
-    /// Ctrl-C.
+    /// Reports that the user has ended the run.
     pub(super) fn interrupted(&self) {
         self.finish();
         self.event("interrupted", json!({}));
@@ -133,7 +133,7 @@ impl TransferProgress {
         }
     }
 
-    /// The line is over.
+    /// Ends the line.
     pub(super) fn finish(&self) {
         if let Some(line) = &self.line {
             line.finish();
@@ -146,7 +146,7 @@ impl TransferProgress {
     }
 }
 
-fn words(phase: TransferPhase, done: u64, total: Option<u64>, rate: f64) -> String {
+fn line_text(phase: TransferPhase, done: u64, total: Option<u64>, rate: f64) -> String {
     let left = total.map(|total| total.saturating_sub(done) as f64 / rate.max(1e-9));
     let eta = match left {
         Some(seconds) if rate > 0.0 && seconds > 0.0 => format!("ETA {:.0} s", seconds.ceil()),

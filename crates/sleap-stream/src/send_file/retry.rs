@@ -7,14 +7,14 @@ use anyhow::{Result, anyhow};
 use super::file_channel::{TransferError, refuses};
 use crate::connect::backoff::Backoff;
 
-/// Connections in a row that may be lost before one has come further than all before it.
+/// Connections in a row that may be lost without coming further than all before them.
 const MAX_IN_VAIN: u32 = 5;
 
-/// What a run has tried.
+/// Decides whether a run tries again.
 pub(super) struct RetryPolicy {
-    /// How long a worker that is lost or busy is tried again; zero: not at all.
+    /// How long a run tries again where the worker is lost or busy; zero: not at all.
     timeout: Duration,
-    /// A worker that is busy is waited for, however long it takes.
+    /// The run waits for a busy worker, however long it takes.
     wait: bool,
     furthest: (u64, u64),
     in_vain: u32,
@@ -27,7 +27,7 @@ pub(super) struct RetryPolicy {
 pub(super) enum RetryDecision {
     /// Look for the worker, which was lost.
     Find(String),
-    /// Ask again after a while what was refused.
+    /// Ask again after a pause.
     Ask { pause: Duration, reason: String },
 }
 
@@ -43,13 +43,13 @@ impl RetryPolicy {
         }
     }
 
-    /// After this fault, at this time, having come so far (bytes of the file, frames) at best.
+    /// What to do after this error, having come this far (bytes of the file, frames) at best.
     ///
     /// # Errors
-    /// It is of no use, or was for too long.
+    /// Another attempt is of no use, or the time for it is over.
     pub(super) fn after(
         &mut self,
-        fault: TransferError,
+        error: TransferError,
         furthest: (u64, u64),
         now: Instant,
     ) -> Result<RetryDecision> {
@@ -57,11 +57,11 @@ impl RetryPolicy {
             self.furthest = furthest;
             self.in_vain = 0;
             self.busy = None;
-        } else if matches!(fault, TransferError::Lost(_)) {
+        } else if matches!(error, TransferError::Lost(_)) {
             self.in_vain += 1;
         }
-        match fault {
-            TransferError::Final(error) => Err(error),
+        match error {
+            TransferError::Final(cause) => Err(cause),
             TransferError::Lost(lost) if self.timeout.is_zero() => Err(given_up(&lost)),
             TransferError::Lost(lost) if self.in_vain >= MAX_IN_VAIN => Err(given_up(&format!(
                 "{lost}, {MAX_IN_VAIN} times in a row without coming further"
@@ -152,7 +152,7 @@ mod tests {
             "{error}"
         );
         assert!(asked(true).1.is_ok());
-        // Once it took something the time begins anew.
+        // Once it took something the time begins again.
         let (mut retry, now) = (RetryPolicy::new(MINUTE, false), Instant::now());
         retry.after(busy(), (0, 0), now).unwrap();
         retry.after(busy(), (1, 0), now + MINUTE).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_that_did_not_fit_is_sent_anew_once() {
+    fn a_partial_file_that_did_not_fit_is_sent_again_once() {
         let mut retry = RetryPolicy::new(MINUTE, false);
         let damaged = || TransferError::Damaged("another SHA-256".into());
         retry.after(damaged(), (9, 0), Instant::now()).unwrap();

@@ -1,4 +1,4 @@
-//! The file on this side: its checksum, and its bytes.
+//! The file that is sent: its checksum, and its bytes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,7 +18,7 @@ const BLOCK: usize = 16 * CHUNK_BYTES;
 /// Blocks that may wait for the link.
 const READ_AHEAD: usize = 2;
 
-/// What is not to be sent as a chunk: a sign of life.
+/// Not to be sent as a chunk: the worker would take it for a sign of life.
 const KEEP_ALIVE_MESSAGE: &[u8] = b"KEEP_ALIVE";
 
 /// A file that is to be sent.
@@ -28,7 +28,7 @@ pub(super) struct SourceFile {
     pub(super) sha256: String,
 }
 
-/// Opens the file and says how many bytes it has.
+/// Opens the file; gives the number of its bytes too.
 pub(super) fn open(path: &Path) -> Result<(File, u64)> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path) -> Result<(File, u64)> {
     }
 }
 
-/// Reads the whole file. `done` follows the bytes; once `stop` is set it ends early, with an error.
+/// Reads the complete file. `done` follows the bytes; once `stop` is set it ends early, with an error.
 pub(super) fn checksum(
     mut file: File,
     done: &AtomicU64,
@@ -72,7 +72,7 @@ pub(super) fn checksum(
     })
 }
 
-/// The bytes from `offset` on, read ahead by a thread, until all of them are read or nobody takes them.
+/// The bytes from `offset` on, read ahead by a thread, until all of them are read or the receiver is dropped.
 pub(super) fn blocks(path: Arc<Path>, offset: u64) -> mpsc::Receiver<io::Result<Bytes>> {
     let (out, blocks) = mpsc::channel(READ_AHEAD);
     tokio::task::spawn_blocking(move || {
@@ -102,7 +102,7 @@ pub(super) fn blocks(path: Arc<Path>, offset: u64) -> mpsc::Receiver<io::Result<
     blocks
 }
 
-/// A block as messages: none is what would be taken for a sign of life.
+/// A block as messages, none of which the worker would take for a sign of life.
 pub(super) fn chunks(block: &Bytes) -> Vec<Bytes> {
     let mut chunks = Vec::with_capacity(block.len() / CHUNK_BYTES + 2);
     for at in (0..block.len()).step_by(CHUNK_BYTES) {

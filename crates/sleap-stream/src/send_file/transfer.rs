@@ -14,30 +14,31 @@ use tokio::time::{interval, sleep};
 
 use super::SendConfig;
 use super::download::SavedPredictions;
-use super::exchange::{Exchange, TransferOutcome, TransferTotals};
+use super::exchange::{Exchange, TransferOutcome};
 use super::file_channel::{WORKER_TIMEOUT, short};
 use super::progress::{TransferPhase, TransferProgress, TransferSummary};
 use super::retry::{RetryDecision, RetryPolicy};
 use super::source::{self, SourceFile};
+use super::totals::TransferTotals;
 use super::upload_id;
 use crate::connect::backoff::{self, Backoff};
 use crate::connect::reconnect;
 use crate::connect::trust;
 
-/// Between two looks at how far the checksum is.
+/// How often the progress of the checksum is reported.
 const CHECKSUM_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sends the file and saves what the worker predicts.
 pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<ExitStatus> {
-    // Everything that can be wrong on this side is found out before the worker is bothered.
+    // Everything that can be wrong at the client is checked before the worker is contacted.
     check_free(&config.output, config.overwrite)?;
     let mut progress = TransferProgress::start(config.report_mode);
     let outcome = tokio::select! {
         outcome = transfer(&config, &mut progress) => Some(outcome),
         () = interrupt.raised() => None,
     };
-    let (file, totals, reconnections, outcome) = match outcome {
-        Some(Ok(done)) => done,
+    let finished = match outcome {
+        Some(Ok(finished)) => finished,
         Some(Err(error)) => {
             progress.finish();
             return Err(error);
@@ -48,8 +49,14 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         }
     };
     progress.finish();
+    let FinishedTransfer {
+        file,
+        totals,
+        reconnections,
+        outcome,
+    } = finished;
     let saved = match outcome.predictions {
-        Some(whole) => Some(whole.save(&config.output, config.overwrite)?),
+        Some(file) => Some(file.save(&config.output, config.overwrite)?),
         None => None,
     };
     progress.summary(&TransferSummary {
@@ -65,7 +72,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
     verdict(&config, outcome.failure, saved)
 }
 
-/// Whether everything came and is where it was to be.
+/// Fails where not everything came, or where it is not where the options want it.
 fn verdict(
     config: &SendConfig,
     failure: Option<String>,
@@ -101,20 +108,25 @@ fn verdict(
     }
 }
 
-type Done = (SourceFile, TransferTotals, u64, TransferOutcome);
+/// A transfer that came to its end.
+struct FinishedTransfer {
+    file: SourceFile,
+    totals: TransferTotals,
+    reconnections: u64,
+    outcome: TransferOutcome,
+}
 
-async fn transfer(config: &SendConfig, progress: &mut TransferProgress) -> Result<Done> {
+async fn transfer(
+    config: &SendConfig,
+    progress: &mut TransferProgress,
+) -> Result<FinishedTransfer> {
     let file = checksum(config, progress).await?;
     let upload_id = upload_id::of(&config.file)?;
     let mut totals = TransferTotals::default();
     let mut retry = RetryPolicy::new(config.connect.reconnect_timeout, config.connect.wait);
     let (mut reconnections, mut last_reason) = (0, String::new());
-    progress.word("looking for a worker");
-    let mut channel = config
-        .connect
-        .rendezvous
-        .wait_for(&config.connect.peer, config.connect.wait)
-        .await?;
+    progress.activity("looking for a worker");
+    let mut channel = config.connect.connect().await?;
     progress.event(
         "connected",
         json!({"file": config.name.as_str(), "bytes": file.bytes}),
@@ -126,25 +138,32 @@ async fn transfer(config: &SendConfig, progress: &mut TransferProgress) -> Resul
             upload_id: &upload_id,
             progress,
             totals: &mut totals,
-            silence: WORKER_TIMEOUT,
+            worker_timeout: WORKER_TIMEOUT,
         };
         let outcome = exchange.run(&mut channel).await;
         channel.sender.close().await;
-        let fault = match outcome {
-            Ok(outcome) => return Ok((file, totals, reconnections, outcome)),
-            Err(fault) => fault,
+        let error = match outcome {
+            Ok(outcome) => {
+                return Ok(FinishedTransfer {
+                    file,
+                    totals,
+                    reconnections,
+                    outcome,
+                });
+            }
+            Err(error) => error,
         };
-        match retry.after(fault, totals.furthest, Instant::now())? {
+        match retry.after(error, totals.furthest, Instant::now())? {
             RetryDecision::Find(lost) => {
                 tracing::warn!("{lost}; looking for the worker");
-                progress.word("connection lost, looking for the worker");
+                progress.activity("connection lost, looking for the worker");
                 progress.event("lost", json!({}));
                 channel = find_again(config, &lost).await?;
                 reconnections += 1;
                 progress.event("found_again", json!({"reconnections": reconnections}));
             }
             RetryDecision::Ask { pause, reason } => {
-                progress.word(&format!("trying again: {reason}"));
+                progress.activity(&format!("trying again: {reason}"));
                 if reason != last_reason {
                     tracing::warn!("not now: {reason}; trying again");
                     progress.event("refused", json!({"reason": reason}));
@@ -152,13 +171,7 @@ async fn transfer(config: &SendConfig, progress: &mut TransferProgress) -> Resul
                 }
                 sleep(pause).await;
                 channel = match config.connect.wait {
-                    true => {
-                        config
-                            .connect
-                            .rendezvous
-                            .wait_for(&config.connect.peer, config.connect.wait)
-                            .await?
-                    }
+                    true => config.connect.connect().await?,
                     false => find_again(config, &reason).await?,
                 };
             }
@@ -166,9 +179,9 @@ async fn transfer(config: &SendConfig, progress: &mut TransferProgress) -> Resul
     }
 }
 
-/// Reads the file once, for its name among files.
+/// Reads the file once, for its checksum.
 async fn checksum(config: &SendConfig, progress: &mut TransferProgress) -> Result<SourceFile> {
-    /// Ends the reading when nobody waits for it any more.
+    /// Ends the reading when its future is dropped.
     struct ReadStop(Arc<AtomicBool>);
     impl Drop for ReadStop {
         fn drop(&mut self) {
@@ -182,14 +195,14 @@ async fn checksum(config: &SendConfig, progress: &mut TransferProgress) -> Resul
         let (done, stop) = (Arc::clone(&done), Arc::clone(&stop.0));
         move || source::checksum(file, &done, &stop)
     });
-    let mut look = interval(CHECKSUM_INTERVAL);
+    let mut tick = interval(CHECKSUM_INTERVAL);
     loop {
         tokio::select! {
             file = &mut reading => {
                 let file = file.context("reading the file stopped unexpectedly")?;
                 return file.with_context(|| format!("cannot read {}", config.file.display()));
             }
-            _ = look.tick() => progress.at(TransferPhase::Checksum, done.load(Relaxed), Some(bytes)),
+            _ = tick.tick() => progress.at(TransferPhase::Checksum, done.load(Relaxed), Some(bytes)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs towards a worker that says what a test wants.
+//! Runs towards a worker that sends what a test wants.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::send_file::file_channel::TransferError;
 /// The SHA-256 of `abc`, which all predictions are here.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// A folder with a video of so many bytes, and a signaling server.
-struct Place {
+/// A folder with a video of this many bytes, and a signaling server.
+struct TestDir {
     dir: tempfile::TempDir,
     server: Server,
 }
 
-impl Place {
+impl TestDir {
     async fn new(bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let video = std::fs::File::create(dir.path().join("video.mp4")).unwrap();
@@ -61,14 +61,14 @@ impl Place {
 /// What a worker does with a message: answers, and whether it closes the connection then.
 type Answer = (Vec<Message>, bool);
 
-/// Runs a client towards a worker that answers messages of its first connection, second, … so; its
-/// outcome, and the connections that there were.
+/// Runs a client towards a worker that answers the messages of its connections, which are counted from 1,
+/// with what `answer` gives. Returns the outcome, and the connections that there were.
 async fn against(
     config: &SendConfig,
-    place: &Place,
+    test_dir: &TestDir,
     answer: impl Fn(u32, &Message) -> Answer,
-) -> (Result<Done>, u32) {
-    let mut acceptor = place.acceptor().await;
+) -> (Result<FinishedTransfer>, u32) {
+    let mut acceptor = test_dir.acceptor().await;
     let connections = Mutex::new(0);
     let worker = async {
         loop {
@@ -116,8 +116,13 @@ fn predictions() -> Vec<Message> {
     ]
 }
 
-fn have_come(outcome: Result<Done>) -> u64 {
-    let (_, totals, reconnections, outcome) = outcome.unwrap();
+fn have_come(outcome: Result<FinishedTransfer>) -> u64 {
+    let FinishedTransfer {
+        totals,
+        reconnections,
+        outcome,
+        ..
+    } = outcome.unwrap();
     assert!(outcome.predictions.is_some() && outcome.failure.is_none());
     assert_eq!(totals.frames, 7);
     reconnections
@@ -125,9 +130,9 @@ fn have_come(outcome: Result<Done>) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn predictions_that_came_before_the_connection_was_lost_count() {
-    let place = Place::new(10).await;
-    let config = place.config(&["--reconnect-timeout", "0"]);
-    let (outcome, _) = against(&config, &place, |_, message| match message {
+    let test_dir = TestDir::new(10).await;
+    let config = test_dir.config(&["--reconnect-timeout", "0"]);
+    let (outcome, _) = against(&config, &test_dir, |_, message| match message {
         Message::UploadCheck { .. } => {
             let hit = vec![Message::CacheHit(String::new())];
             ([hit, predictions()].concat(), true)
@@ -140,23 +145,28 @@ async fn predictions_that_came_before_the_connection_was_lost_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_that_kills_the_worker_is_given_up() {
-    let place = Place::new(10).await;
-    let (outcome, connections) = against(&place.config(&[]), &place, |_, message| match message {
-        Message::UploadCheck { .. } => {
-            let hit = Message::CacheHit(String::new());
-            (vec![hit, job("PROGRESS::3::7")], true)
-        }
-        _ => (Vec::new(), false),
-    })
-    .await;
+    let test_dir = TestDir::new(10).await;
+    let (outcome, connections) =
+        against(
+            &test_dir.config(&[]),
+            &test_dir,
+            |_, message| match message {
+                Message::UploadCheck { .. } => {
+                    let hit = Message::CacheHit(String::new());
+                    (vec![hit, job("PROGRESS::3::7")], true)
+                }
+                _ => (Vec::new(), false),
+            },
+        )
+        .await;
     let error = outcome.err().unwrap().to_string();
     assert!(error.contains("without coming further"), "{error}");
     assert_eq!(connections, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_worker_is_asked_again_and_the_last_reason_is_told() {
-    let place = Place::new(10).await;
+async fn a_busy_worker_is_asked_again_and_the_last_reason_is_reported() {
+    let test_dir = TestDir::new(10).await;
     let refusal = |reason: &str| Message::UploadError(reason.to_owned());
     let job_failed = "ERROR::inference::busy: it ends";
     let answer = |connection, message: &Message| match (connection, message) {
@@ -175,16 +185,16 @@ async fn a_busy_worker_is_asked_again_and_the_last_reason_is_told() {
         }
         _ => (Vec::new(), false),
     };
-    let (outcome, connections) = against(&place.config(&[]), &place, answer).await;
+    let (outcome, connections) = against(&test_dir.config(&[]), &test_dir, answer).await;
     assert_eq!((have_come(outcome), connections), (0, 3));
-    let impatient = place.config(&["--reconnect-timeout", "0"]);
-    let (outcome, _) = against(&impatient, &place, answer).await;
+    let impatient = test_dir.config(&["--reconnect-timeout", "0"]);
+    let (outcome, _) = against(&impatient, &test_dir, answer).await;
     let error = outcome.err().unwrap().to_string();
     assert!(
         error.contains("no room") && error.contains("--wait"),
         "{error}"
     );
-    let (outcome, connections) = against(&place.config(&["--wait"]), &place, |_, message| {
+    let (outcome, connections) = against(&test_dir.config(&["--wait"]), &test_dir, |_, message| {
         let is_check = matches!(message, Message::UploadCheck { .. });
         let refusals = is_check.then(|| refusal("too large"));
         (refusals.into_iter().collect(), false)
@@ -196,10 +206,10 @@ async fn a_busy_worker_is_asked_again_and_the_last_reason_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_of_something_else_is_replaced_by_the_whole() {
-    let place = Place::new(10).await;
-    let config = place.config(&[]);
-    let (outcome, connections) = against(&config, &place, |connection, message| match message {
+async fn a_partial_file_of_something_else_is_replaced_by_the_complete_one() {
+    let test_dir = TestDir::new(10).await;
+    let config = test_dir.config(&[]);
+    let (outcome, connections) = against(&config, &test_dir, |connection, message| match message {
         Message::UploadCheck { .. } | Message::UploadStart(_) => {
             let offset = if connection == 1 { 4 } else { 0 };
             (vec![Message::UploadReady(Some(offset))], false)
@@ -208,23 +218,23 @@ async fn a_half_of_something_else_is_replaced_by_the_whole() {
             (vec![Message::UploadError("another SHA-256".into())], false)
         }
         Message::UploadEnd => {
-            let whole = vec![Message::Complete(String::new())];
+            let complete = vec![Message::Complete(String::new())];
             let done = vec![Message::InferenceJobsDone];
-            ([whole, predictions(), done].concat(), false)
+            ([complete, predictions(), done].concat(), false)
         }
         _ => (Vec::new(), false),
     })
     .await;
-    assert_eq!(outcome.as_ref().unwrap().1.sent, 6 + 10);
+    assert_eq!(outcome.as_ref().unwrap().totals.sent, 6 + 10);
     assert_eq!((have_come(outcome), connections), (0, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn predictions_that_come_in_half_leave_no_file() {
-    let place = Place::new(10).await;
-    let config = place.config(&["--reconnect-timeout", "0"]);
-    let files = || std::fs::read_dir(place.dir.path()).unwrap().count();
-    let half = |message: &Message| match message {
+async fn predictions_that_come_in_part_leave_no_file() {
+    let test_dir = TestDir::new(10).await;
+    let config = test_dir.config(&["--reconnect-timeout", "0"]);
+    let files = || std::fs::read_dir(test_dir.dir.path()).unwrap().count();
+    let partial = |message: &Message| match message {
         Message::UploadCheck { .. } => {
             let hit = vec![Message::CacheHit(String::new())];
             let mut coming = predictions();
@@ -233,21 +243,21 @@ async fn predictions_that_come_in_half_leave_no_file() {
         }
         _ => Vec::new(),
     };
-    let (outcome, _) = against(&config, &place, |_, message| {
-        let half = half(message);
-        let closes = !half.is_empty();
-        (half, closes)
+    let (outcome, _) = against(&config, &test_dir, |_, message| {
+        let partial = partial(message);
+        let closes = !partial.is_empty();
+        (partial, closes)
     })
     .await;
     assert!(outcome.is_err());
     assert_eq!(files(), 1, "the connection was lost");
-    let mut acceptor = place.acceptor().await;
+    let mut acceptor = test_dir.acceptor().await;
     let worker = async {
         let mut channel = acceptor.accept().await.unwrap();
         while let Some(Ok(message)) = channel.receiver.recv().await {
-            let half = half(&message);
-            let comes = !half.is_empty();
-            for message in half {
+            let partial = partial(&message);
+            let comes = !partial.is_empty();
+            for message in partial {
                 channel.sender.send(message).await.unwrap();
             }
             while comes && files() == 1 {
@@ -267,8 +277,8 @@ async fn predictions_that_come_in_half_leave_no_file() {
     assert_eq!(files(), 1, "it was interrupted");
 }
 
-/// Takes a file, but nothing for twice `silence` at its beginning, and says all the time that it is there.
-async fn take_late(channel: Channel, silence: Duration) {
+/// Takes a file, but nothing for twice `worker_timeout` at its beginning; sends signs of life all the time.
+async fn take_late(channel: Channel, worker_timeout: Duration) {
     let Channel {
         sender,
         mut receiver,
@@ -276,7 +286,7 @@ async fn take_late(channel: Channel, silence: Duration) {
     let _alive = AbortOnDropHandle::new(tokio::spawn({
         let sender = sender.clone();
         async move {
-            let mut due = interval(silence / 20);
+            let mut due = interval(worker_timeout / 20);
             while sender.send(Message::KeepAlive).await.is_ok() {
                 due.tick().await;
             }
@@ -287,7 +297,7 @@ async fn take_late(channel: Channel, silence: Duration) {
             Message::UploadCheck { .. } => vec![Message::UploadReady(None)],
             Message::UploadStart(_) => {
                 sender.send(Message::UploadReady(None)).await.unwrap();
-                sleep(2 * silence).await;
+                sleep(2 * worker_timeout).await;
                 Vec::new()
             }
             Message::UploadEnd => {
@@ -302,22 +312,19 @@ async fn take_late(channel: Channel, silence: Duration) {
     }
 }
 
-/// A worker that reads a large half of the file takes nothing meanwhile, and says that it is there.
+/// A worker that reads a large partial file takes nothing meanwhile, and sends signs of life.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {
+async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_sends_signs_of_life() {
     const SILENCE: Duration = Duration::from_secs(2);
     // More than both ends hold by themselves.
-    let place = Place::new(96 << 20).await;
-    let config = place.config(&[]);
-    let mut acceptor = place.acceptor().await;
+    let test_dir = TestDir::new(96 << 20).await;
+    let config = test_dir.config(&[]);
+    let mut acceptor = test_dir.acceptor().await;
     let worker = async { take_late(acceptor.accept().await.unwrap(), SILENCE).await };
     let client = async {
         let mut progress = TransferProgress::start(config.report_mode);
         let file = checksum(&config, &mut progress).await.unwrap();
-        let connected = config
-            .connect
-            .rendezvous
-            .wait_for(&config.connect.peer, false);
+        let connected = config.connect.connect();
         let mut channel = connected.await.unwrap();
         let mut exchange = Exchange {
             config: &config,
@@ -325,7 +332,7 @@ async fn a_worker_that_takes_nothing_for_a_while_is_not_lost_while_it_speaks() {
             upload_id: "id",
             progress: &mut progress,
             totals: &mut TransferTotals::default(),
-            silence: SILENCE,
+            worker_timeout: SILENCE,
         };
         let outcome = exchange.run(&mut channel).await;
         channel.sender.close().await;

@@ -1,4 +1,4 @@
-//! An upload's name, by which the worker knows one client's connections apart from others'.
+//! An upload's name, by which the worker recognizes the connections of one client.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,16 +12,16 @@ use protocol::hex;
 /// Random bytes of a key.
 const KEY_BYTES: usize = 32;
 
-/// The name: the same for every run with this file until the machine is started anew, so that one
-/// takes the place of another that was killed. Nobody else can guess it: whoever knows it may take
-/// the place too.
+/// The name: the same for every run with this file until the machine is started again, so that a run
+/// replaces another that was killed. It cannot be guessed: a client that knows it may replace the
+/// upload too.
 pub(super) fn of(path: &Path) -> Result<String> {
     let Some(boot) = boot_id() else {
         // Where a machine has no such name the run has its own.
         return Ok(hex(&random::<16>()?));
     };
-    let key = match place() {
-        Some(place) => kept(&place)?,
+    let key = match key_file() {
+        Some(file) => kept(&file)?,
         None => Vec::new(),
     };
     Ok(name(&key, &boot, path))
@@ -43,14 +43,14 @@ fn name(key: &[u8], boot: &[u8], path: &Path) -> String {
     hex(&digest.finish().as_ref()[..16])
 }
 
-/// Tells machines apart that share a home.
+/// Distinguishes machines that share a home.
 fn boot_id() -> Option<Vec<u8>> {
     let boot = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
     (!boot.is_empty()).then_some(boot)
 }
 
 /// `~/.local/share/sleap-stream/upload-key`.
-fn place() -> Option<PathBuf> {
+fn key_file() -> Option<PathBuf> {
     Some(cli::data_folder()?.join("upload-key"))
 }
 
@@ -61,7 +61,7 @@ fn kept(file: &Path) -> Result<Vec<u8>> {
         return Ok(key);
     }
     let made = make(file, &random::<KEY_BYTES>()?);
-    // Of two runs one was first.
+    // Another run may have been first.
     let key = read(file);
     if key.is_none() {
         let file = file.display();
@@ -78,8 +78,8 @@ fn read(file: &Path) -> Option<Vec<u8>> {
     is_key.then(|| fs::read(file).ok()).flatten()
 }
 
-/// Writes the whole file at once. What is there stays: it is another run's key, or nothing of this program's,
-/// which leaves no key in part.
+/// Writes the complete file at once. A file that is there stays: it is another run's key, or not of this
+/// program, which leaves no partial key.
 fn make(file: &Path, key: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

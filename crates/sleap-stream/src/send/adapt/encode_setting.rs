@@ -5,7 +5,7 @@ use std::fmt;
 /// Quality is not lowered beyond this: blocks then show where edges were.
 const LEAST_QUALITY: u8 = 30;
 
-/// Bytes of a JPEG fall about with this power of its quantisation: measured on camera pictures
+/// Bytes of a JPEG fall about with this power of its quantisation: measured on camera images
 /// between quality 30 and 90, within a tenth.
 const POWER: f64 = 0.6;
 
@@ -15,7 +15,7 @@ const LEAST_SIZE: f64 = 0.4;
 /// The rate is not lowered beyond this share.
 const LEAST_RATE: f64 = 0.1;
 
-/// How frames leave.
+/// How frames are encoded, and how many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EncodeSetting {
     /// JPEG quality.
@@ -27,7 +27,7 @@ pub(crate) struct EncodeSetting {
 }
 
 impl EncodeSetting {
-    /// As programs are told.
+    /// As an object for programs.
     pub(crate) fn to_json(self) -> serde_json::Value {
         serde_json::json!({
             "jpeg_quality": self.quality,
@@ -75,7 +75,7 @@ impl EncodeSetting {
         least * LEAST_SIZE * LEAST_SIZE * LEAST_RATE
     }
 
-    /// A side of so many pixels at this size.
+    /// A side of this many pixels at this size.
     pub(crate) fn side(&self, pixels: u32) -> u32 {
         let scaled = u64::from(pixels) * u64::from(self.size) / 100;
         u32::try_from(scaled).unwrap_or(pixels).max(1)
@@ -106,7 +106,7 @@ fn bytes_of(quality: u8) -> f64 {
     scale.powf(-POWER)
 }
 
-/// The quality that gives so many bytes.
+/// The quality that gives this many bytes.
 fn quality_of(bytes: f64) -> u8 {
     let scale = bytes.powf(-1.0 / POWER);
     let quality = match scale {

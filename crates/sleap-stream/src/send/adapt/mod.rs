@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use encode_setting::EncodeSetting;
 
-/// A verdict is about so many answers and this time at least, or about any in the longer time.
+/// An adjustment is based on this many results and this time at least, or on any in the longer time.
 const MIN_SAMPLES: usize = 8;
 const MIN_EPOCH: Duration = Duration::from_millis(400);
 const MAX_EPOCH: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const AIM: f64 = 0.65;
 /// Sending less helps only where the link costs this share of the target beyond its best.
 const HELPS: f64 = 0.1;
 
-/// A few late poses say something of the bytes only where frames occupy the link for this share of
+/// A few late poses have to do with the bytes only where frames occupy the link for this share of
 /// the time. Otherwise it stands still now and then, after lost packets, and small frames do as well.
 const LOADED_SHARE: f64 = 0.35;
 
@@ -45,7 +45,7 @@ const MAX_HOLD: Duration = Duration::from_secs(32);
 /// A decrease so soon after a rise means that the rise was too much.
 const TOO_MUCH: Duration = Duration::from_secs(5);
 
-/// What is to be reached.
+/// What the controller aims at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LatencyTarget {
     /// Age that poses should stay under.
@@ -56,12 +56,12 @@ pub(crate) struct LatencyTarget {
     pub(crate) quality: u8,
 }
 
-/// What an answer shows.
+/// What a result shows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LatencySample {
     /// When its frame was taken to be encoded.
     pub(crate) taken: Instant,
-    /// Capture to answer.
+    /// Capture to result.
     pub(crate) age: Duration,
     /// The part of it that the link took.
     pub(crate) link: Duration,
@@ -114,7 +114,7 @@ impl Adapter {
         }
     }
 
-    /// Takes an answer in; the new setting where it changes.
+    /// A result is here; the new setting where it changes.
     pub(crate) fn answered(
         &mut self,
         sample: LatencySample,
@@ -124,7 +124,7 @@ impl Adapter {
             .best_link
             .map_or(sample.link, |best| best.min(sample.link));
         self.best_link = Some(best);
-        // Frames that left before a change say nothing of it.
+        // Frames that left before a change do not show its effect.
         if self.changed.is_some_and(|changed| sample.taken < changed) {
             return None;
         }
@@ -232,7 +232,7 @@ mod tests {
         })
     }
 
-    /// Answers every 33 ms from `from` on, for so many milliseconds.
+    /// Results every 33 ms from `from` on, for this many milliseconds.
     fn feed(
         adapter: &mut Adapter,
         from: Instant,

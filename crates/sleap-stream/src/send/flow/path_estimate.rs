@@ -1,11 +1,11 @@
-//! What the answers say of the way to the worker, through it and back. Pure: time is an argument.
+//! Estimates of the path to the worker, through it and back, from its results. Pure: time is an argument.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use protocol::Timing;
 
-/// The medians below are of so many results: one slow call of the model does not move them.
+/// The medians below are of this many results: one slow call of the model does not move them.
 const MEDIAN_OF: usize = 7;
 
 /// Answers over which the rate of delivery is measured.
@@ -24,13 +24,13 @@ pub(super) struct PathEstimate {
     overhead: WindowedMin,
     /// The worker's steps together, without waiting.
     steps: RecentTimes,
-    /// Time from one answer to the next while the pipe is full.
+    /// Time from one result to the next while the path is full.
     bottleneck: RecentTimes,
     results: VecDeque<Instant>,
 }
 
 impl PathEstimate {
-    /// An answer came at `now`, `round_trip` after its frame had left.
+    /// A result came at `now`, `round_trip` after its frame had left.
     pub(super) fn returned(&mut self, round_trip: Duration, timing: &Timing, now: Instant) {
         let steps = WorkerSteps::of(timing);
         let known = self.round_trip();
@@ -43,7 +43,7 @@ impl PathEstimate {
             .back()
             .map(|last| now.saturating_duration_since(*last));
         let between = match gap {
-            // It followed on the heels of the one before: this is what the pipe can do.
+            // It followed directly on the one before: this is what the path can carry.
             Some(gap) if queued => gap,
             // Without a queue it may be less than it was.
             _ => self.bottleneck.median().unwrap_or_default() * 7 / 8,
@@ -67,7 +67,7 @@ impl PathEstimate {
         }
     }
 
-    /// Departure to answer of a frame that waits for no other.
+    /// Departure to result of a frame that waits for no other.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         Some(self.overhead.get()? + self.steps.median()?)
     }
@@ -77,7 +77,7 @@ impl PathEstimate {
         self.bottleneck.median().unwrap_or_default()
     }
 
-    /// When the last answer came.
+    /// When the last result came.
     pub(super) fn last_result(&self) -> Option<Instant> {
         self.results.back().copied()
     }
@@ -94,7 +94,7 @@ impl PathEstimate {
 struct WorkerSteps {
     longest: Duration,
     all: Duration,
-    /// Waiting for the model, where the worker says it.
+    /// Waiting for the model, where the worker reports it.
     queue: Option<Duration>,
 }
 
@@ -107,7 +107,7 @@ impl WorkerSteps {
             timing.inference_us,
             timing.postprocess_us,
         ];
-        // A peer may say anything; an hour is beyond what is believed.
+        // A peer may report anything; more than an hour is not believed.
         let believed = |us: u64| Duration::from_micros(us.min(3_600_000_000));
         let known = steps.into_iter().flatten().map(believed);
         Self {

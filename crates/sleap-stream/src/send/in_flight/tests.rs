@@ -55,6 +55,11 @@ fn memory_is_bounded_where_nothing_is_answered() {
     }
     assert_eq!(in_flight.frames.len(), MAX_FRAMES);
     assert_eq!(in_flight.numbers.len(), MAX_FRAMES);
+    assert_eq!(
+        in_flight.slots_taken(),
+        MAX_FRAMES,
+        "a forgotten frame has none"
+    );
     assert_eq!(in_flight.unanswered().to_string(), "0-9999", "all the same");
     assert!(in_flight.returned(9_999, None, now).is_some());
     assert!(in_flight.returned(0, None, now).is_none());

@@ -1,5 +1,7 @@
 //! The loop that waits for the worker, the user and the clock while a stream runs.
 
+mod reconnect;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,14 +23,15 @@ use crate::send::pipeline::SendPipeline;
 use crate::send::plan::Recovery;
 use crate::send::uplink::UplinkControl;
 
-/// How long the worker may say nothing at the end of a stream before it is given up.
+/// How long the worker may take to confirm the end of a stream.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an interrupted run waits for the answers to what it has sent.
+/// How long an interrupted run waits for the results of what it has sent.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After so long without a look this side was held up, asleep say, and has not listened either.
-const HELD_UP: Duration = Duration::from_secs(1);
+/// After this long without a check the client was stopped, by suspending the machine for example, and has
+/// received nothing either.
+const MAX_CHECK_GAP: Duration = Duration::from_secs(1);
 
 /// How soon frames leave again after an output that was full has room.
 const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -38,6 +41,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// How far a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Frames are captured and sent.
     Sending,
     /// Nothing more is encoded; the stream is to end for this reason.
     Stopping(ReceiveEnd, Instant),
@@ -52,22 +56,22 @@ pub(crate) struct ReceiveLoop<'a> {
     uplink: Arc<UplinkControl>,
     reconnector: &'a Reconnector,
     worker: WorkerIdentity,
-    /// Tells the worker that this side is there; `None` where the worker does not want it.
+    /// Sends signs of life; `None` where the worker does not expect them.
     heartbeat: Option<AbortOnDropHandle<()>>,
     interrupt: &'a Interrupt,
     progress: Progress,
     state: State,
     /// Everything was sent that will be.
     all_sent: bool,
-    /// When the worker last said something, be it that it is there.
-    heard: Instant,
-    /// When it last answered a frame.
+    /// When the last message came, be it a sign of life.
+    last_message: Instant,
+    /// When the last result came.
     answered: Instant,
-    /// Watches over answers; `None` where the worker does not answer each frame.
+    /// Watches results; `None` where the worker does not return one for each frame.
     watch: Option<ResultWatch>,
-    /// When this side last looked at the clock.
+    /// When the last check was.
     last_check: Instant,
-    /// Since when frames are not answered because the connection is lost, again and again maybe.
+    /// Since when there are no results because the connection is lost, maybe several times.
     lost_since: Option<Instant>,
     /// Why the worker was not found again.
     not_found: Option<anyhow::Error>,
@@ -77,8 +81,8 @@ pub(crate) struct ReceiveLoop<'a> {
 }
 
 impl<'a> ReceiveLoop<'a> {
-    /// `ack`: the worker's word over `channel`, of which `line` has the sending half too. `recovery`:
-    /// what becomes of frames without an answer.
+    /// `ack`: the worker's acknowledgement over `channel`, whose sending half `uplink` has too. `recovery`:
+    /// what becomes of frames without a result.
     pub(crate) fn new(
         channel: Channel,
         ack: &StreamAck,
@@ -100,7 +104,7 @@ impl<'a> ReceiveLoop<'a> {
             progress,
             state: State::Sending,
             all_sent: false,
-            heard: Instant::now(),
+            last_message: Instant::now(),
             answered: Instant::now(),
             watch: is_answered(ack).then(|| ResultWatch::new(reconnector, recovery)),
             last_check: Instant::now(),
@@ -111,7 +115,7 @@ impl<'a> ReceiveLoop<'a> {
         }
     }
 
-    /// Takes answers until the worker has confirmed the end.
+    /// Takes results until the worker has confirmed the end.
     pub(crate) async fn run(
         &mut self,
         results: &mut ResultHandler,
@@ -125,7 +129,7 @@ impl<'a> ReceiveLoop<'a> {
             let mut over = None;
             tokio::select! {
                 message = self.receiver.recv() => {
-                    self.heard = Instant::now();
+                    self.last_message = Instant::now();
                     match (message, self.state) {
                         (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
                             results.complete = Some(complete);
@@ -151,7 +155,7 @@ impl<'a> ReceiveLoop<'a> {
             }
             self.hold(results, pipeline);
             if over == Some(ReceiveEnd::Lost) {
-                over = self.come_back(results, pipeline).await?;
+                over = self.reconnect(results, pipeline).await?;
             }
             if let Some(end) = over {
                 return Ok(end);
@@ -162,13 +166,13 @@ impl<'a> ReceiveLoop<'a> {
             {
                 self.end(pipeline, results.report.seconds()).await;
             }
-            if self.state == State::Sending && results.nobody_is_left() {
+            if self.state == State::Sending && results.is_unused() {
                 self.stop(ReceiveEnd::NoReader, pipeline);
             }
         }
     }
 
-    /// Lets no new frame leave while an output is full; what is under way still has its place.
+    /// Lets no new frame leave while an output is full; the results of those in flight are still taken.
     fn hold(&mut self, results: &ResultHandler, pipeline: &SendPipeline) {
         let full = !results.outputs.has_room();
         if full == self.held {
@@ -181,95 +185,12 @@ impl<'a> ReceiveLoop<'a> {
         }
     }
 
-    /// A frame was answered so long after the link had taken it.
+    /// A result came, this long after the link had taken the frame.
     fn answered(&mut self, took: Duration, results: &mut ResultHandler) {
         self.answered = Instant::now();
         self.lost_since = None;
         if let Some(watch) = &mut self.watch {
             watch.answered(took, &mut results.report);
-        }
-    }
-
-    /// The connection is lost: goes on over another one, or says how the stream has ended.
-    async fn come_back(
-        &mut self,
-        results: &mut ResultHandler,
-        pipeline: &SendPipeline,
-    ) -> Result<Option<ReceiveEnd>> {
-        // A worker that comes back and is lost before it answers a frame is as good as away.
-        let since = *self.lost_since.get_or_insert_with(Instant::now);
-        let because = handshake::because(&self.receiver);
-        let patience = self.reconnector.reconnect_timeout();
-        if patience.is_zero() || pipeline.recovery() == Recovery::Impossible {
-            return Ok(Some(ReceiveEnd::Lost));
-        }
-        tracing::warn!(
-            "the connection to the worker is lost{because}; looking for it for {} s",
-            patience.as_secs_f64()
-        );
-        let connection = self.uplink.lost();
-        self.heartbeat = None;
-        // What is stuck in the old connection must not go on.
-        tokio::spawn(self.sender.clone().close());
-        results.report.away_since = Some(since);
-        let found = self.look_for_worker(since, results, pipeline).await;
-        results.report.away_since = None;
-        let (channel, ack) = match found? {
-            Ok(found) => found,
-            Err(end) => return Ok(Some(end)),
-        };
-        tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
-        results.report.reconnections += 1;
-        (self.sender, self.receiver) = (channel.sender, channel.receiver);
-        self.heartbeat = heartbeat(&ack, &self.sender);
-        self.heard = Instant::now();
-        (self.answered, self.last_check) = (self.heard, self.heard);
-        if let Some(watch) = &mut self.watch {
-            watch.restart(&mut results.report);
-        }
-        let last = matches!(self.state, State::Ended(..))
-            .then(|| stream_end(pipeline, results.report.seconds()));
-        let given_up = pipeline.resume(
-            Arc::clone(&self.uplink),
-            connection,
-            self.sender.clone(),
-            last,
-        );
-        results.report.lost += given_up as u64;
-        Ok(None)
-    }
-
-    /// The worker, found again, or why the stream ends without it.
-    async fn look_for_worker(
-        &mut self,
-        since: Instant,
-        results: &mut ResultHandler,
-        pipeline: &SendPipeline,
-    ) -> Result<Result<(Channel, StreamAck), ReceiveEnd>> {
-        let mut tick = interval(PROGRESS_INTERVAL);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let reconnector = self.reconnector;
-        let worker = self.worker.clone();
-        let found = reconnector.find_again(&worker, since);
-        tokio::pin!(found);
-        loop {
-            tokio::select! {
-                found = &mut found => return Ok(found.map_err(|error| {
-                    self.not_found = Some(error);
-                    ReceiveEnd::Lost
-                })),
-                () = self.interrupt.raised() => {
-                    pipeline.stop();
-                    return Ok(Err(ReceiveEnd::Interrupted));
-                }
-                _ = tick.tick() => {
-                    self.progress.update(&results.report);
-                    results.check_outputs()?;
-                    if results.nobody_is_left() {
-                        return Ok(Err(ReceiveEnd::NoReader));
-                    }
-                }
-            }
         }
     }
 
@@ -282,7 +203,7 @@ impl<'a> ReceiveLoop<'a> {
         };
     }
 
-    /// The clock's part: progress, files, and patience that runs out.
+    /// What is done several times a second: progress, files, and timeouts.
     fn check(
         &mut self,
         results: &mut ResultHandler,
@@ -293,8 +214,8 @@ impl<'a> ReceiveLoop<'a> {
         self.progress.update(&results.report);
         results.check_outputs()?;
         let unseen = std::mem::replace(&mut self.last_check, Instant::now()).elapsed();
-        if unseen > HELD_UP {
-            self.heard = self.last_check;
+        if unseen > MAX_CHECK_GAP {
+            self.last_message = self.last_check;
         }
         if let Some(watch) = self.watch.as_mut().filter(|_| unseen > PEER_SILENCE) {
             watch.restart(&mut results.report);
@@ -310,9 +231,9 @@ impl<'a> ReceiveLoop<'a> {
             }
             _ => {}
         }
-        let heard = self.heard.max(self.receiver.heard());
-        if self.heartbeat.is_some() && heard.elapsed() > PEER_SILENCE {
-            tracing::debug!("nothing was heard of the worker");
+        let last_message = self.last_message.max(self.receiver.heard());
+        if self.heartbeat.is_some() && last_message.elapsed() > PEER_SILENCE {
+            tracing::debug!("no message of the worker came");
             return Ok(Some(ReceiveEnd::Lost));
         }
         let watch = self.watch.as_mut();
@@ -320,7 +241,7 @@ impl<'a> ReceiveLoop<'a> {
     }
 
     /// Whether the worker has taken too long to confirm the end of the stream. While frames wait whose
-    /// answers are due first, their deadline counts.
+    /// results are due first, their deadline counts.
     fn is_unconfirmed(&self, since: Instant, pipeline: &SendPipeline) -> bool {
         let waits = self.watch.is_some() && pipeline.waiting() > 0;
         !waits && since.elapsed().min(self.answered.elapsed()) > COMPLETE_TIMEOUT
@@ -334,14 +255,14 @@ impl<'a> ReceiveLoop<'a> {
         }
     }
 
-    /// Tells the worker that there is no more.
+    /// Reports to the worker that there is no more.
     async fn end(&mut self, pipeline: &SendPipeline, seconds: f64) {
         self.state = State::Ended(self.reason(), Instant::now());
         // A link that closed meanwhile is the receiver's to report.
         let _ = self.sender.send(stream_end(pipeline, seconds)).await;
     }
 
-    /// Ends a stream in order that stopped for a reason of this side's, a full disk say.
+    /// Ends a stream in order that stopped for a reason of the client's, a full disk for example.
     pub(crate) async fn leave(&mut self, seconds: f64, pipeline: &SendPipeline) {
         pipeline.stop();
         self.progress.finish();

@@ -1,0 +1,117 @@
+//! Counts and latencies of a run, and the summary at its end.
+
+mod summary;
+
+use std::time::Instant;
+
+use emit::TargetCounts;
+use hdrhistogram::Histogram;
+
+use crate::report::recent_rates::RecentRates;
+use crate::send::adapt::EncodeSetting;
+use crate::send::frame_list::FrameList;
+use crate::send::in_flight::ReturnedFrame;
+use crate::send::latency::{Latency, PARTS, micros};
+use crate::send::uplink::SentTotals;
+
+/// Latencies from 1 µs to 1 h are counted with 3 digits, in constant memory.
+const HIGHEST_US: u64 = 3_600_000_000;
+
+/// Counts and latencies of a run.
+pub(crate) struct RunReport {
+    started: Instant,
+    pub(crate) sent: SentTotals,
+    pub(crate) predictions: u64,
+    pub(crate) instances: u64,
+    pub(crate) failed: u64,
+    pub(crate) dropped_at_source: u64,
+    /// Frames that were sent, but are not in the recording.
+    pub(crate) not_recorded: u64,
+    pub(crate) unanswered: FrameList,
+    /// Messages of the worker that could not be read.
+    pub(crate) unreadable: u64,
+    /// Why the first of them could not.
+    pub(crate) first_unreadable: Option<String>,
+    /// Since when frames wait for results and none comes, where that is too long.
+    pub(crate) silent_since: Option<Instant>,
+    /// Frames of a live source that were given up with a connection.
+    pub(crate) lost: u64,
+    /// How often the connection was lost and found again.
+    pub(crate) reconnections: u64,
+    /// Since when the connection is lost, while it is.
+    pub(crate) away_since: Option<Instant>,
+    /// How frames are encoded at present, where that is adapted to the link.
+    pub(crate) setting: Option<EncodeSetting>,
+    /// What became of poses for other consumers.
+    pub(crate) emitted: Vec<TargetCounts>,
+    /// Of the frame whose result came last.
+    pub(crate) last: Option<Latency>,
+    /// The last seconds.
+    pub(crate) recent: RecentRates,
+    parts: [Histogram<u64>; PARTS.len()],
+    age: Histogram<u64>,
+    round_trip: Histogram<u64>,
+}
+
+impl RunReport {
+    pub(crate) fn new(started: Instant) -> Self {
+        let histogram = || {
+            Histogram::new_with_bounds(1, HIGHEST_US, 3)
+                .expect("1 µs to 1 h at 3 digits is a valid range")
+        };
+        Self {
+            started,
+            sent: SentTotals::default(),
+            predictions: 0,
+            instances: 0,
+            failed: 0,
+            dropped_at_source: 0,
+            not_recorded: 0,
+            unanswered: FrameList::default(),
+            unreadable: 0,
+            first_unreadable: None,
+            silent_since: None,
+            lost: 0,
+            reconnections: 0,
+            away_since: None,
+            setting: None,
+            emitted: Vec::new(),
+            last: None,
+            recent: RecentRates::default(),
+            parts: std::array::from_fn(|_| histogram()),
+            age: histogram(),
+            round_trip: histogram(),
+        }
+    }
+
+    /// A result came, be it an error.
+    pub(crate) fn returned(&mut self, returned: &ReturnedFrame) {
+        let latency = returned.latency;
+        for (histogram, part) in self.parts.iter_mut().zip(latency.parts()) {
+            histogram.saturating_record(part);
+        }
+        self.age.saturating_record(latency.age());
+        self.round_trip
+            .saturating_record(micros(returned.round_trip));
+        self.last = Some(latency);
+        self.recent.answered(latency.age(), Instant::now());
+    }
+
+    /// What was sent, and how many frames were dropped, up to now.
+    pub(crate) fn update_sent(&mut self, sent: SentTotals, dropped: u64, now: Instant) {
+        (self.sent, self.dropped_at_source) = (sent, dropped);
+        self.recent.sent(sent, now);
+    }
+
+    /// How long the stream has been running; never zero.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    pub(crate) fn frames_per_second(&self) -> f64 {
+        self.sent.frames as f64 / self.seconds()
+    }
+}
+
+#[cfg(test)]
+mod tests;

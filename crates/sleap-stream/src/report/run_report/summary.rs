@@ -1,0 +1,151 @@
+//! The summary of a run, for people and for programs.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
+
+use super::RunReport;
+use crate::send::adapt::EncodeSetting;
+use crate::send::latency::PARTS;
+
+impl RunReport {
+    /// The lines of the summary.
+    pub(crate) fn summary(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "frames        {:>9}   {:.1} frames/s   {:.1} MB/s   {:.1} s",
+                self.sent.frames,
+                self.frames_per_second(),
+                self.sent.bytes as f64 / 1e6 / self.seconds(),
+                self.seconds()
+            ),
+            format!(
+                "predictions   {:>9}   {} instances",
+                self.predictions, self.instances
+            ),
+        ];
+        let unanswered = format!("sent, but not answered: {}", self.unanswered);
+        let unreadable = self.first_unreadable.as_deref().unwrap_or_default();
+        let unreadable = format!("messages of the worker that cannot be read: {unreadable}");
+        let counts = [
+            (
+                "failed",
+                self.failed,
+                "the worker could not use these frames",
+            ),
+            (
+                "dropped",
+                self.dropped_at_source,
+                "newer frames took their place before sending",
+            ),
+            (
+                "not recorded",
+                self.not_recorded,
+                "sent, but they are not in the recording",
+            ),
+            ("unanswered", self.unanswered.count(), &unanswered),
+            ("unreadable", self.unreadable, &unreadable),
+            ("lost", self.lost, "on their way when the connection broke"),
+            (
+                "reconnected",
+                self.reconnections,
+                "times, after the connection was lost",
+            ),
+        ];
+        for (what, count, why) in counts.into_iter().filter(|(_, count, _)| *count > 0) {
+            lines.push(format!("{what:<13} {count:>9}   {why}"));
+        }
+        for emitted in &self.emitted {
+            lines.push(format!(
+                "{:<13} {:>9}   {emitted}",
+                "emitted", emitted.counts.sent
+            ));
+        }
+        if let Some(setting) = self.setting {
+            lines.push(format!("sent as       {setting} at the end"));
+        }
+        lines.extend(self.latencies());
+        lines
+    }
+
+    /// The summary as an object: times in milliseconds, counts as they are.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut latency = Map::new();
+        for (name, histogram) in PARTS.iter().zip(&self.parts) {
+            if histogram.max() > 0 {
+                latency.insert((*name).to_owned(), percentiles(histogram));
+            }
+        }
+        let answered = |histogram: &Histogram<u64>| match histogram.is_empty() {
+            true => Value::Null,
+            false => percentiles(histogram),
+        };
+        json!({
+            "seconds": self.seconds(),
+            "frames": self.sent.frames,
+            "bytes": self.sent.bytes,
+            "frames_per_second": self.frames_per_second(),
+            "megabytes_per_second": self.sent.bytes as f64 / 1e6 / self.seconds(),
+            "predictions": self.predictions,
+            "instances": self.instances,
+            "failed": self.failed,
+            "dropped": self.dropped_at_source,
+            "not_recorded": self.not_recorded,
+            "unanswered": self.unanswered.count(),
+            "unanswered_frames": self.unanswered.to_json(),
+            "unreadable": self.unreadable,
+            "lost": self.lost,
+            "reconnections": self.reconnections,
+            "emitted": self.emitted.iter().map(|emitted| json!({
+                "to": emitted.target,
+                "poses": emitted.counts.sent,
+                "without_subscriber": emitted.counts.without_subscriber,
+                "dropped": emitted.counts.dropped,
+                "too_large": emitted.counts.too_large,
+                "failed": emitted.counts.failed,
+            })).collect::<Vec<_>>(),
+            "setting": self.setting.map(EncodeSetting::to_json),
+            "latency_ms": latency,
+            "age_ms": answered(&self.age),
+            "round_trip_ms": answered(&self.round_trip),
+        })
+    }
+
+    fn latencies(&self) -> Vec<String> {
+        if self.age.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec!["latency             p50        p95        p99".to_owned()];
+        for (name, histogram) in PARTS.iter().zip(&self.parts) {
+            // What never took time is not part of this stream: decoding of raw pixels, for example.
+            if histogram.max() > 0 {
+                lines.push(row(name, histogram));
+            }
+        }
+        lines.push(row("age of pose", &self.age));
+        lines.push(row("round trip", &self.round_trip));
+        lines
+    }
+}
+
+fn row(name: &str, histogram: &Histogram<u64>) -> String {
+    let at = |quantile| format!("{:>7.1} ms", milliseconds(histogram, quantile));
+    format!(
+        "  {name:<12} {}",
+        QUANTILES.map(|(quantile, _)| at(quantile)).join(" ")
+    )
+}
+
+/// The percentiles that are reported.
+const QUANTILES: [(f64, &str); 3] = [(0.50, "p50"), (0.95, "p95"), (0.99, "p99")];
+
+fn percentiles(histogram: &Histogram<u64>) -> Value {
+    let at =
+        |(quantile, name): (f64, &str)| (name.to_owned(), json!(milliseconds(histogram, quantile)));
+    Value::Object(QUANTILES.map(at).into_iter().collect())
+}
+
+fn milliseconds(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1e3
+}

@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use super::*;
+
+fn returned(network: u64, inference: u64) -> ReturnedFrame {
+    ReturnedFrame {
+        latency: Latency {
+            network,
+            inference,
+            ..Latency::default()
+        },
+        round_trip: Duration::from_millis(1),
+        waited: Duration::from_millis(1),
+        taken: Instant::now(),
+        scale: None,
+        picture: None,
+        captured_us: None,
+        recorded: None,
+    }
+}
+
+fn shown(summary: &str, name: &str) -> Vec<f64> {
+    let line = summary.lines().find(|line| line.contains(name));
+    line.unwrap_or_else(|| panic!("no {name} in {summary}"))
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect()
+}
+
+#[test]
+fn summary_shows_percentiles_of_each_part_and_of_the_age() {
+    let mut report = RunReport::new(Instant::now());
+    for ms in 1..=100 {
+        report.returned(&returned(ms * 1000, 20_000));
+    }
+    let summary = report.summary().join("\n");
+    for (name, expected) in [
+        ("network", [50.0, 95.0, 99.0]),
+        ("inference", [20.0, 20.0, 20.0]),
+        ("age of pose", [70.0, 115.0, 119.0]),
+        ("round trip", [1.0, 1.0, 1.0]),
+    ] {
+        let shown = shown(&summary, name);
+        let close = shown
+            .iter()
+            .zip(expected)
+            .all(|(is, should)| (is - should).abs() < 0.2);
+        assert!(close && shown.len() == 3, "{summary}");
+    }
+    let object = report.to_json();
+    assert_eq!(
+        shown(&summary, "network")[1],
+        (object["latency_ms"]["network"]["p95"].as_f64().unwrap() * 10.0).round() / 10.0
+    );
+    assert!(object["latency_ms"]["decode"].is_null());
+    assert!((object["age_ms"]["p50"].as_f64().unwrap() - 70.0).abs() < 0.2);
+    assert!(!summary.contains("failed"), "only what happened is listed");
+    assert!(!summary.contains("decode"), "only what took time is listed");
+}
+
+#[test]
+fn summary_without_answers_shows_no_latency() {
+    let report = RunReport::new(Instant::now());
+    assert!(!report.summary().join("\n").contains("latency"));
+    assert!(report.to_json()["age_ms"].is_null());
+}
