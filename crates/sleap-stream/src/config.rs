@@ -12,7 +12,9 @@ use crate::report::mode::ReportMode;
 /// What becomes of pixels before they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PixelEncoding {
+    /// Raw.
     Raw,
+    /// As JPEG of this quality.
     Jpeg(u8),
     /// They come as a camera's JPEGs.
     Camera,
@@ -21,23 +23,37 @@ pub(crate) enum PixelEncoding {
 /// What a run is to do.
 #[derive(Debug)]
 pub struct Config {
+    /// The source and what is read of it.
     pub(crate) capture: capture::Config,
     /// Counted where frames are sent: what a live source drops before does not count.
     pub(crate) max_frames: Option<u64>,
+    /// Size of the frames that are sent, instead of the source's.
     pub(crate) resize: Option<(u32, u32)>,
+    /// How pixels are sent.
     pub(crate) encoding: PixelEncoding,
     /// The newest frame wins, or every frame counts; `None`: as suits the source.
     pub(crate) live: Option<bool>,
+    /// Poses should stay younger than this.
     pub(crate) max_latency: Option<Duration>,
+    /// Frames that the worker runs in one call of its model.
     pub(crate) batch_size: u32,
+    /// Files of predictions.
     pub(crate) outputs: Vec<PathBuf>,
+    /// PNG file of the last frame with its poses.
     pub(crate) snapshot: Option<PathBuf>,
+    /// Video of the frames that are sent.
     pub(crate) record: Option<PathBuf>,
+    /// Existing files are replaced.
     pub(crate) overwrite: bool,
+    /// A window shows the stream.
     pub(crate) display: bool,
+    /// Targets of poses.
     pub(crate) emit: Vec<emit::Target>,
+    /// How the worker is found.
     pub(crate) connect: ConnectConfig,
+    /// Associations that share the frames.
     pub(crate) lanes: LaneCount,
+    /// What is reported, and where.
     pub(crate) report_mode: ReportMode,
 }
 

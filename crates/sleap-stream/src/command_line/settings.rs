@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn both_in_one_place_are_still_a_contradiction() {
+    fn both_in_one_source_are_still_a_contradiction() {
         let file = "[sleap-stream]\nstream = 'a.mp4'\nmax_latency = 200\n";
         let args = settings("sleap-stream", file).unwrap();
         crate::Config::try_from(args).unwrap_err();

@@ -105,7 +105,7 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
 }
 
 /// Whether the worker returns a result for each frame.
-pub(crate) fn is_answered(ack: &StreamAck) -> bool {
+pub(crate) fn returns_results(ack: &StreamAck) -> bool {
     ack.answers || ack.model.is_some()
 }
 

@@ -200,7 +200,7 @@ mod tests {
         });
         report
             .recent
-            .answered(42_500, start + Duration::from_secs(2));
+            .returned(42_500, start + Duration::from_secs(2));
         report.setting = Some(EncodeSetting::full(55));
         report
     }

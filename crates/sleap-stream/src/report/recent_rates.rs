@@ -22,7 +22,7 @@ pub(crate) struct RecentRates {
 
 impl RecentRates {
     /// A result came, `age` microseconds after its frame was captured.
-    pub(crate) fn answered(&mut self, age: u64, now: Instant) {
+    pub(crate) fn returned(&mut self, age: u64, now: Instant) {
         if self.ages.len() == MAX_AGES {
             self.ages.pop_front();
         }
@@ -102,11 +102,11 @@ mod tests {
         let (mut recent, start) = (RecentRates::default(), Instant::now());
         assert_eq!(recent.ages(), None);
         for age in 1..=100 {
-            recent.answered(age, start);
+            recent.returned(age, start);
         }
         assert_eq!(recent.ages(), Some((51, 96)));
         for _ in 0..2 * MAX_AGES {
-            recent.answered(7, start + MS);
+            recent.returned(7, start + MS);
         }
         assert_eq!(recent.ages(), Some((7, 7)));
         assert_eq!(recent.ages.len(), MAX_AGES);

@@ -11,7 +11,9 @@ use crate::send::pipeline::SendPipeline;
 
 /// The controller of a live stream's frames, and where the encoder gets its setting from.
 pub(crate) struct Adaptation {
+    /// Chooses the setting.
     pub(crate) adapter: Adapter,
+    /// Where the encoder gets it from.
     pub(crate) settings: watch::Sender<EncodeSetting>,
 }
 
@@ -22,7 +24,7 @@ impl Adaptation {
     }
 
     /// A result is here; the new setting where it changes.
-    pub(crate) fn answered(
+    pub(crate) fn returned(
         &mut self,
         returned: &ReturnedFrame,
         timing: &Timing,
@@ -34,7 +36,7 @@ impl Adaptation {
             link: returned.latency.link(),
             receive: Duration::from_micros(timing.receive_us.unwrap_or_default()),
         };
-        let setting = self.adapter.answered(sample, Instant::now())?;
+        let setting = self.adapter.returned(sample, Instant::now())?;
         tracing::info!(%setting, age_ms = sample.age.as_millis(), "frames adapted to the link");
         self.settings.send_replace(setting);
         pipeline.set_pause(self.adapter.pause());

@@ -12,7 +12,7 @@ use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};
 
 use crate::config::Config;
-use crate::connect::handshake::is_answered;
+use crate::connect::handshake::returns_results;
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
@@ -21,15 +21,21 @@ use crate::send::uplink::UplinkControl;
 
 /// What gets poses while the stream runs.
 pub(crate) struct PoseConsumers {
+    /// Sends them to other programs.
     pub(crate) emitter: Emitter,
+    /// Shows them in a window.
     pub(crate) screen: Option<WindowHandle>,
 }
 
 /// What a stream consists of at the client.
 pub(crate) struct StreamParts {
+    /// Takes the worker's results.
     pub(crate) results: ResultHandler,
+    /// Captures, encodes and sends.
     pub(crate) pipeline: SendPipeline,
+    /// Where connections are made and lost.
     pub(crate) uplink: Arc<UplinkControl>,
+    /// The video of the frames that are sent.
     pub(crate) recording: Option<Recording>,
 }
 
@@ -46,7 +52,7 @@ pub(crate) fn prepare(
         mut emitter,
         screen,
     } = consumers;
-    let (mut plan, adaptation) = plan::make(config, &info, is_answered(ack), screen.is_some());
+    let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;

@@ -30,7 +30,7 @@ pub(crate) struct EndedStream {
     /// Why the worker was not found again, likewise.
     pub(crate) not_found: String,
     /// The worker returns a result for each frame.
-    pub(crate) is_answered: bool,
+    pub(crate) returns_results: bool,
 }
 
 impl EndedStream {
@@ -111,7 +111,7 @@ fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Resul
         worker: &ended.worker,
         because: &ended.because,
         not_found: &ended.not_found,
-        is_answered: ended.is_answered,
+        returns_results: ended.returns_results,
         complete: results.complete.as_ref(),
         last_failure: results.last_failure.as_deref(),
         wants: &wants,

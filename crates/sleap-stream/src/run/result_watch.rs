@@ -52,9 +52,9 @@ impl ResultWatch {
     }
 
     /// A result came, this long after the link had taken the frame.
-    pub(crate) fn answered(&mut self, took: Duration, report: &mut RunReport) {
+    pub(crate) fn returned(&mut self, took: Duration, report: &mut RunReport) {
         let now = Instant::now();
-        self.deadline.answered(took, now);
+        self.deadline.returned(took, now);
         if let Some(since) = report.silent_since.take() {
             let seconds = (now - since).as_secs();
             tracing::info!("{} answers again, after {seconds} s", self.worker);

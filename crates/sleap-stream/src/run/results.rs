@@ -18,8 +18,11 @@ use crate::send::pipeline::SendPipeline;
 
 /// Takes results: matches them with their frames, writes, shows and counts them.
 pub(crate) struct ResultHandler {
+    /// Files of predictions.
     pub(crate) outputs: LabelsOutputs,
+    /// Poses for other programs.
     pub(crate) emitter: Emitter,
+    /// Counts and latencies.
     pub(crate) report: RunReport,
     /// Why the worker could not use the last frame that failed.
     pub(crate) last_failure: Option<String>,
@@ -223,7 +226,7 @@ impl ResultHandler {
 
     fn adapt(&mut self, returned: &ReturnedFrame, timing: &Timing, pipeline: &SendPipeline) {
         let adaptation = self.adaptation.as_mut();
-        let setting = adaptation.and_then(|it| it.answered(returned, timing, pipeline));
+        let setting = adaptation.and_then(|it| it.returned(returned, timing, pipeline));
         self.report.setting = setting.or(self.report.setting);
     }
 

@@ -13,7 +13,7 @@ use vision::frame_window::WindowHandle;
 use vision::record;
 
 use crate::config::Config;
-use crate::connect::handshake::is_answered;
+use crate::connect::handshake::returns_results;
 use crate::connect::reconnect::Reconnector;
 use crate::report::events::EventWriter;
 use crate::report::progress::Progress;
@@ -145,7 +145,7 @@ async fn stream(
     );
     let outcome = run.run(&mut results, &mut pipeline).await;
     run.leave(results.report.seconds(), &pipeline).await;
-    complete_counts(&mut results, &pipeline, is_answered(&ack));
+    complete_counts(&mut results, &pipeline, returns_results(&ack));
     let ended = EndedStream {
         outcome,
         source: pipeline.finish().await,
@@ -154,7 +154,7 @@ async fn stream(
         not_found: run.not_found(),
         // Whatever the outcome: the worker learns that this client is gone, and is free.
         because: run.close().await,
-        is_answered: is_answered(&ack),
+        returns_results: returns_results(&ack),
     };
     ending::end(config, ended, results, recording, interrupt).await
 }

@@ -19,7 +19,7 @@ pub(crate) struct StreamFacts<'a> {
     /// Why the worker was not found again, likewise.
     pub(crate) not_found: &'a str,
     /// The worker returns a result for each frame.
-    pub(crate) is_answered: bool,
+    pub(crate) returns_results: bool,
     /// What the worker reported of the stream at its end.
     pub(crate) complete: Option<&'a StreamComplete>,
     /// Why the worker could not use the last frame that failed.
@@ -105,7 +105,10 @@ impl StreamFacts<'_> {
     fn arrived(&self) -> Result<()> {
         let (sent, reconnected) = (self.report.sent.frames, self.report.reconnections > 0);
         // Over another connection it counts from 0 again.
-        let Some(complete) = self.complete.filter(|_| !self.is_answered && !reconnected) else {
+        let Some(complete) = self
+            .complete
+            .filter(|_| !self.returns_results && !reconnected)
+        else {
             return Ok(());
         };
         let received = complete.frames_received;
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
     use crate::send::uplink::SentTotals;
 
-    /// A report of so many frames and predictions.
+    /// A report of this many frames and predictions.
     fn report(frames: u64, predictions: u64) -> RunReport {
         let mut report = RunReport::new(Instant::now());
         report.sent = SentTotals { frames, bytes: 100 };
@@ -155,7 +158,7 @@ mod tests {
             worker: "the worker at w",
             because: "",
             not_found: "",
-            is_answered: true,
+            returns_results: true,
             complete: None,
             last_failure: None,
             wants,
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_without_an_answer_are_named() {
+    fn frames_without_a_result_are_named() {
         let (nothing, mut report) = (Wants::default(), report(10, 7));
         report.unanswered.extend([3, 5, 6]);
         report.unreadable = 2;
@@ -224,20 +227,20 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_a_worker_without_answers_did_not_get_are_missed() {
+    fn frames_that_a_worker_without_results_did_not_get_are_missed() {
         let (nothing, report) = (Wants::default(), report(240, 0));
         let complete = StreamComplete {
             frames_received: 238,
             ..StreamComplete::default()
         };
         let mute = StreamFacts {
-            is_answered: false,
+            returns_results: false,
             complete: Some(&complete),
             ..facts(&report, &nothing)
         };
         fails(&mute, &["238 of the 240 frames"]);
         let answered = StreamFacts {
-            is_answered: true,
+            returns_results: true,
             ..mute
         };
         answered.verdict(ReceiveEnd::Complete).unwrap();

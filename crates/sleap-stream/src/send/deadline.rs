@@ -31,7 +31,7 @@ pub(crate) struct ResultDeadline {
     /// Waits are not counted from before this.
     begun: Instant,
     /// When the last result came, if there was one since `begun`.
-    answered: Option<Instant>,
+    last_result: Option<Instant>,
     /// Since when frames wait without any result: the silence.
     since: Option<Instant>,
     /// Frames that were given up during the silence.
@@ -70,7 +70,7 @@ impl ResultDeadline {
             timeout,
             recent: VecDeque::new(),
             begun: now,
-            answered: None,
+            last_result: None,
             since: None,
             missed: 0,
             was_due: false,
@@ -82,7 +82,7 @@ impl ResultDeadline {
     /// Waits are counted from now on: the connection is another one, or this process was stopped.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.begun = now;
-        self.answered = None;
+        self.last_result = None;
         self.end_silence();
     }
 
@@ -100,12 +100,12 @@ impl ResultDeadline {
     }
 
     /// A result that can be read came, this long after the link had taken the frame.
-    pub(crate) fn answered(&mut self, took: Duration, now: Instant) {
+    pub(crate) fn returned(&mut self, took: Duration, now: Instant) {
         self.recent.push_back(took);
         if self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
         }
-        self.answered = Some(now);
+        self.last_result = Some(now);
         self.end_silence();
     }
 
@@ -127,7 +127,7 @@ impl ResultDeadline {
         }
         let oldest = overdue
             .oldest
-            .map(|oldest| oldest.max(self.answered.unwrap_or(oldest)));
+            .map(|oldest| oldest.max(self.last_result.unwrap_or(oldest)));
         // Once a frame is with the link its wait has begun; until then it moves with the link.
         let since = self.since.or(oldest);
         if overdue.is_oldest_handed {

@@ -19,10 +19,15 @@ pub(crate) struct FrameEncoder {
 
 /// A frame's bytes and what they are.
 pub(crate) struct EncodedFrame {
+    /// Pixels in a row, as sent.
     pub(crate) width: u32,
+    /// Rows, as sent.
     pub(crate) height: u32,
+    /// 1 for grey, 3 for colour.
     pub(crate) channels: u8,
+    /// What the bytes are.
     pub(crate) encoding: Encoding,
+    /// The bytes.
     pub(crate) data: Bytes,
     /// From these pixels to the source's.
     pub(crate) scale: Option<Scale>,

@@ -22,7 +22,7 @@ pub(crate) struct FrameMoments {
     /// The link had the last of them; `None` where the result was faster than that message.
     pub(crate) handed: Option<Instant>,
     /// Its result was received.
-    pub(crate) answered: Instant,
+    pub(crate) returned: Instant,
 }
 
 /// Names of the parts, in the order of [`Latency::parts`].
@@ -108,10 +108,10 @@ impl LatencySplitter {
         let since_capture = |at: Instant| micros(at.saturating_duration_since(moments.captured));
         let taken = since_capture(moments.taken);
         let encoded = since_capture(moments.encoded).max(taken);
-        let answered = since_capture(moments.answered).max(encoded);
+        let returned = since_capture(moments.returned).max(encoded);
 
         // The worker's times are cut to what fits: its clock may be wrong, or its report.
-        let mut left = answered - encoded;
+        let mut left = returned - encoded;
         let mut take = |wanted: Option<u64>| {
             let taken = wanted.unwrap_or_default().min(left);
             left -= taken;
@@ -172,14 +172,14 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// Captured, taken after 5 ms, encoded after 7, handed over after 8.
-    fn moments(answered: u32) -> FrameMoments {
+    fn moments(returned: u32) -> FrameMoments {
         let captured = Instant::now();
         FrameMoments {
             captured,
             taken: captured + 5 * MS,
             encoded: captured + 7 * MS,
             handed: Some(captured + 8 * MS),
-            answered: captured + answered * MS,
+            returned: captured + returned * MS,
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_back_is_half_of_the_shortest() {
+    fn the_return_is_half_of_the_shortest() {
         let mut splitter = LatencySplitter::default();
         splitter.split(&moments(60), &timing());
         let held_up = splitter.split(&moments(160), &timing());

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_there_is_kept_unless_told_otherwise() {
+    fn a_file_that_is_there_is_kept_without_overwrite() {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("a.slp");
         std::fs::write(&output, "precious").unwrap();

@@ -31,12 +31,17 @@ use crate::report::mode::ReportMode;
 /// What a run that sends a file is to do.
 #[derive(Debug)]
 pub struct SendConfig {
+    /// The video.
     pub(crate) file: PathBuf,
     /// The file's name for the worker.
     pub(crate) name: FileName,
+    /// Where the predictions are saved.
     pub(crate) output: PathBuf,
+    /// An existing file is replaced.
     pub(crate) overwrite: bool,
+    /// How the worker is found.
     pub(crate) connect: ConnectConfig,
+    /// What is reported, and where.
     pub(crate) report_mode: ReportMode,
 }
 

@@ -119,7 +119,7 @@ impl Sim<'_> {
         while self
             .returning
             .front()
-            .is_some_and(|result| result.moments.answered <= self.now)
+            .is_some_and(|result| result.moments.returned <= self.now)
         {
             if let Some(result) = self.returning.pop_front() {
                 self.returned(&result);
@@ -196,7 +196,7 @@ impl Sim<'_> {
         self.returning.extend(result);
     }
 
-    /// A frame's way from the encoder to the result, which the frames before it decide; `None` where
+    /// A frame from the encoder to its result, which the frames before it decide; `None` where
     /// there is no result.
     fn send(&mut self, id: FrameId, captured: Instant, bytes: f64) -> Option<ReturningResult> {
         let config = self.config;
@@ -218,7 +218,7 @@ impl Sim<'_> {
                 taken: self.now,
                 encoded,
                 handed: Some(encoded),
-                answered: self.model + config.delay,
+                returned: self.model + config.delay,
             },
             timing: Timing {
                 receive_us: Some(micros(self.link - begins)),
@@ -252,14 +252,14 @@ impl Sim<'_> {
     }
 
     fn returned(&mut self, result: &ReturningResult) {
-        let now = result.moments.answered;
+        let now = result.moments.returned;
         if !result.can_be_read {
             self.in_flight.damaged(result.id);
             return;
         }
         let timing = Some(&result.timing);
         if let Some(returned) = self.in_flight.returned(result.id, timing, now) {
-            self.deadline.answered(returned.waited, now);
+            self.deadline.returned(returned.waited, now);
         }
         let latency = self.splitter.split(&result.moments, &result.timing);
         let age = Duration::from_micros(latency.age());
@@ -271,7 +271,7 @@ impl Sim<'_> {
                 link: latency.link(),
                 receive: Duration::from_micros(result.timing.receive_us.unwrap_or_default()),
             };
-            if adapter.answered(sample, now).is_some() {
+            if adapter.returned(sample, now).is_some() {
                 self.in_flight.set_pause(adapter.pause());
             }
         }

@@ -20,13 +20,19 @@ const HIGHEST_US: u64 = 3_600_000_000;
 /// Counts and latencies of a run.
 pub(crate) struct RunReport {
     started: Instant,
+    /// What was sent.
     pub(crate) sent: SentTotals,
+    /// Frames with a prediction.
     pub(crate) predictions: u64,
+    /// Animals in them.
     pub(crate) instances: u64,
+    /// Frames that the worker could not use.
     pub(crate) failed: u64,
+    /// Frames that newer ones replaced before they were sent.
     pub(crate) dropped_at_source: u64,
     /// Frames that were sent, but are not in the recording.
     pub(crate) not_recorded: u64,
+    /// Frames that were sent and have no result.
     pub(crate) unanswered: FrameList,
     /// Messages of the worker that could not be read.
     pub(crate) unreadable: u64,
@@ -94,7 +100,7 @@ impl RunReport {
         self.round_trip
             .saturating_record(micros(returned.round_trip));
         self.last = Some(latency);
-        self.recent.answered(latency.age(), Instant::now());
+        self.recent.returned(latency.age(), Instant::now());
     }
 
     /// What was sent, and how many frames were dropped, up to now.

@@ -59,7 +59,7 @@ fn summary_shows_percentiles_of_each_part_and_of_the_age() {
 }
 
 #[test]
-fn summary_without_answers_shows_no_latency() {
+fn summary_without_results_shows_no_latency() {
     let report = RunReport::new(Instant::now());
     assert!(!report.summary().join("\n").contains("latency"));
     assert!(report.to_json()["age_ms"].is_null());

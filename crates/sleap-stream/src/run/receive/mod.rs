@@ -12,7 +12,7 @@ use protocol::{Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::connect::handshake::{self, is_answered};
+use crate::connect::handshake::{self, returns_results};
 use crate::connect::heartbeat::heartbeat;
 use crate::connect::reconnect::{Reconnector, WorkerIdentity};
 use crate::report::progress::Progress;
@@ -66,7 +66,7 @@ pub(crate) struct ReceiveLoop<'a> {
     /// When the last message came, be it a sign of life.
     last_message: Instant,
     /// When the last result came.
-    answered: Instant,
+    last_result: Instant,
     /// Watches results; `None` where the worker does not return one for each frame.
     watch: Option<ResultWatch>,
     /// When the last check was.
@@ -105,8 +105,8 @@ impl<'a> ReceiveLoop<'a> {
             state: State::Sending,
             all_sent: false,
             last_message: Instant::now(),
-            answered: Instant::now(),
-            watch: is_answered(ack).then(|| ResultWatch::new(reconnector, recovery)),
+            last_result: Instant::now(),
+            watch: returns_results(ack).then(|| ResultWatch::new(reconnector, recovery)),
             last_check: Instant::now(),
             lost_since: None,
             not_found: None,
@@ -137,7 +137,7 @@ impl<'a> ReceiveLoop<'a> {
                         }
                         (Some(Ok(message)), _) => {
                             if let Some(took) = results.message(message, pipeline) {
-                                self.answered(took, results);
+                                self.returned(took, results);
                             }
                         }
                         (Some(Err(error)), _) => results.unreadable(&error, pipeline),
@@ -186,11 +186,11 @@ impl<'a> ReceiveLoop<'a> {
     }
 
     /// A result came, this long after the link had taken the frame.
-    fn answered(&mut self, took: Duration, results: &mut ResultHandler) {
-        self.answered = Instant::now();
+    fn returned(&mut self, took: Duration, results: &mut ResultHandler) {
+        self.last_result = Instant::now();
         self.lost_since = None;
         if let Some(watch) = &mut self.watch {
-            watch.answered(took, &mut results.report);
+            watch.returned(took, &mut results.report);
         }
     }
 
@@ -244,7 +244,7 @@ impl<'a> ReceiveLoop<'a> {
     /// results are due first, their deadline counts.
     fn is_unconfirmed(&self, since: Instant, pipeline: &SendPipeline) -> bool {
         let waits = self.watch.is_some() && pipeline.waiting() > 0;
-        !waits && since.elapsed().min(self.answered.elapsed()) > COMPLETE_TIMEOUT
+        !waits && since.elapsed().min(self.last_result.elapsed()) > COMPLETE_TIMEOUT
     }
 
     /// Why the stream is ending.

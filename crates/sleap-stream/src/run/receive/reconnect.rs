@@ -50,7 +50,7 @@ impl ReceiveLoop<'_> {
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         self.heartbeat = heartbeat(&ack, &self.sender);
         self.last_message = Instant::now();
-        (self.answered, self.last_check) = (self.last_message, self.last_message);
+        (self.last_result, self.last_check) = (self.last_message, self.last_message);
         if let Some(watch) = &mut self.watch {
             watch.restart(&mut results.report);
         }

@@ -115,7 +115,7 @@ impl Adapter {
     }
 
     /// A result is here; the new setting where it changes.
-    pub(crate) fn answered(
+    pub(crate) fn returned(
         &mut self,
         sample: LatencySample,
         now: Instant,
@@ -242,7 +242,7 @@ mod tests {
         let mut now = from;
         while now < from + ms * MS {
             now += 33 * MS;
-            adapter.answered(sample(now), now);
+            adapter.returned(sample(now), now);
         }
         now
     }
@@ -330,7 +330,7 @@ mod tests {
                 taken: now,
                 ..sample
             };
-            if adapter.answered(sample, now).is_some() {
+            if adapter.returned(sample, now).is_some() {
                 changes.push(now);
             }
         }
@@ -354,7 +354,7 @@ mod tests {
                 taken: now,
                 ..took(5_000, 4_900, 900)(now)
             };
-            adapter.answered(sample, now);
+            adapter.returned(sample, now);
             if adapter.best_link.is_some_and(|best| best > MS) {
                 adapter.best_link = Some(MS);
             }

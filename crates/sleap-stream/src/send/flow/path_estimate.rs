@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bottleneck_is_what_answers_on_each_others_heels_are_apart() {
+    fn the_bottleneck_is_the_time_between_results_that_queue() {
         let start = Instant::now();
         let mut path = PathEstimate::default();
         for index in 0..10 {

@@ -47,14 +47,14 @@ fn a_live_frame_leaves_to_arrive_when_the_model_is_free() {
     assert_eq!(next, then + 100 * MS - early);
     assert_eq!(in_flight.gate(next), GateState::Open);
     send(&mut in_flight, 2, next);
-    // An answer that is late holds up the frames behind it.
+    // A result that is late holds up the frames behind it.
     assert_eq!(in_flight.gate(then + 150 * MS), GateState::Shut);
     in_flight.returned(1, Some(&timing(100)), then + 160 * MS);
     assert!(matches!(in_flight.gate(then + 160 * MS), GateState::At(_)));
 }
 
 #[test]
-fn a_worker_that_stops_answering_gets_no_more() {
+fn a_worker_that_returns_nothing_gets_no_more() {
     let start = Instant::now();
     let mut in_flight = known(LIVE, 5, start);
     let mut now = start + 100 * MS;
@@ -133,7 +133,7 @@ fn a_frame_that_is_given_up_makes_room() {
 }
 
 #[test]
-fn a_word_of_full_queues_takes_one_frame_away_and_answers_give_it_back() {
+fn a_report_of_full_queues_takes_one_frame_away_and_results_give_it_back() {
     let start = Instant::now();
     let mut in_flight = ledger(PacingMode::Every, 1);
     for id in 0..8 {

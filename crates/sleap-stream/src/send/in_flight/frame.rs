@@ -113,7 +113,7 @@ impl InFlightFrame {
             taken: self.taken.taken,
             encoded,
             handed: self.handed,
-            answered: now,
+            returned: now,
         };
         let timing = timing.copied().unwrap_or_default();
         ReturnedFrame {

@@ -24,7 +24,7 @@ pub(super) fn send(in_flight: &mut InFlight, id: FrameId, now: Instant) {
 }
 
 #[test]
-fn an_answer_is_matched_once() {
+fn a_result_is_matched_once() {
     let start = Instant::now();
     let at = |ms| start + Duration::from_millis(ms);
     let mut in_flight = ledger();
@@ -46,7 +46,7 @@ fn an_answer_is_matched_once() {
 }
 
 #[test]
-fn memory_is_bounded_where_nothing_is_answered() {
+fn memory_is_bounded_where_no_result_comes() {
     let now = Instant::now();
     let mut in_flight = ledger();
     for id in 0..10_000 {
@@ -91,7 +91,7 @@ fn resent(in_flight: &mut InFlight, connection: ConnectionNumber) -> Vec<FrameId
 }
 
 #[test]
-fn what_was_not_answered_is_sent_again_in_order_and_once_a_connection() {
+fn frames_without_a_result_are_sent_again_in_order_and_once_a_connection() {
     let mut in_flight = ledger();
     for id in [5, 3, 9, 7] {
         keep(&mut in_flight, id);
@@ -135,7 +135,7 @@ fn handed(ids: std::ops::Range<FrameId>, start: Instant) -> InFlight {
     in_flight
 }
 
-/// What is given up after so many seconds, where 10 are allowed.
+/// What is given up after this many seconds, where 10 are allowed.
 fn overdue(
     in_flight: &mut InFlight,
     gives_up: GiveUp,
@@ -151,7 +151,7 @@ fn overdue(
 }
 
 #[test]
-fn a_frame_is_given_up_once_and_its_late_answer_is_taken() {
+fn a_frame_is_given_up_once_and_its_late_result_is_taken() {
     let start = Instant::now();
     let mut in_flight = handed(0..2, start);
     assert!(!overdue(&mut in_flight, GiveUp::All, start, 10).is_any);
@@ -184,7 +184,7 @@ fn only_what_was_overtaken_is_given_up_where_each_frame_counts() {
 }
 
 #[test]
-fn a_frame_whose_answer_cannot_be_read_has_no_place_and_stays_unanswered() {
+fn a_frame_whose_result_cannot_be_read_has_no_slot_and_stays_unanswered() {
     let start = Instant::now();
     let mut in_flight = handed(0..1, start);
     assert!(in_flight.damaged(0));
@@ -219,7 +219,7 @@ fn a_frame_that_the_link_still_carries_is_not_overdue() {
 }
 
 #[test]
-fn what_has_a_place_is_forgotten_last() {
+fn a_frame_with_a_slot_is_forgotten_last() {
     let now = Instant::now();
     let mut in_flight = handed(0..2, now);
     assert!(in_flight.damaged(1));
@@ -231,7 +231,7 @@ fn what_has_a_place_is_forgotten_last() {
 }
 
 #[test]
-fn frames_of_a_batch_wait_for_each_other_before_they_wait_for_answers() {
+fn frames_of_a_batch_wait_for_each_other_before_they_wait_for_results() {
     let start = Instant::now();
     let mut in_flight = handed(0..3, start);
     in_flight.batch_opens(1);
