@@ -1,6 +1,6 @@
-//! The worker's HTTP servers: what a connection may cost, whoever answers it.
+//! The part that the worker's HTTP servers share: connections, their limits and timeouts.
 
-mod callers;
+mod connections;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,22 +20,22 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use callers::{Busy, Callers};
+use connections::{BusyGuard, HttpConnections};
 
-/// Bytes and headers of a request's head.
+/// Size of a request's head, and number of its headers.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// How long things may take.
+/// How long a connection may take.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience {
-    /// Longest life of a connection, whatever it does: a page is loaded by then.
+pub(crate) struct HttpTimeouts {
+    /// Longest life of a connection. A page is loaded by then.
     pub(crate) connection: Duration,
-    /// For TLS to come up, and for each request's head, the silence before it included.
+    /// For the TLS handshake, and for the head of each request including the wait for it.
     pub(crate) head: Duration,
 }
 
-impl Default for Patience {
+impl Default for HttpTimeouts {
     fn default() -> Self {
         Self {
             connection: Duration::from_secs(30),
@@ -44,59 +44,59 @@ impl Default for Patience {
     }
 }
 
-/// What is answered.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// A response with its whole body.
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
-/// Serves for ever. `server` names it in the log. `answers` makes an answer of a request.
-pub(crate) async fn serve<A, F>(
+/// Serves until it is cancelled. `server` is its name in the log, `respond` answers a request.
+pub(crate) async fn serve<R, F>(
     listener: TcpListener,
     server: &'static str,
     tls: Option<TlsAcceptor>,
-    patience: Patience,
-    answers: A,
+    timeouts: HttpTimeouts,
+    respond: R,
 ) where
-    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send,
+    R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send,
 {
     let mut listener = Listener::new(listener, server);
-    let callers = Callers::default();
-    // A set, because its tasks end with this one.
-    let mut connections = JoinSet::new();
+    let admitted = HttpConnections::default();
+    // The tasks of a set end when it is dropped.
+    let mut tasks = JoinSet::new();
     loop {
-        while connections.try_join_next().is_some() {}
+        while tasks.try_join_next().is_some() {}
         let (socket, from) = listener.accept().await;
-        let Some(call) = callers.enter(from.ip()) else {
-            debug!(%from, "too many HTTP connections");
+        let Some(permit) = admitted.enter(from.ip()) else {
+            debug!(%from, "connection refused: too many HTTP connections");
             continue;
         };
-        let connection = Connection {
-            answers: answers.clone(),
-            head: patience.head,
-            begins: Box::new(call.requests()),
+        let connection = HttpContext {
+            respond: respond.clone(),
+            head: timeouts.head,
+            begin: Box::new(permit.requests()),
         };
         let tls = tls.clone();
-        connections.spawn(async move {
+        tasks.spawn(async move {
             tokio::select! {
                 () = connection.serve(socket, tls) => {}
-                () = call.hung_up() => debug!(%from, "hung up on, for another"),
-                () = sleep(patience.connection) => debug!(%from, "a connection that does not end"),
+                () = permit.evicted() => debug!(%from, "connection closed in favour of a new one"),
+                () = sleep(timeouts.connection) => debug!(%from, "connection closed: it lasted too long"),
             }
         });
     }
 }
 
-/// What a connection is served with.
-struct Connection<A> {
-    answers: A,
+/// Serves one connection.
+struct HttpContext<R> {
+    respond: R,
     head: Duration,
-    /// Marks a request, as long as it is answered.
-    begins: Box<dyn Fn() -> Busy + Send + Sync>,
+    /// Marks the connection as busy while a request is answered.
+    begin: Box<dyn Fn() -> BusyGuard + Send + Sync>,
 }
 
-impl<A, F> Connection<A>
+impl<R, F> HttpContext<R>
 where
-    A: Fn(Request<Incoming>) -> F + Send + Sync,
-    F: Future<Output = Answer> + Send,
+    R: Fn(Request<Incoming>) -> F + Send + Sync,
+    F: Future<Output = HttpResponse> + Send,
 {
     async fn serve(&self, socket: TcpStream, tls: Option<TlsAcceptor>) {
         let _ = socket.set_nodelay(true);
@@ -104,16 +104,16 @@ where
             None => self.requests(socket).await,
             Some(tls) => match timeout(self.head, tls.accept(socket)).await {
                 Ok(Ok(secured)) => self.requests(secured).await,
-                Ok(Err(error)) => debug!(%error, "no TLS with a browser"),
-                Err(_) => debug!("a connection that says nothing"),
+                Ok(Err(error)) => debug!(%error, "the TLS handshake failed"),
+                Err(_) => debug!("connection closed: no TLS handshake in time"),
             },
         }
     }
 
     async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let service = service_fn(async |request| {
-            let _busy = (self.begins)();
-            Ok::<_, Infallible>((self.answers)(request).await)
+            let _busy = (self.begin)();
+            Ok::<_, Infallible>((self.respond)(request).await)
         });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -128,19 +128,19 @@ where
     }
 }
 
-/// An answer in words, for people.
-pub(crate) fn words(status: StatusCode, text: &str) -> Answer {
+/// A response with a text for people.
+pub(crate) fn words(status: StatusCode, text: &str) -> HttpResponse {
     let text = Bytes::copy_from_slice(text.as_bytes());
     body(status, "text/plain; charset=utf-8", text)
 }
 
-/// An answer with content.
-pub(crate) fn body(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
+/// A response with this body.
+pub(crate) fn body(status: StatusCode, kind: &'static str, body: Bytes) -> HttpResponse {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);
-    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-    answer
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 /// The header's value, if it was sent exactly once.
@@ -159,7 +159,7 @@ pub(crate) fn host(headers: &HeaderMap) -> Option<String> {
     Some(host.to_ascii_lowercase())
 }
 
-/// Whether this is `localhost` or an address, which no other site's name can be.
+/// Whether this is `localhost` or an IP address: no other site can have such a name.
 pub(crate) fn is_address(host: &str) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     literal.parse::<std::net::IpAddr>().is_ok() || host == "localhost"

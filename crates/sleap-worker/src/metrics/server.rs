@@ -13,7 +13,7 @@ use tracing::{error, info};
 
 use super::Metrics;
 use super::counters::Counters;
-use crate::http::{self, Answer, Patience, body, words};
+use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
 
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -55,7 +55,7 @@ impl MetricsListener {
             let answer = answer(&request, &counters, is_loopback);
             async move { answer }
         };
-        let server = http::serve(listener, "metrics", None, Patience::default(), answers);
+        let server = http::serve(listener, "metrics", None, HttpTimeouts::default(), answers);
         Some(MetricsServer {
             address,
             _task: AbortOnDropHandle::new(tokio::spawn(server)),
@@ -73,7 +73,7 @@ impl MetricsServer {
     }
 }
 
-fn answer(request: &Request<Incoming>, counters: &Counters, is_loopback: bool) -> Answer {
+fn answer(request: &Request<Incoming>, counters: &Counters, is_loopback: bool) -> HttpResponse {
     // Another site's name may lead a browser here. What the network may read at other addresses,
     // such a site may read, too: names there are the network's own matter.
     if is_loopback && !is_sent_here(request.headers()) {

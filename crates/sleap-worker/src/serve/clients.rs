@@ -13,7 +13,7 @@ use crate::drain::drained;
 use crate::service_manager;
 use crate::session::{self, SessionContext};
 use crate::streams::StreamAvailability;
-use crate::view::View;
+use crate::view::ViewServer;
 
 /// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
 const MAX_CLIENTS: usize = 8;
@@ -22,7 +22,7 @@ const MAX_CLIENTS: usize = 8;
 pub(super) async fn serve_clients(
     context: &Arc<SessionContext>,
     acceptor: Acceptor,
-    page: Option<View>,
+    page: Option<ViewServer>,
     interrupt: Interrupt,
     drain_timeout: Duration,
 ) -> Result<ExitStatus> {
@@ -48,7 +48,7 @@ struct Clients {
     admission: Admission,
     /// `None` once the worker has left its rendezvous.
     acceptor: Option<Acceptor>,
-    page: Option<View>,
+    page: Option<ViewServer>,
     interrupt: Interrupt,
     sessions: JoinSet<()>,
 }
@@ -63,7 +63,7 @@ impl Clients {
         tokio::pin!(drained);
         loop {
             if let Some(page) = &self.page {
-                page.hub().clients_are(self.sessions.len());
+                page.broker().clients_are(self.sessions.len());
             }
             let channel = tokio::select! {
                 () = interrupt.raised() => return Ok(()),
@@ -124,7 +124,7 @@ async fn from_rendezvous(acceptor: &mut Option<Acceptor>) -> Result<Channel> {
 }
 
 /// The next client of the page; none without one.
-async fn from_page(page: &mut Option<View>) -> Option<Channel> {
+async fn from_page(page: &mut Option<ViewServer>) -> Option<Channel> {
     match page {
         Some(page) => page.accept().await,
         None => std::future::pending().await,

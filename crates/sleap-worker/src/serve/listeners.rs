@@ -14,7 +14,7 @@ pub(super) struct Listeners {
     /// The worker's own signaling server, unless another one is named.
     pub(super) embedded: Option<signaling::Server>,
     /// The live view.
-    pub(super) page: Option<view::Bound>,
+    pub(super) page: Option<view::ViewListener>,
     /// The metrics.
     pub(super) metrics: Option<metrics::MetricsListener>,
     /// The address of the signaling server or of the room's server.

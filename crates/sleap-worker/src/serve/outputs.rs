@@ -10,7 +10,7 @@ use crate::files::UploadStore;
 use crate::metrics::Metrics;
 use crate::pipeline::FrameSinks;
 use crate::sinks::{EmitSink, FrameSaver, PosesSink, SaveCounts, ViewSink, WindowSink};
-use crate::view::View;
+use crate::view::ViewServer;
 
 /// The window, the folders of sinks, and the store for uploads.
 pub(super) struct Outputs {
@@ -56,7 +56,7 @@ impl Outputs {
     pub(super) fn into_sinks(
         self,
         emitter: Emitter,
-        page: Option<&View>,
+        page: Option<&ViewServer>,
         metrics: &Metrics,
     ) -> (FrameSinks, UploadStore) {
         let mut sinks = FrameSinks::default();
@@ -64,7 +64,7 @@ impl Outputs {
             sinks.add(EmitSink::new(emitter));
         }
         if let Some(page) = page {
-            sinks.add(ViewSink::new(page.hub()));
+            sinks.add(ViewSink::new(page.broker()));
         }
         if let Some(window) = self.window {
             sinks.add(WindowSink::new(window));

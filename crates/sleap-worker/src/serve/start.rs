@@ -21,7 +21,7 @@ use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
 use crate::streams::{CurrentStream, StreamSlot};
 use crate::trust::WorkerTrust;
-use crate::view::{self, View};
+use crate::view::{self, ViewServer};
 use crate::{service_manager, status_line};
 
 /// The room of the worker, and what its clients have to know.
@@ -66,7 +66,7 @@ impl Access {
 /// A worker whose threads and servers run.
 pub(super) struct StartedWorker {
     context: Arc<SessionContext>,
-    page: Option<View>,
+    page: Option<ViewServer>,
     metrics_server: Option<MetricsServer>,
     losses: SinkLosses,
     sweeper: StoreSweeper,
@@ -81,7 +81,7 @@ impl StartedWorker {
         args: &Args,
         loaded: Loaded,
         outputs: Outputs,
-        (page, metrics): (Option<view::Bound>, Option<MetricsListener>),
+        (page, metrics): (Option<view::ViewListener>, Option<MetricsListener>),
         config: &PeerConfig,
     ) -> Result<Self> {
         let Loaded { emitter, engine } = loaded;
@@ -190,17 +190,17 @@ impl StartedWorker {
 }
 
 fn serve_page(
-    bound: view::Bound,
+    bound: view::ViewListener,
     ack: &StreamAck,
     current: &CurrentStream,
     config: &PeerConfig,
-) -> Result<View> {
+) -> Result<ViewServer> {
     // Clients of the page have shown its token.
     let config = PeerConfig {
         auth: link::Auth::None,
         ..config.clone()
     };
-    View::start(bound, ack, current.clone(), config)
+    ViewServer::start(bound, ack, current.clone(), config)
 }
 
 fn session_context(

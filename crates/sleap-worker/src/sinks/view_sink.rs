@@ -5,15 +5,15 @@ use std::sync::Arc;
 use protocol::{Frame, Message, StreamStart};
 
 use crate::pipeline::{DecodedFrame, FrameSelector, FrameSink, SelectedFrame, StreamHeader};
-use crate::view::{Claim, Hub};
+use crate::view::{FrameClaim, ViewBroker};
 
 /// Reports results to the live view, which chooses the frames that it shows.
-pub(crate) struct ViewSink(Arc<Hub>);
+pub(crate) struct ViewSink(Arc<ViewBroker>);
 
 impl ViewSink {
-    /// A sink for the viewers of `hub`.
-    pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self(hub)
+    /// A sink for the viewers of `broker`.
+    pub(crate) fn new(broker: Arc<ViewBroker>) -> Self {
+        Self(broker)
     }
 }
 
@@ -36,7 +36,7 @@ impl FrameSink for ViewSink {
     }
 }
 
-struct ViewSelector(Arc<Hub>);
+struct ViewSelector(Arc<ViewBroker>);
 
 impl FrameSelector for ViewSelector {
     fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>> {
@@ -45,7 +45,7 @@ impl FrameSelector for ViewSelector {
     }
 }
 
-impl SelectedFrame for Claim {
+impl SelectedFrame for FrameClaim {
     fn result(self: Box<Self>, result: &Message) {
         self.answered(result);
     }

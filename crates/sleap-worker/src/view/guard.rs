@@ -1,10 +1,11 @@
-//! Who may use the page's server.
+//! Which requests the page's server answers.
 
 use anyhow::{Context, Result};
+use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use subtle::ConstantTimeEq;
 
-use crate::http::{self, only};
+use crate::http::{self, HttpResponse, only, words};
 use crate::machine;
 
 /// Bytes of randomness in a token.
@@ -12,8 +13,8 @@ const TOKEN_BYTES: usize = 16;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    /// Another site's name leads here: its scripts must not.
+pub(super) enum RequestRefusal {
+    /// The host is a name that is not this machine's: it may be another site's.
     #[error("this page is not served under that name: use this machine's address")]
     Host,
     #[error("the request does not come from this page")]
@@ -22,17 +23,28 @@ pub(super) enum Refusal {
     Token,
 }
 
-/// What a request has to show.
+impl RequestRefusal {
+    /// The response to a refused request.
+    pub(super) fn response(self) -> HttpResponse {
+        let status = match self {
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Host | Self::Origin => StatusCode::FORBIDDEN,
+        };
+        words(status, &self.to_string())
+    }
+}
+
+/// Checks the headers of requests.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct RequestGuard {
     token: String,
     scheme: &'static str,
     /// This machine's names.
     names: Vec<String>,
 }
 
-impl Guard {
-    /// With a new token.
+impl RequestGuard {
+    /// A guard with a new token.
     ///
     /// # Errors
     /// The system has no randomness.
@@ -52,27 +64,27 @@ impl Guard {
 
     /// Whether the request was sent to this machine by its address or its own name. Any other name
     /// may be another site's that was made to lead here (DNS rebinding).
-    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let host = http::host(headers).ok_or(Refusal::Host)?;
+    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), RequestRefusal> {
+        let host = http::host(headers).ok_or(RequestRefusal::Host)?;
         let allowed = http::is_address(&host) || self.names.contains(&host);
-        allowed.then_some(()).ok_or(Refusal::Host)
+        allowed.then_some(()).ok_or(RequestRefusal::Host)
     }
 
-    /// Whether a script of this very page sent the request, and its user has the token.
-    pub(super) fn check_script(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// Whether a script of this page sent the request, with the token.
+    pub(super) fn check_script(&self, headers: &HeaderMap) -> Result<(), RequestRefusal> {
         let own = only(headers, HOST).map(|host| format!("{}://{host}", self.scheme));
         let origin = only(headers, ORIGIN);
         match (origin, own) {
             (Some(origin), Some(own)) if origin.eq_ignore_ascii_case(&own) => {}
-            _ => return Err(Refusal::Origin),
+            _ => return Err(RequestRefusal::Origin),
         }
         let token = only(headers, AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
         let right = token.is_some_and(|it| it.as_bytes().ct_eq(self.token.as_bytes()).into());
-        right.then_some(()).ok_or(Refusal::Token)
+        right.then_some(()).ok_or(RequestRefusal::Token)
     }
 }
 
-/// The forms that this machine's name has: alone, as neighbours find it, and with the domain.
+/// The forms of this machine's name: the short name, `NAME.local`, and with each search domain.
 fn forms(name: String) -> Vec<String> {
     let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let (short, domain) = match name.split_once('.') {
@@ -86,7 +98,7 @@ fn forms(name: String) -> Vec<String> {
     forms
 }
 
-/// The domains in which a resolver's settings look for short names, in lower case.
+/// The search domains of `/etc/resolv.conf`, in lower case.
 fn domains(settings: &str) -> Vec<String> {
     let lists = settings.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -97,7 +109,7 @@ fn domains(settings: &str) -> Vec<String> {
     domains.filter(|domain| !domain.is_empty()).collect()
 }
 
-/// In lower case, if browsers can ask for it at all.
+/// This machine's name in lower case. `None` if it is no text.
 fn machine_name() -> Option<String> {
     let name = machine::name()?.into_string().ok()?;
     (!name.is_empty()).then(|| name.to_ascii_lowercase())
@@ -109,10 +121,10 @@ mod tests {
 
     use super::*;
 
-    fn guard() -> Guard {
-        Guard {
+    fn guard() -> RequestGuard {
+        RequestGuard {
             names: vec!["rig.lab.edu".into(), "rig.local".into(), "rig".into()],
-            ..Guard::new(false).unwrap()
+            ..RequestGuard::new(false).unwrap()
         }
     }
 
@@ -150,8 +162,11 @@ mod tests {
         let twice = headers(&[(HOST, "localhost"), (HOST, "localhost")]);
         let mut map = twice;
         map.append(HOST, "localhost".parse().unwrap());
-        assert_eq!(guard().check_host(&map), Err(Refusal::Host));
-        assert_eq!(guard().check_host(&HeaderMap::new()), Err(Refusal::Host));
+        assert_eq!(guard().check_host(&map), Err(RequestRefusal::Host));
+        assert_eq!(
+            guard().check_host(&HeaderMap::new()),
+            Err(RequestRefusal::Host)
+        );
     }
 
     #[test]
@@ -184,7 +199,11 @@ mod tests {
             Some("https://10.0.0.1:8081"),
             Some("http://10.0.0.1"),
         ] {
-            assert_eq!(check(origin, &right), Err(Refusal::Origin), "{origin:?}");
+            assert_eq!(
+                check(origin, &right),
+                Err(RequestRefusal::Origin),
+                "{origin:?}"
+            );
         }
         for token in [
             "",
@@ -193,7 +212,7 @@ mod tests {
             &right[..right.len() - 1],
             &format!("{right}0"),
         ] {
-            assert_eq!(check(own, token), Err(Refusal::Token), "{token:?}");
+            assert_eq!(check(own, token), Err(RequestRefusal::Token), "{token:?}");
         }
     }
 

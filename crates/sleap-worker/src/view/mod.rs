@@ -1,29 +1,28 @@
-//! `--view`: a page on which any browser sees what the worker sees, and from which a phone's camera
-//! becomes a client.
+//! `--view`: a page that shows the worker's stream in a browser, and that streams the browser's camera.
 //!
 //! ```text
-//! browser ── GET page ─────────▶ http ── guard (host, origin, token)
+//! browser ── GET page ─────────▶ server ── guard (host, origin, token)
 //!         ── POST offer ───────▶  │
-//!         ◀─ answer ───────────── offers ── /view ───▶ viewer ◀─ pictures ─ preview thread ◀─ pipeline
-//!                                    └───── /stream ─▶ an ordinary client's session
+//!         ◀─ answer ───── offer_handler ── /view ───▶ viewer ◀─ pictures ─ preview thread ◀─ pipeline
+//!                                    └───── /stream ─▶ session of a client
 //! ```
 //!
-//! The stream never waits for viewers: the pipeline hands at most one frame at a time to
-//! [`hub::Hub`], and only when somebody wants a picture just then.
+//! The stream never waits for viewers: the pipeline passes at most one frame at a time to
+//! [`broker::ViewBroker`], and only when the next picture of a viewer is due.
 
-mod address;
 mod args;
-mod board;
-mod files;
+pub(crate) mod broker;
 mod guard;
-mod http;
-pub(crate) mod hub;
-mod offers;
+mod links;
+mod offer_handler;
+mod page_files;
 mod picture;
-mod preview;
-mod seats;
+mod preview_thread;
+mod server;
+mod status;
 mod tls;
-mod viewer;
+mod viewer_connection;
+mod viewers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,35 +36,36 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::ViewArgs;
-pub(crate) use hub::{Claim, Hub};
+pub(crate) use broker::{FrameClaim, ViewBroker};
 
-use crate::http::Patience;
-use crate::streams::CurrentStream as Current;
-use address::Links;
-use guard::Guard;
-use offers::Offers;
-use preview::Previews;
-use tls::Tls;
+use crate::http::HttpTimeouts;
+use crate::streams::CurrentStream;
+use guard::RequestGuard;
+use links::PageLinks;
+use offer_handler::OfferHandler;
+use preview_thread::PreviewThread;
+use tls::PageCertificate;
 
-/// How often viewers hear how the worker is.
+/// Time between two STATUS messages.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Clients from the page that wait for their session.
-const BACKLOG: usize = 4;
+const CLIENT_QUEUE_LEN: usize = 4;
 
-/// The page's address, taken before anything slow happens.
-pub(crate) struct Bound {
+/// The listening socket of the page. It is opened before the model is loaded, so that a port in use is
+/// known at once.
+pub(crate) struct ViewListener {
     listener: TcpListener,
     address: SocketAddr,
-    /// Where other machines see the page.
-    tls: Option<Tls>,
+    /// `None` at a loopback address, where the page is served without TLS.
+    tls: Option<PageCertificate>,
 }
 
-/// Takes the page's address, and the certificate that it needs.
+/// Listens at the page's address, and loads the certificate that it needs.
 ///
 /// # Errors
 /// The address cannot be listened at, or no certificate can be made.
-pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
+pub(crate) async fn bind(listen: SocketAddr) -> Result<ViewListener> {
     let bound = async {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
@@ -81,7 +81,7 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
             Some(tls.context("no certificate for the live view")?)
         }
     };
-    Ok(Bound {
+    Ok(ViewListener {
         listener,
         address,
         tls,
@@ -89,77 +89,77 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<Bound> {
 }
 
 /// The page's server, and the clients that come from it.
-pub(crate) struct View {
-    hub: Arc<Hub>,
-    links: Links,
+pub(crate) struct ViewServer {
+    broker: Arc<ViewBroker>,
+    links: PageLinks,
     streams: mpsc::Receiver<Channel>,
-    offers: Arc<Offers>,
-    _previews: Previews,
-    _ticker: AbortOnDropHandle<()>,
+    offers: Arc<OfferHandler>,
+    _preview_thread: PreviewThread,
+    _status_task: AbortOnDropHandle<()>,
     server: AbortOnDropHandle<()>,
 }
 
-impl View {
-    /// Starts serving. `ack` is what clients hear of the worker, `current` the stream that it serves.
+impl ViewServer {
+    /// Starts serving. `ack` describes the worker, `current` is the stream that it serves.
     ///
     /// # Errors
     /// No randomness for the token, or no thread.
     pub(crate) fn start(
-        bound: Bound,
+        bound: ViewListener,
         ack: &StreamAck,
-        current: Current,
+        current: CurrentStream,
         config: PeerConfig,
     ) -> Result<Self> {
-        let Bound {
+        let ViewListener {
             listener,
             address,
             tls,
         } = bound;
-        let guard = Guard::new(tls.is_some())?;
+        let guard = RequestGuard::new(tls.is_some())?;
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
-        let links = Links::new(address, guard.token(), fingerprint);
+        let links = PageLinks::new(address, guard.token(), fingerprint);
         let limits = config.channel.limits.clone();
-        let hub = Hub::new(ack, current);
-        let (ready, streams) = mpsc::channel(BACKLOG);
-        let offers = Arc::new(Offers::new(guard, Arc::clone(&hub), config, ready));
+        let broker = ViewBroker::new(ack, current);
+        let (ready, streams) = mpsc::channel(CLIENT_QUEUE_LEN);
+        let offers = Arc::new(OfferHandler::new(guard, Arc::clone(&broker), config, ready));
         let acceptor = tls.map(|tls| tls.acceptor);
-        let server = tokio::spawn(http::serve(
+        let server = tokio::spawn(server::serve(
             listener,
             acceptor,
             Arc::clone(&offers),
-            Patience::default(),
+            HttpTimeouts::default(),
         ));
-        let ticker = tokio::spawn(tick(Arc::clone(&hub)));
+        let status_task = tokio::spawn(publish_statuses(Arc::clone(&broker)));
         Ok(Self {
-            _previews: Previews::start(Arc::clone(&hub), limits)?,
-            _ticker: AbortOnDropHandle::new(ticker),
+            _preview_thread: PreviewThread::start(Arc::clone(&broker), limits)?,
+            _status_task: AbortOnDropHandle::new(status_task),
             server: AbortOnDropHandle::new(server),
             offers,
-            hub,
+            broker,
             links,
             streams,
         })
     }
 
-    /// Where the pipeline and the sessions tell what happens.
-    pub(crate) fn hub(&self) -> Arc<Hub> {
-        Arc::clone(&self.hub)
+    /// Takes frames from the pipeline, and stream starts from sessions.
+    pub(crate) fn broker(&self) -> Arc<ViewBroker> {
+        Arc::clone(&self.broker)
     }
 
-    /// Says where the page is. With `may_tell`, or on a terminal, its token too; else that is in a file
-    /// that only its owner can read: who reads the output is not to use the page.
+    /// Prints the page's links. With `may_print_token` false and an output that is no terminal the token is
+    /// in a private file instead: readers of the output must not be able to use the page.
     ///
     /// # Errors
     /// That file cannot be written.
-    pub(crate) fn announce(&self, may_tell: bool) -> Result<()> {
-        self.links.announce(may_tell)
+    pub(crate) fn announce(&self, may_print_token: bool) -> Result<()> {
+        self.links.announce(may_print_token)
     }
 
-    /// Takes the page off the network and closes the viewers' channels, so that they do not take the
-    /// last picture for a live one.
+    /// Ends the page's server and closes the viewers' channels, so that a page does not show the last
+    /// picture as a live one.
     pub(crate) async fn close(mut self) {
         self.server.abort();
-        // Its connections end with it, and with them the last offers.
+        // Its connections end with it, so no offer comes after this.
         let _ = (&mut self.server).await;
         self.offers.close().await;
         while let Ok(channel) = self.streams.try_recv() {
@@ -167,18 +167,18 @@ impl View {
         }
     }
 
-    /// The next client that streams from the page. Cancelling loses none.
+    /// The next client that streams from the page. Cancel safe.
     pub(crate) async fn accept(&mut self) -> Option<Channel> {
         self.streams.recv().await
     }
 }
 
-/// Sums up every second.
-async fn tick(hub: Arc<Hub>) {
+/// Publishes a status every second.
+async fn publish_statuses(broker: Arc<ViewBroker>) {
     let mut tick = tokio::time::interval(STATUS_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        hub.sum_up();
+        broker.publish_status();
     }
 }

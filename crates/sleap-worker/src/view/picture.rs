@@ -1,39 +1,39 @@
-//! From a frame to what a viewer gets of it.
+//! Makes the JPEG that a viewer gets of a frame.
 
-use protocol::{Encoding, Frame, FrameMeta, Message, Scale, ViewRequest};
-use vision::Image;
+use protocol::{Encoding, Frame, FrameMeta, Message, MetaError, Scale, ViewRequest};
 use vision::jpeg::{JpegEncodeError, JpegEncoder};
+use vision::{Image, ImageError};
 
-use crate::frame_decoder::FrameDecoder as Decoder;
+use crate::frame_decoder::FrameDecoder;
 
-/// Widths and qualities that viewers can have.
+/// Widths (pixels) and JPEG qualities that viewers can ask for.
 const WIDTHS: std::ops::RangeInclusive<u32> = 64..=1920;
 const QUALITIES: std::ops::RangeInclusive<u8> = 30..=95;
-/// A client's own JPEG is passed on up to this size, bytes.
-const MAX_PASSED_ON: u64 = 128 * 1024;
+/// Largest JPEG of a client that is passed on as it is, bytes.
+const MAX_PASSED_ON_BYTES: u64 = 128 * 1024;
 
-/// A frame as a JPEG of a viewer's size, and its answer with points in the JPEG's pixels.
+/// A frame as a JPEG of a viewer's size, and its result with points in the JPEG's pixels.
 #[derive(Clone)]
 pub(super) struct Picture {
     pub(super) frame: Frame,
-    pub(super) answer: Message,
+    pub(super) result: Message,
 }
 
-/// What a viewer's pictures are to be.
+/// The size and quality of a viewer's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct PictureSpec {
     width: u32,
     quality: u8,
 }
 
-impl Default for Wish {
+impl Default for PictureSpec {
     fn default() -> Self {
         Self::of(&ViewRequest::default())
     }
 }
 
-impl Wish {
-    /// The nearest that can be done.
+impl PictureSpec {
+    /// The request, limited to what is possible.
     pub(super) fn of(view: &ViewRequest) -> Self {
         Self {
             width: view.width.clamp(*WIDTHS.start(), *WIDTHS.end()),
@@ -41,7 +41,7 @@ impl Wish {
         }
     }
 
-    /// Size of the picture of a frame: not wider than wished, never enlarged, in its ratio.
+    /// Size of the picture of a frame, pixels: not wider than asked for, never enlarged, in its ratio.
     fn size(self, meta: &FrameMeta) -> (u32, u32) {
         if meta.width <= self.width {
             return (meta.width, meta.height);
@@ -52,65 +52,86 @@ impl Wish {
     }
 }
 
-/// Makes pictures; its buffers are kept between them.
-pub(super) struct Studio {
-    decoder: Decoder,
-    press: Press,
+/// Why there is no picture of a frame.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PictureError {
+    #[error("the frame cannot be decoded: {0}")]
+    Decode(String),
+    #[error("the frame cannot be resized: {0}")]
+    Resize(#[from] ImageError),
+    #[error("the picture cannot be encoded: {0}")]
+    Encode(#[from] JpegEncodeError),
+    #[error("the picture makes no frame: {0}")]
+    Frame(#[from] MetaError),
 }
 
-/// Makes JPEGs.
-#[derive(Default)]
-struct Press(Option<(u8, JpegEncoder)>);
+/// Makes pictures; it keeps its buffers between them.
+pub(super) struct PictureMaker {
+    decoder: FrameDecoder,
+    jpeg_maker: JpegMaker,
+}
 
-impl Studio {
-    pub(super) fn new(decoder: Decoder) -> Self {
+/// Makes JPEGs. The encoder of the last quality is kept.
+#[derive(Default)]
+struct JpegMaker(Option<(u8, JpegEncoder)>);
+
+impl PictureMaker {
+    pub(super) fn new(decoder: FrameDecoder) -> Self {
         Self {
             decoder,
-            press: Press::default(),
+            jpeg_maker: JpegMaker::default(),
         }
     }
 
-    /// The pictures of `frame` that are wished for, one for each wish.
+    /// The pictures of `frame`, one for each spec.
     ///
     /// # Errors
     /// The frame cannot be decoded, or the picture not encoded.
     pub(super) fn pictures(
         &mut self,
         frame: &Frame,
-        answer: &Message,
-        wishes: &[Wish],
-    ) -> Result<Vec<Picture>, String> {
-        let Self { decoder, press } = self;
-        let widest = wishes.iter().map(|wish| wish.width).max().unwrap_or(0);
+        result: &Message,
+        specs: &[PictureSpec],
+    ) -> Result<Vec<Picture>, PictureError> {
+        let Self {
+            decoder,
+            jpeg_maker,
+        } = self;
+        let widest = specs.iter().map(|spec| spec.width).max().unwrap_or(0);
         let mut image = None;
-        let mut picture = |wish: &Wish| {
-            if is_passed_on(frame, *wish) {
+        let mut picture = |spec: &PictureSpec| {
+            if is_passed_on(frame, *spec) {
                 return Ok(Picture {
                     frame: frame.clone(),
-                    answer: answer.clone(),
+                    result: result.clone(),
                 });
             }
             let image = match &image {
                 Some(image) => image,
-                None => image.insert(decoder.reduced(frame, widest)?),
+                None => image.insert(decode(decoder, frame, widest)?),
             };
-            let jpeg = press.frame(image, &frame.meta, *wish)?;
+            let jpeg = jpeg_maker.frame(image, &frame.meta, *spec)?;
             Ok(Picture {
-                answer: scaled(answer, &frame.meta, &jpeg.meta),
+                result: scaled(result, &frame.meta, &jpeg.meta),
                 frame: jpeg,
             })
         };
-        wishes.iter().map(&mut picture).collect()
+        specs.iter().map(&mut picture).collect()
     }
 }
 
-/// Whether a client's own JPEG will do. Browsers turn pictures as their Exif says, which models are
-/// not shown, so these are made anew.
-fn is_passed_on(frame: &Frame, wish: Wish) -> bool {
+fn decode(decoder: &mut FrameDecoder, frame: &Frame, width: u32) -> Result<Image, PictureError> {
+    let image = decoder.reduced(frame, width);
+    image.map_err(|error| PictureError::Decode(error.to_string()))
+}
+
+/// Whether the client's own JPEG is passed on. One with an Exif segment is not: browsers may turn it,
+/// while the model saw it unturned.
+fn is_passed_on(frame: &Frame, spec: PictureSpec) -> bool {
     let meta = &frame.meta;
     meta.encoding == Encoding::Jpeg
-        && meta.width <= wish.width
-        && meta.nbytes <= MAX_PASSED_ON
+        && meta.width <= spec.width
+        && meta.nbytes <= MAX_PASSED_ON_BYTES
         && !has_exif(&frame.data)
 }
 
@@ -137,15 +158,17 @@ fn has_exif(jpeg: &[u8]) -> bool {
     false
 }
 
-impl Press {
-    /// `image` as a frame that a viewer wished for, named as the one it was made of.
-    fn frame(&mut self, image: &Image, meta: &FrameMeta, wish: Wish) -> Result<Frame, String> {
-        let (width, height) = wish.size(meta);
-        let image = vision::resize(image, width, height).map_err(|error| error.to_string())?;
-        let encoder = self
-            .encoder(wish.quality)
-            .map_err(|error| error.to_string())?;
-        let data = encoder.encode(&image).map_err(|error| error.to_string())?;
+impl JpegMaker {
+    /// `image` as a JPEG frame of this spec, with the frame number and time of `meta`.
+    fn frame(
+        &mut self,
+        image: &Image,
+        meta: &FrameMeta,
+        spec: PictureSpec,
+    ) -> Result<Frame, PictureError> {
+        let (width, height) = spec.size(meta);
+        let image = vision::resize(image, width, height)?;
+        let data = self.encoder(spec.quality)?.encode(&image)?;
         let meta = FrameMeta {
             width,
             height,
@@ -154,7 +177,7 @@ impl Press {
             nbytes: data.len() as u64,
             ..meta.clone()
         };
-        Frame::new(meta, data).map_err(|error| error.to_string())
+        Ok(Frame::new(meta, data)?)
     }
 
     fn encoder(&mut self, quality: u8) -> Result<&mut JpegEncoder, JpegEncodeError> {
@@ -167,14 +190,14 @@ impl Press {
     }
 }
 
-/// The answer with its points in the pixels of `to` instead of `from`.
-fn scaled(answer: &Message, from: &FrameMeta, to: &FrameMeta) -> Message {
-    let mut answer = answer.clone();
+/// The result with its points in the pixels of `to` instead of `from`.
+fn scaled(result: &Message, from: &FrameMeta, to: &FrameMeta) -> Message {
+    let mut result = result.clone();
     let scale = Scale::new((to.width, to.height), (from.width, from.height));
-    if let (Message::Prediction(prediction), Some(scale)) = (&mut answer, scale) {
+    if let (Message::Prediction(prediction), Some(scale)) = (&mut result, scale) {
         scale.apply(prediction);
     }
-    answer
+    result
 }
 
 /// A gray frame of this size.
@@ -200,8 +223,8 @@ mod tests {
 
     use super::*;
 
-    fn wish(width: u32, quality: u8) -> Wish {
-        Wish { width, quality }
+    fn spec(width: u32, quality: u8) -> PictureSpec {
+        PictureSpec { width, quality }
     }
 
     fn answer() -> Message {
@@ -212,17 +235,17 @@ mod tests {
         })
     }
 
-    fn pictures(frame: &Frame, wishes: &[Wish]) -> Vec<Picture> {
-        let decoder = Decoder::new(Limits::default()).unwrap();
-        Studio::new(decoder)
-            .pictures(frame, &answer(), wishes)
+    fn pictures(frame: &Frame, specs: &[PictureSpec]) -> Vec<Picture> {
+        let decoder = FrameDecoder::new(Limits::default()).unwrap();
+        PictureMaker::new(decoder)
+            .pictures(frame, &answer(), specs)
             .unwrap()
     }
 
     #[test]
-    fn pictures_have_the_size_that_is_wished_for_and_points_that_fit() {
+    fn pictures_have_the_size_of_their_spec_and_points_that_fit() {
         let frame = example_frame(200, 90);
-        let made = pictures(&frame, &[wish(100, 70), wish(640, 70)]);
+        let made = pictures(&frame, &[spec(100, 70), spec(640, 70)]);
         let meta = |picture: &Picture| picture.frame.meta.clone();
         assert_eq!((meta(&made[0]).width, meta(&made[0]).height), (100, 45));
         assert_eq!((meta(&made[1]).width, meta(&made[1]).height), (200, 90));
@@ -237,32 +260,32 @@ mod tests {
                 (7, Some(1))
             );
         }
-        let Message::Prediction(scaled) = &made[0].answer else {
+        let Message::Prediction(scaled) = &made[0].result else {
             panic!()
         };
         assert_eq!(scaled.instances, [[Some([50.0, 20.0]), None]]);
-        assert_eq!(made[1].answer, answer());
+        assert_eq!(made[1].result, answer());
     }
 
     #[test]
     fn lower_quality_is_smaller() {
-        let made = pictures(&example_frame(200, 90), &[wish(640, 30), wish(640, 95)]);
+        let made = pictures(&example_frame(200, 90), &[spec(640, 30), spec(640, 95)]);
         assert!(made[0].frame.data.len() < made[1].frame.data.len());
     }
 
     #[test]
     fn a_small_jpeg_of_the_client_is_passed_on_as_it_is() {
-        let jpeg = pictures(&example_frame(200, 90), &[wish(640, 95)])
+        let jpeg = pictures(&example_frame(200, 90), &[spec(640, 95)])
             .remove(0)
             .frame;
-        assert_eq!(pictures(&jpeg, &[wish(200, 30)])[0].frame, jpeg);
-        let made = pictures(&jpeg, &[wish(100, 95)]).remove(0);
+        assert_eq!(pictures(&jpeg, &[spec(200, 30)])[0].frame, jpeg);
+        let made = pictures(&jpeg, &[spec(100, 95)]).remove(0);
         assert_eq!(made.frame.meta.width, 100);
     }
 
     #[test]
-    fn a_jpeg_that_browsers_would_turn_is_made_anew() {
-        let jpeg = pictures(&example_frame(200, 90), &[wish(640, 95)])
+    fn a_jpeg_that_browsers_would_turn_is_encoded_again() {
+        let jpeg = pictures(&example_frame(200, 90), &[spec(640, 95)])
             .remove(0)
             .frame;
         assert!(!has_exif(&jpeg.data));
@@ -275,7 +298,7 @@ mod tests {
                 ..jpeg.meta.clone()
             };
             let turned = Frame::new(meta, data.into()).unwrap();
-            let made = pictures(&turned, &[wish(640, 95)]).remove(0).frame;
+            let made = pictures(&turned, &[spec(640, 95)]).remove(0).frame;
             assert!(!has_exif(&made.data), "{before:?}");
         }
         for broken in [
@@ -290,19 +313,19 @@ mod tests {
     }
 
     #[test]
-    fn wishes_out_of_range_are_met_as_far_as_possible() {
+    fn requests_out_of_range_are_limited() {
         let view = |width, quality| ViewRequest {
             width,
             quality,
             ..ViewRequest::default()
         };
-        assert_eq!(Wish::of(&view(0, 0)), wish(64, 30));
-        assert_eq!(Wish::of(&view(u32::MAX, 255)), wish(1920, 95));
+        assert_eq!(PictureSpec::of(&view(0, 0)), spec(64, 30));
+        assert_eq!(PictureSpec::of(&view(u32::MAX, 255)), spec(1920, 95));
         let tall = FrameMeta {
             width: 10_000,
             height: 1,
             ..example_frame(1, 1).meta
         };
-        assert_eq!(wish(64, 70).size(&tall), (64, 1));
+        assert_eq!(spec(64, 70).size(&tall), (64, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! The page's certificate: this machine's own, made once and kept, so that a phone asks only once.
+//! The page's certificate: self-signed, made once and kept, so that each browser asks about it once.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,27 +16,27 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{ServerConfig, crypto};
 use tracing::{debug, warn};
 
-/// Certificate and key, in one file: they are of use only together.
+/// Certificate and key, in one file: neither is usable without the other.
 const FILE: &str = "identity.pem";
-/// Whom the certificate is for, as browsers show it.
+/// The certificate's subject, as browsers show it.
 const SUBJECT: &str = "sleap-stream live view";
-/// Phones refuse certificates that are good for longer than 825 days; a new one is made before.
-const LIFE: Duration = Duration::from_secs(800 * 24 * 60 * 60);
-const RENEWAL: Duration = Duration::from_secs(700 * 24 * 60 * 60);
+/// Phones refuse certificates that are valid for longer than 825 days; a new one is made before the end.
+const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(800 * 24 * 60 * 60);
+const CERTIFICATE_RENEWAL: Duration = Duration::from_secs(700 * 24 * 60 * 60);
 
-/// What TLS needs.
-pub(super) struct Tls {
+/// A certificate, ready for TLS.
+pub(super) struct PageCertificate {
     pub(super) acceptor: TlsAcceptor,
     /// SHA-256 of the certificate, as browsers show it: `AB:CD:..`.
     pub(super) fingerprint: String,
 }
 
-/// The certificate that this machine has for the page at `listen`, or a new one. One that cannot be
-/// kept serves all the same.
+/// The kept certificate for a page at `listen`, or a new one. A new one that cannot be kept is used with
+/// a warning.
 ///
 /// # Errors
-/// None can be made.
-pub(super) fn load_or_make(listen: IpAddr) -> Result<Tls> {
+/// No certificate can be made.
+pub(super) fn load_or_make(listen: IpAddr) -> Result<PageCertificate> {
     let addresses = addresses(listen);
     let path = folder().map(|dir| dir.join(FILE));
     if let Some(tls) = path.as_deref().and_then(|path| load(path, &addresses)) {
@@ -47,16 +47,18 @@ pub(super) fn load_or_make(listen: IpAddr) -> Result<Tls> {
         Some(path) => keep(path, &pem, is_made_here)
             .with_context(|| format!("cannot write {}", path.display())),
         None => Err(anyhow::anyhow!(
-            "there is no home folder (set XDG_DATA_HOME)"
+            "neither XDG_DATA_HOME nor a home folder is known"
         )),
     };
     if let Err(error) = kept {
-        warn!("the page's certificate is not kept, browsers ask at each start: {error:#}");
+        warn!(
+            "the page's certificate cannot be kept, so browsers ask about it after each start: {error:#}"
+        );
     }
     tls(&pem)
 }
 
-/// Where the page may be looked at.
+/// The addresses at which browsers may open the page.
 fn addresses(listen: IpAddr) -> Vec<IpAddr> {
     let mut addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     addresses.extend(link::own_addresses());
@@ -66,15 +68,15 @@ fn addresses(listen: IpAddr) -> Vec<IpAddr> {
     addresses
 }
 
-/// `view` in the user's folder. Where HOME is not set, the system knows the user's home too.
+/// `view` in the user's data folder. Without HOME the home folder comes from the system's user database.
 pub(super) fn folder() -> Option<PathBuf> {
     Some(cli::data_folder_of(std::env::home_dir())?.join("view"))
 }
 
-/// What is kept, unless it is missing, old, damaged, or for other addresses.
-fn load(path: &Path, addresses: &[IpAddr]) -> Option<Tls> {
+/// The kept certificate, unless it is missing, old, damaged, or for other addresses.
+fn load(path: &Path, addresses: &[IpAddr]) -> Option<PageCertificate> {
     let made = std::fs::metadata(path).ok()?.modified().ok()?;
-    if made.elapsed().is_ok_and(|age| age > RENEWAL) {
+    if made.elapsed().is_ok_and(|age| age > CERTIFICATE_RENEWAL) {
         return None;
     }
     let pem = std::fs::read_to_string(path).ok()?;
@@ -92,8 +94,8 @@ fn load(path: &Path, addresses: &[IpAddr]) -> Option<Tls> {
     }
 }
 
-/// Whether the certificate is for all of these addresses. Those of IPv6 need not be in it: systems
-/// take new ones each day.
+/// Whether the certificate names all of these addresses. IPv6 addresses are not required: systems change
+/// them every day.
 fn names_all(pem: &str, addresses: &[IpAddr]) -> Result<bool> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
     let certificate = ParsedCertificate::try_from(&der)?;
@@ -111,22 +113,21 @@ fn make(addresses: &[IpAddr]) -> Result<String> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, SUBJECT);
-    // Apple's browsers take no other.
+    // Required by Apple's browsers.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + now;
-    params.not_after = epoch + now + LIFE;
+    params.not_after = epoch + now + CERTIFICATE_LIFETIME;
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok(certificate.pem() + &key.serialize_pem())
 }
 
-/// Puts the file in its place as a whole, so that no other worker finds half of it. Only its owner
-/// can read it.
+/// Writes the file at once, so that another worker never reads a partial one. Its mode is 0600.
 ///
 /// # Errors
-/// The system refuses, or a file is there that is none of a worker's (`is_own`).
+/// It cannot be written, or a file is there that no worker has written (`is_own`).
 pub(super) fn keep(path: &Path, text: &str, is_own: impl Fn(&str) -> bool) -> Result<()> {
     let dir = path.parent().context("no folder")?;
     std::fs::create_dir_all(dir)?;
@@ -139,16 +140,16 @@ pub(super) fn keep(path: &Path, text: &str, is_own: impl Fn(&str) -> bool) -> Re
     if failed.error.kind() != std::io::ErrorKind::AlreadyExists {
         return Err(failed.error.into());
     }
-    // A link leads to something else.
+    // A symbolic link is never replaced.
     let is_file = std::fs::symlink_metadata(path)?.is_file();
     if !is_file || !std::fs::read_to_string(path).is_ok_and(|there| is_own(&there)) {
-        bail!("what is there was not made by sleap-worker; move it away");
+        bail!("the file there was not made by sleap-worker: move it away");
     }
     failed.file.persist(path)?;
     Ok(())
 }
 
-/// Whether a file is one that [`make`] has made, however old.
+/// Whether a file was made by [`make`], however old.
 fn is_made_here(pem: &str) -> bool {
     let subject = |der: CertificateDer<'_>| {
         let name = SUBJECT.as_bytes();
@@ -159,7 +160,7 @@ fn is_made_here(pem: &str) -> bool {
 
 /// # Errors
 /// There is no certificate, no key, or they do not belong together.
-fn tls(pem: &str) -> Result<Tls> {
+fn tls(pem: &str) -> Result<PageCertificate> {
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())?;
     let fingerprint = fingerprint(&certificate);
@@ -168,7 +169,7 @@ fn tls(pem: &str) -> Result<Tls> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
-    Ok(Tls {
+    Ok(PageCertificate {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         fingerprint,
     })
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_kept_and_only_its_owner_reads_it() {
+    fn a_certificate_is_kept_in_a_private_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("view").join(FILE);
         assert!(load(&path, &own()).is_none());
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_made_anew() {
+    fn an_unusable_certificate_is_not_loaded() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         let pem = make(&own()).unwrap();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_worker_has_made_is_not_replaced() {
+    fn files_of_others_are_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         let pem = make(&own()).unwrap();
@@ -249,7 +250,7 @@ mod tests {
             assert!(error.contains("not made by sleap-worker"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
         }
-        // A worker's without its key is still a worker's.
+        // A certificate of a worker is recognized without its key.
         let key = pem.find("-----BEGIN PRIVATE KEY").unwrap();
         std::fs::write(&path, &pem[..key]).unwrap();
         keep(&path, &pem, is_made_here).unwrap();

@@ -1,4 +1,4 @@
-//! The page's files, which are part of the program.
+//! The page's files, compiled into the program.
 
 /// A file as it is served.
 pub(super) struct File {
@@ -38,7 +38,7 @@ files! {
     "/link.js", "link.js", SCRIPT;
     "/plot.js", "plot.js", SCRIPT;
     "/session.js", "session.js", SCRIPT;
-    "/stage.js", "stage.js", SCRIPT;
+    "/canvas.js", "canvas.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;
     "/wire.js", "wire.js", SCRIPT;
 }
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_files_name_is_there() {
+    fn all_imports_exist() {
         for path in PATHS {
             for (at, _) in text(path).match_indices("from \"./") {
                 let name = text(path)[at + 7..].split('"').next().unwrap();
@@ -65,7 +65,7 @@ mod tests {
         assert!(find("/nothing").is_none() && find("").is_none());
     }
 
-    /// Names come from clients and models.
+    /// Names come from clients and models: they must not be read as HTML.
     #[test]
     fn texts_never_become_markup() {
         for path in PATHS {

@@ -1,4 +1,4 @@
-//! The page's server: what is where, and what every answer says.
+//! The page's server: its paths, and the headers of every response.
 
 use std::sync::Arc;
 
@@ -8,59 +8,52 @@ use hyper::{Method, Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::files;
-use super::guard::Refusal;
-use super::offers::Offers;
-use crate::http::{self, Answer, Patience, body, words};
+use super::offer_handler::OfferHandler;
+use super::page_files;
+use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
 
-/// Scripts, styles and pictures of this page alone; no other page may frame it.
+/// Scripts, styles and images of this page alone; no other page may frame it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// Serves for ever.
+/// Serves until it is cancelled.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    offers: Arc<Offers>,
-    patience: Patience,
+    offers: Arc<OfferHandler>,
+    timeouts: HttpTimeouts,
 ) {
-    http::serve(listener, "view", tls, patience, move |request| {
+    http::serve(listener, "view", tls, timeouts, move |request| {
         let offers = Arc::clone(&offers);
-        async move { with_policy(answer(request, &offers).await) }
+        async move { with_policy(respond(request, &offers).await) }
     })
     .await;
 }
 
-async fn answer(request: Request<Incoming>, offers: &Offers) -> Answer {
+async fn respond(request: Request<Incoming>, offers: &OfferHandler) -> HttpResponse {
     if let Err(refusal) = offers.guard().check_host(request.headers()) {
-        return refused(refusal);
+        return refusal.response();
     }
     match (request.method().clone(), request.uri().path()) {
         (Method::POST, "/view" | "/stream") => offers.answer(request).await,
-        (Method::GET, path) => match files::find(path) {
+        (Method::GET, path) => match page_files::find(path) {
             Some(file) => body(StatusCode::OK, file.kind, Bytes::from_static(file.body)),
             None => words(StatusCode::NOT_FOUND, "there is no such file"),
         },
-        _ => words(StatusCode::METHOD_NOT_ALLOWED, "not possible here"),
+        _ => words(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this method is not possible here",
+        ),
     }
 }
 
-/// The answer to who may not ask.
-pub(super) fn refused(refusal: Refusal) -> Answer {
-    let status = match refusal {
-        Refusal::Token => StatusCode::UNAUTHORIZED,
-        Refusal::Host | Refusal::Origin => StatusCode::FORBIDDEN,
-    };
-    words(status, &refusal.to_string())
-}
-
-fn with_policy(mut answer: Answer) -> Answer {
+fn with_policy(mut response: HttpResponse) -> HttpResponse {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        // Another version of the program has other files at the same address.
+        // After an update of the program the same address serves other files.
         (header::CACHE_CONTROL, "no-store"),
         (
             HeaderName::from_static("cross-origin-opener-policy"),
@@ -76,11 +69,11 @@ fn with_policy(mut answer: Answer) -> Answer {
         ),
     ];
     for (name, value) in headers {
-        answer
+        response
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
-    answer
+    response
 }
 
 #[cfg(test)]
@@ -96,28 +89,28 @@ mod tests {
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
-    use crate::streams::CurrentStream as Current;
-    use crate::view::guard::Guard;
-    use crate::view::hub::Hub;
+    use crate::streams::CurrentStream;
+    use crate::view::broker::ViewBroker;
+    use crate::view::guard::RequestGuard;
 
     const SOON: Duration = Duration::from_millis(20);
     const NEVER: Duration = Duration::from_secs(1_000_000);
 
-    async fn page(patience: Patience) -> (SocketAddr, AbortOnDropHandle<()>) {
+    async fn page(timeouts: HttpTimeouts) -> (SocketAddr, AbortOnDropHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let hub = Hub::new(&StreamAck::default(), Current::default());
-        let guard = Guard::new(false).unwrap();
-        let offers = Offers::new(guard, hub, PeerConfig::default(), mpsc::channel(1).0);
-        let server = tokio::spawn(serve(listener, None, Arc::new(offers), patience));
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let guard = RequestGuard::new(false).unwrap();
+        let offers = OfferHandler::new(guard, broker, PeerConfig::default(), mpsc::channel(1).0);
+        let server = tokio::spawn(serve(listener, None, Arc::new(offers), timeouts));
         (address, AbortOnDropHandle::new(server))
     }
 
-    /// Says this and nothing more; returns when the server has ended the connection.
-    async fn dawdle(address: SocketAddr, words: &[u8]) {
+    /// Sends these bytes and no more; returns when the server has ended the connection.
+    async fn send_and_wait(address: SocketAddr, words: &[u8]) {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(words).await.unwrap();
-        // A reset is an end, too.
+        // A reset is an end as well.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     }
 
@@ -128,26 +121,26 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn a_head_comes_in_time_or_never() {
-        let patience = Patience {
+    async fn a_slow_head_ends_the_connection() {
+        let timeouts = HttpTimeouts {
             connection: NEVER,
             head: SOON,
         };
-        let (address, _server) = page(patience).await;
+        let (address, _server) = page(timeouts).await;
         for words in PARTS {
-            dawdle(address, words).await;
+            send_and_wait(address, words).await;
         }
     }
 
     #[tokio::test]
-    async fn a_connection_ends_whatever_it_does() {
-        let patience = Patience {
+    async fn a_connection_has_a_longest_life() {
+        let timeouts = HttpTimeouts {
             connection: SOON,
             head: NEVER,
         };
-        let (address, _server) = page(patience).await;
+        let (address, _server) = page(timeouts).await;
         for words in PARTS {
-            dawdle(address, words).await;
+            send_and_wait(address, words).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where people find the page.
+//! The links of the page, and how they are printed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -11,17 +11,17 @@ use tracing::info;
 
 use super::tls;
 
-/// The page's links, one for each address of this machine that it is served at.
+/// The links of the page: one for each address of this machine at which it is served.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(super) struct PageLinks {
     links: Vec<String>,
     port: u16,
     /// SHA-256 of the certificate, where there is one.
     fingerprint: Option<String>,
 }
 
-impl Links {
-    /// The token stands behind `#`, which browsers keep to themselves.
+impl PageLinks {
+    /// The token follows `#`: browsers do not send that part of an address.
     pub(super) fn new(bound: SocketAddr, token: &str, fingerprint: Option<String>) -> Self {
         let scheme = if fingerprint.is_some() {
             "https"
@@ -29,7 +29,7 @@ impl Links {
             "http"
         };
         let ips = match bound.ip().is_unspecified() {
-            true => everywhere(bound.is_ipv6(), link::own_addresses()),
+            true => all_addresses(bound.is_ipv6(), link::own_addresses()),
             false => vec![bound.ip()],
         };
         let link = |ip| {
@@ -43,48 +43,50 @@ impl Links {
         }
     }
 
-    /// Prints the links for people and scripts, and for phones a code on a terminal. Where they may not
-    /// be told and the output is kept by a program, they go to a file, and the output lacks the token.
-    pub(super) fn announce(&self, may_tell: bool) -> Result<()> {
-        let is_told = may_tell || terminal::shows_output();
-        if !is_told {
-            let folder = tls::folder().context("there is no home folder for the page's link")?;
+    /// Prints the links, and on a terminal a QR code. With `may_print_token` false and an output that is no
+    /// terminal, the token is left out there, and the links are written to a private file.
+    pub(super) fn announce(&self, may_print_token: bool) -> Result<()> {
+        let prints_token = may_print_token || terminal::shows_output();
+        if !prints_token {
+            let folder = tls::folder().context(
+                "the page's link cannot be kept: neither XDG_DATA_HOME nor a home folder is known",
+            )?;
             self.keep(&folder.join(format!("link-{}", self.port)))?;
         }
         for link in &self.links {
-            let shown = match is_told {
+            let shown = match prints_token {
                 true => link,
                 false => without_token(link),
             };
             terminal::tell(format_args!("view: {shown}"));
         }
-        self.tell_certificate();
+        self.print_certificate();
         Ok(())
     }
 
     fn keep(&self, file: &Path) -> Result<()> {
         let kept = tls::keep(file, &(self.links.join("\n") + "\n"), are_links);
         kept.with_context(|| format!("cannot write the page's link to {}", file.display()))?;
-        info!(file = %file.display(), "the page's link with its token is kept");
+        info!(file = %file.display(), "the page's links with their token are in this file");
         Ok(())
     }
 
-    fn tell_certificate(&self) {
+    fn print_certificate(&self) {
         let Some(fingerprint) = &self.fingerprint else {
             return;
         };
         terminal::say(format_args!(
-            "Browsers ask once about the page's certificate, SHA-256 {fingerprint}"
+            "Each browser asks once about the page's certificate, SHA-256 {fingerprint}"
         ));
         if let (true, Some(code)) = (terminal::shows_errors(), self.code()) {
             terminal::say_lines(code.lines());
         }
     }
 
-    /// The first link as a picture of characters.
+    /// The QR code of the first link, drawn with characters.
     fn code(&self) -> Option<String> {
         let code = QrCode::new(self.links.first()?).ok()?;
-        // Cameras want dark on light, whatever the terminal's colours are: most are dark.
+        // Cameras need dark on light; most terminals are light on dark.
         let drawn = code
             .render::<Dense1x2>()
             .dark_color(Dense1x2::Light)
@@ -94,7 +96,7 @@ impl Links {
     }
 }
 
-/// Whether a file is one that [`Links::keep`] has written.
+/// Whether a file is one that [`PageLinks::keep`] has written.
 fn are_links(text: &str) -> bool {
     let is_link = |line: &str| line.starts_with("http") && line.contains("/#");
     !text.is_empty() && text.lines().all(is_link)
@@ -104,8 +106,8 @@ fn without_token(link: &str) -> &str {
     link.split('#').next().unwrap_or_default()
 }
 
-/// This machine's addresses; other machines reach those that are not loopback, so these come first.
-fn everywhere(v6: bool, own: Vec<IpAddr>) -> Vec<IpAddr> {
+/// This machine's addresses. Loopback comes last, since other machines cannot reach it.
+fn all_addresses(v6: bool, own: Vec<IpAddr>) -> Vec<IpAddr> {
     let mut ips: Vec<IpAddr> = own.into_iter().filter(|ip| v6 || ip.is_ipv4()).collect();
     ips.sort_by_key(|ip| ip.is_ipv6());
     ips.push(Ipv4Addr::LOCALHOST.into());
@@ -118,13 +120,13 @@ mod tests {
 
     #[test]
     fn there_is_a_link_for_each_address() {
-        let links = Links::new("127.0.0.1:81".parse().unwrap(), "secret", None);
+        let links = PageLinks::new("127.0.0.1:81".parse().unwrap(), "secret", None);
         assert_eq!(links.links, ["http://127.0.0.1:81/#secret"]);
-        let links = Links::new("[::1]:81".parse().unwrap(), "s", Some("ab".into()));
+        let links = PageLinks::new("[::1]:81".parse().unwrap(), "s", Some("ab".into()));
         assert_eq!(links.links, ["https://[::1]:81/#s"]);
         let own = ["fd00::7".parse().unwrap(), "10.0.0.7".parse().unwrap()];
         let texts = |v6| {
-            everywhere(v6, own.to_vec())
+            all_addresses(v6, own.to_vec())
                 .iter()
                 .map(IpAddr::to_string)
                 .collect::<Vec<_>>()
@@ -139,7 +141,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("view/link-81");
-        let links = Links::new("127.0.0.1:81".parse().unwrap(), "token", None);
+        let links = PageLinks::new("127.0.0.1:81".parse().unwrap(), "token", None);
         links.keep(&file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(text, "http://127.0.0.1:81/#token\n");
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_code_is_square() {
-        let links = Links::new("127.0.0.1:8081".parse().unwrap(), "secret", None);
+        let links = PageLinks::new("127.0.0.1:8081".parse().unwrap(), "secret", None);
         let code = links.code().unwrap();
         let lines: Vec<&str> = code.lines().collect();
         let width = lines[0].chars().count();

@@ -1,4 +1,4 @@
-//! Offers of the page: a viewer's, or a client's that streams a camera.
+//! Answers the WebRTC offers of the page: a viewer's, or that of a client that streams a camera.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,53 +14,52 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::guard::Guard;
-use super::http::refused;
-use super::hub::{Hub, Seat};
-use super::viewer;
-use crate::http::{Answer, body, words};
+use super::broker::{ViewBroker, ViewerHandle};
+use super::guard::RequestGuard;
+use super::viewer_connection;
+use crate::http::{HttpResponse, body, words};
 use crate::replies::MAX_LANES;
 
-/// Handshakes under way at a time.
+/// Handshakes that may run at the same time.
 const MAX_HANDSHAKES: usize = 4;
-/// Bytes of an offer, and how long it may take to come.
+/// Size of an offer, and how long its body may take to arrive.
 const MAX_OFFER_BYTES: usize = 64 * 1024;
-const OFFER: Duration = Duration::from_secs(5);
-/// What offers and answers are.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Content type of offers and answers.
 const SDP: &str = "application/sdp";
 
 const KIB: usize = 1024;
 
-/// Takes offers and makes viewers and clients of them.
-pub(super) struct Offers {
-    guard: Guard,
-    hub: Arc<Hub>,
+/// Answers offers, and passes the connections on as viewers or clients.
+pub(super) struct OfferHandler {
+    guard: RequestGuard,
+    broker: Arc<ViewBroker>,
     streaming: PeerConfig,
     viewing: PeerConfig,
     streams: mpsc::Sender<Channel>,
     handshakes: Arc<Semaphore>,
-    /// Those who came, until they leave or it is over.
-    guests: TaskTracker,
-    over: CancellationToken,
+    /// The tasks of all connections.
+    connections: TaskTracker,
+    shutdown: CancellationToken,
 }
 
 /// What an answered offer is for.
-enum Guest {
-    Viewer(Seat),
+enum OfferPurpose {
+    Viewer(ViewerHandle),
     Client,
 }
 
-impl Offers {
-    /// `streams` takes the channels of clients that stream.
+impl OfferHandler {
+    /// `streams` receives the channels of clients that stream.
     pub(super) fn new(
-        guard: Guard,
-        hub: Arc<Hub>,
+        guard: RequestGuard,
+        broker: Arc<ViewBroker>,
         config: PeerConfig,
         streams: mpsc::Sender<Channel>,
     ) -> Self {
         let mut streaming = config.clone();
         streaming.channel.max_lanes = MAX_LANES;
-        // A picture and a few messages at a time.
+        // A viewer's channel carries one picture and a few messages at a time.
         let mut viewing = config;
         viewing.channel.max_lanes = 1;
         viewing.connection.sctp.send_buffer_bytes = 256 * KIB;
@@ -68,31 +67,31 @@ impl Offers {
         viewing.connection.udp.buffer_bytes = 512 * KIB;
         Self {
             guard,
-            hub,
+            broker,
             streaming,
             viewing,
             streams,
             handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
-            guests: TaskTracker::new(),
-            over: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
         }
     }
 
-    /// Sends everybody away and waits until they have heard it. No offer may come any more.
+    /// Closes all connections and waits for that. The server must have ended before.
     pub(super) async fn close(&self) {
-        self.over.cancel();
-        self.guests.close();
-        self.guests.wait().await;
+        self.shutdown.cancel();
+        self.connections.close();
+        self.connections.wait().await;
     }
 
-    pub(super) fn guard(&self) -> &Guard {
+    pub(super) fn guard(&self) -> &RequestGuard {
         &self.guard
     }
 
-    /// Answers an offer with this side's description; the connection comes up afterwards.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// Answers an offer with the worker's session description; the connection opens afterwards.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
         if let Err(refusal) = self.guard.check_script(request.headers()) {
-            return refused(refusal);
+            return refusal.response();
         }
         let kind = request.headers().get(CONTENT_TYPE);
         if kind.is_none_or(|kind| kind != SDP) {
@@ -105,17 +104,17 @@ impl Offers {
         let Ok(handshake) = Arc::clone(&self.handshakes).try_acquire_owned() else {
             return words(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "too many connections at once: try again",
+                "the worker is opening too many connections at once: try again",
             );
         };
         let offer = match read(request.into_body()).await {
             Ok(offer) => offer,
             Err((status, reason)) => return words(status, reason),
         };
-        let (guest, config) = match is_viewer {
-            false => (Guest::Client, &self.streaming),
-            true => match self.hub.join() {
-                Some(seat) => (Guest::Viewer(seat), &self.viewing),
+        let (purpose, config) = match is_viewer {
+            false => (OfferPurpose::Client, &self.streaming),
+            true => match self.broker.join() {
+                Some(viewer) => (OfferPurpose::Viewer(viewer), &self.viewing),
                 None => {
                     let full = "there are as many viewers as this worker takes";
                     return words(StatusCode::SERVICE_UNAVAILABLE, full);
@@ -125,45 +124,46 @@ impl Offers {
         match link::answer(offer, config).await {
             Ok(answered) => {
                 let answer = Bytes::copy_from_slice(answered.sdp().as_bytes());
-                self.guests.spawn(self.welcome(answered, guest, handshake));
+                self.connections
+                    .spawn(self.connect(answered, purpose, handshake));
                 body(StatusCode::CREATED, SDP, answer)
             }
             Err(error) => words(StatusCode::BAD_REQUEST, &error.to_string()),
         }
     }
 
-    /// Waits for the guest's channel and brings it to where it belongs.
-    fn welcome(
+    /// Waits for the channel, and serves a viewer or passes a client on.
+    fn connect(
         &self,
         answered: AnsweredOffer,
-        guest: Guest,
+        purpose: OfferPurpose,
         handshake: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {
-        let hub = Arc::clone(&self.hub);
+        let broker = Arc::clone(&self.broker);
         let streams = self.streams.clone();
-        let over = self.over.clone();
+        let shutdown = self.shutdown.clone();
         async move {
             let channel = tokio::select! {
                 channel = answered.channel() => channel,
-                () = over.cancelled() => return,
+                () = shutdown.cancelled() => return,
             };
             let channel = match channel {
                 Ok(channel) => channel,
-                Err(error) => return warn!(%error, "no connection to a browser"),
+                Err(error) => return warn!(%error, "a browser's connection did not open"),
             };
             drop(handshake);
-            match guest {
-                Guest::Viewer(seat) => {
-                    info!("a viewer has come");
-                    viewer::run(channel, seat, hub, over).await;
+            match purpose {
+                OfferPurpose::Viewer(viewer) => {
+                    info!("a viewer is connected");
+                    viewer_connection::run(channel, viewer, broker, shutdown).await;
                     info!("a viewer has left");
                 }
-                Guest::Client => {
+                OfferPurpose::Client => {
                     info!("a browser is connected as a client");
                     tokio::select! {
-                        // Nobody accepts any more: the channel closes.
+                        // After the end of the accepting side the channel closes here.
                         _ = streams.send(channel) => {}
-                        () = over.cancelled() => {}
+                        () = shutdown.cancelled() => {}
                     }
                 }
             }
@@ -171,18 +171,21 @@ impl Offers {
     }
 }
 
-/// Why an offer was not read, for its sender.
-type Unread = (StatusCode, &'static str);
+/// Why an offer was not read: the answer's status and text.
+type OfferError = (StatusCode, &'static str);
 
-async fn read(incoming: Incoming) -> Result<String, Unread> {
-    const TOO_LARGE: Unread = (StatusCode::PAYLOAD_TOO_LARGE, "an offer has at most 64 KiB");
-    const LATE: Unread = (StatusCode::REQUEST_TIMEOUT, "the offer did not come");
-    const NO_TEXT: Unread = (StatusCode::BAD_REQUEST, "the offer is not text");
+async fn read(incoming: Incoming) -> Result<String, OfferError> {
+    const TOO_LARGE: OfferError = (StatusCode::PAYLOAD_TOO_LARGE, "an offer has at most 64 KiB");
+    const TIMEOUT: OfferError = (
+        StatusCode::REQUEST_TIMEOUT,
+        "the offer did not arrive in time",
+    );
+    const NO_TEXT: OfferError = (StatusCode::BAD_REQUEST, "the offer is not text");
     if incoming.size_hint().lower() > MAX_OFFER_BYTES as u64 {
         return Err(TOO_LARGE);
     }
     let limited = Limited::new(incoming, MAX_OFFER_BYTES);
-    let collected = timeout(OFFER, limited.collect()).await;
-    let offer = collected.map_err(|_| LATE)?.map_err(|_| TOO_LARGE)?;
+    let collected = timeout(OFFER_TIMEOUT, limited.collect()).await;
+    let offer = collected.map_err(|_| TIMEOUT)?.map_err(|_| TOO_LARGE)?;
     String::from_utf8(offer.to_bytes().into()).map_err(|_| NO_TEXT)
 }

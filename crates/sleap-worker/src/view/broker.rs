@@ -1,0 +1,357 @@
+//! Passes frames from the pipeline to viewers: at most one at a time, and only when a picture is due.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use protocol::{Frame, FrameId, Message, StreamAck, StreamStart, ViewRequest, WorkerStatus};
+use tokio::sync::{mpsc, watch};
+
+use super::picture::{Picture, PictureSpec};
+use super::status::ViewStatus;
+use super::viewers::{Viewer, Viewers};
+use crate::streams::CurrentStream;
+
+/// Time of the next picture while no viewer asks for one.
+const NO_PICTURE_DUE: u64 = u64::MAX;
+
+/// Passes frames of the pipeline to viewers that ask for pictures.
+///
+/// At most one frame at a time is claimed: when a viewer's next picture is due. The claim ends when the
+/// pictures are made, or when the frame has failed.
+pub(crate) struct ViewBroker {
+    begun: Instant,
+    /// When the next picture is due, microseconds after `begun`.
+    due: AtomicU64,
+    claimed: AtomicBool,
+    viewers: Mutex<Viewers>,
+    pending: Mutex<PendingFrame>,
+    changed: Condvar,
+    figures: ViewStatus,
+    statuses: watch::Sender<WorkerStatus>,
+}
+
+#[derive(Default)]
+struct PendingFrame {
+    pending: Option<FrameWithResult>,
+    closed: bool,
+}
+
+/// A claimed frame with its result.
+pub(super) struct FrameWithResult {
+    pub(super) claim: FrameClaim,
+    pub(super) result: Message,
+}
+
+/// A frame that becomes a picture for viewers. After it is dropped the next frame can be claimed.
+pub(crate) struct FrameClaim {
+    broker: Arc<ViewBroker>,
+    pub(super) frame: Frame,
+}
+
+/// The slot of one viewer. Dropping it gives the slot back.
+pub(crate) struct ViewerHandle {
+    id: u64,
+    broker: Arc<ViewBroker>,
+    /// It ends when the viewer is evicted.
+    pub(super) pictures: mpsc::Receiver<Picture>,
+}
+
+impl ViewBroker {
+    pub(crate) fn new(ack: &StreamAck, current: CurrentStream) -> Arc<Self> {
+        let figures = ViewStatus::new(ack, current);
+        let statuses = watch::Sender::new(figures.status(Instant::now()));
+        Arc::new(Self {
+            begun: Instant::now(),
+            due: AtomicU64::new(NO_PICTURE_DUE),
+            claimed: AtomicBool::new(false),
+            viewers: Mutex::default(),
+            pending: Mutex::default(),
+            changed: Condvar::new(),
+            figures,
+            statuses,
+        })
+    }
+
+    /// Takes a slot for one more viewer: a free one, or that of a viewer that asks for no pictures.
+    pub(super) fn join(self: &Arc<Self>) -> Option<ViewerHandle> {
+        let mut viewers = lock(&self.viewers);
+        let (id, pictures) = viewers.join(Instant::now())?;
+        self.figures.set_viewers(viewers.len());
+        self.plan(&viewers);
+        let broker = Arc::clone(self);
+        Some(ViewerHandle {
+            id,
+            broker,
+            pictures,
+        })
+    }
+
+    /// Claims the frame if a viewer's next picture is due. Cheap otherwise: one atomic read.
+    pub(crate) fn claim(self: &Arc<Self>, frame: &Frame) -> Option<FrameClaim> {
+        let due = self.due.load(Relaxed);
+        if due == NO_PICTURE_DUE || self.micros(Instant::now()) < due {
+            return None;
+        }
+        if self.claimed.swap(true, AcqRel) {
+            return None;
+        }
+        self.figures.set_size(frame.meta.width, frame.meta.height);
+        Some(FrameClaim {
+            broker: Arc::clone(self),
+            frame: frame.clone(),
+        })
+    }
+
+    /// Adds a result to the figures of the status.
+    pub(crate) fn answered(&self, result: &Message) {
+        self.figures.add_result(result);
+    }
+
+    /// A stream begins: its frame size is shown from now on.
+    pub(crate) fn begins(&self, start: &StreamStart) {
+        self.figures.set_size(start.width, start.height);
+    }
+
+    /// Sets the number of connected clients.
+    pub(crate) fn clients_are(&self, clients: usize) {
+        self.figures.set_clients(clients);
+    }
+
+    /// Publishes a status of the time since the last one.
+    pub(super) fn publish_status(&self) {
+        self.statuses
+            .send_replace(self.figures.status(Instant::now()));
+    }
+
+    /// The newest status, and each later one.
+    pub(super) fn statuses(&self) -> watch::Receiver<WorkerStatus> {
+        self.statuses.subscribe()
+    }
+
+    /// Waits for the next frame to make pictures of. `None` after [`close`](Self::close).
+    pub(super) fn next_frame(&self) -> Option<FrameWithResult> {
+        let idle = |slot: &mut PendingFrame| slot.pending.is_none() && !slot.closed;
+        let slot = lock(&self.pending);
+        let mut slot = self
+            .changed
+            .wait_while(slot, idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        match slot.closed {
+            true => None,
+            false => slot.pending.take(),
+        }
+    }
+
+    /// Ends [`next_frame`](Self::next_frame).
+    pub(super) fn close(&self) {
+        let mut slot = lock(&self.pending);
+        slot.closed = true;
+        let unseen = slot.pending.take();
+        drop(slot);
+        self.changed.notify_all();
+        drop(unseen);
+    }
+
+    /// The specs of the viewers that take a picture now, each spec once.
+    pub(super) fn specs(&self) -> Vec<PictureSpec> {
+        lock(&self.viewers).specs(Instant::now())
+    }
+
+    /// Gives the picture to the viewers with this spec that take one now.
+    pub(super) fn deliver(&self, spec: PictureSpec, picture: &Picture) {
+        let mut viewers = lock(&self.viewers);
+        viewers.deliver(spec, picture, Instant::now());
+        self.plan(&viewers);
+    }
+
+    /// Changes a viewer, unless it has left, and sets when the next picture is due.
+    fn change(&self, id: u64, change: impl FnOnce(&mut Viewer)) {
+        let mut viewers = lock(&self.viewers);
+        if let Some(viewer) = viewers.viewer(id) {
+            change(viewer);
+        }
+        self.plan(&viewers);
+    }
+
+    fn plan(&self, viewers: &Viewers) {
+        let next = viewers.next().map(|at| self.micros(at));
+        self.due.store(next.unwrap_or(NO_PICTURE_DUE), Relaxed);
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begun).as_micros();
+        u64::try_from(since).unwrap_or(NO_PICTURE_DUE - 1)
+    }
+}
+
+impl FrameClaim {
+    /// The frame has its result: pictures can be made of it.
+    pub(crate) fn answered(self, result: &Message) {
+        let broker = Arc::clone(&self.broker);
+        let pending = FrameWithResult {
+            claim: self,
+            result: result.clone(),
+        };
+        let mut slot = lock(&broker.pending);
+        if slot.closed {
+            return;
+        }
+        // The slot is empty: no other frame can be claimed before this claim is dropped.
+        slot.pending = Some(pending);
+        drop(slot);
+        broker.changed.notify_one();
+    }
+}
+
+impl Drop for FrameClaim {
+    fn drop(&mut self) {
+        self.broker.claimed.store(false, Release);
+    }
+}
+
+impl ViewerHandle {
+    /// Sets which pictures the viewer asks for.
+    pub(super) fn request(&self, view: &ViewRequest) {
+        let now = Instant::now();
+        self.broker
+            .change(self.id, |viewer| viewer.request(view, now));
+    }
+
+    /// The viewer has shown this picture.
+    pub(super) fn confirm(&self, frame_id: FrameId) {
+        self.broker
+            .change(self.id, |viewer| viewer.confirm(frame_id));
+    }
+}
+
+impl Drop for ViewerHandle {
+    fn drop(&mut self) {
+        let mut viewers = lock(&self.broker.viewers);
+        viewers.leave(self.id);
+        self.broker.figures.set_viewers(viewers.len());
+        self.broker.plan(&viewers);
+    }
+}
+
+// Every change under these locks is complete before the lock is released, so the state behind a
+// poisoned lock is valid.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::view::picture::example_frame;
+    use crate::view::viewers::MAX_VIEWERS;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn view(fps: f64, width: u32) -> ViewRequest {
+        ViewRequest {
+            fps,
+            width,
+            ..ViewRequest::default()
+        }
+    }
+
+    fn picture() -> Picture {
+        Picture {
+            frame: example_frame(2, 1),
+            result: Message::KeepAlive,
+        }
+    }
+
+    #[test]
+    fn without_viewers_no_frame_is_claimed() {
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        assert!(broker.claim(&example_frame(2, 1)).is_none());
+        let viewer = broker.join().unwrap();
+        assert!(
+            broker.claim(&example_frame(2, 1)).is_none(),
+            "no pictures were asked for"
+        );
+        viewer.request(&view(10.0, 640));
+        assert!(broker.claim(&example_frame(2, 1)).is_some());
+        for fps in [0.0, -1.0, 1e-19, f64::NAN, f64::INFINITY] {
+            viewer.request(&view(fps, 640));
+            assert!(broker.claim(&example_frame(2, 1)).is_none(), "{fps}");
+        }
+        viewer.request(&view(10.0, 640));
+        drop(viewer);
+        assert!(broker.claim(&example_frame(2, 1)).is_none());
+    }
+
+    #[test]
+    fn one_frame_at_a_time_is_claimed() {
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let viewer = broker.join().unwrap();
+        viewer.request(&view(10.0, 640));
+        let claim = broker.claim(&example_frame(2, 1)).unwrap();
+        assert!(broker.claim(&example_frame(2, 1)).is_none());
+        drop(claim);
+        let claim = broker.claim(&example_frame(2, 1)).unwrap();
+        claim.answered(&Message::KeepAlive);
+        assert!(broker.claim(&example_frame(2, 1)).is_none());
+        drop(broker.next_frame().unwrap());
+        assert!(broker.claim(&example_frame(2, 1)).is_some());
+    }
+
+    #[test]
+    fn a_viewer_gets_no_further_picture_before_it_has_seen_the_last() {
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let mut viewer = broker.join().unwrap();
+        viewer.request(&view(30.0, 640));
+        let [spec] = broker.specs()[..] else {
+            panic!("one spec")
+        };
+        broker.deliver(spec, &picture());
+        assert!(viewer.pictures.try_recv().is_ok());
+        assert!(broker.specs().is_empty());
+        assert!(broker.claim(&example_frame(2, 1)).is_none());
+        viewer.confirm(picture().frame.meta.frame_id);
+        assert_eq!(
+            lock(&broker.viewers).specs(Instant::now() + SECOND).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn viewers_with_the_same_spec_share_a_picture() {
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let mut viewers: Vec<ViewerHandle> =
+            (0..MAX_VIEWERS).map(|_| broker.join().unwrap()).collect();
+        assert!(broker.join().is_none());
+        for (viewer, width) in viewers.iter().zip([640, 640, 320, 640]) {
+            viewer.request(&view(10.0, width));
+        }
+        viewers[3].request(&view(0.0, 640));
+        let specs = broker.specs();
+        assert_eq!(specs.len(), 2);
+        broker.deliver(specs[0], &picture());
+        let got: Vec<bool> = viewers
+            .iter_mut()
+            .map(|it| it.pictures.try_recv().is_ok())
+            .collect();
+        assert_eq!(got, [true, true, false, false]);
+        drop(viewers.pop());
+        assert!(broker.join().is_some(), "a slot is free");
+    }
+
+    #[test]
+    fn after_the_end_no_frame_comes() {
+        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let viewer = broker.join().unwrap();
+        viewer.request(&view(10.0, 640));
+        let claim = broker.claim(&example_frame(2, 1)).unwrap();
+        broker.close();
+        assert!(broker.next_frame().is_none());
+        claim.answered(&Message::KeepAlive);
+        assert!(broker.next_frame().is_none());
+    }
+}

@@ -1,0 +1,100 @@
+//! The connection of one viewer: pictures as fast as it confirms them, and a status every second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use link::{Channel, Receiver, SendError, Sender};
+use protocol::{FrameError, Message, WorkerStatus};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::broker::{ViewBroker, ViewerHandle};
+use super::picture::Picture;
+use crate::replies::forward;
+
+/// A viewer that has sent no VIEW by then is disconnected.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves a viewer until it leaves, is evicted, or `shutdown` is cancelled; closes its channel then.
+pub(super) async fn run(
+    channel: Channel,
+    mut viewer: ViewerHandle,
+    broker: Arc<ViewBroker>,
+    shutdown: CancellationToken,
+) {
+    let Channel {
+        sender,
+        mut receiver,
+    } = channel;
+    let mut statuses = broker.statuses();
+    // The broker keeps the sender of statuses.
+    drop(broker);
+    tokio::select! {
+        served = serve(&sender, &mut receiver, &mut viewer, &mut statuses) => {
+            if served.is_err() {
+                debug!("a viewer's channel is closed");
+            }
+        }
+        () = shutdown.cancelled() => {}
+    }
+    drop(viewer);
+    sender.close().await;
+}
+
+async fn serve(
+    sender: &Sender,
+    receiver: &mut Receiver,
+    viewer: &mut ViewerHandle,
+    statuses: &mut watch::Receiver<WorkerStatus>,
+) -> Result<(), SendError> {
+    let deadline = Instant::now() + FIRST_REQUEST_TIMEOUT;
+    let mut has_asked = false;
+    loop {
+        tokio::select! {
+            message = receiver.recv() => match message {
+                None => return Ok(()),
+                Some(Ok(Message::View(view))) => {
+                    viewer.request(&view);
+                    if !has_asked {
+                        has_asked = true;
+                        send_status(sender, statuses).await?;
+                    }
+                }
+                Some(Ok(Message::FrameReceived(seen))) => viewer.confirm(seen.frame_id),
+                Some(Ok(other)) => debug!(message = ?other, "a message that viewers do not send; ignored"),
+                Some(Err(error)) => debug!(%error, "a viewer's message cannot be read"),
+            },
+            picture = viewer.pictures.recv() => match picture {
+                Some(Picture { frame, result }) => {
+                    sender.send_frame(frame).await?;
+                    send(sender, result).await?;
+                }
+                None => return send(sender, eviction()).await,
+            },
+            Ok(()) = statuses.changed(), if has_asked => send_status(sender, statuses).await?,
+            () = sleep_until(deadline), if !has_asked => return Ok(()),
+        }
+    }
+}
+
+async fn send_status(
+    sender: &Sender,
+    statuses: &mut watch::Receiver<WorkerStatus>,
+) -> Result<(), SendError> {
+    let status = statuses.borrow_and_update().clone();
+    send(sender, Message::Status(status)).await
+}
+
+/// A message that is too large is replaced by an error message, or left out.
+async fn send(sender: &Sender, message: Message) -> Result<(), SendError> {
+    forward::send_or_excuse(message, &|message| sender.send(message)).await
+}
+
+fn eviction() -> Message {
+    Message::Error(FrameError {
+        frame_id: None,
+        message: "Another viewer has taken this page's place.".into(),
+    })
+}
