@@ -108,6 +108,8 @@ struct LatestFrame {
 #[derive(Default)]
 struct State {
     newest: Option<AnnotatedFrame>,
+    /// A title that the window does not have yet.
+    title: Option<String>,
     handles: usize,
     loop_ended: bool,
 }
@@ -131,6 +133,11 @@ impl WindowHandle {
         self.0.changed.notify_one();
         // Freeing a frame takes a while: not under the lock.
         drop(skipped);
+    }
+
+    /// Gives the window this title, which must have no control characters.
+    pub fn set_title(&self, title: String) {
+        self.0.lock().title = Some(title);
     }
 
     /// Whether pictures are shown: false once the loop has ended, so that none need be made.
@@ -163,6 +170,9 @@ impl WindowLoop {
         let mut shown = show(&mut window, &AnnotatedFrame::waiting())?;
         let mut due = Instant::now();
         while shown == WindowStatus::Open {
+            if let Some(title) = self.take_title() {
+                window.set_title(&title);
+            }
             shown = match self.next(due) {
                 WindowEvent::Picture(picture) => {
                     due = Instant::now() + MIN_FRAME_INTERVAL;
@@ -173,6 +183,11 @@ impl WindowLoop {
             };
         }
         Ok(WindowEnd::ByUser)
+    }
+
+    /// A title that was set since the last call.
+    fn take_title(&self) -> Option<String> {
+        self.0.lock().title.take()
     }
 
     /// The newest picture that was not shown yet, once it is `due`, waiting [`POLL_INTERVAL`] for one.
@@ -265,6 +280,16 @@ mod tests {
             window_loop.next(Instant::now()),
             WindowEvent::Nothing
         ));
+    }
+
+    #[test]
+    fn the_newest_title_is_taken_once() {
+        let (handle, window_loop) = channel();
+        assert_eq!(window_loop.take_title(), None);
+        handle.set_title("first".into());
+        handle.set_title("second".into());
+        assert_eq!(window_loop.take_title().as_deref(), Some("second"));
+        assert_eq!(window_loop.take_title(), None);
     }
 
     #[test]

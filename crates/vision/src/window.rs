@@ -128,7 +128,10 @@ fn display() -> Result<Display, NoDisplay> {
 
 /// A window on the screen. It stays on the thread that opened it.
 pub struct Window {
-    title: String,
+    /// OpenCV's name of the window, and its first title.
+    name: String,
+    /// The title, where it is another one.
+    title: Option<String>,
     display: Display,
     state: State,
     /// Window calls from another thread hang.
@@ -153,7 +156,8 @@ impl Window {
         claim_thread()?;
         crate::native_logs::quiet_opencv();
         Ok(Window {
-            title: title.to_owned(),
+            name: title.to_owned(),
+            title: None,
             display,
             state: State::Waiting,
             _not_send: PhantomData,
@@ -171,8 +175,24 @@ impl Window {
             _ => self.fit_to(image)?,
         }
         let pixels = view(image)?;
-        highgui::imshow(&self.title, &pixels).map_err(ImageError::opencv("show a frame"))?;
+        highgui::imshow(&self.name, &pixels).map_err(ImageError::opencv("show a frame"))?;
         self.poll()
+    }
+
+    /// Gives the window another title. A title that the system refuses changes nothing.
+    pub fn set_title(&mut self, title: &str) {
+        self.title = Some(title.to_owned());
+        if matches!(self.state, State::Shown { .. }) {
+            self.apply_title();
+        }
+    }
+
+    fn apply_title(&self) {
+        if let Some(title) = &self.title
+            && let Err(error) = highgui::set_window_title(&self.name, title)
+        {
+            tracing::debug!(%error, "the window keeps its title");
+        }
     }
 
     /// Handles keys and the close button without a new frame.
@@ -197,10 +217,11 @@ impl Window {
         if matches!(self.state, State::Waiting) {
             let mode =
                 highgui::WINDOW_NORMAL | highgui::WINDOW_KEEPRATIO | highgui::WINDOW_GUI_NORMAL;
-            highgui::named_window(&self.title, mode).map_err(what())?;
+            highgui::named_window(&self.name, mode).map_err(what())?;
+            self.apply_title();
         }
         let (width, height) = fit(image, self.display.size);
-        highgui::resize_window(&self.title, width, height).map_err(what())?;
+        highgui::resize_window(&self.name, width, height).map_err(what())?;
         self.state = State::Shown {
             width: image.width,
             height: image.height,
@@ -209,14 +230,14 @@ impl Window {
     }
 
     fn is_visible(&self) -> bool {
-        highgui::get_window_property(&self.title, highgui::WND_PROP_VISIBLE)
+        highgui::get_window_property(&self.name, highgui::WND_PROP_VISIBLE)
             .is_ok_and(|visible| visible >= 1.0)
     }
 
     fn close(&mut self) -> WindowStatus {
         if matches!(self.state, State::Shown { .. }) {
             // Already destroyed when the close button was used.
-            let _ = highgui::destroy_window(&self.title);
+            let _ = highgui::destroy_window(&self.name);
             // The window leaves the screen only while events are handled.
             let _ = highgui::wait_key(1);
         }

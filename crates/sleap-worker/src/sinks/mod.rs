@@ -6,6 +6,7 @@ mod poses_sink;
 mod save_counts;
 mod view_sink;
 mod window_sink;
+mod window_text;
 
 pub(crate) use emit_sink::EmitSink;
 pub(crate) use frame_saver::FrameSaver;
