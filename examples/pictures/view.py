@@ -36,12 +36,12 @@ def ended(process):
 
 @contextmanager
 def worker():
-    """A worker with a page: its signaling address and the page's link."""
+    """A worker with a page: its signaling address, and the links that watch and stream."""
     options = ["--listen", "127.0.0.1:0", "--view", "127.0.0.1:0", "--model", DEMO / "model"]
     command = [BIN / "sleap-worker", *options]
     with ended(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)) as process:
-        lines = [process.stdout.readline().strip() for _ in range(2)]
-        yield lines[0].removeprefix("ready: "), lines[1].removeprefix("view: ")
+        lines = [process.stdout.readline().strip() for _ in range(3)]
+        yield [line.split(" ", 1)[1] for line in lines]
 
 
 def camera_file(path):
@@ -60,7 +60,7 @@ def shot(page, frames, path):
 
 def desktop(playwright, folder):
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-    with worker() as (signal, link):
+    with worker() as (signal, link, _):
         stream = [BIN / "sleap-stream", "--signal", signal, "--test-pattern", "512x384@30", "--quiet"]
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(link)
@@ -77,7 +77,7 @@ def phone(playwright, folder):
         camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
         flags = [*FLAGS, *camera, f"--use-file-for-fake-video-capture={file}"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        with worker() as (_, link):
+        with worker() as (_, _, link):
             size = {"width": 390, "height": 844}
             page = browser.new_page(viewport=size, device_scale_factor=2, is_mobile=True, has_touch=True)
             page.goto(link)

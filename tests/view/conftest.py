@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,26 +16,41 @@ DEMO = REPO / "examples" / "demo"
 BIN = Path(os.environ.get("SLEAP_STREAM_BIN", REPO / "target" / "debug"))
 
 # Playwright waits for conditions; this only bounds how long a broken page holds up the tests.
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 
 class Worker:
     """A running sleap-worker with a page."""
 
-    def __init__(self, process, log):
+    def __init__(self, process, log, links):
         self.process = process
         self.log_file = log
         self.signal = self._line("ready: ")
-        self.link = self._line("view: ")
-        self.origin, self.token = self.link.split("/#")
+        # The link that watches, and the one that streams too.
+        self.link = self._line("view: ") if links != "send" else None
+        self.send_link = self._line("send: ") if links != "look" else None
+        self.origin, self.token = (self.link or self.send_link).split("/#")
 
     def _line(self, prefix):
         line = self.process.stdout.readline()
+        while line.startswith("pair: "):
+            line = self.process.stdout.readline()
         assert line.startswith(prefix), f"{line!r} instead of {prefix!r}: {self.log()}"
         return line.removeprefix(prefix).strip()
 
     def log(self):
         return Path(self.log_file.name).read_text()
+
+
+def data_home(tmp_path):
+    """A folder for what a worker keeps, tokens and certificates, so that each test has its own. The
+    runtime of models stays the user's."""
+    kept = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "sleap-stream/onnxruntime"
+    own = tmp_path / "data" / "sleap-stream"
+    own.mkdir(parents=True, exist_ok=True)
+    if kept.exists() and not (own / "onnxruntime").exists():
+        (own / "onnxruntime").symlink_to(kept)
+    return str(tmp_path / "data")
 
 
 @contextmanager
@@ -46,10 +61,11 @@ def running_worker(tmp_path, *args, view="127.0.0.1:0", env=None):
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "XDG_DATA_HOME": data_home(tmp_path), **(env or {})},
         )
         try:
-            worker = Worker(process, log)
+            links = args[args.index("--view-links") + 1] if "--view-links" in args else "both"
+            worker = Worker(process, log, links)
             yield worker
             process.terminate()
             assert process.wait() == 130, worker.log()
@@ -73,12 +89,20 @@ class Front:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.target = None
+        self.sockets = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def lead_to(self, worker):
         host, port = worker.origin.removeprefix("http://").rsplit(":", 1)
         self.target = (host, int(port))
         return f"{self.origin}/#{worker.token}"
+
+    def cut(self):
+        """Ends all connections, and takes no others before it leads somewhere again."""
+        self.target = None
+        for socket_ in self.sockets:
+            with suppress(OSError):
+                socket_.shutdown(socket.SHUT_RDWR)
 
     def _serve(self):
         while True:
@@ -88,9 +112,10 @@ class Front:
                 return
             try:
                 far = socket.create_connection(self.target)
-            except OSError:
+            except (OSError, TypeError):
                 near.close()
                 continue
+            self.sockets += [near, far]
             for ends in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 
@@ -117,8 +142,8 @@ ENDLESS = ("--test-pattern", "512x384@30")
 
 @contextmanager
 def streaming(worker, *args, source=VIDEO):
-    """A sleap-stream that sends the demonstration's video, or a mouse for as long as it is let; yields
-    the process."""
+    """A sleap-stream that sends the demonstration's video, or the test pattern until the end of the block;
+    yields the process."""
     process = subprocess.Popen(
         [BIN / "sleap-stream", "--signal", worker.signal, *source, "-q", *args],
         stdout=subprocess.PIPE,
@@ -173,9 +198,9 @@ class Page:
     # of connections, and of all that is said to the worker.
     COLLECT = """
         window.shown = 0;
-        document.addEventListener("pose", ({ detail: { answer, meta } }) => {
+        document.addEventListener("pose", ({ detail: { result, meta } }) => {
             window.shown += 1;
-            window.collect(answer, meta);
+            window.collect(result, meta);
         });
         window.tracks = [];
         window.said = [];
@@ -187,6 +212,12 @@ class Page:
                 return stream;
             };
         }
+        window.attempts = 0;
+        const fetched = window.fetch;
+        window.fetch = (...request) => {
+            window.attempts += 1;
+            return fetched(...request);
+        };
         window.peers = [];
         const Peer = RTCPeerConnection;
         window.RTCPeerConnection = function (...options) {
@@ -207,13 +238,13 @@ class Page:
 
     def __init__(self, browser, **options):
         self.context = browser.new_context(**options)
-        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.set_default_timeout(TIMEOUT_MS)
         self.page = self.context.new_page()
         self.poses = []
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._console)
-        self.page.expose_function("collect", lambda answer, meta: self.poses.append((answer, meta)))
+        self.page.expose_function("collect", lambda result, meta: self.poses.append((result, meta)))
         self.page.add_init_script(self.COLLECT)
 
     def _console(self, message):
@@ -230,7 +261,7 @@ class Page:
         return self
 
     def hide(self, hidden=True):
-        """Lets the page believe that nobody sees it."""
+        """Lets the page take itself for hidden, or visible again."""
         self.page.evaluate(self.HIDE, hidden)
 
     def wait(self, function):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The worker's page in a real browser: headless Chromium, driven by Playwright. Ends with 77 where there is
-# none. The binaries must be built.
+# The worker's page in real browsers: headless Chromium, driven by Playwright, and where it is installed
+# firefox-esr (SLEAP_STREAM_TEST_FIREFOX names another). Ends with 77 where there is no Chromium. The binaries must be built.
 #   run.sh [PYTEST OPTIONS...]
 set -euo pipefail
 # shellcheck source=examples/env.sh

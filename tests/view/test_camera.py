@@ -48,7 +48,7 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     with streaming(worker) as client:
         known = predictions(client)
     known = np.array([as_array(known[frame]["instances"][0]) for frame in sorted(known)])
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.select_option("#camera-width", str(width), force=True)
     page.page.click("#camera")
     camera_state(page, "live")
@@ -57,15 +57,15 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     camera_state(page, "stopped")
     page.wait("() => document.getElementById('clients').textContent === '0'")
     assert "stream complete" in worker.log()
-    # Nothing of a frame that was being made is said after the end.
+    # Nothing of a frame that was being encoded is sent after the end.
     said = page.page.evaluate("() => window.said.filter((text) => !text.includes('VIEW'))")
     assert '"STREAM_END"' in said[-1]
-    answers = page.poses
+    results = page.poses
     frames, distances, mirrored = [], [], []
-    for answer, meta in answers:
-        assert answer["type"] == "PREDICTION" and answer["frame_id"] == meta["frameId"]
+    for result, meta in results:
+        assert result["type"] == "PREDICTION" and result["frame_id"] == meta["frameId"]
         assert meta["width"] == min(width, 512)
-        points = as_array(answer["instances"][0]) * (512 / meta["width"])
+        points = as_array(result["instances"][0]) * (512 / meta["width"])
         frame, distance = nearest(points, known)
         frames.append(frame)
         distances.append(distance)
@@ -75,29 +75,40 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     assert np.median(mirrored) > 10
     # Time runs forward: the file is played again from its start at most once in so short a time.
     assert sum(later < earlier - 2 for earlier, later in pairwise(frames)) <= 1, frames
-    ids = [answer["frame_id"] for answer, _ in answers]
+    ids = [result["frame_id"] for result, _ in results]
     assert ids == sorted(set(ids))
 
 
-def test_a_camera_waits_while_another_client_streams(worker, open_page, camera_browser):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+def test_a_camera_in_the_queue_shows_the_running_stream_and_its_place(worker, open_page, camera_browser):
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
+    second = open_page(worker.send_link, browser=camera_browser).state("connected")
     with streaming(worker, source=ENDLESS):
         page.wait("() => document.getElementById('source').textContent === 'test pattern'")
         page.page.click("#camera")
         camera_state(page, "busy")
-        assert "Another client is streaming" in page.page.text_content("#notice-text")
+        page.wait("() => document.getElementById('message').textContent.includes('is next')")
+        second.page.click("#camera")
+        second.wait("() => document.getElementById('message').textContent.includes('number 2 in the queue')")
+        for waiting in (page, second):
+            shown = waiting.page.evaluate("() => window.shown")
+            waiting.wait(f"() => window.shown > {shown + 5} && document.getElementById('notice').hidden")
+    # The first in the queue streams, though both ask.
     camera_state(page, "live")
     page.wait("() => Number(document.getElementById('picture').dataset.frame) > 5")
+    second.wait("() => document.getElementById('message').textContent.includes('is next')")
     page.page.click("#camera")
     camera_state(page, "stopped")
+    camera_state(second, "live")
+    second.page.click("#camera")
+    camera_state(second, "stopped")
 
 
-def test_a_camera_that_is_not_allowed_says_so(worker, open_page, browser):
-    page = open_page(worker.link, browser=browser).state("connected")
+def test_a_camera_that_is_not_allowed_is_reported(worker, open_page, browser):
+    page = open_page(worker.send_link, browser=browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "failed")
     assert "The camera is not streaming" in page.page.locator("#problem").inner_text()
-    # The page goes back to looking on.
+    # The page shows other streams again.
     with streaming(worker, source=ENDLESS):
         page.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")
     page.page.click("#camera")
@@ -108,7 +119,7 @@ ALL_OFF = "() => window.tracks.length > 0 && window.tracks.every((track) => trac
 
 
 def watch_a_stream(worker, page):
-    """The worker is free for others, and the page shows them."""
+    """Another client streams, and the page shows it."""
     with streaming(worker, source=(*ENDLESS, "--wait")):
         page.wait("() => document.getElementById('source').textContent === 'test pattern'")
         before = page.page.evaluate("() => window.shown")
@@ -116,7 +127,7 @@ def watch_a_stream(worker, page):
 
 
 def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_browser):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     page.page.click("#flip")
@@ -132,8 +143,8 @@ def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_brow
     assert page.page.evaluate(ALL_OFF)
 
 
-def test_a_connection_that_breaks_is_made_anew_for_the_same_stream(worker, open_page, camera_browser):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+def test_a_lost_connection_is_opened_again_for_the_same_stream(worker, open_page, camera_browser):
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     page.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")
@@ -144,14 +155,14 @@ def test_a_connection_that_breaks_is_made_anew_for_the_same_stream(worker, open_
     page.wait(f"() => Number(document.getElementById('picture').dataset.frame) > {frame + 20}")
     page.page.click("#camera")
     camera_state(page, "stopped")
-    ids = [answer["frame_id"] for answer, _ in page.poses]
+    ids = [result["frame_id"] for result, _ in page.poses]
     assert ids == sorted(set(ids)), "frames are counted on"
     starts = [text for text in page.page.evaluate("() => window.said") if '"STREAM_START"' in text]
     assert len(starts) >= 2
 
 
 def test_a_camera_that_cannot_be_opened_again_ends_the_stream(worker, open_page, camera_browser):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     page.page.evaluate("""() => {
@@ -165,7 +176,7 @@ def test_a_camera_that_cannot_be_opened_again_ends_the_stream(worker, open_page,
 
 
 def test_stopping_while_the_browser_asks_leaves_the_camera_off(worker, open_page, camera_browser):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.evaluate("""() => {
         const open = navigator.mediaDevices.getUserMedia;
         const allowed = new Promise((resolve) => (window.allow = resolve));
@@ -180,8 +191,8 @@ def test_stopping_while_the_browser_asks_leaves_the_camera_off(worker, open_page
 
 
 @pytest.mark.parametrize("how", ["hidden", "unplugged", "silent"])
-def test_a_camera_without_pictures_leaves_its_place(worker, open_page, camera_browser, how):
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+def test_a_camera_without_frames_ends_its_stream(worker, open_page, camera_browser, how):
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     if how == "hidden":
@@ -201,7 +212,7 @@ def test_a_camera_without_pictures_leaves_its_place(worker, open_page, camera_br
 
 def test_viewers_see_the_camera_of_another_page(worker, open_page, browser, camera_browser):
     viewer = open_page(worker.link, browser=browser).state("connected")
-    page = open_page(worker.link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     viewer.wait("() => document.getElementById('source').textContent === 'browser camera'")

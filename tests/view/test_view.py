@@ -1,4 +1,4 @@
-"""Looking on: what the page shows is what the worker saw and found."""
+"""Watching: the page shows the frames that the worker received, with their poses."""
 
 import base64
 import functools
@@ -16,7 +16,8 @@ SNAPSHOT = """() => {
         picture: picture.toDataURL(), overlay: overlay.toDataURL(),
     };
 }"""
-FIRST_COLOR = (0x00, 0xB0, 0xFF)
+# Of the nodes of a single animal, as in the worker's window.
+NODE_COLORS = [(0, 176, 255), (255, 130, 0), (50, 230, 110), (240, 70, 220), (255, 230, 0)]
 
 
 def pixels(url):
@@ -75,14 +76,16 @@ def test_poses_are_drawn_at_the_right_pixels_of_the_right_picture(worker, open_p
         box = box_of(points, picture.shape[1] / sent.shape[1])
         assert nearest_frame(picture, snapshot["frame"], box) == snapshot["frame"]
         scale = np.array(overlay.shape[1::-1]) / sent.shape[1::-1]
-        found = [np.round((np.array(point) + 0.5) * scale).astype(int) for point in points if point]
+        found = {
+            node: np.round((np.array(point) + 0.5) * scale).astype(int) for node, point in enumerate(points) if point
+        }
         assert len(found) >= 4
-        for x, y in found:
-            assert tuple(overlay[y, x]) == (*FIRST_COLOR, 255), (snapshot["frame"], x, y)
+        for node, (x, y) in found.items():
+            assert tuple(overlay[y, x]) == (*NODE_COLORS[node], 255), (snapshot["frame"], node)
         # Colour is where the animal is, and nowhere else.
         rows, columns = np.nonzero(overlay[..., 3])
         margin = 60
-        for drawn, at in ((columns, [x for x, _ in found]), (rows, [y for _, y in found])):
+        for drawn, at in ((columns, [x for x, _ in found.values()]), (rows, [y for _, y in found.values()])):
             assert min(at) - margin <= drawn.min() and drawn.max() <= max(at) + margin
 
 
@@ -107,11 +110,11 @@ def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
         page.wait("() => document.getElementById('picture').dataset.frame >= 20")
         # From here on the picture stays as it is.
         page.page.click("#pause")
-    answer, meta = page.poses[-1]
+    result, meta = page.poses[-1]
     box = page.page.locator("#overlay").bounding_box()
 
     def at(node):
-        x, y = answer["instances"][0][node]
+        x, y = result["instances"][0][node]
         return box["x"] + (x + 0.5) / meta["width"] * box["width"], box["y"] + (y + 0.5) / meta["height"] * box[
             "height"
         ]
@@ -126,28 +129,29 @@ def test_nodes_are_named_under_mouse_and_finger(worker, open_page):
 
 def test_figures_are_those_of_the_stream(worker, open_page):
     page = open_page(worker.link).state("connected")
-    page.wait("() => document.getElementById('notice-text').textContent.includes('Nobody streams')")
+    page.wait("() => document.getElementById('notice-text').textContent.includes('Start sleap-stream')")
     with streaming(worker, source=ENDLESS):
         page.wait("() => document.getElementById('picture').dataset.frame >= 60")
         page.wait("() => Number(document.getElementById('fps-now').textContent) > 0")
         page.wait("() => document.getElementById('total').textContent.endsWith(' ms')")
         text = {
             key: page.page.text_content(f"#{key}")
-            for key in ("source", "size", "failed", "device", "clients", "viewers")
+            for key in ("source", "size", "failed", "skipped", "device", "clients", "viewers")
         }
         assert text == {
             "source": "test pattern",
             "size": "512 × 384",
             "failed": "0",
+            "skipped": "0",
             "device": "cpu",
             "clients": "1",
-            "viewers": "1",
+            "viewers": "1 of 4",
         }
         assert page.page.text_content("#model-name") == "synthetic_mouse"
     page.wait("() => document.getElementById('clients').textContent === '0'")
 
 
-def test_several_viewers_look_on_and_one_too_many_is_told(worker, open_page):
+def test_several_viewers_watch_and_one_too_many_waits_for_a_place(worker, open_page):
     viewers = [open_page(worker.link).state("connected") for _ in range(4)]
     viewers[1].page.select_option("#width", "320")
     with streaming(worker, source=ENDLESS):
@@ -155,19 +159,20 @@ def test_several_viewers_look_on_and_one_too_many_is_told(worker, open_page):
             viewer.wait("() => document.getElementById('picture').dataset.frame >= 30")
         widths = [viewer.page.evaluate("() => document.getElementById('picture').width") for viewer in viewers]
         assert widths == [512, 320, 512, 512]
-        fifth = open_page(worker.link).state("lost")
-        assert "as many viewers" in fifth.page.text_content("#notice-text")
-        # One that nobody sees makes room, and does not push back as long as nobody sees it.
+        fifth = open_page(worker.link).state("full")
+        assert fifth.page.text_content("#notice-heading") == "4 of 4 viewers"
+        assert "as soon as one is free" in fifth.page.text_content("#notice-text")
+        # A hidden page makes room, and does not take its place back while it is hidden.
         viewers[2].hide()
         fifth.state("connected")
-        viewers[2].state("dismissed")
+        viewers[2].state("evicted")
         viewers.pop().context.close()
         viewers[2].hide(False)
         viewers[2].state("connected")
     fifth.errors.clear()  # The browser logs the refusals.
 
 
-def test_a_page_that_nobody_sees_gets_no_pictures(worker, open_page):
+def test_a_hidden_page_gets_no_pictures(worker, open_page):
     page = open_page(worker.link).state("connected")
     with streaming(worker, source=ENDLESS):
         page.wait("() => Number(document.getElementById('frames').dataset.value) >= 10")
@@ -179,26 +184,6 @@ def test_a_page_that_nobody_sees_gets_no_pictures(worker, open_page):
         assert len(page.poses) <= last + 1
         page.hide(False)
         page.wait(f"() => document.getElementById('picture').dataset.frame > {frames + 50}")
-
-
-def test_the_page_hears_the_workers_end_and_tells_a_new_one_apart(tmp_path, open_page, front):
-    with running_worker(tmp_path) as worker:
-        page = open_page(front.lead_to(worker)).state("connected")
-        # From here on every word over the picture is kept.
-        page.page.evaluate("""() => {
-            window.words = [];
-            const keep = () => window.words.push(document.getElementById("notice-text").textContent);
-            new MutationObserver(keep).observe(document.getElementById("notice-text"), { childList: true });
-        }""")
-    page.wait("() => window.words.some((text) => text.includes('trying again'))")
-    # It was told, and did not find out by hearing nothing.
-    first = next(text for text in page.page.evaluate("() => window.words") if "trying again" in text)
-    assert "the worker is gone" in first
-    with running_worker(tmp_path) as other:
-        front.lead_to(other)
-        page.state("wrong-link")
-        assert "Open the link" in page.page.text_content("#notice-text")
-    page.errors.clear()  # The browser logs the attempts.
 
 
 def test_a_phone_is_served_over_tls(tmp_path, open_page):

@@ -34,5 +34,5 @@ pub use private_file::{FileOrigin, read as read_private, read_list};
 pub use room_args::{RoomArgs, login_ends, no_room_secret};
 pub use secret_args::{Redacted, SecretArgs, is_in_process_list};
 pub use secret_source::{FoundSecret, SecretChoice};
-pub use stored_secret::{data_folder, data_folder_of, stored_secret};
+pub use stored_secret::{data_folder, data_folder_of, stored_secret, stored_secret_at};
 pub use usage::end_with;

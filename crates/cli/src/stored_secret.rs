@@ -16,11 +16,19 @@ use crate::{secret_args, variable};
 /// # Errors
 /// The file that is there holds no secret, or there are no random numbers.
 pub fn stored_secret(renew: bool) -> Result<Secret> {
-    let Some(file) = place() else {
+    stored_secret_at(place().as_deref(), renew)
+}
+
+/// The same for another secret, which is kept in `file`.
+///
+/// # Errors
+/// As of [`stored_secret`].
+pub fn stored_secret_at(file: Option<&Path>, renew: bool) -> Result<Secret> {
+    let Some(file) = file else {
         warn!("neither XDG_DATA_HOME nor HOME is set: the secret is for this run alone");
         return Ok(Secret::generate()?);
     };
-    kept_in(&file, renew)
+    kept_in(file, renew)
 }
 
 fn kept_in(file: &Path, renew: bool) -> Result<Secret> {

@@ -105,6 +105,12 @@ pub struct StreamAck {
         skip_serializing_if = "Option::is_none"
     )]
     pub lanes: Option<u32>,
+    /// Extension: the client's place among those that wait for the running stream to end; 1 is the next.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub queue_position: Option<u32>,
     /// Extension: a text for display, such as why the worker is busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

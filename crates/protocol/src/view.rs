@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::number::{float_or_zero, int};
+use crate::number::{float_or_zero, int, optional_int};
 use crate::stream::{ModelInfo, Skeleton};
 
 /// Asks for pictures of the stream (`VIEW`, viewer to worker). Keys that are missing take their
@@ -49,9 +49,18 @@ pub struct WorkerStatus {
     /// Viewers that are connected.
     #[serde(deserialize_with = "int")]
     pub viewers: u32,
+    /// Viewers that the worker takes at the same time; absent: unknown.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_viewers: Option<u32>,
     /// The stream; absent while there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamStatus>,
+    /// The last stream with its final figures; absent while there is a stream, and before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_stream: Option<StreamStatus>,
 }
 
 /// The stream that a worker serves.
@@ -68,12 +77,25 @@ pub struct StreamStatus {
     /// Height of the same, pixels.
     #[serde(deserialize_with = "int")]
     pub height: u32,
+    /// Width of the source, pixels; 0 = unknown.
+    #[serde(deserialize_with = "int")]
+    pub source_width: u32,
+    /// Height of the source, pixels; 0 = unknown.
+    #[serde(deserialize_with = "int")]
+    pub source_height: u32,
     /// Frames that were answered since the stream began.
     #[serde(deserialize_with = "int")]
     pub frames: u64,
     /// Those of them that were damaged or could not be processed.
     #[serde(deserialize_with = "int")]
     pub frames_dropped: u64,
+    /// Frames of a live source that the client has not sent, as far as their numbers show; absent for a
+    /// source whose frames wait.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub frames_not_sent: Option<u64>,
     /// Answers per second since the last status.
     #[serde(deserialize_with = "float_or_zero")]
     pub fps: f64,

@@ -1,6 +1,7 @@
 //! The part that the worker's HTTP servers share: connections, their limits and timeouts.
 
 mod connections;
+mod deadline;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,9 +17,11 @@ use net::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
+
+pub(crate) use deadline::ConnectionDeadline;
 
 use connections::{BusyGuard, HttpConnections};
 
@@ -29,7 +32,7 @@ const MAX_HEADERS: usize = 64;
 /// How long a connection may take.
 #[derive(Clone, Copy)]
 pub(crate) struct HttpTimeouts {
-    /// Longest life of a connection. A page is loaded by then.
+    /// Longest life of a connection, unless a request extends it. A page is loaded by then.
     pub(crate) connection: Duration,
     /// For the TLS handshake, and for the head of each request including the wait for it.
     pub(crate) head: Duration,
@@ -73,13 +76,14 @@ pub(crate) async fn serve<R, F>(
             respond: respond.clone(),
             head: timeouts.head,
             begin: Box::new(permit.requests()),
+            deadline: ConnectionDeadline::after(timeouts.connection),
         };
         let tls = tls.clone();
         tasks.spawn(async move {
             tokio::select! {
                 () = connection.serve(socket, tls) => {}
                 () = permit.evicted() => debug!(%from, "connection closed in favour of a new one"),
-                () = sleep(timeouts.connection) => debug!(%from, "connection closed: it lasted too long"),
+                () = connection.deadline.passed() => debug!(%from, "connection closed: it lasted too long"),
             }
         });
     }
@@ -91,6 +95,7 @@ struct HttpContext<R> {
     head: Duration,
     /// Marks the connection as busy while a request is answered.
     begin: Box<dyn Fn() -> BusyGuard + Send + Sync>,
+    deadline: ConnectionDeadline,
 }
 
 impl<R, F> HttpContext<R>
@@ -111,8 +116,9 @@ where
     }
 
     async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(async |request| {
+        let service = service_fn(async |mut request: Request<Incoming>| {
             let _busy = (self.begin)();
+            request.extensions_mut().insert(self.deadline.clone());
             Ok::<_, Infallible>((self.respond)(request).await)
         });
         let served = http1::Builder::new()

@@ -50,7 +50,7 @@ pub use drain::DrainArgs;
 pub use files::FileArgs;
 pub use metrics::MetricsArgs;
 pub use trust::TrustArgs;
-pub use view::ViewArgs;
+pub use view::{ViewArgs, ViewLinks};
 
 /// Runs the worker until it is interrupted.
 ///

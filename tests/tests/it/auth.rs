@@ -170,11 +170,18 @@ fn the_pages_token_is_not_printed_where_the_secret_is_not() {
     let port = shown.strip_prefix("view: http://127.0.0.1:");
     let port = port.and_then(|rest| rest.strip_suffix('/')).expect(&shown);
     let kept = data.path().join(format!("sleap-stream/view/link-{port}"));
-    let kept = std::fs::read_to_string(kept).expect("the link is kept");
-    let token = kept.trim().split_once('#').expect("a token").1;
-    assert_eq!(token.len(), 32);
+    let kept = std::fs::read_to_string(kept).expect("the links are kept");
+    let token = |line: &str| Some(line.split_once("/#")?.1.to_owned());
+    let tokens: Vec<String> = kept.lines().filter_map(token).collect();
+    let [look, send] = &tokens[..] else {
+        panic!("two links: {kept}")
+    };
+    assert!(look.starts_with("look-") && send.starts_with("send-"));
+    let shown = worker.stdout_line();
+    assert_eq!(shown, format!("send: http://127.0.0.1:{port}/"));
     let (_, log) = worker.interrupt();
-    assert!(!log.contains(token) && log.contains("link-"), "{log}");
+    assert!(log.contains("link-"), "{log}");
+    assert!(!log.contains(look) && !log.contains(send), "{log}");
 
     let mut open = Worker::start_with(
         &["--listen", "127.0.0.1:0", "--view", "127.0.0.1:0"],
@@ -187,6 +194,46 @@ fn the_pages_token_is_not_printed_where_the_secret_is_not() {
         shown.starts_with("view: http://") && shown.contains("/#"),
         "{shown}"
     );
+}
+
+/// The tokens of a worker's links, with these options.
+fn tokens(data: &std::path::Path, args: &[&str]) -> [String; 2] {
+    let args = [&["--listen", "127.0.0.1:0", "--view", "127.0.0.1:0"], args].concat();
+    let mut worker = Worker::start_with(&args, |it| {
+        alone(it, data);
+    });
+    let token = |line: String| line.split_once("/#").expect("a token").1.to_owned();
+    std::iter::from_fn(|| Some(worker.stdout_line()))
+        .filter(|line| line.contains("/#") && !line.starts_with("pair: "))
+        .map(token)
+        .take(2)
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("two links")
+}
+
+#[test]
+fn the_pages_links_outlive_the_worker_until_new_secrets_are_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let first = tokens(data.path(), &[]);
+    assert_eq!(tokens(data.path(), &[]), first);
+    let renewed = tokens(data.path(), &["--new-secret"]);
+    assert!(renewed[0] != first[0] && renewed[1] != first[1]);
+    assert_eq!(tokens(data.path(), &[]), renewed);
+    let file = data.path().join("sleap-stream/view/send-token");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // Without the page the old links end as well.
+    let args = ["--listen", "127.0.0.1:0", "--new-secret"];
+    drop(Worker::start_with(&args, |it| {
+        alone(it, data.path());
+    }));
+    assert!(!file.exists());
+    assert_ne!(tokens(data.path(), &[]), renewed);
 }
 
 #[test]

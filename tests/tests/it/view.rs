@@ -1,4 +1,4 @@
-//! The page's server with clients that are no browsers: what is refused, and what it may cost.
+//! The page's server with clients that are no browsers: what is refused, and what a connection may cost.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -14,18 +14,36 @@ struct Page {
     worker: Worker,
     /// `HOST:PORT`.
     address: String,
+    /// Of the first link that is served, and of the last: `look` and `send` where both are.
+    look: String,
     token: String,
 }
 
 impl Page {
     fn start() -> Self {
-        let mut worker = Worker::start(&["--view", "127.0.0.1:0"]);
-        let line = worker.stdout_line();
-        let link = line.strip_prefix("view: http://").expect("a link");
-        let (address, token) = link.split_once("/#").expect("a token");
+        Self::serving("both")
+    }
+
+    /// The page of a worker that serves these links. The token is that of the last one.
+    fn serving(links: &str) -> Self {
+        let mut worker = Worker::start(&["--view", "127.0.0.1:0", "--view-links", links]);
+        let mut tokens = Vec::new();
+        let mut address = String::new();
+        for name in ["view", "send"].iter().filter(|name| match links {
+            "look" => **name == "view",
+            "send" => **name == "send",
+            _ => true,
+        }) {
+            let line = worker.stdout_line();
+            let link = line.strip_prefix(&format!("{name}: http://"));
+            let (at, token) = link.expect("a link").split_once("/#").expect("a token");
+            address = at.to_owned();
+            tokens.push(token.to_owned());
+        }
         Self {
-            address: address.to_owned(),
-            token: token.to_owned(),
+            address,
+            look: tokens.first().cloned().unwrap_or_default(),
+            token: tokens.pop().expect("a link"),
             worker,
         }
     }
@@ -41,13 +59,18 @@ impl Page {
         let mut stream = self.connect();
         let head = format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
         stream.write_all(head.as_bytes()).unwrap();
-        // A server that has heard enough answers before it has everything.
+        // A server may answer before it has read everything.
         let _ = stream.write_all(body);
         answer(stream)
     }
 
-    /// The answer to an offer with these headers instead of the right ones.
+    /// The answer to a viewer's offer with these headers instead of the right ones.
     fn offer(&self, change: &[(&str, Option<&str>)], body: &[u8]) -> (u16, String) {
+        self.post("/view", change, body)
+    }
+
+    /// The answer to a request with these headers instead of those of an offer.
+    fn post(&self, path: &str, change: &[(&str, Option<&str>)], body: &[u8]) -> (u16, String) {
         let length = body.len().to_string();
         let origin = format!("http://{}", self.address);
         let token = format!("Bearer {}", self.token);
@@ -62,7 +85,7 @@ impl Page {
             headers.retain(|(known, _)| known != name);
             headers.push((name, *value));
         }
-        let mut lines = vec!["POST /view HTTP/1.1".to_owned()];
+        let mut lines = vec![format!("POST {path} HTTP/1.1")];
         let given = headers
             .iter()
             .filter_map(|(name, value)| Some((name, (*value)?)));
@@ -120,7 +143,7 @@ fn the_page_is_served_with_a_strict_policy() {
 }
 
 #[test]
-fn who_does_not_come_from_the_page_is_refused() {
+fn a_request_from_elsewhere_is_refused() {
     let page = Page::start();
     let status = |change: &[(&str, Option<&str>)]| page.offer(change, b"v=0").0;
     assert_eq!(status(&[]), 400, "only the offer is wrong");
@@ -156,6 +179,54 @@ fn who_does_not_come_from_the_page_is_refused() {
 }
 
 #[test]
+fn a_link_does_only_what_it_is_for() {
+    let page = Page::start();
+    let status = |page: &Page, path: &str, token: &str| {
+        let bearer = format!("Bearer {token}");
+        page.post(path, &[("Authorization", Some(bearer.as_str()))], b"v=0")
+    };
+    // 400: only the offer is wrong.
+    assert_eq!(status(&page, "/view", &page.look).0, 400);
+    assert_eq!(status(&page, "/view", &page.token).0, 400);
+    assert_eq!(status(&page, "/stream", &page.token).0, 400);
+    let (code, text) = status(&page, "/stream", &page.look);
+    assert_eq!(code, 403);
+    assert!(text.contains("sleap-reason: look-only"), "{text}");
+    assert!(text.contains("open the worker's send link"), "{text}");
+
+    let look = Page::serving("look");
+    assert_eq!(status(&look, "/view", &look.token).0, 400);
+    assert_eq!(status(&look, "/stream", &look.token).0, 403);
+    let send = Page::serving("send");
+    assert_eq!(status(&send, "/stream", &send.token).0, 400);
+    let (code, text) = status(&send, "/view", &send.token);
+    assert_eq!(code, 403);
+    assert!(text.contains("sleap-reason: send-only"), "{text}");
+}
+
+#[test]
+fn poses_come_back_as_a_file_and_are_bounded() {
+    let page = Page::start();
+    let post = |path: &str, change: &[(&str, Option<&str>)], lines: &str| {
+        page.post(path, change, lines.as_bytes())
+    };
+    let lines = "{\"source_name\":\"camera\",\"width\":64,\"height\":48,\"fps\":30}\n\
+        {\"frame_id\":3,\"instances\":[[[1.5,2.5],null]],\"captured_us\":9}\n";
+    let (code, text) = post("/labels?format=jsonl", &[], lines);
+    assert_eq!(code, 200, "{text}");
+    assert!(text.contains("\"frame_id\":3"), "{text}");
+    assert_eq!(post("/labels?format=exe", &[], lines).0, 400);
+    assert_eq!(post("/labels?format=csv", &[], "no header\n").0, 422);
+    let other = [("Authorization", Some("Bearer look-other"))];
+    assert_eq!(post("/labels?format=csv", &other, lines).0, 401);
+    let claimed = [("Content-Length", Some("99999999999"))];
+    assert_eq!(post("/labels?format=csv", &claimed, lines).0, 413);
+    let large = "a".repeat(65 << 20);
+    assert_eq!(post("/labels?format=csv", &[], &large).0, 413);
+    assert_eq!(post("/labels?format=csv", &[], lines).0, 200);
+}
+
+#[test]
 fn an_offer_is_bounded_and_a_bad_one_costs_nothing() {
     let page = Page::start();
     let large = vec![b'a'; 1 << 20];
@@ -169,14 +240,14 @@ fn an_offer_is_bounded_and_a_bad_one_costs_nothing() {
     for offer in [&b""[..], b"\xff\xfe", b"v=0\r\n", b"{}", &large[..60_000]] {
         assert_eq!(page.offer(&[], offer).0, 400);
     }
-    // None of them has kept a viewer's place or a handshake.
+    // None of them has kept a viewer's slot or a handshake.
     for _ in 0..8 {
         assert_eq!(page.offer(&[], b"v=0").0, 400);
     }
 }
 
 #[test]
-fn a_connection_that_dawdles_is_closed() {
+fn a_slow_connection_is_closed() {
     let page = Page::start();
     let mut silent = page.connect();
     let mut slow = page.connect();
@@ -213,7 +284,7 @@ fn a_head_without_end_is_cut_off() {
 fn silent_connections_keep_neither_viewers_nor_clients_away() {
     let page = Page::start();
     let held: Vec<TcpStream> = (0..200).map(|_| page.connect()).collect();
-    // The oldest are hung up on for those that follow.
+    // The oldest are closed for those that follow.
     let mut first = BufReader::new(&held[0]);
     assert!(matches!(first.fill_buf(), Ok(&[]) | Err(_)));
     let host = format!("Host: {}", page.address);
@@ -234,7 +305,7 @@ fn silent_connections_keep_neither_viewers_nor_clients_away() {
 }
 
 #[test]
-fn an_address_in_use_is_told_before_anything_else() {
+fn an_address_in_use_is_reported_at_once() {
     let page = Page::start();
     let worker = std::process::Command::new(e2e::binary("sleap-worker"))
         .args(["--listen", "127.0.0.1:0", "--view", &page.address])

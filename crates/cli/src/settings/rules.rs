@@ -109,6 +109,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("interface", UserOnly(Network)),
     ("listen", UserOnly(Network)),
     ("view", UserOnly(Network)),
+    ("view_links", UserOnly(Network)),
     ("metrics", UserOnly(Network)),
     // Who is let in.
     ("insecure", UserOnly(Trust)),

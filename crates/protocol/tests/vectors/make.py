@@ -104,6 +104,8 @@ def messages():
         "message": "one stream at a time",
     }
     yield from as_json("busy", "STREAM_ACK", busy)
+    queued = {key: value for key, value in busy.items() if key != "message"}
+    yield from as_json("busy with a queue", "STREAM_ACK", queued | {"queue_position": 2, "message": "another stream"})
 
     end = {
         "type": "STREAM_END",
@@ -166,12 +168,14 @@ def messages():
     yield from as_json("pictures", "VIEW", {"type": "VIEW", "width": 640, "fps": 12.5, "quality": 70})
     yield from odd("all as usual", "VIEW", {"type": "VIEW"}, {"type": "VIEW", "width": 640, "fps": 10.0, "quality": 70})
     status = {"type": "STATUS", "worker_version": "0.1.0", "clients": 1, "viewers": 2}
-    yield from as_json("nobody streams", "STATUS", status)
+    yield from as_json("no stream", "STATUS", status)
     stream = {
         "source_name": "webcam:0",
         "is_webcam": True,
         "width": 640,
         "height": 480,
+        "source_width": 1280,
+        "source_height": 960,
         "frames": 1409,
         "frames_dropped": 1,
         "fps": 29.5,
@@ -195,6 +199,12 @@ def messages():
             "stream": stream,
         },
     )
+    live = stream | {"frames_not_sent": 12}
+    yield from as_json("frames not sent", "STATUS", status | {"max_viewers": 4, "stream": live})
+    yield from as_json("a stream that ended", "STATUS", status | {"max_viewers": 4, "last_stream": live})
+    older = {key: value for key, value in stream.items() if not key.startswith("source_w") and key != "source_height"}
+    unknown = stream | {"source_width": 0, "source_height": 0}
+    yield from odd("an older worker's stream", "STATUS", status | {"stream": older}, status | {"stream": unknown})
 
     yield from text("raw", "FRAME_META", frame_meta(0, 1080, 1920, 3, "uint8", 1080 * 1920 * 3))
     yield from text("gray", "FRAME_META", frame_meta(7, 480, 640, 1, "uint8", 480 * 640))

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_being_answered_is_not_evicted_on() {
+    fn a_busy_connection_is_not_closed() {
         let connections = HttpConnections::default();
         let guard = fill(&connections, 1, MAX_CONNECTIONS_EACH);
         let first = guard[0].requests()();

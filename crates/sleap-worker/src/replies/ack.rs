@@ -26,18 +26,21 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelDescripti
             edges: model.skeleton.edges.clone(),
         }),
         lanes: Some(MAX_LANES as u32),
+        queue_position: None,
         message: None,
     }
 }
 
-/// Another client is streaming, or the worker is about to end.
-pub(crate) fn busy(ready: &StreamAck, why: StreamRefusal) -> StreamAck {
+/// Another client is streaming, or the worker is about to end. `position` is the place in the queue.
+pub(crate) fn busy(ready: &StreamAck, why: StreamRefusal, position: usize) -> StreamAck {
     let message = match why {
         StreamRefusal::ShuttingDown => "the worker is shutting down",
         _ => "another client is streaming",
     };
+    let is_queued = !matches!(why, StreamRefusal::ShuttingDown);
     StreamAck {
         status: AckStatus::Busy,
+        queue_position: is_queued.then(|| u32::try_from(position).unwrap_or(u32::MAX)),
         message: Some(message.into()),
         ..ready.clone()
     }

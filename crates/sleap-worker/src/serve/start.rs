@@ -88,7 +88,17 @@ impl StartedWorker {
         let ack = Arc::new(ack::ready(&args.verification_mode(), engine.model()));
         let current = CurrentStream::default();
         let page = match page {
-            Some(bound) => Some(serve_page(bound, &ack, &current, config)?),
+            Some(bound) => {
+                let options = view::ViewOptions {
+                    links: args.view.view_links,
+                    renew_tokens: args.trust.new_secret,
+                };
+                Some(serve_page((bound, options), &ack, &current, config)?)
+            }
+            None if args.trust.new_secret => {
+                view::forget_tokens()?;
+                None
+            }
             None => None,
         };
         let counted = match &metrics {
@@ -190,7 +200,7 @@ impl StartedWorker {
 }
 
 fn serve_page(
-    bound: view::ViewListener,
+    (bound, options): (view::ViewListener, view::ViewOptions),
     ack: &StreamAck,
     current: &CurrentStream,
     config: &PeerConfig,
@@ -200,7 +210,7 @@ fn serve_page(
         auth: link::Auth::None,
         ..config.clone()
     };
-    ViewServer::start(bound, ack, current.clone(), config)
+    ViewServer::start(bound, options, ack, current.clone(), config)
 }
 
 fn session_context(

@@ -53,8 +53,10 @@ impl Session {
                 self.context.metrics.refused(why);
                 info!(source = %start.source_name, "client told that the worker is busy");
                 self.state = State::Refused { start, frames: 0 };
-                self.reply(Message::StreamAck(ack::busy(&self.context.ack, why)))
-                    .await;
+                let now = Instant::now();
+                let position = self.context.slot.wait_in_queue(&self.client, now);
+                let ack = ack::busy(&self.context.ack, why, position);
+                self.reply(Message::StreamAck(ack)).await;
             }
         }
         Ok(())
@@ -135,6 +137,7 @@ impl Session {
                 stream.complete()
             }
             State::Refused { frames, .. } => {
+                self.context.slot.leave_queue(&self.client);
                 info!(
                     frames,
                     "a stream that was refused because the worker was busy is over"

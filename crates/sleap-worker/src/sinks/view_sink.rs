@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::{Frame, Message, StreamStart};
+use protocol::{Frame, Message};
 
-use crate::pipeline::{DecodedFrame, FrameSelector, FrameSink, SelectedFrame, StreamHeader};
+use crate::pipeline::{DecodedFrame, FrameSelector, FrameSink, SelectedFrame};
 use crate::view::{FrameClaim, ViewBroker};
 
 /// Reports results to the live view, which chooses the frames that it shows.
@@ -20,15 +20,6 @@ impl ViewSink {
 impl FrameSink for ViewSink {
     fn selector(&self) -> Option<Arc<dyn FrameSelector>> {
         Some(Arc::new(ViewSelector(Arc::clone(&self.0))))
-    }
-
-    fn stream_started(&mut self, stream: &StreamHeader<'_>) {
-        let (width, height) = stream.stream.origin.sent_size;
-        self.0.begins(&StreamStart {
-            width,
-            height,
-            ..StreamStart::default()
-        });
     }
 
     fn result(&mut self, _: &DecodedFrame, result: &Message) {

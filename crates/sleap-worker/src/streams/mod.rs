@@ -2,8 +2,9 @@
 
 mod current_stream;
 mod result_route;
+mod stream_queue;
 mod stream_slot;
 
 pub(crate) use current_stream::{CurrentStream, CurrentStreamGuard};
-pub(crate) use result_route::{FrameOrigin, ResultRoute};
+pub(crate) use result_route::{FrameOrigin, ResultRoute, StreamCounts};
 pub(crate) use stream_slot::{StreamAvailability, StreamPermit, StreamSlot};

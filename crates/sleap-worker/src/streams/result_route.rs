@@ -23,7 +23,7 @@ pub(crate) struct ResultRoute {
 }
 
 /// Where a stream's frames come from, as its client announced.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FrameOrigin {
     pub(crate) source_name: String,
     /// Width and height of the source, pixels; 0 = unknown.
@@ -31,6 +31,8 @@ pub(crate) struct FrameOrigin {
     /// Width and height of the frames as sent, pixels; 0 = unknown.
     pub(crate) sent_size: (u32, u32),
     pub(crate) is_webcam: bool,
+    /// The client sends each `sample_rate`-th frame of the source.
+    pub(crate) sample_rate: u32,
     /// Frames of the source, where it has an end that is known.
     pub(crate) frames: Option<u64>,
     /// Frames per second of the source, where that is known.
@@ -46,6 +48,7 @@ impl From<&StreamStart> for FrameOrigin {
             size: (start.original_width, start.original_height),
             sent_size: (start.width, start.height),
             is_webcam: start.is_webcam,
+            sample_rate: start.sample_rate,
             frames: u64::try_from(start.total_frames).ok(),
             fps: start.fps,
             stream_id: start.stream_id.clone(),
@@ -68,6 +71,11 @@ pub(crate) struct StreamCounts {
 }
 
 impl StreamCounts {
+    /// Frames that arrived damaged.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.damaged.load(Relaxed)
+    }
+
     /// Frames that have a result, and the failures among them.
     pub(crate) fn answers_and_failures(&self) -> (u64, u64) {
         let damaged = self.damaged.load(Relaxed);

@@ -1,12 +1,13 @@
 //! The slot for streams: a worker serves one stream at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::stream_queue::StreamQueue;
 use crate::admission::ClientSlot;
 
 /// Longest wait for the former connection of a client that reconnected to be closed.
@@ -40,6 +41,7 @@ pub(crate) struct StreamSlot {
     permits: Arc<Semaphore>,
     /// The stream's name, where its client gave it one, and the token that evicts its session.
     streaming: Mutex<Option<(String, CancellationToken)>>,
+    queue: Mutex<StreamQueue>,
     availability: watch::Sender<StreamAvailability>,
 }
 
@@ -55,6 +57,7 @@ impl StreamSlot {
         Self {
             permits: Arc::new(Semaphore::new(1)),
             streaming: Mutex::new(None),
+            queue: Mutex::default(),
             availability: watch::Sender::new(StreamAvailability::Available),
         }
     }
@@ -86,9 +89,9 @@ impl StreamSlot {
         drop(self.permits.acquire().await);
     }
 
-    /// The permit to stream, if no client has it.
+    /// The permit to stream, if no client has it, and none is ahead in the queue.
     pub(crate) fn enter(&self, name: Option<&str>, client: &ClientSlot) -> Option<StreamPermit> {
-        if self.is_closed() {
+        if self.is_closed() || !self.queue().is_next(client, Instant::now()) {
             return None;
         }
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
@@ -108,12 +111,28 @@ impl StreamSlot {
         Some(self.permit(permit, Some(name), client))
     }
 
+    /// Puts a client that was refused in the queue, or keeps its place there: 1 is the next.
+    pub(crate) fn wait_in_queue(&self, client: &Arc<ClientSlot>, now: Instant) -> usize {
+        self.queue().wait(client, now)
+    }
+
+    /// Takes a client out of the queue.
+    pub(crate) fn leave_queue(&self, client: &ClientSlot) {
+        self.queue().leave(client);
+    }
+
+    // Each change under the lock is complete, so the state behind a poisoned lock is valid.
+    fn queue(&self) -> std::sync::MutexGuard<'_, StreamQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn permit(
         &self,
         permit: OwnedSemaphorePermit,
         name: Option<&str>,
         client: &ClientSlot,
     ) -> StreamPermit {
+        self.queue().leave(client);
         *self.lock() = name.map(|name| (name.to_owned(), client.eviction()));
         change(&self.availability, StreamAvailability::Busy);
         StreamPermit {

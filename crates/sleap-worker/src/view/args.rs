@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use super::tokens::ViewLinks;
 use crate::listen_address::address;
 
 /// The page that shows what the worker sees.
@@ -8,8 +9,9 @@ pub struct ViewArgs {
     /// Serve a page with the live picture, from which a phone's camera can be streamed too
     /// [ADDR if none is given: 127.0.0.1:8081].
     ///
-    /// Open the printed link in any browser. At another address than loopback the page is served
-    /// over TLS, with a certificate of this machine's own that browsers ask about once.
+    /// Open the printed links in any browser: `view` watches, `send` streams too. At another address than
+    /// loopback the page is served over TLS, with a certificate of this machine's own that browsers ask
+    /// about once.
     #[arg(
         long,
         value_name = "ADDR",
@@ -18,4 +20,13 @@ pub struct ViewArgs {
         value_parser = address
     )]
     pub view: Option<SocketAddr>,
+
+    /// Links of the page that work: look (watch), send (stream a browser's camera) or both.
+    #[arg(
+        long,
+        value_name = "LINKS",
+        default_value = "both",
+        hide_possible_values = true
+    )]
+    pub view_links: ViewLinks,
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use protocol::{Frame, FrameId, Message, StreamAck, StreamStart, ViewRequest, WorkerStatus};
+use protocol::{Frame, FrameId, Message, StreamAck, ViewRequest, WorkerStatus};
 use tokio::sync::{mpsc, watch};
 
 use super::picture::{Picture, PictureSpec};
@@ -89,8 +89,10 @@ impl ViewBroker {
         })
     }
 
-    /// Claims the frame if a viewer's next picture is due. Cheap otherwise: one atomic read.
+    /// Takes note of a frame that has arrived, and claims it if a viewer's next picture is due. Cheap
+    /// otherwise.
     pub(crate) fn claim(self: &Arc<Self>, frame: &Frame) -> Option<FrameClaim> {
+        self.figures.add_frame(frame.meta.frame_id);
         let due = self.due.load(Relaxed);
         if due == NO_PICTURE_DUE || self.micros(Instant::now()) < due {
             return None;
@@ -108,11 +110,6 @@ impl ViewBroker {
     /// Adds a result to the figures of the status.
     pub(crate) fn answered(&self, result: &Message) {
         self.figures.add_result(result);
-    }
-
-    /// A stream begins: its frame size is shown from now on.
-    pub(crate) fn begins(&self, start: &StreamStart) {
-        self.figures.set_size(start.width, start.height);
     }
 
     /// Sets the number of connected clients.

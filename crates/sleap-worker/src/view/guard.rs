@@ -1,15 +1,14 @@
 //! Which requests the page's server answers.
 
-use anyhow::{Context, Result};
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
-use subtle::ConstantTimeEq;
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 
+use super::tokens::{LinkKind, ViewLinks, ViewTokens};
 use crate::http::{self, HttpResponse, only, words};
 use crate::machine;
 
-/// Bytes of randomness in a token.
-const TOKEN_BYTES: usize = 16;
+/// The header that names the reason of a refusal, for the page.
+const REASON: HeaderName = HeaderName::from_static("sleap-reason");
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,45 +20,55 @@ pub(super) enum RequestRefusal {
     Origin,
     #[error("the link's token is missing or is not this worker's: open the link that it printed")]
     Token,
+    #[error("this worker has switched its {name} link off (--view-links)", name = .0.name())]
+    SwitchedOff(LinkKind),
+    #[error("this link only watches: to stream a camera, open the worker's send link")]
+    LookOnly,
+    #[error("this worker has switched watching off (--view-links send): this link only streams")]
+    SendOnly,
 }
 
 impl RequestRefusal {
     /// The response to a refused request.
     pub(super) fn response(self) -> HttpResponse {
-        let status = match self {
-            Self::Token => StatusCode::UNAUTHORIZED,
-            Self::Host | Self::Origin => StatusCode::FORBIDDEN,
+        let (status, reason) = match self {
+            Self::Token => (StatusCode::UNAUTHORIZED, "token"),
+            Self::Host => (StatusCode::FORBIDDEN, "host"),
+            Self::Origin => (StatusCode::FORBIDDEN, "origin"),
+            Self::SwitchedOff(_) => (StatusCode::FORBIDDEN, "off"),
+            Self::LookOnly => (StatusCode::FORBIDDEN, "look-only"),
+            Self::SendOnly => (StatusCode::FORBIDDEN, "send-only"),
         };
-        words(status, &self.to_string())
+        refusal(status, reason, &self.to_string())
     }
 }
 
+/// A refusal with a text for people and a reason for the page.
+pub(super) fn refusal(status: StatusCode, reason: &'static str, text: &str) -> HttpResponse {
+    let mut response = words(status, text);
+    let reason = HeaderValue::from_static(reason);
+    response.headers_mut().insert(REASON, reason);
+    response
+}
+
 /// Checks the headers of requests.
-#[derive(Debug)]
 pub(super) struct RequestGuard {
-    token: String,
+    tokens: ViewTokens,
+    links: ViewLinks,
     scheme: &'static str,
     /// This machine's names.
     names: Vec<String>,
 }
 
 impl RequestGuard {
-    /// A guard with a new token.
-    ///
-    /// # Errors
-    /// The system has no randomness.
-    pub(super) fn new(secure: bool) -> Result<Self> {
-        let mut random = [0; TOKEN_BYTES];
-        getrandom::fill(&mut random).context("no randomness for the live view's token")?;
-        Ok(Self {
-            token: protocol::hex(&random),
+    /// A guard that accepts the tokens of the links that are served.
+    pub(super) fn new(tokens: ViewTokens, links: ViewLinks, secure: bool) -> Self {
+        Self {
+            tokens,
+            links,
             scheme: if secure { "https" } else { "http" },
             names: machine_name().map(forms).unwrap_or_default(),
-        })
-    }
-
-    pub(super) fn token(&self) -> &str {
-        &self.token
+        }
     }
 
     /// Whether the request was sent to this machine by its address or its own name. Any other name
@@ -70,8 +79,8 @@ impl RequestGuard {
         allowed.then_some(()).ok_or(RequestRefusal::Host)
     }
 
-    /// Whether a script of this page sent the request, with the token.
-    pub(super) fn check_script(&self, headers: &HeaderMap) -> Result<(), RequestRefusal> {
+    /// The link whose token the request has, if a script of this page sent it.
+    pub(super) fn check_script(&self, headers: &HeaderMap) -> Result<LinkKind, RequestRefusal> {
         let own = only(headers, HOST).map(|host| format!("{}://{host}", self.scheme));
         let origin = only(headers, ORIGIN);
         match (origin, own) {
@@ -79,8 +88,23 @@ impl RequestGuard {
             _ => return Err(RequestRefusal::Origin),
         }
         let token = only(headers, AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
-        let right = token.is_some_and(|it| it.as_bytes().ct_eq(self.token.as_bytes()).into());
-        right.then_some(()).ok_or(RequestRefusal::Token)
+        let kind = token.and_then(|token| self.tokens.find(token));
+        match kind.ok_or(RequestRefusal::Token)? {
+            kind if kind.is_served(self.links) => Ok(kind),
+            kind => Err(RequestRefusal::SwitchedOff(kind)),
+        }
+    }
+
+    /// Whether the owner of a link may watch.
+    pub(super) fn check_watching(&self) -> Result<(), RequestRefusal> {
+        let allowed = LinkKind::Look.is_served(self.links);
+        allowed.then_some(()).ok_or(RequestRefusal::SendOnly)
+    }
+
+    /// Whether the owner of this link may stream.
+    pub(super) fn check_streaming(kind: LinkKind) -> Result<(), RequestRefusal> {
+        let allowed = kind == LinkKind::Send;
+        allowed.then_some(()).ok_or(RequestRefusal::LookOnly)
     }
 }
 
@@ -117,15 +141,18 @@ fn machine_name() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderName;
-
     use super::*;
 
-    fn guard() -> RequestGuard {
+    fn guard_of(links: ViewLinks) -> RequestGuard {
+        let tokens = ViewTokens::load(None, false).unwrap();
         RequestGuard {
             names: vec!["rig.lab.edu".into(), "rig.local".into(), "rig".into()],
-            ..RequestGuard::new(false).unwrap()
+            ..RequestGuard::new(tokens, links, false)
         }
+    }
+
+    fn guard() -> RequestGuard {
+        guard_of(ViewLinks::Both)
     }
 
     fn headers(list: &[(HeaderName, &str)]) -> HeaderMap {
@@ -180,19 +207,23 @@ mod tests {
         assert!(domains("searching nowhere").is_empty());
     }
 
+    fn script(origin: Option<&str>, token: &str) -> HeaderMap {
+        let mut headers = headers(&[(HOST, "10.0.0.1:8081"), (AUTHORIZATION, token)]);
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin.parse().unwrap());
+        }
+        headers
+    }
+
+    const OWN: Option<&str> = Some("http://10.0.0.1:8081");
+
     #[test]
     fn a_script_shows_its_origin_and_the_token() {
         let guard = guard();
-        let check = |origin: Option<&str>, token: &str| {
-            let mut headers = headers(&[(HOST, "10.0.0.1:8081"), (AUTHORIZATION, token)]);
-            if let Some(origin) = origin {
-                headers.insert(ORIGIN, origin.parse().unwrap());
-            }
-            guard.check_script(&headers)
-        };
-        let own = Some("http://10.0.0.1:8081");
-        let right = format!("Bearer {}", guard.token());
-        assert_eq!(check(own, &right), Ok(()));
+        let check = |origin, token: &str| guard.check_script(&script(origin, token));
+        let token = guard.tokens.of(LinkKind::Send);
+        let right = format!("Bearer {token}");
+        assert_eq!(check(OWN, &right), Ok(LinkKind::Send));
         for origin in [
             None,
             Some("null"),
@@ -208,18 +239,38 @@ mod tests {
         for token in [
             "",
             "Bearer ",
-            guard.token(),
+            token,
             &right[..right.len() - 1],
             &format!("{right}0"),
         ] {
-            assert_eq!(check(own, token), Err(RequestRefusal::Token), "{token:?}");
+            assert_eq!(check(OWN, token), Err(RequestRefusal::Token), "{token:?}");
         }
     }
 
+    /// What both links may do at a worker that serves these: be used at all, watch, stream.
+    fn rights(links: ViewLinks) -> [[bool; 3]; 2] {
+        let guard = guard_of(links);
+        LinkKind::ALL.map(|kind| {
+            let token = format!("Bearer {}", guard.tokens.of(kind));
+            match guard.check_script(&script(OWN, &token)) {
+                Ok(kind) => [
+                    true,
+                    guard.check_watching().is_ok(),
+                    RequestGuard::check_streaming(kind).is_ok(),
+                ],
+                Err(refusal) => {
+                    assert_eq!(refusal, RequestRefusal::SwitchedOff(kind));
+                    [false; 3]
+                }
+            }
+        })
+    }
+
     #[test]
-    fn no_two_tokens_are_the_same() {
-        let [one, other] = [guard(), guard()];
-        assert_eq!(one.token().len(), 2 * TOKEN_BYTES);
-        assert_ne!(one.token(), other.token());
+    fn only_the_send_link_streams_and_a_link_that_is_switched_off_does_nothing() {
+        let (look, send) = ([true, true, false], [true, true, true]);
+        assert_eq!(rights(ViewLinks::Both), [look, send]);
+        assert_eq!(rights(ViewLinks::Look), [look, [false; 3]]);
+        assert_eq!(rights(ViewLinks::Send), [[false; 3], [true, false, true]]);
     }
 }

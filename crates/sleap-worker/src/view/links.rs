@@ -10,11 +10,11 @@ use qrcode::render::unicode::Dense1x2;
 use tracing::info;
 
 use super::tls;
+use super::tokens::{LinkKind, ViewLinks, ViewTokens};
 
-/// The links of the page: one for each address of this machine at which it is served.
-#[derive(Debug)]
+/// The links of the page: for each kind, one for each address of this machine at which it is served.
 pub(super) struct PageLinks {
-    links: Vec<String>,
+    links: Vec<(LinkKind, String)>,
     port: u16,
     /// SHA-256 of the certificate, where there is one.
     fingerprint: Option<String>,
@@ -22,7 +22,12 @@ pub(super) struct PageLinks {
 
 impl PageLinks {
     /// The token follows `#`: browsers do not send that part of an address.
-    pub(super) fn new(bound: SocketAddr, token: &str, fingerprint: Option<String>) -> Self {
+    pub(super) fn new(
+        bound: SocketAddr,
+        tokens: &ViewTokens,
+        served: ViewLinks,
+        fingerprint: Option<String>,
+    ) -> Self {
         let scheme = if fingerprint.is_some() {
             "https"
         } else {
@@ -32,12 +37,17 @@ impl PageLinks {
             true => all_addresses(bound.is_ipv6(), link::own_addresses()),
             false => vec![bound.ip()],
         };
-        let link = |ip| {
-            let at = SocketAddr::new(ip, bound.port());
-            format!("{scheme}://{at}/#{token}")
+        let link = |kind, ip: &IpAddr| {
+            let at = SocketAddr::new(*ip, bound.port());
+            (kind, format!("{scheme}://{at}/#{}", tokens.of(kind)))
         };
+        let kinds = LinkKind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_served(served));
         Self {
-            links: ips.into_iter().map(link).collect(),
+            links: kinds
+                .flat_map(|kind| ips.iter().map(move |ip| link(kind, ip)))
+                .collect(),
             port: bound.port(),
             fingerprint,
         }
@@ -53,19 +63,20 @@ impl PageLinks {
             )?;
             self.keep(&folder.join(format!("link-{}", self.port)))?;
         }
-        for link in &self.links {
+        for (kind, link) in &self.links {
             let shown = match prints_token {
                 true => link,
                 false => without_token(link),
             };
-            terminal::tell(format_args!("view: {shown}"));
+            terminal::tell(format_args!("{}: {shown}", printed_name(*kind)));
         }
         self.print_certificate();
         Ok(())
     }
 
     fn keep(&self, file: &Path) -> Result<()> {
-        let kept = tls::keep(file, &(self.links.join("\n") + "\n"), are_links);
+        let lines = self.links.iter().map(|(_, link)| format!("{link}\n"));
+        let kept = tls::keep(file, &lines.collect::<String>(), are_links);
         kept.with_context(|| format!("cannot write the page's link to {}", file.display()))?;
         info!(file = %file.display(), "the page's links with their token are in this file");
         Ok(())
@@ -83,9 +94,12 @@ impl PageLinks {
         }
     }
 
-    /// The QR code of the first link, drawn with characters.
+    /// The QR code of the first link with which a phone can stream, or of the first one. Drawn with
+    /// characters.
     fn code(&self) -> Option<String> {
-        let code = QrCode::new(self.links.first()?).ok()?;
+        let streams = |(kind, _): &&(LinkKind, String)| *kind == LinkKind::Send;
+        let link = self.links.iter().find(streams).or(self.links.first());
+        let code = QrCode::new(&link?.1).ok()?;
         // Cameras need dark on light; most terminals are light on dark.
         let drawn = code
             .render::<Dense1x2>()
@@ -93,6 +107,14 @@ impl PageLinks {
             .light_color(Dense1x2::Dark)
             .build();
         Some(drawn)
+    }
+}
+
+/// The word in front of a link on standard output.
+fn printed_name(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::Look => "view",
+        LinkKind::Send => "send",
     }
 }
 
@@ -118,12 +140,29 @@ fn all_addresses(v6: bool, own: Vec<IpAddr>) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    fn links(bound: &str, served: ViewLinks, fingerprint: Option<String>) -> PageLinks {
+        let tokens = ViewTokens::load(None, false).unwrap();
+        PageLinks::new(bound.parse().unwrap(), &tokens, served, fingerprint)
+    }
+
+    /// The addresses of the links, each with the kind of its token.
+    fn heads(links: &PageLinks) -> Vec<&str> {
+        let links = links.links.iter();
+        let heads = links.filter_map(|(_, link)| Some(link.split_once('-')?.0));
+        heads.collect()
+    }
+
     #[test]
-    fn there_is_a_link_for_each_address() {
-        let links = PageLinks::new("127.0.0.1:81".parse().unwrap(), "secret", None);
-        assert_eq!(links.links, ["http://127.0.0.1:81/#secret"]);
-        let links = PageLinks::new("[::1]:81".parse().unwrap(), "s", Some("ab".into()));
-        assert_eq!(links.links, ["https://[::1]:81/#s"]);
+    fn there_is_a_link_of_each_kind_for_each_address() {
+        let both = links("127.0.0.1:81", ViewLinks::Both, None);
+        assert_eq!(
+            heads(&both),
+            ["http://127.0.0.1:81/#look", "http://127.0.0.1:81/#send"]
+        );
+        let look = links("[::1]:81", ViewLinks::Look, Some("ab".into()));
+        assert_eq!(heads(&look), ["https://[::1]:81/#look"]);
+        let send = links("[::1]:81", ViewLinks::Send, Some("ab".into()));
+        assert_eq!(heads(&send), ["https://[::1]:81/#send"]);
         let own = ["fd00::7".parse().unwrap(), "10.0.0.7".parse().unwrap()];
         let texts = |v6| {
             all_addresses(v6, own.to_vec())
@@ -137,28 +176,30 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_kept_link_is_for_its_owner_alone() {
+    fn kept_links_are_in_a_private_file() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("view/link-81");
-        let links = PageLinks::new("127.0.0.1:81".parse().unwrap(), "token", None);
+        let links = links("127.0.0.1:81", ViewLinks::Both, None);
         links.keep(&file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
-        assert_eq!(text, "http://127.0.0.1:81/#token\n");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines, [&links.links[0].1, &links.links[1].1]);
         links.keep(&file).unwrap();
         let other = folder.path().join("other");
         std::fs::write(&other, "precious").unwrap();
         assert!(links.keep(&other).is_err());
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "precious");
-        assert_eq!(without_token(text.trim()), "http://127.0.0.1:81/");
+        assert_eq!(without_token(lines[0]), "http://127.0.0.1:81/");
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
     fn the_code_is_square() {
-        let links = PageLinks::new("127.0.0.1:8081".parse().unwrap(), "secret", None);
-        let code = links.code().unwrap();
+        let code = links("127.0.0.1:8081", ViewLinks::Both, None)
+            .code()
+            .unwrap();
         let lines: Vec<&str> = code.lines().collect();
         let width = lines[0].chars().count();
         assert!(

@@ -13,6 +13,7 @@
 mod args;
 pub(crate) mod broker;
 mod guard;
+mod labels_converter;
 mod links;
 mod offer_handler;
 mod page_files;
@@ -21,6 +22,7 @@ mod preview_thread;
 mod server;
 mod status;
 mod tls;
+mod tokens;
 mod viewer_connection;
 mod viewers;
 
@@ -37,14 +39,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use args::ViewArgs;
 pub(crate) use broker::{FrameClaim, ViewBroker};
+pub use tokens::ViewLinks;
+pub(crate) use tokens::forget_tokens;
 
 use crate::http::HttpTimeouts;
 use crate::streams::CurrentStream;
 use guard::RequestGuard;
+use labels_converter::LabelsConverter;
 use links::PageLinks;
 use offer_handler::OfferHandler;
 use preview_thread::PreviewThread;
+use server::PageServer;
 use tls::PageCertificate;
+use tokens::ViewTokens;
 
 /// Time between two STATUS messages.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -88,6 +95,14 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<ViewListener> {
     })
 }
 
+/// Which links work, and whether they are new.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ViewOptions {
+    pub(crate) links: ViewLinks,
+    /// Make new tokens in place of the kept ones.
+    pub(crate) renew_tokens: bool,
+}
+
 /// The page's server, and the clients that come from it.
 pub(crate) struct ViewServer {
     broker: Arc<ViewBroker>,
@@ -106,6 +121,7 @@ impl ViewServer {
     /// No randomness for the token, or no thread.
     pub(crate) fn start(
         bound: ViewListener,
+        options: ViewOptions,
         ack: &StreamAck,
         current: CurrentStream,
         config: PeerConfig,
@@ -115,18 +131,23 @@ impl ViewServer {
             address,
             tls,
         } = bound;
-        let guard = RequestGuard::new(tls.is_some())?;
+        let tokens = ViewTokens::load(tls::folder().as_deref(), options.renew_tokens)?;
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
-        let links = PageLinks::new(address, guard.token(), fingerprint);
+        let links = PageLinks::new(address, &tokens, options.links, fingerprint);
         let limits = config.channel.limits.clone();
         let broker = ViewBroker::new(ack, current);
         let (ready, streams) = mpsc::channel(CLIENT_QUEUE_LEN);
-        let offers = Arc::new(OfferHandler::new(guard, Arc::clone(&broker), config, ready));
+        let offers = Arc::new(OfferHandler::new(Arc::clone(&broker), config, ready));
+        let page = PageServer {
+            guard: RequestGuard::new(tokens, options.links, tls.is_some()),
+            offers: Arc::clone(&offers),
+            labels: LabelsConverter::new(Arc::clone(&broker)),
+        };
         let acceptor = tls.map(|tls| tls.acceptor);
         let server = tokio::spawn(server::serve(
             listener,
             acceptor,
-            Arc::clone(&offers),
+            page,
             HttpTimeouts::default(),
         ));
         let status_task = tokio::spawn(publish_statuses(Arc::clone(&broker)));

@@ -15,8 +15,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::broker::{ViewBroker, ViewerHandle};
-use super::guard::RequestGuard;
+use super::guard::refusal;
 use super::viewer_connection;
+use super::viewers::MAX_VIEWERS;
 use crate::http::{HttpResponse, body, words};
 use crate::replies::MAX_LANES;
 
@@ -32,7 +33,6 @@ const KIB: usize = 1024;
 
 /// Answers offers, and passes the connections on as viewers or clients.
 pub(super) struct OfferHandler {
-    guard: RequestGuard,
     broker: Arc<ViewBroker>,
     streaming: PeerConfig,
     viewing: PeerConfig,
@@ -41,6 +41,13 @@ pub(super) struct OfferHandler {
     /// The tasks of all connections.
     connections: TaskTracker,
     shutdown: CancellationToken,
+}
+
+/// What an offer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfferKind {
+    View,
+    Stream,
 }
 
 /// What an answered offer is for.
@@ -52,7 +59,6 @@ enum OfferPurpose {
 impl OfferHandler {
     /// `streams` receives the channels of clients that stream.
     pub(super) fn new(
-        guard: RequestGuard,
         broker: Arc<ViewBroker>,
         config: PeerConfig,
         streams: mpsc::Sender<Channel>,
@@ -66,7 +72,6 @@ impl OfferHandler {
         viewing.connection.sctp.receive_window_bytes = 256 * KIB as u32;
         viewing.connection.udp.buffer_bytes = 512 * KIB;
         Self {
-            guard,
             broker,
             streaming,
             viewing,
@@ -84,23 +89,16 @@ impl OfferHandler {
         self.connections.wait().await;
     }
 
-    pub(super) fn guard(&self) -> &RequestGuard {
-        &self.guard
-    }
-
-    /// Answers an offer with the worker's session description; the connection opens afterwards.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
-        if let Err(refusal) = self.guard.check_script(request.headers()) {
-            return refusal.response();
-        }
-        let kind = request.headers().get(CONTENT_TYPE);
-        if kind.is_none_or(|kind| kind != SDP) {
+    /// Answers an offer with the worker's session description; the connection opens afterwards. The
+    /// caller has checked that the sender may do this.
+    pub(super) async fn answer(&self, request: Request<Incoming>, kind: OfferKind) -> HttpResponse {
+        let content = request.headers().get(CONTENT_TYPE);
+        if content.is_none_or(|content| content != SDP) {
             return words(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "an offer is application/sdp",
             );
         }
-        let is_viewer = request.uri().path() == "/view";
         let Ok(handshake) = Arc::clone(&self.handshakes).try_acquire_owned() else {
             return words(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -111,14 +109,11 @@ impl OfferHandler {
             Ok(offer) => offer,
             Err((status, reason)) => return words(status, reason),
         };
-        let (purpose, config) = match is_viewer {
-            false => (OfferPurpose::Client, &self.streaming),
-            true => match self.broker.join() {
+        let (purpose, config) = match kind {
+            OfferKind::Stream => (OfferPurpose::Client, &self.streaming),
+            OfferKind::View => match self.broker.join() {
                 Some(viewer) => (OfferPurpose::Viewer(viewer), &self.viewing),
-                None => {
-                    let full = "there are as many viewers as this worker takes";
-                    return words(StatusCode::SERVICE_UNAVAILABLE, full);
-                }
+                None => return all_slots_taken(),
             },
         };
         match link::answer(offer, config).await {
@@ -169,6 +164,12 @@ impl OfferHandler {
             }
         }
     }
+}
+
+/// The answer to a viewer that finds no free slot.
+fn all_slots_taken() -> HttpResponse {
+    let text = format!("{MAX_VIEWERS} of {MAX_VIEWERS} viewers are watching");
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "viewers", &text)
 }
 
 /// Why an offer was not read: the answer's status and text.

@@ -35,8 +35,13 @@ files! {
     "/camera.js", "camera.js", SCRIPT;
     "/colors.js", "colors.js", SCRIPT;
     "/device.js", "device.js", SCRIPT;
+    "/dom.js", "dom.js", SCRIPT;
+    "/figures.js", "figures.js", SCRIPT;
     "/link.js", "link.js", SCRIPT;
+    "/notice.js", "notice.js", SCRIPT;
     "/plot.js", "plot.js", SCRIPT;
+    "/pose_recorder.js", "pose_recorder.js", SCRIPT;
+    "/record_control.js", "record_control.js", SCRIPT;
     "/session.js", "session.js", SCRIPT;
     "/canvas.js", "canvas.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;

@@ -4,7 +4,7 @@ use protocol::{Encoding, Frame, FrameMeta, Message, MetaError, Scale, ViewReques
 use vision::jpeg::{JpegEncodeError, JpegEncoder};
 use vision::{Image, ImageError};
 
-use crate::frame_decoder::FrameDecoder;
+use crate::frame_decoder::{FrameDecodeError, FrameDecoder};
 
 /// Widths (pixels) and JPEG qualities that viewers can ask for.
 const WIDTHS: std::ops::RangeInclusive<u32> = 64..=1920;
@@ -56,7 +56,7 @@ impl PictureSpec {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PictureError {
     #[error("the frame cannot be decoded: {0}")]
-    Decode(String),
+    Decode(#[from] FrameDecodeError),
     #[error("the frame cannot be resized: {0}")]
     Resize(#[from] ImageError),
     #[error("the picture cannot be encoded: {0}")]
@@ -108,7 +108,7 @@ impl PictureMaker {
             }
             let image = match &image {
                 Some(image) => image,
-                None => image.insert(decode(decoder, frame, widest)?),
+                None => image.insert(decoder.reduced(frame, widest)?),
             };
             let jpeg = jpeg_maker.frame(image, &frame.meta, *spec)?;
             Ok(Picture {
@@ -118,11 +118,6 @@ impl PictureMaker {
         };
         specs.iter().map(&mut picture).collect()
     }
-}
-
-fn decode(decoder: &mut FrameDecoder, frame: &Frame, width: u32) -> Result<Image, PictureError> {
-    let image = decoder.reduced(frame, width);
-    image.map_err(|error| PictureError::Decode(error.to_string()))
 }
 
 /// Whether the client's own JPEG is passed on. One with an Exif segment is not: browsers may turn it,

@@ -8,7 +8,9 @@ use hyper::{Method, Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::offer_handler::OfferHandler;
+use super::guard::RequestGuard;
+use super::labels_converter::LabelsConverter;
+use super::offer_handler::{OfferHandler, OfferKind};
 use super::page_files;
 use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
 
@@ -17,34 +19,61 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
     img-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
+/// What the server answers with.
+pub(super) struct PageServer {
+    pub(super) guard: RequestGuard,
+    pub(super) offers: Arc<OfferHandler>,
+    pub(super) labels: LabelsConverter,
+}
+
 /// Serves until it is cancelled.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    offers: Arc<OfferHandler>,
+    page: PageServer,
     timeouts: HttpTimeouts,
 ) {
+    let page = Arc::new(page);
     http::serve(listener, "view", tls, timeouts, move |request| {
-        let offers = Arc::clone(&offers);
-        async move { with_policy(respond(request, &offers).await) }
+        let page = Arc::clone(&page);
+        async move { with_policy(page.respond(request).await) }
     })
     .await;
 }
 
-async fn respond(request: Request<Incoming>, offers: &OfferHandler) -> HttpResponse {
-    if let Err(refusal) = offers.guard().check_host(request.headers()) {
-        return refusal.response();
+impl PageServer {
+    async fn respond(&self, request: Request<Incoming>) -> HttpResponse {
+        if let Err(refusal) = self.guard.check_host(request.headers()) {
+            return refusal.response();
+        }
+        match (request.method().clone(), request.uri().path()) {
+            (Method::POST, "/view") => self.offer(request, OfferKind::View).await,
+            (Method::POST, "/stream") => self.offer(request, OfferKind::Stream).await,
+            (Method::POST, "/labels") => match self.guard.check_script(request.headers()) {
+                Ok(_) => self.labels.convert(request).await,
+                Err(refusal) => refusal.response(),
+            },
+            (Method::GET, path) => match page_files::find(path) {
+                Some(file) => body(StatusCode::OK, file.kind, Bytes::from_static(file.body)),
+                None => words(StatusCode::NOT_FOUND, "there is no such file"),
+            },
+            _ => words(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this method is not possible here",
+            ),
+        }
     }
-    match (request.method().clone(), request.uri().path()) {
-        (Method::POST, "/view" | "/stream") => offers.answer(request).await,
-        (Method::GET, path) => match page_files::find(path) {
-            Some(file) => body(StatusCode::OK, file.kind, Bytes::from_static(file.body)),
-            None => words(StatusCode::NOT_FOUND, "there is no such file"),
-        },
-        _ => words(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this method is not possible here",
-        ),
+
+    async fn offer(&self, request: Request<Incoming>, kind: OfferKind) -> HttpResponse {
+        let allowed = self.guard.check_script(request.headers());
+        let allowed = allowed.and_then(|link| match kind {
+            OfferKind::View => self.guard.check_watching(),
+            OfferKind::Stream => RequestGuard::check_streaming(link),
+        });
+        match allowed {
+            Ok(()) => self.offers.answer(request, kind).await,
+            Err(refusal) => refusal.response(),
+        }
     }
 }
 
@@ -91,7 +120,7 @@ mod tests {
     use super::*;
     use crate::streams::CurrentStream;
     use crate::view::broker::ViewBroker;
-    use crate::view::guard::RequestGuard;
+    use crate::view::tokens::{ViewLinks, ViewTokens};
 
     const SOON: Duration = Duration::from_millis(20);
     const NEVER: Duration = Duration::from_secs(1_000_000);
@@ -100,9 +129,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let guard = RequestGuard::new(false).unwrap();
-        let offers = OfferHandler::new(guard, broker, PeerConfig::default(), mpsc::channel(1).0);
-        let server = tokio::spawn(serve(listener, None, Arc::new(offers), timeouts));
+        let tokens = ViewTokens::load(None, false).unwrap();
+        let streams = mpsc::channel(1).0;
+        let page = PageServer {
+            guard: RequestGuard::new(tokens, ViewLinks::Both, false),
+            labels: LabelsConverter::new(Arc::clone(&broker)),
+            offers: Arc::new(OfferHandler::new(broker, PeerConfig::default(), streams)),
+        };
+        let server = tokio::spawn(serve(listener, None, page, timeouts));
         (address, AbortOnDropHandle::new(server))
     }
 

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use protocol::{Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
+use protocol::{FrameId, Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
 
-use crate::streams::CurrentStream;
+use super::viewers::MAX_VIEWERS;
+use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, StreamCounts};
 
 /// Results between two statuses whose times are kept; further ones are only counted.
 const MAX_TIMES: usize = 4096;
@@ -20,8 +21,27 @@ pub(super) struct ViewStatus {
     viewers: AtomicUsize,
     /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
     size: AtomicU64,
+    /// The stream that runs.
     current: CurrentStream,
+    /// The stream that runs, or that ran last.
+    stream: Mutex<Option<ObservedStream>>,
     window: Mutex<StatusWindow>,
+}
+
+/// A stream, from its start until the next one begins.
+struct ObservedStream {
+    /// To tell it from the next one. The route itself is not kept: it holds the client's queue.
+    route: Weak<ResultRoute>,
+    origin: FrameOrigin,
+    counts: Arc<StreamCounts>,
+    ids: Option<IdRange>,
+}
+
+/// Numbers of the frames that have arrived.
+struct IdRange {
+    first: FrameId,
+    last: FrameId,
+    arrived: u64,
 }
 
 /// What was measured since the last status.
@@ -40,13 +60,15 @@ impl ViewStatus {
                 worker_version: ack.worker_version.clone().unwrap_or_default(),
                 model: ack.model.clone(),
                 skeleton: ack.skeleton.clone(),
+                max_viewers: Some(MAX_VIEWERS as u32),
                 ..WorkerStatus::default()
             },
             clients: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
             size: AtomicU64::new(0),
             current,
-            window: Mutex::new(StatusWindow::new(Instant::now())),
+            stream: Mutex::default(),
+            window: Mutex::new(StatusWindow::new(Instant::now(), 0)),
         }
     }
 
@@ -58,9 +80,24 @@ impl ViewStatus {
         self.viewers.store(viewers, Relaxed);
     }
 
+    /// Sets the size of the newest frame, pixels.
     pub(super) fn set_size(&self, width: u32, height: u32) {
         let size = u64::from(width) << 32 | u64::from(height);
         self.size.store(size, Relaxed);
+    }
+
+    /// A frame has arrived.
+    pub(super) fn add_frame(&self, frame_id: FrameId) {
+        if let Some(stream) = &mut *self.observed() {
+            let ids = stream.ids.get_or_insert(IdRange {
+                first: frame_id,
+                last: frame_id,
+                arrived: 0,
+            });
+            ids.first = ids.first.min(frame_id);
+            ids.last = ids.last.max(frame_id);
+            ids.arrived += 1;
+        }
     }
 
     /// Adds the times of a result, while there are viewers.
@@ -83,68 +120,126 @@ impl ViewStatus {
 
     /// The status, with the figures of the time since the last one.
     pub(super) fn status(&self, now: Instant) -> WorkerStatus {
-        let window = std::mem::replace(&mut *self.window(), StatusWindow::new(now));
-        let stream = self.stream(window, now);
-        self.window().frames = stream.as_ref().map_or(0, |stream| stream.frames);
+        let is_running = self.current.stream().is_some();
+        let figures = self.observed().as_ref().map(|it| it.figures(self.size()));
+        let frames = figures.as_ref().map_or(0, |stream| stream.frames);
+        let window = std::mem::replace(&mut *self.window(), StatusWindow::new(now, frames));
+        let (stream, last_stream) = match is_running {
+            true => (figures.map(|figures| window.rates(figures, now)), None),
+            false => (None, figures),
+        };
         let count = |number: &AtomicUsize| u32::try_from(number.load(Relaxed)).unwrap_or(u32::MAX);
         WorkerStatus {
             clients: count(&self.clients),
             viewers: count(&self.viewers),
             stream,
+            last_stream,
             ..self.worker.clone()
         }
     }
 
-    // Each change under the lock is complete, so the state behind a poisoned lock is valid.
+    fn size(&self) -> (u32, u32) {
+        let size = self.size.load(Relaxed);
+        ((size >> 32) as u32, size as u32)
+    }
+
+    // Each change under these locks is complete, so the state behind a poisoned lock is valid.
     fn window(&self) -> MutexGuard<'_, StatusWindow> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stream(&self, mut window: StatusWindow, now: Instant) -> Option<StreamStatus> {
-        let requester = self.current.stream()?;
-        let origin = &requester.origin;
-        let (frames, frames_dropped) = requester.counts.answers_and_failures();
-        let size = self.size.load(Relaxed);
-        let seconds = now.saturating_duration_since(window.since).as_secs_f64();
-        Some(StreamStatus {
-            source_name: origin.source_name.clone(),
-            is_webcam: origin.is_webcam,
-            width: (size >> 32) as u32,
-            height: size as u32,
+    /// The stream that runs, noticed here where it is another one; or the last one.
+    fn observed(&self) -> MutexGuard<'_, Option<ObservedStream>> {
+        let mut observed = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = self.current.stream()
+            && !observed.as_ref().is_some_and(|known| known.is_of(&route))
+        {
+            let (width, height) = route.origin.sent_size;
+            self.set_size(width, height);
+            *observed = Some(ObservedStream::new(&route));
+            *self.window() = StatusWindow::new(Instant::now(), 0);
+        }
+        observed
+    }
+}
+
+impl ObservedStream {
+    fn new(route: &Arc<ResultRoute>) -> Self {
+        Self {
+            route: Arc::downgrade(route),
+            origin: route.origin.clone(),
+            counts: Arc::clone(&route.counts),
+            ids: None,
+        }
+    }
+
+    fn is_of(&self, route: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
+    }
+
+    /// The figures since the stream began.
+    fn figures(&self, (width, height): (u32, u32)) -> StreamStatus {
+        let (frames, frames_dropped) = self.counts.answers_and_failures();
+        StreamStatus {
+            source_name: self.origin.source_name.clone(),
+            is_webcam: self.origin.is_webcam,
+            width,
+            height,
+            source_width: self.origin.size.0,
+            source_height: self.origin.size.1,
             frames,
             frames_dropped,
-            fps: if seconds > 0.0 {
-                frames.saturating_sub(window.frames) as f64 / seconds
-            } else {
-                0.0
-            },
-            total_us: Percentiles::of(&mut window.total_us),
-            inference_us: Percentiles::of(&mut window.inference_us),
-        })
+            frames_not_sent: self.frames_not_sent(),
+            ..StreamStatus::default()
+        }
+    }
+
+    /// Gaps in the numbers of a live source: such a source numbers each frame, sent or not. A frame that
+    /// arrived damaged is none.
+    fn frames_not_sent(&self) -> Option<u64> {
+        let is_live = self.origin.is_webcam && self.origin.frames.is_none();
+        let ids = self.ids.as_ref().filter(|_| is_live)?;
+        let step = u64::from(self.origin.sample_rate.max(1));
+        let expected = ((ids.last - ids.first) / step).saturating_add(1);
+        Some(expected.saturating_sub(ids.arrived + self.counts.damaged()))
     }
 }
 
 impl StatusWindow {
-    fn new(since: Instant) -> Self {
+    fn new(since: Instant, frames: u64) -> Self {
         Self {
             since,
-            frames: 0,
+            frames,
             total_us: Vec::new(),
             inference_us: Vec::new(),
+        }
+    }
+
+    /// The figures with what was measured in this window.
+    fn rates(mut self, figures: StreamStatus, now: Instant) -> StreamStatus {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
+        let frames = figures.frames.saturating_sub(self.frames);
+        StreamStatus {
+            fps: if seconds > 0.0 {
+                frames as f64 / seconds
+            } else {
+                0.0
+            },
+            total_us: Percentiles::of(&mut self.total_us),
+            inference_us: Percentiles::of(&mut self.inference_us),
+            ..figures
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use protocol::{Prediction, Timing};
+    use protocol::{Prediction, StreamStart, Timing};
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::streams::{FrameOrigin, ResultRoute};
 
     fn prediction(inference_us: u64) -> Message {
         let timing = Timing {
@@ -158,30 +253,43 @@ mod tests {
         })
     }
 
+    fn start(source_name: &str) -> StreamStart {
+        StreamStart {
+            source_name: source_name.into(),
+            original_width: 1024,
+            original_height: 768,
+            ..StreamStart::default()
+        }
+    }
+
+    fn route(start: &StreamStart) -> Arc<ResultRoute> {
+        let route = ResultRoute::new(mpsc::channel(8).0, true);
+        Arc::new(route.of(FrameOrigin::from(start)))
+    }
+
     #[test]
     fn a_status_covers_the_time_since_the_last() {
         let current = CurrentStream::default();
         let status = ViewStatus::new(&StreamAck::default(), current.clone());
         assert_eq!(status.status(Instant::now()).stream, None);
-        let origin = FrameOrigin {
-            source_name: "mouse.mp4".into(),
-            ..FrameOrigin::default()
-        };
-        let requester = Arc::new(ResultRoute::new(mpsc::channel(8).0, true).of(origin));
-        let serving = current.serves(&requester);
+        let served = route(&start("mouse.mp4"));
+        let serving = current.serves(&served);
+        status.status(Instant::now());
         status.set_size(512, 384);
         status.add_result(&prediction(1));
         status.set_viewers(1);
         let begin = Instant::now();
         status.status(begin);
-        (0..5).for_each(|_| requester.answer(prediction(0)));
+        (0..5).for_each(|_| served.answer(prediction(0)));
         (1..=5).for_each(|inference_us| status.add_result(&prediction(inference_us)));
         let stream = status
             .status(begin + Duration::from_secs(2))
             .stream
             .unwrap();
         assert_eq!((stream.width, stream.height), (512, 384));
+        assert_eq!((stream.source_width, stream.source_height), (1024, 768));
         assert_eq!(stream.source_name, "mouse.mp4");
+        assert_eq!(stream.frames_not_sent, None, "frames of a file wait");
         assert!((stream.fps - 2.5).abs() < 1e-9, "{}", stream.fps);
         assert_eq!(stream.inference_us, Some(Percentiles { p50: 3, p95: 5 }));
         assert_eq!(stream.total_us, Some(Percentiles { p50: 30, p95: 50 }));
@@ -192,5 +300,52 @@ mod tests {
         assert_eq!((stream.fps, stream.total_us), (0.0, None));
         drop(serving);
         assert_eq!(status.status(Instant::now()).stream, None);
+    }
+
+    #[test]
+    fn a_stream_that_ended_keeps_its_figures_until_the_next_begins() {
+        let current = CurrentStream::default();
+        let status = ViewStatus::new(&StreamAck::default(), current.clone());
+        assert_eq!(status.status(Instant::now()).last_stream, None);
+        let served = route(&start("mouse.mp4"));
+        let serving = current.serves(&served);
+        (0..3).for_each(|_| served.answer(prediction(0)));
+        let running = status.status(Instant::now());
+        assert_eq!(running.stream.unwrap().frames, 3);
+        assert_eq!(running.last_stream, None);
+        served.answer(prediction(0));
+        drop((serving, served));
+        let ended = status.status(Instant::now());
+        assert_eq!(ended.stream, None);
+        let last = ended.last_stream.unwrap();
+        assert_eq!((last.frames, last.source_name.as_str()), (4, "mouse.mp4"));
+    }
+
+    #[test]
+    fn frames_that_a_live_source_did_not_send_are_counted_by_their_numbers() {
+        let current = CurrentStream::default();
+        let status = ViewStatus::new(&StreamAck::default(), current.clone());
+        let not_sent = |ids: &[FrameId], start: StreamStart| {
+            let route = route(&start);
+            let _serving = current.serves(&route);
+            ids.iter().for_each(|id| status.add_frame(*id));
+            status
+                .status(Instant::now())
+                .stream
+                .unwrap()
+                .frames_not_sent
+        };
+        let live = |sample_rate| StreamStart {
+            is_webcam: true,
+            sample_rate,
+            ..StreamStart::default()
+        };
+        assert_eq!(not_sent(&[], live(1)), None);
+        assert_eq!(not_sent(&[5, 6, 7], live(1)), Some(0));
+        assert_eq!(not_sent(&[5, 8, 7, 12], live(1)), Some(4));
+        assert_eq!(not_sent(&[4, 8, 16], live(4)), Some(1));
+        // Frames that are sent again after a lost connection.
+        assert_eq!(not_sent(&[1, 2, 2, 3], live(1)), Some(0));
+        assert_eq!(not_sent(&[0, u64::MAX], live(0)), Some(u64::MAX - 2));
     }
 }

@@ -1,35 +1,35 @@
-// This device's camera as a client: opened, streamed for as long as it gives pictures, and closed again.
+// This device's camera as a client: opened, streamed while it gives frames, and closed again.
 
 import { eachFrame, openCamera, release, stayAwake, words } from "./device.js";
-import { WrongLink, connect, sleep, unless } from "./link.js";
-import { Lost, Refused, Session } from "./session.js";
+import { Refusal, connect, sleep, unless } from "./link.js";
+import { CameraRefused, Lost, Session } from "./session.js";
 
-/** Seconds without a picture, or out of sight, after which the worker's place is left to others. */
-const QUIET = 10;
-/** How long a connection that broke is dialled again, and the pause between, ms. */
-const REDIAL = { time: 30000, pause: 1000 };
-/** The reason of an end that was wished for. */
+/** Seconds without a frame, or in the background, after which the stream ends for other clients. */
+const FRAME_TIMEOUT_S = 10;
+/** How long a lost connection is opened again, and the pause between attempts, ms. */
+const RECONNECT = { time: 30000, pause: 1000 };
+/** The reason of an end by the user. */
 const STOPPED = new Error("stopped");
 
 export class Camera {
   #token;
-  #hears;
+  #on;
   #video = document.createElement("video");
   #settings = { facing: "environment", width: 640, quality: 0.8 };
-  /** The run's AbortController, while there is one: whatever ends a run aborts it with a reason. */
+  /** The AbortController of the run, while there is one. Each end of a run aborts it with a reason. */
   #run = null;
   #session = null;
   #isOpening = false;
   #hasFrame = false;
 
   /**
-   * `hears`: `picture(canvas, answer, meta)`, `skeleton(skeleton)`, `age(ms)`, `skipped(frames)` and
-   * `state(word, reason)` with "asking", "connecting", "busy", "live", "lost" and in the end "stopped"
-   * or "failed".
+   * `on` has `picture(canvas, result, meta)`, `skeleton(skeleton)`, `age(ms)`, `skipped(frames)` and
+   * `state(word, { reason, position })` with "asking", "connecting", "busy" (and the place in the queue),
+   * "live", "lost", and at the end "stopped" or "failed" (and the reason).
    */
-  constructor(token, hears) {
+  constructor(token, on) {
     this.#token = token;
-    this.#hears = hears;
+    this.#on = on;
     this.#video.muted = true;
     this.#video.playsInline = true;
   }
@@ -49,28 +49,28 @@ export class Camera {
     const run = new AbortController();
     const { signal } = run;
     this.#run = run;
-    // The camera's light goes out at once, whatever is still to be said.
+    // The camera is closed at once, before the stream's last messages.
     signal.addEventListener("abort", () => this.#close(), { once: true });
     let reason;
     try {
-      this.#hears.state("asking");
+      this.#on.state("asking");
       await this.#open(run);
       eachFrame(this.#video, signal, (capturedAt) => {
         this.#hasFrame = true;
         this.#session?.frame(capturedAt);
       });
-      this.#watch(run);
+      this.#watchFrames(run);
       stayAwake(signal);
       await this.#stream(signal);
     } catch (error) {
-      // Old browsers know no reasons.
+      // Old browsers have no reasons.
       reason = signal.aborted ? (signal.reason ?? STOPPED) : error;
     }
     run.abort(STOPPED);
     this.#run = null;
-    // Last: who hears it may ask at once whether the camera is running.
-    if (reason === STOPPED) this.#hears.state("stopped");
-    else this.#hears.state("failed", words(reason));
+    // Last, because the callback reads isRunning.
+    if (reason === STOPPED) this.#on.state("stopped");
+    else this.#on.state("failed", { reason: words(reason) });
   }
 
   stop() {
@@ -94,7 +94,7 @@ export class Camera {
 
   async #open(run) {
     if (!navigator.mediaDevices) {
-      throw new Refused("Browsers give cameras only to pages from this computer or over https.");
+      throw new CameraRefused("Browsers give cameras only to pages from this computer or over https.");
     }
     const { signal } = run;
     this.#isOpening = true;
@@ -105,7 +105,7 @@ export class Camera {
         throw signal.reason;
       }
       for (const track of stream.getTracks()) {
-        track.addEventListener("ended", () => run.abort(new Refused("The camera was unplugged or taken away.")));
+        track.addEventListener("ended", () => run.abort(new CameraRefused("The camera was unplugged or taken away.")));
       }
       this.#video.srcObject = stream;
       await unless(signal, this.#video.play());
@@ -119,36 +119,36 @@ export class Camera {
     this.#video.srcObject = null;
   }
 
-  /** Ends a run that nobody sees, or whose camera is silent: a phone call, a page in the background. */
-  #watch(run) {
-    let quiet = 0;
-    const look = setInterval(() => {
+  /** Ends a run in the background, or whose camera gives no frames: browsers stop cameras there. */
+  #watchFrames(run) {
+    let silent = 0;
+    const timer = setInterval(() => {
       const isWell = this.#isOpening || (this.#hasFrame && !document.hidden);
       this.#hasFrame = false;
-      quiet = isWell ? 0 : quiet + 1;
-      if (quiet < QUIET) return;
+      silent = isWell ? 0 : silent + 1;
+      if (silent < FRAME_TIMEOUT_S) return;
       const hidden = "The page was in the background, where cameras give no pictures.";
-      run.abort(new Refused(document.hidden ? hidden : "The camera gives no pictures any more."));
+      run.abort(new CameraRefused(document.hidden ? hidden : "The camera gives no pictures any more."));
     }, 1000);
-    run.signal.addEventListener("abort", () => clearInterval(look), { once: true });
+    run.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
-  /** Streams until the run ends; a connection that breaks is made anew, for the same stream. */
+  /** Streams until the run ends; a lost connection is opened again, for the same stream. */
   async #stream(signal) {
-    this.#hears.state("connecting");
+    this.#on.state("connecting");
     const random = crypto.getRandomValues(new Uint32Array(4));
     const id = random.reduce((id, part) => id + part.toString(16).padStart(8, "0"), "");
-    const stream = { id, next: 0, skipped: 0 };
+    const stream = { id, next: 0, sent: 0, skipped: 0 };
     let lostAt = null;
     for (;;) {
       try {
         await this.#connection(signal, stream);
       } catch (error) {
         if (error instanceof Lost) lostAt = performance.now();
-        const isFinal = error instanceof Refused || error instanceof WrongLink || lostAt === null;
-        if (signal.aborted || isFinal || performance.now() - lostAt > REDIAL.time) throw error;
-        this.#hears.state("lost");
-        await unless(signal, sleep(REDIAL.pause));
+        const isFinal = error instanceof CameraRefused || (error instanceof Refusal && error.isFinal) || lostAt === null;
+        if (signal.aborted || isFinal || performance.now() - lostAt > RECONNECT.time) throw error;
+        this.#on.state("lost");
+        await unless(signal, sleep(RECONNECT.pause));
       }
     }
   }
@@ -156,7 +156,7 @@ export class Camera {
   async #connection(signal, stream) {
     const link = await unless(signal, connect("stream", this.#token), ({ peer }) => peer.close());
     try {
-      this.#session = new Session(link, this.#video, this.#hears, () => this.#settings, stream);
+      this.#session = new Session(link, this.#video, this.#on, () => this.#settings, stream);
       await this.#session.run(signal);
     } finally {
       this.#session = null;

@@ -1,19 +1,20 @@
-// The picture, and the poses over it. Two canvases: the picture has the pixels that came, the overlay
+// The picture, and the poses over it. Two canvases: the picture has the pixels of the frame, the overlay
 // those of the screen, so that lines stay sharp.
 
-import { Colors } from "./colors.js";
+import { Colors, nodeColor } from "./colors.js";
+import { score } from "./dom.js";
 
-/** How near to a node a pointer has to be, CSS pixels. */
-const REACH = 28;
-const TRANSPARENT_EDGE = 0.85;
+/** Largest distance from the pointer to a node that is named, CSS pixels. */
+const POINTER_RADIUS = 28;
+const EDGE_OPACITY = 0.85;
 
-export class Stage {
+export class PoseCanvas {
   #picture;
   #overlay;
   #tip;
   #colors = new Colors();
   #skeleton = { nodes: [], edges: [] };
-  /** What is shown: the answer and the size of the picture whose pixels it is in. */
+  /** What is shown: the result and the size of the picture whose pixels it is in. */
   #shown = null;
   #pointer = null;
   #labels = true;
@@ -27,7 +28,7 @@ export class Stage {
       overlay.addEventListener(kind, (event) => this.#point(event));
     }
     overlay.addEventListener("pointerleave", (event) => {
-      // A finger that is lifted leaves its name for a while to be read; a mouse does not.
+      // The name stays when a finger is lifted, so that it can be read.
       if (event.pointerType === "mouse") this.#point(null);
     });
   }
@@ -37,13 +38,17 @@ export class Stage {
     this.#draw();
   }
 
+  get skeleton() {
+    return this.#skeleton;
+  }
+
   set labels(shown) {
     this.#labels = shown;
     this.#draw();
   }
 
-  /** Shows `image` of `width` x `height` pixels with the instances of `answer`. */
-  show(image, answer, { frameId, width, height }) {
+  /** Shows `image` of `width` x `height` pixels with the instances of `result`. */
+  show(image, result, { frameId, width, height }) {
     const picture = this.#picture;
     if (picture.width !== width || picture.height !== height) {
       picture.width = width;
@@ -51,14 +56,14 @@ export class Stage {
       picture.parentElement.style.setProperty("--ratio", (width / height).toFixed(4));
     }
     picture.getContext("2d").drawImage(image, 0, 0, width, height);
-    this.#shown = { answer, width, height };
+    this.#shown = { result, width, height };
     this.#draw();
     picture.dataset.frame = frameId;
   }
 
-  /** The answer that is shown; nothing before the first picture. */
-  get answer() {
-    return this.#shown?.answer;
+  /** The result that is shown; `undefined` before the first picture. */
+  get result() {
+    return this.#shown?.result;
   }
 
   #draw() {
@@ -74,7 +79,8 @@ export class Stage {
     context.clearRect(0, 0, width, height);
     if (!this.#shown) return;
     const look = { line: Math.max(2, width / 300), dot: Math.max(3, width / 170), font: 12 * scale };
-    this.#instances().forEach((instance) => this.#instance(context, instance, look));
+    const instances = this.#instances();
+    for (const instance of instances) this.#instance(context, instance, { ...look, isOnly: instances.length === 1 });
     this.#name();
   }
 
@@ -84,26 +90,26 @@ export class Stage {
   }
 
   #instances() {
-    const { answer, width, height } = this.#shown;
+    const { result, width, height } = this.#shown;
     const x = this.#overlay.width / width;
     const y = this.#overlay.height / height;
-    return (answer.instances ?? []).map((points, index) => ({
-      color: this.#colors.of(index, answer.tracks?.[index]),
-      track: answer.tracks?.[index],
-      score: answer.instance_scores?.[index],
-      confidence: answer.confidence?.[index] ?? [],
+    return (result.instances ?? []).map((points, index) => ({
+      color: this.#colors.of(index, result.tracks?.[index]),
+      track: result.tracks?.[index],
+      mean: mean(result.confidence?.[index] ?? []),
+      confidence: result.confidence?.[index] ?? [],
       // (0, 0) is the middle of the first pixel.
       points: points.map((point) => point && [(point[0] + 0.5) * x, (point[1] + 0.5) * y]),
     }));
   }
 
-  #instance(context, instance, { line, dot, font }) {
+  #instance(context, instance, { line, dot, font, isOnly }) {
     const { points, color } = instance;
     context.lineCap = "round";
     for (const [width, style] of [[line * 2, "rgb(0 0 0 / 45%)"], [line, color]]) {
       context.lineWidth = width;
       context.strokeStyle = style;
-      context.globalAlpha = style === color ? TRANSPARENT_EDGE : 1;
+      context.globalAlpha = style === color ? EDGE_OPACITY : 1;
       context.beginPath();
       for (const [from, to] of this.#skeleton.edges ?? []) {
         if (!points[from] || !points[to]) continue;
@@ -113,10 +119,12 @@ export class Stage {
       context.stroke();
     }
     context.globalAlpha = 1;
-    for (const point of points.filter(Boolean)) {
+    for (const [node, point] of points.entries()) {
+      if (!point) continue;
       context.beginPath();
       context.arc(...point, dot, 0, 2 * Math.PI);
-      context.fillStyle = color;
+      // As in the worker's window: nodes have colours of their own while there is one animal.
+      context.fillStyle = isOnly ? nodeColor(node) : color;
       context.fill();
       context.lineWidth = line / 2;
       context.strokeStyle = "rgb(0 0 0 / 70%)";
@@ -142,10 +150,9 @@ export class Stage {
     if (!found) return;
     const { instance, node, at } = found;
     const name = this.#skeleton.nodes[node] ?? `node ${node}`;
-    const confidence = instance.confidence[node];
-    const sure = confidence === null || confidence === undefined ? "" : ` ${confidence.toFixed(2)}`;
-    this.#tip.textContent = `${name}${sure}`;
-    this.#tip.style.setProperty("--color", instance.color);
+    this.#tip.textContent = `${name} ${score(instance.confidence[node])}`.trim();
+    const isOnly = this.#shown.result.instances.length === 1;
+    this.#tip.style.setProperty("--color", isOnly ? nodeColor(node) : instance.color);
     this.#tip.style.left = `${at[0]}px`;
     this.#tip.style.top = `${at[1]}px`;
     // Below the node where there is no room above it.
@@ -160,17 +167,24 @@ export class Stage {
         if (!point) return;
         const at = [point[0] / scale, point[1] / scale];
         const distance = Math.hypot(at[0] - this.#pointer[0], at[1] - this.#pointer[1]);
-        if (distance <= (best?.distance ?? REACH)) best = { instance, node, at, distance };
+        if (distance <= (best?.distance ?? POINTER_RADIUS)) best = { instance, node, at, distance };
       });
     }
     return best;
   }
 }
 
-/** Track and score beside the instance's uppermost node. */
-function label(context, { points, color, track, score }, { dot, font }) {
+/** The mean of the scores of the nodes that were found, 0 to 1; `null` where there is none. */
+function mean(scores) {
+  const known = scores.filter((score) => typeof score === "number");
+  if (known.length === 0) return null;
+  return known.reduce((sum, score) => sum + score, 0) / known.length;
+}
+
+/** Track and mean score beside the instance's uppermost node. */
+function label(context, { points, color, track, mean }, { dot, font }) {
   const seen = points.filter(Boolean);
-  const words = [track, typeof score === "number" ? score.toFixed(2) : null].filter(Boolean).join("  ");
+  const words = [track, score(mean)].filter(Boolean).join("  ");
   if (!seen.length || !words) return;
   const [x, y] = seen.reduce((top, point) => (point[1] < top[1] ? point : top));
   context.font = `600 ${font}px system-ui, sans-serif`;
@@ -180,7 +194,7 @@ function label(context, { points, color, track, score }, { dot, font }) {
   context.fillStyle = "rgb(10 14 20 / 72%)";
   const box = [left - font / 2, base - font * 1.1, width + font, font * 1.55];
   context.beginPath();
-  // Safari 15 knows no round corners.
+  // Safari 15 has no round corners.
   if (context.roundRect) context.roundRect(...box, font * 0.4);
   else context.rect(...box);
   context.fill();

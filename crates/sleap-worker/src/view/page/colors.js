@@ -5,7 +5,7 @@ const COLORS = [
   "#28e6e6", "#ff8cb4", "#78a028", "#6e50ff", "#ffd28c", "#b4ffbe",
 ];
 
-/** The colour of the instance at `index`, the same for a track as long as the page lives. */
+/** The colour of the instance at `index`; a track keeps its own as long as the page lives. */
 export class Colors {
   #tracks = new Map();
 
@@ -17,3 +17,6 @@ export class Colors {
     return COLORS[index % COLORS.length];
   }
 }
+
+/** The colour of a node where there is one instance. */
+export const nodeColor = (node) => COLORS[node % COLORS.length];

@@ -1,6 +1,6 @@
-// What browsers differ in about cameras.
+// Cameras, and what browsers differ in about them.
 
-/** A camera's stream of moving pictures. */
+/** Opens a camera. */
 export async function openCamera(facing, width) {
   const video = { facingMode: facing, width: { ideal: Math.max(width, 640) }, frameRate: { ideal: 30 } };
   return await navigator.mediaDevices.getUserMedia({ video, audio: false });
@@ -11,7 +11,7 @@ export function release(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-/** Calls `then` with the time of capture of each new frame, ms as of `performance.now`, until `signal` aborts. */
+/** Calls `then` with each new frame's time of capture (ms, as `performance.now`), until `signal` aborts. */
 export function eachFrame(video, signal, then) {
   let last = -1;
   const isNew = () => video.currentTime !== last;
@@ -27,7 +27,7 @@ export function eachFrame(video, signal, then) {
   next();
 }
 
-/** Keeps the screen on until `signal` aborts, where the browser can. It forgets that whenever the page is hidden. */
+/** Keeps the screen on until `signal` aborts, where the browser can. A page that was hidden has to ask again. */
 export function stayAwake(signal) {
   let lock = null;
   const ask = async () => {
@@ -40,7 +40,7 @@ export function stayAwake(signal) {
   ask();
 }
 
-/** What is wrong with a camera, for people. */
+/** The text of a camera's error. */
 export function words(error) {
   switch (error.name) {
     case "NotAllowedError": return "The browser was not allowed to use the camera.";

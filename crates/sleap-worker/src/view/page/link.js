@@ -1,17 +1,30 @@
-// A data channel to the worker: offer and answer go by one request, and it comes back by itself.
+// A data channel to the worker: offer and answer are one HTTP request, and a lost channel is opened again.
 
 /** How long the browser may look for its own addresses, ms. */
-const GATHERING = 2000;
+const GATHERING_TIMEOUT_MS = 2000;
 /** How long the worker may take to answer an offer, and a channel to open, ms. */
-const ANSWER = 20000;
-const OPENING = 15000;
+const ANSWER_TIMEOUT_MS = 20000;
+const OPEN_TIMEOUT_MS = 15000;
 /** First and longest pause before the next attempt, ms. */
-const PAUSE = [500, 5000];
-/** Seconds without a word from a worker that speaks every second. */
-const SILENCE = 5;
+const RECONNECT_PAUSE_MS = [500, 5000];
+/** Seconds without a message from a worker that sends one every second. */
+const WORKER_TIMEOUT_S = 5;
 
-/** The link that led here is not the one of the worker that runs now. */
-export class WrongLink extends Error {}
+/** Reasons of the worker after which this link cannot be used. */
+const FINAL = ["token", "off", "host", "origin", "look-only"];
+
+/** The worker answered and refused; `reason` is its word for that, the message is for people. */
+export class Refusal extends Error {
+  constructor(reason, message) {
+    super(message);
+    this.reason = reason;
+  }
+
+  /** Whether a later attempt with this link is refused too. */
+  get isFinal() {
+    return FINAL.includes(this.reason) || this.reason === "send-only";
+  }
+}
 
 /** Opens a channel for `purpose`, "view" or "stream". */
 export async function connect(purpose, token) {
@@ -32,16 +45,19 @@ export async function connect(purpose, token) {
 }
 
 async function exchange(purpose, token, offer) {
-  const answer = await fetch(purpose, {
+  const request = {
     method: "POST",
     headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` },
     body: offer,
-    // Safari 15 has no such signals, and limits of its own.
-    signal: AbortSignal.timeout?.(ANSWER),
+    // Safari 15 has no such signals; it has a timeout of its own.
+    signal: AbortSignal.timeout?.(ANSWER_TIMEOUT_MS),
+  };
+  const answer = await fetch(purpose, request).catch(() => {
+    // Browsers differ in their words for this.
+    throw new Error("");
   });
   const text = await answer.text();
-  if (answer.status === 401) throw new WrongLink(text);
-  if (!answer.ok) throw new Error(text);
+  if (!answer.ok) throw new Refusal(answer.headers.get("sleap-reason") ?? "", text);
   return text;
 }
 
@@ -50,7 +66,7 @@ function gathered(peer) {
   return new Promise((resolve) => {
     const done = () => peer.iceGatheringState === "complete" && resolve();
     peer.addEventListener("icegatheringstatechange", done);
-    setTimeout(resolve, GATHERING);
+    setTimeout(resolve, GATHERING_TIMEOUT_MS);
   });
 }
 
@@ -58,16 +74,16 @@ function opened(peer, channel) {
   return new Promise((resolve, reject) => {
     channel.addEventListener("open", resolve, { once: true });
     peer.addEventListener("connectionstatechange", () => {
-      if (peer.connectionState === "failed") reject(unreachable("there is no network path to the worker"));
+      if (peer.connectionState === "failed") reject(unreachable("There is no network path to the worker."));
     });
-    setTimeout(() => reject(unreachable("the worker's channel did not open")), OPENING);
+    setTimeout(() => reject(unreachable("The worker's channel did not open.")), OPEN_TIMEOUT_MS);
   });
 }
 
-/** Browsers leave loopback out of the paths that they try. */
+/** Browsers do not try paths over loopback addresses. */
 function unreachable(words) {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  const help = isHere ? "\nBrowsers reach a worker on their own computer only while that is in a network: join one, be it a phone's." : "";
+  const help = isHere ? "\nBrowsers reach a worker on their own computer only while it is in a network: join one, such as a phone's." : "";
   return new Error(words + help);
 }
 
@@ -81,15 +97,15 @@ export function ended({ peer, channel }) {
   });
 }
 
-/** Resolves when the worker, which from now on speaks every second, is not heard any more. */
+/** Resolves when the worker, which sends a message every second from now on, is silent. */
 export function silence({ channel }) {
   return new Promise((resolve) => {
-    // Looks are counted, not time: a page that was put to sleep has heard nothing either.
-    let looks = 0;
-    channel.addEventListener("message", () => (looks = 0));
-    const look = setInterval(() => {
-      if (channel.readyState === "open" && ++looks <= SILENCE) return;
-      clearInterval(look);
+    // Counted in steps of this timer, since a page that the browser suspends receives nothing either.
+    let steps = 0;
+    channel.addEventListener("message", () => (steps = 0));
+    const timer = setInterval(() => {
+      if (channel.readyState === "open" && ++steps <= WORKER_TIMEOUT_S) return;
+      clearInterval(timer);
       resolve();
     }, 1000);
   });
@@ -97,34 +113,35 @@ export function silence({ channel }) {
 
 /**
  * Keeps a link for as long as the page lives: `serve` gets each and may end it by resolving, with the
- * reason if there is one, and `state` hears "connecting", "connected", "lost" (with a reason) or
- * "wrong-link", after which nothing follows. `wanted` is waited for before it comes back.
+ * reason if there is one. `state` receives "connecting", "connected", "lost" or "full" with a reason, or as
+ * the last word "wrong-link" or "send-only". `wanted` is awaited before the next attempt.
  */
 export async function keep(purpose, token, { serve, state, wanted }) {
-  let pause = PAUSE[0];
+  let pause = RECONNECT_PAUSE_MS[0];
   for (;;) {
     state("connecting");
     try {
       const link = await connect(purpose, token);
       const over = ended(link);
       state("connected");
-      pause = PAUSE[0];
+      pause = RECONNECT_PAUSE_MS[0];
       const reason = await Promise.race([over.then(() => null), serve(link)]);
       link.peer.close();
-      state("lost", reason ?? "the worker is gone");
+      state("lost", reason ?? "The worker has ended, or the connection broke.");
     } catch (error) {
-      if (error instanceof WrongLink) return state("wrong-link", error.message);
-      state("lost", error.message);
+      const { reason, isFinal } = error;
+      if (isFinal) return state(reason === "send-only" ? reason : "wrong-link", error.message);
+      state(reason === "viewers" ? "full" : "lost", error.message);
     }
     await sleep(pause);
     await wanted();
-    pause = Math.min(pause * 2, PAUSE[1]);
+    pause = Math.min(pause * 2, RECONNECT_PAUSE_MS[1]);
   }
 }
 
 /**
- * What `promise` gives, unless `signal` aborts before: then its reason is thrown, and what still comes
- * goes to `discard`.
+ * The value of `promise`, unless `signal` aborts before: then its reason is thrown, and a later value goes
+ * to `discard`.
  */
 export function unless(signal, promise, discard = () => {}) {
   return new Promise((resolve, reject) => {

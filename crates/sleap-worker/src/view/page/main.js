@@ -1,179 +1,124 @@
-// The page: what is asked for, what is shown, and what happens at a click.
+// The page: connects the parts, and handles clicks.
 
 import { Camera } from "./camera.js";
-import { Plot } from "./plot.js";
-import { Stage } from "./stage.js";
+import { PoseCanvas } from "./canvas.js";
+import { $, count, toggle } from "./dom.js";
+import { Figures } from "./figures.js";
+import { render, showsCamera } from "./notice.js";
+import { RecordControl } from "./record_control.js";
 import { Viewer } from "./viewer.js";
 
-const $ = (id) => document.getElementById(id);
-const STATES = { connecting: "connecting", connected: "connected", lost: "no connection", dismissed: "set aside", "wrong-link": "link out of date" };
-/** Ages of own poses that the figure is the middle of. */
-const AGES = 30;
-
 const token = location.hash.slice(1);
-const stage = new Stage({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") });
-const plot = new Plot($("plot"));
-const ages = [];
-let isPaused = false;
-let connection = "connecting";
-let status = null;
+const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") });
+const figures = new Figures();
+const state = {
+  viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
+  camera: { word: "stopped", position: null },
+  status: null,
+  isPaused: false,
+  recorded: null,
+  /** The link's own name for what it allows; the worker holds it to that. */
+  canSend: token.startsWith("send-"),
+};
+/** Since when the worker is not reachable. */
+let lostAt = null;
+let viewer = null;
 
-const viewer = new Viewer(token, {
-  picture(bitmap, answer, meta) {
-    // Pictures that were on their way when the camera took over come too late.
-    if (!camera.isRunning && !isPaused) show(bitmap, answer, meta);
-  },
-  status: hearStatus,
-  state(word, reason) {
-    connection = word;
-    const pill = $("connection");
-    pill.dataset.state = word;
-    pill.textContent = STATES[word];
-    if (word === "connected") ask();
-    else if (word !== "connecting") hearStatus(null);
-    // A camera has a connection of its own, and says itself how it is.
-    if (word === "connecting" || camera.isRunning) return;
-    if (word === "connected") notice(null);
-    else if (word === "wrong-link") notice("This link is not the one of the worker that runs now.\nOpen the link that it printed when it started.");
-    else if (word === "lost") notice(`${reason}\ntrying again`);
-    else if (word === "dismissed") notice(`${reason}\nThis page comes back when it is looked at.`);
-  },
-});
+const records = new RecordControl(token, (recorded) => update({ recorded }));
+
+function update(change) {
+  Object.assign(state, change);
+  render(state, canvas.result !== undefined);
+}
 
 const camera = new Camera(token, {
   picture: show,
   skeleton(skeleton) {
-    stage.skeleton = skeleton;
+    setSkeleton(skeleton);
+    records.setCamera(Boolean(skeleton));
   },
-  skipped: (frames) => count("skipped", frames),
-  age(ms) {
-    ages.push(ms);
-    ages.splice(0, ages.length - AGES);
-    const sorted = [...ages].sort((a, b) => a - b);
-    const at = (share) => milliseconds(1000 * sorted[Math.ceil((sorted.length - 1) * share)]);
-    $("age").textContent = at(0.5);
-    $("age-p95").textContent = at(0.95);
-  },
-  state(word, reason) {
+  // Without a viewer's connection the page counts by itself.
+  skipped: (frames) => state.status ?? count("skipped", frames),
+  age: (ms) => figures.age(ms),
+  state(word, { reason, position } = {}) {
     const isOn = !["stopped", "failed"].includes(word);
-    document.body.dataset.source = isOn ? "camera" : "view";
-    document.body.dataset.camera = word;
-    $("camera").textContent = isOn ? "Stop the camera" : "Use this device’s camera";
+    if (["live", "lost"].includes(state.camera.word) && !showsCamera({ camera: { word } })) {
+      records.end("the camera stopped");
+      records.setCamera(false);
+    }
+    update({ camera: { word, position: position ?? null } });
+    $("camera").textContent = isOn ? (word === "busy" ? "Stop waiting" : "Stop the camera") : "Use this device’s camera";
     $("camera").setAttribute("aria-pressed", isOn);
     $("flip").disabled = word === "asking";
-    if (word === "asking") count("skipped", 0);
-    ask();
-    const words = {
-      asking: "The browser asks whether the camera may be used.",
-      connecting: "Connecting the camera to the worker",
-      lost: "The connection to the worker is lost.\ntrying again",
-      busy: "Another client is streaming to this worker.\nThe camera follows as soon as it is done.",
-    };
-    if (word in words) notice(words[word]);
     // It stays until the camera is used again: pictures of another stream may come at once.
+    $("problem").classList.remove("note");
     $("problem").hidden = word !== "failed";
     $("problem").textContent = word === "failed" ? `The camera is not streaming: ${reason}` : "";
-    if (isOn) return;
-    notice(null);
-    hearStatus(status);
+    ask();
   },
 });
 
-/** Asks the worker for as many pictures as anybody looks at. */
+/** Asks the worker for pictures while the page shows them. */
 function ask() {
-  const isSeen = !document.hidden && !isPaused && !camera?.isRunning;
+  const isSeen = !document.hidden && !state.isPaused && !showsCamera(state);
   viewer?.ask({ fps: isSeen ? Number($("fps").value) : 0, width: Number($("width").value) });
 }
 
-function show(image, answer, meta) {
-  notice(null);
-  stage.show(image, answer, meta);
-  $("live").hidden = false;
-  document.dispatchEvent(new CustomEvent("pose", { detail: { answer, meta } }));
+function show(image, result, meta) {
+  canvas.show(image, result, meta);
+  records.add(result, meta);
+  update({});
+  document.dispatchEvent(new CustomEvent("pose", { detail: { result, meta } }));
 }
 
-/** Words over the picture; `null` takes them away. */
-function notice(text) {
-  $("notice").hidden = text === null;
-  if (text === null) return;
-  $("notice-text").textContent = text;
-  $("notice").classList.toggle("over", stage.answer !== undefined);
-  $("live").hidden = true;
-  $("rate").hidden = true;
+function setSkeleton(skeleton) {
+  canvas.skeleton = skeleton;
 }
 
-function hearStatus(next) {
-  const names = (next ?? status)?.skeleton;
-  if (next?.skeleton && JSON.stringify(names) !== JSON.stringify(status?.skeleton)) stage.skeleton = names;
-  status = next;
-  const stream = next?.stream;
-  const text = (id, words) => ($(id).textContent = words ?? "–");
-  text("fps-now", stream?.fps.toFixed(1));
-  text("source", stream?.source_name);
-  text("size", stream && `${stream.width} × ${stream.height}`);
-  count("frames", stream?.frames);
-  count("failed", stream?.frames_dropped);
-  for (const id of ["total", "inference"]) {
-    const times = stream?.[`${id}_us`];
-    text(id, times && milliseconds(times.p50));
-    text(`${id}-p95`, times && milliseconds(times.p95));
+function showStatus(status) {
+  const isNew = JSON.stringify(status.skeleton) !== JSON.stringify(state.status?.skeleton);
+  if (status.skeleton && isNew) {
+    setSkeleton(status.skeleton);
+    figures.list(canvas.instances, canvas.skeleton);
   }
-  listAnimals(stream ? stage.instances : []);
-  plot.add(stream?.total_us && { ...stream.total_us, part: stream.inference_us?.p50 });
-  $("source").title = stream?.source_name ?? "";
-  if (!next) return;
-  const { model, skeleton } = next;
-  text("model", model ? `${model.kind.replaceAll("_", " ")}, ${model.width} × ${model.height}` : "none: frames are counted");
-  text("device", model?.device);
-  text("skeleton", skeleton && `${skeleton.nodes.length} nodes, ${skeleton.edges.length} edges`);
-  $("skeleton").title = skeleton?.nodes.join(", ") ?? "";
-  text("clients", next.clients);
-  text("viewers", next.viewers);
-  $("model-name").textContent = model?.name ?? "";
-  $("rate").textContent = stream ? `${stream.fps.toFixed(1)} frames/s` : "";
-  $("rate").hidden = !stream || !$("notice").hidden;
-  if (!stream && connection === "connected" && !camera.isRunning) notice("Nobody streams to this worker yet.\nStart sleap-stream, or use this device’s camera.");
+  // The stream of a camera that reconnects goes on.
+  if (state.status?.stream && !status.stream && !showsCamera(state)) records.end("the stream ended");
+  records.setStatus(status);
+  update({ status });
+  figures.show(status);
 }
 
-/** A number for people, and as it is for those who compute with it. */
-function count(id, number) {
-  $(id).textContent = number?.toLocaleString("en") ?? "–";
-  $(id).dataset.value = number ?? "";
+/** The state of the viewer's connection. While the worker is not reachable, attempts do not change it. */
+function setConnection(word, reason = "") {
+  if (word === "connecting") return;
+  if (word === "lost") lostAt ??= performance.now();
+  if (word === "connected") lostAt = null;
+  update({ viewer: { word, reason, seconds: secondsLost() } });
+  if (word === "connected") ask();
 }
 
-const milliseconds = (us) => (us < 99950 ? `${(us / 1000).toFixed(1)} ms` : `${Math.round(us / 1000)} ms`);
+const secondsLost = () => (lostAt === null ? 0 : Math.round((performance.now() - lostAt) / 1000));
 
-/** One line for each instance: whose colour it is, and how sure the model is of its nodes. */
-function listAnimals(instances) {
-  $("animals").textContent = instances.length || "none";
-  $("instances").replaceChildren(...instances.map(({ color, track, confidence, points }, index) => {
-    const known = confidence.filter((value) => typeof value === "number");
-    const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-    const line = document.createElement("li");
-    line.style.setProperty("--color", color);
-    line.style.setProperty("--share", `${Math.min(1, mean || 0) * 100}%`);
-    const parts = [["i"], ["span", track ?? `animal ${index + 1}`], ["b", `${points.filter(Boolean).length} of ${points.length} nodes`], ["span", "", "bar"]];
-    line.append(...parts.map(([tag, words, kind]) => Object.assign(document.createElement(tag), { textContent: words ?? "", className: kind ?? "" })));
-    line.title = known.length ? `mean confidence ${mean.toFixed(2)}` : "";
-    return line;
-  }));
-}
-
-function toggle(id, change) {
-  const button = $(id);
-  button.addEventListener("click", () => {
-    const isOn = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", isOn);
-    change(isOn);
+if (token) {
+  viewer = new Viewer(token, {
+    picture(bitmap, result, meta) {
+      // Pictures that were in flight when the camera took over, or at a pause, come too late.
+      if (!showsCamera(state) && !state.isPaused) show(bitmap, result, meta);
+    },
+    status: showStatus,
+    state: setConnection,
   });
 }
+setInterval(() => {
+  if ($("notice").hidden) figures.list(canvas.instances, canvas.skeleton);
+  if (state.viewer.word === "lost") update({ viewer: { ...state.viewer, seconds: secondsLost() } });
+}, 1000);
 
-toggle("pause", (isOn) => {
-  isPaused = isOn;
-  $("live").hidden = isOn;
+toggle("pause", (isPaused) => {
+  update({ isPaused });
   ask();
 });
-toggle("labels", (isOn) => (stage.labels = isOn));
+toggle("labels", (isOn) => (canvas.labels = isOn));
 $("fullscreen").hidden = !document.fullscreenEnabled;
 $("fullscreen").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen()));
 for (const id of ["fps", "width"]) $(id).addEventListener("change", ask);
@@ -185,5 +130,7 @@ $("flip").addEventListener("click", async () => {
   await camera.flip();
   $("flip").disabled = false;
 });
+$("camera").hidden = !state.canSend;
 $("camera").addEventListener("click", () => (camera.isRunning ? camera.stop() : camera.start()));
 addEventListener("hashchange", () => location.reload());
+update({});

@@ -1,7 +1,7 @@
-// A line of the last minute: the middle as a line, what 95 of 100 stay under as a shade behind it.
+// The last minute: the median as a line, the 95th percentile as a shade behind it.
 
-/** Values that are kept: one a second. */
-const KEPT = 60;
+/** Seconds that are shown, with one value each. */
+const PLOT_SECONDS = 60;
 
 export class Plot {
   #canvas;
@@ -13,10 +13,10 @@ export class Plot {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** Adds `{ p50, p95, part }`, or nothing where nothing was measured. */
+  /** Adds `{ p50, p95, part }`, or `undefined` for a second without a measurement. */
   add(value) {
     this.#values.push(value);
-    this.#values.splice(0, this.#values.length - KEPT);
+    this.#values.splice(0, this.#values.length - PLOT_SECONDS);
     this.#draw();
   }
 
@@ -30,7 +30,7 @@ export class Plot {
     const style = getComputedStyle(canvas);
     const color = (name) => style.getPropertyValue(name).trim();
     const top = scaleOf(this.#values.flatMap((value) => (value ? [value.p95] : [])));
-    const x = (index) => width - ((this.#values.length - 1 - index) / (KEPT - 1)) * width;
+    const x = (index) => width - ((this.#values.length - 1 - index) / (PLOT_SECONDS - 1)) * width;
     const y = (value) => height - Math.min(1, value / top) * (height - 2 * scale) - scale;
 
     context.strokeStyle = color("--line");
@@ -65,7 +65,7 @@ export class Plot {
   }
 }
 
-/** What the plot is high for: nearly all values with some room; a single outlier is cut off. */
+/** The value at the top of the plot: above nearly all values; a single outlier is cut off. */
 function scaleOf(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return Math.max(1, sorted[Math.floor((sorted.length - 1) * 0.9)] ?? 1) * 1.5;

@@ -1,46 +1,46 @@
-// Looking on: asks the worker for pictures and shows each with the poses of that very frame.
+// Watching: asks the worker for pictures, and shows each with the poses of the same frame.
 
 import { keep, silence } from "./link.js";
 import { Reader } from "./wire.js";
 
-const ANSWERS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
+const RESULTS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
 
 export class Viewer {
-  #hears;
+  #on;
   #channel = null;
-  #wish = { width: 640, fps: 10, quality: 70 };
-  /** The worker gave this page's place to another, which is looked at. */
-  #isDismissed = false;
-  #onWish = () => {};
+  #request = { width: 640, fps: 10, quality: 70 };
+  /** The worker gave this page's place to a viewer that asks for pictures. */
+  #isEvicted = false;
+  #onRequest = () => {};
 
   /**
-   * `hears`: what to do with `picture(bitmap, answer)`, `status(status)` and `state(word, reason)`: what
-   * `keep` says, and "dismissed" for a page that comes back when it is looked at.
+   * `on` has `picture(bitmap, result, meta)`, `status(status)` and `state(word, reason)`: the words of
+   * `keep`, and "evicted" for a page that comes back when it is visible.
    */
-  constructor(token, hears) {
-    this.#hears = hears;
+  constructor(token, on) {
+    this.#on = on;
     keep("view", token, {
       serve: (link) => this.#serve(link),
-      state: (word, reason) => hears.state(word === "lost" && this.#isDismissed ? "dismissed" : word, reason),
+      state: (word, reason) => on.state(word === "lost" && this.#isEvicted ? "evicted" : word, reason),
       wanted: () => this.#wanted(),
     });
   }
 
   /** Changes what is asked for: `width`, `fps` or `quality`. */
   ask(change) {
-    this.#wish = { ...this.#wish, ...change };
-    this.#tell({ type: "VIEW", ...this.#wish });
-    this.#onWish();
+    this.#request = { ...this.#request, ...change };
+    this.#sendJson({ type: "VIEW", ...this.#request });
+    this.#onRequest();
   }
 
   async #wanted() {
-    while (this.#isDismissed && this.#wish.fps === 0) {
-      await new Promise((resolve) => (this.#onWish = resolve));
+    while (this.#isEvicted && this.#request.fps === 0) {
+      await new Promise((resolve) => (this.#onRequest = resolve));
     }
-    this.#isDismissed = false;
+    this.#isEvicted = false;
   }
 
-  /** Resolves, with a reason, where the worker has gone without a word or sends this page away. */
+  /** Resolves, with a reason, when the worker is silent or closes this page's connection. */
   #serve(link) {
     const { channel } = link;
     this.#channel = channel;
@@ -48,44 +48,44 @@ export class Viewer {
     let frame = null;
     return new Promise((over) => {
       channel.addEventListener("message", ({ data }) => {
-        const { frame: whole, json } = reader.push(data);
-        if (whole) frame = whole;
-        if (json?.type === "STATUS") this.#hears.status(json);
+        const { frame: complete, json } = reader.push(data);
+        if (complete) frame = complete;
+        if (json?.type === "STATUS") this.#on.status(json);
         if (json?.type === "ERROR" && (json.frame_id ?? null) === null) {
-          this.#isDismissed = true;
+          this.#isEvicted = true;
           over(json.message);
-        } else if (ANSWERS.includes(json?.type)) {
+        } else if (RESULTS.includes(json?.type)) {
           this.#picture(frame, json);
           frame = null;
         }
       });
-      // From the first word on there is one every second.
-      channel.addEventListener("message", () => silence(link).then(() => over("the worker is not heard any more")), { once: true });
+      // From the first message on there is one every second.
+      channel.addEventListener("message", () => silence(link).then(() => over("The worker is silent.")), { once: true });
       this.ask({});
     });
   }
 
-  async #picture(frame, answer) {
+  async #picture(frame, result) {
     if (frame) {
       try {
         const bitmap = await createImageBitmap(new Blob([frame.bytes], { type: "image/jpeg" }));
-        this.#hears.picture(bitmap, answer, frame.meta);
+        this.#on.picture(bitmap, result, frame.meta);
         bitmap.close();
       } catch (error) {
         console.debug("a picture cannot be shown", error);
       }
     }
-    // Whatever came of it: the worker waits for this before it sends the next one. The frame's own
-    // number as it was written: those of 64 bits do not go through JSON.parse unharmed.
-    const id = frame?.meta.frameId ?? answer.frame_id;
-    this.#say(`{"type":"FRAME_RECEIVED","frame_id":${id}}`);
+    // Also after a failure: the worker waits for this before it sends the next picture. The number comes
+    // from the frame's announcement, because JSON.parse changes numbers of 64 bits.
+    const id = frame?.meta.frameId ?? result.frame_id;
+    this.#send(`{"type":"FRAME_RECEIVED","frame_id":${id}}`);
   }
 
-  #tell(message) {
-    this.#say(JSON.stringify(message));
+  #sendJson(message) {
+    this.#send(JSON.stringify(message));
   }
 
-  #say(text) {
+  #send(text) {
     if (this.#channel?.readyState === "open") this.#channel.send(text);
   }
 }

@@ -1,11 +1,11 @@
-// The wire protocol, as far as a page speaks it: crates/protocol/README.md is its specification.
+// The part of the wire protocol that the page uses; crates/protocol/README.md is its specification.
 
 export const CHUNK_BYTES = 65536;
 export const KEEP_ALIVE = new TextEncoder().encode("KEEP_ALIVE");
 
 const FRAME_META = "FRAME_META::";
 const FRAME_END = "FRAME_END::";
-/** Larger frames are not for a page. */
+/** Larger frames are not shown. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /** The messages of a JPEG frame, in their order. */
@@ -18,15 +18,15 @@ export function* frameMessages({ frameId, height, width, capturedUs }, bytes) {
 }
 
 /**
- * Puts frames together again. What does not fit together is left out as a whole, like a reassembler
- * of the protocol does it.
+ * Puts frames together. A frame whose parts do not fit is left out as a whole, as by the protocol's
+ * reassembler.
  */
 export class Reader {
   #open = null;
 
   /**
-   * Takes a message. Returns `{ frame: { meta, bytes } }`, `{ json }`, or nothing where there is
-   * nothing whole yet.
+   * Takes a message. Returns `{ frame: { meta, bytes } }`, `{ json }`, or an empty object while no frame is
+   * complete.
    */
   push(data) {
     if (typeof data !== "string") return this.#chunk(new Uint8Array(data));
@@ -36,10 +36,10 @@ export class Reader {
     return {};
   }
 
-  #begin([id, height, width, , dtype, nbytes]) {
+  #begin([id, height, width, , dtype, nbytes, capturedUs]) {
     const size = Number(nbytes);
     const fits = dtype === "jpeg" && size > 0 && size <= MAX_FRAME_BYTES;
-    const meta = { frameId: id, height: Number(height), width: Number(width) };
+    const meta = { frameId: id, height: Number(height), width: Number(width), capturedUs };
     this.#open = fits ? { meta, bytes: new Uint8Array(size), filled: 0 } : null;
   }
 
@@ -58,8 +58,8 @@ export class Reader {
   #end(id) {
     const open = this.#open;
     this.#open = null;
-    const whole = open && open.meta.frameId === id && open.filled === open.bytes.length;
-    return whole ? { frame: { meta: open.meta, bytes: open.bytes } } : {};
+    const isComplete = open && open.meta.frameId === id && open.filled === open.bytes.length;
+    return isComplete ? { frame: { meta: open.meta, bytes: open.bytes } } : {};
   }
 }
 
