@@ -1,6 +1,6 @@
 //! What the command lines of `sleap-stream` and `sleap-worker` share.
 
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 pub mod doctor;
 mod emit_args;

@@ -133,7 +133,12 @@ fn init(verbose: u8, format: LogFormat) {
     let log = match format {
         LogFormat::Text => {
             let time = time_format(terminal::is_interactive(), verbose);
-            text_log(StderrAboveLines::default, terminal::has_colours(), time, verbose)
+            text_log(
+                StderrAboveLines::default,
+                terminal::has_colours(),
+                time,
+                verbose,
+            )
         }
         LogFormat::Json => json_log(StderrAboveLines::default, verbose),
     };

@@ -22,7 +22,9 @@ pub struct PairingLink {
 /// Why a text is no pairing link. It does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PairingLinkError {
+    /// It is not `sleap://HOST:PORT/[WORKER-ID][#SECRET]`.
     Form,
+    /// What follows `#` is no secret.
     Secret(SecretError),
 }
 

@@ -75,7 +75,7 @@ fn args(secret: Option<&str>, file: Option<&Path>, origins: &[(&str, SourceRank)
 }
 
 #[test]
-fn places_are_asked_in_sleap_rtcs_order() {
+fn places_are_read_in_sleap_rtcs_order() {
     let mut home = Home::new();
     assert_eq!(home.found(Some("lab")), None);
     let credentials = format!(r#"{{"jwt":"x","room_secrets":{{"lab":"{THREE}"}}}}"#);
@@ -129,94 +129,75 @@ fn a_secret_of_a_stronger_place_comes_first() {
     assert_eq!(chosen(&home, SourceRank::Line).as_deref(), Some(TWO));
 }
 
+/// The choice where `insecure` is set by a source of this rank, and the option `secret` perhaps too.
+fn insecure(
+    home: &Home,
+    rank: SourceRank,
+    secret: Option<(&str, SourceRank)>,
+    room: Option<&str>,
+) -> Result<SecretChoice> {
+    let mut origins = vec![("insecure", rank)];
+    origins.extend(secret.map(|it| ("secret", it.1)));
+    let args = args(secret.map(|it| it.0), None, &origins);
+    home.choose(&args, true, room)
+}
+
+#[track_caller]
+fn assert_taken(choice: Result<SecretChoice>) {
+    assert!(matches!(choice, Ok(SecretChoice::Insecure)), "{choice:?}");
+}
+
+#[track_caller]
+fn assert_refused(choice: Result<SecretChoice>, place: &str) {
+    let error = format!("{:#}", choice.unwrap_err());
+    for word in ["insecure", place, "--insecure=false"] {
+        assert!(error.contains(word), "no {word:?} in: {error}");
+    }
+    assert!(!error.contains(ONE) && !error.contains(TWO), "{error}");
+}
+
 #[test]
 fn insecure_has_to_be_stronger_than_every_secret() {
-    let insecure = |home: &Home, rank, secret: Option<(&str, SourceRank)>, room| {
-        let mut origins = vec![("insecure", rank)];
-        origins.extend(secret.map(|it| ("secret", it.1)));
-        let args = args(secret.map(|it| it.0), None, &origins);
-        home.choose(&args, true, room)
-    };
-    let is_taken = |choice: Result<SecretChoice>| matches!(choice, Ok(SecretChoice::Insecure));
-    let refused = |choice: Result<SecretChoice>, place: &str| {
-        let error = format!("{:#}", choice.unwrap_err());
-        for word in ["insecure", place, "--insecure=false"] {
-            assert!(error.contains(word), "no {word:?} in: {error}");
-        }
-        assert!(!error.contains(ONE) && !error.contains(TWO), "{error}");
-    };
+    use SourceRank::{Environment, Line, NamedFile, UserFile};
     let mut home = Home::new();
-    for rank in [
-        SourceRank::Line,
-        SourceRank::Environment,
-        SourceRank::UserFile,
-    ] {
-        assert!(is_taken(insecure(&home, rank, None, Some("lab"))));
+    for rank in [Line, Environment, UserFile] {
+        assert_taken(insecure(&home, rank, None, Some("lab")));
     }
     home.variable = Some(ONE);
-    assert!(is_taken(insecure(&home, SourceRank::Line, None, None)));
-    for rank in [
-        SourceRank::Environment,
-        SourceRank::NamedFile,
-        SourceRank::UserFile,
-    ] {
-        refused(insecure(&home, rank, None, None), ROOM_SECRET);
+    assert_taken(insecure(&home, Line, None, None));
+    for rank in [Environment, NamedFile, UserFile] {
+        assert_refused(insecure(&home, rank, None, None), ROOM_SECRET);
     }
     // An unusable secret is not read where a stronger source is used.
     home.variable = Some("hunter2");
-    assert!(is_taken(insecure(&home, SourceRank::Line, None, None)));
-    refused(
-        insecure(&home, SourceRank::UserFile, None, None),
-        ROOM_SECRET,
-    );
+    assert_taken(insecure(&home, Line, None, None));
+    assert_refused(insecure(&home, UserFile, None, None), ROOM_SECRET);
 
     home.variable = None;
-    let in_file = Some((TWO, SourceRank::NamedFile));
-    assert!(is_taken(insecure(
-        &home,
-        SourceRank::Environment,
-        in_file,
-        None
-    )));
-    refused(
-        insecure(&home, SourceRank::NamedFile, in_file, None),
-        "secret (NamedFile)",
-    );
+    let in_file = Some((TWO, NamedFile));
+    assert_taken(insecure(&home, Environment, in_file, None));
+    let refused = insecure(&home, NamedFile, in_file, None);
+    assert_refused(refused, "secret (NamedFile)");
+}
 
+#[test]
+fn insecure_has_to_be_stronger_than_a_rooms_secret() {
+    use SourceRank::{Environment, Line, NamedFile, UserFile};
+    let mut home = Home::new();
     let lab = home.write(".sleap-rtc/room-secrets/lab", ONE);
     let lab = lab.to_str().unwrap();
-    assert!(is_taken(insecure(
-        &home,
-        SourceRank::NamedFile,
-        None,
-        Some("lab")
-    )));
-    refused(
-        insecure(&home, SourceRank::UserFile, None, Some("lab")),
-        lab,
-    );
-    assert!(is_taken(insecure(
-        &home,
-        SourceRank::UserFile,
-        None,
-        Some("other")
-    )));
+    assert_taken(insecure(&home, NamedFile, None, Some("lab")));
+    assert_refused(insecure(&home, UserFile, None, Some("lab")), lab);
+    assert_taken(insecure(&home, UserFile, None, Some("other")));
     let credentials = format!(r#"{{"room_secrets":{{"other":"{TWO}"}}}}"#);
     home.write(".sleap-rtc/credentials.json", &credentials);
-    let other = insecure(&home, SourceRank::UserFile, None, Some("other"));
-    refused(other, "credentials.json");
+    let other = insecure(&home, UserFile, None, Some("other"));
+    assert_refused(other, "credentials.json");
     home.shared = true;
     home.write("shared/lab", ONE);
-    refused(
-        insecure(&home, SourceRank::Environment, None, Some("lab")),
-        "shared/lab",
-    );
-    assert!(is_taken(insecure(
-        &home,
-        SourceRank::Line,
-        None,
-        Some("lab")
-    )));
+    let shared = insecure(&home, Environment, None, Some("lab"));
+    assert_refused(shared, "shared/lab");
+    assert_taken(insecure(&home, Line, None, Some("lab")));
 }
 
 #[test]

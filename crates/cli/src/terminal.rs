@@ -14,10 +14,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use protocol::text;
 
 /// Columns where the terminal does not report its width.
-const USUAL_WIDTH: usize = 80;
+const DEFAULT_WIDTH: usize = 80;
 
 /// Characters of a line that are shown. Texts from a peer have their own limits where they are received.
-const MOST: usize = 16_000;
+const MAX_LINE_CHARS: usize = 16_000;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
 pub(crate) fn stderr() -> Stderr {
@@ -37,7 +37,7 @@ pub(crate) fn styled_output() -> anstream::Stdout {
 
 /// A text of any origin as one line for people.
 pub(crate) fn clean(line: &str) -> Cow<'_, str> {
-    match text::cut(line, MOST) {
+    match text::cut(line, MAX_LINE_CHARS) {
         Cow::Borrowed(line) => text::one_line(line),
         Cow::Owned(line) => text::one_line(&line).into_owned().into(),
     }
@@ -68,7 +68,7 @@ pub fn has_colours() -> bool {
 /// Columns of the terminal on standard error.
 pub fn width() -> usize {
     let size = console::Term::stderr().size_checked();
-    size.map_or(USUAL_WIDTH, |(_, columns)| usize::from(columns))
+    size.map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
 }
 
 /// A moving line, below what is logged.
@@ -263,7 +263,7 @@ mod tests {
     fn a_string_is_one_line_of_bounded_length() {
         assert_eq!(joined(["a\nerror: b", "c"]), "a\\nerror: b\nc\n");
         let long = joined(["x".repeat(1_000_000)]);
-        assert!(long.len() < MOST + 50 && long.contains("characters more"));
+        assert!(long.len() < MAX_LINE_CHARS + 50 && long.contains("characters more"));
     }
 
     #[test]

@@ -120,7 +120,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::super::parse_from;
-    use super::super::tests::{Args, PROGRAM};
+    use super::super::test_program::{Args, PROGRAM};
     use super::*;
 
     #[test]

@@ -17,6 +17,8 @@ mod log;
 mod rules;
 mod show;
 #[cfg(test)]
+mod test_program;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trust_tests;
@@ -71,7 +73,9 @@ pub struct ProgramSettings {
 /// A parsed command line, and the source of each setting.
 #[derive(Debug)]
 pub struct ParsedArgs<T> {
+    /// The arguments, with the settings of all sources.
     pub args: T,
+    /// The settings that are not left at their defaults, and their sources.
     pub settings: ChosenSettings,
 }
 

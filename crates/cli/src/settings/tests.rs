@@ -1,151 +1,7 @@
-use clap::{ArgGroup, CommandFactory};
+use clap::CommandFactory;
 
+use super::test_program::{PROGRAM, Sub, TestSources, file, quality, variable};
 use super::*;
-
-/// A program with a flag of each kind.
-#[derive(Debug, Parser)]
-#[command(name = "prog", args_conflicts_with_subcommands = true)]
-#[command(group = ArgGroup::new("source").args(["file", "camera"]))]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Option<Sub>,
-    #[arg(long)]
-    pub(super) file: Option<String>,
-    #[arg(long)]
-    pub(super) send: Option<PathBuf>,
-    #[arg(long, conflicts_with = "key")]
-    pub(super) insecure: bool,
-    #[arg(long)]
-    pub(super) key: Option<PathBuf>,
-    #[arg(long, num_args = 0..=1, default_missing_value = "")]
-    pub(super) room: Option<String>,
-    #[arg(long, default_value = "wss://usual.example")]
-    pub(super) room_server: String,
-    #[arg(long)]
-    camera: Option<u32>,
-    #[arg(long, value_parser = quality)]
-    pub(super) jpeg_quality: Option<u8>,
-    #[arg(long, default_value = "here", conflicts_with = "signal")]
-    listen: String,
-    #[arg(long)]
-    signal: Option<String>,
-    #[arg(long)]
-    display: bool,
-    #[arg(long, alias = "no-live")]
-    every_frame: bool,
-    #[arg(short, long)]
-    pub(super) output: Vec<PathBuf>,
-    #[arg(long, num_args = 0..=1, default_missing_value = "plain")]
-    refine: Option<String>,
-    #[arg(long = "ice-server", hide_env_values = true, value_delimiter = ',')]
-    ice_servers: Vec<String>,
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    verbose: u8,
-    #[command(flatten)]
-    settings: SettingsArgs,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Sub {
-    Doctor {
-        #[arg(long, default_value = "here")]
-        signal: String,
-        #[arg(long)]
-        deep_look: bool,
-    },
-    Config,
-}
-
-fn quality(text: &str) -> Result<u8, String> {
-    text.parse()
-        .map_err(|_| format!("'{text}' is not a quality"))
-}
-
-impl SettingsAware for Args {
-    fn apply_settings(&mut self, _: &ChosenSettings) {}
-}
-
-pub(super) const PROGRAM: ProgramSettings = ProgramSettings {
-    table: "prog",
-    prefix: "PROG",
-    other_variables: &[("signal", "OTHER_SIGNAL")],
-    rules: &[
-        ("file", Rule::Harmless),
-        ("send", Rule::UserOnly(Concern::Source)),
-        ("insecure", Rule::UserOnly(Concern::Trust)),
-        ("camera", Rule::Harmless),
-        ("jpeg_quality", Rule::Harmless),
-        ("listen", Rule::Harmless),
-        ("signal", Rule::Harmless),
-        ("display", Rule::Harmless),
-        ("every_frame", Rule::Harmless),
-        ("output", Rule::Harmless),
-        ("refine", Rule::Harmless),
-        ("ice_server", Rule::Harmless),
-        ("verbose", Rule::Harmless),
-        ("deep_look", Rule::Harmless),
-    ],
-    unyielding: &["insecure"],
-    give_way: |_| {},
-};
-
-/// A place to run in: variables, the folder's file and the user's file.
-#[derive(Default)]
-pub(super) struct Place {
-    pub(super) variables: Vec<(&'static str, &'static str)>,
-    pub(super) file: &'static str,
-    pub(super) user_file: &'static str,
-}
-
-impl Place {
-    pub(super) fn parsed(&self, line: &str) -> Result<ParsedArgs<Args>, Error> {
-        let dir = tempfile::tempdir().unwrap();
-        let home = dir.path().join("home");
-        std::fs::create_dir_all(home.join(".sleap-rtc")).unwrap();
-        if !self.file.is_empty() {
-            std::fs::write(dir.path().join("sleap-rtc.toml"), self.file).unwrap();
-        }
-        if !self.user_file.is_empty() {
-            std::fs::write(home.join(".sleap-rtc/config.toml"), self.user_file).unwrap();
-        }
-        std::fs::write(dir.path().join("named.toml"), "[prog]\njpeg_quality = 99\n").unwrap();
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.into());
-        let sources = SettingsSources {
-            variables: self.variables.iter().map(owned).collect(),
-            folder: dir.path().to_owned(),
-            home: Some(home),
-        };
-        let line = line.replace("DIR", dir.path().to_str().unwrap());
-        let words = line.split(' ').map(Into::into).collect();
-        parse_from(&PROGRAM, Args::command(), words, &sources)
-    }
-
-    #[track_caller]
-    pub(super) fn args(&self, line: &str) -> Args {
-        self.parsed(line)
-            .unwrap_or_else(|error| panic!("{line}: {error}"))
-            .args
-    }
-
-    #[track_caller]
-    pub(super) fn refused(&self, line: &str) -> String {
-        self.parsed(line).expect_err(line).to_string()
-    }
-}
-
-pub(super) fn file(file: &'static str) -> Place {
-    Place {
-        file,
-        ..Place::default()
-    }
-}
-
-fn variable(name: &'static str, value: &'static str) -> Place {
-    Place {
-        variables: vec![(name, value)],
-        ..Place::default()
-    }
-}
 
 #[test]
 fn each_place_is_stronger_than_the_next() {
@@ -175,7 +31,7 @@ fn each_place_is_stronger_than_the_next() {
         ("", "", "3", Some("4")),
     ];
     for (user_file, file, variable, line) in places {
-        let place = Place {
+        let place = TestSources {
             variables: vec![("PROG_JPEG_QUALITY", variable)],
             file,
             user_file,
@@ -195,7 +51,7 @@ fn each_place_is_stronger_than_the_next() {
             "{line} {variable:?} {file:?}"
         );
     }
-    let nothing = Place::default().args("prog");
+    let nothing = TestSources::default().args("prog");
     assert_eq!(
         (nothing.jpeg_quality, nothing.listen.as_str()),
         (None, "here")
@@ -204,7 +60,7 @@ fn each_place_is_stronger_than_the_next() {
 
 #[test]
 fn flags_are_spelled_in_both_ways_and_values_are_left_alone() {
-    let place = Place::default();
+    let place = TestSources::default();
     for line in [
         "prog --jpeg_quality 80 --file my_video",
         "prog --jpeg-quality=80 --file=my_video",
@@ -239,7 +95,7 @@ fn what_contradicts_a_stronger_place_gives_way() {
         (args.signal.as_deref(), args.listen.as_str()),
         (Some("there"), "here")
     );
-    let args = Place {
+    let args = TestSources {
         variables: vec![("PROG_SIGNAL", "env")],
         ..file("[prog]\nlisten = 'me'")
     };
@@ -254,16 +110,16 @@ fn a_flag_can_be_switched_off_by_a_stronger_place() {
     assert!(on.args("prog").display);
     assert!(!on.args("prog --display=false").display);
     assert!(on.args("prog --display=false --display=true").display);
-    let off = Place {
+    let off = TestSources {
         variables: vec![("PROG_DISPLAY", "no")],
         ..on
     };
     assert!(!off.args("prog").display);
     assert!(off.args("prog --display").display);
-    let user = Place {
+    let user = TestSources {
         file: "[prog]\nsignal = false\n",
         user_file: "[prog]\nsignal = 'there'\n",
-        ..Place::default()
+        ..TestSources::default()
     };
     assert_eq!(user.args("prog").signal, None);
 }
@@ -279,13 +135,13 @@ fn every_kind_of_flag_has_its_kind_of_value() {
     assert!(args.every_frame);
     assert_eq!(args.ice_servers, ["x", "y"]);
     assert_eq!(place.args("prog -o c").output, [PathBuf::from("c")]);
-    let env = Place {
+    let env = TestSources {
         variables: vec![
             ("PROG_OUTPUT", "a, b"),
             ("PROG_REFINE", "other"),
             ("PROG_VERBOSE", "1"),
         ],
-        ..Place::default()
+        ..TestSources::default()
     };
     let args = env.args("prog");
     assert_eq!(
@@ -354,14 +210,14 @@ fn what_cannot_be_used_is_named_with_its_place() {
 
 #[test]
 fn what_is_not_ours_is_left_alone() {
-    let place = Place {
+    let place = TestSources {
         variables: vec![
             ("PROG_TEST_PYTHON", "x"),
             ("PROG_TURN_PASSWORD", "y"),
             ("PROG_SIGNAL", ""),
         ],
         file: "[default]\nsignaling = 'z'\n[worker.io]\nmounts = []\n",
-        ..Place::default()
+        ..TestSources::default()
     };
     assert_eq!(place.args("prog").signal, None);
 }
@@ -379,7 +235,7 @@ fn files_can_be_named_or_left_out() {
             .refused("prog --config DIR/none.toml")
             .contains("none.toml")
     );
-    let none = Place {
+    let none = TestSources {
         variables: vec![("PROG_NO_CONFIG", "1")],
         ..place
     };
@@ -396,9 +252,9 @@ fn other_names_of_variables_come_after_the_own_one() {
         variable("OTHER_SIGNAL", "a").args("prog").signal.as_deref(),
         Some("a")
     );
-    let both = Place {
+    let both = TestSources {
         variables: vec![("OTHER_SIGNAL", "a"), ("PROG_SIGNAL", "b")],
-        ..Place::default()
+        ..TestSources::default()
     };
     assert_eq!(both.args("prog").signal.as_deref(), Some("b"));
 }
@@ -419,10 +275,10 @@ fn a_subcommand_takes_the_settings_that_it_has() {
 
 #[test]
 fn settings_are_shown_as_a_file_that_gives_them_without_passwords() {
-    let place = Place {
+    let place = TestSources {
         variables: vec![("PROG_JPEG_QUALITY", "7"), ("PROG_DISPLAY", "false")],
         file: "[prog]\nice-server = 'turn:u:hunter2@h'\nsignal = 'a\"b'\nrefine = true\n",
-        ..Place::default()
+        ..TestSources::default()
     };
     let parsed = place.parsed("prog config").unwrap();
     let text = parsed.settings.to_toml(&PROGRAM);
@@ -475,7 +331,7 @@ fn a_wrong_secret_is_not_repeated() {
 
 #[test]
 fn errors_of_the_command_line_stay_claps_own() {
-    let place = Place::default();
+    let place = TestSources::default();
     for line in [
         "prog --nonsense",
         "prog --jpeg-quality x",

@@ -1,14 +1,14 @@
-//! Whose word settings files are.
+//! What settings files of others may set.
 
 use clap::CommandFactory;
 
-use super::tests::{Args, PROGRAM, Place, file};
+use super::test_program::{Args, PROGRAM, TestSources, file};
 use super::*;
 
-fn user_file(user_file: &'static str) -> Place {
-    Place {
+fn user_file(user_file: &'static str) -> TestSources {
+    TestSources {
         user_file,
-        ..Place::default()
+        ..TestSources::default()
     }
 }
 
@@ -56,13 +56,13 @@ fn a_file_that_is_named_says_all() {
     let path = dir.path().join("sleap-rtc.toml");
     std::fs::write(&path, "[prog]\nsend = 'a'\n").unwrap();
     let line = format!("prog --config {}", path.display());
-    let args = Place::default().args(&line);
+    let args = TestSources::default().args(&line);
     assert_eq!(args.send, Some(PathBuf::from("a")));
 }
 
 #[test]
 fn insecure_does_not_give_way_without_a_word() {
-    let place = Place {
+    let place = TestSources {
         variables: vec![("PROG_KEY", "a")],
         ..user_file("[prog]\ninsecure = true")
     };
@@ -86,7 +86,7 @@ fn insecure_does_not_give_way_without_a_word() {
 
 #[test]
 fn the_files_in_use_and_what_came_from_them_are_known() {
-    let place = Place {
+    let place = TestSources {
         variables: vec![("PROG_CAMERA", "1")],
         file: "[prog]\njpeg_quality = 7\nsignal = 'x'\nfile = 'a'\n",
         user_file: "[prog]\njpeg_quality = 8\nverbose = 1\n",
@@ -122,10 +122,10 @@ fn the_rooms_server_is_not_a_word_of_the_working_directory() {
     }
     let given = place.args("prog --room lab --room-server wss://own.example");
     assert_eq!(given.room_server, "wss://own.example");
-    let variable = Place {
+    let variable = TestSources {
         variables: vec![("PROG_ROOM_SERVER", "wss://own.example")],
         file: SERVER,
-        ..Place::default()
+        ..TestSources::default()
     };
     let given = variable.args("prog --room lab");
     assert_eq!(given.room_server, "wss://own.example");
@@ -133,7 +133,7 @@ fn the_rooms_server_is_not_a_word_of_the_working_directory() {
     let usual = file("[environments.production]\nsignaling_websocket = 'wss://usual.example/'\n");
     assert_eq!(usual.args("prog --room").room_server, "wss://usual.example");
     // The user's own file has it.
-    let both = Place {
+    let both = TestSources {
         file: SERVER,
         ..user_file("[environments.production]\nsignaling_websocket = 'wss://own.example'\n")
     };
