@@ -34,6 +34,7 @@ pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{
     AckStatus, ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart,
+    VerificationMode,
 };
 pub use transfer::{
     FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,

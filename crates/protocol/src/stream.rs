@@ -1,5 +1,7 @@
 //! The JSON messages that open and close a stream.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::number::{JsonInt, float_or_zero, int, optional_int, optional_positive};
@@ -82,8 +84,8 @@ impl Default for StreamStart {
 pub struct StreamAck {
     /// Whether the worker takes the stream.
     pub status: AckStatus,
-    /// `stats_only`, `display` or `save_every_{N}`.
-    pub verification_mode: String,
+    /// What the worker does with the frames beside its answers, for display.
+    pub verification_mode: VerificationMode,
     /// Extension: every frame will be answered.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
@@ -169,6 +171,70 @@ impl From<String> for AckStatus {
 impl From<AckStatus> for String {
     fn from(status: AckStatus) -> Self {
         status.as_str().to_owned()
+    }
+}
+
+/// What a worker does with frames to verify that they arrive (`verification_mode`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum VerificationMode {
+    /// `stats_only`: it counts them.
+    StatsOnly,
+    /// `display`: it shows them in a window.
+    Display,
+    /// `save_every_{N}`: it saves every Nth frame as a file.
+    SaveEvery(u32),
+    /// A mode that is not known to this version, or none.
+    Other(String),
+}
+
+const SAVE_EVERY: &str = "save_every_";
+
+impl fmt::Display for VerificationMode {
+    /// The name on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VerificationMode::StatsOnly => f.write_str("stats_only"),
+            VerificationMode::Display => f.write_str("display"),
+            VerificationMode::SaveEvery(step) => write!(f, "{SAVE_EVERY}{step}"),
+            VerificationMode::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Default for VerificationMode {
+    fn default() -> Self {
+        VerificationMode::Other(String::new())
+    }
+}
+
+impl From<&str> for VerificationMode {
+    fn from(text: &str) -> Self {
+        // Only the plain form of a number: what is read is written again with the same bytes.
+        let step = |text: &str| {
+            let step: u32 = text.strip_prefix(SAVE_EVERY)?.parse().ok()?;
+            (format!("{SAVE_EVERY}{step}") == text).then_some(step)
+        };
+        match text {
+            "stats_only" => VerificationMode::StatsOnly,
+            "display" => VerificationMode::Display,
+            _ => match step(text) {
+                Some(step) => VerificationMode::SaveEvery(step),
+                None => VerificationMode::Other(text.to_owned()),
+            },
+        }
+    }
+}
+
+impl From<String> for VerificationMode {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<VerificationMode> for String {
+    fn from(mode: VerificationMode) -> Self {
+        mode.to_string()
     }
 }
 
@@ -308,5 +374,28 @@ mod tests {
             assert_eq!(ack.is_ready(), text == "ready", "{text}");
         }
         assert!(!StreamAck::default().is_ready());
+    }
+
+    #[test]
+    fn a_verification_mode_is_written_as_it_was_read() {
+        use VerificationMode::{Display, Other, SaveEvery, StatsOnly};
+        for (text, mode) in [
+            ("stats_only", StatsOnly),
+            ("display", Display),
+            ("save_every_30", SaveEvery(30)),
+            ("save_every_030", Other("save_every_030".to_owned())),
+            ("save_every_+3", Other("save_every_+3".to_owned())),
+            ("save_every_", Other("save_every_".to_owned())),
+            (
+                "save_every_4294967296",
+                Other("save_every_4294967296".to_owned()),
+            ),
+            ("Display", Other("Display".to_owned())),
+            ("", VerificationMode::default()),
+        ] {
+            let read = VerificationMode::from(text);
+            assert_eq!(read, mode, "{text}");
+            assert_eq!(String::from(read), text);
+        }
     }
 }
