@@ -18,7 +18,7 @@
 //! | `connection` | one WebRTC connection, from its settings to the open data channel | `udp`, `ice` |
 //! | `udp` | the datagrams below WebRTC, and what works around the WebRTC library | `ice` |
 //! | `ice` | STUN and TURN servers, candidates, why there is no path | |
-//! | `close`, `limits`, `random`, `tls` | close reasons, rate and address limits, random ids, trusted authorities | |
+//! | `close`, `limits`, `random`, `tls` | close reasons, rate limits, random ids, trusted authorities | |
 //!
 //! Descriptions carry all candidates; a peer's may also come one by one, before and after its
 //! description.
@@ -52,8 +52,8 @@ mod tls;
 mod udp;
 
 pub use auth::{
-    Auth, AuthCounts, AuthError, HandshakeError, KeyError, LegacyCredentials, PeerError, PublicKey,
-    Secret, SecretError, SigningKey,
+    Auth, AuthCounts, AuthError, AuthRefusal, HandshakeError, KeyError, LegacyCredentials,
+    PeerError, PublicKey, Secret, SecretError, SigningKey,
 };
 pub use channel::{Channel, ChannelConfig, LinkStats, Receiver, SendError, SendReceipt, Sender};
 pub use close::CloseReason;

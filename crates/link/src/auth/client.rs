@@ -1,20 +1,18 @@
 //! The client's side: wait for the challenge, answer it, see the worker's own proof.
 
-use protocol::{AuthProof, Message, text};
+use protocol::{AuthProof, Message};
 use tokio::time::{Instant, timeout};
 
 use super::error::{AuthError, PeerError};
 use super::exchange::{AuthChannel, AuthInput, PeerAuthChannel};
 use super::legacy;
 use super::proof::{Nonce, ProofRole, Transcript};
+use super::refusal::AuthRefusal;
 use super::secret::Secret;
 use super::settings::{AUTH_TIMEOUT, Auth};
 use crate::connection::{Connection, Fingerprints};
 
-/// Characters of a refusal that are kept: it is one word.
-const MAX_REASON: usize = 40;
-
-/// Messages of other kinds that a worker may send before its own word.
+/// Messages of other kinds that a worker may send before one about authentication.
 const MAX_IGNORED: usize = 16;
 
 /// Proves to the worker behind `connection`, and has it prove to this side, what `auth` asks for; at
@@ -34,7 +32,7 @@ pub(super) async fn prove_over(
     fingerprints: Fingerprints,
 ) -> Result<(), AuthError> {
     let waited = AUTH_TIMEOUT;
-    let challenge = timeout(waited, word(channel)).await;
+    let challenge = timeout(waited, next_reply(channel)).await;
     let challenge = match challenge.map_err(|_| AuthError::NotAsked { waited })?? {
         WorkerReply::Challenge(challenge) => challenge,
         WorkerReply::Success(_) => return Err(AuthError::NotAsked { waited }),
@@ -60,7 +58,7 @@ pub(super) async fn prove_over(
             None
         }
     };
-    let verdict = timeout(waited, word(channel)).await;
+    let verdict = timeout(waited, next_reply(channel)).await;
     match verdict.map_err(|_| AuthError::NoVerdict { waited })?? {
         WorkerReply::Success(proof) => check(asked, proof.as_deref())?,
         WorkerReply::Challenge(_) => return Err(AuthError::Challenge),
@@ -94,8 +92,8 @@ enum WorkerReply {
     Success(Option<String>),
 }
 
-/// The worker's next word about authentication; its refusal is an error, whatever follows it.
-async fn word(channel: &mut impl AuthChannel) -> Result<WorkerReply, AuthError> {
+/// The worker's next message about authentication; its refusal is an error, whatever follows it.
+async fn next_reply(channel: &mut impl AuthChannel) -> Result<WorkerReply, AuthError> {
     for _ in 0..=MAX_IGNORED {
         match channel.receive().await {
             AuthInput::Message(Message::AuthChallenge(nonce)) => {
@@ -105,11 +103,9 @@ async fn word(channel: &mut impl AuthChannel) -> Result<WorkerReply, AuthError> 
                 return Ok(WorkerReply::Success(proof));
             }
             AuthInput::Message(Message::AuthFailure(reason)) => {
-                return Err(match reason.as_str() {
-                    "missing" => AuthError::NoSecretThere,
-                    _ => AuthError::Refused {
-                        reason: text::cut(&reason, MAX_REASON).into_owned(),
-                    },
+                return Err(match AuthRefusal::from(reason.as_str()) {
+                    AuthRefusal::Missing => AuthError::NoSecretThere,
+                    reason => AuthError::Refused { reason },
                 });
             }
             AuthInput::Message(_) | AuthInput::Nonsense => {}

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::refusal::AuthRefusal;
 use crate::connection::ConnectionError;
 
 /// No authenticated connection to a peer came about.
@@ -36,8 +37,8 @@ pub enum AuthError {
         "the worker does not accept the secret ({reason}): it has another one, or another machine intercepts the connection"
     )]
     Refused {
-        /// The worker's word for it.
-        reason: String,
+        /// The worker's reason.
+        reason: AuthRefusal,
     },
     /// The worker cannot check any proof.
     #[error("the worker has no secret of its own")]
@@ -102,11 +103,11 @@ pub enum HandshakeError {
 
 impl HandshakeError {
     /// The reason that the client receives.
-    pub(super) fn word(&self) -> Option<&'static str> {
+    pub(super) fn refusal(&self) -> Option<AuthRefusal> {
         match self {
-            Self::Invalid | Self::Unbound | Self::Randomness => Some("invalid"),
-            Self::Missing { .. } => Some("missing"),
-            Self::Timeout { .. } => Some("timeout"),
+            Self::Invalid | Self::Unbound | Self::Randomness => Some(AuthRefusal::Invalid),
+            Self::Missing { .. } => Some(AuthRefusal::Missing),
+            Self::Timeout { .. } => Some(AuthRefusal::Timeout),
             Self::Flood | Self::Left => None,
         }
     }

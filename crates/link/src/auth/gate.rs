@@ -20,7 +20,7 @@ const PENALTY: Duration = Duration::from_secs(1);
 /// client is authenticated.
 const OFFERS: (u32, u32) = (16, 8);
 /// Failures are logged at most this often, or they would fill the log.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How clients' attempts to authenticate ended, since the worker began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,18 +39,13 @@ pub struct AuthCounts {
     /// Handshakes that were evicted for another, or ended by the same client's next offer.
     pub aborted: u64,
     /// Offers that were refused: there were too many.
-    pub turned_away: u64,
+    pub refused: u64,
 }
 
 impl AuthCounts {
     /// All that were not admitted.
     pub fn failed(&self) -> u64 {
-        self.invalid
-            + self.missing
-            + self.timed_out
-            + self.flooded
-            + self.aborted
-            + self.turned_away
+        self.invalid + self.missing + self.timed_out + self.flooded + self.aborted + self.refused
     }
 }
 
@@ -63,8 +58,8 @@ pub(crate) struct AuthGate {
     timed_out: AtomicU64,
     flooded: AtomicU64,
     aborted: AtomicU64,
-    turned_away: AtomicU64,
-    told: Mutex<Option<Instant>>,
+    refused: AtomicU64,
+    last_report: Mutex<Option<Instant>>,
 }
 
 impl Default for AuthGate {
@@ -77,8 +72,8 @@ impl Default for AuthGate {
             timed_out: AtomicU64::default(),
             flooded: AtomicU64::default(),
             aborted: AtomicU64::default(),
-            turned_away: AtomicU64::default(),
-            told: Mutex::default(),
+            refused: AtomicU64::default(),
+            last_report: Mutex::default(),
         }
     }
 }
@@ -96,8 +91,8 @@ impl AuthGate {
     }
 
     /// An offer was not answered.
-    pub(crate) fn count_turned_away(&self) {
-        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Has the client behind `connection` prove what `auth` asks for; at once where that is nothing.
@@ -157,18 +152,21 @@ impl AuthGate {
             timed_out: read(&self.timed_out),
             flooded: read(&self.flooded),
             aborted: read(&self.aborted),
-            turned_away: read(&self.turned_away),
+            refused: read(&self.refused),
         }
     }
 
     /// Logs that a client was not let in, every now and then.
-    pub(crate) fn tell(&self, client: &str, error: &HandshakeError) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+    pub(crate) fn report(&self, client: &str, error: &HandshakeError) {
+        let mut last_report = self
+            .last_report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last_report.is_some_and(|last_report| last_report.elapsed() < REPORT_INTERVAL) {
             debug!(client, %error, "not let in");
             return;
         }
-        *told = Some(Instant::now());
+        *last_report = Some(Instant::now());
         let failed = self.counts().failed();
         match error {
             HandshakeError::Left => info!(client, %error, failed, "not let in"),

@@ -18,6 +18,7 @@ mod gate;
 mod keys;
 mod legacy;
 mod proof;
+mod refusal;
 mod secret;
 mod settings;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use error::{AuthError, HandshakeError, PeerError};
 pub use gate::AuthCounts;
 pub use keys::{KeyError, PublicKey, SigningKey};
 pub use legacy::LegacyCredentials;
+pub use refusal::AuthRefusal;
 pub use secret::{Secret, SecretError};
 pub use settings::Auth;
 

@@ -43,8 +43,8 @@ pub(super) async fn admit(
             Ok(())
         }
         Err(error) => {
-            if let Some(word) = error.word() {
-                let failure = Message::AuthFailure(word.to_owned());
+            if let Some(reason) = error.refusal() {
+                let failure = Message::AuthFailure(reason.to_string());
                 channel.send(failure, deadline + VERDICT_MARGIN).await;
             }
             Err(error)

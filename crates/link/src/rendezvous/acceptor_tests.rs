@@ -68,7 +68,7 @@ async fn offers_wait_for_their_turn_where_clients_have_to_show_who_they_are() {
         ),
         (places, MAX_QUEUED)
     );
-    assert_eq!(registration.handshakes.gate.counts().turned_away, 3);
+    assert_eq!(registration.handshakes.gate.counts().refused, 3);
     // The same client again: its first is forgotten, wherever it was.
     offer(&mut registration, "client-0", "v=1".into());
     assert_eq!(registration.handshakes.gate.counts().aborted, 1);
@@ -143,7 +143,7 @@ async fn an_offer_that_is_too_long_begins_nothing() {
         assert!(
             registration.handshakes.running.is_empty() && registration.handshakes.queued.is_empty()
         );
-        assert_eq!(registration.handshakes.gate.counts().turned_away, 1);
+        assert_eq!(registration.handshakes.gate.counts().refused, 1);
     }
 }
 

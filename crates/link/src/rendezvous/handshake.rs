@@ -35,7 +35,7 @@ impl Handshake {
                 // Without an acceptor the channel closes with this task.
                 let _ = self.ready.send(channel).await;
             }
-            Err(PeerError::Handshake(error)) => self.gate.tell(&self.client, &error),
+            Err(PeerError::Handshake(error)) => self.gate.report(&self.client, &error),
             Err(error) => warn!(client = self.client, %error, "connection failed"),
         }
     }

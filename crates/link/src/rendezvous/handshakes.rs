@@ -84,7 +84,7 @@ impl Handshakes {
         self.begin_queued(config);
         let is_open_to_all = config.auth.is_none();
         if sdp.len() > MAX_DESCRIPTION_BYTES || self.queued.len() == MAX_QUEUED {
-            self.gate.count_turned_away();
+            self.gate.count_refused();
             return debug!(client, bytes = sdp.len(), "not answering an offer");
         }
         let since = Instant::now();

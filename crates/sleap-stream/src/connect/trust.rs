@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use link::{AuthError, ConnectError, PeerError};
+use link::{AuthError, AuthRefusal, ConnectError, PeerError};
 
 /// The worker and this client do not trust each other.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
 fn may_pass(cause: &AuthError) -> bool {
     match cause {
         AuthError::NotAsked { .. } | AuthError::NoVerdict { .. } => true,
-        AuthError::Refused { reason } => reason == "timeout",
+        AuthError::Refused { reason } => *reason == AuthRefusal::Timeout,
         _ => false,
     }
 }

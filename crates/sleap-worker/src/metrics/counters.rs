@@ -164,7 +164,7 @@ impl Counters {
             counts.timed_out,
             counts.flooded,
             counts.aborted,
-            counts.turned_away,
+            counts.refused,
         ];
         for (outcome, number) in OUTCOMES.iter().zip(numbers) {
             let counter = self.authentications.with_label_values(&[*outcome]);

@@ -92,7 +92,7 @@ async fn a_worker_that_proves_nothing_is_refused_whatever_it_says() {
         (
             Box::new(move |_| invalid("timeout")),
             AuthError::Refused {
-                reason: "timeout".into(),
+                reason: AuthRefusal::Timeout,
             },
         ),
     ];

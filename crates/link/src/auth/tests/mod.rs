@@ -88,7 +88,7 @@ async fn both(client: Auth, worker: Auth) -> (Result<(), AuthError>, Result<(), 
 }
 
 fn refused() -> Result<(), AuthError> {
-    let reason = "invalid".to_owned();
+    let reason = AuthRefusal::Invalid;
     Err(AuthError::Refused { reason })
 }
 
