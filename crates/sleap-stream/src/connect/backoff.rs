@@ -1,8 +1,9 @@
-//! Pauses between attempts, and the time that an attempt has.
+//! The pauses between this program's attempts, and the time that an attempt has.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use net::Backoff;
 use tokio::time::{sleep, timeout_at};
 
 /// Pauses between attempts.
@@ -13,35 +14,19 @@ const MIN_ATTEMPT: Duration = Duration::from_secs(1);
 /// An attempt whose steps keep to the deadline may need this long to report what failed.
 const REPORT_MARGIN: Duration = Duration::from_millis(500);
 
-/// Pauses that double up to a longest one.
-#[derive(Debug)]
-pub(crate) struct Backoff(Duration);
+/// The pauses of this program.
+pub(crate) fn pauses() -> Backoff {
+    Backoff::new(FIRST_PAUSE, MAX_PAUSE)
+}
 
-impl Backoff {
-    pub(crate) fn new() -> Self {
-        Self(FIRST_PAUSE)
+/// Waits for the next attempt; `None` where there is no time for one before the deadline.
+pub(crate) async fn pause_before(backoff: &mut Backoff, deadline: Instant) -> Option<()> {
+    let pause = backoff.next_pause();
+    if Instant::now() + pause + MIN_ATTEMPT > deadline {
+        return None;
     }
-
-    /// Whether no pause was given yet.
-    pub(crate) fn is_new(&self) -> bool {
-        self.0 == FIRST_PAUSE
-    }
-
-    pub(crate) fn next(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (2 * pause).min(MAX_PAUSE);
-        pause
-    }
-
-    /// Waits for the next attempt; `None` where there is no time for one before the deadline.
-    pub(crate) async fn pause_before(&mut self, deadline: Instant) -> Option<()> {
-        let pause = self.next();
-        if Instant::now() + pause + MIN_ATTEMPT > deadline {
-            return None;
-        }
-        sleep(pause).await;
-        Some(())
-    }
+    sleep(pause).await;
+    Some(())
 }
 
 /// An attempt that has until the deadline. Its own error for a step that takes too long comes first.
@@ -66,9 +51,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_that_cannot_be_over_in_time_is_not_begun() {
-        let mut backoff = Backoff::new();
+        let mut backoff = pauses();
         let now = Instant::now();
-        assert_eq!(backoff.pause_before(now + MIN_ATTEMPT).await, None);
+        assert_eq!(pause_before(&mut backoff, now + MIN_ATTEMPT).await, None);
         let late = in_time(now, async { Ok(()) }).await;
         assert!(late.unwrap_err().to_string().contains("no time"));
         let endless = std::future::pending::<Result<()>>();
@@ -78,8 +63,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let mut backoff = Backoff::new();
-        let pauses: Vec<_> = (0..7).map(|_| backoff.next().as_millis()).collect();
+        let mut backoff = pauses();
+        let pauses: Vec<_> = (0..7).map(|_| backoff.next_pause().as_millis()).collect();
         assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 4000, 4000]);
     }
 }

@@ -8,7 +8,7 @@ use protocol::{ModelInfo, Skeleton, StreamAck, StreamStart};
 use tokio::time::sleep;
 
 use crate::connect::ConnectConfig;
-use crate::connect::backoff::{Backoff, in_time};
+use crate::connect::backoff::{in_time, pause_before, pauses};
 use crate::connect::handshake::{BUSY_TIMEOUT, StreamRequest, WorkerBusy};
 use crate::connect::heartbeat::heartbeat;
 use crate::connect::lanes::{self, LaneCount};
@@ -77,7 +77,7 @@ impl Reconnector {
     /// The worker's acknowledgement over the first connection, or that of another worker that replaces
     /// a busy one.
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
-        let mut backoff = Backoff::new();
+        let mut backoff = pauses();
         let mut tried = Vec::new();
         loop {
             let worker = self.config.rendezvous.exchangeable();
@@ -93,7 +93,7 @@ impl Reconnector {
                     return Err(error);
                 }
                 tried.clear();
-                sleep(backoff.next()).await;
+                sleep(backoff.next_pause()).await;
             }
             tracing::info!(worker, "busy; looking for another worker");
             self.config.rendezvous.avoid(&worker);
@@ -112,7 +112,7 @@ impl Reconnector {
         since: Instant,
     ) -> Result<(Channel, StreamAck)> {
         let deadline = since + self.config.reconnect_timeout;
-        let mut backoff = Backoff::new();
+        let mut backoff = pauses();
         loop {
             let last = match in_time(deadline, self.attempt(deadline)).await {
                 Ok((channel, ack)) => {
@@ -133,7 +133,7 @@ impl Reconnector {
                 Err(error) => error,
             };
             tracing::debug!(error = %last, "not connected again");
-            backoff.pause_before(deadline).await.ok_or(last)?;
+            pause_before(&mut backoff, deadline).await.ok_or(last)?;
         }
     }
 

@@ -9,7 +9,7 @@ use link::{Channel, ConnectError, PeerConfig};
 use tokio::time::sleep;
 use tracing::{debug, info};
 
-use crate::connect::backoff::Backoff;
+use crate::connect::backoff::pauses;
 use crate::connect::trust;
 
 /// Where the client finds its worker, at first and again.
@@ -86,7 +86,7 @@ impl ClientRendezvous {
 
     /// The first connection. With `waits` it is tried until there is one, unless that is of no use.
     pub(crate) async fn wait_for(&self, peer: &PeerConfig, waits: bool) -> Result<Channel> {
-        let mut backoff = Backoff::new();
+        let mut backoff = pauses();
         loop {
             match self.connect(peer.clone()).await {
                 Ok(channel) => return Ok(channel),
@@ -94,7 +94,7 @@ impl ClientRendezvous {
                     if backoff.is_new() {
                         info!(%error, "waiting for a worker");
                     }
-                    sleep(backoff.next()).await;
+                    sleep(backoff.next_pause()).await;
                 }
                 Err(error) => return Err(trust::explain(error)),
             }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use atomic_file::{draft_in, folder_of, save};
 use protocol::{FileMeta, checksum_of};
 use ring::digest;
 use tempfile::NamedTempFile;
@@ -32,10 +33,10 @@ impl Download {
         if meta.size > MAX_BYTES {
             bail!("the worker announces {} bytes of predictions", meta.size);
         }
-        let folder = folder(output);
+        let folder = folder_of(output);
         // A folder that is gone is no reason to lose what took the worker hours.
-        let file = draft(folder).or_else(|error| {
-            let other = draft(&std::env::temp_dir());
+        let file = draft_in(folder).or_else(|error| {
+            let other = draft_in(&std::env::temp_dir());
             tracing::warn!(%error, "cannot write to {} any more", folder.display());
             other
         });
@@ -95,11 +96,7 @@ pub(super) struct SavedPredictions {
 impl DownloadedFile {
     /// Gives it its name, or another where that cannot be: it is never lost.
     pub(super) fn save(self, output: &Path, overwrite: bool) -> Result<SavedPredictions> {
-        let saved = match overwrite {
-            true => self.0.persist(output),
-            false => self.0.persist_noclobber(output),
-        };
-        match saved {
+        match save(self.0, output, overwrite) {
             Ok(_) => Ok(SavedPredictions {
                 path: output.to_owned(),
                 elsewhere: None,
@@ -115,7 +112,7 @@ impl DownloadedFile {
 /// Keeps a file under a name like `output`: `day1.mp4.predictions.1.slp`.
 fn keep(mut file: NamedTempFile, output: &Path) -> Result<PathBuf> {
     let place = file.path().parent().unwrap_or(Path::new("")).to_owned();
-    let is_beside = folder(output).canonicalize().ok() == place.canonicalize().ok();
+    let is_beside = folder_of(output).canonicalize().ok() == place.canonicalize().ok();
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let end = output.extension().unwrap_or_default().to_string_lossy();
     for number in 1..OTHER_NAMES {
@@ -136,24 +133,6 @@ fn keep(mut file: NamedTempFile, output: &Path) -> Result<PathBuf> {
     }
     let (_, path) = file.keep().context("cannot keep the predictions")?;
     Ok(path)
-}
-
-fn folder(output: &Path) -> &Path {
-    match output.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-fn draft(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".new");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use net::Backoff;
 
 use super::file_channel::{TransferError, refuses};
-use crate::connect::backoff::Backoff;
+use crate::connect::backoff::pauses;
 
 /// Connections in a row that may be lost without coming further than all before them.
 const MAX_IN_VAIN: u32 = 5;
@@ -76,8 +77,8 @@ impl RetryPolicy {
                 })
             }
             TransferError::Busy(reason) => {
-                let (since, backoff) = self.busy.get_or_insert_with(|| (now, Backoff::new()));
-                let (waited, pause) = (now.saturating_duration_since(*since), backoff.next());
+                let (since, backoff) = self.busy.get_or_insert_with(|| (now, pauses()));
+                let (waited, pause) = (now.saturating_duration_since(*since), backoff.next_pause());
                 match self.wait || waited + pause < self.timeout {
                     true => Ok(RetryDecision::Ask { pause, reason }),
                     false => Err(anyhow!(

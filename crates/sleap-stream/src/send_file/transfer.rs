@@ -21,7 +21,7 @@ use super::retry::{RetryDecision, RetryPolicy};
 use super::source::{self, SourceFile};
 use super::totals::TransferTotals;
 use super::upload_id;
-use crate::connect::backoff::{self, Backoff};
+use crate::connect::backoff;
 use crate::connect::reconnect;
 use crate::connect::trust;
 
@@ -214,7 +214,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
         connect_by: Some(deadline),
         ..config.connect.peer.clone()
     };
-    let mut pauses = Backoff::new();
+    let mut pauses = backoff::pauses();
     loop {
         let connected = config.connect.rendezvous.connect(peer.clone());
         let attempt = async { connected.await.map_err(trust::explain) };
@@ -223,7 +223,7 @@ async fn find_again(config: &SendConfig, lost: &str) -> Result<Channel> {
             Err(error) if reconnect::is_final(&error) => return Err(error),
             Err(error) => error,
         };
-        if pauses.pause_before(deadline).await.is_none() {
+        if backoff::pause_before(&mut pauses, deadline).await.is_none() {
             let seconds = config.connect.reconnect_timeout.as_secs_f64();
             let words = format!("{lost}, and no worker was found for {seconds} s");
             return Err(last.context(words));

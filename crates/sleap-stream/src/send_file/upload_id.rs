@@ -1,7 +1,7 @@
 //! An upload's name, by which the worker recognizes the connections of one client.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -81,13 +81,7 @@ fn read(file: &Path) -> Option<Vec<u8>> {
 /// Writes the complete file at once. A file that is there stays: it is another run's key, or not of this
 /// program, which leaves no partial key.
 fn make(file: &Path, key: &[u8]) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // Readable for its owner alone.
-    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-    draft.write_all(key)?;
-    draft.persist_noclobber(file)?;
-    Ok(())
+    atomic_file::write_private(file, key, false)
 }
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
