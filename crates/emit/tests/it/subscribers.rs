@@ -50,13 +50,13 @@ impl Subscriber {
     /// A connection on which a bug shows as an error, not as a test without end.
     fn connect(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        let patience = Some(Duration::from_secs(60));
-        stream.set_read_timeout(patience).unwrap();
-        stream.set_write_timeout(patience).unwrap();
+        let timeout = Some(Duration::from_secs(60));
+        stream.set_read_timeout(timeout).unwrap();
+        stream.set_write_timeout(timeout).unwrap();
         Self(stream)
     }
 
-    fn say(&mut self, bytes: &[u8]) {
+    fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
     }
 
@@ -64,9 +64,9 @@ impl Subscriber {
     /// has taken the subscription.
     fn subscribed(address: &str) -> Self {
         let mut subscriber = Self::connect(address);
-        subscriber.say(&greeting());
-        subscriber.say(READY);
-        subscriber.say(b"\x00\x01\x01");
+        subscriber.send(&greeting());
+        subscriber.send(READY);
+        subscriber.send(b"\x00\x01\x01");
         let mut hello = [0; 64 + 27];
         subscriber.0.read_exact(&mut hello).unwrap();
         assert!(hello.ends_with(b"PUB"));
@@ -185,7 +185,7 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
     let mut good = Subscriber::subscribed(&address);
     let opened = |words: &[&[u8]]| {
         let mut subscriber = Subscriber::connect(&address);
-        subscriber.say(&words.concat());
+        subscriber.send(&words.concat());
         subscriber
     };
     let greeting = greeting();
@@ -211,8 +211,8 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
 /// Shakes hands, and subscribes to nothing.
 fn idle(address: &str) -> Subscriber {
     let mut subscriber = Subscriber::connect(address);
-    subscriber.say(&greeting());
-    subscriber.say(READY);
+    subscriber.send(&greeting());
+    subscriber.send(READY);
     let mut hello = [0; 64 + 27];
     subscriber.0.read_exact(&mut hello).unwrap();
     subscriber
@@ -247,7 +247,7 @@ async fn there_are_no_more_than_32_at_a_time_and_those_that_take_poses_stay() {
     // The publisher notices in its own time.
     let subscribes = || {
         let mut subscriber = Subscriber::connect(&address);
-        subscriber.say(&[&greeting(), READY, b"\x00\x01\x01"].concat());
+        subscriber.send(&[&greeting(), READY, b"\x00\x01\x01"].concat());
         subscriber.0.read_exact(&mut [0; 64 + 27]).is_ok()
     };
     while !subscribes() {}

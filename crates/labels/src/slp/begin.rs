@@ -19,7 +19,7 @@ const CHUNKS_PER_SECOND: f64 = 8.0;
 const LARGEST_CHUNK: f64 = 64.0;
 
 /// Points of an instance where their number is not known yet.
-const USUAL_NODES: usize = 8;
+const DEFAULT_NODES: usize = 8;
 
 /// Tracks of a chunk.
 const TRACKS: usize = 16;
@@ -61,7 +61,7 @@ fn layouts(header: &LabelsHeader) -> Result<RowDatasets<DatasetLayout>, Error> {
         .clamp(1.0, LARGEST_CHUNK) as usize;
     let nodes = match &header.skeleton {
         Some(skeleton) => skeleton.nodes.len().max(1),
-        None => USUAL_NODES,
+        None => DEFAULT_NODES,
     };
     let video = metadata::video(&header.video);
     let source = header

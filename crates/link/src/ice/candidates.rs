@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use tracing::debug;
 
 const ATTRIBUTE: &str = "a=candidate:";
-/// CandidateSummary of a description that are used.
+/// Candidates of a description that are used.
 const MAX_DESCRIBED: usize = 32;
-/// CandidateSummary that a peer may add to its description.
+/// Candidates that a peer may add to its description.
 pub(crate) const MAX_ADDED: usize = 64;
 /// Addresses of one kind that are kept.
 const MAX_LISTED: usize = 64;
 /// Addresses of one kind that are named; further ones are counted.
-const NAMED: usize = 4;
+const MAX_SHOWN: usize = 4;
 
 /// An ICE candidate that a peer sends after its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,11 +71,11 @@ impl fmt::Display for CandidateSummary {
             ("relay", &self.relay),
         ];
         for (kind, list) in kinds.into_iter().filter(|(_, list)| !list.is_empty()) {
-            let named = list.iter().take(NAMED).map(String::as_str);
+            let named = list.iter().take(MAX_SHOWN).map(String::as_str);
             let named = named.collect::<Vec<_>>().join(", ");
             write!(f, "{separator}{kind} {named}")?;
-            if list.len() > NAMED {
-                write!(f, " and {} more", list.len() - NAMED)?;
+            if list.len() > MAX_SHOWN {
+                write!(f, " and {} more", list.len() - MAX_SHOWN)?;
             }
             separator = "; ";
         }

@@ -20,7 +20,7 @@ use crate::tls;
 /// Longest wait for the server to take a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A timer that fires so late shows that this process was stopped meanwhile, or the whole machine.
-const STOPPED: Duration = Duration::from_secs(5);
+const SUSPENDED_AFTER: Duration = Duration::from_secs(5);
 
 /// What counts as a sign of life of a server, and how long it may stay away.
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +180,7 @@ impl SignalingClient {
     async fn ask(&mut self, due: Instant) -> Result<(), SignalError> {
         let now = Instant::now();
         let (limit, time) = (self.liveness.limit(), self.liveness.ask_every());
-        if now >= due + STOPPED {
+        if now >= due + SUSPENDED_AFTER {
             // The silence was this side's: what the server sent may lie unread in the socket, offers
             // among it. The server has the time of one question from now on.
             self.last_heard = now.checked_sub(limit - time).unwrap_or(now);

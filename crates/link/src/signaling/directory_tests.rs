@@ -29,13 +29,13 @@ fn guarded() -> (PeerDirectory, IdReservation, [OutboxReceiver; 3]) {
 
 #[test]
 fn a_reserved_id_is_its_owners() {
-    let (directory, reservation, [worker, thief, asker]) = guarded();
+    let (directory, reservation, [worker, attacker, asker]) = guarded();
     for key in [None, Some(""), Some("0")] {
-        let refused = directory.register(thief.socket, "worker", key);
+        let refused = directory.register(attacker.socket, "worker", key);
         assert_eq!(refused, RegisterOutcome::Reserved, "{key:?}");
     }
     directory.leave(worker.socket);
-    let refused = directory.register(thief.socket, "worker", None);
+    let refused = directory.register(attacker.socket, "worker", None);
     assert_eq!(refused, RegisterOutcome::Reserved);
     assert!(directory.others(asker.socket).is_empty());
     // The worker registers again while its former socket is still connected.
@@ -53,37 +53,34 @@ fn a_reserved_id_is_its_owners() {
 
 #[test]
 fn where_an_id_is_reserved_strangers_see_and_reach_its_owner_alone() {
-    let (directory, _, [worker, client, stranger]) = guarded();
+    let (directory, _, [worker, client, other]) = guarded();
     directory.register(client.socket, "client-1", None);
-    directory.register(stranger.socket, "worker-2", None);
-    assert_eq!(directory.others(stranger.socket), ["worker"]);
+    directory.register(other.socket, "worker-2", None);
+    assert_eq!(directory.others(other.socket), ["worker"]);
     assert_eq!(directory.others(client.socket), ["worker"]);
     // The client's id cannot be taken from it.
-    let taken = directory.register(stranger.socket, "client-1", None);
+    let taken = directory.register(other.socket, "client-1", None);
     assert_eq!(taken, RegisterOutcome::Taken);
-    assert_eq!(
-        directory.id_of(stranger.socket).as_deref(),
-        Some("worker-2")
-    );
+    assert_eq!(directory.id_of(other.socket).as_deref(), Some("worker-2"));
     let deliver = |from, to| directory.deliver(from, to, MessageKind::Other, "x".into());
     assert_eq!(
-        deliver(stranger.socket, "client-1"),
+        deliver(other.socket, "client-1"),
         DeliveryOutcome::UnknownPeer
     );
-    assert_eq!(deliver(stranger.socket, "worker"), DeliveryOutcome::Queued);
+    assert_eq!(deliver(other.socket, "worker"), DeliveryOutcome::Queued);
     assert_eq!(deliver(worker.socket, "client-1"), DeliveryOutcome::Queued);
 }
 
 #[tokio::test]
 async fn a_stranger_who_overruns_a_worker_is_refused_and_the_worker_stays() {
-    let (directory, _, [mut worker, stranger, client]) = guarded();
-    directory.register(stranger.socket, "s", None);
+    let (directory, _, [mut worker, other, client]) = guarded();
+    directory.register(other.socket, "s", None);
     directory.register(client.socket, "c", None);
     let deliver = |from| directory.deliver(from, "worker", MessageKind::Other, "x".into());
     for _ in 0..MAX_SENDER_MESSAGES {
-        assert_eq!(deliver(stranger.socket), DeliveryOutcome::Queued);
+        assert_eq!(deliver(other.socket), DeliveryOutcome::Queued);
     }
-    assert_eq!(deliver(stranger.socket), DeliveryOutcome::Full);
+    assert_eq!(deliver(other.socket), DeliveryOutcome::Full);
     assert_eq!(deliver(client.socket), DeliveryOutcome::Queued);
     let crowd: Vec<OutboxReceiver> = (0..OUTBOX_QUEUE_LEN).map(|_| directory.join()).collect();
     for one in &crowd {

@@ -109,11 +109,11 @@ mod tests {
         let limit = SocketLimit::default();
         let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
         let here = at("10.0.0.1:8080");
-        let strangers: Vec<SocketPermit> = (0..=u8::MAX)
+        let peers: Vec<SocketPermit> = (0..=u8::MAX)
             .flat_map(|network| std::iter::repeat_n(network, MAX_SOCKETS_EACH))
             .map_while(|network| limit.enter(at(&format!("10.0.{network}.2:1")), here))
             .collect();
-        assert_eq!(strangers.len(), MAX_SOCKETS);
+        assert_eq!(peers.len(), MAX_SOCKETS);
         assert!(limit.enter(at("10.9.9.9:1"), here).is_none());
         let own: Vec<SocketPermit> =
             std::iter::from_fn(|| limit.enter(at("10.0.0.1:9"), here)).collect();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-/// RelayWake without anything that happens until nothing can be waiting: one that reads, one that
+/// Turns without any event after which nothing can be pending: one that reads, one that
 /// hands over, one that flushes.
 const IDLE_TURNS: usize = 3;
 

@@ -165,26 +165,26 @@ async fn half_open_handshakes_do_not_hold_others_up() {
         .expect("registered");
     let target = acceptor.id().to_owned();
     // A real offer, so that the worker waits for a client that never connects.
-    let (mut thief, _) = connect_async(&url).await.expect("connected");
+    let (mut attacker, _) = connect_async(&url).await.expect("connected");
     let decoy = PeerConfig {
-        worker_id: Some("thief".into()),
+        worker_id: Some("attacker".into()),
         ..patient_for(10)
     };
-    let register = json!({"type": "register", "peer_id": "thief"});
-    thief
+    let register = json!({"type": "register", "peer_id": "attacker"});
+    attacker
         .send(Text::text(register.to_string()))
         .await
         .expect("sent");
-    thief
+    attacker
         .send(Text::text(r#"{"type":"query"}"#))
         .await
         .expect("sent");
-    thief.next().await.expect("open").expect("listed");
+    attacker.next().await.expect("open").expect("listed");
     let decoy = tokio::spawn({
         let url = url.clone();
         async move { connect(&url, decoy).await.map(|_| ()) }
     });
-    let offer = thief
+    let offer = attacker
         .next()
         .await
         .expect("open")
@@ -195,13 +195,13 @@ async fn half_open_handshakes_do_not_hold_others_up() {
     decoy.abort();
     offer["target"] = target.into();
     for _ in 0..3 {
-        thief
+        attacker
             .send(Text::text(offer.to_string()))
             .await
             .expect("sent");
     }
     // Its answer shows that the handshake is under way.
-    let answer = thief
+    let answer = attacker
         .next()
         .await
         .expect("open")

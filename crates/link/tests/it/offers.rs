@@ -118,7 +118,7 @@ async fn a_worker_that_leaves_for_good_is_given_up_soon() {
 }
 
 /// The address of a signaling server that sends no error for messages that it cannot deliver, as the Python one.
-async fn taciturn(url: String) -> String {
+async fn without_errors(url: String) -> String {
     let listener = TcpListener::bind(any_port()).await.expect("a free port");
     let here = format!("ws://{}", listener.local_addr().expect("bound"));
     tokio::spawn(async move {
@@ -150,7 +150,7 @@ async fn taciturn(url: String) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_server_says_nothing_the_offer_is_made_again_after_a_while() {
     let (_server, url) = server().await;
-    let taciturn = taciturn(url.clone()).await;
+    let without_errors = without_errors(url.clone()).await;
     let mut mute = Mute::registered(&url).await;
     let config = PeerConfig {
         connection: ConnectionConfig {
@@ -159,7 +159,7 @@ async fn where_the_server_says_nothing_the_offer_is_made_again_after_a_while() {
         },
         ..PeerConfig::default()
     };
-    let client = connecting(&taciturn, config);
+    let client = connecting(&without_errors, config);
     let first = mute.takes_an_offer().await;
     // It is the same, so that whichever of them is answered, the answer fits.
     assert_eq!(mute.takes_an_offer().await, first);

@@ -200,18 +200,16 @@ async fn bad_messages_are_refused_and_close_nothing() {
 async fn only_registered_peers_are_heard() {
     let server = server().await;
     let mut ann = Peer::registered(&server, "ann").await;
-    let mut stranger = Peer::connect(&server).await;
-    stranger
+    let mut other = Peer::connect(&server).await;
+    other
         .send(json!({"type": "offer", "target": "ann", "sdp": "v=0"}))
         .await;
     assert_eq!(
-        stranger.next().await.expect("an answer")["code"],
+        other.next().await.expect("an answer")["code"],
         "NOT_REGISTERED"
     );
-    stranger.register("bob").await;
-    stranger
-        .send(json!({"type": "quit", "target": "ann"}))
-        .await;
+    other.register("bob").await;
+    other.send(json!({"type": "quit", "target": "ann"})).await;
     assert_eq!(ann.next().await.expect("forwarded")["type"], "quit");
 }
 
@@ -300,19 +298,19 @@ async fn nobody_takes_a_reserved_id() {
         reservation: Some(server.reserve("worker")),
         ..common::config()
     };
-    let mut thief = Peer::connect(&server).await;
+    let mut attacker = Peer::connect(&server).await;
     let register = json!({"type": "register", "peer_id": "worker"});
     // Neither before the worker comes nor after.
     for _ in 0..2 {
-        thief.send(register.clone()).await;
+        attacker.send(register.clone()).await;
         assert_eq!(
-            thief.next().await.expect("an answer")["code"],
+            attacker.next().await.expect("an answer")["code"],
             "ID_RESERVED"
         );
         let with_key = json!({"type": "register", "peer_id": "worker", "key": ""});
-        thief.send(with_key).await;
+        attacker.send(with_key).await;
         assert_eq!(
-            thief.next().await.expect("an answer")["code"],
+            attacker.next().await.expect("an answer")["code"],
             "ID_RESERVED"
         );
         let worker = link::Acceptor::register(&url, config.clone()).await;

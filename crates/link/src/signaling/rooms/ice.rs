@@ -6,14 +6,14 @@ use tracing::debug;
 use crate::ice::IceServer;
 
 /// Servers taken of one list; a connection asks each of them.
-const MOST: usize = 16;
+const MAX_SERVERS: usize = 16;
 
 /// Reads a list in the form of W3C's `RTCIceServer`, of which those that are of no use here are
 /// passed over.
 pub(super) fn servers(list: &Value) -> Vec<IceServer> {
     let entries = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let found = entries.iter().flat_map(of_entry);
-    found.take(MOST).collect()
+    found.take(MAX_SERVERS).collect()
 }
 
 fn of_entry(entry: &Value) -> Vec<IceServer> {
@@ -76,6 +76,6 @@ mod tests {
             assert!(servers(&odd).is_empty());
         }
         let many = vec![json!("stun:a"); 1000];
-        assert_eq!(servers(&many.into()).len(), MOST);
+        assert_eq!(servers(&many.into()).len(), MAX_SERVERS);
     }
 }

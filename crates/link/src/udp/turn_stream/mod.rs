@@ -35,7 +35,7 @@ use super::servers::IceServers;
 use crate::ice::{IceTransport, ServerFault};
 
 /// Datagrams that may wait in each direction; about 350 KB of usual ones.
-const QUEUE: usize = 256;
+const DATAGRAM_QUEUE_LEN: usize = 256;
 /// Bytes written at once.
 const WRITE_BYTES: usize = 64 * 1024;
 /// Longest wait for TCP and TLS together.
@@ -58,7 +58,7 @@ pub(crate) struct TurnStreams {
 impl TurnStreams {
     /// For the socket bound to `local`. Must be called within a Tokio runtime.
     pub(crate) fn new(servers: Arc<IceServers>, local: IpAddr) -> Self {
-        let (incoming, arrived) = mpsc::channel(QUEUE);
+        let (incoming, arrived) = mpsc::channel(DATAGRAM_QUEUE_LEN);
         Self {
             servers,
             local,
@@ -79,7 +79,7 @@ impl TurnStreams {
     ) -> io::Result<()> {
         let mut open = lock(&self.open);
         let queue = open.entry(seen).or_insert_with(|| {
-            let (queue, outgoing) = mpsc::channel(QUEUE);
+            let (queue, outgoing) = mpsc::channel(DATAGRAM_QUEUE_LEN);
             let connection = TurnConnection {
                 server,
                 address,
