@@ -2,6 +2,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![warn(missing_docs)]
 
+mod ack;
 mod auth;
 mod error;
 mod fields;
@@ -22,6 +23,7 @@ pub mod text;
 mod transfer;
 mod view;
 
+pub use ack::{AckStatus, VerificationMode};
 pub use auth::AuthProof;
 pub use error::DecodeError;
 pub use frame::Frame;
@@ -32,10 +34,7 @@ pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeError, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
-pub use stream::{
-    AckStatus, ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart,
-    VerificationMode,
-};
+pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use transfer::{
     FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,
     checksum_of, checksum_text, hex,
