@@ -163,12 +163,7 @@ async fn transfer(
                 progress.event("found_again", json!({"reconnections": reconnections}));
             }
             RetryDecision::Ask { pause, reason } => {
-                progress.activity(&format!("trying again: {reason}"));
-                if reason != last_reason {
-                    tracing::warn!("not now: {reason}; trying again");
-                    progress.event("refused", json!({"reason": reason}));
-                    last_reason.clone_from(&reason);
-                }
+                report_refusal(progress, &reason, &mut last_reason);
                 sleep(pause).await;
                 channel = match config.connect.wait {
                     true => config.connect.connect().await?,
@@ -176,6 +171,16 @@ async fn transfer(
                 };
             }
         }
+    }
+}
+
+/// Reports a refusal: its reason once, as long as it stays the same.
+fn report_refusal(progress: &mut TransferProgress, reason: &str, last_reason: &mut String) {
+    progress.activity(&format!("trying again: {reason}"));
+    if reason != last_reason {
+        tracing::warn!("not now: {reason}; trying again");
+        progress.event("refused", json!({"reason": reason}));
+        reason.clone_into(last_reason);
     }
 }
 
