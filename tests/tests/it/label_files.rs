@@ -412,7 +412,10 @@ fn a_reader_that_goes_does_not_end_what_others_get() {
         &url,
     ];
     let run = Client::start(&[&pattern[..], &more].concat()).wait_unread();
-    run.failed(0, &["standard output is closed: no program reads it any more"]);
+    run.failed(
+        0,
+        &["standard output is closed: no program reads it any more"],
+    );
     assert!(
         run.stderr.contains(&format!("{:>9}   to {url}", 200)),
         "{}",

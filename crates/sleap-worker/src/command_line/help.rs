@@ -71,7 +71,7 @@ Files:
   ~/.cache/sleap-stream/tensorrt
                                engines that TensorRT has built
 
-ExitStatus codes:
+Exit codes:
   0    a report or a list was printed
   1    something failed; the line that begins with `error:` says what, and what to do
   2    the command line, the environment or a file asks for something impossible
