@@ -151,7 +151,7 @@ fn it_says_who_could_come_and_where_the_secret_is() {
         &report,
         "clients",
         "ok",
-        &["whoever reaches ws://127.0.0.1:9", "one is made"],
+        &["every client that reaches ws://127.0.0.1:9", "one is made"],
     );
     let report = doctor(&["--listen", "0.0.0.0:8080", "--insecure"]);
     assert_found(&report, "clients", "warn", &["nothing is asked"]);

@@ -79,8 +79,6 @@ fn a_video_has_at_least_the_frames_that_records_name() {
         &[record(7, None), record(9, None), record(8, None)],
     );
     assert_has_frames(&videos[0], 10);
-    let (_, videos, _) = written(&header, &[]);
-    assert_has_frames(&videos[0], 0);
     let known = VideoReference {
         frames: Some(240),
         ..video("/data/source.mp4")
