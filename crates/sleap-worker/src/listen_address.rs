@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// Parses an address of this machine: numbers, or a name that the system knows. Of several addresses
+/// Parses an address of this machine: numbers, or a name that the system resolves. Of several addresses
 /// an IPv4 one is taken, as clients do by default.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let form = "give HOST:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080";

@@ -1,4 +1,4 @@
-//! Which clients are let in: when they have to know a secret, and how people receive it.
+//! Which clients are let in: when they need a secret, and how people receive it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const MAX_KEYS: usize = 1024;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct TrustArgs {
-    /// The secret that clients have to know.
+    /// The secret that clients need.
     #[command(flatten)]
     pub secret: SecretArgs,
 
@@ -41,7 +41,7 @@ pub struct TrustArgs {
     pub client_keys: Option<PathBuf>,
 }
 
-/// What clients have to know.
+/// What clients need.
 #[derive(Debug)]
 pub(crate) struct WorkerTrust {
     pub(crate) auth: Auth,

@@ -19,7 +19,7 @@ pub const SETTINGS: ProgramSettings = ProgramSettings {
     give_way,
 };
 
-/// Drops values that contradict those of a stronger source, in ways that clap does not know.
+/// Drops values that contradict those of a stronger source, in ways that clap cannot express.
 fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("webcam") {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct TrustArgs {
-    /// The link that the worker prints: where it is found, and the secret that both know.
+    /// The link that the worker prints: its address, and the shared secret.
     ///
     /// `sleap://HOST:PORT/#SECRET`. Other users of this machine see a command line: the variable
     /// SLEAP_STREAM_WORKER does without.

@@ -173,7 +173,7 @@ impl Reconnector {
     }
 }
 
-/// Whether trying again is of no use: one side does not know the other's secret, or the room does not
+/// Whether trying again is of no use: the secrets differ, or the room does not
 /// let this client in.
 pub(crate) fn is_final(error: &anyhow::Error) -> bool {
     let is_refused = match error.downcast_ref::<ConnectError>() {

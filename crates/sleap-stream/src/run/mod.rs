@@ -23,7 +23,7 @@ use crate::report::events::EventWriter;
 
 /// Streams one source to its end.
 ///
-/// Must be called on the process's main thread: where the system has windows, they live there.
+/// Must be called on the process's main thread: where the system has windows, they belong to it.
 pub fn run_stream(config: Config) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

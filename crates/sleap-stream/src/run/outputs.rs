@@ -1,4 +1,4 @@
-//! Predictions for files, with what the client knows of their frames.
+//! Predictions for files, with the client's data of their frames.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn absolute(path: &std::path::Path) -> String {
     absolute.to_string_lossy().into_owned()
 }
 
-/// A prediction as it is written: the worker's, with what the client knows of the frame.
+/// A prediction as it is written: the worker's, with the client's data of the frame.
 fn record(prediction: &Prediction, arrived: &ReturnedFrame) -> PredictionRecord {
     PredictionRecord {
         prediction: prediction.clone(),

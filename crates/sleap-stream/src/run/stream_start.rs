@@ -32,7 +32,7 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
     }
 }
 
-/// A name that cannot be guessed: a client that knows it may replace this stream. `None` where the
+/// A name that cannot be guessed: a client that has it may replace this stream. `None` where the
 /// system has no random numbers; then a worker that still holds the lost connection of this client is busy.
 fn stream_id() -> Option<String> {
     let mut bytes = [0; 16];

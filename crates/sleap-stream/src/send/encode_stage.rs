@@ -19,7 +19,7 @@ use crate::send::uplink::{Uplink, UplinkClosed};
 pub(crate) struct EncodeStage {
     /// Where captured frames wait.
     pub(crate) queue: Arc<FrameQueue<CapturedFrame>>,
-    /// The ledger, which says when the next frame may leave.
+    /// The ledger, which decides when the next frame may leave.
     pub(crate) in_flight: Arc<SharedInFlight>,
     /// What becomes of pixels.
     pub(crate) encoder: FrameEncoder,

@@ -87,7 +87,7 @@ impl SendPipeline {
     }
 
     /// Another connection is there: what has to be sent again goes first, then `last` if nothing
-    /// else follows, then the uplink is open for new frames. Says how many frames were given up,
+    /// else follows, then the uplink is open for new frames. Returns how many frames were given up,
     /// the one that waited for the connection included.
     pub(crate) fn resume(
         &self,

@@ -89,7 +89,7 @@ pub(super) struct DownloadedFile(NamedTempFile);
 #[derive(Debug)]
 pub(super) struct SavedPredictions {
     pub(super) path: PathBuf,
-    /// Why that is not where the options want them.
+    /// Why they are not at the path of the options.
     pub(super) elsewhere: Option<io::Error>,
 }
 

@@ -72,7 +72,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
     verdict(&config, outcome.failure, saved)
 }
 
-/// Fails where not everything came, or where it is not where the options want it.
+/// Fails where not everything came, or where it is not at the path of the options.
 fn verdict(
     config: &SendConfig,
     failure: Option<String>,

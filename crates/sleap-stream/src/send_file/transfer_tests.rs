@@ -1,4 +1,4 @@
-//! Runs towards a worker that sends what a test wants.
+//! Runs towards a worker that sends what a test gives it.
 
 use std::sync::Mutex;
 use std::time::Duration;

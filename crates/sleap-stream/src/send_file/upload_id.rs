@@ -13,7 +13,7 @@ use protocol::hex;
 const KEY_BYTES: usize = 32;
 
 /// The name: the same for every run with this file until the machine is started again, so that a run
-/// replaces another that was killed. It cannot be guessed: a client that knows it may replace the
+/// replaces another that was killed. It cannot be guessed: a client that has it may replace the
 /// upload too.
 pub(super) fn of(path: &Path) -> Result<String> {
     let Some(boot) = boot_id() else {

@@ -38,7 +38,7 @@ pub fn command() -> clap::Command {
     command.long_version(cli::program_info::long_version(&libraries))
 }
 
-/// Removes weaker values that contradict stronger ones, where clap does not know of that.
+/// Removes weaker values that contradict stronger ones, where clap cannot express that.
 fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("save_every") {

@@ -1,4 +1,4 @@
-//! Which clients could reach the worker, and what they would have to know.
+//! Which clients could reach the worker, and which secret they would need.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub struct ExposureArgs {
     #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
     pub signal: Option<String>,
 
-    /// The secret that clients have to know.
+    /// The secret that clients need.
     #[command(flatten)]
     pub secret: SecretArgs,
 

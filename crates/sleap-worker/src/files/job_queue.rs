@@ -127,7 +127,7 @@ impl JobQueue {
         key: JobKey,
     ) -> JobWaiter {
         let mut jobs = self.jobs();
-        // A failure that no client has received may have been for want of room, or time.
+        // A failure that no client has received may have been for lack of space, or of time.
         if jobs
             .get(&key)
             .is_some_and(|job| job.waiting == 0 && job.has_failed())

@@ -187,7 +187,7 @@ fn end(
             Err(UploadError::Checksum { expected, found })
         }
         _ => {
-            // The name promises the content, also after a loss of power.
+            // A file of this name is complete, also after a loss of power.
             partial.file.sync_data()?;
             partial.complete(&found)?;
             Ok(found)

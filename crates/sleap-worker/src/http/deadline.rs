@@ -14,7 +14,7 @@ impl ConnectionDeadline {
         Self(watch::Sender::new(Instant::now() + life))
     }
 
-    /// Lets the connection live for this long from now on, unless it may live longer already.
+    /// Keeps the connection open for this long from now on, unless its deadline is later already.
     pub(crate) fn extend(&self, life: Duration) {
         let new = Instant::now() + life;
         self.0.send_if_modified(|deadline| {

@@ -39,7 +39,7 @@ pub(super) struct FinishStage {
     /// What the worker is: sinks receive it at the start of a stream.
     pub(super) worker: StreamAck,
     pub(super) buffers: BufferPool,
-    /// The streams that the sinks know of.
+    /// The streams that have begun at the sinks.
     pub(super) streams: Vec<Arc<ResultRoute>>,
 }
 

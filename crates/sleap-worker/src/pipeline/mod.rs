@@ -204,7 +204,7 @@ impl Pipeline {
         self.batch
     }
 
-    /// Tells the sinks that a stream begins; its frames follow.
+    /// Begins a stream at the sinks; its frames follow.
     pub(crate) async fn stream_started(
         &self,
         stream: &Arc<ResultRoute>,
@@ -213,7 +213,7 @@ impl Pipeline {
             .await
     }
 
-    /// Tells the sinks that a stream is over. Its open batch must not hold up the next one's frames.
+    /// Ends a stream at the sinks. Its open batch must not hold up the next one's frames.
     pub(crate) async fn stream_ended(
         &self,
         stream: &Arc<ResultRoute>,

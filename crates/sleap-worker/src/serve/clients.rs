@@ -15,7 +15,7 @@ use crate::session::{self, SessionContext};
 use crate::streams::StreamAvailability;
 use crate::view::ViewServer;
 
-/// Clients that may stay connected at a time; one of them streams, the others are told it is busy.
+/// Clients that may stay connected at a time; one of them streams, the others receive that it is busy.
 const MAX_CLIENTS: usize = 8;
 
 /// Serves clients until the worker is to end, and ends their sessions in order.

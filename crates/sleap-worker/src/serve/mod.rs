@@ -77,7 +77,7 @@ async fn ended_early(interrupt: &Interrupt) {
     }
 }
 
-/// Tells people and scripts that clients can connect now.
+/// Prints, for people and scripts, that clients can connect now.
 fn announce(url: &str) {
     terminal::tell(format_args!("ready: {url}"));
 }

@@ -24,7 +24,7 @@ use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
 use crate::{service_manager, status_line};
 
-/// The room of the worker, and what its clients have to know.
+/// The room of the worker, and the secret that its clients need.
 pub(super) struct Access {
     pub(super) room: Option<Room>,
     pub(super) trust: WorkerTrust,

@@ -82,7 +82,7 @@ struct Session {
 
 enum State {
     Idle,
-    /// The client was told that the worker is busy. Some clients do not wait for the STREAM_ACK: their
+    /// The client has been refused because the worker is busy. Some clients do not wait for the STREAM_ACK: their
     /// stream begins with the first frame for which the worker is free.
     Refused {
         start: StreamStart,
@@ -306,7 +306,7 @@ impl Session {
         .await
     }
 
-    /// Hands a frame to the pipeline. Where that has to wait, the client is told first.
+    /// Hands a frame to the pipeline. Where that has to wait, the client is notified first.
     async fn hand_over(&mut self, job: FrameJob) -> Result<(), PipelineStopped> {
         let context = Arc::clone(&self.context);
         let handing = context.pipeline.frame(job);

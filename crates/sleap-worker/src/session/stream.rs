@@ -23,7 +23,7 @@ pub(super) struct Stream {
     pub(super) bytes: u64,
     /// Messages that could not be read.
     pub(super) unreadable: u64,
-    /// The number of frames when the client was last told of full queues.
+    /// The number of frames when the client was last notified of full queues.
     reported: Option<u64>,
     /// Sends a message every second, where the client agreed to do the same.
     heartbeat: Option<AbortOnDropHandle<()>>,

@@ -71,7 +71,7 @@ impl FrameSink for WindowSink {
         self.window.show(frame);
     }
 
-    /// The last frame stays, with a caption that says so.
+    /// The last frame stays, with a caption that states it.
     fn stream_ended(&mut self, _: &Arc<ResultRoute>) {
         let caption = self.text.end();
         if let Some(last) = self.last.take() {

@@ -10,7 +10,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(2);
 /// Times that are kept for the rate: more results in that time are counted as so many.
 const MAX_TIMES: usize = 4096;
 
-/// What the window says about its stream.
+/// What the window shows about its stream.
 #[derive(Debug, Default)]
 pub(crate) struct WindowText {
     /// Model and device; empty without a model.

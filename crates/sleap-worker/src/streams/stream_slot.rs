@@ -35,7 +35,7 @@ impl StreamAvailability {
     }
 }
 
-/// The slot for streams. It knows the stream that holds the permit.
+/// The slot for streams. It has the stream that holds the permit.
 #[derive(Debug)]
 pub(crate) struct StreamSlot {
     permits: Arc<Semaphore>,

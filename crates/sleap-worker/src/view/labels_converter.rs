@@ -36,7 +36,7 @@ const FORMATS: [&str; 3] = ["slp", "csv", "jsonl"];
 
 /// Converts poses of pages.
 pub(super) struct LabelsConverter {
-    /// Knows the model and its skeleton.
+    /// Has the model and its skeleton.
     broker: Arc<ViewBroker>,
     conversions: Arc<Semaphore>,
 }

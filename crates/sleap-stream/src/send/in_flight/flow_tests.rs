@@ -21,7 +21,7 @@ fn timing(inference: u64) -> Timing {
     }
 }
 
-/// A flow that knows a worker with this inference time, 3 ms away.
+/// A flow with estimates of a worker with this inference time, 3 ms away.
 fn known(pacing: PacingMode, inference: u64, start: Instant) -> InFlight {
     let mut in_flight = ledger(pacing, 1);
     send(&mut in_flight, 0, start);

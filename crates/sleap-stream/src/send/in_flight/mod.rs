@@ -145,7 +145,7 @@ impl InFlight {
     }
 
     /// The connection is another one. Frames leave again now where they are `resent`, and are given up
-    /// otherwise; says how many of those had been sent and not given up before.
+    /// otherwise; returns how many of those had been sent and not given up before.
     pub(crate) fn reconnected(&mut self, resent: bool, now: Instant) -> usize {
         self.flow.reconnected();
         if !resent {

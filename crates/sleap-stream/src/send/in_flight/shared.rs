@@ -17,7 +17,7 @@ pub(crate) struct SharedInFlight {
 #[derive(Debug)]
 struct State {
     in_flight: InFlight,
-    /// Nothing may leave, whatever flow control says.
+    /// Nothing may leave, even where flow control allows it.
     held: bool,
     closed: bool,
 }

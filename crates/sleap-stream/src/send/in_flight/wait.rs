@@ -88,7 +88,7 @@ impl InFlight {
         had_slot
     }
 
-    /// Gives up frames that wait for longer than `limit`, those that `gives_up` says and those whose
+    /// Gives up frames that wait for longer than `limit`, those that `gives_up` selects and those whose
     /// result could not be read.
     pub(crate) fn overdue(
         &mut self,

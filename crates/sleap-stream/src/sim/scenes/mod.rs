@@ -1,4 +1,4 @@
-//! What the policies promise, scene by scene.
+//! What the policies guarantee, scene by scene.
 
 mod adaptation;
 mod deadline;

@@ -34,7 +34,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// What jobs run with.
 pub(crate) struct JobContext {
     pub(crate) pipeline: Arc<Pipeline>,
-    /// Shows whether a client streams: a job then gives way.
+    /// Shows whether a client streams: a job then pauses.
     pub(crate) slot: Arc<StreamSlot>,
     /// What the worker is.
     pub(crate) ack: Arc<StreamAck>,

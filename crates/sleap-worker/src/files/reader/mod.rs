@@ -8,7 +8,7 @@
 //! for nothing but a container that holds its images itself: FFmpeg has lists of what it may open. Its output
 //! is as hostile as a peer's messages: each size is checked before memory is allocated for it.
 //! It runs as the same user and may do what that user may; it has no access to the worker's memory and the
-//! secrets in its environment, and gives way to streams on the processor.
+//! secrets in its environment, and has a lower priority on the processor than streams.
 
 mod child;
 mod records;
