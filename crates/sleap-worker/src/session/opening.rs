@@ -31,10 +31,12 @@ impl Session {
         }
         // A client that starts again without an end has given up the stream before. Its results
         // are sent before the new stream's, whose frames may have the same numbers.
+        let mut kept = None;
         if let State::Streaming(stream) = std::mem::replace(&mut self.state, State::Idle) {
             self.finish(&stream).await?;
             stream.ends(StreamEndReason::Restarted);
             stream.log("stream restarted by its client");
+            kept = Some(stream.into_permit());
         }
         if !self.context.takes_streams {
             info!(source = %start.source_name, "stream refused: --no-stream");
@@ -43,7 +45,12 @@ impl Session {
             self.reply(Message::StreamAck(reason)).await;
             return Ok(());
         }
-        match self.permit(start.stream_id.as_deref()).await {
+        let name = start.stream_id.as_deref();
+        let permit = match kept {
+            Some(permit) => self.context.slot.restart(permit, name, &self.client),
+            None => self.permit(name).await,
+        };
+        match permit {
             Some(permit) => self.open(start, permit).await?,
             None => {
                 let why = match self.context.slot.is_closed() {

@@ -29,7 +29,7 @@ pub(super) struct Stream {
     heartbeat: Option<AbortOnDropHandle<()>>,
     /// Marks the stream as the current one. Before the permit: the next stream begins after it.
     _serving: CurrentStreamGuard,
-    _permit: StreamPermit,
+    permit: StreamPermit,
 }
 
 impl Stream {
@@ -49,8 +49,13 @@ impl Stream {
             reported: None,
             heartbeat,
             _serving: serving,
-            _permit: permit,
+            permit,
         }
+    }
+
+    /// Ends what belongs to this stream alone, and leaves the permit for the client's next one.
+    pub(super) fn into_permit(self) -> StreamPermit {
+        self.permit
     }
 
     /// Whether the client sends a message every second.

@@ -98,6 +98,21 @@ impl StreamSlot {
         Some(self.permit(permit, name, client))
     }
 
+    /// The permit for the next stream of the client that has it. Clients in the queue wait for the
+    /// client's end, not for the end of one stream.
+    pub(crate) fn restart(
+        &self,
+        permit: StreamPermit,
+        name: Option<&str>,
+        client: &ClientSlot,
+    ) -> Option<StreamPermit> {
+        if self.is_closed() {
+            return None;
+        }
+        self.name(name, client);
+        Some(permit)
+    }
+
     /// The permit of the client's former connection, which is lost although the worker has not noticed
     /// that yet. `None` where another client streams.
     pub(crate) async fn take_over(&self, name: &str, client: &ClientSlot) -> Option<StreamPermit> {
@@ -133,12 +148,17 @@ impl StreamSlot {
         client: &ClientSlot,
     ) -> StreamPermit {
         self.queue().leave(client);
-        *self.lock() = name.map(|name| (name.to_owned(), client.eviction()));
+        self.name(name, client);
         change(&self.availability, StreamAvailability::Busy);
         StreamPermit {
             availability: self.availability.clone(),
             _permit: permit,
         }
+    }
+
+    /// Notes whose stream has the permit.
+    fn name(&self, name: Option<&str>, client: &ClientSlot) {
+        *self.lock() = name.map(|name| (name.to_owned(), client.eviction()));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<(String, CancellationToken)>> {
@@ -171,6 +191,20 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    #[test]
+    fn a_client_that_starts_another_stream_stays_ahead_of_those_that_wait() {
+        let slot = StreamSlot::new();
+        let streaming = ClientSlot::new(Instant::now());
+        let waiting = Arc::new(ClientSlot::new(Instant::now()));
+        let permit = slot.enter(None, &streaming).expect("no client streams");
+        assert_eq!(slot.wait_in_queue(&waiting, Instant::now()), 1);
+        let permit = slot.restart(permit, Some("next"), &streaming);
+        let permit = permit.expect("the client has the permit");
+        assert!(slot.is_busy() && slot.enter(None, &waiting).is_none());
+        drop(permit);
+        assert!(slot.enter(None, &waiting).is_some());
+    }
 
     #[tokio::test]
     async fn a_slot_that_is_closed_lets_the_last_stream_run_and_no_other_begin() {
