@@ -33,7 +33,8 @@ class Worker:
 
     def _line(self, prefix):
         line = self.process.stdout.readline()
-        while line.startswith("pair: "):
+        # Where the page is served to other machines, each of the worker's addresses has its own link.
+        while line.startswith(("pair: ", "view: ")) and not line.startswith(prefix):
             line = self.process.stdout.readline()
         assert line.startswith(prefix), f"{line!r} instead of {prefix!r}: {self.log()}"
         return line.removeprefix(prefix).strip()

@@ -154,7 +154,7 @@ fn it_says_who_could_come_and_where_the_secret_is() {
         &["every client that reaches ws://127.0.0.1:9", "one is made"],
     );
     let report = doctor(&["--listen", "0.0.0.0:8080", "--insecure"]);
-    assert_found(&report, "clients", "warn", &["nothing is asked"]);
+    assert_found(&report, "clients", "warn", &["no secret is needed"]);
     for (mode, verdict) in [(0o600, "ok"), (0o644, "warn")] {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         let report = doctor(&["--listen", "0.0.0.0:8080", "--secret-file", name]);
