@@ -51,7 +51,7 @@ pub(crate) async fn drained(
     };
     match timeout(drain_timeout, over).await {
         Ok(()) => info!("no stream is running"),
-        Err(_) => info!("the time is over for what still runs"),
+        Err(_) => info!("the drain timeout has passed: what still runs is ended"),
     }
 }
 

@@ -263,7 +263,7 @@ fn what_does_not_open_the_room_is_told_apart() {
             &["--room", "--signal", "ws://x"],
             "",
             2,
-            "two places",
+            "two rendezvous",
         ),
         (&nobody, &["--room"], "slp_key", 2, "default_room"),
         (&nobody, &["--room", "lab"], "", 2, "--api-key-file FILE"),
