@@ -237,7 +237,7 @@ fn servers_of(worker: &mut Worker) -> Vec<String> {
 #[test]
 fn a_lack_of_descriptors_is_logged_when_it_begins_and_when_it_is_over() {
     let args = ["--metrics", "127.0.0.1:0", "--emit", "zmq://127.0.0.1:0"];
-    let view = ["--view", "127.0.0.1:0", "-v"];
+    let view = ["--view", "127.0.0.1:0", "--view-links", "look", "-v"];
     let mut worker = with_model(&[&args[..], &view].concat());
     worker.logs("poses go to zmq://", 1);
     let servers = servers_of(&mut worker);
