@@ -1,6 +1,5 @@
 //! The page's certificate: self-signed, made once and kept, so that each browser asks about it once.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,24 +128,16 @@ fn make(addresses: &[IpAddr]) -> Result<String> {
 /// # Errors
 /// It cannot be written, or a file is there that no worker has written (`is_own`).
 pub(super) fn keep(path: &Path, text: &str, is_own: impl Fn(&str) -> bool) -> Result<()> {
-    let dir = path.parent().context("no folder")?;
-    std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(text.as_bytes())?;
-    let failed = match file.persist_noclobber(path) {
-        Ok(_) => return Ok(()),
-        Err(failed) => failed,
-    };
-    if failed.error.kind() != std::io::ErrorKind::AlreadyExists {
-        return Err(failed.error.into());
+    match atomic_file::write_private(path, text.as_bytes(), false) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        written => return Ok(written?),
     }
     // A symbolic link is never replaced.
     let is_file = std::fs::symlink_metadata(path)?.is_file();
     if !is_file || !std::fs::read_to_string(path).is_ok_and(|there| is_own(&there)) {
         bail!("the file there was not made by sleap-worker: move it away");
     }
-    failed.file.persist(path)?;
-    Ok(())
+    Ok(atomic_file::write_private(path, text.as_bytes(), true)?)
 }
 
 /// Whether a file was made by [`make`], however old.
