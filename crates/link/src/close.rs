@@ -14,6 +14,8 @@ pub enum CloseReason {
     Remote,
     /// Nothing was received from the peer for the peer timeout.
     PeerLost,
+    /// The peer is connected and has sent no message for the limit that was set.
+    Silent,
     /// The peer did not keep to the protocol of lanes, opened channels without end, or sent too much
     /// before it was known.
     Violation,
@@ -25,6 +27,7 @@ impl fmt::Display for CloseReason {
             Self::Local => "closed by this side",
             Self::Remote => "closed by the peer",
             Self::PeerLost => "the peer is gone",
+            Self::Silent => "the peer sends no more messages",
             Self::Violation => "the peer broke the protocol",
         })
     }

@@ -9,6 +9,7 @@
 //! own that carry it together with the first.
 
 mod config;
+mod keep_alive;
 mod lanes;
 mod queue;
 mod receipt;

@@ -244,9 +244,10 @@ impl Negotiation {
         match reason {
             CloseReason::PeerLost if self.peer.has_path() => ConnectionError::Dtls,
             CloseReason::PeerLost => self.no_path(),
-            CloseReason::Local | CloseReason::Remote | CloseReason::Violation => {
-                ConnectionError::Closed
-            }
+            CloseReason::Local
+            | CloseReason::Remote
+            | CloseReason::Silent
+            | CloseReason::Violation => ConnectionError::Closed,
         }
     }
 

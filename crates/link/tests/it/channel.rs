@@ -1,5 +1,7 @@
 //! Two peers over the embedded signaling server: what one sends is what the other gets.
 
+use std::time::Duration;
+
 use crate::common;
 
 use bytes::Bytes;
@@ -272,4 +274,46 @@ async fn a_receiver_that_does_not_read_stops_the_sender() {
         }
     }
     sending.await.expect("sender");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_whose_keep_alive_messages_end_is_noticed_and_one_that_goes_on_is_not() {
+    const INTERVAL: Duration = Duration::from_millis(20);
+    let mut pair = pair().await;
+    let beats = pair.worker.sender.clone();
+    beats.set_keep_alive(Some(INTERVAL));
+    pair.client.receiver.set_silence_limit(Some(100 * INTERVAL));
+    let heard = |message| matches!(message, Some(Ok(Message::KeepAlive)));
+    for _ in 0..150 {
+        assert!(heard(pair.client.receiver.recv().await));
+    }
+    assert_eq!(pair.client.receiver.closed_because(), None);
+    beats.set_keep_alive(None);
+    while let Some(message) = pair.client.receiver.recv().await {
+        assert!(heard(Some(message)));
+    }
+    let silent = Some(CloseReason::Silent);
+    assert_eq!(pair.client.receiver.closed_because(), silent);
+    let refused = pair.client.sender.send(Message::KeepAlive).await;
+    assert!(matches!(
+        refused,
+        Err(SendError::Closed(CloseReason::Silent))
+    ));
+    assert_no_error_was_logged();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_alive_messages_end_with_the_channel() {
+    let mut pair = pair().await;
+    pair.worker
+        .sender
+        .set_keep_alive(Some(Duration::from_millis(20)));
+    drop(pair.worker);
+    while let Some(message) = pair.client.receiver.recv().await {
+        assert_eq!(message.expect("valid"), Message::KeepAlive);
+    }
+    assert_eq!(
+        pair.client.receiver.closed_because(),
+        Some(CloseReason::Remote)
+    );
 }

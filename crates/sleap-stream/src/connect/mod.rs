@@ -3,7 +3,6 @@
 pub(crate) mod backoff;
 mod config;
 pub(crate) mod handshake;
-pub(crate) mod heartbeat;
 pub(crate) mod lanes;
 pub(crate) mod reconnect;
 pub(crate) mod rendezvous;

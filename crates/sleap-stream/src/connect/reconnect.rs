@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use link::{Channel, ConnectError, PeerConfig, SignalError};
-use protocol::{ModelInfo, Skeleton, StreamAck, StreamStart};
+use protocol::{HEARTBEAT, ModelInfo, PEER_SILENCE, Skeleton, StreamAck, StreamStart};
 use tokio::time::sleep;
 
 use crate::connect::ConnectConfig;
 use crate::connect::backoff::{in_time, pause_before, pauses};
 use crate::connect::handshake::{BUSY_TIMEOUT, StreamRequest, WorkerBusy};
-use crate::connect::heartbeat::heartbeat;
 use crate::connect::lanes::{self, LaneCount};
 use crate::connect::trust::{self, TrustError};
 
@@ -166,7 +165,10 @@ impl Reconnector {
         let Channel { sender, receiver } = channel;
         let ack = self.request.make(sender, receiver, timeout).await?;
         // The worker expects it from its acknowledgement on; opening lanes may take long.
-        let _meanwhile = heartbeat(&ack, sender);
+        if ack.heartbeat {
+            sender.set_keep_alive(Some(HEARTBEAT));
+            receiver.set_silence_limit(Some(PEER_SILENCE));
+        }
         sender.let_frames_pass(self.is_live);
         lanes::open(self.lanes, &ack, sender, receiver).await;
         Ok(ack)

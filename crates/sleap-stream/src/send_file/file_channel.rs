@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use link::{Channel, Receiver, SendError, Sender};
+use link::{Channel, CloseReason, Receiver, SendError, Sender};
 use protocol::Message;
 use protocol::text::{REASON, cut};
-use tokio::time::{interval, timeout};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::connect::handshake::because;
 use crate::connect::trust::TrustError;
@@ -15,7 +13,7 @@ use crate::connect::trust::TrustError;
 /// After this long without a message the worker is gone; it sends one every 15 s.
 pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How often the client sends a sign of life.
+/// Between two messages that show the worker that the client is there.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The beginning of a refusal that will pass: the worker is busy.
@@ -63,26 +61,24 @@ pub(super) fn refuses(reason: &str) -> anyhow::Error {
 pub(super) struct FileChannel<'a> {
     sender: Sender,
     receiver: &'a mut Receiver,
-    worker_timeout: Duration,
     /// Bytes of the file that the worker has reported; a worker that reports where to begin also
     /// reports later on.
     pub(super) received: Option<u64>,
     /// The warning that a message cannot be read was logged.
     warned: bool,
-    _alive: AbortOnDropHandle<()>,
 }
 
 impl<'a> FileChannel<'a> {
     /// `worker_timeout`: after this long without a message the worker counts as gone.
     pub(super) fn new(channel: &'a mut Channel, worker_timeout: Duration) -> Self {
         let Channel { sender, receiver } = channel;
+        sender.set_keep_alive(Some(KEEP_ALIVE_INTERVAL));
+        receiver.set_silence_limit(Some(worker_timeout));
         Self {
             sender: sender.clone(),
             receiver,
-            worker_timeout,
             received: None,
             warned: false,
-            _alive: keep_alive(sender.clone()),
         }
     }
 
@@ -100,7 +96,7 @@ impl<'a> FileChannel<'a> {
                     }
                     sent => Ok(sent?),
                 },
-                message = next(self.receiver, self.worker_timeout, &mut self.warned) => match message? {
+                message = next(self.receiver, &mut self.warned) => match message? {
                     Message::Progress { received, .. } => self.received = Some(received),
                     message => refused(message)?,
                 },
@@ -110,31 +106,24 @@ impl<'a> FileChannel<'a> {
 
     /// The next message of the worker.
     pub(super) async fn recv(&mut self) -> Result<Message, TransferError> {
-        next(self.receiver, self.worker_timeout, &mut self.warned).await
+        next(self.receiver, &mut self.warned).await
     }
 }
 
-async fn next(
-    receiver: &mut Receiver,
-    worker_timeout: Duration,
-    warned: &mut bool,
-) -> Result<Message, TransferError> {
+async fn next(receiver: &mut Receiver, warned: &mut bool) -> Result<Message, TransferError> {
     loop {
-        match timeout(worker_timeout, receiver.recv()).await {
-            Err(_) => {
-                return Err(TransferError::Lost(
-                    "the worker has stopped answering".into(),
-                ));
+        match receiver.recv().await {
+            None => {
+                return Err(TransferError::Lost(match receiver.closed_because() {
+                    Some(CloseReason::Silent) => "the worker has stopped answering".into(),
+                    _ => format!("the connection was lost{}", because(receiver)),
+                }));
             }
-            Ok(None) => {
-                let lost = format!("the connection was lost{}", because(receiver));
-                return Err(TransferError::Lost(lost));
-            }
-            Ok(Some(Ok(message))) => return Ok(message),
-            Ok(Some(Err(error))) if !std::mem::replace(warned, true) => {
+            Some(Ok(message)) => return Ok(message),
+            Some(Err(error)) if !std::mem::replace(warned, true) => {
                 tracing::warn!(%error, "message ignored; further ones are logged with -v");
             }
-            Ok(Some(Err(error))) => tracing::debug!(%error, "message ignored"),
+            Some(Err(error)) => tracing::debug!(%error, "message ignored"),
         }
     }
 }
@@ -157,17 +146,4 @@ pub(super) fn refused(message: Message) -> Result<(), TransferError> {
 /// As much of a worker's text as is kept for people.
 pub(super) fn short(text: &str) -> String {
     cut(text, REASON).into_owned()
-}
-
-fn keep_alive(sender: Sender) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut due = interval(KEEP_ALIVE_INTERVAL);
-        due.tick().await;
-        loop {
-            due.tick().await;
-            if sender.send(Message::KeepAlive).await.is_err() {
-                return;
-            }
-        }
-    }))
 }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use link::{CloseReason, Receiver};
+use link::{CloseReason, Receiver, Sender};
 use protocol::{
-    BatchEvent, DecodeError, Frame, Limits, Message, PEER_SILENCE, Reassembler, StreamAck,
-    StreamStart,
+    BatchEvent, DecodeError, Frame, HEARTBEAT, Limits, Message, PEER_SILENCE, Reassembler,
+    StreamAck, StreamStart,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -62,6 +62,16 @@ enum SessionEnd {
     Interrupted,
     /// The worker cannot go on.
     Stopped,
+}
+
+impl SessionEnd {
+    /// The channel is closed for this reason.
+    fn of(closed: Option<CloseReason>) -> Self {
+        match closed {
+            Some(CloseReason::Silent) => Self::HeartbeatLost,
+            _ => Self::Closed,
+        }
+    }
 }
 
 struct Session {
@@ -121,11 +131,16 @@ impl Session {
     }
 
     /// Serves messages to the end of the channel. May be cancelled where the session ends.
-    async fn serve(&mut self, receiver: &mut Receiver) -> SessionEnd {
+    async fn serve(&mut self, sender: &Sender, receiver: &mut Receiver) -> SessionEnd {
         let no_request = tokio::time::sleep(run::FIRST_REQUEST_TIMEOUT);
         tokio::pin!(no_request);
         loop {
             let beats = matches!(&self.state, State::Streaming(stream) if stream.has_heartbeat());
+            receiver.set_silence_limit(beats.then_some(PEER_SILENCE));
+            sender.set_keep_alive(match beats {
+                true => Some(HEARTBEAT),
+                false => self.uploads.keep_alive_interval(),
+            });
             let message = tokio::select! {
                 biased;
                 message = receiver.recv() => message,
@@ -134,14 +149,6 @@ impl Session {
                     continue;
                 }
                 () = &mut no_request, if !self.has_asked => return SessionEnd::NoStream,
-                // Counted from here: messages that came while frames waited for the model are read first.
-                () = tokio::time::sleep(PEER_SILENCE), if beats => {
-                    // Parts of frames show that the client is there, too.
-                    if receiver.heard().elapsed() >= PEER_SILENCE {
-                        return SessionEnd::HeartbeatLost;
-                    }
-                    continue;
-                }
             };
             let outcome = match message {
                 Some(Ok(message)) => self.message(message).await,
@@ -149,7 +156,7 @@ impl Session {
                     self.unreadable(&error).await;
                     Ok(())
                 }
-                None => return SessionEnd::Closed,
+                None => return SessionEnd::of(receiver.closed_because()),
             };
             if outcome.is_err() {
                 return SessionEnd::Stopped;

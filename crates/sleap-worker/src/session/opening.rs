@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::{HEARTBEAT, Message, StreamAck, StreamComplete, StreamStart, text};
-use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::task::AbortOnDropHandle;
+use protocol::{Message, StreamAck, StreamComplete, StreamStart, text};
 use tracing::info;
 
 use super::stream::Stream;
@@ -109,8 +106,8 @@ impl Session {
         let route = Arc::new(route);
         self.context.metrics.stream_starts();
         let current = self.context.current.serves(&route);
-        let heartbeat = start.heartbeat.then(|| heartbeat(self.replies.clone()));
-        self.state = State::Streaming(Stream::new(Arc::clone(&route), heartbeat, current, permit));
+        let stream = Stream::new(Arc::clone(&route), start.heartbeat, current, permit);
+        self.state = State::Streaming(stream);
         self.client.mark_streaming();
         self.context.pipeline.stream_started(&route).await?;
         let ack = StreamAck {
@@ -163,18 +160,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// Sends a message every second. Where results fill the queue to the client, they show that the worker is there.
-fn heartbeat(replies: mpsc::Sender<Message>) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut tick = interval(HEARTBEAT);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            if let Err(TrySendError::Closed(_)) = replies.try_send(Message::KeepAlive) {
-                return;
-            }
-        }
-    }))
 }

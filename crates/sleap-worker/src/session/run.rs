@@ -52,7 +52,7 @@ pub(crate) async fn run(
     }));
     let mut session = Session::new(context, replies, Arc::clone(&client));
     let ended = tokio::select! {
-        ended = session.serve(&mut receiver) => ended,
+        ended = session.serve(&sender, &mut receiver) => ended,
         () = interrupt.raised() => SessionEnd::Interrupted,
         () = client.evicted() => SessionEnd::Evicted,
     };

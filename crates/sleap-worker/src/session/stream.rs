@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::{Backpressure, StreamComplete};
-use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::metrics::StreamEndReason;
@@ -25,8 +24,8 @@ pub(super) struct Stream {
     pub(super) unreadable: u64,
     /// The number of frames when the client was last notified of full queues.
     reported: Option<u64>,
-    /// Sends a message every second, where the client agreed to do the same.
-    heartbeat: Option<AbortOnDropHandle<()>>,
+    /// Both sides send a message every second.
+    has_heartbeat: bool,
     /// Marks the stream as the current one. Before the permit: the next stream begins after it.
     _serving: CurrentStreamGuard,
     permit: StreamPermit,
@@ -36,7 +35,7 @@ impl Stream {
     /// A stream that begins now.
     pub(super) fn new(
         route: Arc<ResultRoute>,
-        heartbeat: Option<AbortOnDropHandle<()>>,
+        has_heartbeat: bool,
         serving: CurrentStreamGuard,
         permit: StreamPermit,
     ) -> Self {
@@ -47,7 +46,7 @@ impl Stream {
             bytes: 0,
             unreadable: 0,
             reported: None,
-            heartbeat,
+            has_heartbeat,
             _serving: serving,
             permit,
         }
@@ -58,9 +57,9 @@ impl Stream {
         self.permit
     }
 
-    /// Whether the client sends a message every second.
+    /// Whether both sides send a message every second.
     pub(super) fn has_heartbeat(&self) -> bool {
-        self.heartbeat.is_some()
+        self.has_heartbeat
     }
 
     /// A frame has to wait. Returns the message to the client, if one is due.

@@ -7,5 +7,6 @@ mod merge;
 #[cfg(test)]
 mod merge_tests;
 mod receiver;
+mod silence;
 
 pub use receiver::Receiver;

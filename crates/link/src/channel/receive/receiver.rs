@@ -6,6 +6,7 @@ use protocol::{DecodeError, Limits, Message};
 use tokio::time::{Instant, timeout_at};
 
 use super::lane_receiver::{LaneReceiver, ReadEvent};
+use super::silence::SilenceWatch;
 use crate::channel::lanes::Lanes;
 use crate::channel::traffic::Traffic;
 use crate::close::CloseReason;
@@ -21,6 +22,7 @@ pub struct Receiver {
     lanes: LaneReceiver,
     /// What came while something else was waited for.
     kept: VecDeque<Result<Message, DecodeError>>,
+    silence: SilenceWatch,
     /// Until when late events are waited for; set once, so that callers who give up waiting and
     /// come back, as a `select!` with a timer does, still reach it.
     grace_until: Option<Instant>,
@@ -36,6 +38,7 @@ impl Receiver {
         Self {
             lanes: LaneReceiver::new(lanes, traffic, limits),
             kept: VecDeque::new(),
+            silence: SilenceWatch::new(),
             grace_until: None,
             done: false,
         }
@@ -50,11 +53,11 @@ impl Receiver {
         }
     }
 
-    /// When the last message of the peer was taken from any lane, parts of what
-    /// [`recv`](Self::recv) has not given out yet included; when the channel came about if there
-    /// was none. Messages are taken only while `recv` is awaited.
-    pub fn heard(&self) -> std::time::Instant {
-        self.lanes.heard()
+    /// Closes the channel once the peer has sent nothing for `limit`, counted from now on while
+    /// [`recv`](Self::recv) is awaited; `None`: never. For peers that send
+    /// [keep-alive messages](crate::Sender::set_keep_alive).
+    pub fn set_silence_limit(&mut self, limit: Option<Duration>) {
+        self.silence.set_limit(limit);
     }
 
     /// Why the channel is closed; `None` while it is open.
@@ -88,10 +91,12 @@ impl Receiver {
     async fn read(&mut self) -> ReadEvent {
         let closed = self.lanes.closed().clone();
         if closed.reason().is_none() {
+            let heard = self.lanes.heard();
             tokio::select! {
                 biased;
                 read = self.lanes.read() => return read,
                 _ = closed.closed() => {}
+                () = self.silence.overdue(heard) => closed.close(CloseReason::Silent),
             }
         }
         // Closed: only what is already on its way is waited for.

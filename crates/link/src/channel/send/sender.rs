@@ -11,6 +11,7 @@ use super::open_lanes;
 use super::task::SendTask;
 use super::writer::ChannelWriter;
 use crate::channel::config::ChannelConfig;
+use crate::channel::keep_alive::KeepAlive;
 use crate::channel::lanes::Lanes;
 use crate::channel::queue::{OutgoingUnit, SendQueue, UnitOrder};
 use crate::channel::receipt::{QueuedFrames, SendReceipt};
@@ -33,6 +34,7 @@ pub struct Sender {
     queued_frames: QueuedFrames,
     lanes: Arc<Lanes>,
     traffic: Arc<Traffic>,
+    keep_alive: KeepAlive,
     close_timeout: Duration,
 }
 
@@ -53,6 +55,7 @@ impl Sender {
         let task = SendTask::new(lanes.clone(), writer);
         tokio::spawn(task.run(units, config.close_timeout));
         Self {
+            keep_alive: KeepAlive::new(queue.downgrade()),
             queue,
             frame_slot: Arc::new(Semaphore::new(1)),
             queued_frames: QueuedFrames::default(),
@@ -94,6 +97,12 @@ impl Sender {
         })
         .await?;
         Ok(receipt)
+    }
+
+    /// Sends a keep-alive message at this interval from now on, until the channel closes; `None`: none.
+    /// Must be called within a Tokio runtime.
+    pub fn set_keep_alive(&self, interval: Option<Duration>) {
+        self.keep_alive.set(interval);
     }
 
     /// Whether a frame may arrive before one that was sent earlier, as is right for a live source: a

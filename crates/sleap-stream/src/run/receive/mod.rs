@@ -10,10 +10,8 @@ use cli::Interrupt;
 use link::{Channel, Receiver, Sender};
 use protocol::{Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::connect::handshake::{self, returns_results};
-use crate::connect::heartbeat::heartbeat;
 use crate::connect::reconnect::{Reconnector, WorkerIdentity};
 use crate::report::progress::Progress;
 use crate::run::end::ReceiveEnd;
@@ -28,10 +26,6 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an interrupted run waits for the results of what it has sent.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// After this long without a check the client was stopped, by suspending the machine for example, and has
-/// received nothing either.
-const MAX_CHECK_GAP: Duration = Duration::from_secs(1);
 
 /// How soon frames leave again after an output that was full has room.
 const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -56,15 +50,11 @@ pub(crate) struct ReceiveLoop<'a> {
     uplink: Arc<UplinkControl>,
     reconnector: &'a Reconnector,
     worker: WorkerIdentity,
-    /// Sends signs of life; `None` where the worker does not expect them.
-    heartbeat: Option<AbortOnDropHandle<()>>,
     interrupt: &'a Interrupt,
     progress: Progress,
     state: State,
     /// Everything was sent that will be.
     all_sent: bool,
-    /// When the last message came, be it a sign of life.
-    last_message: Instant,
     /// When the last result came.
     last_result: Instant,
     /// Watches results; `None` where the worker does not return one for each frame.
@@ -95,7 +85,6 @@ impl<'a> ReceiveLoop<'a> {
         let Channel { sender, receiver } = channel;
         Self {
             receiver,
-            heartbeat: heartbeat(ack, &sender),
             sender,
             uplink,
             reconnector,
@@ -104,7 +93,6 @@ impl<'a> ReceiveLoop<'a> {
             progress,
             state: State::Sending,
             all_sent: false,
-            last_message: Instant::now(),
             last_result: Instant::now(),
             watch: returns_results(ack).then(|| ResultWatch::new(reconnector, recovery)),
             last_check: Instant::now(),
@@ -128,24 +116,21 @@ impl<'a> ReceiveLoop<'a> {
         loop {
             let mut over = None;
             tokio::select! {
-                message = self.receiver.recv() => {
-                    self.last_message = Instant::now();
-                    match (message, self.state) {
-                        (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
-                            results.complete = Some(complete);
-                            return Ok(end);
-                        }
-                        (Some(Ok(message)), _) => {
-                            if let Some(took) = results.message(message, pipeline) {
-                                self.returned(took, results);
-                            }
-                        }
-                        (Some(Err(error)), _) => results.unreadable(&error, pipeline),
-                        (None, State::Stopping(end, _)) => return Ok(end),
-                        (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Ok(end),
-                        (None, _) => over = Some(ReceiveEnd::Lost),
+                message = self.receiver.recv() => match (message, self.state) {
+                    (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
+                        results.complete = Some(complete);
+                        return Ok(end);
                     }
-                }
+                    (Some(Ok(message)), _) => {
+                        if let Some(took) = results.message(message, pipeline) {
+                            self.returned(took, results);
+                        }
+                    }
+                    (Some(Err(error)), _) => results.unreadable(&error, pipeline),
+                    (None, State::Stopping(end, _)) => return Ok(end),
+                    (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Ok(end),
+                    (None, _) => over = Some(ReceiveEnd::Lost),
+                },
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
                 _ = &mut pipeline.done, if !self.all_sent => self.all_sent = true,
                 () = self.interrupt.raised(), if self.reason() == ReceiveEnd::Complete =>
@@ -214,9 +199,7 @@ impl<'a> ReceiveLoop<'a> {
         self.progress.update(&results.report);
         results.check_outputs()?;
         let unseen = std::mem::replace(&mut self.last_check, Instant::now()).elapsed();
-        if unseen > MAX_CHECK_GAP {
-            self.last_message = self.last_check;
-        }
+        // The client was stopped, by suspending the machine for example.
         if let Some(watch) = self.watch.as_mut().filter(|_| unseen > PEER_SILENCE) {
             watch.restart(&mut results.report);
         }
@@ -230,11 +213,6 @@ impl<'a> ReceiveLoop<'a> {
                 return Ok(Some(ReceiveEnd::Silent));
             }
             _ => {}
-        }
-        let last_message = self.last_message.max(self.receiver.heard());
-        if self.heartbeat.is_some() && last_message.elapsed() > PEER_SILENCE {
-            tracing::debug!("no message of the worker came");
-            return Ok(Some(ReceiveEnd::Lost));
         }
         let watch = self.watch.as_mut();
         Ok(watch.and_then(|watch| watch.check(&self.sender, pipeline, &mut results.report)))

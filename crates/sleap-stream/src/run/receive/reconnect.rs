@@ -10,7 +10,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{PROGRESS_INTERVAL, ReceiveLoop, State, stream_end};
 use crate::connect::handshake;
-use crate::connect::heartbeat::heartbeat;
 use crate::run::end::ReceiveEnd;
 use crate::run::results::ResultHandler;
 use crate::send::pipeline::SendPipeline;
@@ -35,22 +34,20 @@ impl ReceiveLoop<'_> {
             timeout.as_secs_f64()
         );
         let connection = self.uplink.lost();
-        self.heartbeat = None;
         // What is stuck in the old connection must not go on.
         tokio::spawn(self.sender.clone().close());
         results.report.away_since = Some(since);
         let found = self.find_again(since, results, pipeline).await;
         results.report.away_since = None;
-        let (channel, ack) = match found? {
+        let (channel, _) = match found? {
             Ok(found) => found,
             Err(end) => return Ok(Some(end)),
         };
         tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
         results.report.reconnections += 1;
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
-        self.heartbeat = heartbeat(&ack, &self.sender);
-        self.last_message = Instant::now();
-        (self.last_result, self.last_check) = (self.last_message, self.last_message);
+        let now = Instant::now();
+        (self.last_result, self.last_check) = (now, now);
         if let Some(watch) = &mut self.watch {
             watch.restart(&mut results.report);
         }

@@ -18,7 +18,7 @@ use tracing::info;
 use super::delivery::{DeliveredFiles, JobRequest};
 use super::store::StoredFile;
 use super::upload_writer::UploadWriter;
-use super::{CLIENT_TIMEOUT, FileService, delivery, unsupported};
+use super::{CLIENT_TIMEOUT, FileService, KEEP_ALIVE_INTERVAL, delivery, unsupported};
 use crate::admission::ClientSlot;
 use crate::metrics::UploadOutcome;
 use replies::UploadReplies;
@@ -38,6 +38,8 @@ pub(crate) struct UploadSession {
     check: Option<UploadCheck>,
     upload: Option<OpenUpload>,
     job: Option<AbortOnDropHandle<()>>,
+    /// The client has sent a message of file transfer.
+    has_begun: bool,
     /// Files whose predictions this client has received.
     delivered: DeliveredFiles,
 }
@@ -85,8 +87,14 @@ impl UploadSession {
             check: None,
             upload: None,
             job: None,
+            has_begun: false,
             delivered: DeliveredFiles::default(),
         }
+    }
+
+    /// Between two messages that show the client that the worker is there; `None` before its first file.
+    pub(crate) fn keep_alive_interval(&self) -> Option<Duration> {
+        self.has_begun.then_some(KEEP_ALIVE_INTERVAL)
     }
 
     /// Whether bytes that belong to no frame belong to a file.
@@ -113,13 +121,13 @@ impl UploadSession {
             },
             other => return Some(other),
         }
-        self.replies.keep_alive();
+        self.has_begun = true;
         None
     }
 
     /// A message of file transfer that cannot be read; `word` is its first.
     pub(crate) async fn unreadable(&mut self, word: &str, reason: String) {
-        self.replies.keep_alive();
+        self.has_begun = true;
         self.upload = None;
         self.replies.refuse(word != "FILE_META", reason).await;
     }

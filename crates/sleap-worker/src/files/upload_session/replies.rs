@@ -2,28 +2,20 @@
 
 use protocol::Message;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use crate::files::KEEP_ALIVE_INTERVAL;
 use crate::metrics::{Metrics, UploadOutcome};
 
-/// Sends replies on uploads, and shows from time to time that the worker is there.
+/// Sends replies on uploads.
 pub(super) struct UploadReplies {
     replies: mpsc::Sender<Message>,
     metrics: Metrics,
-    keep_alive: Option<AbortOnDropHandle<()>>,
 }
 
 impl UploadReplies {
     /// Replies to the client behind `replies`.
     pub(super) fn new(replies: mpsc::Sender<Message>, metrics: Metrics) -> Self {
-        Self {
-            replies,
-            metrics,
-            keep_alive: None,
-        }
+        Self { replies, metrics }
     }
 
     /// The queue of the client's messages.
@@ -56,27 +48,5 @@ impl UploadReplies {
             false => Message::FileError(reason),
         })
         .await;
-    }
-
-    /// Sends keep-alive messages from the client's first message on.
-    pub(super) fn keep_alive(&mut self) {
-        let replies = &self.replies;
-        self.keep_alive.get_or_insert_with(|| {
-            let replies = replies.clone();
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                let mut due = interval(KEEP_ALIVE_INTERVAL);
-                due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                due.tick().await;
-                loop {
-                    due.tick().await;
-                    // Where other messages wait to be sent, those show it.
-                    if let Err(mpsc::error::TrySendError::Closed(_)) =
-                        replies.try_send(Message::KeepAlive)
-                    {
-                        return;
-                    }
-                }
-            }))
-        });
     }
 }
