@@ -1,0 +1,48 @@
+//! Which animal is which: track numbers for the instances of successive frames.
+//!
+//! A [`Tracker`] is given the [`Detection`]s of one frame after the other and the frames' numbers,
+//! and returns a track for each, at once. It reads no clock, no file and no picture.
+//!
+//! ```
+//! use tracking::{Detection, Tracker, TrackerKind, TrackerOptions};
+//!
+//! let mut tracker = Tracker::new(TrackerOptions::of(TrackerKind::Animals))?;
+//! let mouse = |x: f64| Detection {
+//!     points: vec![[x, 20.0], [x + 10.0, 20.0]],
+//!     point_scores: vec![0.9, 0.9],
+//!     score: 1.8,
+//! };
+//! for frame in 0..5 {
+//!     let step = 3.0 * frame as f64;
+//!     let tracks = tracker.track(frame, &[mouse(step), mouse(200.0 - step)]);
+//!     assert_eq!(tracks.len(), 2);
+//! }
+//! # Ok::<(), tracking::OptionsError>(())
+//! ```
+
+#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod animals;
+mod assign;
+mod choice;
+mod classic;
+mod detection;
+mod error;
+mod matrix;
+mod mot;
+mod numeric;
+mod options;
+mod tracker;
+
+pub use animals::AnimalsOptions;
+pub use choice::ChoiceError;
+pub use classic::{
+    CandidatesMethod, ClassicOptions, Features, KalmanFeatures, KalmanOptions, MatchingMethod,
+    ScoringMethod, ScoringReduction,
+};
+pub use detection::{Assignments, Detection, TrackAssignment};
+pub use error::OptionsError;
+pub use mot::{KalmanKind, MotKind, MotOptions, ScoreMode, Similarity, TimeBase};
+pub use options::{TrackerKind, TrackerOptions};
+pub use tracker::{MAX_DETECTIONS, Tracker};

@@ -1,0 +1,28 @@
+//! `sort`, `bytetrack` and `ocsort`: boxes and a Kalman filter for each track.
+//!
+//! ```text
+//!   frame ─► boxes ─► predict ─► associate (each tracker its own) ─► update, begin, confirm, end
+//! ```
+//!
+//! As sleap-nn's are when they are fed frame by frame: without its look through the whole video,
+//! the size of the animals is measured on the way, and scores are taken as they are.
+
+mod associate;
+mod body_size;
+mod boxes;
+mod bytetrack;
+mod detections;
+mod kalman;
+mod ocsort;
+mod options;
+mod replay;
+mod similarity;
+mod sort;
+mod stride;
+mod track;
+mod tracker;
+mod tracks;
+
+pub use options::{KalmanKind, MotKind, MotOptions, ScoreMode, Similarity, TimeBase};
+
+pub(crate) use tracker::MotTracker;

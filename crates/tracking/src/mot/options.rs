@@ -1,0 +1,232 @@
+//! Options of `sort`, `bytetrack` and `ocsort`.
+
+use crate::choice::choice;
+use crate::error::{OptionsError, in_range};
+
+choice! {
+    /// The tracker of boxes.
+    MotKind {
+        /// SORT.
+        Sort = "sort",
+        /// ByteTrack.
+        ByteTrack = "bytetrack",
+        /// OC-SORT.
+        OcSort = "ocsort",
+    }
+}
+
+choice! {
+    /// How a predicted track and a detection are compared.
+    Similarity {
+        /// Boxes; centroids where a skeleton has one node.
+        Auto = "auto",
+        /// Intersection over union of boxes.
+        Iou = "iou",
+        /// Object keypoint similarity.
+        Oks = "oks",
+        /// Distance of centroids, against the size of the animals.
+        Centroid = "centroid",
+    }
+}
+
+choice! {
+    /// What a detection's score is.
+    ScoreMode {
+        /// The mean of its nodes' scores.
+        Auto = "auto",
+        /// The instance's score.
+        Instance = "instance",
+        /// 1 for every detection.
+        None = "none",
+    }
+}
+
+choice! {
+    /// What the Kalman filter holds.
+    KalmanKind {
+        /// Centre, width and height.
+        Xywh = "xywh",
+        /// Centre, width over height, and height.
+        Xyah = "xyah",
+        /// Centre, area, and width over height, which does not change.
+        Xysr = "xysr",
+    }
+}
+
+choice! {
+    /// What a step of the filter is.
+    TimeBase {
+        /// Frames where they come regularly, steps otherwise.
+        Auto = "auto",
+        /// The frames' numbers, in their most common distance.
+        Frames = "frames",
+        /// One for each frame that is tracked.
+        Steps = "steps",
+    }
+}
+
+/// Options of the trackers of boxes. Defaults are sleap-nn's for animals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MotOptions {
+    /// The tracker.
+    pub kind: MotKind,
+    /// How tracks and detections are compared.
+    pub similarity: Similarity,
+    /// Size of an animal in pixels; `None`: measured.
+    pub body_size: Option<f64>,
+    /// Tolerance of [`Similarity::Oks`].
+    pub oks_stddev: f64,
+    /// A box is wider than its pose by this share on each side.
+    pub box_padding: f64,
+    /// What a detection's score is.
+    pub score_mode: ScoreMode,
+    /// What the filter holds.
+    pub kalman: KalmanKind,
+    /// What a step of the filter is.
+    pub time_base: TimeBase,
+    /// Steps that a track lives without a detection.
+    pub track_buffer: u32,
+    /// Detections after which a track gets its number.
+    pub min_hits: u32,
+    /// Detections above it are matched first.
+    pub track_high_threshold: f64,
+    /// Detections up to it are not used.
+    pub track_low_threshold: f64,
+    /// Detections below it start no track.
+    pub new_track_threshold: f64,
+    /// The least similarity of a match.
+    pub min_match_similarity: f64,
+    /// The same for detections of low scores.
+    pub low_stage_min_similarity: f64,
+    /// The same for tracks without a number.
+    pub unconfirmed_min_similarity: f64,
+    /// Above it, two tracks are the same one.
+    pub duplicate_similarity: f64,
+    /// Whether a detection's score counts in the similarity.
+    pub fuse_score: bool,
+    /// Steps over which a direction is measured.
+    pub delta_t: u32,
+    /// Weight of the direction.
+    pub inertia: f64,
+    /// Whether `ocsort` matches detections of low scores too.
+    pub use_byte: bool,
+}
+
+impl MotOptions {
+    fn base(kind: MotKind, kalman: KalmanKind) -> Self {
+        Self {
+            kind,
+            similarity: Similarity::Auto,
+            body_size: None,
+            oks_stddev: 0.1,
+            box_padding: 0.1,
+            score_mode: ScoreMode::Auto,
+            kalman,
+            time_base: TimeBase::Auto,
+            track_buffer: 30,
+            min_hits: 3,
+            track_high_threshold: 0.6,
+            track_low_threshold: 0.1,
+            new_track_threshold: 0.6,
+            min_match_similarity: 0.3,
+            low_stage_min_similarity: 0.5,
+            unconfirmed_min_similarity: 0.3,
+            duplicate_similarity: 0.85,
+            fuse_score: false,
+            delta_t: 3,
+            inertia: 0.2,
+            use_byte: false,
+        }
+    }
+
+    /// SORT.
+    pub fn sort() -> Self {
+        Self {
+            track_high_threshold: 0.1,
+            new_track_threshold: 0.1,
+            ..Self::base(MotKind::Sort, KalmanKind::Xysr)
+        }
+    }
+
+    /// ByteTrack.
+    pub fn bytetrack() -> Self {
+        Self {
+            min_hits: 2,
+            track_high_threshold: 0.5,
+            min_match_similarity: 0.2,
+            fuse_score: true,
+            ..Self::base(MotKind::ByteTrack, KalmanKind::Xywh)
+        }
+    }
+
+    /// OC-SORT.
+    pub fn ocsort() -> Self {
+        Self::base(MotKind::OcSort, KalmanKind::Xysr)
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// When one is out of its range.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        for (option, value) in [
+            ("track_high_threshold", self.track_high_threshold),
+            ("track_low_threshold", self.track_low_threshold),
+            ("new_track_threshold", self.new_track_threshold),
+            ("min_match_similarity", self.min_match_similarity),
+            ("low_stage_min_similarity", self.low_stage_min_similarity),
+            (
+                "unconfirmed_min_similarity",
+                self.unconfirmed_min_similarity,
+            ),
+            ("duplicate_similarity", self.duplicate_similarity),
+        ] {
+            in_range(option, value, (0.0..=1.0).contains(&value), "from 0 to 1")?;
+        }
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        in_range(
+            "oks_stddev",
+            self.oks_stddev,
+            positive(self.oks_stddev),
+            "above 0",
+        )?;
+        let padding = self.box_padding;
+        in_range(
+            "box_padding",
+            padding,
+            (0.0..=10.0).contains(&padding),
+            "from 0 to 10",
+        )?;
+        in_range(
+            "inertia",
+            self.inertia,
+            self.inertia.is_finite(),
+            "a finite number",
+        )?;
+        let body = self.body_size.unwrap_or(1.0);
+        in_range("body_size", body, positive(body), "above 0")?;
+        for (option, value) in [("min_hits", self.min_hits), ("delta_t", self.delta_t)] {
+            in_range(
+                option,
+                f64::from(value),
+                (1..=1000).contains(&value),
+                "from 1 to 1000",
+            )?;
+        }
+        let buffer = self.track_buffer;
+        in_range(
+            "track_buffer",
+            f64::from(buffer),
+            buffer <= 100_000,
+            "at most 100000",
+        )?;
+        let (low, high) = (self.track_low_threshold, self.track_high_threshold);
+        in_range(
+            "track_low_threshold",
+            low,
+            low <= high,
+            "at most track_high_threshold",
+        )
+    }
+}

@@ -1,0 +1,46 @@
+//! What can be chosen, by sleap-nn's names and with its defaults.
+
+use crate::animals::AnimalsOptions;
+use crate::choice::choice;
+use crate::classic::ClassicOptions;
+use crate::mot::MotOptions;
+
+choice! {
+    /// How tracks are made.
+    TrackerKind {
+        /// A motion model, poses, and a number of animals that is given or found out.
+        Animals = "animals",
+        /// sleap-nn's own: each detection is compared with those of the last frames.
+        Classic = "classic",
+        /// Boxes and a Kalman filter (Bewley and others, 2016).
+        Sort = "sort",
+        /// Boxes; those of low scores continue tracks and start none (Zhang and others, 2022).
+        ByteTrack = "bytetrack",
+        /// Boxes and the direction of motion (Cao and others, 2023).
+        OcSort = "ocsort",
+    }
+}
+
+/// A tracker with its options.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrackerOptions {
+    /// [`TrackerKind::Animals`].
+    Animals(AnimalsOptions),
+    /// [`TrackerKind::Classic`].
+    Classic(ClassicOptions),
+    /// [`TrackerKind::Sort`], [`TrackerKind::ByteTrack`] or [`TrackerKind::OcSort`].
+    Mot(MotOptions),
+}
+
+impl TrackerOptions {
+    /// A tracker with its defaults.
+    pub fn of(kind: TrackerKind) -> Self {
+        match kind {
+            TrackerKind::Animals => Self::Animals(AnimalsOptions::default()),
+            TrackerKind::Classic => Self::Classic(ClassicOptions::default()),
+            TrackerKind::Sort => Self::Mot(MotOptions::sort()),
+            TrackerKind::ByteTrack => Self::Mot(MotOptions::bytetrack()),
+            TrackerKind::OcSort => Self::Mot(MotOptions::ocsort()),
+        }
+    }
+}
