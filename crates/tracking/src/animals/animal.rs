@@ -4,7 +4,7 @@ use crate::detection::is_visible;
 
 /// Share of a deviation that moves the position, and the velocity a frame.
 const POSITION_GAIN: f64 = 0.7;
-const VELOCITY_GAIN: f64 = 0.25;
+const VELOCITY_GAIN: f64 = 0.15;
 /// What is left of the velocity after each frame without a detection.
 const VELOCITY_KEPT: f64 = 0.9;
 
@@ -52,6 +52,12 @@ impl Animal {
             missed: 0,
             predicted: middle,
         })
+    }
+
+    /// The square of the distance to another animal.
+    pub(crate) fn distance_squared(&self, other: &Self) -> f64 {
+        let [dx, dy] = [0, 1].map(|axis| self.position[axis] - other.position[axis]);
+        dx * dx + dy * dy
     }
 
     /// Some frames later.

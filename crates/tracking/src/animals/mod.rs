@@ -13,7 +13,9 @@
 //!
 //! All scales (steps, noise of poses, scores) are learned from the frames; none is in pixels.
 
+mod alternatives;
 mod animal;
+mod jumps;
 mod kernel;
 mod likelihood;
 mod options;

@@ -5,8 +5,6 @@ use crate::animals::animal::Animal;
 /// Frames in which an animal has to be seen before it gets a number, where their number is not
 /// given.
 const MIN_HITS: u32 = 3;
-/// The same while an animal is hidden that it could be, had it moved faster than any.
-const MIN_HITS_WHILE_HIDDEN: u32 = 12;
 /// Frames after which an animal without a number is forgotten.
 const MAX_MISSED: u32 = 2;
 
@@ -47,20 +45,31 @@ impl Population {
         Some(self.animals.len() - 1)
     }
 
-    /// Gives numbers to the animals that have been seen often enough, and forgets those that were
-    /// not.
+    /// Gives numbers to the animals that have been seen often enough: that of an animal that has
+    /// been hidden since before they came, the nearest one, else a new one. The number of animals
+    /// is thus the largest number that was seen at once.
     pub(crate) fn settle(&mut self) {
-        let mut numbered = self.numbered();
-        let hidden = self.animals.iter().any(|a| a.id.is_some() && a.missed > 0);
-        let needed = if hidden {
-            MIN_HITS_WHILE_HIDDEN
-        } else {
-            MIN_HITS
-        };
-        for animal in self.animals.iter_mut().filter(|animal| animal.id.is_none()) {
-            if animal.hits >= needed && animal.missed == 0 && numbered < self.most {
-                animal.id = Some(numbered);
-                numbered += 1;
+        let settles =
+            |animal: &Animal| animal.id.is_none() && animal.hits >= MIN_HITS && animal.missed == 0;
+        for index in 0..self.animals.len() {
+            if !settles(&self.animals[index]) {
+                continue;
+            }
+            let new = &self.animals[index];
+            let hidden = self
+                .animals
+                .iter()
+                .enumerate()
+                .filter(|(_, animal)| animal.id.is_some() && animal.missed >= new.hits);
+            let nearest = hidden.min_by(|(_, a), (_, b)| {
+                let distance = |animal: &Animal| animal.distance_squared(new);
+                distance(a).total_cmp(&distance(b))
+            });
+            if let Some((hidden, _)) = nearest {
+                self.animals[index].id = self.animals[hidden].id.take();
+            } else {
+                // Numbers have no gaps: an animal that has one keeps it, or hands it on.
+                self.animals[index].id = Some(self.numbered()).filter(|id| *id < self.most);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is usual in this video: steps, noise, scores, the extent of the arena.
 
 use crate::animals::animal::Deviation;
+use crate::animals::jumps::Jumps;
 use crate::animals::scores::ScoreHistogram;
 
 /// Weight of a new value in a running mean.
@@ -52,6 +53,7 @@ pub(crate) struct Scales {
     /// Square of the distance that an animal goes in a frame.
     pub(crate) step: RunningSquare,
     pub(crate) scores: ScoreHistogram,
+    pub(crate) jumps: Jumps,
     extent: Option<[f64; 4]>,
 }
 
@@ -64,6 +66,7 @@ impl Scales {
             pose: RunningSquare::starting_at(square),
             step: RunningSquare::starting_at(square),
             scores: ScoreHistogram::new(),
+            jumps: Jumps::new(),
             extent: None,
         }
     }
@@ -93,5 +96,13 @@ impl Scales {
         let least = MIN_SIDE * self.motion.value().sqrt();
         let [x1, y1, x2, y2] = self.extent.unwrap_or_default();
         (x2 - x1).max(least) * (y2 - y1).max(least)
+    }
+
+    /// How far a place is from the edge of the area, as a share of its side.
+    pub(crate) fn edge(&self, [x, y]: [f64; 2]) -> f64 {
+        let [x1, y1, x2, y2] = self.extent.unwrap_or_default();
+        let share =
+            |at: f64, low: f64, high: f64| (at - low).min(high - at) / (high - low).max(1.0);
+        share(x, x1, x2).min(share(y, y1, y2)).max(0.0)
     }
 }

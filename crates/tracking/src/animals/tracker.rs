@@ -1,7 +1,8 @@
 //! The steps of a frame.
 
-use crate::animals::animal::{Deviation, middle};
-use crate::animals::likelihood::{log_ratio, position_variance};
+use crate::animals::alternatives::{Alternatives, Seen};
+use crate::animals::animal::middle;
+use crate::animals::likelihood::{is_jump, log_ratio};
 use crate::animals::options::{AnimalsOptions, MAX_ANIMALS};
 use crate::animals::population::Population;
 use crate::animals::scales::Scales;
@@ -10,14 +11,20 @@ use crate::detection::{Assignments, Detection, TrackAssignment, is_visible};
 use crate::matrix::Matrix;
 use crate::numeric::nan_median;
 
-/// Deviations above this many standard deviations are jumps.
-const JUMP: f64 = 6.0;
+/// A detection whose score speaks no more than this against an animal is one, where their number
+/// is known and one is missing.
+const MIN_LEFT_SCORE_RATIO: f64 = -0.7;
 /// A detection whose score speaks more than this against an animal begins none.
 const MIN_SCORE_RATIO: f64 = -1.5;
+
+/// What such a pair gains at most, and how fast with its likelihood.
+const LEFT_GAIN: f64 = 0.01;
+const LEFT_SLOPE: f64 = 0.1;
 
 /// Follows a bounded number of animals.
 pub(crate) struct AnimalsTracker {
     population: Population,
+    alternatives: Alternatives,
     scales: Option<Scales>,
     last_frame: Option<i64>,
     /// The middles of the first frame's detections.
@@ -30,6 +37,7 @@ impl AnimalsTracker {
         let most = options.max_tracks.unwrap_or(MAX_ANIMALS);
         Self {
             population: Population::new(most, options.max_tracks.is_some()),
+            alternatives: Alternatives::default(),
             scales: None,
             last_frame: None,
             first: Vec::new(),
@@ -42,22 +50,26 @@ impl AnimalsTracker {
             .last_frame
             .map_or(1, |last| frame.saturating_sub(last).max(1));
         self.last_frame = Some(frame);
+        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
         for animal in &mut self.population.animals {
-            animal.advance(u32::try_from(passed).unwrap_or(u32::MAX));
+            animal.advance(passed);
         }
+        self.alternatives.advance(passed);
         self.measure(detections);
         let Some(mut scales) = self.scales.take() else {
             return self.begin(detections);
         };
-        let deviations = self.deviations(detections);
-        let pairs = self.pairs(detections, &deviations, &scales);
+        let seen: Vec<Seen<'_>> = detections.iter().map(seen).collect();
+        let ratios = self.ratios(&seen, &scales);
+        let mut taken = self.choose(&ratios, &seen, &scales);
+        let animals = &mut self.population.animals;
+        self.alternatives
+            .reconsider(animals, &mut taken, &ratios, &seen, &scales);
         let mut found = vec![None; detections.len()];
-        for (index, detection, fit) in pairs {
-            let deviation = deviations[index][detection].as_ref();
-            if let Some(deviation) = deviation {
-                self.continue_animal(index, &detections[detection], deviation, &mut scales);
-                found[detection] = Some((index, fit));
-            }
+        for (index, detection) in taken.into_iter().enumerate() {
+            let Some(detection) = detection else { continue };
+            let fit = self.continue_animal(index, &seen[detection], &mut scales);
+            found[detection] = Some((index, fit));
         }
         self.begin_others(detections, &mut found, &scales);
         self.scales = Some(scales);
@@ -109,61 +121,67 @@ impl AnimalsTracker {
         assignments
     }
 
-    /// `[animal][detection]`: how far it is from what is expected.
-    fn deviations(&self, detections: &[Detection]) -> Vec<Vec<Option<Deviation>>> {
-        let animals = self.population.animals.iter();
-        animals
-            .map(|animal| {
-                detections
-                    .iter()
-                    .map(|d| animal.deviation(&d.points))
-                    .collect()
-            })
-            .collect()
-    }
-
-    /// The pairs of animal and detection with the largest likelihood, and how well each fits.
-    fn pairs(
-        &self,
-        detections: &[Detection],
-        deviations: &[Vec<Option<Deviation>>],
-        scales: &Scales,
-    ) -> Vec<(usize, usize, f64)> {
+    /// `[animal][detection]`: the log-likelihood ratio.
+    fn ratios(&self, seen: &[Seen<'_>], scales: &Scales) -> Matrix {
         let animals = &self.population.animals;
-        let mut cost = Matrix::zeros(animals.len(), detections.len());
+        let mut ratios = Matrix::filled(animals.len(), seen.len(), f64::NEG_INFINITY);
         for (row, animal) in animals.iter().enumerate() {
-            for (col, detection) in detections.iter().enumerate() {
-                if let Some(deviation) = &deviations[row][col] {
-                    let ratio = log_ratio(animal, deviation, score(detection), scales);
-                    cost[(row, col)] = -ratio.max(0.0);
+            for (col, seen) in seen.iter().enumerate() {
+                if let Some(deviation) = animal.deviation(seen.points) {
+                    ratios[(row, col)] = log_ratio(animal, &deviation, seen.score, scales);
                 }
             }
         }
-        let mut pairs = hungarian(&cost);
-        pairs.retain(|pair| cost[*pair] < 0.0);
-        let fit = |pair: (usize, usize)| 1.0 - cost[pair].exp();
-        pairs
-            .into_iter()
-            .map(|pair| (pair.0, pair.1, fit(pair)))
-            .collect()
+        ratios
     }
 
-    fn continue_animal(
-        &mut self,
-        index: usize,
-        detection: &Detection,
-        deviation: &Deviation,
-        scales: &mut Scales,
-    ) {
+    /// The detection of each animal: the pairs with the largest sum.
+    fn choose(&self, ratios: &Matrix, seen: &[Seen<'_>], scales: &Scales) -> Vec<Option<usize>> {
+        let mut cost = Matrix::zeros(ratios.rows(), ratios.cols());
+        for (col, seen) in seen.iter().enumerate() {
+            // Of a known number of animals, one that is missing is the detection that is left, be
+            // it ever so unlikely; any likely pair comes first.
+            let score = scales.scores.log_ratio(seen.score);
+            let is_left = self.population.known && score > MIN_LEFT_SCORE_RATIO;
+            for row in 0..ratios.rows() {
+                let ratio = ratios[(row, col)];
+                let least = if is_left {
+                    LEFT_GAIN / (1.0 + (-LEFT_SLOPE * ratio).exp())
+                } else {
+                    0.0
+                };
+                cost[(row, col)] = -ratio.max(least);
+            }
+        }
+        let mut taken = vec![None; ratios.rows()];
+        for (row, col) in hungarian(&cost) {
+            if cost[(row, col)] < 0.0 {
+                taken[row] = Some(col);
+            }
+        }
+        taken
+    }
+
+    /// Takes a detection into an animal; how well it fits.
+    fn continue_animal(&mut self, index: usize, seen: &Seen<'_>, scales: &mut Scales) -> f64 {
         let animal = &mut self.population.animals[index];
-        let variance = position_variance(animal, scales);
-        let jumped = deviation.predicted_squared > JUMP * JUMP * variance;
+        let Some(deviation) = animal.deviation(seen.points) else {
+            return 0.0;
+        };
+        let jumped = is_jump(animal, &deviation, scales);
+        let fit = 1.0 - (-log_ratio(animal, &deviation, seen.score, scales).max(0.0)).exp();
         let seen_before = animal.missed <= 1;
-        let step = animal.update(&detection.points, deviation, jumped);
+        let before = animal.position;
+        let step = animal.update(seen.points, &deviation, jumped);
         scales.visit(animal.position);
         if seen_before {
-            scales.learn(deviation, step, score(detection));
+            scales.learn(&deviation, step, seen.score);
+            let edge = scales.edge(before);
+            scales
+                .jumps
+                .add(jumped.then(|| deviation.stayed_squared.sqrt()), edge);
         }
+        fit
     }
 
     /// Begins animals with the detections that none explains.
@@ -182,6 +200,13 @@ impl AnimalsTracker {
                     .map(|animal| (animal, 1.0));
             }
         }
+    }
+}
+
+fn seen(detection: &Detection) -> Seen<'_> {
+    Seen {
+        points: &detection.points,
+        score: score(detection),
     }
 }
 

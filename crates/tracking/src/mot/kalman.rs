@@ -188,11 +188,10 @@ fn squared(value: f64) -> f64 {
 }
 
 fn symmetrize(covariance: &mut Covariance) {
-    for row in 0..STATES {
-        for col in 0..row {
-            let mean = 0.5 * (covariance[row][col] + covariance[col][row]);
-            covariance[row][col] = mean;
-            covariance[col][row] = mean;
+    let values = *covariance;
+    for (row, values_of_row) in covariance.iter_mut().enumerate() {
+        for (col, value) in values_of_row.iter_mut().enumerate() {
+            *value = 0.5 * (values[row][col] + values[col][row]);
         }
     }
 }

@@ -93,7 +93,8 @@ impl MotTracker {
         );
         self.all.tracks.retain(|track| {
             let expired = track.steps_since_update + steps - 1 > buffer;
-            !expired && !(dies && track.phase == TrackPhase::Tentative)
+            let died = dies && track.phase == TrackPhase::Tentative;
+            !expired && !died
         });
         for track in &mut self.all.tracks {
             predict(track, &self.all.options, steps, first_step);
