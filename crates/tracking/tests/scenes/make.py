@@ -140,7 +140,6 @@ def trackers(animals, nodes):
             scoring_reduction="max",
             window_size=8,
             min_match_points=1,
-            min_new_track_points=1,
             tracking_target_instance_count=animals,
             tracking_pre_cull_to_target=1,
             tracking_pre_cull_iou_threshold=0.5,
