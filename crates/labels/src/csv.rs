@@ -54,6 +54,7 @@ impl CsvWriter {
         let prediction = &record.prediction;
         let frame_reference = self.header.frame_reference(record);
         let track = prediction.tracks.get(index).and_then(Option::as_deref);
+        let track_score = prediction.track_scores.get(index).copied().flatten();
         let score = prediction.instance_scores.get(index).copied().flatten();
         let points = prediction.instances[index].iter();
         let confidence = prediction.confidence.get(index);
@@ -61,7 +62,7 @@ impl CsvWriter {
             frame_reference.frame_idx.to_string(),
             name(&self.header.video(frame_reference).filename),
             name(track.unwrap_or_default()),
-            "0.0".to_owned(),
+            track_score.map_or("0.0".to_owned(), |score| number(Some(score))),
             number(score),
         ];
         let cells = points.enumerate().flat_map(|(node, point)| {
@@ -128,6 +129,29 @@ mod tests {
     use protocol::{Prediction, Skeleton};
 
     use super::*;
+
+    #[test]
+    fn tracks_have_their_scores() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let record = PredictionRecord {
+            prediction: Prediction {
+                instances: vec![vec![Some([1.0, 2.0])]; 2],
+                tracks: vec![Some("track_0".to_owned()), None],
+                track_scores: vec![Some(0.75), None],
+                ..Prediction::default()
+            },
+            ..PredictionRecord::default()
+        };
+        let out = LineTarget::File(std::fs::File::create(&path).unwrap());
+        let mut csv = CsvWriter::new(out, LabelsHeader::default()).unwrap();
+        csv.write(&record).unwrap();
+        csv.end().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cells = |row: usize| -> Vec<_> { text.lines().nth(row).unwrap().split(',').collect() };
+        assert_eq!(&cells(1)[2..4], ["track_0", "0.75"]);
+        assert_eq!(&cells(2)[2..4], ["", "0.0"]);
+    }
 
     #[test]
     fn names_are_no_formulas_and_numbers_stay_numbers() {

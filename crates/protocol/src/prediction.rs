@@ -27,6 +27,9 @@ pub struct Prediction {
     /// `[instance]`: the track (identity) it belongs to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<Option<String>>,
+    /// `[instance]`: how well it fits its track.
+    #[serde(default, with = "scores", skip_serializing_if = "Vec::is_empty")]
+    pub track_scores: Vec<Option<f32>>,
     /// Where the frame's time went on the worker.
     #[serde(default, skip_serializing_if = "Timing::is_empty")]
     pub timing: Timing,
@@ -40,6 +43,7 @@ impl Prediction {
             ("confidence", self.confidence.len()),
             ("instance_scores", self.instance_scores.len()),
             ("tracks", self.tracks.len()),
+            ("track_scores", self.track_scores.len()),
         ] {
             fits(array, found, expected)?;
         }

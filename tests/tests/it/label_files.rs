@@ -193,6 +193,10 @@ fn tracked(frame_id: u64) -> Prediction {
             .map(|points| points.iter().map(|point| point.map(|_| 0.5)).collect())
             .collect(),
         instance_scores: instances.iter().map(|_| Some(at)).collect(),
+        track_scores: tracks
+            .iter()
+            .map(|track| track.as_ref().map(|_| 0.5))
+            .collect(),
         instances,
         tracks,
         ..Prediction::default()

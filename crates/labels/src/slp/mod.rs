@@ -181,11 +181,13 @@ impl SlpWriter {
             push(&mut self.tables.pred_points, &mut self.row, &point);
         }
         let score = prediction.instance_scores.get(index).copied().flatten();
+        let track_score = prediction.track_scores.get(index).copied().flatten();
         let instance = InstanceRow {
             instance_id: self.tables.instances.rows(),
             frame_id: self.tables.frames.rows(),
             track,
             score: score.unwrap_or(f32::NAN),
+            tracking_score: track_score.unwrap_or(0.0),
             point_id_start: first_point,
             point_id_end: self.tables.pred_points.rows(),
         };

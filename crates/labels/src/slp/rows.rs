@@ -58,6 +58,7 @@ pub(super) struct InstanceRow {
     /// Row of `/tracks_json`.
     pub(super) track: Option<i32>,
     pub(super) score: f32,
+    pub(super) tracking_score: f32,
     pub(super) point_id_start: u64,
     pub(super) point_id_end: u64,
 }
@@ -82,7 +83,7 @@ impl Row for InstanceRow {
     }
 
     fn pack(&self, bytes: &mut Vec<u8>) {
-        let (skeleton, from_predicted, tracking_score) = (0u32, -1i64, 0f32);
+        let (skeleton, from_predicted) = (0u32, -1i64);
         pack!(
             bytes,
             self.instance_id,
@@ -94,7 +95,7 @@ impl Row for InstanceRow {
             self.score,
             self.point_id_start,
             self.point_id_end,
-            tracking_score,
+            self.tracking_score,
         );
     }
 }

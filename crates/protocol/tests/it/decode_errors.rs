@@ -407,6 +407,7 @@ fn predictions_whose_arrays_do_not_fit() {
         (r#""confidence":[[1],[1,2]]"#, "a row of confidence", 2, 1),
         (r#""instance_scores":[1,2,3]"#, "instance_scores", 3, 2),
         (r#""tracks":["a"]"#, "tracks", 1, 2),
+        (r#""track_scores":[1]"#, "track_scores", 1, 2),
     ] {
         let text =
             format!(r#"{{"type":"PREDICTION","frame_id":9,"instances":[[[1,2]],[null]],{rest}}}"#);

@@ -316,6 +316,7 @@ prop_compose! {
             frame_id, instances, confidence,
             instance_scores: vec![Some(f32::NAN); scores],
             tracks: vec![None; scores],
+            track_scores: vec![Some(0.5); scores],
             timing: Timing { queue_us, ..Timing::default() },
         }
     }

@@ -136,6 +136,7 @@ def messages():
     extended = prediction | {
         "instance_scores": [0.5, 1.75],
         "tracks": ["left", None],
+        "track_scores": [0.875, None],
         "timing": {
             "receive_us": 900,
             "decode_us": 1500,
