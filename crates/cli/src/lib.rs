@@ -20,6 +20,7 @@ mod secret_source;
 pub mod settings;
 mod stored_secret;
 pub mod terminal;
+mod tracking_args;
 mod usage;
 mod variable;
 
@@ -35,4 +36,5 @@ pub use room_args::{RoomArgs, login_ends, no_room_secret};
 pub use secret_args::{Redacted, SecretArgs, is_in_process_list};
 pub use secret_source::{FoundSecret, SecretChoice};
 pub use stored_secret::{data_folder, data_folder_of, stored_secret, stored_secret_at};
+pub use tracking_args::TrackingArgs;
 pub use usage::end_with;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracking::TrackerOptions;
 use vision::capture::{self, Source, SourceInfo};
 
 use crate::connect::ConnectConfig;
@@ -49,6 +50,8 @@ pub struct Config {
     pub(crate) display: bool,
     /// Targets of poses.
     pub(crate) emit: Vec<emit::Target>,
+    /// How the animals are told apart; `None` where they are not.
+    pub(crate) tracking: Option<TrackerOptions>,
     /// How the worker is found.
     pub(crate) connect: ConnectConfig,
     /// Associations that share the frames.

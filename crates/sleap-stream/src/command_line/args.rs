@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
-use cli::{EmitArgs, LinkArgs, LogArgs};
+use cli::{EmitArgs, LinkArgs, LogArgs, TrackingArgs};
 use vision::capture::FrameSelection;
 use vision::synthetic;
 
@@ -124,6 +124,10 @@ pub struct Args {
     /// Poses for other programs.
     #[command(flatten)]
     pub emit: EmitArgs,
+
+    /// Which animal is which.
+    #[command(flatten)]
+    pub tracking: TrackingArgs,
 
     /// Address of the signaling server at which the worker is registered.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]

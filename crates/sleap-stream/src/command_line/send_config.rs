@@ -30,6 +30,13 @@ impl TryFrom<Args> for SendConfig {
                 output.display()
             );
         }
+        if args.tracking.tracking {
+            bail!(
+                "--tracking: the predictions of a file that is sent have no tracks, since the worker \
+                 writes them; give --stream {} instead of --send-file",
+                file.display()
+            );
+        }
         let connect = ConnectConfig::try_from(&args)?;
         Ok(Self {
             file,

@@ -22,6 +22,7 @@ impl TryFrom<Args> for Config {
         check_names(&args)?;
         let report_mode = args.report_mode();
         let encoding = encoding(&args)?;
+        let tracking = args.tracking.options()?;
         let connect = ConnectConfig::try_from(&args)?;
         let live = match (args.live, args.every_frame) {
             (true, _) => Some(true),
@@ -52,6 +53,7 @@ impl TryFrom<Args> for Config {
             overwrite: args.overwrite,
             display: args.display,
             emit: args.emit.targets,
+            tracking,
             connect,
             lanes: args.lanes,
             report_mode,

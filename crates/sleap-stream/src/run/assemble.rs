@@ -16,6 +16,7 @@ use crate::connect::handshake::returns_results;
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
+use crate::run::tracks::Tracks;
 use crate::send::pipeline::SendPipeline;
 use crate::send::uplink::UplinkControl;
 
@@ -47,6 +48,7 @@ pub(crate) fn prepare(
     ack: &StreamAck,
     sender: &Sender,
 ) -> Result<StreamParts> {
+    let tracks = config.tracking.clone().map(Tracks::new).transpose()?;
     let info = capture.info().clone();
     let PoseConsumers {
         mut emitter,
@@ -86,7 +88,15 @@ pub(crate) fn prepare(
         skeleton: skeleton.clone(),
     });
     Ok(StreamParts {
-        results: ResultHandler::new(outputs, emitter, screen, adaptation, skeleton, keeps_frames),
+        results: ResultHandler::new(
+            outputs,
+            emitter,
+            screen,
+            adaptation,
+            tracks,
+            skeleton,
+            keeps_frames,
+        ),
         pipeline,
         uplink,
         recording,

@@ -11,6 +11,7 @@ mod result_watch;
 mod results;
 mod stream;
 mod stream_start;
+mod tracks;
 mod verdict;
 mod wants;
 

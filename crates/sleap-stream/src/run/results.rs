@@ -13,6 +13,7 @@ use vision::frame_window::{AnnotatedFrame, WindowHandle};
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::outputs;
+use crate::run::tracks::{TrackColors, Tracks};
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
 
@@ -32,6 +33,9 @@ pub(crate) struct ResultHandler {
     last: Option<LastResult>,
     screen: Option<WindowHandle>,
     adaptation: Option<Adaptation>,
+    /// Tells which animal is which; `None` where that is not asked for.
+    tracks: Option<Tracks>,
+    colors: TrackColors,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     /// Frames are recorded or shown at the end, whatever becomes of predictions.
@@ -55,6 +59,7 @@ impl ResultHandler {
         emitter: Emitter,
         screen: Option<WindowHandle>,
         adaptation: Option<Adaptation>,
+        tracks: Option<Tracks>,
         skeleton: Skeleton,
         keeps_frames: bool,
     ) -> Self {
@@ -69,6 +74,8 @@ impl ResultHandler {
             complete: None,
             screen,
             adaptation,
+            tracks,
+            colors: TrackColors::default(),
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
             keeps_frames,
@@ -198,11 +205,18 @@ impl ResultHandler {
         if let Some(scale) = &returned.scale {
             scale.apply(&mut prediction);
         }
+        if let Some(tracks) = &mut self.tracks {
+            tracks.assign(&mut prediction);
+        }
         self.emitter.pose(&prediction, returned.captured_us);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
         outputs::write(&self.outputs, &prediction, &returned);
-        self.show(returned.picture, prediction.frame_id, prediction.instances);
+        let frame_id = prediction.frame_id;
+        if returned.picture.is_some() {
+            let instances = self.colors.arrange(prediction);
+            self.show(returned.picture, frame_id, instances);
+        }
         Some(returned.waited)
     }
 

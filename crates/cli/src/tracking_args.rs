@@ -1,0 +1,236 @@
+//! Options of `--tracking`, by sleap-nn's names.
+
+use clap::Args;
+use tracking::{
+    AnimalsOptions, CandidatesMethod, ClassicOptions, Features, KalmanFeatures, KalmanOptions,
+    MatchingMethod, OptionsError, ScoringMethod, ScoringReduction, Tracker, TrackerKind,
+    TrackerOptions,
+};
+
+/// Which animal is which.
+#[derive(Debug, Clone, Args)]
+pub struct TrackingArgs {
+    /// Tell which animal is which: every instance gets a track.
+    #[arg(short = 't', long, help_heading = "Tracking")]
+    pub tracking: bool,
+
+    /// How: animals, classic, sort, bytetrack or ocsort.
+    ///
+    /// `animals` follows a known or unknown number of animals by motion and pose. The others are
+    /// sleap-nn's, fed frame by frame: what sleap-nn does with a look through the whole video
+    /// (calibration, cleaning, connecting breaks) a stream cannot.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "animals",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub tracker: TrackerKind,
+
+    /// How many animals there are: there are never more tracks (animals, classic).
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub max_tracks: Option<u32>,
+
+    /// Frames, or detections of a track, that a new detection is compared with (classic; default 5).
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub tracking_window_size: Option<usize>,
+
+    /// What a new detection is compared with: fixed_window (the last frames) or local_queues (the
+    /// last detections of each track; classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub candidates_method: Option<CandidatesMethod>,
+
+    /// What is compared: keypoints, centroids or bboxes (classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub features: Option<Features>,
+
+    /// How: oks, cosine_sim, iou or euclidean_dist (classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub scoring_method: Option<ScoringMethod>,
+
+    /// How scores against several detections of a track become one: mean, max or robust_quantile
+    /// (classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub scoring_reduction: Option<ScoringReduction>,
+
+    /// How detections and tracks are matched: hungarian or greedy (classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub track_matching_method: Option<MatchingMethod>,
+
+    /// Predict where each track is, with a Kalman filter (classic; needs the number of animals).
+    #[arg(long, requires = "tracking", help_heading = "Tracking")]
+    pub use_kalman: bool,
+
+    /// What the Kalman filters follow: centroid or keypoints (classic).
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "use_kalman",
+        help_heading = "Tracking"
+    )]
+    pub kf_track_features: Option<KalmanFeatures>,
+
+    /// How many animals there are (classic).
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "tracking",
+        help_heading = "Tracking"
+    )]
+    pub tracking_target_instance_count: Option<usize>,
+
+    /// Leave out the detections of the lowest scores above that number (classic).
+    #[arg(
+        long,
+        requires = "tracking_target_instance_count",
+        help_heading = "Tracking"
+    )]
+    pub tracking_pre_cull_to_target: bool,
+
+    /// Of detections that overlap more than this, leave out the less certain one first (classic).
+    #[arg(
+        long,
+        value_name = "SHARE",
+        requires = "tracking_pre_cull_to_target",
+        help_heading = "Tracking"
+    )]
+    pub tracking_pre_cull_iou_threshold: Option<f64>,
+}
+
+impl TrackingArgs {
+    /// The tracker with its options; `None` without `--tracking`.
+    ///
+    /// # Errors
+    ///
+    /// When options do not go together.
+    pub fn options(&self) -> Result<Option<TrackerOptions>, OptionsError> {
+        if !self.tracking {
+            return Ok(None);
+        }
+        let options = match self.tracker {
+            TrackerKind::Animals => TrackerOptions::Animals(AnimalsOptions {
+                max_tracks: self.max_tracks,
+            }),
+            TrackerKind::Classic => TrackerOptions::Classic(self.classic()),
+            boxes => TrackerOptions::of(boxes),
+        };
+        Tracker::new(options.clone())?;
+        Ok(Some(options))
+    }
+
+    fn classic(&self) -> ClassicOptions {
+        let usual = ClassicOptions::default();
+        ClassicOptions {
+            window_size: self.tracking_window_size.unwrap_or(usual.window_size),
+            candidates_method: self.candidates_method.unwrap_or(usual.candidates_method),
+            features: self.features.unwrap_or(usual.features),
+            scoring_method: self.scoring_method.unwrap_or(usual.scoring_method),
+            scoring_reduction: self.scoring_reduction.unwrap_or(usual.scoring_reduction),
+            track_matching_method: self
+                .track_matching_method
+                .unwrap_or(usual.track_matching_method),
+            max_tracks: self.max_tracks,
+            use_kalman: self.use_kalman,
+            kalman: KalmanOptions {
+                track_features: self
+                    .kf_track_features
+                    .unwrap_or(usual.kalman.track_features),
+                ..usual.kalman
+            },
+            tracking_target_instance_count: self.tracking_target_instance_count,
+            tracking_pre_cull_to_target: self.tracking_pre_cull_to_target,
+            tracking_pre_cull_iou_threshold: self.tracking_pre_cull_iou_threshold.unwrap_or(0.0),
+            ..usual
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        tracking: TrackingArgs,
+    }
+
+    fn options(line: &str) -> Result<Option<TrackerOptions>, OptionsError> {
+        let words = std::iter::once("program").chain(line.split_whitespace());
+        Line::try_parse_from(words)
+            .expect("a command line")
+            .tracking
+            .options()
+    }
+
+    #[test]
+    fn no_tracker_is_the_usual() {
+        assert_eq!(options("").unwrap(), None);
+        let animals = TrackerOptions::of(TrackerKind::Animals);
+        assert_eq!(options("-t").unwrap(), Some(animals));
+    }
+
+    #[test]
+    fn options_are_sleap_nns() {
+        let line = "-t --tracker classic --candidates-method local_queues --features bboxes \
+            --scoring-method iou --max-tracks 3 --track-matching-method greedy";
+        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
+            panic!("not classic");
+        };
+        assert_eq!(classic.candidates_method, CandidatesMethod::LocalQueues);
+        assert_eq!(classic.features, Features::Bboxes);
+        assert_eq!(classic.scoring_method, ScoringMethod::Iou);
+        assert_eq!(classic.track_matching_method, MatchingMethod::Greedy);
+        assert_eq!(classic.max_tracks, Some(3));
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_refused() {
+        assert!(options("-t --tracker classic --scoring-method iou").is_err());
+        assert!(options("-t --tracker classic --use-kalman").is_err());
+        assert!(options("-t --max-tracks 0").is_err());
+        let words = ["program", "--tracker", "sort"];
+        assert!(
+            Line::try_parse_from(words).is_err(),
+            "--tracker without --tracking"
+        );
+    }
+}
