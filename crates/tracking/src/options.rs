@@ -7,7 +7,7 @@ use crate::mot::MotOptions;
 
 choice! {
     /// How tracks are made.
-    TrackerKind {
+    enum TrackerKind {
         /// A motion model, poses, and a number of animals that is given or found out.
         Animals = "animals",
         /// sleap-nn's own: each detection is compared with those of the last frames.

@@ -5,7 +5,7 @@ use crate::error::{OptionsError, in_range};
 
 choice! {
     /// Which earlier detections of a track a new one is compared with.
-    CandidatesMethod {
+    enum CandidatesMethod {
         /// Those of the last frames.
         FixedWindow = "fixed_window",
         /// The last ones of each track, however long ago.
@@ -15,7 +15,7 @@ choice! {
 
 choice! {
     /// What of a detection is compared.
-    Features {
+    enum Features {
         /// All points.
         Keypoints = "keypoints",
         /// The median of the points.
@@ -27,7 +27,7 @@ choice! {
 
 choice! {
     /// How two detections are compared.
-    ScoringMethod {
+    enum ScoringMethod {
         /// Object keypoint similarity.
         Oks = "oks",
         /// Cosine of the angle between the features.
@@ -41,7 +41,7 @@ choice! {
 
 choice! {
     /// How the scores against several detections of a track become one.
-    ScoringReduction {
+    enum ScoringReduction {
         /// Their mean.
         Mean = "mean",
         /// The largest.
@@ -53,7 +53,7 @@ choice! {
 
 choice! {
     /// How detections and tracks are matched.
-    MatchingMethod {
+    enum MatchingMethod {
         /// The largest sum of scores.
         Hungarian = "hungarian",
         /// The largest score first.
@@ -63,7 +63,7 @@ choice! {
 
 choice! {
     /// What the Kalman filters of `classic` follow.
-    KalmanFeatures {
+    enum KalmanFeatures {
         /// The centroid; the last pose moves along with it.
         Centroid = "centroid",
         /// Every node.

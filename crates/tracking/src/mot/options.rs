@@ -5,7 +5,7 @@ use crate::error::{OptionsError, in_range};
 
 choice! {
     /// The tracker of boxes.
-    MotKind {
+    enum MotKind {
         /// SORT.
         Sort = "sort",
         /// ByteTrack.
@@ -17,7 +17,7 @@ choice! {
 
 choice! {
     /// How a predicted track and a detection are compared.
-    Similarity {
+    enum Similarity {
         /// Boxes; centroids where a skeleton has one node.
         Auto = "auto",
         /// Intersection over union of boxes.
@@ -31,7 +31,7 @@ choice! {
 
 choice! {
     /// What a detection's score is.
-    ScoreMode {
+    enum ScoreMode {
         /// The mean of its nodes' scores.
         Auto = "auto",
         /// The instance's score.
@@ -43,7 +43,7 @@ choice! {
 
 choice! {
     /// What the Kalman filter holds.
-    KalmanKind {
+    enum KalmanKind {
         /// Centre, width and height.
         Xywh = "xywh",
         /// Centre, width over height, and height.
@@ -55,7 +55,7 @@ choice! {
 
 choice! {
     /// What a step of the filter is.
-    TimeBase {
+    enum TimeBase {
         /// Frames where they come regularly, steps otherwise.
         Auto = "auto",
         /// The frames' numbers, in their most common distance.
