@@ -2,9 +2,8 @@
 
 use clap::Args;
 use tracking::{
-    AnimalsOptions, CandidatesMethod, ClassicOptions, Features, KalmanFeatures, KalmanOptions,
-    MatchingMethod, OptionsError, ScoringMethod, ScoringReduction, Tracker, TrackerKind,
-    TrackerOptions,
+    AnimalsOptions, CandidatesMethod, ClassicOptions, Features, MatchingMethod, OptionsError,
+    ScoringMethod, ScoringReduction, Tracker, TrackerKind, TrackerOptions,
 };
 
 /// Which animal is which.
@@ -97,15 +96,6 @@ pub struct TrackingArgs {
     #[arg(long, requires = "tracking", help_heading = "Tracking")]
     pub use_kalman: bool,
 
-    /// What the Kalman filters follow: centroid or keypoints (classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "use_kalman",
-        help_heading = "Tracking"
-    )]
-    pub kf_track_features: Option<KalmanFeatures>,
-
     /// How many animals there are (classic).
     #[arg(
         long,
@@ -167,12 +157,6 @@ impl TrackingArgs {
                 .unwrap_or(usual.track_matching_method),
             max_tracks: self.max_tracks,
             use_kalman: self.use_kalman,
-            kalman: KalmanOptions {
-                track_features: self
-                    .kf_track_features
-                    .unwrap_or(usual.kalman.track_features),
-                ..usual.kalman
-            },
             tracking_target_instance_count: self.tracking_target_instance_count,
             tracking_pre_cull_to_target: self.tracking_pre_cull_to_target,
             tracking_pre_cull_iou_threshold: self.tracking_pre_cull_iou_threshold.unwrap_or(0.0),

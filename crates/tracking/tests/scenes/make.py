@@ -127,13 +127,6 @@ def trackers(animals, nodes):
         "classic_kalman": classic(
             **queues, use_kalman=True, tracking_target_instance_count=animals, max_tracks=animals
         ),
-        "classic_kalman_nodes": classic(
-            **queues,
-            use_kalman=True,
-            kf_track_features="keypoints",
-            tracking_target_instance_count=animals,
-            max_tracks=animals,
-        ),
         "classic_culled_max": classic(
             features="bboxes",
             scoring_method="iou",
