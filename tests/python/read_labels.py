@@ -28,6 +28,7 @@ def instance(one: PredictedInstance) -> dict:
         "points": points,
         "score": finite(one.score),
         "track": one.track.name if one.track else None,
+        "track_score": None if one.tracking_score is None else finite(one.tracking_score),
     }
 
 

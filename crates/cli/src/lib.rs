@@ -36,5 +36,5 @@ pub use room_args::{RoomArgs, login_ends, no_room_secret};
 pub use secret_args::{Redacted, SecretArgs, is_in_process_list};
 pub use secret_source::{FoundSecret, SecretChoice};
 pub use stored_secret::{data_folder, data_folder_of, stored_secret, stored_secret_at};
-pub use tracking_args::TrackingArgs;
+pub use tracking_args::{TrackingArgs, TrackingArgsError};
 pub use usage::end_with;

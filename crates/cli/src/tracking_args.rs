@@ -123,15 +123,39 @@ pub struct TrackingArgs {
     pub tracking_pre_cull_iou_threshold: Option<f64>,
 }
 
+/// The options make no tracker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrackingArgsError {
+    /// Values that do not go together.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The tracker has no such option.
+    #[error(
+        "{option} is not for --tracker {tracker}: --tracker classic has it{}",
+        if *.option == "--max-tracks" { ", and --tracker animals" } else { "" }
+    )]
+    Foreign {
+        /// The option, as on the command line.
+        option: &'static str,
+        /// The tracker that was chosen.
+        tracker: TrackerKind,
+    },
+}
+
 impl TrackingArgs {
     /// The tracker with its options; `None` without `--tracking`.
     ///
     /// # Errors
     ///
-    /// When options do not go together.
-    pub fn options(&self) -> Result<Option<TrackerOptions>, OptionsError> {
+    /// When options do not go together, or with the tracker.
+    pub fn options(&self) -> Result<Option<TrackerOptions>, TrackingArgsError> {
         if !self.tracking {
             return Ok(None);
+        }
+        if let Some(option) = self.foreign() {
+            let tracker = self.tracker;
+            return Err(TrackingArgsError::Foreign { option, tracker });
         }
         let options = match self.tracker {
             TrackerKind::Animals => TrackerOptions::Animals(AnimalsOptions {
@@ -142,6 +166,44 @@ impl TrackingArgs {
         };
         Tracker::new(options.clone())?;
         Ok(Some(options))
+    }
+
+    /// An option that was given and that the tracker does not have.
+    fn foreign(&self) -> Option<&'static str> {
+        let of_classic = [
+            (
+                "--tracking-window-size",
+                self.tracking_window_size.is_some(),
+            ),
+            ("--candidates-method", self.candidates_method.is_some()),
+            ("--features", self.features.is_some()),
+            ("--scoring-method", self.scoring_method.is_some()),
+            ("--scoring-reduction", self.scoring_reduction.is_some()),
+            (
+                "--track-matching-method",
+                self.track_matching_method.is_some(),
+            ),
+            ("--use-kalman", self.use_kalman),
+            (
+                "--tracking-target-instance-count",
+                self.tracking_target_instance_count.is_some(),
+            ),
+            (
+                "--tracking-pre-cull-to-target",
+                self.tracking_pre_cull_to_target,
+            ),
+            (
+                "--tracking-pre-cull-iou-threshold",
+                self.tracking_pre_cull_iou_threshold.is_some(),
+            ),
+        ];
+        let has_max_tracks = matches!(self.tracker, TrackerKind::Animals | TrackerKind::Classic);
+        let of_classic = of_classic
+            .iter()
+            .filter(|_| self.tracker != TrackerKind::Classic);
+        let max_tracks = ("--max-tracks", self.max_tracks.is_some() && !has_max_tracks);
+        let mut given = of_classic.chain([&max_tracks]);
+        given.find(|(_, is_given)| *is_given).map(|(name, _)| *name)
     }
 
     fn classic(&self) -> ClassicOptions {
@@ -177,7 +239,7 @@ mod tests {
         tracking: TrackingArgs,
     }
 
-    fn options(line: &str) -> Result<Option<TrackerOptions>, OptionsError> {
+    fn options(line: &str) -> Result<Option<TrackerOptions>, TrackingArgsError> {
         let words = std::iter::once("program").chain(line.split_whitespace());
         Line::try_parse_from(words)
             .expect("a command line")
@@ -211,6 +273,19 @@ mod tests {
         assert!(options("-t --tracker classic --scoring-method iou").is_err());
         assert!(options("-t --tracker classic --use-kalman").is_err());
         assert!(options("-t --max-tracks 0").is_err());
+        for (line, words) in [
+            (
+                "-t --scoring-method oks",
+                "--scoring-method is not for --tracker animals",
+            ),
+            (
+                "-t --tracker sort --max-tracks 2",
+                "classic has it, and --tracker animals",
+            ),
+        ] {
+            let error = options(line).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
         let words = ["program", "--tracker", "sort"];
         assert!(
             Line::try_parse_from(words).is_err(),

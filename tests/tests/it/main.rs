@@ -34,6 +34,7 @@ mod slurm;
 mod structure;
 mod systemd;
 mod terminal;
+mod tracking;
 mod unsafe_list;
 mod upload_folder;
 mod variables;

@@ -50,10 +50,7 @@ pub(crate) fn prepare(
 ) -> Result<StreamParts> {
     let tracks = config.tracking.clone().map(Tracks::new).transpose()?;
     let info = capture.info().clone();
-    let PoseConsumers {
-        mut emitter,
-        screen,
-    } = consumers;
+    let (mut emitter, screen) = (consumers.emitter, consumers.screen);
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, handle) = start_recording(config, &info)?.unzip();
