@@ -56,15 +56,19 @@ pub fn save(draft: NamedTempFile, path: &Path, overwrite: bool) -> Result<File, 
     }
 }
 
-/// Writes a file that only its owner may read and write, and creates its folder where it is missing. The
-/// content is on the disk when this returns.
+/// Writes a file that only its owner may read and write, and creates its folder where it is missing, for its
+/// owner alone. The content is on the disk when this returns.
 ///
 /// # Errors
 /// As of [`save`]; the folder cannot be created or the content not be written. What had the name before is
 /// unchanged then.
 pub fn write_private(path: &Path, content: &[u8], overwrite: bool) -> io::Result<()> {
     let folder = folder_of(path);
-    fs::create_dir_all(folder)?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
     // Temporary files are for their owner only.
     let mut draft = NamedTempFile::new_in(folder)?;
     draft.write_all(content)?;
@@ -129,7 +133,10 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(names(folder_of(&path)), ["key"], "no draft stays");
         #[cfg(unix)]
-        assert_eq!(mode(&path), 0o600);
+        {
+            assert_eq!(mode(&path), 0o600);
+            assert_eq!(mode(folder_of(&path)), 0o700);
+        }
     }
 
     /// A new file is readable for the group and all users as far as the umask allows.
