@@ -185,7 +185,7 @@ impl Registration {
                     );
                     return self.registered(registered);
                 }
-                Err(SignalError::Room(error)) => {
+                Err(error @ (SignalError::Room(_) | SignalError::IdTaken { .. })) => {
                     if !std::mem::replace(&mut is_known_refused, true) {
                         warn!(%error, "not let in again; trying on");
                     }

@@ -194,13 +194,22 @@ impl SignalingClient {
         self.send_raw(self.liveness.question()).await
     }
 
-    /// Ids of the other registered peers, in order of registration.
+    /// Ids of the other registered peers, in order of registration. Fails where the server had refused the id
+    /// that this side registered before: a registration is not answered otherwise.
     pub(crate) async fn peers(&mut self, wait: Duration) -> Result<Vec<String>, SignalError> {
         self.send(&wire::query()).await?;
         let listed = async {
             loop {
-                if let SignalingMessage::AvailablePeers(peers) = self.next().await? {
-                    return Ok(peers);
+                match self.next().await? {
+                    SignalingMessage::AvailablePeers(peers) => return Ok(peers),
+                    SignalingMessage::Error { code, .. }
+                        if [wire::ID_TAKEN, wire::ID_RESERVED].contains(&code.as_str()) =>
+                    {
+                        return Err(SignalError::IdTaken {
+                            url: self.url.clone(),
+                        });
+                    }
+                    _ => {}
                 }
             }
         };

@@ -26,7 +26,7 @@ pub(super) enum RegisterOutcome {
     Done,
     /// The id belongs to the server's own worker.
     Reserved,
-    /// Another socket has the id.
+    /// Another socket has the id, and registered with another key or is on a server with a reserved id.
     Taken,
 }
 
@@ -58,8 +58,9 @@ impl PeerDirectory {
     }
 
     /// Registers a socket under an id. The newest socket replaces an older one, so that a restarted
-    /// worker can come back while its old connection is not yet known to be dead. A reserved id needs its
-    /// key; on a server that has one, no other id is taken from a connected socket. A socket has one id.
+    /// worker can come back while its old connection is not yet known to be dead; one that registered
+    /// with a key is replaced by a socket with the same key alone. A reserved id needs its key; on a server
+    /// that has one, no other id is taken from a connected socket. A socket has one id.
     pub(super) fn register(
         &self,
         socket: SocketId,
@@ -68,17 +69,18 @@ impl PeerDirectory {
     ) -> RegisterOutcome {
         let mut table = self.table();
         let holder = table.holder(peer_id);
+        let other = holder.filter(|holder| *holder != socket);
+        let needed = other.and_then(|other| table.key_of(other));
         match &table.reserved {
             Some((id, reservation)) if id == peer_id && key != Some(reservation.key()) => {
                 return RegisterOutcome::Reserved;
             }
-            Some((id, _)) if id != peer_id && holder.is_some_and(|holder| holder != socket) => {
-                return RegisterOutcome::Taken;
-            }
+            Some((id, _)) if id != peer_id && other.is_some() => return RegisterOutcome::Taken,
+            _ if needed.is_some() && needed != key => return RegisterOutcome::Taken,
             _ => {}
         }
         if holder != Some(socket) {
-            table.assign(peer_id, socket);
+            table.assign(peer_id, socket, key);
         }
         RegisterOutcome::Done
     }

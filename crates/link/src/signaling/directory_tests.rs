@@ -16,6 +16,33 @@ fn the_newest_socket_owns_an_id() {
     assert_eq!(directory.others(asker.socket), ["worker"]);
 }
 
+#[test]
+fn an_id_with_a_key_is_taken_from_a_connected_socket_with_the_same_key_alone() {
+    let directory = PeerDirectory::default();
+    let [first, other, again, asker] = [(); 4].map(|()| directory.join());
+    let register = |it: &OutboxReceiver, key| directory.register(it.socket, "worker-rig", key);
+    assert_eq!(register(&first, Some("own")), RegisterOutcome::Done);
+    assert_eq!(register(&first, Some("own")), RegisterOutcome::Done);
+    for key in [None, Some(""), Some("another")] {
+        assert_eq!(register(&other, key), RegisterOutcome::Taken, "{key:?}");
+        assert_eq!(directory.id_of(first.socket).as_deref(), Some("worker-rig"));
+    }
+    // Its own new connection, while the former one is not known to be dead.
+    assert_eq!(register(&again, Some("own")), RegisterOutcome::Done);
+    assert_eq!(directory.id_of(first.socket), None);
+    assert_eq!(directory.others(asker.socket), ["worker-rig"]);
+    assert_eq!(register(&other, None), RegisterOutcome::Taken);
+    // When it has left, the id is free.
+    directory.leave(again.socket);
+    assert_eq!(register(&other, Some("another")), RegisterOutcome::Done);
+    // A registration without a key is replaced as ever, and takes no key from a former one.
+    let [plain, newest] = [(); 2].map(|()| directory.join());
+    directory.leave(other.socket);
+    assert_eq!(register(&plain, None), RegisterOutcome::Done);
+    assert_eq!(register(&newest, None), RegisterOutcome::Done);
+    assert_eq!(register(&plain, Some("late")), RegisterOutcome::Done);
+}
+
 /// A directory with its worker, and two others.
 fn guarded() -> (PeerDirectory, IdReservation, [OutboxReceiver; 3]) {
     let directory = PeerDirectory::default();

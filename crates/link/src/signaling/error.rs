@@ -84,6 +84,12 @@ pub enum SignalError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// Another peer has the id.
+    #[error("another peer is registered under this id at {url}")]
+    IdTaken {
+        /// The server's address.
+        url: String,
+    },
     /// A server of rooms refuses something.
     #[error(transparent)]
     Room(#[from] RoomError),

@@ -20,7 +20,10 @@
 //! repeats the answer; any other offer of that client replaces the former one.
 //!
 //! Any peer that reaches the server can register under any id but a reserved one ([`Server::reserve`]), for
-//! which `register` needs its key as `"key"`; the server checks nothing else about a peer. Where an id is
+//! which `register` needs its key as `"key"`, and one in use by a socket that registered with another
+//! `"key"`: that is answered by `{"type":"error","code":C}`, with `ID_RESERVED` or `ID_TAKEN`. So of two workers
+//! with one name the second does not replace the first, and a worker with its own key replaces its former
+//! connection. A socket without a key is replaced by the newest one. The server checks nothing else about a peer. Where an id is
 //! reserved, clients come for its owner only: only it is listed, messages go to it or come from it, and the
 //! id of a connected socket cannot be taken. A page in a browser cannot reach the server: an `Origin` is
 //! refused.

@@ -21,6 +21,7 @@ use super::error::BindError;
 use super::outbox::SocketId;
 use super::reservation::IdReservation;
 use super::socket_limit::{IdlePolicy, SocketLimit};
+use super::wire;
 use crate::limits::TokenBucket;
 
 /// Longest message that is accepted, in bytes: the longest description that a worker accepts, as JSON.
@@ -29,6 +30,8 @@ const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Longest peer id that is accepted, in bytes.
 const MAX_ID_BYTES: usize = 256;
+/// Longest key of a registration that is accepted, in bytes: it is kept as long as the socket.
+const MAX_KEY_BYTES: usize = 128;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages of one socket that are read at once, and then in a second; the rest stays in the system's buffer.
 const MESSAGES: (u32, u32) = (128, 32);
@@ -222,6 +225,10 @@ impl SocketGuard<'_> {
         match message.get("peer_id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() && id.len() <= MAX_ID_BYTES => {
                 let key = message.get("key").and_then(Value::as_str);
+                if key.is_some_and(|key| key.len() > MAX_KEY_BYTES) {
+                    let reason = format!("key must have at most {MAX_KEY_BYTES} bytes");
+                    return Some(refusal("INVALID_MESSAGE", &reason));
+                }
                 let code = match self.directory.register(self.socket, id, key) {
                     RegisterOutcome::Done => {
                         debug!(peer = id, "registered");
@@ -230,8 +237,8 @@ impl SocketGuard<'_> {
                         }
                         return None;
                     }
-                    RegisterOutcome::Reserved => "ID_RESERVED",
-                    RegisterOutcome::Taken => "ID_TAKEN",
+                    RegisterOutcome::Reserved => wire::ID_RESERVED,
+                    RegisterOutcome::Taken => wire::ID_TAKEN,
                 };
                 debug!(
                     peer = id,

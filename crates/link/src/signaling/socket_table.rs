@@ -24,6 +24,8 @@ pub(super) struct SocketTable {
 #[derive(Debug)]
 struct Socket {
     outbox: Outbox,
+    /// The key of its registration: another socket needs it to take the id.
+    key: Option<String>,
     /// Whether its offers are returned to it when they stay without an answer.
     bounces: bool,
     /// Offers that were queued and not answered, oldest first.
@@ -45,6 +47,7 @@ impl SocketTable {
         let (outbox, receiver) = outbox(socket);
         let entry = Socket {
             outbox,
+            key: None,
             bounces: false,
             offers: Vec::new(),
         };
@@ -58,17 +61,26 @@ impl SocketTable {
         self.bounce(socket);
     }
 
-    /// Gives the id to the socket. The socket's former id and the id's former socket lose their registration.
-    pub(super) fn assign(&mut self, peer_id: &str, socket: SocketId) {
+    /// Gives the id to the socket, which another socket can take with the same key only if there is one. The
+    /// socket's former id and the id's former socket lose their registration.
+    pub(super) fn assign(&mut self, peer_id: &str, socket: SocketId, key: Option<&str>) {
         let former = self.holder(peer_id);
         self.peers
             .retain(|(id, owner)| id != peer_id && *owner != socket);
         self.peers.push((peer_id.to_owned(), socket));
+        if let Some(holder) = self.sockets.get_mut(&socket) {
+            holder.key = key.map(str::to_owned);
+        }
         // Neither the former holder of the id nor this socket under its former id will answer.
         self.bounce(socket);
         if let Some(former) = former {
             self.bounce(former);
         }
+    }
+
+    /// The key of a socket's registration.
+    pub(super) fn key_of(&self, socket: SocketId) -> Option<&str> {
+        self.sockets.get(&socket)?.key.as_deref()
     }
 
     pub(super) fn return_offers(&mut self, socket: SocketId) {

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use crate::ice::IceCandidate;
 
+/// The server's error codes for an id that another peer has.
+pub(super) const ID_RESERVED: &str = "ID_RESERVED";
+pub(super) const ID_TAKEN: &str = "ID_TAKEN";
+
 /// A message from the server or, through it, from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SignalingMessage {
@@ -125,7 +129,7 @@ pub(super) fn bounce(target: &str) -> Value {
     json!({"type": "bounce", "target": target})
 }
 
-/// `key`: of a reserved id.
+/// `key`: of a reserved id, or the worker's own.
 pub(crate) fn register(peer_id: &str, key: Option<&str>) -> Value {
     match key {
         Some(key) => json!({"type": "register", "peer_id": peer_id, "key": key}),

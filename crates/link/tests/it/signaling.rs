@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use common::{any_port, record_logs};
 use futures_util::{SinkExt, StreamExt};
-use link::signaling::Server;
+use link::signaling::{IdReservation, Server};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -324,4 +324,44 @@ async fn nobody_takes_a_reserved_id() {
     early.register("worker-3").await;
     let mut asker = Peer::connect(&server).await;
     assert_eq!(asker.peers().await, json!(["worker"]));
+}
+
+#[tokio::test]
+async fn the_second_worker_of_a_name_is_refused_and_the_first_one_stays() {
+    let server = server().await;
+    let url = format!("ws://{}", server.local_addr());
+    let config = |key: &str| link::PeerConfig {
+        peer_id: Some("worker-rig".to_owned()),
+        reservation: Some(IdReservation::with_key(key)),
+        ..common::config()
+    };
+    let _first = link::Acceptor::register(&url, config("one")).await.unwrap();
+    let second = link::Acceptor::register(&url, config("two")).await;
+    let error = second.expect_err("the name is taken");
+    assert!(
+        matches!(error, link::SignalError::IdTaken { .. }),
+        "{error}"
+    );
+    let keyless = link::PeerConfig {
+        reservation: None,
+        ..config("")
+    };
+    link::Acceptor::register(&url, keyless).await.unwrap_err();
+    let mut asker = Peer::connect(&server).await;
+    assert_eq!(asker.peers().await, json!(["worker-rig"]));
+    // The same worker comes back, though its former connection is still there.
+    link::Acceptor::register(&url, config("one")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_is_too_long_is_refused() {
+    let server = server().await;
+    let mut peer = Peer::connect(&server).await;
+    let register = json!({"type": "register", "peer_id": "worker-rig", "key": "k".repeat(129)});
+    peer.send(register).await;
+    assert_eq!(
+        peer.next().await.expect("an answer")["code"],
+        "INVALID_MESSAGE"
+    );
+    assert_eq!(Peer::connect(&server).await.peers().await, json!([]));
 }
