@@ -65,7 +65,7 @@ pub use ice::{
 pub use random::random_id;
 pub use rendezvous::{
     AcceptError, Acceptor, AnsweredOffer, ConnectError, PeerConfig, answer, connect,
-    connect_in_room, failing_servers, registered_peers, workers_in_room,
+    connect_in_room, failing_servers, registered_peers, worker_id_of, workers_in_room,
 };
 pub use signaling::{BindError, SignalError};
 pub use udp::{InterfaceError, UdpConfig, granted_udp_buffers, own_addresses};

@@ -11,10 +11,11 @@ use crate::signaling::IdReservation;
 pub struct PeerConfig {
     /// Id to register under. `None`: `worker-` or `client-` and a random number.
     pub peer_id: Option<String>,
-    /// The right to that id, where the server has reserved it.
+    /// The right to that id, where the server has reserved it; else what keeps others from taking it while
+    /// this side is registered.
     pub reservation: Option<IdReservation>,
-    /// Id of the worker to [`connect`](crate::connect()) to. `None`: the first one that looks like
-    /// a worker.
+    /// Id of the worker to [`connect`](crate::connect()) to, or its name ([`worker_id_of`]). `None`: the first
+    /// one that looks like a worker.
     pub worker_id: Option<String>,
     /// When a connection of [`connect`](crate::connect()) must have come about: no step waits longer.
     pub connect_by: Option<Instant>,
@@ -27,6 +28,17 @@ pub struct PeerConfig {
     /// The channel over it.
     pub channel: ChannelConfig,
 }
+
+/// The id under which a worker of this name registers: clients take ids with that word for workers.
+pub fn worker_id_of(name: &str) -> String {
+    match name.starts_with(WORKER_PREFIX) {
+        true => name.to_owned(),
+        false => format!("{WORKER_PREFIX}{name}"),
+    }
+}
+
+/// What the ids of workers begin with.
+const WORKER_PREFIX: &str = "worker-";
 
 impl Default for PeerConfig {
     fn default() -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use super::config::PeerConfig;
+use super::config::{PeerConfig, worker_id_of};
 use super::error::ConnectError;
 use super::offers::{Left, Offers};
 use crate::auth::{self, PeerError};
@@ -52,13 +52,12 @@ fn choose_worker(
 ) -> Result<String, ConnectError> {
     let url = signal_url.to_owned();
     if let Some(worker) = &config.worker_id {
-        return match peers.contains(worker) {
-            true => Ok(worker.clone()),
-            false => Err(ConnectError::UnknownWorker {
-                url,
-                worker: worker.clone(),
-            }),
-        };
+        let ids = [worker.clone(), worker_id_of(worker)];
+        let found = ids.into_iter().find(|id| peers.contains(id));
+        return found.ok_or_else(|| ConnectError::UnknownWorker {
+            url,
+            worker: worker.clone(),
+        });
     }
     let names = |id: &&String, word: &str| id.to_ascii_lowercase().contains(word);
     let worker = peers
@@ -270,6 +269,14 @@ mod tests {
             choose_worker(&listed, &config, "ws://x").ok().as_deref(),
             Some("b")
         );
+        // By its name as well as by its id; the id itself comes first.
+        let named = |listed: &[&str]| {
+            let listed: Vec<_> = listed.iter().map(|id| (*id).to_owned()).collect();
+            choose_worker(&listed, &config, "ws://x").ok()
+        };
+        assert_eq!(named(&["worker-b"]).as_deref(), Some("worker-b"));
+        assert_eq!(named(&["worker-b", "b"]).as_deref(), Some("b"));
+        assert_eq!(named(&["worker-bb"]), None);
         let error = choose_worker(&listed[..1], &config, "ws://x");
         assert!(matches!(error, Err(ConnectError::UnknownWorker { worker, .. }) if worker == "b"));
     }

@@ -26,7 +26,7 @@ mod worker_rendezvous;
 
 pub use acceptor::Acceptor;
 pub use answer::{AnsweredOffer, answer};
-pub use config::PeerConfig;
+pub use config::{PeerConfig, worker_id_of};
 pub use connect::connect;
 pub use connect_in_room::{connect_in_room, workers_in_room};
 pub use error::{AcceptError, ConnectError};

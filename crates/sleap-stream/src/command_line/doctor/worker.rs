@@ -47,7 +47,11 @@ pub(super) fn signaling(
         }
     };
     match worker_id {
-        Some(id) if peers.iter().any(|peer| peer == id) => {
+        Some(id)
+            if peers
+                .iter()
+                .any(|peer| *peer == id || *peer == link::worker_id_of(id)) =>
+        {
             report.ok("  worker", format!("{id} is registered"))
         }
         Some(id) => report.fail(
