@@ -66,7 +66,7 @@ start_signaling() {
   wait_until "the signaling server" ready signaling
 }
 
-worker_id() { grep -o 'worker-[0-9a-f]\{16\}' "$scratch/$1.log" | head -n 1; }
+worker_id() { sed -n 's/.*registered.* id="\{0,1\}\(worker-[A-Za-z0-9._-]*\).*/\1/p' "$scratch/$1.log" | head -n 1; }
 
 # start_worker NAME OPTIONS...: a worker without a model on the worker's host.
 start_worker() {

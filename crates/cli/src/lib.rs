@@ -23,6 +23,7 @@ pub mod terminal;
 mod tracking_args;
 mod usage;
 mod variable;
+mod worker_name;
 
 pub use clap_complete::Shell;
 pub use emit_args::EmitArgs;
@@ -38,3 +39,4 @@ pub use secret_source::{FoundSecret, SecretChoice};
 pub use stored_secret::{data_folder, data_folder_of, stored_secret, stored_secret_at};
 pub use tracking_args::{TrackingArgs, TrackingArgsError};
 pub use usage::end_with;
+pub use worker_name::{as_plain_name, plain_name, printable_name};

@@ -34,6 +34,7 @@ mod status_line;
 mod streams;
 mod trust;
 mod view;
+mod worker_name;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;

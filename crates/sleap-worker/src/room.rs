@@ -29,8 +29,10 @@ pub struct WorkerRoomArgs {
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
 
-    /// The worker's name for people in the room (default: the machine's).
-    #[arg(long, value_name = "NAME")]
+    /// The worker's name in the room and at a signaling server of --signal (default: made of the machine's).
+    ///
+    /// With --signal it stands in the pairing link, which stays valid as long as the name is the same.
+    #[arg(long, value_name = "NAME", value_parser = cli::printable_name)]
     pub name: Option<String>,
 }
 

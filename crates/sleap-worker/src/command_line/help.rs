@@ -68,6 +68,8 @@ Files:
                                the key and the secret of a room
   ~/.local/share/sleap-stream/secret
                                the secret that the worker has made for itself
+  ~/.local/share/sleap-stream/worker-names
+                               its name at the signaling server of --signal
   ~/.cache/sleap-stream/tensorrt
                                engines that TensorRT has built
 

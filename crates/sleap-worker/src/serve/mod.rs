@@ -40,7 +40,9 @@ pub(crate) async fn worker(
         }
     };
     let listeners = Listeners::bind(&args, access.room.as_ref()).await?;
-    let config = access.peer_config(&listeners);
+    // Other workers can have the name when this function has ended.
+    let name = Access::claim_name(&args)?;
+    let config = access.peer_config(&args, &listeners, name.as_ref());
     let outputs = Outputs::open(&args, window, &config.channel.limits)?;
     let loaded = tokio::select! {
         loaded = Loaded::load(&args) => loaded?,

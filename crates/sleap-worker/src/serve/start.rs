@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use cli::{ExitStatus, Interrupt};
 use link::signaling::rooms::Room;
-use link::{Acceptor, PeerConfig};
+use link::{Acceptor, PeerConfig, SignalError};
 use protocol::StreamAck;
 
 use super::clients::serve_clients;
@@ -22,6 +22,7 @@ use crate::session::SessionContext;
 use crate::streams::{CurrentStream, StreamSlot};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
+use crate::worker_name::WorkerName;
 use crate::{service_manager, status_line};
 
 /// The room of the worker, and the secret that its clients need.
@@ -37,6 +38,11 @@ impl Access {
         let signal = args.signal.as_deref();
         let room = args.room.resolve(signal)?;
         let id = room.as_ref().map(|room| room.id.as_str());
+        if let (Some(_), Some(name)) = (signal, &args.room.name) {
+            cli::plain_name(name).map_err(|reason| {
+                anyhow!("--name {name}: with --signal the name stands in the pairing link, where {reason}")
+            })?;
+        }
         let config = args.link.peer_config_in(id)?;
         let trust = WorkerTrust::decide(&args.trust, args.listen, signal, id)?;
         Ok(Self {
@@ -46,16 +52,39 @@ impl Access {
         })
     }
 
-    /// How the worker is registered and connects to clients.
-    pub(super) fn peer_config(&self, listeners: &Listeners) -> PeerConfig {
-        // In a room the worker's name is that of the room's member.
-        let id = self.room.is_none().then(|| link::random_id("worker"));
-        let embedded = listeners.embedded.as_ref().zip(id.as_ref());
+    /// The name under which clients of a signaling server elsewhere find the worker. At its own server it
+    /// is the only one, and in a room its name is that of the room's member.
+    ///
+    /// # Errors
+    /// The name is in use, or a file that keeps one cannot be used.
+    pub(super) fn claim_name(args: &Args) -> Result<Option<WorkerName>> {
+        let given = args.room.name.as_deref();
+        let claim = args.signal.as_ref().map(|_| WorkerName::claim(given));
+        claim.transpose()
+    }
+
+    /// How the worker is registered and connects to clients. `name`: the one at a signaling server elsewhere.
+    pub(super) fn peer_config(
+        &self,
+        args: &Args,
+        listeners: &Listeners,
+        name: Option<&WorkerName>,
+    ) -> PeerConfig {
+        let (peer_id, reservation) = match (name, &listeners.embedded) {
+            (Some(name), _) => (Some(name.id.clone()), name.reservation.clone()),
+            (None, Some(server)) => {
+                let given = args.room.name.as_deref().map(link::worker_id_of);
+                let id = given.unwrap_or_else(|| link::random_id("worker"));
+                // No other peer can register it there.
+                let reservation = server.reserve(&id);
+                (Some(id), Some(reservation))
+            }
+            (None, None) => (None, None),
+        };
         let mut config = PeerConfig {
             auth: self.trust.auth.clone(),
-            // At the worker's own server no other peer can register its id.
-            reservation: embedded.map(|(server, id)| server.reserve(id)),
-            peer_id: id,
+            reservation,
+            peer_id,
             ..self.config.clone()
         };
         config.channel.max_lanes = MAX_LANES;
@@ -155,7 +184,15 @@ impl StartedWorker {
             }
             None => Acceptor::register(rendezvous, config).await,
         };
-        let acceptor = acceptor.with_context(|| format!("cannot meet clients at {rendezvous}"))?;
+        let acceptor = acceptor.map_err(|error| match error {
+            SignalError::IdTaken { .. } => anyhow!(
+                "another worker is registered under this worker's name at {rendezvous}: stop that one, or give \
+                 this one another --name"
+            ),
+            error => {
+                anyhow::Error::new(error).context(format!("cannot meet clients at {rendezvous}"))
+            }
+        })?;
         context.metrics.authentications(acceptor.auth_counter());
         Ok(acceptor)
     }
