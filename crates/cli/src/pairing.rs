@@ -6,13 +6,17 @@ use link::{Secret, SecretError};
 
 use crate::websocket_url;
 
-const SCHEME: &str = "sleap://";
+/// What a link begins with, and the address of its signaling server.
+const SCHEMES: [(&str, &str); 2] = [("sleap://", "ws://"), ("sleaps://", "wss://")];
 
-/// `sleap://HOST:PORT/[WORKER-ID]#SECRET`. `Debug` does not show the secret.
+/// `sleap://HOST:PORT/[WORKER-ID]#SECRET`, or `sleaps://` where the signaling server uses TLS. `Debug` does not
+/// show the secret.
 #[derive(Debug, Clone)]
 pub struct PairingLink {
     /// Host and port of the signaling server.
     pub host: String,
+    /// It uses TLS.
+    pub is_tls: bool,
     /// The worker there; `None`: the first.
     pub worker_id: Option<String>,
     /// `None`: the worker asks for nothing.
@@ -40,15 +44,25 @@ impl fmt::Display for PairingLinkError {
 impl std::error::Error for PairingLinkError {}
 
 impl PairingLink {
+    /// Where a link begins in a text that has one.
+    pub fn position_in(text: &str) -> Option<usize> {
+        SCHEMES
+            .iter()
+            .filter_map(|(scheme, _)| text.find(scheme))
+            .min()
+    }
+
     /// Reads a link.
     ///
     /// # Errors
     /// It has another form, or the secret cannot be one.
     pub fn parse(text: &str) -> Result<Self, PairingLinkError> {
-        let rest = text
-            .trim()
-            .strip_prefix(SCHEME)
-            .ok_or(PairingLinkError::Form)?;
+        let text = text.trim();
+        let rest = |is_tls: bool| text.strip_prefix(SCHEMES[usize::from(is_tls)].0);
+        let found = [false, true]
+            .into_iter()
+            .find_map(|it| Some((it, rest(it)?)));
+        let (is_tls, rest) = found.ok_or(PairingLinkError::Form)?;
         let (place, secret) = match rest.split_once('#') {
             Some((place, secret)) => (place, Some(secret)),
             None => (rest, None),
@@ -64,6 +78,7 @@ impl PairingLink {
         let secret = secret.map(str::parse).transpose();
         Ok(Self {
             host: host.to_owned(),
+            is_tls,
             worker_id: (!id.is_empty()).then(|| id.to_owned()),
             secret: secret.map_err(PairingLinkError::Secret)?,
         })
@@ -71,16 +86,30 @@ impl PairingLink {
 
     /// Address of the signaling server.
     pub fn signal(&self) -> String {
-        format!("ws://{}", self.host)
+        let (_, scheme) = self.schemes();
+        format!("{scheme}{}", self.host)
+    }
+
+    /// Where the worker is, in words, without the secret.
+    pub fn place(&self) -> String {
+        match &self.worker_id {
+            Some(id) => format!("{id} at {}", self.signal()),
+            None => self.signal(),
+        }
     }
 
     /// The link with its secret. For people, not for logs.
     pub fn reveal(&self) -> String {
         let id = self.worker_id.as_deref().unwrap_or_default();
+        let (scheme, _) = self.schemes();
         match &self.secret {
-            Some(secret) => format!("{SCHEME}{}/{id}#{}", self.host, secret.reveal()),
-            None => format!("{SCHEME}{}/{id}", self.host),
+            Some(secret) => format!("{scheme}{}/{id}#{}", self.host, secret.reveal()),
+            None => format!("{scheme}{}/{id}", self.host),
         }
+    }
+
+    fn schemes(&self) -> (&'static str, &'static str) {
+        SCHEMES[usize::from(self.is_tls)]
     }
 }
 
@@ -105,8 +134,16 @@ mod tests {
             );
             assert_eq!(pairing.signal(), format!("ws://{host}"));
             assert_eq!(pairing.reveal(), link);
+            assert!(!pairing.place().contains(SECRET) && pairing.place().contains(host));
             assert!(!format!("{pairing:?}").contains(SECRET));
         }
+        let encrypted = format!("sleaps://meet.lab:443/worker-rig#{SECRET}");
+        let pairing = PairingLink::parse(&encrypted).expect("with TLS");
+        assert_eq!(pairing.signal(), "wss://meet.lab:443");
+        assert_eq!(pairing.reveal(), encrypted);
+        let printed = format!("pair: '{encrypted}'");
+        assert_eq!(PairingLink::position_in(&printed), Some(7));
+        assert_eq!(PairingLink::position_in("sleap:/rig"), None);
         let bare = PairingLink::parse("sleap://rig:1").expect("without a secret");
         assert!(bare.secret.is_none());
         assert_eq!(bare.reveal(), "sleap://rig:1/");

@@ -152,9 +152,10 @@ pub(crate) fn is_exposed(listen: SocketAddr, signal: Option<&str>) -> bool {
 
 /// The options with which a client finds the worker and authenticates, for each address.
 fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret) -> Vec<String> {
-    let link = |host: String, worker_id: Option<&str>| {
+    let link = |host: String, is_tls: bool, worker_id: Option<&str>| {
         let pairing = PairingLink {
             host,
+            is_tls,
             worker_id: worker_id.map(str::to_owned),
             secret: Some(secret.clone()),
         };
@@ -163,10 +164,10 @@ fn pairings(listen: SocketAddr, signal: Option<&str>, id: &str, secret: &Secret)
     let Some(url) = signal else {
         // At its own server the worker is the only one.
         let hosts = hosts(listen).into_iter();
-        return hosts.map(|host| link(host, None)).collect();
+        return hosts.map(|host| link(host, false, None)).collect();
     };
     vec![match plain_host(url) {
-        Some(host) => link(host, Some(id)),
+        Some((host, is_tls)) => link(host, is_tls, Some(id)),
         // A link cannot express this address.
         None => format!(
             "--signal '{url}' --worker-id '{id}' --secret '{}'",
@@ -191,19 +192,22 @@ fn hosts(listen: SocketAddr) -> Vec<String> {
     with_port.collect()
 }
 
-/// `HOST:PORT` of an address `ws://HOST[:PORT][/]`; a link holds no more than that.
-fn plain_host(url: &str) -> Option<String> {
-    let rest = url.strip_prefix("ws://")?;
+/// `HOST:PORT` of an address `ws://HOST[:PORT][/]`, and whether it is `wss://`; a link holds no more than that.
+fn plain_host(url: &str) -> Option<(String, bool)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let is_tls = scheme == "wss";
+    let port = if is_tls { 443 } else { 80 };
     let host = rest.strip_suffix('/').unwrap_or(rest);
     if host.is_empty() || host.contains(['/', '?', '#', '@']) {
         return None;
     }
     // The colons of an IPv6 address stand in brackets.
     let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    match after.contains(':') {
-        true => Some(host.to_owned()),
-        false => Some(format!("{host}:80")),
-    }
+    let host = match after.contains(':') {
+        true => host.to_owned(),
+        false => format!("{host}:{port}"),
+    };
+    Some((host, is_tls))
 }
 
 /// Reads public keys, one a line; text after a blank is a comment.
@@ -323,25 +327,27 @@ mod tests {
     fn links_by_way_of_a_server_elsewhere_name_the_worker_and_can_be_read() {
         let secret: Secret = SECRET.parse().unwrap();
         let at = |signal| pairings("127.0.0.1:1".parse().unwrap(), signal, "worker-7", &secret);
-        for (signal, host) in [
-            ("ws://rig", "rig:80"),
-            ("ws://rig:1/", "rig:1"),
-            ("ws://[fd00::7]", "[fd00::7]:80"),
-            ("ws://[fd00::7]:81", "[fd00::7]:81"),
+        for (signal, address) in [
+            ("ws://rig", "ws://rig:80"),
+            ("ws://rig:1/", "ws://rig:1"),
+            ("ws://[fd00::7]", "ws://[fd00::7]:80"),
+            ("ws://[fd00::7]:81", "ws://[fd00::7]:81"),
+            ("wss://rig", "wss://rig:443"),
+            ("wss://rig:8443/", "wss://rig:8443"),
         ] {
             let [options] = &at(Some(signal))[..] else {
                 panic!("{signal}")
             };
             let link = options.strip_prefix("--worker '").expect("a link");
             let pairing = PairingLink::parse(link.trim_end_matches('\'')).expect(signal);
-            assert_eq!(pairing.host, host);
+            assert_eq!(pairing.signal(), address);
             assert_eq!(pairing.worker_id.as_deref(), Some("worker-7"));
             assert_eq!(
                 pairing.secret.map(|it| it.reveal()).as_deref(),
                 Some(SECRET)
             );
         }
-        for signal in ["ws://rig/path", "wss://rig"] {
+        for signal in ["ws://rig/path", "wss://rig/path"] {
             let expected =
                 format!("--signal '{signal}' --worker-id 'worker-7' --secret '{SECRET}'");
             assert_eq!(at(Some(signal)), [expected]);
