@@ -45,6 +45,16 @@ pub struct SecretArgs {
     pub origins: SettingOrigins,
 }
 
+impl SecretArgs {
+    /// The same, for the link of a stored worker that no option names: as weak as the user's settings file.
+    pub fn for_stored_worker(&self) -> Self {
+        Self {
+            origins: self.origins.clone().with_stored_worker(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Whether this program was started with a text on its command line. Settings also come from
 /// elsewhere.
 pub fn is_in_process_list(text: &str) -> bool {

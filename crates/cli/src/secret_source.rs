@@ -5,7 +5,7 @@
 //! ```
 //!
 //! An option ranks where it was set, a variable with the environment, and what SLEAP-RTC keeps of a room
-//! with the user's settings file. In one place a worker's link comes first, then `--secret`,
+//! with the user's settings file; so does the link of a stored worker that no option names. In one place a worker's link comes first, then `--secret`,
 //! `--secret-file`, and what is not an option. `--insecure` ranks like any other option: it has to stand
 //! in a stronger place than every secret.
 

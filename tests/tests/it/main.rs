@@ -31,6 +31,7 @@ mod settings;
 mod settings_trust;
 mod silence;
 mod slurm;
+mod stored_workers;
 mod structure;
 mod systemd;
 mod terminal;

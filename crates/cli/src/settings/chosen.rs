@@ -102,6 +102,8 @@ pub struct ChosenSettings {
     pub(super) overruled: Vec<Overruled>,
     /// Warnings about files in use.
     pub(super) warnings: Vec<String>,
+    /// No file is to be used.
+    pub(super) uses_no_file: bool,
 }
 
 /// The sources of the chosen settings, without their values.
@@ -115,6 +117,13 @@ impl SettingOrigins {
             .get(name)
             .cloned()
             .unwrap_or_else(SettingOrigin::line)
+    }
+
+    /// The same, where the worker's link is a stored one that no option names.
+    pub(crate) fn with_stored_worker(mut self) -> Self {
+        let origin = SettingOrigin::new(SourceRank::UserFile, "the stored workers");
+        self.0.insert("worker".to_owned(), origin);
+        self
     }
 
     #[cfg(test)]
@@ -138,7 +147,13 @@ impl ChosenSettings {
             files: Vec::new(),
             overruled: Vec::new(),
             warnings: Vec::new(),
+            uses_no_file: false,
         }
+    }
+
+    /// Whether the user asked for settings of no file.
+    pub fn uses_no_file(&self) -> bool {
+        self.uses_no_file
     }
 
     /// The source of each chosen setting.

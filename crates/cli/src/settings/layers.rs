@@ -99,6 +99,7 @@ fn files(
         let none = sources.text(&variable)?;
         let none = none.map(|text| yes_or_no(&variable, &text)).transpose()?;
         if config.no_config || none.unwrap_or(false) {
+            settings.uses_no_file = true;
             return Ok(Vec::new());
         }
     }

@@ -17,6 +17,7 @@ use crate::command_line::trust_args::TrustArgs;
 use crate::command_line::values::{
     JpegQuality, frame_rate, jpeg_quality, milliseconds, seconds, seconds_or_none, size,
 };
+use crate::command_line::worker_link;
 use crate::connect::lanes::LaneCount;
 use crate::report::mode::ReportMode;
 
@@ -133,8 +134,8 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
     pub signal: String,
 
-    /// The worker to connect to, by its id, in a room also by its name (default: the first that is
-    /// registered, in a room the only one).
+    /// The worker to connect to, by its id or its name (default: the first that is registered, in a
+    /// room the only one).
     #[arg(long, value_name = "ID", help_heading = "Connection")]
     pub worker_id: Option<String>,
 
@@ -263,6 +264,7 @@ impl SettingsAware for Args {
             _ => &mut self.trust,
         };
         trust.secret.origins = settings.origins();
+        trust.uses_stored_worker = !settings.uses_no_file() && !worker_link::is_said(settings);
     }
 }
 

@@ -8,13 +8,15 @@ use cli::settings::ChosenSettings;
 use crate::command_line::args::Args;
 use crate::command_line::settings::SETTINGS;
 use crate::command_line::subcommand::Command;
-use crate::command_line::{cameras, doctor};
+use crate::command_line::{cameras, doctor, workers};
 
 /// Runs a subcommand.
 pub fn run(command: Command, settings: &ChosenSettings) -> Result<ExitStatus> {
     match command {
         Command::Cameras { json } => cameras::print(json).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Pair(args) => workers::run_pair(&args),
+        Command::Workers(args) => workers::run_workers(&args),
         Command::Config => {
             cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| ExitStatus::Done)
         }

@@ -14,7 +14,8 @@ macro_rules! examples {
   sleap-stream --test-pattern 640x480@60 -o -          no camera needed; poses on standard output
   sleap-stream --webcam 0 --room lab-room              to the worker in a room of SLEAP-RTC
   sleap-stream cameras                                 the cameras here, and what to give for them
-  sleap-stream doctor --worker 'sleap://...'           what is missing, and what to do about it"
+  sleap-stream pair -                                  stores a worker's link: paste what it prints
+  sleap-stream doctor --worker rig                     what is missing, and what to do about it"
     };
 }
 
@@ -49,7 +50,7 @@ Environment:
   SLEAP_STREAM_TURN_USERNAME, SLEAP_STREAM_TURN_PASSWORD
                                for TURN servers that have no credentials of their own
   SLEAP_RTC_SIGNALING_WS       --signal; with --room, --room-server
-  SLEAP_STREAM_WORKER          --worker, where other users do not see it
+  SLEAP_STREAM_WORKER          --worker; other users do not see a link there
   SLEAP_ROOM_SECRET            the secret that the worker has too
   RUST_LOG                     what is logged, such as `debug` or `link=trace`
   NO_COLOR                     no colours
@@ -61,6 +62,8 @@ Files:
                                signaling_websocket of [environments.production] is read
   ~/.sleap-rtc/credentials.json, ~/.sleap-rtc/room-secrets
                                the login and the secret of a room
+  ~/.local/share/sleap-stream/workers
+                               the links that `pair` stored, with their secrets
 
 Exit codes:
   0    all was done

@@ -13,6 +13,8 @@ mod stream_config;
 mod subcommand;
 mod trust_args;
 mod values;
+mod worker_link;
+mod workers;
 
 pub use args::{Args, SendArgs};
 pub use commands::{command, run as run_command};

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use cli::{LinkArgs, RoomArgs, Shell};
 
 use crate::command_line::trust_args::TrustArgs;
+use crate::command_line::workers::{PairArgs, WorkersArgs};
 
 /// What to do instead of streaming.
 #[derive(Debug, Clone, Subcommand)]
@@ -17,6 +18,12 @@ pub enum Command {
 
     /// Check what this machine has for a client, and whether a worker can be found.
     Doctor(Box<DoctorArgs>),
+
+    /// Store the pairing link that a worker prints, so that --worker NAME finds it.
+    Pair(PairArgs),
+
+    /// List the stored workers, or remove some.
+    Workers(WorkersArgs),
 
     /// Show the settings in effect and where each stands, as TOML.
     Config,
@@ -39,7 +46,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url)]
     pub signal: String,
 
-    /// The worker that has to be there, by its id.
+    /// The worker that has to be there, by its id or its name.
     #[arg(long, value_name = "ID")]
     pub worker_id: Option<String>,
 

@@ -6,19 +6,23 @@ use anyhow::{Context, Result, anyhow, bail};
 use cli::{FileOrigin, PairingLink, Redacted, SecretArgs, SecretChoice, is_on_this_machine};
 use link::{Auth, LegacyCredentials, SigningKey};
 use serde_json::Value;
-use tracing::{info, warn};
+use tracing::warn;
+
+use crate::command_line::worker_link::WorkerLink;
 
 /// Options of authentication.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct TrustArgs {
-    /// The link that the worker prints: its address, and the shared secret.
+    /// The worker to connect to: the name under which `sleap-stream pair` stored it, or the link that it
+    /// prints.
     ///
-    /// `sleap://HOST:PORT/#SECRET`. Other users of this machine see a command line: the variable
-    /// SLEAP_STREAM_WORKER does without.
+    /// A link, `sleap://HOST:PORT/#SECRET`, has the worker's address and the shared secret. Other users of this
+    /// machine see a command line: a stored worker, or the variable SLEAP_STREAM_WORKER, does without. If no
+    /// option says where the worker is, and none runs on this machine, the only stored one is used.
     #[arg(
         long,
-        value_name = "LINK",
+        value_name = "NAME|LINK",
         hide_env_values = true,
         conflicts_with_all = ["signal", "worker_id", "secret", "secret_file"]
     )]
@@ -46,6 +50,10 @@ pub struct TrustArgs {
     /// credentials.json.
     #[arg(long, value_name = "FILE", requires = "auth_compat")]
     pub client_key: Option<PathBuf>,
+
+    /// The only stored worker may be used: no setting says which worker is meant.
+    #[arg(skip)]
+    pub(crate) uses_stored_worker: bool,
 }
 
 /// Where the worker is found, and what it has to prove.
@@ -54,6 +62,8 @@ pub(crate) struct ClientTrust {
     /// From the link.
     pub(crate) signal: Option<String>,
     pub(crate) worker_id: Option<String>,
+    /// The stored worker whose link it is.
+    pub(crate) stored: Option<String>,
     pub(crate) auth: Auth,
 }
 
@@ -61,13 +71,19 @@ impl TrustArgs {
     /// What the options mean together; `signal` is where the worker is found, unless there is a link or a
     /// `room`. An error here is a usage error.
     pub(crate) fn resolve(&self, signal: &str, room: Option<&str>) -> Result<ClientTrust> {
-        let pairing = self.pairing()?;
-        let link = pairing.as_ref().and_then(|it| it.secret.as_ref());
-        let secret = match self.secret.choose(self.insecure, link, room)? {
+        let found = self.link(signal, room)?;
+        let pairing = found.as_ref().map(|it| &it.pairing);
+        let link = pairing.and_then(|it| it.secret.as_ref());
+        let secrets = match &found {
+            Some(found) if found.is_default => &self.secret.for_stored_worker(),
+            _ => &self.secret,
+        };
+        let secret = match secrets.choose(self.insecure, link, room)? {
             SecretChoice::Insecure => {
                 return Ok(ClientTrust {
                     signal: None,
                     worker_id: None,
+                    stored: None,
                     auth: Auth::None,
                 });
             }
@@ -95,33 +111,27 @@ impl TrustArgs {
                 if let Some(room) = room {
                     return Err(cli::no_room_secret(room));
                 }
-                let from_link = pairing.as_ref().map(PairingLink::signal);
+                let from_link = pairing.map(PairingLink::signal);
                 if !is_on_this_machine(from_link.as_deref().unwrap_or(signal)) {
                     return Err(no_secret(pairing.is_some()));
                 }
                 Auth::None
             }
         };
-        let (signal, worker_id) = match pairing {
-            Some(pairing) => (Some(pairing.signal()), pairing.worker_id),
-            None => (None, None),
-        };
         Ok(ClientTrust {
-            signal,
-            worker_id,
+            signal: pairing.map(PairingLink::signal),
+            worker_id: pairing.and_then(|it| it.worker_id.clone()),
+            stored: found.and_then(|it| it.stored),
             auth,
         })
     }
 
-    fn pairing(&self) -> Result<Option<PairingLink>> {
-        let Some(Redacted(link)) = &self.worker else {
-            return Ok(None);
-        };
-        let pairing = PairingLink::parse(link).map_err(|error| anyhow!("--worker: {error}"))?;
-        if pairing.secret.is_some() && cli::is_in_process_list(link) {
-            info!("other users of this machine can see --worker; SLEAP_STREAM_WORKER hides it");
+    fn link(&self, signal: &str, room: Option<&str>) -> Result<Option<WorkerLink>> {
+        match &self.worker {
+            Some(Redacted(text)) => WorkerLink::given(text).map(Some),
+            None if self.uses_stored_worker && room.is_none() => WorkerLink::by_default(signal),
+            None => Ok(None),
         }
-        Ok(Some(pairing))
     }
 }
 

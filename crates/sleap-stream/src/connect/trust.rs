@@ -25,7 +25,7 @@ impl TrustError {
     pub(crate) fn secret_demanded() -> Self {
         Self {
             text: "the worker asks for a secret: give the link that it prints \
-                   (--worker 'sleap://...'), or --secret-file FILE"
+                   (--worker 'sleap://...', or `sleap-stream pair` to store it), or --secret-file FILE"
                 .to_owned(),
             may_pass: false,
         }
@@ -80,8 +80,8 @@ fn what_to_do(error: &ConnectError) -> Option<(&AuthError, &'static str)> {
              --insecure goes on without a secret"
         }
         AuthError::Refused { .. } | AuthError::Unproven => {
-            "give the link that the worker prints now (--worker 'sleap://...'), or the secret that \
-             it was given (--secret-file); a Python worker needs --auth-compat"
+            "give the link that the worker prints now (--worker 'sleap://...', or `sleap-stream pair` where a \
+             stored one is old), or the secret that it was given (--secret-file); a Python worker needs --auth-compat"
         }
         AuthError::NoSecretThere => "give the worker the same secret",
         AuthError::NoVerdict { .. } | AuthError::Challenge => "a Python worker needs --auth-compat",

@@ -52,17 +52,22 @@ fn trust(
     room: Option<&str>,
 ) -> Option<ClientTrust> {
     const SUBJECT: &str = "worker's proof";
-    let has_link = args.trust.worker.is_some();
+    let resolved = args.trust.resolve(&args.signal, room);
+    let stored = resolved.as_ref().is_ok_and(|trust| trust.stored.is_some());
+    let has_link = stored || args.trust.worker.is_some();
     if !has_link && !args.trust.insecure && room.is_none() {
         doctor::secret(report, &args.trust.secret, false, false);
     }
-    let trust = match args.trust.resolve(&args.signal, room) {
+    let trust = match resolved {
         Ok(trust) => trust,
         Err(error) => {
             report.fail(SUBJECT, cli::in_lines(error.as_ref()), "");
             return None;
         }
     };
+    if let (Some(name), Some(signal)) = (&trust.stored, &trust.signal) {
+        report.ok("stored worker", format!("{name}, at {signal}"));
+    }
     match (trust.auth.is_none(), args.trust.insecure) {
         (false, _) if has_link => report.ok(SUBJECT, "asked for, with the secret of the link"),
         (false, _) if room.is_some() => report.ok(SUBJECT, "asked for, with the room's secret"),
