@@ -6,6 +6,7 @@
 pub mod attack;
 mod files;
 mod hostile;
+mod nvml;
 mod place;
 mod process;
 mod python;
@@ -15,6 +16,7 @@ mod tunnel;
 
 pub use files::{Fixture, demo, frames_of, read_png, same_pixels, sha256};
 pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
+pub use nvml::TestNvml;
 pub use place::{Place, text, uploads_in};
 pub use process::{Client, Finished, Worker, binary, peak_memory, signal_server};
 pub use python::{

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -25,6 +26,7 @@ class Worker:
     def __init__(self, process, log, links):
         self.process = process
         self.log_file = log
+        self.metrics = None
         self.signal = self._line("ready: ")
         # The link that watches, and the one that streams too.
         self.link = self._line("view: ") if links != "send" else None
@@ -41,6 +43,15 @@ class Worker:
 
     def log(self):
         return Path(self.log_file.name).read_text()
+
+    def metric(self, name):
+        """The value of a metric without labels, of a worker with --metrics."""
+        if self.metrics is None:
+            self.metrics = self._line("metrics: ")
+        with urlopen(self.metrics) as answer:
+            lines = answer.read().decode().splitlines()
+        samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return float(samples[f"sleap_worker_{name}"])
 
 
 def data_home(tmp_path):

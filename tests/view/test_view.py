@@ -172,6 +172,14 @@ def test_several_viewers_watch_and_one_too_many_waits_for_a_place(worker, open_p
     fifth.errors.clear()  # The browser logs the refusals.
 
 
+def test_metrics_count_viewers(tmp_path, open_page):
+    with running_worker(tmp_path, "--metrics", "127.0.0.1:0") as worker:
+        assert worker.metric("viewers_connected") == 0
+        page = open_page(worker.link).state("connected")
+        assert worker.metric("viewers_connected") == 1
+        page.page.goto("about:blank")
+
+
 def test_a_hidden_page_gets_no_pictures(worker, open_page):
     page = open_page(worker.link).state("connected")
     with streaming(worker, source=ENDLESS):

@@ -6,8 +6,7 @@ use cli::Interrupt;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::files::FileService;
-use crate::streams::StreamSlot;
+use crate::session::SessionContext;
 
 /// Options of the worker's end.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,20 +33,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Resolves once the worker was asked to drain and has done so: its stream is over, or the time is.
 pub(crate) async fn drained(
-    slot: &StreamSlot,
-    files: &FileService,
+    worker: &SessionContext,
     interrupt: &Interrupt,
     drain_timeout: Duration,
 ) {
     interrupt.drain_asked().await;
-    slot.close();
+    worker.slot.close();
+    worker.metrics.drains();
     info!(
         seconds = drain_timeout.as_secs_f64(),
         "asked to end: no new streams"
     );
     let over = async {
-        slot.empty().await;
-        files.idle().await;
+        worker.slot.empty().await;
+        worker.files.idle().await;
     };
     match timeout(drain_timeout, over).await {
         Ok(()) => info!("no stream is running"),

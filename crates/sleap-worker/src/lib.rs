@@ -49,7 +49,7 @@ pub use device_args::DeviceArgs;
 pub use doctor::{DoctorArgs, ExposureArgs};
 pub use drain::DrainArgs;
 pub use files::FileArgs;
-pub use metrics::MetricsArgs;
+pub use metrics::{MetricsAddress, MetricsArgs};
 pub use trust::TrustArgs;
 pub use view::{ViewArgs, ViewLinks};
 

@@ -11,6 +11,7 @@ mod escapes;
 mod faults;
 mod file_jobs;
 mod files;
+mod health;
 mod hostile_files;
 mod interop;
 mod keeps;

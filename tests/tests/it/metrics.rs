@@ -2,15 +2,27 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 
-use e2e::{Client, Worker, demo, scrape};
+use e2e::{Client, TestNvml, Worker, binary, demo, scrape};
 use link::PeerConfig;
 use protocol::{AckStatus, Message, StreamStart};
 use serde_json::{Map, Value};
 
 /// A worker that serves metrics, and where.
 fn worker(args: &[&str]) -> (Worker, String) {
-    let mut worker = Worker::start(&[&["--metrics", "127.0.0.1:0"], args].concat());
+    with_address(Worker::start(
+        &[&["--metrics", "127.0.0.1:0"], args].concat(),
+    ))
+}
+
+/// A worker without a model that loads this NVML.
+fn worker_with_gpus(nvml: &TestNvml) -> (Worker, String) {
+    let args = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    with_address(Worker::start_with(&args, |command| nvml.use_in(command)))
+}
+
+fn with_address(mut worker: Worker) -> (Worker, String) {
     let line = worker.stdout_line();
     let url = line.strip_prefix("metrics: ").expect("a URL").to_owned();
     (worker, url)
@@ -222,6 +234,79 @@ fn nothing_but_metrics_is_served() {
     assert_eq!(ask("GET /metrics", "rebound.example.org"), 403);
     assert_eq!(ask("GET /", address), 404);
     assert_eq!(ask("POST /metrics", address), 405);
+    assert_eq!(ask("HEAD /metrics", address), 200);
+    assert_eq!(ask("POST /readyz", address), 405);
+    assert_eq!(ask("GET /readyz", "rebound.example.org"), 403);
+}
+
+#[test]
+fn gpus_are_those_that_nvml_lists() {
+    let nvml = TestNvml::build();
+    let (_worker, url) = worker_with_gpus(&nvml);
+    let scraped = Scraped(scrape(&url));
+    let labels = "{gpu=\"0\",name=\"Test GPU A\"}";
+    for (name, value) in [
+        ("gpu_utilization_ratio", 0.37),
+        ("gpu_memory_used_bytes", 5.0 * f64::from(1 << 30)),
+        ("gpu_memory_total_bytes", 24.0 * f64::from(1 << 30)),
+    ] {
+        assert_eq!(scraped.of(&format!("{name}{labels}")), value, "{name}");
+        assert_eq!(scraped.all(name).len(), 1, "the second GPU reports nothing");
+    }
+}
+
+#[test]
+fn without_a_driver_there_are_no_gpus_and_no_error() {
+    let nvml = TestNvml::without_driver();
+    let (worker, url) = worker_with_gpus(&nvml);
+    let scraped = Scraped(scrape(&url));
+    assert!(scraped.all("gpu_utilization_ratio").is_empty());
+    assert!(!worker.log().contains("NVML"), "{}", worker.log());
+}
+
+#[test]
+fn the_running_stream_has_series_of_its_own_until_it_ends() {
+    let (worker, url) = worker(&[]);
+    let pattern = ["--signal", &worker.signal, "--test-pattern", "64x48@30"];
+    let mut client = Client::start(&[&pattern[..], &["--json"]].concat());
+    // A progress is reported after a second of results.
+    while client.line().expect("events")["event"] != "progress" {}
+    let running = Scraped(scrape(&url));
+    let source = "{source=\"test pattern\"}";
+    assert!(running.of(&format!("stream_results_total{source}")) > 0.0);
+    assert_eq!(running.of(&format!("stream_errors_total{source}")), 0.0);
+    assert!(running.of(&format!("stream_latest_seconds{source}")) > 0.0);
+    assert_eq!(running.of("viewers_connected"), 0.0);
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+    worker.logs("stream complete", 1);
+    let ended = Scraped(scrape(&url));
+    assert!(ended.of("frames_verified_total") > 0.0);
+    assert!(ended.all("stream_results_total").is_empty());
+}
+
+#[test]
+fn a_second_worker_takes_the_next_port_and_says_so() {
+    let mut workers: Vec<Worker> = (0..2).map(|_| Worker::start(&["--metrics"])).collect();
+    let urls: Vec<String> = workers.iter_mut().map(Worker::stdout_line).collect();
+    assert_ne!(urls[0], urls[1]);
+    let log = workers[1].log();
+    assert!(
+        log.contains("127.0.0.1:9464") && log.contains("--metrics ADDR"),
+        "{log}"
+    );
+    let taken = urls[0].trim_start_matches("metrics: http://");
+    let taken = taken.trim_end_matches("/metrics");
+    let named = Command::new(binary("sleap-worker"))
+        .args(["--listen", "127.0.0.1:0", "--metrics", taken])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&named.stderr);
+    assert_eq!(named.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains(taken) && error.contains("--metrics ADDR"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub struct Acceptor {
     id: String,
     channels: mpsc::Receiver<Channel>,
     gate: Arc<AuthGate>,
+    is_registered: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -72,6 +73,7 @@ impl Acceptor {
             id,
             channels,
             gate: registration.handshakes.gate.clone(),
+            is_registered: registration.is_registered.subscribe(),
             task: tokio::spawn(registration.run(signal)),
         })
     }
@@ -79,6 +81,11 @@ impl Acceptor {
     /// The id under which this worker is registered.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether the worker is registered, now and after each change: not while its signaling server is away.
+    pub fn is_registered(&self) -> watch::Receiver<bool> {
+        self.is_registered.clone()
     }
 
     /// How many clients were admitted and how many refused; all zero without authentication.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use net::Backoff;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
@@ -51,6 +51,8 @@ pub(super) struct Registration {
     pub(super) backoff: Backoff,
     pub(super) answers: mpsc::Receiver<HandshakeAnswer>,
     pub(super) handshakes: Handshakes,
+    /// Whether clients find the worker at the moment.
+    pub(super) is_registered: watch::Sender<bool>,
 }
 
 impl Registration {
@@ -70,12 +72,14 @@ impl Registration {
             backoff: Backoff::new(BACKOFF_RANGE.0, BACKOFF_RANGE.1),
             answers,
             handshakes: Handshakes::new(ready, to_clients),
+            is_registered: watch::Sender::new(false),
         }
     }
 
     /// Takes a new registration.
     pub(super) fn registered(&mut self, registered: Registered) -> SignalingClient {
         self.id = registered.id;
+        self.is_registered.send_replace(true);
         self.since = Instant::now();
         let expires = |server: &IceServer| !server.credential.is_empty();
         let provided = registered.ice_servers.iter();
@@ -97,7 +101,9 @@ impl Registration {
 
     pub(super) async fn run(mut self, mut signal: SignalingClient) {
         loop {
-            let is_known_lost = match self.attend(&mut signal).await {
+            let ended = self.attend(&mut signal).await;
+            self.is_registered.send_replace(false);
+            let is_known_lost = match ended {
                 Ok(RegistrationEnd::AcceptorGone) => return signal.close().await,
                 Ok(RegistrationEnd::CredentialsExpire) => {
                     debug!("joining the room again: the credentials of its relays expire");
@@ -178,12 +184,10 @@ impl Registration {
             sleep(self.next_pause()).await;
             match self.rendezvous.register(&self.id, &self.config).await {
                 Ok(registered) => {
-                    info!(
-                        id = registered.id,
-                        url = self.rendezvous.url(),
-                        "registered again"
-                    );
-                    return self.registered(registered);
+                    let signal = self.registered(registered);
+                    let (id, url) = (&self.id, self.rendezvous.url());
+                    info!(id, url, "registered again");
+                    return signal;
                 }
                 Err(error @ (SignalError::Room(_) | SignalError::IdTaken { .. })) => {
                     if !std::mem::replace(&mut is_known_refused, true) {

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// What all names begin with.
@@ -29,11 +29,21 @@ impl MetricBuilder<'_> {
         label: &str,
         values: &[&str],
     ) -> Result<IntCounterVec> {
-        let counters = self.registered(IntCounterVec::new(opts(name, help), &[label])?)?;
+        let counters = self.counters_of(name, help, &[label])?;
         for value in values {
             counters.with_label_values(&[*value]);
         }
         Ok(counters)
+    }
+
+    /// Counters with labels whose values are not known beforehand.
+    pub(super) fn counters_of(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec> {
+        self.registered(IntCounterVec::new(opts(name, help), labels)?)
     }
 
     /// A number that grows and shrinks.
@@ -44,6 +54,11 @@ impl MetricBuilder<'_> {
     /// Gauges with labels.
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
         self.registered(IntGaugeVec::new(opts(name, help), labels)?)
+    }
+
+    /// Gauges with labels, of numbers that are not integers.
+    pub(super) fn numbers(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec> {
+        self.registered(GaugeVec::new(opts(name, help), labels)?)
     }
 
     /// A distribution. `buckets` are upper bounds.

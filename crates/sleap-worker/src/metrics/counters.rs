@@ -1,15 +1,17 @@
 //! The metrics, their names and what they mean.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use link::AuthCounts;
 use prometheus::{
     Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 use protocol::Timing;
 
 use super::builder::MetricBuilder;
+use super::gpu::GpuSample;
+use super::health::{Health, Readiness};
+use super::observed::ObservedMetrics;
 use super::reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};
 
 /// Upper bounds of frames' times, seconds: from a copy in memory to a frame that is no longer live.
@@ -26,9 +28,6 @@ const BATCHES: [f64; 11] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
 ];
 
-/// Reads how clients' attempts to authenticate ended.
-type ReadAuth = Box<dyn Fn() -> AuthCounts + Send + Sync>;
-
 /// All metrics of a worker.
 pub(super) struct Counters {
     registry: Registry,
@@ -38,9 +37,10 @@ pub(super) struct Counters {
     pub(super) streams: StreamCounters,
     pub(super) clients: ClientCounters,
     pub(super) files: FileCounters,
-    pub(super) draining: IntGauge,
-    pub(super) auth: OnceLock<ReadAuth>,
-    authentications: IntCounterVec,
+    pub(super) observed: ObservedMetrics,
+    pub(super) health: Health,
+    draining: IntGauge,
+    ready: IntGauge,
     build: IntGaugeVec,
     model: IntGaugeVec,
 }
@@ -110,26 +110,25 @@ impl Counters {
             clients: ClientCounters::new(&on)?,
             files: FileCounters::new(&on)?,
             draining: on.gauge("draining", "1 once the worker takes no new streams.")?,
-            authentications: on.counters(
-                "authentications_total",
-                "Clients' attempts to show that they know the secret.",
-                "outcome",
-                &OUTCOMES,
-            )?,
+            ready: on.gauge("ready", "1 while a client that comes is served.")?,
+            observed: ObservedMetrics::new(&on)?,
+            health: Health::default(),
             build: on.gauges("build_info", "The worker's version.", &["version"])?,
             model: on.gauges("model_info", "The model, where there is one.", &MODEL)?,
-            auth: OnceLock::new(),
             reading: Mutex::new(()),
             registry,
         })
     }
 
-    /// Sets the metrics that name the version and the model.
-    pub(super) fn set_build(&self, model: Option<&pose::ModelDescription>) {
+    /// Sets the metric that names the version.
+    pub(super) fn set_build(&self) {
         self.build
             .with_label_values(&[cli::program_info::VERSION])
             .set(1);
-        let Some(model) = model else { return };
+    }
+
+    /// Sets the metric that names the model.
+    pub(super) fn set_model(&self, model: &pose::ModelDescription) {
         let input = &model.input;
         let labels = [
             model.name.clone(),
@@ -140,49 +139,29 @@ impl Counters {
         self.model.with_label_values(&labels).set(1);
     }
 
-    /// All metrics, in Prometheus' text format.
+    /// The worker takes no new streams.
+    pub(super) fn drains(&self) {
+        self.draining.set(1);
+        self.health.drains();
+    }
+
+    /// All metrics with these of the GPUs, in Prometheus' text format.
     ///
     /// # Errors
     /// None that can be expected: the text is written to memory.
-    pub(super) fn text(&self) -> Result<Vec<u8>> {
+    pub(super) fn text(&self, gpus: &[GpuSample]) -> Result<Vec<u8>> {
         let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = self.auth.get() {
-            self.set_authentications(read());
-        }
+        let is_ready = self.health.readiness() == Readiness::Ready;
+        self.ready.set(is_ready.into());
+        self.observed.update(gpus);
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
             .context("metrics cannot be written")?;
         Ok(text)
     }
-
-    fn set_authentications(&self, counts: AuthCounts) {
-        let numbers = [
-            counts.succeeded,
-            counts.invalid,
-            counts.missing,
-            counts.timed_out,
-            counts.flooded,
-            counts.aborted,
-            counts.refused,
-        ];
-        for (outcome, number) in OUTCOMES.iter().zip(numbers) {
-            let counter = self.authentications.with_label_values(&[*outcome]);
-            counter.inc_by(number.saturating_sub(counter.get()));
-        }
-    }
 }
 
-/// How attempts to authenticate end, in the order of [`AuthCounts`].
-const OUTCOMES: [&str; 7] = [
-    "succeeded",
-    "invalid",
-    "missing",
-    "timed_out",
-    "flooded",
-    "aborted",
-    "turned_away",
-];
 const MODEL: [&str; 4] = ["name", "kind", "device", "input"];
 
 impl FrameCounters {

@@ -10,6 +10,9 @@
 mod args;
 mod builder;
 mod counters;
+mod gpu;
+mod health;
+mod observed;
 mod reasons;
 mod server;
 
@@ -19,11 +22,13 @@ use std::time::Duration;
 use anyhow::Result;
 use link::AuthCounts;
 use protocol::{DropReason, Message};
+use tokio::sync::watch;
 
-pub use args::MetricsArgs;
+pub use args::{MetricsAddress, MetricsArgs};
 use counters::Counters;
+pub(crate) use observed::StreamFigures;
 pub(crate) use reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};
-pub(crate) use server::{MetricsListener, MetricsServer, bind};
+pub(crate) use server::{MetricsServer, serve};
 
 /// The worker's counts; clones count together. The default one counts nothing.
 #[derive(Clone, Default)]
@@ -36,14 +41,24 @@ pub(crate) struct ClientGuard {
 }
 
 impl Metrics {
-    /// Counts for a worker that runs this model.
+    /// Counts from zero.
     ///
     /// # Errors
     /// None of the names that are in use now.
-    pub(crate) fn new(model: Option<&pose::ModelDescription>) -> Result<Self> {
+    fn new() -> Result<Self> {
         let counters = Counters::new()?;
-        counters.set_build(model);
+        counters.set_build();
         Ok(Self(Some(Arc::new(counters))))
+    }
+
+    /// The worker has loaded its model, where it runs one.
+    pub(crate) fn loaded(&self, model: Option<&pose::ModelDescription>) {
+        self.count(|it| {
+            if let Some(model) = model {
+                it.set_model(model);
+            }
+            it.health.loaded();
+        });
     }
 
     /// A complete frame of a stream, of so many bytes.
@@ -167,13 +182,33 @@ impl Metrics {
 
     /// The worker takes no new streams.
     pub(crate) fn drains(&self) {
-        self.count(|it| it.draining.set(1));
+        self.count(Counters::drains);
     }
 
     /// Sets the source of the counts of clients' attempts to authenticate.
     pub(crate) fn authentications(&self, counts: impl Fn() -> AuthCounts + Send + Sync + 'static) {
         // A worker has one acceptor.
-        self.count(|it| drop(it.auth.set(Box::new(counts))));
+        self.count(|it| drop(it.observed.auth.set(Box::new(counts))));
+    }
+
+    /// Sets the source of whether clients find the worker.
+    pub(crate) fn registration(&self, is_registered: watch::Receiver<bool>) {
+        self.count(|it| it.health.registration(is_registered));
+    }
+
+    /// Sets the source of the number of viewers.
+    pub(crate) fn viewers(&self, viewers: impl Fn() -> usize + Send + Sync + 'static) {
+        // A worker has one page.
+        self.count(|it| drop(it.observed.viewers.set(Box::new(viewers))));
+    }
+
+    /// Sets the source of the figures of the stream that runs.
+    pub(crate) fn stream(
+        &self,
+        figures: impl Fn() -> Option<StreamFigures> + Send + Sync + 'static,
+    ) {
+        // A worker serves one stream at a time.
+        self.count(|it| drop(it.observed.stream.set(Box::new(figures))));
     }
 
     fn count(&self, change: impl FnOnce(&Counters)) {

@@ -1,5 +1,6 @@
-//! The HTTP server of the metrics: GET /metrics.
+//! The HTTP server of the metrics: GET /metrics, and /healthz and /readyz for health checks.
 
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,61 +10,106 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::Metrics;
+use super::args::{DEFAULT_ADDRESS, MetricsAddress};
 use super::counters::Counters;
+use super::gpu::GpuReader;
+use super::health::Readiness;
 use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
 
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The server's listening socket, bound before the model is loaded.
-pub(crate) struct MetricsListener {
-    listener: TcpListener,
-    address: SocketAddr,
-}
+/// Ports that are tried from the default one on.
+const MAX_PORTS: u16 = 16;
 
 /// The running server; dropping it ends it.
 pub(crate) struct MetricsServer {
     address: SocketAddr,
+    metrics: Metrics,
     _task: AbortOnDropHandle<()>,
 }
 
-/// Binds the server's address.
+/// Serves metrics at this address, from before the model is loaded: until then a health check is told so.
 ///
 /// # Errors
 /// The address cannot be listened at.
-pub(crate) async fn bind(listen: SocketAddr) -> Result<MetricsListener> {
-    let bound = async {
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>(MetricsListener { listener, address })
+pub(crate) async fn serve(listen: MetricsAddress) -> Result<MetricsServer> {
+    let listener = match listen {
+        MetricsAddress::At(address) => bind(address).await?,
+        MetricsAddress::Default => bind_from(DEFAULT_ADDRESS).await?,
     };
-    bound.await.with_context(|| {
-        format!("cannot serve metrics at {listen} (--metrics ADDR chooses another address)")
+    let address = listener
+        .local_addr()
+        .context("the address of the metrics")?;
+    let metrics = Metrics::new()?;
+    let counters = metrics.0.clone().context("new metrics count")?;
+    let source = Arc::new(MetricsSource {
+        counters,
+        gpus: GpuReader::start(),
+        is_loopback: address.ip().is_loopback(),
+    });
+    let respond = move |request: Request<Incoming>| {
+        let source = Arc::clone(&source);
+        async move { source.respond(&request).await }
+    };
+    let server = http::serve(listener, "metrics", None, HttpTimeouts::default(), respond);
+    Ok(MetricsServer {
+        address,
+        metrics,
+        _task: AbortOnDropHandle::new(tokio::spawn(server)),
     })
 }
 
-impl MetricsListener {
-    /// Serves these metrics.
-    pub(crate) fn serve(self, metrics: &Metrics) -> Option<MetricsServer> {
-        let counters = Arc::clone(metrics.0.as_ref()?);
-        let Self { listener, address } = self;
-        let is_loopback = address.ip().is_loopback();
-        let answers = move |request: Request<Incoming>| {
-            let answer = answer(&request, &counters, is_loopback);
-            async move { answer }
-        };
-        let server = http::serve(listener, "metrics", None, HttpTimeouts::default(), answers);
-        Some(MetricsServer {
-            address,
-            _task: AbortOnDropHandle::new(tokio::spawn(server)),
-        })
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| {
+        format!("cannot serve metrics at {address} (--metrics ADDR chooses another address)")
+    })
+}
+
+/// Binds the first free port from this one on: a machine may have several workers.
+async fn bind_from(first: SocketAddr) -> Result<TcpListener> {
+    let last = first.port().saturating_add(MAX_PORTS - 1);
+    for port in first.port()..=last {
+        let address = SocketAddr::new(first.ip(), port);
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                if port != first.port() {
+                    warn!(
+                        taken = %first,
+                        "another program, perhaps another worker, listens at the port of the metrics: \
+                         they are at {address} (--metrics ADDR chooses the address)"
+                    );
+                }
+                return Ok(listener);
+            }
+            Err(error) if is_taken(&error) => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot serve metrics at {address}"));
+            }
+        }
     }
+    anyhow::bail!(
+        "cannot serve metrics at {}: the ports {} to {last} are taken \
+         (--metrics ADDR chooses another address)",
+        first.ip(),
+        first.port()
+    )
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::AddrInUse
 }
 
 impl MetricsServer {
+    /// The counts that are served.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Prints the address of the metrics.
     pub(crate) fn announce(&self) {
         cli::terminal::tell(format_args!("metrics: http://{}/metrics", self.address));
@@ -73,33 +119,76 @@ impl MetricsServer {
     }
 }
 
-fn answer(request: &Request<Incoming>, counters: &Counters, is_loopback: bool) -> HttpResponse {
-    // Another site's name may lead a browser here. What the network may read at other addresses,
-    // such a site may read, too: names there are the network's own matter.
-    if is_loopback && !is_sent_here(request.headers()) {
-        return words(
-            StatusCode::FORBIDDEN,
-            "metrics are not served under that name",
-        );
+/// What answers are made of.
+struct MetricsSource {
+    counters: Arc<Counters>,
+    gpus: GpuReader,
+    is_loopback: bool,
+}
+
+impl MetricsSource {
+    async fn respond(&self, request: &Request<Incoming>) -> HttpResponse {
+        // Another site's name may lead a browser here. What the network may read at other addresses,
+        // such a site may read, too: names there are the network's own matter.
+        if self.is_loopback && !is_sent_here(request.headers()) {
+            return words(
+                StatusCode::FORBIDDEN,
+                "metrics are not served under that name",
+            );
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut refusal = words(StatusCode::METHOD_NOT_ALLOWED, "metrics are only read");
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            refusal.headers_mut().insert(header::ALLOW, allowed);
+            return refusal;
+        }
+        match request.uri().path() {
+            "/metrics" => self.metrics().await,
+            "/healthz" => words(StatusCode::OK, "ok\n"),
+            "/readyz" => readiness(self.counters.health.readiness()),
+            _ => words(
+                StatusCode::NOT_FOUND,
+                "metrics are at /metrics, health checks at /healthz and /readyz",
+            ),
+        }
     }
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => match counters.text() {
+
+    async fn metrics(&self) -> HttpResponse {
+        let gpus = self.gpus.read().await;
+        match self.counters.text(&gpus) {
             Ok(text) => body(StatusCode::OK, TEXT, Bytes::from(text)),
             Err(error) => {
                 error!("{error:#}");
                 words(StatusCode::INTERNAL_SERVER_ERROR, "no metrics")
             }
-        },
-        (&Method::GET, _) => words(StatusCode::NOT_FOUND, "metrics are at /metrics"),
-        _ => {
-            let mut answer = words(StatusCode::METHOD_NOT_ALLOWED, "metrics are only read");
-            let allowed = HeaderValue::from_static("GET");
-            answer.headers_mut().insert(header::ALLOW, allowed);
-            answer
         }
     }
 }
 
+fn readiness(readiness: Readiness) -> HttpResponse {
+    let status = match readiness {
+        Readiness::Ready => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    words(status, &format!("{}\n", readiness.words()))
+}
+
 fn is_sent_here(headers: &HeaderMap) -> bool {
     http::host(headers).is_some_and(|host| http::is_address(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_port_is_taken_only_in_place_of_the_default_one() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let other = TcpListener::bind(loopback).await.unwrap();
+        let taken = other.local_addr().unwrap();
+        let error = bind(taken).await.unwrap_err();
+        assert!(format!("{error:#}").contains("--metrics ADDR"), "{error:#}");
+        let next = bind_from(taken).await.unwrap().local_addr().unwrap();
+        assert!(next.port() > taken.port(), "{next} after {taken}");
+    }
 }

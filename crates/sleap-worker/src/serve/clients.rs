@@ -35,6 +35,7 @@ pub(super) async fn serve_clients(
         sessions: JoinSet::new(),
     };
     let served = clients.accept_all(drain_timeout).await;
+    context.metrics.drains();
     clients.close().await;
     // After a failure no result can be made; the service manager starts another worker.
     served?;
@@ -59,7 +60,7 @@ impl Clients {
         let context = Arc::clone(&self.context);
         let interrupt = self.interrupt.clone();
         let mut availability = context.slot.availability();
-        let drained = drained(&context.slot, &context.files, &interrupt, drain_timeout);
+        let drained = drained(&context, &interrupt, drain_timeout);
         tokio::pin!(drained);
         loop {
             if let Some(page) = &self.page {
@@ -73,7 +74,6 @@ impl Clients {
                     if now == StreamAvailability::ShuttingDown {
                         // Its registration ends: new clients look for another worker.
                         self.acceptor = None;
-                        context.metrics.drains();
                     }
                     service_manager::status(now.words());
                     continue;

@@ -16,13 +16,14 @@ pub(super) struct Listeners {
     /// The live view.
     pub(super) page: Option<view::ViewListener>,
     /// The metrics.
-    pub(super) metrics: Option<metrics::MetricsListener>,
+    pub(super) metrics: Option<metrics::MetricsServer>,
     /// The address of the signaling server or of the room's server.
     pub(super) rendezvous: String,
 }
 
 impl Listeners {
-    /// Binds all addresses, before the model is loaded: a port in use is reported at once.
+    /// Binds all addresses, before the model is loaded: a port in use is reported at once. Metrics and
+    /// health checks are served from here on.
     ///
     /// # Errors
     /// An address cannot be listened at.
@@ -41,7 +42,7 @@ impl Listeners {
             None => None,
         };
         let metrics = match args.metrics.metrics {
-            Some(listen) => Some(metrics::bind(listen).await?),
+            Some(listen) => Some(metrics::serve(listen).await?),
             None => None,
         };
         Ok(Self {

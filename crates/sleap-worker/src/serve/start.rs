@@ -15,7 +15,7 @@ use super::load::Loaded;
 use super::outputs::{Outputs, SinkLosses};
 use crate::command_line::Args;
 use crate::files::{FileService, JobContext, StoreSweeper, UploadStore};
-use crate::metrics::{Metrics, MetricsListener, MetricsServer};
+use crate::metrics::{Metrics, MetricsServer};
 use crate::pipeline::{Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
@@ -110,7 +110,7 @@ impl StartedWorker {
         args: &Args,
         loaded: Loaded,
         outputs: Outputs,
-        (page, metrics): (Option<view::ViewListener>, Option<MetricsListener>),
+        (page, metrics_server): (Option<view::ViewListener>, Option<MetricsServer>),
         config: &PeerConfig,
     ) -> Result<Self> {
         let Loaded { emitter, engine } = loaded;
@@ -130,11 +130,12 @@ impl StartedWorker {
             }
             None => None,
         };
-        let counted = match &metrics {
-            Some(_) => Metrics::new(engine.model())?,
-            None => Metrics::default(),
-        };
-        let metrics_server = metrics.and_then(|bound| bound.serve(&counted));
+        let metrics = metrics_server
+            .as_ref()
+            .map(|server| server.metrics().clone());
+        let counted = metrics.unwrap_or_default();
+        observe(&counted, page.as_ref(), &current);
+        counted.loaded(engine.model());
         let losses = outputs.losses();
         let (sinks, store) = outputs.into_sinks(emitter, page.as_ref(), &counted);
         let options = PipelineOptions {
@@ -194,6 +195,7 @@ impl StartedWorker {
             }
         })?;
         context.metrics.authentications(acceptor.auth_counter());
+        context.metrics.registration(acceptor.is_registered());
         Ok(acceptor)
     }
 
@@ -248,6 +250,16 @@ fn serve_page(
         ..config.clone()
     };
     ViewServer::start(bound, options, ack, current.clone(), config)
+}
+
+/// Sets what metrics read only when they are asked for.
+fn observe(metrics: &Metrics, page: Option<&ViewServer>, current: &CurrentStream) {
+    if let Some(page) = page {
+        let broker = page.broker();
+        metrics.viewers(move || broker.viewer_count());
+    }
+    let current = current.clone();
+    metrics.stream(move || Some(current.stream()?.figures()));
 }
 
 fn session_context(

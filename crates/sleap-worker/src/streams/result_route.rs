@@ -8,7 +8,7 @@ use std::time::Duration;
 use protocol::{Message, StreamStart};
 use tokio::sync::mpsc;
 
-use crate::metrics::{FrameLoss, Metrics};
+use crate::metrics::{FrameLoss, Metrics, StreamFigures};
 
 /// The way back of the frames of one stream, or of one file: each frame in the pipeline carries it.
 pub(crate) struct ResultRoute {
@@ -148,6 +148,18 @@ impl ResultRoute {
     /// From the first byte of the newest frame with a result to that result; zero before the first.
     pub(crate) fn latest(&self) -> Duration {
         Duration::from_micros(self.counts.latest_us.load(Relaxed))
+    }
+
+    /// The stream's figures for metrics.
+    pub(crate) fn figures(&self) -> StreamFigures {
+        let (results, failures) = self.counts.answers_and_failures();
+        StreamFigures {
+            source: self.origin.source_name.clone(),
+            results,
+            predictions: self.counts.predictions.load(Relaxed),
+            failures,
+            latest: self.latest(),
+        }
     }
 
     /// Sends a result, waiting for room. For the pipeline's threads, never for async code.

@@ -117,6 +117,11 @@ impl ViewBroker {
         self.figures.set_clients(clients);
     }
 
+    /// The number of viewers.
+    pub(crate) fn viewer_count(&self) -> usize {
+        lock(&self.viewers).len()
+    }
+
     /// Publishes a status of the time since the last one.
     pub(super) fn publish_status(&self) {
         self.statuses

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use e2e::{Client, Worker, demo};
+use e2e::{Client, TestNvml, Worker, demo};
 use serde_json::Value;
 
 use super::page::{self, Page, cells, code, root};
@@ -114,19 +114,17 @@ fn the_page_names_every_event_of_the_code() {
     assert!(invented.is_empty(), "not in the code: {invented:?}");
 }
 
-/// All that a worker with a model counts, in Prometheus' text format.
+/// All that a worker with a model and GPUs counts during a stream, in Prometheus' text format.
 fn scrape() -> String {
     let model = demo("model");
     let model = model.to_str().unwrap();
-    let args = [
-        "--metrics",
-        "127.0.0.1:0",
-        "--model",
-        model,
-        "--device",
-        "cpu",
-    ];
-    let mut worker = Worker::start(&args);
+    let addresses = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    let args = [&addresses[..], &["--model", model, "--device", "cpu"]].concat();
+    let nvml = TestNvml::build();
+    let mut worker = Worker::start_with(&args, |command| nvml.use_in(command));
+    let pattern = ["--test-pattern", "64x48@30", "-o", "-"];
+    let mut client = Client::start(&[&["--signal", &worker.signal], &pattern[..]].concat());
+    client.line().expect("a prediction");
     let line = worker.stdout_line();
     let address = line.strip_prefix("metrics: http://").expect("a URL");
     let (address, _) = address.split_once('/').expect("a path");
