@@ -19,6 +19,8 @@ pub use secret::{SecretSource, secret};
 pub enum CheckOutcome {
     /// As it should be.
     Ok,
+    /// It is not there, and not needed.
+    Absent,
     /// It works, and could work better.
     Warn,
     /// Something does not work.
@@ -29,6 +31,7 @@ impl CheckOutcome {
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Absent => "-",
             Self::Warn => "warn",
             Self::Fail => "fail",
         }
@@ -37,6 +40,7 @@ impl CheckOutcome {
     fn style(self) -> Style {
         let colour = match self {
             Self::Ok => AnsiColor::Green,
+            Self::Absent => return Style::new().dimmed(),
             Self::Warn => AnsiColor::Yellow,
             Self::Fail => AnsiColor::Red,
         };
@@ -47,7 +51,9 @@ impl CheckOutcome {
 /// Prints checks as they come out, one under the other in columns, and remembers the worst.
 pub struct CheckReport<W> {
     out: W,
-    failed: bool,
+    is_detailed: bool,
+    /// The subjects of the checks that failed.
+    failed: Vec<String>,
     /// The first failure to print: the reader is gone, and the checks go on for the exit code.
     closed: Option<io::Error>,
 }
@@ -57,20 +63,40 @@ const SUBJECT: usize = 6;
 const FINDING: usize = SUBJECT + 18;
 
 impl CheckReport<anstream::Stdout> {
-    /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set.
-    pub fn to_stdout() -> Self {
-        Self::new(terminal::styled_output())
+    /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set. `is_detailed`:
+    /// with [details](Self::detail).
+    pub fn to_stdout(is_detailed: bool) -> Self {
+        Self::new(terminal::styled_output(), is_detailed)
     }
 }
 
 impl<W: Write> CheckReport<W> {
     /// To `out`, which gets colours.
-    pub fn new(out: W) -> Self {
+    pub fn new(out: W, is_detailed: bool) -> Self {
         Self {
             out,
-            failed: false,
+            is_detailed,
+            failed: Vec::new(),
             closed: None,
         }
+    }
+
+    /// Whether details are printed.
+    pub fn is_detailed(&self) -> bool {
+        self.is_detailed
+    }
+
+    /// What most readers do not need.
+    pub fn detail(&mut self, subject: &str, finding: impl Into<Lines>) {
+        if self.is_detailed {
+            self.ok(subject, finding);
+        }
+    }
+
+    /// It is not there, and nothing needs it; `advice` is what would change that.
+    pub fn absent(&mut self, subject: &str, finding: impl Into<Lines>, advice: impl Into<Lines>) {
+        let (finding, advice) = (finding.into(), advice.into());
+        self.add(CheckOutcome::Absent, subject, &finding, &advice);
     }
 
     /// The check passed.
@@ -95,7 +121,9 @@ impl<W: Write> CheckReport<W> {
 
     /// One check. A finding and an advice may have several lines; an empty advice is left out.
     fn add(&mut self, verdict: CheckOutcome, subject: &str, finding: &Lines, advice: &Lines) {
-        self.failed |= verdict == CheckOutcome::Fail;
+        if verdict == CheckOutcome::Fail {
+            self.failed.push(subject.trim_start().to_owned());
+        }
         if self.closed.is_none() {
             self.closed = self.print(verdict, subject, finding, advice).err();
         }
@@ -131,13 +159,28 @@ impl<W: Write> CheckReport<W> {
         self.out.flush()
     }
 
+    /// Prints the verdict: what the machine is ready for, or which checks failed. Returns
     /// [`ExitStatus::Failed`] where a check failed.
-    pub fn exit(&self) -> ExitStatus {
-        if self.failed {
-            ExitStatus::Failed
-        } else {
-            ExitStatus::Done
+    pub fn finish(mut self, ready_for: &str) -> ExitStatus {
+        let (outcome, word, rest, exit) = match self.failed.as_slice() {
+            [] => (
+                CheckOutcome::Ok,
+                "Ready",
+                ready_for.to_owned(),
+                ExitStatus::Done,
+            ),
+            failed => {
+                let failed = failed.join(", ");
+                (CheckOutcome::Fail, "Not ready", failed, ExitStatus::Failed)
+            }
+        };
+        let style = outcome.style();
+        if self.closed.is_none() {
+            // Without a reader the exit code is all that is left to give.
+            let _ = writeln!(self.out, "\n{style}{word}{style:#}: {}", clean(&rest));
+            let _ = self.out.flush();
         }
+        exit
     }
 }
 
@@ -152,8 +195,10 @@ mod tests {
 
     #[test]
     fn checks_stand_in_columns_with_what_to_do_below() {
-        let mut report = CheckReport::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new(), false);
         report.ok("system", "Linux");
+        report.detail("searched", "/usr/lib");
+        report.absent("display", "no screen", "");
         let lines = |one: &str, other: &str| [one.to_owned(), other.to_owned()];
         report.warn("UDP buffers", lines("208 KiB", "of 4096 KiB"), "sysctl ...");
         let advice = lines("install it", "or set a path");
@@ -162,6 +207,7 @@ mod tests {
             plain(report),
             "\
 ok    system            Linux
+-     display           no screen
 warn  UDP buffers       208 KiB
                         of 4096 KiB
                         -> sysctl ...
@@ -174,7 +220,7 @@ fail  ONNX Runtime      not found
 
     #[test]
     fn what_is_found_begins_no_line_and_steers_no_terminal() {
-        let mut report = CheckReport::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new(), false);
         report.fail("a\nb", "c\x1b[2J\nok    d", "e\u{202e}\n-> f");
         assert_eq!(
             plain(report),
@@ -186,14 +232,32 @@ fail  a\\nb              c\\u{1b}[2J\\nok    d
     }
 
     #[test]
-    fn only_a_failure_fails() {
-        let mut report = CheckReport::new(Vec::new());
-        report.ok("a", "fine");
+    fn the_verdict_names_what_failed_or_what_the_machine_is_ready_for() {
+        let finish = |report: CheckReport<&mut Vec<u8>>| report.finish("all");
+        let mut text = Vec::new();
+        let mut report = CheckReport::new(&mut text, true);
+        report.detail("a", "fine");
         report.warn("b", "well", "do");
-        assert_eq!(report.exit(), ExitStatus::Done);
-        report.fail("c", "no", "do");
+        report.absent("c", "none", "");
+        assert_eq!(finish(report), ExitStatus::Done);
+        let shown = anstream::adapter::strip_bytes(&text).into_vec();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(
+            shown.starts_with("ok    a") && shown.ends_with("\n\nReady: all\n"),
+            "{shown}"
+        );
+        let mut text = Vec::new();
+        let mut report = CheckReport::new(&mut text, false);
+        report.fail("  c", "no", "do");
         report.ok("d", "fine");
-        assert_eq!(report.exit(), ExitStatus::Failed);
+        report.fail("e\nReady: all", "no", "");
+        assert_eq!(finish(report), ExitStatus::Failed);
+        let shown = anstream::adapter::strip_bytes(&text).into_vec();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(
+            shown.ends_with("\n\nNot ready: c, e\\nReady: all\n"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -207,9 +271,9 @@ fail  a\\nb              c\\u{1b}[2J\\nok    d
                 Ok(())
             }
         }
-        let mut report = CheckReport::new(OutputClosed);
+        let mut report = CheckReport::new(OutputClosed, false);
         report.ok("a", "fine");
         report.fail("b", "no", "do");
-        assert_eq!(report.exit(), ExitStatus::Failed);
+        assert_eq!(report.finish("all"), ExitStatus::Failed);
     }
 }

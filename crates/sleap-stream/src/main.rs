@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     args.init_logging();
     settings.log(&sleap_stream::SETTINGS);
     if let Some(command) = args.command {
-        return cli::report(sleap_stream::run_command(command, &settings));
+        return cli::report(sleap_stream::run_command(command, &settings, args.verbose));
     }
     if args.sending.send_file.is_some() {
         return match sleap_stream::SendConfig::try_from(args) {

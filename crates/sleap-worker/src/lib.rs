@@ -71,7 +71,7 @@ pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
         Some(Command::Signal { listen }) => {
             runtime.block_on(async { serve::signal(listen, Interrupt::listen()).await })
         }
-        Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
+        Some(Command::Doctor(doctor)) => Ok(doctor::run(&doctor, args.verbose > 0)),
         Some(_) => Ok(ExitStatus::Done),
         None if args.display => with_window(&runtime, args),
         None => runtime

@@ -65,6 +65,9 @@ fn a_model_that_runs_is_shown_with_its_speed() {
     for batch in ["  batch of 1", "  batch of 2"] {
         assert_found(&report, batch, "ok", &["frames/s", "ms a call"]);
     }
+    let (end, rate) = ("\n\nReady: CPU only, about ", " frames/s with this model\n");
+    assert!(report.contains(end) && report.ends_with(rate), "{report}");
+    assert!(!report.contains("looked for in"), "only with -v: {report}");
     assert!(!report.contains('\x1b'), "no colours in a pipe: {report:?}");
 }
 
@@ -78,6 +81,21 @@ fn without_onnx_runtime_it_fails_and_says_how_to_get_it() {
     assert_eq!(code, Some(1), "{report}");
     let words = ["/nowhere/libonnxruntime.so", "pip install"];
     assert_found(&report, "ONNX Runtime", "fail", &words);
+    assert!(
+        report.ends_with("\n\nNot ready: ONNX Runtime\n"),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_folders_that_are_searched_are_a_detail() {
+    let (code, report) = doctor(&["--device", "cpu"], |_| {});
+    assert_eq!(code, Some(0), "{report}");
+    assert!(!report.contains("looked for in"), "{report}");
+    let mut command = Command::new(binary("sleap-worker"));
+    let output = command.args(["doctor", "-v", "--device", "cpu"]).output();
+    let report = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert_found(&report, "  looked for in", "ok", &[]);
 }
 
 #[test]
@@ -100,8 +118,12 @@ fn no_model_and_no_display_are_no_failure() {
     };
     let (code, report) = doctor(&["--device", "cpu"], headless);
     assert_eq!(code, Some(0), "{report}");
-    assert_found(&report, "display", "warn", &["--save-every"]);
-    assert_found(&report, "model", "warn", &["--model DIR"]);
+    assert_found(&report, "display", "-", &["--save-every"]);
+    assert_found(&report, "model", "-", &["--model DIR"]);
+    assert!(
+        report.ends_with("\n\nReady: CPU only, no model was tried\n"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -144,7 +166,7 @@ fn it_says_who_could_come_and_where_the_secret_is() {
         doctor(&[&["--device", "cpu"], args].concat(), prepare).1
     };
     let report = doctor(&[]);
-    assert_found(&report, "secret", "ok", &["none"]);
+    assert_found(&report, "secret", "-", &["none"]);
     assert_found(&report, "clients", "ok", &["this machine alone"]);
     let report = doctor(&["--signal", "ws://127.0.0.1:9"]);
     assert_found(

@@ -4,6 +4,7 @@ mod attacks;
 mod auth;
 mod cli;
 mod client;
+mod client_doctor;
 mod display;
 mod doctor;
 mod emit;

@@ -76,7 +76,7 @@ fn check<W: Write>(
                 SecretSource::Kept
             }
             None => {
-                report.ok(SUBJECT, "none is given");
+                report.absent(SUBJECT, "none is given", "");
                 SecretSource::None
             }
         },
@@ -115,7 +115,7 @@ mod tests {
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
     fn checked(choice: Result<SecretChoice>, kept: Option<&Path>) -> (String, SecretSource) {
-        let mut report = CheckReport::new(Vec::new());
+        let mut report = CheckReport::new(Vec::new(), false);
         let place = check(&mut report, choice, kept);
         let text = String::from_utf8(report.out).expect("text");
         assert!(!text.contains(SECRET), "{text}");

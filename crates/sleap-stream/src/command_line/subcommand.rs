@@ -1,7 +1,7 @@
 //! What the program does besides streaming, as the command line names it.
 
 use clap::Subcommand;
-use cli::{LinkArgs, RoomArgs, Shell};
+use cli::{LinkArgs, Redacted, RoomArgs, Shell};
 
 use crate::command_line::trust_args::TrustArgs;
 use crate::command_line::workers::{PairArgs, WorkersArgs};
@@ -16,7 +16,10 @@ pub enum Command {
         json: bool,
     },
 
-    /// Check what this machine has for a client, and whether a worker can be found.
+    /// Check what this machine has for a client, and whether a worker can be found and takes it.
+    ///
+    /// Where a worker is found, the client connects to it, proves the secret, and asks for a stream
+    /// without frames.
     Doctor(Box<DoctorArgs>),
 
     /// Store the pairing link that a worker prints, so that --worker NAME finds it.
@@ -42,6 +45,10 @@ pub enum Command {
 /// Options of `doctor`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DoctorArgs {
+    /// The link that the worker prints, or the name of a stored one, as for --worker.
+    #[arg(value_name = "NAME|LINK", conflicts_with_all = ["signal", "worker_id", "secret", "secret_file", "insecure"])]
+    pub pairing_link: Option<Redacted>,
+
     /// Address of the signaling server at which the worker is registered.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url)]
     pub signal: String,

@@ -13,6 +13,9 @@ use cli::doctor::{self, CheckReport};
 pub use exposure::ExposureArgs;
 
 use crate::device_args::DeviceArgs;
+use model::ModelSpeed;
+use pose::Device;
+use runtime::RuntimeFound;
 
 /// Options of `doctor`.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,26 +33,87 @@ pub struct DoctorArgs {
     pub exposure: ExposureArgs,
 }
 
-/// Prints every check. Fails where something fails that poses need.
-pub(crate) fn run(args: &DoctorArgs) -> ExitStatus {
-    let mut report = CheckReport::to_stdout();
+/// Prints every check and the verdict. Fails where something fails that poses need. `is_detailed`: with
+/// what most readers do not need.
+pub(crate) fn run(args: &DoctorArgs, is_detailed: bool) -> ExitStatus {
+    let mut report = CheckReport::to_stdout(is_detailed);
     doctor::system(&mut report, "sleap-worker", cli::program_info::VERSION);
     doctor::network(&mut report);
     exposure::check(&mut report, &args.exposure);
     display(&mut report);
-    if runtime::check(&mut report, args.device.device) {
-        model::check(&mut report, args);
+    let runtime = runtime::check(&mut report, args.device.device);
+    let speed = match &runtime {
+        Some(_) => model::check(&mut report, args),
+        None => None,
+    };
+    report.finish(&ready_for(runtime, speed))
+}
+
+/// What the worker can do here, if no check failed.
+fn ready_for(runtime: Option<RuntimeFound>, speed: Option<ModelSpeed>) -> String {
+    match (speed, runtime) {
+        (Some(ModelSpeed { device, rate }), _) => {
+            let device = match device {
+                Device::Cpu => "CPU only".to_owned(),
+                gpu => format!("GPU ({gpu})"),
+            };
+            format!("{device}, about {} frames/s with this model", rounded(rate))
+        }
+        (None, Some(RuntimeFound { has_cuda: true })) => "GPU, no model was tried".to_owned(),
+        (None, _) => "CPU only, no model was tried".to_owned(),
     }
-    report.exit()
+}
+
+/// Two digits: more would promise what a measurement of a second cannot keep.
+fn rounded(rate: f64) -> String {
+    let digits = rate.max(1e-3).log10().floor() as i32 - 1;
+    let unit = 10f64.powi(digits);
+    let rate = (rate / unit).round() * unit;
+    let decimals = usize::try_from(-digits).unwrap_or(0);
+    format!("{rate:.decimals$}")
 }
 
 fn display(report: &mut CheckReport<impl Write>) {
     match vision::window::probe() {
         Ok(()) => report.ok("display", "--display can be used"),
-        Err(error) => report.warn(
+        Err(error) => report.absent(
             "display",
             format!("--display cannot be used: {error}"),
             "without one, --save-every N keeps frames as PNG files",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_says_what_was_measured() {
+        let speed = |device, rate| ready_for(None, Some(ModelSpeed { device, rate }));
+        let on_cpu = speed(Device::Cpu, 183.4);
+        assert_eq!(on_cpu, "CPU only, about 180 frames/s with this model");
+        assert!(speed(Device::Cuda(0), 1234.0).starts_with("GPU (cuda:0), about 1200 "));
+        let no_model = ready_for(Some(RuntimeFound { has_cuda: true }), None);
+        assert_eq!(no_model, "GPU, no model was tried");
+    }
+
+    #[test]
+    fn rates_have_two_digits() {
+        let rates = [
+            (0.0, "0.0000"),
+            (0.123, "0.12"),
+            (1.26, "1.3"),
+            (9.97, "10.0"),
+        ];
+        let more = [
+            (16.4, "16"),
+            (99.7, "100"),
+            (183.4, "180"),
+            (12_345.0, "12000"),
+        ];
+        for (rate, text) in rates.into_iter().chain(more) {
+            assert_eq!(rounded(rate), text, "{rate}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli::doctor::CheckReport;
-use pose::{FrameView, Model, ModelDescription, PredictError};
+use pose::{Device, FrameView, Model, ModelDescription, PredictError};
 
 use super::DoctorArgs;
 
@@ -14,19 +14,36 @@ const MIN_CALLS: usize = 5;
 /// For how long calls go on, at least.
 const MIN_TIME: Duration = Duration::from_secs(1);
 
-pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) {
+/// How fast a model ran.
+pub(super) struct ModelSpeed {
+    pub(super) device: Device,
+    /// Frames a second, in batches of the size that is fastest.
+    pub(super) rate: f64,
+}
+
+/// Loads the model and measures it. `None` without a model, or where it does not run.
+pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) -> Option<ModelSpeed> {
     let Some(dir) = &args.model else {
         let advice = "`sleap-worker doctor --model DIR` tries one";
-        return report.warn("model", "none was given", advice);
+        report.absent("model", "none was given", advice);
+        return None;
     };
     let start = Instant::now();
     match Model::load(dir, &args.device.options()) {
         Ok(model) => loaded(report, dir, model, start.elapsed()),
-        Err(error) => report.fail("model", format!("{}: {error}", dir.display()), ""),
+        Err(error) => {
+            report.fail("model", format!("{}: {error}", dir.display()), "");
+            None
+        }
     }
 }
 
-fn loaded(report: &mut CheckReport<impl Write>, dir: &Path, mut model: Model, took: Duration) {
+fn loaded(
+    report: &mut CheckReport<impl Write>,
+    dir: &Path,
+    mut model: Model,
+    took: Duration,
+) -> Option<ModelSpeed> {
     let info = model.info().clone();
     let colour = if info.input.channels == 1 {
         "gray"
@@ -57,13 +74,20 @@ fn loaded(report: &mut CheckReport<impl Write>, dir: &Path, mut model: Model, to
     for note in &info.notes {
         report.warn("  note", note.as_str(), "");
     }
+    let mut rates = Vec::new();
     for batch in sizes(info.max_batch) {
         let subject = format!("  batch of {batch}");
         match median(&mut model, batch) {
-            Ok((call, calls)) => report.ok(&subject, speed(batch, call, calls)),
+            Ok((call, calls)) => {
+                report.ok(&subject, speed(batch, call, calls));
+                rates.push(batch as f64 / call.as_secs_f64());
+            }
             Err(error) => report.fail(&subject, error.to_string(), ""),
         }
     }
+    let rate = rates.into_iter().reduce(f64::max)?;
+    let device = info.device;
+    Some(ModelSpeed { device, rate })
 }
 
 fn skeleton(info: &ModelDescription) -> [String; 2] {

@@ -4,33 +4,49 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use cli::doctor::CheckReport;
+use pose::runtime::RuntimeError;
 use pose::{Device, NoGpu, NvidiaDriver};
 
-/// Checks ONNX Runtime. Returns whether a model can be tried. `asked` is the device that has to work.
-pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
+/// An ONNX Runtime that can be used.
+pub(super) struct RuntimeFound {
+    /// With CUDA, so that models run on a GPU unless the CPU was asked for.
+    pub(super) has_cuda: bool,
+}
+
+/// Checks ONNX Runtime. `None` where no model can be tried. `asked` is the device that has to work.
+pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> Option<RuntimeFound> {
     let driver = gpus(report, asked);
     let found = match pose::runtime::load(None) {
         Ok(found) => found,
         Err(error) => {
-            // What is wrong and what to do, and the places that were searched.
+            // What is wrong and what to do, with libraries that are there and cannot be used. The places
+            // that have none are a detail.
             let mut found = vec![error.to_string()];
-            found.extend(error.places());
-            report.fail("ONNX Runtime", found, "");
-            return false;
+            let has_nothing_but_places = matches!(error, RuntimeError::NotFound { .. });
+            let advice = match has_nothing_but_places && !report.is_detailed() {
+                true => "`sleap-worker doctor -v` lists the places that were searched",
+                false => {
+                    found.extend(error.places());
+                    ""
+                }
+            };
+            report.fail("ONNX Runtime", found, advice);
+            return None;
         }
     };
     report.ok(
         "ONNX Runtime",
         format!("{}, {}", found.version, found.path.display()),
     );
-    report.ok("  looked for in", pose::runtime::places());
+    report.detail("  looked for in", pose::runtime::places());
     match pose::runtime::compiled_providers() {
         Ok(names) => report.ok("  compiled with", names.join(", ")),
         Err(error) => report.fail("  compiled with", error.to_string(), ""),
     }
-    provider(report, "  CUDA", Device::Cuda(0), asked, driver);
+    let has_cuda = provider(report, "  CUDA", Device::Cuda(0), asked, driver);
     provider(report, "  TensorRT", Device::TensorRt(0), asked, driver);
-    true
+    let has_cuda = has_cuda && asked != Device::Cpu;
+    Some(RuntimeFound { has_cuda })
 }
 
 /// Whether there is an NVIDIA driver.
@@ -40,7 +56,8 @@ fn gpus(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
         if matches!(asked, Device::Cuda(_) | Device::TensorRt(_)) {
             report.fail(SUBJECT, "no driver was found", "install NVIDIA's driver");
         } else {
-            report.ok(SUBJECT, "no driver was found: models run on the CPU");
+            let finding = "no driver was found: models run on the CPU";
+            report.absent(SUBJECT, finding, "");
         }
         return false;
     };
@@ -76,27 +93,30 @@ fn listed_by_smi() -> Option<Vec<String>> {
 }
 
 /// Checks whether a GPU's provider can be loaded. It must where the device was asked for, and should
-/// where there is a GPU.
+/// where there is a GPU. Returns whether it can.
 fn provider(
     report: &mut CheckReport<impl Write>,
     subject: &str,
     device: Device,
     asked: Device,
     driver: bool,
-) {
+) -> bool {
     let needed = std::mem::discriminant(&device) == std::mem::discriminant(&asked);
-    match pose::check_device(device) {
+    let checked = pose::check_device(device);
+    let is_usable = matches!(checked, Ok(Ok(())));
+    match checked {
         Ok(Ok(())) => report.ok(subject, "there, and its libraries too"),
         Ok(Err(reason)) if needed => report.fail(subject, reason.to_string(), ""),
         // TensorRT is a choice; CUDA is what a machine with a GPU is expected to have.
         Ok(Err(reason)) if driver && device == Device::Cuda(0) => {
             report.warn(subject, reason.to_string(), "");
         }
-        Ok(Err(NoGpu::NoProvider { library, .. })) => report.ok(
-            subject,
-            format!("not there ({}); not needed", library.display()),
-        ),
-        Ok(Err(reason)) => report.ok(subject, format!("not needed; {reason}")),
+        Ok(Err(NoGpu::NoProvider { library, .. })) => {
+            let finding = format!("not there ({}); not needed", library.display());
+            report.absent(subject, finding, "");
+        }
+        Ok(Err(reason)) => report.absent(subject, format!("not needed; {reason}"), ""),
         Err(error) => report.fail(subject, error.to_string(), ""),
     }
+    is_usable
 }

@@ -42,7 +42,7 @@ pub(super) fn cameras(report: &mut CheckReport<impl Write>, needed: Option<u32>)
     let cameras = cameras::list();
     if cameras.is_empty() && needed.is_none() {
         let advice = "videos and --test-pattern can be streamed; `sleap-stream cameras` says more";
-        return report.warn(SUBJECT, "none was found", advice);
+        return report.absent(SUBJECT, "none was found", advice);
     }
     if let Some(index) = needed.filter(|index| cameras.iter().all(|camera| camera.index != *index))
     {
@@ -86,7 +86,7 @@ pub(super) fn cameras(report: &mut CheckReport<impl Write>, needed: Option<u32>)
 pub(super) fn display(report: &mut CheckReport<impl Write>) {
     match vision::window::probe() {
         Ok(()) => report.ok("display", "--display can be used"),
-        Err(error) => report.warn(
+        Err(error) => report.absent(
             "display",
             format!("--display cannot be used: {error}"),
             "without one, --snapshot FILE.png keeps the last frame with its poses",

@@ -1,5 +1,6 @@
-//! `doctor`: whether this machine can be a client: OpenCV, cameras, display, network, a worker.
+//! `doctor`: whether this machine can be a client: OpenCV, cameras, display, network, a worker that takes it.
 
+mod handshake;
 mod machine;
 mod worker;
 
@@ -8,41 +9,84 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use cli::ExitStatus;
 use cli::doctor::{self, CheckReport};
+use link::PeerConfig;
+use tokio::runtime::Runtime;
 
 use crate::command_line::subcommand::DoctorArgs;
 use crate::command_line::trust_args::ClientTrust;
 
-/// Prints every check. Fails where something fails that a stream needs.
-pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
+/// The verdict where no worker was found, and none has to be there.
+const NO_WORKER_YET: &str = "a client can run here; no worker is there yet";
+
+/// Prints every check and the verdict. Fails where something fails that a stream needs. `is_detailed`:
+/// with what most readers do not need.
+pub(crate) fn run(mut args: DoctorArgs, is_detailed: bool) -> Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let mut report = CheckReport::to_stdout();
+    let mut report = CheckReport::to_stdout(is_detailed);
     doctor::system(&mut report, "sleap-stream", cli::program_info::VERSION);
     machine::opencv(&mut report);
     machine::cameras(&mut report, args.webcam);
     machine::display(&mut report);
     doctor::network(&mut report);
-    let id = match args.room.id() {
+    if let Some(link) = args.pairing_link.take() {
+        args.trust.worker = Some(link);
+    }
+    let ready_for = worker(&mut report, &runtime, &args);
+    runtime.shutdown_background();
+    Ok(report.finish(&ready_for))
+}
+
+/// Whether there is a worker, and whether it takes this client. Returns what the client is ready for.
+fn worker(report: &mut CheckReport<impl Write>, runtime: &Runtime, args: &DoctorArgs) -> String {
+    // A link on the command line is stronger than a room of the settings.
+    let id = match args.trust.worker {
+        Some(_) => Ok(None),
+        None => args.room.id(),
+    };
+    let id = match id {
         Ok(id) => id,
         Err(error) => {
             report.fail("room", cli::in_lines(error.as_ref()), "");
-            worker::servers(&mut report, &runtime, &args.link, None);
-            return Ok(report.exit());
+            worker::servers(report, runtime, &args.link, None);
+            return String::new();
         }
     };
-    let trust = trust(&mut report, args, id.as_deref());
-    if let Some(id) = &id {
-        worker::room(&mut report, &runtime, args, id);
-    } else if let Some(trust) = trust {
-        let signal = trust.signal.as_deref().unwrap_or(&args.signal);
-        let worker_id = trust.worker_id.as_deref().or(args.worker_id.as_deref());
-        worker::signaling(&mut report, &runtime, signal, worker_id);
+    let trust = trust(report, args, id.as_deref());
+    worker::servers(report, runtime, &args.link, id.as_deref());
+    match (&id, trust) {
+        (Some(id), _) => worker::room(report, runtime, args, id),
+        (None, Some(trust)) => registered(report, runtime, args, trust),
+        (None, None) => String::new(),
     }
-    worker::servers(&mut report, &runtime, &args.link, id.as_deref());
-    runtime.shutdown_background();
-    Ok(report.exit())
+}
+
+/// Finds the worker at its signaling server and connects to it.
+fn registered(
+    report: &mut CheckReport<impl Write>,
+    runtime: &Runtime,
+    args: &DoctorArgs,
+    trust: ClientTrust,
+) -> String {
+    let by_link = trust.signal.is_some();
+    let signal = trust.signal.unwrap_or_else(|| args.signal.clone());
+    let worker_id = trust.worker_id.or_else(|| args.worker_id.clone());
+    let is_there = worker::signaling(report, runtime, &signal, worker_id.as_deref(), by_link);
+    // What is wrong with these options has been reported with the servers.
+    let peer = args.link.peer_config_in(None).ok();
+    match peer.filter(|_| is_there) {
+        Some(peer) => {
+            let peer = PeerConfig {
+                worker_id,
+                auth: trust.auth,
+                ..peer
+            };
+            handshake::check(report, runtime, &signal, peer)
+        }
+        None => NO_WORKER_YET.to_owned(),
+    }
 }
 
 /// Where the worker is found and whether it has to prove who it is; nothing where a stream would not begin.

@@ -17,76 +17,107 @@ const MAX_LISTED: usize = 20;
 /// Longest wait for the signaling server.
 const SIGNALING_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whether the worker is registered at its signaling server. `by_link`: it has to be, as the link that it
+/// printed is there.
 pub(super) fn signaling(
     report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
     url: &str,
     worker_id: Option<&str>,
-) {
+    by_link: bool,
+) -> bool {
     let peers = runtime.block_on(link::registered_peers(url, SIGNALING_TIMEOUT));
     let peers = match peers {
         Ok(peers) => peers,
         Err(error) => {
-            let advice = "start `sleap-worker` there, or `sleap-worker signal`; --signal URL names another server";
-            return report.fail("signaling", error.to_string(), advice);
+            let advice = match by_link {
+                true => {
+                    "the worker of the link is not reachable: start `sleap-worker` there, or take the link that it prints now"
+                }
+                false => {
+                    "start `sleap-worker` there, or `sleap-worker signal`; --signal URL names another server"
+                }
+            };
+            report.fail("signaling", error.to_string(), advice);
+            return false;
         }
     };
     report.ok("signaling", format!("{url} answers"));
-    let listed = match peers.as_slice() {
-        [] => "no worker is registered".to_owned(),
-        peers => {
-            let names = peers
-                .iter()
-                .take(MAX_LISTED)
-                .map(|peer| text::cut(peer, text::NAME));
-            let names = names.collect::<Vec<_>>().join(", ");
-            match peers.len().saturating_sub(MAX_LISTED) {
-                0 => format!("registered: {names}"),
-                more => format!("registered: {names} and {more} more"),
-            }
-        }
-    };
+    let listed = listed(&peers);
     match worker_id {
-        Some(id)
-            if peers
-                .iter()
-                .any(|peer| *peer == id || *peer == link::worker_id_of(id)) =>
-        {
-            report.ok("  worker", format!("{id} is registered"))
+        Some(id) if is_registered(&peers, id) => {
+            report.ok("  worker", format!("{id} is registered"));
+            true
         }
-        Some(id) => report.fail(
-            "  worker",
-            format!("{id} is not registered; {listed}"),
-            "start it, or leave --worker-id out",
-        ),
+        Some(id) => {
+            let advice = match by_link {
+                true => "start it again, and take the link that it prints now",
+                false => "start it, or leave --worker-id out",
+            };
+            let found = format!("{id} is not registered; {listed}");
+            report.fail("  worker", found, advice);
+            false
+        }
         None if peers.is_empty() => {
             let advice = format!(
                 "start one: sleap-worker --signal {url} --model DIR, or wait for it with --wait"
             );
-            report.warn("  worker", listed, advice);
+            match by_link {
+                true => report.fail("  worker", listed, advice),
+                false => report.warn("  worker", listed, advice),
+            }
+            false
         }
-        None => report.ok("  worker", listed),
+        None => {
+            report.ok("  worker", listed);
+            true
+        }
     }
 }
 
-/// Whether the room can be entered, and which workers stream there.
+/// Whether a worker is registered, by its id or its name.
+fn is_registered(peers: &[String], worker: &str) -> bool {
+    let id = link::worker_id_of(worker);
+    peers.iter().any(|peer| peer == worker || *peer == id)
+}
+
+fn listed(peers: &[String]) -> String {
+    if peers.is_empty() {
+        return "no worker is registered".to_owned();
+    }
+    let names = peers.iter().take(MAX_LISTED);
+    let names = names.map(|peer| text::cut(peer, text::NAME));
+    let names = names.collect::<Vec<_>>().join(", ");
+    match peers.len().saturating_sub(MAX_LISTED) {
+        0 => format!("registered: {names}"),
+        more => format!("registered: {names} and {more} more"),
+    }
+}
+
+/// Whether the room can be entered, and which workers stream there. Returns what the client is ready for.
 pub(super) fn room(
     report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
     args: &DoctorArgs,
     id: &str,
-) {
+) -> String {
     const SUBJECT: &str = "room";
     let room = match args.room.for_client(id.to_owned()) {
         Ok(room) => room,
-        Err(error) => return report.fail("  login", cli::in_lines(error.as_ref()), ""),
+        Err(error) => {
+            report.fail("  login", cli::in_lines(error.as_ref()), "");
+            return String::new();
+        }
     };
     login(report, cli::login_ends(&room));
     let mut config = PeerConfig::default();
     config.connection.connect_timeout = SIGNALING_TIMEOUT;
     let workers = match runtime.block_on(link::workers_in_room(&room, &config)) {
         Ok(workers) => workers,
-        Err(error) => return report.fail(SUBJECT, cli::in_lines(&error), ""),
+        Err(error) => {
+            report.fail(SUBJECT, cli::in_lines(&error), "");
+            return String::new();
+        }
     };
     report.ok(SUBJECT, format!("{} lets into {id}", room.url));
     let streaming: Vec<_> = workers.iter().filter(|it| it.streams).collect();
@@ -109,9 +140,11 @@ pub(super) fn room(
                 "start one: sleap-worker --room {id} --model DIR, or wait for it with --wait"
             );
             report.warn("  worker", "none streams there", advice);
+            return super::NO_WORKER_YET.to_owned();
         }
         _ => report.ok("  worker", listed),
     }
+    format!("a client of room {id}")
 }
 
 /// `ends`: in seconds since 1970, if that is known.
@@ -140,12 +173,13 @@ pub(super) fn servers(
         Err(error) => return report.fail(SUBJECT, cli::in_lines(error.as_ref()), ""),
     };
     if config.ice.servers.is_empty() {
-        return report.ok(
+        return report.absent(
             SUBJECT,
             match room {
                 Some(_) => "no server is given besides those that the room provides",
                 None => "no server is given: enough within one network",
             },
+            "",
         );
     }
     let failing = match runtime.block_on(link::failing_servers(&config)) {
