@@ -4,6 +4,7 @@ use std::io;
 
 use super::allowed::{KINDS, schemes};
 use super::selection::SelectionError;
+use super::tiff::TiffProblem;
 use crate::mat::ImageError;
 
 /// Why a source was not opened.
@@ -76,6 +77,30 @@ pub enum OpenError {
     NoSequence {
         /// As given.
         pattern: String,
+    },
+    /// The place for a number is in the name of a folder.
+    #[error(
+        "{path}: there is no folder of that name, and `%d` stands for numbers only in the name of a file, as in FOLDER/img_%04d.png. Give the folder's own name"
+    )]
+    PatternInFolder {
+        /// As given.
+        path: String,
+    },
+    /// An image whose path FFmpeg would take for a pattern of numbered images.
+    #[error(
+        "{path} cannot be opened: `%d` in it would stand for the number of an image, and other images could be read. Rename the folder or the file that has it in its name"
+    )]
+    PatternOfImage {
+        /// As given.
+        path: String,
+    },
+    /// A TIFF file that would be read wrongly, or not at all.
+    #[error("{path} {problem}")]
+    Tiff {
+        /// The file; of a sequence the first.
+        path: String,
+        /// What is wrong.
+        problem: TiffProblem,
     },
     /// An address of a kind that is not opened.
     #[error("{scheme}:// is no address that is opened here: {}", schemes())]

@@ -17,7 +17,7 @@ use super::reader::{
     without_password,
 };
 use super::signature::{self, FileSignature};
-use super::{FrameContent, OpenError, Source, SourceInfo, allowed};
+use super::{FrameContent, OpenError, Source, SourceInfo, allowed, sequence, tiff};
 use crate::Image;
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
@@ -37,17 +37,56 @@ pub(super) fn open(path: &str) -> Result<OpenedReader, OpenError> {
     }
     let path = path.strip_prefix(LOCAL).unwrap_or(path);
     if path.contains('%') && !Path::new(path).exists() {
-        let pattern = || OpenError::NoSequence {
-            pattern: path.to_owned(),
-        };
-        return open_stored(path, name, pattern);
+        return open_sequence(path, name);
     }
     check_file(path)?;
     if signature_of(path)? == FileSignature::Playlist {
         let path = path.to_owned();
         return Err(OpenError::Playlist { path });
     }
+    if sequence::is_taken_for_pattern(path) {
+        let path = path.to_owned();
+        return Err(OpenError::PatternOfImage { path });
+    }
+    check_tiff(path)?;
     open_stored(path, name, || not_a_video(path))
+}
+
+/// Opens numbered images. There is no file whose own name this is.
+fn open_sequence(path: &str, name: String) -> Result<OpenedReader, OpenError> {
+    let (folder, file) = sequence::split(path);
+    let owned = || path.to_owned();
+    if sequence::has_pattern(folder) && !Path::new(folder).exists() {
+        return Err(OpenError::PatternInFolder { path: owned() });
+    }
+    if !sequence::has_pattern(file) {
+        return Err(OpenError::Missing { path: owned() });
+    }
+    if let Some(first) = sequence::first_file(path) {
+        check_tiff(&first)?;
+    }
+    open_stored(path, name, || OpenError::NoSequence { pattern: owned() })
+}
+
+/// Refuses a TIFF file that FFmpeg would read wrongly.
+fn check_tiff(path: &str) -> Result<(), OpenError> {
+    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
+    if !is_file {
+        return Ok(());
+    }
+    let owned = || path.to_owned();
+    let found = File::open(path).and_then(|mut file| tiff::problem(&mut file));
+    match found {
+        Ok(None) => Ok(()),
+        Ok(Some(problem)) => Err(OpenError::Tiff {
+            path: owned(),
+            problem,
+        }),
+        Err(source) => Err(OpenError::Unreadable {
+            path: owned(),
+            source,
+        }),
+    }
 }
 
 /// Opens what another machine has sent.
@@ -73,6 +112,11 @@ fn open_stored(
 ) -> Result<OpenedReader, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
     let full = absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string());
+    // The numbers of a sequence stand in the names of its files alone.
+    let full = match Path::new(path).exists() {
+        true => full,
+        false => sequence::with_plain_folder(&full),
+    };
     let capture = open_capture(&full, None)
         .map_err(|error| opencv_failed(&name, error))?
         .ok_or_else(failed)?;

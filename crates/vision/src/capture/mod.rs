@@ -14,9 +14,11 @@ mod pattern;
 mod reader;
 mod retry;
 mod selection;
+mod sequence;
 pub(crate) mod signature;
 mod stop;
 mod thread;
+mod tiff;
 mod webcam;
 
 use std::ops::ControlFlow;
@@ -33,6 +35,7 @@ use stop::StopSignal;
 pub use allowed::{for_uploads, restrict};
 pub use error::{OpenError, ReadError};
 pub use selection::{FrameSelection, SelectionError};
+pub use tiff::{SampleKind, TiffProblem};
 
 /// Where frames come from.
 #[derive(Debug, Clone)]

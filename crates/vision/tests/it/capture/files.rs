@@ -141,6 +141,70 @@ fn what_is_not_a_video_is_named_for_what_it_is() {
     ));
 }
 
+/// A TIFF file's beginning: one page with samples of 16 bits that are floats.
+const HALF_FLOATS: &[u8] = b"II*\0\x08\0\0\0\x02\0\
+    \x02\x01\x03\0\x01\0\0\0\x10\0\0\0\
+    \x53\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
+
+#[test]
+fn a_tiff_of_floats_is_refused_alone_and_in_a_sequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("img_001.tif"), HALF_FLOATS).unwrap();
+    for name in ["img_001.tif", "img_%03d.tif"] {
+        let error = open_error(&path(name));
+        assert!(matches!(error, OpenError::Tiff { .. }), "{error}");
+        let words = error.to_string();
+        assert!(
+            words.contains("img_001.tif is a TIFF") && words.contains("16-bit floats"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_percent_sign_of_a_folder_stands_for_itself() {
+    let outer = tempfile::tempdir().unwrap();
+    for name in ["run%d", "run%04d", "50% off"] {
+        let plain = outer.path().join("plain");
+        fs::create_dir(&plain).unwrap();
+        video(&plain.join("a.mp4"), 3, H264);
+        video(&plain.join("img_%03d.png"), 3, &[]);
+        let folder = outer.path().join(name);
+        fs::rename(&plain, &folder).unwrap();
+        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        for source in ["a.mp4", "img_%03d.png"] {
+            let (read, result) = read(file(path(source).as_ref()));
+            result.unwrap();
+            assert_eq!(read.len(), 3, "{source} in {name}");
+        }
+        let image = path("img_002.png");
+        match name {
+            "50% off" => assert_eq!(read(file(image.as_ref())).0.len(), 1),
+            _ => assert!(matches!(
+                open_error(&image),
+                OpenError::PatternOfImage { .. }
+            )),
+        }
+        let missing = open_error(&path("none.mp4"));
+        assert!(matches!(missing, OpenError::Missing { .. }), "{missing}");
+    }
+    let path = |name: &str| outer.path().join(name).to_str().unwrap().to_owned();
+    for name in ["day%d/none.mp4", "day%04d/img_%03d.png"] {
+        let error = open_error(&path(name));
+        assert!(
+            matches!(error, OpenError::PatternInFolder { .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("only in the name of a file"),
+            "{error}"
+        );
+    }
+    let missing = open_error(&path("100%.mp4"));
+    assert!(matches!(missing, OpenError::Missing { .. }), "{missing}");
+}
+
 #[test]
 fn a_recording_without_its_index_is_not_a_video() {
     let folder = tempfile::tempdir().unwrap();
