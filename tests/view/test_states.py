@@ -1,5 +1,7 @@
 """What the page shows when there is no picture to show, and what each link allows."""
 
+import signal
+
 import pytest
 from conftest import DEMO, ENDLESS, VIDEO, predictions, running_worker, streaming
 
@@ -44,7 +46,8 @@ def test_a_worker_that_is_gone_is_reported_with_the_seconds_and_its_figures_stay
         front.lead_to(renewed)
         page.state("wrong-link")
         assert heading(page) == "This link does not work any more"
-        assert "open the link" in page.page.text_content("#notice-text")
+        text = page.page.text_content("#notice-text")
+        assert "open the link" in text and text.startswith("The ") and text.endswith(".")
     page.errors.clear()  # The browser logs the attempts.
 
 
@@ -61,6 +64,18 @@ def test_a_stream_that_ended_leaves_its_figures(worker, open_page):
     # Also for a page that comes later.
     later = open_page(worker.link).state("connected")
     has_heading(later, f"Stream ended, {frames} frames")
+
+
+def test_a_stream_without_frames_is_reported(worker, open_page):
+    with streaming(worker, source=ENDLESS) as client:
+        open_page(worker.link).wait("() => document.getElementById('live').hidden === false")
+        client.send_signal(signal.SIGSTOP)
+        try:
+            page = open_page(worker.link).state("connected")
+            has_heading(page, "Waiting for a picture")
+        finally:
+            client.send_signal(signal.SIGCONT)
+        page.wait("() => document.getElementById('notice').hidden && !document.getElementById('live').hidden")
 
 
 def test_a_pause_has_a_badge_and_no_rate(worker, open_page):

@@ -16,9 +16,12 @@ export const showsCamera = ({ camera }) => CAMERA_SHOWN.includes(camera.word);
 
 const number = (value) => value.toLocaleString("en");
 
+/** The worker's words as a sentence. */
+const sentence = (words) => words && words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+
 /** Heading and text over the picture; nothing while there is a picture to see. */
-function notice(state) {
-  const { viewer, camera, status, canSend } = state;
+function notice(state, hasPicture) {
+  const { viewer, camera, status, canSend, isPaused } = state;
   if (viewer.word === "no-token") {
     return ["This link is not complete", "The part after # is missing: it is the key to this page.\nCopy the whole link that the worker printed."];
   }
@@ -29,12 +32,15 @@ function notice(state) {
     case "live": return null;
   }
   switch (viewer.word) {
-    case "wrong-link": return ["This link does not work any more", `${viewer.reason}`];
+    case "wrong-link": return ["This link does not work any more", sentence(viewer.reason)];
     case "send-only": return ["This link sends a camera", "This worker has switched watching off."];
     case "full": return [viewer.reason.replace(" are watching", ""), "All places are taken. This page shows the stream as soon as one is free."];
     case "evicted": return [viewer.reason, "This page comes back when it is looked at."];
-    case "lost": return [`The worker is not reachable since ${viewer.seconds} s.`, `Trying again.\n${viewer.reason}`];
+    case "lost": return [`The worker is not reachable since ${viewer.seconds} s.`, `Trying again.\n${sentence(viewer.reason)}`];
     case "connecting": return ["Connecting to the worker", ""];
+  }
+  if (status?.stream && !hasPicture && !isPaused) {
+    return ["Waiting for a picture", "The stream runs, and no frame has come since this page was opened."];
   }
   if (!status || status.stream) return null;
   if (status.last_stream) return [`Stream ended, ${number(status.last_stream.frames)} frames`, "This page shows the next stream by itself."];
@@ -62,7 +68,7 @@ export function render(state, hasPicture) {
   $("connection").dataset.state = viewer.word;
   $("connection").textContent = PILLS[viewer.word];
 
-  const words = notice(state);
+  const words = notice(state, hasPicture);
   $("notice").hidden = words === null;
   $("notice").classList.toggle("over", hasPicture);
   if (words) [$("notice-heading").textContent, $("notice-text").textContent] = words;
