@@ -60,7 +60,11 @@ impl CsvWriter {
         let confidence = prediction.confidence.get(index);
         let first = [
             frame_reference.frame_idx.to_string(),
-            name(&self.header.video(frame_reference).filename),
+            name(
+                self.header
+                    .video(frame_reference)
+                    .file_of(frame_reference.frame_idx),
+            ),
             name(track.unwrap_or_default()),
             track_score.map_or("0.0".to_owned(), |score| number(Some(score))),
             number(score),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use protocol::Skeleton;
 
@@ -26,6 +27,8 @@ pub struct LabelsHeader {
 pub struct VideoReference {
     /// Absolute path of a file; an address or a camera's name otherwise.
     pub filename: String,
+    /// Absolute paths of the images, where the video is a sequence of these; `filename` is the first of them.
+    pub images: Arc<[String]>,
     /// Frames, where that is known.
     pub frames: Option<u64>,
     /// Height in pixels.
@@ -39,6 +42,13 @@ pub struct VideoReference {
 }
 
 impl VideoReference {
+    /// The file that holds a frame.
+    pub(crate) fn file_of(&self, frame_idx: u64) -> &str {
+        let index = usize::try_from(frame_idx).ok();
+        let image = index.and_then(|index| self.images.get(index));
+        image.unwrap_or(&self.filename)
+    }
+
     /// The same video with this many frames, where their number is not known already.
     pub(crate) fn with_frames(&self, frames: u64) -> Self {
         Self {

@@ -56,20 +56,25 @@ fn graph(skeleton: &Skeleton) -> Value {
 
 /// A row of `/videos_json`. A length that is not known is 0.
 pub(super) fn video(video: &VideoReference) -> String {
-    json!({
+    let (height, width, channels) = (video.height, video.width, video.channels);
+    let mut backend = json!({
+        "type": "MediaVideo",
         "filename": video.filename,
-        "backend": {
-            "type": "MediaVideo",
-            "filename": video.filename,
-            "shape": [video.frames.unwrap_or(0), video.height, video.width, video.channels],
-            "grayscale": video.channels == 1,
-            "bgr": true,
-            "dataset": "",
-            "input_format": "",
-            "fps": video.fps,
-        },
-    })
-    .to_string()
+        "shape": [video.frames.unwrap_or(0), height, width, channels],
+        "grayscale": channels == 1,
+        "bgr": true,
+        "dataset": "",
+        "input_format": "",
+        "fps": video.fps,
+    });
+    if !video.images.is_empty() {
+        backend["type"] = "ImageVideo".into();
+        backend["filenames"] = json!(&video.images[..]);
+        backend["height_"] = height.into();
+        backend["width_"] = width.into();
+        backend["channels_"] = channels.into();
+    }
+    json!({"filename": video.filename, "backend": backend}).to_string()
 }
 
 /// A row of `/tracks_json`.

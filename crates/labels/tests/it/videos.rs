@@ -61,6 +61,24 @@ fn without_a_recording_the_source_is_the_video() {
     assert!(videos[0].contains("/data/source.mp4"), "{}", videos[0]);
 }
 
+#[test]
+fn images_are_named_each() {
+    let header = LabelsHeader {
+        video: VideoReference {
+            images: ["/data/a.png", "/data/b.png"].map(str::to_owned).into(),
+            frames: Some(2),
+            ..video("/data/a.png")
+        },
+        ..LabelsHeader::default()
+    };
+    let (_, videos, csv) = written(&header, &[record(0, None), record(1, None)]);
+    let video: serde_json::Value = serde_json::from_str(&videos[0]).unwrap();
+    assert_eq!(video["backend"]["type"], "ImageVideo");
+    assert_eq!(video["backend"]["filenames"][1], "/data/b.png");
+    let rows: Vec<&str> = csv.lines().skip(1).collect();
+    assert!(rows[0].starts_with("0,/data/a.png,") && rows[1].starts_with("1,/data/b.png,"));
+}
+
 /// The length that readers show which do not open the video.
 #[track_caller]
 fn assert_has_frames(video: &str, frames: u64) {

@@ -1,5 +1,6 @@
 //! Predictions for files, with the client's data of their frames.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> LabelsHeader {
     let source = VideoReference {
         filename: source_name(&config.capture.source, info),
+        images: image_names(&config.capture.source),
         frames: info.total_frames,
         height: info.height,
         width: info.width,
@@ -28,6 +30,7 @@ pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Lab
     };
     let recorded = config.record.as_deref().map(|path| VideoReference {
         filename: absolute(path),
+        images: Arc::default(),
         frames: None,
         fps: Some(plan::recorded_fps(config, info)),
         ..source.clone()
@@ -65,7 +68,17 @@ fn provenance(info: &SourceInfo, ack: &StreamAck) -> Vec<(String, String)> {
 fn source_name(source: &Source, info: &SourceInfo) -> String {
     match source {
         Source::File(name) if is_path(name) => absolute(name.as_ref()),
+        Source::Images { files, .. } => files
+            .first()
+            .map_or_else(String::new, |first| absolute(first)),
         _ => info.name.clone(),
+    }
+}
+
+fn image_names(source: &Source) -> Arc<[String]> {
+    match source {
+        Source::Images { files, .. } => files.iter().map(|file| absolute(file)).collect(),
+        _ => Arc::default(),
     }
 }
 

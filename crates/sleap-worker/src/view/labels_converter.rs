@@ -216,6 +216,7 @@ fn labels_header(source: SourceHeader, status: WorkerStatus) -> LabelsHeader {
             width: source.width,
             channels: 3,
             fps: source.fps,
+            ..VideoReference::default()
         },
         source: None,
         provenance,

@@ -8,7 +8,7 @@
 //! | source | demuxers | protocols |
 //! |---|---|---|
 //! | [`Source::Upload`] | [`CONTAINERS`] | `file` |
-//! | [`Source::File`], of this machine | [`CONTAINERS`], [`PICTURES`] | `file` |
+//! | [`Source::File`] of this machine, [`Source::Images`] | [`CONTAINERS`], [`PICTURES`] | `file` |
 //! | `http://`, `https://` | those, [`LIVE`], [`PLAYLISTS`] | FFmpeg's own list for `http`, which lacks `file` |
 //! | other addresses | those, [`LIVE`] | all: none of these demuxers opens what its content names |
 //!
@@ -85,8 +85,11 @@ const SCHEMES: [&str; 18] = [
 /// Call it in `main`, before any thread exists. Later the variable cannot be set, and only the check of
 /// the source before it is opened remains.
 pub fn restrict(source: &Source) {
-    let Source::File(path) = source else {
-        return;
+    let path = match source {
+        Source::File(path) => path,
+        // Files of this machine, whatever they are called.
+        Source::Images { .. } => "",
+        _ => return,
     };
     let own = std::env::var(OPTIONS).ok();
     let options = options(path, own.as_deref());

@@ -102,6 +102,27 @@ pub enum OpenError {
         /// What is wrong.
         problem: TiffProblem,
     },
+    /// Images of several formats.
+    #[error(
+        "{one} and {other} are of two formats: the images of a sequence have one. Give those of one format, \
+         such as 'img/*.png' in quotes"
+    )]
+    MixedImages {
+        /// The first image.
+        one: String,
+        /// One of another format.
+        other: String,
+    },
+    /// The folder through which a list of images is read cannot be made.
+    #[error(
+        "{name} cannot be read through links in the folder for temporary files: {source}. TMPDIR names another folder"
+    )]
+    Links {
+        /// The source's name.
+        name: String,
+        /// The system's error.
+        source: io::Error,
+    },
     /// An address of a kind that is not opened.
     #[error("{scheme}:// is no address that is opened here: {}", schemes())]
     Scheme {
@@ -265,6 +286,17 @@ pub enum ReadError {
         frame_id: u64,
         /// What is wrong with it.
         source: ImageError,
+    },
+    /// An image of a sequence cannot be decoded.
+    #[error(
+        "{file}, which is frame {frame_id}, cannot be read as an image: it is damaged, or of another format than \
+         its name says. Repair it, or leave it out"
+    )]
+    ImageFile {
+        /// Its path, as given.
+        file: String,
+        /// Which frame.
+        frame_id: u64,
     },
     /// OpenCV failed in an unexpected way.
     #[error("OpenCV failed on {name}: {reason}")]

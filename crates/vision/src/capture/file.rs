@@ -69,7 +69,7 @@ fn open_sequence(path: &str, name: String) -> Result<OpenedReader, OpenError> {
 }
 
 /// Refuses a TIFF file that FFmpeg would read wrongly.
-fn check_tiff(path: &str) -> Result<(), OpenError> {
+pub(super) fn check_tiff(path: &str) -> Result<(), OpenError> {
     let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
     if !is_file {
         return Ok(());
@@ -103,6 +103,19 @@ pub(super) fn open_upload(path: &Path) -> Result<OpenedReader, OpenError> {
         FileSignature::Playlist => Err(OpenError::Playlist { path: owned() }),
         FileSignature::Other => Err(OpenError::NoContainer { path: owned() }),
     }
+}
+
+/// Opens numbered images, all of which are there.
+pub(super) fn open_numbered(pattern: &str, name: String) -> Result<OpenedReader, OpenError> {
+    let no_frame = || OpenError::NoFrame { name: name.clone() };
+    let capture = open_capture(pattern, None)
+        .map_err(|error| opencv_failed(&name, error))?
+        .ok_or_else(no_frame)?;
+    let kind = SourceBehaviour::Stored {
+        exact: true,
+        cut_off: false,
+    };
+    finish(capture, name, kind)
 }
 
 fn open_stored(
@@ -166,7 +179,7 @@ fn open_url(url: &str, name: String, timeout: Duration) -> Result<OpenedReader, 
 }
 
 /// The errors that the file system reports; OpenCV only reports that the file did not open.
-fn check_file(path: &str) -> Result<(), OpenError> {
+pub(super) fn check_file(path: &str) -> Result<(), OpenError> {
     let owned = || path.to_owned();
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -231,7 +244,9 @@ fn finish(
     };
     let first = match first {
         Ok(image) => image,
-        Err(ReadFault::Undecodable) => return Err(OpenError::NoFrame { name }),
+        Err(ReadFault::Undecodable | ReadFault::ImageFile(_)) => {
+            return Err(OpenError::NoFrame { name });
+        }
         Err(ReadFault::Image(source)) => return Err(OpenError::Image { name, source }),
         Err(ReadFault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
     };

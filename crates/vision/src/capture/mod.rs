@@ -8,6 +8,7 @@ mod allowed;
 pub(crate) mod container;
 mod error;
 mod file;
+mod images;
 mod open;
 mod pace;
 mod pattern;
@@ -34,6 +35,7 @@ use stop::StopSignal;
 
 pub use allowed::{for_uploads, restrict};
 pub use error::{OpenError, ReadError};
+pub use images::is_image_name;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
 
@@ -43,6 +45,13 @@ pub enum Source {
     /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
     /// and what else FFmpeg opens). [`restrict`] limits what it may be taken for.
     File(String),
+    /// Images in this order, each a frame. Their names end alike, in one of [`is_image_name`].
+    Images {
+        /// What to call them in messages.
+        name: String,
+        /// Their files.
+        files: Vec<PathBuf>,
+    },
     /// A video file that another machine has sent. It is opened as nothing but a container that holds
     /// its pictures itself, and only in a process that has the variable [`for_uploads`].
     Upload(PathBuf),

@@ -1,12 +1,13 @@
 //! Opens a source of any kind.
 
 use super::reader::{OpenedReader, SourceBehaviour};
-use super::{Config, OpenError, Source, file, pattern, webcam};
+use super::{Config, OpenError, Source, file, images, pattern, webcam};
 
 /// Opens the source of `config`, and counts the frames that it asks for.
 pub(super) fn open(config: &Config) -> Result<OpenedReader, OpenError> {
     let mut opened = match &config.source {
         Source::File(path) => file::open(path)?,
+        source @ Source::Images { files, .. } => images::open(source, files)?,
         Source::Upload(path) => file::open_upload(path)?,
         Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
         Source::TestPattern(pattern) => pattern::open(pattern),

@@ -59,6 +59,8 @@ pub(super) enum ReadFault {
     Undecodable,
     OpenCv(String),
     Image(ImageError),
+    /// The file of an image that cannot be decoded.
+    ImageFile(String),
 }
 
 impl From<opencv::Error> for ReadFault {
@@ -105,6 +107,7 @@ pub(super) fn display_name(source: &Source) -> String {
     match source {
         Source::File(path) if path.contains("://") => without_password(path),
         Source::File(path) => file_name(path.as_ref()),
+        Source::Images { name, .. } => name.clone(),
         Source::Upload(path) => file_name(path),
         Source::Webcam { index, .. } => format!("webcam {index}"),
         Source::TestPattern(_) => "test pattern".to_owned(),

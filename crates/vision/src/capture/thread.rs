@@ -271,6 +271,7 @@ impl FrameDelivery<'_> {
         match fault {
             ReadFault::Undecodable => ReadError::Undecodable { name, frame_id },
             ReadFault::OpenCv(reason) => ReadError::OpenCv { name, reason },
+            ReadFault::ImageFile(file) => ReadError::ImageFile { file, frame_id },
             ReadFault::Image(source) => ReadError::Image {
                 name,
                 frame_id,

@@ -129,19 +129,22 @@ fn attempt(
         }
     }
     let attempts = policy.attempts;
-    let first = reader.retrieve().map_err(|fault| match fault {
-        ReadFault::Undecodable => OpenError::WebcamSilent { index, attempts },
-        ReadFault::OpenCv(reason) => OpenError::OpenCv {
-            name: name(),
-            reason,
-        },
-        ReadFault::Image(source) => OpenError::Image {
-            name: name(),
-            source,
-        },
-    });
+    let first = reader.retrieve();
+    let first = first.map_err(|fault| no_first_frame(fault, index, attempts));
     let first = first.map_err(FailedAttempt::Again)?;
     Ok((reader, header(&first)))
+}
+
+/// Why a camera that opens has no first frame.
+fn no_first_frame(fault: ReadFault, index: u32, attempts: u32) -> OpenError {
+    let name = format!("webcam {index}");
+    match fault {
+        ReadFault::Undecodable | ReadFault::ImageFile(_) => {
+            OpenError::WebcamSilent { index, attempts }
+        }
+        ReadFault::OpenCv(reason) => OpenError::OpenCv { name, reason },
+        ReadFault::Image(source) => OpenError::Image { name, source },
+    }
 }
 
 /// Asks for compressed frames first: at full size, raw ones rarely fit through USB.

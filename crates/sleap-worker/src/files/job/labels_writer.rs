@@ -21,6 +21,7 @@ pub(super) fn header(context: &JobContext, name: &str, info: &VideoInfo) -> Labe
             width: info.width,
             channels: info.channels,
             fps: info.fps,
+            ..VideoReference::default()
         },
         source: None,
         provenance: provenance(name, ack.model.as_ref()),

@@ -203,6 +203,7 @@ impl StreamFile {
                 width,
                 channels: frame.channels,
                 fps: origin.fps,
+                ..VideoReference::default()
             },
             source: None,
             provenance,

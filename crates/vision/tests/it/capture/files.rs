@@ -345,6 +345,80 @@ fn image_sequences_are_read_in_the_order_of_their_numbers() {
     assert_eq!(numbers, (0..12).collect::<Vec<_>>());
 }
 
+fn images(files: Vec<std::path::PathBuf>) -> Config {
+    let source = Source::Images {
+        name: "some images".to_owned(),
+        files,
+    };
+    Config {
+        source,
+        selection: FrameSelection::default(),
+        fps: None,
+        real_time: false,
+    }
+}
+
+#[test]
+fn a_list_of_images_is_read_in_its_order_whatever_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    video(&folder.path().join("img_%03d.png"), 12, &[]);
+    let named = |number: u64| folder.path().join(format!("img_{number:03}.png"));
+    // FFmpeg numbers them from 1.
+    let (last, percent) = (named(12), folder.path().join("100%d.PNG"));
+    fs::rename(last, &percent).unwrap();
+    let files = vec![percent, named(9), named(2), named(3)];
+    let mut config = images(files.clone());
+    let info = Capture::open(config.clone()).unwrap().info().clone();
+    assert_eq!(
+        (info.name.as_str(), info.total_frames, info.is_live),
+        ("some images", Some(4), false)
+    );
+    let numbers = |config: Config| -> Vec<(u64, u64)> {
+        let (frames, summary) = read(config);
+        summary.unwrap();
+        let frames = frames.iter();
+        frames
+            .map(|frame| (frame.frame_id, number(frame.pixels().unwrap())))
+            .collect()
+    };
+    assert_eq!(numbers(config.clone()), [(0, 11), (1, 8), (2, 1), (3, 2)]);
+    config.selection = "1,3".parse().unwrap();
+    assert_eq!(numbers(config), [(1, 8), (3, 2)]);
+    let mut beyond = images(files);
+    beyond.selection = "4".parse().unwrap();
+    let error = Capture::open(beyond).unwrap_err();
+    assert!(matches!(error, OpenError::RangeBeyondEnd { .. }), "{error}");
+}
+
+#[test]
+fn a_list_of_images_names_the_one_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    video(&folder.path().join("img_%03d.png"), 3, &[]);
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty.png"), "").unwrap();
+    fs::write(path("other.jpg"), "other").unwrap();
+    let error = |name: &str| {
+        let files = vec![path("img_001.png"), path(name)];
+        Capture::open(images(files)).unwrap_err().to_string()
+    };
+    for (name, words) in [
+        ("none.png", "none.png: no such file"),
+        ("empty.png", "empty.png is empty"),
+        ("other.jpg", "two formats"),
+    ] {
+        assert!(error(name).contains(words), "{name}: {}", error(name));
+    }
+    // It is found where it is read: everything before it is delivered.
+    fs::write(path("text.png"), "this is no image").unwrap();
+    let files = ["img_001.png", "img_002.png", "text.png", "img_003.png"];
+    let (frames, result) = read(images(files.map(path).to_vec()));
+    let Err(ReadError::ImageFile { file, frame_id }) = result else {
+        panic!("{result:?}");
+    };
+    assert!(file.ends_with("text.png"), "{file}");
+    assert_eq!((frames.len(), frame_id), (2, 2));
+}
+
 #[test]
 fn names_that_look_like_addresses_or_patterns_are_files_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
