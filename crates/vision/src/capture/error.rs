@@ -308,7 +308,7 @@ pub enum ReadError {
     },
 }
 
-fn present_text(present: &[String]) -> String {
+pub(super) fn present_text(present: &[String]) -> String {
     if !present.is_empty() {
         let list = present.join(", ");
         return format!(

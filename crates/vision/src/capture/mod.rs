@@ -38,6 +38,7 @@ pub use error::{OpenError, ReadError};
 pub use images::is_image_name;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
+pub use webcam::{NoCameraName, camera_number};
 
 /// Where frames come from.
 #[derive(Debug, Clone)]
