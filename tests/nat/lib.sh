@@ -72,7 +72,7 @@ worker_id() { sed -n 's/.*registered.* id="\{0,1\}\(worker-[A-Za-z0-9._-]*\).*/\
 start_worker() {
   local name=$1
   shift
-  NO_COLOR=1 in_host worker "$binaries/sleap-worker" --signal "ws://$public:8080" "$@" \
+  NO_COLOR=1 in_host worker "$binaries/sleap-worker" -v --signal "ws://$public:8080" "$@" \
     >"$scratch/$name.out" 2>"$scratch/$name.log" &
   wait_until "the worker $name" ready "$name"
 }
@@ -83,7 +83,7 @@ client() {
   shift 2
   status=0
   NO_COLOR=1 in_host client "$binaries/sleap-stream" --signal "ws://$public:8080" \
-    --worker-id "$(worker_id "$worker")" --test-pattern 160x120@60 "$@" >"$scratch/$name.log" 2>&1 || status=$?
+    --worker-id "$(worker_id "$worker")" --test-pattern 160x120@60 -v "$@" >"$scratch/$name.log" 2>&1 || status=$?
 }
 
 frames=20

@@ -36,9 +36,9 @@ streams direct "host 10.71.1.(2|130) port [0-9]+ - host 10.71.2.2 " plain
 # What a firewall and a choice of interface allow, and nothing else, while a stream runs.
 # (Not a function: the signal is for the client itself.)
 ip netns exec client "$binaries/sleap-stream" --signal "ws://$public:8080" --worker-id "$(worker_id plain)" \
-  --test-pattern 160x120@60 --ports 41000-41003 --interface eth1 2>"$scratch/chosen.log" &
+  --test-pattern 160x120@60 -v --ports 41000-41003 --interface eth1 2>"$scratch/chosen.log" &
 chosen=$!
-wait_until "the connection" grep -qs connected "$scratch/chosen.log"
+wait_until "the connection" grep -qs "connected over" "$scratch/chosen.log"
 in_host client ss -Huan >"$scratch/sockets.log"
 check "chosen: the path begins at that interface" \
   grep -Eq 'path="?host 10.71.1.130 port 4100[0-3] ' "$scratch/chosen.log"
@@ -51,7 +51,7 @@ check "chosen: it ends as interrupted" [ "$status" = 130 ]
 # --- The client's host loses its network in the midst of a file and comes back with another address.
 start_worker posing --model "$repo/examples/demo/model"
 NO_COLOR=1 ip netns exec client "$binaries/sleap-stream" --signal "ws://$public:8080" --worker-id "$(worker_id posing)" \
-  --stream "$repo/examples/demo/video.mp4" --fps 120 -o "$scratch/moved.jsonl" 2>"$scratch/moved.log" &
+  --stream "$repo/examples/demo/video.mp4" -v --fps 120 -o "$scratch/moved.jsonl" 2>"$scratch/moved.log" &
 moved=$!
 wait_until "a first prediction" [ -s "$scratch/moved.jsonl" ]
 plugged_out
@@ -115,7 +115,7 @@ if build_lonely_host && in_host lonely ip -6 address show dev lo | grep -q ' ::1
     >"$scratch/lonely.out" 2>"$scratch/lonely.log" &
   wait_until "the worker lonely" ready lonely
   status=0
-  NO_COLOR=1 in_host lonely "$binaries/sleap-stream" --signal 'ws://[::1]:8080' --test-pattern 160x120@60 \
+  NO_COLOR=1 in_host lonely "$binaries/sleap-stream" --signal 'ws://[::1]:8080' --test-pattern 160x120@60 -v \
     --max-frames "$frames" >"$scratch/alone.log" 2>&1 || status=$?
   check "lonely: the client ends well" [ "$status" = 0 ]
   check "lonely: the path is from ::1 to ::1" grep -Eq 'connected .*path="?host ::1 port [0-9]+ - host ::1 ' "$scratch/alone.log"

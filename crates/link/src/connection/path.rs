@@ -24,6 +24,14 @@ pub struct PathStats {
     pub round_trip: Option<Duration>,
 }
 
+impl PathStats {
+    /// Whether a TURN server of either side relays.
+    pub(crate) fn is_relayed(&self) -> bool {
+        let relay = RTCIceCandidateType::Relay.to_string();
+        self.relay.is_some() || self.remote.starts_with(&relay)
+    }
+}
+
 impl fmt::Display for PathStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} - {}", self.local, self.remote)?;
@@ -65,4 +73,23 @@ pub(super) async fn of(connection: &dyn PeerConnection, servers: &IceServers) ->
         relay,
         round_trip,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_of_either_side_is_seen() {
+        let path = |remote: &str, relay: Option<&str>| PathStats {
+            local: "host 10.0.0.1 port 1".to_owned(),
+            remote: remote.to_owned(),
+            relay: relay.map(str::to_owned),
+            round_trip: None,
+        };
+        assert!(!path("host 10.0.0.2 port 2", None).is_relayed());
+        assert!(!path("srflx 192.0.2.1 port 2", None).is_relayed());
+        assert!(path("relay 192.0.2.1 port 2", None).is_relayed());
+        assert!(path("host 10.0.0.2 port 2", Some("turn:h:3478")).is_relayed());
+    }
 }

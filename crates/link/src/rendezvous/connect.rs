@@ -38,8 +38,8 @@ pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, Co
     let result = negotiate(&mut signal, pair, &config).await;
     signal.close().await;
     if let Ok(channel) = &result {
-        let path = channel.sender.path_text().await;
-        info!(worker, path, "connected");
+        info!(worker, "connected");
+        channel.sender.log_path().await;
     }
     result
 }

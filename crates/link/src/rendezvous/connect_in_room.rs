@@ -62,8 +62,8 @@ pub async fn connect_in_room(
     };
     signal.close().await;
     if let Ok((channel, worker)) = &connected {
-        let path = channel.sender.path_text().await;
-        info!(worker, path, "connected");
+        info!(worker, "connected");
+        channel.sender.log_path().await;
     }
     connected
 }

@@ -30,8 +30,8 @@ impl Handshake {
     pub(super) async fn run(self, offer: String, candidates: mpsc::Receiver<IceCandidate>) {
         match self.negotiate(offer, candidates).await {
             Ok(channel) => {
-                let path = channel.sender.path_text().await;
-                info!(client = self.client, path, "connected");
+                info!(client = self.client, "connected");
+                channel.sender.log_path().await;
                 // Without an acceptor the channel closes with this task.
                 let _ = self.ready.send(channel).await;
             }

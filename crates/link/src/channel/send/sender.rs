@@ -4,7 +4,7 @@ use std::time::Duration;
 use protocol::{Frame, Message, Payload};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::error::SendError;
 use super::open_lanes;
@@ -189,10 +189,19 @@ impl Sender {
         self.lanes.first().path().await
     }
 
-    /// The chosen network path in words, for the log.
-    pub(crate) async fn path_text(&self) -> String {
-        let path = self.path().await;
-        path.map_or_else(|| "unknown".to_owned(), |path| path.to_string())
+    /// Logs the chosen network path: its addresses with -v, and that a relay is on it always.
+    pub(crate) async fn log_path(&self) {
+        let Some(path) = self.path().await else {
+            return;
+        };
+        debug!(%path, "connected over this path");
+        if path.is_relayed() {
+            let relay = path
+                .relay
+                .as_deref()
+                .unwrap_or("the other side's TURN server");
+            info!("no direct path: frames go through {relay}");
+        }
     }
 
     /// The order of frames and their answers.
