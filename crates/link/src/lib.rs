@@ -68,6 +68,7 @@ pub use rendezvous::{
     connect_in_room, failing_servers, registered_peers, worker_id_of, workers_in_room,
 };
 pub use signaling::{BindError, SignalError};
+pub use tls::encrypted;
 pub use udp::{InterfaceError, UdpConfig, granted_udp_buffers, own_addresses};
 
 /// Libraries whose log below INFO must not be shown: the WebSocket library's holds whole messages,

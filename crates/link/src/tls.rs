@@ -3,7 +3,31 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+/// Encrypts a connection with TLS, and makes sure that the other end is `host` (a name or an address).
+///
+/// # Errors
+/// The other end has no certificate for this host that the system trusts, or does not use TLS.
+pub async fn encrypted(
+    stream: TcpStream,
+    host: &str,
+) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
+    secure(stream, host).await
+}
+
+/// As [`encrypted`], for this crate.
+pub(crate) async fn secure(stream: TcpStream, host: &str) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| io::Error::other(format!("`{host}` cannot be in a certificate")))?;
+    let settings = settings().await?;
+    TlsConnector::from(settings).connect(name, stream).await
+}
 
 /// Read once. A system without any authority is asked again: it may be repaired.
 pub(crate) async fn settings() -> io::Result<Arc<ClientConfig>> {

@@ -9,6 +9,7 @@ mod plan;
 mod receive;
 mod result_watch;
 mod results;
+mod source_probe;
 mod stream;
 mod stream_start;
 mod tracks;

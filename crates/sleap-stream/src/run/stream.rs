@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cli::{ExitStatus, Interrupt};
 use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
-use vision::capture::Capture;
+use vision::capture::{Capture, OpenError, Source};
 use vision::frame_window::WindowHandle;
 use vision::record;
 
@@ -21,6 +21,7 @@ use crate::run::assemble::{self, PoseConsumers, StreamParts, prepare};
 use crate::run::ending::{self, EndedStream};
 use crate::run::receive::ReceiveLoop;
 use crate::run::results::ResultHandler;
+use crate::run::source_probe;
 use crate::run::stream_start::stream_start;
 use crate::run::wants::Wants;
 use crate::send::pipeline::SendPipeline;
@@ -88,10 +89,18 @@ pub(crate) async fn run(
 
 async fn open(config: &Config) -> Result<Capture> {
     let capture = config.capture.clone();
-    tokio::task::spawn_blocking(move || Capture::open(capture))
+    let opened = tokio::task::spawn_blocking(move || Capture::open(capture))
         .await
-        .context("opening the source stopped unexpectedly")?
-        .map_err(Into::into)
+        .context("opening the source stopped unexpectedly")?;
+    match (opened, &config.capture.source) {
+        (Err(OpenError::Url { url, timeout_s }), Source::File(address)) => {
+            match source_probe::reason(address).await {
+                Some(reason) => bail!("{url}: {reason}"),
+                None => Err(OpenError::Url { url, timeout_s }.into()),
+            }
+        }
+        (opened, _) => opened.map_err(Into::into),
+    }
 }
 
 /// Looks up names, which may take a while.

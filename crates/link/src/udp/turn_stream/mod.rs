@@ -14,7 +14,6 @@
 //! ICE's matter.
 
 pub(crate) mod framing;
-mod tls;
 
 use std::collections::HashMap;
 use std::io;
@@ -33,6 +32,7 @@ use tracing::{debug, trace};
 
 use super::servers::IceServers;
 use crate::ice::{IceTransport, ServerFault};
+use crate::tls;
 
 /// Datagrams that may wait in each direction; about 350 KB of usual ones.
 const DATAGRAM_QUEUE_LEN: usize = 256;
