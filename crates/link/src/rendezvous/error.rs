@@ -15,7 +15,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Signal(#[from] SignalError),
     /// No id that could be a worker's is registered.
-    #[error("no worker is registered at {url} ({others} other peers are); start one first")]
+    #[error("no worker is registered at {url} ({others} other peers are)")]
     NoWorker {
         /// The signaling server.
         url: String,

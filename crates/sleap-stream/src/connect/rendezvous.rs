@@ -96,7 +96,7 @@ impl ClientRendezvous {
                     }
                     sleep(backoff.next_pause()).await;
                 }
-                Err(error) => return Err(trust::explain(error)),
+                Err(error) => return Err(trust::explain_first(error, waits)),
             }
         }
     }

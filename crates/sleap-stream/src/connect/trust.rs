@@ -1,8 +1,8 @@
-//! What to do when the worker and this client do not trust each other.
+//! What to do when there is no worker, or the worker and this client do not trust each other.
 
 use std::fmt;
 
-use link::{AuthError, AuthRefusal, ConnectError, PeerError};
+use link::{AuthError, AuthRefusal, ConnectError, PeerError, SignalError};
 
 /// The worker and this client do not trust each other.
 #[derive(Debug)]
@@ -41,6 +41,36 @@ impl TrustError {
 /// Whether the worker and this client do not trust each other.
 pub(crate) fn is_distrust(error: &ConnectError) -> bool {
     what_to_do(error).is_some()
+}
+
+/// The error of a first connection with what to do about it. `waits`: the client would have waited for a worker.
+pub(crate) fn explain_first(error: ConnectError, waits: bool) -> anyhow::Error {
+    match start_a_worker(&error) {
+        Some(start) if !waits => {
+            let text = format!(
+                "no worker is there. Start one ({start}), or let --wait wait for it. The reason"
+            );
+            anyhow::Error::new(error).context(text)
+        }
+        _ => explain(error),
+    }
+}
+
+/// The command that starts a worker where this client looks for one.
+fn start_a_worker(error: &ConnectError) -> Option<String> {
+    let options = match error {
+        ConnectError::Signal(SignalError::Unreachable { url, .. }) => {
+            match cli::is_on_this_machine(url) {
+                true => String::new(),
+                false => " --listen 0.0.0.0 on that machine".to_owned(),
+            }
+        }
+        ConnectError::NoWorker { url, .. } | ConnectError::UnknownWorker { url, .. } => {
+            format!(" --signal {url}")
+        }
+        _ => return None,
+    };
+    Some(format!("sleap-worker --model DIR{options}"))
 }
 
 /// The error with what to do about it, where it is one of authentication.
@@ -94,6 +124,38 @@ fn what_to_do(error: &ConnectError) -> Option<(&AuthError, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_is_not_there_can_be_started_or_waited_for() {
+        let url = |url: &str| url.to_owned();
+        let unreachable = |at: &str| {
+            let source = std::io::ErrorKind::ConnectionRefused.into();
+            ConnectError::Signal(SignalError::Unreachable {
+                url: url(at),
+                source,
+            })
+        };
+        let none = ConnectError::NoWorker {
+            url: url("ws://rig:1"),
+            others: 0,
+        };
+        for (error, start) in [
+            (
+                unreachable("ws://127.0.0.1:8080"),
+                "(sleap-worker --model DIR)",
+            ),
+            (
+                unreachable("ws://rig:1"),
+                "--listen 0.0.0.0 on that machine",
+            ),
+            (none, "(sleap-worker --model DIR --signal ws://rig:1)"),
+        ] {
+            let text = format!("{:#}", explain_first(error, false));
+            assert!(text.contains(start) && text.contains("--wait"), "{text}");
+        }
+        let waited = format!("{:#}", explain_first(unreachable("ws://rig:1"), true));
+        assert!(!waited.contains("--wait"), "{waited}");
+    }
 
     #[test]
     fn a_worker_that_was_slow_is_asked_again_and_one_that_refused_is_not() {
