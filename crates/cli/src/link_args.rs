@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -142,12 +142,37 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     }
 }
 
-/// Parses the address of a signaling server: `ws://` or `wss://`; a bare `host:port` means `ws://`.
+/// Port of a signaling server that an address without a scheme leaves out: the worker's own.
+const SIGNAL_PORT: u16 = 8080;
+
+/// Parses the address of a signaling server: `ws://` or `wss://`. A bare `host:port` means `ws://`; a bare host has
+/// the port of a worker's own server, a bare port is this machine's.
 pub fn websocket_url(text: &str) -> Result<String, String> {
-    with_scheme(text, "ws")
+    let is_bare = !text.contains("://");
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return match text.parse::<u16>() {
+            Ok(port) => Ok(format!("ws://127.0.0.1:{port}")),
+            Err(_) => Err(format!(
+                "{text} is no port from 0 to 65535: give ws://HOST:PORT"
+            )),
+        };
+    }
+    if let Some(ip) = text
+        .trim_matches(['[', ']'])
+        .parse::<Ipv6Addr>()
+        .ok()
+        .filter(|_| is_bare)
+    {
+        return Ok(format!("ws://[{ip}]:{SIGNAL_PORT}"));
+    }
+    let has_port = text.contains([':', '/']);
+    match is_bare && !has_port && !text.is_empty() {
+        true => with_scheme(&format!("{text}:{SIGNAL_PORT}"), "ws"),
+        false => with_scheme(text, "ws"),
+    }
 }
 
-/// Parses the address of a room's server, as [`websocket_url`] does; a bare `host` means `wss://`.
+/// Parses the address of a room's server: `ws://` or `wss://`; without either, `wss://`.
 pub(crate) fn room_url(text: &str) -> Result<String, String> {
     with_scheme(text, "wss")
 }
@@ -200,8 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn bare_host_means_plain_websocket() {
-        assert_eq!(websocket_url("rig:8080").unwrap(), "ws://rig:8080");
+    fn what_an_address_lacks_is_added() {
+        for (text, url) in [
+            ("rig:81", "ws://rig:81"),
+            ("localhost:8080", "ws://localhost:8080"),
+            ("rig", "ws://rig:8080"),
+            ("10.0.0.5", "ws://10.0.0.5:8080"),
+            ("rig/path", "ws://rig/path"),
+            ("[::1]:81", "ws://[::1]:81"),
+            ("[::1]", "ws://[::1]:8080"),
+            ("::1", "ws://[::1]:8080"),
+            ("8080", "ws://127.0.0.1:8080"),
+        ] {
+            assert_eq!(websocket_url(text).unwrap(), url);
+        }
         for url in ["ws://rig", "wss://rig"] {
             assert_eq!(websocket_url(url).unwrap(), url);
         }
@@ -211,6 +248,7 @@ mod tests {
     fn other_schemes_and_nothing_are_refused() {
         assert!(websocket_url("http://rig").unwrap_err().contains("ws://"));
         assert!(websocket_url("").is_err());
+        assert!(websocket_url("65536").unwrap_err().contains("65535"));
         assert!(websocket_url("ws://").is_err());
         assert!(websocket_url("wss://").is_err());
     }

@@ -225,7 +225,7 @@ fn what_cannot_be_had_is_a_usage_error() {
         (["--interface", "192.0.2.77"], "--interface"),
         (["--ports", "9-8"], "FROM-TO"),
         (["--signal", "https://rig"], "wss://HOST"),
-        (["--listen", "localhost"], "HOST:PORT"),
+        (["--listen", "localhost:x"], "HOST:PORT"),
     ] {
         let output = Command::new(binary("sleap-worker"))
             .args(args)

@@ -89,7 +89,7 @@ pub struct Args {
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1:8080",
-        value_parser = address,
+        value_parser = address::<8080>,
         conflicts_with = "signal"
     )]
     pub listen: SocketAddr,
@@ -152,7 +152,7 @@ pub enum Command {
     /// Be a signaling server where workers and clients meet, and nothing else.
     Signal {
         /// Address to listen at, HOST:PORT.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address::<8080>)]
         listen: SocketAddr,
     },
 

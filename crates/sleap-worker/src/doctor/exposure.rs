@@ -17,7 +17,7 @@ pub struct ExposureArgs {
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1:8080",
-        value_parser = address,
+        value_parser = address::<8080>,
         conflicts_with = "signal"
     )]
     pub listen: SocketAddr,

@@ -47,7 +47,7 @@ impl FromStr for MetricsAddress {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             Self::DEFAULT => Ok(Self::Default),
-            text => address(text).map(Self::At),
+            text => address::<9464>(text).map(Self::At),
         }
     }
 }

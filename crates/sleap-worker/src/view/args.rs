@@ -17,7 +17,7 @@ pub struct ViewArgs {
         value_name = "ADDR",
         num_args = 0..=1,
         default_missing_value = "127.0.0.1:8081",
-        value_parser = address
+        value_parser = address::<8081>
     )]
     pub view: Option<SocketAddr>,
 
