@@ -18,7 +18,7 @@ stream() {
   local name=$1 source=$2
   shift 2
   status=0
-  "$here/pipewire.sh" "$source" -- "$binaries/sleap-stream" --webcam 0 --max-frames "$frames" \
+  "$here/pipewire.sh" "$source" -- "$binaries/sleap-stream" --webcam "${camera:-0}" --max-frames "$frames" \
     --output "$scratch/$name.jsonl" --snapshot "$scratch/$name.png" --signal "$signal" "$@" \
     >"$scratch/$name.log" 2>&1 || status=$?
 }
@@ -59,7 +59,7 @@ stream raw-720p30 "$raw_720p30" --jpeg-quality 80
 expect raw-720p30 1280x720
 stream mjpg-480p30 "$mjpg_480p30" --jpeg-quality 80
 expect mjpg-480p30 640x480
-stream mjpg-480p30-resized "$mjpg_480p30" --resize 320x240
+camera=/dev/video0 stream mjpg-480p30-resized "$mjpg_480p30" --resize 320x240
 expect mjpg-480p30-resized 640x480
 
 # The camera's own JPEG is sent as it is: what a Python worker gets are its bytes.

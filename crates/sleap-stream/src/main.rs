@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     let command = sleap_stream::command();
     let ParsedArgs { args, settings } =
         cli::settings::parse::<sleap_stream::Args>(&sleap_stream::SETTINGS, command);
+    if let Err(error) = args.check() {
+        cli::end_with(error);
+    }
     args.init_logging();
     settings.log(&sleap_stream::SETTINGS);
     if let Some(command) = args.command {

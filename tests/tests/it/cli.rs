@@ -184,9 +184,53 @@ fn a_recording_under_a_name_that_opencv_cannot_take_is_refused_at_once() {
 #[test]
 fn no_signaling_server_and_no_worker_are_told_apart() {
     let url = nobody();
-    Client::run(&["--signal", &url, "--test-pattern"]).failed(1, &[&url, "sleap-worker"]);
+    Client::run(&["--signal", &url, "--test-pattern"])
+        .failed(1, &[&url, "sleap-worker --model", "--wait"]);
     let server = e2e::signal_server();
-    Client::run(&["--signal", &server.signal, "--test-pattern"]).failed(1, &["no worker"]);
+    let start = format!("sleap-worker --model DIR --signal {}", server.signal);
+    Client::run(&["--signal", &server.signal, "--test-pattern"])
+        .failed(1, &["no worker is registered", &start, "--wait"]);
+}
+
+#[test]
+fn addresses_may_lack_what_is_usual() {
+    // The port is in use: the message names what was added to it.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let address = format!("127.0.0.1:{port}");
+    for option in ["--listen", "--view", "--metrics"] {
+        let args = [&["--listen", "127.0.0.1:0"][..], &[option, &port]].concat();
+        let args = if option == "--listen" {
+            &args[2..]
+        } else {
+            &args
+        };
+        assert_says(&worker_fails(args), 1, &[&address]);
+    }
+    drop(taken);
+    let url = format!("ws://localhost:{port}");
+    let run = Client::run(&["--signal", &format!("localhost:{port}"), "--test-pattern"]);
+    run.failed(1, &[&url]);
+}
+
+#[test]
+fn a_variable_with_a_typing_error_is_warned_of() {
+    let typo = |command: &mut Command| {
+        command.env("SLEAP_STREAM_JPEG_QUALTY", "80");
+        command.env("SLEAP_WORKER_MODLE", "x");
+    };
+    let client = Client::start_with(&["--stream", "none.mp4"], typo).wait();
+    let warning = "SLEAP_STREAM_JPEG_QUALTY is ignored";
+    client.failed(1, &[warning, "did you mean SLEAP_STREAM_JPEG_QUALITY?"]);
+    assert!(!client.stderr.contains("MODLE"), "{}", client.stderr);
+    assert!(!client.stderr.contains("NO_CONFIG"), "{}", client.stderr);
+    let worker = worker_fails_with(&["--listen", "127.0.0.1:0", "--model", "none"], typo);
+    let words = [
+        "SLEAP_WORKER_MODLE is ignored",
+        "did you mean SLEAP_WORKER_MODEL?",
+    ];
+    assert_says(&worker, 1, &words);
+    assert!(!worker.1.contains("QUALTY"), "{}", worker.1);
 }
 
 #[test]

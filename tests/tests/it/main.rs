@@ -33,6 +33,7 @@ mod settings;
 mod settings_trust;
 mod silence;
 mod slurm;
+mod sources;
 mod stored_workers;
 mod structure;
 mod systemd;

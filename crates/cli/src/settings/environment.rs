@@ -1,12 +1,15 @@
 //! Settings in environment variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::Command;
+
 use super::ProgramSettings;
 use super::chosen::{SettingOrigin, SettingState, SettingValue, SourceRank};
-use super::flag::SettingFlag;
+use super::flag::{self, SettingFlag};
+use crate::similar::nearest;
 use crate::variable;
 
 /// What there is outside the command line.
@@ -90,6 +93,41 @@ pub(super) fn variable(
     Ok(Some(SettingValue { given, origin }))
 }
 
+/// Warnings about variables that are called as settings of this program, and are none.
+pub(super) fn unknown(
+    program: &ProgramSettings,
+    command: &Command,
+    sources: &SettingsSources,
+) -> Vec<String> {
+    let prefix = format!("{}_", program.prefix);
+    let commands = std::iter::once(command).chain(command.get_subcommands());
+    let flags = commands.flat_map(flag::all);
+    let settings: BTreeSet<String> = flags
+        .map(|flag| flag.name().to_uppercase())
+        .chain(["CONFIG", "NO_CONFIG"].map(str::to_owned))
+        .collect();
+    let others = program
+        .other_variables
+        .iter()
+        .map(|(_, variable)| *variable);
+    let others: Vec<&str> = others
+        .filter_map(|variable| variable.strip_prefix(&prefix))
+        .chain(program.further_variables.iter().copied())
+        .collect();
+    let set = sources.variables.keys();
+    let set = set.filter(|name| sources.variable(name).is_some());
+    set.filter_map(|name| Some((name, name.strip_prefix(&prefix)?)))
+        .filter(|(_, rest)| !settings.contains(*rest) && !others.contains(rest))
+        .map(|(name, rest)| {
+            let hint = match nearest(rest, settings.iter().cloned()) {
+                Some(known) => format!("did you mean {prefix}{known}?"),
+                None => "--help lists the options, which are the variables".to_owned(),
+            };
+            format!("the variable {name} is ignored, because there is no such option: {hint}")
+        })
+        .collect()
+}
+
 /// Paths that are no texts.
 #[cfg(unix)]
 fn split_at_commas(value: &OsStr) -> Vec<OsString> {
@@ -122,6 +160,40 @@ mod tests {
     use super::super::parse_from;
     use super::super::test_program::{Args, PROGRAM};
     use super::*;
+
+    #[test]
+    fn a_variable_with_a_typing_error_is_named_with_the_one_that_is_meant() {
+        let warnings = |names: &[&str]| {
+            let set = |name: &&str| ((*name).to_owned(), "1".into());
+            let sources = SettingsSources {
+                variables: names.iter().map(set).collect(),
+                ..SettingsSources::default()
+            };
+            unknown(&PROGRAM, &Args::command(), &sources)
+        };
+        for (name, meant) in [
+            ("PROG_JPEG_QUALTY", "did you mean PROG_JPEG_QUALITY?"),
+            ("PROG_DEEP_LOK", "did you mean PROG_DEEP_LOOK?"),
+            ("PROG_NO_CONFG", "did you mean PROG_NO_CONFIG?"),
+            ("PROG_ZZZ", "--help lists"),
+            ("PROG_", "--help lists"),
+            ("PROG_jpeg_quality", "--help lists"),
+        ] {
+            let found = warnings(&[name]);
+            assert!(
+                found.len() == 1 && found[0].contains(name) && found[0].contains(meant),
+                "{found:?}"
+            );
+        }
+        let known = [
+            "PROG_SIGNAL",
+            "PROG_CONFIG",
+            "PROG_NO_CONFIG",
+            "PROG_DEEP_LOOK",
+        ];
+        let others = ["PROG_TEST", "OTHER_SIGNAL", "PROGRAM", "OTHER_PROG_FILE"];
+        assert!(warnings(&[known, others].concat()).is_empty());
+    }
 
     #[test]
     fn variables_may_hold_paths_in_any_encoding_and_else_text() {

@@ -15,9 +15,7 @@ use super::rules;
 /// The setting that SLEAP-RTC's own table can give too.
 pub(super) const ROOM_SERVER: &str = "room_server";
 use crate::owned_file::{self, Content, Exposure, Kind};
-
-/// Names that are at least so similar are suggested.
-const SIMILAR: f64 = 0.8;
+use crate::similar::nearest;
 
 /// This program's table of a file.
 #[derive(Debug)]
@@ -165,7 +163,7 @@ impl SettingsFile {
             .find(|flag| flag.is_called(key))
         else {
             let names = commands().flat_map(flag::all).map(|flag| flag.name());
-            let hint = match nearest(key, names) {
+            let hint = match nearest(&key.replace('-', "_"), names) {
                 Some(name) => format!("; did you mean {name}?"),
                 None => " (its settings are the long options of --help)".to_owned(),
             };
@@ -250,11 +248,4 @@ fn text(value: &Toml) -> Option<OsString> {
         Toml::Float(number) => Some(number.value().to_string().into()),
         _ => None,
     }
-}
-
-fn nearest(key: &str, names: impl Iterator<Item = String>) -> Option<String> {
-    let key = key.replace('-', "_");
-    let rated = names.map(|name| (strsim::jaro_winkler(&key, &name), name));
-    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    (best.0 >= SIMILAR).then_some(best.1)
 }

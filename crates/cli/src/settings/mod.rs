@@ -62,10 +62,14 @@ pub struct ProgramSettings {
     pub prefix: &'static str,
     /// Other names of variables: the setting, the variable.
     pub other_variables: &'static [(&'static str, &'static str)],
+    /// Variables with the prefix, which is left out here, that are no settings.
+    pub further_variables: &'static [&'static str],
     /// Whether the file of the working directory may set each flag.
     pub rules: &'static [(&'static str, Rule)],
     /// Settings that are not ignored silently: one that contradicts a stronger setting is an error.
     pub unyielding: &'static [&'static str],
+    /// The positional argument that gives a setting on the command line: its id, the setting.
+    pub positional: Option<(&'static str, &'static str)>,
     /// Removes weaker values that contradict stronger ones in ways that are not declared to clap.
     pub give_way: fn(&mut ChosenSettings),
 }
@@ -113,6 +117,9 @@ pub fn parse_from<T: SettingsAware>(
     built.build();
     let (scope, matches, shows) = scope(&built, &seen);
     let mut settings = from_line(scope, matches, &switched_off, shows);
+    if !shows {
+        add_positional(program, scope, matches, &mut settings);
+    }
     if layers::has_settings(scope) {
         let config = SettingsArgs {
             config: given(matches, "config"),
@@ -124,6 +131,8 @@ pub fn parse_from<T: SettingsAware>(
                 command.clone().error(ErrorKind::InvalidValue, message)
             },
         )?;
+        let unknown = environment::unknown(program, &built, sources);
+        settings.warnings.extend(unknown);
     }
     if shows {
         // What would be refused in a run is refused here.
@@ -173,6 +182,29 @@ fn from_line(scope: &Command, matches: &ArgMatches, off: &[String], shows: bool)
         }
     }
     settings
+}
+
+/// The setting that words without an option give, unless its option stands beside them.
+fn add_positional(
+    program: &ProgramSettings,
+    scope: &Command,
+    matches: &ArgMatches,
+    settings: &mut ChosenSettings,
+) {
+    let Some((id, name)) = program.positional else {
+        return;
+    };
+    // Subcommands have no such argument.
+    let words = matches.try_get_raw(id).ok().flatten();
+    let flag = flag::all(scope).find(|flag| flag.name() == name);
+    let (Some(words), Some(flag)) = (words, flag) else {
+        return;
+    };
+    if settings.get(name).is_none() {
+        let given = SettingState::Values(words.map(OsStr::to_owned).collect());
+        let origin = SettingOrigin::line();
+        settings.insert(&flag, SettingValue { given, origin });
+    }
 }
 
 fn said(flag: &SettingFlag<'_>, matches: &ArgMatches) -> SettingState {

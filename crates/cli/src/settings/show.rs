@@ -20,6 +20,9 @@ impl ChosenSettings {
             // Writing to a string does not fail.
             let _ = writeln!(text, "# {}: {state}", one_line(&file.shown));
         }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "# {}", one_line(warning));
+        }
         let _ = writeln!(text, "\n[{}]", program.table);
         for setting in &self.shown {
             let _ = writeln!(text, "{}", self.line(setting));

@@ -11,6 +11,8 @@ use super::*;
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Option<Sub>,
+    #[arg(conflicts_with = "camera")]
+    pub(super) words: Vec<String>,
     #[arg(long)]
     pub(super) file: Option<String>,
     #[arg(long)]
@@ -71,6 +73,7 @@ pub(super) const PROGRAM: ProgramSettings = ProgramSettings {
     table: "prog",
     prefix: "PROG",
     other_variables: &[("signal", "OTHER_SIGNAL")],
+    further_variables: &["TEST"],
     rules: &[
         ("file", Rule::Harmless),
         ("send", Rule::UserOnly(Concern::Source)),
@@ -88,6 +91,7 @@ pub(super) const PROGRAM: ProgramSettings = ProgramSettings {
         ("deep_look", Rule::Harmless),
     ],
     unyielding: &["insecure"],
+    positional: Some(("words", "file")),
     give_way: |_| {},
 };
 

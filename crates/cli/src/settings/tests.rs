@@ -59,6 +59,33 @@ fn each_place_is_stronger_than_the_next() {
 }
 
 #[test]
+fn words_without_an_option_are_stronger_than_other_sources_of_their_setting() {
+    let place = TestSources {
+        variables: vec![("PROG_FILE", "variable")],
+        user_file: "[prog]\ncamera = 1\n",
+        ..TestSources::default()
+    };
+    let args = place.args("prog word");
+    assert_eq!(
+        (args.file, args.words, args.camera),
+        (None, vec!["word".to_owned()], None)
+    );
+    let args = place.args("prog");
+    assert_eq!(
+        (args.file.as_deref(), args.camera),
+        (Some("variable"), None)
+    );
+    let args = place.args("prog --file a b c");
+    assert_eq!(args.file.as_deref(), Some("a"));
+    assert_eq!(args.words, ["b", "c"]);
+    assert!(
+        place
+            .refused("prog word --camera 2")
+            .contains("cannot be used with")
+    );
+}
+
+#[test]
 fn flags_are_spelled_in_both_ways_and_values_are_left_alone() {
     let place = TestSources::default();
     for line in [
@@ -336,7 +363,6 @@ fn errors_of_the_command_line_stay_claps_own() {
         "prog --nonsense",
         "prog --jpeg-quality x",
         "prog --camera 1 --file a",
-        "prog nonsense",
     ] {
         let error = place.parsed(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{error}");

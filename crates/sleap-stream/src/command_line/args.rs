@@ -1,10 +1,11 @@
 //! The options of the program.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgGroup, Parser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgGroup, CommandFactory, Parser, ValueHint};
 use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
 use cli::{EmitArgs, LinkArgs, LogArgs, TrackingArgs};
 use vision::capture::FrameSelection;
@@ -31,12 +32,24 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Video file, URL or numbered images (frame_%04d.png) to stream: every frame once, in order.
-    #[arg(long, value_name = "FILE", help_heading = "Source")]
+    /// The same as --stream; several images are one sequence.
+    #[arg(
+        value_name = "VIDEO",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["webcam", "test_pattern", "send_file"],
+        help_heading = "Source"
+    )]
+    pub words: Vec<String>,
+
+    /// Video file, URL or images to stream: every frame once, in order.
+    ///
+    /// Images are numbered (frame_%04d.png) or match a pattern ('img/*.png'); they come in the order of the
+    /// numbers in their names.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Source")]
     pub stream: Option<String>,
 
-    /// Camera to stream, by number: the newest frame wins.
-    #[arg(long, value_name = "N", help_heading = "Source")]
+    /// Camera to stream, by its number or device file (/dev/video0): the newest frame wins.
+    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, help_heading = "Source")]
     pub webcam: Option<u32>,
 
     /// A synthetic moving animal instead of a camera, as WxH@FPS.
@@ -234,6 +247,40 @@ pub struct SendArgs {
 }
 
 impl Args {
+    /// What `--stream` and the words without an option name.
+    pub(crate) fn stream_words(&self) -> Vec<&str> {
+        let words = self.stream.iter().chain(&self.words);
+        words.map(String::as_str).collect()
+    }
+
+    /// Checks that the only word is no command with a typing error.
+    ///
+    /// # Errors
+    /// It is no file and is called much like a command.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let [word] = self.words.as_slice() else {
+            return Ok(());
+        };
+        if word.contains(['.', '/', '\\', '*', ':']) || Path::new(word).exists() {
+            return Ok(());
+        }
+        let command = Self::command();
+        let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
+        let Some(name) = cli::nearest(word, shown.map(|it| it.get_name().to_owned())) else {
+            return Ok(());
+        };
+        let mut error = clap::Error::new(ErrorKind::InvalidSubcommand).with_cmd(&command);
+        error.insert(
+            ContextKind::InvalidSubcommand,
+            ContextValue::String(word.clone()),
+        );
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(vec![name]),
+        );
+        Err(error)
+    }
+
     /// What is reported, and where.
     pub(crate) fn report_mode(&self) -> ReportMode {
         let output_is_taken = self.output.iter().any(|output| output.as_os_str() == "-");

@@ -6,6 +6,7 @@ mod commands;
 mod connect_config;
 mod doctor;
 mod help;
+mod named_source;
 mod rendezvous_args;
 mod send_config;
 mod settings;

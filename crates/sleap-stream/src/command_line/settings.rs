@@ -5,6 +5,24 @@ use cli::settings::{ChosenSettings, ProgramSettings, RULES};
 
 use crate::config::is_path;
 
+/// Variables that are no settings: credentials of TURN servers, and what scripts and tests of this project use.
+const FURTHER_VARIABLES: &[&str] = &[
+    "TURN_USERNAME",
+    "TURN_PASSWORD",
+    "BENCH_BINARIES",
+    "BENCH_CACHE",
+    "BIN",
+    "CAMERA_BUS",
+    "FAST_WRITE",
+    "SLEAP_NN",
+    "TEST_CHROMIUM",
+    "TEST_FIREFOX",
+    "TEST_PYTHON",
+    "VM_MEMORY",
+    "VM_SECONDS",
+    "WRITE_PAGES",
+];
+
 /// The program's settings outside the command line.
 pub const SETTINGS: ProgramSettings = ProgramSettings {
     table: "sleap-stream",
@@ -14,8 +32,10 @@ pub const SETTINGS: ProgramSettings = ProgramSettings {
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
         ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
+    further_variables: FURTHER_VARIABLES,
     rules: RULES,
     unyielding: &["insecure"],
+    positional: Some(("words", "stream")),
     give_way,
 };
 

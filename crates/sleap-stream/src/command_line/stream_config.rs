@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use vision::capture::{self, FrameSelection, Source};
 
 use crate::command_line::args::{Args, RecordArgs};
+use crate::command_line::named_source::named_source;
 use crate::command_line::values::JpegQuality;
 use crate::config::{Config, PixelEncoding, is_path};
 use crate::connect::ConnectConfig;
@@ -78,12 +79,13 @@ fn check_names(args: &Args) -> Result<()> {
             snapshot.display()
         );
     }
-    args.recording.check(args.stream.as_deref())
+    args.recording.check(args.stream_words().first().copied())
 }
 
 fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
-    if let Some(file) = &args.stream {
-        return Ok(Source::File(file.clone()));
+    let words = args.stream_words();
+    if !words.is_empty() {
+        return named_source(&words);
     }
     if let Some(index) = args.webcam {
         return Ok(Source::Webcam {
@@ -94,7 +96,9 @@ fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
     }
     match &args.test_pattern {
         Some(pattern) => Ok(Source::TestPattern(pattern.clone())),
-        None => bail!("give --stream FILE, --webcam N, --test-pattern or --send-file FILE"),
+        None => bail!(
+            "there is nothing to stream: give a video file, --webcam N, --test-pattern, or --send-file FILE"
+        ),
     }
 }
 
@@ -126,7 +130,10 @@ impl RecordArgs {
 /// The encoding that the options mean together.
 fn encoding(args: &Args) -> Result<PixelEncoding> {
     if args.max_latency.is_some() {
-        let is_file = args.stream.as_ref().is_some_and(|name| is_path(name));
+        let is_file = args
+            .stream_words()
+            .first()
+            .is_some_and(|name| is_path(name));
         if args.every_frame || (is_file && !args.live) {
             bail!("--max-latency is for live streams; add --live to let the newest frame win");
         }

@@ -57,8 +57,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "ID")]
     pub worker_id: Option<String>,
 
-    /// A camera that has to work, by number.
-    #[arg(long, value_name = "N")]
+    /// A camera that has to work, by its number or device file.
+    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number)]
     pub webcam: Option<u32>,
 
     /// The room.

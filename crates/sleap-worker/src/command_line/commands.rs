@@ -16,8 +16,10 @@ pub const SETTINGS: ProgramSettings = ProgramSettings {
         ("signal", "SLEAP_RTC_SIGNALING_WS"),
         ("room_server", "SLEAP_RTC_SIGNALING_WS"),
     ],
+    further_variables: &[],
     rules: RULES,
     unyielding: &["insecure"],
+    positional: None,
     give_way,
 };
 
