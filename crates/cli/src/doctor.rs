@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use protocol::text::Lines;
 
 use crate::ExitStatus;
-use crate::terminal::{self, clean};
+use crate::terminal::{StyledOutput, clean};
 
 pub use machine::{network, system};
 pub use secret::{SecretSource, secret};
@@ -62,11 +62,11 @@ pub struct CheckReport<W> {
 const SUBJECT: usize = 6;
 const FINDING: usize = SUBJECT + 18;
 
-impl CheckReport<anstream::Stdout> {
+impl CheckReport<StyledOutput> {
     /// To standard output, in colour where that is a terminal and `NO_COLOR` is not set. `is_detailed`:
     /// with [details](Self::detail).
     pub fn to_stdout(is_detailed: bool) -> Self {
-        Self::new(terminal::styled_output(), is_detailed)
+        Self::new(StyledOutput::new(FINDING), is_detailed)
     }
 }
 

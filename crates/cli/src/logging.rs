@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::fields::CleanFields;
-use crate::terminal::{self, StderrAboveLines};
+use crate::terminal::{self, StderrAboveLines, WrappedAboveLines};
 
 /// Set where the user asked for a log in JSON: standard error then has nothing else.
 static ALL_IN_LOG: AtomicBool = AtomicBool::new(false);
@@ -133,12 +133,11 @@ fn init(verbose: u8, format: LogFormat) {
     let log = match format {
         LogFormat::Text => {
             let time = time_format(terminal::is_interactive(), verbose);
-            text_log(
-                StderrAboveLines::default,
-                terminal::has_colours(),
-                time,
-                verbose,
-            )
+            let has_colours = terminal::has_colours();
+            match terminal::is_interactive() {
+                true => text_log(WrappedAboveLines::default, has_colours, time, verbose),
+                false => text_log(StderrAboveLines::default, has_colours, time, verbose),
+            }
         }
         LogFormat::Json => json_log(StderrAboveLines::default, verbose),
     };

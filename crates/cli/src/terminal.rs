@@ -4,6 +4,8 @@
 //! what people read is cleaned on its way, since names and reasons of peers, servers, files and models
 //! are in it. A string is one line, whatever it holds; several lines are a list of strings.
 
+mod wrap;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
@@ -15,6 +17,12 @@ use protocol::text;
 
 /// Columns where the terminal does not report its width.
 const DEFAULT_WIDTH: usize = 80;
+
+/// Spaces before the rest of a line that is broken.
+const INDENT: usize = 4;
+
+/// The same in the log: the message stands behind the time of day and the level.
+const LOG_INDENT: usize = 15;
 
 /// Characters of a line that are shown. Texts from a peer have their own limits where they are received.
 const MAX_LINE_CHARS: usize = 16_000;
@@ -29,10 +37,48 @@ fn stdout() -> Stdout {
     io::stdout()
 }
 
-/// Standard output with its colours, where it shows them and `NO_COLOR` is not set.
-#[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
-pub(crate) fn styled_output() -> anstream::Stdout {
-    anstream::stdout()
+/// Standard output with its colours, where it shows them and `NO_COLOR` is not set. Lines that a terminal would
+/// break are broken between words, and go on behind `indent` spaces.
+pub struct StyledOutput {
+    out: anstream::Stdout,
+    width: Option<usize>,
+    indent: usize,
+    /// The beginning of a line.
+    line: Vec<u8>,
+}
+
+impl StyledOutput {
+    #[expect(clippy::disallowed_methods, reason = "the one place that writes there")]
+    pub(crate) fn new(indent: usize) -> Self {
+        Self {
+            out: anstream::stdout(),
+            width: output_width(),
+            indent,
+            line: Vec::new(),
+        }
+    }
+}
+
+impl Write for StyledOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let text = fitted(line.lines(), self.width, self.indent);
+            self.out.write_all(text.as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Columns of the terminal on standard output, if there is one.
+fn output_width() -> Option<usize> {
+    shows_output().then(|| columns_of(&console::Term::stdout()))
 }
 
 /// A text of any origin as one line for people.
@@ -67,7 +113,11 @@ pub fn has_colours() -> bool {
 
 /// Columns of the terminal on standard error.
 pub fn width() -> usize {
-    let size = console::Term::stderr().size_checked();
+    columns_of(&console::Term::stderr())
+}
+
+fn columns_of(terminal: &console::Term) -> usize {
+    let size = terminal.size_checked();
     size.map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
 }
 
@@ -131,7 +181,7 @@ pub fn words_width(is_bar: bool) -> usize {
 /// last of a rank before the others; those with rank 0 always stay.
 pub fn fit(parts: &[(u8, String)], width: usize) -> String {
     let columns = |parts: &[(u8, Cow<'_, str>)]| {
-        let words: usize = parts.iter().map(|(_, text)| text.chars().count()).sum();
+        let words: usize = parts.iter().map(|(_, text)| wrap::columns(text)).sum();
         words + 2 * parts.len().saturating_sub(1)
     };
     // They fill the columns that they have when they are shown.
@@ -166,6 +216,24 @@ impl Write for StderrAboveLines {
     }
 }
 
+/// As [`StderrAboveLines`], with lines that fit the terminal.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WrappedAboveLines;
+
+impl Write for WrappedAboveLines {
+    /// The log is written an entry at a time.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(entry);
+        let text = fitted(text.lines(), Some(width()), LOG_INDENT);
+        above(|| stderr().write_all(text.as_bytes()))?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
+}
+
 /// Prints a line for people on standard error; a failure is ignored.
 pub fn say(line: impl Display) {
     say_lines([line.to_string()]);
@@ -173,8 +241,25 @@ pub fn say(line: impl Display) {
 
 /// Prints lines for people on standard error; a failure is ignored.
 pub fn say_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) {
-    let text = joined(lines);
+    let lines: Vec<_> = lines
+        .into_iter()
+        .map(|line| clean(line.as_ref()).into_owned())
+        .collect();
+    let text = fitted(&lines, shows_errors().then(width), INDENT);
     let _ = above(|| stderr().write_all(text.as_bytes()));
+}
+
+/// The lines as they fit a terminal of so many columns, if there is one.
+fn fitted(
+    lines: impl IntoIterator<Item = impl AsRef<str>>,
+    width: Option<usize>,
+    indent: usize,
+) -> String {
+    let fitted = lines.into_iter().map(|line| match width {
+        Some(width) => wrap::wrapped(line.as_ref(), width, indent),
+        None => line.as_ref().to_owned(),
+    });
+    fitted.fold(String::new(), |text, line| text + &line + "\n")
 }
 
 /// As [`say_lines`], without taking a lock: for a panic or a signal at any point.
@@ -195,7 +280,8 @@ pub fn tell(line: impl Display) {
 
 /// Prints lines for people on standard output. A reader that has enough is no error.
 pub fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
-    pass(joined(lines).as_bytes())
+    let text = joined(lines);
+    pass(fitted(text.lines(), output_width(), INDENT).as_bytes())
 }
 
 /// Passes what programs read to standard output as it is: scripts, pages, JSON that was escaped.
