@@ -41,6 +41,6 @@ pub use error::{CreateError, OutputError, WriteError};
 pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
 pub use new_file::{check_all_free, check_free};
-pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs};
+pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs, WrittenFile};
 pub use record::{LatencyParts, PredictionRecord};
 pub use thread::FLUSH_BY;

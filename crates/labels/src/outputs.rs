@@ -11,6 +11,7 @@ use crate::new_file::check_all_free;
 use crate::record::PredictionRecord;
 use crate::thread::{OutputState, OutputStatus, RECORD_QUEUE_LEN};
 use output::LabelsOutput;
+pub use output::WrittenFile;
 
 /// All outputs of a run, each with its own thread.
 ///
@@ -26,6 +27,8 @@ pub struct FinishedOutputs {
     pub lacking: Vec<OutputError>,
     /// Records that are in every output.
     pub written: u64,
+    /// The files that hold records, with how many.
+    pub files: Vec<WrittenFile>,
     /// Files without any record, which were removed: they would look like results.
     pub removed: Vec<PathBuf>,
 }
@@ -148,6 +151,7 @@ impl LabelsOutputs {
         self.0.iter_mut().for_each(LabelsOutput::join);
         FinishedOutputs {
             written: self.written(),
+            files: self.0.iter().filter_map(LabelsOutput::written).collect(),
             lacking: self.0.iter().flat_map(LabelsOutput::lacks).collect(),
             removed: self
                 .0

@@ -50,6 +50,8 @@ struct State {
     /// Records in the queue.
     waiting: usize,
     written: u64,
+    /// Instances in the records that were written.
+    poses: u64,
     skipped: Option<SkippedRecords>,
 }
 
@@ -90,8 +92,20 @@ impl OutputState {
         self.lock().written
     }
 
+    /// Instances in the records that were written.
+    pub(crate) fn poses(&self) -> u64 {
+        self.lock().poses
+    }
+
     pub(crate) fn skipped(&self) -> Option<SkippedRecords> {
         self.lock().skipped.clone()
+    }
+
+    /// A record with so many instances was written.
+    fn wrote(&self, instances: usize) {
+        let mut state = self.lock();
+        state.written += 1;
+        state.poses += instances as u64;
     }
 
     pub(crate) fn queued(&self) {
@@ -195,7 +209,7 @@ fn write_all(
                     Err(error) if error.is_of_record() => shared.skip(error),
                     written => {
                         written?;
-                        shared.lock().written += 1;
+                        shared.wrote(record.prediction.instances.len());
                     }
                 }
             }

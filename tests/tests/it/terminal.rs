@@ -54,6 +54,11 @@ impl Terminal {
         }
     }
 
+    /// All lines that were written, those that the terminal has broken in one piece.
+    fn written(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
     /// The screen once the command has ended.
     fn end(&self) -> String {
         loop {
@@ -113,6 +118,109 @@ fn a_files_line_fits_the_terminal_and_goes_at_the_end() {
         false,
     );
     assert!(line.chars().count() < 200, "{line}");
+}
+
+/// Fails where the terminal had to break a line of several words.
+#[track_caller]
+fn assert_fits(written: &str, columns: usize) {
+    for line in written.lines() {
+        let is_one_word = !line.trim().contains(' ');
+        assert!(
+            is_one_word || line.trim_end().chars().count() <= columns,
+            "{line:?} in: {written}"
+        );
+    }
+}
+
+#[test]
+fn a_run_fits_80_columns_and_names_what_it_has_saved() {
+    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let (place, video) = (Place::new(), demo("video.mp4"));
+    let [slp, csv, lines] = ["a.slp", "a.csv", "a.jsonl"].map(|name| place.text(name));
+    let folder = place.dir().display().to_string();
+    let outputs = "-o a.slp -o a.csv -o a.jsonl --snapshot last.png";
+    let run = client(
+        &worker.signal,
+        &format!("--stream {} --frames 0-29 {outputs}", video.display()),
+    );
+    let terminal = Terminal::run(80, &format!("cd {folder}; {run}"));
+    let screen = terminal.end();
+    assert!(screen.contains("ended with 0"), "{screen}");
+    let written = terminal.written();
+    assert_fits(&written, 80);
+    assert!(!written.contains("path="), "{written}");
+    for file in ["a.slp", "a.csv", "a.jsonl"] {
+        let line = format!("saved         {file}   30 poses in 30 frames");
+        assert!(written.contains(&line), "no {line:?} in: {written}");
+    }
+    assert!(
+        written.contains("saved         last.png   1 frame"),
+        "{written}"
+    );
+    for file in [slp, csv, lines] {
+        assert!(std::path::Path::new(&file).exists(), "{file}");
+    }
+
+    let recorded = "--test-pattern 128x96@30 --max-frames 20 --record a.mkv";
+    let run = client(&worker.signal, recorded);
+    let terminal = Terminal::run(80, &format!("cd {folder}; {run}"));
+    terminal.end();
+    let written = terminal.written();
+    assert!(
+        written.contains("saved         a.mkv   20 frames"),
+        "{written}"
+    );
+
+    // An error is longer than a line.
+    let nowhere = client("ws://127.0.0.1:1", "--test-pattern");
+    let terminal = Terminal::run(80, &nowhere);
+    assert!(terminal.end().contains("ended with 1"));
+    assert_fits(&terminal.written(), 80);
+}
+
+#[test]
+fn reports_fit_80_columns() {
+    for (program, args) in [
+        ("sleap-stream", "doctor --signal ws://127.0.0.1:1"),
+        ("sleap-stream", "cameras"),
+        ("sleap-worker", "doctor"),
+    ] {
+        let line = format!("{} {args} --no-config", binary(program).display());
+        let terminal = Terminal::run(80, &line);
+        terminal.end();
+        assert_fits(&terminal.written(), 80);
+    }
+}
+
+#[test]
+fn a_worker_fits_80_columns() {
+    let program = binary("sleap-worker");
+    let model = demo("model");
+    let worker = format!(
+        "SLEAP_WORKER_NO_CONFIG=1 {} --listen 127.0.0.1:0 --metrics 127.0.0.1:0 --model {}",
+        program.display(),
+        model.display()
+    );
+    let terminal = Terminal::run(80, &worker);
+    let ready = terminal.line_with(&["ready: ws://"], false);
+    let signal = ready.trim().trim_start_matches("ready: ");
+    let pattern = [
+        "--signal",
+        signal,
+        "--test-pattern",
+        "128x96@60",
+        "--max-frames",
+        "20",
+    ];
+    e2e::Client::run(&pattern).success();
+    terminal.line_with(&["INFO", "stream complete"], false);
+    let written = terminal.written();
+    assert_fits(&written, 80);
+    for noise in ["path=\"host", "frames=-1", "failed=0", "damaged=0"] {
+        assert!(!written.contains(noise), "{noise} in: {written}");
+    }
+    terminal.tmux(&["send-keys", "C-c"]);
+    assert!(terminal.end().contains("ended with 130"));
 }
 
 #[test]

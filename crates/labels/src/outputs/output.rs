@@ -18,6 +18,17 @@ use crate::sink::RecordWriter;
 use crate::slp::SlpWriter;
 use crate::thread::{self, OutputState, OutputStatus, SkippedRecords};
 
+/// A file of labels, and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Its path, for people.
+    pub name: String,
+    /// Frames with a prediction.
+    pub frames: u64,
+    /// Instances in them.
+    pub poses: u64,
+}
+
 /// One output. Dropping it waits for its thread.
 #[derive(Debug)]
 pub(super) struct LabelsOutput {
@@ -139,6 +150,21 @@ impl LabelsOutput {
         );
         let is_empty = has_ended && self.shared.written() == 0;
         self.made.as_ref().filter(|_| is_empty)?.remove_empty()
+    }
+
+    /// What its file holds. `None` where it has no file, or none that is complete.
+    pub(super) fn written(&self) -> Option<WrittenFile> {
+        let is_whole = matches!(
+            self.shared.status(),
+            OutputStatus::Done | OutputStatus::Failed(_)
+        );
+        self.made.as_ref().filter(|_| is_whole)?;
+        Some(WrittenFile {
+            name: self.name.clone(),
+            frames: self.shared.written(),
+            poses: self.shared.poses(),
+        })
+        .filter(|file| file.frames > 0)
     }
 
     pub(super) fn join(&mut self) {

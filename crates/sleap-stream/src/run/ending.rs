@@ -1,14 +1,17 @@
 //! The end of a stream: its results are completed, reported and judged.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use cli::{ExitStatus, Interrupt};
+use labels::WrittenFile;
 use vision::capture::{CaptureSummary, ReadError};
-use vision::frame_window::AnnotatedFrame;
 use vision::record::Recording;
 
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::report::mode::ReportMode;
+use crate::report::run_report::SavedFile;
 use crate::run::end::ReceiveEnd;
 use crate::run::outputs;
 use crate::run::results::ResultHandler;
@@ -84,6 +87,10 @@ async fn keep(
     let mut outputs = Vec::new();
     match outputs::finish(std::mem::take(&mut results.outputs), interrupt).await {
         Ok(finished) => {
+            results
+                .report
+                .saved
+                .extend(finished.files.into_iter().map(saved));
             outputs.extend(finished.lacking.into_iter().map(Into::into));
             for path in finished.removed {
                 let path = path.display();
@@ -92,12 +99,30 @@ async fn keep(
         }
         Err(error) => outputs.push(error),
     }
-    let recorded = finish_recording(recording, results);
+    let recorded = finish_recording(config, recording, results);
     let is_asked = end == Some(ReceiveEnd::Interrupted);
+    let pictured = keep_snapshot(config, results, is_asked);
     Kept {
         outputs,
         recorded,
-        pictured: keep_snapshot(config, results.last_picture(), is_asked),
+        pictured,
+    }
+}
+
+fn saved(file: WrittenFile) -> SavedFile {
+    SavedFile {
+        path: file.name,
+        frames: file.frames,
+        poses: Some(file.poses),
+    }
+}
+
+/// A file of so many pictures.
+fn saved_pictures(path: &Path, frames: u64) -> SavedFile {
+    SavedFile {
+        path: path.display().to_string(),
+        frames,
+        poses: None,
     }
 }
 
@@ -124,12 +149,22 @@ fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Resul
     (ended.outcome.and_then(|end| facts.verdict(end)), source)
 }
 
-fn finish_recording(recording: Option<Recording>, results: &mut ResultHandler) -> Result<()> {
+fn finish_recording(
+    config: &Config,
+    recording: Option<Recording>,
+    results: &mut ResultHandler,
+) -> Result<()> {
     let Some(recording) = recording else {
         return Ok(());
     };
     let (recorded, outcome) = tokio::task::block_in_place(|| recording.finish());
     results.report.not_recorded = recorded.left_out;
+    if let Some(path) = config.record.as_deref().filter(|_| recorded.frames > 0) {
+        results
+            .report
+            .saved
+            .push(saved_pictures(path, recorded.frames));
+    }
     outcome?;
     if recorded.frames == 0 && recorded.left_out > 0 {
         bail!(
@@ -141,15 +176,17 @@ fn finish_recording(recording: Option<Recording>, results: &mut ResultHandler) -
 }
 
 /// `is_asked`: the user ended the run, so that a missing picture is no error.
-fn keep_snapshot(config: &Config, last: Option<AnnotatedFrame>, is_asked: bool) -> Result<()> {
+fn keep_snapshot(config: &Config, results: &mut ResultHandler, is_asked: bool) -> Result<()> {
     let Some(path) = &config.snapshot else {
         return Ok(());
     };
-    match last {
+    match results.last_picture() {
         Some(picture) => {
             let drawn = picture.draw().context("cannot draw the poses")?;
             vision::png::write(path, &drawn, config.overwrite)
-                .with_context(|| format!("cannot write the picture {}", path.display()))
+                .with_context(|| format!("cannot write the picture {}", path.display()))?;
+            results.report.saved.push(saved_pictures(path, 1));
+            Ok(())
         }
         None if is_asked => {
             tracing::warn!("{} was not written: no frame came back", path.display());

@@ -232,7 +232,7 @@ impl TransferSummary {
             ));
         }
         if let Some(saved) = &self.saved {
-            lines.push(format!("saved         {saved}"));
+            lines.push(format!("saved         {saved}   {} frames", self.frames));
         }
         lines
     }

@@ -97,7 +97,7 @@ impl Session {
             source = %start.source_name,
             size = %format_args!("{}x{}", start.width, start.height),
             jpeg_quality = start.jpeg_quality,
-            frames = start.frames_to_send,
+            frames = u64::try_from(start.frames_to_send).ok(),
             "stream starts"
         );
         let route = ResultRoute::new(self.replies.clone(), start.answers)

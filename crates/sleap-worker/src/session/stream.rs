@@ -104,13 +104,15 @@ impl Stream {
     /// Logs the stream's counts.
     pub(super) fn log(&self, what: &str) {
         let complete = self.complete();
+        // Only what happened.
+        let some = |count: u64| (count > 0).then_some(count);
         info!(
             frames = self.frames,
-            predictions = complete.predictions,
-            failed = self.route.counts.failures.load(Relaxed),
-            damaged = self.route.counts.damaged.load(Relaxed),
-            unreadable = self.unreadable,
-            saved = complete.frames_saved,
+            predictions = complete.predictions.and_then(some),
+            failed = some(self.route.counts.failures.load(Relaxed)),
+            damaged = some(self.route.counts.damaged.load(Relaxed)),
+            unreadable = some(self.unreadable),
+            saved = some(complete.frames_saved),
             fps = %format_args!("{:.1}", complete.average_fps),
             megabytes_per_s = %format_args!("{:.1}", self.bytes as f64 / 1e6 / complete.elapsed_seconds.max(1e-9)),
             "{what}"

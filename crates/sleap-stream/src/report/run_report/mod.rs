@@ -1,5 +1,6 @@
 //! Counts and latencies of a run, and the summary at its end.
 
+mod saved;
 mod summary;
 
 use std::time::Instant;
@@ -13,6 +14,8 @@ use crate::send::frame_list::FrameList;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::latency::{Latency, PARTS, micros};
 use crate::send::uplink::SentTotals;
+
+pub(crate) use saved::SavedFile;
 
 /// Latencies from 1 µs to 1 h are counted with 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;
@@ -50,6 +53,8 @@ pub(crate) struct RunReport {
     pub(crate) setting: Option<EncodeSetting>,
     /// What became of poses for other consumers.
     pub(crate) emitted: Vec<TargetCounts>,
+    /// The files that were written.
+    pub(crate) saved: Vec<SavedFile>,
     /// Of the frame whose result came last.
     pub(crate) last: Option<Latency>,
     /// The last seconds.
@@ -82,6 +87,7 @@ impl RunReport {
             away_since: None,
             setting: None,
             emitted: Vec::new(),
+            saved: Vec::new(),
             last: None,
             recent: RecentRates::default(),
             parts: std::array::from_fn(|_| histogram()),

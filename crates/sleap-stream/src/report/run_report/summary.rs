@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use super::RunReport;
+use super::{RunReport, SavedFile};
 use crate::send::adapt::EncodeSetting;
 use crate::send::latency::PARTS;
 
@@ -66,6 +66,7 @@ impl RunReport {
             lines.push(format!("sent as       {setting} at the end"));
         }
         lines.extend(self.latencies());
+        lines.extend(self.saved.iter().map(SavedFile::line));
         lines
     }
 
@@ -105,6 +106,7 @@ impl RunReport {
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,
             })).collect::<Vec<_>>(),
+            "saved": self.saved.iter().map(SavedFile::to_json).collect::<Vec<_>>(),
             "setting": self.setting.map(EncodeSetting::to_json),
             "latency_ms": latency,
             "age_ms": answered(&self.age),
@@ -118,8 +120,11 @@ impl RunReport {
         }
         let mut lines = vec!["latency             p50        p95        p99".to_owned()];
         for (name, histogram) in PARTS.iter().zip(&self.parts) {
-            // What never took time is not part of this stream: decoding of raw pixels, for example.
-            if histogram.max() > 0 {
+            // What takes no time is not part of this stream: decoding of raw pixels, for example.
+            if QUANTILES
+                .iter()
+                .any(|(quantile, _)| milliseconds(histogram, *quantile) >= LEAST_SHOWN)
+            {
                 lines.push(row(name, histogram));
             }
         }
@@ -136,6 +141,9 @@ fn row(name: &str, histogram: &Histogram<u64>) -> String {
         QUANTILES.map(|(quantile, _)| at(quantile)).join(" ")
     )
 }
+
+/// Less than this is shown as zero, milliseconds.
+const LEAST_SHOWN: f64 = 0.05;
 
 /// The percentiles that are reported.
 const QUANTILES: [(f64, &str); 3] = [(0.50, "p50"), (0.95, "p95"), (0.99, "p99")];

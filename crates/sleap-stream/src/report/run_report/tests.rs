@@ -59,6 +59,47 @@ fn summary_shows_percentiles_of_each_part_and_of_the_age() {
 }
 
 #[test]
+fn summary_leaves_out_parts_of_the_latency_that_are_shown_as_zero() {
+    let mut report = RunReport::new(Instant::now());
+    for _ in 0..100 {
+        report.returned(&returned(40, 60));
+    }
+    let summary = report.summary().join("\n");
+    assert!(
+        !summary.contains("network") && summary.contains("inference"),
+        "{summary}"
+    );
+    assert!(report.to_json()["latency_ms"]["network"]["p50"].is_number());
+}
+
+#[test]
+fn summary_names_each_file_and_what_is_in_it() {
+    let mut report = RunReport::new(Instant::now());
+    let saved = |path: &str, frames, poses| SavedFile {
+        path: path.to_owned(),
+        frames,
+        poses,
+    };
+    report.saved = vec![
+        saved("day1.slp", 240, Some(1)),
+        saved("day1.mkv", 241, None),
+        saved("last.png", 1, None),
+    ];
+    let summary = report.summary();
+    assert_eq!(
+        summary[summary.len() - 3..],
+        [
+            "saved         day1.slp   1 pose in 240 frames",
+            "saved         day1.mkv   241 frames",
+            "saved         last.png   1 frame"
+        ]
+    );
+    let object = report.to_json();
+    assert_eq!(object["saved"][0]["poses"], 1);
+    assert!(object["saved"][1]["poses"].is_null());
+}
+
+#[test]
 fn summary_without_results_shows_no_latency() {
     let report = RunReport::new(Instant::now());
     assert!(!report.summary().join("\n").contains("latency"));
