@@ -14,7 +14,7 @@ python=/usr/bin/python3 # the one that python3-venv belongs to, whatever stands 
 
 run_packages=(build-essential ca-certificates clang cmake curl libclang-dev libopencv-dev nasm
   pkg-config python3 python3-venv)
-test_packages=(dbus ffmpeg imagemagick shellcheck tmux xdotool xvfb)
+test_packages=(dbus ffmpeg imagemagick man-db shellcheck tmux xdotool xvfb)
 camera_packages=(gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-tools pipewire pipewire-bin pipewire-v4l2 v4l-utils wireplumber)
 view_packages=(chromium)

@@ -19,7 +19,7 @@ const TURN_PASSWORD: &str = "SLEAP_STREAM_TURN_PASSWORD";
 
 /// Options of the peer connection that both binaries take.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = "Between machines")]
 pub struct LinkArgs {
     /// A STUN or TURN server; may be given several times.
     ///

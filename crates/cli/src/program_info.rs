@@ -1,6 +1,6 @@
-//! A program's version and build, its shell completions, its manual page.
+//! A program's version and build, its shell completions.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Command;
 use clap_complete::Shell;
 
@@ -40,13 +40,4 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
     terminal::pass(&script)
-}
-
-/// The manual page, for `man -l`.
-pub fn manual(command: Command) -> Result<()> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command)
-        .render(&mut page)
-        .context("cannot write the manual page")?;
-    terminal::pass(&page)
 }

@@ -25,7 +25,7 @@ const SIGNALING: &str = "SLEAP_RTC_SIGNALING_WS";
 
 /// Options of rooms that both programs take.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Room")]
+#[command(next_help_heading = "Rooms")]
 pub struct RoomArgs {
     /// Connect in this room of SLEAP-RTC; without ID in the default one of `sleap-rtc`.
     ///

@@ -28,7 +28,7 @@ impl From<&str> for Redacted {
 
 /// Options for the secret that both programs take.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Authentication")]
+#[command(next_help_heading = "Between machines")]
 pub struct SecretArgs {
     /// A file with the secret that worker and client share: base64 of at least 16 bytes.
     ///

@@ -5,7 +5,9 @@ use pose::Device;
 /// Options of the device on which the model runs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeviceArgs {
-    /// Where the model runs: auto, cpu, cuda[:N] or tensorrt[:N].
+    /// Where the model runs.
+    ///
+    /// It is auto, cpu, cuda[:N] or tensorrt[:N].
     // The brackets are for the reader of `--help`, and no link.
     #[allow(rustdoc::broken_intra_doc_links)]
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

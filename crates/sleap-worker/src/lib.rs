@@ -89,7 +89,7 @@ fn print(args: &Args, settings: &ChosenSettings) -> Option<Result<()>> {
         Command::Completions { shell } => {
             Some(cli::program_info::completions(Args::command(), *shell))
         }
-        Command::Man => Some(cli::program_info::manual(Args::command())),
+        Command::Man => Some(cli::manual(Args::command())),
         Command::Doctor(_) | Command::Signal { .. } | Command::ReadVideo { .. } => None,
     }
 }

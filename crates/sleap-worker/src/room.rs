@@ -18,7 +18,7 @@ const GPU_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of a worker in a room.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Room")]
+#[command(next_help_heading = "Rooms")]
 pub struct WorkerRoomArgs {
     #[command(flatten)]
     pub room: RoomArgs,

@@ -13,7 +13,7 @@ const MAX_KEYS: usize = 1024;
 
 /// Options of authentication.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Authentication")]
+#[command(next_help_heading = "Between machines")]
 pub struct TrustArgs {
     /// The secret that clients need.
     #[command(flatten)]

@@ -13,6 +13,7 @@ mod faults;
 mod file_jobs;
 mod files;
 mod health;
+mod help;
 mod hostile_files;
 mod interop;
 mod keeps;

@@ -153,7 +153,7 @@ fn what_programs_say_of_themselves() {
         says(
             program,
             &["man"],
-            &[".SH NAME", ".SH OPTIONS", "Exit codes"],
+            &[".SH NAME", ".SH OPTIONS", ".SH \"EXIT CODES\""],
         );
         for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
             says(program, &["completions", shell], &[program, "ice-server"]);

@@ -25,19 +25,22 @@ use crate::report::mode::ReportMode;
 /// Streams a camera or a video to a sleap-worker over WebRTC and receives poses.
 #[derive(Debug, Parser)]
 #[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
-#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
+#[command(max_term_width = 80, after_help = help::SHORT, after_long_help = help::LONG)]
 #[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
 pub struct Args {
     /// What to do instead of streaming.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The same as --stream; several images are one sequence.
+    /// Video file, URL or images to stream.
+    ///
+    /// The same as --stream. Several images are one sequence.
     #[arg(
         value_name = "VIDEO",
         value_hint = ValueHint::FilePath,
+        display_order = 0,
         conflicts_with_all = ["webcam", "test_pattern", "send_file"],
-        help_heading = "Source"
+        help_heading = "Input"
     )]
     pub words: Vec<String>,
 
@@ -45,15 +48,19 @@ pub struct Args {
     ///
     /// Images are numbered (frame_%04d.png) or match a pattern ('img/*.png'); they come in the order of the
     /// numbers in their names.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Source")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub stream: Option<String>,
 
-    /// Camera to stream, by its number or device file (/dev/video0): the newest frame wins.
-    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, help_heading = "Source")]
+    /// Camera to stream, by its number.
+    ///
+    /// Or by its device file: /dev/video0, /dev/v4l/by-id/... The newest frame wins.
+    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, help_heading = "Input")]
     pub webcam: Option<u32>,
 
-    /// A synthetic moving animal instead of a camera, as WxH@FPS.
-    #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Source")]
+    /// A synthetic animal instead of a camera.
+    ///
+    /// Its size and rate are those of WxH@FPS.
+    #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Input")]
     pub test_pattern: Option<synthetic::Config>,
 
     /// Sending a file instead.
@@ -61,7 +68,7 @@ pub struct Args {
     pub sending: SendArgs,
 
     /// Size to ask the camera for (it may choose another).
-    #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Source")]
+    #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Input")]
     pub webcam_size: Option<(u32, u32)>,
 
     /// Frames of the file to stream, counted from 0: 0-100,200-300.
@@ -69,42 +76,43 @@ pub struct Args {
         long,
         value_name = "RANGES",
         conflicts_with = "webcam",
-        help_heading = "Source"
+        help_heading = "Input"
     )]
     pub frames: Option<FrameSelection>,
 
     /// Stream every Nth frame only.
-    #[arg(long, value_name = "N", default_value = "1", help_heading = "Source")]
+    #[arg(long, value_name = "N", default_value = "1", help_heading = "Input")]
     pub sample_rate: NonZeroU32,
 
     /// Stop when that many frames were sent.
-    #[arg(long, value_name = "N", help_heading = "Source")]
+    #[arg(long, value_name = "N", help_heading = "Input")]
     pub max_frames: Option<NonZeroU64>,
 
     /// Frames per second at most (default: a file as fast as it goes, a camera's own rate).
-    #[arg(long, value_name = "FPS", value_parser = frame_rate, help_heading = "Source")]
+    #[arg(long, value_name = "FPS", value_parser = frame_rate, help_heading = "Input")]
     pub fps: Option<f64>,
 
     /// Let the newest frame win, also of a file, which then runs at its own rate.
-    #[arg(long, conflicts_with = "every_frame", help_heading = "Source")]
+    #[arg(long, conflicts_with = "every_frame", help_heading = "Input")]
     pub live: bool,
 
     /// Send every frame that the source delivers, also of a camera, however old frames become.
-    #[arg(long, alias = "no-live", help_heading = "Source")]
+    #[arg(long, alias = "no-live", help_heading = "Input")]
     pub every_frame: bool,
 
     /// Resize frames before sending; poses are given in pixels of the source all the same.
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Encoding")]
     pub resize: Option<(u32, u32)>,
 
-    /// Send JPEG of this quality, 1-100; 80 is a good choice (default: raw pixels).
+    /// Send JPEG of this quality, 1 to 100.
     ///
-    /// `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
+    /// 80 is a good choice; without this option raw pixels are sent. `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
     #[arg(long, value_name = "QUALITY", value_parser = jpeg_quality, help_heading = "Encoding")]
     pub jpeg_quality: Option<JpegQuality>,
 
-    /// Keep poses of a live stream younger than this by lowering JPEG quality, then size, then
-    /// rate, as far as the link demands, and raising them again.
+    /// Keep poses of a live stream younger than this.
+    ///
+    /// For that JPEG quality, then size, then rate are lowered as far as the link demands, and raised again.
     #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = "Encoding")]
     pub max_latency: Option<Duration>,
 
@@ -112,10 +120,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Encoding")]
     pub batch_size: u32,
 
-    /// Write predictions to a file as they come; may be repeated.
+    /// Write poses to a .slp, .csv or .jsonl file.
     ///
-    /// By the end of its name: .slp for SLEAP, .csv with sleap-io's columns, .jsonl with one JSON
-    /// object a line. `-` is JSON lines on standard output.
+    /// As they come: .slp for SLEAP, .csv with sleap-io's columns, .jsonl with one JSON object a line. `-` is
+    /// JSON lines on standard output. May be repeated.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Vec<PathBuf>,
 
@@ -131,7 +139,9 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
 
-    /// Show the stream with its poses in a window; the window closes on `q`.
+    /// Show the stream with its poses.
+    ///
+    /// The window closes on `q`.
     #[arg(long, help_heading = "Output")]
     pub display: bool,
 
@@ -144,20 +154,20 @@ pub struct Args {
     pub tracking: TrackingArgs,
 
     /// Address of the signaling server at which the worker is registered.
-    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Connection")]
+    #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Between machines")]
     pub signal: String,
 
     /// The worker to connect to, by its id or its name (default: the first that is registered, in a
     /// room the only one).
-    #[arg(long, value_name = "ID", help_heading = "Connection")]
+    #[arg(long, value_name = "ID", help_heading = "Between machines")]
     pub worker_id: Option<String>,
 
     /// Seconds to wait until the worker reports that it is ready.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connection")]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Between machines")]
     pub ack_timeout: Duration,
 
     /// Wait for a worker that is not there yet, or that serves another client.
-    #[arg(long, help_heading = "Connection")]
+    #[arg(long, help_heading = "Between machines")]
     pub wait: bool,
 
     /// Seconds to look for the worker when the connection is lost, or to wait for one that returns
@@ -165,7 +175,7 @@ pub struct Args {
     ///
     /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
     /// its newest frame. A worker has ten seconds at least for each result.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Connection")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Between machines")]
     pub reconnect_timeout: Duration,
 
     /// Associations with the worker that share the frames, 1 to 16, or auto: with several a lost
@@ -176,7 +186,7 @@ pub struct Args {
         long,
         value_name = "N|auto",
         default_value = "1",
-        help_heading = "Connection"
+        help_heading = "Between machines"
     )]
     pub lanes: LaneCount,
 
@@ -229,14 +239,14 @@ pub struct RecordArgs {
 /// Options of sending a file instead of streaming it.
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
-    /// Video file to send as it is, for the worker to predict; its poses come back as one file.
+    /// Send the video itself; get a file of poses.
     ///
-    /// They are saved as VIDEO.predictions.slp in this folder, or where --output says. An upload
+    /// The worker predicts it as it is. The poses are saved as VIDEO.predictions.slp in this folder, or where --output says. An upload
     /// that was interrupted goes on where it was.
     #[arg(
         long,
         value_name = "FILE",
-        help_heading = "Source",
+        help_heading = "Input",
         conflicts_with_all = [
             "frames", "sample_rate", "max_frames", "fps", "live", "every_frame", "resize",
             "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "targets",

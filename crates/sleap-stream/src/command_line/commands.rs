@@ -6,6 +6,7 @@ use cli::ExitStatus;
 use cli::settings::ChosenSettings;
 
 use crate::command_line::args::Args;
+use crate::command_line::help::with_short_help;
 use crate::command_line::settings::SETTINGS;
 use crate::command_line::subcommand::Command;
 use crate::command_line::{cameras, doctor, workers};
@@ -23,13 +24,13 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
         Command::Completions { shell } => {
             cli::program_info::completions(Args::command(), shell).map(|()| ExitStatus::Done)
         }
-        Command::Man => cli::program_info::manual(Args::command()).map(|()| ExitStatus::Done),
+        Command::Man => cli::manual(Args::command()).map(|()| ExitStatus::Done),
     }
 }
 
 /// The command line, with all that `--version` prints.
 pub fn command() -> clap::Command {
-    let command = Args::command();
+    let command = with_short_help(Args::command());
     match cli::program_info::version_is_asked() {
         true => command.long_version(cli::program_info::long_version(&[(
             "OpenCV",

@@ -6,7 +6,7 @@ use link::signaling::rooms::{Room, SelectionRule};
 
 /// Options of finding the worker in a room.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Room")]
+#[command(next_help_heading = "Rooms")]
 pub struct RendezvousArgs {
     /// The room.
     #[command(flatten)]

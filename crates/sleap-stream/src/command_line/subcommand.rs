@@ -9,14 +9,14 @@ use crate::command_line::workers::{PairArgs, WorkersArgs};
 /// What to do instead of streaming.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// List the cameras of this machine, with their formats, sizes and rates.
+    /// List the cameras of this machine, their formats and sizes.
     Cameras {
         /// As a JSON list.
         #[arg(long)]
         json: bool,
     },
 
-    /// Check what this machine has for a client, and whether a worker can be found and takes it.
+    /// Check this machine, and whether a worker can be found and takes it.
     ///
     /// Where a worker is found, the client connects to it, proves the secret, and asks for a stream
     /// without frames.
@@ -37,8 +37,7 @@ pub enum Command {
         shell: Shell,
     },
 
-    /// Print the manual page (for `man -l -`).
-    #[command(hide = true)]
+    /// Print the manual page, for `man -l -`.
     Man,
 }
 

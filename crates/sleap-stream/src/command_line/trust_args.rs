@@ -12,14 +12,14 @@ use crate::command_line::worker_link::WorkerLink;
 
 /// Options of authentication.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Authentication")]
+#[command(next_help_heading = "Between machines")]
 pub struct TrustArgs {
-    /// The worker to connect to: the name under which `sleap-stream pair` stored it, or the link that it
-    /// prints.
+    /// The worker to connect to: its stored name, or the link that it prints.
     ///
-    /// A link, `sleap://HOST:PORT/#SECRET`, has the worker's address and the shared secret. Other users of this
-    /// machine see a command line: a stored worker, or the variable SLEAP_STREAM_WORKER, does without. If no
-    /// option says where the worker is, and none runs on this machine, the only stored one is used.
+    /// `sleap-stream pair` stores a link under a name. A link, `sleap://HOST:PORT/#SECRET`, has the worker's address
+    /// and the shared secret. Other users of this machine see a command line: a stored worker, or the variable
+    /// SLEAP_STREAM_WORKER, does without. If no option says where the worker is, and none runs on this machine, the
+    /// only stored one is used.
     #[arg(
         long,
         value_name = "NAME|LINK",

@@ -21,52 +21,67 @@ use crate::room::WorkerRoomArgs;
 use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
-/// Receives frames from sleap-stream over WebRTC, runs a SLEAP model on them and answers with poses.
+/// Runs a SLEAP model on frames from sleap-stream and answers with poses.
 ///
 /// Without a model it verifies: frames are received, checked and counted, nothing is stored.
 #[derive(Debug, Parser)]
 #[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
-#[command(after_help = help::EXAMPLES, after_long_help = help::LONG)]
+#[command(max_term_width = 80, after_help = help::SHORT, after_long_help = help::LONG)]
 pub struct Args {
     /// What to do; to serve where it is missing.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Directory that `sleap-nn export` wrote: model.onnx and export_metadata.json.
-    #[arg(long, value_name = "DIR")]
+    /// Directory that `sleap-nn export` wrote.
+    ///
+    /// It has model.onnx and export_metadata.json.
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub model: Option<PathBuf>,
 
     /// The device of the model.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Model")]
     pub device: DeviceArgs,
 
     /// Points with a lower confidence are missing (default: the export's own threshold).
-    #[arg(long, value_name = "0..1", value_parser = fraction)]
+    #[arg(long, value_name = "0..1", value_parser = fraction, help_heading = "Model")]
     pub peak_threshold: Option<f32>,
 
     /// Instances in a frame at most, the best ones (default: as many as the export holds).
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Model")]
     pub max_instances: Option<u16>,
 
     /// Bottom-up models: connections with a lower score are dropped.
-    #[arg(long, value_name = "-1..1", default_value = "0.25", allow_negative_numbers = true, value_parser = line_score)]
+    #[arg(long, value_name = "-1..1", default_value = "0.25", allow_negative_numbers = true, value_parser = line_score, help_heading = "Model")]
     pub min_line_scores: f32,
 
     /// Bottom-up models: instances with fewer points are dropped; up to 1 a share of the nodes.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = points)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = points, help_heading = "Model")]
     pub min_instance_peaks: f32,
 
     /// Move points between the cells of the confidence maps: parabola (if no METHOD is given) or
     /// integral.
-    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola")]
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola", help_heading = "Model")]
     pub refine: Option<Refine>,
 
-    /// Show the frames as they arrive, with skeletons; the window closes on `q`.
-    #[arg(long)]
+    /// Show the frames with skeletons in a window.
+    ///
+    /// The window closes on `q`.
+    #[arg(long, help_heading = "View")]
     pub display: bool,
 
+    /// The live view.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
+
+    /// Keep the poses of every stream in a folder.
+    ///
+    /// One .slp file a stream. The files are named by time (UTC) and stream; none is replaced. Frames are
+    /// not stored.
+    #[arg(long, value_name = "DIR", help_heading = "Files")]
+    pub save_poses: Option<PathBuf>,
+
     /// Save every Nth frame as PNG, exactly as it was received.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Files")]
     pub save_every: Option<NonZeroU64>,
 
     /// Folder for the frames that --save-every keeps.
@@ -74,53 +89,36 @@ pub struct Args {
         long,
         value_name = "DIR",
         requires = "save_every",
-        default_value = "sleap-worker-frames"
+        default_value = "sleap-worker-frames",
+        help_heading = "Files"
     )]
     pub output: PathBuf,
 
-    /// Keep the predictions of every stream in this folder, one .slp file a stream.
-    ///
-    /// The files are named by time (UTC) and stream; none is replaced. Frames are not stored.
-    #[arg(long, value_name = "DIR")]
-    pub save_poses: Option<PathBuf>,
-
-    /// Address of the worker's own signaling server, HOST:PORT.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8080",
-        value_parser = address::<8080>,
-        conflicts_with = "signal"
-    )]
-    pub listen: SocketAddr,
-
-    /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
-    #[arg(long, value_name = "URL", value_parser = cli::websocket_url)]
-    pub signal: Option<String>,
-
-    /// The room.
-    #[command(flatten)]
-    pub room: WorkerRoomArgs,
+    /// File transfer.
+    #[command(flatten, next_help_heading = "Files")]
+    pub files: FileArgs,
 
     /// Consumers of poses.
     #[command(flatten)]
     pub emit: EmitArgs,
 
-    /// The live view.
-    #[command(flatten)]
-    pub view: ViewArgs,
+    /// Address where clients connect.
+    ///
+    /// That of the worker's own signaling server: HOST:PORT, or a port or an address alone. Clients on other machines need one of this machine's
+    /// addresses, or 0.0.0.0 for all of them.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        value_parser = address::<8080>,
+        conflicts_with = "signal",
+        help_heading = "Between machines"
+    )]
+    pub listen: SocketAddr,
 
-    /// The metrics.
-    #[command(flatten)]
-    pub metrics: MetricsArgs,
-
-    /// The end of the worker.
-    #[command(flatten)]
-    pub drain: DrainArgs,
-
-    /// File transfer.
-    #[command(flatten)]
-    pub files: FileArgs,
+    /// Meet clients at a signaling server that stands elsewhere, instead of at one's own.
+    #[arg(long, value_name = "URL", value_parser = cli::websocket_url, help_heading = "Between machines")]
+    pub signal: Option<String>,
 
     /// Authentication.
     #[command(flatten)]
@@ -130,26 +128,38 @@ pub struct Args {
     #[command(flatten)]
     pub link: LinkArgs,
 
+    /// The room.
+    #[command(flatten)]
+    pub room: WorkerRoomArgs,
+
+    /// The metrics.
+    #[command(flatten, next_help_heading = "Service")]
+    pub metrics: MetricsArgs,
+
+    /// The end of the worker.
+    #[command(flatten, next_help_heading = "Service")]
+    pub drain: DrainArgs,
+
     /// Files of settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
 
     /// Log more (-v: decisions, -vv: everything).
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
 
     /// The log.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Messages")]
     pub log: LogArgs,
 }
 
 /// Commands beside serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check what this machine has for a worker, and how fast a model runs on it.
+    /// Check this machine, and how fast a model runs on it.
     Doctor(DoctorArgs),
 
-    /// Be a signaling server where workers and clients meet, and nothing else.
+    /// Be a signaling server alone, where workers and clients meet.
     Signal {
         /// Address to listen at, HOST:PORT.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address::<8080>)]
@@ -165,8 +175,7 @@ pub enum Command {
         shell: Shell,
     },
 
-    /// Print the manual page (for `man -l -`).
-    #[command(hide = true)]
+    /// Print the manual page, for `man -l -`.
     Man,
 
     /// Read a video file for a worker, which starts this itself.

@@ -5,6 +5,7 @@ use cli::RoomArgs;
 use cli::settings::{ChosenSettings, ProgramSettings, RULES};
 
 use super::args::Args;
+use super::help::with_short_help;
 
 /// The program's settings outside the command line.
 pub const SETTINGS: ProgramSettings = ProgramSettings {
@@ -25,7 +26,7 @@ pub const SETTINGS: ProgramSettings = ProgramSettings {
 
 /// The command line, with the text of `--version`.
 pub fn command() -> clap::Command {
-    let command = Args::command();
+    let command = with_short_help(Args::command());
     if !cli::program_info::version_is_asked() {
         return command;
     }

@@ -12,12 +12,11 @@ pub(super) const DEFAULT_ADDRESS: SocketAddr =
 /// Options of the metrics for a monitoring system.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MetricsArgs {
-    /// Serve metrics for Prometheus at http://ADDR/metrics [ADDR if none is given: 127.0.0.1:9464, or the
-    /// next free port].
+    /// Serve metrics for Prometheus, and health checks.
     ///
-    /// /healthz and /readyz there are for health checks. Plain HTTP, for everybody who reaches the
-    /// address: counts, times, the names of the model and of the running stream's source, but nothing of
-    /// what frames show.
+    /// At http://ADDR/metrics, /healthz and /readyz. ADDR is HOST:PORT, or a port or an address alone; if none is
+    /// given, 127.0.0.1:9464 or the next free port. Plain HTTP, for everybody who reaches the address: counts,
+    /// times, the names of the model and of the running stream's source, but nothing of what frames show.
     #[arg(
         long,
         value_name = "ADDR",

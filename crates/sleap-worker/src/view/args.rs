@@ -6,10 +6,10 @@ use crate::listen_address::address;
 /// The page that shows what the worker sees.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ViewArgs {
-    /// Serve a page with the live picture, from which a phone's camera can be streamed too
-    /// [ADDR if none is given: 127.0.0.1:8081].
+    /// Serve a page with the live picture.
     ///
-    /// Open the printed links in any browser: `view` watches, `send` streams too. At another address than
+    /// A phone's camera can be streamed from it too. ADDR is HOST:PORT, or a port or an address alone; if none
+    /// is given, 127.0.0.1:8081. Open the printed links in any browser: `view` watches, `send` streams too. At another address than
     /// loopback the page is served over TLS, with a certificate of this machine's own that browsers ask
     /// about once.
     #[arg(
