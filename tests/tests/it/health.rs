@@ -1,9 +1,10 @@
 //! What health checks see of the worker: /healthz and /readyz.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
-use e2e::{Client, Tunnel, Worker, signal_server};
+use e2e::{Client, Tunnel, Worker, binary, signal_server};
 
 /// The status of the answer to a GET of this path, and its body.
 #[track_caller]
@@ -36,6 +37,51 @@ fn address(worker: &mut Worker) -> String {
     let line = worker.stdout_line();
     let address = line.strip_prefix("metrics: http://").expect("a URL");
     address.trim_end_matches("/metrics").to_owned()
+}
+
+/// A child that ends with its test.
+struct KilledOnDrop(Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn while_the_model_is_loaded_the_worker_is_live_and_not_ready() {
+    // A pipe that no process writes to: the model is being loaded for as long as the test needs.
+    let model = tempfile::tempdir().unwrap();
+    let metadata = model.path().join("export_metadata.json");
+    assert!(
+        Command::new("mkfifo")
+            .arg(metadata)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let child = Command::new(binary("sleap-worker"))
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics",
+            "127.0.0.1:0",
+            "--model",
+        ])
+        .arg(model.path())
+        .env("SLEAP_WORKER_NO_CONFIG", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = KilledOnDrop(child);
+    let log = BufReader::new(child.0.stderr.take().expect("it is piped"));
+    let mut lines = log.lines().map_while(Result::ok);
+    let line = lines.find(|line| line.contains("health checks are served"));
+    let line = line.expect("the address");
+    let (_, address) = line.split_once("address=").expect("a field");
+    assert_not_ready(address, "the model is being loaded");
 }
 
 #[test]

@@ -537,7 +537,15 @@ fn the_doctor_looks_into_the_room() {
         ],
     );
     let _worker = worker(&home, &url, &["--name", "rig"]);
-    says(&home, &["--worker-id", "rig"], &["(rig): available"]);
+    let words = [
+        "(rig): available",
+        "ok      handshake",
+        "know the secret",
+        "Ready: the worker is free",
+    ];
+    for args in [&["--worker-id", "rig"][..], &[]] {
+        assert_eq!(says(&home, args, &words), Some(0));
+    }
     assert_eq!(
         says(&home, &["--worker-id", "rag"], &["rag is not one"]),
         Some(1)

@@ -44,6 +44,7 @@ pub(crate) async fn serve(listen: MetricsAddress) -> Result<MetricsServer> {
     let address = listener
         .local_addr()
         .context("the address of the metrics")?;
+    info!(%address, "metrics and health checks are served");
     let metrics = Metrics::new()?;
     let counters = metrics.0.clone().context("new metrics count")?;
     let source = Arc::new(MetricsSource {

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use crate::connect::handshake::{StreamRequest, WorkerBusy};
+use crate::connect::rendezvous::ClientRendezvous;
 use crate::connect::trust;
 
 /// Longest wait for each step of the connection.
@@ -22,17 +23,17 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the worker calls the stream in its log.
 const SOURCE_NAME: &str = "sleap-stream doctor";
 
-/// Connects to the worker at `signal`, and asks for a stream that has no frames. Returns what the client
+/// Connects to the worker, and asks for a stream that has no frames. Returns what the client
 /// is ready for.
 pub(super) fn check(
     report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
-    signal: &str,
+    rendezvous: &ClientRendezvous,
     mut peer: PeerConfig,
 ) -> String {
     peer.connection.connect_timeout = CONNECT_TIMEOUT;
     let proves = !peer.auth.is_none();
-    let channel = match runtime.block_on(link::connect(signal, peer)) {
+    let channel = match runtime.block_on(rendezvous.connect(peer)) {
         Ok(channel) => channel,
         Err(error) => {
             let found = cli::in_lines(trust::explain(error).as_ref());

@@ -10,10 +10,13 @@ use anyhow::{Context, Result};
 use cli::ExitStatus;
 use cli::doctor::{self, CheckReport};
 use link::PeerConfig;
+use link::signaling::rooms::{SelectionRule, WorkerService};
 use tokio::runtime::Runtime;
 
 use crate::command_line::subcommand::DoctorArgs;
 use crate::command_line::trust_args::ClientTrust;
+use crate::connect::rendezvous::{ClientRendezvous, RoomRendezvous};
+use worker::RoomWorkers;
 
 /// The verdict where no worker was found, and none has to be there.
 const NO_WORKER_YET: &str = "a client can run here; no worker is there yet";
@@ -57,10 +60,41 @@ fn worker(report: &mut CheckReport<impl Write>, runtime: &Runtime, args: &Doctor
     let trust = trust(report, args, id.as_deref());
     worker::servers(report, runtime, &args.link, id.as_deref());
     match (&id, trust) {
-        (Some(id), _) => worker::room(report, runtime, args, id),
+        (Some(id), trust) => in_room(report, runtime, args, (id, trust)),
         (None, Some(trust)) => registered(report, runtime, args, trust),
         (None, None) => String::new(),
     }
+}
+
+/// Finds the room's workers, and connects to the one that a stream would take.
+fn in_room(
+    report: &mut CheckReport<impl Write>,
+    runtime: &Runtime,
+    args: &DoctorArgs,
+    (id, trust): (&str, Option<ClientTrust>),
+) -> String {
+    let room = match worker::room(report, runtime, args, id) {
+        RoomWorkers::Unknown => return String::new(),
+        RoomWorkers::None => return NO_WORKER_YET.to_owned(),
+        RoomWorkers::Several => {
+            return format!("room {id} has several workers; --worker-id names one to be tried");
+        }
+        RoomWorkers::One(room) => *room,
+    };
+    let peer = args.link.peer_config_in(Some(id)).ok();
+    let Some((trust, peer)) = trust.zip(peer) else {
+        return String::new();
+    };
+    let choice = SelectionRule::default();
+    let (args, worker_id) = (args.room.clone(), args.worker_id.clone());
+    let room = RoomRendezvous::new(args, room, WorkerService::Streams, choice);
+    let peer = PeerConfig {
+        worker_id,
+        auth: trust.auth,
+        ..peer
+    };
+    let rendezvous = ClientRendezvous::Room(Box::new(room));
+    handshake::check(report, runtime, &rendezvous, peer)
 }
 
 /// Finds the worker at its signaling server and connects to it.
@@ -83,7 +117,8 @@ fn registered(
                 auth: trust.auth,
                 ..peer
             };
-            handshake::check(report, runtime, &signal, peer)
+            let rendezvous = ClientRendezvous::Server(signal);
+            handshake::check(report, runtime, &rendezvous, peer)
         }
         None => NO_WORKER_YET.to_owned(),
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cli::LinkArgs;
 use cli::doctor::CheckReport;
 use link::PeerConfig;
+use link::signaling::rooms::Room;
 use protocol::text;
 use tokio::runtime::Runtime;
 
@@ -94,19 +95,30 @@ fn listed(peers: &[String]) -> String {
     }
 }
 
-/// Whether the room can be entered, and which workers stream there. Returns what the client is ready for.
+/// The workers of a room that a stream could go to.
+pub(super) enum RoomWorkers {
+    /// A check failed.
+    Unknown,
+    None,
+    /// The options name none of them.
+    Several,
+    /// The one of the options, or the only one of this room.
+    One(Box<Room>),
+}
+
+/// Whether the room can be entered, and which workers stream there.
 pub(super) fn room(
     report: &mut CheckReport<impl Write>,
     runtime: &Runtime,
     args: &DoctorArgs,
     id: &str,
-) -> String {
+) -> RoomWorkers {
     const SUBJECT: &str = "room";
     let room = match args.room.for_client(id.to_owned()) {
         Ok(room) => room,
         Err(error) => {
             report.fail("  login", cli::in_lines(error.as_ref()), "");
-            return String::new();
+            return RoomWorkers::Unknown;
         }
     };
     login(report, cli::login_ends(&room));
@@ -116,7 +128,7 @@ pub(super) fn room(
         Ok(workers) => workers,
         Err(error) => {
             report.fail(SUBJECT, cli::in_lines(&error), "");
-            return String::new();
+            return RoomWorkers::Unknown;
         }
     };
     report.ok(SUBJECT, format!("{} lets into {id}", room.url));
@@ -134,17 +146,24 @@ pub(super) fn room(
             }];
             found.extend(listed);
             report.fail("  worker", found, "start it, or leave --worker-id out");
+            RoomWorkers::Unknown
         }
         _ if listed.is_empty() => {
             let advice = format!(
                 "start one: sleap-worker --room {id} --model DIR, or wait for it with --wait"
             );
             report.warn("  worker", "none streams there", advice);
-            return super::NO_WORKER_YET.to_owned();
+            RoomWorkers::None
         }
-        _ => report.ok("  worker", listed),
+        wanted => {
+            let is_known = wanted.is_some() || listed.len() == 1;
+            report.ok("  worker", listed);
+            match is_known {
+                true => RoomWorkers::One(Box::new(room)),
+                false => RoomWorkers::Several,
+            }
+        }
     }
-    format!("a client of room {id}")
 }
 
 /// `ends`: in seconds since 1970, if that is known.
