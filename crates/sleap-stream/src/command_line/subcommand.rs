@@ -16,13 +16,13 @@ pub enum Command {
         json: bool,
     },
 
-    /// Check this machine, and whether a worker can be found and takes it.
+    /// Check this machine, and whether a worker takes it.
     ///
     /// Where a worker is found, the client connects to it, proves the secret, and asks for a stream
     /// without frames.
     Doctor(Box<DoctorArgs>),
 
-    /// Store the pairing link that a worker prints, so that --worker NAME finds it.
+    /// Store the link that a worker prints, for --worker NAME.
     Pair(PairArgs),
 
     /// List the stored workers, or remove some.

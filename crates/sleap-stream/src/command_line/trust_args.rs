@@ -14,7 +14,7 @@ use crate::command_line::worker_link::WorkerLink;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Between machines")]
 pub struct TrustArgs {
-    /// The worker to connect to: its stored name, or the link that it prints.
+    /// The worker: its stored name, or its link.
     ///
     /// `sleap-stream pair` stores a link under a name. A link, `sleap://HOST:PORT/#SECRET`, has the worker's address
     /// and the shared secret. Other users of this machine see a command line: a stored worker, or the variable
