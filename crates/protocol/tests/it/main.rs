@@ -5,4 +5,5 @@ mod decode_errors;
 mod drop_reasons;
 mod model;
 mod properties;
+mod values;
 mod vectors;
