@@ -167,6 +167,8 @@ pub enum JobStatus {
         /// Frames of the file, where that is known.
         total: Option<u64>,
     },
+    /// `POSES::{count}`
+    Poses(u64),
     /// `END::{job}`
     Ended(String),
     /// `ERROR::{job}::{reason}`
@@ -189,6 +191,7 @@ impl JobStatus {
         };
         match (word, rest.split_once("::")) {
             ("START", _) => Self::Started(rest.to_owned()),
+            ("POSES", _) => digits(rest).map_or_else(other, Self::Poses),
             ("END", _) => Self::Ended(rest.to_owned()),
             ("ERROR", Some((job, reason))) => Self::Failed {
                 job: job.to_owned(),
@@ -219,6 +222,7 @@ impl fmt::Display for JobStatus {
                 total: Some(total),
             } => write!(f, "PROGRESS::{frames}::{total}"),
             Self::Progress { frames, .. } => write!(f, "PROGRESS::{frames}::-1"),
+            Self::Poses(count) => write!(f, "POSES::{count}"),
             Self::Ended(job) => write!(f, "END::{job}"),
             Self::Failed { job, reason } => write!(f, "ERROR::{job}::{reason}"),
             Self::Other(text) => f.write_str(text),
@@ -262,6 +266,7 @@ mod tests {
             "START::inference",
             "PROGRESS::5::360",
             "PROGRESS::5::-1",
+            "POSES::719",
             "END::inference",
             "ERROR::inference::1",
             "ERROR::inference::no frame::at all",
@@ -275,6 +280,7 @@ mod tests {
             "START",
             "PROGRESS::a::b",
             "PROGRESS::1",
+            "POSES::-1",
             "ERROR::x",
             "PAUSE::x",
         ] {

@@ -143,6 +143,7 @@ fn predictions_wait_for_a_client_that_was_lost() {
         .predictions();
     let summary = summary(&said);
     assert_eq!(summary["frames"], 240);
+    assert_eq!(summary["poses"], 240);
     for nothing in ["bytes_sent", "frames_waited_for"] {
         assert_eq!(summary[nothing], 0, "{nothing}: {summary}");
     }

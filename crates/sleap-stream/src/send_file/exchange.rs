@@ -155,6 +155,7 @@ impl Exchange<'_> {
                 self.totals.predicted(frames);
                 self.progress.at(TransferPhase::Inference, frames, total);
             }
+            JobStatus::Poses(count) => self.totals.poses = Some(count),
             JobStatus::Failed { reason, .. } => outcome.failure = Some(reason),
             JobStatus::Started(_) | JobStatus::Ended(_) | JobStatus::Other(_) => {}
         }

@@ -182,7 +182,9 @@ pub(super) struct TransferSummary {
     pub(super) sent: u64,
     pub(super) upload: Duration,
     pub(super) frames: u64,
-    /// Those of them that were predicted while this run waited.
+    /// Instances in the file of predictions, where the worker reports them.
+    pub(super) poses: Option<u64>,
+    /// Those of the frames that were predicted while this run waited.
     pub(super) waited_for: u64,
     pub(super) inference: Duration,
     pub(super) reconnections: u64,
@@ -197,6 +199,7 @@ impl TransferSummary {
             "bytes_sent": self.sent,
             "upload_seconds": self.upload.as_secs_f64(),
             "frames": self.frames,
+            "poses": self.poses,
             "frames_waited_for": self.waited_for,
             "inference_seconds": self.inference.as_secs_f64(),
             "reconnections": self.reconnections,
@@ -232,7 +235,12 @@ impl TransferSummary {
             ));
         }
         if let Some(saved) = &self.saved {
-            lines.push(format!("saved         {saved}   {} frames", self.frames));
+            let poses = self.poses.map(|poses| format!("{poses} poses in "));
+            let poses = poses.unwrap_or_default();
+            lines.push(format!(
+                "saved         {saved}   {poses}{} frames",
+                self.frames
+            ));
         }
         lines
     }

@@ -11,7 +11,9 @@ pub(super) struct TransferTotals {
     pub(super) upload: Duration,
     /// Frames of the job that ran last.
     pub(super) frames: u64,
-    /// Those of them that were predicted while this run waited for them.
+    /// Instances in the file of predictions, where the worker reports them.
+    pub(super) poses: Option<u64>,
+    /// Those of the frames that were predicted while this run waited for them.
     pub(super) waited_for: u64,
     /// How long this run waited for predictions.
     pub(super) inference: Duration,

@@ -64,6 +64,7 @@ pub(super) async fn run(config: SendConfig, interrupt: Interrupt) -> Result<Exit
         sent: totals.sent,
         upload: totals.upload,
         frames: totals.frames,
+        poses: totals.poses,
         waited_for: totals.waited_for,
         inference: totals.inference,
         reconnections,

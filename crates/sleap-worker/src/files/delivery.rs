@@ -162,7 +162,11 @@ async fn deliver(
     name: &FileName,
     reporter: &JobReporter,
 ) -> Result<JobOutcome, DeliveryError> {
-    let JobPredictions { frames, lacking } = ended.outcome.as_ref()?;
+    let JobPredictions {
+        frames,
+        poses,
+        lacking,
+    } = ended.outcome.as_ref()?;
     let total = Some(*frames);
     // A client that came after the job has not received its progress.
     reporter
@@ -171,6 +175,7 @@ async fn deliver(
             total,
         })
         .await?;
+    reporter.report(JobStatus::Poses(*poses)).await?;
     let end = match lacking {
         Some(lacking) => {
             reporter.failed(lacking.to_string()).await?;

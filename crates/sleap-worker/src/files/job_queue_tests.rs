@@ -30,6 +30,7 @@ impl JobQueue {
 fn ended() -> JobState {
     let predicted = JobPredictions {
         frames: 1,
+        poses: 1,
         lacking: None,
     };
     JobState::Ended(Arc::new(FinishedJob {

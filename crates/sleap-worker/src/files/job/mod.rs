@@ -87,6 +87,8 @@ impl JobError {
 #[derive(Debug)]
 pub(super) struct JobPredictions {
     pub(super) frames: u64,
+    /// Instances in all of them.
+    pub(super) poses: u64,
     /// Why some of them are missing.
     pub(super) lacking: Option<JobError>,
 }
@@ -331,6 +333,7 @@ impl RunningJob {
             return Err(JobError::Write(called(&wrong.to_string(), path, name)));
         }
         let frames = self.done;
+        let poses = finished.files.iter().map(|file| file.poses).sum();
         let lacking = match read {
             Err(reason) => Some(JobError::Read {
                 frames,
@@ -344,7 +347,11 @@ impl RunningJob {
         match lacking {
             Some(error) if frames == self.failed => Err(error),
             None if frames == 0 => Err(JobError::NoFrames),
-            lacking => Ok(JobPredictions { frames, lacking }),
+            lacking => Ok(JobPredictions {
+                frames,
+                poses,
+                lacking,
+            }),
         }
     }
 }
