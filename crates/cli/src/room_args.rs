@@ -45,7 +45,7 @@ pub struct RoomArgs {
     #[arg(long, value_name = "URL", default_value = Room::SERVER, value_parser = room_url)]
     pub room_server: String,
 
-    /// Seconds without a word of the server after which it is left and joined again.
+    /// Seconds without a message of the server after which it is left and joined again.
     #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = silence)]
     pub room_silence: Duration,
 }

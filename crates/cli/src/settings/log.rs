@@ -46,7 +46,7 @@ impl ChosenSettings {
     }
 
     /// The server that SLEAP-RTC's own table names in the working directory's file is not taken: keys and
-    /// logins go there. Nor does another one get them without a word.
+    /// logins go there. Where another one gets them in its place, the log names it.
     pub(super) fn puts_aside(
         &mut self,
         origin: &SettingOrigin,

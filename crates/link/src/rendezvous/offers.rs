@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// The same where too much waits for the worker.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// An offer without an answer is sent again after this part of the time for an answer: a server may
-/// lose it without a word.
+/// lose it and report nothing.
 const PART: u32 = 3;
 
 /// The offers of one attempt, which are all the same.

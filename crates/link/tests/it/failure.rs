@@ -266,7 +266,7 @@ async fn a_peer_that_vanishes_is_noticed_by_both_halves() {
     let mut acceptor = Acceptor::register(&url, watchful)
         .await
         .expect("registered");
-    // A runtime of its own, whose tasks can be stopped without a word to the peer.
+    // A runtime of its own, whose tasks can be stopped without a message to the peer.
     let client = std::thread::spawn({
         let url = url.clone();
         move || {

@@ -1,4 +1,4 @@
-//! What messages and their parts tell their users: lengths, order, bounds, and how they are logged.
+//! What messages and their parts report: lengths, order, bounds, and how they are logged.
 
 use bytes::Bytes;
 use protocol::text::Lines;

@@ -32,7 +32,7 @@ pub(crate) struct MetricsServer {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Serves metrics at this address, from before the model is loaded: until then a health check is told so.
+/// Serves metrics at this address, from before the model is loaded: until then a health check gets 503.
 ///
 /// # Errors
 /// The address cannot be listened at.

@@ -89,7 +89,7 @@ impl ViewBroker {
         })
     }
 
-    /// Takes note of a frame that has arrived, and claims it if a viewer's next picture is due. Cheap
+    /// Counts a frame that has arrived, and claims it if a viewer's next picture is due. Cheap
     /// otherwise.
     pub(crate) fn claim(self: &Arc<Self>, frame: &Frame) -> Option<FrameClaim> {
         self.figures.add_frame(frame.meta.frame_id);

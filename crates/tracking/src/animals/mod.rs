@@ -4,7 +4,7 @@
 //! likelier the detection is that animal than an invented one while the animal hides. The pairs
 //! with the largest sum win.
 //!
-//! | part | what it knows |
+//! | part | what it estimates |
 //! |---|---|
 //! | distance | from where the animal is predicted, or from where it was; heavy tails, so that one long jump is likelier than two medium ones |
 //! | pose | how the nodes lie around the animal's middle: its heading and its shape |

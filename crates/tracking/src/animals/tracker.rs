@@ -11,10 +11,10 @@ use crate::detection::{Assignments, Detection, TrackAssignment, is_visible};
 use crate::matrix::Matrix;
 use crate::numeric::nan_median;
 
-/// A detection whose score speaks no more than this against an animal is one, where their number
-/// is known and one is missing.
+/// A detection whose score has at least this log-likelihood ratio is an animal, where their number is
+/// known and one is missing.
 const MIN_LEFT_SCORE_RATIO: f64 = -0.7;
-/// A detection whose score speaks more than this against an animal begins none.
+/// A detection whose score has a lower log-likelihood ratio begins no animal.
 const MIN_SCORE_RATIO: f64 = -1.5;
 
 /// What such a pair gains at most, and how fast with its likelihood.

@@ -45,7 +45,7 @@ pub struct Room {
     pub id: String,
     /// What opens it.
     pub credential: RoomCredential,
-    /// Longest time without a word of the server.
+    /// Longest time without a message of the server.
     pub silence: Duration,
 }
 

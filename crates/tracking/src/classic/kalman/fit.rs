@@ -117,7 +117,7 @@ impl Run {
     }
 }
 
-/// Beliefs of every frame that know all measurements.
+/// Beliefs of every frame, from all measurements.
 struct Smoothed {
     beliefs: Vec<Belief>,
     gains: Vec<Matrix>,
