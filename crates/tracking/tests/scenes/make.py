@@ -118,12 +118,8 @@ def trackers(animals, nodes):
         "classic": classic(),
         "classic_local_queues": classic(**queues),
         "classic_local_queues_max_tracks": classic(**queues, max_tracks=animals),
-        "classic_iou_bboxes_greedy": classic(
-            features="bboxes", scoring_method="iou", track_matching_method="greedy"
-        ),
-        "classic_centroids_euclidean": classic(
-            features="centroids", scoring_method="euclidean_dist"
-        ),
+        "classic_iou_bboxes_greedy": classic(features="bboxes", scoring_method="iou", track_matching_method="greedy"),
+        "classic_centroids_euclidean": classic(features="centroids", scoring_method="euclidean_dist"),
         "classic_kalman": classic(
             **queues, use_kalman=True, tracking_target_instance_count=animals, max_tracks=animals
         ),
@@ -167,9 +163,7 @@ def tracks(make, scene, nodes):
             for found in frame
         ]
         tracker.track(list(instances), index)
-        answers.append(
-            [None if one.track is None else int(one.track.name.split("_")[1]) for one in instances]
-        )
+        answers.append([None if one.track is None else int(one.track.name.split("_")[1]) for one in instances])
     return answers
 
 
@@ -178,10 +172,7 @@ def main():
     for name, parameters in SCENES.items():
         animals, nodes = parameters[:2]
         scene = list(frames(*parameters))
-        answers = {
-            tracker: tracks(make, scene, nodes)
-            for tracker, make in trackers(animals, nodes).items()
-        }
+        answers = {tracker: tracks(make, scene, nodes) for tracker, make in trackers(animals, nodes).items()}
         text = json.dumps(
             {"n_animals": animals, "n_nodes": nodes, "frames": scene, "trackers": answers},
             separators=(",", ":"),
