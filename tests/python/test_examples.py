@@ -15,7 +15,9 @@ REGION = ["--region", "0,0,10,10"]
 
 def start(script, *args):
     command = [sys.executable, FOLDER / script, *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts background jobs with Ctrl-C ignored, which programs inherit.
+    with_ctrl_c = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **with_ctrl_c)
 
 
 def ended(program):
