@@ -290,11 +290,9 @@ fn a_second_worker_takes_the_next_port_and_says_so() {
     let mut workers: Vec<Worker> = (0..2).map(|_| Worker::start(&["--metrics"])).collect();
     let urls: Vec<String> = workers.iter_mut().map(Worker::stdout_line).collect();
     assert_ne!(urls[0], urls[1]);
-    let log = workers[1].log();
-    assert!(
-        log.contains("127.0.0.1:9464") && log.contains("--metrics ADDR"),
-        "{log}"
-    );
+    // The log is read beside standard output.
+    workers[1].logs("127.0.0.1:9464", 1);
+    workers[1].logs("--metrics ADDR", 1);
     let taken = urls[0].trim_start_matches("metrics: http://");
     let taken = taken.trim_end_matches("/metrics");
     let named = Command::new(binary("sleap-worker"))
