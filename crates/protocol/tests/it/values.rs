@@ -130,3 +130,11 @@ fn lines_are_shown_in_one_line_however_they_were_made() {
         assert_eq!(lines.to_string(), shown);
     }
 }
+
+#[test]
+fn a_refusal_may_have_no_reason() {
+    let read = |text: &str| Message::from_text(text, &Limits::default()).expect(text);
+    for text in ["AUTH_FAILURE", "AUTH_FAILURE::"] {
+        assert_eq!(read(text), Message::AuthFailure(String::new()), "{text}");
+    }
+}
