@@ -8,9 +8,10 @@ use tracking::{
 
 /// Which animal is which.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Tracking")]
 pub struct TrackingArgs {
     /// Tell which animal is which: every instance gets a track.
-    #[arg(short = 't', long, help_heading = "Tracking")]
+    #[arg(short = 't', long)]
     pub tracking: bool,
 
     /// How: animals, classic, sort, bytetrack or ocsort.
@@ -22,104 +23,54 @@ pub struct TrackingArgs {
         long,
         value_name = "NAME",
         default_value = "animals",
-        requires = "tracking",
-        help_heading = "Tracking"
+        requires = "tracking"
     )]
     pub tracker: TrackerKind,
 
     /// How many animals there are: there are never more tracks (animals, classic).
-    #[arg(
-        long,
-        value_name = "N",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "N", requires = "tracking")]
     pub max_tracks: Option<u32>,
 
     /// Frames, or detections of a track, that a new detection is compared with (classic; default 5).
-    #[arg(
-        long,
-        value_name = "N",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "N", requires = "tracking")]
     pub tracking_window_size: Option<usize>,
 
     /// What a new detection is compared with: fixed_window (the last frames) or local_queues (the
     /// last detections of each track; classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "NAME", requires = "tracking")]
     pub candidates_method: Option<CandidatesMethod>,
 
     /// What is compared: keypoints, centroids or bboxes (classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "NAME", requires = "tracking")]
     pub features: Option<Features>,
 
     /// How: oks, cosine_sim, iou or euclidean_dist (classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "NAME", requires = "tracking")]
     pub scoring_method: Option<ScoringMethod>,
 
     /// How scores against several detections of a track become one: mean, max or robust_quantile
     /// (classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "NAME", requires = "tracking")]
     pub scoring_reduction: Option<ScoringReduction>,
 
     /// How detections and tracks are matched: hungarian or greedy (classic).
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "NAME", requires = "tracking")]
     pub track_matching_method: Option<MatchingMethod>,
 
     /// Predict where each track is, with a Kalman filter (classic; needs the number of animals).
-    #[arg(long, requires = "tracking", help_heading = "Tracking")]
+    #[arg(long, requires = "tracking")]
     pub use_kalman: bool,
 
     /// How many animals there are (classic).
-    #[arg(
-        long,
-        value_name = "N",
-        requires = "tracking",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "N", requires = "tracking")]
     pub tracking_target_instance_count: Option<usize>,
 
     /// Leave out the detections of the lowest scores above that number (classic).
-    #[arg(
-        long,
-        requires = "tracking_target_instance_count",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, requires = "tracking_target_instance_count")]
     pub tracking_pre_cull_to_target: bool,
 
     /// Of detections that overlap more than this, leave out the less certain one first (classic).
-    #[arg(
-        long,
-        value_name = "SHARE",
-        requires = "tracking_pre_cull_to_target",
-        help_heading = "Tracking"
-    )]
+    #[arg(long, value_name = "SHARE", requires = "tracking_pre_cull_to_target")]
     pub tracking_pre_cull_iou_threshold: Option<f64>,
 }
 

@@ -1,6 +1,6 @@
 //! What `-h` and `--help` print beside the options, and which options `-h` shows.
 
-use clap::{Arg, Command};
+use clap::Command;
 
 /// The options that `-h` shows: those of a first worker.
 const SHORT_HELP: [&str; 9] = [
@@ -20,15 +20,7 @@ const DOCTOR_HELP: [&str; 2] = ["signal", "insecure"];
 
 /// Leaves out of `-h` what a first worker does not need.
 pub(super) fn with_short_help(command: Command) -> Command {
-    let shows = |arg: Arg, more: &[&str]| {
-        let id = arg.get_id().as_str();
-        let is_shown = SHORT_HELP.contains(&id) || more.contains(&id);
-        arg.hide_short_help(!is_shown)
-    };
-    let command = command.mut_args(|arg| shows(arg, &[]));
-    command.mut_subcommand("doctor", |doctor| {
-        doctor.mut_args(|arg| shows(arg, &DOCTOR_HELP))
-    })
+    cli::with_short_help(command, &SHORT_HELP, &DOCTOR_HELP)
 }
 
 /// The end of `-h`.
