@@ -110,8 +110,11 @@ impl StoreFolder {
     /// Something else has its name, or the system refuses.
     pub(super) fn make(&self) -> Result<PathBuf, FolderError> {
         let path = self.path();
-        if self.state(&path)? == State::Marked {
-            return Ok(path);
+        match self.state(&path) {
+            Ok(State::Marked) => return Ok(path),
+            // Another worker may be writing the marker: that is decided under the lock.
+            Ok(State::Missing | State::Empty) | Err(FolderError::Foreign(_)) => {}
+            Err(error) => return Err(error),
         }
         let failed = |error| FolderError::Io {
             path: path.clone(),
