@@ -9,7 +9,7 @@
 //! one, and a destination has no animal yet when its match comes. The tests hold the full rules
 //! beside this.
 
-use super::assignment::Assignment;
+use assignment::Assignment;
 
 /// One frame's peaks and line scores.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,6 @@
 //! The kinds of model that sleap-nn exports: what each has for inputs and outputs and how its
 //! outputs become instances. One file a kind.
 
-mod assignment;
 mod bottomup;
 mod capacity;
 mod centroid;

@@ -10,7 +10,9 @@
 //! `input_scale` themselves. sleap-nn 0.3.5 divides once more when it runs such an export, so that
 //! its points lie 1 / `input_scale` times too far out.
 
-use super::{Capacity, Decode, Identities, PostprocessOptions, assignment::Assignment};
+use assignment::Assignment;
+
+use super::{Capacity, Decode, Identities, PostprocessOptions};
 use crate::{
     outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,

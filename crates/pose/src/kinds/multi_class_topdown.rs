@@ -8,9 +8,9 @@
 //! a softmax of them once more before it matches, which can decide a close match of three or more
 //! identities, so it is taken here too.
 
-use super::{
-    Capacity, Decode, Identities, PostprocessOptions, assignment::Assignment, topdown::Crops,
-};
+use assignment::Assignment;
+
+use super::{Capacity, Decode, Identities, PostprocessOptions, topdown::Crops};
 use crate::{
     outputs::{FrameOutputs, OutputTensors, RequiredOutput, TensorError},
     prediction::Instance,

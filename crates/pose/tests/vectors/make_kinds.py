@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes assignment.json and kinds.json beside it; needs the Python package sleap-nn 0.3.5.
+"""Writes kinds.json beside it and assignment.json for the crate `assignment`; needs sleap-nn 0.3.5.
 
 assignment.json: tables of costs with many ties, and the pairs that SciPy's linear_sum_assignment
 gives for them.
@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from sleap_nn.inference.layers import exported
 
 HERE = Path(__file__).parent
+ASSIGNMENT = HERE.parents[2] / "assignment/tests/vectors"
 RNG = np.random.default_rng(20260)
 THRESHOLD = 0.2
 
@@ -184,11 +185,11 @@ def kinds():
         yield bottomup(13, 3)
 
 
-def save(name, cases):
+def save(path, cases):
     lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in cases)
-    (HERE / name).write_text(f"[\n{lines}\n]\n")
+    path.write_text(f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":
-    save("assignment.json", assignment())
-    save("kinds.json", kinds())
+    save(ASSIGNMENT / "assignment.json", assignment())
+    save(HERE / "kinds.json", kinds())

@@ -6,9 +6,11 @@
 //! sleap-nn calls) gives: rows enter in order, columns are searched from the last to the first,
 //! and of equally near columns a free one wins.
 
+#![warn(missing_docs)]
+
 /// Solves assignment problems; its buffers are kept between calls.
 #[derive(Debug, Default)]
-pub(super) struct Assignment {
+pub struct Assignment {
     /// With at most as many rows as columns: turned where the caller has more rows.
     costs: Vec<f64>,
     row_potentials: Vec<f64>,
@@ -30,7 +32,7 @@ impl Assignment {
     ///
     /// As many pairs are made as there are rows or columns, whichever is less, but a pair whose
     /// cost is not finite is forbidden: the fewest possible of them are taken and then left out.
-    pub(super) fn solve(&mut self, costs: &[f64], rows: usize, columns: usize) -> &[Option<usize>] {
+    pub fn solve(&mut self, costs: &[f64], rows: usize, columns: usize) -> &[Option<usize>] {
         let turned = rows > columns;
         self.start(costs, rows, columns, turned);
         let (short, long) = (rows.min(columns), rows.max(columns));
@@ -100,10 +102,11 @@ impl Assignment {
     /// is one: a path visits fewer rows than there are columns.
     fn nearest(&mut self, row: usize, distance: f64, columns: usize) -> usize {
         let costs = &self.costs[row * columns..][..columns];
-        let offset = distance - self.row_potentials[row];
+        let potential = self.row_potentials[row];
         let (mut best, mut least) = (0, f64::INFINITY);
         for (place, &column) in self.unseen.iter().enumerate() {
-            let through = offset + costs[column] - self.column_potentials[column];
+            // SciPy's order of the sum: its rounding decides between costs that are nearly equal.
+            let through = distance + costs[column] - potential - self.column_potentials[column];
             if through < self.distances[column] {
                 self.distances[column] = through;
                 self.previous[column] = row;
@@ -225,7 +228,7 @@ mod tests {
     /// The cases have few distinct costs, so that nearly all of them have several best answers.
     #[test]
     fn ties_are_broken_as_scipy_breaks_them() {
-        let text = include_str!("../../tests/vectors/assignment.json");
+        let text = include_str!("../tests/vectors/assignment.json");
         let cases: Vec<Case> = serde_json::from_str(text).expect("vectors");
         assert!(cases.len() >= 300);
         let mut reused = Assignment::default();
