@@ -5,8 +5,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
+use rustix::process::{Gid, Uid, geteuid};
+use uzers::os::unix::GroupExt;
+use uzers::{get_group_by_gid, get_user_by_uid};
 
 use super::{Cause, Exposure, Writers};
 
@@ -69,7 +71,7 @@ pub(super) fn exposure(path: &Path, opened: &Metadata) -> io::Result<Option<Expo
 /// What lets others write a file or folder.
 fn cause(path: &Path, metadata: &Metadata) -> Option<Cause> {
     let owner = Uid::from_raw(metadata.uid());
-    let own = Uid::effective();
+    let own = geteuid();
     if owner != own && !owner.is_root() {
         return Some(Cause::Owner {
             owner: user_name(owner),
@@ -96,11 +98,15 @@ fn cause(path: &Path, metadata: &Metadata) -> Option<Cause> {
 /// A group that has a user's name and no other member: many systems make one for each user, and let it
 /// write what the user makes.
 fn is_private_group(user: Uid, group: Gid) -> bool {
-    let (Ok(Some(user)), Ok(Some(group))) = (User::from_uid(user), Group::from_gid(group)) else {
+    let (user, group) = (
+        get_user_by_uid(user.as_raw()),
+        get_group_by_gid(group.as_raw()),
+    );
+    let (Some(user), Some(group)) = (user, group) else {
         return false;
     };
-    let is_alone = group.mem.iter().all(|member| *member == user.name);
-    user.gid == group.gid && user.name == group.name && is_alone
+    let is_alone = group.members().iter().all(|member| member == user.name());
+    user.primary_group_id() == group.gid() && user.name() == group.name() && is_alone
 }
 
 /// With an access list the group's rights in the mode are the most that any of its users and groups has.
@@ -118,16 +124,16 @@ fn has_access_list(path: &Path) -> bool {
 }
 
 fn user_name(user: Uid) -> String {
-    match User::from_uid(user) {
-        Ok(Some(found)) => format!("{}, uid {user}", found.name),
-        _ => format!("uid {user}"),
+    match get_user_by_uid(user.as_raw()) {
+        Some(found) => format!("{}, uid {user}", found.name().display()),
+        None => format!("uid {user}"),
     }
 }
 
 fn group_name(group: Gid) -> String {
-    match Group::from_gid(group) {
-        Ok(Some(found)) => found.name,
-        _ => group.to_string(),
+    match get_group_by_gid(group.as_raw()) {
+        Some(found) => found.name().display().to_string(),
+        None => group.to_string(),
     }
 }
 
@@ -203,7 +209,7 @@ mod tests {
     #[test]
     fn what_belongs_to_another_user_or_group_is_told() {
         let (dir, file) = folder(0o700);
-        if !Uid::effective().is_root() {
+        if !geteuid().is_root() {
             return eprintln!("SKIPPED: only root can give files away");
         }
         chown(&file, Some(65_534), None).unwrap();
@@ -218,7 +224,7 @@ mod tests {
         assert!(reason(&file).contains("the group "), "{}", reason(&file));
         // The group of root alone.
         chown(&file, Some(0), Some(0)).unwrap();
-        if is_private_group(Uid::effective(), Gid::from_raw(0)) {
+        if is_private_group(geteuid(), Gid::ROOT) {
             assert_eq!(reason(&file), "");
         }
         chown(dir.path(), Some(65_534), None).unwrap();

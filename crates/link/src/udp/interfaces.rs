@@ -180,55 +180,16 @@ fn offerable(ip: &IpAddr) -> bool {
     !(link_local || ip.is_unspecified() || ip.is_multicast())
 }
 
-#[cfg(unix)]
 fn interface_addresses() -> Vec<InterfaceAddress> {
-    use nix::ifaddrs::getifaddrs;
-    use nix::net::if_::InterfaceFlags;
-
-    let Ok(interfaces) = getifaddrs() else {
-        return Vec::new();
-    };
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     // Up and with a link: a bridge that nothing is attached to leads nowhere.
-    let in_use = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING;
-    interfaces
-        .filter(|interface| interface.flags.contains(in_use))
-        .filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address
-                .as_sockaddr_in()
-                .map(|address| IpAddr::V4(address.ip()));
-            let v6 = || {
-                address
-                    .as_sockaddr_in6()
-                    .map(|address| IpAddr::V6(address.ip()))
-            };
-            Some(InterfaceAddress {
-                ip: v4.or_else(v6)?,
-                interface: interface.interface_name,
-            })
-        })
-        .collect()
-}
-
-/// Without an interface list, the addresses that the system would use as a source.
-#[cfg(not(unix))]
-fn interface_addresses() -> Vec<InterfaceAddress> {
-    // Connecting a UDP socket sends nothing; these are addresses reserved for documentation.
-    ["192.0.2.1:9", "[2001:db8::1]:9"]
+    let in_use = interfaces
         .into_iter()
-        .filter_map(|remote| {
-            let remote: SocketAddr = remote.parse().ok()?;
-            let any = if remote.is_ipv4() {
-                "0.0.0.0:0"
-            } else {
-                "[::]:0"
-            };
-            let socket = UdpSocket::bind(any).ok()?;
-            socket.connect(remote).ok()?;
-            Some(InterfaceAddress {
-                interface: String::new(),
-                ip: socket.local_addr().ok()?.ip(),
-            })
+        .filter(|interface| interface.is_oper_up());
+    in_use
+        .map(|interface| InterfaceAddress {
+            ip: interface.ip(),
+            interface: interface.name,
         })
         .collect()
 }
