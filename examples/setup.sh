@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and running need on Debian 12/13 or Ubuntu 22.04/24.04. Safe to repeat.
+# Installs what building and running need on Debian 12/13 or Ubuntu 24.04. Safe to repeat.
 #   setup.sh           what building and running need
 #   setup.sh --tests   and what the tests need
 #   setup.sh --vm      and what the tests with a camera in a virtual machine need
@@ -12,8 +12,8 @@ onnxruntime_oldest=1.24
 rust_oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 python=/usr/bin/python3 # the one that python3-venv belongs to, whatever stands first in PATH
 
-run_packages=(build-essential ca-certificates clang cmake curl libclang-dev libopencv-dev nasm
-  pkg-config python3 python3-venv)
+run_packages=(build-essential ca-certificates clang cmake curl libavcodec-dev libavformat-dev libavutil-dev
+  libclang-dev libopencv-dev libswscale-dev nasm pkg-config python3 python3-venv)
 test_packages=(dbus ffmpeg imagemagick man-db shellcheck tmux xdotool xvfb)
 camera_packages=(gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-tools pipewire pipewire-bin pipewire-v4l2 v4l-utils wireplumber)
@@ -192,6 +192,8 @@ main() {
   command -v apt-get >/dev/null ||
     fail "this script knows Debian and Ubuntu. Elsewhere: install ${run_packages[*]}, Rust $rust_oldest and ONNX Runtime $onnxruntime_oldest or newer"
   install_packages "${run_packages[@]}"
+  pkg-config --atleast-version=59 libavcodec ||
+    fail "FFmpeg 5 or newer is needed; this release has libavcodec $(pkg-config --modversion libavcodec). Use a newer release"
   ensure_rust
   ensure_onnxruntime
   if [ -n "$tests" ]; then

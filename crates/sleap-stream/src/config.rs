@@ -61,12 +61,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Limits what FFmpeg may open for the source. To be called before any thread exists: it sets an
-    /// environment variable.
-    pub fn restrict_source(&self) {
-        capture::restrict(&self.capture.source);
-    }
-
     /// The source is a synthetic one.
     pub(crate) fn is_pattern(&self) -> bool {
         matches!(self.capture.source, Source::TestPattern(_))

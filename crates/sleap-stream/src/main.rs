@@ -25,11 +25,7 @@ fn main() -> ExitCode {
         };
     }
     match sleap_stream::Config::try_from(args) {
-        Ok(config) => {
-            // While there is a single thread, too.
-            config.restrict_source();
-            cli::report(sleap_stream::run_stream(config))
-        }
+        Ok(config) => cli::report(sleap_stream::run_stream(config)),
         Err(error) => usage(&error),
     }
 }

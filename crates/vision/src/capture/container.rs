@@ -1,6 +1,6 @@
 //! The length of a video file by its outermost structure.
 //!
-//! OpenCV reports the end of a file and its damage alike. Whether bytes are missing can be read
+//! FFmpeg reports the end of a file and missing bytes at its end alike. Whether bytes are missing can be read
 //! from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
 //! and WebM (EBML, RFC 8794).
 
@@ -12,8 +12,9 @@ const MOST_PARTS: usize = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContainerLayout {
-    /// The frame count is taken from an index rather than from a duration.
-    pub(super) counts_frames: bool,
+    /// It consists of parts, each with an index of its own (MP4 fragments): the first index is not that of
+    /// the whole file.
+    pub(super) is_fragmented: bool,
     /// Bytes that the container announces beyond the end of the file.
     pub(super) missing_bytes: u64,
 }
@@ -21,16 +22,16 @@ pub(crate) struct ContainerLayout {
 pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<ContainerLayout> {
     let length = file.seek(SeekFrom::End(0))?;
     let head = read_at(file, 0)?;
-    let (counts_frames, end) = match &head {
+    let (is_fragmented, end) = match &head {
         [b'R', b'I', b'F', b'F', size @ ..] if &head[8..12] == b"AVI " => {
-            (true, riff_end(file, length, size)?)
+            (false, riff_end(file, length, size)?)
         }
         [0x1A, 0x45, 0xDF, 0xA3, ..] => (false, matroska_end(file, &head)?),
-        [_, _, _, _, kind @ ..] if is_box(kind) => (true, boxes_end(file, length)?),
+        [_, _, _, _, kind @ ..] if is_box(kind) => boxes_end(file, length)?,
         _ => (false, 0),
     };
     Ok(ContainerLayout {
-        counts_frames,
+        is_fragmented,
         missing_bytes: end.saturating_sub(length),
     })
 }
@@ -57,17 +58,18 @@ pub(super) fn is_box(kind: &[u8]) -> bool {
     TOP_LEVEL.iter().any(|known| kind.starts_with(*known))
 }
 
-/// Where the last top-level box ends.
-fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<u64> {
+/// Whether there are fragments, and where the last top-level box ends.
+fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<(bool, u64)> {
     let mut position = 0u64;
+    let mut is_fragmented = false;
     for _ in 0..MOST_PARTS {
         if position >= length {
-            return Ok(position);
+            return Ok((is_fragmented, position));
         }
         let head = read_at(file, position)?;
         let size = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
             // To the end of the file.
-            0 => return Ok(length),
+            0 => return Ok((is_fragmented, length)),
             1 => u64::from_be_bytes([
                 head[8], head[9], head[10], head[11], head[12], head[13], head[14], head[15],
             ]),
@@ -75,11 +77,12 @@ fn boxes_end(file: &mut (impl Read + Seek), length: u64) -> io::Result<u64> {
         };
         if size < 8 {
             // Not a box: other bytes after the last one do not mean that bytes are missing.
-            return Ok(position);
+            return Ok((is_fragmented, position));
         }
+        is_fragmented |= &head[4..8] == b"moof";
         position = position.saturating_add(size);
     }
-    Ok(length)
+    Ok((is_fragmented, length))
 }
 
 /// Where the last RIFF chunk ends; AVIs beyond 1 GB consist of several.
@@ -148,9 +151,9 @@ mod tests {
     }
 
     /// The shape of each file whole, cut at every byte, and with rubbish after it.
-    fn check(whole: &[u8], counts_frames: bool, known_from: usize) {
+    fn check(whole: &[u8], is_fragmented: bool, known_from: usize) {
         let whole_shape = ContainerLayout {
-            counts_frames,
+            is_fragmented,
             missing_bytes: 0,
         };
         assert_eq!(missing(whole), whole_shape);
@@ -169,7 +172,10 @@ mod tests {
         // A 64-bit size, as large recordings have.
         file.extend(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x18");
         file.extend([9; 8]);
-        check(&file, true, 32);
+        check(&file, false, 32);
+        file.extend(b"\0\0\0\x08moof");
+        let fragmented = missing(&file);
+        assert!(fragmented.is_fragmented && fragmented.missing_bytes == 0);
         let mut to_the_end = b"\0\0\0\0mdat".to_vec();
         to_the_end.extend([9; 30]);
         assert_eq!(missing(&to_the_end).missing_bytes, 0);
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     fn chunks_of_an_avi() {
         let mut file = b"RIFF\x10\0\0\0AVI 0123456789ab".to_vec();
-        check(&file, true, 16);
+        check(&file, false, 16);
         file.extend(b"RIFF\x08\0\0\0AVIX4567");
         assert_eq!(missing(&file).missing_bytes, 0);
         assert_eq!(missing(&file[..file.len() - 3]).missing_bytes, 3);
@@ -206,7 +212,7 @@ mod tests {
     fn other_files_have_no_known_length() {
         for other in [&b""[..], b"x", b"RIFF", b"text that is no video at all"] {
             let shape = missing(other);
-            assert_eq!((shape.counts_frames, shape.missing_bytes), (false, 0));
+            assert_eq!((shape.is_fragmented, shape.missing_bytes), (false, 0));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of sources, with what to do about them.
+//! Why a source cannot be opened.
 
 use std::io;
 
@@ -52,15 +52,7 @@ pub enum OpenError {
         /// As given.
         path: String,
     },
-    /// The process was not started for files from other machines.
-    #[error(
-        "{path} was sent by another machine, and this process does not limit what FFmpeg may open for it"
-    )]
-    Unlimited {
-        /// As given.
-        path: String,
-    },
-    /// OpenCV finds no video in it.
+    /// FFmpeg finds no video in it.
     #[error(
         "{path} ({bytes} bytes) is not a video that can be read. It is of another type than those that are read here ({KINDS}), or its index is missing because the recording did not finish; `ffprobe {path}` says more"
     )]
@@ -140,10 +132,26 @@ pub enum OpenError {
         timeout_s: u64,
     },
     /// It opens, but not one frame can be decoded.
-    #[error("{name} opens, but no frame can be read from it. It is damaged or has no video track")]
+    #[error("{name} opens, but no frame can be read from it: it is damaged")]
     NoFrame {
         /// The source's name.
         name: String,
+    },
+    /// Sound, or sound with a picture as its cover.
+    #[error("{name} has no video track (the picture on a sound file's cover is none)")]
+    NoVideoTrack {
+        /// The source's name.
+        name: String,
+    },
+    /// The system's FFmpeg has no decoder for it.
+    #[error(
+        "the video in {name} cannot be decoded by the FFmpeg of this system: {reason}. `ffmpeg -i INPUT -c:v libx264 -crf 12 video.mp4` on another machine makes one that can"
+    )]
+    NoDecoder {
+        /// The source's name.
+        name: String,
+        /// FFmpeg's message.
+        reason: String,
     },
     /// No camera of that number.
     #[error("there is no webcam {index}. {}", present_text(present))]
@@ -223,6 +231,14 @@ pub enum OpenError {
         /// OpenCV's message.
         reason: String,
     },
+    /// FFmpeg failed in an unexpected way.
+    #[error("{name} cannot be read: {reason}")]
+    Ffmpeg {
+        /// The source's name.
+        name: String,
+        /// FFmpeg's message.
+        reason: String,
+    },
     /// The system refused a thread.
     #[error("no thread for the capture: {0}")]
     Thread(io::Error),
@@ -231,80 +247,6 @@ pub enum OpenError {
     ThreadLost {
         /// The source's name.
         name: String,
-    },
-}
-
-/// Why reading ended before what was asked for was delivered.
-///
-/// Everything that was read until then has been delivered.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The camera stopped delivering.
-    #[error(
-        "{name} stopped delivering after {frames} frames: it was unplugged, or its driver failed"
-    )]
-    CameraLost {
-        /// The camera's name.
-        name: String,
-        /// Frames delivered until then.
-        frames: u64,
-    },
-    /// The container announced more frames than could be read.
-    #[error("{name} ended at frame {at} of {expected} expected: the file is truncated or damaged")]
-    Truncated {
-        /// The source's name.
-        name: String,
-        /// Frames that could be read.
-        at: u64,
-        /// Frames that the file announces.
-        expected: u64,
-    },
-    /// The source ended before the last frame that was asked for.
-    #[error("frames up to {last} were asked for, but {name} ended after {frames} frames")]
-    RangeBeyondEnd {
-        /// The source's name.
-        name: String,
-        /// Last frame of the last range.
-        last: u64,
-        /// Frames that could be read.
-        frames: u64,
-    },
-    /// A frame is there and cannot be decoded; of a camera, several in a row.
-    #[error("frame {frame_id} of {name} cannot be decoded: its data are damaged")]
-    Undecodable {
-        /// The source's name.
-        name: String,
-        /// Which frame.
-        frame_id: u64,
-    },
-    /// A frame's pixels cannot be used.
-    #[error("frame {frame_id} of {name} cannot be used: {source}")]
-    Image {
-        /// The source's name.
-        name: String,
-        /// Which frame.
-        frame_id: u64,
-        /// What is wrong with it.
-        source: ImageError,
-    },
-    /// An image of a sequence cannot be decoded.
-    #[error(
-        "{file}, which is frame {frame_id}, cannot be read as an image: it is damaged, or of another format than \
-         its name says. Repair it, or leave it out"
-    )]
-    ImageFile {
-        /// Its path, as given.
-        file: String,
-        /// Which frame.
-        frame_id: u64,
-    },
-    /// OpenCV failed in an unexpected way.
-    #[error("OpenCV failed on {name}: {reason}")]
-    OpenCv {
-        /// The source's name.
-        name: String,
-        /// OpenCV's message.
-        reason: String,
     },
 }
 

@@ -1,46 +1,41 @@
-//! Video files, image sequences and addresses, by OpenCV's FFmpeg backend.
+//! Video files of this machine, and addresses.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, absolute};
+use std::sync::Arc;
 use std::time::Duration;
 
-use opencv::core::Vector;
-use opencv::videoio::{
-    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_OPEN_TIMEOUT_MSEC,
-    CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTraitConst,
-};
-
-use super::container::{self, ContainerLayout};
-use super::reader::{
-    CaptureReader, FrameReader, OpenedReader, ReadFault, SourceBehaviour, display_name,
-    without_password,
-};
+use super::allowed::{self, Origin};
+use super::container;
+use super::reader::{OpenedReader, ReadFault, SourceBehaviour, display_name, without_password};
 use super::signature::{self, FileSignature};
-use super::{FrameContent, OpenError, Source, SourceInfo, allowed, sequence, tiff};
-use crate::Image;
+use super::stop::StopSignal;
+use super::video::{self, FrameCount, VideoError, VideoRequest};
+use super::{OpenError, Source, SourceInfo, sequence, tiff};
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
 const URL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How FFmpeg spells a file of this machine as an address.
+/// How a file of this machine is spelled as an address.
 const LOCAL: &str = "file://";
 
-pub(super) fn open(path: &str) -> Result<OpenedReader, OpenError> {
+pub(super) fn open(path: &str, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
     let name = display_name(&Source::File(path.to_owned()));
     if let Some(scheme) = allowed::scheme(path) {
         if !allowed::is_known(scheme) {
             let scheme = scheme.to_owned();
             return Err(OpenError::Scheme { scheme });
         }
-        return open_url(path, name, URL_TIMEOUT);
+        return open_url(path, name, URL_TIMEOUT, stop);
     }
     let path = path.strip_prefix(LOCAL).unwrap_or(path);
     if path.contains('%') && !Path::new(path).exists() {
-        return open_sequence(path, name);
+        return open_sequence(path, name, stop);
     }
-    check_file(path)?;
-    if signature_of(path)? == FileSignature::Playlist {
+    check_file(path.as_ref())?;
+    if signature_of(path.as_ref())? == FileSignature::Playlist {
         let path = path.to_owned();
         return Err(OpenError::Playlist { path });
     }
@@ -48,12 +43,16 @@ pub(super) fn open(path: &str) -> Result<OpenedReader, OpenError> {
         let path = path.to_owned();
         return Err(OpenError::PatternOfImage { path });
     }
-    check_tiff(path)?;
-    open_stored(path, name, || not_a_video(path))
+    check_tiff(path.as_ref())?;
+    open_stored(path.as_ref(), name, Origin::User, stop)
 }
 
 /// Opens numbered images. There is no file whose own name this is.
-fn open_sequence(path: &str, name: String) -> Result<OpenedReader, OpenError> {
+fn open_sequence(
+    path: &str,
+    name: String,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
     let (folder, file) = sequence::split(path);
     let owned = || path.to_owned();
     if sequence::has_pattern(folder) && !Path::new(folder).exists() {
@@ -63,18 +62,31 @@ fn open_sequence(path: &str, name: String) -> Result<OpenedReader, OpenError> {
         return Err(OpenError::Missing { path: owned() });
     }
     if let Some(first) = sequence::first_file(path) {
-        check_tiff(&first)?;
+        check_tiff(first.as_ref())?;
     }
-    open_stored(path, name, || OpenError::NoSequence { pattern: owned() })
+    let opened = open_stored(path.as_ref(), name, Origin::User, stop);
+    opened.map_err(|error| match error {
+        OpenError::NotAVideo { .. } => OpenError::NoSequence { pattern: owned() },
+        other => other,
+    })
+}
+
+/// Opens numbered images, all of which are there.
+pub(super) fn open_numbered(
+    pattern: &str,
+    name: String,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
+    open_stored(pattern.as_ref(), name, Origin::User, stop)
 }
 
 /// Refuses a TIFF file that FFmpeg would read wrongly.
-pub(super) fn check_tiff(path: &str) -> Result<(), OpenError> {
+pub(super) fn check_tiff(path: &Path) -> Result<(), OpenError> {
     let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
     if !is_file {
         return Ok(());
     }
-    let owned = || path.to_owned();
+    let owned = || path.display().to_string();
     let found = File::open(path).and_then(|mut file| tiff::problem(&mut file));
     match found {
         Ok(None) => Ok(()),
@@ -90,97 +102,155 @@ pub(super) fn check_tiff(path: &str) -> Result<(), OpenError> {
 }
 
 /// Opens what another machine has sent.
-pub(super) fn open_upload(path: &Path) -> Result<OpenedReader, OpenError> {
+pub(super) fn open_upload(path: &Path, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
     let name = display_name(&Source::Upload(path.to_owned()));
-    let path = &*path.to_string_lossy();
-    let owned = || path.to_owned();
-    if !allowed::is_for_uploads() {
-        return Err(OpenError::Unlimited { path: owned() });
-    }
+    let owned = || path.display().to_string();
     check_file(path)?;
     match signature_of(path)? {
-        FileSignature::Video => open_stored(path, name, || not_a_video(path)),
+        FileSignature::Video => open_stored(path, name, Origin::Upload, stop),
         FileSignature::Playlist => Err(OpenError::Playlist { path: owned() }),
         FileSignature::Other => Err(OpenError::NoContainer { path: owned() }),
     }
 }
 
-/// Opens numbered images, all of which are there.
-pub(super) fn open_numbered(pattern: &str, name: String) -> Result<OpenedReader, OpenError> {
-    let no_frame = || OpenError::NoFrame { name: name.clone() };
-    let capture = open_capture(pattern, None)
-        .map_err(|error| opencv_failed(&name, error))?
-        .ok_or_else(no_frame)?;
-    let kind = SourceBehaviour::Stored {
-        exact: true,
-        cut_off: false,
-    };
-    finish(capture, name, kind)
-}
-
 fn open_stored(
-    path: &str,
+    path: &Path,
     name: String,
-    failed: impl FnOnce() -> OpenError,
+    origin: Origin,
+    stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
-    let full = absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string());
+    let full = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut url = OsString::from("file:");
     // The numbers of a sequence stand in the names of its files alone.
-    let full = match Path::new(path).exists() {
-        true => full,
-        false => sequence::with_plain_folder(&full),
+    match full.to_str().filter(|_| !path.exists()) {
+        Some(pattern) => url.push(sequence::with_plain_folder(pattern)),
+        None => url.push(full),
+    }
+    let request = VideoRequest {
+        url: &url,
+        options: allowed::options(origin),
+        timeout: None,
+        stop,
     };
-    let capture = open_capture(&full, None)
-        .map_err(|error| opencv_failed(&name, error))?
-        .ok_or_else(failed)?;
-    let shape = inspect(path, &name);
+    let (cut_off, in_parts) = inspect(path, &name);
+    let (reader, video) = video::open(request).map_err(|error| match error {
+        VideoError::Open(_) => not_a_video(path),
+        VideoError::NoVideo | VideoError::NoDecoder(_) if cut_off => not_a_video(path),
+        other => open_error(other, name.clone()),
+    })?;
+    let indexed = video.frames.indexed.filter(|_| !in_parts);
     let kind = SourceBehaviour::Stored {
-        exact: shape.is_some_and(|shape| shape.counts_frames),
-        cut_off: shape.is_some_and(|shape| shape.missing_bytes > 0),
+        exact: indexed.is_some(),
+        cut_off,
     };
-    finish(capture, name, kind)
+    let total_frames = match cut_off {
+        // The index may be cut off as well.
+        true => indexed
+            .max(video.frames.announced)
+            .max(video.frames.estimated),
+        false => indexed.or(video.frames.estimated),
+    };
+    Ok(opened(reader, video, name, kind, total_frames))
 }
 
-fn not_a_video(path: &str) -> OpenError {
-    let (path, bytes) = (path.to_owned(), fs::metadata(path).map_or(0, |m| m.len()));
-    OpenError::NotAVideo { path, bytes }
+fn opened(
+    reader: video::VideoReader,
+    video: video::VideoInfo,
+    name: String,
+    kind: SourceBehaviour,
+    total_frames: Option<u64>,
+) -> OpenedReader {
+    let info = SourceInfo {
+        name,
+        width: video.first.width,
+        height: video.first.height,
+        channels: video.first.channels,
+        fps: video.fps,
+        total_frames,
+        frames_to_send: None,
+        is_live: kind.pushes(),
+    };
+    OpenedReader {
+        reader: Box::new(reader),
+        info,
+        kind,
+    }
+}
+
+fn open_error(error: VideoError, name: String) -> OpenError {
+    match error {
+        VideoError::NoVideo => OpenError::NoVideoTrack { name },
+        VideoError::NoFrame | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent) => {
+            OpenError::NoFrame { name }
+        }
+        VideoError::Frame(ReadFault::ImageFile(name)) => OpenError::NoFrame { name },
+        VideoError::NoDecoder(reason) => OpenError::NoDecoder { name, reason },
+        VideoError::Frame(ReadFault::Image(source)) => OpenError::Image { name, source },
+        VideoError::Frame(ReadFault::OpenCv(reason)) => OpenError::OpenCv { name, reason },
+        VideoError::Open(reason)
+        | VideoError::Frame(ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason)) => {
+            OpenError::Ffmpeg { name, reason }
+        }
+    }
+}
+
+fn not_a_video(path: &Path) -> OpenError {
+    OpenError::NotAVideo {
+        path: path.display().to_string(),
+        bytes: fs::metadata(path).map_or(0, |m| m.len()),
+    }
 }
 
 /// The format of a file. A pipe cannot be read twice, so its bytes are left to FFmpeg.
-fn signature_of(path: &str) -> Result<FileSignature, OpenError> {
+fn signature_of(path: &Path) -> Result<FileSignature, OpenError> {
     let look = || match fs::metadata(path)?.is_file() {
         true => signature::read_signature(&mut File::open(path)?),
         false => Ok(FileSignature::Other),
     };
     look().map_err(|source| OpenError::Unreadable {
-        path: path.to_owned(),
+        path: path.display().to_string(),
         source,
     })
 }
 
-fn open_url(url: &str, name: String, timeout: Duration) -> Result<OpenedReader, OpenError> {
-    let capture = open_capture(url, Some(timeout))
-        .map_err(|error| opencv_failed(&name, error))?
-        .ok_or_else(|| OpenError::Url {
+fn open_url(
+    url: &str,
+    name: String,
+    timeout: Duration,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
+    let request = VideoRequest {
+        url: OsStr::new(url),
+        options: allowed::options(Origin::Address(url)),
+        timeout: Some(timeout),
+        stop,
+    };
+    let (reader, video) = video::open(request).map_err(|error| match error {
+        VideoError::Open(_) => OpenError::Url {
             url: without_password(url),
             timeout_s: timeout.as_secs(),
-        })?;
+        },
+        other => open_error(other, name.clone()),
+    })?;
     // A file at an address has a length; a camera at one has not.
-    let is_file = property(&capture, CAP_PROP_FRAME_COUNT).is_some();
-    let kind = if is_file {
-        SourceBehaviour::Stored {
+    let FrameCount {
+        indexed, estimated, ..
+    } = video.frames;
+    let total_frames = indexed.or(estimated);
+    let kind = match total_frames {
+        Some(_) => SourceBehaviour::Stored {
             exact: false,
             cut_off: false,
-        }
-    } else {
-        SourceBehaviour::Stream
+        },
+        None => SourceBehaviour::Stream,
     };
-    finish(capture, name, kind)
+    Ok(opened(reader, video, name, kind, total_frames))
 }
 
-/// The errors that the file system reports; OpenCV only reports that the file did not open.
-pub(super) fn check_file(path: &str) -> Result<(), OpenError> {
-    let owned = || path.to_owned();
+/// The errors that the file system reports; FFmpeg only reports that the file did not open.
+pub(super) fn check_file(path: &Path) -> Result<(), OpenError> {
+    let owned = || path.display().to_string();
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(OpenError::Missing { path: owned() });
@@ -195,118 +265,26 @@ pub(super) fn check_file(path: &str) -> Result<(), OpenError> {
     if metadata.is_dir() {
         return Err(OpenError::Folder { path: owned() });
     }
-    File::open(path).map_err(unreadable)?;
-    if metadata.is_file() && metadata.len() == 0 {
-        return Err(OpenError::Empty { path: owned() });
+    if metadata.is_file() {
+        File::open(path).map_err(unreadable)?;
+        if metadata.len() == 0 {
+            return Err(OpenError::Empty { path: owned() });
+        }
     }
     Ok(())
 }
 
-fn open_capture(path: &str, timeout: Option<Duration>) -> opencv::Result<Option<VideoCapture>> {
-    let mut params = Vector::<i32>::new();
-    if let Some(timeout) = timeout {
-        let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        for property in [CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_READ_TIMEOUT_MSEC] {
-            params.push(property);
-            params.push(milliseconds);
-        }
-    }
-    // With a given backend OpenCV does not try others, which log errors for what is no video.
-    let capture = VideoCapture::from_file_with_params(path, CAP_FFMPEG, &params)?;
-    Ok(capture.is_opened()?.then_some(capture))
-}
-
-fn inspect(path: &str, name: &str) -> Option<ContainerLayout> {
-    let shape = container::inspect(&mut File::open(path).ok()?).ok()?;
-    if shape.missing_bytes > 0 {
-        tracing::warn!(source = %name, missing_bytes = shape.missing_bytes,
+/// Whether bytes are missing at the end of a file, and whether it consists of parts with an index each.
+fn inspect(path: &Path, name: &str) -> (bool, bool) {
+    let layout = File::open(path).and_then(|mut file| container::inspect(&mut file));
+    let Ok(layout) = layout else {
+        return (false, false);
+    };
+    if layout.missing_bytes > 0 {
+        tracing::warn!(source = %name, missing_bytes = layout.missing_bytes,
             "the file is shorter than its container announces: it is truncated");
     }
-    Some(shape)
-}
-
-/// Reads the first frame, which alone shows the true size, and keeps it for delivery.
-fn finish(
-    capture: VideoCapture,
-    name: String,
-    kind: SourceBehaviour,
-) -> Result<OpenedReader, OpenError> {
-    let total_frames = property(&capture, CAP_PROP_FRAME_COUNT).map(|count| count as u64);
-    let fps = property(&capture, CAP_PROP_FPS).filter(|fps| *fps <= 1000.0);
-    let mut reader = FileReader {
-        source: CaptureReader::new(capture),
-        ahead: None,
-    };
-    let first = match reader.grab() {
-        Ok(true) => reader.source.image(),
-        Ok(false) => return Err(OpenError::NoFrame { name }),
-        Err(fault) => Err(fault),
-    };
-    let first = match first {
-        Ok(image) => image,
-        Err(ReadFault::Undecodable | ReadFault::ImageFile(_)) => {
-            return Err(OpenError::NoFrame { name });
-        }
-        Err(ReadFault::Image(source)) => return Err(OpenError::Image { name, source }),
-        Err(ReadFault::OpenCv(reason)) => return Err(OpenError::OpenCv { name, reason }),
-    };
-    let info = SourceInfo {
-        name,
-        width: first.width,
-        height: first.height,
-        channels: first.channels,
-        fps,
-        total_frames,
-        frames_to_send: None,
-        is_live: kind.pushes(),
-    };
-    reader.ahead = Some(Ahead::Waiting(first));
-    Ok(OpenedReader {
-        reader: Box::new(reader),
-        info,
-        kind,
-    })
-}
-
-/// A property that is known: OpenCV gives 0, negative or impossible numbers otherwise.
-fn property(capture: &VideoCapture, property: i32) -> Option<f64> {
-    let value = capture.get(property).ok()?;
-    (value.is_finite() && value > 0.0 && value < 1.0e12).then_some(value)
-}
-
-fn opencv_failed(name: &str, error: opencv::Error) -> OpenError {
-    OpenError::OpenCv {
-        name: name.to_owned(),
-        reason: error.message,
-    }
-}
-
-struct FileReader {
-    source: CaptureReader,
-    /// The first frame, read while opening.
-    ahead: Option<Ahead>,
-}
-
-enum Ahead {
-    Waiting(Image),
-    Grabbed(Image),
-}
-
-impl FrameReader for FileReader {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
-        if let Some(Ahead::Waiting(image)) = self.ahead.take() {
-            self.ahead = Some(Ahead::Grabbed(image));
-            return Ok(true);
-        }
-        self.source.grab()
-    }
-
-    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
-        if let Some(Ahead::Grabbed(image)) = self.ahead.take() {
-            return Ok(FrameContent::Pixels(image));
-        }
-        self.source.retrieve()
-    }
+    (layout.missing_bytes > 0, layout.is_fragmented)
 }
 
 #[cfg(test)]
@@ -321,12 +299,17 @@ mod tests {
         let url = format!("http://{}/a.mp4", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
             let (mut connection, _) = listener.accept().unwrap();
-            // Without the timeout asked for, OpenCV holds on to the connection for 30 s.
+            // Without the timeout asked for, FFmpeg waits for as long as the connection is open.
             let patience = Some(Duration::from_secs(20));
             connection.set_read_timeout(patience).unwrap();
             connection.read_to_end(&mut Vec::new())
         });
-        let result = open_url(&url, "silent".to_owned(), Duration::from_millis(300));
+        let result = open_url(
+            &url,
+            "silent".to_owned(),
+            Duration::from_millis(300),
+            &Arc::default(),
+        );
         assert!(matches!(result, Err(OpenError::Url { .. })));
         assert!(server.join().unwrap().is_ok(), "the connection stayed open");
     }

@@ -8,11 +8,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::file;
-use super::reader::{FrameReader, OpenedReader, ReadFault, display_name};
+use super::reader::{FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour, display_name};
+use super::stop::StopSignal;
 use super::{FrameContent, OpenError, Source};
 
 /// Ends of the names of images that can be read.
@@ -31,16 +33,19 @@ fn extension(path: &Path) -> Option<String> {
 }
 
 /// Opens the images in their order; each is a frame.
-pub(super) fn open(source: &Source, images: &[PathBuf]) -> Result<OpenedReader, OpenError> {
+pub(super) fn open(
+    source: &Source,
+    images: &[PathBuf],
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
     let name = display_name(source);
     let Some(first) = images.first() else {
         return Err(OpenError::NoFrame { name });
     };
     let end = extension(first).unwrap_or_default();
     for image in images {
-        let path = image.to_string_lossy();
-        file::check_file(&path)?;
-        file::check_tiff(&path)?;
+        file::check_file(image)?;
+        file::check_tiff(image)?;
         if extension(image).as_ref() != Some(&end) {
             return Err(OpenError::MixedImages {
                 one: first.display().to_string(),
@@ -55,13 +60,17 @@ pub(super) fn open(source: &Source, images: &[PathBuf]) -> Result<OpenedReader, 
     // In a pattern `%` begins a number.
     let folder = links.path().to_string_lossy().replace('%', "%%");
     let pattern = format!("{folder}/%09d.{end}");
-    let mut opened = file::open_numbered(&pattern, name).map_err(|error| match error {
+    let mut opened = file::open_numbered(&pattern, name, stop).map_err(|error| match error {
         OpenError::NoFrame { .. } => OpenError::NoFrame {
             name: first.display().to_string(),
         },
         other => other,
     })?;
     opened.info.total_frames = Some(images.len() as u64);
+    opened.kind = SourceBehaviour::Stored {
+        exact: true,
+        cut_off: false,
+    };
     opened.reader = Box::new(ImageReader {
         reader: opened.reader,
         images: images.to_vec(),
@@ -71,7 +80,7 @@ pub(super) fn open(source: &Source, images: &[PathBuf]) -> Result<OpenedReader, 
     Ok(opened)
 }
 
-/// Reads the links. OpenCV ends at an image that cannot be decoded, as at the last one.
+/// Reads the links.
 struct ImageReader {
     reader: Box<dyn FrameReader>,
     images: Vec<PathBuf>,
@@ -82,13 +91,15 @@ struct ImageReader {
 }
 
 impl FrameReader for ImageReader {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
-        let is_read = self.reader.grab()?;
-        match self.images.get(self.read) {
-            Some(image) if !is_read => Err(ReadFault::ImageFile(image.display().to_string())),
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
+        let grab = self.reader.grab()?;
+        match (self.images.get(self.read), grab) {
+            (Some(image), Grab::Lost(_) | Grab::End) => {
+                Err(ReadFault::ImageFile(image.display().to_string()))
+            }
             _ => {
-                self.read += usize::from(is_read);
-                Ok(is_read)
+                self.read += usize::from(matches!(grab, Grab::Frame(_)));
+                Ok(grab)
             }
         }
     }

@@ -6,12 +6,15 @@
 
 mod allowed;
 pub(crate) mod container;
+mod damage;
+mod delivery;
 mod error;
 mod file;
 mod images;
 mod open;
 mod pace;
 mod pattern;
+mod read_error;
 mod reader;
 mod retry;
 mod selection;
@@ -20,6 +23,7 @@ pub(crate) mod signature;
 mod stop;
 mod thread;
 mod tiff;
+mod video;
 mod webcam;
 
 use std::ops::ControlFlow;
@@ -33,9 +37,10 @@ use crate::jpeg::CameraJpeg;
 use crate::{Image, synthetic};
 use stop::StopSignal;
 
-pub use allowed::{for_uploads, restrict};
-pub use error::{OpenError, ReadError};
+pub use damage::Damage;
+pub use error::OpenError;
 pub use images::is_image_name;
+pub use read_error::ReadError;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
 pub use webcam::{NoCameraName, camera_number};
@@ -44,7 +49,7 @@ pub use webcam::{NoCameraName, camera_number};
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
-    /// and what else FFmpeg opens). [`restrict`] limits what it may be taken for.
+    /// and what else FFmpeg opens).
     File(String),
     /// Images in this order, each a frame. Their names end alike, in one of [`is_image_name`].
     Images {
@@ -54,7 +59,7 @@ pub enum Source {
         files: Vec<PathBuf>,
     },
     /// A video file that another machine has sent. It is opened as nothing but a container that holds
-    /// its pictures itself, and only in a process that has the variable [`for_uploads`].
+    /// its pictures itself.
     Upload(PathBuf),
     /// A camera of this machine.
     Webcam {
@@ -145,8 +150,8 @@ pub enum CaptureEnd {
     Selected,
     /// The source ended.
     EndOfSource,
-    /// The source ended earlier than announced, with no sign that bytes are missing:
-    /// the count was an estimate, or frames inside are damaged. Worth a warning.
+    /// The source ended earlier than announced, with no sign that anything is missing: the count was an
+    /// estimate, or includes frames that are not to be shown. Worth a warning.
     Short {
         /// Frames that could be read.
         at: u64,

@@ -1,14 +1,17 @@
 //! Opens a source of any kind.
 
+use std::sync::Arc;
+
 use super::reader::{OpenedReader, SourceBehaviour};
+use super::stop::StopSignal;
 use super::{Config, OpenError, Source, file, images, pattern, webcam};
 
-/// Opens the source of `config`, and counts the frames that it asks for.
-pub(super) fn open(config: &Config) -> Result<OpenedReader, OpenError> {
+/// Opens the source of `config`, and counts the frames that it asks for. `stop` ends reads that wait.
+pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
     let mut opened = match &config.source {
-        Source::File(path) => file::open(path)?,
-        source @ Source::Images { files, .. } => images::open(source, files)?,
-        Source::Upload(path) => file::open_upload(path)?,
+        Source::File(path) => file::open(path, stop)?,
+        source @ Source::Images { files, .. } => images::open(source, files, stop)?,
+        Source::Upload(path) => file::open_upload(path, stop)?,
         Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
     };

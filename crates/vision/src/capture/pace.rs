@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// A delay up to this is caught up by frames in quick succession; beyond it, time is lost.
 const CATCH_UP: Duration = Duration::from_millis(250);
 
+/// A longer pause in a recording is no pause but a clock that was set, and is not waited for.
+const MAX_RECORDED_PAUSE: Duration = Duration::from_secs(60);
+
 /// Slowest rate that is taken literally: one frame a day.
 const SLOWEST_FPS: f64 = 1.0 / 86_400.0;
 
@@ -33,11 +36,20 @@ impl FramePacer {
 
     /// When the next frame is to be delivered; never long before `now`.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
+        self.advance(self.interval, now)
+    }
+
+    /// The same for a frame that was recorded `step` after the last one.
+    pub(super) fn after(&mut self, step: Duration, now: Instant) -> Instant {
+        self.advance(step.min(MAX_RECORDED_PAUSE), now)
+    }
+
+    fn advance(&mut self, step: Duration, now: Instant) -> Instant {
         let due = match self.due {
             None => now,
             Some(due) => {
                 let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
-                (due + self.interval).max(earliest)
+                (due + step).max(earliest)
             }
         };
         self.due = Some(due);
@@ -126,6 +138,17 @@ mod tests {
         assert_eq!(pacer.next(back), back - CATCH_UP);
         let at_once = (0..100).take_while(|_| pacer.next(back) <= back).count();
         assert_eq!(at_once, 6);
+    }
+
+    #[test]
+    fn recorded_times_are_kept_and_long_pauses_shortened() {
+        let start = Instant::now();
+        let mut pacer = FramePacer::new(40 * MS);
+        assert_eq!(pacer.after(Duration::ZERO, start), start);
+        assert_eq!(pacer.after(150 * MS, start), start + 150 * MS);
+        assert_eq!(pacer.after(50 * MS, start), start + 200 * MS);
+        let far = pacer.after(Duration::from_secs(86_400), start);
+        assert_eq!(far, start + 200 * MS + MAX_RECORDED_PAUSE);
     }
 
     /// Arrivals that a thinner takes, from a source with `period` and alternating jitter.

@@ -1,6 +1,6 @@
 //! The test pattern as a source.
 
-use super::reader::{FrameReader, OpenedReader, ReadFault, SourceBehaviour};
+use super::reader::{FrameReader, Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour};
 use super::{FrameContent, SourceInfo};
 use crate::synthetic;
 
@@ -37,12 +37,12 @@ pub(super) fn open(config: &synthetic::Config) -> OpenedReader {
 }
 
 impl FrameReader for PatternReader {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
         if self.frames.is_some_and(|frames| self.position >= frames) {
-            return Ok(false);
+            return Ok(Grab::End);
         }
         self.position += 1;
-        Ok(true)
+        Ok(Grab::Frame(GrabbedFrame::default()))
     }
 
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {

@@ -1,6 +1,7 @@
 //! What every kind of source offers to the capture thread.
 
 use std::path::Path;
+use std::time::Duration;
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
@@ -10,14 +11,36 @@ use crate::mat::{FramePool, ImageError};
 
 /// An open source, read in order. It stays on the thread that opened it.
 pub(super) trait FrameReader {
-    /// Moves on to the next frame without converting its pixels; false when there is none.
-    fn grab(&mut self) -> Result<bool, ReadFault>;
+    /// Moves on to the next frame without converting its pixels.
+    fn grab(&mut self) -> Result<Grab, ReadFault>;
 
     /// The frame grabbed last; asked for at most once per frame.
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault>;
 }
 
-/// What OpenCV captures, as a reader: cameras as they are, files with a frame read ahead.
+/// What comes next of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grab {
+    /// A frame.
+    Frame(GrabbedFrame),
+    /// So many frames come next, and cannot be read.
+    Lost(u64),
+    /// There is nothing more.
+    End,
+}
+
+/// A frame beside its content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct GrabbedFrame {
+    /// Numbers directly before this one that the source leaves out.
+    pub(super) absent: u64,
+    /// Parts of it could not be decoded.
+    pub(super) is_concealed: bool,
+    /// When it is to be shown, since the first frame.
+    pub(super) at: Option<Duration>,
+}
+
+/// What OpenCV captures, as a reader.
 pub(super) struct CaptureReader {
     pub(super) capture: VideoCapture,
     frames: FramePool,
@@ -43,8 +66,11 @@ impl CaptureReader {
 }
 
 impl FrameReader for CaptureReader {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
-        Ok(self.capture.grab()?)
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
+        Ok(match self.capture.grab()? {
+            true => Grab::Frame(GrabbedFrame::default()),
+            false => Grab::End,
+        })
     }
 
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
@@ -57,10 +83,21 @@ impl FrameReader for CaptureReader {
 pub(super) enum ReadFault {
     /// There is a frame, and its data do not decode.
     Undecodable,
+    /// The source cannot be read any further.
+    Broken(String),
+    /// The network has brought nothing for too long.
+    Silent,
     OpenCv(String),
+    Ffmpeg(String),
     Image(ImageError),
     /// The file of an image that cannot be decoded.
     ImageFile(String),
+}
+
+impl From<ffmpeg::Error> for ReadFault {
+    fn from(error: ffmpeg::Error) -> ReadFault {
+        ReadFault::Ffmpeg(error.to_string())
+    }
 }
 
 impl From<opencv::Error> for ReadFault {

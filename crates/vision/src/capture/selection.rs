@@ -75,6 +75,13 @@ impl FrameSelection {
         }
     }
 
+    /// Whether one range has both frames.
+    pub(super) fn is_one_range(&self, first: u64, second: u64) -> bool {
+        let has_both =
+            |range: &RangeInclusive<u64>| range.contains(&first) && range.contains(&second);
+        self.ranges.is_empty() || self.ranges.iter().any(has_both)
+    }
+
     /// How many frames this selects from a source of `total` frames.
     pub fn count(&self, total: u64) -> u64 {
         let inside = |range: &RangeInclusive<u64>| {

@@ -12,7 +12,7 @@ use opencv::videoio::{
 };
 
 use super::error::present_text;
-use super::reader::{CaptureReader, FrameReader, OpenedReader, ReadFault, SourceBehaviour};
+use super::reader::{CaptureReader, FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour};
 use super::retry::{CameraRetry, FailedAttempt};
 use super::{FrameContent, OpenError, SourceInfo};
 use crate::jpeg::{CameraJpeg, JpegHeader};
@@ -133,7 +133,7 @@ enum Webcam {
 }
 
 impl FrameReader for Webcam {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
         match self {
             Webcam::Pixels(reader) | Webcam::Jpeg(reader) => reader.grab(),
         }
@@ -189,7 +189,7 @@ fn attempt(
         false => Webcam::Pixels(reader),
     };
     for _ in 0..=policy.discard {
-        if !matches!(reader.grab(), Ok(true)) {
+        if !matches!(reader.grab(), Ok(Grab::Frame(_))) {
             let attempts = policy.attempts;
             return Err(FailedAttempt::Again(OpenError::WebcamSilent {
                 index,
@@ -208,10 +208,12 @@ fn attempt(
 fn no_first_frame(fault: ReadFault, index: u32, attempts: u32) -> OpenError {
     let name = format!("webcam {index}");
     match fault {
-        ReadFault::Undecodable | ReadFault::ImageFile(_) => {
+        ReadFault::Undecodable | ReadFault::Silent | ReadFault::ImageFile(_) => {
             OpenError::WebcamSilent { index, attempts }
         }
-        ReadFault::OpenCv(reason) => OpenError::OpenCv { name, reason },
+        ReadFault::OpenCv(reason) | ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason) => {
+            OpenError::OpenCv { name, reason }
+        }
         ReadFault::Image(source) => OpenError::Image { name, source },
     }
 }

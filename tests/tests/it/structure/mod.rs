@@ -19,7 +19,13 @@ const MAX_FUNCTION_LINES: usize = 60;
 const MAX_FILE_LINES: usize = 400;
 
 /// Libraries that a single crate uses, so that they can be replaced there.
-const ONE_USER: [(&str, &str); 3] = [("webrtc", "link"), ("opencv", "vision"), ("ort", "pose")];
+const ONE_USER: [(&str, &str); 5] = [
+    ("webrtc", "link"),
+    ("ffmpeg", "vision"),
+    ("ffmpeg-sys-the-third", "vision"),
+    ("opencv", "vision"),
+    ("ort", "pose"),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

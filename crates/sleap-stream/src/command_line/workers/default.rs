@@ -60,7 +60,7 @@ pub(in crate::command_line) fn default_worker(
 
 /// Whether a signaling server may be there: also one that does not answer in time, as it may be suspended.
 fn answers(signal: &str) -> Result<bool> {
-    // No threads: the source is restricted later, while there is only one.
+    // One request needs no threads.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -121,8 +121,6 @@ fn command(path: &Path) -> std::io::Result<Command> {
         .arg(path)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
-        // Replaces what was set for the worker: that must not widen what FFmpeg may open for a file.
-        .envs([vision::capture::for_uploads()])
         .env("SLEAP_WORKER_NO_CONFIG", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -26,7 +26,7 @@ pub(super) enum ReaderWireError {
     Nonsense,
     #[error("a frame has {width}x{height} pixels and {bytes} bytes, more than are taken")]
     Size { width: u32, height: u32, bytes: u32 },
-    #[error("frame {got} came where {expected} was expected")]
+    #[error("frame {got} came where {expected} or a later one was expected")]
     Order { expected: u64, got: u64 },
     #[error("a frame makes no sense: {0}")]
     Shape(#[from] ImageShapeError),
@@ -110,13 +110,14 @@ impl<R: AsyncRead + Unpin> RecordReader<R> {
                 bytes,
             });
         }
-        if frame_id != self.next {
+        // Frames that cannot be decoded leave gaps; none comes twice.
+        if frame_id < self.next {
             return Err(ReaderWireError::Order {
                 expected: self.next,
                 got: frame_id,
             });
         }
-        self.next += 1;
+        self.next = frame_id.saturating_add(1);
         let mut pixels = Vec::with_capacity(bytes as usize);
         self.fill(&mut pixels, bytes as usize).await?;
         let captured_at = UNIX_EPOCH + Duration::from_nanos(captured_ns);
@@ -252,14 +253,24 @@ mod tests {
             matches!(refused, Err(ReaderWireError::Nonsense)),
             "{refused:?}"
         );
-        let later = FrameShape {
-            frame_id: 1,
-            ..SHAPE
-        };
-        let refused = next(RecordHeader::Frame(later).to_bytes(), 24).await;
+        let mut sent = Vec::new();
+        for frame_id in [0, 2, 1] {
+            let shape = FrameShape { frame_id, ..SHAPE };
+            sent.extend(RecordHeader::Frame(shape).to_bytes());
+            sent.extend([0; 24]);
+        }
+        let mut in_order = records(&sent);
+        for frame_id in [0, 2] {
+            let event = in_order.next().await.unwrap();
+            assert!(matches!(event, ReaderEvent::Frame(frame) if frame.frame_id == frame_id));
+        }
+        let refused = in_order.next().await;
         assert!(matches!(
             refused,
-            Err(ReaderWireError::Order { got: 1, .. })
+            Err(ReaderWireError::Order {
+                expected: 3,
+                got: 1
+            })
         ));
         let two = FrameShape {
             channels: 2,

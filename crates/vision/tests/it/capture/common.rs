@@ -94,3 +94,83 @@ pub(crate) fn read(config: Config) -> (Vec<CapturedFrame>, Result<CaptureSummary
     let frames = std::mem::take(&mut *frames.lock().unwrap());
     (frames, result)
 }
+
+/// The images of all frames, or why there are none or not all.
+pub(crate) fn read_all(source: Source) -> Result<Vec<Image>, String> {
+    let config = Config {
+        source,
+        selection: FrameSelection::default(),
+        fps: None,
+        real_time: false,
+    };
+    let images = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&images);
+    let capture = Capture::open(config).map_err(|error| error.to_string())?;
+    let running = capture.start(move |frame| {
+        sink.lock().unwrap().extend(frame.pixels().cloned());
+        ControlFlow::Continue(())
+    });
+    running.join().map_err(|error| error.to_string())?;
+    let images = std::mem::take(&mut *images.lock().unwrap());
+    Ok(images)
+}
+
+/// Asserts that the images are those that the `ffmpeg` program makes of the file, in every byte.
+pub(crate) fn assert_as_ffmpeg(path: &Path, images: &[Image]) {
+    let format = match images.first().map(|image| image.channels) {
+        Some(1) => "gray",
+        _ => "bgr24",
+    };
+    let output = Command::new("ffmpeg")
+        .args(["-v", "quiet", "-i"])
+        .arg(path)
+        .args([
+            "-autoscale",
+            "0",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            format,
+            "-",
+        ])
+        .output()
+        .unwrap();
+    let mut expected = &output.stdout[..];
+    for (index, image) in images.iter().enumerate() {
+        let length = image.data.len().min(expected.len());
+        let (frame, rest) = expected.split_at(length);
+        let differ = frame.iter().zip(&image.data).filter(|(a, b)| a != b);
+        let most = frame
+            .iter()
+            .zip(&image.data)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(
+            frame.len() == image.data.len() && *frame == image.data[..],
+            "{}: frame {index}, {image:?}: {} bytes differ by up to {most:?}, {} are there",
+            path.display(),
+            differ.count(),
+            frame.len(),
+        );
+        expected = rest;
+    }
+    assert!(
+        expected.is_empty(),
+        "{}: {} bytes more",
+        path.display(),
+        expected.len()
+    );
+}
+
+/// The number that a field case shows as twelve bars, the lowest bit on the left.
+pub(crate) fn bars(image: &Image) -> u64 {
+    let channels = usize::from(image.channels);
+    let middle = image.row_bytes() * (image.height as usize / 2);
+    let bit = |bit: usize| {
+        let x = (2 * bit + 1) * image.width as usize / 24;
+        u64::from(image.data[middle + x * channels] > 128) << bit
+    };
+    (0..12).map(bit).sum()
+}

@@ -1,5 +1,8 @@
 //! Capture from files and the test pattern.
 
 mod common;
+mod field_cases;
 mod files;
+mod kinds;
 mod pattern;
+mod pixels;

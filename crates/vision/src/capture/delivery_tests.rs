@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::Image;
+use crate::capture::SourceInfo;
 use crate::capture::reader::FrameReader;
 
 /// A source whose frames are whole or not.
@@ -15,9 +16,12 @@ struct Damaged {
 }
 
 impl FrameReader for Damaged {
-    fn grab(&mut self) -> Result<bool, ReadFault> {
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
         self.position += 1;
-        Ok(self.position <= self.whole.len())
+        Ok(match self.position <= self.whole.len() {
+            true => Grab::Frame(GrabbedFrame::default()),
+            false => Grab::End,
+        })
     }
 
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
@@ -52,14 +56,8 @@ fn deliver(
         },
         kind,
     };
-    let delivery = FrameDelivery {
-        opened,
-        rate: DeliveryRate::Free,
-        stop: &StopSignal::default(),
-        read: 0,
-        undecodable: 0,
-        frames: 0,
-    };
+    let stop = StopSignal::default();
+    let delivery = FrameDelivery::new(opened, DeliveryRate::Free, &stop);
     let selection = FrameSelection {
         max_frames: Some(max_frames),
         ..FrameSelection::default()

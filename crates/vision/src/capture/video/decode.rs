@@ -1,0 +1,240 @@
+//! Packets to frames, each with its number and its time.
+
+use std::time::Duration;
+
+use ffmpeg::codec::{context, decoder, threading};
+use ffmpeg::format::stream::Disposition;
+use ffmpeg::frame::Video;
+use ffmpeg::media::Type;
+use ffmpeg::{Error, Packet, Stream};
+
+use super::numbers::FrameNumbers;
+use super::raw::{self, Demuxer};
+
+/// The most threads that decode one file; each holds frames of its own.
+const MAX_THREADS: usize = 4;
+
+/// A demuxer that reports so many errors in a row has nothing left to give.
+const MAX_READ_ERRORS: u32 = 64;
+
+/// FFmpeg's unit for the length of a whole file.
+const MICROSECONDS: f64 = 1.0e6;
+
+/// What comes next of a source.
+#[derive(Debug)]
+pub(super) enum Decoded {
+    /// A frame.
+    Frame(DecodedFrame),
+    /// So many frames directly after the last one could not be decoded.
+    Lost(u64),
+    /// Nothing more.
+    End(EndReason),
+}
+
+/// A frame beside its pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DecodedFrame {
+    /// Parts of it could not be decoded.
+    pub(super) is_concealed: bool,
+    /// When it is to be shown, since the first frame.
+    pub(super) at: Option<Duration>,
+}
+
+/// Why there is nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EndReason {
+    /// The source has ended.
+    EndOfSource,
+    /// It cannot be read any further.
+    Broken(String),
+    /// The network has been silent for too long.
+    Silent,
+}
+
+/// How the work of one decoder is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// By frames: fast, and each thread delays the stream by a frame.
+    Frames,
+    /// By parts of a frame, without any delay.
+    Slices,
+}
+
+/// An open video track.
+pub(super) struct VideoTrack {
+    demuxer: Demuxer,
+    stream: usize,
+    decoder: decoder::Video,
+    numbers: FrameNumbers,
+    /// The frame that comes after those that are lost.
+    frame: Option<DecodedFrame>,
+    pixels: Video,
+    end: Option<EndReason>,
+    seconds_per_tick: f64,
+    first_tick: Option<i64>,
+}
+
+impl VideoTrack {
+    /// Opens the video of `demuxer`; `None` where it has none, cover art not counted.
+    ///
+    /// # Errors
+    /// This FFmpeg cannot decode it.
+    pub(super) fn open(demuxer: Demuxer, threads: Threads) -> Result<Option<VideoTrack>, Error> {
+        let Some(stream) = main_video(&demuxer) else {
+            return Ok(None);
+        };
+        let (index, base) = (stream.index(), stream.time_base());
+        let mut context = context::Context::from_parameters(stream.parameters())?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        context.set_threading(threading::Config {
+            kind: match threads {
+                Threads::Frames => threading::Type::Frame,
+                Threads::Slices => threading::Type::Slice,
+            },
+            count: cores.min(MAX_THREADS),
+            ..threading::Config::default()
+        });
+        let decoder = context.decoder().video()?;
+        Ok(Some(VideoTrack {
+            demuxer,
+            stream: index,
+            decoder,
+            numbers: FrameNumbers::default(),
+            frame: None,
+            pixels: Video::empty(),
+            end: None,
+            seconds_per_tick: f64::from(base),
+            first_tick: None,
+        }))
+    }
+
+    /// The track in its container.
+    pub(super) fn stream(&self) -> Option<Stream<'_>> {
+        self.demuxer.input.stream(self.stream)
+    }
+
+    /// The demuxer's name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub(super) fn format(&self) -> String {
+        self.demuxer.input.format().name().to_owned()
+    }
+
+    /// The track's length by its container, seconds.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        let own = self.stream().map(|stream| stream.duration());
+        let own = own.filter(|&ticks| ticks > 0);
+        let own = own.map(|ticks| ticks as f64 * self.seconds_per_tick);
+        let whole = self.demuxer.input.duration();
+        let whole = (whole > 0).then(|| whole as f64 / MICROSECONDS);
+        own.or(whole).filter(|seconds| seconds.is_finite())
+    }
+
+    /// Frames per second, where that is known.
+    pub(super) fn frame_rate(&mut self) -> Option<f64> {
+        let rate = self.demuxer.frame_rate(self.stream);
+        (rate.is_finite() && rate > 0.0 && rate <= 1000.0).then_some(rate)
+    }
+
+    /// The frame that came last.
+    pub(super) fn pixels(&self) -> &Video {
+        &self.pixels
+    }
+
+    /// Decodes up to the next frame.
+    pub(super) fn next(&mut self) -> Decoded {
+        if let Some(frame) = self.frame.take() {
+            return Decoded::Frame(frame);
+        }
+        self.demuxer.interrupt().restart();
+        loop {
+            match self.decoder.receive_frame(&mut self.pixels) {
+                Ok(()) => return self.received(),
+                Err(Error::Eof) => return self.ended(),
+                Err(Error::Other { errno }) if errno == libc::EAGAIN => {}
+                Err(_) => {
+                    self.numbers.failed();
+                    continue;
+                }
+            }
+            if self.end.is_some() {
+                return self.ended();
+            }
+            self.feed();
+        }
+    }
+
+    fn received(&mut self) -> Decoded {
+        let tick = self.pixels.timestamp();
+        let first = *self.first_tick.get_or_insert(tick.unwrap_or(0));
+        let ticks = tick.and_then(|tick| tick.checked_sub(first));
+        let seconds = ticks.map(|ticks| ticks as f64 * self.seconds_per_tick);
+        let frame = DecodedFrame {
+            is_concealed: raw::is_concealed(&self.pixels),
+            at: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        };
+        match self.numbers.shown(self.pixels.pts()) {
+            0 => Decoded::Frame(frame),
+            lost => {
+                self.frame = Some(frame);
+                Decoded::Lost(lost)
+            }
+        }
+    }
+
+    fn ended(&mut self) -> Decoded {
+        match self.numbers.ended() {
+            0 => Decoded::End(self.end.clone().unwrap_or(EndReason::EndOfSource)),
+            lost => Decoded::Lost(lost),
+        }
+    }
+
+    /// Gives the decoder the next packet, or tells it that there is none.
+    fn feed(&mut self) {
+        let packet = match self.read() {
+            Ok(packet) => packet,
+            Err(end) => {
+                self.end = Some(end);
+                // It fails only where it was told before.
+                let _ = self.decoder.send_eof();
+                return;
+            }
+        };
+        let is_shown = !raw::is_discarded(&packet);
+        self.numbers.sent(packet.pts().filter(|_| is_shown));
+        if self.decoder.send_packet(&packet).is_err() {
+            self.numbers.failed();
+        }
+    }
+
+    /// The track's next packet.
+    fn read(&mut self) -> Result<Packet, EndReason> {
+        let mut errors = 0;
+        loop {
+            let mut packet = Packet::empty();
+            match packet.read(&mut self.demuxer.input) {
+                Ok(()) if packet.stream() == self.stream && packet.size() > 0 => return Ok(packet),
+                Ok(()) => {}
+                Err(Error::Eof) => return Err(EndReason::EndOfSource),
+                Err(_) if self.demuxer.interrupt().is_late() => return Err(EndReason::Silent),
+                // Some demuxers find their way after damaged data.
+                Err(Error::InvalidData) if errors < MAX_READ_ERRORS => errors += 1,
+                Err(error) => return Err(EndReason::Broken(error.to_string())),
+            }
+        }
+    }
+}
+
+/// The largest video track that is no cover art; one that its container prefers comes first.
+fn main_video(demuxer: &Demuxer) -> Option<Stream<'_>> {
+    let is_video = |stream: &Stream| {
+        stream.parameters().medium() == Type::Video
+            && !stream.disposition().contains(Disposition::ATTACHED_PIC)
+    };
+    let rank = |stream: &Stream| {
+        let parameters = stream.parameters();
+        let pixels = u64::from(parameters.width()) * u64::from(parameters.height());
+        let is_default = stream.disposition().contains(Disposition::DEFAULT);
+        // Of equal tracks the first.
+        (is_default, pixels, std::cmp::Reverse(stream.index()))
+    };
+    demuxer.input.streams().filter(is_video).max_by_key(rank)
+}

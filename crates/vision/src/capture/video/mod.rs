@@ -1,0 +1,213 @@
+//! Video files and network streams, decoded by FFmpeg's libraries.
+
+mod convert;
+mod decode;
+mod interrupt;
+mod numbers;
+mod orient;
+mod raw;
+mod scale;
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ffmpeg::{Dictionary, Error};
+
+use super::FrameContent;
+use super::reader::{FrameReader, Grab, GrabbedFrame, ReadFault};
+use super::stop::StopSignal;
+use crate::Image;
+use convert::Converter;
+use decode::{Decoded, EndReason, Threads, VideoTrack};
+use interrupt::Interrupt;
+use orient::Orientation;
+
+/// What is opened, and how.
+pub(super) struct VideoRequest<'a> {
+    /// A path with FFmpeg's prefix `file:`, or an address.
+    pub(super) url: &'a OsStr,
+    /// Options of FFmpeg's demuxers and protocols.
+    pub(super) options: Vec<(&'static str, String)>,
+    /// How long the network may be silent; `None` for files.
+    pub(super) timeout: Option<Duration>,
+    pub(super) stop: &'a Arc<StopSignal>,
+}
+
+/// Why there is no video.
+#[derive(Debug)]
+pub(super) enum VideoError {
+    /// FFmpeg does not open it.
+    Open(String),
+    /// It has no video track; at most a picture as its cover.
+    NoVideo,
+    /// Not one frame can be decoded.
+    NoFrame,
+    /// This FFmpeg cannot decode it.
+    NoDecoder(String),
+    /// The first frame cannot be used.
+    Frame(ReadFault),
+}
+
+/// What an open video is like.
+pub(super) struct VideoInfo {
+    pub(super) first: Image,
+    pub(super) fps: Option<f64>,
+    pub(super) frames: FrameCount,
+}
+
+/// How many frames there are, as far as that can be known before they are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct FrameCount {
+    /// In the index of the container.
+    pub(super) indexed: Option<u64>,
+    /// In the header of the container, which may have been written before the recording.
+    pub(super) announced: Option<u64>,
+    /// By the duration of the track.
+    pub(super) estimated: Option<u64>,
+}
+
+/// Reads the frames of one video.
+pub(super) struct VideoReader {
+    track: VideoTrack,
+    converter: Converter,
+    /// Of the container; frames may have one of their own.
+    orientation: Orientation,
+    /// What was read while opening.
+    ahead: VecDeque<Grab>,
+    /// The image of the frame that ends `ahead`.
+    first: Option<Image>,
+}
+
+/// Opens a video and decodes its first frame, which alone shows its size.
+pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo), VideoError> {
+    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    let is_live = request.timeout.is_some();
+    let demuxer = open_demuxer(request).map_err(|error| VideoError::Open(error.to_string()))?;
+    let threads = match is_live {
+        true => Threads::Slices,
+        false => Threads::Frames,
+    };
+    let track = VideoTrack::open(demuxer, threads);
+    let track = track.map_err(|error| VideoError::NoDecoder(error.to_string()))?;
+    let mut track = track.ok_or(VideoError::NoVideo)?;
+    let fps = track.frame_rate();
+    let matrix = track
+        .stream()
+        .and_then(|stream| raw::stream_matrix(&stream));
+    let mut reader = VideoReader {
+        orientation: orientation(matrix),
+        track,
+        converter: Converter::default(),
+        ahead: VecDeque::new(),
+        first: None,
+    };
+    let first = reader.read_ahead()?;
+    reader.first = Some(first.clone());
+    let frames = reader.count(fps);
+    Ok((reader, VideoInfo { first, fps, frames }))
+}
+
+fn open_demuxer(request: VideoRequest<'_>) -> Result<raw::Demuxer, Error> {
+    let invalid = Error::Other {
+        errno: libc::EINVAL,
+    };
+    let url = raw::c_text(request.url.as_encoded_bytes()).ok_or(invalid)?;
+    let interrupt = Interrupt::new(Arc::clone(request.stop), request.timeout);
+    let options: Dictionary = request.options.into_iter().collect();
+    raw::Demuxer::open(&url, options, Arc::new(interrupt))
+}
+
+fn orientation(matrix: Option<[i32; 9]>) -> Orientation {
+    let Some(matrix) = matrix else {
+        return Orientation::default();
+    };
+    Orientation::of_matrix(&matrix).unwrap_or_else(|| {
+        tracing::warn!(
+            "the video is to be shown at an angle; its frames are taken as they are stored"
+        );
+        Orientation::default()
+    })
+}
+
+impl VideoReader {
+    fn read_ahead(&mut self) -> Result<Image, VideoError> {
+        loop {
+            match self.decode() {
+                Ok(Grab::End) => return Err(VideoError::NoFrame),
+                Err(fault) => return Err(VideoError::Frame(fault)),
+                Ok(grab) => {
+                    let is_frame = matches!(grab, Grab::Frame(_));
+                    self.ahead.push_back(grab);
+                    if is_frame {
+                        return self.image().map_err(VideoError::Frame);
+                    }
+                }
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<Grab, ReadFault> {
+        match self.track.next() {
+            Decoded::Frame(frame) => Ok(Grab::Frame(GrabbedFrame {
+                absent: 0,
+                is_concealed: frame.is_concealed,
+                at: frame.at,
+            })),
+            Decoded::Lost(frames) => Ok(Grab::Lost(frames)),
+            Decoded::End(EndReason::EndOfSource) => Ok(Grab::End),
+            Decoded::End(EndReason::Broken(reason)) => Err(ReadFault::Broken(reason)),
+            Decoded::End(EndReason::Silent) => Err(ReadFault::Silent),
+        }
+    }
+
+    fn image(&mut self) -> Result<Image, ReadFault> {
+        let frame = self.track.pixels();
+        let orientation = match raw::frame_matrix(frame) {
+            None => self.orientation,
+            own => orientation(own),
+        };
+        self.converter.image(frame, orientation)
+    }
+
+    fn count(&self, fps: Option<f64>) -> FrameCount {
+        let Some(stream) = self.track.stream() else {
+            return FrameCount::default();
+        };
+        // The index of other containers has only the frames that can be jumped to.
+        let has_all = ["mov,", "avi"]
+            .iter()
+            .any(|it| self.track.format().starts_with(it));
+        let indexed = raw::indexed_frames(&stream);
+        let by_duration = fps.and_then(|fps| {
+            let frames = (self.track.seconds()? * fps).round();
+            (1.0..1.0e12).contains(&frames).then_some(frames as u64)
+        });
+        FrameCount {
+            indexed: Some(indexed).filter(|&frames| has_all && frames > 0),
+            announced: u64::try_from(stream.frames())
+                .ok()
+                .filter(|&frames| frames > 0),
+            estimated: by_duration,
+        }
+    }
+}
+
+impl FrameReader for VideoReader {
+    fn grab(&mut self) -> Result<Grab, ReadFault> {
+        if let Some(grab) = self.ahead.pop_front() {
+            return Ok(grab);
+        }
+        self.first = None;
+        self.decode()
+    }
+
+    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
+        let image = match self.first.take() {
+            Some(image) => image,
+            None => self.image()?,
+        };
+        Ok(FrameContent::Pixels(image))
+    }
+}

@@ -1,0 +1,291 @@
+//! The calls of FFmpeg for which `ffmpeg-the-third` has no safe form, or one that is not sound for any input.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use ffmpeg::codec::packet::Ref;
+use ffmpeg::ffi::*;
+use ffmpeg::format::context::Input;
+use ffmpeg::frame::Video;
+use ffmpeg::{Dictionary, Error, Packet, Stream};
+
+use super::interrupt::Interrupt;
+
+/// An open input. Its reads end early where its [`Interrupt`] says so.
+pub(super) struct Demuxer {
+    // Dropped first: closing it may ask the interrupt.
+    pub(super) input: Input,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Demuxer {
+    /// Opens `url` and reads as much of it as shows what its streams contain.
+    ///
+    /// # Errors
+    /// Those of FFmpeg.
+    pub(super) fn open(
+        url: &CStr,
+        mut options: Dictionary,
+        interrupt: Arc<Interrupt>,
+    ) -> Result<Demuxer, Error> {
+        // SAFETY: the context is allocated here; `avformat_open_input` frees it where it fails, and `Input`
+        // closes it otherwise. The interrupt outlives the context, see `Demuxer`.
+        unsafe {
+            let mut context = avformat_alloc_context();
+            if context.is_null() {
+                return Err(Error::Other {
+                    errno: libc::ENOMEM,
+                });
+            }
+            (*context).interrupt_callback = AVIOInterruptCB {
+                callback: Some(is_interrupted),
+                opaque: Arc::as_ptr(&interrupt).cast_mut().cast(),
+            };
+            let opened = avformat_open_input(
+                &mut context,
+                url.as_ptr(),
+                ptr::null(),
+                options.as_mut_ptr(),
+            );
+            if opened < 0 {
+                return Err(Error::from(opened));
+            }
+            let input = Input::wrap(context);
+            match avformat_find_stream_info(context, ptr::null_mut()) {
+                error if error < 0 => Err(Error::from(error)),
+                _ => Ok(Demuxer { input, interrupt }),
+            }
+        }
+    }
+
+    /// When a read that does not come back is given up.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// The stream's rate as FFmpeg shows it, frames per second; 0 where it is not known.
+    pub(super) fn frame_rate(&mut self, stream: usize) -> f64 {
+        let Some(found) = self.input.stream(stream) else {
+            return 0.0;
+        };
+        // SAFETY: the stream is one of this context, which nothing else uses meanwhile.
+        let rate = unsafe {
+            let stream = found.as_ptr().cast_mut();
+            av_guess_frame_rate(self.input.as_mut_ptr(), stream, ptr::null_mut())
+        };
+        match rate.den {
+            0 => 0.0,
+            den => f64::from(rate.num) / f64::from(den),
+        }
+    }
+}
+
+extern "C" fn is_interrupted(interrupt: *mut c_void) -> c_int {
+    // SAFETY: the pointer was made of the reference-counted interrupt that `Demuxer` holds as long as the context.
+    let interrupt = unsafe { &*interrupt.cast::<Interrupt>() };
+    c_int::from(interrupt.is_due())
+}
+
+/// Entries of the stream's index that are frames to show; 0 where there is no index.
+pub(super) fn indexed_frames(stream: &Stream) -> u64 {
+    // SAFETY: the entries are those of a stream that is borrowed; each is checked for null.
+    unsafe {
+        let stream = stream.as_ptr().cast_mut();
+        let entries = 0..avformat_index_get_entries_count(stream);
+        let is_shown = |entry: c_int| {
+            let entry = avformat_index_get_entry(stream, entry);
+            !entry.is_null() && (*entry).size() > 0 && (*entry).flags() & AVINDEX_DISCARD_FRAME == 0
+        };
+        entries.filter(|&entry| is_shown(entry)).count() as u64
+    }
+}
+
+/// The stream's display matrix, where its container has one. From FFmpeg 8 on, its frames carry it.
+#[cfg(not(ffmpeg_8))]
+pub(super) fn stream_matrix(stream: &Stream) -> Option<[i32; 9]> {
+    let mut size = 0;
+    // SAFETY: the bytes belong to the stream, which is borrowed while they are copied.
+    unsafe {
+        let kind = AVPacketSideDataType::DISPLAYMATRIX;
+        let data = av_stream_get_side_data(stream.as_ptr(), kind, &mut size);
+        (!data.is_null() && size >= 36).then(|| data.cast::<[i32; 9]>().read_unaligned())
+    }
+}
+
+#[cfg(ffmpeg_8)]
+pub(super) fn stream_matrix(_: &Stream) -> Option<[i32; 9]> {
+    None
+}
+
+/// The display matrix that a frame carries itself.
+pub(super) fn frame_matrix(frame: &Video) -> Option<[i32; 9]> {
+    // SAFETY: the side data belong to the frame, which is borrowed while they are copied.
+    unsafe {
+        let kind = AVFrameSideDataType::DISPLAYMATRIX;
+        let found = av_frame_get_side_data(frame.as_ptr(), kind).as_ref()?;
+        (found.size >= 36).then(|| found.data.cast::<[i32; 9]>().read_unaligned())
+    }
+}
+
+/// Whether a packet is decoded only because later ones need it, as before the begin of an edit list.
+pub(super) fn is_discarded(packet: &Packet) -> bool {
+    // SAFETY: the pointer is to the packet that is borrowed.
+    unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// Whether the decoder has filled in what it could not decode.
+pub(super) fn is_concealed(frame: &Video) -> bool {
+    // SAFETY: the pointer is to the frame that is borrowed.
+    unsafe {
+        let frame = &*frame.as_ptr();
+        frame.decode_error_flags != 0 || frame.flags & AV_FRAME_FLAG_CORRUPT != 0
+    }
+}
+
+/// What decides how a frame's pixels are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PixelLayout {
+    pub(super) format: AVPixelFormat,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) space: AVColorSpace,
+    pub(super) range: AVColorRange,
+}
+
+impl PixelLayout {
+    /// Of a decoded frame; `None` for one without pixels.
+    pub(super) fn of(frame: &Video) -> Option<PixelLayout> {
+        // SAFETY: the pointer is to the frame that is borrowed.
+        let frame = unsafe { &*frame.as_ptr() };
+        let is_filled = !frame.data[0].is_null() && frame.width > 0 && frame.height > 0;
+        is_filled.then_some(PixelLayout {
+            format: AVPixelFormat(frame.format),
+            width: frame.width.unsigned_abs(),
+            height: frame.height.unsigned_abs(),
+            space: frame.colorspace,
+            range: frame.color_range,
+        })
+    }
+
+    fn descriptor(&self) -> Option<&'static AVPixFmtDescriptor> {
+        // SAFETY: the descriptors are constants of the library.
+        unsafe { av_pix_fmt_desc_get(self.format).as_ref() }
+    }
+
+    fn has(&self, flags: c_int) -> bool {
+        let own = self.descriptor().map_or(0, |descriptor| descriptor.flags);
+        own & flags.unsigned_abs() as u64 != 0
+    }
+
+    /// The format's name, such as `yuv420p10le`.
+    pub(super) fn name(&self) -> String {
+        let Some(descriptor) = self.descriptor() else {
+            return "unknown".to_owned();
+        };
+        // SAFETY: names of formats are constant texts.
+        let name = unsafe { CStr::from_ptr(descriptor.name) };
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Whether there is luma and nothing else but alpha.
+    pub(super) fn is_gray(&self) -> bool {
+        let few = self.descriptor().is_some_and(|it| it.nb_components <= 2);
+        few && !self.has(AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_BAYER)
+    }
+
+    /// The bytes from one pixel to the next in each plane, where pixels can be moved as they are: no
+    /// bit streams, no palettes, no chroma that covers areas of unequal sides.
+    pub(super) fn movable(&self) -> Option<Vec<PlaneShape>> {
+        let it = self.descriptor()?;
+        let no = AV_PIX_FMT_FLAG_BITSTREAM
+            | AV_PIX_FMT_FLAG_PAL
+            | AV_PIX_FMT_FLAG_HWACCEL
+            | AV_PIX_FMT_FLAG_BAYER;
+        if self.has(no) || it.log2_chroma_w != it.log2_chroma_h {
+            return None;
+        }
+        let components = &it.comp[..usize::from(it.nb_components)];
+        let planes = components.iter().map(|component| component.plane).max()?;
+        let shape = |plane: c_int| {
+            let first = components.iter().find(|it| it.plane == plane)?;
+            let is_chroma = plane == 1 || plane == 2;
+            let shift = if is_chroma { it.log2_chroma_w } else { 0 };
+            Some(PlaneShape {
+                step: usize::try_from(first.step).ok()?,
+                width: self.width.div_ceil(1 << shift) as usize,
+                height: self.height.div_ceil(1 << shift) as usize,
+            })
+        };
+        (0..=planes).map(shape).collect()
+    }
+}
+
+/// A plane of a frame: pixels of `step` bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PlaneShape {
+    pub(super) step: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+/// A frame of the layout's format with sides of its own, its pixels not set.
+pub(super) fn allocate(layout: &PixelLayout, width: u32, height: u32) -> Result<Video, Error> {
+    let out_of_memory = Error::Other {
+        errno: libc::ENOMEM,
+    };
+    let (Ok(columns), Ok(rows)) = (c_int::try_from(width), c_int::try_from(height)) else {
+        return Err(out_of_memory);
+    };
+    let mut frame = Video::empty();
+    // SAFETY: the frame is new, and its fields are set before they are used.
+    unsafe {
+        let Some(fields) = frame.as_mut_ptr().as_mut() else {
+            return Err(out_of_memory);
+        };
+        fields.format = layout.format.0;
+        (fields.width, fields.height) = (columns, rows);
+        (fields.colorspace, fields.color_range) = (layout.space, layout.range);
+        match av_frame_get_buffer(fields, 0) {
+            error if error < 0 => Err(Error::from(error)),
+            _ => Ok(frame),
+        }
+    }
+}
+
+/// Row `y` of a plane, which has `shape` in a frame for which [`PixelLayout::movable`] gave it.
+pub(super) fn row<'a>(frame: &'a Video, plane: usize, shape: &PlaneShape, y: usize) -> &'a [u8] {
+    let start = row_start(frame, plane, shape, y);
+    // SAFETY: `row_start` has checked that the row is inside of the plane, which is borrowed.
+    unsafe { std::slice::from_raw_parts(start, shape.width * shape.step) }
+}
+
+/// The same row, to be written.
+pub(super) fn row_mut<'a>(
+    frame: &'a mut Video,
+    plane: usize,
+    shape: &PlaneShape,
+    y: usize,
+) -> &'a mut [u8] {
+    let start = row_start(frame, plane, shape, y).cast_mut();
+    // SAFETY: as for `row`; the frame was allocated by `allocate`, so that its buffer has no other owner.
+    unsafe { std::slice::from_raw_parts_mut(start, shape.width * shape.step) }
+}
+
+fn row_start(frame: &Video, plane: usize, shape: &PlaneShape, y: usize) -> *const u8 {
+    // SAFETY: the pointer is to the frame that is borrowed.
+    let fields = unsafe { &*frame.as_ptr() };
+    let (data, stride) = (fields.data[plane], fields.linesize[plane] as isize);
+    let is_inside = y < shape.height && shape.width * shape.step <= stride.unsigned_abs();
+    assert!(!data.is_null() && is_inside, "a row outside of its plane");
+    // SAFETY: a plane has `height` rows at a distance of `stride`, which is negative in pictures that are
+    // stored from the bottom up.
+    unsafe { data.offset(y as isize * stride) }
+}
+
+/// An address or path as FFmpeg takes it; `None` where it contains a zero byte.
+pub(super) fn c_text(text: &[u8]) -> Option<CString> {
+    CString::new(text).ok()
+}
