@@ -72,6 +72,7 @@ pub fn frames_of(source: Source, selection: FrameSelection) -> Vec<(u64, Image)>
         selection,
         fps: None,
         real_time: false,
+        deep: false,
     })
     .expect("the source opens");
     let (out, frames) = channel();
@@ -91,6 +92,7 @@ fn pixels(content: FrameContent) -> Image {
     match content {
         FrameContent::Pixels(image) => image,
         FrameContent::Jpeg(jpeg) => jpeg.decode().expect("a camera's JPEG decodes"),
+        FrameContent::Deep(deep) => deep.narrow(),
     }
 }
 

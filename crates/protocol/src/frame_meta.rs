@@ -11,23 +11,44 @@ use crate::names;
 /// The number of a frame within a stream: the index in the source for files, a running counter for cameras.
 pub type FrameId = u64;
 
+/// Bits of a 16-bit sample.
+const FULL_BITS: u8 = 16;
+
 /// How a frame's bytes are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// 8-bit samples, rows packed, channels interleaved (gray, BGR or BGRA). Wire name `uint8`.
     U8,
     /// 16-bit little-endian samples in the same order. Wire name `uint16`.
-    U16,
+    U16 {
+        /// Bits of a sample that the source fills, from the lowest on: 8 to 16. They are not in the
+        /// frame's announcement but in that of its stream: 16 in a frame that comes from the wire,
+        /// until [`Encoding::of_stream`].
+        significant_bits: u8,
+    },
     /// One JPEG image. Wire name `jpeg`.
     Jpeg,
 }
 
 impl Encoding {
+    /// 16-bit samples that use their full range.
+    pub const FULL_U16: Encoding = Encoding::U16 {
+        significant_bits: FULL_BITS,
+    };
+
+    /// The encoding of a frame of a stream that announces samples of so many bits; `None`: all.
+    pub fn of_stream(self, significant_bits: Option<u8>) -> Encoding {
+        match (self, significant_bits) {
+            (Encoding::U16 { .. }, Some(significant_bits)) => Encoding::U16 { significant_bits },
+            _ => self,
+        }
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Encoding::U8 => "uint8",
-            Encoding::U16 => "uint16",
+            Encoding::U16 { .. } => "uint16",
             Encoding::Jpeg => "jpeg",
         }
     }
@@ -36,7 +57,7 @@ impl Encoding {
     pub fn sample_bytes(self) -> Option<u64> {
         match self {
             Encoding::U8 => Some(1),
-            Encoding::U16 => Some(2),
+            Encoding::U16 { .. } => Some(2),
             Encoding::Jpeg => None,
         }
     }
@@ -44,7 +65,7 @@ impl Encoding {
     fn from_wire(text: &str) -> Result<Self, MetaError> {
         match text {
             "uint8" => Ok(Encoding::U8),
-            "uint16" => Ok(Encoding::U16),
+            "uint16" => Ok(Encoding::FULL_U16),
             "jpeg" => Ok(Encoding::Jpeg),
             other => Err(MetaError::Encoding {
                 found: excerpt(other),

@@ -1,5 +1,6 @@
 //! The JSON messages that open and close a stream.
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ack::{AckStatus, VerificationMode};
@@ -43,6 +44,13 @@ pub struct StreamStart {
     /// JPEG quality 1 to 100; `None` (0 on the wire) = raw frames.
     #[serde(with = "jpeg_quality")]
     pub jpeg_quality: Option<u8>,
+    /// Extension: bits of a `uint16` sample that the source fills, from the lowest on, 8 to 16;
+    /// absent: all. A 12-bit camera's frames have 12, and values up to 4095.
+    #[serde(
+        deserialize_with = "significant_bits",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub significant_bits: Option<u8>,
     /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
@@ -70,6 +78,7 @@ impl Default for StreamStart {
             original_width: 0,
             original_height: 0,
             jpeg_quality: None,
+            significant_bits: None,
             answers: false,
             heartbeat: false,
             stream_id: None,
@@ -215,10 +224,21 @@ fn edges<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 
         .collect())
 }
 
+fn significant_bits<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u8>, D::Error> {
+    match optional_int::<D, u8>(deserializer)? {
+        Some(bits) if !(8..=16).contains(&bits) => Err(D::Error::invalid_value(
+            Unexpected::Unsigned(bits.into()),
+            &"8 to 16 bits of a 16-bit sample",
+        )),
+        bits => Ok(bits),
+    }
+}
+
 /// 0 on the wire stands for raw frames.
 mod jpeg_quality {
     use super::*;
-    use serde::de::{Error, Unexpected};
 
     pub(super) fn serialize<S: Serializer>(quality: &Option<u8>, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_u8(quality.unwrap_or(0))

@@ -72,9 +72,10 @@ impl FrameDecoder {
         let meta = &frame.meta;
         let (channels, data) = match meta.encoding {
             Encoding::U8 => (meta.channels, &frame.data[..]),
-            Encoding::U16 => {
+            Encoding::U16 { significant_bits } => {
                 self.buffer.clear();
-                self.buffer.extend(high_bytes(&frame.data));
+                let narrow = vision::narrow_samples(&frame.data, significant_bits);
+                self.buffer.extend(narrow);
                 (meta.channels, &self.buffer[..])
             }
             Encoding::Jpeg => {
@@ -104,7 +105,10 @@ impl FrameDecoder {
         };
         match meta.encoding {
             Encoding::U8 => Ok(image(frame.data.clone())),
-            Encoding::U16 => Ok(image(high_bytes(&frame.data).collect())),
+            Encoding::U16 { significant_bits } => {
+                let narrow = vision::narrow_samples(&frame.data, significant_bits);
+                Ok(image(narrow.collect()))
+            }
             Encoding::Jpeg => {
                 let color = self.color(frame, false)?;
                 let largest = self.largest();
@@ -124,7 +128,7 @@ impl FrameDecoder {
                     frame.data.clone(),
                 )?))
             }
-            Encoding::U8 | Encoding::U16 => self.image(frame).map(FrameContent::Pixels),
+            Encoding::U8 | Encoding::U16 { .. } => self.image(frame).map(FrameContent::Pixels),
         }
     }
 
@@ -162,11 +166,6 @@ impl FrameDecoder {
     }
 }
 
-/// The 8 most significant bits of little-endian 16-bit samples.
-fn high_bytes(samples: &[u8]) -> impl Iterator<Item = u8> {
-    samples.chunks_exact(2).map(|sample| sample[1])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn wide_samples_keep_their_high_bits() {
-        let frame = frame(Encoding::U16, 2, 1, &[0x34, 0x12, 0xff, 0x00]);
-        let mut decoder = decoder(4);
-        assert_eq!(decoder.view(&frame, false).unwrap().data(), [0x12, 0x00]);
-        assert_eq!(decoder.image(&frame).unwrap().data[..], [0x12, 0x00]);
+    fn wide_samples_are_scaled_by_the_bits_that_their_source_fills() {
+        for (significant_bits, narrow) in
+            [(16, [0x12, 0x00]), (12, [0xff, 0x0f]), (13, [0x91, 0x07])]
+        {
+            let encoding = Encoding::U16 { significant_bits };
+            let frame = frame(encoding, 2, 1, &[0x34, 0x12, 0xff, 0x00]);
+            let mut decoder = decoder(4);
+            assert_eq!(decoder.view(&frame, false).unwrap().data(), narrow);
+            assert_eq!(decoder.image(&frame).unwrap().data[..], narrow);
+        }
     }
 
     /// A JPEG of 16x8 pixels.

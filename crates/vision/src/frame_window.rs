@@ -62,6 +62,7 @@ impl AnnotatedFrame {
         let image = match &self.content {
             FrameContent::Pixels(image) => image,
             FrameContent::Jpeg(jpeg) => &jpeg.decode()?,
+            FrameContent::Deep(deep) => &deep.narrow(),
         };
         Ok(draw::overlay(image, &overlay)?)
     }

@@ -1,7 +1,8 @@
 //! Camera and video capture, JPEG, drawing and windows.
 //!
 //! The only crate that uses OpenCV and FFmpeg; none of their types appear in the public interface.
-//! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed.
+//! Pixels travel as [`Image`]: 8 bits, gray, BGR or BGRA, rows packed; as [`DeepImage`] where the source has
+//! more bits and the caller takes them.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![warn(missing_docs)]
@@ -9,6 +10,7 @@
 mod about;
 pub mod cameras;
 pub mod capture;
+mod deep_image;
 pub mod draw;
 mod environment;
 pub mod frame_window;
@@ -25,6 +27,7 @@ pub mod synthetic;
 pub mod window;
 
 pub use about::{opencv_backends, opencv_version};
+pub use deep_image::{DeepImage, DeepImageError, narrow_samples};
 pub use image::{Image, ImageShapeError};
 pub use mat::ImageError;
 pub use native_logs::silence_native_logs;

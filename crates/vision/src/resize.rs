@@ -1,6 +1,6 @@
 //! Scaling whole images.
 
-use opencv::core::{Mat, Size};
+use opencv::core::{Mat, Size, ToInputArray};
 use opencv::imgproc;
 
 use crate::mat::{ImageError, to_image, view};
@@ -12,13 +12,27 @@ use crate::{Image, ImageShapeError};
 /// interpolation otherwise. The image's own size costs nothing: the pixels are shared.
 pub fn resize(image: &Image, width: u32, height: u32) -> Result<Image, ImageError> {
     let source = view(image)?;
-    if width == 0 || height == 0 || width > Image::MAX_SIDE || height > Image::MAX_SIDE {
-        return Err(ImageShapeError::Size { width, height }.into());
-    }
     if (image.width, image.height) == (width, height) {
         return Ok(image.clone());
     }
-    let shrinks = width <= image.width && height <= image.height;
+    to_image(&scaled(
+        &source,
+        (image.width, image.height),
+        (width, height),
+    )?)
+}
+
+/// A matrix of `from` (columns, rows) pixels scaled to `to`.
+pub(crate) fn scaled(
+    source: &impl ToInputArray,
+    from: (u32, u32),
+    to: (u32, u32),
+) -> Result<Mat, ImageError> {
+    let (width, height) = to;
+    if width == 0 || height == 0 || width > Image::MAX_SIDE || height > Image::MAX_SIDE {
+        return Err(ImageShapeError::Size { width, height }.into());
+    }
+    let shrinks = width <= from.0 && height <= from.1;
     let method = if shrinks {
         imgproc::INTER_AREA
     } else {
@@ -26,9 +40,9 @@ pub fn resize(image: &Image, width: u32, height: u32) -> Result<Image, ImageErro
     };
     let size = Size::new(width as i32, height as i32);
     let mut scaled = Mat::default();
-    imgproc::resize(&source, &mut scaled, size, 0.0, 0.0, method)
+    imgproc::resize(source, &mut scaled, size, 0.0, 0.0, method)
         .map_err(ImageError::opencv("resize an image"))?;
-    to_image(&scaled)
+    Ok(scaled)
 }
 
 #[cfg(test)]

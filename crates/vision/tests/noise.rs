@@ -19,6 +19,7 @@ fn main() {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
+        deep: false,
     };
     let error = Capture::open(config).unwrap_err();
     assert!(matches!(error, OpenError::NotAVideo { .. }));

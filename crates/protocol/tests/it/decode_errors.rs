@@ -328,6 +328,14 @@ fn json_with_wrong_values() {
             r#"{"type":"STREAM_START","jpeg_quality":300}"#,
             "STREAM_START",
         ),
+        (
+            r#"{"type":"STREAM_START","significant_bits":7}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","significant_bits":17}"#,
+            "STREAM_START",
+        ),
         (r#"{"type":"STREAM_START","fps":1e999}"#, "STREAM_START"),
         (r#"{"type":"STREAM_ACK","status":1}"#, "STREAM_ACK"),
         (

@@ -29,7 +29,7 @@ fn over_the_wire(message: &Message, limits: &Limits) -> Message {
 prop_compose! {
     fn frame(frame_id: u64)(
         height in 1u32..=6, width in 1u32..=6, channels in prop::sample::select(vec![1u8, 3, 4]),
-        encoding in prop::sample::select(vec![Encoding::U8, Encoding::U16, Encoding::Jpeg]),
+        encoding in prop::sample::select(vec![Encoding::U8, Encoding::FULL_U16, Encoding::Jpeg]),
         captured_us in any::<Option<u64>>(), bytes in vec(any::<u8>(), 1..300), repeated in any::<u8>(),
     ) -> Frame {
         let mut meta = FrameMeta { frame_id, height, width, channels, encoding, nbytes: 0, captured_us };

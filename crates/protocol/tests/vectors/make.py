@@ -66,6 +66,8 @@ def messages():
     yield from as_json("raw frames", "STREAM_START", stream_start(jpeg_quality=0, batch_size=8))
     yield from as_json("rate unknown", "STREAM_START", stream_start(fps=None))
     yield from as_json("name with quotes and umlauts", "STREAM_START", stream_start(source_name='mäuse "2".mp4'))
+    twelve_bits = stream_start(jpeg_quality=0, significant_bits=12)
+    yield from as_json("12 of 16 bits", "STREAM_START", twelve_bits)
     yield from as_json("asks for answers", "STREAM_START", stream_start(answers=True))
     yield from odd(
         "floats for integers",

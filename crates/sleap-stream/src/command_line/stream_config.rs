@@ -39,6 +39,7 @@ impl TryFrom<Args> for Config {
             },
             fps: args.fps,
             real_time: args.live,
+            deep: encoding == PixelEncoding::Raw,
         };
         Ok(Self {
             capture,

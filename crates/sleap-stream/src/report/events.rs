@@ -59,6 +59,7 @@ impl EventWriter {
                 "width": info.width,
                 "height": info.height,
                 "source_fps": info.fps,
+                "significant_bits": info.significant_bits,
                 "live": info.is_live,
                 "frames_total": total,
                 "model": ack.model,

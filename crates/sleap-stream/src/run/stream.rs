@@ -22,7 +22,7 @@ use crate::run::ending::{self, EndedStream};
 use crate::run::receive::ReceiveLoop;
 use crate::run::results::ResultHandler;
 use crate::run::source_probe;
-use crate::run::stream_start::stream_start;
+use crate::run::stream_start::{log_narrowing, stream_start};
 use crate::run::wants::Wants;
 use crate::send::pipeline::SendPipeline;
 
@@ -46,6 +46,7 @@ pub(crate) async fn run(
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     assemble::check(&config, capture.info())?;
+    log_narrowing(&config, capture.info());
     let reconnector = Reconnector::new(
         config.connect.clone(),
         config.lanes,

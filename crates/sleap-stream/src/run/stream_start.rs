@@ -26,9 +26,20 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
         original_width: info.width,
         original_height: info.height,
         jpeg_quality: config.jpeg_quality(),
+        significant_bits: info.significant_bits.filter(|_| config.capture.deep),
         answers: true,
         heartbeat: true,
         stream_id: stream_id(),
+    }
+}
+
+/// Logs that frames lose bits, where the source has more than JPEG keeps.
+pub(super) fn log_narrowing(config: &Config, info: &SourceInfo) {
+    if let Some(bits) = info.significant_bits.filter(|_| !config.capture.deep) {
+        tracing::info!(
+            "{} has {bits} bits a sample, and JPEG keeps 8; without --jpeg-quality all are sent",
+            info.name
+        );
     }
 }
 

@@ -5,9 +5,11 @@ use bytes::Bytes;
 use protocol::{Encoding, Scale};
 use tokio::sync::watch;
 use vision::capture::FrameContent;
-use vision::{Image, jpeg};
+use vision::{DeepImage, Image, jpeg};
 
 use crate::send::adapt::EncodeSetting;
+
+const CANNOT_RESIZE: &str = "it cannot be resized";
 
 /// Resizes and compresses frames.
 pub(crate) struct FrameEncoder {
@@ -46,21 +48,41 @@ impl FrameEncoder {
         }
     }
 
-    /// A frame as it is to be sent. A camera's own JPEG stays as it is.
+    /// A frame as it is to be sent. A camera's own JPEG stays as it is, and pixels of more than 8 bits
+    /// keep them where they are not compressed.
     pub(crate) fn encode(&mut self, content: FrameContent) -> Result<EncodedFrame> {
-        let image = match content {
-            FrameContent::Pixels(image) => image,
-            FrameContent::Jpeg(jpeg) => {
-                return Ok(EncodedFrame {
-                    width: jpeg.header.width,
-                    height: jpeg.header.height,
-                    channels: jpeg.header.channels,
-                    encoding: Encoding::Jpeg,
-                    data: jpeg.data,
-                    scale: None,
-                });
-            }
-        };
+        match content {
+            FrameContent::Pixels(image) => self.encode_pixels(image),
+            FrameContent::Deep(deep) if self.settings.is_none() => self.encode_deep(&deep),
+            FrameContent::Deep(deep) => self.encode_pixels(deep.narrow()),
+            FrameContent::Jpeg(jpeg) => Ok(EncodedFrame {
+                width: jpeg.header.width,
+                height: jpeg.header.height,
+                channels: jpeg.header.channels,
+                encoding: Encoding::Jpeg,
+                data: jpeg.data,
+                scale: None,
+            }),
+        }
+    }
+
+    fn encode_deep(&self, deep: &DeepImage) -> Result<EncodedFrame> {
+        let source = deep.size();
+        let (width, height) = self.resize.unwrap_or(source);
+        let deep = deep.resize(width, height).context(CANNOT_RESIZE)?;
+        Ok(EncodedFrame {
+            width,
+            height,
+            channels: deep.channels(),
+            encoding: Encoding::U16 {
+                significant_bits: deep.significant_bits(),
+            },
+            data: deep.data().clone(),
+            scale: Scale::new(source, (width, height)),
+        })
+    }
+
+    fn encode_pixels(&mut self, image: Image) -> Result<EncodedFrame> {
         let source = (image.width, image.height);
         let setting = self.settings.as_ref().map(|newest| *newest.borrow());
         let (width, height) = self.resize.unwrap_or(source);
@@ -68,7 +90,7 @@ impl FrameEncoder {
             Some(setting) => (setting.side(width), setting.side(height)),
             None => (width, height),
         };
-        let image = vision::resize(&image, width, height).context("it cannot be resized")?;
+        let image = vision::resize(&image, width, height).context(CANNOT_RESIZE)?;
         let (encoding, data) = match setting {
             Some(setting) => (Encoding::Jpeg, self.compress(&image, setting.quality)?),
             None => (Encoding::U8, image.data.clone()),
@@ -135,6 +157,34 @@ mod tests {
         };
         second.scale.unwrap().apply(&mut prediction);
         assert_eq!(prediction.instances[0][0], Some([36.0, 16.0]));
+    }
+
+    #[test]
+    fn more_than_8_bits_are_kept_unless_they_are_compressed() {
+        let samples: Vec<u8> = [4095u16, 0].iter().flat_map(|s| s.to_le_bytes()).collect();
+        let deep = || FrameContent::Deep(DeepImage::new((2, 1), 1, 12, samples.clone()).unwrap());
+        let raw = FrameEncoder::new(None, None).encode(deep()).unwrap();
+        let significant_bits = 12;
+        assert_eq!(raw.encoding, Encoding::U16 { significant_bits });
+        assert_eq!(raw.data, samples);
+        let half = FrameEncoder::new(Some((1, 1)), None)
+            .encode(deep())
+            .unwrap();
+        assert_eq!(half.data, 2048u16.to_le_bytes().to_vec());
+        assert!(half.scale.is_some());
+        let (_, settings) = watch::channel(EncodeSetting::full(100));
+        let jpeg = FrameEncoder::new(None, Some(settings))
+            .encode(deep())
+            .unwrap();
+        assert_eq!(jpeg.encoding, Encoding::Jpeg);
+        let color = jpeg::Color::Gray;
+        let pixels = jpeg::JpegDecoder::new().unwrap().decode(
+            &jpeg.data,
+            color,
+            &jpeg::JpegLimits::default(),
+        );
+        let pixels = pixels.unwrap().data;
+        assert!(pixels[0] > 250 && pixels[1] < 5, "{pixels:?}");
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl DecodedFrame {
         let content = match &self.content {
             Some(FrameContent::Pixels(image)) => image.data.len(),
             Some(FrameContent::Jpeg(jpeg)) => jpeg.data.len(),
+            Some(FrameContent::Deep(deep)) => deep.data().len(),
             None => 0,
         };
         self.input.bytes() + frame + content

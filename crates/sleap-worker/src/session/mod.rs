@@ -275,7 +275,7 @@ impl Session {
         }
     }
 
-    async fn frame(&mut self, frame: Frame) -> Result<(), PipelineStopped> {
+    async fn frame(&mut self, mut frame: Frame) -> Result<(), PipelineStopped> {
         let received_at = Instant::now();
         let receive = self
             .frame_started
@@ -304,6 +304,8 @@ impl Session {
         stream.bytes += frame.meta.nbytes;
         self.context.metrics.frame(frame.meta.nbytes);
         let route = Arc::clone(&stream.route);
+        let encoding = &mut frame.meta.encoding;
+        *encoding = encoding.of_stream(route.origin.significant_bits);
         self.hand_over(FrameJob {
             frame,
             receive,

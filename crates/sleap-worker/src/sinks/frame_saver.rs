@@ -171,7 +171,7 @@ fn write_free(dir: &Path, frame: &Frame, decoder: &mut FrameDecoder) -> anyhow::
 
 fn write(path: &Path, frame: &Frame, decoder: &mut FrameDecoder) -> anyhow::Result<()> {
     let meta = &frame.meta;
-    if meta.encoding == Encoding::U16 {
+    if let Encoding::U16 { .. } = meta.encoding {
         let samples: Vec<u16> = frame
             .data
             .chunks_exact(2)

@@ -37,6 +37,8 @@ pub(crate) struct FrameOrigin {
     pub(crate) frames: Option<u64>,
     /// Frames per second of the source, where that is known.
     pub(crate) fps: Option<f64>,
+    /// Bits of a 16-bit sample that the source fills, where the client announced them.
+    pub(crate) significant_bits: Option<u8>,
     /// The stream's name on the wire; a client that reconnects uses it again.
     pub(crate) stream_id: Option<String>,
 }
@@ -51,6 +53,7 @@ impl From<&StreamStart> for FrameOrigin {
             sample_rate: start.sample_rate,
             frames: u64::try_from(start.total_frames).ok(),
             fps: start.fps,
+            significant_bits: start.significant_bits,
             stream_id: start.stream_id.clone(),
         }
     }

@@ -49,6 +49,7 @@ fn deliver(
             width: 1,
             height: 1,
             channels: 1,
+            significant_bits: None,
             fps: None,
             total_frames: None,
             frames_to_send: None,

@@ -166,6 +166,7 @@ fn opened(
         width: video.first.width,
         height: video.first.height,
         channels: video.first.channels,
+        significant_bits: None,
         fps: video.fps,
         total_frames,
         frames_to_send: None,

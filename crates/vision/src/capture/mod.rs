@@ -34,7 +34,7 @@ use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
 use crate::jpeg::CameraJpeg;
-use crate::{Image, synthetic};
+use crate::{DeepImage, Image, synthetic};
 use stop::StopSignal;
 
 pub use damage::Damage;
@@ -87,6 +87,8 @@ pub struct Config {
     pub fps: Option<f64>,
     /// Files without `fps` are read at the rate that they were recorded at.
     pub real_time: bool,
+    /// Frames of more than 8 bits come as they are; otherwise as 8 bits.
+    pub deep: bool,
 }
 
 /// The properties of an open source.
@@ -100,6 +102,8 @@ pub struct SourceInfo {
     pub height: u32,
     /// 1 or 3.
     pub channels: u8,
+    /// Bits of a sample in the source, where they are more than 8.
+    pub significant_bits: Option<u8>,
     /// The source's own rate, frames per second, where it is known.
     pub fps: Option<f64>,
     /// Frames in the source, where that is known; some containers only estimate it.
@@ -131,14 +135,16 @@ pub enum FrameContent {
     Pixels(Image),
     /// A camera's own JPEG.
     Jpeg(CameraJpeg),
+    /// Pixels of more than 8 bits, where [`Config::deep`] allows them.
+    Deep(DeepImage),
 }
 
 impl CapturedFrame {
-    /// The frame's pixels, unless it is a camera's own JPEG.
+    /// The frame's pixels, if they are of 8 bits and not a camera's own JPEG.
     pub fn pixels(&self) -> Option<&Image> {
         match &self.content {
             FrameContent::Pixels(image) => Some(image),
-            FrameContent::Jpeg(_) => None,
+            FrameContent::Jpeg(_) | FrameContent::Deep(_) => None,
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn open(config: &synthetic::Config) -> OpenedReader {
         width: first.width,
         height: first.height,
         channels: first.channels,
+        significant_bits: None,
         fps: Some(config.fps).filter(|fps| *fps > 0.0),
         total_frames: config.frames,
         frames_to_send: None,

@@ -104,6 +104,7 @@ pub(super) fn open(
         width: first.width,
         height: first.height,
         channels: first.channels,
+        significant_bits: None,
         fps,
         total_frames: None,
         frames_to_send: None,
@@ -256,6 +257,12 @@ fn header(content: &FrameContent) -> JpegHeader {
             is_progressive: false,
         },
         FrameContent::Jpeg(jpeg) => jpeg.header,
+        FrameContent::Deep(deep) => JpegHeader {
+            width: deep.size().0,
+            height: deep.size().1,
+            channels: deep.channels(),
+            is_progressive: false,
+        },
     }
 }
 

@@ -230,6 +230,7 @@ impl FrameToRecord {
         match &self.content {
             FrameContent::Pixels(image) => Ok(image.clone()),
             FrameContent::Jpeg(jpeg) => jpeg.decode(),
+            FrameContent::Deep(deep) => Ok(deep.narrow()),
         }
     }
 }

@@ -43,6 +43,7 @@ fn deliver(path: &Path) -> io::Result<()> {
         },
         fps: None,
         real_time: false,
+        deep: false,
     };
     let capture = match Capture::open(config) {
         Ok(capture) => capture,

@@ -110,6 +110,7 @@ fn open_error(path: &str) -> OpenError {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
+        deep: false,
     };
     Capture::open(config).unwrap_err()
 }
@@ -353,6 +354,7 @@ fn images(files: Vec<std::path::PathBuf>) -> Config {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
+        deep: false,
     }
 }
 
