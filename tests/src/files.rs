@@ -72,7 +72,7 @@ pub fn frames_of(source: Source, selection: FrameSelection) -> Vec<(u64, Image)>
         selection,
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     })
     .expect("the source opens");
     let (out, frames) = channel();
@@ -93,6 +93,7 @@ fn pixels(content: FrameContent) -> Image {
         FrameContent::Pixels(image) => image,
         FrameContent::Jpeg(jpeg) => jpeg.decode().expect("a camera's JPEG decodes"),
         FrameContent::Deep(deep) => deep.narrow(),
+        FrameContent::Planar(planar) => planar.to_bgr(),
     }
 }
 

@@ -73,7 +73,7 @@ fn capture(path: &str) -> Result<f64, Box<dyn Error>> {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     };
     let running = Capture::open(config)?.start(|_| ControlFlow::Continue(()));
     rate(running.join()?.frames, start)

@@ -63,6 +63,7 @@ impl AnnotatedFrame {
             FrameContent::Pixels(image) => image,
             FrameContent::Jpeg(jpeg) => &jpeg.decode()?,
             FrameContent::Deep(deep) => &deep.narrow(),
+            FrameContent::Planar(planar) => &planar.to_bgr(),
         };
         Ok(draw::overlay(image, &overlay)?)
     }

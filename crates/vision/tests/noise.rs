@@ -19,7 +19,7 @@ fn main() {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     };
     let error = Capture::open(config).unwrap_err();
     assert!(matches!(error, OpenError::NotAVideo { .. }));

@@ -147,7 +147,7 @@ fn camera(max_frames: Option<u64>, fps: Option<f64>) -> Config {
         },
         fps,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     }
 }
 

@@ -31,7 +31,7 @@ fn played_fps(video: &Path) -> f64 {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     })
     .unwrap();
     capture.info().fps.expect("the file says it")

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use vision::capture::{self, FrameSelection, Source};
+use vision::capture::{self, FrameSelection, PixelForm, Source, SourceOptions};
 
 use crate::command_line::args::{Args, RecordArgs};
 use crate::command_line::named_source::named_source;
@@ -23,6 +23,7 @@ impl TryFrom<Args> for Config {
         check_names(&args)?;
         let report_mode = args.report_mode();
         let encoding = encoding(&args)?;
+        let pixels = pixel_form(&args, encoding);
         let tracking = args.tracking.options()?;
         let connect = ConnectConfig::try_from(&args)?;
         let live = match (args.live, args.every_frame) {
@@ -39,7 +40,7 @@ impl TryFrom<Args> for Config {
             },
             fps: args.fps,
             real_time: args.live,
-            deep: encoding == PixelEncoding::Raw,
+            options: SourceOptions { pixels },
         };
         Ok(Self {
             capture,
@@ -81,6 +82,20 @@ fn check_names(args: &Args) -> Result<()> {
         );
     }
     args.recording.check(args.stream_words().first().copied())
+}
+
+/// How frames are to come from the source: no more converted than what becomes of them needs.
+fn pixel_form(args: &Args, encoding: PixelEncoding) -> PixelForm {
+    let needs_pixels = args.resize.is_some()
+        || args.max_latency.is_some()
+        || args.display
+        || args.snapshot.is_some()
+        || args.recording.record.is_some();
+    match encoding {
+        PixelEncoding::Raw => PixelForm::Deep,
+        PixelEncoding::Jpeg(_) if !needs_pixels => PixelForm::Planar,
+        PixelEncoding::Jpeg(_) | PixelEncoding::Camera => PixelForm::Plain,
+    }
 }
 
 fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {

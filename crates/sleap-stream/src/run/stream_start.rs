@@ -1,7 +1,7 @@
 //! What a stream is announced with.
 
 use protocol::StreamStart;
-use vision::capture::SourceInfo;
+use vision::capture::{PixelForm, SourceInfo};
 
 use crate::config::Config;
 
@@ -26,16 +26,20 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
         original_width: info.width,
         original_height: info.height,
         jpeg_quality: config.jpeg_quality(),
-        significant_bits: info.significant_bits.filter(|_| config.capture.deep),
+        significant_bits: info.significant_bits.filter(|_| keeps_depth(config)),
         answers: true,
         heartbeat: true,
         stream_id: stream_id(),
     }
 }
 
+fn keeps_depth(config: &Config) -> bool {
+    config.capture.options.pixels == PixelForm::Deep
+}
+
 /// Logs that frames lose bits, where the source has more than JPEG keeps.
 pub(super) fn log_narrowing(config: &Config, info: &SourceInfo) {
-    if let Some(bits) = info.significant_bits.filter(|_| !config.capture.deep) {
+    if let Some(bits) = info.significant_bits.filter(|_| !keeps_depth(config)) {
         tracing::info!(
             "{} has {bits} bits a sample, and JPEG keeps 8; without --jpeg-quality all are sent",
             info.name

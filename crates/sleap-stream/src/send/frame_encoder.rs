@@ -5,11 +5,12 @@ use bytes::Bytes;
 use protocol::{Encoding, Scale};
 use tokio::sync::watch;
 use vision::capture::FrameContent;
-use vision::{DeepImage, Image, jpeg};
+use vision::{DeepImage, Image, PlanarImage, jpeg};
 
 use crate::send::adapt::EncodeSetting;
 
 const CANNOT_RESIZE: &str = "it cannot be resized";
+const CANNOT_COMPRESS: &str = "it cannot be compressed";
 
 /// Resizes and compresses frames.
 pub(crate) struct FrameEncoder {
@@ -55,6 +56,7 @@ impl FrameEncoder {
             FrameContent::Pixels(image) => self.encode_pixels(image),
             FrameContent::Deep(deep) if self.settings.is_none() => self.encode_deep(&deep),
             FrameContent::Deep(deep) => self.encode_pixels(deep.narrow()),
+            FrameContent::Planar(planar) => self.encode_planar(&planar),
             FrameContent::Jpeg(jpeg) => Ok(EncodedFrame {
                 width: jpeg.header.width,
                 height: jpeg.header.height,
@@ -82,6 +84,28 @@ impl FrameEncoder {
         })
     }
 
+    /// The planes become a JPEG as they are, where it has the source's size.
+    fn encode_planar(&mut self, planar: &PlanarImage) -> Result<EncodedFrame> {
+        let (width, height) = planar.size();
+        let quality = self.settings.as_ref().and_then(|newest| {
+            let setting = *newest.borrow();
+            let is_whole = (setting.side(width), setting.side(height)) == (width, height);
+            (is_whole && self.resize.is_none()).then_some(setting.quality)
+        });
+        let Some(quality) = quality else {
+            return self.encode_pixels(planar.to_bgr());
+        };
+        let data = self.encoder(quality)?.encode_planar(planar);
+        Ok(EncodedFrame {
+            width,
+            height,
+            channels: 3,
+            encoding: Encoding::Jpeg,
+            data: data.context(CANNOT_COMPRESS)?,
+            scale: None,
+        })
+    }
+
     fn encode_pixels(&mut self, image: Image) -> Result<EncodedFrame> {
         let source = (image.width, image.height);
         let setting = self.settings.as_ref().map(|newest| *newest.borrow());
@@ -106,14 +130,20 @@ impl FrameEncoder {
     }
 
     fn compress(&mut self, image: &Image, quality: u8) -> Result<Bytes> {
-        let encoder = match &mut self.encoder {
-            Some((known, encoder)) if *known == quality => encoder,
-            other => {
-                let encoder = jpeg::JpegEncoder::new(quality).context("no JPEG encoder")?;
-                &mut other.insert((quality, encoder)).1
-            }
+        let data = self.encoder(quality)?.encode(image);
+        data.context(CANNOT_COMPRESS)
+    }
+
+    fn encoder(&mut self, quality: u8) -> Result<&mut jpeg::JpegEncoder> {
+        let kept = self.encoder.take().filter(|(known, _)| *known == quality);
+        let encoder = match kept {
+            Some(kept) => kept,
+            None => (
+                quality,
+                jpeg::JpegEncoder::new(quality).context("no JPEG encoder")?,
+            ),
         };
-        encoder.encode(image).context("it cannot be compressed")
+        Ok(&mut self.encoder.insert(encoder).1)
     }
 }
 
@@ -185,6 +215,41 @@ mod tests {
         );
         let pixels = pixels.unwrap().data;
         assert!(pixels[0] > 250 && pixels[1] < 5, "{pixels:?}");
+    }
+
+    #[test]
+    fn planes_are_compressed_as_they_are_unless_the_size_changes() {
+        let (width, height) = (16, 16);
+        let data = [vec![76; 256], vec![85; 64], vec![255; 64]].concat();
+        let chroma = vision::ChromaSampling::Quarter;
+        let red = PlanarImage::new((width, height), chroma, data).unwrap();
+        let content = || FrameContent::Planar(red.clone());
+        let (set, settings) = watch::channel(EncodeSetting::full(95));
+        let mut encoder = FrameEncoder::new(None, Some(settings));
+        let mut decoder = jpeg::JpegDecoder::new().unwrap();
+        let mut check = |encoded: &EncodedFrame, side: u32| {
+            assert_eq!(
+                (encoded.width, encoded.height, encoded.channels),
+                (side, side, 3)
+            );
+            let limits = jpeg::JpegLimits::default();
+            let pixels = decoder.decode(&encoded.data, jpeg::Color::Bgr, &limits);
+            for pixel in pixels.unwrap().data.chunks_exact(3) {
+                assert!(
+                    pixel[2] > 245 && pixel[0] < 10 && pixel[1] < 10,
+                    "{pixel:?}"
+                );
+            }
+        };
+        check(&encoder.encode(content()).unwrap(), 16);
+        set.send_replace(EncodeSetting {
+            quality: 95,
+            size: 50,
+            rate: 100,
+        });
+        check(&encoder.encode(content()).unwrap(), 8);
+        let raw = FrameEncoder::new(None, None).encode(content()).unwrap();
+        assert_eq!((raw.encoding, raw.data.len()), (Encoding::U8, 16 * 16 * 3));
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl DecodedFrame {
             Some(FrameContent::Pixels(image)) => image.data.len(),
             Some(FrameContent::Jpeg(jpeg)) => jpeg.data.len(),
             Some(FrameContent::Deep(deep)) => deep.data().len(),
+            Some(FrameContent::Planar(planar)) => planar.data().len(),
             None => 0,
         };
         self.input.bytes() + frame + content
@@ -124,7 +125,8 @@ impl DecodeStage {
                 decode
             }
             None => {
-                let _: FrameView<'_> = self.decoder.view(&frame, false)?;
+                // A JPEG whose luma decodes is whole: its chroma is in the same data.
+                let _: FrameView<'_> = self.decoder.view(&frame, true)?;
                 start.elapsed()
             }
         };

@@ -13,7 +13,7 @@ use super::reader::{OpenedReader, ReadFault, SourceBehaviour, display_name, with
 use super::signature::{self, FileSignature};
 use super::stop::StopSignal;
 use super::video::{self, FrameCount, VideoError, VideoRequest};
-use super::{OpenError, Source, SourceInfo, sequence, tiff};
+use super::{OpenError, Source, SourceInfo, SourceOptions, sequence, tiff};
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
 const URL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,18 +21,22 @@ const URL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How a file of this machine is spelled as an address.
 const LOCAL: &str = "file://";
 
-pub(super) fn open(path: &str, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
+pub(super) fn open(
+    path: &str,
+    options: &SourceOptions,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
     let name = display_name(&Source::File(path.to_owned()));
     if let Some(scheme) = allowed::scheme(path) {
         if !allowed::is_known(scheme) {
             let scheme = scheme.to_owned();
             return Err(OpenError::Scheme { scheme });
         }
-        return open_url(path, name, URL_TIMEOUT, stop);
+        return open_url(path, name, URL_TIMEOUT, options, stop);
     }
     let path = path.strip_prefix(LOCAL).unwrap_or(path);
     if path.contains('%') && !Path::new(path).exists() {
-        return open_sequence(path, name, stop);
+        return open_sequence(path, name, options, stop);
     }
     check_file(path.as_ref())?;
     if signature_of(path.as_ref())? == FileSignature::Playlist {
@@ -44,13 +48,14 @@ pub(super) fn open(path: &str, stop: &Arc<StopSignal>) -> Result<OpenedReader, O
         return Err(OpenError::PatternOfImage { path });
     }
     check_tiff(path.as_ref())?;
-    open_stored(path.as_ref(), name, Origin::User, stop)
+    open_stored(path.as_ref(), name, Origin::User, options, stop)
 }
 
 /// Opens numbered images. There is no file whose own name this is.
 fn open_sequence(
     path: &str,
     name: String,
+    options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     let (folder, file) = sequence::split(path);
@@ -64,7 +69,7 @@ fn open_sequence(
     if let Some(first) = sequence::first_file(path) {
         check_tiff(first.as_ref())?;
     }
-    let opened = open_stored(path.as_ref(), name, Origin::User, stop);
+    let opened = open_stored(path.as_ref(), name, Origin::User, options, stop);
     opened.map_err(|error| match error {
         OpenError::NotAVideo { .. } => OpenError::NoSequence { pattern: owned() },
         other => other,
@@ -75,9 +80,10 @@ fn open_sequence(
 pub(super) fn open_numbered(
     pattern: &str,
     name: String,
+    options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
-    open_stored(pattern.as_ref(), name, Origin::User, stop)
+    open_stored(pattern.as_ref(), name, Origin::User, options, stop)
 }
 
 /// Refuses a TIFF file that FFmpeg would read wrongly.
@@ -107,7 +113,10 @@ pub(super) fn open_upload(path: &Path, stop: &Arc<StopSignal>) -> Result<OpenedR
     let owned = || path.display().to_string();
     check_file(path)?;
     match signature_of(path)? {
-        FileSignature::Video => open_stored(path, name, Origin::Upload, stop),
+        FileSignature::Video => {
+            let options = SourceOptions::default();
+            open_stored(path, name, Origin::Upload, &options, stop)
+        }
         FileSignature::Playlist => Err(OpenError::Playlist { path: owned() }),
         FileSignature::Other => Err(OpenError::NoContainer { path: owned() }),
     }
@@ -117,6 +126,7 @@ fn open_stored(
     path: &Path,
     name: String,
     origin: Origin,
+    options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
@@ -131,6 +141,7 @@ fn open_stored(
         url: &url,
         options: allowed::options(origin),
         timeout: None,
+        pixels: options.pixels,
         stop,
     };
     let (cut_off, in_parts) = inspect(path, &name);
@@ -163,10 +174,10 @@ fn opened(
 ) -> OpenedReader {
     let info = SourceInfo {
         name,
-        width: video.first.width,
-        height: video.first.height,
-        channels: video.first.channels,
-        significant_bits: None,
+        width: video.shape.size.0,
+        height: video.shape.size.1,
+        channels: video.shape.channels,
+        significant_bits: video.significant_bits,
         fps: video.fps,
         total_frames,
         frames_to_send: None,
@@ -219,12 +230,14 @@ fn open_url(
     url: &str,
     name: String,
     timeout: Duration,
+    options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     let request = VideoRequest {
         url: OsStr::new(url),
         options: allowed::options(Origin::Address(url)),
         timeout: Some(timeout),
+        pixels: options.pixels,
         stop,
     };
     let (reader, video) = video::open(request).map_err(|error| match error {
@@ -309,6 +322,7 @@ mod tests {
             &url,
             "silent".to_owned(),
             Duration::from_millis(300),
+            &SourceOptions::default(),
             &Arc::default(),
         );
         assert!(matches!(result, Err(OpenError::Url { .. })));

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::file;
 use super::reader::{FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour, display_name};
 use super::stop::StopSignal;
-use super::{FrameContent, OpenError, Source};
+use super::{FrameContent, OpenError, Source, SourceOptions};
 
 /// Ends of the names of images that can be read.
 const EXTENSIONS: [&str; 12] = [
@@ -36,6 +36,7 @@ fn extension(path: &Path) -> Option<String> {
 pub(super) fn open(
     source: &Source,
     images: &[PathBuf],
+    options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     let name = display_name(source);
@@ -60,12 +61,13 @@ pub(super) fn open(
     // In a pattern `%` begins a number.
     let folder = links.path().to_string_lossy().replace('%', "%%");
     let pattern = format!("{folder}/%09d.{end}");
-    let mut opened = file::open_numbered(&pattern, name, stop).map_err(|error| match error {
-        OpenError::NoFrame { .. } => OpenError::NoFrame {
-            name: first.display().to_string(),
-        },
-        other => other,
-    })?;
+    let mut opened =
+        file::open_numbered(&pattern, name, options, stop).map_err(|error| match error {
+            OpenError::NoFrame { .. } => OpenError::NoFrame {
+                name: first.display().to_string(),
+            },
+            other => other,
+        })?;
     opened.info.total_frames = Some(images.len() as u64);
     opened.kind = SourceBehaviour::Stored {
         exact: true,

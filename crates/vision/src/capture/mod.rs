@@ -34,7 +34,7 @@ use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
 use crate::jpeg::CameraJpeg;
-use crate::{DeepImage, Image, synthetic};
+use crate::{DeepImage, Image, PlanarImage, synthetic};
 use stop::StopSignal;
 
 pub use damage::Damage;
@@ -87,8 +87,27 @@ pub struct Config {
     pub fps: Option<f64>,
     /// Files without `fps` are read at the rate that they were recorded at.
     pub real_time: bool,
-    /// Frames of more than 8 bits come as they are; otherwise as 8 bits.
-    pub deep: bool,
+    /// What is peculiar to the kind of source.
+    pub options: SourceOptions,
+}
+
+/// How a source is opened and read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceOptions {
+    /// How frames are delivered.
+    pub pixels: PixelForm,
+}
+
+/// How the frames of a source are delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PixelForm {
+    /// 8 bits, gray or BGR.
+    #[default]
+    Plain,
+    /// As they are in the source: frames of more than 8 bits come as [`FrameContent::Deep`].
+    Deep,
+    /// As little converted as a JPEG needs: frames of luma and chroma come as [`FrameContent::Planar`].
+    Planar,
 }
 
 /// The properties of an open source.
@@ -129,14 +148,41 @@ pub struct CapturedFrame {
 }
 
 /// A frame's picture, as its source delivers it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FrameContent {
     /// Pixels, as many as there are in this frame.
     Pixels(Image),
     /// A camera's own JPEG.
     Jpeg(CameraJpeg),
-    /// Pixels of more than 8 bits, where [`Config::deep`] allows them.
+    /// Pixels of more than 8 bits, for [`PixelForm::Deep`].
     Deep(DeepImage),
+    /// Luma and chroma as a JPEG has them, for [`PixelForm::Planar`].
+    Planar(PlanarImage),
+}
+
+/// Size and channels of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ContentShape {
+    /// Width and height, pixels.
+    size: (u32, u32),
+    /// 1 (gray), 3 (BGR) or 4 (BGRA).
+    channels: u8,
+}
+
+impl FrameContent {
+    /// Size and channels.
+    fn shape(&self) -> ContentShape {
+        let (size, channels) = match self {
+            FrameContent::Pixels(image) => ((image.width, image.height), image.channels),
+            FrameContent::Jpeg(jpeg) => {
+                let header = jpeg.header;
+                ((header.width, header.height), header.channels)
+            }
+            FrameContent::Deep(deep) => (deep.size(), deep.channels()),
+            FrameContent::Planar(planar) => (planar.size(), 3),
+        };
+        ContentShape { size, channels }
+    }
 }
 
 impl CapturedFrame {
@@ -144,7 +190,7 @@ impl CapturedFrame {
     pub fn pixels(&self) -> Option<&Image> {
         match &self.content {
             FrameContent::Pixels(image) => Some(image),
-            FrameContent::Jpeg(_) | FrameContent::Deep(_) => None,
+            _ => None,
         }
     }
 }

@@ -14,8 +14,8 @@ use opencv::videoio::{
 use super::error::present_text;
 use super::reader::{CaptureReader, FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour};
 use super::retry::{CameraRetry, FailedAttempt};
-use super::{FrameContent, OpenError, SourceInfo};
-use crate::jpeg::{CameraJpeg, JpegHeader};
+use super::{ContentShape, FrameContent, OpenError, SourceInfo};
+use crate::jpeg::CameraJpeg;
 
 /// Why a text names no camera.
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +101,8 @@ pub(super) fn open(
     };
     let info = SourceInfo {
         name: format!("webcam {index}"),
-        width: first.width,
-        height: first.height,
+        width: first.size.0,
+        height: first.size.1,
         channels: first.channels,
         significant_bits: None,
         fps,
@@ -152,12 +152,12 @@ impl FrameReader for Webcam {
     }
 }
 
-/// Opens the camera, asks for a format and reads one frame, whose size it returns.
+/// Opens the camera, asks for a format and reads one frame, whose size and channels it returns.
 fn attempt(
     index: u32,
     asked: CameraRequest,
     policy: &CameraRetry,
-) -> Result<(Webcam, JpegHeader), FailedAttempt<OpenError>> {
+) -> Result<(Webcam, ContentShape), FailedAttempt<OpenError>> {
     let name = || format!("webcam {index}");
     let failed = |error: opencv::Error| {
         FailedAttempt::Final(OpenError::OpenCv {
@@ -202,7 +202,7 @@ fn attempt(
     let first = reader.retrieve();
     let first = first.map_err(|fault| no_first_frame(fault, index, attempts));
     let first = first.map_err(FailedAttempt::Again)?;
-    Ok((reader, header(&first)))
+    Ok((reader, first.shape()))
 }
 
 /// Why a camera that opens has no first frame.
@@ -246,24 +246,6 @@ fn configure(capture: &mut VideoCapture, asked: CameraRequest) -> opencv::Result
         tracing::warn!(asked = ?size, width, height, "the webcam chose another size");
     }
     Ok(format)
-}
-
-fn header(content: &FrameContent) -> JpegHeader {
-    match content {
-        FrameContent::Pixels(image) => JpegHeader {
-            width: image.width,
-            height: image.height,
-            channels: image.channels,
-            is_progressive: false,
-        },
-        FrameContent::Jpeg(jpeg) => jpeg.header,
-        FrameContent::Deep(deep) => JpegHeader {
-            width: deep.size().0,
-            height: deep.size().1,
-            channels: deep.channels(),
-            is_progressive: false,
-        },
-    }
 }
 
 fn rate(capture: &VideoCapture) -> Option<f64> {

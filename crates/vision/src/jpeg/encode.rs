@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use crate::{Image, ImageShapeError};
+use crate::{ChromaSampling, Image, ImageShapeError, PlanarImage};
 
 /// Why an image did not become a JPEG.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,24 @@ impl JpegEncoder {
         // one is used with the same compressor; this form makes and frees its own each time.
         let bytes = self.compressor.compress_to_vec(pixels).map_err(library)?;
         Ok(bytes.into())
+    }
+
+    /// `image` as a JPEG with the chroma that it has. Nothing is converted.
+    pub fn encode_planar(&mut self, image: &PlanarImage) -> Result<Bytes, JpegEncodeError> {
+        let (width, height) = image.size();
+        let planes = turbojpeg::YuvImage {
+            pixels: &image.data()[..],
+            width: width as usize,
+            align: 1,
+            height: height as usize,
+            subsamp: match image.chroma() {
+                ChromaSampling::Quarter => Subsamp::Sub2x2,
+                ChromaSampling::Half => Subsamp::Sub2x1,
+                ChromaSampling::Full => Subsamp::None,
+            },
+        };
+        let bytes = self.compressor.compress_yuv_to_vec(planes);
+        Ok(bytes.map_err(library)?.into())
     }
 }
 

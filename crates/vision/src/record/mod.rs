@@ -231,6 +231,7 @@ impl FrameToRecord {
             FrameContent::Pixels(image) => Ok(image.clone()),
             FrameContent::Jpeg(jpeg) => jpeg.decode(),
             FrameContent::Deep(deep) => Ok(deep.narrow()),
+            FrameContent::Planar(planar) => Ok(planar.to_bgr()),
         }
     }
 }

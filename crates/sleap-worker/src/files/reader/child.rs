@@ -43,7 +43,7 @@ fn deliver(path: &Path) -> io::Result<()> {
         },
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     };
     let capture = match Capture::open(config) {
         Ok(capture) => capture,

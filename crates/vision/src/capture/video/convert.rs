@@ -6,10 +6,12 @@ use bytes::Bytes;
 use ffmpeg::frame::Video;
 
 use super::orient::Orientation;
+use super::planes::PlaneConverter;
 use super::raw::PixelLayout;
 use super::scale::{PixelTarget, Scaler};
-use crate::Image;
 use crate::capture::reader::ReadFault;
+use crate::capture::{FrameContent, PixelForm};
+use crate::{DeepImage, DeepImageError, Image};
 
 /// The most free frames that are kept.
 const MAX_POOLED: usize = 4;
@@ -17,19 +19,36 @@ const MAX_POOLED: usize = 4;
 /// Converts frames, each by its own colour space, range and pixel format.
 #[derive(Default)]
 pub(super) struct Converter {
+    form: PixelForm,
     scaler: Option<Scaler>,
+    planes: PlaneConverter,
     pool: FramePool,
 }
 
 impl Converter {
-    /// The image of a decoded frame: gray of a gray one, else BGR.
-    pub(super) fn image(
+    /// A converter to this form.
+    pub(super) fn new(form: PixelForm) -> Converter {
+        Converter {
+            form,
+            ..Converter::default()
+        }
+    }
+
+    /// The picture of a decoded frame: gray of a gray one, else colour.
+    pub(super) fn content(
         &mut self,
         frame: &Video,
         orientation: Orientation,
-    ) -> Result<Image, ReadFault> {
+    ) -> Result<FrameContent, ReadFault> {
         if orientation.is_upright() {
-            return packed(self.convert(frame)?);
+            let planes = match self.form {
+                PixelForm::Planar => self.planes.planes(frame),
+                _ => None,
+            };
+            return match planes {
+                Some(planes) => planes.map(FrameContent::Planar),
+                None => packed(self.convert(frame)?),
+            };
         }
         if let Some(turned) = orientation.apply(frame)? {
             return packed(self.convert(&turned)?);
@@ -38,40 +57,43 @@ impl Converter {
         let converted = self.convert(frame)?;
         let turned = orientation.apply(&converted.frame)?;
         let turned = turned.ok_or_else(|| ReadFault::Ffmpeg("it cannot be turned".into()))?;
-        packed(PooledFrame::alone(turned))
+        packed(PooledFrame {
+            frame: turned,
+            target: converted.target,
+            pool: None,
+        })
     }
 
     fn convert(&mut self, frame: &Video) -> Result<PooledFrame, ReadFault> {
         let layout = PixelLayout::of(frame).ok_or(ReadFault::Undecodable)?;
+        let target = PixelTarget::of(&layout, self.form == PixelForm::Deep);
         let fits = |scaler: &&mut Scaler| scaler.source == layout;
         let scaler = match self.scaler.as_mut().filter(fits) {
             Some(scaler) => scaler,
             None => {
-                let scaler = Scaler::new(layout, target(&layout)).ok_or_else(|| {
+                let scaler = Scaler::new(layout, target).ok_or_else(|| {
                     ReadFault::Ffmpeg(format!("the pixel format {} is not known", layout.name()))
                 })?;
                 self.scaler.insert(scaler)
             }
         };
-        let mut converted = self.pool.take();
+        let mut converted = self.pool.take(target);
         scaler.run(frame, &mut converted.frame)?;
         Ok(converted)
     }
 }
 
-fn target(layout: &PixelLayout) -> PixelTarget {
-    match layout.is_gray() {
-        true => PixelTarget::Gray,
-        false => PixelTarget::Bgr,
-    }
-}
-
 /// The image in a converted frame, without a copy where its rows are packed.
-fn packed(converted: PooledFrame) -> Result<Image, ReadFault> {
-    let frame = &converted.frame;
+fn packed(converted: PooledFrame) -> Result<FrameContent, ReadFault> {
+    let (frame, target) = (&converted.frame, converted.target);
     let layout = PixelLayout::of(frame).ok_or(ReadFault::Undecodable)?;
-    let (width, height, channels) = (layout.width, layout.height, target(&layout).channels());
-    let row = width as usize * usize::from(channels);
+    let (width, height, channels) = (layout.width, layout.height, target.channels);
+    let sample = if target.significant_bits.is_some() {
+        2
+    } else {
+        1
+    };
+    let row = width as usize * usize::from(channels) * sample;
     let stride = frame.stride(0);
     let data = if stride == row {
         Bytes::from_owner(converted)
@@ -82,8 +104,15 @@ fn packed(converted: PooledFrame) -> Result<Image, ReadFault> {
         }
         packed.into()
     };
-    let image = Image::new(width, height, channels, data);
-    image.map_err(|error| ReadFault::Image(error.into()))
+    let content = match target.significant_bits {
+        None => Image::new(width, height, channels, data).map(FrameContent::Pixels),
+        Some(bits) => match DeepImage::new((width, height), channels, bits, data) {
+            Ok(deep) => Ok(FrameContent::Deep(deep)),
+            Err(DeepImageError::Shape(error)) => Err(error),
+            Err(DeepImageError::SignificantBits(_)) => return Err(ReadFault::Undecodable),
+        },
+    };
+    content.map_err(|error| ReadFault::Image(error.into()))
 }
 
 /// Frames that are used again once their image is dropped: fresh memory for each would cost about a tenth of
@@ -94,8 +123,9 @@ struct FramePool {
 }
 
 impl FramePool {
-    fn take(&self) -> PooledFrame {
+    fn take(&self, target: PixelTarget) -> PooledFrame {
         PooledFrame {
+            target,
             frame: lock(&self.free).pop().unwrap_or_else(Video::empty),
             pool: Some(Arc::clone(&self.free)),
         }
@@ -104,14 +134,10 @@ impl FramePool {
 
 struct PooledFrame {
     frame: Video,
+    /// What it was converted to.
+    target: PixelTarget,
+    /// `None`: it is not used again.
     pool: Option<Arc<Mutex<Vec<Video>>>>,
-}
-
-impl PooledFrame {
-    /// A frame of no pool.
-    fn alone(frame: Video) -> PooledFrame {
-        PooledFrame { frame, pool: None }
-    }
 }
 
 impl AsRef<[u8]> for PooledFrame {

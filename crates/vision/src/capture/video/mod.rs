@@ -3,8 +3,10 @@
 mod convert;
 mod decode;
 mod interrupt;
+mod jfif;
 mod numbers;
 mod orient;
+mod planes;
 mod raw;
 mod scale;
 
@@ -15,10 +17,9 @@ use std::time::Duration;
 
 use ffmpeg::{Dictionary, Error};
 
-use super::FrameContent;
 use super::reader::{FrameReader, Grab, GrabbedFrame, ReadFault};
 use super::stop::StopSignal;
-use crate::Image;
+use super::{ContentShape, FrameContent, PixelForm};
 use convert::Converter;
 use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
@@ -32,6 +33,7 @@ pub(super) struct VideoRequest<'a> {
     pub(super) options: Vec<(&'static str, String)>,
     /// How long the network may be silent; `None` for files.
     pub(super) timeout: Option<Duration>,
+    pub(super) pixels: PixelForm,
     pub(super) stop: &'a Arc<StopSignal>,
 }
 
@@ -52,7 +54,10 @@ pub(super) enum VideoError {
 
 /// What an open video is like.
 pub(super) struct VideoInfo {
-    pub(super) first: Image,
+    /// Of the first frame.
+    pub(super) shape: ContentShape,
+    /// Bits of a sample, where they are more than 8.
+    pub(super) significant_bits: Option<u8>,
     pub(super) fps: Option<f64>,
     pub(super) frames: FrameCount,
 }
@@ -76,14 +81,15 @@ pub(super) struct VideoReader {
     orientation: Orientation,
     /// What was read while opening.
     ahead: VecDeque<Grab>,
-    /// The image of the frame that ends `ahead`.
-    first: Option<Image>,
+    /// The picture of the frame that ends `ahead`.
+    first: Option<FrameContent>,
 }
 
 /// Opens a video and decodes its first frame, which alone shows its size.
 pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo), VideoError> {
     ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     let is_live = request.timeout.is_some();
+    let pixels = request.pixels;
     let demuxer = open_demuxer(request).map_err(|error| VideoError::Open(error.to_string()))?;
     let threads = match is_live {
         true => Threads::Slices,
@@ -99,14 +105,20 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
     let mut reader = VideoReader {
         orientation: orientation(matrix),
         track,
-        converter: Converter::default(),
+        converter: Converter::new(pixels),
         ahead: VecDeque::new(),
         first: None,
     };
     let first = reader.read_ahead()?;
-    reader.first = Some(first.clone());
-    let frames = reader.count(fps);
-    Ok((reader, VideoInfo { first, fps, frames }))
+    let shape = first.shape();
+    reader.first = Some(first);
+    let info = VideoInfo {
+        shape,
+        significant_bits: raw::significant_bits(reader.track.pixels()),
+        fps,
+        frames: reader.count(fps),
+    };
+    Ok((reader, info))
 }
 
 fn open_demuxer(request: VideoRequest<'_>) -> Result<raw::Demuxer, Error> {
@@ -132,7 +144,7 @@ fn orientation(matrix: Option<[i32; 9]>) -> Orientation {
 }
 
 impl VideoReader {
-    fn read_ahead(&mut self) -> Result<Image, VideoError> {
+    fn read_ahead(&mut self) -> Result<FrameContent, VideoError> {
         loop {
             match self.decode() {
                 Ok(Grab::End) => return Err(VideoError::NoFrame),
@@ -141,7 +153,7 @@ impl VideoReader {
                     let is_frame = matches!(grab, Grab::Frame(_));
                     self.ahead.push_back(grab);
                     if is_frame {
-                        return self.image().map_err(VideoError::Frame);
+                        return self.content().map_err(VideoError::Frame);
                     }
                 }
             }
@@ -162,13 +174,13 @@ impl VideoReader {
         }
     }
 
-    fn image(&mut self) -> Result<Image, ReadFault> {
+    fn content(&mut self) -> Result<FrameContent, ReadFault> {
         let frame = self.track.pixels();
         let orientation = match raw::frame_matrix(frame) {
             None => self.orientation,
             own => orientation(own),
         };
-        self.converter.image(frame, orientation)
+        self.converter.content(frame, orientation)
     }
 
     fn count(&self, fps: Option<f64>) -> FrameCount {
@@ -204,10 +216,9 @@ impl FrameReader for VideoReader {
     }
 
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
-        let image = match self.first.take() {
-            Some(image) => image,
-            None => self.image()?,
-        };
-        Ok(FrameContent::Pixels(image))
+        match self.first.take() {
+            Some(content) => Ok(content),
+            None => self.content(),
+        }
     }
 }

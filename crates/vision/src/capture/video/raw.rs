@@ -190,6 +190,13 @@ impl PixelLayout {
         name.to_string_lossy().into_owned()
     }
 
+    /// Bits of a sample; 0 where they are no integers or not known.
+    pub(super) fn depth(&self) -> u8 {
+        let depth = self.descriptor().map_or(0, |it| it.comp[0].depth);
+        let is_integer = !self.has(AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_PAL);
+        u8::try_from(depth).unwrap_or(0) * u8::from(is_integer)
+    }
+
     /// Whether there is luma and nothing else but alpha.
     pub(super) fn is_gray(&self) -> bool {
         let few = self.descriptor().is_some_and(|it| it.nb_components <= 2);
@@ -221,6 +228,12 @@ impl PixelLayout {
         };
         (0..=planes).map(shape).collect()
     }
+}
+
+/// Bits of a sample of a decoded frame, where they are more than 8.
+pub(super) fn significant_bits(frame: &Video) -> Option<u8> {
+    let depth = PixelLayout::of(frame)?.depth();
+    (9..=16).contains(&depth).then_some(depth)
 }
 
 /// A plane of a frame: pixels of `step` bytes.
@@ -255,7 +268,7 @@ pub(super) fn allocate(layout: &PixelLayout, width: u32, height: u32) -> Result<
     }
 }
 
-/// Row `y` of a plane, which has `shape` in a frame for which [`PixelLayout::movable`] gave it.
+/// Row `y` of a plane, which has `shape` in frames of this layout, as [`PixelLayout::movable`] gives it.
 pub(super) fn row<'a>(frame: &'a Video, plane: usize, shape: &PlaneShape, y: usize) -> &'a [u8] {
     let start = row_start(frame, plane, shape, y);
     // SAFETY: `row_start` has checked that the row is inside of the plane, which is borrowed.

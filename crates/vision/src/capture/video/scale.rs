@@ -14,23 +14,33 @@ use super::raw::{PixelLayout, allocate};
 
 /// What pixels are converted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PixelTarget {
-    Bgr,
-    Gray,
+pub(super) struct PixelTarget {
+    format: AVPixelFormat,
+    /// 1 (gray) or 3 (BGR).
+    pub(super) channels: u8,
+    /// Of samples of 16 bits; `None`: they have 8.
+    pub(super) significant_bits: Option<u8>,
 }
 
 impl PixelTarget {
-    fn format(self) -> AVPixelFormat {
-        match self {
-            PixelTarget::Bgr => AVPixelFormat::BGR24,
-            PixelTarget::Gray => AVPixelFormat::GRAY8,
-        }
-    }
-
-    pub(super) fn channels(self) -> u8 {
-        match self {
-            PixelTarget::Bgr => 3,
-            PixelTarget::Gray => 1,
+    /// Gray of gray frames, else BGR. `deep`: with as many bits as the frame has, which colours take as
+    /// 16: their conversion scales them.
+    pub(super) fn of(layout: &PixelLayout, deep: bool) -> PixelTarget {
+        let depth = layout.depth();
+        let gray = layout.is_gray();
+        let (format, significant_bits) = match (gray, depth) {
+            (true, 10) if deep => (AVPixelFormat::GRAY10LE, Some(10)),
+            (true, 12) if deep => (AVPixelFormat::GRAY12LE, Some(12)),
+            (true, 14) if deep => (AVPixelFormat::GRAY14LE, Some(14)),
+            (true, 9..=16) if deep => (AVPixelFormat::GRAY16LE, Some(16)),
+            (false, 9..=16) if deep => (AVPixelFormat::BGR48LE, Some(16)),
+            (true, _) => (AVPixelFormat::GRAY8, None),
+            (false, _) => (AVPixelFormat::BGR24, None),
+        };
+        PixelTarget {
+            format,
+            channels: if gray { 1 } else { 3 },
+            significant_bits,
         }
     }
 }
@@ -61,7 +71,7 @@ impl Scaler {
     }
 
     fn configure(&self) -> bool {
-        let (source, target) = (&self.source, self.target.format());
+        let (source, target) = (&self.source, self.target.format);
         let sides = (i64::from(source.width), i64::from(source.height));
         let options = [
             (c"srcw", sides.0),
@@ -135,7 +145,7 @@ impl Scaler {
     /// No memory, or another layout.
     pub(super) fn run(&mut self, frame: &Video, out: &mut Video) -> Result<(), Error> {
         let wanted = PixelLayout {
-            format: self.target.format(),
+            format: self.target.format,
             ..self.source
         };
         let fits = PixelLayout::of(out).is_some_and(|out| {

@@ -79,7 +79,7 @@ pub(crate) fn file(path: &Path) -> Config {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     }
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn read_all(source: Source) -> Result<Vec<Image>, String> {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     };
     let images = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&images);

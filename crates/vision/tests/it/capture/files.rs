@@ -110,7 +110,7 @@ fn open_error(path: &str) -> OpenError {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     };
     Capture::open(config).unwrap_err()
 }
@@ -354,7 +354,7 @@ fn images(files: Vec<std::path::PathBuf>) -> Config {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     }
 }
 

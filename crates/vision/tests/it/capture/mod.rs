@@ -3,6 +3,7 @@
 mod common;
 mod field_cases;
 mod files;
+mod forms;
 mod kinds;
 mod pattern;
 mod pixels;

@@ -24,7 +24,7 @@ fn config(frames: Option<u64>) -> Config {
         selection: FrameSelection::default(),
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     }
 }
 

@@ -116,7 +116,7 @@ fn ffmpeg(arguments: &[&str], output: &Path) -> bool {
 }
 
 /// Five frames of a moving test picture in full colour.
-fn encode(options: &str, size: &str, output: &Path) {
+pub(super) fn encode(options: &str, size: &str, output: &Path) {
     let source = format!("testsrc2=size={size}:rate=25:duration=0.2");
     let options = options.split(' ').collect::<Vec<_>>();
     let arguments = [&["-f", "lavfi", "-i", &source], &options[..]].concat();

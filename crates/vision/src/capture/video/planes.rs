@@ -1,0 +1,123 @@
+//! Decoded frames to the planes of a JPEG.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use ffmpeg::ffi::AVPixelFormat;
+use ffmpeg::frame::Video;
+
+use super::jfif::ToJfif;
+use super::raw::{self, PixelLayout, PlaneShape};
+use crate::capture::reader::ReadFault;
+use crate::{ChromaSampling, PlanarImage};
+
+/// The most free buffers that are kept.
+const MAX_POOLED: usize = 4;
+
+/// Converts frames of planes, each by its own matrix and range.
+#[derive(Default)]
+pub(super) struct PlaneConverter {
+    pool: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Of one row of chroma.
+    shifts: Vec<i32>,
+}
+
+impl PlaneConverter {
+    /// The frame's planes; `None` where it has none of 8 bits, or where they need more than a sum.
+    pub(super) fn planes(&mut self, frame: &Video) -> Option<Result<PlanarImage, ReadFault>> {
+        let layout = PixelLayout::of(frame)?;
+        let (chroma, is_full) = sampling(layout.format)?;
+        let to_jfif = ToJfif::of(layout.space, layout.range, is_full)?;
+        let mut buffer = self.take();
+        self.fill(frame, &layout, chroma, &to_jfif, &mut buffer.data);
+        let image = PlanarImage::new(
+            (layout.width, layout.height),
+            chroma,
+            Bytes::from_owner(buffer),
+        );
+        Some(image.map_err(|error| ReadFault::Image(error.into())))
+    }
+
+    fn fill(
+        &mut self,
+        frame: &Video,
+        layout: &PixelLayout,
+        chroma: ChromaSampling,
+        to_jfif: &ToJfif,
+        buffer: &mut Vec<u8>,
+    ) {
+        let shape = |(width, height): (u32, u32)| PlaneShape {
+            step: 1,
+            width: width as usize,
+            height: height as usize,
+        };
+        let whole = shape((layout.width, layout.height));
+        let part = shape(chroma.plane(layout.width, layout.height));
+        let (luma_bytes, chroma_bytes) = (whole.width * whole.height, part.width * part.height);
+        // Every byte is written below.
+        buffer.resize(luma_bytes + 2 * chroma_bytes, 0);
+        self.shifts.resize(part.width, 0);
+        let (luma, rest) = buffer.split_at_mut(luma_bytes);
+        let (blue, red) = rest.split_at_mut(chroma_bytes);
+        let across = if chroma == ChromaSampling::Full { 1 } else { 2 };
+        let down = if chroma == ChromaSampling::Quarter {
+            2
+        } else {
+            1
+        };
+        let out = blue
+            .chunks_exact_mut(part.width)
+            .zip(red.chunks_exact_mut(part.width));
+        let rows = luma.chunks_mut(whole.width * down).zip(out).enumerate();
+        for (y, (luma, (blue, red))) in rows {
+            let from = (raw::row(frame, 1, &part, y), raw::row(frame, 2, &part, y));
+            to_jfif.chroma(from, &mut self.shifts, (blue, red));
+            for (below, luma) in luma.chunks_exact_mut(whole.width).enumerate() {
+                let from = raw::row(frame, 0, &whole, y * down + below);
+                to_jfif.luma(from, &self.shifts, across, luma);
+            }
+        }
+    }
+
+    fn take(&self) -> PooledBuffer {
+        let mut free = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        PooledBuffer {
+            data: free.pop().unwrap_or_default(),
+            pool: Arc::clone(&self.pool),
+        }
+    }
+}
+
+/// The sampling of a format of three planes of 8 bits, and whether its name says that it has the full range.
+fn sampling(format: AVPixelFormat) -> Option<(ChromaSampling, bool)> {
+    match format {
+        AVPixelFormat::YUV420P => Some((ChromaSampling::Quarter, false)),
+        AVPixelFormat::YUVJ420P => Some((ChromaSampling::Quarter, true)),
+        AVPixelFormat::YUV422P => Some((ChromaSampling::Half, false)),
+        AVPixelFormat::YUVJ422P => Some((ChromaSampling::Half, true)),
+        AVPixelFormat::YUV444P => Some((ChromaSampling::Full, false)),
+        AVPixelFormat::YUVJ444P => Some((ChromaSampling::Full, true)),
+        _ => None,
+    }
+}
+
+/// Bytes that are used again once their image is dropped.
+struct PooledBuffer {
+    data: Vec<u8>,
+    pool: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl AsRef<[u8]> for PooledBuffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for PooledBuffer {
+    fn drop(&mut self) {
+        let mut free = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < MAX_POOLED {
+            free.push(std::mem::take(&mut self.data));
+        }
+    }
+}
