@@ -4,7 +4,9 @@ use std::sync::mpsc::channel;
 
 use serde_json::Value;
 use vision::Image;
-use vision::capture::{Capture, Config, FrameContent, FrameSelection, Source};
+use vision::capture::{
+    Capture, Config, FrameContent, FrameSelection, PixelForm, Source, SourceOptions,
+};
 
 /// A committed file of the demo.
 pub fn demo(name: &str) -> PathBuf {
@@ -65,24 +67,37 @@ impl Fixture {
     }
 }
 
-/// All frames of a source with their numbers, as OpenCV decodes them here.
+/// All frames of a source with their numbers, as they are decoded here.
 pub fn frames_of(source: Source, selection: FrameSelection) -> Vec<(u64, Image)> {
+    let contents = contents_of(source, selection, PixelForm::Plain);
+    let frames = contents.into_iter();
+    frames.map(|(id, content)| (id, pixels(content))).collect()
+}
+
+/// All frames of a source with their numbers, in a form.
+pub fn contents_of(
+    source: Source,
+    selection: FrameSelection,
+    pixels: PixelForm,
+) -> Vec<(u64, FrameContent)> {
     let capture = Capture::open(Config {
         source,
         selection,
         fps: None,
         real_time: false,
-        options: Default::default(),
+        options: SourceOptions {
+            pixels,
+            ..SourceOptions::default()
+        },
     })
     .expect("the source opens");
     let (out, frames) = channel();
-    let running =
-        capture.start(
-            move |frame| match out.send((frame.frame_id, pixels(frame.content))) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            },
-        );
+    let running = capture.start(
+        move |frame| match out.send((frame.frame_id, frame.content)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        },
+    );
     let frames = frames.into_iter().collect();
     running.join().expect("the source is read to its end");
     frames

@@ -14,7 +14,7 @@ mod relay;
 mod said;
 mod tunnel;
 
-pub use files::{Fixture, demo, frames_of, read_png, same_pixels, sha256};
+pub use files::{Fixture, contents_of, demo, frames_of, read_png, same_pixels, sha256};
 pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
 pub use nvml::TestNvml;
 pub use place::{Place, text, uploads_in};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use e2e::{Client, Fixture, Worker, demo, frames_of, read_png, same_pixels};
+use e2e::{Client, Fixture, Worker, contents_of, demo, frames_of, read_png, same_pixels};
 use serde_json::Value;
-use vision::capture::{FrameSelection, Source};
+use vision::capture::{FrameContent, FrameSelection, PixelForm, Source};
 use vision::synthetic;
 
 const MAX_POINT_ERROR: f64 = 1e-3;
@@ -188,8 +188,12 @@ fn jpeg_frames_arrive_as_the_encoder_made_them() {
     };
     let mut encoder = vision::jpeg::JpegEncoder::new(80).unwrap();
     let mut decoder = vision::jpeg::JpegDecoder::new().unwrap();
-    for (id, image) in frames_of(Source::File(path(&video).into()), selection) {
-        let jpeg = encoder.encode(&image).unwrap();
+    let source = Source::File(path(&video).into());
+    for (id, content) in contents_of(source, selection, PixelForm::Planar) {
+        let FrameContent::Planar(planes) = content else {
+            panic!("the video has planes: {content:?}");
+        };
+        let jpeg = encoder.encode_planar(&planes).unwrap();
         let sent = decoder
             .decode(
                 &jpeg,

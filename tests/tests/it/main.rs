@@ -5,6 +5,7 @@ mod auth;
 mod cli;
 mod client;
 mod client_doctor;
+mod deep;
 mod display;
 mod doctor;
 mod emit;

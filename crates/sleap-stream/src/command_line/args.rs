@@ -106,7 +106,7 @@ pub struct Args {
 
     /// Send JPEG of this quality, 1 to 100.
     ///
-    /// 80 is a good choice; without this option raw pixels are sent. `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
+    /// 80 is a good choice; without this option raw pixels are sent, with all bits of sources that have 10, 12 or 16 a sample. `camera` sends a webcam's own JPEGs, neither decoded nor compressed again.
     #[arg(long, value_name = "QUALITY", value_parser = jpeg_quality, help_heading = "Encoding")]
     pub jpeg_quality: Option<JpegQuality>,
 
