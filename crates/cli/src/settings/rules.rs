@@ -69,6 +69,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("test_pattern", UserOnly(Source)),
     ("send_file", UserOnly(Source)),
     ("webcam_size", Harmless),
+    ("allow_gaps", Harmless),
     ("frames", Harmless),
     ("sample_rate", Harmless),
     ("max_frames", Harmless),

@@ -13,6 +13,7 @@ use vision::synthetic;
 
 use crate::command_line::help;
 use crate::command_line::rendezvous_args::RendezvousArgs;
+use crate::command_line::source_args::SourceArgs;
 use crate::command_line::subcommand::Command;
 use crate::command_line::trust_args::TrustArgs;
 use crate::command_line::values::{
@@ -50,6 +51,10 @@ pub struct Args {
     /// numbers in their names.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub stream: Option<String>,
+
+    /// Reading it.
+    #[command(flatten)]
+    pub reading: SourceArgs,
 
     /// Camera to stream, by its number.
     ///

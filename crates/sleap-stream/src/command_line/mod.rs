@@ -10,6 +10,7 @@ mod named_source;
 mod rendezvous_args;
 mod send_config;
 mod settings;
+mod source_args;
 mod stream_config;
 mod subcommand;
 mod trust_args;

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use vision::capture::{self, FrameSelection, PixelForm, Source, SourceOptions};
+use vision::capture::{self, FrameSelection, PixelForm, Source};
 
 use crate::command_line::args::{Args, RecordArgs};
 use crate::command_line::named_source::named_source;
@@ -40,7 +40,7 @@ impl TryFrom<Args> for Config {
             },
             fps: args.fps,
             real_time: args.live,
-            options: SourceOptions { pixels },
+            options: args.reading.options(pixels),
         };
         Ok(Self {
             capture,

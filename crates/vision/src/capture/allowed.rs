@@ -111,7 +111,11 @@ pub(super) fn options(origin: Origin<'_>) -> Vec<(&'static str, String)> {
     };
     let mut options = vec![("format_whitelist", demuxers.concat().join(","))];
     match origin {
-        Origin::Upload | Origin::User => options.push(("protocol_whitelist", "file".to_owned())),
+        Origin::Upload | Origin::User => {
+            options.push(("protocol_whitelist", "file".to_owned()));
+            // A file whose path has a `%d` is that file, and no pattern.
+            options.push(("pattern_type", "none".to_owned()));
+        }
         // Over UDP, packets of a large frame are lost before they are read.
         Origin::Address(_) => options.push(("rtsp_flags", "prefer_tcp".to_owned())),
     }

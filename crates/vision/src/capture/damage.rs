@@ -1,12 +1,14 @@
 //! Which frames are damaged, for messages.
 
 /// Frames that were asked for and are damaged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Damage {
     /// Frames that could not be decoded at all.
     pub lost: u64,
     /// The first of them.
     pub first_lost: Option<u64>,
+    /// Its file, in a sequence of images.
+    pub first_file: Option<String>,
     /// Frames that were delivered although parts of them could not be decoded.
     pub concealed: u64,
     /// The first of them.
@@ -18,6 +20,12 @@ impl Damage {
     pub(super) fn lose(&mut self, frame_id: u64) {
         self.lost += 1;
         self.first_lost.get_or_insert(frame_id);
+    }
+
+    /// Notes an image that is lost.
+    pub(super) fn lose_file(&mut self, frame_id: u64, file: String) {
+        self.lose(frame_id);
+        self.first_file.get_or_insert(file);
     }
 
     /// Notes a frame that is delivered in spite of damage.
@@ -35,8 +43,12 @@ pub(super) fn damage_text(name: &str, damage: &Damage) -> String {
         let count = damage.lost;
         let frames = frames(count);
         text += &format!(
-            " {count} {frames} could not be decoded and have no prediction (first: frame {first})"
+            " {count} {frames} could not be decoded and have no prediction (first: frame {first}"
         );
+        if let Some(file) = &damage.first_file {
+            text += &format!(": {file} cannot be read as an image");
+        }
+        text.push(')');
     }
     if let Some(first) = damage.first_concealed {
         let count = damage.concealed;
@@ -59,6 +71,14 @@ mod tests {
             text.contains("1 frame could not be decoded") && text.contains("frame 20"),
             "{text}"
         );
+        damage.lose_file(21, "img_0021.png".to_owned());
+        let text = damage_text("img_%04d.png", &damage);
+        assert!(
+            text.contains("2 frames") && text.contains("img_0021.png cannot be read"),
+            "{text}"
+        );
+        let mut damage = Damage::default();
+        damage.lose(1);
         damage.conceal(7);
         damage.conceal(8);
         let text = damage_text("a.avi", &damage);

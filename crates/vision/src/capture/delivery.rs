@@ -172,7 +172,8 @@ impl<'a> FrameDelivery<'a> {
             return Ok(Ok(None));
         };
         let content = match self.decode(target, &mut grabbed)? {
-            Ok(content) => content,
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(Ok(None)),
             Err(stop) => return Ok(Err(stop)),
         };
         let Some(captured) = self.wait(target, &grabbed, selection) else {
@@ -222,18 +223,18 @@ impl<'a> FrameDelivery<'a> {
         })
     }
 
-    /// The pixels of the frame grabbed last, or, where a live source delivers damaged ones, of the next that
-    /// is complete.
+    /// The pixels of the frame grabbed last. Where it is damaged: those of the next complete one of a live
+    /// source, none of a file.
     fn decode(
         &mut self,
         target: u64,
         grabbed: &mut Grabbed,
-    ) -> Result<Result<FrameContent, Stop>, ReadError> {
+    ) -> Result<Result<Option<FrameContent>, Stop>, ReadError> {
         for _ in 0..MAX_UNDECODABLE {
             let fault = match self.opened.reader.retrieve() {
-                Ok(content) => return Ok(Ok(content)),
-                Err(fault) if !self.opened.kind.pushes() => return Err(self.fault(fault, target)),
-                Err(fault) => self.fault(fault, target),
+                Ok(content) => return Ok(Ok(Some(content))),
+                Err(fault) if self.opened.kind.pushes() => self.fault(fault, target),
+                Err(fault) => return self.lose(target, fault).map(|()| Ok(None)),
             };
             self.skip(1, &fault.to_string());
             // The next frame takes the number of this one.
@@ -246,6 +247,23 @@ impl<'a> FrameDelivery<'a> {
             *grabbed = self.grabbed.unwrap_or(*grabbed);
         }
         Err(self.fault(ReadFault::Undecodable, target))
+    }
+
+    /// Notes that a frame of a file is damaged. Other faults end the capture.
+    fn lose(&mut self, target: u64, fault: ReadFault) -> Result<(), ReadError> {
+        let source = &self.opened.info.name;
+        match fault {
+            ReadFault::Undecodable => {
+                tracing::warn!(%source, frame = target, "the frame cannot be decoded");
+                self.damage.lose(target);
+            }
+            ReadFault::ImageFile { file, reason } => {
+                tracing::warn!(%source, frame = target, %file, %reason, "the image cannot be read");
+                self.damage.lose_file(target, file);
+            }
+            other => return Err(self.fault(other, target)),
+        }
+        Ok(())
     }
 
     fn skip(&mut self, frames: u64, fault: &str) {
@@ -264,6 +282,10 @@ impl<'a> FrameDelivery<'a> {
                 return Ok(Err(Stop::Asked));
             }
             let grab = self.opened.reader.grab();
+            if self.stop.is_set() {
+                // A read that waits ends with an error then.
+                return Ok(Err(Stop::Asked));
+            }
             let frame = match grab.map_err(|fault| self.fault(fault, self.next))? {
                 Grab::Frame(frame) => frame,
                 Grab::End => return Ok(Err(Stop::Ended)),
@@ -299,15 +321,20 @@ impl<'a> FrameDelivery<'a> {
     }
 
     /// The result for a source without further frames: its end, or an error.
-    fn ended(self, selection: &FrameSelection) -> Result<CaptureSummary, ReadError> {
+    fn ended(mut self, selection: &FrameSelection) -> Result<CaptureSummary, ReadError> {
         let (name, frames) = (self.opened.info.name.clone(), self.next);
         let announced = self.opened.info.total_frames;
         let expected = announced.filter(|&total| frames.saturating_add(COUNT_SLACK) < total);
         let last = selection.ranges.last().map(|range| *range.end());
-        let cut_off = matches!(
-            self.opened.kind,
-            SourceBehaviour::Stored { cut_off: true, .. }
-        );
+        let (is_exact, cut_off) = match self.opened.kind {
+            SourceBehaviour::Stored { exact, cut_off } => (exact, cut_off),
+            _ => (false, false),
+        };
+        if is_exact && self.damage != Damage::default() {
+            // A decoder that runs into damage may leave out frames without an error for each.
+            let missing = frames..announced.unwrap_or(frames);
+            missing.for_each(|frame| self.damage.lose(frame));
+        }
         match (self.opened.kind, expected, last) {
             (SourceBehaviour::Camera, ..) => Err(ReadError::CameraLost {
                 name,
@@ -357,14 +384,15 @@ impl<'a> FrameDelivery<'a> {
         let name = self.opened.info.name.clone();
         let frames = self.next;
         match fault {
-            ReadFault::Undecodable => ReadError::Undecodable { name, frame_id },
+            ReadFault::Undecodable | ReadFault::ImageFile { .. } => {
+                ReadError::Undecodable { name, frame_id }
+            }
             ReadFault::Broken(reason) => ReadError::Broken {
                 name,
                 frames,
                 reason,
             },
             ReadFault::Silent => ReadError::Silent { name, frames },
-            ReadFault::ImageFile(file) => ReadError::ImageFile { file, frame_id },
             ReadFault::OpenCv(reason) => ReadError::OpenCv { name, reason },
             ReadFault::Ffmpeg(reason) => ReadError::Ffmpeg {
                 name,

@@ -108,15 +108,15 @@ fn a_camera_that_delivers_only_damage_has_failed() {
 }
 
 #[test]
-fn a_damaged_frame_of_a_file_is_an_error_and_no_repetition() {
+fn a_damaged_frame_of_a_file_keeps_its_number_and_the_rest_follows() {
     let stored = SourceBehaviour::Stored {
         exact: true,
         cut_off: false,
     };
     let (seen, result) = deliver(stored, &[true, true, false, true], 4);
-    assert_eq!(seen, [(0, 0), (1, 1)]);
-    assert!(
-        matches!(result, Err(ReadError::Undecodable { frame_id: 2, .. })),
-        "{result:?}"
-    );
+    assert_eq!(seen, [(0, 0), (1, 1), (3, 3)]);
+    let Err(ReadError::Damaged { damage, .. }) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!((damage.lost, damage.first_lost), (1, Some(2)));
 }

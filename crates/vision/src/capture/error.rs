@@ -64,25 +64,29 @@ pub enum OpenError {
     },
     /// No file of an image sequence.
     #[error(
-        "{pattern}: no image sequence found. The first number must be between 0 and 4, and the number of digits must match (%04d is four)"
+        "{pattern}: no image sequence found. The folder has no file of that name; %04d stands for a number of four digits or more, %d for one of any length"
     )]
     NoSequence {
         /// As given.
         pattern: String,
+    },
+    /// Numbers are missing in an image sequence.
+    #[error(
+        "{pattern}: {} missing. Put the images there, or give --allow-gaps: the others then keep their numbers", gap_text(*from, *to)
+    )]
+    Gap {
+        /// As given.
+        pattern: String,
+        /// The first number of the first gap.
+        from: u64,
+        /// Its last number.
+        to: u64,
     },
     /// The place for a number is in the name of a folder.
     #[error(
         "{path}: there is no folder of that name, and `%d` stands for numbers only in the name of a file, as in FOLDER/img_%04d.png. Give the folder's own name"
     )]
     PatternInFolder {
-        /// As given.
-        path: String,
-    },
-    /// An image whose path FFmpeg would take for a pattern of numbered images.
-    #[error(
-        "{path} cannot be opened: `%d` in it would stand for the number of an image, and other images could be read. Rename the folder or the file that has it in its name"
-    )]
-    PatternOfImage {
         /// As given.
         path: String,
     },
@@ -93,27 +97,6 @@ pub enum OpenError {
         path: String,
         /// What is wrong.
         problem: TiffProblem,
-    },
-    /// Images of several formats.
-    #[error(
-        "{one} and {other} are of two formats: the images of a sequence have one. Give those of one format, \
-         such as 'img/*.png' in quotes"
-    )]
-    MixedImages {
-        /// The first image.
-        one: String,
-        /// One of another format.
-        other: String,
-    },
-    /// The folder through which a list of images is read cannot be made.
-    #[error(
-        "{name} cannot be read through links in the folder for temporary files: {source}. TMPDIR names another folder"
-    )]
-    Links {
-        /// The source's name.
-        name: String,
-        /// The system's error.
-        source: io::Error,
     },
     /// An address of a kind that is not opened.
     #[error("{scheme}:// is no address that is opened here: {}", schemes())]
@@ -248,6 +231,13 @@ pub enum OpenError {
         /// The source's name.
         name: String,
     },
+}
+
+fn gap_text(from: u64, to: u64) -> String {
+    match from == to {
+        true => format!("number {from} is"),
+        false => format!("numbers {from} to {to} are"),
+    }
 }
 
 pub(super) fn present_text(present: &[String]) -> String {

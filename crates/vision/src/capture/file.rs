@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::reader::{OpenedReader, ReadFault, SourceBehaviour, display_name, with
 use super::signature::{self, FileSignature};
 use super::stop::StopSignal;
 use super::video::{self, FrameCount, VideoError, VideoRequest};
-use super::{OpenError, Source, SourceInfo, SourceOptions, sequence, tiff};
+use super::{OpenError, Source, SourceInfo, SourceOptions, pictures};
 
 /// How long an address may take to deliver its first bytes, and later the next ones.
 const URL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,75 +36,29 @@ pub(super) fn open(
     }
     let path = path.strip_prefix(LOCAL).unwrap_or(path);
     if path.contains('%') && !Path::new(path).exists() {
-        return open_sequence(path, name, options, stop);
+        return pictures::open_pattern(path, name, options);
     }
     check_file(path.as_ref())?;
     if signature_of(path.as_ref())? == FileSignature::Playlist {
         let path = path.to_owned();
         return Err(OpenError::Playlist { path });
     }
-    if sequence::is_taken_for_pattern(path) {
-        let path = path.to_owned();
-        return Err(OpenError::PatternOfImage { path });
+    if pictures::is_tiff(path.as_ref()) {
+        return pictures::open_pages(path.as_ref(), name, options);
     }
-    check_tiff(path.as_ref())?;
     open_stored(path.as_ref(), name, Origin::User, options, stop)
 }
 
-/// Opens numbered images. There is no file whose own name this is.
-fn open_sequence(
-    path: &str,
-    name: String,
+/// Opens the images of a list, each a frame.
+pub(super) fn open_images(
+    source: &Source,
+    images: &[PathBuf],
     options: &SourceOptions,
-    stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
-    let (folder, file) = sequence::split(path);
-    let owned = || path.to_owned();
-    if sequence::has_pattern(folder) && !Path::new(folder).exists() {
-        return Err(OpenError::PatternInFolder { path: owned() });
+    for image in images {
+        check_file(image)?;
     }
-    if !sequence::has_pattern(file) {
-        return Err(OpenError::Missing { path: owned() });
-    }
-    if let Some(first) = sequence::first_file(path) {
-        check_tiff(first.as_ref())?;
-    }
-    let opened = open_stored(path.as_ref(), name, Origin::User, options, stop);
-    opened.map_err(|error| match error {
-        OpenError::NotAVideo { .. } => OpenError::NoSequence { pattern: owned() },
-        other => other,
-    })
-}
-
-/// Opens numbered images, all of which are there.
-pub(super) fn open_numbered(
-    pattern: &str,
-    name: String,
-    options: &SourceOptions,
-    stop: &Arc<StopSignal>,
-) -> Result<OpenedReader, OpenError> {
-    open_stored(pattern.as_ref(), name, Origin::User, options, stop)
-}
-
-/// Refuses a TIFF file that FFmpeg would read wrongly.
-pub(super) fn check_tiff(path: &Path) -> Result<(), OpenError> {
-    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
-    if !is_file {
-        return Ok(());
-    }
-    let owned = || path.display().to_string();
-    let found = File::open(path).and_then(|mut file| tiff::problem(&mut file));
-    match found {
-        Ok(None) => Ok(()),
-        Ok(Some(problem)) => Err(OpenError::Tiff {
-            path: owned(),
-            problem,
-        }),
-        Err(source) => Err(OpenError::Unreadable {
-            path: owned(),
-            source,
-        }),
-    }
+    pictures::open_list(source, images, options)
 }
 
 /// Opens what another machine has sent.
@@ -130,13 +84,8 @@ fn open_stored(
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
-    let full = absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut url = OsString::from("file:");
-    // The numbers of a sequence stand in the names of its files alone.
-    match full.to_str().filter(|_| !path.exists()) {
-        Some(pattern) => url.push(sequence::with_plain_folder(pattern)),
-        None => url.push(full),
-    }
+    url.push(absolute(path).unwrap_or_else(|_| path.to_owned()));
     let request = VideoRequest {
         url: &url,
         options: allowed::options(origin),
@@ -196,7 +145,7 @@ fn open_error(error: VideoError, name: String) -> OpenError {
         VideoError::NoFrame | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent) => {
             OpenError::NoFrame { name }
         }
-        VideoError::Frame(ReadFault::ImageFile(name)) => OpenError::NoFrame { name },
+        VideoError::Frame(ReadFault::ImageFile { file, .. }) => OpenError::NoFrame { name: file },
         VideoError::NoDecoder(reason) => OpenError::NoDecoder { name, reason },
         VideoError::Frame(ReadFault::Image(source)) => OpenError::Image { name, source },
         VideoError::Frame(ReadFault::OpenCv(reason)) => OpenError::OpenCv { name, reason },
@@ -263,7 +212,7 @@ fn open_url(
 }
 
 /// The errors that the file system reports; FFmpeg only reports that the file did not open.
-pub(super) fn check_file(path: &Path) -> Result<(), OpenError> {
+fn check_file(path: &Path) -> Result<(), OpenError> {
     let owned = || path.display().to_string();
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -10,15 +10,14 @@ mod damage;
 mod delivery;
 mod error;
 mod file;
-mod images;
 mod open;
 mod pace;
 mod pattern;
+mod pictures;
 mod read_error;
 mod reader;
 mod retry;
 mod selection;
-mod sequence;
 pub(crate) mod signature;
 mod stop;
 mod thread;
@@ -39,7 +38,7 @@ use stop::StopSignal;
 
 pub use damage::Damage;
 pub use error::OpenError;
-pub use images::is_image_name;
+pub use pictures::is_image_name;
 pub use read_error::ReadError;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
@@ -51,7 +50,7 @@ pub enum Source {
     /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
     /// and what else FFmpeg opens).
     File(String),
-    /// Images in this order, each a frame. Their names end alike, in one of [`is_image_name`].
+    /// Images in this order, each a frame.
     Images {
         /// What to call them in messages.
         name: String,
@@ -94,6 +93,8 @@ pub struct Config {
 /// How a source is opened and read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceOptions {
+    /// Numbered images may lack numbers; the others keep theirs. Otherwise a gap is an error.
+    pub allow_gaps: bool,
     /// How frames are delivered.
     pub pixels: PixelForm,
 }

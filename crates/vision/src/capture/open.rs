@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use super::reader::{OpenedReader, SourceBehaviour};
 use super::stop::StopSignal;
-use super::{Config, OpenError, Source, file, images, pattern, webcam};
+use super::{Config, OpenError, Source, file, pattern, webcam};
 
 /// Opens the source of `config`, and counts the frames that it asks for. `stop` ends reads that wait.
 pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
     let mut opened = match &config.source {
         Source::File(path) => file::open(path, &config.options, stop)?,
-        source @ Source::Images { files, .. } => {
-            images::open(source, files, &config.options, stop)?
-        }
+        source @ Source::Images { files, .. } => file::open_images(source, files, &config.options)?,
         Source::Upload(path) => file::open_upload(path, stop)?,
         Source::Webcam { index, size, jpeg } => webcam::open(*index, *size, config.fps, *jpeg)?,
         Source::TestPattern(pattern) => pattern::open(pattern),

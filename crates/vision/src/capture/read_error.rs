@@ -82,17 +82,6 @@ pub enum ReadError {
         /// What is wrong with it.
         source: ImageError,
     },
-    /// An image of a sequence cannot be decoded.
-    #[error(
-        "{file}, which is frame {frame_id}, cannot be read as an image: it is damaged, or of another format than \
-         its name says. Repair it, or leave it out"
-    )]
-    ImageFile {
-        /// Its path, as given.
-        file: String,
-        /// Which frame.
-        frame_id: u64,
-    },
     /// A frame is decoded, and its pixels cannot be converted.
     #[error("frame {frame_id} of {name} cannot be used: {reason}")]
     Ffmpeg {

@@ -90,8 +90,11 @@ pub(super) enum ReadFault {
     OpenCv(String),
     Ffmpeg(String),
     Image(ImageError),
-    /// The file of an image that cannot be decoded.
-    ImageFile(String),
+    /// An image of a sequence cannot be decoded.
+    ImageFile {
+        file: String,
+        reason: String,
+    },
 }
 
 impl From<ffmpeg::Error> for ReadFault {

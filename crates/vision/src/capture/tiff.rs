@@ -1,10 +1,14 @@
-//! TIFF files that FFmpeg does not read, or reads wrongly: it takes 16-bit floats and signed numbers for
-//! unsigned ones, and of several pages it reads the first alone.
+//! The pages of TIFF files, and those that FFmpeg does not read, or reads wrongly: it takes 16-bit floats and
+//! signed numbers for unsigned ones.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read, Seek};
 
 use super::container::read_at;
+
+/// The most pages of a file.
+const MAX_PAGES: usize = 1_000_000;
 
 /// Entries of a page's directory that are read; a file has a few dozen.
 const MAX_ENTRIES: u16 = 1024;
@@ -26,7 +30,7 @@ pub enum TiffProblem {
         /// Bits of one.
         bits: u16,
     },
-    /// It has several pages.
+    /// It has several pages, and stands in a list of images, where each is one frame.
     Pages,
     /// It has the form for more than 4 GB.
     BigTiff,
@@ -63,9 +67,8 @@ impl fmt::Display for TiffProblem {
                 )
             }
             Self::Pages => f.write_str(
-                "is a TIFF with several pages, of which only the first would be read. Save each page \
-                 as a file of its own and give their pattern, such as img_%04d.png (in Fiji: Save As, \
-                 Image Sequence)",
+                "is a TIFF with several pages, and each image of a list is one frame. Give it alone: then each \
+                 of its pages is a frame",
             ),
             Self::BigTiff => f.write_str(
                 "is a BigTIFF, which is not read. Save each page as a file of its own and give their \
@@ -75,43 +78,43 @@ impl fmt::Display for TiffProblem {
     }
 }
 
-/// What is wrong with a file, where it is a TIFF. A damaged one is left to FFmpeg.
+/// Where the pages of a TIFF begin, previews and masks left out, or why they cannot be read. None are found in
+/// other files, and in damaged ones.
 ///
 /// # Errors
 /// Those of reading it.
-pub(super) fn problem(file: &mut (impl Read + Seek)) -> io::Result<Option<TiffProblem>> {
+pub(super) fn pages(file: &mut (impl Read + Seek)) -> io::Result<Result<Vec<u32>, TiffProblem>> {
     let (is_big_endian, version) = match read_at(file, 0)? {
         [b'I', b'I', version, 0, ..] => (false, version),
         [b'M', b'M', 0, version, ..] => (true, version),
-        _ => return Ok(None),
+        _ => return Ok(Ok(Vec::new())),
     };
     match version {
         42 => {}
-        43 => return Ok(Some(TiffProblem::BigTiff)),
-        _ => return Ok(None),
+        43 => return Ok(Err(TiffProblem::BigTiff)),
+        _ => return Ok(Ok(Vec::new())),
     }
     let mut reader = TiffReader {
         file,
         is_big_endian,
     };
-    let first = reader.u32_at(4)?;
-    let first = reader.page_at(first)?;
-    let (bits, format) = (first.bits.unwrap_or(1), first.sample_format.unwrap_or(1));
-    let kind = match format {
-        2 => SampleKind::Signed,
-        3 => SampleKind::Float,
-        5 | 6 => SampleKind::Complex,
-        _ => SampleKind::Unsigned,
-    };
-    if kind != SampleKind::Unsigned || bits > 16 {
-        return Ok(Some(TiffProblem::Samples { kind, bits }));
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let mut next = reader.u32_at(4)?;
+    // A directory that names an earlier one as the next would never end.
+    while next != 0 && seen.len() < MAX_PAGES && seen.insert(next) {
+        let page = reader.page_at(next)?;
+        if !page.has_entries {
+            break;
+        }
+        if page.subfile_type.unwrap_or(0) & PREVIEW_OR_MASK == 0 {
+            if let Some(problem) = page.problem() {
+                return Ok(Err(problem));
+            }
+            found.push(next);
+        }
+        next = page.next;
     }
-    let next = match first.next {
-        0 => return Ok(None),
-        next => reader.page_at(next)?,
-    };
-    let is_page = next.has_entries && next.subfile_type.unwrap_or(0) & PREVIEW_OR_MASK == 0;
-    Ok(is_page.then_some(TiffProblem::Pages))
+    Ok(Ok(found))
 }
 
 /// What is read of a page's directory.
@@ -123,6 +126,20 @@ struct TiffPage {
     sample_format: Option<u16>,
     /// Where the next page's directory is; 0: nowhere.
     next: u32,
+}
+
+impl TiffPage {
+    fn problem(&self) -> Option<TiffProblem> {
+        let (bits, format) = (self.bits.unwrap_or(1), self.sample_format.unwrap_or(1));
+        let kind = match format {
+            2 => SampleKind::Signed,
+            3 => SampleKind::Float,
+            5 | 6 => SampleKind::Complex,
+            _ => SampleKind::Unsigned,
+        };
+        let is_read = kind == SampleKind::Unsigned && bits <= 16;
+        (!is_read).then_some(TiffProblem::Samples { kind, bits })
+    }
 }
 
 struct TiffReader<'f, F> {
@@ -221,7 +238,11 @@ mod tests {
     }
 
     fn found(bytes: &[u8]) -> Option<TiffProblem> {
-        problem(&mut Cursor::new(bytes)).unwrap()
+        pages(&mut Cursor::new(bytes)).unwrap().err()
+    }
+
+    fn count(bytes: &[u8]) -> usize {
+        pages(&mut Cursor::new(bytes)).unwrap().unwrap().len()
     }
 
     fn samples(kind: SampleKind, bits: u16) -> Option<TiffProblem> {
@@ -257,15 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn several_pages_are_refused_but_not_a_preview() {
+    fn pages_are_counted_without_previews() {
         let page: &[_] = &[(BITS_PER_SAMPLE, 1, 8)];
-        assert_eq!(found(&file(false, &[page])), None);
-        assert_eq!(found(&file(true, &[page, page])), Some(TiffProblem::Pages));
+        assert_eq!(count(&file(false, &[page])), 1);
+        for is_big_endian in [false, true] {
+            let three = file(is_big_endian, &[page, page, page]);
+            assert_eq!(count(&three), 3);
+            let first = pages(&mut Cursor::new(&three)).unwrap().unwrap()[0];
+            assert_eq!(first, 8);
+        }
         let preview: &[_] = &[(NEW_SUBFILE_TYPE, 1, 1)];
-        assert_eq!(found(&file(false, &[page, preview])), None);
+        assert_eq!(count(&file(false, &[page, preview, page])), 2);
+        let floats: &[_] = &[(BITS_PER_SAMPLE, 1, 32), (SAMPLE_FORMAT, 1, 3)];
+        let mixed = file(false, &[page, floats]);
+        assert_eq!(found(&mixed), samples(SampleKind::Float, 32));
         assert_eq!(found(b"II+\0\x08\0\0\0"), Some(TiffProblem::BigTiff));
-        assert_eq!(found(b"II*\0"), None);
-        assert_eq!(found(b""), None);
+        assert_eq!((count(b"II*\0"), count(b"")), (0, 0));
     }
 
     #[test]
@@ -284,6 +312,6 @@ mod tests {
         let mut circle = file(false, &[page]);
         let next = circle.len() - 4;
         circle[next] = 8;
-        assert_eq!(found(&circle), Some(TiffProblem::Pages));
+        assert_eq!(count(&circle), 1);
     }
 }

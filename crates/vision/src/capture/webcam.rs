@@ -209,7 +209,7 @@ fn attempt(
 fn no_first_frame(fault: ReadFault, index: u32, attempts: u32) -> OpenError {
     let name = format!("webcam {index}");
     match fault {
-        ReadFault::Undecodable | ReadFault::Silent | ReadFault::ImageFile(_) => {
+        ReadFault::Undecodable | ReadFault::Silent | ReadFault::ImageFile { .. } => {
             OpenError::WebcamSilent { index, attempts }
         }
         ReadFault::OpenCv(reason) | ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason) => {

@@ -7,7 +7,7 @@ use ffmpeg::frame::Video;
 
 use super::orient::Orientation;
 use super::planes::PlaneConverter;
-use super::raw::PixelLayout;
+use super::raw::{self, PixelLayout};
 use super::scale::{PixelTarget, Scaler};
 use crate::capture::reader::ReadFault;
 use crate::capture::{FrameContent, PixelForm};
@@ -18,7 +18,7 @@ const MAX_POOLED: usize = 4;
 
 /// Converts frames, each by its own colour space, range and pixel format.
 #[derive(Default)]
-pub(super) struct Converter {
+pub(in crate::capture) struct Converter {
     form: PixelForm,
     scaler: Option<Scaler>,
     planes: PlaneConverter,
@@ -27,19 +27,24 @@ pub(super) struct Converter {
 
 impl Converter {
     /// A converter to this form.
-    pub(super) fn new(form: PixelForm) -> Converter {
+    pub(in crate::capture) fn new(form: PixelForm) -> Converter {
         Converter {
             form,
             ..Converter::default()
         }
     }
 
-    /// The picture of a decoded frame: gray of a gray one, else colour.
-    pub(super) fn content(
+    /// The picture of a decoded frame: gray of a gray one, else colour. `stored`: the orientation of frames
+    /// that have none of their own.
+    pub(in crate::capture) fn content(
         &mut self,
         frame: &Video,
-        orientation: Orientation,
+        stored: Orientation,
     ) -> Result<FrameContent, ReadFault> {
+        let orientation = match raw::frame_matrix(frame) {
+            None => stored,
+            own => Orientation::of(own)?,
+        };
         if orientation.is_upright() {
             let planes = match self.form {
                 PixelForm::Planar => self.planes.planes(frame),

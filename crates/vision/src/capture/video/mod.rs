@@ -20,10 +20,11 @@ use ffmpeg::{Dictionary, Error};
 use super::reader::{FrameReader, Grab, GrabbedFrame, ReadFault};
 use super::stop::StopSignal;
 use super::{ContentShape, FrameContent, PixelForm};
-use convert::Converter;
+pub(super) use convert::Converter;
 use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
 use orient::Orientation;
+pub(super) use raw::significant_bits;
 
 /// What is opened, and how.
 pub(super) struct VideoRequest<'a> {
@@ -103,7 +104,7 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
         .stream()
         .and_then(|stream| raw::stream_matrix(&stream));
     let mut reader = VideoReader {
-        orientation: orientation(matrix),
+        orientation: Orientation::of(matrix).map_err(VideoError::Frame)?,
         track,
         converter: Converter::new(pixels),
         ahead: VecDeque::new(),
@@ -114,7 +115,7 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
     reader.first = Some(first);
     let info = VideoInfo {
         shape,
-        significant_bits: raw::significant_bits(reader.track.pixels()),
+        significant_bits: significant_bits(reader.track.pixels()),
         fps,
         frames: reader.count(fps),
     };
@@ -129,18 +130,6 @@ fn open_demuxer(request: VideoRequest<'_>) -> Result<raw::Demuxer, Error> {
     let interrupt = Interrupt::new(Arc::clone(request.stop), request.timeout);
     let options: Dictionary = request.options.into_iter().collect();
     raw::Demuxer::open(&url, options, Arc::new(interrupt))
-}
-
-fn orientation(matrix: Option<[i32; 9]>) -> Orientation {
-    let Some(matrix) = matrix else {
-        return Orientation::default();
-    };
-    Orientation::of_matrix(&matrix).unwrap_or_else(|| {
-        tracing::warn!(
-            "the video is to be shown at an angle; its frames are taken as they are stored"
-        );
-        Orientation::default()
-    })
 }
 
 impl VideoReader {
@@ -176,11 +165,7 @@ impl VideoReader {
 
     fn content(&mut self) -> Result<FrameContent, ReadFault> {
         let frame = self.track.pixels();
-        let orientation = match raw::frame_matrix(frame) {
-            None => self.orientation,
-            own => orientation(own),
-        };
-        self.converter.content(frame, orientation)
+        self.converter.content(frame, self.orientation)
     }
 
     fn count(&self, fps: Option<f64>) -> FrameCount {

@@ -4,10 +4,11 @@ use ffmpeg::Error;
 use ffmpeg::frame::Video;
 
 use super::raw::{self, PixelLayout, PlaneShape};
+use crate::capture::reader::ReadFault;
 
 /// A quarter or half turn and mirroring: first the sides are exchanged, then both axes mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Orientation {
+pub(in crate::capture) struct Orientation {
     /// Rows become columns.
     transpose: bool,
     mirror_x: bool,
@@ -15,9 +16,27 @@ pub(super) struct Orientation {
 }
 
 impl Orientation {
+    /// That of a display matrix, where there is one.
+    ///
+    /// # Errors
+    /// It turns by an angle that is no multiple of 90 degrees.
+    pub(super) fn of(matrix: Option<[i32; 9]>) -> Result<Orientation, ReadFault> {
+        let is_set = |[a, b, _, c, d, ..]: &[i32; 9]| (*a, *c) != (0, 0) && (*b, *d) != (0, 0);
+        let Some(matrix) = matrix.filter(is_set) else {
+            return Ok(Orientation::default());
+        };
+        Orientation::of_matrix(&matrix).ok_or_else(|| {
+            ReadFault::Ffmpeg(
+                "its frames are to be shown at an angle that is no multiple of 90 degrees. Turn them first: \
+                 `ffmpeg -i VIDEO turned.mp4`"
+                    .to_owned(),
+            )
+        })
+    }
+
     /// Of a display matrix, which maps a point (x, y) to (a x + c y, b x + d y): `[a, b, _, c, d, _, ..]`.
     /// `None`: it turns by an angle that is no multiple of 90 degrees.
-    pub(super) fn of_matrix(matrix: &[i32; 9]) -> Option<Orientation> {
+    fn of_matrix(matrix: &[i32; 9]) -> Option<Orientation> {
         let [a, b, _, c, d, ..] = matrix.map(i64::from);
         // An angle up to half a degree counts as none, as for the `ffmpeg` program.
         let is_small = |part: i64, whole: i64| part.abs() * 100 <= whole.abs();
@@ -146,5 +165,13 @@ mod tests {
         assert_eq!(of(46_341, 46_341, -46_341, 46_341), None);
         assert_eq!(of(0, 0, 0, 0), None);
         assert_eq!(of(i32::MIN, i32::MIN, i32::MAX, i32::MAX), None);
+        let angle = [46_341, 46_341, 0, -46_341, 46_341, 0, 0, 0, 1 << 30];
+        assert!(matches!(
+            Orientation::of(Some(angle)),
+            Err(ReadFault::Ffmpeg(_))
+        ));
+        for none in [None, Some([0; 9])] {
+            assert!(Orientation::of(none).unwrap().is_upright());
+        }
     }
 }

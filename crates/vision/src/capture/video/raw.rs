@@ -231,7 +231,7 @@ impl PixelLayout {
 }
 
 /// Bits of a sample of a decoded frame, where they are more than 8.
-pub(super) fn significant_bits(frame: &Video) -> Option<u8> {
+pub(in crate::capture) fn significant_bits(frame: &Video) -> Option<u8> {
     let depth = PixelLayout::of(frame)?.depth();
     (9..=16).contains(&depth).then_some(depth)
 }

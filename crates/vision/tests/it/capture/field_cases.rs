@@ -1,5 +1,5 @@
 //! Files with the faults and properties of those that users have. They are not in the repository: the variable
-//! `SLEAP_STREAM_FIELD_CASES` names their folder. Without it, [`super::pixels`] and [`super::kinds`] remain,
+//! `SLEAP_STREAM_FIELD_CASES` names their folder. Without it, [`super::pixels`] and [`super::damage`] remain,
 //! which make files of the same kinds.
 
 use std::path::PathBuf;

@@ -10,7 +10,10 @@ use vision::{ChromaSampling, Image};
 
 fn in_form(path: &Path, pixels: PixelForm) -> Config {
     Config {
-        options: SourceOptions { pixels },
+        options: SourceOptions {
+            pixels,
+            ..SourceOptions::default()
+        },
         ..file(path)
     }
 }

@@ -1,9 +1,11 @@
 //! Capture from files and the test pattern.
 
 mod common;
+mod damage;
 mod field_cases;
 mod files;
 mod forms;
 mod kinds;
 mod pattern;
+mod pictures;
 mod pixels;
