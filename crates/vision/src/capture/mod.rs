@@ -5,6 +5,7 @@
 //! skipped without converting their pixels, and nothing is read after the last selected one.
 
 mod allowed;
+mod camera_setting;
 pub(crate) mod container;
 mod damage;
 mod delivery;
@@ -36,6 +37,7 @@ use crate::jpeg::CameraJpeg;
 use crate::{DeepImage, Image, PlanarImage, synthetic};
 use stop::StopSignal;
 
+pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
 pub use error::OpenError;
 pub use pictures::is_image_name;
