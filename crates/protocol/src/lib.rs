@@ -4,6 +4,7 @@
 
 mod ack;
 mod auth;
+mod clock;
 mod error;
 mod fields;
 mod frame;
@@ -25,6 +26,7 @@ mod view;
 
 pub use ack::{AckStatus, VerificationMode};
 pub use auth::AuthProof;
+pub use clock::CaptureClock;
 pub use error::DecodeError;
 pub use frame::Frame;
 pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};

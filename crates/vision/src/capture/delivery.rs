@@ -1,12 +1,13 @@
 //! Delivers the frames of an open source to the callback.
 
 use std::ops::Range;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::damage::Damage;
 use super::pace::{FramePacer, FrameThinner, interval};
 use super::reader::{Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour};
 use super::stop::StopSignal;
+use super::time::CaptureTime;
 use super::{
     CaptureEnd, CaptureSummary, CapturedFrame, Config, FrameContent, FrameSelection, OnFrame,
     ReadError, Source,
@@ -43,32 +44,6 @@ impl DeliveryRate {
             }
             Some(interval) if is_recorded => DeliveryRate::Recorded(FramePacer::new(interval)),
             Some(interval) => DeliveryRate::Paced(FramePacer::new(interval)),
-        }
-    }
-}
-
-/// A moment by both clocks.
-#[derive(Clone, Copy)]
-struct CaptureTime {
-    date: SystemTime,
-    instant: Instant,
-}
-
-impl CaptureTime {
-    fn now() -> CaptureTime {
-        CaptureTime {
-            date: SystemTime::now(),
-            instant: Instant::now(),
-        }
-    }
-
-    /// A moment that has just passed.
-    fn at(instant: Instant) -> CaptureTime {
-        let now = CaptureTime::now();
-        let age = now.instant.saturating_duration_since(instant);
-        CaptureTime {
-            date: now.date.checked_sub(age).unwrap_or(now.date),
-            instant,
         }
     }
 }
@@ -187,6 +162,8 @@ impl<'a> FrameDelivery<'a> {
             frame_id: target,
             captured_at: captured.date,
             captured: captured.instant,
+            arrived: captured.arrived,
+            clock: captured.clock,
             content,
         })))
     }
@@ -218,7 +195,7 @@ impl<'a> FrameDelivery<'a> {
             return None;
         }
         Some(match self.rate {
-            DeliveryRate::Recorded(_) => CaptureTime::at(due),
+            DeliveryRate::Recorded(_) => CaptureTime::due_at(due),
             _ => CaptureTime::now(),
         })
     }
@@ -312,7 +289,7 @@ impl<'a> FrameDelivery<'a> {
                 self.next = self.next.saturating_add(frame.absent).saturating_add(1);
                 self.grabbed = Some(Grabbed {
                     frame,
-                    time: CaptureTime::now(),
+                    time: self.opened.reader.capture_time(),
                     before: self.grabbed.and_then(|before| before.frame.at),
                 });
                 return Ok(Ok(()));

@@ -23,6 +23,7 @@ pub(crate) mod signature;
 mod stop;
 mod thread;
 mod tiff;
+mod time;
 mod video;
 mod webcam;
 
@@ -41,6 +42,7 @@ pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
 pub use error::OpenError;
 pub use pictures::is_image_name;
+pub use protocol::CaptureClock;
 pub use read_error::ReadError;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
@@ -142,10 +144,15 @@ pub struct CapturedFrame {
     /// Files: the frame's index in the source. Live sources: a counter from 0 of the frames
     /// left after thinning to `fps`.
     pub frame_id: u64,
-    /// When the frame came from the camera, or was due from a file.
+    /// When the frame was captured, as `clock` has it. Of a file: when the frame was due, or was read where
+    /// frames are read as fast as possible.
     pub captured_at: SystemTime,
     /// The same moment by the monotonic clock.
     pub captured: Instant,
+    /// When the frame was here; where `clock` is `Arrival`, the same as `captured`.
+    pub arrived: Instant,
+    /// What the time of its capture was read from.
+    pub clock: CaptureClock,
     /// What the source delivered.
     pub content: FrameContent,
 }

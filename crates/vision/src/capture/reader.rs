@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
+use super::time::CaptureTime;
 use super::{FrameContent, Source, SourceInfo};
 use crate::Image;
 use crate::mat::{FramePool, ImageError};
@@ -13,6 +14,12 @@ use crate::mat::{FramePool, ImageError};
 pub(super) trait FrameReader {
     /// Moves on to the next frame without converting its pixels.
     fn grab(&mut self) -> Result<Grab, ReadFault>;
+
+    /// When the frame grabbed last was captured; called right after `grab`. A source that gives no
+    /// time has its frames' arrival.
+    fn capture_time(&mut self) -> CaptureTime {
+        CaptureTime::now()
+    }
 
     /// The frame grabbed last; asked for at most once per frame.
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault>;

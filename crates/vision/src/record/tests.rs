@@ -1,5 +1,6 @@
 use super::*;
 use crate::Image;
+use crate::capture::CaptureClock;
 use std::time::{Instant, SystemTime};
 
 fn frame(frame_id: u64, width: u32) -> CapturedFrame {
@@ -7,6 +8,8 @@ fn frame(frame_id: u64, width: u32) -> CapturedFrame {
         frame_id,
         captured_at: SystemTime::now(),
         captured: Instant::now(),
+        arrived: Instant::now(),
+        clock: CaptureClock::Arrival,
         content: FrameContent::Pixels(
             Image::new(width, 16, 1, vec![9; width as usize * 16]).unwrap(),
         ),

@@ -243,6 +243,7 @@ impl RunningJob {
             captured_at,
             captured,
             content,
+            ..
         } = frame;
         let FrameContent::Pixels(image) = content else {
             return Ok(());

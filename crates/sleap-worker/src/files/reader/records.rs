@@ -7,7 +7,7 @@ use bytes::BufMut;
 use protocol::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use tokio::time::timeout;
-use vision::capture::{CapturedFrame, FrameContent};
+use vision::capture::{CaptureClock, CapturedFrame, FrameContent};
 use vision::{Image, ImageShapeError};
 
 use super::VideoRefusal;
@@ -124,10 +124,13 @@ impl<R: AsyncRead + Unpin> RecordReader<R> {
         // A clock that was set meanwhile only changes the age.
         let age = SystemTime::now().duration_since(captured_at);
         let now = Instant::now();
+        let captured = now.checked_sub(age.unwrap_or_default()).unwrap_or(now);
         Ok(CapturedFrame {
             frame_id,
             captured_at,
-            captured: now.checked_sub(age.unwrap_or_default()).unwrap_or(now),
+            captured,
+            arrived: captured,
+            clock: CaptureClock::Arrival,
             content: FrameContent::Pixels(Image::new(width, height, channels, pixels)?),
         })
     }
