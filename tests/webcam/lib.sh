@@ -31,6 +31,8 @@ start_worker() {
 # The number of predictions in a file of them.
 predictions() { grep -c '"instances"' "$1" || true; }
 
+lacks() { ! grep -Eq "$1" "$2"; }
+
 # The closing line; false if anything failed.
 conclude() {
   if [ "$failed" != 0 ]; then

@@ -26,8 +26,6 @@ stream() {
 # The size in a PNG's header.
 png_size() { od -An -tu1 -j16 -N8 "$1" | awk '{print $3 * 256 + $4 "x" $7 * 256 + $8}'; }
 
-lacks() { ! grep -Eq "$1" "$2"; }
-
 expect() {
   local name=$1 size=$2 found before=$failed
   found=$(predictions "$scratch/$name.jsonl")

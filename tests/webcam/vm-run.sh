@@ -57,7 +57,25 @@ list_cameras() {
   check "cameras: a user without permission hears of the group" grep -q 'group .video.' "$scratch/list"
 }
 
+# A driver fills its buffers while they are not read, and keeps those frames: after a pause they are as old as the
+# pause. In live mode they are left out. vivid gives frames the time of their start then, as cameras do.
+read_late() {
+  local reader=$binaries/examples/late_reader pause_ms=700
+  [ -x "$reader" ] || { echo "skipped late reader: cargo build -p sleap-stream-vision --example late_reader"; return; }
+  v4l2-ctl --device /dev/video0 --set-ctrl timestamp_source=1
+  "$reader" 0 45 "$pause_ms" >"$scratch/late"
+  "$reader" 0 45 "$pause_ms" every-frame >"$scratch/every"
+  check "late reader: frames have the time of the driver" grep -q '^timing .*Start' "$scratch/late"
+  check "late reader: all of them" lacks '^arrival ' "$scratch/late"
+  # 25 frames a second: two frames and the transfer, on a slow machine.
+  check "late reader: no frame is old" [ "$(awk '/late|on-time/ && $2 > 120' "$scratch/late" | wc -l)" = 0 ]
+  check "late reader: old ones were left out" lacks '^stale 0$' "$scratch/late"
+  check "late reader: with every frame they come" [ "$(awk '/late/ && $2 > 400' "$scratch/every" | wc -l)" = 4 ]
+  cat "$scratch/late"
+}
+
 stream_some_frames
 list_cameras
+read_late
 unplug_while_streaming
 conclude

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use vision::capture::{
     Capture, CaptureEnd, CaptureSummary, CapturedFrame, Config, FrameSelection, OpenError,
-    ReadError, Source,
+    ReadError, Source, WebcamConfig,
 };
 
 /// Set in the process that sits inside the D-Bus session; holds the PipeWire folder.
@@ -136,11 +136,10 @@ fn wait_until(is_ready: impl Fn() -> bool) {
 
 fn camera(max_frames: Option<u64>, fps: Option<f64>) -> Config {
     Config {
-        source: Source::Webcam {
-            index: 0,
+        source: Source::Webcam(WebcamConfig {
             size: Some((320, 240)),
-            jpeg: false,
-        },
+            ..WebcamConfig::default()
+        }),
         selection: FrameSelection {
             max_frames,
             ..FrameSelection::default()
@@ -215,11 +214,10 @@ fn a_missing_camera_is_named() {
     };
     for &index in numbers {
         let mut config = camera(None, None);
-        config.source = Source::Webcam {
+        config.source = Source::Webcam(WebcamConfig {
             index,
-            size: None,
-            jpeg: false,
-        };
+            ..WebcamConfig::default()
+        });
         let error = Capture::open(config).unwrap_err();
         assert!(matches!(error, OpenError::NoSuchWebcam { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("webcam {index}")));

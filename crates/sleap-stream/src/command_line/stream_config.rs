@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use vision::capture::{self, FrameSelection, PixelForm, Source};
+use vision::capture::{self, FrameSelection, PixelForm, Source, WebcamConfig};
 
 use crate::command_line::args::{Args, RecordArgs};
 use crate::command_line::named_source::named_source;
@@ -104,11 +104,14 @@ fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
         return named_source(&words);
     }
     if let Some(index) = args.webcam {
-        return Ok(Source::Webcam {
+        return Ok(Source::Webcam(WebcamConfig {
             index,
             size: args.webcam_size,
             jpeg: encoding == PixelEncoding::Camera,
-        });
+            format: None,
+            settings: Vec::new(),
+            every_frame: args.every_frame,
+        }));
     }
     match &args.test_pattern {
         Some(pattern) => Ok(Source::TestPattern(pattern.clone())),

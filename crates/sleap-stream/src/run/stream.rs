@@ -156,9 +156,14 @@ async fn stream(
     let outcome = run.run(&mut results, &mut pipeline).await;
     run.leave(results.report.seconds(), &pipeline).await;
     complete_counts(&mut results, &pipeline, returns_results(&ack));
+    let source = pipeline.finish().await;
+    if let Ok(Ok(captured)) = &source {
+        // Frames that were old already when the camera's driver gave them away.
+        results.report.dropped_at_source += captured.stale;
+    }
     let ended = EndedStream {
         outcome,
-        source: pipeline.finish().await,
+        source,
         name: info.name,
         worker: reconnector.worker(),
         not_found: run.not_found(),

@@ -1,7 +1,19 @@
 //! The cameras of this machine and what they can do.
 
+mod controls;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+mod stamps;
 #[cfg(target_os = "linux")]
 mod v4l2;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::{OpenCamera, OpenFiles};
+#[cfg(target_os = "linux")]
+pub(crate) use v4l2::{OpenCamera, OpenFiles};
+
+pub use controls::{Control, ControlError, ControlKind, MenuEntry};
+pub use stamps::{StampClock, StampEdge, Stamps};
 
 /// Formats that are JPEGs.
 pub const JPEG: [&str; 2] = ["MJPG", "JPEG"];
@@ -99,6 +111,19 @@ fn holders(by: &[String]) -> String {
 #[cfg(target_os = "linux")]
 pub fn list() -> Vec<Camera> {
     v4l2::list()
+}
+
+/// What can be set at the camera with this number; empty where its driver has nothing, or cannot be
+/// opened.
+#[cfg(target_os = "linux")]
+pub fn controls(index: u32) -> Vec<Control> {
+    v4l2::controls(index)
+}
+
+/// What can be set at the camera with this number: nothing on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn controls(_index: u32) -> Vec<Control> {
+    Vec::new()
 }
 
 /// The cameras, by number: those that open. Only their numbers and present sizes are known here.

@@ -57,6 +57,11 @@ impl fmt::Display for CameraSetting {
     }
 }
 
+/// The name and the value.
+pub(super) fn pair(setting: &CameraSetting) -> (&str, &str) {
+    (&setting.name, &setting.value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

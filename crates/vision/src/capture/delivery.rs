@@ -353,6 +353,7 @@ impl<'a> FrameDelivery<'a> {
             frames: self.frames,
             read: self.read,
             undecodable: self.undecodable,
+            stale: self.opened.reader.stale(),
             end,
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use super::allowed::{KINDS, schemes};
 use super::selection::SelectionError;
 use super::tiff::TiffProblem;
+use crate::cameras::ControlError;
 use crate::mat::ImageError;
 
 /// Why a source was not opened.
@@ -182,6 +183,34 @@ pub enum OpenError {
         index: u32,
         /// The format that the driver reports.
         format: String,
+    },
+    /// The camera does not deliver in the format that was asked for.
+    #[error(
+        "webcam {index} delivers {found}, not {wanted}, at this size and rate. `sleap-stream cameras` lists the formats with their sizes"
+    )]
+    WebcamFormat {
+        /// As given.
+        index: u32,
+        /// The format that was asked for.
+        wanted: String,
+        /// The format that the driver reports.
+        found: String,
+    },
+    /// A control of the camera is not set.
+    #[error("webcam {index}: {source}")]
+    Control {
+        /// As given.
+        index: u32,
+        /// Why.
+        source: ControlError,
+    },
+    /// The camera's driver has no controls that can be set here.
+    #[error(
+        "webcam {index} has no controls that can be set: they are those of V4L2, on Linux. Use the camera's own program"
+    )]
+    NoControls {
+        /// As given.
+        index: u32,
     },
     /// Frames were asked for that the source does not have.
     #[error("frames {start}-{end} were asked for, but {name} has {total} frames (0-{})", total.saturating_sub(1))]

@@ -46,7 +46,8 @@ pub use protocol::CaptureClock;
 pub use read_error::ReadError;
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
-pub use webcam::{NoCameraName, camera_number};
+pub use time::DriverTiming;
+pub use webcam::{NoCameraName, WebcamConfig, camera_number};
 
 /// Where frames come from.
 #[derive(Debug, Clone)]
@@ -65,15 +66,7 @@ pub enum Source {
     /// its pictures itself.
     Upload(PathBuf),
     /// A camera of this machine.
-    Webcam {
-        /// Its number: 2 is `/dev/video2`.
-        index: u32,
-        /// Width and height to ask for; the camera may choose others.
-        size: Option<(u32, u32)>,
-        /// Its own JPEGs are delivered as they come, neither decoded nor compressed again.
-        /// An error where the camera makes none.
-        jpeg: bool,
-    },
+    Webcam(WebcamConfig),
     /// Synthetic animals. Without a frame limit it behaves as a camera does.
     TestPattern(synthetic::Config),
 }
@@ -233,6 +226,8 @@ pub struct CaptureSummary {
     pub read: u64,
     /// Frames of a camera or stream that were skipped because they could not be decoded.
     pub undecodable: u64,
+    /// Frames of a camera that were left out because they were old.
+    pub stale: u64,
     /// Why there are no more.
     pub end: CaptureEnd,
 }
@@ -247,6 +242,7 @@ type OnFrame = Box<dyn FnMut(CapturedFrame) -> ControlFlow<()> + Send>;
 #[derive(Debug)]
 pub struct Capture {
     info: SourceInfo,
+    timing: Option<DriverTiming>,
     start: mpsc::SyncSender<OnFrame>,
     running: RunningCapture,
 }
@@ -269,11 +265,12 @@ impl Capture {
             stop,
             thread: Some(thread),
         };
-        let info = opened
+        let (info, timing) = opened
             .recv()
             .map_err(|_| OpenError::ThreadLost { name })??;
         Ok(Capture {
             info,
+            timing,
             start,
             running,
         })
@@ -282,6 +279,11 @@ impl Capture {
     /// What was opened.
     pub fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    /// What the driver of a camera tells of its frames' times.
+    pub fn timing(&self) -> Option<DriverTiming> {
+        self.timing
     }
 
     /// Begins to deliver frames, each to `on_frame` on the capture's thread.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
-use super::time::CaptureTime;
+use super::time::{CaptureTime, DriverTiming};
 use super::{FrameContent, Source, SourceInfo};
 use crate::Image;
 use crate::mat::{FramePool, ImageError};
@@ -19,6 +19,16 @@ pub(super) trait FrameReader {
     /// time has its frames' arrival.
     fn capture_time(&mut self) -> CaptureTime {
         CaptureTime::now()
+    }
+
+    /// What is known of the time stamps of a camera's driver.
+    fn timing(&self) -> Option<DriverTiming> {
+        None
+    }
+
+    /// Frames that were left out because they were old.
+    fn stale(&self) -> u64 {
+        0
     }
 
     /// The frame grabbed last; asked for at most once per frame.
@@ -156,7 +166,7 @@ pub(super) fn display_name(source: &Source) -> String {
         Source::File(path) => file_name(path.as_ref()),
         Source::Images { name, .. } => name.clone(),
         Source::Upload(path) => file_name(path),
-        Source::Webcam { index, .. } => format!("webcam {index}"),
+        Source::Webcam(config) => format!("webcam {}", config.index),
         Source::TestPattern(_) => "test pattern".to_owned(),
     }
 }
@@ -181,6 +191,7 @@ pub(super) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::WebcamConfig;
 
     #[test]
     fn names_are_short_and_hold_no_password() {
@@ -191,11 +202,10 @@ mod tests {
         assert_eq!(name("http://host/a@b.mp4"), "http://host/a@b.mp4");
         let index = 3;
         assert_eq!(
-            display_name(&Source::Webcam {
+            display_name(&Source::Webcam(WebcamConfig {
                 index,
-                size: None,
-                jpeg: false
-            }),
+                ..WebcamConfig::default()
+            })),
             "webcam 3"
         );
     }

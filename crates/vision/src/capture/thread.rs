@@ -7,11 +7,12 @@ use super::delivery::{DeliveryRate, FrameDelivery};
 use super::open::open;
 use super::reader::{Grab, OpenedReader};
 use super::stop::StopSignal;
+use super::time::DriverTiming;
 use super::{CaptureEnd, CaptureSummary, Config, OnFrame, OpenError, ReadError, SourceInfo};
 
 pub(super) fn run(
     config: &Config,
-    ready: &SyncSender<Result<SourceInfo, OpenError>>,
+    ready: &SyncSender<Result<(SourceInfo, Option<DriverTiming>), OpenError>>,
     started: &Receiver<OnFrame>,
     stop: &Arc<StopSignal>,
 ) -> Result<CaptureSummary, ReadError> {
@@ -19,6 +20,7 @@ pub(super) fn run(
         frames: 0,
         read: 0,
         undecodable: 0,
+        stale: 0,
         end: CaptureEnd::Stopped,
     };
     let mut opened = match open(config, stop) {
@@ -32,7 +34,7 @@ pub(super) fn run(
         height = opened.info.height, fps = opened.info.fps,
         frames = opened.info.total_frames, "source open");
     // Fails only if the opener's thread has ended, which needs no answer then.
-    let _ = ready.send(Ok(opened.info.clone()));
+    let _ = ready.send(Ok((opened.info.clone(), opened.reader.timing())));
     let Some(on_frame) = wait_for_start(&mut opened, started, stop) else {
         return Ok(never_started);
     };

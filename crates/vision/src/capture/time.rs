@@ -4,6 +4,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::CaptureClock;
 
+use crate::cameras::StampEdge;
+
+/// What a camera's driver tells of its frames' times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DriverTiming {
+    /// What its time stamps mark, where it tells.
+    pub edge: Option<StampEdge>,
+    /// The exposure time, where it tells.
+    pub exposure: Option<Duration>,
+}
+
 /// The moment of a frame's capture by both clocks of this machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CaptureTime {

@@ -1,5 +1,9 @@
 //! Cameras as the kernel's V4L2 describes them (Documentation/userspace-api/media/v4l).
 
+mod controls;
+mod open_camera;
+mod request;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,7 +11,13 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+
+use request::{
+    Capability, FormatDescription, FrameInterval, FrameSize, RequestBuffers, V4l2Request,
+};
+
+pub(super) use controls::controls;
+pub(crate) use open_camera::{OpenCamera, OpenFiles};
 
 use super::{Camera, Mode, Problem, Size};
 
@@ -47,12 +57,7 @@ fn camera(index: u32) -> Option<Camera> {
         modes: Vec::new(),
         problem: Some(problem),
     };
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(&path);
-    let device = match opened {
+    let device = match open_device(&path) {
         Ok(device) => device,
         Err(error) => {
             let device = path.clone();
@@ -91,6 +96,13 @@ fn camera(index: u32) -> Option<Camera> {
         problem: is_busy(&device).then(|| Problem::Busy { by: users(&path) }),
         path: Some(path),
     })
+}
+
+fn open_device(path: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+    options.open(path)
 }
 
 /// The name without opening the device.
@@ -236,119 +248,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).trim().to_owned()
 }
 
-/// A structure of `linux/videodev2.h` with the request that fills it.
-trait V4l2Request {
-    const NUMBER: Opcode;
-
-    /// Lets the driver fill the structure.
-    fn ask(&mut self, device: &File) -> Result<(), Errno>;
-}
-
-/// Implements [`V4l2Request`]: `read` where the driver only writes the structure, `read_write` where it reads
-/// it before; the number is that of `linux/videodev2.h`.
-macro_rules! request {
-    ($structure:ty, $direction:ident, $number:literal) => {
-        impl V4l2Request for $structure {
-            const NUMBER: Opcode = opcode::$direction::<Self>(b'V', $number);
-
-            fn ask(&mut self, device: &File) -> Result<(), Errno> {
-                // SAFETY: the number holds the size of the structure, so the kernel reads and writes no
-                // more than `self`, which is plain numbers, borrowed for the call and valid whatever is
-                // written to it.
-                #[allow(unsafe_code)]
-                unsafe {
-                    ioctl(device, Updater::<{ <$structure>::NUMBER }, _>::new(self))
-                }
-            }
-        }
-    };
-}
-
-/// `struct v4l2_capability`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Capability {
-    driver: [u8; 16],
-    card: [u8; 32],
-    bus_info: [u8; 32],
-    version: u32,
-    capabilities: u32,
-    device_caps: u32,
-    reserved: [u32; 3],
-}
-
-request!(Capability, read, 0);
-
-/// `struct v4l2_fmtdesc`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FormatDescription {
-    index: u32,
-    kind: u32,
-    flags: u32,
-    description: [u8; 32],
-    pixelformat: u32,
-    mbus_code: u32,
-    reserved: [u32; 3],
-}
-
-request!(FormatDescription, read_write, 2);
-
-/// `struct v4l2_frmsizeenum`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FrameSize {
-    index: u32,
-    pixelformat: u32,
-    kind: u32,
-    values: [u32; 6],
-    reserved: [u32; 2],
-}
-
-request!(FrameSize, read_write, 74);
-
-/// `struct v4l2_frmivalenum`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FrameInterval {
-    index: u32,
-    pixelformat: u32,
-    width: u32,
-    height: u32,
-    kind: u32,
-    values: [u32; 6],
-    reserved: [u32; 2],
-}
-
-request!(FrameInterval, read_write, 75);
-
-/// `struct v4l2_requestbuffers`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct RequestBuffers {
-    count: u32,
-    kind: u32,
-    memory: u32,
-    capabilities: u32,
-    flags: u8,
-    reserved: [u8; 3],
-}
-
-request!(RequestBuffers, read_write, 8);
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As `linux/videodev2.h` has them on 64-bit machines.
-    #[test]
-    fn requests_are_numbered_as_the_kernel_does() {
-        assert_eq!(Capability::NUMBER, 0x8068_5600);
-        assert_eq!(FormatDescription::NUMBER, 0xc040_5602);
-        assert_eq!(FrameSize::NUMBER, 0xc02c_564a);
-        assert_eq!(FrameInterval::NUMBER, 0xc034_564b);
-        assert_eq!(RequestBuffers::NUMBER, 0xc014_5608);
-    }
 
     #[test]
     fn formats_and_names_are_read_to_their_end() {
