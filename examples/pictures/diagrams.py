@@ -9,8 +9,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 INK, GRAY, LINE = "#1f2933", "#52606d", "#9aa5b1"
-CLIENT, WORKER, LINK, OUT = "#e3f2fd", "#e8f5e9", "#fff8e1", "#f3e5f5"
-EDGES = {CLIENT: "#64b5f6", WORKER: "#81c784", LINK: "#ffb74d", OUT: "#ba68c8", "#ffffff": LINE}
+CLIENT, WORKER, LINK, OUT, CAMERA = "#e3f2fd", "#e8f5e9", "#fff8e1", "#f3e5f5", "#ffffff"
+EDGES = {CLIENT: "#64b5f6", WORKER: "#81c784", LINK: "#ffb74d", OUT: "#ba68c8", CAMERA: LINE}
 
 
 class Drawing:
@@ -123,7 +123,8 @@ def system():
 
 
 PARTS = [
-    ("capture", 118, CLIENT),
+    ("driver", 66, CAMERA),
+    ("capture", 72, CLIENT),
     ("encode", 72, CLIENT),
     ("send", 58, CLIENT),
     ("network", 92, LINK),
@@ -153,7 +154,7 @@ def latency():
         middle = (ends[first][0] + ends[last][1]) / 2
         drawing.text(middle, top - 12, words, 14, bold=True)
     drawing.bracket(ends["send"][0], ends["return"][1], top + height + 6, "round trip")
-    drawing.bracket(ends["capture"][0], ends["return"][1], top + height + 42, "age of the pose")
+    drawing.bracket(ends["driver"][0], ends["return"][1], top + height + 42, "age of the pose")
     drawing.text(480, 24, "Not to scale. The client's clock measures all but the worker's parts.", 12, GRAY)
     return drawing
 

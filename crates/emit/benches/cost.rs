@@ -27,7 +27,7 @@ fn measure(name: &str, mut emitter: Emitter) {
     let mut times: Vec<_> = (0..POSES)
         .map(|_| {
             let began = Instant::now();
-            emitter.pose(&prediction, Some(1_763_806_152_334_918));
+            emitter.pose(&prediction, Some(1_763_806_152_334_918), None);
             began.elapsed()
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{Prediction, Skeleton};
+use protocol::{CaptureClock, Prediction, Skeleton};
 
 use crate::counts::{EmitCounts, SendOutcome, TargetCounts};
 use crate::datagram::UdpSender;
@@ -109,10 +109,15 @@ impl Emitter {
     }
 
     /// Sends a frame's poses, in pixels of the source. `captured_us`: when the frame was captured,
-    /// microseconds since the Unix epoch by the client's clock.
+    /// microseconds since the Unix epoch by the client's clock; `clock`: what that was read from.
     ///
     /// Before [`start`](Self::start) it does nothing.
-    pub fn pose(&mut self, prediction: &Prediction, captured_us: Option<u64>) {
+    pub fn pose(
+        &mut self,
+        prediction: &Prediction,
+        captured_us: Option<u64>,
+        clock: Option<CaptureClock>,
+    ) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -124,7 +129,7 @@ impl Emitter {
         };
         // Made once, if a target needs it.
         let mut json = None;
-        let make = || writer.pose(prediction, captured_us);
+        let make = || writer.pose(prediction, captured_us, clock);
         for target in &mut self.targets {
             let outcome = match &mut target.transport {
                 TargetTransport::Json(udp) => udp.send(json.get_or_insert_with(make)),

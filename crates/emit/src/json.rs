@@ -1,6 +1,6 @@
 //! Messages as JSON: what a consumer over UDP or ZeroMQ reads. The README is the specification.
 
-use protocol::{Prediction, Skeleton};
+use protocol::{CaptureClock, Prediction, Skeleton};
 use serde::Serialize;
 
 /// Rises when consumers have to be changed; added keys do not count.
@@ -14,6 +14,8 @@ enum JsonMessage<'a> {
         head: JsonHead<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         captured_us: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clock: Option<CaptureClock>,
         #[serde(flatten)]
         prediction: &'a Prediction,
     },
@@ -45,11 +47,18 @@ pub(crate) struct JsonWriter<'a> {
 }
 
 impl JsonWriter<'_> {
-    /// `captured_us`: microseconds since the Unix epoch by the client's clock.
-    pub(crate) fn pose(&self, prediction: &Prediction, captured_us: Option<u64>) -> Vec<u8> {
+    /// `captured_us`: microseconds since the Unix epoch by the client's clock; `clock`: what they were read
+    /// from.
+    pub(crate) fn pose(
+        &self,
+        prediction: &Prediction,
+        captured_us: Option<u64>,
+        clock: Option<CaptureClock>,
+    ) -> Vec<u8> {
         write(&JsonMessage::Pose {
             head: self.head(),
             captured_us,
+            clock,
             prediction,
         })
     }
@@ -107,13 +116,14 @@ mod tests {
         };
         let expected = json!({
             "type": "pose", "version": 1, "source": "mouse.mp4",
-            "captured_us": 10, "emitted_us": 20, "frame_id": 7,
+            "captured_us": 10, "clock": "driver", "emitted_us": 20, "frame_id": 7,
             "instances": [[[1.5, 2.25], null]], "confidence": [[0.5, null]],
             "instance_scores": [0.5], "tracks": ["female"],
         });
-        assert_eq!(read(WRITER.pose(&prediction, Some(10))), expected);
-        let untimed = read(WRITER.pose(&Prediction::default(), None));
-        assert!(untimed.get("captured_us").is_none());
+        let clock = Some(CaptureClock::Driver);
+        assert_eq!(read(WRITER.pose(&prediction, Some(10), clock)), expected);
+        let untimed = read(WRITER.pose(&Prediction::default(), None, None));
+        assert!(untimed.get("captured_us").is_none() && untimed.get("clock").is_none());
         assert_eq!(untimed["instances"], json!([]));
     }
 

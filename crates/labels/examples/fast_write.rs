@@ -86,6 +86,7 @@ fn record(frame: u64, nodes: u64, instances: u64, fps: u64) -> PredictionRecord 
             ..Prediction::default()
         },
         captured_us: Some(1_700_000_000_000_000 + frame * 1_000_000 / fps),
+        clock: None,
         latency_us: 5_000,
         ..PredictionRecord::default()
     }

@@ -1,6 +1,6 @@
 //! What is written of each frame.
 
-use protocol::Prediction;
+use protocol::{CaptureClock, Prediction};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -15,6 +15,9 @@ pub struct PredictionRecord {
     /// When the frame was captured, microseconds since 1970 (Unix time).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captured_us: Option<u64>,
+    /// What that was read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<CaptureClock>,
     /// Age of the pose when it arrived, since the frame's capture, microseconds.
     pub latency_us: u64,
     /// Its parts.

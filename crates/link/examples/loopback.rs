@@ -132,6 +132,7 @@ async fn offer(sender: &Sender, phase: &Phase, length: Duration) -> Outcome<()> 
             encoding: if raw { Encoding::U8 } else { Encoding::Jpeg },
             nbytes: phase.bytes as u64,
             captured_us: Some(now_us()),
+            clock: None,
         };
         sender
             .send_frame(Frame {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::clock::CaptureClock;
 use crate::fields::{digits, excerpt};
 use crate::limits::Limits;
 use crate::names;
@@ -161,6 +162,8 @@ pub struct FrameMeta {
     pub nbytes: u64,
     /// When the frame was captured: microseconds since the Unix epoch by the client's clock.
     pub captured_us: Option<u64>,
+    /// What that was read from, where the client says so. It is sent with `captured_us` only.
+    pub clock: Option<CaptureClock>,
 }
 
 impl FrameMeta {
@@ -225,11 +228,13 @@ impl FrameMeta {
     }
 
     fn parse(fields: &str) -> Result<Self, MetaError> {
-        // Six fields, the capture time, and the rest, which belongs to later extensions.
-        let parts: Vec<&str> = fields.splitn(8, ':').collect();
+        // Six fields, the capture time, its clock, and the rest, which belongs to later extensions.
+        let parts: Vec<&str> = fields.splitn(9, ':').collect();
         let &[frame_id, height, width, channels, dtype, nbytes, ..] = parts.as_slice() else {
             return Err(MetaError::MissingFields { found: parts.len() });
         };
+        let captured_us = parts.get(6).and_then(|text| digits(text));
+        let clock = parts.get(7).and_then(|name| CaptureClock::from_name(name));
         Ok(Self {
             frame_id: number(frame_id, "frame_id")?,
             height: number(height, "height")?,
@@ -237,7 +242,8 @@ impl FrameMeta {
             channels: number(channels, "channel count")?,
             encoding: Encoding::from_wire(dtype)?,
             nbytes: number(nbytes, "byte count")?,
-            captured_us: parts.get(6).and_then(|text| digits(text)),
+            captured_us,
+            clock: clock.filter(|_| captured_us.is_some()),
         })
     }
 }
@@ -256,9 +262,10 @@ impl fmt::Display for FrameMeta {
             self.encoding.as_str(),
             self.nbytes
         )?;
-        match self.captured_us {
-            Some(captured_us) => write!(f, ":{captured_us}"),
-            None => Ok(()),
+        match (self.captured_us, self.clock) {
+            (Some(captured_us), Some(clock)) => write!(f, ":{captured_us}:{clock}"),
+            (Some(captured_us), None) => write!(f, ":{captured_us}"),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -66,6 +66,7 @@ fn meta(frame_id: u64, nbytes: usize) -> Message {
         encoding: Encoding::Jpeg,
         nbytes: nbytes as u64,
         captured_us: None,
+        clock: None,
     })
 }
 

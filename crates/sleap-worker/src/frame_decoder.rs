@@ -181,6 +181,7 @@ mod tests {
                 encoding,
                 nbytes: data.len() as u64,
                 captured_us: None,
+                clock: None,
             },
             data: Bytes::copy_from_slice(data),
         }

@@ -58,6 +58,7 @@ fn frame_meta(frame_id: u64, size: (u32, u32), nbytes: Option<u64>) -> FrameMeta
         },
         nbytes: nbytes.unwrap_or(raw),
         captured_us: None,
+        clock: None,
     }
 }
 

@@ -165,6 +165,10 @@ fn sleap_io_reads_in_slp_and_csv_what_the_json_lines_say() {
         for name in ["frame_id", "captured_us", "latency_us"] {
             assert_eq!(times[name], line[name], "{name}");
         }
+        assert_eq!(
+            (&times["clock"], &line["clock"]),
+            (&3.into(), &"arrival".into())
+        );
     }
     assert_as_sleap_io_writes(&csv, &slp);
 }

@@ -11,12 +11,13 @@ fn model() -> Worker {
     Worker::start(&["--model", demo("model").to_str().unwrap()])
 }
 
-/// `video_frame`, `frame_id` and `captured_us` of each row.
+/// `video_frame`, `frame_id` and `captured_us` of each row; the clock is always that of the arrival.
 fn index(video: &Path) -> Vec<[u64; 3]> {
     let text = std::fs::read_to_string(vision::record::index_path(video)).unwrap();
     let mut rows = text.lines();
-    assert_eq!(rows.next(), Some("video_frame,frame_id,captured_us"));
+    assert_eq!(rows.next(), Some("video_frame,frame_id,captured_us,clock"));
     let row = |row: &str| {
+        let row = row.strip_suffix(",arrival").unwrap();
         let cells: Vec<u64> = row.split(',').map(|cell| cell.parse().unwrap()).collect();
         cells.try_into().unwrap()
     };

@@ -53,6 +53,7 @@ fn frame(frame_id: u64) -> Frame {
         encoding: Encoding::U8,
         nbytes: 64,
         captured_us: None,
+        clock: None,
     };
     Frame::new(meta, vec![7; 64].into()).unwrap()
 }

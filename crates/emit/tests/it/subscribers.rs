@@ -29,7 +29,7 @@ fn poses(emitter: &mut Emitter, numbers: impl IntoIterator<Item = u64>) {
             instances: vec![vec![Some([1.0, 2.0]); 50]],
             ..Prediction::default()
         };
-        emitter.pose(&prediction, None);
+        emitter.pose(&prediction, None, None);
     }
 }
 

@@ -17,6 +17,7 @@ fn record(frame_id: u64) -> PredictionRecord {
             ..Prediction::default()
         },
         captured_us: Some(7),
+        clock: Some(protocol::CaptureClock::Driver),
         latency_us: 1500,
         latency: crate::LatencyParts(vec![("inference_us", 1000)]),
         recorded: None,
@@ -66,6 +67,7 @@ fn each_record_is_a_line_of_json() {
         (&lines[0]["captured_us"], &lines[0]["latency_us"]),
         (&7.into(), &1500.into())
     );
+    assert_eq!(lines[0]["clock"], "driver");
     assert_eq!(lines[0]["latency"]["inference_us"], 1000);
     assert_eq!(lines[0]["instances"][0][0][1], 2.25);
     assert!(lines[0]["instances"][0][1].is_null());

@@ -7,7 +7,7 @@
 //! | `/pred_points` | their nodes, with score; a node that was not found is NaN and not visible |
 //! | `/points` | empty: there are no labels by hand |
 //! | `/tracks_json`, `/videos_json` | a JSON text a row; tracks appear as they come |
-//! | `/frame_times` | **not SLEAP's own**: row `i` belongs to row `i` of `/frames`: `frame_id` (u64, the stream's), `captured_us` (u64, microseconds since 1970, 0 = unknown), `latency_us` (u64, capture to pose in hand) |
+//! | `/frame_times` | **not SLEAP's own**: row `i` belongs to row `i` of `/frames`: `frame_id` (u64, the stream's), `captured_us` (u64, microseconds since 1970, 0 = unknown), `latency_us` (u64, capture to pose in hand), `clock` (u8, what `captured_us` was read from: 0 unknown, 1 the camera's driver, 2 the camera, 3 arrival at the client) |
 //!
 //! `/metadata` has skeleton and provenance. Rows are appended in an order in which each refers to
 //! rows that exist already, `/frames` last, and the length of a dataset is changed after its rows,
@@ -222,6 +222,7 @@ impl RecordWriter for SlpWriter {
             frame_id,
             captured_us: record.captured_us.unwrap_or(0),
             latency_us: record.latency_us,
+            clock: record.clock,
         };
         push(&mut self.tables.frame_times, &mut self.row, &time);
         let frame = FrameRow {

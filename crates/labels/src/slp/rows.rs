@@ -1,6 +1,7 @@
 //! The rows of the datasets: packed, little-endian, as SLEAP lays them out.
 
 use hdf5_pure::{CompoundTypeBuilder, Datatype, EnumTypeBuilder, FormatError, make_i8_type};
+use protocol::CaptureClock;
 
 /// A row and its type.
 pub(super) trait Row {
@@ -134,11 +135,12 @@ impl Row for PointRow {
     }
 }
 
-/// `/frame_times`, 24 bytes.
+/// `/frame_times`, 25 bytes.
 pub(super) struct FrameTimeRow {
     pub(super) frame_id: u64,
     pub(super) captured_us: u64,
     pub(super) latency_us: u64,
+    pub(super) clock: Option<CaptureClock>,
 }
 
 impl Row for FrameTimeRow {
@@ -147,10 +149,23 @@ impl Row for FrameTimeRow {
             .u64_field("frame_id")
             .u64_field("captured_us")
             .u64_field("latency_us")
+            .u8_field("clock")
             .build()
     }
 
     fn pack(&self, bytes: &mut Vec<u8>) {
-        pack!(bytes, self.frame_id, self.captured_us, self.latency_us);
+        let clock: u8 = match self.clock {
+            None => 0,
+            Some(CaptureClock::Driver) => 1,
+            Some(CaptureClock::Device) => 2,
+            Some(CaptureClock::Arrival) => 3,
+        };
+        pack!(
+            bytes,
+            self.frame_id,
+            self.captured_us,
+            self.latency_us,
+            clock
+        );
     }
 }

@@ -26,6 +26,7 @@ fn record(frame: u64) -> PredictionRecord {
             ..Prediction::default()
         },
         captured_us: Some(frame),
+        clock: None,
         ..PredictionRecord::default()
     }
 }
@@ -71,7 +72,7 @@ fn assert_whole(path: &Path) -> usize {
     let frames = rows(&file, "frames", 36);
     let instances = rows(&file, "instances", 57);
     let points = rows(&file, "pred_points", 26);
-    let times = rows(&file, "frame_times", 24);
+    let times = rows(&file, "frame_times", 25);
     let tracks = rows(&file, "tracks_json", 256);
     assert!(times.len() >= frames.len());
     for (row, frame) in frames.iter().enumerate() {

@@ -77,6 +77,7 @@ async fn both_know_the_secret_and_the_channel_does_all_it_does() {
         encoding: Encoding::U8,
         nbytes: data.len() as u64,
         captured_us: None,
+        clock: None,
     };
     for _ in 0..8 {
         let frame = Frame::new(meta.clone(), data.clone().into()).expect("a frame");

@@ -18,6 +18,7 @@ fn frame(id: u64, len: usize) -> Frame {
         encoding: Encoding::Jpeg,
         nbytes: len as u64,
         captured_us: Some(id * 33_333),
+        clock: None,
     };
     Frame {
         meta,

@@ -28,6 +28,7 @@ fn frame(frame_id: u64, len: usize) -> Frame {
         encoding: Encoding::Jpeg,
         nbytes: 0,
         captured_us: None,
+        clock: None,
     };
     Frame::new(meta, pattern(frame_id, len).into()).expect("consistent")
 }

@@ -308,6 +308,7 @@ mod tests {
                 encoding: Encoding::Jpeg,
                 nbytes: 2,
                 captured_us: None,
+                clock: None,
             })
         };
         let chunk = |bytes: &'static [u8]| Message::Chunk(Bytes::from_static(bytes));

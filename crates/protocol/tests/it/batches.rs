@@ -23,6 +23,7 @@ fn frame() -> Frame {
         encoding: Encoding::U8,
         nbytes: 6,
         captured_us: None,
+        clock: None,
     };
     Frame::new(meta, Bytes::from_static(b"abcdef")).unwrap()
 }

@@ -26,6 +26,7 @@ fn meta(frame_id: u64, nbytes: u64) -> Message {
         encoding: Encoding::Jpeg,
         nbytes,
         captured_us: None,
+        clock: None,
     })
 }
 
@@ -74,6 +75,7 @@ fn each_lost_frame_is_reported_once_with_its_numbers() {
             encoding: Encoding::U8,
             nbytes,
             captured_us: None,
+            clock: None,
         })
     };
     let table: Vec<(&str, Vec<Message>, Vec<Dropped>)> = vec![

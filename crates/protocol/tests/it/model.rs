@@ -69,6 +69,7 @@ fn meta(frame_id: u64, nbytes: u64) -> Message {
         encoding: Encoding::Jpeg,
         nbytes,
         captured_us: None,
+        clock: None,
     })
 }
 

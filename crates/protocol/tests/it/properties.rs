@@ -4,7 +4,8 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{
-    Encoding, Frame, FrameMeta, Limits, Message, Payload, Prediction, Pushed, Reassembler, Timing,
+    CaptureClock, Encoding, Frame, FrameMeta, Limits, Message, Payload, Prediction, Pushed,
+    Reassembler, Timing,
 };
 
 fn tight() -> Limits {
@@ -26,13 +27,21 @@ fn over_the_wire(message: &Message, limits: &Limits) -> Message {
     decoded.unwrap_or_else(|error| panic!("{message:?}: {error}"))
 }
 
+const CLOCKS: [Option<CaptureClock>; 4] = [
+    None,
+    Some(CaptureClock::Driver),
+    Some(CaptureClock::Device),
+    Some(CaptureClock::Arrival),
+];
+
 prop_compose! {
     fn frame(frame_id: u64)(
         height in 1u32..=6, width in 1u32..=6, channels in prop::sample::select(vec![1u8, 3, 4]),
         encoding in prop::sample::select(vec![Encoding::U8, Encoding::FULL_U16, Encoding::Jpeg]),
-        captured_us in any::<Option<u64>>(), bytes in vec(any::<u8>(), 1..300), repeated in any::<u8>(),
+        captured_us in any::<Option<u64>>(), clock in prop::sample::select(CLOCKS.to_vec()),
+        bytes in vec(any::<u8>(), 1..300), repeated in any::<u8>(),
     ) -> Frame {
-        let mut meta = FrameMeta { frame_id, height, width, channels, encoding, nbytes: 0, captured_us };
+        let mut meta = FrameMeta { frame_id, height, width, channels, encoding, nbytes: 0, captured_us, clock: clock.filter(|_| captured_us.is_some()) };
         let data = match meta.raw_bytes() {
             // The frame's number makes its bytes its own.
             Some(len) => (0..len).map(|i| (i as u8).wrapping_mul(repeated | 1) ^ frame_id as u8).collect(),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use protocol::text::Lines;
-use protocol::{Encoding, Frame, FrameMeta, Limits, Message, MetaError, Payload, UnitHeader};
+use protocol::{
+    CaptureClock, Encoding, Frame, FrameMeta, Limits, Message, MetaError, Payload, UnitHeader,
+};
 
 fn meta(width: u32, height: u32) -> FrameMeta {
     FrameMeta {
@@ -13,6 +15,7 @@ fn meta(width: u32, height: u32) -> FrameMeta {
         encoding: Encoding::Jpeg,
         nbytes: 3,
         captured_us: None,
+        clock: None,
     }
 }
 
@@ -136,5 +139,25 @@ fn a_refusal_may_have_no_reason() {
     let read = |text: &str| Message::from_text(text, &Limits::default()).expect(text);
     for text in ["AUTH_FAILURE", "AUTH_FAILURE::"] {
         assert_eq!(read(text), Message::AuthFailure(String::new()), "{text}");
+    }
+}
+
+#[test]
+fn the_clock_of_a_capture_time_is_read_where_it_is_one() {
+    for (fields, expected) in [
+        ("", (None, None)),
+        (":7", (Some(7), None)),
+        (":7:driver", (Some(7), Some(CaptureClock::Driver))),
+        (":7:device:later", (Some(7), Some(CaptureClock::Device))),
+        (":7:sundial:9", (Some(7), None)),
+        (":7:Driver", (Some(7), None)),
+        (":x:driver", (None, None)),
+        ("::arrival", (None, None)),
+    ] {
+        let text = format!("FRAME_META::1:2:2:1:uint8:4{fields}");
+        let Ok(Message::FrameMeta(meta)) = Message::from_text(&text, &Limits::default()) else {
+            panic!("{text} is not read");
+        };
+        assert_eq!((meta.captured_us, meta.clock), expected, "{text}");
     }
 }

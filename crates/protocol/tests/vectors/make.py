@@ -214,9 +214,9 @@ def messages():
     yield from text("16 bit", "FRAME_META", frame_meta(7, 480, 640, 1, "uint16", 2 * 480 * 640))
     yield from text("four channels", "FRAME_META", frame_meta(7, 2, 3, 4, "uint8", 24))
     yield from text("jpeg", "FRAME_META", frame_meta(1409, 480, 640, 3, "jpeg", 48213))
-    yield from text(
-        "captured", "FRAME_META", frame_meta(1409, 480, 640, 3, "jpeg", 48213) + f":{1_760_000_000_123_456}"
-    )
+    captured = frame_meta(1409, 480, 640, 3, "jpeg", 48213) + f":{1_760_000_000_123_456}"
+    yield from text("captured", "FRAME_META", captured)
+    yield from text("captured by the driver's clock", "FRAME_META", captured + ":driver")
     yield from text("largest number", "FRAME_META", frame_meta(2**64 - 1, 1, 1, 1, "jpeg", 1))
     yield from text("end", "FRAME_END", f"FRAME_END::{1409}")
     yield from text("batch", "BATCH_START", f"BATCH_START::{8}")

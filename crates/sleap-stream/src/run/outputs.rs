@@ -92,6 +92,7 @@ fn record(prediction: &Prediction, arrived: &ReturnedFrame) -> PredictionRecord 
     PredictionRecord {
         prediction: prediction.clone(),
         captured_us: arrived.captured_us,
+        clock: Some(arrived.clock),
         latency_us: arrived.latency.age(),
         latency: parts(&arrived.latency),
         recorded: arrived.recorded,
@@ -100,6 +101,7 @@ fn record(prediction: &Prediction, arrived: &ReturnedFrame) -> PredictionRecord 
 
 fn parts(latency: &Latency) -> labels::LatencyParts {
     const NAMES: [&str; crate::send::latency::PARTS.len()] = [
+        "driver_us",
         "capture_us",
         "encode_us",
         "send_us",

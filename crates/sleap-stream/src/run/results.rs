@@ -208,7 +208,8 @@ impl ResultHandler {
         if let Some(tracks) = &mut self.tracks {
             tracks.assign(&mut prediction);
         }
-        self.emitter.pose(&prediction, returned.captured_us);
+        let clock = Some(returned.clock);
+        self.emitter.pose(&prediction, returned.captured_us, clock);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
         outputs::write(&self.outputs, &prediction, &returned);

@@ -124,6 +124,7 @@ async fn stream(
     interrupt: &Interrupt,
 ) -> Result<ExitStatus> {
     let info = capture.info().clone();
+    let stamped = capture.timing().and_then(|timing| timing.edge);
     // Only now, so that a run that never began leaves no file and replaces none.
     let parts = match prepare(config, capture, consumers, &ack, &channel.sender) {
         Ok(parts) => parts,
@@ -138,6 +139,7 @@ async fn stream(
         uplink,
         recording,
     } = parts;
+    results.report.stamped = stamped;
     let frames = config.frames_to_send(&info);
     if let Some(events) = EventWriter::of(config.report_mode) {
         events.connected(&info, frames, &ack);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use protocol::{Frame, FrameId, FrameMeta, Message};
+use protocol::{CaptureClock, Frame, FrameId, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::record::RecordingHandle;
@@ -91,9 +91,12 @@ impl EncodeStage {
             .and_then(|recording| recording.offer(&captured));
         let captured_us = captured.captured_at.duration_since(UNIX_EPOCH).ok();
         let captured_us = captured_us.and_then(|since| u64::try_from(since.as_micros()).ok());
+        let clock = captured.clock;
         let frame = TakenFrame {
             captured: captured.captured,
+            arrived: captured.arrived,
             captured_us,
+            clock,
             taken,
             picture: self.keep_pictures.then(|| captured.content.clone()),
             recorded,
@@ -105,7 +108,7 @@ impl EncodeStage {
             .encode(captured.content)
             .with_context(|| format!("frame {id} cannot be sent"))?;
         let scale = encoded.scale;
-        let frame = message(id, captured_us, encoded);
+        let frame = message(id, captured_us, clock, encoded);
         self.in_flight.update(|in_flight: &mut InFlight| {
             in_flight.encoded(id, scale, frame.meta.nbytes, Instant::now());
             if self.keep_frames {
@@ -117,7 +120,12 @@ impl EncodeStage {
 }
 
 /// A frame as it goes over the link.
-fn message(frame_id: FrameId, captured_us: Option<u64>, encoded: EncodedFrame) -> Frame {
+fn message(
+    frame_id: FrameId,
+    captured_us: Option<u64>,
+    clock: CaptureClock,
+    encoded: EncodedFrame,
+) -> Frame {
     Frame {
         meta: FrameMeta {
             frame_id,
@@ -127,6 +135,7 @@ fn message(frame_id: FrameId, captured_us: Option<u64>, encoded: EncodedFrame) -
             encoding: encoded.encoding,
             nbytes: encoded.data.len() as u64,
             captured_us,
+            clock: Some(clock),
         },
         data: encoded.data,
     }

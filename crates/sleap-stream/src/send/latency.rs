@@ -13,8 +13,10 @@ use serde::Serialize;
 /// One frame's moments at the client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameMoments {
-    /// The camera, or the file's schedule, had it.
+    /// Its capture, as the driver, the camera or its arrival has it; of a file, when it was due.
     pub(crate) captured: Instant,
+    /// The client had it.
+    pub(crate) arrived: Instant,
     /// The encoder took it.
     pub(crate) taken: Instant,
     /// Its bytes were ready for the link.
@@ -26,7 +28,8 @@ pub(crate) struct FrameMoments {
 }
 
 /// Names of the parts, in the order of [`Latency::parts`].
-pub(crate) const PARTS: [&str; 10] = [
+pub(crate) const PARTS: [&str; 11] = [
+    "driver",
     "capture",
     "encode",
     "send",
@@ -42,6 +45,10 @@ pub(crate) const PARTS: [&str; 10] = [
 /// The parts of a pose's age, microseconds; they add up to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Latency {
+    /// From the time stamp of the camera or its driver until the client had the frame: exposure, transfer, the
+    /// driver's buffers. Zero where the capture is the arrival.
+    #[serde(rename = "driver_us")]
+    pub(crate) driver: u64,
     /// Reading the frame, and waiting for its turn.
     #[serde(rename = "capture_us")]
     pub(crate) capture: u64,
@@ -73,6 +80,7 @@ pub(crate) struct Latency {
 impl Latency {
     pub(crate) fn parts(&self) -> [u64; PARTS.len()] {
         [
+            self.driver,
             self.capture,
             self.encode,
             self.send,
@@ -106,7 +114,8 @@ pub(crate) struct LatencySplitter {
 impl LatencySplitter {
     pub(crate) fn split(&mut self, moments: &FrameMoments, timing: &Timing) -> Latency {
         let since_capture = |at: Instant| micros(at.saturating_duration_since(moments.captured));
-        let taken = since_capture(moments.taken);
+        let arrived = since_capture(moments.arrived);
+        let taken = since_capture(moments.taken).max(arrived);
         let encoded = since_capture(moments.encoded).max(taken);
         let returned = since_capture(moments.returned).max(encoded);
 
@@ -130,7 +139,8 @@ impl LatencySplitter {
         self.shortest = Some(shortest);
         let back = (shortest / 2).min(left);
         Latency {
-            capture: taken,
+            driver: arrived,
+            capture: taken - arrived,
             encode: encoded - taken,
             send,
             network: left - back,
@@ -171,11 +181,12 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Captured, taken after 5 ms, encoded after 7, handed over after 8.
+    /// Captured, here after 2 ms, taken after 5, encoded after 7, handed over after 8.
     fn moments(returned: u32) -> FrameMoments {
         let captured = Instant::now();
         FrameMoments {
             captured,
+            arrived: captured + 2 * MS,
             taken: captured + 5 * MS,
             encoded: captured + 7 * MS,
             handed: Some(captured + 8 * MS),
@@ -200,8 +211,13 @@ mod tests {
         let latency = LatencySplitter::default().split(&moments(60), &timing());
         assert_eq!(latency.age(), 60_000);
         assert_eq!(
-            (latency.capture, latency.encode, latency.send),
-            (5_000, 2_000, 1_000)
+            (
+                latency.driver,
+                latency.capture,
+                latency.encode,
+                latency.send
+            ),
+            (2_000, 3_000, 2_000, 1_000)
         );
         assert_eq!((latency.decode, latency.inference), (2_000, 20_000));
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use protocol::{FrameId, Timing};
+use protocol::{CaptureClock, FrameId, Timing};
 
 use super::MS;
 use super::config::{Fate, SimConfig, Spans};
@@ -181,7 +181,9 @@ impl Sim<'_> {
         };
         let taken = TakenFrame {
             captured,
+            arrived: captured,
             captured_us: None,
+            clock: CaptureClock::Arrival,
             taken: self.now,
             picture: None,
             recorded: None,
@@ -215,6 +217,7 @@ impl Sim<'_> {
             can_be_read: fate == Fate::Answered,
             moments: FrameMoments {
                 captured,
+                arrived: captured,
                 taken: self.now,
                 encoded,
                 handed: Some(encoded),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pose::{FrameView, Prepared, Preparer};
-use protocol::{Frame, FrameId};
+use protocol::{CaptureClock, Frame, FrameId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use vision::capture::FrameContent;
 
@@ -25,6 +25,8 @@ pub(crate) struct DecodedFrame {
     pub(crate) channels: u8,
     /// By the client's clock, microseconds since the Unix epoch.
     pub(crate) captured_us: Option<u64>,
+    /// What that was read from, where the client says so.
+    pub(crate) clock: Option<CaptureClock>,
     /// Empty without a model.
     pub(super) input: Prepared,
     /// As it arrived, where a sink needs that.
@@ -147,6 +149,7 @@ impl DecodeStage {
             size: (meta.width, meta.height),
             channels: meta.channels,
             captured_us: meta.captured_us,
+            clock: meta.clock,
             input,
             frame: needs.frame.then_some(frame),
             content,
@@ -173,6 +176,7 @@ impl DecodedFrame {
             size: (2, 1),
             channels: 1,
             captured_us: None,
+            clock: None,
             input: Prepared::default(),
             frame: None,
             content: Some(FrameContent::Pixels(

@@ -217,6 +217,7 @@ mod tests {
                     encoding: Encoding::U8,
                     nbytes: 2,
                     captured_us: None,
+                    clock: None,
                 },
                 data: vec![1, 2].into(),
             },

@@ -124,6 +124,7 @@ fn encoded(frame_id: u64, encoding: Encoding, data: Vec<u8>) -> [Message; 3] {
         encoding,
         nbytes: data.len() as u64,
         captured_us: None,
+        clock: None,
     };
     [
         Message::FrameMeta(meta),

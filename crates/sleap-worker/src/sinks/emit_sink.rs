@@ -66,7 +66,8 @@ impl FrameSink for EmitSink {
             self.emitter.start(stream);
         }
         let in_source = in_source(prediction, frame);
-        self.emitter.pose(&in_source, frame.captured_us);
+        self.emitter
+            .pose(&in_source, frame.captured_us, frame.clock);
     }
 
     fn stream_ended(&mut self, _: &Arc<ResultRoute>) {

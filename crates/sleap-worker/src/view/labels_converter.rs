@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, StatusCode};
 use labels::{CreateError, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{Prediction, WorkerStatus, text};
+use protocol::{CaptureClock, Prediction, WorkerStatus, text};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -57,6 +57,7 @@ struct RecordLine {
     #[serde(flatten)]
     prediction: Prediction,
     captured_us: Option<u64>,
+    clock: Option<CaptureClock>,
     #[serde(default)]
     latency_us: u64,
 }
@@ -181,11 +182,13 @@ fn parse(line: &[u8]) -> Result<PredictionRecord, serde_json::Error> {
     let RecordLine {
         prediction,
         captured_us,
+        clock,
         latency_us,
     } = serde_json::from_slice(line)?;
     Ok(PredictionRecord {
         prediction,
         captured_us,
+        clock,
         latency_us,
         ..PredictionRecord::default()
     })
@@ -230,7 +233,7 @@ mod tests {
     use super::*;
 
     const HEADER: &str = r#"{"source_name":"browser camera","width":640,"height":480,"fps":30}"#;
-    const POSE: &str = r#"{"type":"PREDICTION","frame_id":7,"instances":[[[1.5,2],null]],"confidence":[[0.5,null]],"captured_us":5,"latency_us":9}"#;
+    const POSE: &str = r#"{"type":"PREDICTION","frame_id":7,"instances":[[[1.5,2],null]],"confidence":[[0.5,null]],"captured_us":5,"clock":"driver","latency_us":9}"#;
 
     fn status() -> WorkerStatus {
         let skeleton = Skeleton {
@@ -259,7 +262,10 @@ mod tests {
         let jsonl = file(&[HEADER, POSE], "jsonl").unwrap();
         let line: serde_json::Value = serde_json::from_slice(&jsonl).unwrap();
         assert_eq!(line["frame_id"], 7);
-        assert_eq!(line["captured_us"], 5);
+        assert_eq!(
+            (&line["captured_us"], &line["clock"]),
+            (&5.into(), &"driver".into())
+        );
         assert_eq!(line["latency_us"], 9);
         assert_eq!(line["instances"][0][0][0], 1.5);
     }

@@ -207,6 +207,7 @@ pub(super) fn example_frame(width: u32, height: u32) -> Frame {
         encoding: Encoding::U8,
         nbytes,
         captured_us: Some(1),
+        clock: None,
     };
     let pixels: Vec<u8> = (0..nbytes).map(|n| n as u8).collect();
     Frame::new(meta, pixels.into()).expect("size and bytes agree")

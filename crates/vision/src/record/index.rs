@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use protocol::CaptureClock;
+
 /// Rows older than this were passed to the operating system.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
-/// `VIDEO.frames.csv`: one row a picture, `video_frame,frame_id,captured_us`.
+/// `VIDEO.frames.csv`: one row a picture, `video_frame,frame_id,captured_us,clock`.
 pub(super) struct FrameIndex {
     file: File,
     /// Whole rows that are not written yet.
@@ -28,16 +30,22 @@ impl FrameIndex {
     pub(super) fn begin(file: File) -> io::Result<Self> {
         let mut index = Self {
             file,
-            rows: "video_frame,frame_id,captured_us\n".into(),
+            rows: "video_frame,frame_id,captured_us,clock\n".into(),
             flushed: Instant::now(),
         };
         index.flush()?;
         Ok(index)
     }
 
-    pub(super) fn push(&mut self, picture: u64, frame_id: u64, at: SystemTime) -> io::Result<()> {
+    pub(super) fn push(
+        &mut self,
+        picture: u64,
+        frame_id: u64,
+        at: SystemTime,
+        clock: CaptureClock,
+    ) -> io::Result<()> {
         let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let row = format!("{picture},{frame_id},{}\n", at.as_micros());
+        let row = format!("{picture},{frame_id},{},{clock}\n", at.as_micros());
         self.rows.push_str(&row);
         match self.flushed.elapsed() >= FLUSH_EVERY {
             true => self.flush(),

@@ -164,6 +164,7 @@ impl RecordingHandle {
         let picture = FrameToRecord {
             frame_id: frame.frame_id,
             captured_at: frame.captured_at,
+            clock: frame.clock,
             content: frame.content.clone(),
         };
         self.offered.fetch_add(1, Relaxed);

@@ -11,6 +11,7 @@ use opencv::videoio::{
     CAP_FFMPEG, CAP_PROP_FRAME_COUNT, VideoCapture, VideoCaptureTraitConst, VideoWriter,
     VideoWriterTrait, VideoWriterTraitConst,
 };
+use protocol::CaptureClock;
 
 use super::index::{self, FrameIndex};
 use super::{Config, RecordError};
@@ -22,6 +23,7 @@ use crate::mat::view;
 pub(super) struct FrameToRecord {
     pub(super) frame_id: u64,
     pub(super) captured_at: SystemTime,
+    pub(super) clock: CaptureClock,
     pub(super) content: FrameContent,
 }
 
@@ -186,7 +188,12 @@ impl OpenRecording {
             .write(&pixels)
             .map_err(|error| self.refused(error.message))?;
         self.index
-            .push(self.frames, picture.frame_id, picture.captured_at)
+            .push(
+                self.frames,
+                picture.frame_id,
+                picture.captured_at,
+                picture.clock,
+            )
             .map_err(|error| self.index_error(error))?;
         self.frames += 1;
         Ok(())

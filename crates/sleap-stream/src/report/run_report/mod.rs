@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use emit::TargetCounts;
 use hdrhistogram::Histogram;
+use protocol::CaptureClock;
+use vision::cameras::StampEdge;
 
 use crate::report::recent_rates::RecentRates;
 use crate::send::adapt::EncodeSetting;
@@ -55,6 +57,10 @@ pub(crate) struct RunReport {
     pub(crate) emitted: Vec<TargetCounts>,
     /// The files that were written.
     pub(crate) saved: Vec<SavedFile>,
+    /// Frames with a result, by what the time of their capture was read from, as [`CaptureClock::ALL`] has them.
+    pub(crate) clocks: [u64; CaptureClock::ALL.len()],
+    /// What a driver's time stamps mark, where the driver tells.
+    pub(crate) stamped: Option<StampEdge>,
     /// Of the frame whose result came last.
     pub(crate) last: Option<Latency>,
     /// The last seconds.
@@ -88,6 +94,8 @@ impl RunReport {
             setting: None,
             emitted: Vec::new(),
             saved: Vec::new(),
+            clocks: Default::default(),
+            stamped: None,
             last: None,
             recent: RecentRates::default(),
             parts: std::array::from_fn(|_| histogram()),
@@ -99,6 +107,10 @@ impl RunReport {
     /// A result came, be it an error.
     pub(crate) fn returned(&mut self, returned: &ReturnedFrame) {
         let latency = returned.latency;
+        let clocks = self.clocks.iter_mut().zip(CaptureClock::ALL);
+        for (count, clock) in clocks {
+            *count += u64::from(clock == returned.clock);
+        }
         for (histogram, part) in self.parts.iter_mut().zip(latency.parts()) {
             histogram.saturating_record(part);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use protocol::CaptureClock;
 use serde_json::{Map, Value, json};
 
 use super::{RunReport, SavedFile};
@@ -65,6 +66,7 @@ impl RunReport {
         if let Some(setting) = self.setting {
             lines.push(format!("sent as       {setting} at the end"));
         }
+        lines.extend(self.clock_line());
         lines.extend(self.latencies());
         lines.extend(self.saved.iter().map(SavedFile::line));
         lines
@@ -108,10 +110,42 @@ impl RunReport {
             })).collect::<Vec<_>>(),
             "saved": self.saved.iter().map(SavedFile::to_json).collect::<Vec<_>>(),
             "setting": self.setting.map(EncodeSetting::to_json),
+            "clocks": self.clocks_json(),
             "latency_ms": latency,
             "age_ms": answered(&self.age),
             "round_trip_ms": answered(&self.round_trip),
         })
+    }
+
+    /// What the times of capture were read from; nothing where that was only the frames' arrival.
+    fn clock_line(&self) -> Option<String> {
+        let counts = || self.clocks.iter().zip(CaptureClock::ALL);
+        let all: u64 = self.clocks.iter().sum();
+        let has_others =
+            counts().any(|(count, clock)| *count > 0 && clock != CaptureClock::Arrival);
+        let name = |(count, clock): (&u64, CaptureClock)| {
+            let edge = match (clock, self.stamped) {
+                (CaptureClock::Driver, Some(edge)) => format!(" ({edge})"),
+                _ => String::new(),
+            };
+            match *count {
+                0 => None,
+                count if count == all => Some(format!("{clock}{edge}")),
+                count => Some(format!("{clock}{edge} {count}")),
+            }
+        };
+        let names: Vec<String> = counts().filter_map(name).collect();
+        has_others.then(|| format!("clock         {}", names.join(", ")))
+    }
+
+    fn clocks_json(&self) -> Value {
+        let counts = self.clocks.iter().zip(CaptureClock::ALL);
+        let counts = counts.filter(|(count, _)| **count > 0);
+        Value::Object(
+            counts
+                .map(|(count, clock)| (clock.to_string(), json!(count)))
+                .collect(),
+        )
     }
 
     fn latencies(&self) -> Vec<String> {

@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use protocol::CaptureClock;
+use vision::cameras::StampEdge;
+
 use super::*;
 
 fn returned(network: u64, inference: u64) -> ReturnedFrame {
@@ -15,6 +18,7 @@ fn returned(network: u64, inference: u64) -> ReturnedFrame {
         scale: None,
         picture: None,
         captured_us: None,
+        clock: CaptureClock::Arrival,
         recorded: None,
     }
 }
@@ -104,4 +108,31 @@ fn summary_without_results_shows_no_latency() {
     let report = RunReport::new(Instant::now());
     assert!(!report.summary().join("\n").contains("latency"));
     assert!(report.to_json()["age_ms"].is_null());
+}
+
+#[test]
+fn summary_names_the_clocks_of_the_capture_times() {
+    let mut report = RunReport::new(Instant::now());
+    report.returned(&returned(1, 1));
+    assert!(!report.summary().join("\n").contains("clock"));
+    let of_driver = || ReturnedFrame {
+        clock: CaptureClock::Driver,
+        ..returned(1, 1)
+    };
+    report.returned(&of_driver());
+    report.returned(&of_driver());
+    report.stamped = Some(StampEdge::Start);
+    let summary = report.summary().join("\n");
+    assert!(
+        summary.contains("clock         driver (start of exposure) 2, arrival 1"),
+        "{summary}"
+    );
+    assert_eq!(
+        report.to_json()["clocks"],
+        serde_json::json!({"driver": 2, "arrival": 1})
+    );
+    let mut report = RunReport::new(Instant::now());
+    report.returned(&of_driver());
+    let summary = report.summary();
+    assert!(summary.iter().any(|line| line == "clock         driver"));
 }

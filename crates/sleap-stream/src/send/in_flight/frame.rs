@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Frame, FrameId, Scale, Timing};
+use protocol::{CaptureClock, Frame, FrameId, Scale, Timing};
 use vision::capture::FrameContent;
 
 use crate::send::flow::Slot;
@@ -14,10 +14,14 @@ pub(crate) type ConnectionNumber = u64;
 /// A frame that the encoder takes.
 #[derive(Debug)]
 pub(crate) struct TakenFrame {
-    /// When the source had it.
+    /// When it was captured.
     pub(crate) captured: Instant,
-    /// The same moment, microseconds since 1970.
+    /// When the client had it.
+    pub(crate) arrived: Instant,
+    /// When it was captured, microseconds since 1970.
     pub(crate) captured_us: Option<u64>,
+    /// What the time of its capture was read from.
+    pub(crate) clock: CaptureClock,
     /// When the encoder took it.
     pub(crate) taken: Instant,
     /// The image itself, where poses are drawn on it.
@@ -110,6 +114,7 @@ impl InFlightFrame {
     ) -> ReturnedFrame {
         let moments = FrameMoments {
             captured: self.taken.captured,
+            arrived: self.taken.arrived,
             taken: self.taken.taken,
             encoded,
             handed: self.handed,
@@ -124,6 +129,7 @@ impl InFlightFrame {
             scale: self.scale,
             picture: self.taken.picture,
             captured_us: self.taken.captured_us,
+            clock: self.taken.clock,
             recorded: self.taken.recorded,
         }
     }
@@ -146,6 +152,8 @@ pub(crate) struct ReturnedFrame {
     pub(crate) picture: Option<FrameContent>,
     /// When the frame was captured, microseconds since 1970.
     pub(crate) captured_us: Option<u64>,
+    /// What that was read from.
+    pub(crate) clock: CaptureClock,
     /// Its index in the recording, where there is one that has it.
     pub(crate) recorded: Option<u64>,
 }

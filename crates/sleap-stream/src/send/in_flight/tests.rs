@@ -1,3 +1,5 @@
+use protocol::CaptureClock;
+
 use super::wait::OverdueFrames;
 use super::*;
 use crate::send::flow::PacingMode;
@@ -10,7 +12,9 @@ pub(super) fn ledger() -> InFlight {
 pub(super) fn taken(captured: Instant, taken: Instant) -> TakenFrame {
     TakenFrame {
         captured,
+        arrived: captured,
         captured_us: None,
+        clock: CaptureClock::Arrival,
         taken,
         picture: None,
         recorded: None,
@@ -79,6 +83,7 @@ fn keep(in_flight: &mut InFlight, id: FrameId) {
             encoding: protocol::Encoding::U8,
             nbytes: 2,
             captured_us: None,
+            clock: None,
         },
         data: vec![1, 2].into(),
     });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use labels::{LabelsOutputs, PredictionRecord};
-use protocol::{Encoding, Frame, FrameMeta, Limits, Message, StreamAck};
+use protocol::{CaptureClock, Encoding, Frame, FrameMeta, Limits, Message, StreamAck};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -258,6 +258,7 @@ impl RunningJob {
             encoding: Encoding::U8,
             nbytes: image.data.len() as u64,
             captured_us: unix_us,
+            clock: None,
         };
         self.in_flight.insert(
             frame_id,
@@ -291,6 +292,7 @@ impl RunningJob {
                 self.outputs.write(PredictionRecord {
                     prediction,
                     captured_us: captured.unix_us,
+                    clock: Some(CaptureClock::Arrival),
                     latency_us: u64::try_from(age).unwrap_or(u64::MAX),
                     ..PredictionRecord::default()
                 });

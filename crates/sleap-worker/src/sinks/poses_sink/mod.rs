@@ -221,6 +221,7 @@ impl StreamFile {
         outputs.write(PredictionRecord {
             prediction: in_source(prediction, frame).into_owned(),
             captured_us: frame.captured_us,
+            clock: frame.clock,
             latency_us: prediction.timing.total_us.unwrap_or_default(),
             ..PredictionRecord::default()
         });

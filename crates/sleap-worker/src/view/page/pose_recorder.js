@@ -5,6 +5,9 @@ const MAX_BYTES = 60 * 1024 * 1024;
 /** How long the worker may take to make the file, ms. */
 const SAVE_TIMEOUT_MS = 10 * 60 * 1000;
 
+/** What a time of capture may have been read from. */
+const CLOCKS = ["driver", "device", "arrival"];
+
 export class PoseRecorder {
   #token;
   #header = null;
@@ -77,7 +80,8 @@ function record(result, meta, x, y) {
   const instances = result.instances.map((points) => points.map((point) => point && [point[0] * x, point[1] * y]));
   const { frame_id: _, ...rest } = { ...result, instances, latency_us: meta.latencyUs ?? 0 };
   const captured = meta.capturedUs ? `,"captured_us":${meta.capturedUs}` : "";
-  return `{"frame_id":${meta.frameId}${captured},${JSON.stringify(rest).slice(1)}`;
+  const clock = CLOCKS.includes(meta.clock) ? `,"clock":"${meta.clock}"` : "";
+  return `{"frame_id":${meta.frameId}${captured}${clock},${JSON.stringify(rest).slice(1)}`;
 }
 
 /** A file's name without its extension: the source, and the local time at which the recording began. */

@@ -36,10 +36,10 @@ export class Reader {
     return {};
   }
 
-  #begin([id, height, width, , dtype, nbytes, capturedUs]) {
+  #begin([id, height, width, , dtype, nbytes, capturedUs, clock]) {
     const size = Number(nbytes);
     const fits = dtype === "jpeg" && size > 0 && size <= MAX_FRAME_BYTES;
-    const meta = { frameId: id, height: Number(height), width: Number(width), capturedUs };
+    const meta = { frameId: id, height: Number(height), width: Number(width), capturedUs, clock };
     this.#open = fits ? { meta, bytes: new Uint8Array(size), filled: 0 } : null;
   }
 
