@@ -74,8 +74,49 @@ read_late() {
   cat "$scratch/late"
 }
 
+# control NAME: its value, as the kernel has it.
+control() { v4l2-ctl --device /dev/video0 --get-ctrl "$1" | sed 's/.*: //'; }
+
+# set_controls NAME OPTIONS...: a short stream with these options.
+set_controls() {
+  local name=$1
+  shift
+  status=0
+  "${client[@]}" --jpeg-quality 80 --max-frames 3 --output "$scratch/$name.jsonl" "$@" 2>"$scratch/$name.log" || status=$?
+}
+
+# refused NAME WORDS OPTIONS...: the client ends and says why.
+refused() {
+  local name=$1 words=$2
+  shift 2
+  set_controls "$name" "$@"
+  check "controls: $name: the client ends with status 1" [ "$status" = 1 ]
+  check "controls: $name: it says why" grep -q "^error: .*$words" "$scratch/$name.log"
+  cat "$scratch/$name.log"
+}
+
+set_and_read_controls() {
+  "$binaries/sleap-stream" cameras --controls >"$scratch/controls"
+  check "controls: limits, default and value are listed" grep -Eq '^ +brightness +0 to 255; default 128; now 128$' "$scratch/controls"
+  check "controls: what the camera sets itself is marked" grep -Eq '^ +gain +0 to 255; .*set by the camera itself' "$scratch/controls"
+  check "controls: menus have their entries" grep -Eq '^ +menu +1 \(Menu Item 1\), 3 ' "$scratch/controls"
+  set_controls set --camera-set gain=200 --camera-set gain_automatic=off --camera-set 'menu=Menu Item 4' \
+    --camera-set hue=-7 --camera-format GREY
+  check "controls: set: the client ends well" [ "$status" = 0 ]
+  check "controls: set: the kernel has the values" \
+    [ "$(control gain_automatic) $(control gain) $(control menu | cut -c1) $(control hue)" = "0 200 4 -7" ]
+  check "controls: set: the camera delivers in the format" grep -q 'webcam configured.*format=GREY' "$scratch/set.log"
+  check "controls: set: frames have the time of the driver" grep -q '"clock":"driver"' "$scratch/set.jsonl"
+  check "controls: set: the driver's part is in the latency" grep -q '"latency":{"driver_us":[1-9]' "$scratch/set.jsonl"
+  refused unknown 'no control gian; is "gain" meant' --camera-set gian=3
+  refused range 'takes 0 to 255; the nearest is 255' --camera-set brightness=300
+  refused automatic 'gain has no effect now.*gain_automatic=on' --camera-set gain_automatic=on --camera-set gain=3
+  refused format 'not H264' --camera-format H264
+}
+
 stream_some_frames
 list_cameras
 read_late
+set_and_read_controls
 unplug_while_streaming
 conclude

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
         fps: None,
         real_time: false,
-        deep: false,
+        options: Default::default(),
     })?;
     println!("timing {:?}", capture.timing());
     // No message ever comes: waiting for one is the pause.

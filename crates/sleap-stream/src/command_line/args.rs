@@ -19,6 +19,7 @@ use crate::command_line::trust_args::TrustArgs;
 use crate::command_line::values::{
     JpegQuality, frame_rate, jpeg_quality, milliseconds, seconds, seconds_or_none, size,
 };
+use crate::command_line::webcam_args::WebcamArgs;
 use crate::command_line::worker_link;
 use crate::connect::lanes::LaneCount;
 use crate::report::mode::ReportMode;
@@ -75,6 +76,10 @@ pub struct Args {
     /// Size to ask the camera for (it may choose another).
     #[arg(long, value_name = "WxH", value_parser = size, requires = "webcam", help_heading = "Input")]
     pub webcam_size: Option<(u32, u32)>,
+
+    /// The camera's own settings.
+    #[command(flatten)]
+    pub webcam_args: WebcamArgs,
 
     /// Frames of the file to stream, counted from 0: 0-100,200-300.
     #[arg(

@@ -3,15 +3,22 @@
 use anyhow::{Context, Result};
 use cli::terminal;
 use serde_json::{Value, json};
-use vision::cameras::{self, Camera, JPEG, Mode, Size};
+use vision::cameras::{self, Camera, Control, JPEG, Mode, Size};
+
+use crate::command_line::camera_controls;
 
 /// Least frames per second of a size that is proposed.
 const FAST: f64 = 24.0;
 
 /// Prints the cameras of this machine.
-pub(crate) fn print(as_json: bool) -> Result<()> {
+pub(crate) fn print(as_json: bool, with_controls: bool) -> Result<()> {
     let cameras = cameras::list();
+    let controls = |camera: &Camera| match with_controls {
+        true => Some(cameras::controls(camera.index)),
+        false => None,
+    };
     if as_json {
+        let object = |camera| object(camera, controls(camera).as_deref());
         let list: Vec<Value> = cameras.iter().map(object).collect();
         let text = serde_json::to_string_pretty(&list).context("cannot write the list")?;
         let text = protocol::text::json_escaped(&text).into_owned();
@@ -21,6 +28,7 @@ pub(crate) fn print(as_json: bool) -> Result<()> {
         terminal::say(NONE);
         return Ok(());
     }
+    let lines = |camera| lines(camera, controls(camera).as_deref());
     let texts: Vec<_> = cameras.iter().map(lines).collect();
     terminal::print(texts.join(&String::new()))
 }
@@ -29,7 +37,7 @@ pub(crate) fn print(as_json: bool) -> Result<()> {
 pub(crate) const NONE: &str = "no camera was found: plug one in; a container or a virtual machine has to be given its device \
      (/dev/video0). --test-pattern streams without one";
 
-fn lines(camera: &Camera) -> Vec<String> {
+fn lines(camera: &Camera, controls: Option<&[Control]>) -> Vec<String> {
     let location = [&camera.path, &camera.bus];
     let location: Vec<&str> = location.into_iter().flatten().map(String::as_str).collect();
     let location = match location.as_slice() {
@@ -44,6 +52,7 @@ fn lines(camera: &Camera) -> Vec<String> {
             line.trim_end().to_owned()
         }));
     }
+    lines.extend(controls.map(camera_controls::lines).unwrap_or_default());
     lines.push(match &camera.problem {
         Some(problem) => format!("   -> {problem}"),
         None => format!(
@@ -113,7 +122,7 @@ fn advice(camera: &Camera) -> String {
     format!("{} --jpeg-quality {quality}", size.unwrap_or_default())
 }
 
-fn object(camera: &Camera) -> Value {
+fn object(camera: &Camera, controls: Option<&[Control]>) -> Value {
     let mode = |mode: &Mode| {
         let ((least_width, least_height), (width, height)) = match mode.size {
             Size::Exactly(width, height) => ((width, height), (width, height)),
@@ -126,7 +135,7 @@ fn object(camera: &Camera) -> Value {
             "rates": mode.rates,
         })
     };
-    json!({
+    let mut object = json!({
         "index": camera.index,
         "name": camera.name,
         "path": camera.path,
@@ -134,7 +143,11 @@ fn object(camera: &Camera) -> Value {
         "jpeg": camera.has_jpeg(),
         "modes": camera.modes.iter().map(mode).collect::<Vec<_>>(),
         "problem": camera.problem.as_ref().map(ToString::to_string),
-    })
+    });
+    if let Some(controls) = controls {
+        object["controls"] = controls.iter().map(camera_controls::object).collect();
+    }
+    object
 }
 
 #[cfg(test)]
@@ -176,8 +189,8 @@ mod tests {
       16x16 to 640x480 30 frames/s
    -> sleap-stream --webcam 2 --webcam-size 1280x720 --jpeg-quality camera
 ";
-        assert_eq!(lines(&camera()), expected.lines().collect::<Vec<_>>());
-        let value = object(&camera());
+        assert_eq!(lines(&camera(), None), expected.lines().collect::<Vec<_>>());
+        let value = object(&camera(), None);
         assert_eq!((&value["index"], &value["jpeg"]), (&json!(2), &json!(true)));
         assert_eq!(value["modes"][3]["least_width"], 16);
     }
@@ -190,7 +203,7 @@ mod tests {
             problem,
             ..camera()
         };
-        let found = lines(&camera).join("\n");
+        let found = lines(&camera, None).join("\n");
         assert!(found.contains("group `video`"), "{found}");
         assert!(!found.contains("--webcam"), "{found}");
     }

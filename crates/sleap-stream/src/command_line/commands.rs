@@ -14,7 +14,9 @@ use crate::command_line::{cameras, doctor, workers};
 /// Runs a subcommand.
 pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<ExitStatus> {
     match command {
-        Command::Cameras { json } => cameras::print(json).map(|()| ExitStatus::Done),
+        Command::Cameras { json, controls } => {
+            cameras::print(json, controls).map(|()| ExitStatus::Done)
+        }
         Command::Doctor(args) => doctor::run(*args, verbose > 0),
         Command::Pair(args) => workers::run_pair(&args),
         Command::Workers(args) => workers::run_workers(&args),

@@ -1,6 +1,7 @@
 //! Options, settings and subcommands: from the command line to what a run is to do.
 
 pub(crate) mod args;
+mod camera_controls;
 mod cameras;
 mod commands;
 mod connect_config;
@@ -15,6 +16,7 @@ mod stream_config;
 mod subcommand;
 mod trust_args;
 mod values;
+mod webcam_args;
 mod worker_link;
 mod workers;
 

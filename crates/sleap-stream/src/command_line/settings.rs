@@ -44,6 +44,8 @@ fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("webcam") {
         settings.drop_weak("webcam_size");
+        settings.drop_weak("camera_set");
+        settings.drop_weak("camera_format");
     }
     let camera = |settings: &ChosenSettings| settings.text("jpeg_quality") == Some("camera");
     if camera(settings) {

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use vision::cameras::JPEG;
 use vision::capture::{self, FrameSelection, PixelForm, Source, WebcamConfig};
 
 use crate::command_line::args::{Args, RecordArgs};
@@ -108,8 +109,8 @@ fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
             index,
             size: args.webcam_size,
             jpeg: encoding == PixelEncoding::Camera,
-            format: None,
-            settings: Vec::new(),
+            format: args.webcam_args.camera_format.clone(),
+            settings: args.webcam_args.camera_set.clone(),
             every_frame: args.every_frame,
         }));
     }
@@ -166,6 +167,11 @@ fn encoding(args: &Args) -> Result<PixelEncoding> {
         Some(JpegQuality::Camera) if args.webcam.is_none() => {
             bail!("--jpeg-quality camera is for --webcam: other sources make no JPEGs")
         }
+        Some(JpegQuality::Camera) if has_other_format(args) => {
+            bail!(
+                "--jpeg-quality camera sends the camera's own JPEGs: leave out --camera-format, or give MJPG"
+            )
+        }
         Some(JpegQuality::Camera) if args.resize.is_some() => {
             bail!(
                 "--jpeg-quality camera sends what the camera makes: --webcam-size changes its size, --resize cannot"
@@ -182,6 +188,12 @@ fn encoding(args: &Args) -> Result<PixelEncoding> {
         }
         None => Ok(PixelEncoding::Raw),
     }
+}
+
+/// The camera is to deliver in a format that is no JPEG.
+fn has_other_format(args: &Args) -> bool {
+    let format = args.webcam_args.camera_format.as_deref();
+    format.is_some_and(|format| !JPEG.contains(&format))
 }
 
 #[cfg(test)]
@@ -211,6 +223,10 @@ mod tests {
                 "sleap-stream --webcam 0 --jpeg-quality camera --max-latency 200",
                 "a number",
             ),
+            (
+                "sleap-stream --webcam 0 --jpeg-quality camera --camera-format YUYV",
+                "--camera-format",
+            ),
             ("sleap-stream --stream a.mp4 --max-latency 200", "--live"),
             (
                 "sleap-stream --webcam 0 --max-latency 200 --no-live",
@@ -232,6 +248,15 @@ mod tests {
             (camera.encoding, camera.live),
             (PixelEncoding::Camera, None)
         );
+        let set = config(
+            "sleap-stream --webcam 0 --camera-format yuyv --camera-set auto_exposure=1 --camera-set exposure=50",
+        );
+        let Source::Webcam(webcam) = set.capture.source else {
+            panic!("it is a webcam");
+        };
+        let settings: Vec<String> = webcam.settings.iter().map(ToString::to_string).collect();
+        assert_eq!(settings, ["auto_exposure=1", "exposure=50"]);
+        assert_eq!(webcam.format.as_deref(), Some("YUYV"));
         assert_eq!(
             config("sleap-stream --webcam 0 --no-live").live,
             Some(false)

@@ -14,6 +14,9 @@ pub enum Command {
         /// As a JSON list.
         #[arg(long)]
         json: bool,
+        /// With what can be set at each: its name, its limits, its default and its present value.
+        #[arg(long)]
+        controls: bool,
     },
 
     /// Check this machine, and whether a worker takes it.

@@ -1,15 +1,7 @@
 use super::*;
 
 fn control(name: &str, kind: ControlKind) -> Control {
-    Control {
-        name: name.to_owned(),
-        kind,
-        default: 0,
-        value: Some(0),
-        is_inactive: false,
-        is_read_only: false,
-        id: 1,
-    }
+    Control::new(name, kind, 0, Some(0))
 }
 
 fn exposure() -> Control {
