@@ -141,9 +141,8 @@ async fn stream(
     } = parts;
     results.report.stamped = stamped;
     let frames = config.frames_to_send(&info);
-    if let Some(events) = EventWriter::of(config.report_mode) {
-        events.connected(&info, frames, &ack);
-    }
+    let events = EventWriter::of(config.report_mode).into_iter();
+    events.for_each(|events| events.connected(&info, frames, &ack));
     let progress = Progress::start(frames, config.report_mode);
     let recovery = pipeline.recovery();
     let mut run = ReceiveLoop::new(
