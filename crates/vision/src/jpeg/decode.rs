@@ -113,27 +113,37 @@ pub struct JpegDecoder {
     warned: bool,
 }
 
+fn decompressor() -> Result<Decompressor, JpegDecodeError> {
+    let mut decompressor = Decompressor::new().map_err(library)?;
+    decompressor.set_scan_limit(MAX_SCANS).map_err(library)?;
+    Ok(decompressor)
+}
+
 impl JpegDecoder {
     /// Starts a decoder.
     ///
     /// # Errors
     /// The library cannot start.
     pub fn new() -> Result<JpegDecoder, JpegDecodeError> {
-        let mut decompressor = Decompressor::new().map_err(library)?;
-        decompressor.set_scan_limit(MAX_SCANS).map_err(library)?;
         Ok(JpegDecoder {
-            decompressor,
+            decompressor: decompressor()?,
             warned: false,
         })
     }
 
     /// Width, height and components, without decoding.
     pub fn header(&mut self, jpeg: &[u8]) -> Result<JpegHeader, JpegDecodeError> {
-        let found = self.decompressor.read_header(jpeg);
-        let found = found.map_err(|error| JpegDecodeError::Header {
-            bytes: jpeg.len(),
-            reason: reason(&error),
-        })?;
+        let found = match self.decompressor.read_header(jpeg) {
+            Ok(found) => found,
+            Err(error) => {
+                // The library would go on in the middle of this header with the next JPEG.
+                self.decompressor = decompressor()?;
+                return Err(JpegDecodeError::Header {
+                    bytes: jpeg.len(),
+                    reason: reason(&error),
+                });
+            }
+        };
         Ok(JpegHeader {
             // libjpeg's sides are at most 65,500.
             width: found.width as u32,
@@ -297,6 +307,37 @@ fn reason(error: &turbojpeg::Error) -> String {
 mod tests {
     use super::*;
     use crate::jpeg::JpegEncoder;
+
+    /// A damaged JPEG leaves nothing behind in the decoder.
+    #[test]
+    fn a_jpeg_decodes_whatever_came_before_it() {
+        let pixels: Vec<u8> = (0..16 * 8 * 3).map(|n| n as u8).collect();
+        let image = Image::new(16, 8, 3, pixels).unwrap();
+        let whole = crate::jpeg::JpegEncoder::new(80)
+            .unwrap()
+            .encode(&image)
+            .unwrap();
+        let limits = JpegLimits::default();
+        let alone = JpegDecoder::new()
+            .unwrap()
+            .decode(&whole, Color::Bgr, &limits)
+            .unwrap();
+        let mut decoder = JpegDecoder::new().unwrap();
+        for end in 0..whole.len() {
+            let _ = decoder.decode(&whole[..end], Color::Bgr, &limits);
+            let after = decoder.decode(&whole, Color::Bgr, &limits);
+            assert!(
+                after.as_ref().is_ok_and(|after| *after == alone),
+                "after {end} bytes: {after:?}"
+            );
+            let _ = decoder.decode_reduced(&whole[..end], Color::Gray, &limits, 1);
+            let after = decoder.decode(&whole, Color::Bgr, &limits);
+            assert!(
+                after.as_ref().is_ok_and(|after| *after == alone),
+                "after reduced {end}: {after:?}"
+            );
+        }
+    }
 
     #[test]
     fn pictures_are_reduced_as_far_as_they_stay_wide_enough() {
