@@ -88,6 +88,18 @@ impl FrameDecoder {
         Ok(FrameView::new(meta.width, meta.height, channels, data)?)
     }
 
+    /// Whether the frame can be decoded, where its pixels are not needed. All data of a JPEG are read, and
+    /// its picture is made an eighth as large, without colours.
+    pub(crate) fn check(&mut self, frame: &Frame) -> Result<(), FrameDecodeError> {
+        if frame.meta.encoding != Encoding::Jpeg {
+            return self.view(frame, true).map(drop);
+        }
+        let color = self.color(frame, true)?;
+        let largest = self.largest();
+        let small = self.jpeg.decode_reduced(&frame.data, color, &largest, 1);
+        Ok(small.map(drop)?)
+    }
+
     /// The frame as an image that outlives it, with its colours.
     pub(crate) fn image(&mut self, frame: &Frame) -> Result<Image, FrameDecodeError> {
         self.reduced(frame, u32::MAX)
@@ -223,6 +235,7 @@ mod tests {
             let frame = frame(Encoding::Jpeg, 16, height, &jpeg(1));
             let view = decoder.view(&frame, false).err().map(String::from);
             assert_eq!(view, decoder.image(&frame).err().map(String::from));
+            assert_eq!(view, decoder.check(&frame).err().map(String::from));
             assert_eq!(view, decoder.content(&frame).err().map(String::from));
             view
         };
@@ -236,6 +249,24 @@ mod tests {
         assert!(decoder(128).view(&frame, false).is_ok());
         let reason = decoder(127).view(&frame, false).unwrap_err().to_string();
         assert!(reason.contains("128 bytes"), "{reason}");
+    }
+
+    #[test]
+    fn damage_anywhere_in_a_jpeg_is_found_without_its_pixels() {
+        let mut decoder = decoder(1000);
+        for channels in [1, 3] {
+            let whole = jpeg(channels);
+            let of = |data: &[u8]| frame(Encoding::Jpeg, 16, 8, data);
+            decoder.check(&of(&whole)).unwrap();
+            // From the first byte of the picture's data to the last one.
+            let start = whole.windows(2).position(|it| it == [0xff, 0xda]).unwrap();
+            for end in start + 2..whole.len() - 2 {
+                let cut = of(&whole[..end]);
+                let found = decoder.check(&cut).is_err();
+                assert_eq!(found, decoder.view(&cut, false).is_err(), "{end}");
+            }
+            assert!(decoder.check(&of(&whole[..whole.len() / 2])).is_err());
+        }
     }
 
     #[test]
