@@ -335,6 +335,18 @@ impl Client {
         Self { process, stdout }.wait()
     }
 
+    /// Runs a client whose standard input is what a command line of a shell writes.
+    pub fn run_after(writer: &str, args: &[&str]) -> Finished {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{writer} | \"$@\""), "sh"])
+            .arg(binary("sleap-stream"))
+            .args(args)
+            .env("SLEAP_STREAM_NO_CONFIG", "1");
+        let (process, stdout) = Process::spawn("client", &mut command);
+        Self { process, stdout }.wait()
+    }
+
     /// Starts a client that streams a pattern without an end.
     pub fn stream(signal: &str, more: &[&str]) -> Self {
         let pattern = ["--signal", signal, "--test-pattern", "256x192@30"];

@@ -66,6 +66,11 @@ impl Config {
         matches!(self.capture.source, Source::TestPattern(_))
     }
 
+    /// The source is what another program writes.
+    pub(crate) fn is_piped(&self) -> bool {
+        matches!(&self.capture.source, Source::File(name) if is_pipe(name))
+    }
+
     /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
     pub(crate) fn only_emits(&self) -> bool {
         let keeps = !self.outputs.is_empty() || self.snapshot.is_some() || self.record.is_some();
@@ -99,4 +104,17 @@ impl Config {
 /// Whether a source's name is a file's, and no address.
 pub(crate) fn is_path(name: &str) -> bool {
     !name.contains("://")
+}
+
+/// Whether a source is what another program writes: standard input, or a named pipe.
+pub(crate) fn is_pipe(name: &str) -> bool {
+    #[cfg(unix)]
+    let is_named_pipe = {
+        use std::os::unix::fs::FileTypeExt;
+        let metadata = std::fs::metadata(name);
+        metadata.is_ok_and(|metadata| metadata.file_type().is_fifo())
+    };
+    #[cfg(not(unix))]
+    let is_named_pipe = false;
+    name == "-" || is_named_pipe
 }

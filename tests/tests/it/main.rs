@@ -24,6 +24,8 @@ mod live;
 mod loopback;
 mod metrics;
 mod pages;
+#[cfg(unix)]
+mod pipes;
 mod reconnect;
 mod record;
 mod refine;

@@ -48,7 +48,7 @@ pub struct Args {
 
     /// Video file, URL or images to stream: every frame once, in order.
     ///
-    /// Images are numbered (frame_%04d.png) or match a pattern ('img/*.png'); they come in the order of the
+    /// `-` is standard input. Images are numbered (frame_%04d.png) or match a pattern ('img/*.png'); they come in the order of the
     /// numbers in their names.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub stream: Option<String>,

@@ -10,7 +10,7 @@ use vision::capture::{self, FrameSelection, PixelForm, Source, WebcamConfig};
 use crate::command_line::args::{Args, RecordArgs};
 use crate::command_line::named_source::named_source;
 use crate::command_line::values::JpegQuality;
-use crate::config::{Config, PixelEncoding, is_path};
+use crate::config::{Config, PixelEncoding, is_path, is_pipe};
 use crate::connect::ConnectConfig;
 
 /// JPEG quality where the options name none, but raw pixels would not do.
@@ -41,7 +41,7 @@ impl TryFrom<Args> for Config {
             },
             fps: args.fps,
             real_time: args.live,
-            options: args.reading.options(pixels),
+            options: args.reading.options(args.reconnect_timeout, pixels)?,
         };
         Ok(Self {
             capture,
@@ -101,6 +101,11 @@ fn pixel_form(args: &Args, encoding: PixelEncoding) -> PixelForm {
 
 fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
     let words = args.stream_words();
+    if let [first, second, ..] = words[..]
+        && args.reading.format.is_some()
+    {
+        bail!("--format is for one file or pipe, and these are several: {first}, {second}");
+    }
     if !words.is_empty() {
         return named_source(&words);
     }
@@ -127,7 +132,7 @@ impl RecordArgs {
         let Some(video) = &self.record else {
             return Ok(());
         };
-        if let Some(file) = file.filter(|name| is_path(name)) {
+        if let Some(file) = file.filter(|name| is_path(name) && !is_pipe(name)) {
             bail!("--record is for live sources: {file} is a file already");
         }
         if !vision::record::is_container(video) {
@@ -272,6 +277,9 @@ mod tests {
         assert!(config("sleap-stream --webcam 0 --record a.gif").is_err());
         let error = config("sleap-stream --stream a.mp4 --record a.avi").unwrap_err();
         assert!(error.to_string().contains("live sources"), "{error}");
+        assert!(config("sleap-stream --stream - --record a.avi").is_ok());
+        let error = config("sleap-stream a.png b.png --format mjpeg").unwrap_err();
+        assert!(error.to_string().contains("one file or pipe"), "{error}");
         assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
     }
 

@@ -106,7 +106,7 @@ pub(crate) fn check(config: &Config, info: &SourceInfo) -> Result<()> {
     let Some(recording) = recording(config, info) else {
         return Ok(());
     };
-    if !info.is_live && !config.is_pattern() {
+    if !info.is_live && !config.is_pattern() && !config.is_piped() {
         bail!(
             "--record is for live sources: {} is a file already",
             info.name

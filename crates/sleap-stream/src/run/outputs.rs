@@ -67,7 +67,7 @@ fn provenance(info: &SourceInfo, ack: &StreamAck) -> Vec<(String, String)> {
 /// The name under which a video is found later: the absolute path of a file.
 fn source_name(source: &Source, info: &SourceInfo) -> String {
     match source {
-        Source::File(name) if is_path(name) => absolute(name.as_ref()),
+        Source::File(name) if is_path(name) && name != "-" => absolute(name.as_ref()),
         Source::Images { files, .. } => files
             .first()
             .map_or_else(String::new, |first| absolute(first)),

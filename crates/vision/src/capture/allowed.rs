@@ -16,6 +16,8 @@
 //! [`Source::Images`]: super::Source::Images
 //! [`Source::Upload`]: super::Source::Upload
 
+use super::format::StreamFormat;
+
 /// Where a video comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin<'a> {
@@ -101,15 +103,23 @@ pub(super) fn schemes() -> String {
     SCHEMES.map(|scheme| format!("{scheme}://")).join(", ")
 }
 
-/// FFmpeg's options for opening a source of this origin.
-pub(super) fn options(origin: Origin<'_>) -> Vec<(&'static str, String)> {
+/// FFmpeg's options for opening a source of this origin. A format that the user names is the only one.
+pub(super) fn options(
+    origin: Origin<'_>,
+    format: Option<&StreamFormat>,
+) -> Vec<(&'static str, String)> {
     let demuxers: &[&[&str]] = match origin {
         Origin::Upload => &[&CONTAINERS],
         Origin::User => &[&CONTAINERS, &PICTURES],
         Origin::Address(url) if is_web(url) => &[&CONTAINERS, &PICTURES, &LIVE, &PLAYLISTS],
         Origin::Address(_) => &[&CONTAINERS, &PICTURES, &LIVE],
     };
-    let mut options = vec![("format_whitelist", demuxers.concat().join(","))];
+    let list = match format {
+        Some(format) => format.demuxer().to_owned(),
+        None => demuxers.concat().join(","),
+    };
+    let mut options = vec![("format_whitelist", list)];
+    options.extend(format.map(StreamFormat::options).unwrap_or_default());
     match origin {
         Origin::Upload | Origin::User => {
             options.push(("protocol_whitelist", "file".to_owned()));
@@ -132,7 +142,7 @@ mod tests {
     use super::*;
 
     fn option(origin: Origin<'_>, name: &str) -> Option<String> {
-        let mut options = options(origin).into_iter();
+        let mut options = options(origin, None).into_iter();
         options
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)

@@ -4,13 +4,12 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::damage::Damage;
-use super::pace::{FramePacer, FrameThinner, interval};
+use super::delivery_rate::DeliveryRate;
 use super::reader::{Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour};
 use super::stop::StopSignal;
 use super::time::CaptureTime;
 use super::{
-    CaptureEnd, CaptureSummary, CapturedFrame, Config, FrameContent, FrameSelection, OnFrame,
-    ReadError, Source,
+    CaptureEnd, CaptureSummary, CapturedFrame, FrameContent, FrameSelection, OnFrame, ReadError,
 };
 
 /// Frame counts of healthy files are off by this many at the end of a stream.
@@ -18,35 +17,6 @@ const COUNT_SLACK: u64 = 2;
 
 /// A live source that delivers so many damaged frames in a row has failed.
 const MAX_UNDECODABLE: u32 = 10;
-
-/// How deliveries are spread over time.
-pub(super) enum DeliveryRate {
-    Free,
-    /// A frame every interval.
-    Paced(FramePacer),
-    /// Each frame at its own time; the interval is for frames without one.
-    Recorded(FramePacer),
-    Thinned(FrameThinner),
-}
-
-impl DeliveryRate {
-    pub(super) fn new(config: &Config, opened: &OpenedReader) -> DeliveryRate {
-        let is_recorded = config.fps.is_none() && config.real_time && !opened.kind.pushes();
-        let own = match &config.source {
-            Source::TestPattern(pattern) if pattern.frames.is_none() => opened.info.fps,
-            _ if is_recorded => opened.info.fps,
-            _ => None,
-        };
-        match interval(config.fps.or(own)) {
-            None => DeliveryRate::Free,
-            Some(interval) if opened.kind.pushes() => {
-                DeliveryRate::Thinned(FrameThinner::new(interval))
-            }
-            Some(interval) if is_recorded => DeliveryRate::Recorded(FramePacer::new(interval)),
-            Some(interval) => DeliveryRate::Paced(FramePacer::new(interval)),
-        }
-    }
-}
 
 /// Why no frame follows.
 enum Stop {
@@ -289,7 +259,10 @@ impl<'a> FrameDelivery<'a> {
                 self.next = self.next.saturating_add(frame.absent).saturating_add(1);
                 self.grabbed = Some(Grabbed {
                     frame,
-                    time: self.opened.reader.capture_time(),
+                    time: match frame.arrived {
+                        Some(moment) => CaptureTime::due_at(moment),
+                        None => self.opened.reader.capture_time(),
+                    },
                     before: self.grabbed.and_then(|before| before.frame.at),
                 });
                 return Ok(Ok(()));

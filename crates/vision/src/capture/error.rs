@@ -71,6 +71,21 @@ pub enum OpenError {
         /// As given.
         pattern: String,
     },
+    /// What a pipe brings is no video.
+    #[error(
+        "{path} brings no video that can be read: {reason}. Write Y4M, MKV, MJPEG or MPEG-TS into it, or bare frames with --format rawvideo --size WIDTHxHEIGHT --pixel-format bgr24"
+    )]
+    Pipe {
+        /// As given.
+        path: String,
+        /// FFmpeg's message.
+        reason: String,
+    },
+    /// Standard input is no pipe.
+    #[error(
+        "- stands for standard input, which is a terminal here. Let a program write into it: PROGRAM | sleap-stream --stream -"
+    )]
+    Terminal,
     /// Numbers are missing in an image sequence.
     #[error(
         "{pattern}: {} missing. Put the images there, or give --allow-gaps: the others then keep their numbers", gap_text(*from, *to)

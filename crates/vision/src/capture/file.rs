@@ -1,25 +1,26 @@
-//! Video files of this machine, and addresses.
+//! Video files of this machine.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::allowed::{self, Origin};
 use super::container;
-use super::reader::{OpenedReader, ReadFault, SourceBehaviour, display_name, without_password};
+use super::format::StreamFormat;
+use super::reader::{OpenedReader, SourceBehaviour, display_name};
 use super::signature::{self, FileSignature};
 use super::stop::StopSignal;
-use super::video::{self, FrameCount, VideoError, VideoRequest};
-use super::{OpenError, Source, SourceInfo, SourceOptions, pictures};
-
-/// How long an address may take to deliver its first bytes, and later the next ones.
-const URL_TIMEOUT: Duration = Duration::from_secs(10);
+use super::video::{self, VideoError, VideoRequest};
+use super::video_source::{open_error, opened};
+use super::{OpenError, Source, SourceOptions, network, pictures, pipe};
 
 /// How a file of this machine is spelled as an address.
 const LOCAL: &str = "file://";
+
+/// Standard input as a file.
+const INPUT_FILE: &str = "/dev/stdin";
 
 pub(super) fn open(
     path: &str,
@@ -32,9 +33,16 @@ pub(super) fn open(
             let scheme = scheme.to_owned();
             return Err(OpenError::Scheme { scheme });
         }
-        return open_url(path, name, URL_TIMEOUT, options, stop);
+        return network::open(path, name, options, stop);
     }
     let path = path.strip_prefix(LOCAL).unwrap_or(path);
+    if let Some(pipe) = pipe::open(path)? {
+        if pipe.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            // A shell has put a file in its place (`< FILE`), in which the demuxer can jump.
+            return open_stored(INPUT_FILE.as_ref(), name, Origin::User, options, stop);
+        }
+        return open_pipe(path, pipe, name, options, stop);
+    }
     if path.contains('%') && !Path::new(path).exists() {
         return pictures::open_pattern(path, name, options);
     }
@@ -43,7 +51,7 @@ pub(super) fn open(
         let path = path.to_owned();
         return Err(OpenError::Playlist { path });
     }
-    if pictures::is_tiff(path.as_ref()) {
+    if options.format.is_none() && pictures::is_tiff(path.as_ref()) {
         return pictures::open_pages(path.as_ref(), name, options);
     }
     open_stored(path.as_ref(), name, Origin::User, options, stop)
@@ -83,12 +91,15 @@ fn open_stored(
     options: &SourceOptions,
     stop: &Arc<StopSignal>,
 ) -> Result<OpenedReader, OpenError> {
+    let format = options.format.as_ref();
     // FFmpeg would take `day1:2.mp4` for an address with the scheme `day1`.
     let mut url = OsString::from("file:");
     url.push(absolute(path).unwrap_or_else(|_| path.to_owned()));
     let request = VideoRequest {
         url: &url,
-        options: allowed::options(origin),
+        pipe: None,
+        format: format.map(StreamFormat::demuxer),
+        options: allowed::options(origin, format),
         timeout: None,
         pixels: options.pixels,
         stop,
@@ -114,46 +125,36 @@ fn open_stored(
     Ok(opened(reader, video, name, kind, total_frames))
 }
 
-fn opened(
-    reader: video::VideoReader,
-    video: video::VideoInfo,
+/// Opens what another program writes. It waits for its reader, and the writer waits with it.
+fn open_pipe(
+    path: &str,
+    pipe: File,
     name: String,
-    kind: SourceBehaviour,
-    total_frames: Option<u64>,
-) -> OpenedReader {
-    let info = SourceInfo {
-        name,
-        width: video.shape.size.0,
-        height: video.shape.size.1,
-        channels: video.shape.channels,
-        significant_bits: video.significant_bits,
-        fps: video.fps,
-        total_frames,
-        frames_to_send: None,
-        is_live: kind.pushes(),
+    options: &SourceOptions,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
+    let format = options.format.as_ref();
+    let request = VideoRequest {
+        url: OsStr::new(""),
+        pipe: Some(pipe),
+        format: format.map(StreamFormat::demuxer),
+        options: allowed::options(Origin::User, format),
+        timeout: None,
+        pixels: options.pixels,
+        stop,
     };
-    OpenedReader {
-        reader: Box::new(reader),
-        info,
-        kind,
+    let (reader, mut video) = video::open(request).map_err(|error| match error {
+        VideoError::Open(reason) => OpenError::Pipe {
+            path: path.to_owned(),
+            reason,
+        },
+        other => open_error(other, name.clone()),
+    })?;
+    if matches!(format, Some(StreamFormat::Raw(_))) {
+        // Bare frames have no rate.
+        video.fps = None;
     }
-}
-
-fn open_error(error: VideoError, name: String) -> OpenError {
-    match error {
-        VideoError::NoVideo => OpenError::NoVideoTrack { name },
-        VideoError::NoFrame | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent) => {
-            OpenError::NoFrame { name }
-        }
-        VideoError::Frame(ReadFault::ImageFile { file, .. }) => OpenError::NoFrame { name: file },
-        VideoError::NoDecoder(reason) => OpenError::NoDecoder { name, reason },
-        VideoError::Frame(ReadFault::Image(source)) => OpenError::Image { name, source },
-        VideoError::Frame(ReadFault::OpenCv(reason)) => OpenError::OpenCv { name, reason },
-        VideoError::Open(reason)
-        | VideoError::Frame(ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason)) => {
-            OpenError::Ffmpeg { name, reason }
-        }
-    }
+    Ok(opened(reader, video, name, SourceBehaviour::Pipe, None))
 }
 
 fn not_a_video(path: &Path) -> OpenError {
@@ -173,42 +174,6 @@ fn signature_of(path: &Path) -> Result<FileSignature, OpenError> {
         path: path.display().to_string(),
         source,
     })
-}
-
-fn open_url(
-    url: &str,
-    name: String,
-    timeout: Duration,
-    options: &SourceOptions,
-    stop: &Arc<StopSignal>,
-) -> Result<OpenedReader, OpenError> {
-    let request = VideoRequest {
-        url: OsStr::new(url),
-        options: allowed::options(Origin::Address(url)),
-        timeout: Some(timeout),
-        pixels: options.pixels,
-        stop,
-    };
-    let (reader, video) = video::open(request).map_err(|error| match error {
-        VideoError::Open(_) => OpenError::Url {
-            url: without_password(url),
-            timeout_s: timeout.as_secs(),
-        },
-        other => open_error(other, name.clone()),
-    })?;
-    // A file at an address has a length; a camera at one has not.
-    let FrameCount {
-        indexed, estimated, ..
-    } = video.frames;
-    let total_frames = indexed.or(estimated);
-    let kind = match total_frames {
-        Some(_) => SourceBehaviour::Stored {
-            exact: false,
-            cut_off: false,
-        },
-        None => SourceBehaviour::Stream,
-    };
-    Ok(opened(reader, video, name, kind, total_frames))
 }
 
 /// The errors that the file system reports; FFmpeg only reports that the file did not open.
@@ -248,33 +213,4 @@ fn inspect(path: &Path, name: &str) -> (bool, bool) {
             "the file is shorter than its container announces: it is truncated");
     }
     (layout.missing_bytes > 0, layout.is_fragmented)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::net::TcpListener;
-
-    #[test]
-    fn an_address_that_takes_the_connection_and_stays_silent_is_given_up() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/a.mp4", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let (mut connection, _) = listener.accept().unwrap();
-            // Without the timeout asked for, FFmpeg waits for as long as the connection is open.
-            let patience = Some(Duration::from_secs(20));
-            connection.set_read_timeout(patience).unwrap();
-            connection.read_to_end(&mut Vec::new())
-        });
-        let result = open_url(
-            &url,
-            "silent".to_owned(),
-            Duration::from_millis(300),
-            &SourceOptions::default(),
-            &Arc::default(),
-        );
-        assert!(matches!(result, Err(OpenError::Url { .. })));
-        assert!(server.join().unwrap().is_ok(), "the connection stayed open");
-    }
 }

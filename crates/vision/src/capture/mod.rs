@@ -9,12 +9,16 @@ mod camera_setting;
 pub(crate) mod container;
 mod damage;
 mod delivery;
+mod delivery_rate;
 mod error;
 mod file;
+mod format;
+mod network;
 mod open;
 mod pace;
 mod pattern;
 mod pictures;
+mod pipe;
 mod read_error;
 mod reader;
 mod retry;
@@ -25,6 +29,7 @@ mod thread;
 mod tiff;
 mod time;
 mod video;
+mod video_source;
 mod webcam;
 
 use std::ops::ControlFlow;
@@ -32,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::jpeg::CameraJpeg;
 use crate::{DeepImage, Image, PlanarImage, synthetic};
@@ -41,6 +46,7 @@ use stop::StopSignal;
 pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
 pub use error::OpenError;
+pub use format::{RawFormat, StreamFormat};
 pub use pictures::is_image_name;
 pub use protocol::CaptureClock;
 pub use read_error::ReadError;
@@ -52,8 +58,8 @@ pub use webcam::{NoCameraName, WebcamConfig, camera_number};
 /// Where frames come from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A video file, an image sequence (`img_%04d.png`) or an address (`rtsp://`, `http://`,
-    /// and what else FFmpeg opens).
+    /// A video file, a named pipe, standard input (`-`), an image sequence (`img_%04d.png`) or an address
+    /// (`rtsp://`, `http://`, and what else FFmpeg opens).
     File(String),
     /// Images in this order, each a frame.
     Images {
@@ -94,6 +100,10 @@ pub struct SourceOptions {
     pub allow_gaps: bool,
     /// How frames are delivered.
     pub pixels: PixelForm,
+    /// The format of a file or pipe, where it is not to be detected.
+    pub format: Option<StreamFormat>,
+    /// How long an address is looked for that has broken off or is silent; zero: not at all.
+    pub reconnect_timeout: Duration,
 }
 
 /// How the frames of a source are delivered.

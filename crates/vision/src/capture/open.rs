@@ -29,7 +29,7 @@ fn check_ranges(config: &Config, opened: &OpenedReader) -> Result<(), OpenError>
     let known = match opened.kind {
         SourceBehaviour::Stored { exact, .. } => exact,
         SourceBehaviour::Generated => true,
-        SourceBehaviour::Stream | SourceBehaviour::Camera => false,
+        SourceBehaviour::Pipe | SourceBehaviour::Stream | SourceBehaviour::Camera => false,
     };
     let Some(total) = opened.info.total_frames.filter(|_| known) else {
         return Ok(());

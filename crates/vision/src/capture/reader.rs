@@ -1,10 +1,11 @@
 //! What every kind of source offers to the capture thread.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
+use super::pipe::STANDARD_INPUT;
 use super::time::{CaptureTime, DriverTiming};
 use super::{FrameContent, Source, SourceInfo};
 use crate::Image;
@@ -55,6 +56,8 @@ pub(super) struct GrabbedFrame {
     pub(super) is_concealed: bool,
     /// When it is to be shown, since the first frame.
     pub(super) at: Option<Duration>,
+    /// When it has arrived, where that was before it is grabbed.
+    pub(super) arrived: Option<Instant>,
 }
 
 /// What OpenCV captures, as a reader.
@@ -138,6 +141,8 @@ pub(super) enum SourceBehaviour {
     /// Waits for its reader and ends. `cut_off`: its container announces more bytes than
     /// there are. `exact`: the frame count is that of its index, not an estimate.
     Stored { exact: bool, cut_off: bool },
+    /// Its writer waits for its reader, and ends it.
+    Pipe,
     /// Delivers at its own rate, buffers if it is not read, and may end.
     Stream,
     /// Delivers at its own rate, buffers if it is not read, and never ends by itself.
@@ -162,6 +167,7 @@ pub(super) struct OpenedReader {
 /// What to call a source in messages.
 pub(super) fn display_name(source: &Source) -> String {
     match source {
+        Source::File(path) if path == STANDARD_INPUT => "standard input".to_owned(),
         Source::File(path) if path.contains("://") => without_password(path),
         Source::File(path) => file_name(path.as_ref()),
         Source::Images { name, .. } => name.clone(),
@@ -197,6 +203,7 @@ mod tests {
     fn names_are_short_and_hold_no_password() {
         let name = |text: &str| display_name(&Source::File(text.to_owned()));
         assert_eq!(name("/data/mice/day1.mp4"), "day1.mp4");
+        assert_eq!(name("-"), "standard input");
         assert_eq!(name("rtsp://me:pw@cam/live?x=@"), "rtsp://cam/live?x=@");
         assert_eq!(name("rtsp://me:p@w@cam"), "rtsp://cam");
         assert_eq!(name("http://host/a@b.mp4"), "http://host/a@b.mp4");

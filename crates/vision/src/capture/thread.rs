@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 
-use super::delivery::{DeliveryRate, FrameDelivery};
+use super::delivery::FrameDelivery;
+use super::delivery_rate::DeliveryRate;
 use super::open::open;
 use super::reader::{Grab, OpenedReader};
 use super::stop::StopSignal;

@@ -13,7 +13,8 @@ use super::reader::{
     FrameReader, Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour, display_name,
 };
 use super::tiff::{self, TiffProblem};
-use super::video::{self, Converter};
+use super::video::{self, Converter, VideoError};
+use super::video_source::open_error;
 use super::{ContentShape, FrameContent, OpenError, Source, SourceInfo, SourceOptions};
 use pattern::NumberPattern;
 use still::Still;
@@ -159,7 +160,8 @@ fn open(
         converter: Converter::new(options.pixels),
         significant_bits: None,
     };
-    let first = reader.first().map_err(|fault| open_error(fault, &name))?;
+    let first = reader.first();
+    let first = first.map_err(|fault| open_error(VideoError::Frame(fault), name.clone()))?;
     let info = SourceInfo {
         name,
         width: first.size.0,
@@ -179,18 +181,6 @@ fn open(
             cut_off: false,
         },
     })
-}
-
-fn open_error(fault: ReadFault, name: &str) -> OpenError {
-    let name = name.to_owned();
-    match fault {
-        ReadFault::Image(source) => OpenError::Image { name, source },
-        ReadFault::Broken(reason) | ReadFault::Ffmpeg(reason) | ReadFault::OpenCv(reason) => {
-            OpenError::Ffmpeg { name, reason }
-        }
-        ReadFault::ImageFile { file, .. } => OpenError::NoFrame { name: file },
-        ReadFault::Undecodable | ReadFault::Silent => OpenError::NoFrame { name },
-    }
 }
 
 /// A picture of a sequence.

@@ -17,6 +17,9 @@ const MAX_THREADS: usize = 4;
 /// A demuxer that reports so many errors in a row has nothing left to give.
 const MAX_READ_ERRORS: u32 = 64;
 
+/// What it counts, in pixels, that a track is the default one of its container.
+const DEFAULT_BONUS: u64 = 5_000_000;
+
 /// FFmpeg's unit for the length of a whole file.
 const MICROSECONDS: f64 = 1.0e6;
 
@@ -71,7 +74,12 @@ pub(super) struct VideoTrack {
     pixels: Video,
     end: Option<EndReason>,
     seconds_per_tick: f64,
-    first_tick: Option<i64>,
+    /// Between two frames, for those without a time stamp; 0 where the rate is not known.
+    interval: f64,
+    /// The time stamp of the first frame, seconds.
+    begin: Option<f64>,
+    /// When the last frame is to be shown, seconds since the first.
+    last: Option<f64>,
 }
 
 impl VideoTrack {
@@ -79,7 +87,10 @@ impl VideoTrack {
     ///
     /// # Errors
     /// This FFmpeg cannot decode it.
-    pub(super) fn open(demuxer: Demuxer, threads: Threads) -> Result<Option<VideoTrack>, Error> {
+    pub(super) fn open(
+        mut demuxer: Demuxer,
+        threads: Threads,
+    ) -> Result<Option<VideoTrack>, Error> {
         let Some(stream) = main_video(&demuxer) else {
             return Ok(None);
         };
@@ -95,6 +106,7 @@ impl VideoTrack {
             ..threading::Config::default()
         });
         let decoder = context.decoder().video()?;
+        let fps = demuxer.frame_rate(index);
         Ok(Some(VideoTrack {
             demuxer,
             stream: index,
@@ -104,7 +116,9 @@ impl VideoTrack {
             pixels: Video::empty(),
             end: None,
             seconds_per_tick: f64::from(base),
-            first_tick: None,
+            interval: if fps > 0.0 { 1.0 / fps } else { 0.0 },
+            begin: None,
+            last: None,
         }))
     }
 
@@ -163,13 +177,9 @@ impl VideoTrack {
     }
 
     fn received(&mut self) -> Decoded {
-        let tick = self.pixels.timestamp();
-        let first = *self.first_tick.get_or_insert(tick.unwrap_or(0));
-        let ticks = tick.and_then(|tick| tick.checked_sub(first));
-        let seconds = ticks.map(|ticks| ticks as f64 * self.seconds_per_tick);
         let frame = DecodedFrame {
             is_concealed: raw::is_concealed(&self.pixels),
-            at: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            at: self.time(),
         };
         match self.numbers.shown(self.pixels.pts()) {
             0 => Decoded::Frame(frame),
@@ -178,6 +188,21 @@ impl VideoTrack {
                 Decoded::Lost(lost)
             }
         }
+    }
+
+    /// When the frame that came last is to be shown. Frames of some containers (AVI) have no time stamps of
+    /// their own where the decoder reorders them.
+    fn time(&mut self) -> Option<Duration> {
+        let expected = self.last.map_or(0.0, |last| last + self.interval);
+        let stamp = self
+            .pixels
+            .timestamp()
+            .map(|tick| tick as f64 * self.seconds_per_tick);
+        let at = stamp.map_or(expected, |stamp| {
+            stamp - *self.begin.get_or_insert(stamp - expected)
+        });
+        self.last = Some(at);
+        Duration::try_from_secs_f64(at).ok()
     }
 
     fn ended(&mut self) -> Decoded {
@@ -213,7 +238,14 @@ impl VideoTrack {
             match packet.read(&mut self.demuxer.input) {
                 Ok(()) if packet.stream() == self.stream && packet.size() > 0 => return Ok(packet),
                 Ok(()) => {}
-                Err(Error::Eof) => return Err(EndReason::EndOfSource),
+                Err(Error::Eof) => {
+                    return Err(self
+                        .demuxer
+                        .fault()
+                        .map_or(EndReason::EndOfSource, |error| {
+                            EndReason::Broken(error.to_string())
+                        }));
+                }
                 Err(_) if self.demuxer.interrupt().is_late() => return Err(EndReason::Silent),
                 // Some demuxers find their way after damaged data.
                 Err(Error::InvalidData) if errors < MAX_READ_ERRORS => errors += 1,
@@ -223,7 +255,8 @@ impl VideoTrack {
     }
 }
 
-/// The largest video track that is no cover art; one that its container prefers comes first.
+/// The track that the `ffmpeg` program takes: the largest that is no cover art, where being the container's
+/// default counts as much as so many pixels.
 fn main_video(demuxer: &Demuxer) -> Option<Stream<'_>> {
     let is_video = |stream: &Stream| {
         stream.parameters().medium() == Type::Video
@@ -233,8 +266,9 @@ fn main_video(demuxer: &Demuxer) -> Option<Stream<'_>> {
         let parameters = stream.parameters();
         let pixels = u64::from(parameters.width()) * u64::from(parameters.height());
         let is_default = stream.disposition().contains(Disposition::DEFAULT);
+        let bonus = if is_default { DEFAULT_BONUS } else { 0 };
         // Of equal tracks the first.
-        (is_default, pixels, std::cmp::Reverse(stream.index()))
+        (pixels + bonus, std::cmp::Reverse(stream.index()))
     };
     demuxer.input.streams().filter(is_video).max_by_key(rank)
 }

@@ -6,14 +6,16 @@ mod interrupt;
 mod jfif;
 mod numbers;
 mod orient;
+mod pipe;
 mod planes;
 mod raw;
 mod scale;
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ffmpeg::{Dictionary, Error};
 
@@ -24,12 +26,17 @@ pub(super) use convert::Converter;
 use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
 use orient::Orientation;
+use pipe::PipeInput;
 pub(super) use raw::significant_bits;
 
 /// What is opened, and how.
 pub(super) struct VideoRequest<'a> {
     /// A path with FFmpeg's prefix `file:`, or an address.
     pub(super) url: &'a OsStr,
+    /// A pipe, which is read in place of the address.
+    pub(super) pipe: Option<File>,
+    /// The demuxer's name, where it is not detected.
+    pub(super) format: Option<&'static str>,
     /// Options of FFmpeg's demuxers and protocols.
     pub(super) options: Vec<(&'static str, String)>,
     /// How long the network may be silent; `None` for files.
@@ -78,6 +85,7 @@ pub(super) struct FrameCount {
 pub(super) struct VideoReader {
     track: VideoTrack,
     converter: Converter,
+    is_pipe: bool,
     /// Of the container; frames may have one of their own.
     orientation: Orientation,
     /// What was read while opening.
@@ -89,7 +97,9 @@ pub(super) struct VideoReader {
 /// Opens a video and decodes its first frame, which alone shows its size.
 pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo), VideoError> {
     ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
-    let is_live = request.timeout.is_some();
+    // Frames are to leave as they arrive.
+    let is_pipe = request.pipe.is_some();
+    let is_live = request.timeout.is_some() || is_pipe;
     let pixels = request.pixels;
     let demuxer = open_demuxer(request).map_err(|error| VideoError::Open(error.to_string()))?;
     let threads = match is_live {
@@ -107,6 +117,7 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
         orientation: Orientation::of(matrix).map_err(VideoError::Frame)?,
         track,
         converter: Converter::new(pixels),
+        is_pipe,
         ahead: VecDeque::new(),
         first: None,
     };
@@ -127,9 +138,14 @@ fn open_demuxer(request: VideoRequest<'_>) -> Result<raw::Demuxer, Error> {
         errno: libc::EINVAL,
     };
     let url = raw::c_text(request.url.as_encoded_bytes()).ok_or(invalid)?;
-    let interrupt = Interrupt::new(Arc::clone(request.stop), request.timeout);
+    let format = request.format.and_then(|name| raw::c_text(name.as_bytes()));
+    let interrupt = Arc::new(Interrupt::new(Arc::clone(request.stop), request.timeout));
+    let pipe = request
+        .pipe
+        .map(|pipe| PipeInput::new(pipe, Arc::clone(&interrupt)))
+        .transpose()?;
     let options: Dictionary = request.options.into_iter().collect();
-    raw::Demuxer::open(&url, options, Arc::new(interrupt))
+    raw::Demuxer::open(&url, pipe, format.as_deref(), options, interrupt)
 }
 
 impl VideoReader {
@@ -155,6 +171,7 @@ impl VideoReader {
                 absent: 0,
                 is_concealed: frame.is_concealed,
                 at: frame.at,
+                arrived: Some(Instant::now()).filter(|_| self.is_pipe),
             })),
             Decoded::Lost(frames) => Ok(Grab::Lost(frames)),
             Decoded::End(EndReason::EndOfSource) => Ok(Grab::End),
@@ -207,3 +224,6 @@ impl FrameReader for VideoReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
+use ffmpeg::codec::Id;
 use ffmpeg::codec::packet::Ref;
 use ffmpeg::ffi::*;
 use ffmpeg::format::context::Input;
@@ -13,21 +14,26 @@ use ffmpeg::frame::Video;
 use ffmpeg::{Dictionary, Error, Packet, Stream};
 
 use super::interrupt::Interrupt;
+use super::pipe::PipeInput;
 
 /// An open input. Its reads end early where its [`Interrupt`] says so.
 pub(super) struct Demuxer {
-    // Dropped first: closing it may ask the interrupt.
+    // Dropped first: closing it may ask the interrupt, and use the pipe.
     pub(super) input: Input,
+    _pipe: Option<PipeInput>,
     interrupt: Arc<Interrupt>,
 }
 
 impl Demuxer {
-    /// Opens `url` and reads as much of it as shows what its streams contain.
+    /// Opens `url` and reads as much of it as shows what its streams contain. `pipe`: what is read in its place.
+    /// `format`: the demuxer's name, where it is not detected.
     ///
     /// # Errors
     /// Those of FFmpeg.
     pub(super) fn open(
         url: &CStr,
+        pipe: Option<PipeInput>,
+        format: Option<&CStr>,
         mut options: Dictionary,
         interrupt: Arc<Interrupt>,
     ) -> Result<Demuxer, Error> {
@@ -44,24 +50,51 @@ impl Demuxer {
                 callback: Some(is_interrupted),
                 opaque: Arc::as_ptr(&interrupt).cast_mut().cast(),
             };
-            let opened = avformat_open_input(
-                &mut context,
-                url.as_ptr(),
-                ptr::null(),
-                options.as_mut_ptr(),
-            );
+            if let Some(pipe) = &pipe {
+                (*context).pb = pipe.context();
+                (*context).flags |= AVFMT_FLAG_CUSTOM_IO;
+            }
+            let format = format.map_or(ptr::null(), |name| av_find_input_format(name.as_ptr()));
+            let opened =
+                avformat_open_input(&mut context, url.as_ptr(), format, options.as_mut_ptr());
             if opened < 0 {
                 return Err(Error::from(opened));
             }
             let input = Input::wrap(context);
+            let demuxer = Demuxer {
+                input,
+                _pipe: pipe,
+                interrupt,
+            };
+            // Each packet that is read for it would arrive before it is used.
+            if demuxer._pipe.is_some() && demuxer.is_bare() {
+                return Ok(demuxer);
+            }
             match avformat_find_stream_info(context, ptr::null_mut()) {
                 error if error < 0 => Err(Error::from(error)),
-                _ => Ok(Demuxer { input, interrupt }),
+                _ => Ok(demuxer),
             }
         }
     }
 
-    /// When a read that does not come back is given up.
+    /// Whether it contains frames without compression, whose header says all of them.
+    fn is_bare(&self) -> bool {
+        let mut streams = self.input.streams();
+        streams.len() == 1
+            && streams.all(|stream| {
+                let parameters = stream.parameters();
+                parameters.id() == Id::RAWVIDEO && parameters.width() > 0
+            })
+    }
+
+    /// Why the last bytes could not be read. Many demuxers report the end of the input then.
+    pub(super) fn fault(&self) -> Option<Error> {
+        // SAFETY: the context is open, and its input, which some demuxers lack, is checked for null.
+        let input = unsafe { (*self.input.as_ptr()).pb.as_ref() };
+        let error = input.map_or(0, |input| input.error);
+        (error < 0 && error != AVERROR_EOF).then(|| Error::from(error))
+    }
+
     pub(super) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }

@@ -8,4 +8,6 @@ mod forms;
 mod kinds;
 mod pattern;
 mod pictures;
+#[cfg(unix)]
+mod pipes;
 mod pixels;
