@@ -91,7 +91,7 @@ refused() {
   shift 2
   set_controls "$name" "$@"
   check "controls: $name: the client ends with status 1" [ "$status" = 1 ]
-  check "controls: $name: it says why" grep -q "^error: .*$words" "$scratch/$name.log"
+  check "controls: $name: it says why" grep -q -- "^error: .*$words" "$scratch/$name.log"
   cat "$scratch/$name.log"
 }
 
@@ -108,7 +108,7 @@ set_and_read_controls() {
   check "controls: set: the camera delivers in the format" grep -q 'webcam configured.*format=GREY' "$scratch/set.log"
   check "controls: set: frames have the time of the driver" grep -q '"clock":"driver"' "$scratch/set.jsonl"
   check "controls: set: the driver's part is in the latency" grep -q '"latency":{"driver_us":[1-9]' "$scratch/set.jsonl"
-  refused unknown 'no control gian; is "gain" meant' --camera-set gian=3
+  refused unknown 'no control gian (is "gain" meant?). It has' --camera-set gian=3
   refused range 'takes 0 to 255; the nearest is 255' --camera-set brightness=300
   refused automatic 'gain has no effect now.*gain_automatic=on' --camera-set gain_automatic=on --camera-set gain=3
   refused format 'not H264' --camera-format H264

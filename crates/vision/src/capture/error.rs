@@ -212,12 +212,12 @@ pub enum OpenError {
         found: String,
     },
     /// A control of the camera is not set.
-    #[error("webcam {index}: {source}")]
+    #[error("webcam {index}: {reason}")]
     Control {
         /// As given.
         index: u32,
         /// Why.
-        source: ControlError,
+        reason: ControlError,
     },
     /// The camera's driver has no controls that can be set here.
     #[error(

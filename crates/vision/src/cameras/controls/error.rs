@@ -113,7 +113,7 @@ pub enum ControlError {
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; is {nearest:?} meant?"))
+    nearest.map_or_else(String::new, |nearest| format!(" (is {nearest:?} meant?)"))
 }
 
 fn present_text(present: &[String]) -> String {

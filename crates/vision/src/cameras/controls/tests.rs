@@ -73,7 +73,7 @@ fn a_control_is_found_by_its_name_and_by_other_names_where_it_has_none_of_that()
 fn an_unknown_name_is_answered_with_the_nearest_and_all() {
     let words = find(&all(), "gian").unwrap_err().to_string();
     assert!(
-        words.contains("no control gian; is \"gain\" meant?"),
+        words.contains("no control gian (is \"gain\" meant?). It has"),
         "{words}"
     );
     assert!(words.contains("exposure_time_absolute, gain"), "{words}");

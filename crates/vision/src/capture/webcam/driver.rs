@@ -65,7 +65,7 @@ impl Driver {
             Some(camera) => camera.set(&pairs),
             None => return Err(OpenError::NoControls { index }),
         };
-        let set = set.map_err(|source| OpenError::Control { index, source })?;
+        let set = set.map_err(|reason| OpenError::Control { index, reason })?;
         for control in set {
             let (name, wanted) = (&control.name, control.wanted);
             match control.found {
