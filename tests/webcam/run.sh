@@ -97,4 +97,46 @@ check "raw-untouched: it says why" grep -Eq '^error: .*webcam 0 delivers .*MJPG'
 stream mjpg-own "$mjpg_480p30" --jpeg-quality camera
 expect mjpg-own 640x480
 
+# optical NAME SOURCE: measures with a camera that is this source.
+optical() {
+  status=0
+  "$here/pipewire.sh" "$2" -- "$binaries/sleap-stream" latency --webcam 0 --seconds 5 --json \
+    >"$scratch/$1.json" 2>"$scratch/$1.log" || status=$?
+  cat "$scratch/$1.json"
+  [ "$status" = 0 ] || cat "$scratch/$1.log"
+}
+
+# The median of a measurement, tenths of a millisecond; less than nothing if there is none.
+light_to_frame() {
+  sed -n 's/.*"light_to_frame_ms":{"median":\([0-9.]*\).*/\1/p' "$scratch/$1.json" | awk '{v = $1} END {print v ? int(v * 10) : -10000}'
+}
+
+# A camera that looks at the screen on which the clock is: frames are held back for a known time, which has to be
+# found within the time from frame to frame.
+look_at_the_clock() {
+  local screen ready display delay=200 found grab shown
+  command -v Xvfb >/dev/null || { echo "skipped optical: Xvfb is missing"; return; }
+  exec {ready}< <(exec Xvfb -noreset -displayfd 1 -screen 0 720x720x24 -nolisten tcp 2>/dev/null)
+  screen=$!
+  read -r display <&"$ready"
+  export DISPLAY=:$display
+  # Before the conversion: behind it the queue would hold the few buffers that PipeWire has.
+  grab="ximagesrc use-damage=false show-pointer=false ! video/x-raw,framerate=30/1 ! queue max-size-buffers=0"
+  grab="$grab max-size-time=0 max-size-bytes=0 min-threshold-time"
+  shown="videoconvert ! videoscale ! video/x-raw,format=YUY2,width=480,height=480"
+  optical at-once "$grab=0 ! $shown"
+  check "optical: the clock is read" [ "$status" = 0 ]
+  optical held-back "$grab=${delay}000000 ! $shown"
+  check "optical: the clock is read in frames that are held back" [ "$status" = 0 ]
+  found=$(($(light_to_frame held-back) - $(light_to_frame at-once)))
+  check "optical: of $delay ms $found tenths of a millisecond are found" \
+    [ $((found > delay * 10 - 334 && found < delay * 10 + 334)) = 1 ]
+  optical elsewhere "$raw_720p30"
+  check "optical: a camera that looks elsewhere: status 1" [ "$status" = 1 ]
+  check "optical: it says what to do" grep -q '^error: .*Point the camera at the window' "$scratch/elsewhere.log"
+  kill "$screen"
+  wait "$screen" || true
+}
+look_at_the_clock
+
 conclude

@@ -22,6 +22,7 @@
 //! ```text
 //! command_line   options, settings, subcommands
 //! run send_file  a stream; a file that is sent
+//! optical        a clock that a camera looks at
 //! config         what a stream is to do
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half
@@ -32,6 +33,7 @@
 mod command_line;
 mod config;
 mod connect;
+mod optical;
 mod report;
 mod run;
 mod send;

@@ -10,6 +10,7 @@
 mod about;
 pub mod cameras;
 pub mod capture;
+pub mod coded_clock;
 mod deep_image;
 pub mod draw;
 mod environment;

@@ -76,6 +76,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("format", Harmless),
     ("size", Harmless),
     ("pixel_format", Harmless),
+    ("seconds", Harmless),
     ("frames", Harmless),
     ("sample_rate", Harmless),
     ("max_frames", Harmless),

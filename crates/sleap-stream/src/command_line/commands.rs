@@ -10,6 +10,7 @@ use crate::command_line::help::with_short_help;
 use crate::command_line::settings::SETTINGS;
 use crate::command_line::subcommand::Command;
 use crate::command_line::{cameras, doctor, workers};
+use crate::optical;
 
 /// Runs a subcommand.
 pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<ExitStatus> {
@@ -17,6 +18,7 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
         Command::Cameras { json, controls } => {
             cameras::print(json, controls).map(|()| ExitStatus::Done)
         }
+        Command::Latency(args) => optical::run(args.config()),
         Command::Doctor(args) => doctor::run(*args, verbose > 0),
         Command::Pair(args) => workers::run_pair(&args),
         Command::Workers(args) => workers::run_workers(&args),

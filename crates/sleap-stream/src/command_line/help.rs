@@ -3,13 +3,12 @@
 use clap::Command;
 
 /// The options that `-h` shows: those of a first stream.
-const SHORT_HELP: [&str; 11] = [
+const SHORT_HELP: [&str; 10] = [
     "words",
     "webcam",
     "test_pattern",
     "send_file",
     "jpeg_quality",
-    "max_latency",
     "output",
     "display",
     "worker",
