@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod about;
+mod aravis;
 pub mod cameras;
 pub mod capture;
 pub mod coded_clock;

@@ -3,6 +3,7 @@
 mod controls;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+mod genicam;
 mod stamps;
 #[cfg(target_os = "linux")]
 mod v4l2;
@@ -13,6 +14,7 @@ pub(crate) use elsewhere::{OpenCamera, OpenFiles};
 pub(crate) use v4l2::{OpenCamera, OpenFiles};
 
 pub use controls::{Control, ControlError, ControlKind, MenuEntry};
+pub use genicam::{GenICamCamera, genicam, genicam_library};
 pub use stamps::{StampClock, StampEdge, Stamps};
 
 /// Formats that are JPEGs.

@@ -327,6 +327,7 @@ impl<'a> FrameDelivery<'a> {
             read: self.read,
             undecodable: self.undecodable,
             stale: self.opened.reader.stale(),
+            lost: self.opened.reader.lost(),
             end,
         }
     }
@@ -344,6 +345,7 @@ impl<'a> FrameDelivery<'a> {
                 reason,
             },
             ReadFault::Silent => ReadError::Silent { name, frames },
+            ReadFault::GenICam(error) => ReadError::GenICam(error),
             ReadFault::OpenCv(reason) => ReadError::OpenCv { name, reason },
             ReadFault::Ffmpeg(reason) => ReadError::Ffmpeg {
                 name,

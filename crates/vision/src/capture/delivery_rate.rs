@@ -16,6 +16,9 @@ pub(super) enum DeliveryRate {
 
 impl DeliveryRate {
     pub(super) fn new(config: &Config, opened: &OpenedReader) -> DeliveryRate {
+        if opened.reader.waits_for_triggers() {
+            return DeliveryRate::Free;
+        }
         // What comes through a pipe has the pace of its writer.
         let has_own_pace = opened.kind.pushes() || opened.kind == SourceBehaviour::Pipe;
         let is_recorded = config.fps.is_none() && config.real_time && !has_own_pace;

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::allowed::{KINDS, schemes};
+use super::genicam_error::GenICamError;
 use super::selection::SelectionError;
 use super::tiff::TiffProblem;
 use crate::cameras::ControlError;
@@ -227,6 +228,9 @@ pub enum OpenError {
         /// As given.
         index: u32,
     },
+    /// A GenICam camera was not opened.
+    #[error(transparent)]
+    GenICam(#[from] GenICamError),
     /// Frames were asked for that the source does not have.
     #[error("frames {start}-{end} were asked for, but {name} has {total} frames (0-{})", total.saturating_sub(1))]
     RangeBeyondEnd {

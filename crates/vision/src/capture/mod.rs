@@ -13,6 +13,8 @@ mod delivery_rate;
 mod error;
 mod file;
 mod format;
+mod genicam;
+mod genicam_error;
 mod network;
 mod open;
 mod pace;
@@ -47,6 +49,11 @@ pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
 pub use error::OpenError;
 pub use format::{RawFormat, StreamFormat};
+pub use genicam::{
+    AravisMissing, CameraBinning, CameraBinningError, CameraRegion, CameraRegionError,
+    CameraTrigger, CameraTriggerError, GenICamConfig,
+};
+pub use genicam_error::GenICamError;
 pub use pictures::is_image_name;
 pub use protocol::CaptureClock;
 pub use read_error::ReadError;
@@ -73,6 +80,8 @@ pub enum Source {
     Upload(PathBuf),
     /// A camera of this machine.
     Webcam(WebcamConfig),
+    /// A camera with a GenICam description: GigE Vision or USB3 Vision, through the library Aravis.
+    GenICam(GenICamConfig),
     /// Synthetic animals. Without a frame limit it behaves as a camera does.
     TestPattern(synthetic::Config),
 }
@@ -238,6 +247,8 @@ pub struct CaptureSummary {
     pub undecodable: u64,
     /// Frames of a camera that were left out because they were old.
     pub stale: u64,
+    /// Frames that the camera has numbered and that did not arrive whole.
+    pub lost: u64,
     /// Why there are no more.
     pub end: CaptureEnd,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reader::{OpenedReader, SourceBehaviour};
 use super::stop::StopSignal;
-use super::{Config, OpenError, Source, file, pattern, webcam};
+use super::{Config, OpenError, Source, file, genicam, pattern, webcam};
 
 /// Opens the source of `config`, and counts the frames that it asks for. `stop` ends reads that wait.
 pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedReader, OpenError> {
@@ -13,6 +13,7 @@ pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedRead
         source @ Source::Images { files, .. } => file::open_images(source, files, &config.options)?,
         Source::Upload(path) => file::open_upload(path, stop)?,
         Source::Webcam(webcam) => webcam::open(webcam, config.fps)?,
+        Source::GenICam(camera) => genicam::open(camera, config, stop)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
     };
     let selection = &config.selection;

@@ -1,6 +1,7 @@
 //! Why reading an open source failed.
 
 use super::damage::{Damage, damage_text};
+use super::genicam_error::GenICamError;
 use crate::mat::ImageError;
 
 /// Why reading ended before what was asked for was delivered.
@@ -82,6 +83,9 @@ pub enum ReadError {
         /// What is wrong with it.
         source: ImageError,
     },
+    /// A GenICam camera failed.
+    #[error(transparent)]
+    GenICam(Box<GenICamError>),
     /// A frame is decoded, and its pixels cannot be converted.
     #[error("frame {frame_id} of {name} cannot be used: {reason}")]
     Ffmpeg {

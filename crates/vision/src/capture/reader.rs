@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use opencv::videoio::{VideoCapture, VideoCaptureTrait};
 
+use super::genicam_error::GenICamError;
 use super::pipe::STANDARD_INPUT;
 use super::time::{CaptureTime, DriverTiming};
 use super::{FrameContent, Source, SourceInfo};
@@ -34,6 +35,16 @@ pub(super) trait FrameReader {
 
     /// The frame grabbed last; asked for at most once per frame.
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault>;
+
+    /// A camera that takes a frame for each trigger: none of them is stale.
+    fn waits_for_triggers(&self) -> bool {
+        false
+    }
+
+    /// Frames that the camera has numbered and that did not arrive whole.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
 
 /// What comes next of a source.
@@ -110,6 +121,8 @@ pub(super) enum ReadFault {
     OpenCv(String),
     Ffmpeg(String),
     Image(ImageError),
+    /// A GenICam camera failed.
+    GenICam(Box<GenICamError>),
     /// An image of a sequence cannot be decoded.
     ImageFile {
         file: String,
@@ -173,6 +186,10 @@ pub(super) fn display_name(source: &Source) -> String {
         Source::Images { name, .. } => name.clone(),
         Source::Upload(path) => file_name(path),
         Source::Webcam(config) => format!("webcam {}", config.index),
+        Source::GenICam(config) => match &config.camera {
+            Some(camera) => format!("camera {camera}"),
+            None => "the first GenICam camera".to_owned(),
+        },
         Source::TestPattern(_) => "test pattern".to_owned(),
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn run(
         read: 0,
         undecodable: 0,
         stale: 0,
+        lost: 0,
         end: CaptureEnd::Stopped,
     };
     let mut opened = match open(config, stop) {
@@ -49,7 +50,8 @@ fn wait_for_start(
     started: &Receiver<OnFrame>,
     stop: &StopSignal,
 ) -> Option<OnFrame> {
-    while opened.kind.pushes() && !stop.is_set() {
+    let is_stale = opened.kind.pushes() && !opened.reader.waits_for_triggers();
+    while is_stale && !stop.is_set() {
         match started.try_recv() {
             Ok(on_frame) => return Some(on_frame),
             Err(TryRecvError::Disconnected) => return None,

@@ -34,7 +34,8 @@ pub(super) fn opened(
 pub(super) fn open_error(error: VideoError, name: String) -> OpenError {
     match error {
         VideoError::NoVideo => OpenError::NoVideoTrack { name },
-        VideoError::NoFrame | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent) => {
+        VideoError::NoFrame
+        | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent | ReadFault::GenICam(_)) => {
             OpenError::NoFrame { name }
         }
         VideoError::Frame(ReadFault::ImageFile { file, .. }) => OpenError::NoFrame { name: file },

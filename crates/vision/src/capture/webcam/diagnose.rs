@@ -11,9 +11,10 @@ use crate::capture::retry::FailedAttempt;
 pub(super) fn no_first_frame(fault: ReadFault, index: u32, attempts: u32) -> OpenError {
     let name = format!("webcam {index}");
     match fault {
-        ReadFault::Undecodable | ReadFault::Silent | ReadFault::ImageFile { .. } => {
-            OpenError::WebcamSilent { index, attempts }
-        }
+        ReadFault::Undecodable
+        | ReadFault::Silent
+        | ReadFault::GenICam(_)
+        | ReadFault::ImageFile { .. } => OpenError::WebcamSilent { index, attempts },
         ReadFault::OpenCv(reason) | ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason) => {
             OpenError::OpenCv { name, reason }
         }

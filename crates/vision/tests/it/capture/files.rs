@@ -58,6 +58,7 @@ fn the_frames_of_common_formats_come_in_order_with_their_numbers() {
                 read: 40,
                 undecodable: 0,
                 stale: 0,
+                lost: 0,
                 end: CaptureEnd::EndOfSource
             },
             "{name}"
@@ -101,6 +102,7 @@ fn only_the_selected_frames_come_and_nothing_is_read_after_them() {
         read: 13,
         undecodable: 0,
         stale: 0,
+        lost: 0,
         end: CaptureEnd::Selected,
     };
     assert_eq!(summary, expected);

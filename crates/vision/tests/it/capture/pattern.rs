@@ -41,6 +41,7 @@ fn a_limited_pattern_is_read_as_a_file_is() {
         read: 7,
         undecodable: 0,
         stale: 0,
+        lost: 0,
         end: CaptureEnd::EndOfSource,
     };
     assert_eq!(summary.unwrap(), expected);
