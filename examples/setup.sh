@@ -14,8 +14,9 @@ python=/usr/bin/python3 # the one that python3-venv belongs to, whatever stands 
 
 run_packages=(build-essential ca-certificates clang cmake curl libavcodec-dev libavformat-dev libavutil-dev
   libclang-dev libopencv-dev libswscale-dev nasm pkg-config python3 python3-venv)
+genicam_packages=(libaravis-0.8-0)
 test_packages=(dbus ffmpeg imagemagick man-db shellcheck tmux xdotool xvfb)
-camera_packages=(gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+camera_packages=(aravis-tools gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-tools pipewire pipewire-bin pipewire-v4l2 v4l-utils wireplumber)
 view_packages=(chromium)
 # Checks the service's unit; nothing of it is started.
@@ -192,6 +193,7 @@ main() {
   command -v apt-get >/dev/null ||
     fail "this script knows Debian and Ubuntu. Elsewhere: install ${run_packages[*]}, Rust $rust_oldest and ONNX Runtime $onnxruntime_oldest or newer"
   install_packages "${run_packages[@]}"
+  install_available_packages "${genicam_packages[@]}"
   pkg-config --atleast-version=59 libavcodec ||
     fail "FFmpeg 5 or newer is needed; this release has libavcodec $(pkg-config --modversion libavcodec). Use a newer release"
   ensure_rust

@@ -66,11 +66,16 @@ pub const RULES: &[(&str, Rule)] = &[
     // What is streamed.
     ("stream", UserOnly(Source)),
     ("webcam", UserOnly(Source)),
+    ("camera", UserOnly(Source)),
+    ("camera_roi", Harmless),
+    ("camera_binning", Harmless),
+    ("trigger", Harmless),
     ("test_pattern", UserOnly(Source)),
     ("send_file", UserOnly(Source)),
     ("webcam_size", Harmless),
     ("allow_gaps", Harmless),
-    ("camera_set", Harmless),
+    // Commands of a camera may change it for good.
+    ("camera_set", UserOnly(Source)),
     ("camera_format", Harmless),
     ("controls", Harmless),
     ("format", Harmless),

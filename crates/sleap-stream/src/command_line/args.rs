@@ -11,6 +11,7 @@ use cli::{EmitArgs, LinkArgs, LogArgs, TrackingArgs};
 use vision::capture::FrameSelection;
 use vision::synthetic;
 
+use crate::command_line::camera_args::CameraArgs;
 use crate::command_line::help;
 use crate::command_line::rendezvous_args::RendezvousArgs;
 use crate::command_line::source_args::SourceArgs;
@@ -28,7 +29,8 @@ use crate::report::mode::ReportMode;
 #[derive(Debug, Parser)]
 #[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
 #[command(max_term_width = 80, after_help = help::SHORT, after_long_help = help::LONG)]
-#[command(group = ArgGroup::new("source").args(["stream", "webcam", "test_pattern", "send_file"]))]
+#[command(group = ArgGroup::new("source").args(["stream", "webcam", "camera", "test_pattern", "send_file"]))]
+#[command(group = ArgGroup::new("any_camera").args(["webcam", "camera"]))]
 pub struct Args {
     /// What to do instead of streaming.
     #[command(subcommand)]
@@ -41,7 +43,7 @@ pub struct Args {
         value_name = "VIDEO",
         value_hint = ValueHint::FilePath,
         display_order = 0,
-        conflicts_with_all = ["webcam", "test_pattern", "send_file"],
+        conflicts_with_all = ["webcam", "camera", "test_pattern", "send_file"],
         help_heading = "Input"
     )]
     pub words: Vec<String>,
@@ -62,6 +64,10 @@ pub struct Args {
     /// Or by its device file: /dev/video0, /dev/v4l/by-id/... The newest frame wins.
     #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, help_heading = "Input")]
     pub webcam: Option<u32>,
+
+    /// Cameras with a GenICam description.
+    #[command(flatten)]
+    pub camera: CameraArgs,
 
     /// A synthetic animal instead of a camera.
     ///
@@ -85,7 +91,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RANGES",
-        conflicts_with = "webcam",
+        conflicts_with_all = ["webcam", "camera"],
         help_heading = "Input"
     )]
     pub frames: Option<FrameSelection>,

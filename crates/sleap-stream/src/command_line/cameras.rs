@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vision::cameras::{self, Camera, Control, JPEG, Mode, Size};
 
 use crate::command_line::camera_controls;
+use crate::command_line::genicam_cameras as genicam;
 
 /// Least frames per second of a size that is proposed.
 const FAST: f64 = 24.0;
@@ -13,24 +14,32 @@ const FAST: f64 = 24.0;
 /// Prints the cameras of this machine.
 pub(crate) fn print(as_json: bool, with_controls: bool) -> Result<()> {
     let cameras = cameras::list();
+    let found = cameras::genicam();
+    let rigs = found.as_deref().unwrap_or_default();
     let controls = |camera: &Camera| match with_controls {
         true => Some(cameras::controls(camera.index)),
         false => None,
     };
     if as_json {
         let object = |camera| object(camera, controls(camera).as_deref());
-        let list: Vec<Value> = cameras.iter().map(object).collect();
+        let others = rigs.iter().map(genicam::object);
+        let list: Vec<Value> = cameras.iter().map(object).chain(others).collect();
         let text = serde_json::to_string_pretty(&list).context("cannot write the list")?;
         let text = protocol::text::json_escaped(&text).into_owned();
         return terminal::pass(format!("{text}\n").as_bytes());
     }
-    if cameras.is_empty() {
+    if cameras.is_empty() && rigs.is_empty() {
         terminal::say(NONE);
-        return Ok(());
+    } else {
+        let lines = |camera| lines(camera, controls(camera).as_deref());
+        let others = rigs.iter().map(genicam::lines);
+        let texts: Vec<_> = cameras.iter().map(lines).chain(others).collect();
+        terminal::print(texts.join(&String::new()))?;
     }
-    let lines = |camera| lines(camera, controls(camera).as_deref());
-    let texts: Vec<_> = cameras.iter().map(lines).collect();
-    terminal::print(texts.join(&String::new()))
+    if let Err(missing) = &found {
+        terminal::say(format!("GenICam cameras were not looked for: {missing}"));
+    }
+    Ok(())
 }
 
 /// What is printed where there is no camera.

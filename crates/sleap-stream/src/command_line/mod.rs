@@ -1,11 +1,13 @@
 //! Options, settings and subcommands: from the command line to what a run is to do.
 
 pub(crate) mod args;
+mod camera_args;
 mod camera_controls;
 mod cameras;
 mod commands;
 mod connect_config;
 mod doctor;
+mod genicam_cameras;
 mod help;
 mod named_source;
 mod rendezvous_args;

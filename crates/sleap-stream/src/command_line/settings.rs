@@ -44,8 +44,15 @@ fn give_way(settings: &mut ChosenSettings) {
     RoomArgs::give_way(settings);
     if !settings.is_set("webcam") {
         settings.drop_weak("webcam_size");
-        settings.drop_weak("camera_set");
         settings.drop_weak("camera_format");
+    }
+    if !settings.is_set("camera") {
+        settings.drop_weak("camera_roi");
+        settings.drop_weak("camera_binning");
+        settings.drop_weak("trigger");
+    }
+    if !settings.is_set("webcam") && !settings.is_set("camera") {
+        settings.drop_weak("camera_set");
     }
     let camera = |settings: &ChosenSettings| settings.text("jpeg_quality") == Some("camera");
     if camera(settings) {

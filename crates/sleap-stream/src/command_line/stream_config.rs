@@ -27,13 +27,14 @@ impl TryFrom<Args> for Config {
         let pixels = pixel_form(&args, encoding);
         let tracking = args.tracking.options()?;
         let connect = ConnectConfig::try_from(&args)?;
-        let live = match (args.live, args.every_frame) {
+        args.camera.check_rate(args.fps)?;
+        let live = match (args.live, args.every_frame || args.camera.trigger.is_some()) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
         };
         let capture = capture::Config {
-            source: source(&args, encoding)?,
+            source: source(&args, encoding, live != Some(false))?,
             selection: FrameSelection {
                 ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
                 sample_rate: args.sample_rate.get(),
@@ -99,7 +100,8 @@ fn pixel_form(args: &Args, encoding: PixelEncoding) -> PixelForm {
     }
 }
 
-fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
+/// `live`: of a camera the newest frame wins.
+fn source(args: &Args, encoding: PixelEncoding, live: bool) -> Result<Source> {
     let words = args.stream_words();
     if let [first, second, ..] = words[..]
         && args.reading.format.is_some()
@@ -119,10 +121,14 @@ fn source(args: &Args, encoding: PixelEncoding) -> Result<Source> {
             every_frame: args.every_frame,
         }));
     }
+    let settings = &args.webcam_args.camera_set;
+    if let Some(camera) = args.camera.source(settings, !live, args.reconnect_timeout) {
+        return Ok(camera);
+    }
     match &args.test_pattern {
         Some(pattern) => Ok(Source::TestPattern(pattern.clone())),
         None => bail!(
-            "there is nothing to stream: give a video file, --webcam N, --test-pattern, or --send-file FILE"
+            "there is nothing to stream: give a video file, --webcam N, --camera genicam, --test-pattern, or --send-file FILE"
         ),
     }
 }
@@ -159,7 +165,8 @@ fn encoding(args: &Args) -> Result<PixelEncoding> {
             .stream_words()
             .first()
             .is_some_and(|name| is_path(name));
-        if args.every_frame || (is_file && !args.live) {
+        let is_triggered = args.camera.trigger.is_some();
+        if args.every_frame || ((is_file || is_triggered) && !args.live) {
             bail!("--max-latency is for live streams; add --live to let the newest frame win");
         }
         if args.jpeg_quality == Some(JpegQuality::Camera) {

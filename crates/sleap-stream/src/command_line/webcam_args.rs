@@ -6,15 +6,15 @@ use vision::capture::CameraSetting;
 /// Options of cameras of this machine.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct WebcamArgs {
-    /// Set a control of the camera, by its name: exposure=50.
+    /// Set a control of the camera, by its name: exposure=50; of a GenICam camera a feature: ExposureTime=5000.
     ///
-    /// The names are those of its driver, which `sleap-stream cameras --controls` lists with their values;
+    /// Of --camera: features by their GenICam names, in this order; 1 executes a command. Of --webcam: the names are those of its driver, which `sleap-stream cameras --controls` lists with their values;
     /// `exposure` (100 µs each), `focus`, `white_balance` and `zoom` are short for the usual long ones. Controls that switch
     /// something (auto_exposure=manual) are set before numbers. May be repeated.
     #[arg(
         long,
         value_name = "NAME=VALUE",
-        requires = "webcam",
+        requires = "any_camera",
         help_heading = "Input"
     )]
     pub camera_set: Vec<CameraSetting>,

@@ -51,6 +51,9 @@ pub(crate) async fn end(
     interrupt: &Interrupt,
 ) -> Result<ExitStatus> {
     let end = ended.end();
+    if let Ok(Ok(source)) = &ended.source {
+        results.report.lost_by_camera = source.lost;
+    }
     std::mem::take(&mut results.emitter).close().await;
     // Predictions are completed and reported before anything that went wrong.
     let kept = keep(config, &mut results, recording, interrupt, end).await;
@@ -142,8 +145,15 @@ fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Resul
         wants: &wants,
         only_emits: config.only_emits(),
     };
+    let each_counts = config.live == Some(false) && end != Some(ReceiveEnd::Interrupted);
     let source = ended.source.and_then(|source| match source {
         Err(error) if end != Some(ReceiveEnd::Interrupted) => Err(error.into()),
+        Ok(source) if source.lost > 0 && each_counts => bail!(
+            "{} frames of {} did not arrive whole: packets were lost, or frames came faster than they could be sent. \
+             `sleap-stream doctor` checks buffers and MTU",
+            source.lost,
+            ended.name
+        ),
         _ => Ok(()),
     });
     (ended.outcome.and_then(|end| facts.verdict(end)), source)

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use cli::{ExitStatus, Interrupt};
 use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
-use vision::capture::{Capture, OpenError, Source};
+use vision::capture::{Capture, GenICamError, OpenError, Source};
 use vision::frame_window::WindowHandle;
 use vision::record;
 
@@ -100,7 +100,22 @@ async fn open(config: &Config) -> Result<Capture> {
                 None => Err(OpenError::Url { url, timeout_s }.into()),
             }
         }
+        (Err(OpenError::GenICam(error)), _) => Err(with_nearest(error)),
         (opened, _) => opened.map_err(Into::into),
+    }
+}
+
+/// The error, with what the user may have meant.
+fn with_nearest(error: GenICamError) -> anyhow::Error {
+    let GenICamError::NoFeature { feature, names, .. } = &error else {
+        return error.into();
+    };
+    match cli::nearest(feature, names.iter().cloned()) {
+        Some(name) => anyhow!("{error}. It has {name}"),
+        None => anyhow!(
+            "{error}. `arv-tool-0.8 features` (Debian's package aravis-tools-cli) lists its {}",
+            names.len()
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `doctor`: whether this machine can be a client: OpenCV, cameras, display, network, a worker that takes it.
 
+mod genicam;
 mod handshake;
 mod machine;
 mod worker;
@@ -32,6 +33,7 @@ pub(crate) fn run(mut args: DoctorArgs, is_detailed: bool) -> Result<ExitStatus>
     doctor::system(&mut report, "sleap-stream", cli::program_info::VERSION);
     machine::opencv(&mut report);
     machine::cameras(&mut report, args.webcam);
+    genicam::check(&mut report);
     machine::display(&mut report);
     doctor::network(&mut report);
     if let Some(link) = args.pairing_link.take() {

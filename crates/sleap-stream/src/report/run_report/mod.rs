@@ -33,6 +33,8 @@ pub(crate) struct RunReport {
     pub(crate) instances: u64,
     /// Frames that the worker could not use.
     pub(crate) failed: u64,
+    /// Frames that the camera has numbered and that did not arrive whole.
+    pub(crate) lost_by_camera: u64,
     /// Frames that newer ones replaced before they were sent.
     pub(crate) dropped_at_source: u64,
     /// Frames that were sent, but are not in the recording.
@@ -82,6 +84,7 @@ impl RunReport {
             predictions: 0,
             instances: 0,
             failed: 0,
+            lost_by_camera: 0,
             dropped_at_source: 0,
             not_recorded: 0,
             unanswered: FrameList::default(),

@@ -26,6 +26,24 @@ impl RunReport {
                 self.predictions, self.instances
             ),
         ];
+        lines.extend(self.counts());
+        for emitted in &self.emitted {
+            lines.push(format!(
+                "{:<13} {:>9}   {emitted}",
+                "emitted", emitted.counts.sent
+            ));
+        }
+        if let Some(setting) = self.setting {
+            lines.push(format!("sent as       {setting} at the end"));
+        }
+        lines.extend(self.clock_line());
+        lines.extend(self.latencies());
+        lines.extend(self.saved.iter().map(SavedFile::line));
+        lines
+    }
+
+    /// A line for each count that is not zero.
+    fn counts(&self) -> Vec<String> {
         let unanswered = format!("sent, but not answered: {}", self.unanswered);
         let unreadable = self.first_unreadable.as_deref().unwrap_or_default();
         let unreadable = format!("messages of the worker that cannot be read: {unreadable}");
@@ -34,6 +52,11 @@ impl RunReport {
                 "failed",
                 self.failed,
                 "the worker could not use these frames",
+            ),
+            (
+                "camera lost",
+                self.lost_by_camera,
+                "the camera has numbered these frames, and they did not arrive whole",
             ),
             (
                 "dropped",
@@ -54,22 +77,9 @@ impl RunReport {
                 "times, after the connection was lost",
             ),
         ];
-        for (what, count, why) in counts.into_iter().filter(|(_, count, _)| *count > 0) {
-            lines.push(format!("{what:<13} {count:>9}   {why}"));
-        }
-        for emitted in &self.emitted {
-            lines.push(format!(
-                "{:<13} {:>9}   {emitted}",
-                "emitted", emitted.counts.sent
-            ));
-        }
-        if let Some(setting) = self.setting {
-            lines.push(format!("sent as       {setting} at the end"));
-        }
-        lines.extend(self.clock_line());
-        lines.extend(self.latencies());
-        lines.extend(self.saved.iter().map(SavedFile::line));
-        lines
+        let counts = counts.into_iter().filter(|(_, count, _)| *count > 0);
+        let line = |(what, count, why)| format!("{what:<13} {count:>9}   {why}");
+        counts.map(line).collect()
     }
 
     /// The summary as an object: times in milliseconds, counts as they are.
@@ -93,6 +103,7 @@ impl RunReport {
             "predictions": self.predictions,
             "instances": self.instances,
             "failed": self.failed,
+            "lost_by_camera": self.lost_by_camera,
             "dropped": self.dropped_at_source,
             "not_recorded": self.not_recorded,
             "unanswered": self.unanswered.count(),
