@@ -66,6 +66,13 @@ impl Config {
         matches!(self.capture.source, Source::TestPattern(_))
     }
 
+    /// An output refers to a video, whose frames have one size. Images have each their own.
+    pub(crate) fn needs_one_size(&self) -> bool {
+        let is_slp = |path: &PathBuf| path.extension().is_some_and(|end| end == "slp");
+        let is_list = matches!(self.capture.source, Source::Images { .. });
+        !is_list && self.outputs.iter().any(is_slp)
+    }
+
     /// The source is what another program writes.
     pub(crate) fn is_piped(&self) -> bool {
         matches!(&self.capture.source, Source::File(name) if is_pipe(name))

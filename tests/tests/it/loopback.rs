@@ -7,6 +7,9 @@ use serde_json::Value;
 use vision::capture::{FrameContent, FrameSelection, PixelForm, Source};
 use vision::synthetic;
 
+/// Exports of sleap-nn and its predictions, which are not in the repository.
+const EXPORTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models");
+
 const MAX_POINT_ERROR: f64 = 1e-3;
 
 fn path(path: &Path) -> &str {
@@ -50,6 +53,28 @@ fn assert_sleap_nn(predictions: &[Value]) {
             "frame {}: {distance} px",
             prediction["frame_id"]
         );
+    }
+}
+
+#[test]
+fn an_exported_model_gives_sleap_nns_poses_for_every_frame_of_a_video() {
+    let models = Path::new(EXPORTED);
+    let model = models.join("single_instance");
+    if !model.is_dir() {
+        eprintln!("skipped: no exported models beside the repository");
+        return;
+    }
+    let worker = Worker::start(&["--model", path(&model)]);
+    let video = models.join("videos/small_robot.mp4");
+    let args = ["--signal", &worker.signal, "--stream", path(&video)];
+    let run = Client::run(&[&args[..], &["--frames", "0-49", "-o", "-"]].concat());
+    let predictions = run.success().predictions();
+    assert_eq!(ids(&predictions), (0..50).collect::<Vec<_>>());
+    let fixture = Fixture::read(&model.join("ground_truth.json"));
+    for prediction in &predictions {
+        let distance = fixture.distance(prediction);
+        let frame = &prediction["frame_id"];
+        assert!(distance < MAX_POINT_ERROR, "frame {frame}: {distance} px");
     }
 }
 

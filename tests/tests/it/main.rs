@@ -5,6 +5,7 @@ mod auth;
 mod cli;
 mod client;
 mod client_doctor;
+mod damaged_sources;
 mod deep;
 mod display;
 mod doctor;

@@ -190,7 +190,8 @@ pub struct Args {
     /// no results; 0 gives up at once.
     ///
     /// A file goes on where it was: each frame gets its prediction once. A live source goes on with
-    /// its newest frame. A worker has ten seconds at least for each result.
+    /// its newest frame. A worker has ten seconds at least for each result. An address that is
+    /// streamed is looked for as long when it breaks off or sends nothing for ten seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Between machines")]
     pub reconnect_timeout: Duration,
 

@@ -67,6 +67,7 @@ pub(crate) fn make(
         frames: config.frames_to_send(info),
         max_frames: config.max_frames,
         keep_pictures: window || config.snapshot.is_some(),
+        one_size: config.needs_one_size().then_some((info.width, info.height)),
         recording: None,
     };
     (plan, adaptation)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use protocol::{CaptureClock, Frame, FrameId, FrameMeta, Message};
 use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
@@ -33,6 +33,8 @@ pub(crate) struct EncodeStage {
     pub(crate) keep_pictures: bool,
     /// Frames are kept until their results are here, to be sent again over another connection.
     pub(crate) keep_frames: bool,
+    /// The size of all frames, where an output holds one size only.
+    pub(crate) one_size: Option<(u32, u32)>,
     /// Where frames are recorded as they are sent.
     pub(crate) recording: Option<RecordingHandle>,
     /// Dropped when everything is sent that will be.
@@ -60,6 +62,7 @@ impl EncodeStage {
                 break;
             };
             left -= 1;
+            self.check_size(&captured)?;
             let frame = self.encode(captured)?;
             let id = frame.meta.frame_id;
             let (start, end) = self.batch.frame();
@@ -73,6 +76,24 @@ impl EncodeStage {
             if sent.is_err() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses a frame that an output cannot hold.
+    fn check_size(&self, captured: &CapturedFrame) -> Result<()> {
+        let (first, (width, height)) = match self.one_size {
+            Some(first) => (first, captured.size()),
+            None => return Ok(()),
+        };
+        if first != (width, height) {
+            bail!(
+                "frame {} has {width}x{height} pixels and the frames before it {}x{}: an .slp file holds one size of frames. \
+                 Write .jsonl or .csv",
+                captured.frame_id,
+                first.0,
+                first.1
+            );
         }
         Ok(())
     }

@@ -54,6 +54,7 @@ impl SendPipeline {
             uplink: Uplink::new(watch, halt.clone(), ledger, totals, is_shallow),
             max_frames: plan.max_frames,
             keep_pictures: plan.keep_pictures,
+            one_size: plan.one_size,
             keep_frames: recovery == Recovery::Resend,
             recording: plan.recording,
             done: finished,

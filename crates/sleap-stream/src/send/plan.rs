@@ -24,6 +24,8 @@ pub(crate) struct SendPlan {
     pub(crate) max_frames: Option<u64>,
     /// Images are kept until their poses are there (snapshot or window).
     pub(crate) keep_pictures: bool,
+    /// The size of all frames, where an output holds one size only.
+    pub(crate) one_size: Option<(u32, u32)>,
     /// Where frames are recorded as they are sent.
     pub(crate) recording: Option<RecordingHandle>,
 }

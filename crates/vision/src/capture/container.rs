@@ -2,52 +2,56 @@
 //!
 //! FFmpeg reports the end of a file and missing bytes at its end alike. Whether bytes are missing can be read
 //! from the container: MP4 and QuickTime (ISO 14496-12, boxes), AVI (RIFF), Matroska
-//! and WebM (EBML, RFC 8794).
+//! and WebM (EBML, RFC 8794), and those of [`container_ends`].
+//!
+//! [`container_ends`]: super::container_ends
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// The most parts of a file that are read, which bounds the time for a file of headers alone: a
-/// recorder that begins a part every second takes days to write so many.
-const MOST_PARTS: usize = 1_000_000;
+use super::container_ends::{self as ends, MOST_PARTS};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) use super::container_ends::read_at;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ContainerLayout {
     /// It consists of parts, each with an index of its own (MP4 fragments): the first index is not that of
     /// the whole file.
     pub(super) is_fragmented: bool,
     /// Bytes that the container announces beyond the end of the file.
     pub(super) missing_bytes: u64,
+    /// Its header says how long it is.
+    pub(super) has_length: bool,
 }
 
 pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> io::Result<ContainerLayout> {
     let length = file.seek(SeekFrom::End(0))?;
     let head = read_at(file, 0)?;
-    let (is_fragmented, end) = match &head {
+    let mut is_fragmented = false;
+    let (has_length, end) = match &head {
         [b'R', b'I', b'F', b'F', size @ ..] if &head[8..12] == b"AVI " => {
-            (false, riff_end(file, length, size)?)
+            (true, riff_end(file, length, size)?)
         }
-        [0x1A, 0x45, 0xDF, 0xA3, ..] => (false, matroska_end(file, &head)?),
-        [_, _, _, _, kind @ ..] if is_box(kind) => boxes_end(file, length)?,
-        _ => (false, 0),
+        [0x1A, 0x45, 0xDF, 0xA3, ..] => (true, matroska_end(file, &head)?),
+        [b'D', b'K', b'I', b'F', ..] => (true, ends::ivf_end(file, length)?),
+        [0x06, 0x0E, 0x2B, 0x34, ..] => (true, ends::mxf_end(file, length)?),
+        [b'O', b'g', b'g', b'S', ..] => (false, ends::ogg_end(file, length)?),
+        [0x89, b'P', b'N', b'G', ..] => (false, ends::png_end(file, length)?),
+        [b'G', b'I', b'F', b'8', ..] => (false, ends::gif_end(file, length)?),
+        [0x47, ..] => (false, ends::ts_end(file, length)?),
+        head if head.starts_with(b"YUV4MPEG2 ") => (false, ends::y4m_end(file, length)?),
+        head if ends::is_jpeg(head) => (false, ends::jpeg_end(file, length)?),
+        [_, _, _, _, kind @ ..] if is_box(kind) => {
+            let (has_fragments, end) = boxes_end(file, length)?;
+            is_fragmented = has_fragments;
+            (true, end)
+        }
+        _ => (true, 0),
     };
     Ok(ContainerLayout {
         is_fragmented,
         missing_bytes: end.saturating_sub(length),
+        has_length,
     })
-}
-
-/// The 16 bytes at `position`, zeros after the end.
-pub(super) fn read_at(file: &mut (impl Read + Seek), position: u64) -> io::Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    file.seek(SeekFrom::Start(position))?;
-    let mut read = 0;
-    while read < bytes.len() {
-        match file.read(&mut bytes[read..])? {
-            0 => break,
-            more => read += more,
-        }
-    }
-    Ok(bytes)
 }
 
 /// Whether these bytes name a box that stands at the beginning of a file.
@@ -155,6 +159,7 @@ mod tests {
         let whole_shape = ContainerLayout {
             is_fragmented,
             missing_bytes: 0,
+            has_length: true,
         };
         assert_eq!(missing(whole), whole_shape);
         for length in known_from..whole.len() {
@@ -216,3 +221,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "container_end_tests.rs"]
+mod end_tests;

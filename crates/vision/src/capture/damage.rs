@@ -13,6 +13,8 @@ pub struct Damage {
     pub concealed: u64,
     /// The first of them.
     pub first_concealed: Option<u64>,
+    /// Frames that were read and that were expected, where the source ended early.
+    pub ended: Option<(u64, u64)>,
 }
 
 impl Damage {
@@ -55,12 +57,27 @@ pub(super) fn damage_text(name: &str, damage: &Damage) -> String {
         let (also, frames) = (if damage.lost > 0 { ";" } else { "" }, frames(count));
         text += &format!("{also} parts of {count} {frames} were filled in (first: frame {first})");
     }
-    text + ". All other frames were read"
+    match damage.ended {
+        Some((at, expected)) => text + &format!(". It ended at frame {at} of {expected} expected"),
+        None => text + ". All other frames were read",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_early_end_is_in_the_text() {
+        let mut damage = Damage::default();
+        damage.conceal(19);
+        damage.ended = Some((30, 40));
+        let text = damage_text("a.mkv", &damage);
+        assert!(
+            text.ends_with("It ended at frame 30 of 40 expected"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn the_text_counts_and_names_the_first() {

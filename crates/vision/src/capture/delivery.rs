@@ -315,9 +315,13 @@ impl<'a> FrameDelivery<'a> {
         if self.damage == Damage::default() {
             return Ok(self.summary(end));
         }
+        let mut damage = self.damage;
+        if let CaptureEnd::Short { at, expected } = end {
+            damage.ended = Some((at, expected));
+        }
         Err(ReadError::Damaged {
             name: self.opened.info.name,
-            damage: self.damage,
+            damage,
         })
     }
 

@@ -64,6 +64,14 @@ pub enum OpenError {
         /// Size of the file.
         bytes: u64,
     },
+    /// FFmpeg cannot read it.
+    #[error(
+        "{path} is an animated WebP, which FFmpeg does not read. Make a video of it first, or give its pictures as files of their own"
+    )]
+    AnimatedWebP {
+        /// As given.
+        path: String,
+    },
     /// No file of an image sequence.
     #[error(
         "{pattern}: no image sequence found. The folder has no file of that name; %04d stands for a number of four digits or more, %d for one of any length"

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use super::allowed::{self, Origin};
-use super::container;
+use super::container::{self, ContainerLayout};
 use super::format::StreamFormat;
 use super::reader::{OpenedReader, SourceBehaviour, display_name};
 use super::signature::{self, FileSignature};
@@ -104,22 +104,28 @@ fn open_stored(
         pixels: options.pixels,
         stop,
     };
-    let (cut_off, in_parts) = inspect(path, &name);
+    let layout = inspect(path, &name);
+    let cut_off = layout.missing_bytes > 0;
     let (reader, video) = video::open(request).map_err(|error| match error {
         VideoError::Open(_) => not_a_video(path),
         VideoError::NoVideo | VideoError::NoDecoder(_) if cut_off => not_a_video(path),
+        VideoError::NoFrame if is_animated_webp(path) => OpenError::AnimatedWebP {
+            path: path.display().to_string(),
+        },
         other => open_error(other, name.clone()),
     })?;
-    let indexed = video.frames.indexed.filter(|_| !in_parts);
+    let indexed = video.frames.indexed.filter(|_| !layout.is_fragmented);
     let kind = SourceBehaviour::Stored {
         exact: indexed.is_some(),
         cut_off,
     };
     let total_frames = match cut_off {
         // The index may be cut off as well.
-        true => indexed
+        true if layout.has_length => indexed
             .max(video.frames.announced)
             .max(video.frames.estimated),
+        // What is known comes of the frames that are there.
+        true => None,
         false => indexed.or(video.frames.estimated),
     };
     Ok(opened(reader, video, name, kind, total_frames))
@@ -202,15 +208,26 @@ fn check_file(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether bytes are missing at the end of a file, and whether it consists of parts with an index each.
-fn inspect(path: &Path, name: &str) -> (bool, bool) {
+/// The layout of a file, and whether bytes are missing at its end.
+fn inspect(path: &Path, name: &str) -> ContainerLayout {
     let layout = File::open(path).and_then(|mut file| container::inspect(&mut file));
-    let Ok(layout) = layout else {
-        return (false, false);
-    };
+    let layout = layout.unwrap_or_default();
     if layout.missing_bytes > 0 {
         tracing::warn!(source = %name, missing_bytes = layout.missing_bytes,
             "the file is shorter than its container announces: it is truncated");
     }
-    (layout.missing_bytes > 0, layout.is_fragmented)
+    layout
+}
+
+/// FFmpeg 5 to 7 read WebP pictures, but no animations.
+fn is_animated_webp(path: &Path) -> bool {
+    const ANIMATION: u8 = 0b10;
+    let look = || {
+        let mut file = File::open(path)?;
+        io::Result::Ok((
+            container::read_at(&mut file, 0)?,
+            container::read_at(&mut file, 16)?,
+        ))
+    };
+    look().is_ok_and(|(head, next)| head[8..] == *b"WEBPVP8X" && next[4] & ANIMATION != 0)
 }

@@ -7,6 +7,7 @@
 mod allowed;
 mod camera_setting;
 pub(crate) mod container;
+mod container_ends;
 mod damage;
 mod delivery;
 mod delivery_rate;
@@ -208,6 +209,11 @@ impl FrameContent {
 }
 
 impl CapturedFrame {
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.content.shape().size
+    }
+
     /// The frame's pixels, if they are of 8 bits and not a camera's own JPEG.
     pub fn pixels(&self) -> Option<&Image> {
         match &self.content {

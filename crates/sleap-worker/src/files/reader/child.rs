@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::UNIX_EPOCH;
 
 use cli::ExitStatus;
@@ -60,13 +61,35 @@ fn deliver(path: &Path) -> io::Result<()> {
         fps: info.fps,
         total_frames: info.total_frames,
     }))?;
-    let running = capture.start(|frame| match write_frame(&frame) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let first = (info.width, info.height);
+    let (changed, change) = mpsc::channel();
+    let running = capture.start(move |frame| {
+        if let Some(text) = other_size(&frame, first) {
+            // Its receiver lives longer than the capture.
+            let _ = changed.send(text);
+            return ControlFlow::Break(());
+        }
+        match write_frame(&frame) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     });
-    let reason = running.join().err().map(|error| error.to_string());
+    let ended = running.join().err().map(|error| error.to_string());
+    let reason = change.try_recv().ok().or(ended);
     let reason = cut(reason.as_deref().unwrap_or_default()).as_bytes();
     write_record(RecordHeader::End(reason.len() as u32), reason)
+}
+
+/// Why a frame cannot be predicted into the same file as the first.
+fn other_size(frame: &CapturedFrame, first: (u32, u32)) -> Option<String> {
+    let (width, height) = frame.size();
+    (first != (width, height)).then(|| {
+        format!(
+            "frame {} has {width}x{height} pixels and the frames before it {}x{}: an .slp file holds one size of frames. Stream the \
+             video, and write .jsonl or .csv",
+            frame.frame_id, first.0, first.1
+        )
+    })
 }
 
 /// The pipe to the worker.

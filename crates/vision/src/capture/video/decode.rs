@@ -20,6 +20,15 @@ const MAX_READ_ERRORS: u32 = 64;
 /// What it counts, in pixels, that a track is the default one of its container.
 const DEFAULT_BONUS: u64 = 5_000_000;
 
+/// Demuxers that take the length of a file from the time stamps at its end, not from a header.
+const BY_CONTENT: [&str; 3] = ["mpeg", "mpegts", "ogg"];
+
+/// Fewer missing frames than this may be the last packet's duration.
+const MIN_MISSING: f64 = 3.0;
+
+/// A gap of so many frames is that of a clock that was set.
+const MAX_SKIPPED: f64 = 1.0e6;
+
 /// FFmpeg's unit for the length of a whole file.
 const MICROSECONDS: f64 = 1.0e6;
 
@@ -80,6 +89,10 @@ pub(super) struct VideoTrack {
     begin: Option<f64>,
     /// When the last frame is to be shown, seconds since the first.
     last: Option<f64>,
+    /// All frames so far have followed each other at the track's rate.
+    is_even: bool,
+    /// Parts of the last frame could not be decoded.
+    was_concealed: bool,
 }
 
 impl VideoTrack {
@@ -96,13 +109,17 @@ impl VideoTrack {
         };
         let (index, base) = (stream.index(), stream.time_base());
         let mut context = context::Context::from_parameters(stream.parameters())?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // As FFmpeg itself chooses: how a decoder fills in what is damaged depends on their number.
+        let count = match std::thread::available_parallelism().map_or(1, usize::from) {
+            1 => 1,
+            cores => (cores + 1).min(MAX_THREADS),
+        };
         context.set_threading(threading::Config {
             kind: match threads {
                 Threads::Frames => threading::Type::Frame,
                 Threads::Slices => threading::Type::Slice,
             },
-            count: cores.min(MAX_THREADS),
+            count,
             ..threading::Config::default()
         });
         let decoder = context.decoder().video()?;
@@ -119,6 +136,8 @@ impl VideoTrack {
             interval: if fps > 0.0 { 1.0 / fps } else { 0.0 },
             begin: None,
             last: None,
+            is_even: true,
+            was_concealed: false,
         }))
     }
 
@@ -177,16 +196,60 @@ impl VideoTrack {
     }
 
     fn received(&mut self) -> Decoded {
-        let frame = DecodedFrame {
-            is_concealed: raw::is_concealed(&self.pixels),
-            at: self.time(),
-        };
-        match self.numbers.shown(self.pixels.pts()) {
+        let is_concealed = raw::is_concealed(&self.pixels);
+        let before = self.last;
+        let at = self.time();
+        let is_damaged = is_concealed || self.was_concealed || self.numbers.has_errors();
+        let skipped = self.skipped(before, is_damaged);
+        self.was_concealed = is_concealed;
+        let frame = DecodedFrame { is_concealed, at };
+        match self.numbers.shown(self.pixels.pts()).max(skipped) {
             0 => Decoded::Frame(frame),
             lost => {
                 self.frame = Some(frame);
                 Decoded::Lost(lost)
             }
+        }
+    }
+
+    /// How many frames are missing before the last one by its time stamp. Where nothing is damaged, the recorder
+    /// has left them out.
+    fn skipped(&mut self, before: Option<f64>, is_damaged: bool) -> u64 {
+        let (Some(before), Some(last)) = (before, self.last) else {
+            return 0;
+        };
+        let steps = match self.interval > 0.0 {
+            true => (last - before) / self.interval,
+            false => 1.0,
+        };
+        match steps.round() {
+            1.0 => 0,
+            more if self.is_even && is_damaged && (2.0..MAX_SKIPPED).contains(&more) => {
+                more as u64 - 1
+            }
+            _ => {
+                self.is_even = false;
+                0
+            }
+        }
+    }
+
+    /// How many frames are missing at the end, by the time that its last packet has in the file.
+    pub(super) fn missing_at_end(&self) -> u64 {
+        let format = self.format();
+        let is_known = BY_CONTENT.contains(&&*format) && self.interval > 0.0 && self.is_even;
+        let is_alone = self.demuxer.input.streams().len() == 1;
+        let has_own = self.stream().is_some_and(|stream| stream.duration() > 0);
+        // Sound may last longer than the video.
+        let seconds = self.seconds().filter(|_| is_alone || has_own);
+        let (Some(seconds), Some(last), true) = (seconds, self.last, is_known) else {
+            return 0;
+        };
+        let left = seconds - last;
+        let missing = (left / self.interval).round() - 1.0;
+        match (MIN_MISSING..MAX_SKIPPED).contains(&missing) {
+            true => missing as u64,
+            false => 0,
         }
     }
 

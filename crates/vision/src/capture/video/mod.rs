@@ -86,6 +86,8 @@ pub(super) struct VideoReader {
     track: VideoTrack,
     converter: Converter,
     is_pipe: bool,
+    /// The source has ended.
+    is_at_end: bool,
     /// Of the container; frames may have one of their own.
     orientation: Orientation,
     /// What was read while opening.
@@ -118,6 +120,7 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
         track,
         converter: Converter::new(pixels),
         is_pipe,
+        is_at_end: false,
         ahead: VecDeque::new(),
         first: None,
     };
@@ -174,9 +177,19 @@ impl VideoReader {
                 arrived: Some(Instant::now()).filter(|_| self.is_pipe),
             })),
             Decoded::Lost(frames) => Ok(Grab::Lost(frames)),
-            Decoded::End(EndReason::EndOfSource) => Ok(Grab::End),
+            Decoded::End(EndReason::EndOfSource) => Ok(self.end()),
             Decoded::End(EndReason::Broken(reason)) => Err(ReadFault::Broken(reason)),
             Decoded::End(EndReason::Silent) => Err(ReadFault::Silent),
+        }
+    }
+
+    fn end(&mut self) -> Grab {
+        match std::mem::replace(&mut self.is_at_end, true) {
+            true => Grab::End,
+            false => match self.track.missing_at_end() {
+                0 => Grab::End,
+                missing => Grab::Lost(missing),
+            },
         }
     }
 

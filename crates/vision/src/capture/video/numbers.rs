@@ -34,6 +34,11 @@ impl FrameNumbers {
         self.errors += 1;
     }
 
+    /// Whether data were refused that no lost frame accounts for.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
     /// A frame has come out; returns how many directly before it are lost.
     pub(super) fn shown(&mut self, pts: Option<i64>) -> u64 {
         let known = pts.filter(|pts| self.waiting.contains(pts));

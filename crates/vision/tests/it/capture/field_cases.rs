@@ -1,5 +1,5 @@
-//! Files with the faults and properties of those that users have. They are not in the repository: the variable
-//! `SLEAP_STREAM_FIELD_CASES` names their folder. Without it, [`super::pixels`] and [`super::damage`] remain,
+//! Files with the faults and properties of those that users have. They are not in the repository, but beside
+//! it. Without them, [`super::pixels`] and [`super::damage`] remain,
 //! which make files of the same kinds.
 
 use std::path::PathBuf;
@@ -8,12 +8,16 @@ use super::common::{assert_as_ffmpeg, bars, file, read};
 use vision::Image;
 use vision::capture::{CapturedFrame, Damage, ReadError};
 
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("SLEAP_STREAM_FIELD_CASES");
-    if folder.is_none() {
-        println!("SLEAP_STREAM_FIELD_CASES is not set: nothing is tested");
+pub(super) fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/field-cases"
+    ));
+    if !folder.is_dir() {
+        println!("skipped: no field cases beside the repository");
+        return None;
     }
-    folder.map(PathBuf::from)
+    Some(folder)
 }
 
 /// The images and numbers of a case, and its damage.

@@ -238,7 +238,7 @@ fn joined(paths: &[PathBuf]) -> Vec<u8> {
 
 #[test]
 fn the_field_cases_of_sequences() {
-    let Some(folder) = std::env::var_os("SLEAP_STREAM_FIELD_CASES").map(PathBuf::from) else {
+    let Some(folder) = super::field_cases::folder() else {
         return;
     };
     let ids = |config: Config| {

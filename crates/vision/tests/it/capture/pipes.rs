@@ -12,8 +12,11 @@ use vision::capture::{
     Capture, CaptureEnd, Config, Damage, OpenError, RawFormat, ReadError, StreamFormat,
 };
 
+/// A pipe of its own for each run: a child process that another test starts holds this process's files for a
+/// moment, and so the last run's end of the pipe.
 fn fifo(folder: &Path) -> PathBuf {
-    let path = folder.join("pipe");
+    let number = std::fs::read_dir(folder).unwrap().count();
+    let path = folder.join(format!("pipe{number}"));
     assert!(
         Command::new("mkfifo")
             .arg(&path)
@@ -48,7 +51,6 @@ fn frames(count: u64) -> Vec<u8> {
 #[test]
 fn containers_and_raw_streams_come_through_a_pipe() {
     let folder = tempfile::tempdir().unwrap();
-    let path = fifo(folder.path());
     for (name, options) in [
         ("a.y4m", &["-pix_fmt", "yuv420p"][..]),
         ("a.mkv", &["-c:v", "ffv1"]),
@@ -60,6 +62,7 @@ fn containers_and_raw_streams_come_through_a_pipe() {
         video(&stored, 20, options);
         // Twenty times in a row, for one that works by chance.
         for _ in 0..4 {
+            let path = fifo(folder.path());
             let writer = writer(&path, std::fs::read(&stored).unwrap());
             let (frames, result) = read(file(&path));
             writer.join().unwrap();
@@ -173,6 +176,7 @@ fn what_is_no_video_is_an_error_that_says_what_to_write() {
     let error = Capture::open(file(&path)).unwrap_err();
     text.join().unwrap();
     assert!(matches!(error, OpenError::Pipe { .. }), "{error}");
+    let path = fifo(folder.path());
     let playlist = writer(&path, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n".to_vec());
     let error = Capture::open(file(&path)).unwrap_err();
     playlist.join().unwrap();
