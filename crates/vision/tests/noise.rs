@@ -1,4 +1,4 @@
-//! The native libraries do not write to stderr once they are silenced.
+//! The native libraries do not write to stderr: a broken file is reported by an error alone.
 //!
 //! Without a harness: silencing needs a process that has one thread.
 
@@ -41,8 +41,7 @@ fn parent() {
         assert!(output.status.success(), "{stderr}");
         stderr
     };
-    let loud = stderr("loud");
-    assert!(loud.contains("moov atom not found"), "{loud:?}");
+    assert_eq!(stderr("as they are"), "");
     assert_eq!(stderr("silenced"), "");
-    println!("test silenced_libraries_write_nothing ... ok");
+    println!("test native_libraries_write_nothing ... ok");
 }

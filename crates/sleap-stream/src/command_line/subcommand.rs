@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use cli::{LinkArgs, Redacted, RoomArgs, Shell};
 use vision::capture::WebcamConfig;
 
@@ -58,6 +58,7 @@ pub enum Command {
 
 /// Options of `latency`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(group = ArgGroup::new("any_camera").args(["webcam"]))]
 pub struct LatencyArgs {
     /// The camera that looks at the screen, by its number or device file.
     #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, required = true)]
