@@ -1,6 +1,6 @@
-//! Files with the faults and properties of those that users have. They are not in the repository, but beside
-//! it. Without them, [`super::pixels`] and [`super::damage`] remain,
-//! which make files of the same kinds.
+//! Files with the faults and properties of those that users have. They are not in the repository: they stand in
+//! `shared/field-cases` beside it, or in the folder that the variable `SLEAP_STREAM_FIELD_CASES` names. Without them,
+//! [`super::pixels`] and [`super::damage`] remain, which make files of the same kinds.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,14 @@ use vision::Image;
 use vision::capture::{CapturedFrame, Damage, ReadError};
 
 pub(super) fn folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/field-cases"
-    ));
-    if !folder.is_dir() {
-        println!("skipped: no field cases beside the repository");
-        return None;
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let beside = here.join("../../../shared/field-cases");
+    let folder = std::env::var_os("SLEAP_STREAM_FIELD_CASES").map_or(beside, PathBuf::from);
+    let is_there = folder.is_dir();
+    if !is_there {
+        println!("{} is not there: nothing is tested", folder.display());
     }
-    Some(folder)
+    is_there.then_some(folder)
 }
 
 /// The images and numbers of a case, and its damage.
