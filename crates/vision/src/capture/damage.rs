@@ -44,9 +44,7 @@ pub(super) fn damage_text(name: &str, damage: &Damage) -> String {
     if let Some(first) = damage.first_lost {
         let count = damage.lost;
         let frames = frames(count);
-        text += &format!(
-            " {count} {frames} could not be decoded and have no prediction (first: frame {first}"
-        );
+        text += &format!(" {count} {frames} could not be decoded (first: frame {first}");
         if let Some(file) = &damage.first_file {
             text += &format!(": {file} cannot be read as an image");
         }
