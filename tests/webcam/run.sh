@@ -97,19 +97,22 @@ check "raw-untouched: it says why" grep -Eq '^error: .*webcam 0 delivers .*MJPG'
 stream mjpg-own "$mjpg_480p30" --jpeg-quality camera
 expect mjpg-own 640x480
 
-# optical NAME SOURCE: measures with a camera that is this source.
+# optical NAME SOURCE OPTIONS...: measures with a camera that is this source.
 optical() {
+  local name=$1 scene=$2
+  shift 2
   status=0
-  "$here/pipewire.sh" "$2" -- "$binaries/sleap-stream" latency --webcam 0 --seconds 5 --json \
-    >"$scratch/$1.json" 2>"$scratch/$1.log" || status=$?
-  cat "$scratch/$1.json"
-  [ "$status" = 0 ] || cat "$scratch/$1.log"
+  "$here/pipewire.sh" "$scene" -- "$binaries/sleap-stream" latency --webcam 0 --seconds 5 --json "$@" \
+    >"$scratch/$name.json" 2>"$scratch/$name.log" || status=$?
+  cat "$scratch/$name.json"
+  [ "$status" = 0 ] || cat "$scratch/$name.log"
 }
 
-# The median of a measurement, tenths of a millisecond; less than nothing if there is none.
-light_to_frame() {
-  sed -n 's/.*"light_to_frame_ms":{"median":\([0-9.]*\).*/\1/p' "$scratch/$1.json" | awk '{v = $1} END {print v ? int(v * 10) : -10000}'
+# The median of a part of a measurement, tenths of a millisecond; less than nothing if there is none.
+median() {
+  sed -n 's/.*"'"$2"'":{"median":\([0-9.]*\).*/\1/p' "$scratch/$1.json" | awk '{v = $1} END {print v ? int(v * 10) : -10000}'
 }
+light_to_frame() { median "$1" light_to_frame_ms; }
 
 # A camera that looks at the screen on which the clock is: frames are held back for a known time, which has to be
 # found within the time from frame to frame.
@@ -131,6 +134,15 @@ look_at_the_clock() {
   found=$(($(light_to_frame held-back) - $(light_to_frame at-once)))
   check "optical: of $delay ms $found tenths of a millisecond are found" \
     [ $((found > delay * 10 - 334 && found < delay * 10 + 334)) = 1 ]
+  optical to-pose "$grab=0 ! $shown" --signal "$signal" --jpeg-quality 80
+  check "optical: through a worker" [ "$status" = 0 ]
+  found=$(median to-pose frame_to_pose_ms)
+  check "optical: $found tenths of a millisecond from frame to pose" [ "$found" -gt 0 ]
+  found=$(($(median to-pose light_to_pose_ms) - $(light_to_frame to-pose) - found))
+  check "optical: the parts make the whole up to $found tenths of a millisecond" \
+    [ $((found > -167 && found < 167)) = 1 ]
+  optical no-worker "$grab=0 ! $shown" --signal ws://127.0.0.1:1
+  check "optical: without a worker: status 1" [ "$status" = 1 ]
   optical elsewhere "$raw_720p30"
   check "optical: a camera that looks elsewhere: status 1" [ "$status" = 1 ]
   check "optical: it says what to do" grep -q '^error: .*Point the camera at the window' "$scratch/elsewhere.log"

@@ -21,8 +21,8 @@
 //!
 //! ```text
 //! command_line   options, settings, subcommands
-//! run send_file  a stream; a file that is sent
 //! optical        a clock that a camera looks at
+//! run send_file  a stream; a file that is sent
 //! config         what a stream is to do
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half

@@ -18,7 +18,7 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
         Command::Cameras { json, controls } => {
             cameras::print(json, controls).map(|()| ExitStatus::Done)
         }
-        Command::Latency(args) => optical::run(args.config()),
+        Command::Latency(args) => optical::run(args.config()?),
         Command::Doctor(args) => doctor::run(*args, verbose > 0),
         Command::Pair(args) => workers::run_pair(&args),
         Command::Workers(args) => workers::run_workers(&args),

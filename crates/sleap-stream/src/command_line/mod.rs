@@ -9,6 +9,7 @@ mod connect_config;
 mod doctor;
 mod genicam_cameras;
 mod help;
+mod latency_args;
 mod named_source;
 mod rendezvous_args;
 mod send_config;

@@ -1,16 +1,11 @@
 //! What the program does besides streaming, as the command line names it.
 
-use std::time::Duration;
-
-use clap::{ArgGroup, Subcommand};
+use clap::Subcommand;
 use cli::{LinkArgs, Redacted, RoomArgs, Shell};
-use vision::capture::WebcamConfig;
 
+use crate::command_line::latency_args::LatencyArgs;
 use crate::command_line::trust_args::TrustArgs;
-use crate::command_line::values::{seconds, size};
-use crate::command_line::webcam_args::WebcamArgs;
 use crate::command_line::workers::{PairArgs, WorkersArgs};
-use crate::optical::OpticalConfig;
 
 /// What to do instead of streaming.
 #[derive(Debug, Clone, Subcommand)]
@@ -31,11 +26,12 @@ pub enum Command {
     /// without frames.
     Doctor(Box<DoctorArgs>),
 
-    /// Measure from light to frame: a camera looks at a clock here.
+    /// Measure from light to frame, and to pose: a camera looks at a clock here.
     ///
     /// A window shows a clock as a square of black and white cells. The camera has to see the whole square, sharp and a third
-    /// of the frame's height or more. The frames show when their light left the screen.
-    Latency(LatencyArgs),
+    /// of the frame's height or more. The frames show when their light left the screen. Where an option says which worker, the
+    /// frames are streamed to it, and the time until their poses are back is measured, too.
+    Latency(Box<LatencyArgs>),
 
     /// Store the link that a worker prints, for --worker NAME.
     Pair(PairArgs),
@@ -54,48 +50,6 @@ pub enum Command {
 
     /// Print the manual page, for `man -l -`.
     Man,
-}
-
-/// Options of `latency`.
-#[derive(Debug, Clone, clap::Args)]
-#[command(group = ArgGroup::new("any_camera").args(["webcam"]))]
-pub struct LatencyArgs {
-    /// The camera that looks at the screen, by its number or device file.
-    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, required = true)]
-    pub webcam: Option<u32>,
-
-    /// Size to ask the camera for (it may choose another).
-    #[arg(long, value_name = "WxH", value_parser = size)]
-    pub webcam_size: Option<(u32, u32)>,
-
-    /// The camera's own settings.
-    #[command(flatten)]
-    pub webcam_args: WebcamArgs,
-
-    /// How long to measure.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub seconds: Duration,
-
-    /// As a JSON object.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl LatencyArgs {
-    /// What is measured.
-    pub(crate) fn config(self) -> OpticalConfig {
-        OpticalConfig {
-            webcam: WebcamConfig {
-                index: self.webcam.unwrap_or_default(),
-                size: self.webcam_size,
-                format: self.webcam_args.camera_format,
-                settings: self.webcam_args.camera_set,
-                ..WebcamConfig::default()
-            },
-            duration: self.seconds,
-            as_json: self.json,
-        }
-    }
 }
 
 /// Options of `doctor`.

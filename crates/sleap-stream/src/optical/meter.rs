@@ -20,6 +20,14 @@ pub(super) struct SeenFrame {
     pub(super) clock: CaptureClock,
 }
 
+impl SeenFrame {
+    /// When the light left the screen: on average in the middle of the time for which the number was shown.
+    fn light(&self) -> Instant {
+        let Shown { from, until } = self.shown;
+        from + until.saturating_duration_since(from) / 2
+    }
+}
+
 /// Milliseconds of each frame.
 #[derive(Debug, Default)]
 pub(super) struct Milliseconds(Vec<f64>);
@@ -52,6 +60,9 @@ pub(super) struct OpticalMeter {
     pub(super) light: Milliseconds,
     /// From there to the frame.
     pub(super) driver: Milliseconds,
+    /// From the light to the result of the frame, and the part of that after the frame.
+    pub(super) pose: Milliseconds,
+    pub(super) result: Milliseconds,
     /// How long each picture was on the screen.
     pub(super) pictures: Milliseconds,
     /// Frames with no square in them.
@@ -69,18 +80,23 @@ impl OpticalMeter {
         }
     }
 
-    /// A frame whose clock was read. The light left the screen while the number was shown: on average in the
-    /// middle of that time.
+    /// A frame whose clock was read.
     pub(super) fn frame(&mut self, frame: &SeenFrame) {
         let Shown { from, until } = frame.shown;
         let picture = until.saturating_duration_since(from);
-        let middle = from + picture / 2;
+        let middle = frame.light();
         self.pictures.push(milliseconds(picture));
         self.total.push(between(middle, frame.arrived));
         if frame.clock != CaptureClock::Arrival {
             self.light.push(between(middle, frame.captured));
             self.driver.push(between(frame.captured, frame.arrived));
         }
+    }
+
+    /// The result of a frame whose clock was read is here.
+    pub(super) fn result(&mut self, frame: &SeenFrame, at: Instant) {
+        self.pose.push(between(frame.light(), at));
+        self.result.push(between(frame.arrived, at));
     }
 
     /// Frames that were looked at.
@@ -134,6 +150,10 @@ mod tests {
         near(meter.light.at(0.5), 11.0);
         near(meter.driver.at(0.5), 30.0);
         near(meter.pictures.at(0.5), 16.0);
+        let frame = seen(start, 0, 40, 30);
+        meter.result(&frame, frame.arrived + Duration::from_millis(5));
+        near(meter.pose.at(0.5), 45.0);
+        near(meter.result.at(0.5), 5.0);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use anyhow::{Result, bail};
 use cli::terminal;
 use serde_json::{Value, json};
-use vision::capture::{DriverTiming, SourceInfo};
+use vision::capture::DriverTiming;
 
-use super::meter::{Milliseconds, OpticalMeter};
+use super::meter::Milliseconds;
+use super::watcher::Measured;
 
 /// Fewer readings than these say nothing.
 const MIN_READ: usize = 20;
@@ -26,6 +27,8 @@ pub(super) struct OpticalReport {
     /// To the driver's time stamp, and from there: where the driver gives one.
     parts: Option<(Spread, Spread)>,
     timing: DriverTiming,
+    /// To the result of the frame, and the part of that from the frame on: where a worker gave any.
+    pose: Option<(Spread, Spread)>,
 }
 
 /// The middle and the tail of a distribution, milliseconds.
@@ -55,11 +58,11 @@ impl Spread {
 impl OpticalReport {
     /// # Errors
     /// The clock could be read in too few frames.
-    pub(super) fn new(
-        meter: &OpticalMeter,
-        info: &SourceInfo,
-        timing: Option<DriverTiming>,
-    ) -> Result<OpticalReport> {
+    pub(super) fn new(measured: &Measured) -> Result<OpticalReport> {
+        let meter = &measured.meter;
+        let Some((info, timing)) = &measured.source else {
+            bail!("the measurement ended before a frame came");
+        };
         let (frames, read) = (meter.frames(), meter.total.count());
         let spread = Spread::of(&meter.total);
         let is_enough = read >= MIN_READ && read as f64 >= frames as f64 * MIN_SHARE;
@@ -83,7 +86,8 @@ impl OpticalReport {
             picture_ms: meter.pictures.at(0.5).unwrap_or_default(),
             total,
             parts: parts.filter(|_| all_stamped),
-            timing: timing.unwrap_or_default(),
+            timing: *timing,
+            pose: Spread::of(&meter.pose).zip(Spread::of(&meter.result)),
         })
     }
 
@@ -106,6 +110,10 @@ impl OpticalReport {
         if let Some((light, driver)) = self.parts {
             lines.push(light.line("  screen, exposure"));
             lines.push(driver.line("  driver"));
+        }
+        if let Some((pose, result)) = self.pose {
+            lines.push(pose.line("light to pose"));
+            lines.push(result.line("  from frame to pose"));
         }
         lines.push(format!(
             "each is certain to {:.1} ms: a picture is on the screen for {:.1} ms",
@@ -146,6 +154,8 @@ impl OpticalReport {
             "light_to_frame_ms": self.total.to_json(),
             "screen_exposure_ms": parts.map(|(light, _)| light.to_json()),
             "driver_ms": parts.map(|(_, driver)| driver.to_json()),
+            "light_to_pose_ms": self.pose.map(|(pose, _)| pose.to_json()),
+            "frame_to_pose_ms": self.pose.map(|(_, result)| result.to_json()),
             "stamped": self.timing.edge.map(|edge| edge.to_string()),
             "exposure_ms": self.timing.exposure.map(|it| it.as_secs_f64() * 1e3),
         })
@@ -160,7 +170,9 @@ mod tests {
     use vision::capture::CaptureClock;
     use vision::coded_clock::ClockReadError;
 
-    use super::super::meter::SeenFrame;
+    use vision::capture::SourceInfo;
+
+    use super::super::meter::{OpticalMeter, SeenFrame};
     use super::super::shown::Shown;
     use super::*;
 
@@ -176,6 +188,12 @@ mod tests {
             frames_to_send: None,
             is_live: true,
         }
+    }
+
+    fn report(meter: OpticalMeter, timing: DriverTiming) -> Result<OpticalReport> {
+        let mut measured = Measured::default();
+        (measured.meter, measured.source) = (meter, Some((info(), timing)));
+        OpticalReport::new(&measured)
     }
 
     fn meter(read: u32, clock: CaptureClock) -> OpticalMeter {
@@ -202,8 +220,7 @@ mod tests {
             edge: Some(StampEdge::Start),
             exposure: Some(Duration::from_millis(5)),
         };
-        let meter = meter(50, CaptureClock::Driver);
-        let report = OpticalReport::new(&meter, &info(), Some(timing)).unwrap();
+        let report = report(meter(50, CaptureClock::Driver), timing).unwrap();
         let expected = "                            median         p95
 light to frame             50.0 ms     50.0 ms
   screen, exposure         20.0 ms     20.0 ms
@@ -220,9 +237,31 @@ exposure 5.0 ms, as the camera reports it";
     }
 
     #[test]
+    fn the_time_to_the_pose_is_told_where_a_worker_gave_any() {
+        let mut meter = meter(50, CaptureClock::Arrival);
+        let from = Instant::now();
+        let ms = Duration::from_millis;
+        let seen = SeenFrame {
+            shown: Shown {
+                from,
+                until: from + ms(16),
+            },
+            captured: from + ms(58),
+            arrived: from + ms(58),
+            clock: CaptureClock::Arrival,
+        };
+        meter.result(&seen, from + ms(70));
+        let report = report(meter, DriverTiming::default()).unwrap();
+        let lines = report.lines().join("\n");
+        let expected = "light to pose              62.0 ms     62.0 ms\n  from frame to pose       12.0 ms     12.0 ms";
+        assert!(lines.contains(expected), "{lines}");
+        assert_eq!(report.to_json()["light_to_pose_ms"]["p95"], 62.0);
+    }
+
+    #[test]
     fn without_time_stamps_only_the_sum_is_told() {
         let meter = meter(50, CaptureClock::Arrival);
-        let report = OpticalReport::new(&meter, &info(), None).unwrap();
+        let report = report(meter, DriverTiming::default()).unwrap();
         let lines = report.lines().join("\n");
         assert!(
             lines.contains("no time stamps") && !lines.contains("  driver"),
@@ -234,11 +273,11 @@ exposure 5.0 ms, as the camera reports it";
     #[test]
     fn a_clock_that_is_read_in_too_few_frames_is_an_error_that_says_why() {
         let few = meter(19, CaptureClock::Driver);
-        assert!(OpticalReport::new(&few, &info(), None).is_err());
+        assert!(report(few, DriverTiming::default()).is_err());
         let mut rare = meter(30, CaptureClock::Driver);
         (0..100).for_each(|_| rare.unread(&ClockReadError::NotFound));
         rare.unread(&ClockReadError::Unclear);
-        let error = OpticalReport::new(&rare, &info(), None).unwrap_err();
+        let error = report(rare, DriverTiming::default()).unwrap_err();
         let words = error.to_string();
         for part in [
             "30 of 131 frames",

@@ -17,6 +17,7 @@ use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
 use crate::run::tracks::Tracks;
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
 use crate::send::uplink::UplinkControl;
 
@@ -26,6 +27,8 @@ pub(crate) struct PoseConsumers {
     pub(crate) emitter: Emitter,
     /// Shows them in a window.
     pub(crate) screen: Option<WindowHandle>,
+    /// Sees the frames, and when their results are here.
+    pub(crate) watcher: Option<SharedWatcher>,
 }
 
 /// What a stream consists of at the client.
@@ -55,6 +58,10 @@ pub(crate) fn prepare(
     plan.lanes = sender.lanes();
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
+    if let Some(watcher) = &consumers.watcher {
+        watcher.opened(&info, capture.timing());
+    }
+    plan.watcher.clone_from(&consumers.watcher);
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let header = outputs::header(config, &info, ack);
     let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
@@ -84,16 +91,18 @@ pub(crate) fn prepare(
         source: info.name.clone(),
         skeleton: skeleton.clone(),
     });
+    let mut results = ResultHandler::new(
+        outputs,
+        emitter,
+        screen,
+        adaptation,
+        tracks,
+        skeleton,
+        keeps_frames,
+    );
+    results.watcher = consumers.watcher;
     Ok(StreamParts {
-        results: ResultHandler::new(
-            outputs,
-            emitter,
-            screen,
-            adaptation,
-            tracks,
-            skeleton,
-            keeps_frames,
-        ),
+        results,
         pipeline,
         uplink,
         recording,

@@ -16,12 +16,15 @@ mod tracks;
 mod verdict;
 mod wants;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+
 use cli::{ExitStatus, Interrupt};
+use tokio::sync::oneshot;
 use vision::frame_window;
 
 use crate::config::Config;
 use crate::report::events::EventWriter;
+use crate::send::frame_watcher::SharedWatcher;
 
 /// Streams one source to its end.
 ///
@@ -35,7 +38,7 @@ pub fn run_stream(config: Config) -> Result<ExitStatus> {
     let outcome = if config.display {
         with_window(&runtime, config)
     } else {
-        runtime.block_on(async { stream::run(config, None, Interrupt::listen()).await })
+        runtime.block_on(async { stream::run(config, None, None, Interrupt::listen()).await })
     };
     // A source that is still being opened must not hold up the end.
     runtime.shutdown_background();
@@ -51,10 +54,38 @@ pub fn run_stream(config: Config) -> Result<ExitStatus> {
     }
 }
 
+/// Streams a live source for `watcher`, until `end` is done.
+pub(crate) fn run_watched(
+    config: Config,
+    watcher: SharedWatcher,
+    end: oneshot::Receiver<()>,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(async {
+        let interrupt = Interrupt::listen();
+        let ends = interrupt.clone();
+        tokio::spawn(async move {
+            // Sent or dropped: in both cases it is over.
+            let _ = end.await;
+            ends.raise();
+        });
+        stream::run(config, None, Some(watcher), interrupt).await
+    });
+    runtime.shutdown_background();
+    match outcome? {
+        ExitStatus::Failed => bail!("the stream failed"),
+        _ => Ok(()),
+    }
+}
+
 fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {
     vision::window::probe().context("--display needs a display")?;
     let (screen, view) = frame_window::channel();
-    let run = runtime.spawn(async { stream::run(config, Some(screen), Interrupt::listen()).await });
+    let run =
+        runtime.spawn(async { stream::run(config, Some(screen), None, Interrupt::listen()).await });
     match view.run("sleap-stream") {
         Ok(frame_window::WindowEnd::ByUser) => {
             tracing::info!("window closed; the stream goes on without it");

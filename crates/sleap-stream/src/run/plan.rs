@@ -69,6 +69,7 @@ pub(crate) fn make(
         keep_pictures: window || config.snapshot.is_some(),
         one_size: config.needs_one_size().then_some((info.width, info.height)),
         recording: None,
+        watcher: None,
     };
     (plan, adaptation)
 }

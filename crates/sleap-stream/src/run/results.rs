@@ -14,6 +14,7 @@ use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::outputs;
 use crate::run::tracks::{TrackColors, Tracks};
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
 
@@ -32,6 +33,8 @@ pub(crate) struct ResultHandler {
     /// The last frame that came back, with its poses.
     last: Option<LastResult>,
     screen: Option<WindowHandle>,
+    /// Sees when results are here.
+    pub(crate) watcher: Option<SharedWatcher>,
     adaptation: Option<Adaptation>,
     /// Tells which animal is which; `None` where that is not asked for.
     tracks: Option<Tracks>,
@@ -73,6 +76,7 @@ impl ResultHandler {
             last_failure: None,
             complete: None,
             screen,
+            watcher: None,
             adaptation,
             tracks,
             colors: TrackColors::default(),
@@ -233,6 +237,9 @@ impl ResultHandler {
             return None;
         };
         self.report.returned(&returned);
+        if let Some(watcher) = &self.watcher {
+            watcher.returned(id);
+        }
         if let Some(timing) = timing {
             self.adapt(&returned, timing, pipeline);
         }

@@ -24,12 +24,14 @@ use crate::run::results::ResultHandler;
 use crate::run::source_probe;
 use crate::run::stream_start::{log_narrowing, stream_start};
 use crate::run::wants::Wants;
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
 
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
     config: Config,
     screen: Option<WindowHandle>,
+    watcher: Option<SharedWatcher>,
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
     // Everything that can be wrong at the client is checked before the worker is contacted.
@@ -40,7 +42,11 @@ pub(crate) async fn run(
         emitter = open_emitter(&config) => emitter?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let consumers = PoseConsumers { emitter, screen };
+    let consumers = PoseConsumers {
+        emitter,
+        screen,
+        watcher,
+    };
     let capture = tokio::select! {
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),

@@ -7,6 +7,7 @@ pub(crate) mod encode_stage;
 pub(crate) mod flow;
 pub(crate) mod frame_encoder;
 pub(crate) mod frame_list;
+pub(crate) mod frame_watcher;
 pub(crate) mod in_flight;
 pub(crate) mod latency;
 pub(crate) mod pipeline;

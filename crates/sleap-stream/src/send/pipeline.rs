@@ -65,9 +65,16 @@ impl SendPipeline {
             .context("cannot start the encode thread")?;
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
-            move |frame| match queue.0.push(frame) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
+            let watcher = plan.watcher;
+            move |frame| {
+                let seen = watcher.as_ref().map(|watcher| (watcher, frame.clone()));
+                if queue.0.push(frame).is_err() {
+                    return ControlFlow::Break(());
+                }
+                if let Some((watcher, frame)) = seen {
+                    watcher.captured(&frame);
+                }
+                ControlFlow::Continue(())
             }
         });
         Ok(Self {

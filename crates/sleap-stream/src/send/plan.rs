@@ -4,6 +4,7 @@ use vision::record::RecordingHandle;
 
 use crate::send::flow::PacingMode;
 use crate::send::frame_encoder::FrameEncoder;
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::queue::OverflowPolicy;
 
 /// How the frames of a stream are to be sent.
@@ -28,6 +29,8 @@ pub(crate) struct SendPlan {
     pub(crate) one_size: Option<(u32, u32)>,
     /// Where frames are recorded as they are sent.
     pub(crate) recording: Option<RecordingHandle>,
+    /// What else sees the frames.
+    pub(crate) watcher: Option<SharedWatcher>,
 }
 
 /// What becomes of frames without a result when the connection is lost.

@@ -1,0 +1,159 @@
+//! What the threads of a measurement share: the numbers shown, the frames read, the results that are here.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use protocol::FrameId;
+use vision::capture::{CapturedFrame, DriverTiming, SourceInfo};
+use vision::coded_clock::{self, ClockReadError};
+
+use super::meter::{OpticalMeter, SeenFrame};
+use super::shown::ShownNumbers;
+use crate::send::frame_watcher::FrameWatcher;
+
+/// Frames whose result may be missing, and results whose frame is still being read, at most.
+const MAX_PENDING: usize = 256;
+
+/// Reads the clock in frames, and notes when their results are here.
+pub(super) struct ClockWatcher {
+    /// Frames before are left out.
+    begins: Instant,
+    measured: Mutex<Measured>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+pub(super) struct Measured {
+    pub(super) shown: ShownNumbers,
+    pub(super) meter: OpticalMeter,
+    /// The camera, and what its driver tells of its times.
+    pub(super) source: Option<(SourceInfo, DriverTiming)>,
+    /// Frames whose clock was read, until their result is here.
+    seen: BTreeMap<FrameId, SeenFrame>,
+    /// Results that were here before the clock of their frame was read.
+    early: BTreeMap<FrameId, Instant>,
+}
+
+impl ClockWatcher {
+    /// A watcher of frames from `begins` on.
+    pub(super) fn new(begins: Instant) -> Self {
+        Self {
+            begins,
+            measured: Mutex::default(),
+        }
+    }
+
+    /// What is known so far.
+    pub(super) fn measured(&self) -> MutexGuard<'_, Measured> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Measured {
+    fn frame(&mut self, frame: &CapturedFrame, read: Result<u16, ClockReadError>) {
+        let number = read.as_ref().ok();
+        let shown = number.and_then(|number| self.shown.find(*number, frame.arrived));
+        match (shown, read) {
+            (Some(shown), _) => {
+                let seen = SeenFrame {
+                    shown,
+                    captured: frame.captured,
+                    arrived: frame.arrived,
+                    clock: frame.clock,
+                };
+                self.meter.frame(&seen);
+                match self.early.remove(&frame.frame_id) {
+                    Some(at) => self.meter.result(&seen, at),
+                    None => keep(&mut self.seen, frame.frame_id, seen),
+                }
+            }
+            (None, Err(why)) => self.meter.unread(&why),
+            // The number was not shown, or not before the frame.
+            (None, Ok(_)) => self.meter.unread(&ClockReadError::Damaged),
+        }
+    }
+
+    fn result(&mut self, frame_id: FrameId, at: Instant) {
+        match self.seen.remove(&frame_id) {
+            Some(seen) => self.meter.result(&seen, at),
+            None => keep(&mut self.early, frame_id, at),
+        }
+    }
+}
+
+/// Keeps a value, instead of the oldest one where there are too many.
+fn keep<T>(pending: &mut BTreeMap<FrameId, T>, frame_id: FrameId, value: T) {
+    if pending.len() >= MAX_PENDING {
+        pending.pop_first();
+    }
+    pending.insert(frame_id, value);
+}
+
+impl FrameWatcher for ClockWatcher {
+    fn opened(&self, info: &SourceInfo, timing: Option<DriverTiming>) {
+        self.measured().source = Some((info.clone(), timing.unwrap_or_default()));
+    }
+
+    fn captured(&self, frame: &CapturedFrame) {
+        let Some(image) = frame.pixels().filter(|_| frame.arrived >= self.begins) else {
+            return;
+        };
+        let read = coded_clock::read(image);
+        self.measured().frame(frame, read);
+    }
+
+    fn returned(&self, frame_id: FrameId) {
+        self.measured().result(frame_id, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+    use vision::capture::{CaptureClock, FrameContent};
+
+    fn frame(frame_id: FrameId, number: u16, arrived: Instant) -> CapturedFrame {
+        CapturedFrame {
+            frame_id,
+            captured_at: SystemTime::now(),
+            captured: arrived,
+            arrived,
+            clock: CaptureClock::Arrival,
+            content: FrameContent::Pixels(coded_clock::draw(number, 320)),
+        }
+    }
+
+    #[test]
+    fn a_result_belongs_to_its_frame_whichever_comes_first() {
+        let ms = Duration::from_millis;
+        let start = Instant::now();
+        let watcher = ClockWatcher::new(start);
+        for number in 0..20 {
+            let at = start + ms(u64::from(number) * 16);
+            watcher.measured().shown.push(number, at);
+        }
+        watcher.captured(&frame(7, 3, start + ms(100)));
+        watcher.measured().result(7, start + ms(140));
+        watcher.measured().result(8, start + ms(160));
+        watcher.captured(&frame(8, 4, start + ms(120)));
+        // Of no frame that was read.
+        watcher.measured().result(99, start + ms(170));
+        let measured = watcher.measured();
+        assert_eq!(measured.meter.pose.count(), 2);
+        assert!((measured.meter.result.at(0.5).unwrap() - 40.0).abs() < 1e-6);
+        assert!((measured.meter.pose.at(0.0).unwrap() - 84.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_never_comes_is_forgotten() {
+        let start = Instant::now();
+        let watcher = ClockWatcher::new(start);
+        for id in 0..10_000 {
+            watcher.measured().result(id, start);
+        }
+        assert_eq!(watcher.measured().early.len(), MAX_PENDING);
+        assert!(watcher.measured().early.contains_key(&9_999));
+    }
+}
