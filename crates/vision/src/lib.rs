@@ -24,6 +24,7 @@ mod mat;
 mod native_logs;
 mod planar;
 pub mod png;
+mod pool;
 pub mod record;
 mod resize;
 pub mod synthetic;

@@ -1,11 +1,10 @@
 //! Between [`Image`] and OpenCV's matrices.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-
 use bytes::Bytes;
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{self, Mat, MatTraitConst, MatTraitConstManual, Vec3b, Vec4b};
 
+use crate::pool::{Pool, Pooled};
 use crate::{Image, ImageShapeError};
 
 /// Why an operation on an image failed.
@@ -83,61 +82,36 @@ pub(crate) fn to_image(mat: &Mat) -> Result<Image, ImageError> {
 }
 
 /// Matrices that become images without a copy, and are used again once the image is dropped.
-///
-/// At 1080p, copying and fresh memory would each cost about a tenth of the decoding.
 #[derive(Default)]
-pub(crate) struct FramePool {
-    free: Arc<Mutex<Vec<Mat>>>,
-}
-
-/// The most free matrices that are kept.
-const MAX_POOLED: usize = 4;
+pub(crate) struct FramePool(Pool<Mat>);
 
 impl FramePool {
     /// A matrix for OpenCV to write the next frame into.
-    pub(crate) fn take(&self) -> Mat {
-        lock(&self.free).pop().unwrap_or_default()
+    pub(crate) fn take(&self) -> Pooled<Mat> {
+        self.0.take(Mat::default)
     }
 
-    /// The frame in `mat`, which came from [`FramePool::take`].
-    pub(crate) fn image(&self, mat: Mat) -> Result<Image, ImageError> {
+    /// The frame in a matrix of a pool.
+    pub(crate) fn image(mat: Pooled<Mat>) -> Result<Image, ImageError> {
         if mat.depth() != core::CV_8U || !mat.is_continuous() {
             return to_image(&mat);
         }
         let (rows, cols) = (mat.rows().max(0) as u32, mat.cols().max(0) as u32);
         let channels = u8::try_from(mat.channels()).unwrap_or(u8::MAX);
-        let pool = Arc::clone(&self.free);
-        let data = Bytes::from_owner(PooledMatrix { mat, pool });
+        let data = Bytes::from_owner(MatrixBytes(mat));
         Ok(Image::new(cols, rows, channels, data)?)
     }
 }
 
 /// A matrix behind an image's bytes.
-struct PooledMatrix {
-    mat: Mat,
-    pool: Arc<Mutex<Vec<Mat>>>,
-}
+struct MatrixBytes(Pooled<Mat>);
 
-impl AsRef<[u8]> for PooledMatrix {
+impl AsRef<[u8]> for MatrixBytes {
     fn as_ref(&self) -> &[u8] {
         // It fails only for matrices that are not continuous; an empty slice then does not
         // match the image's shape.
-        self.mat.data_bytes().unwrap_or(&[])
+        self.0.data_bytes().unwrap_or(&[])
     }
-}
-
-impl Drop for PooledMatrix {
-    fn drop(&mut self) {
-        let mut free = lock(&self.pool);
-        if free.len() < MAX_POOLED {
-            free.push(std::mem::take(&mut self.mat));
-        }
-    }
-}
-
-fn lock(free: &Mutex<Vec<Mat>>) -> MutexGuard<'_, Vec<Mat>> {
-    // Pushing and popping are complete before a panic could happen: the list is valid.
-    free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 #[cfg(test)]
@@ -151,8 +125,8 @@ mod tests {
             let mut mat = pool.take();
             let size = opencv::core::Size::new(8, 4);
             let shade = Mat::new_size_with_default(size, core::CV_8UC3, Scalar::all(value));
-            shade.unwrap().copy_to(&mut mat).unwrap();
-            pool.image(mat).unwrap()
+            shade.unwrap().copy_to(&mut *mat).unwrap();
+            FramePool::image(mat).unwrap()
         };
         let first = fill(1.0);
         let second = fill(2.0);

@@ -89,10 +89,10 @@ impl CaptureReader {
     pub(super) fn image(&mut self) -> Result<Image, ReadFault> {
         let mut frame = self.frames.take();
         // Where it fails, the matrix may still hold the pixels of an earlier frame.
-        if !self.capture.retrieve_def(&mut frame)? {
+        if !self.capture.retrieve_def(&mut *frame)? {
             return Err(ReadFault::Undecodable);
         }
-        Ok(self.frames.image(frame)?)
+        Ok(FramePool::image(frame)?)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Decoded frames to images.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-
 use bytes::Bytes;
 use ffmpeg::frame::Video;
 
@@ -11,10 +9,8 @@ use super::raw::{self, PixelLayout};
 use super::scale::{PixelTarget, Scaler};
 use crate::capture::reader::ReadFault;
 use crate::capture::{FrameContent, PixelForm};
+use crate::pool::{Pool, Pooled};
 use crate::{DeepImage, DeepImageError, Image};
-
-/// The most free frames that are kept.
-const MAX_POOLED: usize = 4;
 
 /// Converts frames, each by its own colour space, range and pixel format.
 #[derive(Default)]
@@ -22,7 +18,7 @@ pub(in crate::capture) struct Converter {
     form: PixelForm,
     scaler: Option<Scaler>,
     planes: PlaneConverter,
-    pool: FramePool,
+    pool: Pool<Video>,
 }
 
 impl Converter {
@@ -62,14 +58,13 @@ impl Converter {
         let converted = self.convert(frame)?;
         let turned = orientation.apply(&converted.frame)?;
         let turned = turned.ok_or_else(|| ReadFault::Ffmpeg("it cannot be turned".into()))?;
-        packed(PooledFrame {
-            frame: turned,
+        packed(Converted {
+            frame: Pooled::alone(turned),
             target: converted.target,
-            pool: None,
         })
     }
 
-    fn convert(&mut self, frame: &Video) -> Result<PooledFrame, ReadFault> {
+    fn convert(&mut self, frame: &Video) -> Result<Converted, ReadFault> {
         let layout = PixelLayout::of(frame).ok_or(ReadFault::Undecodable)?;
         let target = PixelTarget::of(&layout, self.form == PixelForm::Deep);
         let fits = |scaler: &&mut Scaler| scaler.source == layout;
@@ -82,14 +77,17 @@ impl Converter {
                 self.scaler.insert(scaler)
             }
         };
-        let mut converted = self.pool.take(target);
-        scaler.run(frame, &mut converted.frame)?;
-        Ok(converted)
+        let mut converted = self.pool.take(Video::empty);
+        scaler.run(frame, &mut converted)?;
+        Ok(Converted {
+            frame: converted,
+            target,
+        })
     }
 }
 
 /// The image in a converted frame, without a copy where its rows are packed.
-fn packed(converted: PooledFrame) -> Result<FrameContent, ReadFault> {
+fn packed(converted: Converted) -> Result<FrameContent, ReadFault> {
     let (frame, target) = (&converted.frame, converted.target);
     let layout = PixelLayout::of(frame).ok_or(ReadFault::Undecodable)?;
     let (width, height, channels) = (layout.width, layout.height, target.channels);
@@ -120,49 +118,16 @@ fn packed(converted: PooledFrame) -> Result<FrameContent, ReadFault> {
     content.map_err(|error| ReadFault::Image(error.into()))
 }
 
-/// Frames that are used again once their image is dropped: fresh memory for each would cost about a tenth of
-/// the decoding.
-#[derive(Default)]
-struct FramePool {
-    free: Arc<Mutex<Vec<Video>>>,
-}
-
-impl FramePool {
-    fn take(&self, target: PixelTarget) -> PooledFrame {
-        PooledFrame {
-            target,
-            frame: lock(&self.free).pop().unwrap_or_else(Video::empty),
-            pool: Some(Arc::clone(&self.free)),
-        }
-    }
-}
-
-struct PooledFrame {
-    frame: Video,
+/// A converted frame.
+struct Converted {
+    frame: Pooled<Video>,
     /// What it was converted to.
     target: PixelTarget,
-    /// `None`: it is not used again.
-    pool: Option<Arc<Mutex<Vec<Video>>>>,
 }
 
-impl AsRef<[u8]> for PooledFrame {
-    /// The bytes of a converted frame's only plane.
+impl AsRef<[u8]> for Converted {
+    /// The bytes of its only plane.
     fn as_ref(&self) -> &[u8] {
         self.frame.data(0)
     }
-}
-
-impl Drop for PooledFrame {
-    fn drop(&mut self) {
-        let Some(pool) = &self.pool else { return };
-        let mut free = lock(pool);
-        if free.len() < MAX_POOLED {
-            free.push(std::mem::replace(&mut self.frame, Video::empty()));
-        }
-    }
-}
-
-fn lock(free: &Mutex<Vec<Video>>) -> MutexGuard<'_, Vec<Video>> {
-    // Pushing and popping are complete before a panic could happen: the list is valid.
-    free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

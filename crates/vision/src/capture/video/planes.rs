@@ -1,7 +1,5 @@
 //! Decoded frames to the planes of a JPEG.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use bytes::Bytes;
 use ffmpeg::ffi::AVPixelFormat;
 use ffmpeg::frame::Video;
@@ -9,15 +7,13 @@ use ffmpeg::frame::Video;
 use super::jfif::ToJfif;
 use super::raw::{self, PixelLayout, PlaneShape};
 use crate::capture::reader::ReadFault;
+use crate::pool::Pool;
 use crate::{ChromaSampling, PlanarImage};
-
-/// The most free buffers that are kept.
-const MAX_POOLED: usize = 4;
 
 /// Converts frames of planes, each by its own matrix and range.
 #[derive(Default)]
 pub(super) struct PlaneConverter {
-    pool: Arc<Mutex<Vec<Vec<u8>>>>,
+    pool: Pool<Vec<u8>>,
     /// Of one row of chroma.
     shifts: Vec<i32>,
 }
@@ -28,8 +24,8 @@ impl PlaneConverter {
         let layout = PixelLayout::of(frame)?;
         let (chroma, is_full) = sampling(layout.format)?;
         let to_jfif = ToJfif::of(layout.space, layout.range, is_full)?;
-        let mut buffer = self.take();
-        self.fill(frame, &layout, chroma, &to_jfif, &mut buffer.data);
+        let mut buffer = self.pool.take(Vec::new);
+        self.fill(frame, &layout, chroma, &to_jfif, &mut buffer);
         let image = PlanarImage::new(
             (layout.width, layout.height),
             chroma,
@@ -78,14 +74,6 @@ impl PlaneConverter {
             }
         }
     }
-
-    fn take(&self) -> PooledBuffer {
-        let mut free = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        PooledBuffer {
-            data: free.pop().unwrap_or_default(),
-            pool: Arc::clone(&self.pool),
-        }
-    }
 }
 
 /// The sampling of a format of three planes of 8 bits, and whether its name says that it has the full range.
@@ -98,26 +86,5 @@ fn sampling(format: AVPixelFormat) -> Option<(ChromaSampling, bool)> {
         AVPixelFormat::YUV444P => Some((ChromaSampling::Full, false)),
         AVPixelFormat::YUVJ444P => Some((ChromaSampling::Full, true)),
         _ => None,
-    }
-}
-
-/// Bytes that are used again once their image is dropped.
-struct PooledBuffer {
-    data: Vec<u8>,
-    pool: Arc<Mutex<Vec<Vec<u8>>>>,
-}
-
-impl AsRef<[u8]> for PooledBuffer {
-    fn as_ref(&self) -> &[u8] {
-        &self.data
-    }
-}
-
-impl Drop for PooledBuffer {
-    fn drop(&mut self) {
-        let mut free = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < MAX_POOLED {
-            free.push(std::mem::take(&mut self.data));
-        }
     }
 }
