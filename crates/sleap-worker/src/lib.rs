@@ -18,7 +18,6 @@ mod doctor;
 mod drain;
 mod files;
 mod frame_decoder;
-mod http;
 mod listen_address;
 mod machine;
 mod metrics;

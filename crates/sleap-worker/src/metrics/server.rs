@@ -17,7 +17,7 @@ use super::args::{DEFAULT_ADDRESS, MetricsAddress};
 use super::counters::Counters;
 use super::gpu::GpuReader;
 use super::health::Readiness;
-use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
+use http_server::{self, HttpResponse, HttpTimeouts, body, words};
 
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -56,7 +56,7 @@ pub(crate) async fn serve(listen: MetricsAddress) -> Result<MetricsServer> {
         let source = Arc::clone(&source);
         async move { source.respond(&request).await }
     };
-    let server = http::serve(listener, "metrics", None, HttpTimeouts::default(), respond);
+    let server = http_server::serve(listener, "metrics", None, HttpTimeouts::default(), respond);
     Ok(MetricsServer {
         address,
         metrics,
@@ -175,7 +175,7 @@ fn readiness(readiness: Readiness) -> HttpResponse {
 }
 
 fn is_sent_here(headers: &HeaderMap) -> bool {
-    http::host(headers).is_some_and(|host| http::is_address(&host))
+    http_server::host(headers).is_some_and(|host| http_server::is_address(&host))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 
 use super::tokens::{LinkKind, ViewLinks, ViewTokens};
-use crate::http::{self, HttpResponse, only, words};
 use crate::machine;
+use http_server::{self, HttpResponse, only, words};
 
 /// The header that names the reason of a refusal, for the page.
 const REASON: HeaderName = HeaderName::from_static("sleap-reason");
@@ -74,8 +74,8 @@ impl RequestGuard {
     /// Whether the request was sent to this machine by its address or its own name. Any other name
     /// may be another site's that was made to lead here (DNS rebinding).
     pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), RequestRefusal> {
-        let host = http::host(headers).ok_or(RequestRefusal::Host)?;
-        let allowed = http::is_address(&host) || self.names.contains(&host);
+        let host = http_server::host(headers).ok_or(RequestRefusal::Host)?;
+        let allowed = http_server::is_address(&host) || self.names.contains(&host);
         allowed.then_some(()).ok_or(RequestRefusal::Host)
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 
 use super::broker::ViewBroker;
 use super::guard::refusal;
-use crate::http::{ConnectionDeadline, HttpResponse, body, words};
+use http_server::{ConnectionDeadline, HttpResponse, body, words};
 
 /// Size of a page's poses: about an hour of two animals with ten nodes at 15 frames a second. The page sends
 /// them before they are larger.

@@ -42,9 +42,9 @@ pub(crate) use broker::{FrameClaim, ViewBroker};
 pub use tokens::ViewLinks;
 pub(crate) use tokens::forget_tokens;
 
-use crate::http::HttpTimeouts;
 use crate::streams::CurrentStream;
 use guard::RequestGuard;
+use http_server::HttpTimeouts;
 use labels_converter::LabelsConverter;
 use links::PageLinks;
 use offer_handler::OfferHandler;

@@ -18,8 +18,8 @@ use super::broker::{ViewBroker, ViewerHandle};
 use super::guard::refusal;
 use super::viewer_connection;
 use super::viewers::MAX_VIEWERS;
-use crate::http::{HttpResponse, body, words};
 use crate::replies::MAX_LANES;
+use http_server::{HttpResponse, body, words};
 
 /// Handshakes that may run at the same time.
 const MAX_HANDSHAKES: usize = 4;

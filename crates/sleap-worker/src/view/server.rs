@@ -12,7 +12,7 @@ use super::guard::RequestGuard;
 use super::labels_converter::LabelsConverter;
 use super::offer_handler::{OfferHandler, OfferKind};
 use super::page_files;
-use crate::http::{self, HttpResponse, HttpTimeouts, body, words};
+use http_server::{self, HttpResponse, HttpTimeouts, body, words};
 
 /// Scripts, styles and images of this page alone; no other page may frame it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -34,7 +34,7 @@ pub(super) async fn serve(
     timeouts: HttpTimeouts,
 ) {
     let page = Arc::new(page);
-    http::serve(listener, "view", tls, timeouts, move |request| {
+    http_server::serve(listener, "view", tls, timeouts, move |request| {
         let page = Arc::clone(&page);
         async move { with_policy(page.respond(request).await) }
     })

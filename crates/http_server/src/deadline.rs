@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The end of a connection's life; clones are the same. Requests carry it as an extension.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionDeadline(watch::Sender<Instant>);
+pub struct ConnectionDeadline(watch::Sender<Instant>);
 
 impl ConnectionDeadline {
     pub(super) fn after(life: Duration) -> Self {
@@ -15,7 +15,7 @@ impl ConnectionDeadline {
     }
 
     /// Keeps the connection open for this long from now on, unless its deadline is later already.
-    pub(crate) fn extend(&self, life: Duration) {
+    pub fn extend(&self, life: Duration) {
         let new = Instant::now() + life;
         self.0.send_if_modified(|deadline| {
             let is_later = new > *deadline;

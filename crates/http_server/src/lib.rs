@@ -1,4 +1,6 @@
-//! The part that the worker's HTTP servers share: connections, their limits and timeouts.
+//! What HTTP servers of the programs share: connections, their limits and timeouts.
+
+#![warn(missing_docs)]
 
 mod connections;
 mod deadline;
@@ -21,7 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-pub(crate) use deadline::ConnectionDeadline;
+pub use deadline::ConnectionDeadline;
 
 use connections::{BusyGuard, HttpConnections};
 
@@ -31,11 +33,11 @@ const MAX_HEADERS: usize = 64;
 
 /// How long a connection may take.
 #[derive(Clone, Copy)]
-pub(crate) struct HttpTimeouts {
+pub struct HttpTimeouts {
     /// Longest life of a connection, unless a request extends it. A page is loaded by then.
-    pub(crate) connection: Duration,
+    pub connection: Duration,
     /// For the TLS handshake, and for the head of each request including the wait for it.
-    pub(crate) head: Duration,
+    pub head: Duration,
 }
 
 impl Default for HttpTimeouts {
@@ -48,10 +50,10 @@ impl Default for HttpTimeouts {
 }
 
 /// A response with its whole body.
-pub(crate) type HttpResponse = Response<Full<Bytes>>;
+pub type HttpResponse = Response<Full<Bytes>>;
 
 /// Serves until it is cancelled. `server` is its name in the log, `respond` answers a request.
-pub(crate) async fn serve<R, F>(
+pub async fn serve<R, F>(
     listener: TcpListener,
     server: &'static str,
     tls: Option<TlsAcceptor>,
@@ -135,13 +137,13 @@ where
 }
 
 /// A response with a text for people.
-pub(crate) fn words(status: StatusCode, text: &str) -> HttpResponse {
+pub fn words(status: StatusCode, text: &str) -> HttpResponse {
     let text = Bytes::copy_from_slice(text.as_bytes());
     body(status, "text/plain; charset=utf-8", text)
 }
 
 /// A response with this body.
-pub(crate) fn body(status: StatusCode, kind: &'static str, body: Bytes) -> HttpResponse {
+pub fn body(status: StatusCode, kind: &'static str, body: Bytes) -> HttpResponse {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);
@@ -150,7 +152,7 @@ pub(crate) fn body(status: StatusCode, kind: &'static str, body: Bytes) -> HttpR
 }
 
 /// The header's value, if it was sent exactly once.
-pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+pub fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),
@@ -160,13 +162,13 @@ pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// The host to which the request was sent, in lower case and without the port; the brackets of an
 /// IPv6 address stay.
-pub(crate) fn host(headers: &HeaderMap) -> Option<String> {
+pub fn host(headers: &HeaderMap) -> Option<String> {
     let host = only(headers, header::HOST).and_then(host_of)?;
     Some(host.to_ascii_lowercase())
 }
 
 /// Whether this is `localhost` or an IP address: no other site can have such a name.
-pub(crate) fn is_address(host: &str) -> bool {
+pub fn is_address(host: &str) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     literal.parse::<std::net::IpAddr>().is_ok() || host == "localhost"
 }
