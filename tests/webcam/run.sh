@@ -114,6 +114,30 @@ median() {
 }
 light_to_frame() { median "$1" light_to_frame_ms; }
 
+# The clock in a browser: the program prints the page's address and waits for it.
+optical_page() {
+  local chromium line output browser
+  chromium=${SLEAP_STREAM_TEST_CHROMIUM:-$(command -v chromium || true)}
+  [ -n "$chromium" ] || { echo "skipped optical page: Chromium is missing"; return; }
+  exec {output}< <(
+    "$here/pipewire.sh" "$1" -- "$binaries/sleap-stream" latency --webcam 0 --seconds 5 --json --page 127.0.0.1:0 \
+      2>&1 >"$scratch/page.json"
+    echo "status $?"
+  )
+  until [[ ${line:=} == *http://* || $line == status* ]]; do read -r line <&"$output"; done
+  "$chromium" --no-sandbox --no-first-run --disable-gpu --kiosk --user-data-dir="$scratch/chromium" \
+    "$(sed -n 's,.*\(http://[^ ]*\).*,\1,p' <<<"$line")" >/dev/null 2>&1 &
+  browser=$!
+  until [[ $line == status* ]]; do read -r line <&"$output"; done
+  kill "$browser"
+  wait "$browser" || true
+  cat "$scratch/page.json"
+  check "optical: the clock is read from a page" [ "$line" = "status 0" ]
+  # The browser's own pictures are up to a few refreshes late.
+  line=$(light_to_frame page)
+  check "optical: $line tenths of a millisecond from the page's light" [ $((line > -167 && line < 1500)) = 1 ]
+}
+
 # A camera that looks at the screen on which the clock is: frames are held back for a known time, which has to be
 # found within the time from frame to frame.
 look_at_the_clock() {
@@ -146,6 +170,7 @@ look_at_the_clock() {
   optical elsewhere "$raw_720p30"
   check "optical: a camera that looks elsewhere: status 1" [ "$status" = 1 ]
   check "optical: it says what to do" grep -q '^error: .*Point the camera at the window' "$scratch/elsewhere.log"
+  optical_page "$grab=0 ! $shown"
   kill "$screen"
   wait "$screen" || true
 }

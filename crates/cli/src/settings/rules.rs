@@ -82,6 +82,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("size", Harmless),
     ("pixel_format", Harmless),
     ("seconds", Harmless),
+    ("page", Harmless),
     ("frames", Harmless),
     ("sample_rate", Harmless),
     ("max_frames", Harmless),

@@ -1,5 +1,6 @@
 //! Options of `latency`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -34,6 +35,17 @@ pub struct LatencyArgs {
     #[arg(long, value_name = "QUALITY", value_parser = jpeg_quality)]
     pub jpeg_quality: Option<JpegQuality>,
 
+    /// Show the clock in a browser on another screen, instead of a window here.
+    ///
+    /// The page is served at this address and port; by default on all addresses of this machine, at a free port.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        num_args = 0..=1,
+        default_missing_value = "0.0.0.0:0"
+    )]
+    pub page: Option<SocketAddr>,
+
     /// How long to measure.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub seconds: Duration,
@@ -66,7 +78,7 @@ pub struct LatencyArgs {
 impl LatencyArgs {
     /// What is measured. An error here is a usage error.
     pub(crate) fn config(self) -> Result<OpticalConfig> {
-        let (duration, as_json) = (self.seconds, self.json);
+        let (page, duration, as_json) = (self.page, self.seconds, self.json);
         let names_worker = self.signal.is_some()
             || self.worker_id.is_some()
             || self.trust.worker.is_some()
@@ -83,6 +95,7 @@ impl LatencyArgs {
         };
         Ok(OpticalConfig {
             frames,
+            page,
             duration,
             as_json,
         })

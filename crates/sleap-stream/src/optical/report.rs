@@ -1,5 +1,7 @@
 //! What a measurement has found, for people and for programs.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use cli::terminal;
 use serde_json::{Value, json};
@@ -27,6 +29,8 @@ pub(super) struct OpticalReport {
     /// To the driver's time stamp, and from there: where the driver gives one.
     parts: Option<(Spread, Spread)>,
     timing: DriverTiming,
+    /// How far the moment of each number may be off beside, milliseconds.
+    step_ms: f64,
     /// To the result of the frame, and the part of that from the frame on: where a worker gave any.
     pose: Option<(Spread, Spread)>,
 }
@@ -58,7 +62,7 @@ impl Spread {
 impl OpticalReport {
     /// # Errors
     /// The clock could be read in too few frames.
-    pub(super) fn new(measured: &Measured) -> Result<OpticalReport> {
+    pub(super) fn new(measured: &Measured, step: Duration) -> Result<OpticalReport> {
         let meter = &measured.meter;
         let Some((info, timing)) = &measured.source else {
             bail!("the measurement ended before a frame came");
@@ -87,6 +91,7 @@ impl OpticalReport {
             total,
             parts: parts.filter(|_| all_stamped),
             timing: *timing,
+            step_ms: step.as_secs_f64() * 1e3,
             pose: Spread::of(&meter.pose).zip(Spread::of(&meter.result)),
         })
     }
@@ -99,9 +104,9 @@ impl OpticalReport {
         terminal::print(self.lines())
     }
 
-    /// Half the time that a picture was on the screen.
+    /// Half the time that a picture was on the screen, and how far that moment may be off.
     fn uncertainty_ms(&self) -> f64 {
-        self.picture_ms / 2.0
+        self.picture_ms / 2.0 + self.step_ms
     }
 
     fn lines(&self) -> Vec<String> {
@@ -164,7 +169,7 @@ impl OpticalReport {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use vision::cameras::StampEdge;
     use vision::capture::CaptureClock;
@@ -193,7 +198,7 @@ mod tests {
     fn report(meter: OpticalMeter, timing: DriverTiming) -> Result<OpticalReport> {
         let mut measured = Measured::default();
         (measured.meter, measured.source) = (meter, Some((info(), timing)));
-        OpticalReport::new(&measured)
+        OpticalReport::new(&measured, Duration::ZERO)
     }
 
     fn meter(read: u32, clock: CaptureClock) -> OpticalMeter {
