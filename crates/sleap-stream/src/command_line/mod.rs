@@ -10,6 +10,7 @@ mod doctor;
 mod genicam_cameras;
 mod help;
 mod latency_args;
+mod latency_config;
 mod named_source;
 mod rendezvous_args;
 mod send_config;

@@ -26,7 +26,7 @@ pub enum Command {
     /// without frames.
     Doctor(Box<DoctorArgs>),
 
-    /// Measure from light to frame, and to pose: a camera looks at a clock here.
+    /// Measure from light to frame and pose: a camera looks at a clock.
     ///
     /// A window shows a clock as a square of black and white cells. The camera has to see the whole square, sharp and a third
     /// of the frame's height or more. The frames show when their light left the screen. Where an option says which worker, the

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use emit::{Emitter, StreamInfo};
 use labels::LabelsOutputs;
 use link::Sender;
-use protocol::StreamAck;
+use protocol::{Skeleton, StreamAck};
 use vision::capture::{Capture, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};
@@ -31,6 +31,35 @@ pub(crate) struct PoseConsumers {
     pub(crate) watcher: Option<SharedWatcher>,
 }
 
+impl PoseConsumers {
+    pub(crate) fn new(
+        emitter: Emitter,
+        screen: Option<WindowHandle>,
+        watcher: Option<SharedWatcher>,
+    ) -> Self {
+        Self {
+            emitter,
+            screen,
+            watcher,
+        }
+    }
+
+    /// The source is open.
+    fn opened(&self, capture: &Capture) {
+        if let Some(watcher) = &self.watcher {
+            watcher.opened(capture.info(), capture.timing());
+        }
+    }
+}
+
+/// What consumers of poses learn of a stream.
+fn stream_info(info: &SourceInfo, skeleton: &Skeleton) -> StreamInfo {
+    StreamInfo {
+        source: info.name.clone(),
+        skeleton: skeleton.clone(),
+    }
+}
+
 /// What a stream consists of at the client.
 pub(crate) struct StreamParts {
     /// Takes the worker's results.
@@ -53,14 +82,12 @@ pub(crate) fn prepare(
 ) -> Result<StreamParts> {
     let tracks = config.tracking.clone().map(Tracks::new).transpose()?;
     let info = capture.info().clone();
+    consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
-    if let Some(watcher) = &consumers.watcher {
-        watcher.opened(&info, capture.timing());
-    }
     plan.watcher.clone_from(&consumers.watcher);
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let header = outputs::header(config, &info, ack);
@@ -87,10 +114,7 @@ pub(crate) fn prepare(
         }
     };
     let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(StreamInfo {
-        source: info.name.clone(),
-        skeleton: skeleton.clone(),
-    });
+    emitter.start(stream_info(&info, &skeleton));
     let mut results = ResultHandler::new(
         outputs,
         emitter,

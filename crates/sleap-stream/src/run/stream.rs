@@ -35,18 +35,12 @@ pub(crate) async fn run(
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
     // Everything that can be wrong at the client is checked before the worker is contacted.
-    let index = config.record.as_deref().map(record::index_path);
-    let files = config.outputs.iter().chain(&config.snapshot);
-    check_all_free(files.chain(&config.record).chain(&index), config.overwrite)?;
+    check_outputs(&config)?;
     let emitter = tokio::select! {
         emitter = open_emitter(&config) => emitter?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let consumers = PoseConsumers {
-        emitter,
-        screen,
-        watcher,
-    };
+    let consumers = PoseConsumers::new(emitter, screen, watcher);
     let capture = tokio::select! {
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
@@ -92,6 +86,16 @@ pub(crate) async fn run(
             Err(error)
         }
     }
+}
+
+/// Refuses to overwrite files.
+fn check_outputs(config: &Config) -> Result<()> {
+    let index = config.record.as_deref().map(record::index_path);
+    let files = config.outputs.iter().chain(&config.snapshot);
+    Ok(check_all_free(
+        files.chain(&config.record).chain(&index),
+        config.overwrite,
+    )?)
 }
 
 async fn open(config: &Config) -> Result<Capture> {
