@@ -6,7 +6,7 @@
 //! sleap-nn calls) gives: rows enter in order, columns are searched from the last to the first,
 //! and of equally near columns a free one wins.
 
-#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 /// Solves assignment problems; its buffers are kept between calls.
 #[derive(Debug, Default)]

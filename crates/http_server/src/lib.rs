@@ -1,6 +1,6 @@
 //! What HTTP servers of the programs share: connections, their limits and timeouts.
 
-#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 mod connections;
 mod deadline;

@@ -263,7 +263,7 @@ fn the_parts_of_a_poses_age_add_up_to_it() {
     let run = Client::run(&[&args[..], &more[..]].concat()).success();
     for prediction in run.predictions() {
         let parts = prediction["latency"].as_object().unwrap();
-        assert_eq!(parts.len(), 10, "{parts:?}");
+        assert_eq!(parts.len(), 11, "{parts:?}");
         let sum: u64 = parts.values().map(|part| part.as_u64().unwrap()).sum();
         assert_eq!(prediction["latency_us"], sum);
         assert!(parts["encode_us"].as_u64().unwrap() > 0, "{parts:?}");

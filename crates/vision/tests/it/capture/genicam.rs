@@ -79,7 +79,9 @@ fn gray_frames_show_the_cameras_ramp_one_after_the_other() {
         assert_eq!((image.width, image.height, image.channels), (512, 512, 1));
         let start = ramp_start(image, |index| u32::from(image.data[index]), 255);
         if let Some(last) = last {
-            assert_eq!(start, (last + 1) % 255);
+            // The newest frame wins: a busy machine leaves some out.
+            let steps = (start + 255 - last) % 255;
+            assert!((1..=50).contains(&steps), "{last} {start}");
         }
         last = Some(start);
     }
