@@ -17,7 +17,6 @@ mod verdict;
 mod wants;
 
 use anyhow::{Context, Result, bail};
-
 use cli::{ExitStatus, Interrupt};
 use tokio::sync::oneshot;
 use vision::frame_window;
@@ -30,10 +29,7 @@ use crate::send::frame_watcher::SharedWatcher;
 ///
 /// Must be called on the process's main thread: where the system has windows, they belong to it.
 pub fn run_stream(config: Config) -> Result<ExitStatus> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime()?;
     let events = EventWriter::of(config.report_mode);
     let outcome = if config.display {
         with_window(&runtime, config)
@@ -60,10 +56,7 @@ pub(crate) fn run_watched(
     watcher: SharedWatcher,
     end: oneshot::Receiver<()>,
 ) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let interrupt = Interrupt::listen();
         let ends = interrupt.clone();
@@ -79,6 +72,13 @@ pub(crate) fn run_watched(
         ExitStatus::Failed => bail!("the stream failed"),
         _ => Ok(()),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }
 
 fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {

@@ -3,7 +3,7 @@
 /// The numbers of GigE Vision's first version go from 1 to this and begin again at 1.
 const LAST_SHORT: u64 = u16::MAX as u64;
 
-/// A gap of more frames than this is taken for a camera that counts anew.
+/// A gap of more frames than this is taken for a counter that was reset.
 const MAX_GAP: u64 = 10_000;
 
 /// Counts the gaps between the numbers of frames that arrive.

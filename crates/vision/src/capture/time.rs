@@ -34,7 +34,7 @@ impl CaptureTime {
         CaptureTime::before_now(Duration::ZERO, CaptureClock::Arrival)
     }
 
-    /// A frame of a file that was due at a moment which has just passed.
+    /// A frame that arrived, or was due from a file, at a moment which has just passed.
     pub(super) fn due_at(instant: Instant) -> CaptureTime {
         let now = CaptureTime::now();
         let age = now.arrived.saturating_duration_since(instant);

@@ -58,7 +58,7 @@ impl DeviceClock {
         if let Some(age) = fit.age(device, arrived) {
             return age;
         }
-        // The clock was set, or the camera began anew: what was known of it is void.
+        // The clock was set, or the camera was restarted: the fit so far does not apply.
         self.reading = None;
         self.fit = Some(ClockFit::new(device, arrived, None));
         Duration::ZERO
