@@ -136,18 +136,23 @@ def test_figures_are_those_of_the_stream(worker, open_page):
         page.wait("() => document.getElementById('total').textContent.endsWith(' ms')")
         text = {
             key: page.page.text_content(f"#{key}")
-            for key in ("source", "size", "failed", "skipped", "device", "clients", "viewers")
+            for key in ("source", "size", "failed", "device", "clients", "viewers")
         }
         assert text == {
             "source": "test pattern",
             "size": "512 × 384",
             "failed": "0",
-            "skipped": "0",
             "device": "cpu",
             "clients": "1",
             "viewers": "1 of 4",
         }
         assert page.page.text_content("#model-name") == "synthetic_mouse"
+        # How many frames a live source leaves out is up to the load of the machine, but all are counted.
+        not_sent = int(page.page.text_content("#skipped"))
+        shown, number = page.page.evaluate(
+            "() => [window.shown, Number(document.getElementById('picture').dataset.frame)]"
+        )
+        assert not_sent + shown <= number + 1
     page.wait("() => document.getElementById('clients').textContent === '0'")
 
 
@@ -201,9 +206,10 @@ def test_a_phone_is_served_over_tls(tmp_path, open_page):
         page = open_page(worker.link, ignore_https_errors=True).state("connected")
         assert page.page.evaluate("() => isSecureContext && 'mediaDevices' in navigator")
         assert "SHA-256" in worker.log()
+        # A page that is left open looks for its worker again and again.
+        page.context.close()
     with running_worker(tmp_path, view="0.0.0.0:0", env={"XDG_DATA_HOME": str(tmp_path)}):
         assert (tmp_path / "sleap-stream/view/identity.pem").read_bytes() == certificate
-    page.errors.clear()
 
 
 @pytest.mark.parametrize("width", [390, 360])
