@@ -1,0 +1,142 @@
+//! Messages in JSON.
+
+use super::*;
+
+#[test]
+fn json_with_wrong_values() {
+    for (text, kind) in [
+        ("{", "of unknown type"),
+        ("{}x", "of unknown type"),
+        (r#"{"type":7}"#, "of unknown type"),
+        (r#"{"type":"STREAM_START","width":-1}"#, "STREAM_START"),
+        (r#"{"type":"STREAM_START","width":640.5}"#, "STREAM_START"),
+        (
+            r#"{"type":"STREAM_START","width":4294967296}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","total_frames":1e300}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","total_frames":true}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","jpeg_quality":101}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","jpeg_quality":300}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","significant_bits":7}"#,
+            "STREAM_START",
+        ),
+        (
+            r#"{"type":"STREAM_START","significant_bits":17}"#,
+            "STREAM_START",
+        ),
+        (r#"{"type":"STREAM_START","fps":1e999}"#, "STREAM_START"),
+        (r#"{"type":"STREAM_ACK","status":1}"#, "STREAM_ACK"),
+        (
+            r#"{"type":"STREAM_ACK","skeleton":{"edges":[[0,-1]]}}"#,
+            "STREAM_ACK",
+        ),
+        (
+            r#"{"type":"STREAM_ACK","skeleton":{"edges":[[0]]}}"#,
+            "STREAM_ACK",
+        ),
+        (r#"{"type":"STREAM_END","total_sent":-1}"#, "STREAM_END"),
+        (
+            r#"{"type":"STREAM_COMPLETE","frames_dropped":0.5}"#,
+            "STREAM_COMPLETE",
+        ),
+        (r#"{"type":"PREDICTION","instances":[]}"#, "PREDICTION"),
+        (r#"{"type":"PREDICTION","frame_id":1}"#, "PREDICTION"),
+        (
+            r#"{"type":"PREDICTION","frame_id":1,"instances":[[[1]]]}"#,
+            "PREDICTION",
+        ),
+        (
+            r#"{"type":"PREDICTION","frame_id":1,"instances":[[[1,1e39]]]}"#,
+            "PREDICTION",
+        ),
+        (
+            r#"{"type":"PREDICTION","frame_id":18446744073709551616,"instances":[]}"#,
+            "PREDICTION",
+        ),
+        (r#"{"type":"FRAME_RECEIVED"}"#, "FRAME_RECEIVED"),
+        (
+            r#"{"type":"FRAME_RECEIVED","frame_id":1,"timing":{"decode_us":-1}}"#,
+            "FRAME_RECEIVED",
+        ),
+        (r#"{"type":"ERROR","frame_id":"1"}"#, "ERROR"),
+    ] {
+        match refuse(text) {
+            DecodeError::Json { kind: k, .. } => assert_eq!(k, kind, "{text}"),
+            other => panic!("{text}: {other}"),
+        }
+    }
+    let nested = format!("{{\"type\":\"X\",\"a\":{}", "[".repeat(100_000));
+    assert!(matches!(refuse(&nested), DecodeError::Json { .. }));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_still_says_which_frame_it_is_about() {
+    for (text, frame_id) in [
+        (
+            r#"{"type":"PREDICTION","frame_id":7,"instances":"none"}"#,
+            Some(7),
+        ),
+        (
+            r#"{"type":"PREDICTION","frame_id":7,"instances":NaN}"#,
+            Some(7),
+        ),
+        (
+            r#"{"type":"FRAME_RECEIVED","frame_id":7.0,"timing":3}"#,
+            Some(7),
+        ),
+        (r#"{"type":"ERROR","frame_id":7,"message":3}"#, Some(7)),
+        (
+            r#"{"type":"PREDICTION","frame_id":-7,"instances":[]}"#,
+            None,
+        ),
+        (r#"{"type":"PREDICTION","frame_id":7,"instances":["#, None),
+        (r#"{"type":"STREAM_ACK","frame_id":7,"status":1}"#, None),
+    ] {
+        assert_eq!(refuse(text).frame_id(), frame_id, "{text}");
+    }
+}
+
+#[test]
+fn predictions_whose_arrays_do_not_fit() {
+    for (rest, array, found, expected) in [
+        (r#""confidence":[[1]]"#, "confidence", 1, 2),
+        (r#""confidence":[[1],[1,2]]"#, "a row of confidence", 2, 1),
+        (r#""instance_scores":[1,2,3]"#, "instance_scores", 3, 2),
+        (r#""tracks":["a"]"#, "tracks", 1, 2),
+        (r#""track_scores":[1]"#, "track_scores", 1, 2),
+    ] {
+        let text =
+            format!(r#"{{"type":"PREDICTION","frame_id":9,"instances":[[[1,2]],[null]],{rest}}}"#);
+        let error = refuse(&text);
+        assert_eq!(error.frame_id(), Some(9));
+        let DecodeError::Shape { source, .. } = error else {
+            panic!("{rest}: {error}");
+        };
+        let expected = ShapeError {
+            array,
+            found,
+            expected,
+        };
+        assert_eq!(source, expected, "{rest}");
+    }
+}
+
+#[test]
+fn an_error_shows_only_the_beginning_of_a_long_text() {
+    let error = refuse(&format!("FRAME_END::{}", "y".repeat(10_000)));
+    assert!(error.to_string().len() < 100, "{error}");
+}
