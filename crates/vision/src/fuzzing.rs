@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use crate::capture::{container, signature};
+use crate::capture::{self, container, signature};
 use crate::jpeg::{Color, JpegDecoder, JpegLimits};
 
 const LIMITS: JpegLimits = JpegLimits {
@@ -31,6 +31,11 @@ pub fn container(data: &[u8]) {
     container::inspect(&mut file).expect("reading memory does not fail");
 }
 
+/// A frame of a GenICam camera.
+pub fn camera_frame(data: &[u8]) {
+    capture::genicam_fuzzing::frame(data);
+}
+
 #[cfg(test)]
 mod tests {
     include!(concat!(
@@ -41,6 +46,11 @@ mod tests {
     #[test]
     fn jpegs_of_the_corpus() {
         replay("jpeg", super::jpeg);
+    }
+
+    #[test]
+    fn camera_frames_of_the_corpus() {
+        replay("camera_frame", super::camera_frame);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
 pub use error::OpenError;
 pub use format::{RawFormat, StreamFormat};
+#[cfg(any(test, fuzzing))]
+pub(crate) use genicam::fuzzing as genicam_fuzzing;
 pub use genicam::{
     AravisMissing, CameraBinning, CameraBinningError, CameraRegion, CameraRegionError,
     CameraTrigger, CameraTriggerError, GenICamConfig,
@@ -126,6 +128,8 @@ pub enum PixelForm {
     Deep,
     /// As little converted as a JPEG needs: frames of luma and chroma come as [`FrameContent::Planar`].
     Planar,
+    /// 8 bits, and only the luma (BT.601, full range) of frames of luma and chroma. Others come as with `Plain`.
+    Luma,
 }
 
 /// The properties of an open source.

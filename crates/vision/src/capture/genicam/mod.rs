@@ -2,6 +2,8 @@
 
 mod clock;
 mod find;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod pixels;
 mod reader;
 mod region;
