@@ -59,8 +59,8 @@ pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
     if let Some(text) = print(&args, settings) {
         return text.map(|()| ExitStatus::Done);
     }
-    if let Some(Command::ReadVideo { path }) = &args.command {
-        return files::reader::read(path);
+    if let Some(Command::ReadVideo { path, luma }) = &args.command {
+        return files::reader::read(path, *luma);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

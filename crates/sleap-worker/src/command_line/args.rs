@@ -181,6 +181,9 @@ pub enum Command {
     /// Read a video file for a worker, which starts this itself.
     #[command(name = reader::COMMAND, hide = true)]
     ReadVideo {
+        /// For a gray model: only the luma of frames that have one.
+        #[arg(long)]
+        luma: bool,
         /// The file.
         path: PathBuf,
     },

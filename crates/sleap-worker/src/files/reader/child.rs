@@ -7,7 +7,9 @@ use std::sync::mpsc;
 use std::time::UNIX_EPOCH;
 
 use cli::ExitStatus;
-use vision::capture::{Capture, CapturedFrame, Config, FrameContent, FrameSelection, Source};
+use vision::capture::{
+    Capture, CapturedFrame, Config, FrameContent, FrameSelection, PixelForm, Source, SourceOptions,
+};
 
 use super::wire::{FrameShape, OpenReply, RecordHeader, VideoInfo, cut};
 
@@ -19,23 +21,24 @@ const MAX_MEMORY: u64 = 4 << 30;
 #[cfg(unix)]
 const NICE: i32 = 10;
 
-/// Reads the file at `path` and writes its frames to standard output, as [`super::wire`] describes.
+/// Reads the file at `path` and writes its frames to standard output, as [`super::wire`] describes; of frames with
+/// luma only that, where `luma` is set.
 ///
 /// # Errors
 /// None: the worker receives them in the output.
-pub(crate) fn read(path: &Path) -> anyhow::Result<ExitStatus> {
+pub(crate) fn read(path: &Path, luma: bool) -> anyhow::Result<ExitStatus> {
     // Where writing fails the worker does not read any more.
     let _ = confine().map_or_else(
         |error| {
             let reason = format!("the process that reads it cannot be confined: {error}");
             write_reply(&OpenReply::Failed(reason))
         },
-        |()| deliver(path),
+        |()| deliver(path, luma),
     );
     Ok(ExitStatus::Done)
 }
 
-fn deliver(path: &Path) -> io::Result<()> {
+fn deliver(path: &Path, luma: bool) -> io::Result<()> {
     let config = Config {
         source: Source::Upload(path.to_owned()),
         selection: FrameSelection {
@@ -44,7 +47,14 @@ fn deliver(path: &Path) -> io::Result<()> {
         },
         fps: None,
         real_time: false,
-        options: Default::default(),
+        options: SourceOptions {
+            pixels: if luma {
+                PixelForm::Luma
+            } else {
+                PixelForm::Plain
+            },
+            ..SourceOptions::default()
+        },
     };
     let capture = match Capture::open(config) {
         Ok(capture) => capture,

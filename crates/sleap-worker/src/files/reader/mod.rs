@@ -72,13 +72,18 @@ pub(super) struct VideoReader {
 }
 
 impl VideoReader {
-    /// Opens the file at `path` in a process of its own. Frames beyond `limits` are errors.
+    /// Opens the file at `path` in a process of its own; `luma`: a gray model needs no colours. Frames beyond
+    /// `limits` are errors.
     ///
     /// # Errors
     /// It is no video, or cannot be read as one; the text names it as `path` does.
-    pub(super) async fn open(path: &Path, limits: &Limits) -> Result<Self, VideoRefusal> {
+    pub(super) async fn open(
+        path: &Path,
+        luma: bool,
+        limits: &Limits,
+    ) -> Result<Self, VideoRefusal> {
         let failed = |error| VideoRefusal(format!("no process can read it: {error}"));
-        let child = command(path)
+        let child = command(path, luma)
             .and_then(|mut it| it.spawn())
             .map_err(failed)?;
         let (opened, first) = oneshot::channel();
@@ -113,10 +118,11 @@ impl VideoReader {
     }
 }
 
-fn command(path: &Path) -> std::io::Result<Command> {
+fn command(path: &Path, luma: bool) -> std::io::Result<Command> {
     let mut command = Command::new(own_program()?);
     command
         .arg(COMMAND)
+        .args(luma.then_some("--luma"))
         .arg("--")
         .arg(path)
         .env_clear()

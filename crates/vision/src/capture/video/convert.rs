@@ -42,12 +42,19 @@ impl Converter {
             own => Orientation::of(own)?,
         };
         if orientation.is_upright() {
-            let planes = match self.form {
-                PixelForm::Planar => self.planes.planes(frame),
-                _ => None,
+            let content = match self.form {
+                PixelForm::Planar => self
+                    .planes
+                    .planes(frame)
+                    .map(|it| it.map(FrameContent::Planar)),
+                PixelForm::Luma => self
+                    .planes
+                    .luma(frame)
+                    .map(|it| it.map(FrameContent::Pixels)),
+                PixelForm::Plain | PixelForm::Deep => None,
             };
-            return match planes {
-                Some(planes) => planes.map(FrameContent::Planar),
+            return match content {
+                Some(content) => content,
                 None => packed(self.convert(frame)?),
             };
         }

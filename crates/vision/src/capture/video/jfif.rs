@@ -13,21 +13,30 @@ const BT601: Shares = (0.299, 0.114);
 
 /// One, in the units of the coefficients.
 const ONE: f64 = 16384.0;
-const SHIFT: u32 = 14;
-const HALF: i32 = 1 << (SHIFT - 1);
+
+/// By so many bits a sample is raised before it is multiplied: the product's upper half then holds all but the
+/// last bits of a level, and 16 bits are enough, of which processors multiply eight numbers at a time.
+const RAISED: u32 = 7;
+
+/// Bits behind the point of such a product.
+const SHIFT: u32 = 14 + RAISED - 16;
+const HALF: i16 = 1 << (SHIFT - 1);
+
+/// The level without a colour of a chroma sample.
+const GRAY: i16 = 128;
 
 /// The function, in units of 1/16384.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ToJfif {
     /// Black, and the factor of luma.
-    black: i32,
-    luma: i32,
+    black: i16,
+    luma: i16,
     /// Share of the blue and red differences in luma.
-    blue_in_luma: i32,
-    red_in_luma: i32,
+    blue_in_luma: i16,
+    red_in_luma: i16,
     /// `[from blue, from red]` for each of the two differences.
-    blue: [i32; 2],
-    red: [i32; 2],
+    blue: [i16; 2],
+    red: [i16; 2],
 }
 
 impl ToJfif {
@@ -52,7 +61,7 @@ impl ToJfif {
             true => (0, 1.0, 1.0),
             false => (16, 255.0 / 219.0, 255.0 / 224.0),
         };
-        let units = |value: f64| (value * ONE).round() as i32;
+        let units = |value: f64| (value * ONE).round() as i16;
         let chroma = |value: f64| units(value * for_chroma);
         let difference = |over: [f64; 2], share: f64| {
             [0, 1].map(|i| chroma((over[i] - luma[i]) / (2.0 * (1.0 - share))))
@@ -69,7 +78,7 @@ impl ToJfif {
 
     /// Nothing changes.
     fn is_identity(&self) -> bool {
-        let one = ONE as i32;
+        let one = ONE as i16;
         (self.black, self.luma) == (0, one) && self.keeps_matrix() && self.blue[0] == one
     }
 
@@ -83,39 +92,30 @@ impl ToJfif {
         ) == (0, 0, 0, 0)
     }
 
-    /// Converts a row of luma whose pixels, `share` beside each other, have the samples `shift` of
-    /// [`ToJfif::chroma`].
-    pub(super) fn luma(&self, from: &[u8], shifts: &[i32], share: usize, to: &mut [u8]) {
+    /// Converts a row of luma, to whose pixels [`ToJfif::chroma`] adds `shifts`.
+    pub(super) fn luma(&self, from: &[u8], shifts: &[i16], to: &mut [u8]) {
         if self.is_identity() {
             return to.copy_from_slice(from);
         }
-        let level = |luma: u8, shift: i32| {
-            let value = (i32::from(luma) - self.black) * self.luma + shift + HALF;
-            (value >> SHIFT).clamp(0, 255) as u8
-        };
+        let product = |luma: u8| times(i16::from(luma) - self.black, self.luma);
         if self.keeps_matrix() {
             for (to, &from) in to.iter_mut().zip(from) {
-                *to = level(from, 0);
-            }
-        } else if share == 1 {
-            for ((to, &from), &shift) in to.iter_mut().zip(from).zip(shifts) {
-                *to = level(from, shift);
+                *to = level(product(from), 0);
             }
         } else {
-            let pairs = to.chunks_mut(2).zip(from.chunks(2));
-            for ((to, from), &shift) in pairs.zip(shifts) {
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to = level(from, shift);
-                }
+            for ((to, &from), &shift) in to.iter_mut().zip(from).zip(shifts) {
+                *to = level(product(from) + shift, 0);
             }
         }
     }
 
-    /// Converts a row of chroma, and gives what each sample adds to its pixels' luma.
+    /// Converts a row of chroma, and gives what each sample adds to the luma of its pixels, `share` beside each
+    /// other.
     pub(super) fn chroma(
         &self,
         from: (&[u8], &[u8]),
-        shifts: &mut [i32],
+        share: usize,
+        shifts: &mut [i16],
         to: (&mut [u8], &mut [u8]),
     ) {
         if self.is_identity() {
@@ -123,16 +123,39 @@ impl ToJfif {
             to.1.copy_from_slice(from.1);
             return;
         }
-        const GRAY: i32 = 128;
-        let level = |value: i32| (((value + HALF) >> SHIFT) + GRAY).clamp(0, 255) as u8;
-        let out = to.0.iter_mut().zip(to.1).zip(shifts);
-        for ((&blue, &red), ((to_blue, to_red), shift)) in from.0.iter().zip(from.1).zip(out) {
-            let (blue, red) = (i32::from(blue) - GRAY, i32::from(red) - GRAY);
-            *shift = blue * self.blue_in_luma + red * self.red_in_luma;
-            *to_blue = level(blue * self.blue[0] + red * self.blue[1]);
-            *to_red = level(blue * self.red[0] + red * self.red[1]);
+        if self.keeps_matrix() {
+            for (from, to) in [(from.0, to.0), (from.1, to.1)] {
+                for (to, &from) in to.iter_mut().zip(from) {
+                    *to = level(times(i16::from(from) - GRAY, self.blue[0]), GRAY);
+                }
+            }
+            return;
+        }
+        let sum = |[blue, red]: [i16; 2], factors: [i16; 2]| {
+            times(blue, factors[0]) + times(red, factors[1])
+        };
+        let in_luma = [self.blue_in_luma, self.red_in_luma];
+        let out =
+            to.0.iter_mut()
+                .zip(to.1)
+                .zip(shifts.chunks_exact_mut(share));
+        for ((&blue, &red), ((to_blue, to_red), shifts)) in from.0.iter().zip(from.1).zip(out) {
+            let both = [i16::from(blue) - GRAY, i16::from(red) - GRAY];
+            shifts.fill(sum(both, in_luma));
+            *to_blue = level(sum(both, self.blue), GRAY);
+            *to_red = level(sum(both, self.red), GRAY);
         }
     }
+}
+
+/// The product of a level and a factor, with [`SHIFT`] bits behind the point.
+fn times(level: i16, factor: i16) -> i16 {
+    ((i32::from(level << RAISED) * i32::from(factor)) >> 16) as i16
+}
+
+/// A level of such a number.
+fn level(value: i16, above: i16) -> u8 {
+    (((value + HALF) >> SHIFT) + above).clamp(0, 255) as u8
 }
 
 /// Those of a matrix; of BT.601 where it is not said, as FFmpeg's scaler takes it.
@@ -179,10 +202,10 @@ mod tests {
                 for n in 0..125 {
                     let rgb = [n % 5, n / 5 % 5, n / 25].map(|level| f64::from(level) / 4.0);
                     let [y, b, r] = code(known, full, rgb);
-                    let (mut shifts, mut blue, mut red) = ([0], [0], [0]);
-                    to_jfif.chroma((&[b], &[r]), &mut shifts, (&mut blue, &mut red));
+                    let (mut shifts, mut blue, mut red) = ([0, 0], [0], [0]);
+                    to_jfif.chroma((&[b], &[r]), 2, &mut shifts, (&mut blue, &mut red));
                     let mut luma = [0, 0];
-                    to_jfif.luma(&[y, y], &shifts, 2, &mut luma);
+                    to_jfif.luma(&[y, y], &shifts, &mut luma);
                     let expected = code(BT601, true, rgb);
                     for (found, expected) in [luma[1], blue[0], red[0]].iter().zip(expected) {
                         let off = i32::from(*found) - i32::from(expected);

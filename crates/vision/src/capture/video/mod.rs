@@ -27,6 +27,7 @@ use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
 use orient::Orientation;
 use pipe::PipeInput;
+use raw::PixelLayout;
 pub(super) use raw::significant_bits;
 
 /// What is opened, and how.
@@ -125,7 +126,11 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
         first: None,
     };
     let first = reader.read_ahead()?;
-    let shape = first.shape();
+    let mut shape = first.shape();
+    if PixelLayout::of(reader.track.pixels()).is_some_and(|layout| !layout.is_gray()) {
+        // The video has colours where only its luma is delivered too.
+        shape.channels = 3;
+    }
     reader.first = Some(first);
     let info = VideoInfo {
         shape,

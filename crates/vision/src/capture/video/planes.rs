@@ -8,14 +8,14 @@ use super::jfif::ToJfif;
 use super::raw::{self, PixelLayout, PlaneShape};
 use crate::capture::reader::ReadFault;
 use crate::pool::Pool;
-use crate::{ChromaSampling, PlanarImage};
+use crate::{ChromaSampling, Image, PlanarImage};
 
 /// Converts frames of planes, each by its own matrix and range.
 #[derive(Default)]
 pub(super) struct PlaneConverter {
     pool: Pool<Vec<u8>>,
-    /// Of one row of chroma.
-    shifts: Vec<i32>,
+    /// What a row of chroma adds to the luma of each of its pixels.
+    shifts: Vec<i16>,
 }
 
 impl PlaneConverter {
@@ -31,6 +31,18 @@ impl PlaneConverter {
             chroma,
             Bytes::from_owner(buffer),
         );
+        Some(image.map_err(|error| ReadFault::Image(error.into())))
+    }
+
+    /// The frame's luma; `None` where [`PlaneConverter::planes`] has none.
+    pub(super) fn luma(&mut self, frame: &Video) -> Option<Result<Image, ReadFault>> {
+        let planes = match self.planes(frame)? {
+            Ok(planes) => planes,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let (width, height) = planes.size();
+        let luma = planes.data().slice(..width as usize * height as usize);
+        let image = Image::new(width, height, 1, luma);
         Some(image.map_err(|error| ReadFault::Image(error.into())))
     }
 
@@ -52,10 +64,10 @@ impl PlaneConverter {
         let (luma_bytes, chroma_bytes) = (whole.width * whole.height, part.width * part.height);
         // Every byte is written below.
         buffer.resize(luma_bytes + 2 * chroma_bytes, 0);
-        self.shifts.resize(part.width, 0);
         let (luma, rest) = buffer.split_at_mut(luma_bytes);
         let (blue, red) = rest.split_at_mut(chroma_bytes);
         let across = if chroma == ChromaSampling::Full { 1 } else { 2 };
+        self.shifts.resize(part.width * across, 0);
         let down = if chroma == ChromaSampling::Quarter {
             2
         } else {
@@ -67,10 +79,10 @@ impl PlaneConverter {
         let rows = luma.chunks_mut(whole.width * down).zip(out).enumerate();
         for (y, (luma, (blue, red))) in rows {
             let from = (raw::row(frame, 1, &part, y), raw::row(frame, 2, &part, y));
-            to_jfif.chroma(from, &mut self.shifts, (blue, red));
+            to_jfif.chroma(from, across, &mut self.shifts, (blue, red));
             for (below, luma) in luma.chunks_exact_mut(whole.width).enumerate() {
                 let from = raw::row(frame, 0, &whole, y * down + below);
-                to_jfif.luma(from, &self.shifts, across, luma);
+                to_jfif.luma(from, &self.shifts, luma);
             }
         }
     }

@@ -213,3 +213,73 @@ fn frames_without_such_planes_come_as_pixels() {
         assert!(found == plain, "{options}");
     }
 }
+
+/// A pixel's gray as image libraries and models have it, from blue, green and red.
+fn gray(bgr: &[u8]) -> f64 {
+    let [b, g, r] = [bgr[0], bgr[1], bgr[2]].map(f64::from);
+    0.114 * b + 0.587 * g + 0.299 * r
+}
+
+#[test]
+fn luma_is_the_gray_of_the_colours_that_the_ffmpeg_program_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    // Where a colour is outside of what a screen can show, it is changed more than its luma.
+    for (index, (options, most)) in [
+        ("-vf hue=s=0 -c:v libx264 -pix_fmt yuv420p", 0.5),
+        (
+            "-vf hue=s=0 -c:v libx264 -pix_fmt yuv420p -colorspace bt709",
+            0.5,
+        ),
+        ("-c:v libx264 -pix_fmt yuv420p", 1.5),
+        (
+            "-vf scale=out_color_matrix=bt709 -c:v libx264 -pix_fmt yuv444p -colorspace bt709",
+            1.5,
+        ),
+        (
+            "-vf scale=out_color_matrix=bt709:out_range=pc -c:v libx264 -pix_fmt yuv420p -colorspace bt709 -color_range pc",
+            1.5,
+        ),
+        ("-c:v mjpeg -pix_fmt yuvj422p", 1.5),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(format!("{index}.mkv"));
+        encode(options, "160x96", &path);
+        let capture = Capture::open(in_form(&path, PixelForm::Luma)).unwrap();
+        assert_eq!(capture.info().channels, 3, "the video has colours");
+        drop(capture);
+        let bgr = by_ffmpeg(&path, "bgr24");
+        let frames = contents(&path, PixelForm::Luma);
+        let mut off = Vec::new();
+        for (content, bgr) in frames.iter().zip(bgr.chunks_exact(160 * 96 * 3)) {
+            let FrameContent::Pixels(image) = content else {
+                panic!("{options}: {content:?}");
+            };
+            assert_eq!((image.width, image.height, image.channels), (160, 96, 1));
+            let pairs = image.data.iter().zip(bgr.chunks_exact(3));
+            off.extend(pairs.map(|(&luma, bgr)| (f64::from(luma) - gray(bgr)).abs()));
+        }
+        assert_eq!(off.len() * 3, bgr.len());
+        let mean = off.iter().sum::<f64>() / off.len() as f64;
+        assert!(mean < most, "{options}: {mean}");
+    }
+}
+
+#[test]
+fn frames_without_a_luma_plane_come_whole_where_luma_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    for (options, channels) in [
+        ("-c:v ffv1 -pix_fmt bgr0", 3),
+        ("-c:v ffv1 -pix_fmt gray", 1),
+    ] {
+        let path = folder.path().join(format!("{channels}.mkv"));
+        encode(options, "160x96", &path);
+        let plain = contents(&path, PixelForm::Plain);
+        assert_eq!(plain[0], contents(&path, PixelForm::Luma)[0]);
+        let FrameContent::Pixels(image) = &plain[0] else {
+            panic!("{plain:?}");
+        };
+        assert_eq!(image.channels, channels);
+    }
+}
