@@ -1,10 +1,15 @@
 //! Sources as people name them: a file without an option, images as a shell lists them, devices, addresses.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use e2e::{Client, Finished, Worker, demo, sleap_io_reads, text};
+use vision::Image;
+use vision::jpeg::JpegEncoder;
+
+use e2e::{Client, Finished, Worker, demo, read_png, sleap_io_reads, text};
 
 fn model() -> Worker {
     Worker::start(&["--model", &text(&demo("model"))])
@@ -176,4 +181,81 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
         assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
         run.failed(1, &[&format!("no program listens at port {port}")]);
     }
+}
+
+/// A camera on the network. Each of its connections is announced, and delivers pictures of one gray level until the
+/// test says that it breaks off; after the last one the camera is gone.
+fn breaking_camera(
+    levels: &'static [u8],
+    accepted: Sender<()>,
+    breaks: Receiver<()>,
+) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut encoder = JpegEncoder::new(90).unwrap();
+        for &level in levels {
+            // Below the level there is noise: what sockets keep is only a few pictures.
+            let mut pixels = vec![level; 640 * 480 * 3];
+            let noise = (0u32..).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
+            let below = pixels.len() / 4;
+            pixels[below..]
+                .iter_mut()
+                .zip(noise)
+                .for_each(|(pixel, noise)| *pixel = noise);
+            let image = Image::new(640, 480, 3, pixels).unwrap();
+            let picture = encoder.encode(&image).unwrap();
+            let (mut connection, _) = listener.accept().unwrap();
+            accepted.send(()).unwrap();
+            // All of the request: unread bytes would turn the end into a reset.
+            let _ = connection.read(&mut [0; 4096]).unwrap();
+            let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+            connection.write_all(head.as_bytes()).unwrap();
+            while breaks.try_recv().is_err() {
+                let part = format!(
+                    "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+                    picture.len()
+                );
+                connection.write_all(part.as_bytes()).unwrap();
+                connection.write_all(&picture).unwrap();
+                connection.write_all(b"\r\n").unwrap();
+            }
+        }
+    });
+    (url, thread)
+}
+
+#[test]
+fn a_camera_on_the_network_that_breaks_off_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, saved) = (text(&demo("model")), text(dir.path()));
+    let worker = Worker::start(&["--model", &model, "--save-every", "10", "--output", &saved]);
+    let ((breaks, when), (accepted, connections)) = (channel(), channel());
+    let (url, camera) = breaking_camera(&[50, 150], accepted, when);
+    let options = ["--signal", &worker.signal, "-o", "-", "--every-frame"];
+    let mut client = Client::start(
+        &[
+            &["--stream", &url, "--reconnect-timeout", "1"],
+            &options[..],
+        ]
+        .concat(),
+    );
+    let mut answer = || client.line().expect("a prediction");
+    connections.recv().unwrap();
+    answer();
+    breaks.send(()).unwrap();
+    // Frames are read only as fast as their answers are.
+    while connections.try_recv().is_err() {
+        answer();
+    }
+    // More than can be in flight.
+    (0..200).for_each(|_| drop(answer()));
+    breaks.send(()).unwrap();
+    let run = client.wait();
+    camera.join().unwrap();
+    run.failed(1, &["has sent nothing more since frame", "is gone"]);
+    let pictures = std::fs::read_dir(dir.path()).unwrap();
+    let levels = pictures.map(|file| read_png(&file.unwrap().path()).data[0]);
+    let levels: BTreeSet<u8> = levels.map(|level| level / 10 * 10).collect();
+    assert_eq!(levels, BTreeSet::from([50, 150]));
 }
