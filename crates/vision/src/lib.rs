@@ -15,6 +15,7 @@ pub mod coded_clock;
 mod deep_image;
 pub mod draw;
 mod environment;
+mod frame_pixels;
 pub mod frame_window;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -15,6 +15,7 @@ use crate::environment;
 /// user has set are kept. Every failure that matters is reported by this crate's errors.
 pub fn silence_native_logs() {
     quiet_opencv();
+    quiet_ffmpeg();
     set_default("OPENCV_LOG_LEVEL", "SILENT");
     set_default("OPENCV_FFMPEG_LOGLEVEL", "-8");
     // Qt, under the windows, warns of missing session settings that do not matter to them.
@@ -31,6 +32,11 @@ pub(crate) fn quiet_opencv() {
             tracing::debug!(%error, "OpenCV's log level stays as it is");
         }
     });
+}
+
+/// FFmpeg's part; done before each first use.
+pub(crate) fn quiet_ffmpeg() {
+    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
 }
 
 fn set_default(name: &str, value: &str) {

@@ -172,7 +172,7 @@ fn outputs_that_cannot_be_written_are_found_before_a_worker_is_looked_for() {
 
 #[cfg(unix)]
 #[test]
-fn a_recording_under_a_name_that_opencv_cannot_take_is_refused_at_once() {
+fn a_recording_whose_name_labels_cannot_hold_is_refused_at_once() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"v\xff.mkv");
     let client = Client::start_with(&["--signal", &nobody(), "--test-pattern"], |command| {

@@ -228,7 +228,7 @@ fn a_recording_that_a_full_disk_has_cut_off_is_named() {
             video.to_str().unwrap(),
         ];
         let run = Client::run_with_full_disk(256, &args);
-        run.failed(1, &[name, "is not whole", "200 pictures were written"]);
+        run.failed(1, &[name, "is not whole", "File too large"]);
         assert!(run.stderr.contains("not recorded"), "{}", run.stderr);
         assert_eq!(run.predictions().len(), 200);
     }
@@ -257,9 +257,9 @@ fn a_killed_client_leaves_a_recording_that_plays() {
         client.kill();
         let rows = index(&video).len();
         let pictures = read(&video).len();
-        // FFmpeg keeps up to five seconds of a file to itself.
+        // Each picture is in the file before the next one is taken; rows may be half a second late.
         assert!(
-            pictures > 100 && pictures <= rows + 100,
+            pictures > 600 && pictures <= rows + 100,
             "{name}: {pictures} pictures, {rows} rows"
         );
     }

@@ -150,7 +150,7 @@ impl RecordArgs {
         }
         if video.to_str().is_none() {
             bail!(
-                "--record {}: OpenCV, which writes it, takes names and folders in UTF-8 only: give another",
+                "--record {}: labels refer to a recording by its name, which has to be UTF-8, as those of its folders: give another",
                 video.display()
             );
         }
@@ -292,7 +292,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_that_opencv_cannot_take_is_refused() {
+    fn a_recording_whose_name_labels_cannot_hold_is_refused() {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(b"v\xff.mkv");
         let line = ["sleap-stream", "--webcam", "0", "--record"];

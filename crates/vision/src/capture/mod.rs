@@ -189,16 +189,16 @@ pub enum FrameContent {
 
 /// Size and channels of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ContentShape {
+pub(crate) struct ContentShape {
     /// Width and height, pixels.
-    size: (u32, u32),
+    pub(crate) size: (u32, u32),
     /// 1 (gray), 3 (BGR) or 4 (BGRA).
-    channels: u8,
+    pub(crate) channels: u8,
 }
 
 impl FrameContent {
     /// Size and channels.
-    fn shape(&self) -> ContentShape {
+    pub(crate) fn shape(&self) -> ContentShape {
         let (size, channels) = match self {
             FrameContent::Pixels(image) => ((image.width, image.height), image.channels),
             FrameContent::Jpeg(jpeg) => {

@@ -14,7 +14,7 @@ pub enum RecordError {
     /// The file exists, and may not be replaced.
     #[error("{} exists: give --overwrite to replace it", .0.display())]
     Exists(PathBuf),
-    /// OpenCV cannot write such a file.
+    /// Such a video cannot be written.
     #[error("cannot record to {}: {reason}", .path.display())]
     Refused {
         /// The video.
@@ -42,9 +42,9 @@ pub enum RecordError {
         /// Width and height of the recording.
         recorded: (u32, u32),
     },
-    /// The system did not write everything, which OpenCV does not report while it writes.
+    /// The system did not take everything, as a full disk does not.
     #[error(
-        "{} is not whole: {frames} pictures were written, the file says {found}; is the disk full?",
+        "{} is not whole: after {frames} pictures it could not be written any further: {error}",
         .path.display()
     )]
     NotWhole {
@@ -52,8 +52,8 @@ pub enum RecordError {
         path: PathBuf,
         /// Pictures that were written.
         frames: u64,
-        /// The number of pictures in the file.
-        found: u64,
+        /// The system's error.
+        error: std::io::Error,
     },
     /// The thread ended with a panic.
     #[error("the recording of {} stopped unexpectedly", .0.display())]

@@ -6,12 +6,15 @@
 //!
 //! | file | pictures | after a process was killed |
 //! |---|---|---|
-//! | `.avi`, `.mkv` | Motion JPEG: each stands alone, so that a player finds any of them exactly | plays up to the last seconds |
+//! | `.avi`, `.mkv` | Motion JPEG: each stands alone, so that a player finds any of them exactly; a camera's own JPEGs as they are | plays up to the last picture |
 //! | `.mp4` | MPEG-4, a fraction of the size | lost: its table of contents is written last |
 
 mod error;
 mod index;
+mod muxer;
+mod pictures;
 mod thread;
+mod video;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,10 +22,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::Image;
-use crate::capture::{CapturedFrame, FrameContent};
-use crate::jpeg::JpegDecodeError;
+use crate::capture::CapturedFrame;
 use thread::{FrameToRecord, OpenRecording, RecordingFiles};
+use video::Container;
 
 pub use error::{CONTAINERS, RecordError};
 
@@ -84,13 +86,12 @@ pub struct RecordingHandle {
 /// Checks that such a recording can begin, with a temporary video in the same folder. The names of
 /// the files are not checked.
 pub fn check(config: &Config) -> Result<(), RecordError> {
-    crate::native_logs::quiet_opencv();
     let path = &config.path;
     let refused = |reason: String| RecordError::Refused {
         path: path.clone(),
         reason,
     };
-    let codec = thread::codec(path).ok_or_else(|| RecordError::Container(path.clone()))?;
+    let container = Container::of(path).ok_or_else(|| RecordError::Container(path.clone()))?;
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let trial = tempfile::Builder::new()
         .prefix(".")
@@ -101,9 +102,12 @@ pub fn check(config: &Config) -> Result<(), RecordError> {
         path: trial.path().to_owned(),
         ..config.clone()
     };
-    match thread::open(&config, codec) {
+    let file = trial.as_file().try_clone();
+    let file = file.map_err(|error| refused(error.to_string()))?;
+    match thread::open(file, container, &config) {
         Ok(_) => Ok(()),
         Err(RecordError::Refused { reason, .. }) => Err(refused(reason)),
+        Err(RecordError::File { error, .. }) => Err(refused(error.to_string())),
         Err(other) => Err(other),
     }
 }
@@ -149,7 +153,7 @@ pub fn start(config: Config) -> Result<(Recording, RecordingHandle), RecordError
 
 /// Whether the name ends as that of a known container.
 pub fn is_container(path: &Path) -> bool {
-    thread::codec(path).is_some()
+    Container::of(path).is_some()
 }
 
 /// The index of a video: `VIDEO.frames.csv`.
@@ -222,17 +226,6 @@ impl Drop for Recording {
         if let Some(thread) = self.thread.take() {
             // Dropped rather than finished: its outcome is not needed.
             let _ = thread.join();
-        }
-    }
-}
-
-impl FrameToRecord {
-    fn pixels(&self) -> Result<Image, JpegDecodeError> {
-        match &self.content {
-            FrameContent::Pixels(image) => Ok(image.clone()),
-            FrameContent::Jpeg(jpeg) => jpeg.decode(),
-            FrameContent::Deep(deep) => Ok(deep.narrow()),
-            FrameContent::Planar(planar) => Ok(planar.to_bgr()),
         }
     }
 }

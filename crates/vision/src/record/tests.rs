@@ -1,6 +1,7 @@
 use super::*;
 use crate::Image;
-use crate::capture::CaptureClock;
+use crate::capture::{CaptureClock, FrameContent};
+use crate::jpeg::CameraJpeg;
 use std::time::{Instant, SystemTime};
 
 fn frame(frame_id: u64, width: u32) -> CapturedFrame {
@@ -167,23 +168,105 @@ fn a_video_without_a_picture_does_not_stay() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// What `ffprobe` says of a video's only track.
+fn probed(path: &Path, entries: &str) -> String {
+    let output = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-of", "csv=p=0"])
+        .args(["-show_entries", &format!("stream={entries}")])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{path:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 #[test]
-fn a_video_that_lacks_its_end_is_not_whole() {
+fn other_programs_read_what_was_recorded() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["a.avi", "a.mkv", "a.mp4"] {
+    for (name, codec) in [("a.avi", "mjpeg"), ("a.mkv", "mjpeg"), ("a.mp4", "mpeg4")] {
         let path = dir.path().join(name);
-        let (recording, mut sender) = start(config(path.clone())).unwrap();
+        // Odd sides are kept.
+        let (recording, mut sender) = start(Config {
+            width: 33,
+            height: 15,
+            channels: 3,
+            fps: 29.97,
+            ..config(path.clone())
+        })
+        .unwrap();
         for id in 0..50 {
-            sender.offer(&frame(id, 32));
+            let pixels = [20, 200, 90].repeat(33 * 15);
+            sender.offer(&CapturedFrame {
+                content: FrameContent::Pixels(Image::new(33, 15, 3, pixels).unwrap()),
+                ..frame(id, 32)
+            });
         }
         drop(sender);
         let (recorded, outcome) = recording.finish();
         outcome.unwrap();
-        thread::check_whole(&path, recorded.frames).unwrap();
-        let error = thread::check_whole(&path, recorded.frames + 2).unwrap_err();
-        assert!(
-            matches!(error, RecordError::NotWhole { .. }),
-            "{name}: {error}"
-        );
+        assert_eq!(recorded.frames, 50, "{name}");
+        let found = probed(&path, "codec_name,width,height,nb_read_frames");
+        assert_eq!(found, format!("{codec},33,15,50"), "{name}");
+        let rate = probed(&path, "avg_frame_rate");
+        let (parts, seconds) = rate.split_once('/').unwrap();
+        let rate = parts.parse::<f64>().unwrap() / seconds.parse::<f64>().unwrap();
+        assert!((rate - 29.97).abs() < 0.02, "{name}: {rate}");
+        let colour = colour_in_the_middle(&path);
+        let off = colour.iter().zip([20, 200, 90]).map(|(a, b)| a.abs_diff(b));
+        assert!(off.max() < Some(6), "{name}: {colour:?}");
+    }
+}
+
+/// Blue, green and red of a pixel of the last picture, as the program `ffmpeg` decodes it.
+fn colour_in_the_middle(path: &Path) -> Vec<u8> {
+    let output = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-f", "rawvideo", "-pix_fmt", "bgr24", "-"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout.len(), 50 * 33 * 15 * 3);
+    let middle = output.stdout.len() - (33 * 7 + 16) * 3;
+    output.stdout[middle..middle + 3].to_vec()
+}
+
+#[test]
+fn a_cameras_own_jpeg_is_recorded_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let pixels: Vec<u8> = (0..32 * 16 * 3).map(|at| (at * 7 % 251) as u8).collect();
+    let image = Image::new(32, 16, 3, pixels).unwrap();
+    let jpeg = crate::jpeg::JpegEncoder::new(30)
+        .unwrap()
+        .encode(&image)
+        .unwrap();
+    for name in ["a.avi", "a.mkv"] {
+        let path = dir.path().join(name);
+        let (recording, mut sender) = start(Config {
+            channels: 3,
+            ..config(path.clone())
+        })
+        .unwrap();
+        let own = CameraJpeg::from_camera(jpeg.clone()).unwrap();
+        sender.offer(&CapturedFrame {
+            content: FrameContent::Jpeg(own),
+            ..frame(0, 32)
+        });
+        drop(sender);
+        recording.finish().1.unwrap();
+        let file = std::fs::read(&path).unwrap();
+        let found = file.windows(jpeg.len()).filter(|bytes| *bytes == jpeg);
+        assert_eq!(found.count(), 1, "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_with_the_systems_words() {
+    for container in [Container::Avi, Container::Matroska] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let error = thread::open(full.unwrap(), container, &config("a.avi".into()));
+        let error = error.map(|_| ()).unwrap_err();
+        assert!(matches!(error, RecordError::File { .. }), "{error}");
+        assert!(error.to_string().contains("No space left"), "{error}");
     }
 }

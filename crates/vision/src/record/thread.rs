@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
-use opencv::core::Size;
-use opencv::videoio::{
-    CAP_FFMPEG, CAP_PROP_FRAME_COUNT, VideoCapture, VideoCaptureTraitConst, VideoWriter,
-    VideoWriterTrait, VideoWriterTraitConst,
-};
 use protocol::CaptureClock;
 
 use super::index::{self, FrameIndex};
+use super::muxer::MuxError;
+use super::pictures::PictureError;
+use super::video::{Container, VideoError, VideoFile};
 use super::{Config, RecordError};
 use crate::Image;
 use crate::capture::FrameContent;
-use crate::mat::view;
 
 /// A frame in the queue to the video.
 pub(super) struct FrameToRecord {
@@ -25,16 +22,6 @@ pub(super) struct FrameToRecord {
     pub(super) captured_at: SystemTime,
     pub(super) clock: CaptureClock,
     pub(super) content: FrameContent,
-}
-
-/// The format of the pictures, as four characters; `None` for an unknown container.
-pub(super) fn codec(path: &Path) -> Option<[char; 4]> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    match extension.as_str() {
-        "avi" | "mkv" => Some(['M', 'J', 'P', 'G']),
-        "mp4" => Some(['m', 'p', '4', 'v']),
-        _ => None,
-    }
 }
 
 /// The files of a recording, empty when they were begun: nothing else is removed.
@@ -108,7 +95,8 @@ fn is_still(_: &Path, _: &File) -> bool {
 /// An open video and its index.
 pub(super) struct OpenRecording {
     config: Config,
-    video: VideoWriter,
+    container: Container,
+    video: VideoFile,
     index: FrameIndex,
     frames: u64,
 }
@@ -116,11 +104,10 @@ pub(super) struct OpenRecording {
 impl OpenRecording {
     /// What it makes is in `files`, whatever becomes of it.
     pub(super) fn begin(config: Config, files: &mut RecordingFiles) -> Result<Self, RecordError> {
-        crate::native_logs::quiet_opencv();
-        let codec =
-            codec(&config.path).ok_or_else(|| RecordError::Container(config.path.clone()))?;
+        let container = Container::of(&config.path)
+            .ok_or_else(|| RecordError::Container(config.path.clone()))?;
         let index_path = index::path(&config.path);
-        // Both names, before anything is written: FFmpeg would replace what has its name.
+        // Both names, before anything is written.
         let mut begin = |path: &Path| {
             let begun = files.begin(path, config.overwrite);
             begun.map_err(|error| match error.kind() {
@@ -131,62 +118,64 @@ impl OpenRecording {
                 },
             })
         };
-        begin(&config.path)?;
+        let video = begin(&config.path)?;
         let index = begin(&index_path)?;
         let index = FrameIndex::begin(index).map_err(|error| RecordError::File {
             path: index_path.clone(),
             error,
         })?;
-        let video = open(&config, codec)?;
+        let video = open(video, container, &config)?;
         Ok(Self {
             config,
+            container,
             video,
             index,
             frames: 0,
         })
     }
 
-    /// Writes all pictures; returns their number, and the first error.
+    /// Writes all pictures; returns how many of them play, and the first error.
     pub(super) fn run(
         mut self,
         pictures: &Receiver<FrameToRecord>,
     ) -> (u64, Result<(), RecordError>) {
         let written = pictures.iter().try_for_each(|picture| self.write(&picture));
-        // What was recorded is kept after an error too.
-        let released = self.video.release();
         let flushed = self.index.flush();
-        let outcome = written
-            .and_then(|()| released.map_err(|error| self.refused(error.message)))
-            .and_then(|()| flushed.map_err(|error| self.index_error(error)))
-            .and_then(|()| check_whole(&self.config.path, self.frames));
-        match outcome {
-            Err(RecordError::NotWhole { found, .. }) => (found.min(self.frames), outcome),
-            outcome => (self.frames, outcome),
+        let flushed = flushed.map_err(|error| index_error(&self.config, error));
+        let (path, frames) = (self.config.path, self.frames);
+        // What was recorded is kept after an error of another kind too.
+        let finished = match (&written, frames) {
+            (_, 0) | (Err(RecordError::NotWhole { .. }), _) => Ok(()),
+            _ => self.video.finish(),
+        };
+        let finished = finished.map_err(|error| failed(&path, frames, error));
+        let outcome = written.and(finished).and(flushed);
+        let is_cut = matches!(outcome, Err(RecordError::NotWhole { .. }));
+        if is_cut && !self.container.plays_without_end() {
+            return (0, outcome);
         }
+        (frames, outcome)
     }
 
     fn write(&mut self, picture: &FrameToRecord) -> Result<(), RecordError> {
-        let image = match picture.pixels() {
-            Ok(image) => image,
-            Err(error) => {
-                // A picture for each frame keeps the indices of the others right.
-                tracing::warn!(frame_id = picture.frame_id, %error, "recorded as a black picture");
-                self.black()
-            }
-        };
+        let shape = picture.content.shape();
+        let (width, height) = shape.size;
         let recorded = (self.config.width, self.config.height);
-        if (image.width, image.height) != recorded || image.channels != self.config.channels {
+        if (width, height) != recorded || shape.channels != self.config.channels {
             return Err(RecordError::Size {
                 frame_id: picture.frame_id,
-                width: image.width,
-                height: image.height,
+                width,
+                height,
                 recorded,
             });
         }
-        let pixels = view(&image).map_err(|error| self.refused(error.to_string()))?;
-        self.video
-            .write(&pixels)
-            .map_err(|error| self.refused(error.message))?;
+        let mut written = self.video.write(&picture.content);
+        if let Err(VideoError::Picture(PictureError::Decode(error))) = &written {
+            // A picture for each frame keeps the indices of the others right.
+            tracing::warn!(frame_id = picture.frame_id, %error, "recorded as a black picture");
+            written = self.video.write(&self.black());
+        }
+        written.map_err(|error| failed(&self.config.path, self.frames, error))?;
         self.index
             .push(
                 self.frames,
@@ -194,12 +183,12 @@ impl OpenRecording {
                 picture.captured_at,
                 picture.clock,
             )
-            .map_err(|error| self.index_error(error))?;
+            .map_err(|error| index_error(&self.config, error))?;
         self.frames += 1;
         Ok(())
     }
 
-    fn black(&self) -> Image {
+    fn black(&self) -> FrameContent {
         let Config {
             width,
             height,
@@ -207,81 +196,49 @@ impl OpenRecording {
             ..
         } = self.config;
         let bytes = width as usize * height as usize * usize::from(channels);
-        Image {
+        FrameContent::Pixels(Image {
             width,
             height,
             channels,
             data: vec![0; bytes].into(),
-        }
-    }
-
-    fn refused(&self, reason: String) -> RecordError {
-        RecordError::Refused {
-            path: self.config.path.clone(),
-            reason,
-        }
-    }
-
-    fn index_error(&self, error: std::io::Error) -> RecordError {
-        RecordError::File {
-            path: index::path(&self.config.path),
-            error,
-        }
+        })
     }
 }
 
-/// Opens the video that is written.
-pub(super) fn open(config: &Config, [a, b, c, d]: [char; 4]) -> Result<VideoWriter, RecordError> {
-    let refused = |reason: String| RecordError::Refused {
-        path: config.path.clone(),
-        reason,
-    };
-    let failed = |error: opencv::Error| refused(error.message);
-    let name = config.path.to_str();
-    let name = name.ok_or_else(|| refused("its name is not UTF-8".to_owned()))?;
-    let side =
-        |side: u32| i32::try_from(side).map_err(|_| refused(format!("{side} pixels are too many")));
-    let size = Size::new(side(config.width)?, side(config.height)?);
-    let fourcc = VideoWriter::fourcc(a, b, c, d).map_err(failed)?;
-    let video = VideoWriter::new_with_backend(
-        name,
-        CAP_FFMPEG,
-        fourcc,
-        config.fps,
-        size,
-        config.channels == 3,
-    )
-    .map_err(failed)?;
-    match video.is_opened() {
-        Ok(true) => Ok(video),
-        _ => Err(refused(format!(
-            "OpenCV and FFmpeg cannot write {a}{b}{c}{d} of {}x{} pixels there",
-            config.width, config.height
-        ))),
+fn index_error(config: &Config, error: io::Error) -> RecordError {
+    RecordError::File {
+        path: index::path(&config.path),
+        error,
     }
 }
 
-/// Checks that a video's file has the number of pictures in it. A full disk cuts off the end, which
-/// holds the number.
-pub(super) fn check_whole(path: &Path, frames: u64) -> Result<(), RecordError> {
-    /// Most containers store the length in time, which is rounded.
-    const ROUNDED: u64 = 1;
-    if frames == 0 {
-        return Ok(());
-    }
-    let found = path
-        .to_str()
-        .and_then(|name| VideoCapture::from_file(name, CAP_FFMPEG).ok())
-        .and_then(|video| video.get(CAP_PROP_FRAME_COUNT).ok())
-        .unwrap_or_default();
-    // Negative where the file does not have it.
-    let found = found.max(0.0) as u64;
-    match found + ROUNDED < frames {
-        true => Err(RecordError::NotWhole {
-            path: path.to_owned(),
+/// A failure after so many pictures.
+fn failed(path: &Path, frames: u64, error: VideoError) -> RecordError {
+    let path = path.to_owned();
+    match error {
+        VideoError::Mux(MuxError::System(error)) => RecordError::NotWhole {
+            path,
             frames,
-            found,
-        }),
-        false => Ok(()),
+            error,
+        },
+        other => RecordError::Refused {
+            path,
+            reason: other.to_string(),
+        },
     }
+}
+
+/// Begins a video in an empty file.
+pub(super) fn open(
+    file: File,
+    container: Container,
+    config: &Config,
+) -> Result<VideoFile, RecordError> {
+    VideoFile::begin(file, container, config).map_err(|error| match error {
+        VideoError::Mux(MuxError::System(error)) => RecordError::File {
+            path: config.path.clone(),
+            error,
+        },
+        other => failed(&config.path, 0, other),
+    })
 }

@@ -13,9 +13,10 @@ use super::reader::{
     FrameReader, Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour, display_name,
 };
 use super::tiff::{self, TiffProblem};
-use super::video::{self, Converter, VideoError};
+use super::video::{Converter, VideoError};
 use super::video_source::open_error;
 use super::{ContentShape, FrameContent, OpenError, Source, SourceInfo, SourceOptions};
+use crate::frame_pixels::significant_bits;
 use pattern::NumberPattern;
 use still::Still;
 
@@ -235,7 +236,7 @@ impl PictureReader {
             }
         };
         let frame = still.decode(picture.page).map_err(failed)?;
-        self.significant_bits = video::significant_bits(&frame);
+        self.significant_bits = significant_bits(&frame);
         self.converter.content(&frame, Default::default())
     }
 }

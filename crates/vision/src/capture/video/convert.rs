@@ -5,10 +5,10 @@ use ffmpeg::frame::Video;
 
 use super::orient::Orientation;
 use super::planes::PlaneConverter;
-use super::raw::{self, PixelLayout};
-use super::scale::{PixelTarget, Scaler};
+use super::raw;
 use crate::capture::reader::ReadFault;
 use crate::capture::{FrameContent, PixelForm};
+use crate::frame_pixels::{PixelLayout, PixelTarget, Scaler};
 use crate::pool::{Pool, Pooled};
 use crate::{DeepImage, DeepImageError, Image};
 

@@ -9,7 +9,6 @@ mod orient;
 mod pipe;
 mod planes;
 mod raw;
-mod scale;
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -22,13 +21,12 @@ use ffmpeg::{Dictionary, Error};
 use super::reader::{FrameReader, Grab, GrabbedFrame, ReadFault};
 use super::stop::StopSignal;
 use super::{ContentShape, FrameContent, PixelForm};
+use crate::frame_pixels::{PixelLayout, significant_bits};
 pub(super) use convert::Converter;
 use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
 use orient::Orientation;
 use pipe::PipeInput;
-use raw::PixelLayout;
-pub(super) use raw::significant_bits;
 
 /// What is opened, and how.
 pub(super) struct VideoRequest<'a> {
@@ -99,7 +97,7 @@ pub(super) struct VideoReader {
 
 /// Opens a video and decodes its first frame, which alone shows its size.
 pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo), VideoError> {
-    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    crate::native_logs::quiet_ffmpeg();
     // Frames are to leave as they arrive.
     let is_pipe = request.pipe.is_some();
     let is_live = request.timeout.is_some() || is_pipe;

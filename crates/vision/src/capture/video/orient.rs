@@ -3,8 +3,8 @@
 use ffmpeg::Error;
 use ffmpeg::frame::Video;
 
-use super::raw::{self, PixelLayout, PlaneShape};
 use crate::capture::reader::ReadFault;
+use crate::frame_pixels::{PixelLayout, PlaneShape, allocate, row, row_mut};
 
 /// A quarter or half turn and mirroring: first the sides are exchanged, then both axes mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,7 +72,7 @@ impl Orientation {
             true => (layout.height, layout.width),
             false => (layout.width, layout.height),
         };
-        let mut shown = raw::allocate(&layout, width, height)?;
+        let mut shown = allocate(&layout, width, height)?;
         for (plane, shape) in planes.iter().enumerate() {
             self.move_plane(frame, &mut shown, plane, shape);
         }
@@ -90,8 +90,8 @@ impl Orientation {
             } else {
                 y
             };
-            let source = raw::row(from, plane, shape, source_y);
-            let target = raw::row_mut(to, plane, shape, y);
+            let source = row(from, plane, shape, source_y);
+            let target = row_mut(to, plane, shape, y);
             if self.mirror_x {
                 let pixels = source.chunks_exact(shape.step).rev();
                 for (target, source) in target.chunks_exact_mut(shape.step).zip(pixels) {
@@ -115,7 +115,7 @@ impl Orientation {
         for top in (0..turned.height).step_by(SIDE) {
             for left in (0..turned.width).step_by(SIDE) {
                 for y in top..(top + SIDE).min(turned.height) {
-                    let target = raw::row_mut(to, plane, &turned, y);
+                    let target = row_mut(to, plane, &turned, y);
                     let source_x = if self.mirror_y {
                         shape.width - 1 - y
                     } else {
@@ -127,7 +127,7 @@ impl Orientation {
                         } else {
                             x
                         };
-                        let source = raw::row(from, plane, shape, source_y);
+                        let source = row(from, plane, shape, source_y);
                         target[x * step..][..step]
                             .copy_from_slice(&source[source_x * step..][..step]);
                     }

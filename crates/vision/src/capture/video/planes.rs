@@ -5,8 +5,8 @@ use ffmpeg::ffi::AVPixelFormat;
 use ffmpeg::frame::Video;
 
 use super::jfif::ToJfif;
-use super::raw::{self, PixelLayout, PlaneShape};
 use crate::capture::reader::ReadFault;
+use crate::frame_pixels::{PixelLayout, PlaneShape, row};
 use crate::pool::Pool;
 use crate::{ChromaSampling, Image, PlanarImage};
 
@@ -78,10 +78,10 @@ impl PlaneConverter {
             .zip(red.chunks_exact_mut(part.width));
         let rows = luma.chunks_mut(whole.width * down).zip(out).enumerate();
         for (y, (luma, (blue, red))) in rows {
-            let from = (raw::row(frame, 1, &part, y), raw::row(frame, 2, &part, y));
+            let from = (row(frame, 1, &part, y), row(frame, 2, &part, y));
             to_jfif.chroma(from, across, &mut self.shifts, (blue, red));
             for (below, luma) in luma.chunks_exact_mut(whole.width).enumerate() {
-                let from = raw::row(frame, 0, &whole, y * down + below);
+                let from = row(frame, 0, &whole, y * down + below);
                 to_jfif.luma(from, &self.shifts, luma);
             }
         }

@@ -10,22 +10,29 @@ use ffmpeg::ffi::*;
 use ffmpeg::frame::Video;
 use ffmpeg::software::scaling::Flags;
 
-use super::raw::{PixelLayout, allocate};
+use super::layout::{PixelLayout, allocate};
 
 /// What pixels are converted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PixelTarget {
+pub(crate) struct PixelTarget {
     format: AVPixelFormat,
     /// 1 (gray) or 3 (BGR).
-    pub(super) channels: u8,
+    pub(crate) channels: u8,
     /// Of samples of 16 bits; `None`: they have 8.
-    pub(super) significant_bits: Option<u8>,
+    pub(crate) significant_bits: Option<u8>,
 }
 
 impl PixelTarget {
+    /// What MPEG-4 is encoded from.
+    pub(crate) const MPEG4: PixelTarget = PixelTarget {
+        format: AVPixelFormat::YUV420P,
+        channels: 3,
+        significant_bits: None,
+    };
+
     /// Gray of gray frames, else BGR. `deep`: with as many bits as the frame has, which colours take as
     /// 16: their conversion scales them.
-    pub(super) fn of(layout: &PixelLayout, deep: bool) -> PixelTarget {
+    pub(crate) fn of(layout: &PixelLayout, deep: bool) -> PixelTarget {
         let depth = layout.depth();
         let gray = layout.is_gray();
         let (format, significant_bits) = match (gray, depth) {
@@ -46,10 +53,10 @@ impl PixelTarget {
 }
 
 /// Converts frames of one layout, as the `ffmpeg` program does without further options.
-pub(super) struct Scaler {
+pub(crate) struct Scaler {
     context: NonNull<SwsContext>,
-    pub(super) source: PixelLayout,
-    pub(super) target: PixelTarget,
+    pub(crate) source: PixelLayout,
+    pub(crate) target: PixelTarget,
 }
 
 // SAFETY: the context is used by its owner alone, and by no thread of its own.
@@ -57,7 +64,7 @@ unsafe impl Send for Scaler {}
 
 impl Scaler {
     /// `None`: FFmpeg does not convert this format.
-    pub(super) fn new(source: PixelLayout, target: PixelTarget) -> Option<Scaler> {
+    pub(crate) fn new(source: PixelLayout, target: PixelTarget) -> Option<Scaler> {
         // SAFETY: the formats are checked by the functions that are called.
         let is_known = unsafe { sws_isSupportedInput(source.format) > 0 };
         // SAFETY: a new context, which `Scaler` frees.
@@ -143,7 +150,7 @@ impl Scaler {
     ///
     /// # Errors
     /// No memory, or another layout.
-    pub(super) fn run(&mut self, frame: &Video, out: &mut Video) -> Result<(), Error> {
+    pub(crate) fn run(&mut self, frame: &Video, out: &mut Video) -> Result<(), Error> {
         let wanted = PixelLayout {
             format: self.target.format,
             ..self.source
