@@ -155,3 +155,50 @@ fn the_client_shows_what_it_streams_and_ends_with_the_stream() {
     client.interrupt();
     assert_eq!(client.wait().code, Some(130));
 }
+
+#[test]
+fn worker_and_client_go_on_when_the_screen_of_their_windows_is_gone() {
+    let mut screen = Screen::start();
+    let model = demo("model");
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--display",
+        "--model",
+        model.to_str().unwrap(),
+    ];
+    let on_screen = |command: &mut Command| {
+        command
+            .env("DISPLAY", &screen.display)
+            .env_remove("WAYLAND_DISPLAY");
+    };
+    let worker = Worker::start_with(&args, on_screen);
+    let args = [
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "512x384@30",
+        "-o",
+        "-",
+        "--display",
+    ];
+    let mut client = Client::start_with(&args, on_screen);
+    for program in ["sleap-worker", "sleap-stream"] {
+        screen.xdotool(&["search", "--sync", "--onlyvisible", "--name", program]);
+    }
+    client.line().expect("predictions come");
+    screen.server.kill().unwrap();
+    screen.server.wait().unwrap();
+    while !worker.log().contains("the window is lost") {
+        client.line().expect("predictions go on");
+    }
+    while !client.log().contains("the window is lost") {
+        client.line().expect("predictions go on");
+    }
+    client
+        .line()
+        .expect("predictions go on without the windows");
+    client.interrupt();
+    assert_eq!(client.wait().code, Some(130));
+    assert_eq!(worker.interrupt().0, Some(130));
+}

@@ -1,7 +1,7 @@
 //! The window, under an X server of the test's own.
 //!
 //! The scenes run in child processes: the display is an environment variable, windows
-//! belong to one thread, and OpenCV ends a process that loses its screen.
+//! belong to one thread, and a process may end with its screen.
 
 #[cfg(target_os = "linux")]
 mod scenes;
@@ -17,12 +17,17 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 11] = [
         ("no_display_is_an_error_with_words", scenes::no_display),
         ("an_unusable_display_is_an_error", scenes::unusable_display),
         ("a_frame_is_shown_as_it_is", scenes::frame_is_shown),
         ("keys_close_the_window", scenes::keys_close),
         ("the_close_button_closes_the_window", scenes::button_closes),
+        ("an_x_server_that_ends_is_an_error", scenes::server_ends),
+        (
+            "a_picture_keeps_its_ratio_in_a_resized_window",
+            scenes::user_resizes,
+        ),
         ("a_frame_larger_than_the_screen_fits", scenes::large_frame),
         ("a_second_thread_is_refused", scenes::second_thread),
         (

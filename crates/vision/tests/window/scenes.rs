@@ -46,8 +46,12 @@ fn show(width: u32, height: u32) {
     vision::silence_native_logs();
     let image = frame(width, height);
     let mut window = Window::open(TITLE).unwrap();
-    while window.show(&image).unwrap() == WindowStatus::Open {
-        println!("shown");
+    loop {
+        match window.show(&image) {
+            Ok(WindowStatus::Open) => println!("shown"),
+            Ok(WindowStatus::Closed) => break,
+            Err(error) => return println!("lost: {error}"),
+        }
     }
     assert_eq!(window.show(&image).unwrap(), WindowStatus::Closed);
     println!("closed");
@@ -81,8 +85,6 @@ impl Scene {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(VARIABLE, scene).env_remove("DISPLAY");
         command.env_remove("WAYLAND_DISPLAY");
-        // Qt, which draws OpenCV's windows here, would otherwise prefer Wayland's plugin.
-        command.env("QT_QPA_PLATFORM", "xcb");
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }
@@ -165,6 +167,41 @@ pub(crate) fn button_closes() {
     scene.wait_for_frames();
     server.click_close(window);
     scene.wait_for_close();
+}
+
+pub(crate) fn server_ends() {
+    let mut server = XServer::start("640x480x24");
+    let mut scene = Scene::start(&format!("show {WIDTH} {HEIGHT}"), Some(&server.display));
+    server.wait_for_window(TITLE);
+    scene.wait_for_frames();
+    server.end();
+    let mut line = scene.line();
+    while line == "shown" {
+        line = scene.line();
+    }
+    assert!(line.starts_with("lost: the display"), "{line}");
+    assert!(scene.process.wait().unwrap().success());
+}
+
+pub(crate) fn user_resizes() {
+    let server = XServer::start("640x480x24");
+    let mut scene = Scene::start(&format!("show {WIDTH} {HEIGHT}"), Some(&server.display));
+    let window = server.wait_for_window(TITLE);
+    scene.wait_for_frames();
+    server.resize(window, (WIDTH * 2, HEIGHT * 3));
+    server.wait_for_size(window, (WIDTH * 2, HEIGHT * 3));
+    scene.wait_for_frames();
+    // The picture keeps its ratio, in the middle of the window.
+    let pixels = server.pixels(window);
+    let at = |x: u32, y: u32| {
+        let start = ((y * WIDTH * 2 + x) * 4) as usize;
+        [pixels[start], pixels[start + 1], pixels[start + 2]]
+    };
+    assert_eq!(at(WIDTH / 4, HEIGHT * 3 / 2), HALVES[0]);
+    assert_eq!(at(WIDTH * 7 / 4, HEIGHT * 3 / 2), HALVES[1]);
+    assert_eq!(at(WIDTH / 4, HEIGHT / 2 + 2), HALVES[0]);
+    assert_eq!(at(WIDTH / 4, HEIGHT / 2 - 2), [0; 3]);
+    assert_eq!(at(WIDTH / 4, HEIGHT * 5 / 2 + 2), [0; 3]);
 }
 
 pub(crate) fn large_frame() {

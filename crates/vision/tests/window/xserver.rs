@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt, EventMask, ImageFormat,
-    KEY_PRESS_EVENT, KEY_RELEASE_EVENT, KeyButMask, KeyPressEvent, Window,
+    AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConfigureWindowAux, ConnectionExt,
+    EventMask, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, KeyButMask, KeyPressEvent, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -73,6 +73,19 @@ impl XServer {
         }
     }
 
+    /// Gives the window another size, as a user does.
+    pub(crate) fn resize(&self, window: Window, (width, height): (u32, u32)) {
+        let size = ConfigureWindowAux::new().width(width).height(height);
+        let sent = self.connection.configure_window(window, &size);
+        sent.unwrap().check().unwrap();
+    }
+
+    /// Ends the server.
+    pub(crate) fn end(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     fn title(&self, window: Window) -> String {
         let name = AtomEnum::WM_NAME;
         let cookie = self
@@ -128,7 +141,9 @@ impl XServer {
                 ..KeyPressEvent::default()
             };
             let sent = self.connection.send_event(true, window, mask, event);
-            sent.unwrap().check().unwrap();
+            let sent = sent.unwrap().check();
+            // A window that the key closes may be gone before it is released.
+            assert!(sent.is_ok() || kind == KEY_RELEASE_EVENT, "{sent:?}");
         }
     }
 
