@@ -11,7 +11,7 @@ unavailable() { echo "pipewire.sh: $2" >&2; exit "$1"; }
 for program in dbus-run-session pipewire wireplumber pw-dump pw-v4l2 gst-launch-1.0; do
   command -v "$program" >/dev/null || unavailable 77 "$program is missing: run examples/setup.sh --tests"
 done
-# From there on the source ends when a reader lets go of it, as OpenCV does each time it sets a size.
+# From there on the source ends when a reader lets go of it. That one opening is enough there has not been tried.
 version=$(pipewire --version | sed -n 's/^Linked with libpipewire //p')
 if [ "$(printf '%s\n' 1.4 "$version" | sort -V | sed 1q)" = 1.4 ]; then
   unavailable 77 "PipeWire $version cannot stand in for a camera; versions before 1.4 can"

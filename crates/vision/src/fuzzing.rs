@@ -14,6 +14,10 @@ const LIMITS: JpegLimits = JpegLimits {
 pub fn jpeg(data: &[u8]) {
     let mut decoder = JpegDecoder::new().expect("the decoder starts");
     let header = decoder.header(data);
+    if let Ok(Some(planes)) = decoder.decode_planar(data, &LIMITS) {
+        let header = header.as_ref().expect("what decodes has a header");
+        assert_eq!(planes.size(), (header.width, header.height));
+    }
     for color in [Color::Bgr, Color::Gray] {
         let Ok(image) = decoder.decode(data, color, &LIMITS) else {
             continue;

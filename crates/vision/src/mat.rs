@@ -4,7 +4,6 @@ use bytes::Bytes;
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{self, Mat, MatTraitConst, MatTraitConstManual, Vec3b, Vec4b};
 
-use crate::pool::{Pool, Pooled};
 use crate::{Image, ImageShapeError};
 
 /// Why an operation on an image failed.
@@ -81,71 +80,10 @@ pub(crate) fn to_image(mat: &Mat) -> Result<Image, ImageError> {
     )?)
 }
 
-/// Matrices that become images without a copy, and are used again once the image is dropped.
-#[derive(Default)]
-pub(crate) struct FramePool(Pool<Mat>);
-
-impl FramePool {
-    /// A matrix for OpenCV to write the next frame into.
-    pub(crate) fn take(&self) -> Pooled<Mat> {
-        self.0.take(Mat::default)
-    }
-
-    /// The frame in a matrix of a pool.
-    pub(crate) fn image(mat: Pooled<Mat>) -> Result<Image, ImageError> {
-        if mat.depth() != core::CV_8U || !mat.is_continuous() {
-            return to_image(&mat);
-        }
-        let (rows, cols) = (mat.rows().max(0) as u32, mat.cols().max(0) as u32);
-        let channels = u8::try_from(mat.channels()).unwrap_or(u8::MAX);
-        let data = Bytes::from_owner(MatrixBytes(mat));
-        Ok(Image::new(cols, rows, channels, data)?)
-    }
-}
-
-/// A matrix behind an image's bytes.
-struct MatrixBytes(Pooled<Mat>);
-
-impl AsRef<[u8]> for MatrixBytes {
-    fn as_ref(&self) -> &[u8] {
-        // It fails only for matrices that are not continuous; an empty slice then does not
-        // match the image's shape.
-        self.0.data_bytes().unwrap_or(&[])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_frames_memory_is_used_again_only_when_nobody_holds_it() {
-        let pool = FramePool::default();
-        let fill = |value: f64| {
-            let mut mat = pool.take();
-            let size = opencv::core::Size::new(8, 4);
-            let shade = Mat::new_size_with_default(size, core::CV_8UC3, Scalar::all(value));
-            shade.unwrap().copy_to(&mut *mat).unwrap();
-            FramePool::image(mat).unwrap()
-        };
-        let first = fill(1.0);
-        let second = fill(2.0);
-        let held = first.data.slice(3..6);
-        let address = first.data.as_ptr();
-        drop(first);
-        let third = fill(3.0);
-        assert_ne!(third.data.as_ptr(), address);
-        drop(held);
-        let fourth = fill(4.0);
-        assert_eq!(fourth.data.as_ptr(), address);
-        for (image, value) in [(&second, 2), (&third, 3), (&fourth, 4)] {
-            assert_eq!((image.width, image.height, image.channels), (8, 4, 3));
-            assert!(image.data.iter().all(|&byte| byte == value));
-        }
-        // Images outlive the pool.
-        drop(pool);
-        assert_eq!(second.data[0], 2);
-    }
     use opencv::core::{Rect, Scalar};
 
     #[test]

@@ -82,6 +82,17 @@ impl PlanarImage {
         &self.data
     }
 
+    /// Luma alone, as a gray image without a copy.
+    pub fn luma(&self) -> Image {
+        let area = self.width as usize * self.height as usize;
+        Image {
+            width: self.width,
+            height: self.height,
+            channels: 1,
+            data: self.data.slice(..area),
+        }
+    }
+
     /// The image in BGR, each chroma sample for all its pixels.
     pub fn to_bgr(&self) -> Image {
         let (width, height) = (self.width as usize, self.height as usize);

@@ -1,5 +1,5 @@
 //! A camera, as far as one can be had without hardware: PipeWire provides it and its V4L2
-//! layer puts it before OpenCV's own camera code as device 0.
+//! layer puts it before the capture's V4L2 calls as device 0.
 //!
 //! Needs `pipewire`, `wireplumber`, `pw-v4l2`, `pw-dump`, `dbus-run-session` and GStreamer;
 //! where one of them is missing, a note is printed and only what needs no camera is tested.

@@ -96,10 +96,14 @@ impl FrameWatcher for ClockWatcher {
     }
 
     fn captured(&self, frame: &CapturedFrame) {
-        let Some(image) = frame.pixels().filter(|_| frame.arrived >= self.begins) else {
+        if frame.arrived < self.begins {
+            return;
+        }
+        let Ok(image) = frame.content.brightness() else {
+            // A damaged picture of the camera's own.
             return;
         };
-        let read = coded_clock::read(image);
+        let read = coded_clock::read(&image);
         self.measured().frame(frame, read);
     }
 
@@ -113,6 +117,8 @@ mod tests {
     use super::*;
     use std::time::{Duration, SystemTime};
     use vision::capture::{CaptureClock, FrameContent};
+    use vision::jpeg::{CameraJpeg, JpegEncoder};
+    use vision::{ChromaSampling, PlanarImage};
 
     fn frame(frame_id: FrameId, number: u16, arrived: Instant) -> CapturedFrame {
         CapturedFrame {
@@ -144,6 +150,33 @@ mod tests {
         assert_eq!(measured.meter.pose.count(), 2);
         assert!((measured.meter.result.at(0.5).unwrap() - 40.0).abs() < 1e-6);
         assert!((measured.meter.pose.at(0.0).unwrap() - 84.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_clock_is_read_in_whatever_form_frames_come() {
+        let start = Instant::now();
+        let watcher = ClockWatcher::new(start);
+        for number in 0..8 {
+            let at = start + Duration::from_millis(u64::from(number) * 16);
+            watcher.measured().shown.push(number, at);
+        }
+        let clock = coded_clock::draw(5, 320);
+        let mut planes = clock.data.to_vec();
+        planes.resize(320 * 320 * 3 / 2, 128);
+        let planar = PlanarImage::new((320, 320), ChromaSampling::Quarter, planes).unwrap();
+        let jpeg = JpegEncoder::new(80).unwrap().encode(&clock).unwrap();
+        let contents = [
+            FrameContent::Pixels(clock),
+            FrameContent::Planar(planar),
+            FrameContent::Jpeg(CameraJpeg::from_camera(jpeg).unwrap()),
+        ];
+        for (id, content) in (0..).zip(contents) {
+            watcher.captured(&CapturedFrame {
+                content,
+                ..frame(id, 5, start + Duration::from_millis(130))
+            });
+            assert_eq!(watcher.measured().meter.total.count() as u64, id + 1);
+        }
     }
 
     #[test]

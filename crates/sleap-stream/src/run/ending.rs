@@ -149,8 +149,8 @@ fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Resul
     let source = ended.source.and_then(|source| match source {
         Err(error) if end != Some(ReceiveEnd::Interrupted) => Err(error.into()),
         Ok(source) if source.lost > 0 && each_counts => bail!(
-            "{} frames of {} did not arrive whole: packets were lost, or frames came faster than they could be sent. \
-             `sleap-stream doctor` checks buffers and MTU",
+            "{} frames of {} did not arrive whole: they were lost on the network or on USB, or came faster than they could be \
+             sent. `sleap-stream doctor` checks buffers and MTU of network cameras",
             source.lost,
             ended.name
         ),

@@ -1,41 +1,37 @@
-//! Systems whose drivers give no more than frames.
+//! The cameras of systems without V4L2, as far as OpenCV knows them.
 
-use std::time::Duration;
+use opencv::videoio::{
+    CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, VideoCapture,
+    VideoCaptureTraitConst,
+};
 
-use super::controls::{ControlError, SetControl};
-use super::stamps::Stamps;
+use super::{Camera, Mode, Size};
 
-/// Nothing is looked for here.
-pub(crate) struct OpenFiles;
-
-impl OpenFiles {
-    pub(crate) fn of(_index: u32) -> OpenFiles {
-        OpenFiles
-    }
-
-    pub(crate) fn opened_since(&self) -> Option<OpenCamera> {
-        None
-    }
-}
-
-/// There is none.
-#[derive(Debug)]
-pub(crate) enum OpenCamera {}
-
-impl OpenCamera {
-    pub(crate) fn stamps(&self) -> Stamps {
-        match *self {}
-    }
-
-    pub(crate) fn has_frame(&self) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn set(&self, _: &[(&str, &str)]) -> Result<Vec<SetControl>, ControlError> {
-        match *self {}
-    }
-
-    pub(crate) fn exposure(&self) -> Option<Duration> {
-        match *self {}
-    }
+/// Those that open.
+pub(super) fn list() -> Vec<Camera> {
+    const MAX_DEVICE_NUMBER: u32 = 8;
+    let probe = |index: u32| {
+        let capture = VideoCapture::new(index as i32, CAP_ANY).ok()?;
+        capture.is_opened().ok().filter(|open| *open)?;
+        let get = |property| capture.get(property).unwrap_or_default();
+        let size = Size::Exactly(
+            get(CAP_PROP_FRAME_WIDTH) as u32,
+            get(CAP_PROP_FRAME_HEIGHT) as u32,
+        );
+        let fps = Some(get(CAP_PROP_FPS)).filter(|fps| *fps > 0.0);
+        Some(Camera {
+            index,
+            name: format!("camera {index}"),
+            path: None,
+            bus: None,
+            modes: vec![Mode {
+                format: "present".to_owned(),
+                size,
+                rates: fps.into_iter().collect(),
+            }],
+            problem: None,
+        })
+    };
+    // A system that gives no camera at one number may give one at the next.
+    (0..MAX_DEVICE_NUMBER).filter_map(probe).collect()
 }

@@ -1,5 +1,7 @@
 //! The cameras of this machine and what they can do.
 
+// Without V4L2 there are no controls to find and set.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod controls;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -8,10 +10,8 @@ mod stamps;
 #[cfg(target_os = "linux")]
 mod v4l2;
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{OpenCamera, OpenFiles};
 #[cfg(target_os = "linux")]
-pub(crate) use v4l2::{OpenCamera, OpenFiles};
+pub(crate) use v4l2::{CaptureDevice, Colours, Filled, StreamFormat, format_letters};
 
 pub use controls::{Control, ControlError, ControlKind, MenuEntry};
 pub use genicam::{GenICamCamera, genicam, genicam_library};
@@ -131,33 +131,5 @@ pub fn controls(_index: u32) -> Vec<Control> {
 /// The cameras, by number: those that open. Only their numbers and present sizes are known here.
 #[cfg(not(target_os = "linux"))]
 pub fn list() -> Vec<Camera> {
-    use opencv::videoio::{
-        CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, VideoCapture,
-        VideoCaptureTraitConst,
-    };
-    const MAX_DEVICE_NUMBER: u32 = 8;
-    let probe = |index: u32| {
-        let capture = VideoCapture::new(index as i32, CAP_ANY).ok()?;
-        capture.is_opened().ok().filter(|open| *open)?;
-        let get = |property| capture.get(property).unwrap_or_default();
-        let size = Size::Exactly(
-            get(CAP_PROP_FRAME_WIDTH) as u32,
-            get(CAP_PROP_FRAME_HEIGHT) as u32,
-        );
-        let fps = Some(get(CAP_PROP_FPS)).filter(|fps| *fps > 0.0);
-        Some(Camera {
-            index,
-            name: format!("camera {index}"),
-            path: None,
-            bus: None,
-            modes: vec![Mode {
-                format: "present".to_owned(),
-                size,
-                rates: fps.into_iter().collect(),
-            }],
-            problem: None,
-        })
-    };
-    // A system that gives no camera at one number may give one at the next.
-    (0..MAX_DEVICE_NUMBER).filter_map(probe).collect()
+    elsewhere::list()
 }

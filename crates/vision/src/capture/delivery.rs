@@ -350,7 +350,6 @@ impl<'a> FrameDelivery<'a> {
             },
             ReadFault::Silent => ReadError::Silent { name, frames },
             ReadFault::GenICam(error) => ReadError::GenICam(error),
-            ReadFault::OpenCv(reason) => ReadError::OpenCv { name, reason },
             ReadFault::Ffmpeg(reason) => ReadError::Ffmpeg {
                 name,
                 frame_id,

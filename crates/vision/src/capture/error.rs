@@ -220,6 +220,28 @@ pub enum OpenError {
         /// The format that the driver reports.
         found: String,
     },
+    /// The camera delivers in no format that is read here.
+    #[error(
+        "webcam {index} delivers {found}, which is not read here. Those of its formats are that `sleap-stream cameras` lists and that are among {read}: give one as --camera-format"
+    )]
+    WebcamPixels {
+        /// As given.
+        index: u32,
+        /// The format that the driver reports.
+        found: String,
+        /// Formats that are read here.
+        read: String,
+    },
+    /// The camera's driver refuses to deliver.
+    #[error(
+        "webcam {index} opens but does not begin to deliver: {source}. Try a smaller size or another format (`sleap-stream cameras` lists them), or unplug it and plug it in again"
+    )]
+    WebcamDriver {
+        /// As given.
+        index: u32,
+        /// The driver's error.
+        source: io::Error,
+    },
     /// A control of the camera is not set.
     #[error("webcam {index}: {reason}")]
     Control {
@@ -261,14 +283,6 @@ pub enum OpenError {
         name: String,
         /// What is wrong with it.
         source: ImageError,
-    },
-    /// OpenCV failed in an unexpected way.
-    #[error("OpenCV failed on {name}: {reason}")]
-    OpenCv {
-        /// The source's name.
-        name: String,
-        /// OpenCV's message.
-        reason: String,
     },
     /// FFmpeg failed in an unexpected way.
     #[error("{name} cannot be read: {reason}")]

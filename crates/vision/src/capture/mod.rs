@@ -42,7 +42,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::jpeg::CameraJpeg;
+use crate::jpeg::{CameraJpeg, JpegDecodeError};
 use crate::{DeepImage, Image, PlanarImage, synthetic};
 use stop::StopSignal;
 
@@ -197,6 +197,19 @@ pub(crate) struct ContentShape {
 }
 
 impl FrameContent {
+    /// An image of 8 bits that shows what is bright and dark: in colour where no conversion is needed for that.
+    ///
+    /// # Errors
+    /// A camera's JPEG cannot be decoded.
+    pub fn brightness(&self) -> Result<Image, JpegDecodeError> {
+        Ok(match self {
+            FrameContent::Pixels(image) => image.clone(),
+            FrameContent::Jpeg(jpeg) => jpeg.decode()?,
+            FrameContent::Deep(deep) => deep.narrow(),
+            FrameContent::Planar(planar) => planar.luma(),
+        })
+    }
+
     /// Size and channels.
     pub(crate) fn shape(&self) -> ContentShape {
         let (size, channels) = match self {

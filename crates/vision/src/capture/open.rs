@@ -12,7 +12,7 @@ pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedRead
         Source::File(path) => file::open(path, &config.options, stop)?,
         source @ Source::Images { files, .. } => file::open_images(source, files, &config.options)?,
         Source::Upload(path) => file::open_upload(path, stop)?,
-        Source::Webcam(webcam) => webcam::open(webcam, config.fps)?,
+        Source::Webcam(webcam) => webcam::open(webcam, config, stop)?,
         Source::GenICam(camera) => genicam::open(camera, config, stop)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
     };

@@ -96,14 +96,6 @@ pub enum ReadError {
         /// FFmpeg's message.
         reason: String,
     },
-    /// OpenCV failed in an unexpected way.
-    #[error("OpenCV failed on {name}: {reason}")]
-    OpenCv {
-        /// The source's name.
-        name: String,
-        /// OpenCV's message.
-        reason: String,
-    },
 }
 
 fn of_expected(expected: Option<u64>) -> String {

@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use opencv::videoio::{VideoCapture, VideoCaptureTrait};
-
 use super::genicam_error::GenICamError;
 use super::pipe::STANDARD_INPUT;
 use super::time::{CaptureTime, DriverTiming};
 use super::{FrameContent, Source, SourceInfo};
-use crate::Image;
-use crate::mat::{FramePool, ImageError};
+use crate::mat::ImageError;
 
 /// An open source, read in order. It stays on the thread that opened it.
 pub(super) trait FrameReader {
@@ -71,44 +68,6 @@ pub(super) struct GrabbedFrame {
     pub(super) arrived: Option<Instant>,
 }
 
-/// What OpenCV captures, as a reader.
-pub(super) struct CaptureReader {
-    pub(super) capture: VideoCapture,
-    frames: FramePool,
-}
-
-impl CaptureReader {
-    pub(super) fn new(capture: VideoCapture) -> CaptureReader {
-        CaptureReader {
-            capture,
-            frames: FramePool::default(),
-        }
-    }
-
-    /// What OpenCV has of the frame grabbed last; for compressed frames a row of bytes.
-    pub(super) fn image(&mut self) -> Result<Image, ReadFault> {
-        let mut frame = self.frames.take();
-        // Where it fails, the matrix may still hold the pixels of an earlier frame.
-        if !self.capture.retrieve_def(&mut *frame)? {
-            return Err(ReadFault::Undecodable);
-        }
-        Ok(FramePool::image(frame)?)
-    }
-}
-
-impl FrameReader for CaptureReader {
-    fn grab(&mut self) -> Result<Grab, ReadFault> {
-        Ok(match self.capture.grab()? {
-            true => Grab::Frame(GrabbedFrame::default()),
-            false => Grab::End,
-        })
-    }
-
-    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
-        self.image().map(FrameContent::Pixels)
-    }
-}
-
 /// A failure of a reader, without the source's name and the position.
 #[derive(Debug)]
 pub(super) enum ReadFault {
@@ -118,7 +77,6 @@ pub(super) enum ReadFault {
     Broken(String),
     /// The network has brought nothing for too long.
     Silent,
-    OpenCv(String),
     Ffmpeg(String),
     Image(ImageError),
     /// A GenICam camera failed.
@@ -133,12 +91,6 @@ pub(super) enum ReadFault {
 impl From<ffmpeg::Error> for ReadFault {
     fn from(error: ffmpeg::Error) -> ReadFault {
         ReadFault::Ffmpeg(error.to_string())
-    }
-}
-
-impl From<opencv::Error> for ReadFault {
-    fn from(error: opencv::Error) -> ReadFault {
-        ReadFault::OpenCv(error.message)
     }
 }
 

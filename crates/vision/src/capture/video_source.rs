@@ -41,7 +41,6 @@ pub(super) fn open_error(error: VideoError, name: String) -> OpenError {
         VideoError::Frame(ReadFault::ImageFile { file, .. }) => OpenError::NoFrame { name: file },
         VideoError::NoDecoder(reason) => OpenError::NoDecoder { name, reason },
         VideoError::Frame(ReadFault::Image(source)) => OpenError::Image { name, source },
-        VideoError::Frame(ReadFault::OpenCv(reason)) => OpenError::OpenCv { name, reason },
         VideoError::Open(reason)
         | VideoError::Frame(ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason)) => {
             OpenError::Ffmpeg { name, reason }

@@ -23,15 +23,18 @@ impl CameraJpeg {
     ///
     /// Only the header is read: a picture that is damaged further on is not noticed here.
     pub fn from_camera(buffer: Bytes) -> Result<CameraJpeg, JpegDecodeError> {
-        let end = buffer
-            .windows(END_MARKER.len())
-            .rposition(|bytes| bytes == END_MARKER)
-            .map_or(buffer.len(), |at| at + END_MARKER.len());
-        let data = buffer.slice(..end);
+        let data = buffer.slice_ref(CameraJpeg::trimmed(&buffer));
         Ok(CameraJpeg {
             header: header(&data)?,
             data,
         })
+    }
+
+    /// The same bytes without those behind the picture's end.
+    pub(crate) fn trimmed(buffer: &[u8]) -> &[u8] {
+        let mut places = buffer.windows(END_MARKER.len());
+        let end = places.rposition(|bytes| bytes == END_MARKER);
+        &buffer[..end.map_or(buffer.len(), |at| at + END_MARKER.len())]
     }
 
     /// Its pixels: gray of a gray picture, else BGR.
@@ -77,6 +80,41 @@ mod tests {
         let whole = picture();
         let open = whole.slice(..whole.len() - 2);
         assert_eq!(CameraJpeg::from_camera(open.clone()).unwrap().data, open);
+    }
+
+    #[test]
+    fn bytes_before_the_end_marker_do_no_harm() {
+        let whole = picture();
+        let (picture, end) = whole.split_at(whole.len() - 2);
+        let odd = [picture, &[0; 7], end].concat();
+        let own = CameraJpeg::from_camera(whole.clone()).unwrap().decode();
+        let found = CameraJpeg::from_camera(odd.into()).unwrap().decode();
+        assert_eq!(found.unwrap(), own.unwrap());
+        // With less of the picture they do.
+        let cut = [&picture[..picture.len() - 8], &[0; 7], end].concat();
+        let found = CameraJpeg::from_camera(cut.into()).unwrap().decode();
+        found.unwrap_err();
+    }
+
+    /// As cameras send them that take after AVI files.
+    #[test]
+    fn a_picture_without_huffman_tables_has_the_usual_ones() {
+        let whole = picture();
+        let mut bare = whole[..2].to_vec();
+        let mut at = 2;
+        // Each segment begins with 0xFF, its marker and its length; the one of 0xDA is the last.
+        while whole[at + 1] != 0xDA {
+            let len = 2 + usize::from(u16::from_be_bytes([whole[at + 2], whole[at + 3]]));
+            if whole[at + 1] != 0xC4 {
+                bare.extend(&whole[at..at + len]);
+            }
+            at += len;
+        }
+        bare.extend(&whole[at..]);
+        assert!(bare.len() < whole.len() - 100);
+        let found = CameraJpeg::from_camera(bare.into()).unwrap().decode();
+        let own = CameraJpeg::from_camera(whole).unwrap().decode();
+        assert_eq!(found.unwrap(), own.unwrap());
     }
 
     #[test]

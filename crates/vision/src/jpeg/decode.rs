@@ -109,7 +109,7 @@ pub enum JpegDecodeError {
 
 /// Decodes JPEGs; keep it and reuse it.
 pub struct JpegDecoder {
-    decompressor: Decompressor,
+    pub(super) decompressor: Decompressor,
     warned: bool,
 }
 
@@ -216,7 +216,7 @@ impl JpegDecoder {
     }
 
     /// The header of a picture that is small enough and of a known kind.
-    fn accepted(
+    pub(super) fn accepted(
         &mut self,
         jpeg: &[u8],
         limits: &JpegLimits,
@@ -265,15 +265,12 @@ impl JpegDecoder {
             .set_scaling_factor(factor)
             .map_err(library)?;
         let decoded = self.decompressor.decompress(&jpeg, output);
-        decoded.map_err(|error| JpegDecodeError::Damaged {
-            bytes: jpeg.len(),
-            reason: reason(&error),
-        })?;
+        damaged(decoded, jpeg.len())?;
         // No larger than the header's own sides.
         Ok((width as u32, height as u32))
     }
 
-    fn complete<'a>(&mut self, jpeg: &'a [u8], header: &JpegHeader) -> Cow<'a, [u8]> {
+    pub(super) fn complete<'a>(&mut self, jpeg: &'a [u8], header: &JpegHeader) -> Cow<'a, [u8]> {
         if header.is_progressive || jpeg.ends_with(&END_MARKER) {
             return Cow::Borrowed(jpeg);
         }
@@ -292,8 +289,27 @@ pub fn header(jpeg: &[u8]) -> Result<JpegHeader, JpegDecodeError> {
     JpegDecoder::new()?.header(jpeg)
 }
 
-fn library(error: turbojpeg::Error) -> JpegDecodeError {
+pub(super) fn library(error: turbojpeg::Error) -> JpegDecodeError {
     JpegDecodeError::Library(error.to_string())
+}
+
+/// Whether a picture of so many bytes is damaged.
+///
+/// Many cameras write a few bytes too many before the end marker. All of the picture stands before them: the
+/// library reports the first irregularity, and there is none but this one.
+pub(super) fn damaged(
+    decoded: Result<(), turbojpeg::Error>,
+    bytes: usize,
+) -> Result<(), JpegDecodeError> {
+    const HARMLESS: &str = "extraneous bytes before marker 0xd9";
+    let Err(error) = decoded else {
+        return Ok(());
+    };
+    let reason = reason(&error);
+    match reason.ends_with(HARMLESS) {
+        true => Ok(()),
+        false => Err(JpegDecodeError::Damaged { bytes, reason }),
+    }
 }
 
 fn reason(error: &turbojpeg::Error) -> String {

@@ -5,6 +5,7 @@
 
 mod camera;
 mod decode;
+mod decode_planar;
 mod encode;
 
 pub use camera::CameraJpeg;

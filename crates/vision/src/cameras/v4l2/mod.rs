@@ -1,8 +1,10 @@
 //! Cameras as the kernel's V4L2 describes them (Documentation/userspace-api/media/v4l).
 
 mod controls;
-mod open_camera;
+mod device;
+mod mapping;
 mod request;
+mod stamps;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +19,7 @@ use request::{
 };
 
 pub(super) use controls::controls;
-pub(crate) use open_camera::{OpenCamera, OpenFiles};
+pub(crate) use device::{CaptureDevice, Colours, Filled, StreamFormat};
 
 use super::{Camera, Mode, Problem, Size};
 
@@ -81,11 +83,7 @@ fn camera(index: u32) -> Option<Camera> {
     let mut capability = Capability::default();
     // A device that does not answer is not a V4L2 device.
     capability.ask(&device).ok()?;
-    let capabilities = match capability.capabilities & CAPABILITY_DEVICE_CAPS {
-        0 => capability.capabilities,
-        _ => capability.device_caps,
-    };
-    if capabilities & CAPABILITY_VIDEO_CAPTURE == 0 {
+    if capabilities(&capability) & CAPABILITY_VIDEO_CAPTURE == 0 {
         return None;
     }
     Some(Camera {
@@ -96,6 +94,14 @@ fn camera(index: u32) -> Option<Camera> {
         problem: is_busy(&device).then(|| Problem::Busy { by: users(&path) }),
         path: Some(path),
     })
+}
+
+/// What this device file can do; a driver may have several files.
+fn capabilities(found: &Capability) -> u32 {
+    match found.capabilities & CAPABILITY_DEVICE_CAPS {
+        0 => found.capabilities,
+        _ => found.device_caps,
+    }
 }
 
 fn open_device(path: &str) -> io::Result<File> {
@@ -124,7 +130,7 @@ fn modes(device: &File) -> Vec<Mode> {
         }
         for (size, pixels) in sizes(device, format.pixelformat) {
             modes.push(Mode {
-                format: letters(format.pixelformat),
+                format: format_letters(format.pixelformat),
                 size,
                 rates: rates(device, format.pixelformat, pixels),
             });
@@ -221,7 +227,7 @@ fn users(path: &str) -> Vec<String> {
 }
 
 /// `MJPG` of the number that stands for it.
-fn letters(pixelformat: u32) -> String {
+pub(crate) fn format_letters(pixelformat: u32) -> String {
     // The highest bit stands for big-endian.
     let bytes = (pixelformat & 0x7fff_ffff).to_le_bytes();
     let letter = |byte: &u8| {
@@ -254,9 +260,12 @@ mod tests {
 
     #[test]
     fn formats_and_names_are_read_to_their_end() {
-        assert_eq!(letters(u32::from_le_bytes(*b"MJPG")), "MJPG");
-        assert_eq!(letters(u32::from_le_bytes(*b"Y16 ")), "Y16");
-        assert_eq!(letters(u32::from_le_bytes(*b"Y16 ") | 0x8000_0000), "Y16");
+        assert_eq!(format_letters(u32::from_le_bytes(*b"MJPG")), "MJPG");
+        assert_eq!(format_letters(u32::from_le_bytes(*b"Y16 ")), "Y16");
+        assert_eq!(
+            format_letters(u32::from_le_bytes(*b"Y16 ") | 0x8000_0000),
+            "Y16"
+        );
         assert_eq!(text(b"Camera\0garbage"), "Camera");
         assert_eq!(text(&[b'x'; 32]).len(), 32);
     }

@@ -13,8 +13,8 @@ pub(super) trait V4l2Request {
     fn ask(&mut self, device: &File) -> Result<(), Errno>;
 }
 
-/// Implements [`V4l2Request`]: `read` where the driver only writes the structure, `read_write` where it reads
-/// it before; the number is that of `linux/videodev2.h`.
+/// Implements [`V4l2Request`]: `read` where the driver only writes the structure, `write` where it only reads it,
+/// `read_write` for both; the number is that of `linux/videodev2.h`.
 macro_rules! request {
     ($structure:ty, $direction:ident, $number:literal) => {
         impl V4l2Request for $structure {
@@ -91,6 +91,61 @@ pub(super) struct FrameInterval {
 
 request!(FrameInterval, read_write, 75);
 
+/// `struct v4l2_format` of a camera, with `struct v4l2_pix_format` in it: the format that is set.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Format {
+    pub(super) kind: u32,
+    /// The union that follows is aligned as a pointer.
+    pub(super) padding: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) pixelformat: u32,
+    pub(super) field: u32,
+    pub(super) bytesperline: u32,
+    pub(super) sizeimage: u32,
+    pub(super) colorspace: u32,
+    pub(super) extended: u32,
+    pub(super) flags: u32,
+    pub(super) ycbcr_enc: u32,
+    pub(super) quantization: u32,
+    pub(super) xfer_func: u32,
+    pub(super) rest: [[u32; 19]; 2],
+}
+
+request!(Format, read_write, 4);
+
+/// The same, to be set. The driver may change all of it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct NewFormat(pub(super) Format);
+
+request!(NewFormat, read_write, 5);
+
+/// `struct v4l2_streamparm` of a camera, with `struct v4l2_captureparm` in it: the rate that is set.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct StreamParameters {
+    pub(super) kind: u32,
+    pub(super) capability: u32,
+    pub(super) capturemode: u32,
+    /// Seconds from frame to frame, numerator and denominator.
+    pub(super) timeperframe: [u32; 2],
+    pub(super) extendedmode: u32,
+    pub(super) readbuffers: u32,
+    pub(super) reserved: [u32; 4],
+    pub(super) rest: [[u32; 20]; 2],
+}
+
+request!(StreamParameters, read_write, 21);
+
+/// The same, to be set.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct NewStreamParameters(pub(super) StreamParameters);
+
+request!(NewStreamParameters, read_write, 22);
+
 /// `struct v4l2_requestbuffers`
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -124,6 +179,34 @@ pub(super) struct Buffer {
 }
 
 request!(Buffer, read_write, 9);
+
+/// A buffer that the driver is to fill.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct QueuedBuffer(pub(super) Buffer);
+
+request!(QueuedBuffer, read_write, 15);
+
+/// A buffer that the driver has filled.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct FilledBuffer(pub(super) Buffer);
+
+request!(FilledBuffer, read_write, 17);
+
+/// The kind of buffers whose stream begins.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct StreamOn(pub(super) u32);
+
+request!(StreamOn, write, 18);
+
+/// The kind of buffers whose stream ends.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct StreamOff(pub(super) u32);
+
+request!(StreamOff, write, 19);
 
 /// `struct v4l2_query_ext_ctrl`
 #[repr(C)]
@@ -191,6 +274,14 @@ mod tests {
         assert_eq!(FrameInterval::NUMBER, 0xc034_564b);
         assert_eq!(RequestBuffers::NUMBER, 0xc014_5608);
         assert_eq!(Buffer::NUMBER, 0xc058_5609);
+        assert_eq!(Format::NUMBER, 0xc0d0_5604);
+        assert_eq!(NewFormat::NUMBER, 0xc0d0_5605);
+        assert_eq!(StreamParameters::NUMBER, 0xc0cc_5615);
+        assert_eq!(NewStreamParameters::NUMBER, 0xc0cc_5616);
+        assert_eq!(QueuedBuffer::NUMBER, 0xc058_560f);
+        assert_eq!(FilledBuffer::NUMBER, 0xc058_5611);
+        assert_eq!(StreamOn::NUMBER, 0x4004_5612);
+        assert_eq!(StreamOff::NUMBER, 0x4004_5613);
         assert_eq!(ControlDescription::NUMBER, 0xc0e8_5667);
         assert_eq!(MenuItem::NUMBER, 0xc02c_5625);
         assert_eq!(ControlValue::NUMBER, 0xc008_561b);
@@ -203,6 +294,10 @@ mod tests {
         of(std::mem::offset_of!(Buffer, flags), 12);
         of(std::mem::offset_of!(Buffer, timestamp), 24);
         of(std::mem::offset_of!(Buffer, memory), 60);
+        of(std::mem::offset_of!(Buffer, sequence), 56);
+        of(std::mem::offset_of!(Format, pixelformat), 16);
+        of(std::mem::offset_of!(Format, quantization), 48);
+        of(std::mem::offset_of!(StreamParameters, timeperframe), 12);
         of(std::mem::offset_of!(ControlDescription, step), 56);
         of(std::mem::offset_of!(ControlDescription, flags), 72);
     }

@@ -24,6 +24,8 @@ use find::find;
 use reader::GenICamReader;
 use session::Session;
 
+pub(super) use pixels::demosaic;
+
 pub use crate::aravis::AravisMissing;
 pub use region::{CameraBinning, CameraBinningError, CameraRegion, CameraRegionError};
 pub use trigger::{CameraTrigger, CameraTriggerError};

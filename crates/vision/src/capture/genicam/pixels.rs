@@ -128,15 +128,12 @@ fn shallow(
         let image = Image::new(frame.width, frame.height, channels, pixels);
         image.map_err(|fault| FrameFault::Image(fault.into()))
     };
-    let converted = |image: &Image, code| {
-        let converted = converted(&mat::view(image)?, code)?;
-        Ok(mat::to_image(&converted)?)
-    };
+    let converted = |image: &Image, code| Ok(image_converted(image, code)?);
     match format.layout {
         Layout::Mono => image(1, bytes.into_owned()),
         Layout::Bgr => image(3, bytes.into_owned()),
         Layout::Rgb => converted(&image(3, bytes.into_owned())?, COLOR_RGB2BGR),
-        Layout::Bayer(order) => converted(&image(1, bytes.into_owned())?, demosaic(order)),
+        Layout::Bayer(order) => converted(&image(1, bytes.into_owned())?, demosaic_code(order)),
         Layout::Yuv422(order, range) => {
             let mut pixels = Vec::new();
             yuv::to_bgr(order, range, &bytes, &mut pixels);
@@ -168,13 +165,18 @@ fn deep_image(
     let flat = Mat::from_slice(samples).map_err(what("view a frame"))?;
     // The frame's sides are bounded to 65,535.
     let source = flat.reshape(1, frame.height as i32);
-    let colours = converted(&source.map_err(what("view a frame"))?, demosaic(order))?;
+    let colours = converted(&source.map_err(what("view a frame"))?, demosaic_code(order))?;
     let flat = colours.reshape(1, 1).map_err(what("read pixels"))?;
     image(3, flat.data_typed::<u16>().map_err(what("read pixels"))?)
 }
 
+/// The colours of an image of 8 bits that has one of three in each pixel.
+pub(in crate::capture) fn demosaic(order: BayerOrder, mosaic: &Image) -> Result<Image, ImageError> {
+    image_converted(mosaic, demosaic_code(order))
+}
+
 /// OpenCV names a mosaic after the second and third pixel of its second row.
-fn demosaic(order: BayerOrder) -> i32 {
+fn demosaic_code(order: BayerOrder) -> i32 {
     match order {
         BayerOrder::BlueGreen => COLOR_BayerRG2BGR,
         BayerOrder::GreenBlue => COLOR_BayerGR2BGR,
@@ -183,7 +185,11 @@ fn demosaic(order: BayerOrder) -> i32 {
     }
 }
 
-fn converted(source: &impl ToInputArray, code: i32) -> Result<Mat, FrameFault> {
+fn image_converted(image: &Image, code: i32) -> Result<Image, ImageError> {
+    mat::to_image(&converted(&mat::view(image)?, code)?)
+}
+
+fn converted(source: &impl ToInputArray, code: i32) -> Result<Mat, ImageError> {
     let mut converted = Mat::default();
     cvt_color_def(source, &mut converted, code)
         .map_err(ImageError::opencv("convert the colours of a frame"))?;

@@ -36,14 +36,7 @@ impl PlaneConverter {
 
     /// The frame's luma; `None` where [`PlaneConverter::planes`] has none.
     pub(super) fn luma(&mut self, frame: &Video) -> Option<Result<Image, ReadFault>> {
-        let planes = match self.planes(frame)? {
-            Ok(planes) => planes,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let (width, height) = planes.size();
-        let luma = planes.data().slice(..width as usize * height as usize);
-        let image = Image::new(width, height, 1, luma);
-        Some(image.map_err(|error| ReadFault::Image(error.into())))
+        Some(self.planes(frame)?.map(|planes| planes.luma()))
     }
 
     fn fill(

@@ -1,6 +1,6 @@
 //! Why a camera does not open, or opens and delivers nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 
 use crate::capture::OpenError;
@@ -15,33 +15,42 @@ pub(super) fn no_first_frame(fault: ReadFault, index: u32, attempts: u32) -> Ope
         | ReadFault::Silent
         | ReadFault::GenICam(_)
         | ReadFault::ImageFile { .. } => OpenError::WebcamSilent { index, attempts },
-        ReadFault::OpenCv(reason) | ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason) => {
-            OpenError::OpenCv { name, reason }
-        }
+        ReadFault::Ffmpeg(reason) | ReadFault::Broken(reason) => OpenError::WebcamDriver {
+            index,
+            source: io::Error::other(reason),
+        },
         ReadFault::Image(source) => OpenError::Image { name, source },
     }
 }
 
-pub(super) fn not_opened(index: u32) -> FailedAttempt<OpenError> {
-    let device = format!("/dev/video{index}");
-    let access = cfg!(target_os = "linux").then(|| File::open(device).map(drop));
-    match diagnose(index, &devices(), access) {
+/// Why a camera does not open; `error`: what opening its device file gave, where there is one.
+pub(super) fn not_opened(index: u32, error: Option<io::Error>) -> FailedAttempt<OpenError> {
+    match diagnose(index, &devices(), error) {
         // Another program may be about to close it.
         busy @ OpenError::WebcamUnusable { .. } => FailedAttempt::Again(busy),
         other => FailedAttempt::Final(other),
     }
 }
 
-/// Why a camera did not open. `access`: what opening its device file gives, where there is one.
-pub(super) fn diagnose(
-    index: u32,
-    devices: &[String],
-    access: Option<io::Result<()>>,
-) -> OpenError {
+/// Why a camera that is open does not begin.
+#[cfg(target_os = "linux")]
+pub(super) fn device_error(index: u32, error: io::Error) -> FailedAttempt<OpenError> {
+    match error.kind() {
+        // Another program streams from it, or it is gone.
+        io::ErrorKind::ResourceBusy => not_opened(index, Some(error)),
+        _ if error.raw_os_error() == Some(libc::ENODEV) => not_opened(index, Some(error)),
+        _ => FailedAttempt::Again(OpenError::WebcamDriver {
+            index,
+            source: error,
+        }),
+    }
+}
+
+fn diagnose(index: u32, devices: &[String], error: Option<io::Error>) -> OpenError {
     let present = devices.to_vec();
-    match access.map(|access| access.map_err(|error| error.kind())) {
-        Some(Err(io::ErrorKind::NotFound)) => OpenError::NoSuchWebcam { index, present },
-        Some(Err(io::ErrorKind::PermissionDenied)) => OpenError::WebcamPermission {
+    match error.map(|error| error.kind()) {
+        Some(io::ErrorKind::NotFound) => OpenError::NoSuchWebcam { index, present },
+        Some(io::ErrorKind::PermissionDenied) => OpenError::WebcamPermission {
             device: format!("/dev/video{index}"),
         },
         None if i32::try_from(index).is_err() => OpenError::NoSuchWebcam { index, present },
@@ -69,15 +78,15 @@ mod tests {
     #[test]
     fn a_camera_that_does_not_open_is_diagnosed() {
         let devices = vec!["/dev/video2".to_owned()];
-        let of = |access| diagnose(0, &devices, access);
-        let refused = |kind: io::ErrorKind| Some(Err(io::Error::from(kind)));
+        let of = |error| diagnose(0, &devices, error);
+        let refused = |kind: io::ErrorKind| Some(io::Error::from(kind));
         let absent = of(refused(io::ErrorKind::NotFound));
         assert!(matches!(absent, OpenError::NoSuchWebcam { .. }));
         assert!(absent.to_string().contains("/dev/video2"));
         let forbidden = of(refused(io::ErrorKind::PermissionDenied));
         let words = forbidden.to_string();
         assert!(words.contains("/dev/video0") && words.contains("group `video`"));
-        for unusable in [Some(Ok(())), refused(io::ErrorKind::ResourceBusy), None] {
+        for unusable in [refused(io::ErrorKind::ResourceBusy), None] {
             assert!(matches!(of(unusable), OpenError::WebcamUnusable { .. }));
         }
         let too_high = diagnose(u32::MAX, &devices, None);

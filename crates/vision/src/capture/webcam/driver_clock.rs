@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cameras::{StampClock, Stamps};
+use crate::cameras::{StampClock, StampEdge, Stamps};
 
 /// A time stamp may lie this far ahead: a driver that converts the camera's clock estimates.
 const MAX_AHEAD: Duration = Duration::from_millis(2);
@@ -49,6 +49,11 @@ impl DriverClock {
         }
     }
 
+    /// What the time stamps mark.
+    pub(super) fn edge(&self) -> Option<StampEdge> {
+        self.stamps.edge
+    }
+
     /// How old the frame with this time stamp is at `now`.
     pub(super) fn age(
         &mut self,
@@ -80,15 +85,6 @@ fn age(stamp: Duration, now: Duration) -> Result<Duration, StampFault> {
         None if stamp - now <= MAX_AHEAD => Ok(Duration::ZERO),
         None => Err(StampFault::Ahead(stamp - now)),
     }
-}
-
-/// The time stamp that OpenCV gives in milliseconds, to the microsecond that the driver has; zero
-/// where it is none.
-pub(super) fn from_milliseconds(stamp: f64) -> Duration {
-    let micros = (stamp * 1e3).round();
-    // The largest whole number that is kept exactly is some 285 years.
-    let is_one = micros.is_finite() && micros > 0.0 && micros < 9e15;
-    Duration::from_micros(if is_one { micros as u64 } else { 0 })
 }
 
 #[cfg(test)]
@@ -137,16 +133,5 @@ mod tests {
         assert_eq!(clock.age(first, &NOW), Err(StampFault::Repeated));
         assert_eq!(clock.age(first - MS, &NOW), Err(StampFault::Repeated));
         assert_eq!(clock.age(first + MS, &NOW), Ok(99 * MS));
-    }
-
-    #[test]
-    fn milliseconds_are_read_to_the_microsecond() {
-        assert_eq!(
-            from_milliseconds(5_308_541.017),
-            Duration::from_micros(5_308_541_017)
-        );
-        for odd in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
-            assert_eq!(from_milliseconds(odd), Duration::ZERO);
-        }
     }
 }

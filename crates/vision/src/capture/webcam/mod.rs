@@ -1,28 +1,42 @@
 //! Cameras of this machine.
 
+#[cfg(target_os = "linux")]
+mod camera;
+#[cfg(target_os = "linux")]
 mod configure;
 mod diagnose;
-mod driver;
+#[cfg(target_os = "linux")]
 mod driver_clock;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod formats;
 mod name;
+#[cfg(target_os = "linux")]
 mod newest;
+#[cfg(target_os = "linux")]
+mod pixels;
+#[cfg(target_os = "linux")]
+mod sequence;
 
+use std::sync::Arc;
 use std::thread::sleep;
 
-use opencv::videoio::{CAP_ANY, CAP_V4L2, VideoCapture, VideoCaptureTraitConst};
-
 use super::camera_setting::CameraSetting;
-use super::reader::{CaptureReader, FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour};
+use super::reader::{FrameReader, Grab, OpenedReader, ReadFault, SourceBehaviour};
 use super::retry::{CameraRetry, FailedAttempt};
-use super::time::{CaptureTime, DriverTiming};
-use super::{ContentShape, FrameContent, OpenError, SourceInfo};
-use crate::cameras::OpenFiles;
-use crate::jpeg::CameraJpeg;
-use configure::{MJPG, configure, rate};
-use diagnose::{devices, diagnose, no_first_frame, not_opened};
-use driver::Driver;
+use super::stop::StopSignal;
+use super::{Config, FrameContent, OpenError, SourceInfo};
+#[cfg(target_os = "linux")]
+use camera::Webcam;
+use diagnose::no_first_frame;
+#[cfg(not(target_os = "linux"))]
+use elsewhere::Webcam;
 
 pub use name::{NoCameraName, camera_number};
+
+/// So many frames after opening may be damaged: what some cameras send first is cut off.
+const MAX_DAMAGED: u32 = 10;
 
 /// A camera of this machine, and what it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,130 +57,60 @@ pub struct WebcamConfig {
     pub every_frame: bool,
 }
 
-pub(super) fn open(config: &WebcamConfig, fps: Option<f64>) -> Result<OpenedReader, OpenError> {
+pub(super) fn open(
+    webcam: &WebcamConfig,
+    config: &Config,
+    stop: &Arc<StopSignal>,
+) -> Result<OpenedReader, OpenError> {
     let policy = CameraRetry::for_os(std::env::consts::OS);
-    let (webcam, first) = policy.run(|| attempt(config, fps, &policy), sleep)?;
+    let (camera, first) = policy.run(|| attempt(webcam, config, stop, &policy), sleep)?;
+    let shape = first.shape();
     let info = SourceInfo {
-        name: format!("webcam {}", config.index),
-        width: first.size.0,
-        height: first.size.1,
-        channels: first.channels,
-        significant_bits: None,
-        fps: rate(&webcam.reader.capture),
+        name: format!("webcam {}", webcam.index),
+        width: shape.size.0,
+        height: shape.size.1,
+        channels: shape.channels,
+        significant_bits: match first {
+            FrameContent::Deep(deep) => Some(deep.significant_bits()),
+            _ => None,
+        },
+        fps: camera.rate(),
         total_frames: None,
         frames_to_send: None,
         is_live: true,
     };
     Ok(OpenedReader {
-        reader: Box::new(webcam),
+        reader: Box::new(camera),
         info,
         kind: SourceBehaviour::Camera,
     })
 }
 
-/// An open camera.
-struct Webcam {
-    reader: CaptureReader,
-    /// OpenCV passes the camera's own bytes on, as an image of one row.
-    jpeg: bool,
-    driver: Driver,
-}
-
-impl FrameReader for Webcam {
-    fn grab(&mut self) -> Result<Grab, ReadFault> {
-        self.driver.grab(&mut self.reader)
-    }
-
-    fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
-        if !self.jpeg {
-            return self.reader.retrieve();
-        }
-        let row = self.reader.image()?;
-        let jpeg = CameraJpeg::from_camera(row.data).map_err(|_| ReadFault::Undecodable)?;
-        Ok(FrameContent::Jpeg(jpeg))
-    }
-
-    fn capture_time(&mut self) -> CaptureTime {
-        self.driver.time()
-    }
-
-    fn timing(&self) -> Option<DriverTiming> {
-        self.driver.timing()
-    }
-
-    fn stale(&self) -> u64 {
-        self.driver.stale()
-    }
-}
-
-/// Opens the camera, asks for a format and reads one frame, whose size and channels it returns.
+/// Opens the camera and reads one frame.
 fn attempt(
-    config: &WebcamConfig,
-    fps: Option<f64>,
+    webcam: &WebcamConfig,
+    config: &Config,
+    stop: &Arc<StopSignal>,
     policy: &CameraRetry,
-) -> Result<(Webcam, ContentShape), FailedAttempt<OpenError>> {
-    let (index, attempts) = (config.index, policy.attempts);
-    let before = OpenFiles::of(index);
-    let mut capture = open_capture(index)?;
-    let format = configure(&mut capture, config, fps).map_err(|error| failed(index, error))?;
-    check_format(config, format).map_err(FailedAttempt::Final)?;
-    let mut driver = Driver::new(&before, config.every_frame);
-    let set = driver.set(index, &config.settings);
-    set.map_err(FailedAttempt::Final)?;
+) -> Result<(Webcam, FrameContent), FailedAttempt<OpenError>> {
+    let (index, attempts) = (webcam.index, policy.attempts);
+    let silent = || FailedAttempt::Again(OpenError::WebcamSilent { index, attempts });
+    let mut camera = Webcam::open(webcam, config, stop)?;
     sleep(policy.settle);
-    let mut reader = CaptureReader::new(capture);
-    for _ in 0..=policy.discard {
-        if !matches!(reader.grab(), Ok(Grab::Frame(_))) {
-            let silent = OpenError::WebcamSilent { index, attempts };
-            return Err(FailedAttempt::Again(silent));
+    for _ in 0..policy.discard {
+        if !matches!(camera.grab(), Ok(Grab::Frame(_))) {
+            return Err(silent());
         }
     }
-    // Buffers are there once frames come.
-    driver.delivers();
-    let mut webcam = Webcam {
-        reader,
-        jpeg: config.jpeg,
-        driver,
-    };
-    let first = webcam.retrieve();
-    let first = first.map_err(|fault| no_first_frame(fault, index, attempts));
-    let first = first.map_err(FailedAttempt::Again)?;
-    Ok((webcam, first.shape()))
-}
-
-fn failed(index: u32, error: opencv::Error) -> FailedAttempt<OpenError> {
-    FailedAttempt::Final(OpenError::OpenCv {
-        name: format!("webcam {index}"),
-        reason: error.message,
-    })
-}
-
-fn open_capture(index: u32) -> Result<VideoCapture, FailedAttempt<OpenError>> {
-    let number = i32::try_from(index)
-        .map_err(|_| FailedAttempt::Final(diagnose(index, &devices(), None)))?;
-    let backend = match cfg!(target_os = "linux") {
-        true => CAP_V4L2,
-        false => CAP_ANY,
-    };
-    let capture = VideoCapture::new(number, backend).map_err(|error| failed(index, error))?;
-    match capture.is_opened().map_err(|error| failed(index, error))? {
-        true => Ok(capture),
-        false => Err(not_opened(index)),
-    }
-}
-
-/// Checks the format that the driver chose.
-fn check_format(config: &WebcamConfig, format: String) -> Result<(), OpenError> {
-    let index = config.index;
-    if config.jpeg && format != MJPG {
-        return Err(OpenError::NoCameraJpeg { index, format });
-    }
-    match &config.format {
-        Some(wanted) if *wanted != format => Err(OpenError::WebcamFormat {
-            index,
-            wanted: wanted.clone(),
-            found: format,
-        }),
-        _ => Ok(()),
+    let mut damaged = 0;
+    loop {
+        if !matches!(camera.grab(), Ok(Grab::Frame(_))) {
+            return Err(silent());
+        }
+        match camera.retrieve() {
+            Ok(first) => return Ok((camera, first)),
+            Err(ReadFault::Undecodable) if damaged < MAX_DAMAGED => damaged += 1,
+            Err(fault) => return Err(FailedAttempt::Again(no_first_frame(fault, index, attempts))),
+        }
     }
 }
