@@ -13,7 +13,7 @@ rust_oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 python=/usr/bin/python3 # the one that python3-venv belongs to, whatever stands first in PATH
 
 run_packages=(build-essential ca-certificates clang cmake curl libavcodec-dev libavformat-dev libavutil-dev
-  libclang-dev libopencv-dev libswscale-dev nasm pkg-config python3 python3-venv)
+  libclang-dev libopencv-core-dev libopencv-imgproc-dev libswscale-dev nasm pkg-config python3 python3-venv)
 genicam_packages=(libaravis-0.8-0)
 test_packages=(dbus ffmpeg imagemagick man-db shellcheck tmux xdotool xvfb)
 camera_packages=(aravis-tools gstreamer1.0-pipewire gstreamer1.0-plugins-base gstreamer1.0-plugins-good

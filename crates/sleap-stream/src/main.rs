@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use cli::settings::ParsedArgs;
 
 fn main() -> ExitCode {
-    // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
     let command = sleap_stream::command();
     let ParsedArgs { args, settings } =

@@ -8,7 +8,6 @@ use cli::settings::ParsedArgs;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // First, while the process has a single thread: it sets environment variables.
     vision::silence_native_logs();
     let command = sleap_worker::command();
     let ParsedArgs { args, settings } =

@@ -1,20 +1,26 @@
-//! Version and back-ends of OpenCV on this machine.
+//! Versions of the system's libraries that are linked.
 
 use opencv::core::get_version_string;
-use opencv::videoio;
 
-/// The version of OpenCV, such as `4.6.0`.
-pub fn opencv_version() -> String {
+/// Each library with its version: OpenCV, FFmpeg.
+pub fn linked_libraries() -> [(&'static str, String); 2] {
+    [("OpenCV", opencv_version()), ("FFmpeg", ffmpeg_version())]
+}
+
+/// Such as `4.6.0`.
+fn opencv_version() -> String {
     get_version_string().unwrap_or_else(|error| format!("unknown ({})", error.message))
 }
 
-/// The back-ends that open videos and cameras, by OpenCV's names: `FFMPEG`, `V4L2`.
-pub fn opencv_backends() -> Vec<String> {
-    let Ok(backends) = videoio::get_backends() else {
-        return Vec::new();
+/// FFmpeg's libraries have versions of their own.
+fn ffmpeg_version() -> String {
+    let libraries = [
+        ("libavformat", ffmpeg::format::version()),
+        ("libavcodec", ffmpeg::codec::version()),
+    ];
+    let text = |(name, version): (&str, u32)| {
+        let [.., minor, micro] = version.to_be_bytes();
+        format!("{name} {}.{minor}.{micro}", version >> 16)
     };
-    let names = backends
-        .iter()
-        .filter_map(|backend| videoio::get_backend_name(backend).ok());
-    names.collect()
+    libraries.map(text).join(", ")
 }

@@ -14,7 +14,6 @@ pub mod capture;
 pub mod coded_clock;
 mod deep_image;
 pub mod draw;
-mod environment;
 mod frame_pixels;
 pub mod frame_window;
 #[cfg(any(test, fuzzing))]
@@ -31,7 +30,7 @@ mod resize;
 pub mod synthetic;
 pub mod window;
 
-pub use about::{opencv_backends, opencv_version};
+pub use about::linked_libraries;
 pub use deep_image::{DeepImage, DeepImageError, narrow_samples};
 pub use image::{Image, ImageShapeError};
 pub use mat::ImageError;

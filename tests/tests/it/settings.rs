@@ -139,7 +139,13 @@ fn what_programs_say_of_themselves() {
         let long = says(
             program,
             &["--version"],
-            &[version, "build: ", "rustc: ", "OpenCV: 4"],
+            &[
+                version,
+                "build: ",
+                "rustc: ",
+                "OpenCV: ",
+                "FFmpeg: libavformat ",
+            ],
         );
         let short = says(program, &["-V"], &[version]);
         assert!(short.lines().count() == 1 && long.lines().count() > 3);
@@ -286,7 +292,7 @@ fn the_clients_doctor_says_what_is_missing() {
     assert_eq!((code, error.as_str()), (0, ""), "{report}");
     assert_has(
         &report,
-        &["OpenCV", "FFMPEG", "JPEG", "registered: worker-"],
+        &["OpenCV", "FFmpeg", "JPEG", "registered: worker-"],
     );
     let (code, report, _) = doctor(&["--signal", "ws://127.0.0.1:1"]);
     assert_eq!(code, 1, "{report}");

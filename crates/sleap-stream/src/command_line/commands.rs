@@ -36,10 +36,10 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
 pub fn command() -> clap::Command {
     let command = with_short_help(Args::command());
     match cli::program_info::version_is_asked() {
-        true => command.long_version(cli::program_info::long_version(&[(
-            "OpenCV",
-            vision::opencv_version(),
-        )])),
+        true => {
+            let libraries = vision::linked_libraries();
+            command.long_version(cli::program_info::long_version(&libraries))
+        }
         false => command,
     }
 }

@@ -34,10 +34,8 @@ pub fn command() -> clap::Command {
         Ok(runtime) => format!("{} ({})", runtime.version, runtime.path.display()),
         Err(_) => "not found (`sleap-worker doctor` says more)".to_owned(),
     };
-    let libraries = [
-        ("OpenCV", vision::opencv_version()),
-        ("ONNX Runtime", runtime),
-    ];
+    let mut libraries = vision::linked_libraries().to_vec();
+    libraries.push(("ONNX Runtime", runtime));
     command.long_version(cli::program_info::long_version(&libraries))
 }
 

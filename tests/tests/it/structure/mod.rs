@@ -65,8 +65,12 @@ fn crates() -> BTreeSet<String> {
 
 /// The source files of a crate.
 fn sources(name: &str) -> Files {
+    files_below(&format!("crates/{name}/src"))
+}
+
+fn files_below(folder: &str) -> Files {
     let mut files = Files::new();
-    let mut folders = vec![format!("crates/{name}/src")];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for path in entries(&root().join(&folder)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -137,6 +141,54 @@ fn crates_use_only_crates_of_lower_layers() {
         ));
     }
     assert_none(&problems);
+}
+
+/// Modules of OpenCV that bring half of a desktop's libraries with them.
+const HEAVY: [&str; 3] = ["highgui", "imgcodecs", "videoio"];
+
+/// Files of a crate that name one of OpenCV's heavy modules, unless another system than Linux alone compiles them.
+fn heavy_users(files: &Files) -> Vec<String> {
+    let names_one = |text: &str| {
+        let is_named = |module: &str| text.contains(&format!("opencv::{module}"));
+        HEAVY.into_iter().any(is_named)
+    };
+    let is_elsewhere = |file: &str| {
+        let parent = file.strip_suffix("/elsewhere.rs");
+        let parent = parent.and_then(|folder| files.get(&format!("{folder}/mod.rs")));
+        let declared = "#[cfg(not(target_os = \"linux\"))]\nmod elsewhere;";
+        parent.is_some_and(|text| text.contains(declared))
+    };
+    let users = files.iter().filter(|(_, text)| names_one(text));
+    let users = users.filter(|(file, _)| !is_elsewhere(file));
+    users.map(|(file, _)| file.clone()).collect()
+}
+
+#[test]
+fn programs_for_linux_use_no_windows_cameras_and_codecs_of_opencv() {
+    for name in crates() {
+        for folder in ["src", "tests", "benches", "examples"] {
+            let folder = format!("crates/{name}/{folder}");
+            if root().join(&folder).exists() {
+                assert_none(&heavy_users(&files_below(&folder)));
+            }
+        }
+    }
+    let manifest = read(&root().join("Cargo.toml"));
+    let opencv = manifest.lines().find(|line| line.starts_with("opencv ="));
+    let features = opencv.expect("the workspace lists OpenCV");
+    assert!(!HEAVY.iter().any(|module| features.contains(module)));
+}
+
+#[test]
+fn a_planted_use_of_a_heavy_module_is_found() {
+    let user = "use opencv::videoio::VideoCapture;";
+    let declared = "#[cfg(not(target_os = \"linux\"))]\nmod elsewhere;\n";
+    let files = |parent: &str| {
+        let files = [("a/mod.rs", parent), ("a/elsewhere.rs", user)];
+        Files::from(files.map(|(file, text)| (file.to_owned(), text.to_owned())))
+    };
+    assert_eq!(heavy_users(&files("mod elsewhere;\n")), ["a/elsewhere.rs"]);
+    assert_eq!(heavy_users(&files(declared)), Vec::<String>::new());
 }
 
 #[test]

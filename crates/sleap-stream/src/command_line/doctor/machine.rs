@@ -1,4 +1,4 @@
-//! What this machine has for a client: OpenCV, cameras, a display.
+//! What this machine has for a client: libraries, cameras, a display.
 
 use std::io::Write;
 
@@ -8,24 +8,13 @@ use vision::Image;
 use vision::cameras::{self, Problem};
 use vision::jpeg::{Color, JpegDecoder, JpegEncoder, JpegLimits};
 
-pub(super) fn opencv(report: &mut CheckReport<impl Write>) {
-    let backends = vision::opencv_backends();
-    let found = format!(
-        "{}, opens with {}",
-        vision::opencv_version(),
-        backends.join(", ")
-    );
-    match backends.iter().any(|name| name == "FFMPEG") {
-        true => report.ok("OpenCV", found),
-        false => report.warn(
-            "OpenCV",
-            found,
-            "without FFMPEG most videos cannot be read: install OpenCV's build with it (libopencv-dev)",
-        ),
+pub(super) fn libraries(report: &mut CheckReport<impl Write>) {
+    for (name, version) in vision::linked_libraries() {
+        report.ok(name, version);
     }
     match jpeg_works() {
-        Ok(()) => report.ok("  JPEG", "encodes and decodes"),
-        Err(error) => report.fail("  JPEG", format!("{error:#}"), "build the program again"),
+        Ok(()) => report.ok("JPEG", "encodes and decodes"),
+        Err(error) => report.fail("JPEG", format!("{error:#}"), "build the program again"),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn run(mut args: DoctorArgs, is_detailed: bool) -> Result<ExitStatus>
         .context("cannot start the runtime")?;
     let mut report = CheckReport::to_stdout(is_detailed);
     doctor::system(&mut report, "sleap-stream", cli::program_info::VERSION);
-    machine::opencv(&mut report);
+    machine::libraries(&mut report);
     machine::cameras(&mut report, args.webcam);
     genicam::check(&mut report);
     machine::display(&mut report);
