@@ -1,0 +1,113 @@
+//! Poses in, events out.
+
+mod activation;
+mod evaluate;
+mod motion;
+mod rule_state;
+mod scene;
+mod truth;
+
+use crate::error::RulesError;
+use crate::event::{Edge, Event};
+use crate::pose::FramePoses;
+use crate::rule::Rules;
+use rule_state::RuleState;
+use scene::Scene;
+
+/// Evaluates the rules of a file on successive frames.
+#[derive(Debug)]
+pub struct RuleEngine {
+    rules: Rules,
+    states: Vec<RuleState>,
+    /// The newest frame, and when it was captured.
+    newest: Option<(u64, u64)>,
+    /// Time that has passed between frames, microseconds. It never goes back, as a clock may that is set.
+    now: u64,
+}
+
+impl RuleEngine {
+    /// The rules of a file for poses of these nodes.
+    ///
+    /// # Errors
+    /// A rule names a node that is not there.
+    pub fn new(mut rules: Rules, nodes: &[String]) -> Result<Self, RulesError> {
+        rules.bind(nodes)?;
+        let states = rules.rules.iter().map(RuleState::new).collect();
+        Ok(Self {
+            rules,
+            states,
+            newest: None,
+            now: 0,
+        })
+    }
+
+    /// The file.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The events of a frame, in the order of the rules. A frame that is not newer than the last one
+    /// has none.
+    pub fn frame(&mut self, frame: &FramePoses<'_>) -> Vec<Event> {
+        if let Some((newest, captured_us)) = self.newest {
+            if frame.frame_id <= newest {
+                return Vec::new();
+            }
+            self.now += frame.captured_us.saturating_sub(captured_us);
+        }
+        self.newest = Some((frame.frame_id, frame.captured_us));
+        let scene = Scene::of(frame);
+        let mut events = Vec::new();
+        for (index, (rule, state)) in self.rules.rules.iter().zip(&mut self.states).enumerate() {
+            for change in state.frame(rule, &self.rules.zones, &scene, self.now) {
+                events.push(Event {
+                    rule: index,
+                    name: rule.name.clone(),
+                    edge: change.edge,
+                    animal: change.animal,
+                    frame_id: frame.frame_id,
+                    captured_us: frame.captured_us,
+                    value: change.value,
+                });
+            }
+        }
+        events
+    }
+
+    /// Leaves all rules and forgets the animals: poses have stopped, or the stream is over.
+    pub fn leave_all(&mut self) -> Vec<Event> {
+        let (frame_id, captured_us) = self.newest.unwrap_or_default();
+        let mut events = Vec::new();
+        for (index, (rule, state)) in self.rules.rules.iter().zip(&mut self.states).enumerate() {
+            events.extend(state.leave_all().into_iter().map(|animal| Event {
+                rule: index,
+                name: rule.name.clone(),
+                edge: Edge::Leave,
+                animal,
+                frame_id,
+                captured_us,
+                value: None,
+            }));
+        }
+        events
+    }
+
+    /// The zones whose rules are in effect, by their indices.
+    pub fn active_zones(&self) -> Vec<bool> {
+        let mut active = vec![false; self.rules.zones.len()];
+        for (rule, state) in self.rules.rules.iter().zip(&self.states) {
+            if !state.is_active() {
+                continue;
+            }
+            for zone in rule.when.zones() {
+                if let Some(zone) = active.get_mut(zone) {
+                    *zone = true;
+                }
+            }
+        }
+        active
+    }
+}
+
+#[cfg(test)]
+mod tests;

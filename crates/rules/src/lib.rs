@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod condition;
+mod engine;
+mod error;
+mod event;
+mod file;
+mod pose;
+mod rule;
+mod switches;
+mod zone;
+
+pub use engine::RuleEngine;
+pub use error::{Place, RulesError, UnknownWord};
+pub use event::{Cause, Edge, Event};
+pub use file::MAX_BYTES;
+pub use pose::{FramePoses, InstancePoints, Point, PoseKind};
+pub use rule::{Output, OutputForm, OutputTarget, Rules};
+pub use switches::{Switch, Switches};
+pub use zone::{Shape, Zone};
