@@ -59,7 +59,7 @@ impl UdpSender {
             _ if is_too_large(&error) => self.too_large(message.len()),
             _ => {
                 if !std::mem::replace(&mut self.warned_failure, true) {
-                    warn!(to = %self.to, %error, "a pose cannot be sent; further ones are counted");
+                    warn!(to = %self.to, %error, "a message cannot be sent; further ones are counted");
                 }
                 SendOutcome::Failed
             }

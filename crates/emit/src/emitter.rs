@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{CaptureClock, Prediction, Skeleton};
+use protocol::{CaptureClock, DerivedPoses, Prediction, Skeleton};
 
 use crate::counts::{EmitCounts, SendOutcome, TargetCounts};
 use crate::datagram::UdpSender;
@@ -118,6 +118,17 @@ impl Emitter {
         captured_us: Option<u64>,
         clock: Option<CaptureClock>,
     ) {
+        self.pose_with(prediction, &DerivedPoses::default(), captured_us, clock);
+    }
+
+    /// The same, with poses that were computed from these.
+    pub fn pose_with(
+        &mut self,
+        prediction: &Prediction,
+        derived: &DerivedPoses,
+        captured_us: Option<u64>,
+        clock: Option<CaptureClock>,
+    ) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -129,12 +140,12 @@ impl Emitter {
         };
         // Made once, if a target needs it.
         let mut json = None;
-        let make = || writer.pose(prediction, captured_us, clock);
+        let make = || writer.pose(prediction, derived, captured_us, clock);
         for target in &mut self.targets {
             let outcome = match &mut target.transport {
                 TargetTransport::Json(udp) => udp.send(json.get_or_insert_with(make)),
                 TargetTransport::Osc { udp, writer, .. } => {
-                    udp.send(&writer.pose(prediction, captured_us, emitted_us))
+                    udp.send(&writer.pose(prediction, derived, captured_us, emitted_us))
                 }
                 TargetTransport::Zmq { publisher, .. } => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {

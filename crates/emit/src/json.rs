@@ -1,6 +1,6 @@
 //! Messages as JSON: what a consumer over UDP or ZeroMQ reads. The README is the specification.
 
-use protocol::{CaptureClock, Prediction, Skeleton};
+use protocol::{CaptureClock, DerivedPoses, Prediction, Skeleton};
 use serde::Serialize;
 
 /// Rises when consumers have to be changed; added keys do not count.
@@ -18,6 +18,8 @@ enum JsonMessage<'a> {
         clock: Option<CaptureClock>,
         #[serde(flatten)]
         prediction: &'a Prediction,
+        #[serde(flatten)]
+        derived: &'a DerivedPoses,
     },
     Skeleton {
         #[serde(flatten)]
@@ -52,6 +54,7 @@ impl JsonWriter<'_> {
     pub(crate) fn pose(
         &self,
         prediction: &Prediction,
+        derived: &DerivedPoses,
         captured_us: Option<u64>,
         clock: Option<CaptureClock>,
     ) -> Vec<u8> {
@@ -60,6 +63,7 @@ impl JsonWriter<'_> {
             captured_us,
             clock,
             prediction,
+            derived,
         })
     }
 
@@ -92,8 +96,10 @@ fn write(message: &JsonMessage<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use protocol::{AheadPoses, SmoothPoses};
     use serde_json::{Value, json};
+
+    use super::*;
 
     const WRITER: JsonWriter<'static> = JsonWriter {
         source: "mouse.mp4",
@@ -119,10 +125,28 @@ mod tests {
             "captured_us": 10, "clock": "driver", "emitted_us": 20, "frame_id": 7,
             "instances": [[[1.5, 2.25], null]], "confidence": [[0.5, null]],
             "instance_scores": [0.5], "tracks": ["female"],
+            "ahead": {"by_ms": 62.5, "instances": [[[2.5, 2.25], null]], "sd": [[0.5, null]]},
+            "smooth": {"instances": [[[1.25, 2.25], [4.0, 5.0]]], "bridged": [[false, true]]},
         });
+        let derived = DerivedPoses {
+            ahead: Some(AheadPoses {
+                by_ms: 62.5,
+                instances: vec![vec![Some([2.5, 2.25]), None]],
+                sd: vec![vec![Some(0.5), None]],
+                ..AheadPoses::default()
+            }),
+            smooth: Some(SmoothPoses {
+                instances: vec![vec![Some([1.25, 2.25]), Some([4.0, 5.0])]],
+                bridged: vec![vec![false, true]],
+            }),
+        };
         let clock = Some(CaptureClock::Driver);
-        assert_eq!(read(WRITER.pose(&prediction, Some(10), clock)), expected);
-        let untimed = read(WRITER.pose(&Prediction::default(), None, None));
+        assert_eq!(
+            read(WRITER.pose(&prediction, &derived, Some(10), clock)),
+            expected
+        );
+        let untimed =
+            read(WRITER.pose(&Prediction::default(), &DerivedPoses::default(), None, None));
         assert!(untimed.get("captured_us").is_none() && untimed.get("clock").is_none());
         assert_eq!(untimed["instances"], json!([]));
     }

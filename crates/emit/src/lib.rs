@@ -5,14 +5,20 @@
 mod counts;
 mod datagram;
 mod emitter;
+mod event;
+mod event_message;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
 mod osc;
+mod serial;
 mod target;
 mod topics;
 mod zmq;
 
 pub use counts::{EmitCounts, TargetCounts};
 pub use emitter::{Emitter, OpenTargetError, StreamInfo};
+pub use event::EventSender;
+pub use event_message::EventMessage;
+pub use serial::SerialSender;
 pub use target::{OscLayout, Target, TargetError};

@@ -4,9 +4,10 @@
 //! follow it hold a bundle back until then. Poses have to take effect at once, so the tag is
 //! "immediately", and the time of capture is an argument.
 
-use protocol::{Prediction, Skeleton};
+use protocol::{DerivedPoses, Prediction, Skeleton};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
+use crate::event_message::EventMessage;
 use crate::target::OscLayout;
 
 /// OSC 1.0's value for "immediately".
@@ -34,6 +35,7 @@ impl OscWriter {
     pub(crate) fn pose(
         &self,
         prediction: &Prediction,
+        derived: &DerivedPoses,
         captured_us: Option<u64>,
         emitted_us: u64,
     ) -> Vec<u8> {
@@ -52,6 +54,7 @@ impl OscWriter {
                 messages.push(message("/sleap/track".into(), args));
             }
         }
+        messages.extend(self.derived(prediction.frame_id, derived));
         bundle(messages)
     }
 
@@ -74,6 +77,79 @@ impl OscWriter {
         bundle(vec![message("/sleap/end".into(), vec![int(poses)])])
     }
 
+    /// A rule was entered or left.
+    pub(crate) fn event(event: &EventMessage<'_>) -> Vec<u8> {
+        let mut args = vec![
+            string(event.output),
+            string(event.rule),
+            int(u64::from(event.edge == "enter")),
+            string(event.animal.unwrap_or_default()),
+            int(event.frame_id),
+        ];
+        args.extend(time(event.captured_us));
+        args.push(float(event.value.map(|value| value as f32)));
+        args.push(string(event.cause));
+        bundle(vec![message("/sleap/event".into(), args)])
+    }
+
+    /// Poses that were computed: with the standard deviation of each node, where there is one.
+    fn derived(&self, frame_id: u64, derived: &DerivedPoses) -> Vec<OscPacket> {
+        let mut messages = Vec::new();
+        let id = int(frame_id);
+        let xy = |point: &Option<[f32; 2]>| [0, 1].map(|axis| float(point.map(|xy| xy[axis])));
+        let (ahead, smooth) = (&derived.ahead, &derived.smooth);
+        if let Some(ahead) = ahead {
+            let args = vec![id.clone(), OscType::Float(ahead.by_ms as f32)];
+            messages.push(message("/sleap/ahead_by".into(), args));
+            let rows = ahead.instances.iter().zip(&ahead.sd);
+            messages.extend(rows.enumerate().flat_map(|(index, (points, sd))| {
+                let nodes = points.iter().zip(sd);
+                let nodes = nodes.map(|(point, sd)| [&xy(point)[..], &[float(*sd)]].concat());
+                self.nodes_of("ahead", &id, index, nodes.collect())
+            }));
+        }
+        if let Some(smooth) = smooth {
+            let rows = smooth.instances.iter().enumerate();
+            messages.extend(rows.flat_map(|(index, points)| {
+                let nodes = points.iter().map(|point| xy(point).to_vec());
+                self.nodes_of("smooth", &id, index, nodes.collect())
+            }));
+        }
+        messages
+    }
+
+    /// The values of the nodes of an instance, as one message or as one for each.
+    fn nodes_of(
+        &self,
+        kind: &str,
+        id: &OscType,
+        index: usize,
+        nodes: Vec<Vec<OscType>>,
+    ) -> Vec<OscPacket> {
+        match self.layout {
+            OscLayout::Instances => {
+                let mut args = vec![id.clone(), int(index as u64)];
+                args.extend(nodes.into_iter().flatten());
+                vec![message(format!("/sleap/{kind}"), args)]
+            }
+            OscLayout::Nodes => {
+                let named = nodes.into_iter().enumerate().map(|(node, values)| {
+                    let args = std::iter::once(id.clone()).chain(values).collect();
+                    message(format!("/sleap/{kind}/{index}/{}", self.node(node)), args)
+                });
+                named.collect()
+            }
+        }
+    }
+
+    /// A node's name in an address.
+    fn node(&self, node: usize) -> String {
+        match self.nodes.get(node) {
+            Some(name) => name.clone(),
+            None => format!("node_{node}"),
+        }
+    }
+
     /// A message for each node of an instance.
     fn by_node<'a>(
         &'a self,
@@ -82,10 +158,7 @@ impl OscWriter {
     ) -> impl Iterator<Item = OscPacket> + 'a {
         let points = prediction.instances[index].len();
         (0..points).map(move |node| {
-            let name = match self.nodes.get(node) {
-                Some(name) => name.clone(),
-                None => format!("node_{node}"),
-            };
+            let name = self.node(node);
             let args = std::iter::once(int(prediction.frame_id))
                 .chain(point(prediction, index, node))
                 .collect();
@@ -162,7 +235,14 @@ fn bundle(content: Vec<OscPacket>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{AheadPoses, SmoothPoses};
+
     use super::*;
+
+    const NONE: DerivedPoses = DerivedPoses {
+        ahead: None,
+        smooth: None,
+    };
 
     fn messages(bytes: &[u8]) -> Vec<OscMessage> {
         let (rest, packet) = rosc::decoder::decode_udp(bytes).unwrap();
@@ -208,7 +288,7 @@ mod tests {
     #[test]
     fn an_instance_is_one_message() {
         let writer = OscWriter::new(OscLayout::Instances, &skeleton());
-        let bytes = writer.pose(&prediction(7), Some(1_700_000_000_250_000), 0);
+        let bytes = writer.pose(&prediction(7), &NONE, Some(1_700_000_000_250_000), 0);
         let shown: Vec<String> = messages(&bytes).iter().map(shown).collect();
         assert_eq!(
             shown,
@@ -224,7 +304,7 @@ mod tests {
     #[test]
     fn a_node_is_one_message_under_its_name() {
         let writer = OscWriter::new(OscLayout::Nodes, &skeleton());
-        let shown: Vec<String> = messages(&writer.pose(&prediction(7), None, 0))
+        let shown: Vec<String> = messages(&writer.pose(&prediction(7), &NONE, None, 0))
             .iter()
             .map(shown)
             .collect();
@@ -237,15 +317,16 @@ mod tests {
             "/sleap/pose/0/tail_tip_1 Int(7) Float(NaN) Float(NaN) Float(NaN)"
         );
         let unnamed = OscWriter::new(OscLayout::Nodes, &Skeleton::default());
-        let bytes = unnamed.pose(&prediction(7), None, 0);
+        let bytes = unnamed.pose(&prediction(7), &NONE, None, 0);
         assert_eq!(messages(&bytes)[2].addr, "/sleap/pose/0/node_1");
     }
 
     #[test]
     fn numbers_that_32_bits_do_not_hold_take_64() {
         let writer = OscWriter::new(OscLayout::Instances, &skeleton());
-        let first =
-            |frame_id| messages(&writer.pose(&prediction(frame_id), None, 0))[0].args[0].clone();
+        let first = |frame_id| {
+            messages(&writer.pose(&prediction(frame_id), &NONE, None, 0))[0].args[0].clone()
+        };
         assert_eq!(first(0x7fff_ffff), OscType::Int(i32::MAX));
         assert_eq!(first(0x8000_0000), OscType::Long(0x8000_0000));
     }
@@ -257,7 +338,7 @@ mod tests {
             ..Prediction::default()
         };
         let writer = OscWriter::new(OscLayout::Instances, &skeleton());
-        let shown = shown(&messages(&writer.pose(&bare, None, 0))[1]);
+        let shown = shown(&messages(&writer.pose(&bare, &NONE, None, 0))[1]);
         assert_eq!(
             shown,
             "/sleap/pose Int(0) Int(0) Float(NaN) Float(1.0) Float(2.0) Float(NaN)"
@@ -278,5 +359,38 @@ mod tests {
             ]
         );
         assert_eq!(messages(&OscWriter::end(3))[0].args, [OscType::Int(3)]);
+    }
+
+    #[test]
+    fn poses_that_were_computed_are_messages_of_their_own() {
+        let derived = DerivedPoses {
+            ahead: Some(AheadPoses {
+                by_ms: 60.0,
+                instances: vec![vec![Some([1.0, 2.0]), None]],
+                sd: vec![vec![Some(0.5), None]],
+                ..AheadPoses::default()
+            }),
+            smooth: Some(SmoothPoses {
+                instances: vec![vec![Some([3.0, 4.0]), None]],
+                ..SmoothPoses::default()
+            }),
+        };
+        let shown = |layout| {
+            let mut nodes = OscWriter::new(layout, &Skeleton::default());
+            nodes.nodes = vec!["nose".to_owned(), "tail".to_owned()];
+            let bytes = nodes.pose(&Prediction::default(), &derived, None, 0);
+            let shown = |it: &OscMessage| format!("{} {}", it.addr, it.args.len());
+            messages(&bytes)[1..].iter().map(shown).collect::<Vec<_>>()
+        };
+        let whole = ["/sleap/ahead_by 2", "/sleap/ahead 8", "/sleap/smooth 6"];
+        assert_eq!(shown(OscLayout::Instances), whole);
+        let by_node = [
+            "/sleap/ahead_by 2",
+            "/sleap/ahead/0/nose 4",
+            "/sleap/ahead/0/tail 4",
+            "/sleap/smooth/0/nose 3",
+            "/sleap/smooth/0/tail 3",
+        ];
+        assert_eq!(shown(OscLayout::Nodes), by_node);
     }
 }

@@ -6,6 +6,8 @@ pub(crate) const POSE: &str = "pose";
 pub(crate) const SKELETON: &str = "skeleton";
 /// The end of a stream.
 pub(crate) const END: &str = "end";
+/// An event of a rule.
+pub(crate) const EVENT: &str = "event";
 
 /// All topics.
-pub(crate) const ALL: [&str; 3] = [POSE, SKELETON, END];
+pub(crate) const ALL: [&str; 4] = [POSE, SKELETON, END, EVENT];

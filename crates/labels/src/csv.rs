@@ -110,7 +110,7 @@ impl RecordWriter for CsvWriter {
 }
 
 /// A name that no spreadsheet evaluates as a formula.
-fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     match text.starts_with(BEGINNINGS) {
         true => format!("'{text}"),
@@ -124,7 +124,7 @@ fn number(value: Option<f32>) -> String {
     finite.map_or_else(String::new, |value| format!("{:?}", f64::from(value)))
 }
 
-fn refused(error: ::csv::Error) -> WriteError {
+pub(crate) fn refused(error: ::csv::Error) -> WriteError {
     WriteError::Io(error.into())
 }
 

@@ -26,6 +26,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 mod csv;
 mod error;
+mod events;
 mod format;
 mod header;
 mod jsonl;
@@ -38,6 +39,7 @@ pub mod slp;
 mod thread;
 
 pub use error::{CreateError, OutputError, WriteError};
+pub use events::{EventRow, EventsWriter};
 pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
 pub use new_file::{check_all_free, check_free};

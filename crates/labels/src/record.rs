@@ -1,6 +1,6 @@
 //! What is written of each frame.
 
-use protocol::{CaptureClock, Prediction};
+use protocol::{CaptureClock, DerivedPoses, Prediction};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -12,6 +12,9 @@ pub struct PredictionRecord {
     /// Points are in pixels of the source.
     #[serde(flatten)]
     pub prediction: Prediction,
+    /// Poses that were computed from these; only lines of JSON have them.
+    #[serde(flatten)]
+    pub derived: DerivedPoses,
     /// When the frame was captured, microseconds since 1970 (Unix time).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captured_us: Option<u64>,

@@ -5,6 +5,7 @@
 mod ack;
 mod auth;
 mod clock;
+mod derived;
 mod error;
 mod fields;
 mod frame;
@@ -27,6 +28,7 @@ mod view;
 pub use ack::{AckStatus, VerificationMode};
 pub use auth::AuthProof;
 pub use clock::CaptureClock;
+pub use derived::{AheadPoses, DerivedPoses, SmoothPoses};
 pub use error::DecodeError;
 pub use frame::Frame;
 pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};

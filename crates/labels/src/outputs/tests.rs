@@ -16,6 +16,7 @@ fn record(frame_id: u64) -> PredictionRecord {
             instances: vec![vec![Some([1.5, 2.25]), None]],
             ..Prediction::default()
         },
+        derived: Default::default(),
         captured_us: Some(7),
         clock: Some(protocol::CaptureClock::Driver),
         latency_us: 1500,

@@ -1,0 +1,41 @@
+//! Poses that a program computes from those of a frame, and gives beside them.
+
+use serde::{Deserialize, Serialize};
+
+/// Poses that are given beside the measured ones.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DerivedPoses {
+    /// At the moment of their use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<AheadPoses>,
+    /// Smoothed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smooth: Option<SmoothPoses>,
+}
+
+/// Poses carried on from the frame's capture to the moment of their use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AheadPoses {
+    /// From the frame's capture to that moment, milliseconds.
+    pub by_ms: f64,
+    /// `[instance][node]`: x and y in pixels; `None` where a node is not known.
+    pub instances: Vec<Vec<Option<[f32; 2]>>>,
+    /// `[instance][node]`: standard deviation of x and of y, pixels.
+    pub sd: Vec<Vec<Option<f32>>>,
+    /// `[instance][node]`: the node is not visible in this frame; empty where all are that have a point.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bridged: Vec<Vec<bool>>,
+}
+
+/// Smoothed poses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SmoothPoses {
+    /// `[instance][node]`: x and y in pixels; `None` where a node is not known.
+    pub instances: Vec<Vec<Option<[f32; 2]>>>,
+    /// `[instance][node]`: the node is not visible in this frame; empty where all are that have a point.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bridged: Vec<Vec<bool>>,
+}
