@@ -23,6 +23,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod ahead;
 mod animals;
 mod assign;
 mod choice;
@@ -35,6 +36,9 @@ mod numeric;
 mod options;
 mod tracker;
 
+pub use ahead::{
+    DerivedInstances, MAX_AHEAD_S, MAX_BRIDGE_S, Nodes, OneEuroOptions, PosePredictor, PoseSmoother,
+};
 pub use animals::AnimalsOptions;
 pub use choice::ChoiceError;
 pub use classic::{
