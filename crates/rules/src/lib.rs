@@ -16,7 +16,7 @@ pub use engine::RuleEngine;
 pub use error::{Place, RulesError, UnknownWord};
 pub use event::{Cause, Edge, Event};
 pub use file::MAX_BYTES;
-pub use pose::{FramePoses, InstancePoints, Point, PoseKind};
+pub use pose::{FramePoses, InstancePoints, PoseKind, Position};
 pub use rule::{Output, OutputForm, OutputTarget, Rules};
 pub use switches::{Switch, Switches};
 pub use zone::{Shape, Zone};

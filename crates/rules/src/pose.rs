@@ -1,7 +1,7 @@
 //! The poses that rules are evaluated on.
 
 /// x and y in pixels of the source.
-pub type Point = [f64; 2];
+pub type Position = [f64; 2];
 
 /// `[node]`: x and y in pixels of the source; `None` where the node is not visible.
 pub type InstancePoints = Vec<Option<[f32; 2]>>;
@@ -57,7 +57,7 @@ pub(crate) enum Landmark {
 
 impl Landmark {
     /// Where it is; `None` where it is not visible.
-    pub(crate) fn of(self, points: &[Option<[f32; 2]>]) -> Option<Point> {
+    pub(crate) fn of(self, points: &[Option<[f32; 2]>]) -> Option<Position> {
         match self {
             Self::Node(index) => usable(points.get(index).copied().flatten()),
             Self::Centroid => {
@@ -71,18 +71,18 @@ impl Landmark {
     }
 }
 
-fn usable(point: Option<[f32; 2]>) -> Option<Point> {
+fn usable(point: Option<[f32; 2]>) -> Option<Position> {
     point
         .filter(|xy| xy.iter().all(|value| value.is_finite()))
         .map(|xy| xy.map(f64::from))
 }
 
-pub(crate) fn distance(one: Point, other: Point) -> f64 {
+pub(crate) fn distance(one: Position, other: Position) -> f64 {
     (one[0] - other[0]).hypot(one[1] - other[1])
 }
 
 /// The direction from one point to another, degrees; `None` where they are the same.
-pub(crate) fn direction(from: Point, to: Point) -> Option<f64> {
+pub(crate) fn direction(from: Position, to: Position) -> Option<f64> {
     (distance(from, to) > 0.0).then(|| (to[1] - from[1]).atan2(to[0] - from[0]).to_degrees())
 }
 

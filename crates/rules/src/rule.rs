@@ -19,7 +19,7 @@ pub struct Rules {
     pub outputs: Vec<Output>,
     /// How long poses may stop before all outputs are switched off, microseconds.
     pub silence_us: u64,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Vec<PoseRule>,
 }
 
 /// What rules switch or send to.
@@ -91,7 +91,7 @@ pub(crate) enum Act {
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rule {
+pub(crate) struct PoseRule {
     pub(crate) name: String,
     pub(crate) place: Place,
     pub(crate) when: Condition,

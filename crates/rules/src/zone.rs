@@ -1,6 +1,6 @@
 //! Areas of the picture.
 
-use crate::pose::{Point, distance};
+use crate::pose::{Position, distance};
 
 /// An area of the picture with a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,11 +15,11 @@ pub struct Zone {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// Its corners in their order; the last one is joined to the first one.
-    Polygon(Vec<Point>),
+    Polygon(Vec<Position>),
     /// A circle.
     Circle {
         /// Its middle.
-        center: Point,
+        center: Position,
         /// Its radius.
         radius: f64,
     },
@@ -27,7 +27,7 @@ pub enum Shape {
 
 impl Shape {
     /// How far a point is inside, in pixels; negative outside, 0 on the border.
-    pub fn depth(&self, point: Point) -> f64 {
+    pub fn depth(&self, point: Position) -> f64 {
         match self {
             Self::Circle { center, radius } => radius - distance(*center, point),
             Self::Polygon(corners) => {
@@ -43,7 +43,7 @@ impl Shape {
     }
 
     /// Its middle: of a polygon the centre of its area.
-    pub fn middle(&self) -> Point {
+    pub fn middle(&self) -> Position {
         match self {
             Self::Circle { center, .. } => *center,
             Self::Polygon(corners) => middle_of(corners),
@@ -51,7 +51,7 @@ impl Shape {
     }
 
     /// Its border as corners, for drawing. A circle has `steps` of them.
-    pub fn outline(&self, steps: usize) -> Vec<Point> {
+    pub fn outline(&self, steps: usize) -> Vec<Position> {
         match self {
             Self::Polygon(corners) => corners.clone(),
             Self::Circle { center, radius } => (0..steps)
@@ -67,12 +67,12 @@ impl Shape {
     }
 }
 
-fn sides(corners: &[Point]) -> impl Iterator<Item = (Point, Point)> + '_ {
+fn sides(corners: &[Position]) -> impl Iterator<Item = (Position, Position)> + '_ {
     let next = corners.iter().cycle().skip(1);
     corners.iter().copied().zip(next.copied())
 }
 
-fn distance_to_side(point: Point, from: Point, to: Point) -> f64 {
+fn distance_to_side(point: Position, from: Position, to: Position) -> f64 {
     let along = [to[0] - from[0], to[1] - from[1]];
     let length_squared = along[0] * along[0] + along[1] * along[1];
     if length_squared == 0.0 {
@@ -87,7 +87,7 @@ fn distance_to_side(point: Point, from: Point, to: Point) -> f64 {
 }
 
 /// By the even-odd rule.
-fn is_inside(corners: &[Point], [x, y]: Point) -> bool {
+fn is_inside(corners: &[Position], [x, y]: Position) -> bool {
     let crossed = sides(corners).filter(|([x1, y1], [x2, y2])| {
         (*y1 > y) != (*y2 > y) && x < x1 + (y - y1) / (y2 - y1) * (x2 - x1)
     });
@@ -95,7 +95,7 @@ fn is_inside(corners: &[Point], [x, y]: Point) -> bool {
 }
 
 /// The centre of the area; of corners on a line, their mean.
-fn middle_of(corners: &[Point]) -> Point {
+fn middle_of(corners: &[Position]) -> Position {
     let (mut area, mut sum) = (0.0, [0.0; 2]);
     for (from, to) in sides(corners) {
         let cross = from[0] * to[1] - to[0] * from[1];

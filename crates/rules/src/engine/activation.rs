@@ -1,6 +1,6 @@
 //! When a rule is entered and left.
 
-use crate::rule::Rule;
+use crate::rule::PoseRule;
 
 /// Whether a rule is in effect, and since when that should change.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ pub(super) struct Activation {
 
 impl Activation {
     /// Takes whether the condition holds; whether the rule was entered (true) or left (false) by that.
-    pub(super) fn step(&mut self, rule: &Rule, holds: bool, now: u64) -> Option<bool> {
+    pub(super) fn step(&mut self, rule: &PoseRule, holds: bool, now: u64) -> Option<bool> {
         if holds == self.is_active {
             self.pending_since = None;
             return None;

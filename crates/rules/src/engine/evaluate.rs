@@ -4,7 +4,7 @@ use super::motion::Motion;
 use super::scene::{AnimalKey, Scene};
 use super::truth::Truth;
 use crate::condition::{Condition, Leaf, Other, Quantity};
-use crate::pose::{InstancePoints, Landmark, Point, PoseKind, direction, distance, wrapped};
+use crate::pose::{InstancePoints, Landmark, PoseKind, Position, direction, distance, wrapped};
 use crate::zone::Zone;
 
 /// What a comparison keeps of an animal.
@@ -102,8 +102,8 @@ impl Evaluation<'_> {
         of: &Other,
         landmark: Landmark,
         own: &InstancePoints,
-        here: Point,
-    ) -> Option<Point> {
+        here: Position,
+    ) -> Option<Position> {
         match of {
             Other::Same => landmark.of(own),
             Other::Zone(zone) => Some(self.zones.get(*zone)?.shape.middle()),

@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 
-use crate::pose::{Point, distance, wrapped};
+use crate::pose::{Position, distance, wrapped};
 
 /// Values that are kept at most.
 const MAX_VALUES: usize = 256;
 
 /// Values of the last time, with their times.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Motion(VecDeque<(u64, Point)>);
+pub(super) struct Motion(VecDeque<(u64, Position)>);
 
 impl Motion {
     /// Adds a point, and returns the speed since the newest one that is `over_us` old or older, a
     /// second; `None` until there is one.
-    pub(super) fn speed(&mut self, now: u64, over_us: u64, point: Point) -> Option<f64> {
+    pub(super) fn speed(&mut self, now: u64, over_us: u64, point: Position) -> Option<f64> {
         let (seconds, from) = self.push(now, over_us, point)?;
         Some(distance(from, point) / seconds)
     }
@@ -29,7 +29,7 @@ impl Motion {
     }
 
     /// Seconds since the value to compare with, and that value.
-    fn push(&mut self, now: u64, over_us: u64, value: Point) -> Option<(f64, Point)> {
+    fn push(&mut self, now: u64, over_us: u64, value: Position) -> Option<(f64, Position)> {
         // After a gap the old values are no motion.
         let is_gap =
             |last: u64| now.saturating_sub(last) > over_us.saturating_mul(4).max(1_000_000);

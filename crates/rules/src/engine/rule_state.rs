@@ -8,7 +8,7 @@ use super::scene::{AnimalKey, MAX_ANIMALS, Scene};
 use super::truth::Truth;
 use crate::condition::{Leaf, Quantity};
 use crate::event::Edge;
-use crate::rule::{Rule, Subject};
+use crate::rule::{PoseRule, Subject};
 use crate::zone::Zone;
 
 /// How long an animal is remembered that is not seen, microseconds.
@@ -45,7 +45,7 @@ struct AnimalState {
 }
 
 impl AnimalState {
-    fn new(rule: &Rule) -> Self {
+    fn new(rule: &PoseRule) -> Self {
         Self {
             leaves: vec![LeafMemory::default(); rule.leaves],
             known: None,
@@ -55,7 +55,7 @@ impl AnimalState {
         }
     }
 
-    fn observe(&mut self, rule: &Rule, mut evaluation: Evaluation<'_>) {
+    fn observe(&mut self, rule: &PoseRule, mut evaluation: Evaluation<'_>) {
         let truth = evaluation.condition(&rule.when, &mut self.leaves);
         self.value = evaluation.value;
         if truth != Truth::Unknown {
@@ -64,14 +64,14 @@ impl AnimalState {
     }
 
     /// Whether the condition holds: what cannot be seen counts as it was for a while, then as no.
-    fn holds(&self, rule: &Rule, now: u64) -> bool {
+    fn holds(&self, rule: &PoseRule, now: u64) -> bool {
         self.known
             .is_some_and(|(held, at)| held && now.saturating_sub(at) <= rule.missing_us)
     }
 }
 
 impl RuleState {
-    pub(super) fn new(rule: &Rule) -> Self {
+    pub(super) fn new(rule: &PoseRule) -> Self {
         Self {
             animals: HashMap::new(),
             nothing: AnimalState::new(rule),
@@ -83,7 +83,7 @@ impl RuleState {
     /// Takes a frame.
     pub(super) fn frame(
         &mut self,
-        rule: &Rule,
+        rule: &PoseRule,
         zones: &[Zone],
         scene: &Scene<'_>,
         now: u64,
@@ -114,7 +114,7 @@ impl RuleState {
     }
 
     /// Takes in the animals of a frame, and forgets those that have been away for long.
-    fn meet(&mut self, rule: &Rule, scene: &Scene<'_>, now: u64) {
+    fn meet(&mut self, rule: &PoseRule, scene: &Scene<'_>, now: u64) {
         let memory_us = MEMORY_US.max(rule.not_more_often_than_us);
         self.animals.retain(|_, state| {
             state.activation.is_active || now.saturating_sub(state.seen) <= memory_us
@@ -142,7 +142,7 @@ impl RuleState {
         }
     }
 
-    fn each(&mut self, rule: &Rule, now: u64) -> Vec<Change> {
+    fn each(&mut self, rule: &PoseRule, now: u64) -> Vec<Change> {
         let mut changes: Vec<(AnimalKey, Change)> = Vec::new();
         for (key, state) in &mut self.animals {
             let holds = state.holds(rule, now);
@@ -162,7 +162,7 @@ impl RuleState {
         changes.into_iter().map(|(_, change)| change).collect()
     }
 
-    fn together(&mut self, rule: &Rule, now: u64) -> Vec<Change> {
+    fn together(&mut self, rule: &PoseRule, now: u64) -> Vec<Change> {
         let is_there = |state: &&AnimalState| now.saturating_sub(state.seen) <= rule.missing_us;
         let mut there: Vec<_> = self
             .animals
@@ -193,7 +193,7 @@ impl RuleState {
 
     fn step(
         &mut self,
-        rule: &Rule,
+        rule: &PoseRule,
         holds: bool,
         animal: Option<String>,
         value: Option<f64>,

@@ -2,7 +2,6 @@
 
 use toml_edit::{Item, Value};
 
-use super::rule::unknown;
 use super::section::{Section, Word};
 use crate::condition::{Condition, Leaf, NamedPoint, Other, Quantity, Range};
 use crate::error::RulesError;
@@ -169,7 +168,7 @@ impl<'a> ConditionReader<'a> {
 
     fn zone(&self, section: &Section<'_>, zone: &Word) -> Result<usize, RulesError> {
         let found = self.zones.iter().position(|name| *name == zone.text);
-        found.ok_or_else(|| unknown(section, zone, "zone", self.zones))
+        found.ok_or_else(|| section.unknown(zone, "zone", self.zones))
     }
 
     fn distance(&self, section: &Section<'_>) -> Result<Option<(Quantity, Range)>, RulesError> {

@@ -49,11 +49,10 @@ fn target(section: &Section<'_>) -> Result<OutputTarget, RulesError> {
 fn form(section: &Section<'_>, to: &OutputTarget) -> Result<OutputForm, RulesError> {
     let (on, off) = (bytes(section, "on")?, bytes(section, "off")?);
     match (on, off, to) {
-        (Some(_), Some(_), OutputTarget::Url(url)) if url.starts_with("osc:") => Err(section
-            .error(
-                "on",
-                "is not for osc://, which gets a message for each event",
-            )),
+        (Some(_), Some(_), OutputTarget::Url(url)) if takes_events_only(url) => Err(section.error(
+            "on",
+            "is not for osc:// and lsl://, which get a message for each event",
+        )),
         (Some(on), Some(off), _) => Ok(OutputForm::Switch { on, off }),
         (Some(_), None, _) => Err(section.missing("off: what is sent when it is switched off")),
         (None, Some(_), _) => Err(section.missing("on: what is sent when it is switched on")),
@@ -61,6 +60,13 @@ fn form(section: &Section<'_>, to: &OutputTarget) -> Result<OutputForm, RulesErr
             .missing("on and off: what is sent to the port, such as on = \"1\", off = \"0\"")),
         (None, None, OutputTarget::Url(_)) => Ok(OutputForm::Events),
     }
+}
+
+/// Targets whose messages have a form of their own.
+fn takes_events_only(url: &str) -> bool {
+    ["osc:", "lsl:"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
 }
 
 /// A text, or a list of bytes.

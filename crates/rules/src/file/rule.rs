@@ -1,11 +1,11 @@
 //! `[rule.NAME]`.
 
 use super::condition::ConditionReader;
-use super::section::{Section, Word};
+use super::section::Section;
 use crate::condition::{Leaf, Quantity};
 use crate::error::RulesError;
 use crate::pose::PoseKind;
-use crate::rule::{Act, Rule, Subject};
+use crate::rule::{Act, PoseRule, Subject};
 
 /// How long what cannot be seen counts as it was, where the file does not say it.
 const DEFAULT_MISSING_US: u64 = 200_000;
@@ -20,7 +20,7 @@ pub(super) fn read(
     section: Section<'_>,
     name: String,
     names: &KnownNames,
-) -> Result<Rule, RulesError> {
+) -> Result<PoseRule, RulesError> {
     let mut conditions = ConditionReader::new(&names.zones);
     let when = match section.item("when") {
         Some(item) => {
@@ -36,7 +36,7 @@ pub(super) fn read(
     };
     let subject = subject(&section)?;
     let outputs = outputs(&section, names)?;
-    let rule = Rule {
+    let rule = PoseRule {
         name,
         place: section.place,
         when,
@@ -84,8 +84,7 @@ fn pose(section: &Section<'_>) -> Result<PoseKind, RulesError> {
         "measured" => Ok(PoseKind::Measured),
         "ahead" => Ok(PoseKind::Ahead),
         "smooth" => Ok(PoseKind::Smooth),
-        _ => Err(unknown(
-            section,
+        _ => Err(section.unknown(
             &word,
             "pose",
             &["measured", "ahead", "smooth"].map(str::to_owned),
@@ -98,7 +97,7 @@ fn outputs(section: &Section<'_>, names: &KnownNames) -> Result<Vec<usize>, Rule
     let mut outputs = Vec::with_capacity(words.len());
     for word in &words {
         let found = names.outputs.iter().position(|name| *name == word.text);
-        let index = found.ok_or_else(|| unknown(section, word, "output", &names.outputs))?;
+        let index = found.ok_or_else(|| section.unknown(word, "output", &names.outputs))?;
         if !outputs.contains(&index) {
             outputs.push(index);
         }
@@ -125,26 +124,4 @@ fn act(section: &Section<'_>) -> Result<Act, RulesError> {
             at_leave,
         }),
     }
-}
-
-pub(super) fn unknown(
-    section: &Section<'_>,
-    word: &Word,
-    kind: &str,
-    known: &[String],
-) -> RulesError {
-    let reason = match known.is_empty() {
-        true => format!(
-            "there is no {kind} {:?}: write a table [{kind}.{}]",
-            word.text, word.text
-        ),
-        false => format!("there is no {kind} {:?}", word.text),
-    };
-    RulesError::unknown(
-        section.source.name,
-        word.place,
-        reason,
-        &word.text,
-        known.to_vec(),
-    )
 }

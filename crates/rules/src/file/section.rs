@@ -109,6 +109,16 @@ impl<'a> Section<'a> {
             .error(self.place, format!("{} has no {what}", self.title))
     }
 
+    /// A name that is not known, with those that are.
+    pub(super) fn unknown(&self, word: &Word, kind: &str, known: &[String]) -> RulesError {
+        let Word { text, place } = word;
+        let reason = match known.is_empty() {
+            true => format!("there is no {kind} {text:?}: write a table [{kind}.{text}]"),
+            false => format!("there is no {kind} {text:?}"),
+        };
+        RulesError::unknown(self.source.name, *place, reason, text, known.to_vec())
+    }
+
     pub(super) fn word(&self, key: &'static str) -> Result<Option<Word>, RulesError> {
         let Some(item) = self.item(key) else {
             return Ok(None);

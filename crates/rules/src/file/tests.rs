@@ -62,137 +62,114 @@ fn the_page_has_examples_that_are_read() {
     Rules::parse("page", &texts.concat()).unwrap();
 }
 
-/// What is wrong is said with its place.
+const ZONE: &str = "[zone.a]\ncircle = [1, 2, 3]\n";
+
+/// Line, column (0: any) and words of what is wrong.
+type Mistake = (usize, usize, &'static str);
+
+#[track_caller]
+fn assert_named(text: &str, (line, column, words): Mistake) {
+    let error = error(text);
+    assert_eq!(error.place.line, line, "{text}\n{error}");
+    let is_there = column == 0 || error.place.column == column;
+    assert!(is_there, "{text}\n{error}");
+    assert!(error.to_string().contains(words), "{text}\n{error}");
+}
+
 #[test]
-fn mistakes_are_named_with_line_and_column() {
-    let zone = "[zone.a]\ncircle = [1, 2, 3]\n";
-    let rule =
-        |more: &str| format!("{zone}[rule.r]\nwhen = {{ node = \"nose\", in = \"a\" }}\n{more}");
-    let when = |when: &str| format!("{zone}[rule.r]\nwhen = {when}");
-    for (text, line, column, words) in [
-        ("[rule.r]\nwhen = { node = ".to_owned(), 2, 0, ""),
-        (rule("doo = \"x\""), 5, 1, "[rule.r] has no key \"doo\""),
-        (rule("do = \"x\""), 5, 6, "there is no output \"x\""),
-        (rule("for = \"x\""), 5, 7, "has to be a number"),
-        (rule("for = -1"), 5, 7, "from 0 to"),
-        (rule("animal = 3"), 5, 10, "text in quotes"),
-        (rule("pose = \"ahed\""), 5, 8, "no pose \"ahed\""),
-        (rule("at = \"leave\""), 5, 6, "goes with pulse"),
-        (
-            when("{ node = \"nose\", in = \"b\" }"),
-            4,
-            30,
-            "there is no zone \"b\"",
-        ),
-        (when("{ node = \"nose\" }"), 4, 8, "has no in"),
-        (when("{ nod = \"nose\", in = \"a\" }"), 4, 8, "has no node"),
-        (
-            when("{ sped = \"nose\", above = 3 }"),
-            4,
-            10,
-            "no key \"sped\"",
-        ),
-        (when("{ speed = \"nose\" }"), 4, 8, "above or below"),
-        (
-            when("{ speed = \"nose\", above = 3, in = \"a\" }"),
-            4,
-            8,
-            "has no node",
-        ),
-        (when("{ and = [] }"), 4, 16, "list of conditions"),
-        (when("{ and = [3] }"), 4, 17, "list of conditions"),
-        (
-            when("{ distance = [\"nose\"], above = 3 }"),
-            4,
-            21,
-            "two nodes",
-        ),
-        (when("\"nose in a\""), 4, 8, "has to be a table"),
-        ("[zone.a]\n".to_owned(), 1, 0, "has no shape"),
-        (
-            "[zone.a]\npolygon = [[0, 0], [1, 1]]\n".to_owned(),
-            2,
-            11,
-            "3 to 1024 corners",
-        ),
-        (
-            "[zone.a]\nrectangle = [5, 0, 1, 1]\n".to_owned(),
-            2,
-            13,
-            "left < right",
-        ),
-        (
-            "[zone.a]\ncircle = [5, 0, nan]\n".to_owned(),
-            2,
-            10,
-            "radius",
-        ),
-        (
-            "[zone.a]\ncircle = [5, 0, 1]\nrectangle = [0, 0, 1, 1]\n".to_owned(),
-            1,
-            0,
-            "two shapes",
-        ),
-        (
-            "[zone.'a\tb']\ncircle = [5, 0, 1]\n".to_owned(),
-            1,
-            7,
-            "the name of a zone",
-        ),
-        (
-            "[output.a]\nserial = \"x\"\n".to_owned(),
-            1,
-            0,
-            "on and off",
-        ),
-        (
-            "[output.a]\nserial = \"x\"\non = \"1\"\n".to_owned(),
-            1,
-            0,
-            "has no off",
-        ),
-        (
-            "[output.a]\non = \"1\"\noff = \"1\"\n".to_owned(),
-            1,
-            0,
-            "has no target",
-        ),
-        (
-            "[output.a]\nto = \"osc://h:1\"\non = \"1\"\noff = \"1\"\n".to_owned(),
-            3,
-            6,
-            "osc://",
-        ),
-        (
-            "[output.a]\nserial = \"x\"\non = [256]\noff = [1]\n".to_owned(),
-            3,
-            6,
-            "list of bytes",
-        ),
-        (
-            "silence = 0\n[rule.r]\nwhen = { present = true }\n".to_owned(),
-            1,
-            11,
-            "above 0",
-        ),
-        (
-            "silent = 3\n[rule.r]\nwhen = { present = true }\n".to_owned(),
-            1,
-            1,
-            "no key \"silent\"",
-        ),
-        (String::new(), 1, 1, "has no rule"),
-        ("rule = 3".to_owned(), 1, 8, "[rule.NAME]"),
-        ("[[rule]]\nwhen = 3".to_owned(), 1, 0, "[rule.NAME]"),
+fn mistakes_of_rules_are_named_with_line_and_column() {
+    for (more, mistake) in [
+        ("doo = 'x'", (5, 1, "[rule.r] has no key \"doo\"")),
+        ("do = 'x'", (5, 6, "there is no output \"x\"")),
+        ("for = 'x'", (5, 7, "has to be a number")),
+        ("for = -1", (5, 7, "from 0 to")),
+        ("animal = 3", (5, 10, "text in quotes")),
+        ("pose = 'ahed'", (5, 8, "no pose \"ahed\"")),
+        ("at = 'leave'", (5, 6, "goes with pulse")),
+        ("pulse = 0", (5, 9, "above 0")),
     ] {
-        let error = error(&text);
-        let Place {
-            line: at,
-            column: found,
-        } = error.place;
-        assert_eq!(at, line, "{text}\n{error}");
-        assert!(column == 0 || found == column, "{text}\n{error}");
-        assert!(error.to_string().contains(words), "{text}\n{error}");
+        let rule = "[rule.r]\nwhen = { node = 'nose', in = 'a' }";
+        assert_named(&format!("{ZONE}{rule}\n{more}"), mistake);
+    }
+}
+
+#[test]
+fn mistakes_of_conditions_are_named_with_line_and_column() {
+    for (when, mistake) in [
+        (
+            "{ node = 'nose', in = 'b' }",
+            (4, 30, "there is no zone \"b\""),
+        ),
+        ("{ node = 'nose' }", (4, 8, "has no in")),
+        ("{ nod = 'nose', in = 'a' }", (4, 8, "has no node")),
+        ("{ sped = 'nose', above = 3 }", (4, 10, "no key \"sped\"")),
+        ("{ speed = 'nose' }", (4, 8, "above or below")),
+        (
+            "{ speed = 'nose', above = 3, in = 'a' }",
+            (4, 8, "has no node"),
+        ),
+        ("{ animals = 1, present = true }", (4, 8, "two comparisons")),
+        ("{ and = [] }", (4, 16, "list of conditions")),
+        ("{ and = [3] }", (4, 17, "list of conditions")),
+        ("{ distance = ['nose'], above = 3 }", (4, 21, "two nodes")),
+        ("'nose in a'", (4, 8, "has to be a table")),
+        ("{ node = ", (4, 0, "")),
+    ] {
+        assert_named(&format!("{ZONE}[rule.r]\nwhen = {when}"), mistake);
+    }
+}
+
+#[test]
+fn mistakes_of_zones_are_named_with_line_and_column() {
+    for (text, mistake) in [
+        ("[zone.a]\n", (1, 0, "has no shape")),
+        (
+            "[zone.a]\npolygon = [[0, 0], [1, 1]]\n",
+            (2, 11, "3 to 1024 corners"),
+        ),
+        (
+            "[zone.a]\nrectangle = [5, 0, 1, 1]\n",
+            (2, 13, "left < right"),
+        ),
+        ("[zone.a]\ncircle = [5, 0, nan]\n", (2, 10, "radius")),
+        (
+            "[zone.a]\ncircle = [5, 0, 1]\nrectangle = [0, 0, 1, 1]\n",
+            (1, 0, "two shapes"),
+        ),
+        (
+            "[zone.'a\tb']\ncircle = [5, 0, 1]\n",
+            (1, 7, "the name of a zone"),
+        ),
+        (
+            "silence = 0\n[rule.r]\nwhen = { present = true }\n",
+            (1, 11, "above 0"),
+        ),
+        (
+            "silent = 3\n[rule.r]\nwhen = { present = true }\n",
+            (1, 1, "no key \"silent\""),
+        ),
+        ("", (1, 1, "has no rule")),
+        ("rule = 3", (1, 8, "[rule.NAME]")),
+        ("[[rule]]\nwhen = 3", (1, 0, "[rule.NAME]")),
+    ] {
+        assert_named(text, mistake);
+    }
+}
+
+#[test]
+fn mistakes_of_outputs_are_named_with_line_and_column() {
+    for (more, mistake) in [
+        ("serial = 'x'\n", (1, 0, "on and off")),
+        ("serial = 'x'\non = '1'\n", (1, 0, "has no off")),
+        ("on = '1'\noff = '1'\n", (1, 0, "has no target")),
+        ("to = 'osc://h:1'\non = '1'\noff = '1'\n", (3, 6, "osc://")),
+        (
+            "serial = 'x'\non = [256]\noff = [1]\n",
+            (3, 6, "list of bytes"),
+        ),
+        ("serial = 'x'\nto = 'udp://h:1'\n", (3, 6, "two outputs")),
+    ] {
+        assert_named(&format!("[output.a]\n{more}"), mistake);
     }
 }
 

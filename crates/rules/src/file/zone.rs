@@ -2,7 +2,7 @@
 
 use super::section::{Section, numbers};
 use crate::error::RulesError;
-use crate::pose::Point;
+use crate::pose::Position;
 use crate::zone::{Shape, Zone};
 
 /// Corners of a polygon at most.
@@ -33,7 +33,7 @@ fn polygon(section: &Section<'_>) -> Result<Option<Shape>, RulesError> {
     let Some(item) = section.item("polygon") else {
         return Ok(None);
     };
-    let corners: Option<Vec<Point>> = item
+    let corners: Option<Vec<Position>> = item
         .as_value()
         .and_then(|value| value.as_array())
         .and_then(|list| list.iter().map(numbers).collect());
