@@ -1,4 +1,4 @@
-//! Writes predictions to files as they come.
+//! Writes predictions to files as they come, and reads them again.
 //!
 //! ```text
 //! LabelsOutputs::write -> queue -> thread -> SlpWriter | CsvWriter | JsonLinesWriter     (one queue and thread a file)
@@ -33,6 +33,7 @@ mod jsonl;
 mod lines;
 mod new_file;
 mod outputs;
+mod read;
 mod record;
 mod sink;
 pub mod slp;
@@ -44,5 +45,6 @@ pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
 pub use new_file::{check_all_free, check_free};
 pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs, WrittenFile};
+pub use read::{ReadPosesError, RecordedFrame, RecordedPoses};
 pub use record::{LatencyParts, PredictionRecord};
 pub use thread::FLUSH_BY;
