@@ -69,17 +69,46 @@ def osc(args):
             received.clear()
 
 
+def lsl(args):
+    """Samples of the stream of this name and of its events, as they come."""
+    import pathlib
+
+    import pylsl
+
+    library = pathlib.Path(pylsl.__file__).parent / "lib" / "liblsl.so"
+    say("ready", url=f"lsl://{args.name}", library=str(library))
+    inlets = {}
+    for kind, name in (("pose", args.name), ("event", f"{args.name}-events")):
+        [found] = pylsl.resolve_byprop("name", name, 1, 120)
+        # Times as they were given, by the clock of the machine that offers the stream.
+        inlets[kind] = pylsl.StreamInlet(found, processing_flags=0, recover=False)
+        inlets[kind].open_stream(120)
+        channel = inlets[kind].info(120).desc().child("channels").child("channel")
+        labels = []
+        while not channel.empty():
+            labels.append(channel.child_value("label"))
+            channel = channel.next_sibling("channel")
+        yield {"type": "stream", "kind": found.type(), "labels": labels}
+    while True:
+        for kind, inlet in inlets.items():
+            values, time = inlet.pull_sample(timeout=0.05)
+            if values is not None:
+                values = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+                yield {"type": kind, "values": values, "time": time}
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["udp", "osc", "zmq"])
+    parser.add_argument("kind", choices=["udp", "osc", "zmq", "lsl"])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--connect", help="address of a publisher")
+    parser.add_argument("--name", help="name of a stream")
     parser.add_argument("--topic", action="append")
     parser.add_argument("--vanish", type=int, metavar="N")
     parser.add_argument("--stall", action="store_true")
     args = parser.parse_args()
     poses = 0
-    for message in {"udp": udp, "osc": osc, "zmq": zmq}[args.kind](args):
+    for message in {"udp": udp, "osc": osc, "zmq": zmq, "lsl": lsl}[args.kind](args):
         say(message["type"], message=message)
         poses += message["type"] == "pose"
         if message["type"] == "end" or poses == args.vanish:

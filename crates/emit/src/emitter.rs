@@ -8,6 +8,7 @@ use protocol::{CaptureClock, DerivedPoses, Prediction, Skeleton};
 use crate::counts::{EmitCounts, SendOutcome, TargetCounts};
 use crate::datagram::UdpSender;
 use crate::json;
+use crate::lsl::LslPoses;
 use crate::osc;
 use crate::target::{OscLayout, Target};
 use crate::topics::{END, POSE, SKELETON};
@@ -69,6 +70,7 @@ enum TargetTransport {
         /// Messages dropped before this stream.
         dropped_before: u64,
     },
+    Lsl(LslPoses),
 }
 
 impl Emitter {
@@ -147,6 +149,7 @@ impl Emitter {
                 TargetTransport::Osc { udp, writer, .. } => {
                     udp.send(&writer.pose(prediction, derived, captured_us, emitted_us))
                 }
+                TargetTransport::Lsl(poses) => poses.offer(prediction, captured_us, emitted_us),
                 TargetTransport::Zmq { publisher, .. } => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {
                         0 => SendOutcome::WithoutSubscriber,
@@ -223,6 +226,8 @@ impl Emitter {
                 TargetTransport::Zmq { publisher, .. } => {
                     publisher.publish(topic, json, false);
                 }
+                // Its description has the nodes.
+                TargetTransport::Lsl(_) => {}
             }
         }
     }
@@ -247,6 +252,9 @@ impl TargetQueue {
                 layout: *layout,
                 writer: osc::OscWriter::new(*layout, &Skeleton::default()),
             },
+            Target::Lsl { name } => TargetTransport::Lsl(
+                LslPoses::open(name).map_err(failed("no stream can be offered"))?,
+            ),
             Target::Zmq { host, port } => {
                 let publisher = Publisher::bind(host, *port)
                     .map_err(failed("no subscriber can be waited for there"))?;
@@ -269,6 +277,7 @@ impl TargetQueue {
         self.counts = EmitCounts::default();
         match &mut self.transport {
             TargetTransport::Json(_) => {}
+            TargetTransport::Lsl(poses) => poses.begin(&stream.skeleton),
             TargetTransport::Osc { layout, writer, .. } => {
                 *writer = osc::OscWriter::new(*layout, &stream.skeleton)
             }

@@ -8,6 +8,7 @@ use crate::counts::SendOutcome;
 use crate::datagram::UdpSender;
 use crate::event_message::EventMessage;
 use crate::json::VERSION;
+use crate::lsl::LslEvents;
 use crate::osc::OscWriter;
 use crate::target::Target;
 use crate::topics::EVENT;
@@ -37,6 +38,7 @@ enum EventTransport {
     Udp(UdpSender),
     Osc(UdpSender),
     Zmq(Publisher),
+    Lsl(LslEvents),
 }
 
 impl EventSender {
@@ -48,6 +50,7 @@ impl EventSender {
         Ok(Self(match target {
             Target::Udp { host, port } => EventTransport::Udp(UdpSender::open(host, *port)?),
             Target::Osc { host, port, .. } => EventTransport::Osc(UdpSender::open(host, *port)?),
+            Target::Lsl { name } => EventTransport::Lsl(LslEvents::open(name)?),
             Target::Zmq { host, port } => {
                 let publisher = Publisher::bind(host, *port)?;
                 tracing::info!("events go to zmq://{}", publisher.address());
@@ -64,6 +67,7 @@ impl EventSender {
         match &mut self.0 {
             EventTransport::Udp(udp) => check(udp.send(&json(event))),
             EventTransport::Osc(udp) => check(udp.send(&OscWriter::event(event))),
+            EventTransport::Lsl(events) => events.event(event),
             EventTransport::Zmq(publisher) => {
                 // An event without a subscriber is none of the publisher's failures.
                 publisher.publish(EVENT, &json(event), true);
@@ -75,11 +79,13 @@ impl EventSender {
     /// Sends bytes as they are.
     ///
     /// # Errors
-    /// The system did not take them, or the target takes events only (OSC).
+    /// The system did not take them, or the target takes events only (OSC, Lab Streaming Layer).
     pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.0 {
             EventTransport::Udp(udp) => check(udp.send(bytes)),
-            EventTransport::Osc(_) => Err(io::ErrorKind::Unsupported.into()),
+            EventTransport::Osc(_) | EventTransport::Lsl(_) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
             EventTransport::Zmq(publisher) => {
                 publisher.publish(EVENT, bytes, true);
                 Ok(())

@@ -10,6 +10,7 @@ mod event_message;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
+mod lsl;
 mod osc;
 mod serial;
 mod target;

@@ -76,6 +76,10 @@ mod tests {
             Some(io::ErrorKind::WouldBlock)
         );
         drop(controller);
-        assert!(sender.send(b"1").is_err());
+        let (controller, name) = pair();
+        let mut sender = SerialSender::open(&name, 115_200).unwrap();
+        drop(controller);
+        let gone = sender.send(b"1").unwrap_err();
+        assert_ne!(gone.kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -29,6 +29,11 @@ pub enum Target {
         /// The TCP port; 0 for any free one.
         port: u16,
     },
+    /// A stream of this name in Lab Streaming Layer's network.
+    Lsl {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// How a pose is laid out in OSC messages.
@@ -80,6 +85,16 @@ pub enum TargetError {
         /// The text in the host's place.
         host: String,
     },
+    /// The name of a stream is empty, too long, or has characters that names do not have.
+    #[error(
+        "'{name}' in '{url}' is no name of a stream: lsl://NAME has 1 to 64 letters, digits and the characters _ - ."
+    )]
+    StreamName {
+        /// As given.
+        url: String,
+        /// The text in the name's place.
+        name: String,
+    },
     /// An option that is not known.
     #[error("'?{query}' in '{url}' is not known: only osc:// has an option, ?by=node")]
     Query {
@@ -90,7 +105,7 @@ pub enum TargetError {
     },
 }
 
-const URL_FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT or zmq://ADDRESS:PORT";
+const URL_FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT, zmq://ADDRESS:PORT or lsl://NAME";
 
 impl FromStr for Target {
     type Err = TargetError;
@@ -100,6 +115,9 @@ impl FromStr for Target {
         let (scheme, rest) = url
             .split_once("://")
             .ok_or_else(|| TargetError::NoScheme { url: owned() })?;
+        if scheme == "lsl" {
+            return stream(url, rest);
+        }
         if !["udp", "osc", "zmq"].contains(&scheme) {
             return Err(TargetError::Scheme {
                 scheme: scheme.to_owned(),
@@ -146,6 +164,21 @@ impl FromStr for Target {
     }
 }
 
+/// A stream of Lab Streaming Layer.
+fn stream(url: &str, rest: &str) -> Result<Target, TargetError> {
+    let name = rest.strip_suffix('/').unwrap_or(rest);
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    match (1..=64).contains(&name.chars().count()) && name.chars().all(plain) {
+        true => Ok(Target::Lsl {
+            name: name.to_owned(),
+        }),
+        false => Err(TargetError::StreamName {
+            url: url.to_owned(),
+            name: name.to_owned(),
+        }),
+    }
+}
+
 /// The host of a URL, an IPv6 address without its brackets.
 fn host_name(url: &str, host: &str, any: bool) -> Result<String, TargetError> {
     let bare = host
@@ -171,6 +204,7 @@ fn host_name(url: &str, host: &str, any: bool) -> Result<String, TargetError> {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, host, port, query) = match self {
+            Target::Lsl { name } => return write!(f, "lsl://{name}"),
             Target::Udp { host, port } => ("udp", host, port, ""),
             Target::Osc { host, port, layout } => {
                 let query = match layout {
@@ -202,6 +236,7 @@ mod tests {
             "zmq://127.0.0.1:5556",
             "zmq://*:5556",
             "zmq://127.0.0.1:0",
+            "lsl://mouse_1",
         ] {
             assert_eq!(url.parse::<Target>().unwrap().to_string(), url);
         }
@@ -228,6 +263,8 @@ mod tests {
             ("udp://h:9000?by=node", "only osc://"),
             ("osc://h:9000?by=colour", "?by=node"),
             ("zmq://*", "no port"),
+            ("lsl://", "no name of a stream"),
+            ("lsl://a b", "no name of a stream"),
             ("", "no scheme"),
         ] {
             let error = url.parse::<Target>().unwrap_err().to_string();
