@@ -5,6 +5,7 @@
 
 pub mod attack;
 mod client;
+mod delivery;
 mod files;
 mod hostile;
 mod nvml;
@@ -16,15 +17,16 @@ mod said;
 mod tunnel;
 
 pub use client::{Client, Finished};
+pub use delivery::{DeliveryErrors, MovingMouse};
 pub use files::{Fixture, contents_of, demo, frames_of, read_png, same_pixels, sha256};
 pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
 pub use nvml::TestNvml;
 pub use place::{Place, text, uploads_in};
 pub use process::{Worker, binary, peak_memory, signal_server};
 pub use python::{
-    Peer, assert_as_sleap_io_writes, consumer, example, hostile_signaling, reference_client,
-    reference_signaling, reference_uploader, reference_worker, room_server, scrape, sleap_io_reads,
-    sleap_rtc,
+    Peer, assert_as_sleap_io_writes, consumer, example, hostile_signaling, lsl_consumer,
+    reference_client, reference_signaling, reference_uploader, reference_worker, room_server,
+    scrape, sleap_io_reads, sleap_rtc,
 };
 pub use relay::Relay;
 pub use said::{events, summary};

@@ -112,6 +112,15 @@ pub fn consumer(args: &[&str]) -> (Peer, String) {
     (consumer, url)
 }
 
+/// A consumer of the streams of Lab Streaming Layer of this name; their URL, and the file of liblsl.
+pub fn lsl_consumer(stream: &str) -> (Peer, String, String) {
+    let mut consumer = peer("consumer.py", &["lsl", "--name", stream]);
+    let ready = consumer.until("ready");
+    let word = |key: &str| ready[key].as_str().expect("a text").to_owned();
+    let (url, library) = (word("url"), word("library"));
+    (consumer, url, library)
+}
+
 /// A script of `examples/`, which prints text.
 pub fn example(path: &str, args: &[&str]) -> Peer {
     peer(&format!("../../examples/{path}"), args)

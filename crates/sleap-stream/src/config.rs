@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tracking::TrackerOptions;
+use tracking::{OneEuroOptions, TrackerOptions};
 use vision::capture::{self, Source, SourceInfo};
 
+use crate::closed_loop::LoadedRules;
 use crate::connect::ConnectConfig;
 use crate::connect::lanes::LaneCount;
 use crate::report::mode::ReportMode;
@@ -19,6 +20,28 @@ pub(crate) enum PixelEncoding {
     Jpeg(u8),
     /// They come as a camera's JPEGs.
     Camera,
+}
+
+/// How far poses are carried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AheadTime {
+    /// From the capture by so much.
+    Fixed(Duration),
+    /// To the moment when the pose is here, and so much later.
+    Age {
+        /// How long what acts on the pose takes to take effect.
+        delay: Duration,
+    },
+}
+
+impl AheadTime {
+    /// Seconds from the capture of a pose that is so old.
+    pub(crate) fn seconds(self, age_us: u64) -> f64 {
+        match self {
+            Self::Fixed(time) => time.as_secs_f64(),
+            Self::Age { delay } => age_us as f64 / 1e6 + delay.as_secs_f64(),
+        }
+    }
 }
 
 /// What a run is to do.
@@ -52,6 +75,12 @@ pub struct Config {
     pub(crate) emit: Vec<emit::Target>,
     /// How the animals are told apart; `None` where they are not.
     pub(crate) tracking: Option<TrackerOptions>,
+    /// How far poses are carried on; `None` where they are not.
+    pub(crate) ahead: Option<AheadTime>,
+    /// How poses are smoothed; `None` where they are not.
+    pub(crate) smooth: Option<OneEuroOptions>,
+    /// What acts on poses.
+    pub(crate) rules: Option<LoadedRules>,
     /// How the worker is found.
     pub(crate) connect: ConnectConfig,
     /// Associations that share the frames.
@@ -81,7 +110,7 @@ impl Config {
     /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
     pub(crate) fn only_emits(&self) -> bool {
         let keeps = !self.outputs.is_empty() || self.snapshot.is_some() || self.record.is_some();
-        !self.emit.is_empty() && !keeps && !self.display
+        !self.emit.is_empty() && !keeps && !self.display && self.rules.is_none()
     }
 
     /// How many frames there will be, where that is known.

@@ -3,7 +3,7 @@
 //! ```text
 //! capture thread -> queue -> encode thread -> uplink -> data channel
 //!                (newest frame, or all)    (complete frames; none while the connection is lost)
-//! data channel -> results -> outputs, window, report
+//! data channel -> results -> rules, outputs, window, report
 //! ```
 //!
 //! Every arrow is bounded, the one to outputs by the frames in flight: while an output is full no
@@ -24,12 +24,14 @@
 //! optical        a clock that a camera looks at
 //! run send_file  a stream; a file that is sent
 //! config         what a stream is to do
+//! closed_loop    rules, and what they switch
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half
 //! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
+mod closed_loop;
 mod command_line;
 mod config;
 mod connect;

@@ -1,5 +1,6 @@
 //! End-to-end tests of both programs, one program: linking costs more than running.
 
+mod ahead;
 mod attacks;
 mod auth;
 mod cli;
@@ -32,6 +33,7 @@ mod record;
 mod refine;
 mod renewal;
 mod room;
+mod rules;
 mod save_poses;
 mod service;
 mod settings;

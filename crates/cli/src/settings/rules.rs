@@ -107,6 +107,16 @@ pub const RULES: &[(&str, Rule)] = &[
     ("save_poses", UserOnly(Writing)),
     ("display", Harmless),
     ("emit", UserOnly(Destination)),
+    // Rules send to addresses and switch what is at a serial port.
+    ("rules", UserOnly(Destination)),
+    ("events", UserOnly(Writing)),
+    ("on", Harmless),
+    ("nodes", Harmless),
+    ("predict_ahead", Harmless),
+    ("actuator_delay", Harmless),
+    ("smooth", Harmless),
+    ("smooth_min_cutoff", Harmless),
+    ("smooth_beta", Harmless),
     // The rendezvous.
     ("signal", UserOnly(Destination)),
     ("worker", UserOnly(Destination)),

@@ -12,6 +12,7 @@ use vision::capture::FrameSelection;
 use vision::synthetic;
 
 use crate::command_line::camera_args::CameraArgs;
+use crate::command_line::closed_loop_args::ClosedLoopArgs;
 use crate::command_line::help;
 use crate::command_line::rendezvous_args::RendezvousArgs;
 use crate::command_line::source_args::SourceArgs;
@@ -169,6 +170,10 @@ pub struct Args {
     #[command(flatten)]
     pub tracking: TrackingArgs,
 
+    /// Acting on poses.
+    #[command(flatten)]
+    pub closed_loop: ClosedLoopArgs,
+
     /// Address of the signaling server at which the worker is registered.
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Between machines")]
     pub signal: String,
@@ -267,7 +272,7 @@ pub struct SendArgs {
         conflicts_with_all = [
             "frames", "sample_rate", "max_frames", "fps", "live", "every_frame", "resize",
             "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "targets",
-            "lanes"
+            "lanes", "rules", "predict_ahead", "smooth"
         ]
     )]
     pub send_file: Option<PathBuf>,

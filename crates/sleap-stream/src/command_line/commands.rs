@@ -8,8 +8,8 @@ use cli::settings::ChosenSettings;
 use crate::command_line::args::Args;
 use crate::command_line::help::with_short_help;
 use crate::command_line::settings::SETTINGS;
-use crate::command_line::subcommand::Command;
-use crate::command_line::{cameras, doctor, workers};
+use crate::command_line::subcommand::{Command, RulesCommand};
+use crate::command_line::{cameras, doctor, rules_check, workers};
 use crate::optical;
 
 /// Runs a subcommand.
@@ -22,6 +22,9 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
         Command::Doctor(args) => doctor::run(*args, verbose > 0),
         Command::Pair(args) => workers::run_pair(&args),
         Command::Workers(args) => workers::run_workers(&args),
+        Command::Rules {
+            command: RulesCommand::Check(args),
+        } => rules_check::run(&args).map(|()| ExitStatus::Done),
         Command::Config => {
             cli::terminal::pass(settings.to_toml(&SETTINGS).as_bytes()).map(|()| ExitStatus::Done)
         }

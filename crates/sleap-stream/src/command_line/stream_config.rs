@@ -27,6 +27,8 @@ impl TryFrom<Args> for Config {
         let pixels = pixel_form(&args, encoding);
         let tracking = args.tracking.options()?;
         let connect = ConnectConfig::try_from(&args)?;
+        let (ahead, smooth) = (args.closed_loop.ahead()?, args.closed_loop.smoothing()?);
+        let rules = args.closed_loop.loaded(&args.output)?;
         args.camera.check_rate(args.fps)?;
         let live = match (args.live, args.every_frame || args.camera.trigger.is_some()) {
             (true, _) => Some(true),
@@ -59,6 +61,9 @@ impl TryFrom<Args> for Config {
             display: args.display,
             emit: args.emit.targets,
             tracking,
+            ahead,
+            smooth,
+            rules,
             connect,
             lanes: args.lanes,
             report_mode,

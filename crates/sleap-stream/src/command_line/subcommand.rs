@@ -1,10 +1,13 @@
 //! What the program does besides streaming, as the command line names it.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use cli::{LinkArgs, Redacted, RoomArgs, Shell};
 
 use crate::command_line::latency_args::LatencyArgs;
 use crate::command_line::trust_args::TrustArgs;
+use crate::command_line::values::frame_rate;
 use crate::command_line::workers::{PairArgs, WorkersArgs};
 
 /// What to do instead of streaming.
@@ -39,6 +42,13 @@ pub enum Command {
     /// List the stored workers, or remove some.
     Workers(WorkersArgs),
 
+    /// Try a rules file without an animal.
+    Rules {
+        /// What to do.
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+
     /// Show the settings in effect and where each stands, as TOML.
     Config,
 
@@ -50,6 +60,37 @@ pub enum Command {
 
     /// Print the manual page, for `man -l -`.
     Man,
+}
+
+/// What to do with a rules file.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RulesCommand {
+    /// Check a rules file, and print the events that recorded poses result in. Nothing is switched.
+    Check(RulesCheckArgs),
+}
+
+/// Options of `rules check`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RulesCheckArgs {
+    /// The rules file.
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+
+    /// Poses that were recorded: a .slp or .jsonl file.
+    #[arg(long, value_name = "POSES")]
+    pub on: Option<PathBuf>,
+
+    /// Frames per second of poses whose files do not say when frames were captured.
+    #[arg(long, value_name = "FPS", value_parser = frame_rate, default_value = "30")]
+    pub fps: f64,
+
+    /// The names of the nodes in their order, where the file has none (.jsonl).
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub nodes: Vec<String>,
+
+    /// Print the events as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `doctor`.

@@ -30,6 +30,16 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration> {
     }
 }
 
+/// As `milliseconds`, and 0.
+pub(super) fn milliseconds_or_none(text: &str) -> Result<Duration> {
+    match text.parse::<f64>() {
+        Ok(0.0) => Ok(Duration::ZERO),
+        _ => milliseconds(text).map_err(|_| {
+            anyhow!("'{text}' is not a number of milliseconds: give 0, or 1 and more")
+        }),
+    }
+}
+
 pub(super) fn size(text: &str) -> Result<(u32, u32)> {
     let parse = |side: &str| {
         side.parse::<u32>()

@@ -96,6 +96,11 @@ impl EventWriter {
         self.write("setting", setting.to_json());
     }
 
+    /// A rule was entered or left.
+    pub(crate) fn rule(self, fields: Value) {
+        self.write("rule", fields);
+    }
+
     pub(crate) fn lost(self) {
         self.write("lost", json!({}));
     }

@@ -11,8 +11,10 @@ use vision::capture::{Capture, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};
 
+use crate::closed_loop::OpenOutputs;
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
+use crate::run::closed_loop::{self, ClosedLoop};
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
@@ -25,6 +27,8 @@ use crate::send::uplink::UplinkControl;
 pub(crate) struct PoseConsumers {
     /// Sends them to other programs.
     pub(crate) emitter: Emitter,
+    /// What rules switch.
+    pub(crate) rule_outputs: Option<OpenOutputs>,
     /// Shows them in a window.
     pub(crate) screen: Option<WindowHandle>,
     /// Sees the frames, and when their results are here.
@@ -34,11 +38,13 @@ pub(crate) struct PoseConsumers {
 impl PoseConsumers {
     pub(crate) fn new(
         emitter: Emitter,
+        rule_outputs: Option<OpenOutputs>,
         screen: Option<WindowHandle>,
         watcher: Option<SharedWatcher>,
     ) -> Self {
         Self {
             emitter,
+            rule_outputs,
             screen,
             watcher,
         }
@@ -80,10 +86,13 @@ pub(crate) fn prepare(
     ack: &StreamAck,
     sender: &Sender,
 ) -> Result<StreamParts> {
-    let tracks = config.tracking.clone().map(Tracks::new).transpose()?;
+    let tracker = closed_loop::tracker(config, ack);
+    let tracks = tracker.map(Tracks::new).transpose()?;
     let info = capture.info().clone();
     consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);
+    // A node that the model does not have is found before a file comes to be.
+    let rules = closed_loop::bind(config, consumers.rule_outputs, ack)?;
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
     let (recording, handle) = start_recording(config, &info)?.unzip();
@@ -96,20 +105,17 @@ pub(crate) fn prepare(
         Err(error) => {
             // The recording ends when the plan's handle is dropped.
             drop(plan);
-            if let Some(recording) = recording {
-                recording.discard();
-            }
+            discard(LabelsOutputs::default(), recording);
             return Err(error.into());
         }
     };
     let (uplink, watch) = UplinkControl::new(sender.clone());
-    let pipeline = match SendPipeline::start(capture, plan, watch) {
-        Ok(pipeline) => pipeline,
+    let started = SendPipeline::start(capture, plan, watch)
+        .and_then(|pipeline| Ok((pipeline, ClosedLoop::start(config, rules, &info.name)?)));
+    let (pipeline, closed_loop) = match started {
+        Ok(started) => started,
         Err(error) => {
-            outputs.discard();
-            if let Some(recording) = recording {
-                recording.discard();
-            }
+            discard(outputs, recording);
             return Err(error);
         }
     };
@@ -125,12 +131,21 @@ pub(crate) fn prepare(
         keeps_frames,
     );
     results.watcher = consumers.watcher;
+    results.closed_loop = closed_loop;
     Ok(StreamParts {
         results,
         pipeline,
         uplink,
         recording,
     })
+}
+
+/// Removes what was created for a stream that does not begin.
+fn discard(outputs: LabelsOutputs, recording: Option<Recording>) {
+    outputs.discard();
+    if let Some(recording) = recording {
+        recording.discard();
+    }
 }
 
 /// Checks, before a worker is looked for, what can be wrong with a stream of this source.

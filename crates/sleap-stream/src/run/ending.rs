@@ -34,6 +34,8 @@ pub(crate) struct EndedStream {
     pub(crate) not_found: String,
     /// The worker returns a result for each frame.
     pub(crate) returns_results: bool,
+    /// What went wrong with the rules.
+    pub(crate) rules: Vec<anyhow::Error>,
 }
 
 impl EndedStream {
@@ -45,7 +47,7 @@ impl EndedStream {
 /// Completes what a stream writes, reports it, and fails where it is not what the options ask for.
 pub(crate) async fn end(
     config: &Config,
-    ended: EndedStream,
+    mut ended: EndedStream,
     mut results: ResultHandler,
     recording: Option<Recording>,
     interrupt: &Interrupt,
@@ -62,10 +64,11 @@ pub(crate) async fn end(
         None if config.report_mode == ReportMode::ForPeople => cli::say(results.report.summary()),
         None => {}
     }
+    let rules = std::mem::take(&mut ended.rules);
     let (judged, source) = judge(config, ended, &results);
     let other = [judged, source, kept.pictured, kept.recorded];
     let other = other.into_iter().filter_map(Result::err);
-    first(kept.outputs.into_iter().chain(other))?;
+    first(kept.outputs.into_iter().chain(other).chain(rules))?;
     Ok(match end {
         Some(ReceiveEnd::Interrupted) => ExitStatus::Interrupted,
         _ => ExitStatus::Done,

@@ -2,6 +2,8 @@
 
 mod adaptation;
 mod assemble;
+mod closed_loop;
+mod derived;
 mod end;
 mod ending;
 mod outputs;

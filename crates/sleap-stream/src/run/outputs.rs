@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::Interrupt;
 use labels::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{Prediction, StreamAck};
+use protocol::{DerivedPoses, Prediction, StreamAck};
 use vision::capture::{Source, SourceInfo};
 
 use crate::config::{Config, is_path};
@@ -88,9 +88,14 @@ fn absolute(path: &std::path::Path) -> String {
 }
 
 /// A prediction as it is written: the worker's, with the client's data of the frame.
-fn record(prediction: &Prediction, arrived: &ReturnedFrame) -> PredictionRecord {
+fn record(
+    prediction: &Prediction,
+    derived: DerivedPoses,
+    arrived: &ReturnedFrame,
+) -> PredictionRecord {
     PredictionRecord {
         prediction: prediction.clone(),
+        derived,
         captured_us: arrived.captured_us,
         clock: Some(arrived.clock),
         latency_us: arrived.latency.age(),
@@ -116,10 +121,15 @@ fn parts(latency: &Latency) -> labels::LatencyParts {
     labels::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
 }
 
-/// Hands a prediction to all outputs, without waiting.
-pub(crate) fn write(outputs: &LabelsOutputs, prediction: &Prediction, arrived: &ReturnedFrame) {
+/// Hands a prediction to all outputs, without waiting. `derived`: what was computed from it.
+pub(crate) fn write(
+    outputs: &LabelsOutputs,
+    prediction: &Prediction,
+    derived: DerivedPoses,
+    arrived: &ReturnedFrame,
+) {
     if !outputs.is_empty() {
-        outputs.write(record(prediction, arrived));
+        outputs.write(record(prediction, derived, arrived));
     }
 }
 

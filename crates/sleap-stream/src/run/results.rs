@@ -12,6 +12,7 @@ use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
+use crate::run::closed_loop::ClosedLoop;
 use crate::run::outputs;
 use crate::run::tracks::{TrackColors, Tracks};
 use crate::send::frame_watcher::SharedWatcher;
@@ -35,6 +36,8 @@ pub(crate) struct ResultHandler {
     screen: Option<WindowHandle>,
     /// Sees when results are here.
     pub(crate) watcher: Option<SharedWatcher>,
+    /// What is done with poses first.
+    pub(crate) closed_loop: ClosedLoop,
     adaptation: Option<Adaptation>,
     /// Tells which animal is which; `None` where that is not asked for.
     tracks: Option<Tracks>,
@@ -77,6 +80,7 @@ impl ResultHandler {
             complete: None,
             screen,
             watcher: None,
+            closed_loop: ClosedLoop::default(),
             adaptation,
             tracks,
             colors: TrackColors::default(),
@@ -114,7 +118,7 @@ impl ResultHandler {
     /// Poses or frames have a use beside the outputs.
     fn has_other_uses(&self) -> bool {
         let watched = self.screen.as_ref().is_some_and(WindowHandle::is_open);
-        watched || self.keeps_frames || !self.emitter.is_empty()
+        watched || self.keeps_frames || !self.emitter.is_empty() || self.closed_loop.has_rules()
     }
 
     /// Takes one message. How long the result took, if it is that of a frame that waited for it.
@@ -213,10 +217,12 @@ impl ResultHandler {
             tracks.assign(&mut prediction);
         }
         let clock = Some(returned.clock);
-        self.emitter.pose(&prediction, returned.captured_us, clock);
+        let derived = self.closed_loop.pose(&prediction, &returned);
+        self.emitter
+            .pose_with(&prediction, &derived, returned.captured_us, clock);
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
-        outputs::write(&self.outputs, &prediction, &returned);
+        outputs::write(&self.outputs, &prediction, derived, &returned);
         let frame_id = prediction.frame_id;
         if returned.picture.is_some() {
             let instances = self.colors.arrange(prediction);

@@ -8,15 +8,17 @@ use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
-use vision::capture::{Capture, GenICamError, OpenError, Source};
+use vision::capture::{Capture, GenICamError, OpenError, Source, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record;
 
+use crate::closed_loop::{EndedRules, OpenOutputs};
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::connect::reconnect::Reconnector;
 use crate::report::events::EventWriter;
 use crate::report::progress::Progress;
+use crate::report::run_report::RuleEvents;
 use crate::run::assemble::{self, PoseConsumers, StreamParts, prepare};
 use crate::run::ending::{self, EndedStream};
 use crate::run::receive::ReceiveLoop;
@@ -36,11 +38,11 @@ pub(crate) async fn run(
 ) -> Result<ExitStatus> {
     // Everything that can be wrong at the client is checked before the worker is contacted.
     check_outputs(&config)?;
-    let emitter = tokio::select! {
-        emitter = open_emitter(&config) => emitter?,
+    let (emitter, rule_outputs) = tokio::select! {
+        opened = open_consumers(&config) => opened?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let consumers = PoseConsumers::new(emitter, screen, watcher);
+    let consumers = PoseConsumers::new(emitter, rule_outputs, screen, watcher);
     let capture = tokio::select! {
         capture = open(&config) => capture?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
@@ -91,7 +93,8 @@ pub(crate) async fn run(
 /// Refuses to overwrite files.
 fn check_outputs(config: &Config) -> Result<()> {
     let index = config.record.as_deref().map(record::index_path);
-    let files = config.outputs.iter().chain(&config.snapshot);
+    let events = config.rules.as_ref().and_then(|it| it.events.as_ref());
+    let files = config.outputs.iter().chain(&config.snapshot).chain(events);
     Ok(check_all_free(
         files.chain(&config.record).chain(&index),
         config.overwrite,
@@ -129,6 +132,14 @@ fn with_nearest(error: GenICamError) -> anyhow::Error {
     }
 }
 
+/// Opens what poses and events are sent to.
+async fn open_consumers(config: &Config) -> Result<(Emitter, Option<OpenOutputs>)> {
+    Ok((
+        open_emitter(config).await?,
+        open_rule_outputs(config).await?,
+    ))
+}
+
 /// Looks up names, which may take a while.
 async fn open_emitter(config: &Config) -> Result<Emitter> {
     let targets = config.emit.clone();
@@ -136,6 +147,18 @@ async fn open_emitter(config: &Config) -> Result<Emitter> {
     open.await
         .context("opening --emit stopped unexpectedly")?
         .map_err(Into::into)
+}
+
+/// Opens what rules switch: ports, and targets whose names are looked up.
+async fn open_rule_outputs(config: &Config) -> Result<Option<OpenOutputs>> {
+    let Some(loaded) = config.rules.clone() else {
+        return Ok(None);
+    };
+    let open = tokio::task::spawn_blocking(move || OpenOutputs::open(&loaded.rules));
+    let opened = open.await;
+    opened
+        .context("opening the outputs of the rules stopped unexpectedly")?
+        .map(Some)
 }
 
 /// Streams over a channel whose worker is ready.
@@ -165,9 +188,7 @@ async fn stream(
         recording,
     } = parts;
     results.report.stamped = stamped;
-    let frames = config.frames_to_send(&info);
-    let events = EventWriter::of(config.report_mode).into_iter();
-    events.for_each(|events| events.connected(&info, frames, &ack));
+    let frames = report_connected(config, &info, &ack);
     let progress = Progress::start(frames, config.report_mode);
     let recovery = pipeline.recovery();
     let mut run = ReceiveLoop::new(
@@ -180,13 +201,14 @@ async fn stream(
         progress,
     );
     let outcome = run.run(&mut results, &mut pipeline).await;
+    // At once: nothing may stay switched on while the stream is completed.
+    let rules = end_rules(config, &mut results).await;
     run.leave(results.report.seconds(), &pipeline).await;
     complete_counts(&mut results, &pipeline, returns_results(&ack));
     let source = pipeline.finish().await;
-    if let Ok(Ok(captured)) = &source {
-        // Frames that were old already when the camera's driver gave them away.
-        results.report.dropped_at_source += captured.stale;
-    }
+    // Frames that were old already when the camera's driver gave them away.
+    let stale = source.iter().flatten().map(|captured| captured.stale);
+    results.report.dropped_at_source += stale.sum::<u64>();
     let ended = EndedStream {
         outcome,
         source,
@@ -196,8 +218,30 @@ async fn stream(
         // Whatever the outcome: the worker learns that this client is gone, and is free.
         because: run.close().await,
         returns_results: returns_results(&ack),
+        rules,
     };
     ending::end(config, ended, results, recording, interrupt).await
+}
+
+/// Reports that the worker is ready; how many frames there will be, where that is known.
+fn report_connected(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Option<u64> {
+    let frames = config.frames_to_send(info);
+    let events = EventWriter::of(config.report_mode).into_iter();
+    events.for_each(|events| events.connected(info, frames, ack));
+    frames
+}
+
+/// Ends the rules, and reports their events; what went wrong with them.
+async fn end_rules(config: &Config, results: &mut ResultHandler) -> Vec<anyhow::Error> {
+    let Some(EndedRules { events, wrong }) = results.closed_loop.finish().await else {
+        return Vec::new();
+    };
+    let file = config.rules.as_ref().and_then(|it| it.events.as_deref());
+    results.report.rules = Some(RuleEvents {
+        events,
+        file: file.map(|path| path.display().to_string()),
+    });
+    wrong
 }
 
 /// Completes the counts of a stream that has ended.

@@ -19,7 +19,10 @@ impl Wants {
         let snapshot = config.snapshot.iter();
         let snapshot = snapshot.map(|path| format!("--snapshot {}", path.display()));
         let display = config.display.then(|| "--display".to_owned());
-        Self(outputs.chain(emit).chain(snapshot).chain(display).collect())
+        let rules = config.rules.iter();
+        let rules = rules.map(|loaded| format!("--rules {}", loaded.rules.file));
+        let all = outputs.chain(emit).chain(snapshot).chain(display);
+        Self(all.chain(rules).collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -22,6 +22,15 @@ pub(crate) use saved::SavedFile;
 /// Latencies from 1 µs to 1 h are counted with 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;
 
+/// Events of rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RuleEvents {
+    /// How many there were.
+    pub(crate) events: u64,
+    /// The file that has them.
+    pub(crate) file: Option<String>,
+}
+
 /// Counts and latencies of a run.
 pub(crate) struct RunReport {
     started: Instant,
@@ -57,6 +66,8 @@ pub(crate) struct RunReport {
     pub(crate) setting: Option<EncodeSetting>,
     /// What became of poses for other consumers.
     pub(crate) emitted: Vec<TargetCounts>,
+    /// The events of rules; `None` without rules.
+    pub(crate) rules: Option<RuleEvents>,
     /// The files that were written.
     pub(crate) saved: Vec<SavedFile>,
     /// Frames with a result, by what the time of their capture was read from, as [`CaptureClock::ALL`] has them.
@@ -96,6 +107,7 @@ impl RunReport {
             away_since: None,
             setting: None,
             emitted: Vec::new(),
+            rules: None,
             saved: Vec::new(),
             clocks: Default::default(),
             stamped: None,

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use protocol::CaptureClock;
 use serde_json::{Map, Value, json};
 
-use super::{RunReport, SavedFile};
+use super::{RuleEvents, RunReport, SavedFile};
 use crate::send::adapt::EncodeSetting;
 use crate::send::latency::PARTS;
 
@@ -32,6 +32,11 @@ impl RunReport {
                 "{:<13} {:>9}   {emitted}",
                 "emitted", emitted.counts.sent
             ));
+        }
+        if let Some(RuleEvents { events, file }) = &self.rules {
+            let file = file.as_deref().map(|file| format!(", in {file}"));
+            let file = file.unwrap_or_default();
+            lines.push(format!("{:<13} {events:>9}   of rules{file}", "events"));
         }
         if let Some(setting) = self.setting {
             lines.push(format!("sent as       {setting} at the end"));
@@ -119,6 +124,7 @@ impl RunReport {
                 "too_large": emitted.counts.too_large,
                 "failed": emitted.counts.failed,
             })).collect::<Vec<_>>(),
+            "rule_events": self.rules.as_ref().map(|rules| rules.events),
             "saved": self.saved.iter().map(SavedFile::to_json).collect::<Vec<_>>(),
             "setting": self.setting.map(EncodeSetting::to_json),
             "clocks": self.clocks_json(),

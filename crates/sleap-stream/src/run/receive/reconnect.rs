@@ -24,6 +24,8 @@ impl ReceiveLoop<'_> {
     ) -> Result<Option<ReceiveEnd>> {
         // A worker that comes back and is lost before it returns a result was not found.
         let since = *self.lost_since.get_or_insert_with(Instant::now);
+        // Nothing stays switched on while no pose comes.
+        results.closed_loop.lost();
         let because = handshake::because(&self.receiver);
         let timeout = self.reconnector.reconnect_timeout();
         if timeout.is_zero() || pipeline.recovery() == Recovery::Impossible {

@@ -1,0 +1,66 @@
+//! Reading a rules file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use emit::Target;
+use rules::{OutputTarget, Place, PoseKind, Rules, RulesError};
+
+/// A rules file that was read, and where its events go.
+#[derive(Debug, Clone)]
+pub(crate) struct LoadedRules {
+    /// Its content.
+    pub(crate) rules: Rules,
+    /// The file of the events.
+    pub(crate) events: Option<PathBuf>,
+}
+
+/// Reads a rules file, and checks all that can be checked without a skeleton.
+pub(crate) fn load(path: &Path) -> Result<Rules> {
+    let shown = path.display().to_string();
+    let text = read(path).with_context(|| format!("cannot read the rules file {shown}"))?;
+    let rules = Rules::parse(&shown, &text).map_err(|error| anyhow!(with_hint(error)))?;
+    for output in &rules.outputs {
+        if let OutputTarget::Url(url) = &output.to {
+            let target: Result<Target, _> = url.parse();
+            if let Err(error) = target {
+                let Place { line, column } = output.place;
+                bail!(
+                    "{shown}, line {line}, column {column}: [output.{}]: {error}",
+                    output.name
+                );
+            }
+        }
+    }
+    Ok(rules)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let limit = rules::MAX_BYTES as u64 + 1;
+    File::open(path)?.take(limit).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The error with the word that was probably meant.
+pub(crate) fn with_hint(error: RulesError) -> RulesError {
+    error.with_hint(cli::nearest)
+}
+
+/// Checks that the poses are computed that rules use.
+pub(crate) fn check_poses(rules: &Rules, has_ahead: bool, has_smooth: bool) -> Result<()> {
+    for (kind, has, option) in [
+        (PoseKind::Ahead, has_ahead, "--predict-ahead"),
+        (PoseKind::Smooth, has_smooth, "--smooth"),
+    ] {
+        if let Some((name, Place { line, .. })) = rules.first_that_uses(kind).filter(|_| !has) {
+            bail!(
+                "{}, line {line}: [rule.{name}] uses poses that are not computed: give {option}",
+                rules.file
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Writes events down, on a thread of its own.
+
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use labels::{EventRow, EventsWriter};
+use rules::{Cause, Event};
+use serde_json::json;
+
+use crate::report::events::EventWriter;
+
+/// Events that may wait for the disk.
+const LOG_QUEUE_LEN: usize = 4096;
+
+/// An event, and what was done about it.
+pub(super) struct LoggedEvent {
+    pub(super) event: Event,
+    pub(super) cause: Cause,
+    /// When its outputs had been given their bytes, microseconds since 1970.
+    pub(super) acted_us: Option<u64>,
+}
+
+/// Writes events to a file and to `--json`.
+pub(super) struct EventLog {
+    queue: Option<Sender<LoggedEvent>>,
+    thread: Option<JoinHandle<Result<()>>>,
+    file: Option<String>,
+    pub(super) events: u64,
+    lost: u64,
+}
+
+impl EventLog {
+    /// `file`: where they are written; `reported`: where they are reported.
+    pub(super) fn start(
+        file: Option<&Path>,
+        overwrite: bool,
+        reported: Option<EventWriter>,
+    ) -> Result<Self> {
+        let writer = file
+            .map(|path| EventsWriter::create(path, overwrite))
+            .transpose()?;
+        let (queue, events) = bounded(LOG_QUEUE_LEN);
+        let thread = thread::Builder::new()
+            .name("rule-events".to_owned())
+            .spawn(move || run(writer, reported, &events))
+            .context("cannot start a thread for events")?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            file: file.map(|path| path.display().to_string()),
+            events: 0,
+            lost: 0,
+        })
+    }
+
+    /// Takes an event, without waiting.
+    pub(super) fn push(&mut self, event: LoggedEvent) {
+        self.events += 1;
+        let queue = self.queue.as_ref();
+        if queue.is_none_or(|queue| queue.try_send(event).is_err()) {
+            self.lost += 1;
+        }
+    }
+
+    /// Waits until everything is written; what went wrong.
+    pub(super) fn finish(mut self) -> Vec<anyhow::Error> {
+        let mut wrong = Vec::new();
+        self.queue = None;
+        let file = self.file.as_deref().unwrap_or("--json");
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Err(error))) => {
+                wrong.push(error.context(format!("cannot write events to {file}")))
+            }
+            Some(Err(_)) => wrong.push(anyhow!(
+                "the thread that writes events stopped unexpectedly"
+            )),
+            Some(Ok(Ok(()))) | None => {}
+        }
+        if self.lost > 0 && self.file.is_some() {
+            wrong.push(anyhow!(
+                "{file} lacks {} of {} events: the disk took them too slowly, or not at all",
+                self.lost,
+                self.events
+            ));
+        }
+        wrong
+    }
+}
+
+impl Drop for EventLog {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // Its outcome is taken by `finish`.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(
+    mut writer: Option<EventsWriter>,
+    reported: Option<EventWriter>,
+    events: &Receiver<LoggedEvent>,
+) -> Result<()> {
+    for logged in events {
+        if let Some(reported) = reported {
+            reported.rule(fields(&logged));
+        }
+        if let Some(writer) = &mut writer {
+            writer.write(&row(&logged))?;
+            // Events are rare: each is on its way to the disk before the next one is waited for.
+            if events.is_empty() {
+                writer.flush()?;
+            }
+        }
+    }
+    if let Some(writer) = &mut writer {
+        writer.flush()?;
+    }
+    Ok(())
+}
+
+fn row(logged: &LoggedEvent) -> EventRow {
+    let event = &logged.event;
+    EventRow {
+        frame_id: event.frame_id,
+        animal: event.animal.clone(),
+        rule: event.name.clone(),
+        edge: event.edge.to_string(),
+        cause: logged.cause.to_string(),
+        captured_us: event.captured_us,
+        acted_us: logged.acted_us,
+        value: event.value,
+    }
+}
+
+fn fields(logged: &LoggedEvent) -> serde_json::Value {
+    let event = &logged.event;
+    json!({
+        "frame_id": event.frame_id,
+        "animal": event.animal,
+        "rule": event.name,
+        "edge": event.edge.to_string(),
+        "cause": logged.cause.to_string(),
+        "captured_us": event.captured_us,
+        "acted_us": logged.acted_us,
+        "value": event.value,
+    })
+}
+
+/// Microseconds since 1970.
+pub(super) fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}

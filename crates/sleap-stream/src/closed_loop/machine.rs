@@ -1,0 +1,114 @@
+//! Rules, switches and outputs together.
+
+use std::time::{Duration, Instant};
+
+use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches};
+
+use super::log::{EventLog, LoggedEvent, now_us};
+use super::outputs::OpenOutputs;
+
+/// Rules, the switches that they act on, and the outputs behind these.
+pub(super) struct RuleMachine {
+    engine: RuleEngine,
+    switches: Switches,
+    pub(super) outputs: OpenOutputs,
+    pub(super) log: EventLog,
+    started: Instant,
+    /// When a pose came last; `None` while the outputs are off because none comes.
+    last_pose: Option<Instant>,
+}
+
+impl RuleMachine {
+    /// Everything is switched off at first.
+    pub(super) fn new(
+        engine: RuleEngine,
+        mut outputs: OpenOutputs,
+        log: EventLog,
+        now: Instant,
+    ) -> Self {
+        outputs.all_off();
+        Self {
+            switches: Switches::new(engine.rules()),
+            engine,
+            outputs,
+            log,
+            started: now,
+            last_pose: None,
+        }
+    }
+
+    /// Takes the poses of a frame.
+    pub(super) fn pose(&mut self, poses: &FramePoses<'_>, now: Instant) {
+        self.last_pose = Some(now);
+        let events = self.engine.frame(poses);
+        self.act(events, Cause::Condition, now);
+    }
+
+    /// Ends the pulses that are over; switches off where poses have stopped.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let due = self.switches.due(self.micros(now));
+        self.switch(&due);
+        if self.silent_at().is_some_and(|at| at <= now) {
+            tracing::debug!(
+                "no pose has come for too long: the outputs of the rules are switched off"
+            );
+            self.stop(Cause::Silence, now);
+        }
+    }
+
+    /// When `tick` has something to do.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        let pulse = self.switches.next_due_us();
+        let pulse = pulse.map(|us| self.started + Duration::from_micros(us));
+        pulse.into_iter().chain(self.silent_at()).min()
+    }
+
+    /// Leaves all rules and switches everything off. Poses that come later begin again.
+    pub(super) fn stop(&mut self, cause: Cause, now: Instant) {
+        self.last_pose = None;
+        let events = self.engine.leave_all();
+        self.act(events, cause, now);
+        // Pulses, and what a leaving begins.
+        self.switches.all_off();
+        self.outputs.all_off();
+    }
+
+    fn silent_at(&self) -> Option<Instant> {
+        let silence = Duration::from_micros(self.engine.rules().silence_us);
+        self.last_pose.map(|last| last + silence)
+    }
+
+    fn act(&mut self, events: Vec<Event>, cause: Cause, now: Instant) {
+        let now_switch = self.micros(now);
+        let mut acted = Vec::with_capacity(events.len());
+        // All outputs first: writing down can wait.
+        for event in &events {
+            let switched = self.switches.event(self.engine.rules(), event, now_switch);
+            self.switch(&switched);
+            let informed = self.switches.informed(self.engine.rules(), event);
+            for output in &informed {
+                self.outputs.event(*output, event, cause);
+            }
+            let has_acted = !(switched.is_empty() && informed.is_empty());
+            acted.push(has_acted.then(now_us));
+        }
+        for (event, acted_us) in events.into_iter().zip(acted) {
+            self.log.push(LoggedEvent {
+                event,
+                cause,
+                acted_us,
+            });
+        }
+    }
+
+    fn switch(&mut self, switched: &[Switch]) {
+        for switch in switched {
+            self.outputs.switch(switch.output, switch.on);
+        }
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.started);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+}
