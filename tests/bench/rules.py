@@ -21,18 +21,17 @@ REPO = Path(__file__).resolve().parent.parent.parent
 BINARIES = Path(os.environ["SLEAP_STREAM_BENCH_BINARIES"])
 MODEL = str(REPO / "examples/demo/model")
 NODES = ["nose", "head", "thorax", "tail_base", "tail_tip"]
-STRIPES = 50
 RATE = 100
 
 
-def rules(port: str, udp: int) -> str:
+def rules(port: str, udp: int, stripes: int) -> str:
     """Stripes all over the picture, so that a mouse that walks enters and leaves one several times a second."""
     lines = [
         f'[output.port]\nserial = "{port}"\non = "1"\noff = "0"',
         f'[output.udp]\nto = "udp://127.0.0.1:{udp}"',
     ]
-    width = 512 / STRIPES
-    for stripe in range(STRIPES):
+    width = 512 / stripes
+    for stripe in range(stripes):
         lines.append(f"[zone.s{stripe}]\nrectangle = [{stripe * width}, 0, {(stripe + 1) * width}, 384]")
         for node in NODES:
             when = f'when = {{ node = "{node}", in = "s{stripe}" }}'
@@ -57,6 +56,7 @@ def quantiles(name: str, micros: list[float]) -> list[str]:
 
 def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    stripes = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     apparatus, port = os.openpty()
     tty.setraw(port)
     threading.Thread(target=lambda: [os.read(apparatus, 4096) for _ in iter(int, 1)], daemon=True).start()
@@ -67,11 +67,20 @@ def main() -> None:
     receiving.start()
     with tempfile.TemporaryDirectory() as folder:
         file, poses = Path(folder, "rules.toml"), Path(folder, "poses.jsonl")
-        file.write_text(rules(os.ttyname(port), consumer.getsockname()[1]))
+        file.write_text(rules(os.ttyname(port), consumer.getsockname()[1], stripes))
         worker = [str(BINARIES / "sleap-worker"), "--listen", "127.0.0.1:0", "--model", MODEL]
         with running(worker) as process:
             url = next(line for line in process.stdout if line.startswith("ready: ")).split()[1]
-            client = [str(BINARIES / "sleap-stream"), "--signal", url, "--rules", str(file), "-o", str(poses), "--quiet"]
+            client = [
+                str(BINARIES / "sleap-stream"),
+                "--signal",
+                url,
+                "--rules",
+                str(file),
+                "-o",
+                str(poses),
+                "--quiet",
+            ]
             pattern = ["--test-pattern", f"512x384@{RATE}", "--max-frames", str(seconds * RATE)]
             subprocess.run(client + pattern, check=True)
         consumer.sendto(b"end", consumer.getsockname())
@@ -83,7 +92,7 @@ def main() -> None:
     frame = {(int(row["frame_id"]), row["rule"], row["edge"]): int(row["acted_us"]) for row in rows}
     left = [acted - in_hand[key[0]] for key, acted in frame.items()]
     came = [now - in_hand[key[0]] for key, now in received.items() if key in frame]
-    title = f"From the pose in hand to the output of a rule, ms; {len(NODES) * STRIPES} rules; load {os.getloadavg()[0]:.1f}"
+    title = f"From the pose in hand to the output of a rule, ms; {len(NODES) * stripes} rules; load {os.getloadavg()[0]:.1f}"
     rows = [
         quantiles("byte and datagram have left", left),
         quantiles("datagram is with a consumer in Python", came),

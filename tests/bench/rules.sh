@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How long it takes from a pose that has arrived at the client until the rules have written to a serial port (a
 # pseudo-terminal) and sent a datagram. Prints a table; nothing here passes or fails.
-#   rules.sh [SECONDS]      how long the mouse walks, 30 by default
+#   rules.sh [SECONDS [STRIPES]]      how long the mouse walks, 30 by default; zones, 50, with five rules each
 # SLEAP_STREAM_BENCH_BINARIES names a folder with binaries that are built already. Stop other programs first.
 set -euo pipefail
 # shellcheck source=examples/env.sh

@@ -1,6 +1,6 @@
 //! The programs' command lines that pages show: they parse, and their options exist.
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use super::page::{Page, code};
 
@@ -61,6 +61,12 @@ fn has(command: &Command, name: &str) -> bool {
     command.find_subcommand(name).is_some()
 }
 
+/// The arguments of a command and of all commands below it.
+fn all_arguments(command: &Command) -> Vec<&Arg> {
+    let below = command.get_subcommands().flat_map(all_arguments);
+    below.chain(command.get_arguments()).collect()
+}
+
 /// In the middle of a sentence a command line may lack values.
 #[test]
 fn options_of_commands_in_sentences_exist() {
@@ -70,8 +76,7 @@ fn options_of_commands_in_sentences_exist() {
             for (mut command, words) in code(line).into_iter().filter_map(command_line) {
                 // Adds `--help` and `--version`.
                 command.build();
-                let all = command.get_subcommands().flat_map(Command::get_arguments);
-                let all: Vec<_> = all.chain(command.get_arguments()).collect();
+                let all = all_arguments(&command);
                 for word in words.iter().filter_map(|word| word.strip_prefix("--")) {
                     let name = word.split('=').next().unwrap_or(word).replace('_', "-");
                     if !all.iter().any(|arg| arg.get_long() == Some(&name)) {
