@@ -22,6 +22,7 @@ mod reassemble;
 mod scale;
 mod stream;
 pub mod text;
+mod track_names;
 mod transfer;
 mod view;
 
@@ -39,6 +40,9 @@ pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeE
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
+pub use track_names::{
+    MAX_TRACK_NAME_CHARS, MAX_TRACK_NAMES, TrackNames, track_name, track_number,
+};
 pub use transfer::{
     FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,
     checksum_of, checksum_text, hex,

@@ -61,6 +61,10 @@ pub struct StreamStart {
     /// reconnects with the same name replaces its earlier connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<String>,
+    /// Extension: the number of the first track that the worker may begin. A client that reconnects has
+    /// those below from the worker before, and none is to mean two animals.
+    #[serde(deserialize_with = "int", skip_serializing_if = "is_zero")]
+    pub next_track: u32,
 }
 
 impl Default for StreamStart {
@@ -82,6 +86,7 @@ impl Default for StreamStart {
             answers: false,
             heartbeat: false,
             stream_id: None,
+            next_track: 0,
         }
     }
 }
@@ -109,6 +114,10 @@ pub struct StreamAck {
     /// Extension: the nodes and edges of the predictions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skeleton: Option<Skeleton>,
+    /// Extension: what tells animals apart at the worker: a tracker's name, or `model` for a model that
+    /// knows identities; absent: nothing does, and predictions have no tracks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracker: Option<String>,
     /// Extension: lanes that the worker takes for this channel, itself included; absent: one.
     #[serde(
         deserialize_with = "optional_int",
@@ -214,6 +223,10 @@ pub struct StreamComplete {
 
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn edges<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {

@@ -1,5 +1,7 @@
 //! Messages of viewers, which watch a worker's stream.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::number::{float_or_zero, int, optional_int};
@@ -43,6 +45,9 @@ pub struct WorkerStatus {
     /// The nodes and edges of the predictions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skeleton: Option<Skeleton>,
+    /// What tells animals apart, as in `STREAM_ACK`; absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracker: Option<String>,
     /// Clients that are connected; at most one of them streams.
     #[serde(deserialize_with = "int")]
     pub clients: u32,
@@ -105,6 +110,9 @@ pub struct StreamStatus {
     /// The model, microseconds, over the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_us: Option<Percentiles>,
+    /// The names that people gave tracks of this stream.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub track_names: BTreeMap<String, String>,
 }
 
 /// Percentiles of measured values.

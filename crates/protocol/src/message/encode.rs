@@ -26,6 +26,7 @@ impl Message {
             Message::Backpressure(body) => json::write(kind, body),
             Message::View(body) => json::write(kind, body),
             Message::Status(body) => json::write(kind, body),
+            Message::TrackNames(body) => json::write(kind, body),
             Message::LaneOffer(body) => json::write(kind, body),
             Message::LaneAnswer(body) => json::write(kind, body),
 

@@ -54,6 +54,7 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::FRAME_RECEIVED => answer(names::FRAME_RECEIVED, text).map(Message::FrameReceived),
         names::VIEW => body(names::VIEW, text).map(Message::View),
         names::STATUS => body(names::STATUS, text).map(Message::Status),
+        names::TRACK_NAMES => body(names::TRACK_NAMES, text).map(Message::TrackNames),
         names::LANE_OFFER => body(names::LANE_OFFER, text).map(Message::LaneOffer),
         names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
         names::ERROR => answer(names::ERROR, text).map(Message::Error),

@@ -14,6 +14,7 @@ use crate::lanes::{LaneAnswer, LaneOffer, UnitHeader};
 use crate::names;
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
+use crate::track_names::TrackNames;
 use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
 use crate::view::{ViewRequest, WorkerStatus};
 
@@ -86,7 +87,9 @@ pub enum Message {
     /// Asks for pictures of the stream.
     View(ViewRequest),
     /// The worker's state, for viewers.
-    Status(WorkerStatus),
+    Status(Box<WorkerStatus>),
+    /// Names that tracks get or lose.
+    TrackNames(TrackNames),
 
     /// Asks for a further lane.
     LaneOffer(LaneOffer),
@@ -184,6 +187,7 @@ impl Message {
             Message::Backpressure(_) => names::BACKPRESSURE,
             Message::View(_) => names::VIEW,
             Message::Status(_) => names::STATUS,
+            Message::TrackNames(_) => names::TRACK_NAMES,
             Message::LaneOffer(_) => names::LANE_OFFER,
             Message::LaneAnswer(_) => names::LANE_ANSWER,
             Message::Lanes(_) => names::LANES,

@@ -68,6 +68,7 @@ def messages():
     yield from as_json("name with quotes and umlauts", "STREAM_START", stream_start(source_name='mäuse "2".mp4'))
     twelve_bits = stream_start(jpeg_quality=0, significant_bits=12)
     yield from as_json("12 of 16 bits", "STREAM_START", twelve_bits)
+    yield from as_json("tracks of an earlier connection", "STREAM_START", stream_start(next_track=7))
     yield from as_json("asks for answers", "STREAM_START", stream_start(answers=True))
     yield from odd(
         "floats for integers",
@@ -99,6 +100,7 @@ def messages():
         "skeleton": {"name": "mouse", "nodes": ["nose", "body", "tail"], "edges": [[0, 1], [1, 2]]},
     }
     yield from as_json("with a model", "STREAM_ACK", full)
+    yield from as_json("with a tracker", "STREAM_ACK", full | {"tracker": "animals"})
     busy = {
         "type": "STREAM_ACK",
         "status": "busy",
@@ -205,6 +207,11 @@ def messages():
     live = stream | {"frames_not_sent": 12}
     yield from as_json("frames not sent", "STATUS", status | {"max_viewers": 4, "stream": live})
     yield from as_json("a stream that ended", "STATUS", status | {"max_viewers": 4, "last_stream": live})
+    named = live | {"track_names": {"track_0": "mouse A", "track_3": "Mäuschen"}}
+    yield from as_json("tracks with names", "STATUS", status | {"tracker": "animals", "stream": named})
+    names = {"type": "TRACK_NAMES", "names": {"track_0": "mouse A", "track_3": "Mäuschen", "track_4": ""}}
+    yield from as_json("names of tracks", "TRACK_NAMES", names)
+    yield from odd("no names", "TRACK_NAMES", {"type": "TRACK_NAMES"}, {"type": "TRACK_NAMES", "names": {}})
     older = {key: value for key, value in stream.items() if not key.startswith("source_w") and key != "source_height"}
     unknown = stream | {"source_width": 0, "source_height": 0}
     yield from odd("an older worker's stream", "STATUS", status | {"stream": older}, status | {"stream": unknown})

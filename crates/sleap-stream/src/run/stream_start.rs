@@ -30,6 +30,7 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
         answers: true,
         heartbeat: true,
         stream_id: stream_id(),
+        next_track: 0,
     }
 }
 

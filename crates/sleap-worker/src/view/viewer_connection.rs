@@ -84,7 +84,7 @@ async fn send_status(
     statuses: &mut watch::Receiver<WorkerStatus>,
 ) -> Result<(), SendError> {
     let status = statuses.borrow_and_update().clone();
-    send(sender, Message::Status(status)).await
+    send(sender, Message::Status(Box::new(status))).await
 }
 
 /// A message that is too large is replaced by an error message, or left out.
