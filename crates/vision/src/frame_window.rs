@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::FrameContent;
-use crate::draw::{self, Overlay};
+use crate::draw::{self, Overlay, TrackMark};
 use crate::jpeg::JpegDecodeError;
 use crate::window::{Window, WindowError, WindowStatus};
 use crate::{Image, ImageError};
@@ -35,6 +35,8 @@ pub struct AnnotatedFrame {
     pub edges: Arc<[[u32; 2]]>,
     /// One list of points (x, y in pixels) per animal; `None` where a node was not found.
     pub instances: Vec<Vec<Option<[f32; 2]>>>,
+    /// The track of each animal; empty where animals are not told apart.
+    pub tracks: Vec<Option<TrackMark>>,
     /// Text for the upper left corner.
     pub caption: String,
 }
@@ -57,6 +59,7 @@ impl AnnotatedFrame {
             nodes: &self.nodes,
             edges: &self.edges,
             instances: &self.instances,
+            tracks: &self.tracks,
             caption: &self.caption,
         };
         let image = match &self.content {
@@ -81,6 +84,7 @@ impl AnnotatedFrame {
             nodes: Arc::default(),
             edges: Arc::default(),
             instances: Vec::new(),
+            tracks: Vec::new(),
             caption: "waiting for frames".into(),
         }
     }

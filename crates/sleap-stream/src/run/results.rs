@@ -282,6 +282,7 @@ impl ResultHandler {
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances: shown.instances.clone(),
+            tracks: Vec::new(),
             caption: shown.caption.clone(),
         }
     }

@@ -65,6 +65,7 @@ impl FrameSink for WindowSink {
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances,
+            tracks: Vec::new(),
             caption,
         };
         self.last = Some(frame.clone());

@@ -7,7 +7,7 @@ use opencv::imgproc::{FONT_HERSHEY_SIMPLEX, LINE_AA, get_text_size, put_text};
 use super::scalar;
 
 /// Height of a capital letter at font scale 1, pixels.
-const CAPITAL_HEIGHT: f64 = 21.0;
+pub(super) const CAPITAL_HEIGHT: f64 = 21.0;
 
 /// Letters below this height cannot be read, pixels.
 const SMALLEST_CAPITAL: f64 = 5.0;
@@ -73,10 +73,7 @@ impl Caption {
             .saturating_mul(self.line_height)
             .saturating_add(self.margin);
         let width = self.width.saturating_add(2 * self.margin);
-        let area = Rect::new(0, 0, width.min(canvas.cols()), height.min(canvas.rows()));
-        let mut part = Mat::roi_mut(canvas, area)?;
-        let visible = part.try_clone()?;
-        visible.convert_to(&mut part, -1, TRANSPARENCY, 0.0)
+        darken(canvas, Rect::new(0, 0, width, height))
     }
 
     pub(super) fn draw_text(&self, canvas: &mut Mat) -> Result<()> {
@@ -97,8 +94,19 @@ impl Caption {
     }
 }
 
+/// Makes the part of an area that is in the image dark enough for text.
+pub(super) fn darken(canvas: &mut Mat, area: Rect) -> Result<()> {
+    let area = area & Rect::new(0, 0, canvas.cols(), canvas.rows());
+    if area.width <= 0 || area.height <= 0 {
+        return Ok(());
+    }
+    let mut part = Mat::roi_mut(canvas, area)?;
+    let visible = part.try_clone()?;
+    visible.convert_to(&mut part, -1, TRANSPARENCY, 0.0)
+}
+
 /// The font has no letters beyond ASCII.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     let shown = |letter: char| match letter {
         letter if letter.is_ascii_graphic() => letter,
         letter if letter.is_whitespace() => ' ',

@@ -1,6 +1,7 @@
 //! Drawing skeletons and text over frames.
 
 mod caption;
+mod names;
 mod palette;
 mod skeleton;
 
@@ -10,6 +11,7 @@ use opencv::imgproc;
 use crate::Image;
 use crate::mat::{ImageError, to_image, view};
 use caption::Caption;
+pub use palette::{COLORS, UNTRACKED};
 
 /// What to draw over a frame. Points are (x, y) in its pixels; (0, 0) is the centre of the
 /// first pixel.
@@ -21,14 +23,26 @@ pub struct Overlay<'a> {
     pub edges: &'a [[u32; 2]],
     /// One list of points per animal, a point per node; `None` where the node was not found.
     pub instances: &'a [Vec<Option<[f32; 2]>>],
+    /// The track of each animal, in the same order; empty where animals are not told apart.
+    pub tracks: &'a [Option<TrackMark>],
     /// Text for the upper left corner, lines separated by `\n`; empty for none.
     pub caption: &'a str,
+}
+
+/// The track of an animal, as it is drawn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrackMark {
+    /// Its colour in the palette, which repeats after twelve.
+    pub color: usize,
+    /// Its name, which is written beside the animal.
+    pub name: String,
 }
 
 /// A BGR copy of `image` with the overlay drawn on it.
 ///
 /// Lines and letters scale with the image. Points that are not finite or far outside are
-/// left out. Instances have a colour each; where there is only one, its nodes have.
+/// left out. Tracks have a colour each, instances without one are gray. Where animals are not told apart,
+/// instances have a colour each; where there is only one, its nodes have.
 pub fn overlay(image: &Image, overlay: &Overlay<'_>) -> Result<Image, ImageError> {
     let mut canvas = to_bgr(image)?;
     let short_side = image.width.min(image.height);
@@ -43,6 +57,7 @@ fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> opencv::Res
         caption.draw_backing(canvas)?;
     }
     skeleton::draw(canvas, overlay, short_side)?;
+    names::draw(canvas, overlay, short_side)?;
     match caption {
         Some(caption) => caption.draw_text(canvas),
         None => Ok(()),

@@ -1,7 +1,7 @@
 //! Colours that stay apart from each other and visible on light and dark fur.
 
 /// BGR, ordered so that the first few differ most.
-const COLORS: [[u8; 3]; 12] = [
+pub const COLORS: [[u8; 3]; 12] = [
     [255, 176, 0],
     [0, 130, 255],
     [110, 230, 50],
@@ -15,6 +15,9 @@ const COLORS: [[u8; 3]; 12] = [
     [140, 210, 255],
     [190, 255, 180],
 ];
+
+/// Of an animal without a track where others have one.
+pub const UNTRACKED: [u8; 3] = [200, 200, 200];
 
 /// The colour of item `index`; they repeat after twelve.
 pub(super) fn color(index: usize) -> [u8; 3] {

@@ -4,7 +4,7 @@ use opencv::Result;
 use opencv::core::{Mat, Point};
 use opencv::imgproc::{LINE_AA, circle, line};
 
-use super::palette::{color, shade};
+use super::palette::{UNTRACKED, color, shade};
 use super::{Overlay, scalar};
 
 /// OpenCV takes coordinates as fixed-point numbers with this many fractional bits.
@@ -39,13 +39,15 @@ pub(super) fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> 
     let strokes = Strokes::new(short_side);
     for (index, points) in overlay.instances.iter().enumerate() {
         let points: Vec<Option<Point>> = points.iter().copied().map(fixed_point).collect();
-        draw_edges(canvas, overlay.edges, &points, color(index), &strokes)?;
+        let of_instance = match overlay.tracks.get(index) {
+            Some(Some(track)) => color(track.color),
+            Some(None) => UNTRACKED,
+            None => color(index),
+        };
+        let is_only = overlay.tracks.is_empty() && overlay.instances.len() == 1;
+        draw_edges(canvas, overlay.edges, &points, of_instance, &strokes)?;
         for (node, point) in points.iter().enumerate() {
-            let fill = if overlay.instances.len() > 1 {
-                color(index)
-            } else {
-                color(node)
-            };
+            let fill = if is_only { color(node) } else { of_instance };
             if let Some(point) = point {
                 draw_node(canvas, *point, fill, &strokes)?;
             }

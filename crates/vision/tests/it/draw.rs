@@ -1,7 +1,7 @@
 //! What an overlay changes, and what it survives.
 
 use vision::Image;
-use vision::draw::{Overlay, overlay};
+use vision::draw::{COLORS, Overlay, TrackMark, UNTRACKED, overlay};
 
 fn plain(width: u32, height: u32, channels: u8) -> Image {
     let bytes = width as usize * height as usize * usize::from(channels);
@@ -42,7 +42,7 @@ fn nodes_and_edges_stand_where_the_points_are() {
                 nodes: &nodes,
                 edges: &[[0, 1]],
                 instances: &instances,
-                caption: "",
+                ..Overlay::default()
             },
         )
         .unwrap();
@@ -84,6 +84,62 @@ fn instances_have_colours_of_their_own() {
 }
 
 #[test]
+fn animals_have_the_colours_of_their_tracks_and_names_beside_them() {
+    let instances = [vec![Some([30.0, 60.0])], vec![Some([90.0, 60.0])]];
+    let mark = |color, name: &str| {
+        Some(TrackMark {
+            color,
+            name: name.to_owned(),
+        })
+    };
+    let drawn = |instances: &[Vec<Option<[f32; 2]>>], tracks: &[Option<TrackMark>]| {
+        let overlay_of = Overlay {
+            nodes: &names(1),
+            instances,
+            tracks,
+            ..Overlay::default()
+        };
+        overlay(&plain(128, 128, 3), &overlay_of).unwrap()
+    };
+    let both = drawn(&instances, &[mark(3, "mouse A"), None]);
+    assert_eq!(pixel(&both, 30, 60), COLORS[3]);
+    assert_eq!(pixel(&both, 90, 60), UNTRACKED);
+    // Alone it keeps its colour; the palette repeats.
+    let alone = drawn(&instances[..1], &[mark(15, "")]);
+    assert_eq!(pixel(&alone, 30, 60), COLORS[3]);
+    // The name is over the animal, and changes nothing else.
+    let nameless = drawn(&instances, &[mark(3, ""), None]);
+    let rows = |image: &Image| -> Vec<u32> {
+        let differs = |row: &u32| (0..128).any(|x| pixel(image, x, *row) != pixel(&nameless, x, *row));
+        (0..128).filter(differs).collect()
+    };
+    let changed = rows(&both);
+    assert!(!changed.is_empty() && changed.iter().all(|row| (30..62).contains(row)), "{changed:?}");
+}
+
+#[test]
+fn names_fit_any_image_wherever_the_animal_is() {
+    let long = "a name that is much longer than an image is wide ".repeat(9);
+    for at in [[0.0, 0.0], [7.5, 7.5], [-5.0, 3.0], [f32::NAN, 1.0], [1.0e30, 0.0]] {
+        for (width, height) in [(1, 1), (8, 200), (200, 8), (320, 240)] {
+            for name in ["µs → ünïcode\ttab", "", &long] {
+                let mark = TrackMark {
+                    color: usize::MAX,
+                    name: name.to_owned(),
+                };
+                let overlay_of = Overlay {
+                    instances: &[vec![Some(at)]],
+                    tracks: &[Some(mark)],
+                    ..Overlay::default()
+                };
+                let drawn = overlay(&plain(width, height, 1), &overlay_of).unwrap();
+                assert_eq!((drawn.width, drawn.height), (width, height));
+            }
+        }
+    }
+}
+
+#[test]
 fn points_and_edges_that_make_no_sense_are_left_out() {
     let instances = [
         vec![None, Some([f32::NAN, 5.0]), Some([f32::INFINITY, 5.0])],
@@ -97,7 +153,7 @@ fn points_and_edges_that_make_no_sense_are_left_out() {
             nodes: &nodes,
             edges: &[[0, 1], [1, 2], [7, u32::MAX], [1, 1]],
             instances: &instances,
-            caption: "",
+            ..Overlay::default()
         },
     )
     .unwrap();

@@ -68,6 +68,7 @@ fn view(width: u32, height: u32) {
                 nodes: Arc::default(),
                 edges: Arc::default(),
                 instances: Vec::new(),
+                tracks: Vec::new(),
                 caption: String::new(),
             });
         }
