@@ -124,7 +124,7 @@ mod tests {
             "type": "pose", "version": 1, "source": "mouse.mp4",
             "captured_us": 10, "clock": "driver", "emitted_us": 20, "frame_id": 7,
             "instances": [[[1.5, 2.25], null]], "confidence": [[0.5, null]],
-            "instance_scores": [0.5], "tracks": ["female"],
+            "instance_scores": [0.5], "tracks": ["female"], "names": ["Eve"],
             "ahead": {"by_ms": 62.5, "instances": [[[2.5, 2.25], null]], "sd": [[0.5, null]]},
             "smooth": {"instances": [[[1.25, 2.25], [4.0, 5.0]]], "bridged": [[false, true]]},
         });
@@ -139,6 +139,7 @@ mod tests {
                 instances: vec![vec![Some([1.25, 2.25]), Some([4.0, 5.0])]],
                 bridged: vec![vec![false, true]],
             }),
+            names: vec![Some("Eve".to_owned())],
         };
         let clock = Some(CaptureClock::Driver);
         assert_eq!(

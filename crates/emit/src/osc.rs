@@ -53,6 +53,10 @@ impl OscWriter {
                 let args = vec![id.clone(), int(index as u64), string(track)];
                 messages.push(message("/sleap/track".into(), args));
             }
+            if let Some(Some(name)) = derived.names.get(index) {
+                let args = vec![id.clone(), int(index as u64), string(name)];
+                messages.push(message("/sleap/name".into(), args));
+            }
         }
         messages.extend(self.derived(prediction.frame_id, derived));
         bundle(messages)
@@ -242,6 +246,7 @@ mod tests {
     const NONE: DerivedPoses = DerivedPoses {
         ahead: None,
         smooth: None,
+        names: Vec::new(),
     };
 
     fn messages(bytes: &[u8]) -> Vec<OscMessage> {
@@ -288,7 +293,11 @@ mod tests {
     #[test]
     fn an_instance_is_one_message() {
         let writer = OscWriter::new(OscLayout::Instances, &skeleton());
-        let bytes = writer.pose(&prediction(7), &NONE, Some(1_700_000_000_250_000), 0);
+        let named = DerivedPoses {
+            names: vec![Some("Eve".into())],
+            ..NONE
+        };
+        let bytes = writer.pose(&prediction(7), &named, Some(1_700_000_000_250_000), 0);
         let shown: Vec<String> = messages(&bytes).iter().map(shown).collect();
         assert_eq!(
             shown,
@@ -297,6 +306,7 @@ mod tests {
                 "/sleap/pose Int(7) Int(0) Float(0.75) Float(1.5) Float(2.25) Float(0.5) \
                  Float(NaN) Float(NaN) Float(NaN)",
                 "/sleap/track Int(7) Int(0) String(\"female\")",
+                "/sleap/name Int(7) Int(0) String(\"Eve\")",
             ]
         );
     }
@@ -374,6 +384,7 @@ mod tests {
                 instances: vec![vec![Some([3.0, 4.0]), None]],
                 ..SmoothPoses::default()
             }),
+            ..NONE
         };
         let shown = |layout| {
             let mut nodes = OscWriter::new(layout, &Skeleton::default());

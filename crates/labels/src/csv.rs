@@ -53,7 +53,7 @@ impl CsvWriter {
     fn instance(&mut self, record: &PredictionRecord, index: usize) -> Result<(), WriteError> {
         let prediction = &record.prediction;
         let frame_reference = self.header.frame_reference(record);
-        let track = prediction.tracks.get(index).and_then(Option::as_deref);
+        let track = record.track(index);
         let track_score = prediction.track_scores.get(index).copied().flatten();
         let score = prediction.instance_scores.get(index).copied().flatten();
         let points = prediction.instances[index].iter();

@@ -12,7 +12,7 @@ pub struct PredictionRecord {
     /// Points are in pixels of the source.
     #[serde(flatten)]
     pub prediction: Prediction,
-    /// Poses that were computed from these; only lines of JSON have them.
+    /// Poses that were computed from these, which only lines of JSON have, and names of tracks.
     #[serde(flatten)]
     pub derived: DerivedPoses,
     /// When the frame was captured, microseconds since 1970 (Unix time).
@@ -29,6 +29,15 @@ pub struct PredictionRecord {
     /// The frame's index in the recorded video, where there is one that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<u64>,
+}
+
+impl PredictionRecord {
+    /// What an instance's track is called: by the name that it was given, else by its own.
+    pub(crate) fn track(&self, index: usize) -> Option<&str> {
+        let given = self.derived.names.get(index).and_then(Option::as_deref);
+        let own = || self.prediction.tracks.get(index)?.as_deref();
+        given.or_else(own)
+    }
 }
 
 /// Names and lengths in microseconds of what a pose's age is made of.

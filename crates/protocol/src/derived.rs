@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Poses that are given beside the measured ones.
+/// Poses and names that are given beside the measured poses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DerivedPoses {
@@ -12,6 +12,9 @@ pub struct DerivedPoses {
     /// Smoothed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smooth: Option<SmoothPoses>,
+    /// `[instance]`: the name that people gave its track; empty, or as long as the instances are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Option<String>>,
 }
 
 /// Poses carried on from the frame's capture to the moment of their use.

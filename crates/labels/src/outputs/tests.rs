@@ -320,3 +320,46 @@ fn names_say_the_form_and_are_given_once() {
     let error = LabelsOutputs::open(&twice, false, &LabelsHeader::default()).unwrap_err();
     assert!(matches!(error, CreateError::Twice(_)), "{error}");
 }
+
+#[test]
+fn each_track_has_its_last_name_in_the_file() {
+    const TRACKS: u64 = 40;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.slp");
+    let outputs =
+        LabelsOutputs::open(std::slice::from_ref(&path), false, &LabelsHeader::default()).unwrap();
+    let named = |frame_id: u64, track: u64, name: Option<&str>| {
+        let mut record = record(frame_id);
+        record.prediction.tracks = vec![Some(format!("track_{track}"))];
+        record.derived.names = name.into_iter().map(|name| Some(name.to_owned())).collect();
+        record
+    };
+    for track in 0..TRACKS {
+        let name = format!("mouse {track}");
+        outputs.write(named(track, track, (track % 2 == 0).then_some(&name)));
+    }
+    // One loses its name, and another takes it.
+    outputs.write(named(TRACKS, 2, None));
+    outputs.write(named(TRACKS + 1, 3, Some("mouse 2")));
+    // Another takes the name of one that is not seen any more.
+    outputs.write(named(TRACKS + 2, 5, Some("mouse 4")));
+    assert!(outputs.finish().lacking.is_empty());
+    let file = hdf5_pure::File::open(&path).unwrap();
+    let bytes = file.dataset("tracks_json").unwrap().read_raw().unwrap();
+    let names: Vec<String> = bytes
+        .chunks_exact(crate::slp::TRACK_LIMIT)
+        .map(|row| {
+            let text = std::str::from_utf8(row).unwrap().trim_end_matches('\0');
+            serde_json::from_str::<(u8, String)>(text).unwrap().1
+        })
+        .collect();
+    let expected = |track: u64| match track {
+        2 => "track_2".to_owned(),
+        3 => "mouse 2".to_owned(),
+        4 => "track_4".to_owned(),
+        5 => "mouse 4".to_owned(),
+        even if even % 2 == 0 => format!("mouse {even}"),
+        odd => format!("track_{odd}"),
+    };
+    assert_eq!(names, (0..TRACKS).map(expected).collect::<Vec<_>>());
+}

@@ -6,7 +6,7 @@
 //! | `/instances` | predicted instances, with score and track |
 //! | `/pred_points` | their nodes, with score; a node that was not found is NaN and not visible |
 //! | `/points` | empty: there are no labels by hand |
-//! | `/tracks_json`, `/videos_json` | a JSON text a row; tracks appear as they come |
+//! | `/tracks_json`, `/videos_json` | a JSON text a row; tracks appear as they come, and have at the end the names that they were given |
 //! | `/frame_times` | **not SLEAP's own**: row `i` belongs to row `i` of `/frames`: `frame_id` (u64, the stream's), `captured_us` (u64, microseconds since 1970, 0 = unknown), `latency_us` (u64, capture to pose in hand), `clock` (u8, what `captured_us` was read from: 0 unknown, 1 the camera's driver, 2 the camera, 3 arrival at the client) |
 //!
 //! `/metadata` has skeleton and provenance. Rows are appended in an order in which each refers to
@@ -52,6 +52,8 @@ pub struct SlpWriter {
     /// Nodes of each instance, once they are known.
     nodes: Option<usize>,
     tracks: HashMap<String, i32>,
+    /// The names that tracks were given.
+    names: HashMap<String, String>,
     /// Frames of the header's video, as far as records have named them.
     video_frames: u64,
     tables: RowDatasets<RowDataset>,
@@ -101,6 +103,7 @@ impl SlpWriter {
                 .as_ref()
                 .map(|skeleton| skeleton.nodes.len()),
             tracks: HashMap::new(),
+            names: HashMap::new(),
             video_frames: 0,
             row: Vec::new(),
             file,
@@ -159,6 +162,43 @@ impl SlpWriter {
         self.file.commit()
     }
 
+    /// Notes the names of the tracks in a record. A name that a track lost, or that another one has by
+    /// now, is not its name any more.
+    fn take_names(&mut self, record: &PredictionRecord) {
+        for (index, track) in record.prediction.tracks.iter().enumerate() {
+            let Some(track) = track else { continue };
+            let name = record.derived.names.get(index).and_then(Option::as_ref);
+            if self.names.get(track) == name {
+                continue;
+            }
+            self.names.remove(track);
+            if let Some(name) = name {
+                self.names.retain(|_, given| given != name);
+                self.names.insert(track.clone(), name.clone());
+            }
+        }
+    }
+
+    /// Puts the names that tracks were given in place of their own.
+    fn write_track_names(&mut self) -> Result<(), Error> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let table = &mut self.tables.tracks_json;
+        let mut rows: Vec<(i32, &str)> = self
+            .tracks
+            .iter()
+            .map(|(track, row)| (*row, self.names.get(track).unwrap_or(track).as_str()))
+            .collect();
+        rows.sort_unstable();
+        let rows = rows.into_iter().flat_map(|(_, name)| {
+            table::padded(metadata::track(name).as_bytes(), table.row_bytes())
+        });
+        let rows = rows.collect();
+        table.replace(rows)?;
+        self.file.commit()
+    }
+
     /// Adds the source's own entry after the recording's, if it is not there yet.
     fn mention_source(&mut self) {
         if let Some(source) = &self.header.source
@@ -201,10 +241,11 @@ impl RecordWriter for SlpWriter {
         let frame_id = prediction.frame_id;
         // Everything that can be wrong with a record is found before its first row is written.
         let nodes = check_nodes(prediction, self.nodes)?;
-        check_tracks(prediction)?;
+        check_tracks(record)?;
         if let (None, Some(nodes)) = (self.nodes, nodes) {
             self.name_nodes(frame_id, nodes)?;
         }
+        self.take_names(record);
         let tracks = self.tracks(prediction);
         let frame_reference = self.header.frame_reference(record);
         match frame_reference.video {
@@ -238,6 +279,8 @@ impl RecordWriter for SlpWriter {
 
     fn end(&mut self) -> Result<(), WriteError> {
         self.flush()?;
+        self.write_track_names()
+            .map_err(|error| WriteError::Hdf5(error.to_string()))?;
         if self.header.video.frames.is_some() || self.video_frames == 0 {
             return Ok(());
         }
@@ -268,8 +311,9 @@ fn push(table: &mut RowDataset, scratch: &mut Vec<u8>, row: &impl Row) {
 }
 
 /// Checks that the file holds the names of all tracks.
-fn check_tracks(prediction: &Prediction) -> Result<(), WriteError> {
-    let names = prediction.tracks.iter().flatten();
+fn check_tracks(record: &PredictionRecord) -> Result<(), WriteError> {
+    let prediction = &record.prediction;
+    let names = prediction.tracks.iter().chain(&record.derived.names).flatten();
     let mut bytes = names.map(|name| metadata::track(name).len());
     match bytes.find(|bytes| *bytes > TRACK_LIMIT) {
         None => Ok(()),

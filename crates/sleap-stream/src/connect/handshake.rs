@@ -1,6 +1,8 @@
 //! Announcing a stream, and the worker's acknowledgement.
 
 use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -29,12 +31,23 @@ impl std::error::Error for WorkerBusy {}
 /// What a stream is announced with, over however many connections.
 pub(crate) struct StreamRequest {
     start: StreamStart,
+    /// The number of the first track that the worker may begin.
+    next_track: AtomicU32,
     ack_timeout: Duration,
 }
 
 impl StreamRequest {
     pub(crate) fn new(start: StreamStart, ack_timeout: Duration) -> Self {
-        Self { start, ack_timeout }
+        Self {
+            next_track: AtomicU32::new(start.next_track),
+            start,
+            ack_timeout,
+        }
+    }
+
+    /// Sets the number of the first track that the worker may begin.
+    pub(crate) fn begin_tracks_at(&self, number: u32) {
+        self.next_track.store(number, Relaxed);
     }
 
     /// Announces the stream and waits until the worker is ready. A busy worker gets the announcement again
@@ -47,9 +60,11 @@ impl StreamRequest {
     ) -> Result<StreamAck> {
         let began = Instant::now();
         loop {
-            sender
-                .send(Message::StreamStart(self.start.clone()))
-                .await?;
+            let start = StreamStart {
+                next_track: self.next_track.load(Relaxed),
+                ..self.start.clone()
+            };
+            sender.send(Message::StreamStart(start)).await?;
             let ack = timeout(self.ack_timeout, wait_for_ack(receiver)).await;
             let ack = ack.map_err(|_| {
                 anyhow!(

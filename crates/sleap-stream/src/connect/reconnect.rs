@@ -56,6 +56,11 @@ impl Reconnector {
         }
     }
 
+    /// The number of the first track that the next worker may begin.
+    pub(crate) fn begin_tracks_at(&self, number: u32) {
+        self.request.begin_tracks_at(number);
+    }
+
     /// How long the client looks for a lost worker; zero: not at all.
     pub(crate) fn reconnect_timeout(&self) -> Duration {
         self.config.reconnect_timeout

@@ -18,7 +18,7 @@ use crate::run::closed_loop::{self, ClosedLoop};
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
-use crate::run::tracks::Tracks;
+use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
 use crate::send::uplink::UplinkControl;
@@ -87,7 +87,8 @@ pub(crate) fn prepare(
     sender: &Sender,
 ) -> Result<StreamParts> {
     let tracker = closed_loop::tracker(config, ack);
-    let tracks = tracker.map(Tracks::new).transpose()?;
+    let mut tracks = ClientTracks::new(tracker)?;
+    tracks.connected(ack);
     let info = capture.info().clone();
     consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);

@@ -99,7 +99,7 @@ pub(crate) fn tracker(config: &Config, ack: &StreamAck) -> Option<TrackerOptions
     let kind = ack.model.as_ref().map(|model| model.kind.as_str());
     let is_known =
         kind.is_some_and(|kind| kind == "single_instance" || kind.starts_with("multi_class"));
-    if is_known {
+    if is_known || ack.tracker.is_some() {
         return None;
     }
     tracing::info!("{why} needs to know which animal is which: --tracking is switched on");

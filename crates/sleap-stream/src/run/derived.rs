@@ -51,7 +51,11 @@ impl PoseDeriver {
             .smoother
             .as_mut()
             .map(|smoother| smooth(smoother.frame(time_s, &keys, &instances)));
-        DerivedPoses { ahead, smooth }
+        DerivedPoses {
+            ahead,
+            smooth,
+            ..DerivedPoses::default()
+        }
     }
 }
 

@@ -8,13 +8,14 @@ use emit::Emitter;
 use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
 use vision::capture::FrameContent;
+use vision::draw::TrackMark;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::closed_loop::ClosedLoop;
 use crate::run::outputs;
-use crate::run::tracks::{TrackColors, Tracks};
+use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
@@ -39,9 +40,8 @@ pub(crate) struct ResultHandler {
     /// What is done with poses first.
     pub(crate) closed_loop: ClosedLoop,
     adaptation: Option<Adaptation>,
-    /// Tells which animal is which; `None` where that is not asked for.
-    tracks: Option<Tracks>,
-    colors: TrackColors,
+    /// Which animal is which.
+    pub(crate) tracks: ClientTracks,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     /// Frames are recorded or shown at the end, whatever becomes of predictions.
@@ -55,8 +55,15 @@ pub(crate) struct ResultHandler {
 /// A frame with its poses, as it is kept to be shown.
 struct LastResult {
     content: FrameContent,
-    instances: Vec<Vec<Option<[f32; 2]>>>,
+    animals: DrawnAnimals,
     caption: String,
+}
+
+/// The poses of a frame, as they are drawn.
+#[derive(Default)]
+struct DrawnAnimals {
+    instances: Vec<Vec<Option<[f32; 2]>>>,
+    tracks: Vec<Option<TrackMark>>,
 }
 
 impl ResultHandler {
@@ -65,7 +72,7 @@ impl ResultHandler {
         emitter: Emitter,
         screen: Option<WindowHandle>,
         adaptation: Option<Adaptation>,
-        tracks: Option<Tracks>,
+        tracks: ClientTracks,
         skeleton: Skeleton,
         keeps_frames: bool,
     ) -> Self {
@@ -83,7 +90,6 @@ impl ResultHandler {
             closed_loop: ClosedLoop::default(),
             adaptation,
             tracks,
-            colors: TrackColors::default(),
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
             keeps_frames,
@@ -132,7 +138,8 @@ impl ResultHandler {
             Message::FrameReceived(received) => {
                 let timing = Some(&received.timing);
                 let returned = self.returned(received.frame_id, timing, pipeline)?;
-                self.show(returned.picture, received.frame_id, Vec::new());
+                let none = DrawnAnimals::default();
+                self.show(returned.picture, received.frame_id, none);
                 Some(returned.waited)
             }
             Message::Error(error) => match error.frame_id {
@@ -145,6 +152,10 @@ impl ResultHandler {
             Message::Backpressure(pressure) => {
                 tracing::debug!(waiting = pressure.waiting, "the worker's queues are full");
                 pipeline.pressed();
+                None
+            }
+            Message::TrackNames(changes) => {
+                self.tracks.name(&changes);
                 None
             }
             other => {
@@ -213,11 +224,10 @@ impl ResultHandler {
         if let Some(scale) = &returned.scale {
             scale.apply(&mut prediction);
         }
-        if let Some(tracks) = &mut self.tracks {
-            tracks.assign(&mut prediction);
-        }
+        self.tracks.assign(&mut prediction);
         let clock = Some(returned.clock);
-        let derived = self.closed_loop.pose(&prediction, &returned);
+        let mut derived = self.closed_loop.pose(&prediction, &returned);
+        derived.names = self.tracks.names(&prediction);
         self.emitter
             .pose_with(&prediction, &derived, returned.captured_us, clock);
         self.report.predictions += 1;
@@ -225,8 +235,11 @@ impl ResultHandler {
         outputs::write(&self.outputs, &prediction, derived, &returned);
         let frame_id = prediction.frame_id;
         if returned.picture.is_some() {
-            let instances = self.colors.arrange(prediction);
-            self.show(returned.picture, frame_id, instances);
+            let animals = DrawnAnimals {
+                tracks: self.tracks.marks(&prediction),
+                instances: prediction.instances,
+            };
+            self.show(returned.picture, frame_id, animals);
         }
         Some(returned.waited)
     }
@@ -258,16 +271,11 @@ impl ResultHandler {
         self.report.setting = setting.or(self.report.setting);
     }
 
-    fn show(
-        &mut self,
-        content: Option<FrameContent>,
-        id: FrameId,
-        instances: Vec<Vec<Option<[f32; 2]>>>,
-    ) {
+    fn show(&mut self, content: Option<FrameContent>, id: FrameId, animals: DrawnAnimals) {
         let Some(content) = content else { return };
         let shown = LastResult {
             content,
-            instances,
+            animals,
             caption: format!("frame {id}   {} poses", self.report.predictions),
         };
         if let Some(screen) = self.screen.as_ref().filter(|screen| screen.is_open()) {
@@ -281,8 +289,8 @@ impl ResultHandler {
             content: shown.content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
-            instances: shown.instances.clone(),
-            tracks: Vec::new(),
+            instances: shown.animals.instances.clone(),
+            tracks: shown.animals.tracks.clone(),
             caption: shown.caption.clone(),
         }
     }

@@ -1,107 +1,87 @@
-//! Which animal is which, told where results arrive.
+//! Which animal is which: tracks of the client's tracker or of the worker, and their names.
 
-use std::collections::HashMap;
+use protocol::{Prediction, StreamAck, TrackNames, text};
+use tracking::{OptionsError, TrackerOptions};
+use tracks::{PredictionTracker, TrackColors, TrackNumbers};
+use vision::draw::TrackMark;
 
-use protocol::{FrameId, Prediction};
-use tracking::{Detection, OptionsError, Tracker, TrackerOptions};
-
-/// Gives the instances of predictions tracks.
-pub(crate) struct Tracks {
-    tracker: Tracker,
-    newest: Option<FrameId>,
+/// The tracks of a stream.
+#[derive(Default)]
+pub(crate) struct ClientTracks {
+    /// The client's tracker, with `--tracking`.
+    tracker: Option<PredictionTracker>,
+    numbers: TrackNumbers,
+    names: TrackNames,
+    colors: TrackColors,
 }
 
-impl Tracks {
-    pub(crate) fn new(options: TrackerOptions) -> Result<Self, OptionsError> {
+impl ClientTracks {
+    /// A stream without a prediction so far. `options`: those of `--tracking`.
+    pub(crate) fn new(options: Option<TrackerOptions>) -> Result<Self, OptionsError> {
+        let tracker = options.map(|options| PredictionTracker::new(options, 0));
         Ok(Self {
-            tracker: Tracker::new(options)?,
-            newest: None,
+            tracker: tracker.transpose()?,
+            ..Self::default()
         })
     }
 
-    /// Gives the instances of a frame tracks. A prediction of a model that knows identities keeps
-    /// its own. A frame that comes after a newer one gets none: the animals have moved on.
-    pub(crate) fn assign(&mut self, prediction: &mut Prediction) {
-        let has_identities = prediction.tracks.iter().any(Option::is_some);
-        let is_late = self
-            .newest
-            .is_some_and(|newest| prediction.frame_id <= newest);
-        if has_identities || is_late {
+    /// A worker takes the stream. Where it tells animals apart its tracks are kept.
+    pub(crate) fn connected(&mut self, ack: &StreamAck) {
+        let Some(tracker) = &mut self.tracker else {
             return;
+        };
+        tracker.set_sender_tracks(ack.tracker.is_some());
+        let Some(name) = &ack.tracker else { return };
+        let name = text::cut(name, text::NAME);
+        match name.as_ref() {
+            "model" => tracing::info!(
+                "the worker's model knows which animal is which: its tracks are kept, and --tracking does nothing"
+            ),
+            name => tracing::info!(
+                tracker = name,
+                "the worker tells animals apart: its tracks are kept, and --tracking does nothing"
+            ),
         }
-        self.newest = Some(prediction.frame_id);
-        let indices = 0..prediction.instances.len();
-        let detections: Vec<_> = indices.map(|index| detection(prediction, index)).collect();
-        let assigned = self.tracker.track(prediction.frame_id, &detections);
-        // The names that sleap-nn gives.
-        let name = |track: u32| format!("track_{track}");
-        prediction.tracks = assigned
-            .iter()
-            .map(|one| one.map(|one| name(one.track)))
-            .collect();
-        let score = |one: &Option<tracking::TrackAssignment>| one.map(|one| one.score as f32);
-        prediction.track_scores = assigned.iter().map(score).collect();
     }
-}
 
-/// Gives each track a colour: instances are drawn in the colour of their place in the list.
-#[derive(Default)]
-pub(crate) struct TrackColors(HashMap<String, usize>);
+    /// Gives the instances of a frame tracks, where they have none and the client is to.
+    pub(crate) fn assign(&mut self, prediction: &mut Prediction) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.assign(prediction);
+        }
+        self.numbers.add(prediction);
+    }
 
-/// Tracks with a colour of their own; further ones are drawn behind them.
-const MAX_COLORED_TRACKS: usize = 64;
+    /// The number of the first track that a further worker may begin.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.numbers.next()
+    }
 
-impl TrackColors {
-    /// The instances of a prediction, each at the place of its track. Places of tracks that are not
-    /// in the frame are empty.
-    pub(crate) fn arrange(&mut self, prediction: Prediction) -> Vec<InstancePoints> {
-        let mut placed: Vec<InstancePoints> = Vec::new();
-        let mut others = Vec::new();
-        let names = prediction
-            .tracks
-            .into_iter()
-            .map(Some)
-            .chain(std::iter::repeat(None));
-        for (points, name) in prediction.instances.into_iter().zip(names) {
-            match name.flatten().and_then(|name| self.place(name)) {
-                Some(place) => {
-                    placed.resize_with(placed.len().max(place + 1), Vec::new);
-                    placed[place] = points;
-                }
-                None => others.push(points),
+    /// Takes names over that people gave at the worker's page.
+    pub(crate) fn name(&mut self, changes: &TrackNames) {
+        for (track, name) in self.names.change(changes).names {
+            match name.is_empty() {
+                true => tracing::info!(track, "the track has no other name any more"),
+                false => tracing::info!(track, name, "the track has a name"),
             }
         }
-        placed.extend(others);
-        placed
     }
 
-    fn place(&mut self, name: String) -> Option<usize> {
-        let next = self.0.len();
-        match self.0.get(&name) {
-            Some(place) => Some(*place),
-            None if next == MAX_COLORED_TRACKS => None,
-            None => Some(*self.0.entry(name).or_insert(next)),
-        }
+    /// The names that the tracks of a prediction were given; empty where there are none.
+    pub(crate) fn names(&self, prediction: &Prediction) -> Vec<Option<String>> {
+        self.names.of(&prediction.tracks)
     }
-}
 
-/// `[node]`: x and y in pixels; `None` where the node is not visible.
-type InstancePoints = Vec<Option<[f32; 2]>>;
-
-/// An instance as a tracker takes it.
-fn detection(prediction: &Prediction, index: usize) -> Detection {
-    let wide = |value: Option<f32>| value.map_or(f64::NAN, f64::from);
-    let points = prediction.instances[index].iter();
-    let scores = prediction.confidence.get(index).into_iter().flatten();
-    let point_scores: Vec<f64> = scores.map(|score| wide(*score)).collect();
-    let score = prediction.instance_scores.get(index).copied().flatten();
-    let known = point_scores.iter().filter(|score| score.is_finite());
-    Detection {
-        points: points
-            .map(|point| point.map_or([f64::NAN; 2], |xy| xy.map(f64::from)))
-            .collect(),
-        score: score.map_or_else(|| known.sum(), f64::from),
-        point_scores,
+    /// How the tracks of a prediction are drawn.
+    pub(crate) fn marks(&mut self, prediction: &Prediction) -> Vec<Option<TrackMark>> {
+        let Self { names, colors, .. } = self;
+        let mark = |track: &String| TrackMark {
+            color: colors.of(track),
+            name: names.get(track).unwrap_or(track).to_owned(),
+        };
+        let mut mark = mark;
+        let tracks = prediction.tracks.iter();
+        tracks.map(|track| track.as_ref().map(&mut mark)).collect()
     }
 }
 
@@ -111,78 +91,68 @@ mod tests {
 
     use super::*;
 
-    fn prediction(frame_id: FrameId, xs: &[f32]) -> Prediction {
+    fn named(names: &[Option<&str>]) -> Prediction {
         Prediction {
-            frame_id,
-            instances: xs
-                .iter()
-                .map(|x| vec![Some([*x, 5.0]), Some([x + 9.0, 8.0])])
-                .collect(),
-            confidence: xs.iter().map(|_| vec![Some(0.9); 2]).collect(),
+            instances: vec![vec![Some([1.0, 2.0])]; names.len()],
+            tracks: names.iter().map(|name| name.map(str::to_owned)).collect(),
             ..Prediction::default()
         }
     }
 
-    fn tracked(tracks: &mut Tracks, mut prediction: Prediction) -> Vec<Option<String>> {
-        tracks.assign(&mut prediction);
-        prediction.check().expect("arrays that fit");
-        prediction.tracks
-    }
-
     #[test]
-    fn animals_keep_their_names_in_any_order() {
-        let mut tracks = Tracks::new(TrackerOptions::of(TrackerKind::Classic)).unwrap();
-        let first = tracked(&mut tracks, prediction(0, &[10.0, 200.0]));
-        assert_eq!(
-            first,
-            [Some("track_0".to_owned()), Some("track_1".to_owned())]
-        );
-        let second = tracked(&mut tracks, prediction(1, &[198.0, 12.0]));
-        assert_eq!(second, [first[1].clone(), first[0].clone()]);
-    }
-
-    #[test]
-    fn identities_of_the_model_stay() {
-        let mut tracks = Tracks::new(TrackerOptions::of(TrackerKind::Classic)).unwrap();
-        let known = Prediction {
-            tracks: vec![Some("female".to_owned()), None],
-            ..prediction(0, &[10.0, 200.0])
-        };
-        assert_eq!(tracked(&mut tracks, known.clone()), known.tracks);
-    }
-
-    #[test]
-    fn a_frame_that_comes_late_has_no_tracks() {
-        let mut tracks = Tracks::new(TrackerOptions::of(TrackerKind::Animals)).unwrap();
-        for frame in 0..6 {
-            tracked(&mut tracks, prediction(frame, &[10.0]));
+    fn tracks_of_the_worker_are_kept_and_counted() {
+        let options = Some(TrackerOptions::of(TrackerKind::Animals));
+        for mut tracks in [ClientTracks::new(options).unwrap(), ClientTracks::default()] {
+            let mut prediction = named(&[Some("track_4"), None]);
+            tracks.assign(&mut prediction);
+            assert_eq!(prediction, named(&[Some("track_4"), None]));
+            assert_eq!(tracks.next_number(), 5);
         }
-        assert!(tracked(&mut tracks, prediction(3, &[10.0])).is_empty());
-        assert_eq!(
-            tracked(&mut tracks, prediction(6, &[10.0])),
-            [Some("track_0".to_owned())]
-        );
     }
 
     #[test]
-    fn a_track_keeps_its_place_among_the_colours() {
-        let mut colors = TrackColors::default();
-        let named = |names: &[Option<&str>], xs: &[f32]| Prediction {
-            tracks: names.iter().map(|name| name.map(str::to_owned)).collect(),
-            ..prediction(0, xs)
+    fn a_worker_that_tracks_leaves_the_client_nothing_to_do() {
+        let options = Some(TrackerOptions::of(TrackerKind::Classic));
+        let mut tracks = ClientTracks::new(options).unwrap();
+        let mut ack = StreamAck {
+            tracker: Some("animals".to_owned()),
+            ..StreamAck::default()
         };
-        let first = |points: &InstancePoints| points.first().copied().flatten().map(|xy| xy[0]);
-        let mut places = |names: &[Option<&str>], xs: &[f32]| -> Vec<Option<f32>> {
-            colors.arrange(named(names, xs)).iter().map(first).collect()
+        let untracked = Prediction {
+            tracks: Vec::new(),
+            ..named(&[None])
+        };
+        tracks.connected(&ack);
+        let mut prediction = untracked.clone();
+        tracks.assign(&mut prediction);
+        assert!(prediction.tracks.is_empty());
+        // Another worker in its place does not.
+        ack.tracker = None;
+        tracks.connected(&ack);
+        tracks.assign(&mut prediction);
+        assert_eq!(prediction.tracks, named(&[Some("track_0")]).tracks);
+    }
+
+    #[test]
+    fn tracks_are_drawn_with_the_names_that_they_were_given() {
+        let mut tracks = ClientTracks::default();
+        let prediction = named(&[Some("track_3"), None, Some("track_0")]);
+        let changes = [("track_3".to_owned(), "mouse A".to_owned())];
+        assert!(tracks.names(&prediction).is_empty());
+        tracks.name(&TrackNames {
+            names: changes.into(),
+        });
+        let mark = |color, name: &str| {
+            Some(TrackMark {
+                color,
+                name: name.to_owned(),
+            })
         };
         assert_eq!(
-            places(&[Some("a"), Some("b")], &[1.0, 2.0]),
-            [Some(1.0), Some(2.0)]
+            tracks.marks(&prediction),
+            [mark(3, "mouse A"), None, mark(0, "track_0")]
         );
-        assert_eq!(
-            places(&[Some("b"), None], &[3.0, 4.0]),
-            [None, Some(3.0), Some(4.0)]
-        );
-        assert_eq!(places(&[], &[5.0]), [Some(5.0)]);
+        let given = tracks.names(&prediction);
+        assert_eq!(given, [Some("mouse A".to_owned()), None, None]);
     }
 }

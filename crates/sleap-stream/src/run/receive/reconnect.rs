@@ -39,14 +39,17 @@ impl ReceiveLoop<'_> {
         // What is stuck in the old connection must not go on.
         tokio::spawn(self.sender.clone().close());
         results.report.away_since = Some(since);
+        self.reconnector
+            .begin_tracks_at(results.tracks.next_number());
         let found = self.find_again(since, results, pipeline).await;
         results.report.away_since = None;
-        let (channel, _) = match found? {
+        let (channel, ack) = match found? {
             Ok(found) => found,
             Err(end) => return Ok(Some(end)),
         };
         tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
         results.report.reconnections += 1;
+        results.tracks.connected(&ack);
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         let now = Instant::now();
         (self.last_result, self.last_check) = (now, now);

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod assign;
+mod census;
+mod colors;
+mod numbers;
+
+pub use assign::PredictionTracker;
+pub use census::{TrackCensus, TrackCounts};
+pub use colors::TrackColors;
+pub use numbers::TrackNumbers;
