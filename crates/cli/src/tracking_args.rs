@@ -6,6 +6,8 @@ use tracking::{
     ScoringMethod, ScoringReduction, Tracker, TrackerKind, TrackerOptions,
 };
 
+use crate::kalman_args::KalmanArgs;
+
 /// Which animal is which.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tracking")]
@@ -48,6 +50,11 @@ pub struct TrackingArgs {
     #[arg(long, value_name = "NAME", requires = "tracking")]
     pub scoring_method: Option<ScoringMethod>,
 
+    /// How far nodes may be from where they were, as a share of the animal's size, for oks (classic; default
+    /// 0.025).
+    #[arg(long, value_name = "SHARE", requires = "tracking")]
+    pub oks_stddev: Option<f64>,
+
     /// How scores against several detections of a track become one: mean, max or robust_quantile
     /// (classic).
     #[arg(long, value_name = "NAME", requires = "tracking")]
@@ -60,6 +67,10 @@ pub struct TrackingArgs {
     /// Predict where each track is, with a Kalman filter (classic; needs the number of animals).
     #[arg(long, requires = "tracking")]
     pub use_kalman: bool,
+
+    /// How the filters work.
+    #[command(flatten)]
+    pub kalman: KalmanArgs,
 
     /// How many animals there are (classic).
     #[arg(long, value_name = "N", requires = "tracking")]
@@ -129,12 +140,17 @@ impl TrackingArgs {
             ("--candidates-method", self.candidates_method.is_some()),
             ("--features", self.features.is_some()),
             ("--scoring-method", self.scoring_method.is_some()),
+            ("--oks-stddev", self.oks_stddev.is_some()),
             ("--scoring-reduction", self.scoring_reduction.is_some()),
             (
                 "--track-matching-method",
                 self.track_matching_method.is_some(),
             ),
             ("--use-kalman", self.use_kalman),
+            (
+                self.kalman.given().unwrap_or_default(),
+                self.kalman.given().is_some(),
+            ),
             (
                 "--tracking-target-instance-count",
                 self.tracking_target_instance_count.is_some(),
@@ -170,6 +186,8 @@ impl TrackingArgs {
                 .unwrap_or(usual.track_matching_method),
             max_tracks: self.max_tracks,
             use_kalman: self.use_kalman,
+            kalman: self.kalman.options(),
+            oks_stddev: self.oks_stddev,
             tracking_target_instance_count: self.tracking_target_instance_count,
             tracking_pre_cull_to_target: self.tracking_pre_cull_to_target,
             tracking_pre_cull_iou_threshold: self.tracking_pre_cull_iou_threshold.unwrap_or(0.0),
@@ -217,6 +235,33 @@ mod tests {
         assert_eq!(classic.scoring_method, ScoringMethod::Iou);
         assert_eq!(classic.track_matching_method, MatchingMethod::Greedy);
         assert_eq!(classic.max_tracks, Some(3));
+    }
+
+    #[test]
+    fn filters_have_sleap_nns_options() {
+        let line = "-t --tracker classic --use-kalman --max-tracks 2 --kf-track-features keypoints \
+            --kf-init-frame-count 12 --kf-node-indices 0,2 --kf-reset-gap-size 7 --oks-stddev 0.2";
+        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
+            panic!("classic")
+        };
+        assert_eq!(classic.oks_stddev, Some(0.2));
+        assert_eq!(classic.kalman.init_frame_count, 12);
+        assert_eq!(classic.kalman.node_indices, Some(vec![0, 2]));
+        assert_eq!(classic.kalman.reset_gap_size, 7);
+        for words in [
+            &["program", "-t", "--kf-init-frame-count", "12"][..],
+            &[
+                "program",
+                "-t",
+                "--tracker",
+                "classic",
+                "--use-kalman",
+                "--kf-node-indices",
+                "a",
+            ],
+        ] {
+            assert!(Line::try_parse_from(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]
