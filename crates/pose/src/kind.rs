@@ -80,6 +80,13 @@ impl ModelKind {
     }
 }
 
+impl ModelKind {
+    /// Whether the model itself tells which animal is which.
+    pub fn knows_identities(self) -> bool {
+        matches!(self, Self::MultiClassBottomUp | Self::MultiClassTopDown)
+    }
+}
+
 impl FromStr for ModelKind {
     type Err = KindError;
 

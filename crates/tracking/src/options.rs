@@ -3,7 +3,7 @@
 use crate::animals::AnimalsOptions;
 use crate::choice::choice;
 use crate::classic::ClassicOptions;
-use crate::mot::MotOptions;
+use crate::mot::{MotKind, MotOptions};
 
 choice! {
     /// How tracks are made.
@@ -33,6 +33,19 @@ pub enum TrackerOptions {
 }
 
 impl TrackerOptions {
+    /// The tracker.
+    pub fn kind(&self) -> TrackerKind {
+        match self {
+            Self::Animals(_) => TrackerKind::Animals,
+            Self::Classic(_) => TrackerKind::Classic,
+            Self::Mot(options) => match options.kind {
+                MotKind::Sort => TrackerKind::Sort,
+                MotKind::ByteTrack => TrackerKind::ByteTrack,
+                MotKind::OcSort => TrackerKind::OcSort,
+            },
+        }
+    }
+
     /// A tracker with its defaults.
     pub fn of(kind: TrackerKind) -> Self {
         match kind {

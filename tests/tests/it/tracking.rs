@@ -9,18 +9,18 @@ use tracking::{Detection, Tracker, TrackerKind, TrackerOptions};
 use crate::label_files::assert_same;
 
 /// Pictures of three animals.
-const FRAMES: std::ops::Range<u64> = 200..236;
+pub(crate) const FRAMES: std::ops::Range<u64> = 200..236;
 
-fn models() -> PathBuf {
+pub(crate) fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
 }
 
-fn model() -> String {
+pub(crate) fn model() -> String {
     text(&models().join("bottomup"))
 }
 
 /// The pictures, numbered from 0; what streams them.
-fn pictures(place: &Place) -> String {
+pub(crate) fn pictures(place: &Place) -> String {
     for (number, frame) in FRAMES.enumerate() {
         let picture = models().join(format!("frames/{frame:04}.png"));
         std::fs::copy(picture, place.path(&format!("{number:04}.png"))).unwrap();
@@ -48,7 +48,7 @@ fn detections(prediction: &Value) -> Vec<Detection> {
 }
 
 /// The tracks that a tracker gives the instances of predictions, frame by frame.
-fn tracked(kind: TrackerKind, predictions: &[Value]) -> Vec<Value> {
+pub(crate) fn tracked(kind: TrackerKind, predictions: &[Value]) -> Vec<Value> {
     let mut tracker = Tracker::new(TrackerOptions::of(kind)).unwrap();
     let name = |track: u32| Value::from(format!("track_{track}"));
     predictions
@@ -64,7 +64,7 @@ fn tracked(kind: TrackerKind, predictions: &[Value]) -> Vec<Value> {
         .collect()
 }
 
-fn tracks(predictions: &[Value]) -> Vec<Value> {
+pub(crate) fn tracks(predictions: &[Value]) -> Vec<Value> {
     let of = |prediction: &Value| prediction["tracks"].clone();
     predictions.iter().map(of).collect()
 }

@@ -32,8 +32,8 @@ impl TryFrom<Args> for SendConfig {
         }
         if args.tracking.tracking {
             bail!(
-                "--tracking: the predictions of a file that is sent have no tracks, since the worker \
-                 writes them; give --stream {} instead of --send-file",
+                "--tracking: the worker writes the predictions of a file that is sent; start it with \
+                 --tracking, or give --stream {} instead of --send-file",
                 file.display()
             );
         }

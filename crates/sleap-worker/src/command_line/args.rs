@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
-use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell};
+use cli::{EmitArgs, LinkArgs, LogArgs, LogFormat, Shell, TrackingArgs};
 use pose::{Device, Refine};
 
 use super::help;
@@ -62,6 +62,10 @@ pub struct Args {
     /// integral.
     #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola", help_heading = "Model")]
     pub refine: Option<Refine>,
+
+    /// Tracking.
+    #[command(flatten)]
+    pub tracking: TrackingArgs,
 
     /// Show the frames with skeletons in a window.
     ///
@@ -216,7 +220,8 @@ impl Args {
     /// Checks options that exclude or need each other.
     ///
     /// # Errors
-    /// `--fp16` without TensorRT, `--emit` or `--save-poses` without a model.
+    /// `--fp16` without TensorRT; `--emit`, `--save-poses` or `--tracking` without a model; options of a tracker
+    /// that do not go together.
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
             Some(Command::Doctor(doctor)) => &doctor.device,
@@ -226,11 +231,15 @@ impl Args {
             let needs_poses = [
                 ("--emit", !self.emit.targets.is_empty()),
                 ("--save-poses", self.save_poses.is_some()),
+                ("--tracking", self.tracking.tracking),
             ];
             if let Some((option, _)) = needs_poses.iter().find(|(_, is_given)| *is_given) {
                 let message = format!("{option} needs --model: without one there are no poses");
                 return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
             }
+        }
+        if let Err(error) = self.tracking.options() {
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, error));
         }
         if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
             let message = format!(

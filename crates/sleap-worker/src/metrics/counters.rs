@@ -35,6 +35,7 @@ pub(super) struct Counters {
     reading: Mutex<()>,
     pub(super) frames: FrameCounters,
     pub(super) streams: StreamCounters,
+    pub(super) tracks: TrackCounters,
     pub(super) clients: ClientCounters,
     pub(super) files: FileCounters,
     pub(super) observed: ObservedMetrics,
@@ -68,6 +69,12 @@ pub(super) struct StreamCounters {
     pub(super) active: IntGauge,
     pub(super) seconds: Histogram,
     pub(super) refused: IntCounterVec,
+}
+
+/// Metrics of tracks of streams.
+pub(super) struct TrackCounters {
+    pub(super) begun: IntCounter,
+    pub(super) lost: IntCounter,
 }
 
 /// Metrics of connected clients.
@@ -107,6 +114,7 @@ impl Counters {
         Ok(Self {
             frames: FrameCounters::new(&on)?,
             streams: StreamCounters::new(&on)?,
+            tracks: TrackCounters::new(&on)?,
             clients: ClientCounters::new(&on)?,
             files: FileCounters::new(&on)?,
             draining: on.gauge("draining", "1 once the worker takes no new streams.")?,
@@ -217,6 +225,18 @@ impl StreamCounters {
                 "Requests for a stream that were refused.",
                 "reason",
                 &StreamRefusal::ALL,
+            )?,
+        })
+    }
+}
+
+impl TrackCounters {
+    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            begun: on.counter("tracks_begun_total", "Tracks that began in streams.")?,
+            lost: on.counter(
+                "tracks_lost_total",
+                "Tracks that no animal had in 30 predictions; they may be found again.",
             )?,
         })
     }

@@ -23,6 +23,7 @@ use anyhow::Result;
 use link::AuthCounts;
 use protocol::{DropReason, Message};
 use tokio::sync::watch;
+use tracks::TrackCounts;
 
 pub use args::{MetricsAddress, MetricsArgs};
 use counters::Counters;
@@ -100,6 +101,16 @@ impl Metrics {
             }
             Message::Error(_) => it.frames.errors.inc(),
             _ => {}
+        });
+    }
+
+    /// The counts of a stream's tracks, before a prediction and with it.
+    pub(crate) fn tracks(&self, before: TrackCounts, now: TrackCounts) {
+        self.count(|it| {
+            it.tracks
+                .begun
+                .inc_by(now.begun.saturating_sub(before.begun));
+            it.tracks.lost.inc_by(now.lost.saturating_sub(before.lost));
         });
     }
 

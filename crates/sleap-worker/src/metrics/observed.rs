@@ -22,6 +22,8 @@ pub(crate) struct StreamFigures {
     pub(crate) results: u64,
     pub(crate) predictions: u64,
     pub(crate) failures: u64,
+    /// Tracks that animals have now.
+    pub(crate) tracks_alive: u64,
     /// The newest result's time in the worker; zero before the first.
     pub(crate) latest: Duration,
 }
@@ -33,6 +35,7 @@ pub(super) struct ObservedMetrics {
     pub(super) stream: Read<Option<StreamFigures>>,
     authentications: IntCounterVec,
     viewers_connected: IntGauge,
+    tracks_alive: IntGauge,
     streams: StreamSeries,
     gpus: GpuSeries,
 }
@@ -79,6 +82,10 @@ impl ObservedMetrics {
                 &OUTCOMES,
             )?,
             viewers_connected: on.gauge("viewers_connected", "Viewers of the page of --view.")?,
+            tracks_alive: on.gauge(
+                "tracks_alive",
+                "Tracks that an animal of the stream had within its last 30 predictions.",
+            )?,
             streams: StreamSeries::new(on)?,
             gpus: GpuSeries::new(on)?,
         })
@@ -92,7 +99,10 @@ impl ObservedMetrics {
         if let Some(read) = self.viewers.get() {
             self.viewers_connected.set(integer(read() as u64));
         }
-        self.streams.set(self.stream.get().and_then(|read| read()));
+        let stream = self.stream.get().and_then(|read| read());
+        let tracks = stream.as_ref().map_or(0, |stream| stream.tracks_alive);
+        self.tracks_alive.set(integer(tracks));
+        self.streams.set(stream);
         self.gpus.set(gpus);
     }
 

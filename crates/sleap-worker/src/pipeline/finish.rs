@@ -91,7 +91,10 @@ impl FinishStage {
     }
 
     fn finish(&mut self, batch: InferredBatch) {
-        let results = self.results(&batch);
+        let mut results = self.results(&batch);
+        for (frame, result) in batch.frames.iter().zip(&mut results) {
+            frame.route.track(frame.size, result);
+        }
         // Before anything else: all that follows may wait, for a disk or a slow client.
         for (frame, result) in batch.frames.iter().zip(&results) {
             if !frame.route.is_aside() {

@@ -4,8 +4,13 @@ use super::MAX_LANES;
 use crate::metrics::StreamRefusal;
 use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
 
-/// The STREAM_ACK of a worker that is free. With a model every frame gets a result.
-pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelDescription>) -> StreamAck {
+/// The STREAM_ACK of a worker that is free. With a model every frame gets a result. `tracker`: what tells
+/// animals apart.
+pub(crate) fn ready(
+    verification_mode: &str,
+    model: Option<&pose::ModelDescription>,
+    tracker: Option<&str>,
+) -> StreamAck {
     StreamAck {
         status: AckStatus::Ready,
         verification_mode: verification_mode.into(),
@@ -25,6 +30,7 @@ pub(crate) fn ready(verification_mode: &str, model: Option<&pose::ModelDescripti
             nodes: model.skeleton.nodes.clone(),
             edges: model.skeleton.edges.clone(),
         }),
+        tracker: tracker.map(str::to_owned),
         lanes: Some(MAX_LANES as u32),
         queue_position: None,
         message: None,

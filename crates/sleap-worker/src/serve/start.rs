@@ -8,6 +8,7 @@ use cli::{ExitStatus, Interrupt};
 use link::signaling::rooms::Room;
 use link::{Acceptor, PeerConfig, SignalError};
 use protocol::StreamAck;
+use tracing::info;
 
 use super::clients::serve_clients;
 use super::listeners::Listeners;
@@ -16,10 +17,10 @@ use super::outputs::{Outputs, SinkLosses};
 use crate::command_line::Args;
 use crate::files::{FileService, JobContext, StoreSweeper, UploadStore};
 use crate::metrics::{Metrics, MetricsServer};
-use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
-use crate::streams::{CurrentStream, StreamSlot};
+use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
 use crate::worker_name::WorkerName;
@@ -114,7 +115,9 @@ impl StartedWorker {
         config: &PeerConfig,
     ) -> Result<Self> {
         let Loaded { emitter, engine } = loaded;
-        let ack = Arc::new(ack::ready(&args.verification_mode(), engine.model()));
+        let tracking = tracking(args, &engine)?;
+        let mode = args.verification_mode();
+        let ack = Arc::new(ack::ready(&mode, engine.model(), tracking.name()));
         let current = CurrentStream::default();
         let page = match page {
             Some(bound) => {
@@ -155,6 +158,7 @@ impl StartedWorker {
             is_gray,
             ack,
             limits: config.channel.limits.clone(),
+            tracking,
         };
         let takes_streams = !args.files.no_stream;
         let context = session_context(jobs, store, current, counted, takes_streams);
@@ -242,6 +246,23 @@ impl StartedWorker {
     }
 }
 
+/// What tells animals apart.
+///
+/// # Errors
+/// The options of `--tracking` do not go together; they were checked before.
+fn tracking(args: &Args, engine: &Engine) -> Result<WorkerTracking> {
+    let options = args.tracking.options()?;
+    let knows_identities = engine
+        .model()
+        .is_some_and(|model| model.kind.knows_identities());
+    if knows_identities && options.is_some() {
+        info!(
+            "the model knows which animal is which: its identities are kept, and --tracking does nothing"
+        );
+    }
+    Ok(WorkerTracking::decide(options, knows_identities))
+}
+
 fn serve_page(
     (bound, options): (view::ViewListener, view::ViewOptions),
     ack: &StreamAck,
@@ -278,6 +299,7 @@ fn session_context(
         pipeline: Arc::clone(&jobs.pipeline),
         slot: Arc::clone(&jobs.slot),
         limits: jobs.limits.clone(),
+        tracking: jobs.tracking.clone(),
         files: Arc::new(FileService::new(store, jobs, metrics.clone())),
         current,
         metrics,

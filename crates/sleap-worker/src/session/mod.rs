@@ -25,7 +25,7 @@ use crate::files::{FileService, UploadSession};
 use crate::metrics::{FrameLoss, Metrics, StreamEndReason, StreamRefusal};
 use crate::pipeline::{FrameJob, Pipeline, PipelineStopped};
 use crate::replies::{ack, result};
-use crate::streams::{CurrentStream, StreamSlot};
+use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
 use stream::Stream;
 
 /// What the sessions of a worker share.
@@ -38,6 +38,8 @@ pub(crate) struct SessionContext {
     pub(crate) current: CurrentStream,
     pub(crate) metrics: Metrics,
     pub(crate) files: Arc<FileService>,
+    /// What tells animals apart.
+    pub(crate) tracking: WorkerTracking,
     /// Whether streams are taken at all.
     pub(crate) takes_streams: bool,
     /// The largest messages that are taken from a client.

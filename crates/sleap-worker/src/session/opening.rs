@@ -102,6 +102,7 @@ impl Session {
         );
         let route = ResultRoute::new(self.replies.clone(), start.answers)
             .of(FrameOrigin::from(&start))
+            .tracked_by(&self.context.tracking, start.next_track)
             .counted_in(self.context.metrics.clone());
         let route = Arc::new(route);
         self.context.metrics.stream_starts();

@@ -24,13 +24,14 @@ fn context(
 ) -> SessionContext {
     let pipeline = Arc::new(Pipeline::start(Engine::Verify, options).unwrap());
     let slot = Arc::new(StreamSlot::new());
-    let ack = Arc::new(ack::ready("stats_only", None));
+    let ack = Arc::new(ack::ready("stats_only", None, None));
     let jobs = JobContext {
         pipeline: Arc::clone(&pipeline),
         slot: Arc::clone(&slot),
         is_gray: false,
         ack: Arc::clone(&ack),
         limits: Limits::default(),
+        tracking: WorkerTracking::Off,
     };
     SessionContext {
         ack,
@@ -39,6 +40,7 @@ fn context(
         current: CurrentStream::default(),
         metrics: Metrics::default(),
         files: Arc::new(FileService::within(dir, max_upload, upload_quota, jobs)),
+        tracking: WorkerTracking::Off,
         takes_streams: true,
         limits: Limits::default(),
     }

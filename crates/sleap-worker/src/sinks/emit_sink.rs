@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use emit::{Emitter, StreamInfo};
-use protocol::{Message, Prediction, Scale};
+use protocol::{DerivedPoses, Message, Prediction, Scale};
 use tokio::runtime::Handle;
 use tracing::info;
 
@@ -66,8 +66,12 @@ impl FrameSink for EmitSink {
             self.emitter.start(stream);
         }
         let in_source = in_source(prediction, frame);
+        let derived = DerivedPoses {
+            names: frame.route.names_of(prediction),
+            ..DerivedPoses::default()
+        };
         self.emitter
-            .pose(&in_source, frame.captured_us, frame.clock);
+            .pose_with(&in_source, &derived, frame.captured_us, frame.clock);
     }
 
     fn stream_ended(&mut self, _: &Arc<ResultRoute>) {

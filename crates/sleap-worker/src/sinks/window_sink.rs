@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::Message;
+use protocol::{Message, Prediction};
+use tracks::TrackColors;
+use vision::draw::TrackMark;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use super::window_text::WindowText;
@@ -16,6 +18,7 @@ pub(crate) struct WindowSink {
     text: WindowText,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
+    colors: TrackColors,
     /// What the window shows, while a stream runs.
     last: Option<AnnotatedFrame>,
 }
@@ -28,6 +31,7 @@ impl WindowSink {
             text: WindowText::default(),
             nodes: Arc::default(),
             edges: Arc::default(),
+            colors: TrackColors::default(),
             last: None,
         }
     }
@@ -49,6 +53,7 @@ impl FrameSink for WindowSink {
         let skeleton = stream.skeleton.cloned().unwrap_or_default();
         self.nodes = skeleton.nodes.into();
         self.edges = skeleton.edges.into();
+        self.colors = TrackColors::default();
     }
 
     fn result(&mut self, frame: &DecodedFrame, result: &Message) {
@@ -56,16 +61,19 @@ impl FrameSink for WindowSink {
         let Some(content) = frame.content.as_ref().filter(|_| self.window.is_open()) else {
             return;
         };
-        let instances = match result {
-            Message::Prediction(prediction) => prediction.instances.clone(),
-            _ => Vec::new(),
+        let (instances, tracks) = match result {
+            Message::Prediction(prediction) => {
+                let tracks = marks(prediction, &frame.route, &mut self.colors);
+                (prediction.instances.clone(), tracks)
+            }
+            _ => Default::default(),
         };
         let frame = AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances,
-            tracks: Vec::new(),
+            tracks,
             caption,
         };
         self.last = Some(frame.clone());
@@ -79,4 +87,22 @@ impl FrameSink for WindowSink {
             self.window.show(AnnotatedFrame { caption, ..last });
         }
     }
+}
+
+/// How the tracks of a prediction are drawn.
+fn marks(
+    prediction: &Prediction,
+    route: &ResultRoute,
+    colors: &mut TrackColors,
+) -> Vec<Option<TrackMark>> {
+    let names = route.names_of(prediction);
+    let mark = |(index, track): (usize, &Option<String>)| {
+        let track = track.as_ref()?;
+        let given = names.get(index).and_then(Option::as_ref);
+        Some(TrackMark {
+            color: colors.of(track),
+            name: given.unwrap_or(track).clone(),
+        })
+    };
+    prediction.tracks.iter().enumerate().map(mark).collect()
 }

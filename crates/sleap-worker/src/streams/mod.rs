@@ -4,7 +4,10 @@ mod current_stream;
 mod result_route;
 mod stream_queue;
 mod stream_slot;
+mod stream_tracks;
+mod worker_tracking;
 
 pub(crate) use current_stream::{CurrentStream, CurrentStreamGuard};
 pub(crate) use result_route::{FrameOrigin, ResultRoute, StreamCounts};
 pub(crate) use stream_slot::{StreamAvailability, StreamPermit, StreamSlot};
+pub(crate) use worker_tracking::WorkerTracking;

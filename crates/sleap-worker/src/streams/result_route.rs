@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use protocol::{Message, StreamStart};
+use protocol::{Message, Prediction, Scale, StreamStart, TrackNames};
 use tokio::sync::mpsc;
 
 use crate::metrics::{FrameLoss, Metrics, StreamFigures};
+use crate::streams::stream_tracks::StreamTracks;
+use crate::streams::worker_tracking::WorkerTracking;
 
 /// The way back of the frames of one stream, or of one file: each frame in the pipeline carries it.
 pub(crate) struct ResultRoute {
@@ -18,6 +20,8 @@ pub(crate) struct ResultRoute {
     answers: bool,
     pub(crate) counts: Arc<StreamCounts>,
     pub(crate) metrics: Metrics,
+    /// Which animal is which.
+    tracks: Arc<StreamTracks>,
     /// The frames are those of a file: no sink receives them, and streams come first.
     is_aside: bool,
 }
@@ -97,6 +101,7 @@ impl ResultRoute {
             answers,
             counts: Arc::default(),
             metrics: Metrics::default(),
+            tracks: Arc::default(),
             is_aside: false,
         }
     }
@@ -117,6 +122,41 @@ impl ResultRoute {
     /// Counts its results in `metrics`, too.
     pub(crate) fn counted_in(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    /// Tells the animals of its frames apart; `next` is the number of the first track.
+    pub(crate) fn tracked_by(self, tracking: &WorkerTracking, next: u32) -> Self {
+        let tracks = Arc::new(StreamTracks::new(tracking.begin(next)));
+        Self { tracks, ..self }
+    }
+
+    /// Gives the instances of a result tracks, where they have none. `size`: width and height of the frame
+    /// as sent. For the pipeline's last stage, in the order of the stream.
+    pub(crate) fn track(&self, size: (u32, u32), result: &mut Message) {
+        if let Message::Prediction(prediction) = result {
+            let scale = Scale::new(self.origin.size, size);
+            let change = self.tracks.assign(prediction, scale);
+            self.metrics.tracks(change.before, change.now);
+        }
+    }
+
+    /// The names that people gave the tracks of a prediction; empty where there are none.
+    pub(crate) fn names_of(&self, prediction: &Prediction) -> Vec<Option<String>> {
+        self.tracks.names_of(prediction)
+    }
+
+    /// All names that people gave tracks.
+    pub(crate) fn track_names(&self) -> TrackNames {
+        self.tracks.names()
+    }
+
+    /// Gives tracks names, and sends the client those that changed.
+    pub(crate) async fn name_tracks(&self, changes: &TrackNames) {
+        let taken = self.tracks.name(changes);
+        if !taken.names.is_empty() {
+            // A client that has left needs no names.
+            let _ = self.replies.send(Message::TrackNames(taken)).await;
+        }
     }
 
     /// The route of frames of this origin.
@@ -162,6 +202,7 @@ impl ResultRoute {
             predictions: self.counts.predictions.load(Relaxed),
             failures,
             latest: self.latest(),
+            tracks_alive: self.tracks.alive(),
         }
     }
 

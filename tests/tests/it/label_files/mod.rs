@@ -69,6 +69,15 @@ fn scripted(
     args: &[String],
     answer: impl Fn(u64) -> Prediction,
 ) -> Finished {
+    scripted_messages(skeleton, args, |id| vec![Message::Prediction(answer(id))])
+}
+
+/// Messages about each of six frames, by a worker that says this of its skeleton.
+pub(super) fn scripted_messages(
+    skeleton: Option<Skeleton>,
+    args: &[String],
+    answers: impl Fn(u64) -> Vec<Message>,
+) -> Finished {
     let server = signal_server();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut acceptor = runtime
@@ -82,21 +91,22 @@ fn scripted(
         let mut channel = acceptor.accept().await.unwrap();
         let mut frames = Reassembler::new(Limits::default());
         while let Some(Ok(message)) = channel.receiver.recv().await {
-            let reply = match message {
-                Message::StreamStart(_) => Message::StreamAck(StreamAck {
+            let replies = match message {
+                Message::StreamStart(_) => vec![Message::StreamAck(StreamAck {
                     status: AckStatus::Ready,
                     answers: true,
                     skeleton: skeleton.clone(),
                     ..StreamAck::default()
-                }),
-                Message::StreamEnd(_) => Message::StreamComplete(StreamComplete::default()),
+                })],
+                Message::StreamEnd(_) => vec![Message::StreamComplete(StreamComplete::default())],
                 other => match frames.push(other).frame {
-                    Some(frame) => Message::Prediction(answer(frame.meta.frame_id)),
+                    Some(frame) => answers(frame.meta.frame_id),
                     None => continue,
                 },
             };
-            if channel.sender.send(reply).await.is_err() {
-                break;
+            for reply in replies {
+                // A client that has left has all that it needs.
+                let _ = channel.sender.send(reply).await;
             }
         }
         channel.sender.close().await;

@@ -19,7 +19,7 @@ use super::reader::{VideoInfo, VideoReader, fits};
 use labels_writer::{LabelsWriter, header};
 
 use crate::pipeline::{FrameJob, Pipeline};
-use crate::streams::{ResultRoute, StreamSlot};
+use crate::streams::{ResultRoute, StreamSlot, WorkerTracking};
 
 /// Frames of a file that may be in the pipeline beside a batch that runs: a stream that begins
 /// waits behind so many.
@@ -42,6 +42,8 @@ pub(crate) struct JobContext {
     pub(crate) ack: Arc<StreamAck>,
     /// The largest frame that is taken.
     pub(crate) limits: Limits,
+    /// What tells animals apart.
+    pub(crate) tracking: WorkerTracking,
 }
 
 /// Reports a job's progress: frames that have predictions, and how many there will be.
@@ -178,9 +180,10 @@ impl RunningJob {
         let max_in_flight = context.pipeline.batch() + FRAMES_BESIDE_A_BATCH;
         // As many as may be in flight: the pipeline never waits for this job.
         let (replies, results) = mpsc::channel(max_in_flight);
+        let route = ResultRoute::new(replies, true).tracked_by(&context.tracking, 0);
         Self {
             reader,
-            route: Arc::new(ResultRoute::new(replies, true).aside()),
+            route: Arc::new(route.aside()),
             results,
             outputs: LabelsWriter::new(outputs),
             in_flight: HashMap::new(),

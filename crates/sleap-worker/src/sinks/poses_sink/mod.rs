@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use labels::{CreateError, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{Message, ModelInfo, Prediction, Skeleton, text};
+use protocol::{DerivedPoses, Message, ModelInfo, Prediction, Skeleton, text};
 use tracing::{info, warn};
 
 use super::emit_sink::in_source;
@@ -220,6 +220,10 @@ impl StreamFile {
         }
         outputs.write(PredictionRecord {
             prediction: in_source(prediction, frame).into_owned(),
+            derived: DerivedPoses {
+                names: frame.route.names_of(prediction),
+                ..DerivedPoses::default()
+            },
             captured_us: frame.captured_us,
             clock: frame.clock,
             latency_us: prediction.timing.total_us.unwrap_or_default(),
