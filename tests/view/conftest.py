@@ -237,8 +237,10 @@ class Page:
             window.peers.push(peer);
             return peer;
         };
+        window.channels = new Set();
         const send = RTCDataChannel.prototype.send;
         RTCDataChannel.prototype.send = function (message) {
+            window.channels.add(this);
             if (typeof message === "string") window.said.push(message.slice(0, 200));
             return send.call(this, message);
         };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use protocol::{Frame, FrameId, Message, StreamAck, ViewRequest, WorkerStatus};
+use protocol::{Frame, FrameId, Message, StreamAck, TrackNames, ViewRequest, WorkerStatus};
 use tokio::sync::{mpsc, watch};
 
 use super::picture::{Picture, PictureSpec};
@@ -55,6 +55,8 @@ pub(crate) struct FrameClaim {
 pub(crate) struct ViewerHandle {
     id: u64,
     broker: Arc<ViewBroker>,
+    /// Names that it gives tracks are taken.
+    may_name: bool,
     /// It ends when the viewer is evicted.
     pub(super) pictures: mpsc::Receiver<Picture>,
 }
@@ -76,7 +78,8 @@ impl ViewBroker {
     }
 
     /// Takes a slot for one more viewer: a free one, or that of a viewer that asks for no pictures.
-    pub(super) fn join(self: &Arc<Self>) -> Option<ViewerHandle> {
+    /// `may_name`: names that it gives tracks are taken.
+    pub(super) fn join(self: &Arc<Self>, may_name: bool) -> Option<ViewerHandle> {
         let mut viewers = lock(&self.viewers);
         let (id, pictures) = viewers.join(Instant::now())?;
         self.figures.set_viewers(viewers.len());
@@ -85,6 +88,7 @@ impl ViewBroker {
         Some(ViewerHandle {
             id,
             broker,
+            may_name,
             pictures,
         })
     }
@@ -222,6 +226,15 @@ impl ViewerHandle {
             .change(self.id, |viewer| viewer.request(view, now));
     }
 
+    /// Gives tracks of the stream names; all viewers see them with the next status.
+    pub(super) async fn name_tracks(&self, changes: &TrackNames) {
+        if !self.may_name {
+            tracing::debug!("a viewer with the link that only watches gives no names");
+        } else if let Some(stream) = self.broker.figures.stream() {
+            stream.name_tracks(changes).await;
+        }
+    }
+
     /// The viewer has shown this picture.
     pub(super) fn confirm(&self, frame_id: FrameId) {
         self.broker
@@ -273,7 +286,7 @@ mod tests {
     fn without_viewers_no_frame_is_claimed() {
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
         assert!(broker.claim(&example_frame(2, 1)).is_none());
-        let viewer = broker.join().unwrap();
+        let viewer = broker.join(false).unwrap();
         assert!(
             broker.claim(&example_frame(2, 1)).is_none(),
             "no pictures were asked for"
@@ -292,7 +305,7 @@ mod tests {
     #[test]
     fn one_frame_at_a_time_is_claimed() {
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let viewer = broker.join().unwrap();
+        let viewer = broker.join(false).unwrap();
         viewer.request(&view(10.0, 640));
         let claim = broker.claim(&example_frame(2, 1)).unwrap();
         assert!(broker.claim(&example_frame(2, 1)).is_none());
@@ -307,7 +320,7 @@ mod tests {
     #[test]
     fn a_viewer_gets_no_further_picture_before_it_has_seen_the_last() {
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let mut viewer = broker.join().unwrap();
+        let mut viewer = broker.join(false).unwrap();
         viewer.request(&view(30.0, 640));
         let [spec] = broker.specs()[..] else {
             panic!("one spec")
@@ -326,9 +339,10 @@ mod tests {
     #[test]
     fn viewers_with_the_same_spec_share_a_picture() {
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let mut viewers: Vec<ViewerHandle> =
-            (0..MAX_VIEWERS).map(|_| broker.join().unwrap()).collect();
-        assert!(broker.join().is_none());
+        let mut viewers: Vec<ViewerHandle> = (0..MAX_VIEWERS)
+            .map(|_| broker.join(false).unwrap())
+            .collect();
+        assert!(broker.join(false).is_none());
         for (viewer, width) in viewers.iter().zip([640, 640, 320, 640]) {
             viewer.request(&view(10.0, width));
         }
@@ -342,13 +356,13 @@ mod tests {
             .collect();
         assert_eq!(got, [true, true, false, false]);
         drop(viewers.pop());
-        assert!(broker.join().is_some(), "a slot is free");
+        assert!(broker.join(false).is_some(), "a slot is free");
     }
 
     #[test]
     fn after_the_end_no_frame_comes() {
         let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let viewer = broker.join().unwrap();
+        let viewer = broker.join(false).unwrap();
         viewer.request(&view(10.0, 640));
         let claim = broker.claim(&example_frame(2, 1)).unwrap();
         broker.close();

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, StatusCode};
 use labels::{CreateError, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{CaptureClock, Prediction, WorkerStatus, text};
+use protocol::{CaptureClock, DerivedPoses, Prediction, WorkerStatus, text};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -56,6 +56,8 @@ struct SourceHeader {
 struct RecordLine {
     #[serde(flatten)]
     prediction: Prediction,
+    #[serde(default)]
+    names: Vec<Option<String>>,
     captured_us: Option<u64>,
     clock: Option<CaptureClock>,
     #[serde(default)]
@@ -181,12 +183,17 @@ fn finish(outputs: LabelsOutputs, path: &Path) -> Result<Vec<u8>, ConvertError> 
 fn parse(line: &[u8]) -> Result<PredictionRecord, serde_json::Error> {
     let RecordLine {
         prediction,
+        names,
         captured_us,
         clock,
         latency_us,
     } = serde_json::from_slice(line)?;
     Ok(PredictionRecord {
         prediction,
+        derived: DerivedPoses {
+            names,
+            ..DerivedPoses::default()
+        },
         captured_us,
         clock,
         latency_us,

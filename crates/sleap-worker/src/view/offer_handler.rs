@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::broker::{ViewBroker, ViewerHandle};
 use super::guard::refusal;
+use super::tokens::LinkKind;
 use super::viewer_connection;
 use super::viewers::MAX_VIEWERS;
 use crate::replies::MAX_LANES;
@@ -90,8 +91,13 @@ impl OfferHandler {
     }
 
     /// Answers an offer with the worker's session description; the connection opens afterwards. The
-    /// caller has checked that the sender may do this.
-    pub(super) async fn answer(&self, request: Request<Incoming>, kind: OfferKind) -> HttpResponse {
+    /// caller has checked that the sender, who has this link, may do this.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        kind: OfferKind,
+        link: LinkKind,
+    ) -> HttpResponse {
         let content = request.headers().get(CONTENT_TYPE);
         if content.is_none_or(|content| content != SDP) {
             return words(
@@ -111,7 +117,7 @@ impl OfferHandler {
         };
         let (purpose, config) = match kind {
             OfferKind::Stream => (OfferPurpose::Client, &self.streaming),
-            OfferKind::View => match self.broker.join() {
+            OfferKind::View => match self.broker.join(link == LinkKind::Send) {
                 Some(viewer) => (OfferPurpose::Viewer(viewer), &self.viewing),
                 None => return all_slots_taken(),
             },

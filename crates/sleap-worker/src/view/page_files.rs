@@ -44,6 +44,8 @@ files! {
     "/record_control.js", "record_control.js", SCRIPT;
     "/session.js", "session.js", SCRIPT;
     "/canvas.js", "canvas.js", SCRIPT;
+    "/track_names.js", "track_names.js", SCRIPT;
+    "/trails.js", "trails.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;
     "/wire.js", "wire.js", SCRIPT;
 }
@@ -68,6 +70,19 @@ mod tests {
             assert!(text("/").contains(&format!("\"{name}\"")), "{name}");
         }
         assert!(find("/nothing").is_none() && find("").is_none());
+    }
+
+    /// A track has the same colour on the page, in the window and in pictures.
+    #[test]
+    fn colours_are_those_of_the_window() {
+        let colors = vision::draw::COLORS
+            .iter()
+            .chain([&vision::draw::UNTRACKED]);
+        let written = colors.map(|[blue, green, red]| format!("#{red:02x}{green:02x}{blue:02x}"));
+        let on_page = text("/colors.js")
+            .split('"')
+            .filter(|part| part.starts_with('#'));
+        assert!(on_page.eq(written));
     }
 
     /// Names come from clients and models: they must not be read as HTML.

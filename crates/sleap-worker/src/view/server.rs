@@ -66,12 +66,15 @@ impl PageServer {
 
     async fn offer(&self, request: Request<Incoming>, kind: OfferKind) -> HttpResponse {
         let allowed = self.guard.check_script(request.headers());
-        let allowed = allowed.and_then(|link| match kind {
-            OfferKind::View => self.guard.check_watching(),
-            OfferKind::Stream => RequestGuard::check_streaming(link),
+        let allowed = allowed.and_then(|link| {
+            match kind {
+                OfferKind::View => self.guard.check_watching(),
+                OfferKind::Stream => RequestGuard::check_streaming(link),
+            }?;
+            Ok(link)
         });
         match allowed {
-            Ok(()) => self.offers.answer(request, kind).await,
+            Ok(link) => self.offers.answer(request, kind, link).await,
             Err(refusal) => refusal.response(),
         }
     }

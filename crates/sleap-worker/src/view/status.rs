@@ -60,6 +60,7 @@ impl ViewStatus {
                 worker_version: ack.worker_version.clone().unwrap_or_default(),
                 model: ack.model.clone(),
                 skeleton: ack.skeleton.clone(),
+                tracker: ack.tracker.clone(),
                 max_viewers: Some(MAX_VIEWERS as u32),
                 ..WorkerStatus::default()
             },
@@ -70,6 +71,11 @@ impl ViewStatus {
             stream: Mutex::default(),
             window: Mutex::new(StatusWindow::new(Instant::now(), 0)),
         }
+    }
+
+    /// The stream, while there is one.
+    pub(super) fn stream(&self) -> Option<Arc<ResultRoute>> {
+        self.current.stream()
     }
 
     pub(super) fn set_clients(&self, clients: usize) {
@@ -120,13 +126,21 @@ impl ViewStatus {
 
     /// The status, with the figures of the time since the last one.
     pub(super) fn status(&self, now: Instant) -> WorkerStatus {
-        let is_running = self.current.stream().is_some();
+        let running = self.current.stream();
+        let names = running.as_ref().map(|stream| stream.track_names().names);
         let figures = self.observed().as_ref().map(|it| it.figures(self.size()));
         let frames = figures.as_ref().map_or(0, |stream| stream.frames);
         let window = std::mem::replace(&mut *self.window(), StatusWindow::new(now, frames));
-        let (stream, last_stream) = match is_running {
-            true => (figures.map(|figures| window.rates(figures, now)), None),
-            false => (None, figures),
+        let (stream, last_stream) = match names {
+            Some(track_names) => {
+                let figures = figures.map(|figures| window.rates(figures, now));
+                let named = figures.map(|figures| StreamStatus {
+                    track_names,
+                    ..figures
+                });
+                (named, None)
+            }
+            None => (None, figures),
         };
         let count = |number: &AtomicUsize| u32::try_from(number.load(Relaxed)).unwrap_or(u32::MAX);
         WorkerStatus {

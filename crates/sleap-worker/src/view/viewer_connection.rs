@@ -63,6 +63,7 @@ async fn serve(
                     }
                 }
                 Some(Ok(Message::FrameReceived(seen))) => viewer.confirm(seen.frame_id),
+                Some(Ok(Message::TrackNames(names))) => viewer.name_tracks(&names).await,
                 Some(Ok(other)) => debug!(message = ?other, "a message that viewers do not send; ignored"),
                 Some(Err(error)) => debug!(%error, "a viewer's message cannot be read"),
             },

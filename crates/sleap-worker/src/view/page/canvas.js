@@ -3,6 +3,7 @@
 
 import { Colors, nodeColor } from "./colors.js";
 import { score } from "./dom.js";
+import { Trails } from "./trails.js";
 
 /** Largest distance from the pointer to a node that is named, CSS pixels. */
 const POINTER_RADIUS = 28;
@@ -13,13 +14,19 @@ export class PoseCanvas {
   #overlay;
   #tip;
   #colors = new Colors();
+  #trails = new Trails();
+  /** What leaves a trail: a node's index, "middle", or `null` for nothing. */
+  #trailOf = "middle";
+  #nameOf;
   #skeleton = { nodes: [], edges: [] };
   /** What is shown: the result and the size of the picture whose pixels it is in. */
   #shown = null;
   #pointer = null;
   #labels = true;
 
-  constructor({ picture, overlay, tip }) {
+  /** `nameOf` has the name of a track. */
+  constructor({ picture, overlay, tip }, nameOf) {
+    this.#nameOf = nameOf;
     this.#picture = picture;
     this.#overlay = overlay;
     this.#tip = tip;
@@ -47,6 +54,18 @@ export class PoseCanvas {
     this.#draw();
   }
 
+  /** What leaves a trail: a node's index, "middle", or `null` for nothing. */
+  set trailOf(what) {
+    this.#trailOf = what;
+    this.#trails.clear();
+    this.#draw();
+  }
+
+  /** Draws again, with other names. */
+  rename() {
+    this.#draw();
+  }
+
   /** Shows `image` of `width` x `height` pixels with the instances of `result`. */
   show(image, result, { frameId, width, height }) {
     const picture = this.#picture;
@@ -56,7 +75,8 @@ export class PoseCanvas {
       picture.parentElement.style.setProperty("--ratio", (width / height).toFixed(4));
     }
     picture.getContext("2d").drawImage(image, 0, 0, width, height);
-    this.#shown = { result, width, height };
+    this.#shown = { result, width, height, at: performance.now() };
+    this.#trails.add(this.#shown.at, this.#places());
     this.#draw();
     picture.dataset.frame = frameId;
   }
@@ -79,8 +99,10 @@ export class PoseCanvas {
     context.clearRect(0, 0, width, height);
     if (!this.#shown) return;
     const look = { line: Math.max(2, width / 300), dot: Math.max(3, width / 170), font: 12 * scale };
-    const instances = this.#instances();
-    for (const instance of instances) this.#instance(context, instance, { ...look, isOnly: instances.length === 1 });
+    const color = (track) => this.#colors.ofTrack(track);
+    this.#trails.draw(context, this.#shown.at, { width, height, line: look.line * 0.9, color });
+    const isOnly = this.#isOnly();
+    for (const instance of this.#instances()) this.#instance(context, instance, { ...look, isOnly });
     this.#name();
   }
 
@@ -89,13 +111,31 @@ export class PoseCanvas {
     return this.#shown ? this.#instances() : [];
   }
 
+  /** Nodes have colours of their own, as in the worker's window: there is one animal, and animals are not told apart. */
+  #isOnly() {
+    const { instances, tracks } = this.#shown.result;
+    return instances?.length === 1 && !tracks?.length;
+  }
+
+  /** Where trails go on: [track, [x, y]] of each animal, in shares of the picture. */
+  #places() {
+    const { result, width, height } = this.#shown;
+    if (this.#trailOf === null) return [];
+    return (result.instances ?? []).flatMap((points, index) => {
+      const track = result.tracks?.[index];
+      const point = this.#trailOf === "middle" ? middle(points) : points[this.#trailOf];
+      return typeof track === "string" && point ? [[track, [(point[0] + 0.5) / width, (point[1] + 0.5) / height]]] : [];
+    });
+  }
+
   #instances() {
     const { result, width, height } = this.#shown;
     const x = this.#overlay.width / width;
     const y = this.#overlay.height / height;
     return (result.instances ?? []).map((points, index) => ({
-      color: this.#colors.of(index, result.tracks?.[index]),
-      track: result.tracks?.[index],
+      color: this.#colors.of(index, result),
+      track: result.tracks?.[index] ?? undefined,
+      isOnly: this.#isOnly(),
       mean: mean(result.confidence?.[index] ?? []),
       confidence: result.confidence?.[index] ?? [],
       // (0, 0) is the middle of the first pixel.
@@ -130,7 +170,11 @@ export class PoseCanvas {
       context.strokeStyle = "rgb(0 0 0 / 70%)";
       context.stroke();
     }
-    if (this.#labels) label(context, instance, { dot, font });
+    if (this.#labels) label(context, { ...instance, name: this.#named(instance.track) }, { dot, font });
+  }
+
+  #named(track) {
+    return track === undefined ? undefined : this.#nameOf(track);
   }
 
   #point(event) {
@@ -151,7 +195,7 @@ export class PoseCanvas {
     const { instance, node, at } = found;
     const name = this.#skeleton.nodes[node] ?? `node ${node}`;
     this.#tip.textContent = `${name} ${score(instance.confidence[node])}`.trim();
-    const isOnly = this.#shown.result.instances.length === 1;
+    const isOnly = this.#isOnly();
     this.#tip.style.setProperty("--color", isOnly ? nodeColor(node) : instance.color);
     this.#tip.style.left = `${at[0]}px`;
     this.#tip.style.top = `${at[1]}px`;
@@ -181,10 +225,17 @@ function mean(scores) {
   return known.reduce((sum, score) => sum + score, 0) / known.length;
 }
 
-/** Track and mean score beside the instance's uppermost node. */
-function label(context, { points, color, track, mean }, { dot, font }) {
+/** The mean of the points that were found; `null` where there is none. */
+function middle(points) {
   const seen = points.filter(Boolean);
-  const words = [track, score(mean)].filter(Boolean).join("  ");
+  if (seen.length === 0) return null;
+  return [0, 1].map((axis) => seen.reduce((sum, point) => sum + point[axis], 0) / seen.length);
+}
+
+/** Name and mean score beside the instance's uppermost node. */
+function label(context, { points, color, name, mean }, { dot, font }) {
+  const seen = points.filter(Boolean);
+  const words = [name, score(mean)].filter(Boolean).join("  ");
   if (!seen.length || !words) return;
   const [x, y] = seen.reduce((top, point) => (point[1] < top[1] ? point : top));
   context.font = `600 ${font}px system-ui, sans-serif`;

@@ -59,22 +59,32 @@ export class Figures {
   }
 
   /** Lists the instances of the picture, and the nodes with the colours that they have in it. */
-  list(instances, skeleton) {
+  list(instances, skeleton, names) {
     $("animals").textContent = instances.length || "none";
-    $("instances").replaceChildren(...instances.map(({ color, track, mean, points }, index) => {
+    // A field in which a name is typed stays.
+    if (!names.isEditing) this.#animals(instances, names);
+    const nodes = skeleton?.nodes ?? [];
+    $("nodes-card").hidden = nodes.length === 0;
+    // As in the worker's window: nodes have colours of their own while there is one animal.
+    const only = instances.find(({ isOnly }) => isOnly);
+    const areAnimals = instances.length > 0 && !only;
+    $("nodes-note").textContent = areAnimals ? "in the animal’s colour" : "";
+    $("nodes").replaceChildren(...nodes.map((name, node) => {
+      const found = only?.points[node] ? score(only.confidence[node]) : "";
+      return item(areAnimals ? "transparent" : nodeColor(node), [["i"], ["span", name], ["b", found]]);
+    }));
+  }
+
+  /** One line an animal: those with tracks by their names, so that a line keeps its place. */
+  #animals(instances, names) {
+    const byTrack = (a, b) => (a.track === undefined) - (b.track === undefined) || String(a.track).localeCompare(b.track, "en", { numeric: true });
+    const sorted = instances.some(({ track }) => track !== undefined) ? [...instances].sort(byTrack) : instances;
+    $("instances").replaceChildren(...sorted.map(({ color, track, mean, points }, index) => {
       const found = `${points.filter(Boolean).length} of ${points.length} nodes`;
-      const line = item(color, [["i"], ["span", track ?? `animal ${index + 1}`], ["b", found], ["span", score(mean), "score"]]);
+      const line = item(color, [["i"], ["span", `animal ${index + 1}`], ["b", found], ["span", score(mean), "score"]]);
+      if (track !== undefined) line.children[1].replaceWith(names.element(track));
       line.title = mean === null ? "" : `mean score ${score(mean)}`;
       return line;
-    }));
-    const names = skeleton?.nodes ?? [];
-    $("nodes-card").hidden = names.length === 0;
-    // As in the worker's window: nodes have colours of their own while there is one animal.
-    const [only] = instances.length === 1 ? instances : [];
-    $("nodes-note").textContent = instances.length > 1 ? "in the animal’s colour" : "";
-    $("nodes").replaceChildren(...names.map((name, node) => {
-      const found = only?.points[node] ? score(only.confidence[node]) : "";
-      return item(instances.length > 1 ? "transparent" : nodeColor(node), [["i"], ["span", name], ["b", found]]);
     }));
   }
 }

@@ -6,10 +6,17 @@ import { $, count, toggle } from "./dom.js";
 import { Figures } from "./figures.js";
 import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
+import { TrackNames } from "./track_names.js";
 import { Viewer } from "./viewer.js";
 
 const token = location.hash.slice(1);
-const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") });
+/** The link's own name for what it allows; the worker holds it to that. */
+const canSend = token.startsWith("send-");
+const names = new TrackNames(canSend ? (track, name) => viewer?.name(track, name) : null, () => {
+  canvas.rename();
+  listAnimals();
+});
+const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track));
 const figures = new Figures();
 const state = {
   viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
@@ -17,8 +24,7 @@ const state = {
   status: null,
   isPaused: false,
   recorded: null,
-  /** The link's own name for what it allows; the worker holds it to that. */
-  canSend: token.startsWith("send-"),
+  canSend,
 };
 /** Since when the worker is not reachable. */
 let lostAt = null;
@@ -66,24 +72,44 @@ function ask() {
 
 function show(image, result, meta) {
   canvas.show(image, result, meta);
-  records.add(result, meta);
+  records.add(names.apply(result), meta);
   update({});
   document.dispatchEvent(new CustomEvent("pose", { detail: { result, meta } }));
 }
 
 function setSkeleton(skeleton) {
   canvas.skeleton = skeleton;
+  listTrailNodes(skeleton?.nodes ?? []);
 }
+
+/** The nodes that can leave a trail. A choice that is still there stays. */
+function listTrailNodes(nodes) {
+  const chosen = $("trail").value;
+  const options = nodes.map((name, node) => Object.assign(document.createElement("option"), { value: node, textContent: name }));
+  $("trail").replaceChildren(...[...$("trail").options].slice(0, 2), ...options);
+  $("trail").value = chosen;
+  if ($("trail").selectedIndex < 0) $("trail").value = "middle";
+  setTrail();
+}
+
+function setTrail() {
+  const chosen = $("trail").value;
+  canvas.trailOf = chosen === "off" ? null : chosen === "middle" ? chosen : Number(chosen);
+}
+
+const listAnimals = () => figures.list(canvas.instances, canvas.skeleton, names);
 
 function showStatus(status) {
   const isNew = JSON.stringify(status.skeleton) !== JSON.stringify(state.status?.skeleton);
   if (status.skeleton && isNew) {
     setSkeleton(status.skeleton);
-    figures.list(canvas.instances, canvas.skeleton);
+    listAnimals();
   }
   // The stream of a camera that reconnects goes on.
   if (state.status?.stream && !status.stream && !showsCamera(state)) records.end("the stream ended");
   records.setStatus(status);
+  names.update(status.stream?.track_names);
+  canvas.rename();
   update({ status });
   figures.show(status);
 }
@@ -110,7 +136,7 @@ if (token) {
   });
 }
 setInterval(() => {
-  if ($("notice").hidden) figures.list(canvas.instances, canvas.skeleton);
+  if ($("notice").hidden) listAnimals();
   if (state.viewer.word === "lost") update({ viewer: { ...state.viewer, seconds: secondsLost() } });
 }, 1000);
 
@@ -118,6 +144,7 @@ toggle("pause", (isPaused) => {
   update({ isPaused });
   ask();
 });
+$("trail").addEventListener("change", setTrail);
 toggle("labels", (isOn) => (canvas.labels = isOn));
 $("fullscreen").hidden = !document.fullscreenEnabled;
 $("fullscreen").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen()));

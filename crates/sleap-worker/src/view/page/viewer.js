@@ -33,6 +33,11 @@ export class Viewer {
     this.#onRequest();
   }
 
+  /** Gives a track of the stream a name; an empty one takes it away. */
+  name(track, name) {
+    this.#sendJson({ type: "TRACK_NAMES", names: { [track]: name } });
+  }
+
   async #wanted() {
     while (this.#isEvicted && this.#request.fps === 0) {
       await new Promise((resolve) => (this.#onRequest = resolve));
