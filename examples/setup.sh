@@ -172,13 +172,15 @@ ensure_onnxruntime() {
 }
 
 ensure_peers() {
-  local wanted="$repo/tests/python/requirements.txt" installed="$peers_venv/requirements.txt"
-  cmp -s "$wanted" "$installed" && "$peers_venv/bin/python" -c pass 2>/dev/null && return
+  local packages="$repo/tests/python/requirements.txt" alone="$repo/tests/python/without-dependencies.txt"
+  local installed="$peers_venv/requirements.txt"
+  cat "$packages" "$alone" | cmp -s - "$installed" && "$peers_venv/bin/python" -c pass 2>/dev/null && return
   say "installing the tests' Python packages into $peers_venv"
   make_venv "$peers_venv"
-  pip_in "$peers_venv" install --requirement "$wanted" ||
+  { pip_in "$peers_venv" install --requirement "$packages" &&
+    pip_in "$peers_venv" install --no-deps --requirement "$alone"; } ||
     fail "the tests' Python packages could not be installed. Check the network, then run this again"
-  cp "$wanted" "$installed"
+  cat "$packages" "$alone" >"$installed"
 }
 
 main() {

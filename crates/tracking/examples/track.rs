@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tracking::{
-    AnimalsOptions, CandidatesMethod, ClassicOptions, Detection, Features, MatchingMethod,
-    ScoringMethod, Tracker, TrackerKind, TrackerOptions,
+    AnimalsOptions, CandidatesMethod, ClassicOptions, Detection, Features, KalmanFeatures,
+    KalmanOptions, MatchingMethod, ScoringMethod, Tracker, TrackerKind, TrackerOptions,
 };
 
 #[derive(Deserialize)]
@@ -93,6 +93,16 @@ fn options(name: &str, animals: u32) -> Result<TrackerOptions> {
         }),
         "classic_kalman" => TrackerOptions::Classic(ClassicOptions {
             use_kalman: true,
+            tracking_target_instance_count: Some(animals as usize),
+            max_tracks: Some(animals),
+            ..queues
+        }),
+        "classic_kalman_keypoints" => TrackerOptions::Classic(ClassicOptions {
+            use_kalman: true,
+            kalman: KalmanOptions {
+                track_features: KalmanFeatures::Keypoints,
+                ..KalmanOptions::default()
+            },
             tracking_target_instance_count: Some(animals as usize),
             max_tracks: Some(animals),
             ..queues

@@ -1,8 +1,8 @@
 //! The same track number for every detection as sleap-nn's trackers give frame by frame.
 
 use tracking::{
-    CandidatesMethod, ClassicOptions, Features, MatchingMethod, ScoringMethod, ScoringReduction,
-    TrackerKind, TrackerOptions,
+    CandidatesMethod, ClassicOptions, Features, KalmanFeatures, KalmanOptions, MatchingMethod,
+    ScoringMethod, ScoringReduction, TrackerKind, TrackerOptions,
 };
 
 use super::scene::scenes;
@@ -40,6 +40,13 @@ fn options(name: &str, animals: u32) -> TrackerOptions {
             ..classic
         },
         "classic_kalman" => kalman,
+        "classic_kalman_keypoints" => ClassicOptions {
+            kalman: KalmanOptions {
+                track_features: KalmanFeatures::Keypoints,
+                ..KalmanOptions::default()
+            },
+            ..kalman
+        },
         "classic_culled_max" => ClassicOptions {
             features: Features::Bboxes,
             scoring_method: ScoringMethod::Iou,

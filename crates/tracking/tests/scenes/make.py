@@ -123,6 +123,13 @@ def trackers(animals, nodes):
         "classic_kalman": classic(
             **queues, use_kalman=True, tracking_target_instance_count=animals, max_tracks=animals
         ),
+        "classic_kalman_keypoints": classic(
+            **queues,
+            use_kalman=True,
+            kf_track_features="keypoints",
+            tracking_target_instance_count=animals,
+            max_tracks=animals,
+        ),
         "classic_culled_max": classic(
             features="bboxes",
             scoring_method="iou",

@@ -5,11 +5,11 @@ use crate::matrix::Matrix;
 /// A determinant below this share of the diagonal's product counts as 0.
 const MIN_DETERMINANT: f64 = 1e-12;
 
-/// The inverse of a symmetric matrix; the Moore-Penrose one where it is singular.
+/// The inverse of a square matrix; the Moore-Penrose one where it is singular.
 pub(crate) fn pseudo_inverse(matrix: &Matrix) -> Matrix {
     match matrix.rows() {
-        2 => inverse_2x2(matrix).unwrap_or_else(|| by_eigenvalues(matrix)),
-        _ => by_eigenvalues(matrix),
+        2 => inverse_2x2(matrix).unwrap_or_else(|| by_singular_values(matrix)),
+        _ => by_singular_values(matrix),
     }
 }
 
@@ -31,39 +31,46 @@ fn inverse_2x2(matrix: &Matrix) -> Option<Matrix> {
     Some(inverse)
 }
 
-/// Leaves out the directions whose eigenvalues are zero.
-fn by_eigenvalues(matrix: &Matrix) -> Matrix {
+/// Leaves out the directions whose singular values are zero, as SciPy's `pinv` does. Covariances of few frames
+/// are all but singular, and rounding makes them unsymmetric: what is left depends on that.
+fn by_singular_values(matrix: &Matrix) -> Matrix {
     let size = matrix.rows();
-    let (values, vectors) = eigen(matrix);
-    let largest = values
+    let (left, right) = singular_vectors(matrix);
+    let values: Vec<f64> = left
         .iter()
-        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        .map(|column| dot(column, column).sqrt())
+        .collect();
+    let largest = values.iter().copied().fold(0.0, f64::max);
     let cutoff = size as f64 * f64::EPSILON * largest;
     let mut inverse = Matrix::zeros(size, size);
-    for (index, value) in values
-        .iter()
-        .enumerate()
-        .filter(|(_, value)| value.abs() > cutoff)
-    {
-        let vector: Vec<f64> = (0..size).map(|row| vectors[(row, index)]).collect();
-        inverse = inverse.plus_outer(&vector, &vector, 1.0 / value);
+    for ((left, right), value) in left.iter().zip(&right).zip(values) {
+        if value > cutoff {
+            inverse = inverse.plus_outer(right, left, 1.0 / (value * value));
+        }
     }
     inverse
 }
 
-/// Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations.
-fn eigen(matrix: &Matrix) -> (Vec<f64>, Matrix) {
+/// Columns, the left ones as long as their singular values, by one-sided Jacobi rotations: M. R. Hestenes,
+/// "Inversion of matrices by biorthogonalization and related results" (1958).
+fn singular_vectors(matrix: &Matrix) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     const MAX_SWEEPS: usize = 50;
     let size = matrix.rows();
-    let mut a = matrix.plus(&matrix.transposed(), 1.0).scaled(0.5);
-    let mut vectors = Matrix::identity(size);
+    let column = |matrix: &Matrix, col| (0..size).map(|row| matrix[(row, col)]).collect();
+    let identity = Matrix::identity(size);
+    let mut left: Vec<Vec<f64>> = (0..size).map(|col| column(matrix, col)).collect();
+    let mut right: Vec<Vec<f64>> = (0..size).map(|col| column(&identity, col)).collect();
     for _ in 0..MAX_SWEEPS {
         let mut rotated = false;
         for p in 0..size {
             for q in p + 1..size {
-                let scale = (a[(p, p)] * a[(q, q)]).abs().sqrt();
-                if a[(p, q)].abs() > f64::EPSILON * scale.max(f64::MIN_POSITIVE) {
-                    rotate(&mut a, &mut vectors, p, q);
+                let (first, second) = (dot(&left[p], &left[p]), dot(&left[q], &left[q]));
+                let both = dot(&left[p], &left[q]);
+                if both.abs() > f64::EPSILON * (first * second).sqrt() {
+                    let theta = (second - first) / (2.0 * both);
+                    let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
+                    rotate(&mut left, p, q, tangent);
+                    rotate(&mut right, p, q, tangent);
                     rotated = true;
                 }
             }
@@ -72,28 +79,23 @@ fn eigen(matrix: &Matrix) -> (Vec<f64>, Matrix) {
             break;
         }
     }
-    ((0..size).map(|index| a[(index, index)]).collect(), vectors)
+    (left, right)
 }
 
-/// Makes `a[(p, q)]` zero.
-fn rotate(a: &mut Matrix, vectors: &mut Matrix, p: usize, q: usize) {
-    let theta = (a[(q, q)] - a[(p, p)]) / (2.0 * a[(p, q)]);
-    let t = theta.signum() / (theta.abs() + theta.hypot(1.0));
-    let cosine = 1.0 / t.hypot(1.0);
-    let sine = t * cosine;
-    for k in 0..a.rows() {
-        let (kp, kq) = (a[(k, p)], a[(k, q)]);
-        a[(k, p)] = cosine * kp - sine * kq;
-        a[(k, q)] = sine * kp + cosine * kq;
+/// Turns two columns in their plane.
+fn rotate(columns: &mut [Vec<f64>], p: usize, q: usize, tangent: f64) {
+    let cosine = 1.0 / tangent.hypot(1.0);
+    let sine = tangent * cosine;
+    let (before, after) = columns.split_at_mut(q);
+    for (first, second) in before[p].iter_mut().zip(&mut after[0]) {
+        let (a, b) = (*first, *second);
+        *first = cosine * a - sine * b;
+        *second = sine * a + cosine * b;
     }
-    for k in 0..a.rows() {
-        let (pk, qk) = (a[(p, k)], a[(q, k)]);
-        a[(p, k)] = cosine * pk - sine * qk;
-        a[(q, k)] = sine * pk + cosine * qk;
-        let (vp, vq) = (vectors[(k, p)], vectors[(k, q)]);
-        vectors[(k, p)] = cosine * vp - sine * vq;
-        vectors[(k, q)] = sine * vp + cosine * vq;
-    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
@@ -133,6 +135,11 @@ mod tests {
             let inverse = pseudo_inverse(&matrix);
             assert_near(&matrix.times(&inverse).times(&matrix), &matrix);
         }
+        // Also where it is not symmetric.
+        let mut lopsided = symmetric(4, 4);
+        lopsided[(0, 3)] += 1.5;
+        let product = lopsided.times(&pseudo_inverse(&lopsided));
+        assert_near(&product, &Matrix::identity(4));
         let zero = Matrix::zeros(3, 3);
         assert_near(&pseudo_inverse(&zero), &zero);
     }
