@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use tracking::{AnimalsOptions, Detection, Tracker, TrackerKind, TrackerOptions};
+use tracking::{
+    AnimalsOptions, ClassicOptions, Detection, KalmanFeatures, KalmanOptions, Tracker, TrackerKind,
+    TrackerOptions,
+};
 
 const FRAMES: u64 = 20_000;
 
@@ -52,5 +55,26 @@ fn main() -> anyhow::Result<()> {
             quantile(0.99)
         );
     }
+    println!("fitting the filters of one track's nodes: {:.0} ms", fit_ms()?);
     Ok(())
+}
+
+/// The longest frame of one animal whose every node a filter follows, milliseconds.
+fn fit_ms() -> anyhow::Result<f64> {
+    let options = ClassicOptions {
+        use_kalman: true,
+        max_tracks: Some(1),
+        kalman: KalmanOptions {
+            track_features: KalmanFeatures::Keypoints,
+            ..KalmanOptions::default()
+        },
+        ..ClassicOptions::default()
+    };
+    let mut tracker = Tracker::new(TrackerOptions::Classic(options))?;
+    let costs = (0..20).map(|index| {
+        let begun = Instant::now();
+        drop(tracker.track(index, &frame(100 + index)[..1]));
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    Ok(costs.fold(0.0, f64::max))
 }
