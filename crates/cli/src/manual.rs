@@ -56,11 +56,7 @@ fn commands(command: &Command, page: &mut impl Write) -> io::Result<()> {
         roff.text([roman(about.unwrap_or_default())]);
         roff.to_writer(page)?;
     }
-    let with_options = command
-        .get_subcommands()
-        .filter(shown)
-        .filter(|it| it.get_name() != "help");
-    for sub in with_options {
+    for (name, sub) in all_commands(command) {
         let is_own = |arg: &&Arg| !is_shared(command, arg);
         let (own, shared): (Vec<&Arg>, Vec<&Arg>) = sub
             .get_arguments()
@@ -70,15 +66,24 @@ fn commands(command: &Command, page: &mut impl Write) -> io::Result<()> {
             continue;
         }
         let mut roff = Roff::new();
-        roff.control(
-            "SH",
-            [&*format!("OPTIONS OF {}", sub.get_name().to_uppercase())],
-        );
+        roff.control("SH", [&*format!("OPTIONS OF {}", name.to_uppercase())]);
         roff.to_writer(page)?;
         own_options(sub, &own, page)?;
         also(&shared, page)?;
     }
     Ok(())
+}
+
+/// The commands with their names, and the commands below them: `rules check`.
+fn all_commands(command: &Command) -> Vec<(String, &Command)> {
+    let shown = |it: &&Command| !it.is_hide_set() && it.get_name() != "help";
+    let mut all = Vec::new();
+    for sub in command.get_subcommands().filter(shown) {
+        all.push((sub.get_name().to_owned(), sub));
+        let below = all_commands(sub).into_iter();
+        all.extend(below.map(|(name, it)| (format!("{} {name}", sub.get_name()), it)));
+    }
+    all
 }
 
 fn own_options(sub: &Command, own: &[&Arg], page: &mut impl Write) -> io::Result<()> {

@@ -98,7 +98,10 @@ fn the_manual_renders_without_a_warning_and_has_every_option() {
         let page = String::from_utf8_lossy(&man.stdout).replace(['\u{2010}', '\u{ad}'], "-");
         assert_fits(&page, 80);
         let commands = || command.get_subcommands();
-        let options = commands().flat_map(clap::Command::get_arguments);
+        let below = commands().flat_map(clap::Command::get_subcommands);
+        let options = commands()
+            .chain(below)
+            .flat_map(clap::Command::get_arguments);
         let options = options.chain(command.get_arguments());
         for option in options
             .filter(|arg| !arg.is_hide_set())

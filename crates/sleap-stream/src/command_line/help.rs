@@ -26,9 +26,8 @@ pub(super) fn with_short_help(command: Command) -> Command {
 
 /// The end of `-h`.
 pub(super) const SHORT: &str = "\
-Examples:
-  sleap-stream --webcam 0 --jpeg-quality 80   poses of what the camera sees
-  sleap-stream video.mp4 -o poses.slp         every frame's pose, for SLEAP
+Examples: sleap-stream --webcam 0 --jpeg-quality 80   what the camera sees
+          sleap-stream video.mp4 -o poses.slp         every frame, for SLEAP
 All options: sleap-stream --help. As a manual: sleap-stream man | man -l -";
 
 /// The end of long help and of the manual page.
