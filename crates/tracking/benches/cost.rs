@@ -55,7 +55,10 @@ fn main() -> anyhow::Result<()> {
             quantile(0.99)
         );
     }
-    println!("fitting the filters of one track's nodes: {:.0} ms", fit_ms()?);
+    println!(
+        "fitting the filters of one track's nodes: {:.0} ms",
+        fit_ms()?
+    );
     Ok(())
 }
 

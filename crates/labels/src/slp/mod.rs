@@ -313,7 +313,11 @@ fn push(table: &mut RowDataset, scratch: &mut Vec<u8>, row: &impl Row) {
 /// Checks that the file holds the names of all tracks.
 fn check_tracks(record: &PredictionRecord) -> Result<(), WriteError> {
     let prediction = &record.prediction;
-    let names = prediction.tracks.iter().chain(&record.derived.names).flatten();
+    let names = prediction
+        .tracks
+        .iter()
+        .chain(&record.derived.names)
+        .flatten();
     let mut bytes = names.map(|name| metadata::track(name).len());
     match bytes.find(|bytes| *bytes > TRACK_LIMIT) {
         None => Ok(()),

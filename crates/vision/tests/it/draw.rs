@@ -110,17 +110,27 @@ fn animals_have_the_colours_of_their_tracks_and_names_beside_them() {
     // The name is over the animal, and changes nothing else.
     let nameless = drawn(&instances, &[mark(3, ""), None]);
     let rows = |image: &Image| -> Vec<u32> {
-        let differs = |row: &u32| (0..128).any(|x| pixel(image, x, *row) != pixel(&nameless, x, *row));
+        let differs =
+            |row: &u32| (0..128).any(|x| pixel(image, x, *row) != pixel(&nameless, x, *row));
         (0..128).filter(differs).collect()
     };
     let changed = rows(&both);
-    assert!(!changed.is_empty() && changed.iter().all(|row| (30..62).contains(row)), "{changed:?}");
+    assert!(
+        !changed.is_empty() && changed.iter().all(|row| (30..62).contains(row)),
+        "{changed:?}"
+    );
 }
 
 #[test]
 fn names_fit_any_image_wherever_the_animal_is() {
     let long = "a name that is much longer than an image is wide ".repeat(9);
-    for at in [[0.0, 0.0], [7.5, 7.5], [-5.0, 3.0], [f32::NAN, 1.0], [1.0e30, 0.0]] {
+    for at in [
+        [0.0, 0.0],
+        [7.5, 7.5],
+        [-5.0, 3.0],
+        [f32::NAN, 1.0],
+        [1.0e30, 0.0],
+    ] {
         for (width, height) in [(1, 1), (8, 200), (200, 8), (320, 240)] {
             for name in ["µs → ünïcode\ttab", "", &long] {
                 let mark = TrackMark {
