@@ -1,5 +1,7 @@
 //! What is done with poses first: they are carried on, and rules act on them.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use protocol::{DerivedPoses, Prediction, StreamAck};
 use rules::FramePoses;
@@ -34,10 +36,12 @@ impl ClosedLoop {
         self.rules.is_some()
     }
 
-    /// Takes the poses of a frame, and acts. The poses that were computed from them.
+    /// Takes the poses of a frame, and acts; `given`: names that its tracks were given, empty where there are none.
+    /// The poses that were computed from them.
     pub(crate) fn pose(
         &mut self,
         prediction: &Prediction,
+        given: &[Option<String>],
         returned: &ReturnedFrame,
     ) -> DerivedPoses {
         let age_us = returned.latency.age();
@@ -49,7 +53,7 @@ impl ClosedLoop {
             rules.pose(&FramePoses {
                 frame_id: prediction.frame_id,
                 captured_us: returned.captured_us.unwrap_or_default(),
-                names: &prediction.tracks,
+                names: &known_as(&prediction.tracks, given),
                 measured: &prediction.instances,
                 ahead: derived.ahead.as_ref().map(|it| it.instances.as_slice()),
                 smooth: derived.smooth.as_ref().map(|it| it.instances.as_slice()),
@@ -116,4 +120,37 @@ fn needs_identity(config: &Config) -> Option<&'static str> {
     ];
     let needed = options.into_iter().find(|(_, needs)| *needs);
     needed.map(|(option, _)| option)
+}
+
+/// What each track is called: the name that it was given, else its own.
+fn known_as<'a>(
+    tracks: &'a [Option<String>],
+    given: &[Option<String>],
+) -> Cow<'a, [Option<String>]> {
+    if given.is_empty() {
+        return Cow::Borrowed(tracks);
+    }
+    let names = tracks.iter().enumerate();
+    let name = |(index, track): (usize, &Option<String>)| {
+        let given = given.get(index).cloned().flatten();
+        given.or_else(|| track.clone())
+    };
+    names.map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_know_animals_by_the_names_that_they_were_given() {
+        let tracks = ["track_0", "track_1"].map(|name| Some(name.to_owned()));
+        assert_eq!(*known_as(&tracks, &[]), tracks);
+        let given = [None, Some("mouse A".to_owned())];
+        let names = known_as(&tracks, &given);
+        assert_eq!(
+            *names,
+            [Some("track_0".to_owned()), Some("mouse A".to_owned())]
+        );
+    }
 }

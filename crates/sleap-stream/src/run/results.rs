@@ -226,8 +226,9 @@ impl ResultHandler {
         }
         self.tracks.assign(&mut prediction);
         let clock = Some(returned.clock);
-        let mut derived = self.closed_loop.pose(&prediction, &returned);
-        derived.names = self.tracks.names(&prediction);
+        let names = self.tracks.names(&prediction);
+        let mut derived = self.closed_loop.pose(&prediction, &names, &returned);
+        derived.names = names;
         self.emitter
             .pose_with(&prediction, &derived, returned.captured_us, clock);
         self.report.predictions += 1;

@@ -186,7 +186,7 @@ pub enum Command {
     #[command(name = reader::COMMAND, hide = true)]
     ReadVideo {
         /// For a gray model: only the luma of frames that have one.
-        #[arg(long)]
+        #[arg(long, hide = true)]
         luma: bool,
         /// The file.
         path: PathBuf,
