@@ -184,7 +184,17 @@ def test_several_animals_with_names_fit_the_screen(tmp_path, open_page, width, s
         page = open_page(worker.send_link, viewport={"width": width, "height": 900}, color_scheme=scheme).state(
             "connected"
         )
-        source = ("--stream", ANIMALS / "frames" / "%04d.png", "--frames", "200-235", "--fps", "4", "-o", "-")
+        source = (
+            "--stream",
+            ANIMALS / "frames" / "%04d.png",
+            "--allow-gaps",
+            "--frames",
+            "200-235",
+            "--fps",
+            "4",
+            "-o",
+            "-",
+        )
         with streaming(worker, source=source):
             page.wait("() => document.querySelectorAll('#instances button.name').length >= 2")
             page.page.click("#pause")
