@@ -86,9 +86,7 @@ pub(crate) fn prepare(
     ack: &StreamAck,
     sender: &Sender,
 ) -> Result<StreamParts> {
-    let tracker = closed_loop::tracker(config, ack);
-    let mut tracks = ClientTracks::new(tracker)?;
-    tracks.connected(ack);
+    let tracks = ClientTracks::begin(closed_loop::tracker(config, ack), ack)?;
     let info = capture.info().clone();
     consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);

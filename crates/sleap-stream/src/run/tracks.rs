@@ -17,12 +17,22 @@ pub(crate) struct ClientTracks {
 
 impl ClientTracks {
     /// A stream without a prediction so far. `options`: those of `--tracking`.
-    pub(crate) fn new(options: Option<TrackerOptions>) -> Result<Self, OptionsError> {
+    fn new(options: Option<TrackerOptions>) -> Result<Self, OptionsError> {
         let tracker = options.map(|options| PredictionTracker::new(options, 0));
         Ok(Self {
             tracker: tracker.transpose()?,
             ..Self::default()
         })
+    }
+
+    /// A stream that this worker takes.
+    pub(crate) fn begin(
+        options: Option<TrackerOptions>,
+        ack: &StreamAck,
+    ) -> Result<Self, OptionsError> {
+        let mut tracks = Self::new(options)?;
+        tracks.connected(ack);
+        Ok(tracks)
     }
 
     /// A worker takes the stream. Where it tells animals apart its tracks are kept.
