@@ -119,20 +119,7 @@ impl StartedWorker {
         let mode = args.verification_mode();
         let ack = Arc::new(ack::ready(&mode, engine.model(), tracking.name()));
         let current = CurrentStream::default();
-        let page = match page {
-            Some(bound) => {
-                let options = view::ViewOptions {
-                    links: args.view.view_links,
-                    renew_tokens: args.trust.new_secret,
-                };
-                Some(serve_page((bound, options), &ack, &current, config)?)
-            }
-            None if args.trust.new_secret => {
-                view::forget_tokens()?;
-                None
-            }
-            None => None,
-        };
+        let page = open_page(args, page, &ack, &current, config)?;
         let metrics = metrics_server
             .as_ref()
             .map(|server| server.metrics().clone());
@@ -261,6 +248,28 @@ fn tracking(args: &Args, engine: &Engine) -> Result<WorkerTracking> {
         );
     }
     Ok(WorkerTracking::decide(options, knows_identities))
+}
+
+/// The page, where there is to be one; else its tokens go with the secret.
+fn open_page(
+    args: &Args,
+    bound: Option<view::ViewListener>,
+    ack: &StreamAck,
+    current: &CurrentStream,
+    config: &PeerConfig,
+) -> Result<Option<ViewServer>> {
+    let renew_tokens = args.trust.new_secret;
+    let Some(bound) = bound else {
+        if renew_tokens {
+            view::forget_tokens()?;
+        }
+        return Ok(None);
+    };
+    let options = view::ViewOptions {
+        links: args.view.view_links,
+        renew_tokens,
+    };
+    serve_page((bound, options), ack, current, config).map(Some)
 }
 
 fn serve_page(
