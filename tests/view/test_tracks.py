@@ -114,7 +114,7 @@ def test_animals_have_their_tracks_colour_and_leave_a_trail(tracker, open_page):
         page.wait(called_plain)
         assert page.page.locator("#trail option").all_text_contents() == [
             "none",
-            "middle",
+            "centroid",
             "nose",
             "head",
             "thorax",

@@ -15,8 +15,8 @@ export class PoseCanvas {
   #tip;
   #colors = new Colors();
   #trails = new Trails();
-  /** What leaves a trail: a node's index, "middle", or `null` for nothing. */
-  #trailOf = "middle";
+  /** What leaves a trail: a node's index, "centroid", or `null` for nothing. */
+  #trailOf = "centroid";
   #nameOf;
   #skeleton = { nodes: [], edges: [] };
   /** What is shown: the result and the size of the picture whose pixels it is in. */
@@ -54,7 +54,7 @@ export class PoseCanvas {
     this.#draw();
   }
 
-  /** What leaves a trail: a node's index, "middle", or `null` for nothing. */
+  /** What leaves a trail: a node's index, "centroid", or `null` for nothing. */
   set trailOf(what) {
     this.#trailOf = what;
     this.#trails.clear();
@@ -123,7 +123,7 @@ export class PoseCanvas {
     if (this.#trailOf === null) return [];
     return (result.instances ?? []).flatMap((points, index) => {
       const track = result.tracks?.[index];
-      const point = this.#trailOf === "middle" ? middle(points) : points[this.#trailOf];
+      const point = this.#trailOf === "centroid" ? centroid(points) : points[this.#trailOf];
       return typeof track === "string" && point ? [[track, [(point[0] + 0.5) / width, (point[1] + 0.5) / height]]] : [];
     });
   }
@@ -226,7 +226,7 @@ function mean(scores) {
 }
 
 /** The mean of the points that were found; `null` where there is none. */
-function middle(points) {
+function centroid(points) {
   const seen = points.filter(Boolean);
   if (seen.length === 0) return null;
   return [0, 1].map((axis) => seen.reduce((sum, point) => sum + point[axis], 0) / seen.length);

@@ -88,13 +88,13 @@ function listTrailNodes(nodes) {
   const options = nodes.map((name, node) => Object.assign(document.createElement("option"), { value: node, textContent: name }));
   $("trail").replaceChildren(...[...$("trail").options].slice(0, 2), ...options);
   $("trail").value = chosen;
-  if ($("trail").selectedIndex < 0) $("trail").value = "middle";
+  if ($("trail").selectedIndex < 0) $("trail").value = "centroid";
   setTrail();
 }
 
 function setTrail() {
   const chosen = $("trail").value;
-  canvas.trailOf = chosen === "off" ? null : chosen === "middle" ? chosen : Number(chosen);
+  canvas.trailOf = chosen === "off" ? null : chosen === "centroid" ? chosen : Number(chosen);
 }
 
 const listAnimals = () => figures.list(canvas.instances, canvas.skeleton, names);
