@@ -113,7 +113,8 @@ fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
     while screen.coloured_pixels() < 100 {
         client.line().expect("predictions go on");
     }
-    screen.xdotool(&["search", "--name", "sleap-worker", "key", "q"]);
+    // Pressed, not released: the window may be gone by then.
+    screen.xdotool(&["search", "--name", "sleap-worker", "keydown", "q"]);
     while !worker.log().contains("window closed") {
         client.line().expect("predictions go on");
     }
