@@ -62,13 +62,7 @@ impl AnnotatedFrame {
             tracks: &self.tracks,
             caption: &self.caption,
         };
-        let image = match &self.content {
-            FrameContent::Pixels(image) => image,
-            FrameContent::Jpeg(jpeg) => &jpeg.decode()?,
-            FrameContent::Deep(deep) => &deep.narrow(),
-            FrameContent::Planar(planar) => &planar.to_bgr(),
-        };
-        Ok(draw::overlay(image, &overlay)?)
+        Ok(draw::overlay(&self.content.image()?, &overlay)?)
     }
 
     /// What the window shows until the first frame.

@@ -197,6 +197,17 @@ pub(crate) struct ContentShape {
 }
 
 impl FrameContent {
+    /// An image of 8 bits, in the colours that there are.
+    ///
+    /// # Errors
+    /// A camera's JPEG cannot be decoded.
+    pub(crate) fn image(&self) -> Result<Image, JpegDecodeError> {
+        Ok(match self {
+            FrameContent::Planar(planar) => planar.to_bgr(),
+            other => other.brightness()?,
+        })
+    }
+
     /// An image of 8 bits that shows what is bright and dark: in colour where no conversion is needed for that.
     ///
     /// # Errors

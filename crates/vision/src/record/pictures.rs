@@ -103,7 +103,7 @@ impl Pictures {
                 packet.set_flags(packet::Flags::KEY);
                 Ok(vec![packet])
             }
-            Pictures::Mpeg4(encoder) => encoder.compress(&pixels(content)?, number),
+            Pictures::Mpeg4(encoder) => encoder.compress(&content.image()?, number),
         }
     }
 
@@ -145,7 +145,7 @@ fn jpeg(encoder: &mut JpegEncoder, content: &FrameContent) -> Result<Bytes, Pict
             return Ok(jpeg.data.clone());
         }
         FrameContent::Planar(planar) => return Ok(encoder.encode_planar(planar)?),
-        other => pixels(other)?,
+        other => other.image()?,
     };
     // Players of Motion JPEG expect colours.
     Ok(match image.channels {
@@ -163,15 +163,6 @@ fn coloured(gray: &Image) -> Result<PlanarImage, ImageShapeError> {
     let chroma = 2 * width as usize * height as usize;
     planes.resize(planes.len() + chroma, NEUTRAL);
     PlanarImage::new(size, ChromaSampling::Quarter, planes)
-}
-
-fn pixels(content: &FrameContent) -> Result<Image, JpegDecodeError> {
-    match content {
-        FrameContent::Pixels(image) => Ok(image.clone()),
-        FrameContent::Jpeg(jpeg) => jpeg.decode(),
-        FrameContent::Deep(deep) => Ok(deep.narrow()),
-        FrameContent::Planar(planar) => Ok(planar.to_bgr()),
-    }
 }
 
 /// FFmpeg's encoder of MPEG-4.

@@ -42,19 +42,15 @@ impl Converter {
             own => Orientation::of(own)?,
         };
         if orientation.is_upright() {
-            let content = match self.form {
-                PixelForm::Planar => self
-                    .planes
-                    .planes(frame)
-                    .map(|it| it.map(FrameContent::Planar)),
-                PixelForm::Luma => self
-                    .planes
-                    .luma(frame)
-                    .map(|it| it.map(FrameContent::Pixels)),
+            let planes = match self.form {
+                PixelForm::Planar | PixelForm::Luma => self.planes.planes(frame),
                 PixelForm::Plain | PixelForm::Deep => None,
             };
-            return match content {
-                Some(content) => content,
+            return match planes.transpose()? {
+                Some(planes) if self.form == PixelForm::Luma => {
+                    Ok(FrameContent::Pixels(planes.luma()))
+                }
+                Some(planes) => Ok(FrameContent::Planar(planes)),
                 None => packed(self.convert(frame)?),
             };
         }

@@ -8,7 +8,7 @@ use super::jfif::ToJfif;
 use crate::capture::reader::ReadFault;
 use crate::frame_pixels::{PixelLayout, PlaneShape, row};
 use crate::pool::Pool;
-use crate::{ChromaSampling, Image, PlanarImage};
+use crate::{ChromaSampling, PlanarImage};
 
 /// Converts frames of planes, each by its own matrix and range.
 #[derive(Default)]
@@ -32,11 +32,6 @@ impl PlaneConverter {
             Bytes::from_owner(buffer),
         );
         Some(image.map_err(|error| ReadFault::Image(error.into())))
-    }
-
-    /// The frame's luma; `None` where [`PlaneConverter::planes`] has none.
-    pub(super) fn luma(&mut self, frame: &Video) -> Option<Result<Image, ReadFault>> {
-        Some(self.planes(frame)?.map(|planes| planes.luma()))
     }
 
     fn fill(
