@@ -8,7 +8,8 @@ pub struct EmitArgs {
     ///
     /// `udp://HOST:PORT` sends a JSON object a datagram, `osc://HOST:PORT` an OSC bundle (with
     /// `?by=node` a message for each node), `zmq://ADDRESS:PORT` publishes JSON to ZeroMQ subscribers,
-    /// on all interfaces with `zmq://*:PORT`, `lsl://NAME` offers a stream of Lab Streaming Layer. A consumer that is slow or absent holds up nothing.
+    /// on all interfaces with `zmq://*:PORT`, `lsl://NAME` offers a stream of Lab Streaming Layer. A consumer that
+    /// is slow or absent holds up nothing.
     #[arg(long = "emit", value_name = "URL", help_heading = "Output")]
     pub targets: Vec<Target>,
 }

@@ -1,6 +1,6 @@
 //! Which numbers of frames are missing, and why. Pure.
 
-/// A larger gap is none: the driver has begun to count anew, or does not count. A camera that is silent for longer
+/// A larger gap is a counter that started over, or no counter. A camera that is silent for longer
 /// than ten seconds is lost, and none has more than a thousand frames a second.
 const MAX_GAP: u32 = 10_000;
 
