@@ -126,9 +126,6 @@ impl StartedWorker {
         let counted = metrics.unwrap_or_default();
         observe(&counted, page.as_ref(), &current);
         counted.loaded(engine.model());
-        let is_gray = engine
-            .model()
-            .is_some_and(|model| model.input.channels == 1);
         let losses = outputs.losses();
         let (sinks, store) = outputs.into_sinks(emitter, page.as_ref(), &counted);
         let options = PipelineOptions {
@@ -142,7 +139,6 @@ impl StartedWorker {
         let jobs = JobContext {
             pipeline,
             slot: Arc::new(StreamSlot::new()),
-            is_gray,
             ack,
             limits: config.channel.limits.clone(),
             tracking,

@@ -28,7 +28,6 @@ fn context(
     let jobs = JobContext {
         pipeline: Arc::clone(&pipeline),
         slot: Arc::clone(&slot),
-        is_gray: false,
         ack: Arc::clone(&ack),
         limits: Limits::default(),
         tracking: WorkerTracking::Off,

@@ -36,8 +36,6 @@ pub(crate) struct JobContext {
     pub(crate) pipeline: Arc<Pipeline>,
     /// Shows whether a client streams: a job then pauses.
     pub(crate) slot: Arc<StreamSlot>,
-    /// The model takes gray frames.
-    pub(crate) is_gray: bool,
     /// What the worker is.
     pub(crate) ack: Arc<StreamAck>,
     /// The largest frame that is taken.
@@ -121,7 +119,9 @@ pub(super) async fn run(
 }
 
 async fn open(path: &Path, name: &str, context: &JobContext) -> Result<VideoReader, JobError> {
-    let reader = VideoReader::open(path, context.is_gray, &context.limits).await;
+    let model = context.ack.model.as_ref();
+    let is_gray = model.is_some_and(|model| model.channels == 1);
+    let reader = VideoReader::open(path, is_gray, &context.limits).await;
     let reader =
         reader.map_err(|reason| JobError::Open(called(&reason.to_string(), path, name)))?;
     let video = reader.info();
