@@ -305,7 +305,7 @@ impl TargetQueue {
 }
 
 /// Microseconds since the Unix epoch; 0 before it.
-fn now_us() -> u64 {
+pub fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)

@@ -1,6 +1,6 @@
 //! What is written of each frame.
 
-use protocol::{CaptureClock, DerivedPoses, Prediction};
+use protocol::{CaptureClock, DerivedPoses, Prediction, track_called};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -34,9 +34,7 @@ pub struct PredictionRecord {
 impl PredictionRecord {
     /// What an instance's track is called: by the name that it was given, else by its own.
     pub(crate) fn track(&self, index: usize) -> Option<&str> {
-        let given = self.derived.names.get(index).and_then(Option::as_deref);
-        let own = || self.prediction.tracks.get(index)?.as_deref();
-        given.or_else(own)
+        track_called(&self.prediction.tracks, &self.derived.names, index)
     }
 }
 

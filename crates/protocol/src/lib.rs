@@ -41,7 +41,7 @@ pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use track_names::{
-    MAX_TRACK_NAME_CHARS, MAX_TRACK_NAMES, TrackNames, track_name, track_number,
+    MAX_TRACK_NAME_CHARS, MAX_TRACK_NAMES, TrackNames, track_called, track_name, track_number,
 };
 pub use transfer::{
     FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,

@@ -91,6 +91,17 @@ impl TrackNames {
     }
 }
 
+/// What the track of the instance at `index` is called: by the name that it was given, else by its own. `given`: as
+/// [`TrackNames::of`] has them.
+pub fn track_called<'a>(
+    tracks: &'a [Option<String>],
+    given: &'a [Option<String>],
+    index: usize,
+) -> Option<&'a str> {
+    let name = |names: &'a [Option<String>]| names.get(index)?.as_deref();
+    name(given).or_else(|| name(tracks))
+}
+
 /// The own name of a tracker's track with this number.
 pub fn track_name(number: u32) -> String {
     format!("{TRACK}{number}")

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use protocol::track_number;
+use protocol::{track_called, track_number};
 
 /// Names that are no numbered tracks and have a colour of their own; further ones share it.
 const MAX_NAMES: usize = 256;
@@ -23,6 +23,21 @@ impl TrackColors {
             None if next == MAX_NAMES => next,
             None => *self.0.entry(track.to_owned()).or_insert(next),
         }
+    }
+
+    /// Colour and name of each instance's track. `given`: the names that tracks were given, empty where there are
+    /// none.
+    pub fn marks(
+        &mut self,
+        tracks: &[Option<String>],
+        given: &[Option<String>],
+    ) -> Vec<Option<(usize, String)>> {
+        let mark = |(index, track): (usize, &Option<String>)| {
+            let color = self.of(track.as_ref()?);
+            let name = track_called(tracks, given, index)?;
+            Some((color, name.to_owned()))
+        };
+        tracks.iter().enumerate().map(mark).collect()
     }
 }
 

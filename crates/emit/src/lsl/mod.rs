@@ -5,7 +5,7 @@ mod outlet;
 
 use std::io;
 
-use protocol::{Prediction, Skeleton};
+use protocol::{Prediction, Skeleton, track_number};
 
 use crate::counts::SendOutcome;
 use crate::event_message::EventMessage;
@@ -100,7 +100,7 @@ impl LslPoses {
 fn sample(prediction: &Prediction, index: usize, nodes: usize) -> Vec<f64> {
     let wide = |value: Option<f32>| value.map_or(f64::NAN, f64::from);
     let track = prediction.tracks.get(index).and_then(Option::as_deref);
-    let number = track.and_then(|name| name.strip_prefix("track_")?.parse::<u32>().ok());
+    let number = track.and_then(track_number);
     let score = prediction.instance_scores.get(index).copied().flatten();
     let mut values = vec![
         prediction.frame_id as f64,

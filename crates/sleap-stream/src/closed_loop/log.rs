@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use labels::{EventRow, EventsWriter};
 use rules::{Cause, Event};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::report::events::EventWriter;
 
@@ -137,24 +136,21 @@ fn row(logged: &LoggedEvent) -> EventRow {
     }
 }
 
-fn fields(logged: &LoggedEvent) -> serde_json::Value {
-    let event = &logged.event;
+fn fields(logged: &LoggedEvent) -> Value {
+    let mut fields = event_json(&logged.event, logged.cause);
+    fields["acted_us"] = json!(logged.acted_us);
+    fields
+}
+
+/// An event as JSON.
+pub(crate) fn event_json(event: &Event, cause: Cause) -> Value {
     json!({
         "frame_id": event.frame_id,
         "animal": event.animal,
         "rule": event.name,
         "edge": event.edge.to_string(),
-        "cause": logged.cause.to_string(),
+        "cause": cause.to_string(),
         "captured_us": event.captured_us,
-        "acted_us": logged.acted_us,
         "value": event.value,
-    })
-}
-
-/// Microseconds since 1970.
-pub(super) fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     })
 }

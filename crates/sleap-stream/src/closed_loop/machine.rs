@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use emit::now_us;
 use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches};
 
-use super::log::{EventLog, LoggedEvent, now_us};
+use super::log::{EventLog, LoggedEvent};
 use super::outputs::OpenOutputs;
 
 /// Rules, the switches that they act on, and the outputs behind these.

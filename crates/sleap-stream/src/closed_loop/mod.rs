@@ -10,8 +10,11 @@ mod file;
 mod log;
 mod machine;
 mod outputs;
+mod poses;
 mod runner;
 
 pub(crate) use file::{LoadedRules, check_poses, load, with_hint};
+pub(crate) use log::event_json;
 pub(crate) use outputs::OpenOutputs;
+pub(crate) use poses::{frame_poses, names};
 pub(crate) use runner::{BoundRules, EndedRules, RuleRunner};

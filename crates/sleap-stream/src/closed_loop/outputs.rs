@@ -3,10 +3,8 @@
 use std::io;
 
 use anyhow::{Context, Result, anyhow};
-use emit::{EventMessage, EventSender, SerialSender, Target};
+use emit::{EventMessage, EventSender, SerialSender, Target, now_us};
 use rules::{Cause, Event, OutputForm, OutputTarget, Rules};
-
-use super::log::now_us;
 
 /// The outputs of a rules file, open.
 pub(crate) struct OpenOutputs {

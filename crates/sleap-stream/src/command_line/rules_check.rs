@@ -3,10 +3,9 @@
 use anyhow::{Result, anyhow};
 use cli::terminal;
 use labels::{RecordedFrame, RecordedPoses};
-use rules::{Cause, Event, FramePoses, PoseKind, RuleEngine, Rules};
-use serde_json::json;
+use rules::{Cause, Event, PoseKind, RuleEngine, Rules};
 
-use crate::closed_loop::{load, with_hint};
+use crate::closed_loop::{event_json, frame_poses, load, names, with_hint};
 use crate::command_line::subcommand::RulesCheckArgs;
 
 /// Checks a rules file, and runs it over recorded poses where there are any.
@@ -106,22 +105,9 @@ impl Replay {
                 silent as f64 / 1e6,
             ));
         }
-        let found = engine.frame(&FramePoses {
-            frame_id: prediction.frame_id,
-            captured_us,
-            names: &prediction.tracks,
-            measured: &prediction.instances,
-            ahead: frame
-                .derived
-                .ahead
-                .as_ref()
-                .map(|it| it.instances.as_slice()),
-            smooth: frame
-                .derived
-                .smooth
-                .as_ref()
-                .map(|it| it.instances.as_slice()),
-        });
+        let names = names(prediction, &frame.derived);
+        let poses = frame_poses(prediction, &frame.derived, &names, captured_us);
+        let found = engine.frame(&poses);
         events.extend(replayed(found, Cause::Condition, seconds));
         events
     }
@@ -172,15 +158,7 @@ fn print(replayed: &ReplayedEvent, as_json: bool) -> Result<()> {
         seconds,
     } = replayed;
     if as_json {
-        let line = json!({
-            "frame_id": event.frame_id,
-            "animal": event.animal,
-            "rule": event.name,
-            "edge": event.edge.to_string(),
-            "cause": cause.to_string(),
-            "captured_us": event.captured_us,
-            "value": event.value,
-        });
+        let line = event_json(event, *cause);
         let line = protocol::text::json_escaped(&line.to_string()).into_owned();
         return terminal::pass(format!("{line}\n").as_bytes());
     }

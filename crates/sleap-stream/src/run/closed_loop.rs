@@ -1,13 +1,10 @@
 //! What is done with poses first: they are carried on, and rules act on them.
 
-use std::borrow::Cow;
-
 use anyhow::Result;
 use protocol::{DerivedPoses, Prediction, StreamAck};
-use rules::FramePoses;
 use tracking::{TrackerKind, TrackerOptions};
 
-use crate::closed_loop::{BoundRules, EndedRules, OpenOutputs, RuleRunner};
+use crate::closed_loop::{self, BoundRules, EndedRules, OpenOutputs, RuleRunner, frame_poses};
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
@@ -36,28 +33,24 @@ impl ClosedLoop {
         self.rules.is_some()
     }
 
-    /// Takes the poses of a frame, and acts; `given`: names that its tracks were given, empty where there are none.
-    /// The poses that were computed from them.
+    /// Takes the poses of a frame, and acts; `names`: those that its tracks were given, empty where there are none.
+    /// The poses that were computed from them, with the names.
     pub(crate) fn pose(
         &mut self,
         prediction: &Prediction,
-        given: &[Option<String>],
+        names: Vec<Option<String>>,
         returned: &ReturnedFrame,
     ) -> DerivedPoses {
         let age_us = returned.latency.age();
-        let derived = match &mut self.deriver {
+        let mut derived = match &mut self.deriver {
             Some(deriver) => deriver.frame(prediction, returned.captured_us, age_us),
             None => DerivedPoses::default(),
         };
+        derived.names = names;
         if let Some(rules) = &self.rules {
-            rules.pose(&FramePoses {
-                frame_id: prediction.frame_id,
-                captured_us: returned.captured_us.unwrap_or_default(),
-                names: &known_as(&prediction.tracks, given),
-                measured: &prediction.instances,
-                ahead: derived.ahead.as_ref().map(|it| it.instances.as_slice()),
-                smooth: derived.smooth.as_ref().map(|it| it.instances.as_slice()),
-            });
+            let names = closed_loop::names(prediction, &derived);
+            let captured_us = returned.captured_us.unwrap_or_default();
+            rules.pose(&frame_poses(prediction, &derived, &names, captured_us));
         }
         derived
     }
@@ -120,37 +113,4 @@ fn needs_identity(config: &Config) -> Option<&'static str> {
     ];
     let needed = options.into_iter().find(|(_, needs)| *needs);
     needed.map(|(option, _)| option)
-}
-
-/// What each track is called: the name that it was given, else its own.
-fn known_as<'a>(
-    tracks: &'a [Option<String>],
-    given: &[Option<String>],
-) -> Cow<'a, [Option<String>]> {
-    if given.is_empty() {
-        return Cow::Borrowed(tracks);
-    }
-    let names = tracks.iter().enumerate();
-    let name = |(index, track): (usize, &Option<String>)| {
-        let given = given.get(index).cloned().flatten();
-        given.or_else(|| track.clone())
-    };
-    names.map(name).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_know_animals_by_the_names_that_they_were_given() {
-        let tracks = ["track_0", "track_1"].map(|name| Some(name.to_owned()));
-        assert_eq!(*known_as(&tracks, &[]), tracks);
-        let given = [None, Some("mouse A".to_owned())];
-        let names = known_as(&tracks, &given);
-        assert_eq!(
-            *names,
-            [Some("track_0".to_owned()), Some("mouse A".to_owned())]
-        );
-    }
 }

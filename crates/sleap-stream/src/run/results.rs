@@ -227,8 +227,7 @@ impl ResultHandler {
         self.tracks.assign(&mut prediction);
         let clock = Some(returned.clock);
         let names = self.tracks.names(&prediction);
-        let mut derived = self.closed_loop.pose(&prediction, &names, &returned);
-        derived.names = names;
+        let derived = self.closed_loop.pose(&prediction, names, &returned);
         self.emitter
             .pose_with(&prediction, &derived, returned.captured_us, clock);
         self.report.predictions += 1;

@@ -84,14 +84,10 @@ impl ClientTracks {
 
     /// How the tracks of a prediction are drawn.
     pub(crate) fn marks(&mut self, prediction: &Prediction) -> Vec<Option<TrackMark>> {
-        let Self { names, colors, .. } = self;
-        let mark = |track: &String| TrackMark {
-            color: colors.of(track),
-            name: names.get(track).unwrap_or(track).to_owned(),
-        };
-        let mut mark = mark;
-        let tracks = prediction.tracks.iter();
-        tracks.map(|track| track.as_ref().map(&mut mark)).collect()
+        let given = self.names(prediction);
+        let marks = self.colors.marks(&prediction.tracks, &given);
+        let drawn = |(color, name)| TrackMark { color, name };
+        marks.into_iter().map(|mark| mark.map(drawn)).collect()
     }
 }
 

@@ -95,14 +95,7 @@ fn marks(
     route: &ResultRoute,
     colors: &mut TrackColors,
 ) -> Vec<Option<TrackMark>> {
-    let names = route.names_of(prediction);
-    let mark = |(index, track): (usize, &Option<String>)| {
-        let track = track.as_ref()?;
-        let given = names.get(index).and_then(Option::as_ref);
-        Some(TrackMark {
-            color: colors.of(track),
-            name: given.unwrap_or(track).clone(),
-        })
-    };
-    prediction.tracks.iter().enumerate().map(mark).collect()
+    let marks = colors.marks(&prediction.tracks, &route.names_of(prediction));
+    let drawn = |(color, name)| TrackMark { color, name };
+    marks.into_iter().map(|mark| mark.map(drawn)).collect()
 }
