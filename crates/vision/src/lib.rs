@@ -9,6 +9,7 @@
 
 mod about;
 mod aravis;
+mod avio;
 pub mod cameras;
 pub mod capture;
 pub mod coded_clock;

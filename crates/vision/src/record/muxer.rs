@@ -14,8 +14,7 @@ use ffmpeg::codec::packet::Mut;
 use ffmpeg::ffi::*;
 use ffmpeg::{Error, Packet, Rational, codec};
 
-/// Bytes that FFmpeg collects before it writes them.
-const BUFFER_BYTES: usize = 64 << 10;
+use crate::avio::{IoCalls, IoContext, Written};
 
 /// Why a video cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +40,7 @@ pub(super) struct Track<'a> {
 /// A video under way. Dropping it leaves the file without its table of contents.
 pub(super) struct Muxer {
     context: NonNull<AVFormatContext>,
-    io: NonNull<AVIOContext>,
-    // The contexts have a pointer to it.
-    sink: Box<Sink>,
+    io: IoContext<Sink>,
     /// Seconds per picture.
     step: Rational,
 }
@@ -63,21 +60,18 @@ impl Muxer {
     /// # Errors
     /// The container does not take such a track, or the system does not take the bytes.
     pub(super) fn begin(file: File, format: &CStr, track: &Track<'_>) -> Result<Muxer, MuxError> {
-        let mut sink = Box::new(Sink { file, error: None });
-        let io = io_context(&mut sink)?;
+        let sink = Sink { file, error: None };
+        // SAFETY: both functions take their pointer for one to a `Sink`.
+        let io = unsafe { IoContext::new(sink, IoCalls::Write(write_sink, seek_sink)) }?;
         let mut context = ptr::null_mut();
         // SAFETY: the name is a constant text, and the context a variable of this function.
         let made = unsafe {
             avformat_alloc_output_context2(&mut context, ptr::null(), format.as_ptr(), ptr::null())
         };
-        let Some(context) = NonNull::new(context) else {
-            free_io(io);
-            return Err(Error::from(made).into());
-        };
+        let context = NonNull::new(context).ok_or(Error::from(made))?;
         let mut muxer = Muxer {
             context,
             io,
-            sink,
             step: track.rate.invert(),
         };
         let begun = muxer.begin_track(track);
@@ -150,7 +144,7 @@ impl Muxer {
 
     /// The system's own error where there was one.
     fn checked(&mut self, result: c_int) -> Result<(), MuxError> {
-        match (self.sink.error.take(), result) {
+        match (self.io.target().error.take(), result) {
             (Some(error), _) => Err(MuxError::System(error)),
             (None, error) if error < 0 => Err(Error::from(error).into()),
             (None, _) => Ok(()),
@@ -162,57 +156,11 @@ impl Drop for Muxer {
     fn drop(&mut self) {
         // SAFETY: the context was allocated in `begin`; it does not free the one of its file.
         unsafe { avformat_free_context(self.context.as_ptr()) };
-        free_io(self.io);
     }
 }
-
-fn io_context(sink: &mut Sink) -> Result<NonNull<AVIOContext>, MuxError> {
-    let out_of_memory = Error::Other {
-        errno: libc::ENOMEM,
-    };
-    let opaque: *mut c_void = ptr::from_mut(sink).cast();
-    // SAFETY: the buffer is allocated for the context; `free_io` frees both. `Muxer` holds the sink, which is
-    // boxed, as long as the context.
-    let context = unsafe {
-        let buffer = av_malloc(BUFFER_BYTES);
-        if buffer.is_null() {
-            return Err(out_of_memory.into());
-        }
-        let size = BUFFER_BYTES as c_int;
-        let context = avio_alloc_context(
-            buffer.cast(),
-            size,
-            1,
-            opaque,
-            None,
-            Some(write_sink),
-            Some(seek_sink),
-        );
-        if context.is_null() {
-            av_free(buffer);
-        }
-        context
-    };
-    Ok(NonNull::new(context).ok_or(out_of_memory)?)
-}
-
-fn free_io(io: NonNull<AVIOContext>) {
-    // SAFETY: both were allocated in `io_context`; FFmpeg may have put another buffer in the place of the first.
-    unsafe {
-        let mut context = io.as_ptr();
-        av_freep(ptr::from_mut(&mut (*context).buffer).cast());
-        avio_context_free(&mut context);
-    }
-}
-
-/// FFmpeg 7 promises not to change what it writes.
-#[cfg(ffmpeg_7)]
-type Written = *const u8;
-#[cfg(not(ffmpeg_7))]
-type Written = *mut u8;
 
 unsafe extern "C" fn write_sink(sink: *mut c_void, bytes: Written, size: c_int) -> c_int {
-    // SAFETY: the pointer is to the sink that `Muxer` holds as long as the context, and FFmpeg calls this from
+    // SAFETY: the pointer is to the sink of the `IoContext`, and FFmpeg calls this from
     // the thread that uses the context.
     let sink = unsafe { &mut *sink.cast::<Sink>() };
     let Ok(len) = usize::try_from(size) else {

@@ -5,30 +5,21 @@
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read};
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::Arc;
 
 use ffmpeg::Error;
 use ffmpeg::ffi::*;
 
 use super::interrupt::Interrupt;
-
-/// Bytes that FFmpeg reads at a time. A pipe gives what it has.
-const BUFFER_BYTES: usize = 64 << 10;
+use crate::avio::{IoCalls, IoContext};
 
 /// How often a waiting read looks whether the capture was stopped, nanoseconds.
 #[cfg(unix)]
 const STOP_INTERVAL_NS: i64 = 100_000_000;
 
-/// FFmpeg's view of a pipe.
-pub(super) struct PipeInput {
-    context: NonNull<AVIOContext>,
-    // The context has a pointer to it.
-    _source: Box<PipeSource>,
-}
-
-// SAFETY: the context is used by the thread that owns this alone.
-unsafe impl Send for PipeInput {}
+/// FFmpeg's view of a pipe, which gives what it has.
+pub(super) struct PipeInput(IoContext<PipeSource>);
 
 struct PipeSource {
     pipe: File,
@@ -37,45 +28,14 @@ struct PipeSource {
 
 impl PipeInput {
     pub(super) fn new(pipe: File, interrupt: Arc<Interrupt>) -> Result<PipeInput, Error> {
-        let mut source = Box::new(PipeSource { pipe, interrupt });
-        let opaque: *mut c_void = ptr::from_mut(&mut *source).cast();
-        let out_of_memory = Error::Other {
-            errno: libc::ENOMEM,
-        };
-        // SAFETY: the buffer is allocated for the context, which frees neither; `drop` frees both. The source
-        // is boxed, and lives as long as the context.
-        let context = unsafe {
-            let buffer = av_malloc(BUFFER_BYTES);
-            if buffer.is_null() {
-                return Err(out_of_memory);
-            }
-            let size = BUFFER_BYTES as c_int;
-            let context =
-                avio_alloc_context(buffer.cast(), size, 0, opaque, Some(read_pipe), None, None);
-            if context.is_null() {
-                av_free(buffer);
-            }
-            context
-        };
-        Ok(PipeInput {
-            context: NonNull::new(context).ok_or(out_of_memory)?,
-            _source: source,
-        })
+        let source = PipeSource { pipe, interrupt };
+        // SAFETY: `read_pipe` takes its pointer for one to a `PipeSource`.
+        let context = unsafe { IoContext::new(source, IoCalls::Read(read_pipe)) };
+        context.map(PipeInput)
     }
 
     pub(super) fn context(&self) -> *mut AVIOContext {
-        self.context.as_ptr()
-    }
-}
-
-impl Drop for PipeInput {
-    fn drop(&mut self) {
-        // SAFETY: both were allocated in `new`; FFmpeg may have put another buffer in the place of the first.
-        unsafe {
-            let mut context = self.context.as_ptr();
-            av_freep(ptr::from_mut(&mut (*context).buffer).cast());
-            avio_context_free(&mut context);
-        }
+        self.0.as_ptr()
     }
 }
 
