@@ -8,8 +8,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"
 cd "$repo"
 
-if [ -z "${SLEAP_STREAM_BENCH_BINARIES:-}" ]; then
-  cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
-  export SLEAP_STREAM_BENCH_BINARIES="${CARGO_TARGET_DIR:-$repo/target}/release"
-fi
+# shellcheck source=tests/bench/binaries.sh
+. tests/bench/binaries.sh
 exec "$peers_venv/bin/python" tests/bench/emit.py "$@"
