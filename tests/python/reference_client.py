@@ -99,6 +99,8 @@ class Client:
             "original_height": args.height,
             "jpeg_quality": args.jpeg_quality,
         }
+        if args.version:
+            start["client_version"] = args.version
         return json.dumps(start)
 
     async def stream(self) -> None:
@@ -221,6 +223,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--key", help="... with this Ed25519 private key (base64)")
     parser.add_argument("--wait-auth", action="store_true", help="... with nothing, and wait for the verdict")
     parser.add_argument("--extra-channels", type=int, default=0, metavar="N", help="open N more data channels")
+    parser.add_argument("--version", metavar="X.Y.Z", help="say that the client has this version")
     parser.add_argument("--exit", action="store_true", help="exit after STREAM_COMPLETE")
     args = parser.parse_args()
     if args.step != 1 and not (args.video and args.seek):

@@ -110,6 +110,9 @@ class Stream:
             ack["answers"] = True
         if self._args.heartbeat:
             ack["heartbeat"] = True
+        if self._args.version:
+            ack["worker_version"] = self._args.version
+        if self._args.heartbeat:
             self._beating = asyncio.ensure_future(self._beat())
         self._send(ack)
 
@@ -226,6 +229,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--predict", action="store_true", help="answer every frame with a PREDICTION")
     parser.add_argument("--fail-frame", type=int, action="append", default=[], metavar="ID", help="answer ERROR")
     parser.add_argument("--answers", action="store_true", help="promise an answer to every frame")
+    parser.add_argument("--version", metavar="X.Y.Z", help="say that the worker has this version")
     parser.add_argument("--heartbeat", action="store_true", help="send KEEP_ALIVE every second")
     parser.add_argument("--skip-frame", type=int, action="append", default=[], metavar="ID", help="answer nothing")
     parser.add_argument("--mute", type=int, nargs=2, default=(0, 0), metavar=("FROM", "UNTIL"), help="... to these")

@@ -24,6 +24,7 @@ mod stream;
 pub mod text;
 mod track_names;
 mod transfer;
+mod version;
 mod view;
 
 pub use ack::{AckStatus, VerificationMode};
@@ -47,6 +48,7 @@ pub use transfer::{
     FileMeta, FileName, FileNameError, JobStatus, PackageType, UploadResume, UploadStart,
     checksum_of, checksum_text, hex,
 };
+pub use version::versions_fit;
 pub use view::{Percentiles, StreamStatus, ViewRequest, WorkerStatus};
 
 /// Label of the data channel that carries a frame stream.

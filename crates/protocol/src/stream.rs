@@ -65,6 +65,9 @@ pub struct StreamStart {
     /// those below from the worker before, and none is to mean two animals.
     #[serde(deserialize_with = "int", skip_serializing_if = "is_zero")]
     pub next_track: u32,
+    /// Extension: the client's own version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_version: Option<String>,
 }
 
 impl Default for StreamStart {
@@ -87,6 +90,7 @@ impl Default for StreamStart {
             heartbeat: false,
             stream_id: None,
             next_track: 0,
+            client_version: None,
         }
     }
 }

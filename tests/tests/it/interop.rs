@@ -162,3 +162,22 @@ fn checksums_tell_frames_apart() {
     let (other, _) = vision::synthetic::render(&pattern, 1);
     assert_ne!(sha256(&one.data), sha256(&other.data));
 }
+
+#[test]
+fn versions_that_are_too_far_apart_are_said_on_both_sides() {
+    const WORDS: &str = "version 99.0.0";
+    let worker = Worker::start(&[]);
+    let client = ["--raw", "--frames", "1", "--exit", "--version"];
+    for (version, is_said) in [(env!("CARGO_PKG_VERSION"), false), ("99.0.0", true)] {
+        let (_, code) = reference_client(&worker.signal, &[&client[..], &[version]].concat()).rest();
+        assert_eq!(code, Some(0));
+        assert_eq!(worker.log().contains(WORDS), is_said, "{}", worker.log());
+    }
+    for (version, is_said) in [(env!("CARGO_PKG_VERSION"), false), ("99.0.0", true)] {
+        let (_server, signal) = reference_signaling();
+        let _worker = reference_worker(&signal, &["--version", version]);
+        let pattern = ["--test-pattern", "64x48@100", "--max-frames", "1"];
+        let run = Client::run(&[&["--signal", &signal], &pattern[..]].concat()).success();
+        assert_eq!(run.stderr.contains(WORDS), is_said, "{}", run.stderr);
+    }
+}

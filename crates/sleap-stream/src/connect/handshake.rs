@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use link::{Receiver, Sender};
-use protocol::{AckStatus, Message, StreamAck, StreamStart, text};
+use protocol::{AckStatus, Message, StreamAck, StreamStart, text, versions_fit};
 use tokio::time::{sleep, timeout};
 
 use crate::connect::trust::TrustError;
@@ -78,7 +78,10 @@ impl StreamRequest {
                 .as_deref()
                 .map(|reason| text::cut(reason, text::REASON));
             match &ack.status {
-                AckStatus::Ready => return Ok(ack),
+                AckStatus::Ready => {
+                    log_versions(ack.worker_version.as_deref());
+                    return Ok(ack);
+                }
                 AckStatus::Busy if busy_timeout.is_none_or(|limit| began.elapsed() < limit) => {
                     tracing::info!("the worker is busy; asking again");
                     sleep(BUSY_INTERVAL).await;
@@ -116,6 +119,18 @@ async fn wait_for_ack(receiver: &mut Receiver) -> Result<StreamAck> {
                 because(receiver)
             ),
         }
+    }
+}
+
+/// Logs that the worker's version is too far from this client's.
+fn log_versions(worker: Option<&str>) {
+    let client = env!("CARGO_PKG_VERSION");
+    if let Some(worker) = worker.filter(|worker| !versions_fit(client, worker)) {
+        tracing::warn!(
+            "the worker has version {} and this client {client}: they may misunderstand each other. \
+             Install the same version on both machines",
+            text::cut(worker, text::NAME)
+        );
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
         heartbeat: true,
         stream_id: stream_id(),
         next_track: 0,
+        client_version: Some(env!("CARGO_PKG_VERSION").into()),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol::{Message, StreamAck, StreamComplete, StreamStart, text};
-use tracing::info;
+use protocol::{Message, StreamAck, StreamComplete, StreamStart, text, versions_fit};
+use tracing::{info, warn};
 
 use super::stream::Stream;
 use super::{Session, State};
@@ -100,6 +100,7 @@ impl Session {
             frames = u64::try_from(start.frames_to_send).ok(),
             "stream starts"
         );
+        log_versions(start.client_version.as_deref());
         let route = ResultRoute::new(self.replies.clone(), start.answers)
             .of(FrameOrigin::from(&start))
             .tracked_by(&self.context.tracking, start.next_track)
@@ -160,5 +161,17 @@ impl Session {
             place.send(Message::StreamComplete(complete));
         }
         Ok(())
+    }
+}
+
+/// Logs that the client's version is too far from this worker's.
+fn log_versions(client: Option<&str>) {
+    let worker = env!("CARGO_PKG_VERSION");
+    if let Some(client) = client.filter(|client| !versions_fit(client, worker)) {
+        warn!(
+            "the client has version {} and this worker {worker}: they may misunderstand each other. \
+             Install the same version on both machines",
+            text::cut(client, text::NAME)
+        );
     }
 }
