@@ -38,6 +38,18 @@ impl Screen {
         }
     }
 
+    /// Lets a program show its window here.
+    fn show(&self, command: &mut Command) {
+        command
+            .env("DISPLAY", &self.display)
+            .env_remove("WAYLAND_DISPLAY");
+    }
+
+    /// Waits until the program's window is there.
+    fn wait_for(&self, program: &str) {
+        self.xdotool(&["search", "--sync", "--onlyvisible", "--name", program]);
+    }
+
     fn xdotool(&self, args: &[&str]) {
         let output = Command::new("xdotool")
             .args(args)
@@ -76,10 +88,8 @@ impl Drop for Screen {
     }
 }
 
-/// The picture is gray; skeletons are what has colour.
-#[test]
-fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
-    let screen = Screen::start();
+/// A worker that shows its frames on this screen.
+fn worker_on(screen: &Screen) -> Worker {
     let model = demo("model");
     let args = [
         "--listen",
@@ -88,11 +98,28 @@ fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
         "--model",
         model.to_str().unwrap(),
     ];
-    let worker = Worker::start_with(&args, |command| {
-        command
-            .env("DISPLAY", &screen.display)
-            .env_remove("WAYLAND_DISPLAY");
-    });
+    Worker::start_with(&args, |command| screen.show(command))
+}
+
+/// A client that shows what it streams on this screen.
+fn client_on(screen: &Screen, worker: &Worker) -> Client {
+    let args = [
+        "--signal",
+        &worker.signal,
+        "--test-pattern",
+        "512x384@30",
+        "-o",
+        "-",
+        "--display",
+    ];
+    Client::start_with(&args, |command| screen.show(command))
+}
+
+/// The picture is gray; skeletons are what has colour.
+#[test]
+fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
+    let screen = Screen::start();
+    let worker = worker_on(&screen);
     let mut client = Client::start(&[
         "--signal",
         &worker.signal,
@@ -102,13 +129,7 @@ fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
         "-",
     ]);
     client.line().expect("predictions come");
-    screen.xdotool(&[
-        "search",
-        "--sync",
-        "--onlyvisible",
-        "--name",
-        "sleap-worker",
-    ]);
+    screen.wait_for("sleap-worker");
     // Drawing follows the prediction by a moment: frames go by until it is there.
     while screen.coloured_pixels() < 100 {
         client.line().expect("predictions go on");
@@ -128,28 +149,9 @@ fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
 fn the_client_shows_what_it_streams_and_ends_with_the_stream() {
     let screen = Screen::start();
     let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
-    let args = [
-        "--signal",
-        &worker.signal,
-        "--test-pattern",
-        "512x384@30",
-        "-o",
-        "-",
-        "--display",
-    ];
-    let mut client = Client::start_with(&args, |command| {
-        command
-            .env("DISPLAY", &screen.display)
-            .env_remove("WAYLAND_DISPLAY");
-    });
+    let mut client = client_on(&screen, &worker);
     client.line().expect("predictions come");
-    screen.xdotool(&[
-        "search",
-        "--sync",
-        "--onlyvisible",
-        "--name",
-        "sleap-stream",
-    ]);
+    screen.wait_for("sleap-stream");
     while screen.coloured_pixels() < 100 {
         client.line().expect("predictions go on");
     }
@@ -160,32 +162,10 @@ fn the_client_shows_what_it_streams_and_ends_with_the_stream() {
 #[test]
 fn worker_and_client_go_on_when_the_screen_of_their_windows_is_gone() {
     let mut screen = Screen::start();
-    let model = demo("model");
-    let args = [
-        "--listen",
-        "127.0.0.1:0",
-        "--display",
-        "--model",
-        model.to_str().unwrap(),
-    ];
-    let on_screen = |command: &mut Command| {
-        command
-            .env("DISPLAY", &screen.display)
-            .env_remove("WAYLAND_DISPLAY");
-    };
-    let worker = Worker::start_with(&args, on_screen);
-    let args = [
-        "--signal",
-        &worker.signal,
-        "--test-pattern",
-        "512x384@30",
-        "-o",
-        "-",
-        "--display",
-    ];
-    let mut client = Client::start_with(&args, on_screen);
+    let worker = worker_on(&screen);
+    let mut client = client_on(&screen, &worker);
     for program in ["sleap-worker", "sleap-stream"] {
-        screen.xdotool(&["search", "--sync", "--onlyvisible", "--name", program]);
+        screen.wait_for(program);
     }
     client.line().expect("predictions come");
     screen.server.kill().unwrap();
