@@ -152,6 +152,16 @@ pub enum OutputError {
         /// What is wrong with the first.
         first: Arc<WriteError>,
     },
+    /// It was not written again after a look through the whole video.
+    #[error(
+        "{name} has the tracks that were given live, without a look through the whole video: {reason}"
+    )]
+    NotRevised {
+        /// The file's name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The rest was abandoned because writing took too long.
     #[error("{name} lacks the last {records} predictions: they were not taken in time")]
     Stuck {

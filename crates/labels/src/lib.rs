@@ -14,6 +14,9 @@
 //! any moment leaves files that open and hold every prediction up to the last second; text may end in
 //! part of a line. A machine that loses power may lose more.
 //!
+//! Where something can only be told once all frames are there, files are written again at the end
+//! ([`LabelsOutputs::revise_at_end`]).
+//!
 //! A file without any record is removed: it would look like a result.
 //!
 //! | file | format |
@@ -44,7 +47,7 @@ pub use events::{EventRow, EventsWriter};
 pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
 pub use new_file::{check_all_free, check_free};
-pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs, WrittenFile};
+pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs, Revision, WrittenFile};
 pub use read::{ReadPosesError, RecordedFrame, RecordedPoses};
 pub use record::{LatencyParts, PredictionRecord};
 pub use thread::FLUSH_BY;

@@ -136,24 +136,40 @@ impl CreatedFile {
         }
     }
 
+    /// Whether it is a file, and no pipe or device.
+    pub(crate) fn is_file(&self) -> bool {
+        self.file.metadata().is_ok_and(|it| it.is_file())
+    }
+
+    /// The path of the file itself, behind links; `None` where the name leads to another file by now.
+    pub(crate) fn target(&self) -> Option<PathBuf> {
+        let path = self.path.canonicalize().ok()?;
+        self.is_at(&path).then_some(path)
+    }
+
     /// Removes the file, which is empty, whatever was there before. Returns its path.
     pub(crate) fn remove_empty(&self) -> Option<PathBuf> {
         // This run has not created a pipe or a device.
-        let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
-        let is_gone = is_file && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
+        let is_gone =
+            self.is_file() && self.is_still_there() && std::fs::remove_file(&self.path).is_ok();
         is_gone.then(|| self.path.clone())
     }
 
-    #[cfg(unix)]
     fn is_still_there(&self) -> bool {
+        self.is_at(&self.path)
+    }
+
+    /// Whether this very file has a path.
+    #[cfg(unix)]
+    fn is_at(&self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
-        let there = std::fs::symlink_metadata(&self.path).map(|it| (it.dev(), it.ino()));
+        let there = std::fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()));
         let made = self.file.metadata().map(|it| (it.dev(), it.ino()));
         matches!((there, made), (Ok(there), Ok(made)) if there == made)
     }
 
     #[cfg(not(unix))]
-    fn is_still_there(&self) -> bool {
+    fn is_at(&self, _path: &Path) -> bool {
         true
     }
 }

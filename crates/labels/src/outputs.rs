@@ -1,6 +1,7 @@
 //! All outputs of a run.
 
 mod output;
+mod revision;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,13 +13,19 @@ use crate::record::PredictionRecord;
 use crate::thread::{OutputState, OutputStatus, RECORD_QUEUE_LEN};
 use output::LabelsOutput;
 pub use output::WrittenFile;
+use revision::KeptRecords;
+pub use revision::Revision;
 
 /// All outputs of a run, each with its own thread.
 ///
 /// Dropping it writes what was taken and waits for that; [`finish`](Self::finish) also returns what
 /// failed.
 #[derive(Debug, Default)]
-pub struct LabelsOutputs(Vec<LabelsOutput>);
+pub struct LabelsOutputs {
+    outputs: Vec<LabelsOutput>,
+    /// What all of them are written again from.
+    kept: Option<Box<KeptRecords>>,
+}
 
 /// What a run has left in its outputs.
 #[derive(Debug, Default)]
@@ -56,7 +63,7 @@ impl LabelsOutputs {
         let mut outputs = Self::default();
         for path in paths {
             match LabelsOutput::open(path, overwrite, header) {
-                Ok(output) => outputs.0.push(output),
+                Ok(output) => outputs.outputs.push(output),
                 Err(error) => {
                     outputs.discard();
                     return Err(error);
@@ -66,9 +73,18 @@ impl LabelsOutputs {
         Ok(outputs)
     }
 
+    /// Once the last record is there, `revision` gets all of them, and files are written again with what it
+    /// has changed. To be called before the first record; standard output, pipes and devices stay as they are.
+    /// `header`: as of [`open`](Self::open).
+    pub fn revise_at_end(&mut self, header: LabelsHeader, revision: Revision) {
+        if self.outputs.iter().any(LabelsOutput::is_file) {
+            self.kept = Some(Box::new(KeptRecords::new(header, revision)));
+        }
+    }
+
     /// Ends all outputs and removes files that were made for them.
     pub fn discard(mut self) {
-        for output in &mut self.0 {
+        for output in &mut self.outputs {
             output.join();
             if let Some(made) = output.made.take() {
                 made.remove();
@@ -78,13 +94,16 @@ impl LabelsOutputs {
 
     /// Whether there is no output.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.outputs.is_empty()
     }
 
     /// Passes a record to all outputs that still work, without waiting.
     pub fn write(&self, record: PredictionRecord) {
         let record = Arc::new(record);
-        for output in &self.0 {
+        if let Some(kept) = &self.kept {
+            kept.keep(&record);
+        }
+        for output in &self.outputs {
             output.send(&record);
         }
     }
@@ -94,19 +113,19 @@ impl LabelsOutputs {
         let full = |output: &LabelsOutput| {
             !output.has_ended() && output.shared.waiting() >= RECORD_QUEUE_LEN
         };
-        !self.0.iter().any(full)
+        !self.outputs.iter().any(full)
     }
 
     /// Waits until no queue is full.
     pub fn wait_for_room(&self) {
-        for output in &self.0 {
+        for output in &self.outputs {
             output.shared.wait_for_room();
         }
     }
 
     /// Failures since the last call; each kind is reported once per output.
     pub fn failures(&mut self) -> Vec<OutputError> {
-        self.0
+        self.outputs
             .iter_mut()
             .flat_map(LabelsOutput::new_failures)
             .collect()
@@ -116,7 +135,7 @@ impl LabelsOutputs {
     pub fn reader_is_gone(&self) -> bool {
         let unread =
             |output: &LabelsOutput| matches!(output.shared.status(), OutputStatus::ReaderGone);
-        !self.0.is_empty() && self.0.iter().all(unread)
+        !self.outputs.is_empty() && self.outputs.iter().all(unread)
     }
 
     /// True where no output is written any more, and at least one of them failed.
@@ -124,19 +143,19 @@ impl LabelsOutputs {
         let broken = |output: &LabelsOutput| output.has_ended();
         let failed =
             |output: &LabelsOutput| matches!(output.shared.status(), OutputStatus::Failed(_));
-        self.0.iter().all(broken) && self.0.iter().any(failed)
+        self.outputs.iter().all(broken) && self.outputs.iter().any(failed)
     }
 
     /// Records that are in every output by now.
     pub fn written(&self) -> u64 {
-        let written = self.0.iter().map(|output| output.shared.written());
+        let written = self.outputs.iter().map(|output| output.shared.written());
         written.min().unwrap_or(0)
     }
 
     /// A handle that ends the wait of [`finish`](Self::finish).
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle(
-            self.0
+            self.outputs
                 .iter()
                 .map(|output| Arc::clone(&output.shared))
                 .collect(),
@@ -145,16 +164,27 @@ impl LabelsOutputs {
 
     /// Writes everything that was queued and waits for it. Removes files without any record.
     pub fn finish(mut self) -> FinishedOutputs {
-        for output in &mut self.0 {
+        for output in &mut self.outputs {
             output.queue = None;
         }
-        self.0.iter_mut().for_each(LabelsOutput::join);
+        self.outputs.iter_mut().for_each(LabelsOutput::join);
+        let kept = self.kept.take();
+        let not_revised = kept.map(|kept| kept.revise(&mut self.outputs));
         FinishedOutputs {
             written: self.written(),
-            files: self.0.iter().filter_map(LabelsOutput::written).collect(),
-            lacking: self.0.iter().flat_map(LabelsOutput::lacks).collect(),
+            files: self
+                .outputs
+                .iter()
+                .filter_map(LabelsOutput::written)
+                .collect(),
+            lacking: self
+                .outputs
+                .iter()
+                .flat_map(LabelsOutput::lacks)
+                .chain(not_revised.into_iter().flatten())
+                .collect(),
             removed: self
-                .0
+                .outputs
                 .iter()
                 .filter_map(LabelsOutput::remove_empty)
                 .collect(),
@@ -162,5 +192,7 @@ impl LabelsOutputs {
     }
 }
 
+#[cfg(test)]
+mod revision_tests;
 #[cfg(test)]
 mod tests;

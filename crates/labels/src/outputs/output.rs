@@ -31,10 +31,12 @@ pub struct WrittenFile {
 
 /// One output. Dropping it waits for its thread.
 #[derive(Debug)]
-pub(super) struct LabelsOutput {
-    pub(super) name: String,
+pub(crate) struct LabelsOutput {
+    pub(crate) name: String,
     /// Its file, which was made for it or emptied.
-    pub(super) made: Option<CreatedFile>,
+    pub(crate) made: Option<CreatedFile>,
+    /// Frames and instances in it, where it was written again at the end.
+    pub(crate) revised: Option<(u64, u64)>,
     /// `None` once the output is to end. Its length is bounded by callers, which ask
     /// [`super::LabelsOutputs::has_room`].
     pub(super) queue: Option<Sender<Arc<PredictionRecord>>>,
@@ -86,6 +88,7 @@ impl LabelsOutput {
         Ok(Self {
             name,
             made: None,
+            revised: None,
             queue: Some(queue),
             shared,
             reported: false,
@@ -159,12 +162,25 @@ impl LabelsOutput {
             OutputStatus::Done | OutputStatus::Failed(_)
         );
         self.made.as_ref().filter(|_| is_whole)?;
+        let written = || (self.shared.written(), self.shared.poses());
+        let (frames, poses) = self.revised.unwrap_or_else(written);
         Some(WrittenFile {
             name: self.name.clone(),
-            frames: self.shared.written(),
-            poses: self.shared.poses(),
+            frames,
+            poses,
         })
         .filter(|file| file.frames > 0)
+    }
+
+    /// Whether it is a file, which can be written again.
+    pub(super) fn is_file(&self) -> bool {
+        self.made.as_ref().is_some_and(CreatedFile::is_file)
+    }
+
+    /// Whether it is a file that holds everything that was to be written to it.
+    pub(crate) fn is_complete_file(&self) -> bool {
+        let is_done = matches!(self.shared.status(), OutputStatus::Done);
+        is_done && self.shared.written() > 0 && self.is_file()
     }
 
     pub(super) fn join(&mut self) {
@@ -188,10 +204,10 @@ impl Drop for LabelsOutput {
 }
 
 /// A writer, and the file that was created for it.
-type OpenedWriter = (Box<dyn RecordWriter + Send>, Option<CreatedFile>);
+pub(crate) type OpenedWriter = (Box<dyn RecordWriter + Send>, Option<CreatedFile>);
 
 /// Opens an output of this format.
-fn open_writer(
+pub(crate) fn open_writer(
     path: &Path,
     format: LabelsFormat,
     overwrite: bool,

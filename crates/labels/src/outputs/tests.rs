@@ -9,7 +9,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-fn record(frame_id: u64) -> PredictionRecord {
+fn of(outputs: Vec<LabelsOutput>) -> LabelsOutputs {
+    LabelsOutputs {
+        outputs,
+        kept: None,
+    }
+}
+
+pub(super) fn record(frame_id: u64) -> PredictionRecord {
     PredictionRecord {
         prediction: Prediction {
             frame_id,
@@ -42,7 +49,7 @@ fn refusing(kind: io::ErrorKind, live: bool) -> LabelsOutput {
     LabelsOutput::start("it".into(), Box::new(sink), live).unwrap()
 }
 
-fn json_lines(path: &Path) -> Vec<serde_json::Value> {
+pub(super) fn json_lines(path: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -79,9 +86,9 @@ fn an_output_that_fails_keeps_nothing_from_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("poses.jsonl");
     let good = LabelsOutput::open(&path, false, &LabelsHeader::default()).unwrap();
-    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::StorageFull, true), good]);
+    let mut outputs = of(vec![refusing(io::ErrorKind::StorageFull, true), good]);
     outputs.write(record(1));
-    outputs.0[0].thread.take().unwrap().join().unwrap();
+    outputs.outputs[0].thread.take().unwrap().join().unwrap();
     outputs.write(record(2));
     assert!(!outputs.reader_is_gone() && !outputs.have_failed());
     let reported = outputs.failures();
@@ -98,18 +105,18 @@ fn an_output_that_fails_keeps_nothing_from_the_others() {
 
 #[test]
 fn nothing_is_left_to_write_to_once_all_have_failed() {
-    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::StorageFull, true)]);
+    let mut outputs = of(vec![refusing(io::ErrorKind::StorageFull, true)]);
     outputs.write(record(1));
-    outputs.0[0].thread.take().unwrap().join().unwrap();
+    outputs.outputs[0].thread.take().unwrap().join().unwrap();
     assert!(outputs.have_failed());
 }
 
 #[test]
 fn a_reader_that_goes_is_no_error() {
-    let mut outputs = LabelsOutputs(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
+    let mut outputs = of(vec![refusing(io::ErrorKind::BrokenPipe, true)]);
     assert!(!outputs.reader_is_gone());
     outputs.write(record(1));
-    outputs.0[0].thread.take().unwrap().join().unwrap();
+    outputs.outputs[0].thread.take().unwrap().join().unwrap();
     assert!(outputs.reader_is_gone() && !outputs.have_failed());
     assert!(outputs.finish().lacking.is_empty());
 }
@@ -138,7 +145,7 @@ fn slow() -> (LabelsOutputs, Sender<()>, Receiver<u64>) {
     let ((go, wait), (written, heard)) = (channel(), channel());
     let slow = Box::new(Slow { go: wait, written });
     let output = LabelsOutput::start("slow".into(), slow, false).unwrap();
-    (LabelsOutputs(vec![output]), go, heard)
+    (of(vec![output]), go, heard)
 }
 
 #[test]
@@ -214,8 +221,8 @@ fn what_a_form_cannot_hold_is_skipped_whole_and_counted() {
         for record in with_bad_ones() {
             outputs.write(record);
         }
-        outputs.0[0].queue = None;
-        outputs.0[0].shared.wait_for_end();
+        outputs.outputs[0].queue = None;
+        outputs.outputs[0].shared.wait_for_end();
         assert_eq!(outputs.failures().len(), 1);
         assert!(outputs.failures().is_empty(), "told once");
         let lacking = outputs.finish().lacking;
