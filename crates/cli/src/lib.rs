@@ -2,10 +2,12 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
+mod cleaning_args;
 pub mod doctor;
 mod emit_args;
 mod exit;
 mod fields;
+mod flow_args;
 mod ice_credentials;
 mod interrupt;
 mod kalman_args;
@@ -30,8 +32,10 @@ mod variable;
 mod worker_name;
 
 pub use clap_complete::Shell;
+pub use cleaning_args::CleaningArgs;
 pub use emit_args::EmitArgs;
 pub use exit::{ExitStatus, report};
+pub use flow_args::FlowArgs;
 pub use interrupt::Interrupt;
 pub use kalman_args::{KalmanArgs, NodeIndices};
 pub use link_args::{DEFAULT_SIGNAL, LinkArgs, is_on_this_machine, websocket_url};

@@ -6,6 +6,8 @@ use tracking::{
     ScoringMethod, ScoringReduction, Tracker, TrackerKind, TrackerOptions,
 };
 
+use crate::cleaning_args::CleaningArgs;
+use crate::flow_args::FlowArgs;
 use crate::kalman_args::KalmanArgs;
 
 /// Which animal is which.
@@ -19,8 +21,8 @@ pub struct TrackingArgs {
     /// How: animals, classic, sort, bytetrack or ocsort.
     ///
     /// `animals` follows a known or unknown number of animals by motion and pose. The others are
-    /// sleap-nn's, fed frame by frame: what sleap-nn does with a look through the whole video
-    /// (calibration, cleaning, connecting breaks) a stream cannot.
+    /// sleap-nn's, fed frame by frame. What sleap-nn does with a look through the whole video (calibration,
+    /// cleaning, connecting breaks) is done for files of poses, once a video file has ended.
     #[arg(
         long,
         value_name = "NAME",
@@ -72,6 +74,14 @@ pub struct TrackingArgs {
     #[command(flatten)]
     pub kalman: KalmanArgs,
 
+    /// Look at the pictures: optical flow carries earlier detections to where they are now (classic).
+    #[arg(long, requires = "tracking")]
+    pub use_flow: bool,
+
+    /// How the flow is computed.
+    #[command(flatten)]
+    pub flow: FlowArgs,
+
     /// How many animals there are (classic).
     #[arg(long, value_name = "N", requires = "tracking")]
     pub tracking_target_instance_count: Option<usize>,
@@ -83,6 +93,10 @@ pub struct TrackingArgs {
     /// Of detections that overlap more than this, leave out the less certain one first (classic).
     #[arg(long, value_name = "SHARE", requires = "tracking_pre_cull_to_target")]
     pub tracking_pre_cull_iou_threshold: Option<f64>,
+
+    /// What is done once all frames of a file are there.
+    #[command(flatten)]
+    pub cleaning: CleaningArgs,
 }
 
 /// The options make no tracker.
@@ -151,6 +165,11 @@ impl TrackingArgs {
                 self.kalman.given().unwrap_or_default(),
                 self.kalman.given().is_some(),
             ),
+            ("--use-flow", self.use_flow),
+            (
+                self.cleaning.given().unwrap_or_default(),
+                self.cleaning.given().is_some(),
+            ),
             (
                 "--tracking-target-instance-count",
                 self.tracking_target_instance_count.is_some(),
@@ -187,10 +206,15 @@ impl TrackingArgs {
             max_tracks: self.max_tracks,
             use_kalman: self.use_kalman,
             kalman: self.kalman.options(),
+            use_flow: self.use_flow,
+            flow: self.flow.options(),
             oks_stddev: self.oks_stddev,
             tracking_target_instance_count: self.tracking_target_instance_count,
             tracking_pre_cull_to_target: self.tracking_pre_cull_to_target,
             tracking_pre_cull_iou_threshold: self.tracking_pre_cull_iou_threshold.unwrap_or(0.0),
+            tracking_clean_instance_count: self.cleaning.tracking_clean_instance_count.unwrap_or(0),
+            tracking_clean_iou_threshold: self.cleaning.tracking_clean_iou_threshold.unwrap_or(0.0),
+            post_connect_single_breaks: self.cleaning.post_connect_single_breaks,
             ..usual
         }
     }
@@ -261,6 +285,43 @@ mod tests {
             ],
         ] {
             assert!(Line::try_parse_from(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn flow_and_cleaning_have_sleap_nns_options() {
+        let line = "-t --tracker classic --use-flow --of-img-scale 0.5 --of-window-size 15 \
+            --of-max-levels 2 --tracking-clean-instance-count 2 --tracking-clean-iou-threshold 0.4 \
+            --tracking-target-instance-count 2 --post-connect-single-breaks";
+        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
+            panic!("classic")
+        };
+        assert!(classic.use_flow && classic.post_connect_single_breaks && classic.looks_back());
+        let flow = (classic.flow.img_scale, classic.flow.window_size);
+        assert_eq!((flow, classic.flow.max_levels), ((0.5, 15), 2));
+        assert_eq!(classic.tracking_clean_instance_count, 2);
+        assert_eq!(classic.tracking_clean_iou_threshold, 0.4);
+        for (line, words) in [
+            ("-t --use-flow", "--use-flow is not for --tracker animals"),
+            (
+                "-t --tracker sort --tracking-clean-instance-count 2",
+                "--tracking-clean-instance-count is not for --tracker sort",
+            ),
+            (
+                "-t --tracker classic --use-flow --use-kalman --max-tracks 2",
+                "give one of them",
+            ),
+            (
+                "-t --tracker classic --use-flow --of-window-size 2",
+                "of_window_size is 2; it has to be from 3 to 255",
+            ),
+        ] {
+            let error = options(line).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        for line in ["-t --of-img-scale 0.5", "-t --post-connect-single-breaks"] {
+            let words = std::iter::once("program").chain(line.split_whitespace());
+            assert!(Line::try_parse_from(words).is_err(), "{line}");
         }
     }
 

@@ -22,6 +22,11 @@ impl Scale {
         })
     }
 
+    /// By how much x and y are multiplied.
+    pub fn factors(&self) -> [f64; 2] {
+        [self.x, self.y]
+    }
+
     /// Moves all points as SLEAP does wherever it resizes: x' = s x. Models are trained with that
     /// convention, so a shift by half a pixel, right for the picture, would be wrong for the poses.
     pub fn apply(&self, prediction: &mut Prediction) {

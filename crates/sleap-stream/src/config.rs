@@ -107,6 +107,15 @@ impl Config {
         matches!(&self.capture.source, Source::File(name) if is_pipe(name))
     }
 
+    /// The source is a video or images that are all there, and not what is still being recorded.
+    pub(crate) fn has_end(&self) -> bool {
+        match &self.capture.source {
+            Source::File(name) => is_path(name) && !is_pipe(name),
+            Source::Images { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
     pub(crate) fn only_emits(&self) -> bool {
         let keeps = !self.outputs.is_empty() || self.snapshot.is_some() || self.record.is_some();

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
+use tracking::flow::{Picture, Pyramid};
 use tracking::{
-    AnimalsOptions, ClassicOptions, Detection, KalmanFeatures, KalmanOptions, Tracker, TrackerKind,
-    TrackerOptions,
+    AnimalsOptions, ClassicOptions, Detection, FramePicture, KalmanFeatures, KalmanOptions,
+    Tracker, TrackerKind, TrackerOptions,
 };
 
 const FRAMES: u64 = 20_000;
@@ -55,11 +57,59 @@ fn main() -> anyhow::Result<()> {
             quantile(0.99)
         );
     }
+    for (size, channels) in [((640, 480), 1), ((1920, 1080), 1), ((1920, 1080), 3)] {
+        println!("{}", flow_cost(size, channels)?);
+    }
     println!(
         "fitting the filters of one track's nodes: {:.0} ms",
         fit_ms()?
     );
     Ok(())
+}
+
+/// What a frame costs with `use_flow`, milliseconds: its pyramid, and all points of the last five frames.
+fn flow_cost((width, height): (u32, u32), channels: u8) -> anyhow::Result<String> {
+    let options = TrackerOptions::Classic(ClassicOptions {
+        use_flow: true,
+        ..ClassicOptions::default()
+    });
+    let flow = *options.flow().context("it looks at pictures")?;
+    let mut tracker = Tracker::new(options)?;
+    let (mut pyramids, mut costs) = (Vec::new(), Vec::new());
+    for index in 0..60u64 {
+        let pixels = texture((width, height), channels, index as f64);
+        let picture = Picture::new(width, height, channels, &pixels)?;
+        let begun = Instant::now();
+        let pyramid = Pyramid::new(&picture, &flow);
+        pyramids.push(begun.elapsed().as_secs_f64() * 1e3);
+        let detections = frame(index);
+        let begun = Instant::now();
+        drop(tracker.track_seen(index, &detections, Some(FramePicture::new(pyramid))));
+        costs.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    Ok(format!(
+        "use_flow, {width}x{height}x{channels}: pyramid {:.1} ms, tracking {:.1} ms",
+        median(&mut pyramids),
+        median(&mut costs)
+    ))
+}
+
+/// A texture that moves by two pixels a frame.
+fn texture((width, height): (u32, u32), channels: u8, frame: f64) -> Vec<u8> {
+    let wave = |at: u32, length: f64| ((f64::from(at) - 2.0 * frame) / length).sin();
+    let across: Vec<f64> = (0..width).map(|x| wave(x, 5.0) + wave(x, 17.0)).collect();
+    let down: Vec<f64> = (0..height).map(|y| wave(y, 6.0) + wave(y, 13.0)).collect();
+    let value = |x: &f64, y: &f64, channel: u8| (128.0 + 25.0 * (x + y) + f64::from(channel)) as u8;
+    let row = |y| {
+        across
+            .iter()
+            .flat_map(move |x| (0..channels).map(move |c| value(x, y, c)))
+    };
+    down.iter().flat_map(row).collect()
 }
 
 /// The longest frame of one animal whose every node a filter follows, milliseconds.

@@ -1,5 +1,6 @@
 //! Why options are not accepted.
 
+use flow::FlowOptionsError;
 use thiserror::Error;
 
 /// Options that cannot be used, or not together.
@@ -22,12 +23,15 @@ pub enum OptionsError {
          or max_tracks"
     )]
     KalmanCount,
-    /// Culling to a number that is not given.
-    #[error(
-        "tracking_pre_cull_to_target needs the number to cull to: give \
-         tracking_target_instance_count"
-    )]
-    CullCount,
+    /// An option that needs the number of animals, which is not given.
+    #[error("{option} needs the number of animals: give tracking_target_instance_count")]
+    TargetCount {
+        /// The option.
+        option: &'static str,
+    },
+    /// Two motion models.
+    #[error("use_flow and use_kalman both tell where a track is: give one of them")]
+    TwoMotions,
     /// A number outside of its range.
     #[error("{option} is {given}; it has to be {range}")]
     Range {
@@ -38,6 +42,16 @@ pub enum OptionsError {
         /// What it may be.
         range: &'static str,
     },
+}
+
+impl From<FlowOptionsError> for OptionsError {
+    fn from(error: FlowOptionsError) -> Self {
+        Self::Range {
+            option: error.option,
+            given: error.given,
+            range: error.range,
+        }
+    }
 }
 
 /// Checks a number against its range.

@@ -1,7 +1,8 @@
 //! Which animal is which: track numbers for the instances of successive frames.
 //!
 //! A [`Tracker`] is given the [`Detection`]s of one frame after the other and the frames' numbers,
-//! and returns a track for each, at once. It reads no clock, no file and no picture.
+//! and returns a track for each, at once. It reads no clock and no file; with `use_flow` it looks at the pictures
+//! that it is given. Where all frames of a video are there, [`final_tracks`] looks through the whole of it.
 //!
 //! ```
 //! use tracking::{Detection, Tracker, TrackerKind, TrackerOptions};
@@ -30,11 +31,13 @@ mod choice;
 mod classic;
 mod detection;
 mod error;
+mod frame_picture;
 mod matrix;
 mod mot;
 mod numeric;
 mod options;
 mod tracker;
+mod video;
 
 pub use ahead::{
     DerivedInstances, MAX_AHEAD_S, MAX_BRIDGE_S, Nodes, OneEuroOptions, PosePredictor, PoseSmoother,
@@ -47,6 +50,11 @@ pub use classic::{
 };
 pub use detection::{Assignments, Detection, TrackAssignment};
 pub use error::OptionsError;
+pub use frame_picture::FramePicture;
 pub use mot::{KalmanKind, MotKind, MotOptions, ScoreMode, Similarity, TimeBase};
 pub use options::{TrackerKind, TrackerOptions};
 pub use tracker::{MAX_DETECTIONS, Tracker};
+pub use video::{FinalInstance, VideoFrame, VideoFrames, final_tracks};
+
+/// Options and pictures of optical flow.
+pub use flow;

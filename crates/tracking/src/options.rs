@@ -1,5 +1,7 @@
 //! What can be chosen, by sleap-nn's names and with its defaults.
 
+use flow::FlowOptions;
+
 use crate::animals::AnimalsOptions;
 use crate::choice::choice;
 use crate::classic::ClassicOptions;
@@ -44,6 +46,28 @@ impl TrackerOptions {
                 MotKind::OcSort => TrackerKind::OcSort,
             },
         }
+    }
+
+    /// How the tracker looks at the frames' pictures; `None` where it does not.
+    pub fn flow(&self) -> Option<&FlowOptions> {
+        match self {
+            Self::Classic(options) if options.use_flow => Some(&options.flow),
+            _ => None,
+        }
+    }
+
+    /// Whether tracks change once all frames of a video are there.
+    pub fn looks_back(&self) -> bool {
+        match self {
+            Self::Animals(_) => false,
+            Self::Classic(options) => options.looks_back(),
+            Self::Mot(_) => true,
+        }
+    }
+
+    /// Whether options were given that mean nothing before all frames of a video are there.
+    pub fn needs_whole_video(&self) -> bool {
+        matches!(self, Self::Classic(options) if options.looks_back())
     }
 
     /// A tracker with its defaults.

@@ -4,6 +4,7 @@ use crate::animals::AnimalsTracker;
 use crate::classic::ClassicTracker;
 use crate::detection::{Assignments, Detection};
 use crate::error::OptionsError;
+use crate::frame_picture::FramePicture;
 use crate::mot::MotTracker;
 use crate::options::TrackerOptions;
 
@@ -46,15 +47,22 @@ impl Tracker {
     /// The tracks of the detections of a frame. `frame` is the frame's number: frames that are
     /// missing between two calls have passed all the same.
     pub fn track(&mut self, frame: u64, detections: &[Detection]) -> Assignments {
+        self.track_seen(frame, detections, None)
+    }
+
+    /// The same with the frame's picture, for options that [look at it](TrackerOptions::flow). Without a
+    /// picture detections are compared where they are.
+    pub fn track_seen(
+        &mut self,
+        frame: u64,
+        detections: &[Detection],
+        seen: Option<FramePicture>,
+    ) -> Assignments {
         let frame = i64::try_from(frame).unwrap_or(i64::MAX);
-        let kept = best(detections);
-        let usable: Vec<Detection> = kept
-            .iter()
-            .map(|index| detections[*index].sanitized())
-            .collect();
+        let (kept, usable) = usable(detections);
         let tracked = match &mut self.0 {
             Method::Animals(tracker) => tracker.track(frame, &usable),
-            Method::Classic(tracker) => tracker.track(frame, &usable),
+            Method::Classic(tracker) => tracker.track(frame, &usable, seen),
             Method::Mot(tracker) => tracker.track(frame, &usable),
         };
         let mut assignments = vec![None; detections.len()];
@@ -63,6 +71,14 @@ impl Tracker {
         }
         assignments
     }
+}
+
+/// The detections that are tracked, and their indices.
+pub(crate) fn usable(detections: &[Detection]) -> (Vec<usize>, Vec<Detection>) {
+    let kept = best(detections);
+    let usable = kept.iter().map(|index| detections[*index].sanitized());
+    let usable = usable.collect();
+    (kept, usable)
 }
 
 /// The indices of the best [`MAX_DETECTIONS`], in their order.

@@ -1,7 +1,12 @@
 //! Tracks for the instances of predictions.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use protocol::{FrameId, Prediction, track_name};
-use tracking::{Detection, OptionsError, TrackAssignment, Tracker, TrackerOptions};
+use tracking::flow::FlowOptions;
+use tracking::{Detection, FramePicture, OptionsError, TrackAssignment, Tracker, TrackerOptions};
 
 use crate::numbers::TrackNumbers;
 
@@ -17,6 +22,8 @@ pub struct PredictionTracker {
     sender_tracks: bool,
     /// Tracks of the sender were kept since the tracker had its last frame.
     was_replaced: bool,
+    /// Tracks of the sender were kept at any time.
+    kept_any: Arc<AtomicBool>,
 }
 
 impl PredictionTracker {
@@ -34,6 +41,7 @@ impl PredictionTracker {
             numbers: TrackNumbers::new(next),
             sender_tracks: false,
             was_replaced: false,
+            kept_any: Arc::default(),
         })
     }
 
@@ -43,14 +51,32 @@ impl PredictionTracker {
         self.sender_tracks = tracks;
     }
 
+    /// How the tracker looks at pictures; `None` where it does not.
+    pub fn flow(&self) -> Option<FlowOptions> {
+        let options = self.options.flow().filter(|_| !self.sender_tracks);
+        options.copied()
+    }
+
+    /// Becomes true where tracks of the sender are kept: not all tracks are this tracker's then.
+    pub fn kept_any(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.kept_any)
+    }
+
     /// Gives the instances of a frame tracks. A prediction that has tracks keeps them. A frame that
     /// comes after a newer one gets none: its animals have moved on.
     pub fn assign(&mut self, prediction: &mut Prediction) {
+        self.assign_seen(prediction, None);
+    }
+
+    /// The same with the frame's picture, where there is one and [`flow`](Self::flow) tells how it is looked
+    /// at.
+    pub fn assign_seen(&mut self, prediction: &mut Prediction, seen: Option<FramePicture>) {
         // A sender that has tracks in one prediction has them in all, also where it does not say so.
         self.sender_tracks |= !prediction.tracks.is_empty();
         if self.sender_tracks {
             self.numbers.add(prediction);
             self.was_replaced = true;
+            self.kept_any.store(true, Relaxed);
             return;
         }
         if self.was_replaced {
@@ -66,7 +92,9 @@ impl PredictionTracker {
         self.newest = Some(prediction.frame_id);
         let indices = 0..prediction.instances.len();
         let detections: Vec<_> = indices.map(|index| detection(prediction, index)).collect();
-        let assigned = self.tracker.track(prediction.frame_id, &detections);
+        let assigned = self
+            .tracker
+            .track_seen(prediction.frame_id, &detections, seen);
         let name = |one: &TrackAssignment| track_name(self.first.saturating_add(one.track));
         let names = assigned.iter().map(|one| one.as_ref().map(name));
         prediction.tracks = names.collect();
@@ -88,7 +116,7 @@ impl PredictionTracker {
 }
 
 /// An instance as a tracker takes it.
-fn detection(prediction: &Prediction, index: usize) -> Detection {
+pub(crate) fn detection(prediction: &Prediction, index: usize) -> Detection {
     let wide = |value: Option<f32>| value.map_or(f64::NAN, f64::from);
     let points = prediction.instances[index].iter();
     let scores = prediction.confidence.get(index).into_iter().flatten();

@@ -6,8 +6,10 @@ mod assign;
 mod census;
 mod colors;
 mod numbers;
+mod whole_video;
 
 pub use assign::PredictionTracker;
 pub use census::{TrackCensus, TrackCounts};
 pub use colors::TrackColors;
 pub use numbers::TrackNumbers;
+pub use whole_video::revision;

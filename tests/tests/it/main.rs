@@ -51,5 +51,6 @@ mod unsafe_list;
 mod upload_folder;
 mod variables;
 mod view;
+mod whole_video;
 mod worker;
 mod worker_tracking;

@@ -29,7 +29,7 @@ pub(crate) fn pictures(place: &Place) -> String {
 }
 
 /// Instances of a prediction in JSON, as a tracker takes them.
-fn detections(prediction: &Value) -> Vec<Detection> {
+pub(crate) fn detections(prediction: &Value) -> Vec<Detection> {
     let list = |value: &Value| value.as_array().unwrap().clone();
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let instances = list(&prediction["instances"]);
@@ -69,7 +69,7 @@ pub(crate) fn tracks(predictions: &[Value]) -> Vec<Value> {
     predictions.iter().map(of).collect()
 }
 
-fn lines(place: &Place, name: &str) -> Vec<Value> {
+pub(crate) fn lines(place: &Place, name: &str) -> Vec<Value> {
     let lines = std::fs::read_to_string(place.path(name)).unwrap();
     let parsed = lines
         .lines()

@@ -1,9 +1,10 @@
 //! From the options to what a run that streams is to do.
 
 use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use tracking::TrackerOptions;
 use vision::cameras::JPEG;
 use vision::capture::{self, FrameSelection, PixelForm, Source, WebcamConfig};
 
@@ -46,7 +47,7 @@ impl TryFrom<Args> for Config {
             real_time: args.live,
             options: args.reading.options(args.reconnect_timeout, pixels)?,
         };
-        Ok(Self {
+        let config = Self {
             capture,
             max_frames: args.max_frames.map(NonZeroU64::get),
             resize: args.resize,
@@ -67,7 +68,34 @@ impl TryFrom<Args> for Config {
             connect,
             lanes: args.lanes,
             report_mode,
-        })
+        };
+        config.check_whole_video()?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// Checks that there is a whole video, and a file to write, where tracking looks through it.
+    fn check_whole_video(&self) -> Result<()> {
+        const OPTIONS: &str = "--tracking-clean-instance-count and --post-connect-single-breaks";
+        let tracking = self.tracking.as_ref();
+        if !tracking.is_some_and(TrackerOptions::needs_whole_video) {
+            return Ok(());
+        }
+        if !self.has_end() {
+            bail!(
+                "{OPTIONS} look through the whole video, and a live source has none: leave them out, or \
+                 record it and stream the file"
+            );
+        }
+        let is_file = |output: &PathBuf| output.as_os_str() != "-";
+        if !self.outputs.iter().any(is_file) {
+            bail!(
+                "{OPTIONS} change files of poses once the video has ended, and there is none: give \
+                 --output FILE"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -293,6 +321,27 @@ mod tests {
         let error = config("sleap-stream a.png b.png --format mjpeg").unwrap_err();
         assert!(error.to_string().contains("one file or pipe"), "{error}");
         assert!(config("sleap-stream --webcam 0 --snapshot a.jpg").is_err());
+    }
+
+    #[test]
+    fn a_look_through_the_whole_video_needs_one_and_a_file_to_write() {
+        let config = |line: &str| {
+            let line = format!(
+                "sleap-stream {line} -t --tracker classic --tracking-clean-instance-count 2"
+            );
+            Config::try_from(parse(&line).unwrap())
+        };
+        assert!(config("--stream a.mp4 -o a.slp").is_ok());
+        for (line, word) in [
+            ("--webcam 0 -o a.slp", "a live source has none"),
+            ("--test-pattern -o a.slp", "a live source has none"),
+            ("--stream rtsp://a/b -o a.slp", "a live source has none"),
+            ("--stream a.mp4", "--output FILE"),
+            ("--stream a.mp4 -o -", "--output FILE"),
+        ] {
+            let error = config(line).unwrap_err().to_string();
+            assert!(error.contains(word), "{line}: {error}");
+        }
     }
 
     #[cfg(unix)]

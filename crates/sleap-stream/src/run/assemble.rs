@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use emit::{Emitter, StreamInfo};
-use labels::LabelsOutputs;
+use labels::{CreateError, LabelsOutputs};
 use link::Sender;
 use protocol::{Skeleton, StreamAck};
 use vision::capture::{Capture, SourceInfo};
@@ -98,8 +98,7 @@ pub(crate) fn prepare(
     plan.recording = handle;
     plan.watcher.clone_from(&consumers.watcher);
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
-    let header = outputs::header(config, &info, ack);
-    let outputs = match LabelsOutputs::open(&config.outputs, config.overwrite, &header) {
+    let outputs = match open_outputs(config, &info, ack, &tracks) {
         Ok(outputs) => outputs,
         Err(error) => {
             // The recording ends when the plan's handle is dropped.
@@ -137,6 +136,24 @@ pub(crate) fn prepare(
         uplink,
         recording,
     })
+}
+
+/// Opens the files of poses. Those of a source that has an end get the final tracks then, where the tracks are
+/// the client's.
+fn open_outputs(
+    config: &Config,
+    info: &SourceInfo,
+    ack: &StreamAck,
+    tracks: &ClientTracks,
+) -> Result<LabelsOutputs, CreateError> {
+    let header = outputs::header(config, info, ack);
+    let mut outputs = LabelsOutputs::open(&config.outputs, config.overwrite, &header)?;
+    let is_own = config.has_end() && ack.tracker.is_none();
+    let tracking = config.tracking.as_ref().filter(|_| is_own);
+    if let Some(revision) = tracks.revision(tracking) {
+        outputs.revise_at_end(header, revision);
+    }
+    Ok(outputs)
 }
 
 /// Removes what was created for a stream that does not begin.

@@ -41,6 +41,8 @@ pub(crate) fn make(
             capacity: READ_AHEAD,
         },
     };
+    let tracking = config.tracking.as_ref();
+    let looks_at_pictures = tracking.is_some_and(|options| options.flow().is_some());
     let interval = interval(config, info);
     let pacing = match (answered, is_live) {
         (false, _) => PacingMode::Unanswered,
@@ -66,7 +68,7 @@ pub(crate) fn make(
         lanes: 1,
         frames: config.frames_to_send(info),
         max_frames: config.max_frames,
-        keep_pictures: window || config.snapshot.is_some(),
+        keep_pictures: window || config.snapshot.is_some() || looks_at_pictures,
         one_size: config.needs_one_size().then_some((info.width, info.height)),
         recording: None,
         watcher: None,

@@ -224,7 +224,8 @@ impl ResultHandler {
         if let Some(scale) = &returned.scale {
             scale.apply(&mut prediction);
         }
-        self.tracks.assign(&mut prediction);
+        self.tracks
+            .assign(&mut prediction, returned.picture.as_ref());
         let clock = Some(returned.clock);
         let names = self.tracks.names(&prediction);
         let derived = self.closed_loop.pose(&prediction, names, &returned);

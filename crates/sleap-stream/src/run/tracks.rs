@@ -1,8 +1,11 @@
 //! Which animal is which: tracks of the client's tracker or of the worker, and their names.
 
+use labels::Revision;
 use protocol::{Prediction, StreamAck, TrackNames, text};
-use tracking::{OptionsError, TrackerOptions};
+use tracking::flow::{FlowOptions, Picture, Pyramid};
+use tracking::{FramePicture, OptionsError, TrackerOptions};
 use tracks::{PredictionTracker, TrackColors, TrackNumbers};
+use vision::capture::FrameContent;
 use vision::draw::TrackMark;
 
 /// The tracks of a stream.
@@ -54,10 +57,19 @@ impl ClientTracks {
         }
     }
 
-    /// Gives the instances of a frame tracks, where they have none and the client is to.
-    pub(crate) fn assign(&mut self, prediction: &mut Prediction) {
+    /// What gives the poses of a whole video their final tracks, where these options do so at its end and
+    /// the tracks are the client's.
+    pub(crate) fn revision(&self, options: Option<&TrackerOptions>) -> Option<Revision> {
+        tracks::revision(options?, self.tracker.as_ref()?.kept_any())
+    }
+
+    /// Gives the instances of a frame tracks, where they have none and the client is to. `content`: the frame
+    /// itself, where the tracker looks at it.
+    pub(crate) fn assign(&mut self, prediction: &mut Prediction, content: Option<&FrameContent>) {
         if let Some(tracker) = &mut self.tracker {
-            tracker.assign(prediction);
+            let flow = tracker.flow();
+            let seen = flow.and_then(|options| seen(content?, &options));
+            tracker.assign_seen(prediction, seen);
         }
         self.numbers.add(prediction);
     }
@@ -91,6 +103,14 @@ impl ClientTracks {
     }
 }
 
+/// A frame as a tracker sees it; `None` where it cannot be decoded.
+fn seen(content: &FrameContent, options: &FlowOptions) -> Option<FramePicture> {
+    let image = content.brightness().ok()?;
+    let picture = Picture::new(image.width, image.height, image.channels, &image.data);
+    let pyramid = Pyramid::new(&picture.ok()?, options);
+    Some(FramePicture::new(pyramid))
+}
+
 #[cfg(test)]
 mod tests {
     use tracking::TrackerKind;
@@ -110,7 +130,7 @@ mod tests {
         let options = Some(TrackerOptions::of(TrackerKind::Animals));
         for mut tracks in [ClientTracks::new(options).unwrap(), ClientTracks::default()] {
             let mut prediction = named(&[Some("track_4"), None]);
-            tracks.assign(&mut prediction);
+            tracks.assign(&mut prediction, None);
             assert_eq!(prediction, named(&[Some("track_4"), None]));
             assert_eq!(tracks.next_number(), 5);
         }
@@ -130,12 +150,12 @@ mod tests {
         };
         tracks.connected(&ack);
         let mut prediction = untracked.clone();
-        tracks.assign(&mut prediction);
+        tracks.assign(&mut prediction, None);
         assert!(prediction.tracks.is_empty());
         // Another worker in its place does not.
         ack.tracker = None;
         tracks.connected(&ack);
-        tracks.assign(&mut prediction);
+        tracks.assign(&mut prediction, None);
         assert_eq!(prediction.tracks, named(&[Some("track_0")]).tracks);
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pose::{Prepared, Preparer};
+use pose::{FrameView, Prepared, Preparer};
 use protocol::{CaptureClock, Frame, FrameId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracking::flow::{Picture, Pyramid};
 use vision::capture::FrameContent;
 
 use super::FrameJob;
@@ -29,6 +30,8 @@ pub(crate) struct DecodedFrame {
     pub(crate) clock: Option<CaptureClock>,
     /// Empty without a model.
     pub(super) input: Prepared,
+    /// What the tracker sees of it, where it looks at pictures: as many channels as the model has.
+    pub(super) seen: Option<Pyramid>,
     /// As it arrived, where a sink needs that.
     pub(crate) frame: Option<Frame>,
     /// For display, where a sink needs that and the frame can be decoded so.
@@ -52,7 +55,8 @@ impl DecodedFrame {
             Some(FrameContent::Planar(planar)) => planar.data().len(),
             None => 0,
         };
-        self.input.bytes() + frame + content
+        let seen = self.seen.as_ref().map_or(0, Pyramid::bytes);
+        self.input.bytes() + frame + content + seen
     }
 }
 
@@ -116,7 +120,7 @@ impl DecodeStage {
             received_at,
             route,
         } = job;
-        let mut input = Prepared::default();
+        let (mut input, mut seen) = (Prepared::default(), None);
         let start = Instant::now();
         let decode = match &mut self.preparer {
             Some(preparer) => {
@@ -124,6 +128,7 @@ impl DecodeStage {
                 let decode = start.elapsed();
                 input = self.buffers.take();
                 preparer.prepare(&view, &mut input);
+                seen = picture_of(&view, &route);
                 decode
             }
             None => {
@@ -150,6 +155,7 @@ impl DecodeStage {
             captured_us: meta.captured_us,
             clock: meta.clock,
             input,
+            seen,
             frame: needs.frame.then_some(frame),
             content,
             selected,
@@ -165,6 +171,14 @@ impl DecodeStage {
     }
 }
 
+/// What the tracker sees of a frame; `None` where it does not look at pictures.
+fn picture_of(view: &FrameView<'_>, route: &ResultRoute) -> Option<Pyramid> {
+    let options = route.flow()?;
+    let (width, height) = (view.width(), view.height());
+    let picture = Picture::new(width, height, view.channels(), view.data());
+    Some(Pyramid::new(&picture.ok()?, options))
+}
+
 #[cfg(test)]
 impl DecodedFrame {
     /// A frame of two pixels.
@@ -177,6 +191,7 @@ impl DecodedFrame {
             captured_us: None,
             clock: None,
             input: Prepared::default(),
+            seen: None,
             frame: None,
             content: Some(FrameContent::Pixels(
                 vision::Image::new(2, 1, 1, vec![1, 2]).expect("two pixels"),

@@ -90,10 +90,11 @@ impl FinishStage {
         }
     }
 
-    fn finish(&mut self, batch: InferredBatch) {
+    fn finish(&mut self, mut batch: InferredBatch) {
         let mut results = self.results(&batch);
-        for (frame, result) in batch.frames.iter().zip(&mut results) {
-            frame.route.track(frame.size, result);
+        for (frame, result) in batch.frames.iter_mut().zip(&mut results) {
+            let seen = frame.seen.take();
+            frame.route.track(frame.size, seen, result);
         }
         // Before anything else: all that follows may wait, for a disk or a slow client.
         for (frame, result) in batch.frames.iter().zip(&results) {

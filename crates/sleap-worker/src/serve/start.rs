@@ -9,6 +9,7 @@ use link::signaling::rooms::Room;
 use link::{Acceptor, PeerConfig, SignalError};
 use protocol::StreamAck;
 use tracing::info;
+use tracking::TrackerOptions;
 
 use super::clients::serve_clients;
 use super::listeners::Listeners;
@@ -241,6 +242,15 @@ fn tracking(args: &Args, engine: &Engine) -> Result<WorkerTracking> {
     if knows_identities && options.is_some() {
         info!(
             "the model knows which animal is which: its identities are kept, and --tracking does nothing"
+        );
+    }
+    if options
+        .as_ref()
+        .is_some_and(TrackerOptions::needs_whole_video)
+    {
+        info!(
+            "cleaning and connecting breaks look through a whole video: files that clients send get them, \
+             streams the tracks that can be told live"
         );
     }
     Ok(WorkerTracking::decide(options, knows_identities))

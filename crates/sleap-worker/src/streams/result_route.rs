@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use protocol::{Message, Prediction, Scale, StreamStart, TrackNames};
 use tokio::sync::mpsc;
+use tracking::flow::{FlowOptions, Pyramid};
 
 use crate::metrics::{FrameLoss, Metrics, StreamFigures};
 use crate::streams::stream_tracks::StreamTracks;
@@ -130,12 +131,18 @@ impl ResultRoute {
         Self { tracks, ..self }
     }
 
+    /// How the tracker looks at the frames' pictures; `None` where it does not.
+    pub(crate) fn flow(&self) -> Option<&FlowOptions> {
+        self.tracks.flow()
+    }
+
     /// Gives the instances of a result tracks, where they have none. `size`: width and height of the frame
-    /// as sent. For the pipeline's last stage, in the order of the stream.
-    pub(crate) fn track(&self, size: (u32, u32), result: &mut Message) {
+    /// as sent; `seen`: its picture, where the tracker looks at it. For the pipeline's last stage, in the order
+    /// of the stream.
+    pub(crate) fn track(&self, size: (u32, u32), seen: Option<Pyramid>, result: &mut Message) {
         if let Message::Prediction(prediction) = result {
             let scale = Scale::new(self.origin.size, size);
-            let change = self.tracks.assign(prediction, scale);
+            let change = self.tracks.assign(prediction, scale, seen);
             self.metrics.tracks(change.before, change.now);
         }
     }

@@ -3,12 +3,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::{Prediction, Scale, TrackNames};
+use tracking::FramePicture;
+use tracking::flow::{FlowOptions, Pyramid};
 use tracks::{PredictionTracker, TrackCensus, TrackCounts};
 
 /// The tracks of one stream or file: they begin with it.
 #[derive(Default)]
 pub(super) struct StreamTracks {
     state: Mutex<State>,
+    /// How the tracker looks at pictures; `None` where it does not.
+    flow: Option<FlowOptions>,
     names: Mutex<TrackNames>,
 }
 
@@ -27,28 +31,45 @@ pub(super) struct TrackChange {
 
 impl StreamTracks {
     pub(super) fn new(tracker: Option<PredictionTracker>) -> Self {
+        let flow = tracker.as_ref().and_then(PredictionTracker::flow);
         let state = State {
             tracker,
             ..State::default()
         };
         Self {
             state: Mutex::new(state),
+            flow,
             ..Self::default()
         }
     }
 
+    /// How the tracker looks at pictures; `None` where it does not.
+    pub(super) fn flow(&self) -> Option<&FlowOptions> {
+        self.flow.as_ref()
+    }
+
     /// Gives the instances of a prediction tracks, where it has none. `scale`: from its pixels to those of
-    /// the source, whose size stays the same while that of frames follows the network.
-    pub(super) fn assign(&self, prediction: &mut Prediction, scale: Option<Scale>) -> TrackChange {
+    /// the source, whose size stays the same while that of frames follows the network. `seen`: the frame's
+    /// picture, where the tracker looks at it.
+    pub(super) fn assign(
+        &self,
+        prediction: &mut Prediction,
+        scale: Option<Scale>,
+        seen: Option<Pyramid>,
+    ) -> TrackChange {
         let mut state = lock(&self.state);
         let before = state.census.counts();
         if let Some(tracker) = &mut state.tracker {
             match scale {
-                None => tracker.assign(prediction),
+                None => tracker.assign_seen(prediction, seen.map(FramePicture::new)),
                 Some(scale) => {
                     let mut scaled = prediction.clone();
                     scale.apply(&mut scaled);
-                    tracker.assign(&mut scaled);
+                    let seen = seen.map(|pyramid| FramePicture {
+                        pyramid,
+                        scale: scale.factors().map(|factor| 1.0 / factor),
+                    });
+                    tracker.assign_seen(&mut scaled, seen);
                     prediction.tracks = scaled.tracks;
                     prediction.track_scores = scaled.track_scores;
                 }

@@ -1,5 +1,8 @@
 //! What tells animals apart at the worker.
 
+use std::sync::Arc;
+
+use labels::Revision;
 use tracking::TrackerOptions;
 use tracks::PredictionTracker;
 
@@ -10,7 +13,7 @@ pub(crate) enum WorkerTracking {
     #[default]
     Off,
     /// A tracker for each stream and file (`--tracking`).
-    Tracker(TrackerOptions),
+    Tracker(Box<TrackerOptions>),
     /// The model, which knows identities.
     Model,
 }
@@ -20,7 +23,7 @@ impl WorkerTracking {
     pub(crate) fn decide(options: Option<TrackerOptions>, model_knows_identities: bool) -> Self {
         match options {
             _ if model_knows_identities => Self::Model,
-            Some(options) => Self::Tracker(options),
+            Some(options) => Self::Tracker(Box::new(options)),
             None => Self::Off,
         }
     }
@@ -34,13 +37,23 @@ impl WorkerTracking {
         }
     }
 
+    /// What gives the predictions of a whole file their final tracks, where there is something to do at its
+    /// end.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        match self {
+            // A worker's own predictions have no other tracks than its tracker's.
+            Self::Tracker(options) => tracks::revision(options, Arc::default()),
+            Self::Off | Self::Model => None,
+        }
+    }
+
     /// The tracker of a new stream or file, whose first track has the number `next`.
     pub(super) fn begin(&self, next: u32) -> Option<PredictionTracker> {
         let Self::Tracker(options) = self else {
             return None;
         };
         // The options were checked when the worker started.
-        PredictionTracker::new(options.clone(), next)
+        PredictionTracker::new(TrackerOptions::clone(options), next)
             .inspect_err(|error| tracing::error!(%error, "no tracks"))
             .ok()
     }

@@ -1,6 +1,6 @@
 //! Earlier detections that new ones are compared with.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::classic::features::Feature;
@@ -112,6 +112,40 @@ impl Candidates {
                 queue.into_iter().flatten().cloned().collect()
             }
             (Self::LocalQueues(_), None) => Vec::new(),
+        }
+    }
+
+    /// All detections with their tracks, by the frames that they are of, in sleap-nn's order.
+    pub(crate) fn by_frame(&self) -> Vec<(i64, Vec<(TrackId, &Observed)>)> {
+        let mut frames: Vec<(i64, Vec<(TrackId, &Observed)>)> = Vec::new();
+        let mut places: HashMap<i64, usize> = HashMap::new();
+        for (track, observed) in self.all() {
+            let place = *places.entry(observed.frame).or_insert(frames.len());
+            if place == frames.len() {
+                frames.push((observed.frame, Vec::new()));
+            }
+            frames[place].1.push((track, observed));
+        }
+        frames
+    }
+
+    /// The frames that detections are of; one may come several times.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = i64> {
+        self.all().map(|(_, observed)| observed.frame)
+    }
+
+    fn all(&self) -> Box<dyn Iterator<Item = (TrackId, &Observed)> + '_> {
+        match self {
+            Self::FixedWindow(window) => Box::new(window.frames.iter().flat_map(|frame| {
+                let tracks = frame.tracks.iter().copied();
+                tracks.zip(&frame.observed)
+            })),
+            Self::LocalQueues(queues) => {
+                let tracks = (0..).map(Some).zip(&queues.tracks);
+                Box::new(
+                    tracks.flat_map(|(track, queue)| queue.iter().map(move |one| (track, one))),
+                )
+            }
         }
     }
 

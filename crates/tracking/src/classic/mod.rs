@@ -7,8 +7,9 @@
 //! ```
 
 mod candidates;
-mod cull;
+pub(crate) mod cull;
 mod features;
+mod flow_motion;
 mod id_set;
 mod kalman;
 mod options;
@@ -22,17 +23,27 @@ pub use options::{
 
 use crate::assign::{greedy, hungarian};
 use crate::detection::{Assignments, Detection, TrackAssignment, visible};
+use crate::frame_picture::FramePicture;
 use crate::matrix::Matrix;
 use crate::numeric::{nan_mean, nan_quantile};
 use candidates::{Candidates, FrameTracks, Observed};
 use features::{Feature, similarity};
+use flow_motion::FlowMotion;
 use kalman::KalmanMotion;
 
 /// Compares detections with those of the last frames.
 pub(crate) struct ClassicTracker {
     options: ClassicOptions,
     candidates: Candidates,
-    motion: Option<KalmanMotion>,
+    motion: Motion,
+}
+
+/// How earlier detections get to where they may be now.
+enum Motion {
+    /// They stay.
+    None,
+    Kalman(KalmanMotion),
+    Flow(FlowMotion),
 }
 
 impl ClassicTracker {
@@ -44,18 +55,31 @@ impl ClassicTracker {
             CandidatesMethod::FixedWindow if !capped => Candidates::fixed_window(window),
             _ => Candidates::local_queues(window, options.max_tracks),
         };
+        let motion = if options.use_kalman {
+            Motion::Kalman(KalmanMotion::new(options.kalman.clone()))
+        } else if options.use_flow {
+            Motion::Flow(FlowMotion::default())
+        } else {
+            Motion::None
+        };
         Self {
-            motion: options
-                .use_kalman
-                .then(|| KalmanMotion::new(options.kalman.clone())),
+            motion,
             candidates,
             options,
         }
     }
 
-    /// The tracks of the detections of a frame.
-    pub(crate) fn track(&mut self, frame: i64, detections: &[Detection]) -> Assignments {
+    /// The tracks of the detections of a frame. `seen`: its picture, for `use_flow`.
+    pub(crate) fn track(
+        &mut self,
+        frame: i64,
+        detections: &[Detection],
+        seen: Option<FramePicture>,
+    ) -> Assignments {
         let kept = self.cull(detections);
+        if let (Motion::Flow(flow), Some(seen), false) = (&mut self.motion, seen, kept.is_empty()) {
+            flow.see(frame, seen);
+        }
         let observe = |index: &usize| self.observe(frame, &detections[*index].points);
         let mut current = FrameTracks::new(kept.iter().map(observe).collect());
         let begins = self.candidates.is_empty();
@@ -69,8 +93,10 @@ impl ClassicTracker {
         let tracks = self
             .candidates
             .update(current, self.options.min_new_track_points);
-        if let Some(motion) = &mut self.motion {
-            motion.observe(&self.candidates);
+        match &mut self.motion {
+            Motion::None => {}
+            Motion::Kalman(motion) => motion.observe(&self.candidates),
+            Motion::Flow(motion) => motion.forget(&self.candidates),
         }
         let mut assignments = vec![None; detections.len()];
         for (index, track) in kept
@@ -110,8 +136,13 @@ impl ClassicTracker {
     /// What the detections of a frame are compared with, track by track.
     fn earlier(&mut self, frame: i64) -> Vec<Vec<Observed>> {
         match &mut self.motion {
-            Some(motion) => motion.candidates(frame, &self.candidates, self.options.features),
-            None => {
+            Motion::Kalman(motion) => {
+                motion.candidates(frame, &self.candidates, self.options.features)
+            }
+            Motion::Flow(motion) => {
+                motion.candidates(frame, &self.candidates, self.options.features)
+            }
+            Motion::None => {
                 let tracks = self.candidates.tracks().into_iter();
                 tracks
                     .map(|track| self.candidates.of_track(track))

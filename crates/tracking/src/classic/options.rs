@@ -1,5 +1,7 @@
 //! Options of `classic`.
 
+use flow::FlowOptions;
+
 use crate::choice::choice;
 use crate::error::{OptionsError, in_range};
 
@@ -101,12 +103,22 @@ pub struct ClassicOptions {
     pub use_kalman: bool,
     /// How they do it.
     pub kalman: KalmanOptions,
+    /// Optical flow carries earlier detections to where they are in the new picture.
+    pub use_flow: bool,
+    /// How it is computed.
+    pub flow: FlowOptions,
     /// How many animals there are.
     pub tracking_target_instance_count: Option<usize>,
     /// Whether a frame with more detections loses the least ones before it is tracked.
     pub tracking_pre_cull_to_target: bool,
     /// Above 0: of detections whose boxes overlap more than this, the less certain one goes first.
     pub tracking_pre_cull_iou_threshold: f64,
+    /// How many instances of a frame are left once all frames of a video are there; 0: all of them.
+    pub tracking_clean_instance_count: usize,
+    /// The same as [`Self::tracking_pre_cull_iou_threshold`], then.
+    pub tracking_clean_iou_threshold: f64,
+    /// Whether tracks that begin where another one ends are joined, once all frames are there.
+    pub post_connect_single_breaks: bool,
 }
 
 impl Default for ClassicOptions {
@@ -125,9 +137,14 @@ impl Default for ClassicOptions {
             max_tracks: None,
             use_kalman: false,
             kalman: KalmanOptions::default(),
+            use_flow: false,
+            flow: FlowOptions::default(),
             tracking_target_instance_count: None,
             tracking_pre_cull_to_target: false,
             tracking_pre_cull_iou_threshold: 0.0,
+            tracking_clean_instance_count: 0,
+            tracking_clean_iou_threshold: 0.0,
+            post_connect_single_breaks: false,
         }
     }
 }
@@ -172,6 +189,11 @@ impl Default for KalmanOptions {
 }
 
 impl ClassicOptions {
+    /// Whether something is done once all frames of a video are there.
+    pub fn looks_back(&self) -> bool {
+        self.tracking_clean_instance_count > 0 || self.post_connect_single_breaks
+    }
+
     /// The tolerance of the object keypoint similarity.
     pub(crate) fn oks_tolerance(&self) -> f64 {
         let per_node = self.use_kalman && self.kalman.track_features == KalmanFeatures::Keypoints;
@@ -200,9 +222,21 @@ impl ClassicOptions {
         if self.use_kalman && count.is_none() && self.max_tracks.is_none() {
             return Err(OptionsError::KalmanCount);
         }
-        if self.tracking_pre_cull_to_target && count.is_none_or(|count| count == 0) {
-            return Err(OptionsError::CullCount);
+        let option = match (
+            self.tracking_pre_cull_to_target,
+            self.post_connect_single_breaks,
+        ) {
+            (true, _) => Some("tracking_pre_cull_to_target"),
+            (_, true) => Some("post_connect_single_breaks"),
+            _ => None,
+        };
+        if let Some(option) = option.filter(|_| count.is_none_or(|count| count == 0)) {
+            return Err(OptionsError::TargetCount { option });
         }
+        if self.use_flow && self.use_kalman {
+            return Err(OptionsError::TwoMotions);
+        }
+        self.flow.check()?;
         self.check_numbers()
     }
 

@@ -30,21 +30,11 @@ impl BodySize {
     /// The size in pixels.
     pub(crate) fn pixels(&self) -> f64 {
         let list = |values: &VecDeque<f64>| values.iter().copied().collect::<Vec<_>>();
-        let diagonal = nan_median(&list(&self.diagonals));
-        if diagonal > 0.0 {
-            return diagonal;
-        }
-        let spacing = nan_median(&list(&self.spacings));
-        let step = nan_quantile(&list(&self.steps), 0.99);
-        if step >= 0.0 {
-            let size = (STEPS_A_BODY * step).max(MIN_MOVING_SIZE);
-            return if spacing > 0.0 {
-                size.min(spacing)
-            } else {
-                size
-            };
-        }
-        if spacing > 0.0 { spacing } else { DEFAULT_SIZE }
+        resolved(
+            nan_median(&list(&self.diagonals)),
+            nan_quantile(&list(&self.steps), 0.99),
+            nan_median(&list(&self.spacings)),
+        )
     }
 
     /// Takes a frame. `given`: the size is known and nothing has to be measured; `ordered`: the
@@ -84,12 +74,29 @@ impl BodySize {
             let reach = known.unwrap_or_else(|| reach(&before, &pairs));
             for link in links(previous, &before, &current, &pairs, reach) {
                 if steps > 0 {
-                    keep(&mut self.steps, link / f64::from(steps));
+                    keep(&mut self.steps, link.distance / f64::from(steps));
                 }
             }
         }
         self.previous = Some(current);
     }
+}
+
+/// The size by what is known: the extent of poses, how far animals go in their fastest steps, how far they
+/// are from each other. NaN: not known.
+pub(crate) fn resolved(diagonal: f64, step: f64, spacing: f64) -> f64 {
+    if diagonal > 0.0 {
+        return diagonal;
+    }
+    if step >= 0.0 {
+        let size = (STEPS_A_BODY * step).max(MIN_MOVING_SIZE);
+        return if spacing > 0.0 {
+            size.min(spacing)
+        } else {
+            size
+        };
+    }
+    if spacing > 0.0 { spacing } else { DEFAULT_SIZE }
 }
 
 fn keep(values: &mut VecDeque<f64>, value: f64) {
@@ -114,15 +121,15 @@ fn reach(before: &Pairs, now: &Pairs) -> f64 {
 }
 
 /// Neighbours within a frame.
-struct Pairs {
+pub(crate) struct Pairs {
     /// Distance to the nearest other animal.
-    nearest: Vec<f64>,
+    pub(crate) nearest: Vec<f64>,
     /// Whether another detection covers the same place.
     duplicate: Vec<bool>,
 }
 
 impl Pairs {
-    fn of(detections: &[BoxDetection]) -> Self {
+    pub(crate) fn of(detections: &[BoxDetection]) -> Self {
         let mut pairs = Self {
             nearest: vec![f64::INFINITY; detections.len()],
             duplicate: vec![false; detections.len()],
@@ -161,14 +168,22 @@ fn distance(a: &BoxDetection, b: &BoxDetection) -> f64 {
     (dx * dx + dy * dy).sqrt()
 }
 
-/// Distances between detections of two frames that are clearly the same animal.
-fn links(
+/// A detection and the one of the next frame that is clearly the same animal.
+pub(crate) struct Link {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// Pixels.
+    pub(crate) distance: f64,
+}
+
+/// The detections of two frames that are clearly the same animal.
+pub(crate) fn links(
     previous: &[BoxDetection],
     before: &Pairs,
     current: &[BoxDetection],
     now: &Pairs,
     reach: f64,
-) -> Vec<f64> {
+) -> Vec<Link> {
     if previous.is_empty() || current.is_empty() {
         return Vec::new();
     }
@@ -184,7 +199,11 @@ fn links(
             && clear(second_back)
             && !before.duplicate[a]
             && !now.duplicate[b];
-        linked.then_some(nearest)
+        linked.then_some(Link {
+            from: a,
+            to: b,
+            distance: nearest,
+        })
     };
     (0..previous.len()).filter_map(link).collect()
 }

@@ -37,7 +37,8 @@ impl BoxDetection {
             raw: NO_BOX,
             centroid: [f64::NAN; 2],
             points: detection.points.clone(),
-            score: score(detection, options.score_mode),
+            score: (score(detection, options.score_mode) / options.score_normalizer)
+                .clamp(0.0, 1.0),
             visible,
         };
         let Some(raw) = extent else {

@@ -4,13 +4,14 @@
 //!   frame ─► boxes ─► predict ─► associate (each tracker its own) ─► update, begin, confirm, end
 //! ```
 //!
-//! As sleap-nn's are when they are fed frame by frame: without its look through the whole video,
-//! the size of the animals is measured on the way, and scores are taken as they are.
+//! As sleap-nn's are. Fed frame by frame, the size of the animals is measured on the way, and scores are taken
+//! as they are; with a look through the whole video ([`calibrated`]) both are known from the beginning.
 
 mod associate;
 mod body_size;
 mod boxes;
 mod bytetrack;
+mod calibration;
 mod detections;
 mod kalman;
 mod ocsort;
@@ -25,4 +26,5 @@ mod tracks;
 
 pub use options::{KalmanKind, MotKind, MotOptions, ScoreMode, Similarity, TimeBase};
 
+pub(crate) use calibration::calibrated;
 pub(crate) use tracker::MotTracker;

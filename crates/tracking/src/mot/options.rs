@@ -80,6 +80,9 @@ pub struct MotOptions {
     pub box_padding: f64,
     /// What a detection's score is.
     pub score_mode: ScoreMode,
+    /// Scores are divided by it and cut at 1: what a good detection of the video has. 1 where that is not
+    /// known.
+    pub score_normalizer: f64,
     /// What the filter holds.
     pub kalman: KalmanKind,
     /// What a step of the filter is.
@@ -121,6 +124,7 @@ impl MotOptions {
             oks_stddev: 0.1,
             box_padding: 0.1,
             score_mode: ScoreMode::Auto,
+            score_normalizer: 1.0,
             kalman,
             time_base: TimeBase::Auto,
             track_buffer: 30,
@@ -185,12 +189,13 @@ impl MotOptions {
             in_range(option, value, (0.0..=1.0).contains(&value), "from 0 to 1")?;
         }
         let positive = |value: f64| value.is_finite() && value > 0.0;
-        in_range(
-            "oks_stddev",
-            self.oks_stddev,
-            positive(self.oks_stddev),
-            "above 0",
-        )?;
+        for (option, value) in [
+            ("oks_stddev", self.oks_stddev),
+            ("score_normalizer", self.score_normalizer),
+            ("body_size", self.body_size.unwrap_or(1.0)),
+        ] {
+            in_range(option, value, positive(value), "above 0")?;
+        }
         let padding = self.box_padding;
         in_range(
             "box_padding",
@@ -204,8 +209,6 @@ impl MotOptions {
             self.inertia.is_finite(),
             "a finite number",
         )?;
-        let body = self.body_size.unwrap_or(1.0);
-        in_range("body_size", body, positive(body), "above 0")?;
         for (option, value) in [("min_hits", self.min_hits), ("delta_t", self.delta_t)] {
             in_range(
                 option,

@@ -13,6 +13,17 @@ const MAX_STEPS: f64 = 1000.0;
 pub(crate) struct Stride {
     base: TimeBase,
     counts: BTreeMap<i64, u64>,
+    /// Decided by all frames of a video.
+    settled: Option<Pace>,
+}
+
+/// How frames' numbers become steps.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// The most common distance.
+    stride: i64,
+    /// Whether distances count; each frame is one step otherwise.
+    by_frames: bool,
 }
 
 impl Stride {
@@ -20,14 +31,32 @@ impl Stride {
         Self {
             base,
             counts: BTreeMap::new(),
+            settled: None,
         }
     }
 
-    /// The steps to a frame whose number is higher by `delta`, at least one.
+    /// The same once all frames have been noted: nothing changes it any more.
+    pub(crate) fn settled(mut self) -> Self {
+        self.settled = Some(self.pace());
+        self
+    }
+
+    /// The steps to a frame whose number is higher by `delta`, at least one, which is noted.
     pub(crate) fn steps(&mut self, delta: i64) -> u32 {
+        if self.settled.is_none() {
+            self.note(delta);
+        }
+        self.steps_of(delta)
+    }
+
+    /// Notes the distance of two frames.
+    pub(crate) fn note(&mut self, delta: i64) {
         if delta > 0 && (self.counts.len() < MAX_DISTANCES || self.counts.contains_key(&delta)) {
             *self.counts.entry(delta).or_default() += 1;
         }
+    }
+
+    fn pace(&self) -> Pace {
         let total: u64 = self.counts.values().sum();
         // The most common distance; of several the smallest.
         let most = self.counts.iter().rev().max_by_key(|(_, count)| **count);
@@ -38,6 +67,12 @@ impl Stride {
             TimeBase::Frames => true,
             TimeBase::Steps => false,
         };
+        Pace { stride, by_frames }
+    }
+
+    /// The steps to a frame whose number is higher by `delta`, at least one.
+    pub(crate) fn steps_of(&self, delta: i64) -> u32 {
+        let Pace { stride, by_frames } = self.settled.unwrap_or_else(|| self.pace());
         if !by_frames {
             return 1;
         }

@@ -51,6 +51,17 @@ pub(crate) struct MotTrack {
     pub(crate) frozen: Option<FrozenState>,
     /// The number.
     pub(crate) public_id: Option<u32>,
+    /// Its detections so far, where they get the number once it has one.
+    pub(crate) members: Vec<Member>,
+}
+
+/// A detection of a track that has no number yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    /// Frames that were tracked before its own.
+    pub(crate) frame: usize,
+    pub(crate) detection: usize,
+    pub(crate) score: f64,
 }
 
 impl MotTrack {
@@ -79,6 +90,7 @@ impl MotTrack {
             direction: None,
             frozen: None,
             public_id: None,
+            members: Vec::new(),
         }
     }
 

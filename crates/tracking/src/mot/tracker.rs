@@ -5,7 +5,7 @@ use crate::mot::associate::Association;
 use crate::mot::detections::BoxDetection;
 use crate::mot::options::{KalmanKind, MotKind, MotOptions};
 use crate::mot::stride::Stride;
-use crate::mot::track::{FrozenState, MotTrack, TrackPhase};
+use crate::mot::track::{FrozenState, Member, MotTrack, TrackPhase};
 use crate::mot::tracks::MotTracks;
 use crate::mot::{bytetrack, ocsort, replay, sort};
 
@@ -15,6 +15,19 @@ pub(crate) struct MotTracker {
     next_id: u32,
     last_frame: Option<i64>,
     stride: Stride,
+    /// Frames that were tracked.
+    frames: usize,
+    /// Detections that get a number later than their frame, in a whole video.
+    late: Option<Vec<LateAssignment>>,
+}
+
+/// The track of a detection of an earlier frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LateAssignment {
+    /// Frames that were tracked before its own.
+    pub(crate) frame: usize,
+    pub(crate) detection: usize,
+    pub(crate) track: TrackAssignment,
 }
 
 /// Tracks that are kept at most: more can only come from a model that invents animals.
@@ -28,7 +41,23 @@ impl MotTracker {
             all: MotTracks::new(options),
             next_id: 0,
             last_frame: None,
+            frames: 0,
+            late: None,
         }
+    }
+
+    /// For the frames of a whole video: a track's first detections get its number too.
+    pub(crate) fn of_video(options: MotOptions, stride: Stride) -> Self {
+        Self {
+            stride,
+            late: Some(Vec::new()),
+            ..Self::new(options)
+        }
+    }
+
+    /// What detections of earlier frames got since the last call.
+    pub(crate) fn take_late(&mut self) -> Vec<LateAssignment> {
+        self.late.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The tracks of the detections of a frame.
@@ -62,6 +91,7 @@ impl MotTracker {
         });
         let assignments: Assignments = assignments.collect();
         self.end_tracks(&association);
+        self.frames += 1;
         assignments
     }
 
@@ -119,6 +149,11 @@ impl MotTracker {
             seen[found.track] = true;
             matched[found.detection] = Some((found.track, found.similarity.clamp(0.0, 1.0)));
             self.update(found.track, frame, detection);
+            self.remember(
+                found.track,
+                found.detection,
+                found.similarity.clamp(0.0, 1.0),
+            );
         }
         let step = self.all.step;
         for (index, track) in self.all.tracks.iter_mut().enumerate() {
@@ -127,6 +162,19 @@ impl MotTracker {
             }
         }
         matched
+    }
+
+    /// Keeps a detection of a track that has no number yet, in a whole video.
+    fn remember(&mut self, index: usize, detection: usize, score: f64) {
+        let frame = self.frames;
+        let track = &mut self.all.tracks[index];
+        if self.late.is_some() && track.public_id.is_none() {
+            track.members.push(Member {
+                frame,
+                detection,
+                score,
+            });
+        }
     }
 
     /// Takes a detection into a track.
@@ -186,6 +234,7 @@ impl MotTracker {
                     self.all.step,
                     hits,
                 ));
+                self.remember(self.all.tracks.len() - 1, index, 1.0);
             }
         }
     }
@@ -203,6 +252,17 @@ impl MotTracker {
             if count >= self.all.options.min_hits {
                 track.phase = TrackPhase::Confirmed;
                 track.public_id = Some(self.next_id);
+                let late = std::mem::take(&mut track.members);
+                if let Some(all) = &mut self.late {
+                    all.extend(late.into_iter().map(|one| LateAssignment {
+                        frame: one.frame,
+                        detection: one.detection,
+                        track: TrackAssignment {
+                            track: self.next_id,
+                            score: one.score,
+                        },
+                    }));
+                }
                 self.next_id = self.next_id.saturating_add(1);
             }
         }

@@ -110,9 +110,13 @@ pub(super) async fn run(
     let info = reader.info().clone();
     check_size(&info, context)?;
     let header = header(context, name, &info);
-    let outputs = spawn_blocking(move || LabelsOutputs::open(&[into], true, &header));
+    let opened = header.clone();
+    let outputs = spawn_blocking(move || LabelsOutputs::open(&[into], true, &opened));
     let outputs = outputs.await.map_err(|_| JobError::Stopped)?;
-    let outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
+    let mut outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
+    if let Some(revision) = context.tracking.revision() {
+        outputs.revise_at_end(header, revision);
+    }
     let mut run = RunningJob::new(context, reader, outputs);
     let outcome = run.all(context, info.total_frames, progress).await;
     run.end(outcome, &path, name).await
