@@ -12,6 +12,12 @@ use crate::mat::ImageError;
 /// Why a source was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Frames that a program hands in.
+    #[error("{name}: a program hands these frames in, and there is nothing to open")]
+    Pushed {
+        /// What they are called.
+        name: String,
+    },
     /// No such file.
     #[error("{path}: no such file. Check the spelling and the folder")]
     Missing {

@@ -22,9 +22,11 @@ mod pace;
 mod pattern;
 mod pictures;
 mod pipe;
+mod pushed;
 mod read_error;
 mod reader;
 mod retry;
+mod running;
 mod selection;
 pub(crate) mod signature;
 mod stop;
@@ -37,14 +39,10 @@ mod webcam;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::jpeg::{CameraJpeg, JpegDecodeError};
 use crate::{DeepImage, Image, PlanarImage, synthetic};
-use stop::StopSignal;
 
 pub use camera_setting::{CameraSetting, CameraSettingError};
 pub use damage::Damage;
@@ -59,7 +57,9 @@ pub use genicam::{
 pub use genicam_error::GenICamError;
 pub use pictures::is_image_name;
 pub use protocol::CaptureClock;
+pub use pushed::{FramePusher, PushRefused};
 pub use read_error::ReadError;
+pub use running::{Capture, RunningCapture};
 pub use selection::{FrameSelection, SelectionError};
 pub use tiff::{SampleKind, TiffProblem};
 pub use time::DriverTiming;
@@ -87,6 +87,8 @@ pub enum Source {
     GenICam(GenICamConfig),
     /// Synthetic animals. Without a frame limit it behaves as a camera does.
     TestPattern(synthetic::Config),
+    /// Frames that the program itself hands in, by their name: see [`Capture::pushed`].
+    Pushed(String),
 }
 
 /// What to capture.
@@ -221,6 +223,16 @@ impl FrameContent {
         })
     }
 
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.shape().size
+    }
+
+    /// 1 (gray), 3 (colour) or 4.
+    pub fn channels(&self) -> u8 {
+        self.shape().channels
+    }
+
     /// Size and channels.
     pub(crate) fn shape(&self) -> ContentShape {
         let (size, channels) = match self {
@@ -289,102 +301,3 @@ pub struct CaptureSummary {
 
 /// The callback, which is sent to the thread.
 type OnFrame = Box<dyn FnMut(CapturedFrame) -> ControlFlow<()> + Send>;
-
-/// An open source that delivers no frames yet.
-///
-/// A camera keeps running meanwhile and its frames are discarded, so that the first one
-/// delivered is fresh. Dropping it closes the source.
-#[derive(Debug)]
-pub struct Capture {
-    info: SourceInfo,
-    timing: Option<DriverTiming>,
-    start: mpsc::SyncSender<OnFrame>,
-    running: RunningCapture,
-}
-
-impl Capture {
-    /// Opens a source on its own thread and waits until that has succeeded or failed.
-    pub fn open(config: Config) -> Result<Capture, OpenError> {
-        crate::native_logs::quiet_opencv();
-        config.selection.check()?;
-        let name = reader::display_name(&config.source);
-        let (ready, opened) = mpsc::sync_channel(1);
-        let (start, started) = mpsc::sync_channel(1);
-        let stop = Arc::new(StopSignal::default());
-        let thread = std::thread::Builder::new().name("capture".into()).spawn({
-            let stop = Arc::clone(&stop);
-            move || thread::run(&config, &ready, &started, &stop)
-        });
-        let thread = thread.map_err(OpenError::Thread)?;
-        let running = RunningCapture {
-            stop,
-            thread: Some(thread),
-        };
-        let (info, timing) = opened
-            .recv()
-            .map_err(|_| OpenError::ThreadLost { name })??;
-        Ok(Capture {
-            info,
-            timing,
-            start,
-            running,
-        })
-    }
-
-    /// What was opened.
-    pub fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    /// What the driver of a camera tells of its frames' times.
-    pub fn timing(&self) -> Option<DriverTiming> {
-        self.timing
-    }
-
-    /// Begins to deliver frames, each to `on_frame` on the capture's thread.
-    ///
-    /// While `on_frame` runs, nothing is read: a file waits, a camera drops frames.
-    /// `ControlFlow::Break` ends the capture.
-    pub fn start(
-        self,
-        on_frame: impl FnMut(CapturedFrame) -> ControlFlow<()> + Send + 'static,
-    ) -> RunningCapture {
-        // It fails only if the thread has ended; `RunningCapture::join` then returns why.
-        let _ = self.start.send(Box::new(on_frame));
-        self.running
-    }
-}
-
-/// A capture under way. Dropping it stops the capture and waits for its thread.
-#[derive(Debug)]
-pub struct RunningCapture {
-    stop: Arc<StopSignal>,
-    thread: Option<JoinHandle<Result<CaptureSummary, ReadError>>>,
-}
-
-impl RunningCapture {
-    /// Asks the capture to end; it does once the callback or the read under way returns.
-    pub fn stop(&self) {
-        self.stop.set();
-    }
-
-    /// Waits until the capture has ended. A panic of the callback is resumed here.
-    pub fn join(mut self) -> Result<CaptureSummary, ReadError> {
-        let thread = self.thread.take().expect("only join and drop take it");
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
-impl Drop for RunningCapture {
-    fn drop(&mut self) {
-        self.stop.set();
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-        {
-            // Dropped rather than joined: its outcome is not needed.
-            let _ = thread.join();
-        }
-    }
-}

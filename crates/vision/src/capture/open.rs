@@ -15,6 +15,7 @@ pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedRead
         Source::Webcam(webcam) => webcam::open(webcam, config, stop)?,
         Source::GenICam(camera) => genicam::open(camera, config, stop)?,
         Source::TestPattern(pattern) => pattern::open(pattern),
+        Source::Pushed(name) => return Err(OpenError::Pushed { name: name.clone() }),
     };
     let selection = &config.selection;
     opened.info.frames_to_send = match opened.info.total_frames {

@@ -143,6 +143,7 @@ pub(super) fn display_name(source: &Source) -> String {
             None => "the first GenICam camera".to_owned(),
         },
         Source::TestPattern(_) => "test pattern".to_owned(),
+        Source::Pushed(name) => name.clone(),
     }
 }
 
