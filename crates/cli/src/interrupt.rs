@@ -29,11 +29,16 @@ impl Interrupt {
         Self::start(true)
     }
 
-    fn start(drains: bool) -> Self {
-        let interrupt = Self {
+    /// One that no signal raises, for a run inside of another program, whose signals are its own.
+    pub fn without_signals() -> Self {
+        Self {
             drain: CancellationToken::new(),
             raised: CancellationToken::new(),
-        };
+        }
+    }
+
+    fn start(drains: bool) -> Self {
+        let interrupt = Self::without_signals();
         let asked = interrupt.clone();
         let mut signals = SignalStream::new();
         tokio::spawn(async move {

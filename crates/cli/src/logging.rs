@@ -2,6 +2,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -121,15 +122,6 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
 /// Without `RUST_LOG`, our own state changes are logged; `verbose` adds decisions (1) and
 /// everything, the libraries' own words included (2).
 fn init(verbose: u8, format: LogFormat) {
-    let wanted = std::env::var_os("RUST_LOG").filter(|filter| !filter.is_empty());
-    let filter = match wanted {
-        Some(filter) => EnvFilter::new(filter.to_string_lossy()),
-        _ => EnvFilter::new(match verbose {
-            0 => format!("info,ort=warn,{}", link::QUIET_LOGS),
-            1 => format!("debug,ort=warn,{}", link::QUIET_LOGS),
-            _ => "trace".to_owned(),
-        }),
-    };
     let log = match format {
         LogFormat::Text => {
             let time = time_format(terminal::is_interactive(), verbose);
@@ -142,11 +134,85 @@ fn init(verbose: u8, format: LogFormat) {
         LogFormat::Json => json_log(StderrAboveLines::default, verbose),
     };
     tracing_subscriber::registry()
-        .with(filter)
+        .with(filter(verbose))
         .with(without_secrets())
         .with(log)
         .init();
     std::panic::set_hook(Box::new(say_panic));
+}
+
+/// What is logged: as `RUST_LOG` says, or by how often `-v` was given.
+fn filter(verbose: u8) -> EnvFilter {
+    let wanted = std::env::var_os("RUST_LOG").filter(|filter| !filter.is_empty());
+    match wanted {
+        Some(filter) => EnvFilter::new(filter.to_string_lossy()),
+        _ => EnvFilter::new(match verbose {
+            0 => format!("info,ort=warn,{}", link::QUIET_LOGS),
+            1 => format!("debug,ort=warn,{}", link::QUIET_LOGS),
+            _ => "trace".to_owned(),
+        }),
+    }
+}
+
+/// Sends the log to `sink`, an entry a call, in a program that has a log of its own. False where the process has a
+/// log already.
+///
+/// Without `RUST_LOG` it gets what the programs log with `verbose` times `-v`. Called on the threads that log.
+pub fn forward_log(verbose: u8, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> bool {
+    let log = tracing_subscriber::fmt::layer()
+        .without_time()
+        .with_level(false)
+        .with_target(false)
+        .with_ansi(false)
+        .fmt_fields(CleanFields)
+        .with_writer(EntryWriters(Arc::new(sink)))
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(filter(verbose))
+        .with(without_secrets())
+        .with(log)
+        .try_init()
+        .is_ok()
+}
+
+type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
+
+/// Makes a writer for each entry.
+struct EntryWriters(Sink);
+
+/// Gets an entry in one call.
+struct EntryWriter {
+    sink: Sink,
+    level: Level,
+}
+
+impl<'writer> MakeWriter<'writer> for EntryWriters {
+    type Writer = EntryWriter;
+
+    fn make_writer(&'writer self) -> EntryWriter {
+        EntryWriter {
+            sink: Arc::clone(&self.0),
+            level: Level::INFO,
+        }
+    }
+
+    fn make_writer_for(&'writer self, metadata: &Metadata<'_>) -> EntryWriter {
+        EntryWriter {
+            level: *metadata.level(),
+            ..self.make_writer()
+        }
+    }
+}
+
+impl Write for EntryWriter {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        (self.sink)(self.level, String::from_utf8_lossy(entry).trim_end());
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 type Log<S> = Box<dyn Layer<S> + Send + Sync>;

@@ -28,6 +28,15 @@ pub fn end_with(mut error: Error) -> ! {
     std::process::exit(error.exit_code())
 }
 
+/// What is wrong with a command line, for a program that has no command line: without its usage and its help.
+pub fn usage_message(mut error: Error) -> String {
+    let text = plain(&mut error);
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let end = ["\n\nUsage:", "\n\nFor more information"];
+    let end = end.iter().filter_map(|hint| text.find(hint)).min();
+    text[..end.unwrap_or(text.len())].trim_end().to_owned()
+}
+
 /// The lines that clap makes of it without colours, with each value in one line.
 pub(crate) fn plain(error: &mut Error) -> String {
     let context: Vec<_> = error

@@ -17,7 +17,7 @@ mod log;
 mod rules;
 mod show;
 #[cfg(test)]
-mod test_program;
+pub(crate) mod test_program;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::*;
 #[derive(Debug, Parser)]
 #[command(name = "prog", args_conflicts_with_subcommands = true)]
 #[command(group = ArgGroup::new("source").args(["file", "camera"]))]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     pub(super) command: Option<Sub>,
     #[arg(conflicts_with = "camera")]
