@@ -20,6 +20,7 @@
 //! Modules use those on lower lines only:
 //!
 //! ```text
+//! pushed         a stream whose frames a program hands in
 //! command_line   options, settings, subcommands
 //! optical        a clock that a camera looks at
 //! run send_file  a stream; a file that is sent
@@ -36,6 +37,7 @@ mod command_line;
 mod config;
 mod connect;
 mod optical;
+mod pushed;
 mod report;
 mod run;
 mod send;
@@ -43,7 +45,13 @@ mod send_file;
 #[cfg(test)]
 mod sim;
 
-pub use command_line::{Args, Command, SETTINGS, SendArgs, TrustArgs, command, run_command};
+pub use command_line::{
+    Args, Command, PushedConfig, SETTINGS, SendArgs, TrustArgs, command, run_command,
+};
 pub use config::Config;
+pub use pushed::{
+    ConnectedWorker, FrameOutcome, FramePoses, FrameTooLarge, PushError, PushedFrame, PushedStream,
+    ResultUse, StreamOutcome, Ticket,
+};
 pub use run::run_stream;
 pub use send_file::{SendConfig, send as run_send_file};

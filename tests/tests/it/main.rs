@@ -29,6 +29,7 @@ mod metrics;
 mod pages;
 #[cfg(unix)]
 mod pipes;
+mod pushed;
 mod reconnect;
 mod record;
 mod refine;

@@ -10,6 +10,7 @@ mod connect_config;
 mod doctor;
 mod genicam_cameras;
 mod help;
+mod keywords;
 mod latency_args;
 mod latency_config;
 mod named_source;
@@ -28,6 +29,7 @@ mod workers;
 
 pub use args::{Args, SendArgs};
 pub use commands::{command, run as run_command};
+pub use keywords::PushedConfig;
 pub use settings::SETTINGS;
 pub use subcommand::Command;
 pub use trust_args::TrustArgs;

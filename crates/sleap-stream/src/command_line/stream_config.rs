@@ -22,6 +22,20 @@ impl TryFrom<Args> for Config {
 
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
+        Self::of(args, None)
+    }
+}
+
+impl Config {
+    /// What the options mean for frames that a program hands in, which are called `name`.
+    ///
+    /// # Errors
+    /// They contradict each other.
+    pub(super) fn of_pushed(args: Args, name: String) -> Result<Self> {
+        Self::of(args, Some(name))
+    }
+
+    fn of(args: Args, pushed: Option<String>) -> Result<Self> {
         check_names(&args)?;
         let report_mode = args.report_mode();
         let encoding = encoding(&args)?;
@@ -37,7 +51,10 @@ impl TryFrom<Args> for Config {
             _ => None,
         };
         let capture = capture::Config {
-            source: source(&args, encoding, live != Some(false))?,
+            source: match pushed {
+                Some(name) => Source::Pushed(name),
+                None => source(&args, encoding, live != Some(false))?,
+            },
             selection: FrameSelection {
                 ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
                 sample_rate: args.sample_rate.get(),

@@ -64,6 +64,7 @@ pub(crate) async fn end(
         None if config.report_mode == ReportMode::ForPeople => cli::say(results.report.summary()),
         None => {}
     }
+    results.tell_watcher();
     let rules = std::mem::take(&mut ended.rules);
     let (judged, source) = judge(config, ended, &results);
     let other = [judged, source, kept.pictured, kept.recorded];

@@ -6,6 +6,7 @@ mod closed_loop;
 mod derived;
 mod end;
 mod ending;
+mod first_frame;
 mod outputs;
 mod plan;
 mod receive;
@@ -26,6 +27,9 @@ use vision::frame_window;
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::send::frame_watcher::SharedWatcher;
+use stream::StreamContext;
+
+pub(crate) use first_frame::PushedSource;
 
 /// Streams one source to its end.
 ///
@@ -36,7 +40,8 @@ pub fn run_stream(config: Config) -> Result<ExitStatus> {
     let outcome = if config.display {
         with_window(&runtime, config)
     } else {
-        runtime.block_on(async { stream::run(config, None, None, Interrupt::listen()).await })
+        let context = StreamContext::default();
+        runtime.block_on(async { stream::run(config, context, Interrupt::listen()).await })
     };
     // A source that is still being opened must not hold up the end.
     runtime.shutdown_background();
@@ -67,13 +72,35 @@ pub(crate) fn run_watched(
             let _ = end.await;
             ends.raise();
         });
-        stream::run(config, None, Some(watcher), interrupt).await
+        let context = StreamContext {
+            watcher: Some(watcher),
+            ..StreamContext::default()
+        };
+        stream::run(config, context, interrupt).await
     });
     runtime.shutdown_background();
     match outcome? {
         ExitStatus::Failed => bail!("the stream failed"),
         _ => Ok(()),
     }
+}
+
+/// Streams the frames that a program hands in, until they end or `interrupt` is raised.
+pub(crate) fn run_pushed(
+    config: Config,
+    pushed: PushedSource,
+    watcher: SharedWatcher,
+    interrupt: Interrupt,
+) -> Result<()> {
+    let runtime = runtime()?;
+    let context = StreamContext {
+        watcher: Some(watcher),
+        pushed: Some(pushed),
+        ..StreamContext::default()
+    };
+    let outcome = runtime.block_on(stream::run(config, context, interrupt));
+    runtime.shutdown_background();
+    outcome.map(drop)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -86,8 +113,11 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {
     vision::window::probe().context("--display needs a display")?;
     let (screen, view) = frame_window::channel();
-    let run =
-        runtime.spawn(async { stream::run(config, Some(screen), None, Interrupt::listen()).await });
+    let context = StreamContext {
+        screen: Some(screen),
+        ..StreamContext::default()
+    };
+    let run = runtime.spawn(async { stream::run(config, context, Interrupt::listen()).await });
     match view.run("sleap-stream") {
         Ok(frame_window::WindowEnd::ByUser) => {
             tracing::info!("window closed; the stream goes on without it");

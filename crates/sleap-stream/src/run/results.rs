@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use emit::Emitter;
 use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
+use tokio::sync::Notify;
 use vision::capture::FrameContent;
 use vision::draw::TrackMark;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
@@ -16,7 +17,7 @@ use crate::run::adaptation::Adaptation;
 use crate::run::closed_loop::ClosedLoop;
 use crate::run::outputs;
 use crate::run::tracks::ClientTracks;
-use crate::send::frame_watcher::SharedWatcher;
+use crate::send::frame_watcher::{FrameAnswer, SharedWatcher};
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::pipeline::SendPipeline;
 
@@ -138,6 +139,7 @@ impl ResultHandler {
             Message::FrameReceived(received) => {
                 let timing = Some(&received.timing);
                 let returned = self.returned(received.frame_id, timing, pipeline)?;
+                self.answered(received.frame_id, FrameAnswer::Received);
                 let none = DrawnAnimals::default();
                 self.show(returned.picture, received.frame_id, none);
                 Some(returned.waited)
@@ -208,10 +210,13 @@ impl ResultHandler {
             ),
             Some(_) => tracing::debug!(frame_id = id, %reason, "a frame has no poses"),
         }
+        let returned = self.returned(id, None, pipeline);
+        if returned.is_some() {
+            self.answered(id, FrameAnswer::Failed(&reason));
+            self.report.failed += 1;
+        }
         self.last_failure = Some(reason);
-        let returned = self.returned(id, None, pipeline)?;
-        self.report.failed += 1;
-        Some(returned.waited)
+        Some(returned?.waited)
     }
 
     fn prediction(
@@ -229,6 +234,8 @@ impl ResultHandler {
         let clock = Some(returned.clock);
         let names = self.tracks.names(&prediction);
         let derived = self.closed_loop.pose(&prediction, names, &returned);
+        let poses = FrameAnswer::Poses(&prediction, &derived, &returned);
+        self.answered(prediction.frame_id, poses);
         self.emitter
             .pose_with(&prediction, &derived, returned.captured_us, clock);
         self.report.predictions += 1;
@@ -264,6 +271,27 @@ impl ResultHandler {
             self.adapt(&returned, timing, pipeline);
         }
         Some(returned)
+    }
+
+    fn answered(&self, id: FrameId, answer: FrameAnswer<'_>) {
+        if let Some(watcher) = &self.watcher {
+            watcher.answered(id, answer);
+        }
+    }
+
+    /// Notified when the watcher is to get the summary.
+    pub(crate) fn wants_report(&self) -> Arc<Notify> {
+        let watcher = self.watcher.as_ref();
+        watcher
+            .and_then(|watcher| watcher.wants_report())
+            .unwrap_or_default()
+    }
+
+    /// Gives the watcher the summary as it is now.
+    pub(crate) fn tell_watcher(&self) {
+        if let Some(watcher) = &self.watcher {
+            watcher.reported(self.report.to_json());
+        }
     }
 
     fn adapt(&mut self, returned: &ReturnedFrame, timing: &Timing, pipeline: &SendPipeline) {

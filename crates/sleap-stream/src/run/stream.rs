@@ -21,6 +21,7 @@ use crate::report::progress::Progress;
 use crate::report::run_report::RuleEvents;
 use crate::run::assemble::{self, PoseConsumers, StreamParts, prepare};
 use crate::run::ending::{self, EndedStream};
+use crate::run::first_frame::{self, FirstFrame, PushedSource};
 use crate::run::receive::ReceiveLoop;
 use crate::run::results::ResultHandler;
 use crate::run::source_probe;
@@ -29,13 +30,43 @@ use crate::run::wants::Wants;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
 
+/// What a stream has beside its options.
+#[derive(Default)]
+pub(crate) struct StreamContext {
+    /// Shows it.
+    pub(crate) screen: Option<WindowHandle>,
+    /// Sees its frames.
+    pub(crate) watcher: Option<SharedWatcher>,
+    /// The frames of a program, which are streamed instead of the source that the options name.
+    pub(crate) pushed: Option<PushedSource>,
+}
+
+/// Where the frames of a stream come from.
+enum StreamSource {
+    Open(Capture),
+    Pushed(PushedSource),
+}
+
+impl StreamSource {
+    fn info(&self) -> &SourceInfo {
+        match self {
+            Self::Open(capture) => capture.info(),
+            Self::Pushed(pushed) => &pushed.info,
+        }
+    }
+}
+
 /// Streams the configured source to its end, or until interrupted.
 pub(crate) async fn run(
     config: Config,
-    screen: Option<WindowHandle>,
-    watcher: Option<SharedWatcher>,
+    context: StreamContext,
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
+    let StreamContext {
+        screen,
+        watcher,
+        pushed,
+    } = context;
     // Everything that can be wrong at the client is checked before the worker is contacted.
     check_outputs(&config)?;
     let (emitter, rule_outputs) = tokio::select! {
@@ -43,17 +74,20 @@ pub(crate) async fn run(
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let consumers = PoseConsumers::new(emitter, rule_outputs, screen, watcher);
-    let capture = tokio::select! {
-        capture = open(&config) => capture?,
-        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
+    let source = match pushed {
+        Some(pushed) => StreamSource::Pushed(pushed),
+        None => tokio::select! {
+            capture = open(&config) => StreamSource::Open(capture?),
+            () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
+        },
     };
-    assemble::check(&config, capture.info())?;
-    log_narrowing(&config, capture.info());
+    assemble::check(&config, source.info())?;
+    log_narrowing(&config, source.info());
     let reconnector = Reconnector::new(
         config.connect.clone(),
         config.lanes,
-        config.is_live(capture.info()),
-        stream_start(&config, capture.info()),
+        config.is_live(source.info()),
+        stream_start(&config, source.info()),
     );
     let mut channel = tokio::select! {
         channel = reconnector.connect() => channel?,
@@ -70,8 +104,15 @@ pub(crate) async fn run(
         Wants::of(&config).check(&ack, &reconnector.worker())?;
         Ok(ack)
     });
-    match welcome {
+    let begun = match welcome {
         Ok(ack) => {
+            consumers.connected(&ack, &reconnector.worker());
+            begin(source, &mut channel, ack, &reconnector, &interrupt).await
+        }
+        Err(error) => Err(error),
+    };
+    match begun {
+        Ok(Ok((capture, ack))) => {
             stream(
                 &config,
                 capture,
@@ -83,11 +124,36 @@ pub(crate) async fn run(
             )
             .await
         }
+        Ok(Err(ended)) => {
+            channel.sender.close().await;
+            Ok(ended)
+        }
         Err(error) => {
             channel.sender.close().await;
             Err(error)
         }
     }
+}
+
+/// Waits until there are frames: those of a program begin when it hands in the first. Otherwise how the run
+/// ends without any.
+async fn begin(
+    source: StreamSource,
+    channel: &mut Channel,
+    mut ack: StreamAck,
+    reconnector: &Reconnector,
+    interrupt: &Interrupt,
+) -> Result<Result<(Capture, StreamAck), ExitStatus>> {
+    let pushed = match source {
+        StreamSource::Open(capture) => return Ok(Ok((capture, ack))),
+        StreamSource::Pushed(pushed) => pushed,
+    };
+    let first = first_frame::wait(pushed.first, channel, &mut ack, reconnector, interrupt).await?;
+    Ok(match first {
+        FirstFrame::Here(capture) => Ok((capture, ack)),
+        FirstFrame::None => Err(ExitStatus::Done),
+        FirstFrame::Interrupted => Err(ExitStatus::Interrupted),
+    })
 }
 
 /// Refuses to overwrite files.

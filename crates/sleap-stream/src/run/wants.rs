@@ -4,12 +4,17 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 use protocol::StreamAck;
+use vision::capture::Source;
 
 use crate::config::Config;
 
-/// The options of a run that need poses, as they were given.
+/// What of a run needs poses: options, as they were given, and a program that hands frames in.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wants(Vec<String>);
+pub(crate) struct Wants {
+    all: Vec<String>,
+    /// Not only options: there is no run without poses.
+    is_program: bool,
+}
 
 impl Wants {
     pub(crate) fn of(config: &Config) -> Self {
@@ -21,12 +26,18 @@ impl Wants {
         let display = config.display.then(|| "--display".to_owned());
         let rules = config.rules.iter();
         let rules = rules.map(|loaded| format!("--rules {}", loaded.rules.file));
+        let program = match &config.capture.source {
+            Source::Pushed(name) => Some(name.clone()),
+            _ => None,
+        };
+        let is_program = program.is_some();
         let all = outputs.chain(emit).chain(snapshot).chain(display);
-        Self(all.chain(rules).collect())
+        let all = all.chain(rules).chain(program).collect();
+        Self { all, is_program }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Refuses a worker that reports that it has no model, where poses are needed. Where none are, logs
@@ -42,10 +53,16 @@ impl Wants {
                 );
                 Ok(())
             }
-            (None, true) => bail!(
-                "{worker} has no model, so no poses would come for {self}: start it with one \
-                 (sleap-worker --model DIR); without these options the client tries the connection alone"
-            ),
+            (None, true) => {
+                let alone = match self.is_program {
+                    true => "",
+                    false => "; without these options the client tries the connection alone",
+                };
+                bail!(
+                    "{worker} has no model, so no poses would come for {self}: start it with one \
+                     (sleap-worker --model DIR){alone}"
+                )
+            }
             (None, false) => {
                 if !self.is_empty() {
                     tracing::info!("the worker does not say whether it has a model");
@@ -59,14 +76,18 @@ impl Wants {
 /// `-o rig.slp, --display`.
 impl fmt::Display for Wants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(", "))
+        f.write_str(&self.all.join(", "))
     }
 }
 
 #[cfg(test)]
 impl Wants {
     pub(crate) fn example(options: &[&str]) -> Self {
-        Self(options.iter().map(|option| (*option).to_owned()).collect())
+        let all = options.iter().map(|option| (*option).to_owned()).collect();
+        Self {
+            all,
+            is_program: false,
+        }
     }
 }
 

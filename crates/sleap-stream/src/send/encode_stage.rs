@@ -11,6 +11,7 @@ use vision::record::RecordingHandle;
 
 use crate::send::batch::BatchMarks;
 use crate::send::frame_encoder::{EncodedFrame, FrameEncoder};
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::{InFlight, SharedInFlight, TakenFrame};
 use crate::send::queue::FrameQueue;
 use crate::send::uplink::{Uplink, UplinkClosed};
@@ -37,6 +38,8 @@ pub(crate) struct EncodeStage {
     pub(crate) one_size: Option<(u32, u32)>,
     /// Where frames are recorded as they are sent.
     pub(crate) recording: Option<RecordingHandle>,
+    /// Sees which frames are taken.
+    pub(crate) watcher: Option<SharedWatcher>,
     /// Dropped when everything is sent that will be.
     pub(crate) done: oneshot::Sender<()>,
 }
@@ -62,6 +65,9 @@ impl EncodeStage {
                 break;
             };
             left -= 1;
+            if let Some(watcher) = &self.watcher {
+                watcher.taken(captured.frame_id);
+            }
             self.check_size(&captured)?;
             let frame = self.encode(captured)?;
             let id = frame.meta.frame_id;

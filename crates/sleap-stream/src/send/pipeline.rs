@@ -17,6 +17,7 @@ use crate::send::deadline::{DeadlineCheck, ResultDeadline};
 use crate::send::encode_stage::EncodeStage;
 use crate::send::flow::FlowControl;
 use crate::send::frame_list::FrameList;
+use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::{ConnectionNumber, InFlight, ReturnedFrame, SharedInFlight};
 use crate::send::plan::{Recovery, SendPlan};
 use crate::send::queue::{CloseOnDrop, FrameQueue};
@@ -33,6 +34,7 @@ pub(crate) struct SendPipeline {
     encoder: JoinHandle<Result<()>>,
     sent: watch::Receiver<SentTotals>,
     recovery: Recovery,
+    watcher: Option<SharedWatcher>,
 }
 
 impl SendPipeline {
@@ -57,6 +59,7 @@ impl SendPipeline {
             one_size: plan.one_size,
             keep_frames: recovery == Recovery::Resend,
             recording: plan.recording,
+            watcher: plan.watcher.clone(),
             done: finished,
         };
         let encoder = std::thread::Builder::new()
@@ -65,13 +68,16 @@ impl SendPipeline {
             .context("cannot start the encode thread")?;
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
-            let watcher = plan.watcher;
+            let watcher = plan.watcher.clone();
             move |frame| {
                 let seen = watcher.as_ref().map(|watcher| (watcher, frame.clone()));
-                if queue.0.push(frame).is_err() {
+                let Ok(replaced) = queue.0.push(frame) else {
                     return ControlFlow::Break(());
-                }
+                };
                 if let Some((watcher, frame)) = seen {
+                    if let Some(replaced) = replaced {
+                        watcher.replaced(replaced.frame_id);
+                    }
                     watcher.captured(&frame);
                 }
                 ControlFlow::Continue(())
@@ -86,6 +92,7 @@ impl SendPipeline {
             encoder,
             sent,
             recovery,
+            watcher: plan.watcher,
         })
     }
 
@@ -105,9 +112,13 @@ impl SendPipeline {
         last: Option<Message>,
     ) -> usize {
         let is_resent = self.recovery == Recovery::Resend;
-        let given_up = self
-            .in_flight
-            .update(|in_flight| in_flight.reconnected(is_resent, Instant::now()));
+        let (all, given_up) = self.in_flight.update(|in_flight| {
+            let all = in_flight.ids();
+            (all, in_flight.reconnected(is_resent, Instant::now()))
+        });
+        if !is_resent {
+            self.given_up(&all, "it was on its way when the connection broke");
+        }
         let in_flight = Arc::clone(&self.in_flight);
         tokio::spawn(async move {
             while let Some(frame) = in_flight.update(|it| it.resend(connection)) {
@@ -162,12 +173,22 @@ impl SendPipeline {
     /// A result came that cannot be read: the frame's slot is free.
     pub(crate) fn damaged(&self, id: FrameId) {
         self.in_flight.update(|in_flight| in_flight.damaged(id));
+        self.given_up(&[id], "its result cannot be read");
+    }
+
+    fn given_up(&self, ids: &[FrameId], why: &'static str) {
+        if let Some(watcher) = &self.watcher {
+            ids.iter().for_each(|id| watcher.given_up(*id, why));
+        }
     }
 
     /// Checks the frames that wait, and frees the slots of those that are given up.
     pub(crate) fn check(&self, deadline: &mut ResultDeadline, moved: Instant) -> DeadlineCheck {
-        self.in_flight
-            .update(|in_flight| deadline.check(in_flight, moved, Instant::now()))
+        let check = self
+            .in_flight
+            .update(|in_flight| deadline.check(in_flight, moved, Instant::now()));
+        self.given_up(&check.given_up, "the worker has not answered in time");
+        check
     }
 
     /// Frames that were sent, have no result and are not given up.

@@ -37,12 +37,15 @@ impl<T> FrameBuffer<T> {
         }
     }
 
-    /// Puts an item in, and drops the oldest where only the newest counts.
-    pub(crate) fn push(&mut self, item: T) {
-        if self.policy == OverflowPolicy::Newest && self.items.pop_front().is_some() {
-            self.dropped += 1;
-        }
+    /// Puts an item in. Where only the newest counts it takes the place of the oldest, which is returned.
+    pub(crate) fn push(&mut self, item: T) -> Option<T> {
+        let replaced = match self.policy {
+            OverflowPolicy::Newest => self.items.pop_front(),
+            OverflowPolicy::All { .. } => None,
+        };
+        self.dropped += u64::from(replaced.is_some());
         self.items.push_back(item);
+        replaced
     }
 
     /// Takes the oldest item.
@@ -93,8 +96,8 @@ impl<T> FrameQueue<T> {
         })
     }
 
-    /// Puts an item in: waits for room, or drops the oldest, as the policy is.
-    pub(crate) fn push(&self, item: T) -> Result<(), QueueClosed> {
+    /// Puts an item in: waits for room, or replaces the oldest, which is returned, as the policy is.
+    pub(crate) fn push(&self, item: T) -> Result<Option<T>, QueueClosed> {
         let mut shared = self.lock();
         while !shared.closed && !shared.buffer.has_room() {
             shared = self.wait(shared);
@@ -102,9 +105,9 @@ impl<T> FrameQueue<T> {
         if shared.closed {
             return Err(QueueClosed);
         }
-        shared.buffer.push(item);
+        let replaced = shared.buffer.push(item);
         self.changed.notify_all();
-        Ok(())
+        Ok(replaced)
     }
 
     /// Takes the oldest item, waiting for one; `None` once the queue is closed and empty.

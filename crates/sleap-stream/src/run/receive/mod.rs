@@ -113,6 +113,7 @@ impl<'a> ReceiveLoop<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut room = interval(ROOM_CHECK_INTERVAL);
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let asked = results.wants_report();
         loop {
             let mut over = None;
             tokio::select! {
@@ -137,6 +138,7 @@ impl<'a> ReceiveLoop<'a> {
                     self.stop(ReceiveEnd::Interrupted, pipeline),
                 _ = tick.tick() => over = self.check(results, pipeline)?,
                 _ = room.tick(), if self.held => {}
+                () = asked.notified() => give_report(results, pipeline),
             }
             self.hold(results, pipeline);
             if over == Some(ReceiveEnd::Lost) {
@@ -194,8 +196,7 @@ impl<'a> ReceiveLoop<'a> {
         results: &mut ResultHandler,
         pipeline: &SendPipeline,
     ) -> Result<Option<ReceiveEnd>> {
-        let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
-        results.report.update_sent(sent, dropped, Instant::now());
+        update_sent(results, pipeline);
         self.progress.update(&results.report);
         results.check_outputs()?;
         let unseen = std::mem::replace(&mut self.last_check, Instant::now()).elapsed();
@@ -263,6 +264,17 @@ impl<'a> ReceiveLoop<'a> {
             format!("; not connected again: {error:#}")
         })
     }
+}
+
+fn update_sent(results: &mut ResultHandler, pipeline: &SendPipeline) {
+    let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
+    results.report.update_sent(sent, dropped, Instant::now());
+}
+
+/// Gives the watcher the summary as it is now.
+fn give_report(results: &mut ResultHandler, pipeline: &SendPipeline) {
+    update_sent(results, pipeline);
+    results.tell_watcher();
 }
 
 fn stream_end(pipeline: &SendPipeline, seconds: f64) -> Message {

@@ -8,7 +8,7 @@ use link::Channel;
 use protocol::StreamAck;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{PROGRESS_INTERVAL, ReceiveLoop, State, stream_end};
+use super::{PROGRESS_INTERVAL, ReceiveLoop, State, give_report, stream_end};
 use crate::connect::handshake;
 use crate::run::end::ReceiveEnd;
 use crate::run::results::ResultHandler;
@@ -81,6 +81,7 @@ impl ReceiveLoop<'_> {
         let worker = self.worker.clone();
         let found = reconnector.find_again(&worker, since);
         tokio::pin!(found);
+        let asked = results.wants_report();
         loop {
             tokio::select! {
                 found = &mut found => return Ok(found.map_err(|error| {
@@ -91,6 +92,7 @@ impl ReceiveLoop<'_> {
                     pipeline.stop();
                     return Ok(Err(ReceiveEnd::Interrupted));
                 }
+                () = asked.notified() => give_report(results, pipeline),
                 _ = tick.tick() => {
                     self.progress.update(&results.report);
                     results.check_outputs()?;

@@ -204,6 +204,11 @@ impl InFlight {
         self.flow.set_pause(pause);
     }
 
+    /// All frames that are remembered, in the order of departure.
+    pub(crate) fn ids(&self) -> Vec<FrameId> {
+        self.frames.values().map(|frame| frame.id).collect()
+    }
+
     /// Frames that were sent and have no result.
     pub(crate) fn unanswered(&self) -> FrameList {
         let mut all = self.forgotten.clone();
