@@ -16,6 +16,7 @@ mod command_line;
 mod device_args;
 mod doctor;
 mod drain;
+mod embedded;
 mod files;
 mod frame_decoder;
 mod listen_address;
@@ -43,12 +44,16 @@ use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use vision::frame_window::{self, WindowEnd};
 
+use serve::Announcer;
+
 pub use command_line::{Args, Command, SETTINGS, command};
 pub use device_args::DeviceArgs;
 pub use doctor::{DoctorArgs, ExposureArgs};
 pub use drain::DrainArgs;
+pub use embedded::{EmbeddedWorker, WorkerOutcome, load_model};
 pub use files::FileArgs;
 pub use metrics::{MetricsAddress, MetricsArgs};
+pub use serve::WorkerAddress;
 pub use trust::TrustArgs;
 pub use view::{ViewArgs, ViewLinks};
 
@@ -73,8 +78,10 @@ pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
         Some(Command::Doctor(doctor)) => Ok(doctor::run(&doctor, args.verbose > 0)),
         Some(_) => Ok(ExitStatus::Done),
         None if args.display => with_window(&runtime, args),
-        None => runtime
-            .block_on(async { serve::worker(args, None, Interrupt::listen_for_drain()).await }),
+        None => runtime.block_on(async {
+            let interrupt = Interrupt::listen_for_drain();
+            serve::worker(args, None, interrupt, Announcer::Terminal).await
+        }),
     };
     // A model that is still being loaded must not hold up the end.
     runtime.shutdown_background();
@@ -98,8 +105,10 @@ fn with_window(runtime: &Runtime, args: Args) -> Result<ExitStatus> {
         "--display needs a display; without one, use --save-every N to look at frames as PNG files",
     )?;
     let (window, view) = frame_window::channel();
-    let worker = runtime
-        .spawn(async { serve::worker(args, Some(window), Interrupt::listen_for_drain()).await });
+    let worker = runtime.spawn(async {
+        let interrupt = Interrupt::listen_for_drain();
+        serve::worker(args, Some(window), interrupt, Announcer::Terminal).await
+    });
     match view.run("sleap-worker") {
         Ok(WindowEnd::ByUser) => info!("window closed; the worker goes on without it"),
         Ok(WindowEnd::Done) => {}

@@ -121,6 +121,30 @@ impl WorkerTrust {
         }
     }
 
+    /// The link by which clients find the worker, with the secret that they need; `None` where a link cannot express
+    /// the address.
+    pub(crate) fn link(
+        &self,
+        listen: SocketAddr,
+        signal: Option<&str>,
+        id: &str,
+    ) -> Option<String> {
+        let (host, is_tls) = match signal {
+            Some(url) => plain_host(url)?,
+            None => (hosts(listen).into_iter().next()?, false),
+        };
+        let pairing = PairingLink {
+            host,
+            is_tls,
+            worker_id: signal.map(|_| id.to_owned()),
+            secret: match &self.auth {
+                Auth::Bound(secret) => Some(secret.clone()),
+                _ => self.made.clone(),
+            },
+        };
+        Some(pairing.reveal())
+    }
+
     /// Whether secrets may stand on standard output: the worker made its own, or needs none. A secret that
     /// the user gave is kept off it.
     pub(crate) fn may_tell(&self) -> bool {

@@ -262,6 +262,18 @@ impl Args {
         }
     }
 
+    /// How the model is run.
+    pub(crate) fn model_options(&self) -> pose::Options {
+        pose::Options {
+            peak_threshold: self.peak_threshold,
+            max_instances: self.max_instances.map(usize::from),
+            min_line_scores: self.min_line_scores,
+            min_instance_peaks: self.min_instance_peaks,
+            refine: self.refine,
+            ..self.device.options()
+        }
+    }
+
     /// `verification_mode` of STREAM_ACK, in the Python worker's form.
     pub(crate) fn verification_mode(&self) -> String {
         match (self.display, self.save_every) {

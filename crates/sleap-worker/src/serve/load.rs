@@ -36,21 +36,18 @@ async fn engine(args: &Args) -> Result<Engine> {
         info!("no --model: frames are received, checked and counted");
         return Ok(Engine::Verify);
     };
-    let options = pose::Options {
-        peak_threshold: args.peak_threshold,
-        max_instances: args.max_instances.map(usize::from),
-        min_line_scores: args.min_line_scores,
-        min_instance_peaks: args.min_instance_peaks,
-        refine: args.refine,
-        ..args.device.options()
-    };
+    let options = args.model_options();
     let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
         .await
         .context("loading the model stopped unexpectedly")??;
     Ok(Engine::Model(Box::new(model)))
 }
 
-fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
+/// Loads ONNX Runtime and the model in `dir`.
+///
+/// # Errors
+/// One of them cannot be used.
+pub(crate) fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Model> {
     let runtime = pose::runtime::load(None).map_err(with_places)?;
     let model = pose::Model::load(dir, options)
         .with_context(|| format!("cannot use the model in {}", dir.display()))?;

@@ -18,6 +18,8 @@ use load::Loaded;
 use outputs::Outputs;
 use start::{Access, StartedWorker};
 
+pub(crate) use load::load_model;
+
 /// Serves as a signaling server and nothing else.
 pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<ExitStatus> {
     let server = listeners::bind_signaling(listen).await?;
@@ -26,19 +28,41 @@ pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<E
     Ok(ExitStatus::Interrupted)
 }
 
+/// Where clients find a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerAddress {
+    /// The pairing link, with the secret that clients need; `None` in a room, and where a link cannot express the
+    /// address.
+    pub link: Option<String>,
+    /// The signaling server, or that of the room.
+    pub signal: String,
+}
+
+/// Who learns that clients can connect.
+pub(crate) enum Announcer {
+    /// Who started the worker in a terminal or as a service.
+    Terminal,
+    /// The program that the worker is in.
+    Program(Box<dyn FnOnce(WorkerAddress) + Send>),
+}
+
 /// Serves clients one after the other until interrupted.
 pub(crate) async fn worker(
     args: Args,
     window: Option<WindowHandle>,
     interrupt: Interrupt,
+    announcer: Announcer,
 ) -> Result<ExitStatus> {
+    let is_program = matches!(announcer, Announcer::Program(_));
     let access = match Access::decide(&args) {
         Ok(access) => access,
+        Err(error) if is_program => return Err(error),
         Err(error) => {
             cli::say_error(&error);
             return Ok(ExitStatus::Usage);
         }
     };
+    let is_in_room = access.room.is_some();
     let listeners = Listeners::bind(&args, access.room.as_ref()).await?;
     // Other workers can have the name when this function has ended.
     let name = Access::claim_name(&args)?;
@@ -59,15 +83,26 @@ pub(crate) async fn worker(
         acceptor = worker.register(&args, access.room, &rendezvous, config) => acceptor?,
         () = ended_early(&interrupt) => return Ok(ExitStatus::Interrupted),
     };
-    announce(&rendezvous);
     let listen = embedded
         .as_ref()
         .map_or(args.listen, |server| server.local_addr());
-    let trust = access.trust;
-    trust.announce(listen, args.signal.as_deref(), acceptor.id());
+    let (trust, signal) = (access.trust, args.signal.as_deref());
+    match announcer {
+        Announcer::Terminal => {
+            announce(&rendezvous);
+            trust.announce(listen, signal, acceptor.id());
+        }
+        Announcer::Program(tell) => tell(WorkerAddress {
+            link: match is_in_room {
+                true => None,
+                false => trust.link(listen, signal, acceptor.id()),
+            },
+            signal: rendezvous,
+        }),
+    }
     worker.announce(trust.may_tell())?;
     worker
-        .run(acceptor, interrupt, args.drain.drain_timeout)
+        .run(acceptor, interrupt, args.drain.drain_timeout, is_program)
         .await
 }
 

@@ -206,7 +206,8 @@ impl StartedWorker {
         Ok(())
     }
 
-    /// Serves clients until the worker is to end.
+    /// Serves clients until the worker is to end. `in_program`: the process, its terminal and its service manager
+    /// are another program's.
     ///
     /// # Errors
     /// The pipeline has stopped, or a sink has lost something.
@@ -215,12 +216,17 @@ impl StartedWorker {
         acceptor: Acceptor,
         interrupt: Interrupt,
         drain_timeout: Duration,
+        in_program: bool,
     ) -> Result<ExitStatus> {
         let context = self.context;
-        let _line = status_line::show(context.current.clone());
-        service_manager::ready();
+        let _line = (!in_program).then(|| status_line::show(context.current.clone()));
+        if !in_program {
+            service_manager::ready();
+        }
         let served = serve_clients(&context, acceptor, self.page, interrupt, drain_timeout).await;
-        service_manager::stopping();
+        if !in_program {
+            service_manager::stopping();
+        }
         drop(self.sweeper);
         let ended = served?;
         // Nothing is handed over any more: what the sinks have lost by now is all.
