@@ -100,6 +100,11 @@ python_peers() {
   "$SLEAP_STREAM_TEST_PYTHON" -m pytest -q -p no:cacheprovider tests/python
 }
 
+# The Python module, which the workspace's build has made.
+python_module() {
+  MODULE_IS_BUILT=yes crates/python/tests/run.sh
+}
+
 # Two minutes of random faults. Building the tests has built the emulated link.
 soak() {
   SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
@@ -127,6 +132,6 @@ group "build" cargo build --workspace --all-targets --locked
 printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests
-lane "Python peers" python_peers "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "GenICam" tests/genicam/run.sh "live view" tests/view/run.sh
+lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "GenICam" tests/genicam/run.sh "live view" tests/view/run.sh
 lane "soak" soak "quickstart" quickstart
 together

@@ -19,12 +19,14 @@ const MAX_FUNCTION_LINES: usize = 60;
 const MAX_FILE_LINES: usize = 400;
 
 /// Libraries that a single crate uses, so that they can be replaced there.
-const ONE_USER: [(&str, &str); 5] = [
+const ONE_USER: [(&str, &str); 7] = [
     ("webrtc", "link"),
     ("ffmpeg", "vision"),
     ("ffmpeg-sys-the-third", "vision"),
     ("opencv", "vision"),
     ("ort", "pose"),
+    ("pyo3", "python"),
+    ("numpy", "python"),
 ];
 
 fn root() -> PathBuf {

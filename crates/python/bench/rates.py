@@ -1,0 +1,189 @@
+"""Measures the module beside the programs and beside sleap-nn, in alternating rounds.
+
+    PYTHONPATH=target/python python crates/python/bench/rates.py target/release [EXPORT ...]
+
+age         the age of poses with predict(), beside the client's: the test pattern of 640x480 as JPEG, 30 frames a second
+raw         raw frames of 1920x1080: send() from an array, beside the client from an uncompressed file
+model       frames a second of Model.predict() for each EXPORT, beside the session of ONNX Runtime alone, and beside sleap-nn
+            where the variable SLEAP_NN names its program
+start       sleap-stream --version beside starting Python and importing the module
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import sleap_stream
+
+ROOT = pathlib.Path(__file__).parents[3]
+DEMO = ROOT / "examples" / "demo" / "model"
+ROUNDS = 3
+ENVIRONMENT = {**os.environ, "SLEAP_STREAM_NO_CONFIG": "1", "SLEAP_WORKER_NO_CONFIG": "1"}
+
+
+@contextlib.contextmanager
+def worker(binaries, *args):
+    """A worker in a process of its own; gives its link."""
+    command = [binaries / "sleap-worker", "--listen", "127.0.0.1:0", *args]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT
+    ) as process:
+        try:
+            yield "sleap://" + re.search(r"ws://(\S+)", process.stdout.readline()).group(1) + "/"
+        finally:
+            process.terminate()
+
+
+def client(binaries, link, *args):
+    """The summary of a run of the client."""
+    command = [binaries / "sleap-stream", "--worker", link, "--json", *args]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+    return json.loads(lines.splitlines()[-1])
+
+
+def pattern_frames(count=30):
+    """Frames that compress about as the test pattern does."""
+    random = np.random.default_rng(1)
+    base = random.integers(0, 256, (30, 40, 3), np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+    return [np.roll(base, shift * 4, axis=1).copy() for shift in range(count)]
+
+
+def age(binaries):
+    """p50 and p99 of both, milliseconds."""
+    frames, rows = pattern_frames(), {"client": [], "predict": []}
+    with worker(binaries, "--model", DEMO) as link:
+        for _ in range(ROUNDS):
+            summary = client(
+                binaries, link, "--test-pattern", "640x480@30", "--jpeg-quality", "80", "--max-frames", "300"
+            )
+            rows["client"].append((summary["age_ms"]["p50"], summary["age_ms"]["p99"]))
+            with sleap_stream.connect(link, jpeg_quality=80) as stream:
+                due, ages, calls = time.monotonic(), [], []
+                for at in range(300):
+                    due += 1 / 30
+                    time.sleep(max(0, due - time.monotonic()))
+                    begun = time.perf_counter()
+                    ages.append(stream.predict(frames[at % len(frames)]).age_ms)
+                    calls.append((time.perf_counter() - begun) * 1e3)
+            rows["predict"].append((np.percentile(ages, 50), np.percentile(ages, 99)))
+            rows.setdefault("call of predict", []).append((np.percentile(calls, 50), np.percentile(calls, 99)))
+    for name, values in rows.items():
+        middle = [statistics.median(column) for column in zip(*values)]
+        print(f"age of the pose, {name:<16} p50 {middle[0]:6.2f} ms   p99 {middle[1]:6.2f} ms")
+
+
+def raw(binaries, count=300):
+    """Frames a second of raw 1080p, from an uncompressed file and from an array."""
+    frame = np.random.default_rng(2).integers(0, 256, (1080, 1920, 3), np.uint8)
+    rates = {"client": [], "send": []}
+    with tempfile.NamedTemporaryFile(suffix=".rgb") as file, worker(binaries, "--model", DEMO) as link:
+        for _ in range(40):
+            file.write(frame)
+        file.flush()
+        form = ["--format", "rawvideo", "--size", "1920x1080", "--pixel-format", "bgr24", file.name]
+        for _ in range(ROUNDS):
+            rates["client"].append(client(binaries, link, *form)["frames_per_second"])
+            with sleap_stream.connect(link, policy="all") as stream:
+                begun = time.monotonic()
+                for _ in range(40):
+                    ticket = stream.send(frame, copy=False)
+                ticket.result()
+                rates["send"].append(40 / (time.monotonic() - begun))
+    for name, values in rates.items():
+        print(f"raw 1080p, {name:<8} {statistics.median(values):7.1f} frames/s")
+
+
+def session_rate(model, shape, count):
+    """The session of ONNX Runtime alone."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model / "model.onnx"), providers=["CPUExecutionProvider"])
+    image = np.zeros((1, shape[2], *shape[:2]), np.uint8)
+    begun = time.monotonic()
+    for _ in range(count):
+        session.run(None, {"image": image})
+    return count / (time.monotonic() - begun)
+
+
+def sleap_nn_rate(program, model, frames):
+    """`sleap-nn predict` on the same frames, its start left out by two lengths."""
+    import cv2
+
+    times = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (len(frames), 4 * len(frames)):
+            video = os.path.join(folder, f"{count}.avi")
+            height, width = frames[0].shape[:2]
+            writer = cv2.VideoWriter(video, cv2.VideoWriter_fourcc(*"MJPG"), 30, (width, height))
+            for at in range(count):
+                frame = frames[at % len(frames)]
+                writer.write(frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+            writer.release()
+            command = [program, "predict", "-m", model, "--runtime", "onnx", "--data_path", video, "-o", video + ".slp"]
+            begun = time.monotonic()
+            subprocess.run(command, check=True, capture_output=True)
+            times[count] = time.monotonic() - begun
+    fewer, more = sorted(times)
+    return (more - fewer) / (times[more] - times[fewer])
+
+
+def model(folder, count=100):
+    """Frames a second of a model in this process."""
+    folder = pathlib.Path(folder)
+    loaded = sleap_stream.Model(folder, device="cpu")
+    shape = loaded.input_shape
+    frames = [np.random.default_rng(at).integers(0, 256, shape[:2], np.uint8) for at in range(10)]
+    rates = {"Model.predict": [], "session alone": []}
+    for _ in range(ROUNDS):
+        begun = time.monotonic()
+        for at in range(count):
+            loaded.predict(frames[at % 10])
+        rates["Model.predict"].append(count / (time.monotonic() - begun))
+        with contextlib.suppress(ImportError):
+            rates["session alone"].append(session_rate(folder, shape, count))
+    if program := os.environ.get("SLEAP_NN"):
+        rates["sleap-nn predict"] = [sleap_nn_rate(program, folder, frames)]
+    for name, values in rates.items():
+        if values:
+            print(f"{loaded.kind}, {name:<17} {statistics.median(values):7.1f} frames/s")
+
+
+def start(binaries):
+    """Seconds of the programs, and of a script of Python in their place."""
+    script = "import sleap_stream; print(sleap_stream.__version__)"
+    commands = {
+        "sleap-stream --version": [binaries / "sleap-stream", "--version"],
+        "Python": [sys.executable, "-c", "pass"],
+    }
+    commands["Python, import"] = [sys.executable, "-c", script]
+    for name, command in commands.items():
+        times = []
+        for _ in range(20):
+            begun = time.monotonic()
+            subprocess.run(command, check=True, capture_output=True)
+            times.append(time.monotonic() - begun)
+        print(f"start, {name:<24} {statistics.median(times) * 1e3:6.1f} ms")
+
+
+def main():
+    if len(sys.argv) < 2 or not shutil.which("sleap-stream", path=sys.argv[1]):
+        sys.exit(__doc__)
+    binaries = pathlib.Path(sys.argv[1])
+    start(binaries)
+    age(binaries)
+    raw(binaries)
+    for folder in sys.argv[2:] or [DEMO]:
+        model(folder)
+
+
+if __name__ == "__main__":
+    main()
