@@ -50,13 +50,6 @@ impl PoseConsumers {
         }
     }
 
-    /// The worker is ready.
-    pub(crate) fn connected(&self, ack: &StreamAck, worker: &str) {
-        if let Some(watcher) = &self.watcher {
-            watcher.connected(ack, worker);
-        }
-    }
-
     /// The source is open.
     fn opened(&self, capture: &Capture) {
         if let Some(watcher) = &self.watcher {

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use cli::Interrupt;
 use link::Channel;
 use protocol::StreamAck;
 use tokio::sync::oneshot;
@@ -20,40 +19,20 @@ pub(crate) struct PushedSource {
     pub(crate) first: oneshot::Receiver<Capture>,
 }
 
-/// How the wait ended.
-pub(super) enum FirstFrame {
-    /// A frame is there.
-    Here(Capture),
-    /// There will be none.
-    None,
-    /// The run was asked to end.
-    Interrupted,
-}
-
-/// Waits for the first frame. A lost connection is replaced meanwhile, `ack` with it.
+/// Waits for the first frame; `None` where there will be none. A lost connection is replaced meanwhile, `ack` with
+/// it.
 pub(super) async fn wait(
     mut first: oneshot::Receiver<Capture>,
     channel: &mut Channel,
     ack: &mut StreamAck,
     reconnector: &Reconnector,
-    interrupt: &Interrupt,
-) -> Result<FirstFrame> {
+) -> Result<Option<Capture>> {
     loop {
         tokio::select! {
-            capture = &mut first => return Ok(match capture {
-                Ok(capture) => FirstFrame::Here(capture),
-                Err(_) => FirstFrame::None,
-            }),
-            () = interrupt.raised() => return Ok(FirstFrame::Interrupted),
+            capture = &mut first => return Ok(capture.ok()),
             message = channel.receiver.recv() => match message {
                 Some(message) => tracing::debug!(?message, "a message before the first frame; ignored"),
-                None => {
-                    let found = find_again(channel, ack, reconnector);
-                    tokio::select! {
-                        found = found => (*channel, *ack) = found?,
-                        () = interrupt.raised() => return Ok(FirstFrame::Interrupted),
-                    }
-                }
+                None => (*channel, *ack) = find_again(channel, ack, reconnector).await?,
             },
         }
     }

@@ -21,7 +21,7 @@ use crate::report::progress::Progress;
 use crate::report::run_report::RuleEvents;
 use crate::run::assemble::{self, PoseConsumers, StreamParts, prepare};
 use crate::run::ending::{self, EndedStream};
-use crate::run::first_frame::{self, FirstFrame, PushedSource};
+use crate::run::first_frame::{self, PushedSource};
 use crate::run::receive::ReceiveLoop;
 use crate::run::results::ResultHandler;
 use crate::run::source_probe;
@@ -48,6 +48,14 @@ enum StreamSource {
 }
 
 impl StreamSource {
+    /// The frames of a program, or the source that the options name.
+    async fn open(config: &Config, pushed: Option<PushedSource>) -> Result<Self> {
+        match pushed {
+            Some(pushed) => Ok(Self::Pushed(pushed)),
+            None => open(config).await.map(Self::Open),
+        }
+    }
+
     fn info(&self) -> &SourceInfo {
         match self {
             Self::Open(capture) => capture.info(),
@@ -62,24 +70,16 @@ pub(crate) async fn run(
     context: StreamContext,
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
-    let StreamContext {
-        screen,
-        watcher,
-        pushed,
-    } = context;
     // Everything that can be wrong at the client is checked before the worker is contacted.
     check_outputs(&config)?;
     let (emitter, rule_outputs) = tokio::select! {
         opened = open_consumers(&config) => opened?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let consumers = PoseConsumers::new(emitter, rule_outputs, screen, watcher);
-    let source = match pushed {
-        Some(pushed) => StreamSource::Pushed(pushed),
-        None => tokio::select! {
-            capture = open(&config) => StreamSource::Open(capture?),
-            () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
-        },
+    let consumers = PoseConsumers::new(emitter, rule_outputs, context.screen, context.watcher);
+    let source = tokio::select! {
+        source = StreamSource::open(&config, context.pushed) => source?,
+        () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     assemble::check(&config, source.info())?;
     log_narrowing(&config, source.info());
@@ -93,23 +93,10 @@ pub(crate) async fn run(
         channel = reconnector.connect() => channel?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let ack = tokio::select! {
-        ack = reconnector.announce(&mut channel) => ack,
-        () = interrupt.raised() => {
-            channel.sender.close().await;
-            return Ok(ExitStatus::Interrupted);
-        }
-    };
-    let welcome = ack.and_then(|ack| {
-        Wants::of(&config).check(&ack, &reconnector.worker())?;
-        Ok(ack)
-    });
-    let begun = match welcome {
-        Ok(ack) => {
-            consumers.connected(&ack, &reconnector.worker());
-            begin(source, &mut channel, ack, &reconnector, &interrupt).await
-        }
-        Err(error) => Err(error),
+    let watcher = consumers.watcher.clone();
+    let begun = tokio::select! {
+        begun = begin(&config, source, &mut channel, watcher, &reconnector) => begun,
+        () = interrupt.raised() => Ok(Err(ExitStatus::Interrupted)),
     };
     match begun {
         Ok(Ok((capture, ack))) => {
@@ -135,25 +122,28 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits until there are frames: those of a program begin when it hands in the first. Otherwise how the run
-/// ends without any.
+/// Announces the stream and waits until there are frames: those of a program begin when it hands in the first.
+/// Otherwise how the run ends without any.
 async fn begin(
+    config: &Config,
     source: StreamSource,
     channel: &mut Channel,
-    mut ack: StreamAck,
+    watcher: Option<SharedWatcher>,
     reconnector: &Reconnector,
-    interrupt: &Interrupt,
 ) -> Result<Result<(Capture, StreamAck), ExitStatus>> {
-    let pushed = match source {
-        StreamSource::Open(capture) => return Ok(Ok((capture, ack))),
-        StreamSource::Pushed(pushed) => pushed,
+    let mut ack = reconnector.announce(channel).await?;
+    let worker = reconnector.worker();
+    Wants::of(config).check(&ack, &worker)?;
+    if let Some(watcher) = watcher {
+        watcher.connected(&ack, &worker);
+    }
+    let capture = match source {
+        StreamSource::Open(capture) => Some(capture),
+        StreamSource::Pushed(pushed) => {
+            first_frame::wait(pushed.first, channel, &mut ack, reconnector).await?
+        }
     };
-    let first = first_frame::wait(pushed.first, channel, &mut ack, reconnector, interrupt).await?;
-    Ok(match first {
-        FirstFrame::Here(capture) => Ok((capture, ack)),
-        FirstFrame::None => Err(ExitStatus::Done),
-        FirstFrame::Interrupted => Err(ExitStatus::Interrupted),
-    })
+    Ok(capture.map(|it| (it, ack)).ok_or(ExitStatus::Done))
 }
 
 /// Refuses to overwrite files.

@@ -291,7 +291,8 @@ pub struct CaptureSummary {
     pub read: u64,
     /// Frames of a camera or stream that were skipped because they could not be decoded.
     pub undecodable: u64,
-    /// Frames of a camera that were left out because they were old.
+    /// Frames of a camera that were left out because they were old, and of a program that gave way to newer ones
+    /// before the capture was started.
     pub stale: u64,
     /// Frames that the camera has numbered and that did not arrive whole.
     pub lost: u64,

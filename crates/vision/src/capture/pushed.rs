@@ -40,6 +40,8 @@ struct State {
     is_ended: bool,
     /// Frames delivered.
     frames: u64,
+    /// Frames that gave way to newer ones before there was a callback.
+    replaced: u64,
 }
 
 impl FramePusher {
@@ -76,7 +78,9 @@ impl PushedFrames {
             return Err(PushRefused);
         }
         if state.on_frame.is_none() {
-            return Ok(state.waiting.replace(frame));
+            let replaced = state.waiting.replace(frame);
+            state.replaced += u64::from(replaced.is_some());
+            return Ok(replaced);
         }
         state.deliver(frame);
         Ok(None)
@@ -101,7 +105,10 @@ impl PushedFrames {
     }
 
     pub(super) fn summary(&self) -> CaptureSummary {
-        let frames = self.lock().frames;
+        let (frames, stale) = {
+            let state = self.lock();
+            (state.frames, state.replaced)
+        };
         let end = match self.stop.is_set() {
             true => CaptureEnd::Stopped,
             false => CaptureEnd::EndOfSource,
@@ -110,7 +117,7 @@ impl PushedFrames {
             frames,
             read: frames,
             undecodable: 0,
-            stale: 0,
+            stale,
             lost: 0,
             end,
         }
@@ -203,7 +210,8 @@ mod tests {
         // The callback is gone with the end.
         frames.recv().unwrap_err();
         let summary = running.join().unwrap();
-        assert_eq!((summary.frames, summary.end), (2, CaptureEnd::EndOfSource));
+        assert_eq!((summary.frames, summary.stale), (2, 1));
+        assert_eq!(summary.end, CaptureEnd::EndOfSource);
     }
 
     #[test]
