@@ -1,11 +1,16 @@
 //! Events of rules as CSV: one a row.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::csv::{name, refused};
 use crate::error::{CreateError, WriteError};
 use crate::lines::{LineTarget, LineWriter};
 use crate::new_file::create;
+
+/// A row is shorter, so that the end of the last whole one is in so many bytes.
+const MAX_ROW_BYTES: u64 = 4096;
 
 /// The columns.
 const COLUMNS: [&str; 8] = [
@@ -47,21 +52,44 @@ impl EventsWriter {
     /// Creates the file with its columns. One that is there is an error unless `overwrite` is set.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self, CreateError> {
         let (file, made) = create(path, overwrite)?;
-        let lines = LineWriter::new(LineTarget::File(file));
-        let mut events = Self(
-            ::csv::WriterBuilder::new()
-                .comment(Some(b';'))
-                .from_writer(lines),
-        );
-        let written = events.0.write_record(COLUMNS).map_err(refused);
-        if let Err(error) = written.and_then(|()| events.flush()) {
+        let mut events = Self::writing(LineWriter::new(LineTarget::File(file)));
+        if let Err(error) = events.begin() {
             made.remove();
-            return Err(CreateError::Refused {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            });
+            return Err(unusable(path, error.to_string()));
         }
         Ok(events)
+    }
+
+    /// Opens a file of events to add to it, and creates it where it is missing. Part of a row, which a process that was
+    /// killed may leave, is removed.
+    ///
+    /// # Errors
+    /// What is there is no file of events, or cannot be written.
+    pub fn append(path: &Path) -> Result<Self, CreateError> {
+        match Self::create(path, false) {
+            Err(CreateError::Exists(_)) => {}
+            created => return created,
+        }
+        let opened = File::options().read(true).append(true).open(path);
+        let mut file = opened.map_err(|error| unusable(path, error.to_string()))?;
+        let whole = whole_rows(&mut file).map_err(|error| unusable(path, error.to_string()))?;
+        let mut events = Self::writing(LineWriter::continuing(file, whole));
+        if whole == 0 {
+            let begun = events.begin();
+            begun.map_err(|error| unusable(path, error.to_string()))?;
+        }
+        Ok(events)
+    }
+
+    fn writing(lines: LineWriter) -> Self {
+        let mut builder = ::csv::WriterBuilder::new();
+        Self(builder.comment(Some(b';')).from_writer(lines))
+    }
+
+    /// Writes the columns.
+    fn begin(&mut self) -> Result<(), WriteError> {
+        self.0.write_record(COLUMNS).map_err(refused)?;
+        self.flush()
     }
 
     /// Takes an event; [`flush`](Self::flush) writes it.
@@ -87,9 +115,82 @@ impl EventsWriter {
     }
 }
 
+fn unusable(path: &Path, reason: String) -> CreateError {
+    CreateError::Refused {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+/// Bytes of the whole rows of a file of events, which is cut to them.
+fn whole_rows(file: &mut File) -> io::Result<u64> {
+    let no_events = || io::Error::other("it is there, and is no file of events");
+    let there = file.metadata()?;
+    if !there.is_file() {
+        return Err(no_events());
+    }
+    let length = there.len();
+    let columns = format!("{}\n", COLUMNS.join(","));
+    let mut start = Vec::new();
+    file.take(columns.len() as u64).read_to_end(&mut start)?;
+    if !columns.as_bytes().starts_with(&start) {
+        return Err(no_events());
+    }
+    let tail_at = length.saturating_sub(MAX_ROW_BYTES);
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(tail_at))?;
+    file.take(MAX_ROW_BYTES).read_to_end(&mut tail)?;
+    let end = tail.iter().rposition(|byte| *byte == b'\n');
+    let whole = match end {
+        Some(at) => tail_at + at as u64 + 1,
+        None if tail_at == 0 => 0,
+        None => return Err(no_events()),
+    };
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    Ok(whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_added_to_those_that_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.csv");
+        let columns = format!("{}\n", COLUMNS.join(","));
+        let add = || {
+            let mut events = EventsWriter::append(&path)?;
+            events.write(&EventRow::default()).unwrap();
+            events.flush().unwrap();
+            Ok::<_, CreateError>(std::fs::read_to_string(&path).unwrap())
+        };
+        let row = "0,,,,,0,,\n";
+        assert_eq!(add().unwrap(), format!("{columns}{row}"));
+        for (there, left) in [
+            ("", ""),
+            ("frame_id,ani", ""),
+            (&columns, ""),
+            (&format!("{columns}{row}"), row),
+            (&format!("{columns}{row}17,mou"), row),
+        ] {
+            std::fs::write(&path, there).unwrap();
+            assert_eq!(add().unwrap(), format!("{columns}{left}{row}"), "{there:?}");
+        }
+        let other = [
+            "frame_id,x\n1,2\n",
+            &format!("{columns}{}", "x".repeat(9000)),
+        ];
+        for there in other {
+            std::fs::write(&path, there).unwrap();
+            let error = add().unwrap_err().to_string();
+            assert!(error.contains("no file of events"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), there);
+        }
+        assert!(EventsWriter::append(dir.path()).is_err());
+    }
 
     #[test]
     fn an_event_is_a_row() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 /// Where lines are written.
 pub(crate) enum LineTarget {
-    /// A file that is empty at first.
+    /// A file.
     File(File),
     /// Anything else.
     Stream(Box<dyn Write + Send>),
@@ -27,6 +27,14 @@ impl LineWriter {
             out,
             whole: 0,
             pending: Vec::new(),
+        }
+    }
+
+    /// Adds to a file, which is opened to be added to and has so many bytes.
+    pub(crate) fn continuing(file: File, whole: u64) -> Self {
+        Self {
+            whole,
+            ..Self::new(LineTarget::File(file))
         }
     }
 
