@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::frame_meta::{FrameId, MetaError};
 use crate::names;
 use crate::prediction::ShapeError;
+use crate::rule_view::RuleViewError;
 use crate::transfer::FileNameError;
 
 /// Why a message could not be decoded.
@@ -54,6 +55,14 @@ pub enum DecodeError {
         frame_id: FrameId,
         /// Which array.
         source: ShapeError,
+    },
+    /// A message about rules that is too large, or has names or zones that cannot be shown.
+    #[error("{word} refused: {source}")]
+    Rules {
+        /// The message's name.
+        word: &'static str,
+        /// Why.
+        source: RuleViewError,
     },
     /// A `FRAME_META` that is malformed, inconsistent or over the limits.
     #[error("FRAME_META refused: {source}")]

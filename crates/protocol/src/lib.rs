@@ -19,6 +19,7 @@ mod names;
 mod number;
 mod prediction;
 mod reassemble;
+mod rule_view;
 mod scale;
 mod stream;
 pub mod text;
@@ -39,6 +40,10 @@ pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeError, Timing};
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
+pub use rule_view::{
+    MAX_RULE_EVENTS, MAX_ZONE_CORNERS, MAX_ZONES, RuleEvent, RuleSide, RuleState, RuleViewError,
+    ZoneOutline, ZoneShape, Zones, is_shown_name,
+};
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};
 pub use track_names::{

@@ -16,6 +16,8 @@ pub(crate) const ERROR: &str = "ERROR";
 pub(crate) const VIEW: &str = "VIEW";
 pub(crate) const STATUS: &str = "STATUS";
 pub(crate) const TRACK_NAMES: &str = "TRACK_NAMES";
+pub(crate) const ZONES: &str = "ZONES";
+pub(crate) const RULES: &str = "RULES";
 
 pub(crate) const LANE_OFFER: &str = "LANE_OFFER";
 pub(crate) const LANE_ANSWER: &str = "LANE_ANSWER";

@@ -122,6 +122,9 @@ pub struct StreamAck {
     /// knows identities; absent: nothing does, and predictions have no tracks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracker: Option<String>,
+    /// Extension: people look at the stream at the worker, so that a client with rules sends `ZONES` and `RULES`.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shows_rules: bool,
     /// Extension: lanes that the worker takes for this channel, itself included; absent: one.
     #[serde(
         deserialize_with = "optional_int",

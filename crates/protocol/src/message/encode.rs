@@ -27,6 +27,8 @@ impl Message {
             Message::View(body) => json::write(kind, body),
             Message::Status(body) => json::write(kind, body),
             Message::TrackNames(body) => json::write(kind, body),
+            Message::Zones(body) => json::write(kind, body),
+            Message::Rules(body) => json::write(kind, body),
             Message::LaneOffer(body) => json::write(kind, body),
             Message::LaneAnswer(body) => json::write(kind, body),
 

@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::names;
 use crate::number::int;
 use crate::prediction::Prediction;
+use crate::rule_view::{RuleState, RuleViewError, Zones};
 use crate::stream::StreamStart;
 
 /// `body` as an object whose first key is `type`.
@@ -55,6 +56,8 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::VIEW => body(names::VIEW, text).map(Message::View),
         names::STATUS => body(names::STATUS, text).map(Message::Status),
         names::TRACK_NAMES => body(names::TRACK_NAMES, text).map(Message::TrackNames),
+        names::ZONES => checked(names::ZONES, text, Zones::check).map(Message::Zones),
+        names::RULES => checked(names::RULES, text, RuleState::check).map(Message::Rules),
         names::LANE_OFFER => body(names::LANE_OFFER, text).map(Message::LaneOffer),
         names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
         names::ERROR => answer(names::ERROR, text).map(Message::Error),
@@ -71,6 +74,19 @@ fn body<'a, T: Deserialize<'a>>(kind: &'static str, text: &'a str) -> Result<T, 
         frame_id: None,
         source,
     })
+}
+
+/// A message about rules, whose sizes and names are those of a peer.
+fn checked<T: DeserializeOwned>(
+    word: &'static str,
+    text: &str,
+    check: impl Fn(&T) -> Result<(), RuleViewError>,
+) -> Result<T, DecodeError> {
+    let read: T = body(word, text)?;
+    match check(&read) {
+        Ok(()) => Ok(read),
+        Err(source) => Err(DecodeError::Rules { word, source }),
+    }
 }
 
 /// The result of a frame. If a key is wrong, the error still has the frame, where that can be read.

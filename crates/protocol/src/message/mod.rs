@@ -13,6 +13,7 @@ use crate::frame_meta::{FrameId, FrameMeta};
 use crate::lanes::{LaneAnswer, LaneOffer, UnitHeader};
 use crate::names;
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
+use crate::rule_view::{RuleState, Zones};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::track_names::TrackNames;
 use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
@@ -90,6 +91,10 @@ pub enum Message {
     Status(Box<WorkerStatus>),
     /// Names that tracks get or lose.
     TrackNames(TrackNames),
+    /// The zones of rules.
+    Zones(Zones),
+    /// What rules have come to.
+    Rules(RuleState),
 
     /// Asks for a further lane.
     LaneOffer(LaneOffer),
@@ -188,6 +193,8 @@ impl Message {
             Message::View(_) => names::VIEW,
             Message::Status(_) => names::STATUS,
             Message::TrackNames(_) => names::TRACK_NAMES,
+            Message::Zones(_) => names::ZONES,
+            Message::Rules(_) => names::RULES,
             Message::LaneOffer(_) => names::LANE_OFFER,
             Message::LaneAnswer(_) => names::LANE_ANSWER,
             Message::Lanes(_) => names::LANES,

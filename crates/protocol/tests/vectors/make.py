@@ -212,6 +212,29 @@ def messages():
     names = {"type": "TRACK_NAMES", "names": {"track_0": "mouse A", "track_3": "Mäuschen", "track_4": ""}}
     yield from as_json("names of tracks", "TRACK_NAMES", names)
     yield from odd("no names", "TRACK_NAMES", {"type": "TRACK_NAMES"}, {"type": "TRACK_NAMES", "names": {}})
+    triangle = {"name": "corner", "polygon": [[0.0, 0.0], [200.5, 0.0], [0.0, 150.0]]}
+    nest = {"name": "nest", "circle": [320.0, 240.0, 60.0]}
+    yield from as_json("zones", "ZONES", {"type": "ZONES", "at": "client", "zones": [triangle, nest]})
+    yield from as_json("no zones", "ZONES", {"type": "ZONES", "at": "worker", "zones": []})
+    yield from odd(
+        "zones in whole numbers",
+        "ZONES",
+        {"type": "ZONES", "zones": [{"name": "a", "circle": [1, 2, 3], "color": "red"}]},
+        {"type": "ZONES", "at": "client", "zones": [{"name": "a", "circle": [1.0, 2.0, 3.0]}]},
+    )
+    entered = {
+        "rule": "light",
+        "edge": "enter",
+        "cause": "condition",
+        "animal": "mouse A",
+        "frame_id": 1409,
+        "captured_us": 1_760_000_000_123_456,
+    }
+    left = {key: value for key, value in entered.items() if key != "animal"} | {"edge": "leave", "cause": "silence"}
+    rules = {"type": "RULES", "at": "worker", "active": [0, 3], "events": [entered, left]}
+    yield from as_json("rules", "RULES", rules)
+    nothing = {"type": "RULES", "at": "client", "active": [], "events": []}
+    yield from odd("no rules", "RULES", {"type": "RULES"}, nothing)
     older = {key: value for key, value in stream.items() if not key.startswith("source_w") and key != "source_height"}
     unknown = stream | {"source_width": 0, "source_height": 0}
     yield from odd("an older worker's stream", "STATUS", status | {"stream": older}, status | {"stream": unknown})

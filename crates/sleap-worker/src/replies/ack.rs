@@ -5,11 +5,12 @@ use crate::metrics::StreamRefusal;
 use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
 
 /// The STREAM_ACK of a worker that is free. With a model every frame gets a result. `tracker`: what tells
-/// animals apart.
+/// animals apart; `shows_rules`: people look at streams here.
 pub(crate) fn ready(
     verification_mode: &str,
     model: Option<&pose::ModelDescription>,
     tracker: Option<&str>,
+    shows_rules: bool,
 ) -> StreamAck {
     StreamAck {
         status: AckStatus::Ready,
@@ -31,6 +32,7 @@ pub(crate) fn ready(
             edges: model.skeleton.edges.clone(),
         }),
         tracker: tracker.map(str::to_owned),
+        shows_rules,
         lanes: Some(MAX_LANES as u32),
         queue_position: None,
         message: None,

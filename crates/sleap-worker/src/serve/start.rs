@@ -118,7 +118,9 @@ impl StartedWorker {
         let Loaded { emitter, engine } = loaded;
         let tracking = tracking(args, &engine)?;
         let mode = args.verification_mode();
-        let ack = Arc::new(ack::ready(&mode, engine.model(), tracking.name()));
+        let shows_rules = page.is_some() || args.display;
+        let ack = ack::ready(&mode, engine.model(), tracking.name(), shows_rules);
+        let ack = Arc::new(ack);
         let current = CurrentStream::default();
         let page = open_page(args, page, &ack, &current, config)?;
         let metrics = metrics_server

@@ -140,3 +140,58 @@ fn an_error_shows_only_the_beginning_of_a_long_text() {
     let error = refuse(&format!("FRAME_END::{}", "y".repeat(10_000)));
     assert!(error.to_string().len() < 100, "{error}");
 }
+
+#[test]
+fn rules_that_cannot_be_shown() {
+    let many = |what: &str, times: usize| vec![what; times].join(",");
+    let zone = r#"{"name":"a","circle":[1,2,3]}"#;
+    let corners = many("[1,2]", 1025);
+    let large = format!(r#"{{"name":"a","polygon":[{corners}]}}"#);
+    let event = r#"{"rule":"r","edge":"enter","cause":"condition"}"#;
+    for (word, body, reason) in [
+        (
+            "ZONES",
+            format!(r#""zones":[{}]"#, many(zone, 257)),
+            "257 zones",
+        ),
+        (
+            "ZONES",
+            format!(r#""zones":[{large},{large}]"#),
+            "2050 corners",
+        ),
+        (
+            "ZONES",
+            r#""zones":[{"name":"a","polygon":[[1,2],[3,4]]}]"#.to_owned(),
+            "fewer than three",
+        ),
+        (
+            "ZONES",
+            r#""zones":[{"name":"a","circle":[1e7,2,3]}]"#.to_owned(),
+            "not in a picture",
+        ),
+        (
+            "ZONES",
+            r#""zones":[{"name":"\u001b","circle":[1,2,3]}]"#.to_owned(),
+            "a name",
+        ),
+        ("ZONES", r#""zones":[{"name":"a"}]"#.to_owned(), "malformed"),
+        ("ZONES", r#""at":"page""#.to_owned(), "malformed"),
+        (
+            "RULES",
+            format!(r#""active":[{}]"#, many("1", 257)),
+            "257 zones",
+        ),
+        (
+            "RULES",
+            format!(r#""events":[{}]"#, many(event, 21)),
+            "21 events",
+        ),
+        ("RULES", r#""events":[{"rule":""}]"#.to_owned(), "a name"),
+        ("RULES", r#""active":[-1]"#.to_owned(), "malformed"),
+    ] {
+        let text = format!(r#"{{"type":"{word}",{body}}}"#);
+        let error = Message::from_text(&text, &Limits::default()).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(word) && error.contains(reason), "{error}");
+    }
+}
