@@ -99,6 +99,16 @@ impl Client {
         self.process.logs_times(words, times);
     }
 
+    /// Makes it hang: alive, and silent.
+    pub fn freeze(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Client::freeze`].
+    pub fn thaw(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait();

@@ -131,10 +131,16 @@ impl Rules {
 
     /// Whether a rule depends on which animal is which.
     pub fn need_identity(&self) -> bool {
+        self.first_that_needs_identity().is_some()
+    }
+
+    /// The first rule that depends on which animal is which, with its place in the file.
+    pub fn first_that_needs_identity(&self) -> Option<(&str, Place)> {
         let is_needed = |leaf: &Leaf| leaf.quantity.needs_identity();
-        self.rules.iter().any(|rule| {
+        let rule = self.rules.iter().find(|rule| {
             matches!(rule.subject, Subject::Each | Subject::Named(_)) || rule.when.has(&is_needed)
-        })
+        })?;
+        Some((&rule.name, rule.place))
     }
 
     /// Finds the nodes that the rules name in a skeleton.

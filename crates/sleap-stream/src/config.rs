@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use closed_loop::LoadedRules;
 use tracking::{OneEuroOptions, TrackerOptions};
 use vision::capture::{self, Source, SourceInfo};
 
-use crate::closed_loop::LoadedRules;
 use crate::connect::ConnectConfig;
 use crate::connect::lanes::LaneCount;
 use crate::report::mode::ReportMode;

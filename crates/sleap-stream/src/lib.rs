@@ -25,14 +25,12 @@
 //! optical        a clock that a camera looks at
 //! run send_file  a stream; a file that is sent
 //! config         what a stream is to do
-//! closed_loop    rules, and what they switch
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half
 //! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
-mod closed_loop;
 mod command_line;
 mod config;
 mod connect;

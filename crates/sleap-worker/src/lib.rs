@@ -3,7 +3,7 @@
 //! ```text
 //! data channel -> reassembler -> decode threads -> batcher, model -> post-processing -> data channel
 //!                 (session)      (pipeline)                          |                (session)
-//!                                                                    +-> sinks: window, view, files, consumers
+//!                                                                    +-> sinks: window, view, files, consumers, rules
 //! ```
 //!
 //! Every arrow is a bounded queue that blocks its writer, back to the client's send window.
@@ -26,6 +26,7 @@ mod pipeline;
 mod provenance;
 mod replies;
 mod room;
+mod rules_args;
 mod serve;
 mod service_manager;
 mod session;
@@ -53,6 +54,7 @@ pub use drain::DrainArgs;
 pub use embedded::{EmbeddedWorker, WorkerOutcome, load_model};
 pub use files::FileArgs;
 pub use metrics::{MetricsAddress, MetricsArgs};
+pub use rules_args::RulesArgs;
 pub use serve::WorkerAddress;
 pub use trust::TrustArgs;
 pub use view::{ViewArgs, ViewLinks};

@@ -54,4 +54,5 @@ mod variables;
 mod view;
 mod whole_video;
 mod worker;
+mod worker_rules;
 mod worker_tracking;

@@ -41,6 +41,13 @@ impl RuleEngine {
         })
     }
 
+    /// Begins anew, as for another stream. Rules that are in effect have to be left before.
+    pub fn restart(&mut self) {
+        self.states = self.rules.rules.iter().map(RuleState::new).collect();
+        self.newest = None;
+        self.now = 0;
+    }
+
     /// The file.
     pub fn rules(&self) -> &Rules {
         &self.rules

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use closed_loop::{EventsFile, ExistingEvents, LoadedRules, check_events_name, check_poses, load};
 use tracking::OneEuroOptions;
 
-use crate::closed_loop::{LoadedRules, check_poses, load};
 use crate::command_line::values::{milliseconds, milliseconds_or_none};
 use crate::config::AheadTime;
 
@@ -103,21 +103,29 @@ impl ClosedLoopArgs {
     }
 
     /// The rules, read and checked. `outputs`: the files of poses, beside which events are written.
-    pub(super) fn loaded(&self, outputs: &[PathBuf]) -> Result<Option<LoadedRules>> {
+    /// `overwrite`: a file of events is replaced.
+    pub(super) fn loaded(
+        &self,
+        outputs: &[PathBuf],
+        overwrite: bool,
+    ) -> Result<Option<LoadedRules>> {
         let Some(path) = &self.rules else {
             return Ok(None);
         };
-        if let Some(events) = &self.events
-            && events.extension().is_none_or(|end| end != "csv")
-        {
-            bail!("--events {}: the name must end in .csv", events.display());
+        if let Some(events) = &self.events {
+            check_events_name(events)?;
         }
         let rules = load(path)?;
         check_poses(&rules, self.predict_ahead.is_some(), self.smooth)?;
         let beside = || outputs.iter().find_map(|output| beside(output));
+        let existing = match overwrite {
+            true => ExistingEvents::Replaced,
+            false => ExistingEvents::Refused,
+        };
+        let path = self.events.clone().or_else(beside);
         Ok(Some(LoadedRules {
             rules,
-            events: self.events.clone().or_else(beside),
+            events: path.map(|path| EventsFile { path, existing }),
         }))
     }
 }
@@ -194,23 +202,24 @@ mod tests {
         .unwrap();
         let line = format!("--rules {}", path.display());
         let outputs = ["-", "a/poses.slp"].map(PathBuf::from);
-        let error = parse(&line).unwrap().loaded(&outputs).unwrap_err();
+        let error = parse(&line).unwrap().loaded(&outputs, false).unwrap_err();
         assert!(error.to_string().contains("--predict-ahead"), "{error}");
         let line = format!("{line} --predict-ahead age");
         let events = |line: &str, outputs| {
             parse(line)
                 .unwrap()
-                .loaded(outputs)
+                .loaded(outputs, false)
                 .unwrap()
                 .unwrap()
                 .events
+                .map(|events| events.path)
         };
         assert_eq!(events(&line, &outputs), Some("a/poses.events.csv".into()));
         assert_eq!(events(&line, &outputs[..1]), None);
         let named = format!("{line} --events e.csv");
         assert_eq!(events(&named, &outputs), Some("e.csv".into()));
         let other = format!("{line} --events e.txt");
-        assert!(parse(&other).unwrap().loaded(&outputs).is_err());
+        assert!(parse(&other).unwrap().loaded(&outputs, false).is_err());
     }
 
     #[test]
@@ -220,7 +229,7 @@ mod tests {
         let refused = |text: &str| {
             std::fs::write(&path, text).unwrap();
             let args = parse(&format!("--rules {}", path.display())).unwrap();
-            format!("{:#}", args.loaded(&[]).unwrap_err())
+            format!("{:#}", args.loaded(&[], false).unwrap_err())
         };
         let error = refused(
             "[zone.corner]\ncircle = [1, 2, 3]\n[rule.r]\nwhen = { node = 'nose', in = 'croner' }\n",
@@ -234,7 +243,9 @@ mod tests {
             error.contains("line 1") && error.contains("udp://HOST:PORT"),
             "{error}"
         );
-        let absent = parse("--rules /no/such/file.toml").unwrap().loaded(&[]);
+        let absent = parse("--rules /no/such/file.toml")
+            .unwrap()
+            .loaded(&[], false);
         assert!(format!("{:#}", absent.unwrap_err()).contains("/no/such/file.toml"));
     }
 }

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, anyhow};
 use cli::terminal;
+use closed_loop::{event_json, frame_poses, load, names, with_hint};
 use labels::{RecordedFrame, RecordedPoses};
 use rules::{Cause, Event, PoseKind, RuleEngine, Rules};
 
-use crate::closed_loop::{event_json, frame_poses, load, names, with_hint};
 use crate::command_line::subcommand::RulesCheckArgs;
 
 /// Checks a rules file, and runs it over recorded poses where there are any.

@@ -43,7 +43,7 @@ impl Config {
         let tracking = args.tracking.options()?;
         let connect = ConnectConfig::try_from(&args)?;
         let (ahead, smooth) = (args.closed_loop.ahead()?, args.closed_loop.smoothing()?);
-        let rules = args.closed_loop.loaded(&args.output)?;
+        let rules = args.closed_loop.loaded(&args.output, args.overwrite)?;
         args.camera.check_rate(args.fps)?;
         let live = match (args.live, args.every_frame || args.camera.trigger.is_some()) {
             (true, _) => Some(true),

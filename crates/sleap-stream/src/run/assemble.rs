@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::closed_loop::OpenOutputs;
 use anyhow::{Result, bail};
 use emit::{Emitter, StreamInfo};
 use labels::{CreateError, LabelsOutputs};
@@ -11,7 +12,6 @@ use vision::capture::{Capture, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record::{self, Recording};
 
-use crate::closed_loop::OpenOutputs;
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::run::closed_loop::{self, ClosedLoop};

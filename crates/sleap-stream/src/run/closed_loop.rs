@@ -1,10 +1,13 @@
 //! What is done with poses first: they are carried on, and rules act on them.
 
 use anyhow::Result;
-use protocol::{DerivedPoses, Prediction, StreamAck};
+use closed_loop::{
+    BoundRules, EndedRules, EventReporter, LoggedEvent, OpenOutputs, RuleRunner, frame_poses,
+};
+use protocol::{DerivedPoses, Prediction, RuleSide, StreamAck};
+use rules::Cause;
 use tracking::{TrackerKind, TrackerOptions};
 
-use crate::closed_loop::{self, BoundRules, EndedRules, OpenOutputs, RuleRunner, frame_poses};
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
@@ -20,8 +23,14 @@ pub(crate) struct ClosedLoop {
 impl ClosedLoop {
     /// Begins. `rules`: those that act on poses; `source`: the stream's name for people.
     pub(crate) fn start(config: &Config, rules: Option<BoundRules>, source: &str) -> Result<Self> {
-        let reported = EventWriter::of(config.report_mode);
-        let start = |bound| RuleRunner::start(bound, source, config.overwrite, reported);
+        let reporter = EventWriter::of(config.report_mode).map(|writer| -> EventReporter {
+            Box::new(move |event: &LoggedEvent| writer.rule(event.json()))
+        });
+        let start = |bound| {
+            let runner = RuleRunner::start(bound, RuleSide::Client, reporter)?;
+            runner.begin(source, false);
+            Ok::<_, anyhow::Error>(runner)
+        };
         Ok(Self {
             deriver: PoseDeriver::of(config),
             rules: rules.map(start).transpose()?,
@@ -48,7 +57,7 @@ impl ClosedLoop {
         };
         derived.names = names;
         if let Some(rules) = &self.rules {
-            let names = closed_loop::names(prediction, &derived);
+            let names = ::closed_loop::names(prediction, &derived);
             let captured_us = returned.captured_us.unwrap_or_default();
             rules.pose(&frame_poses(prediction, &derived, &names, captured_us));
         }
@@ -58,7 +67,7 @@ impl ClosedLoop {
     /// The connection to the worker is lost.
     pub(crate) fn lost(&self) {
         if let Some(rules) = &self.rules {
-            rules.lost();
+            rules.stop(Cause::Lost);
         }
     }
 

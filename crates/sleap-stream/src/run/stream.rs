@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use cli::{ExitStatus, Interrupt};
+use closed_loop::{EndedRules, OpenOutputs};
 use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
@@ -12,7 +13,6 @@ use vision::capture::{Capture, GenICamError, OpenError, Source, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record;
 
-use crate::closed_loop::{EndedRules, OpenOutputs};
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::connect::reconnect::Reconnector;
@@ -150,6 +150,7 @@ async fn begin(
 fn check_outputs(config: &Config) -> Result<()> {
     let index = config.record.as_deref().map(record::index_path);
     let events = config.rules.as_ref().and_then(|it| it.events.as_ref());
+    let events = events.map(|it| &it.path);
     let files = config.outputs.iter().chain(&config.snapshot).chain(events);
     Ok(check_all_free(
         files.chain(&config.record).chain(&index),
@@ -210,11 +211,7 @@ async fn open_rule_outputs(config: &Config) -> Result<Option<OpenOutputs>> {
     let Some(loaded) = config.rules.clone() else {
         return Ok(None);
     };
-    let open = tokio::task::spawn_blocking(move || OpenOutputs::open(&loaded.rules));
-    let opened = open.await;
-    opened
-        .context("opening the outputs of the rules stopped unexpectedly")?
-        .map(Some)
+    OpenOutputs::open_aside(loaded.rules).await.map(Some)
 }
 
 /// Streams over a channel whose worker is ready.
@@ -292,10 +289,10 @@ async fn end_rules(config: &Config, results: &mut ResultHandler) -> Vec<anyhow::
     let Some(EndedRules { events, wrong }) = results.closed_loop.finish().await else {
         return Vec::new();
     };
-    let file = config.rules.as_ref().and_then(|it| it.events.as_deref());
+    let file = config.rules.as_ref().and_then(|it| it.events.as_ref());
     results.report.rules = Some(RuleEvents {
         events,
-        file: file.map(|path| path.display().to_string()),
+        file: file.map(|it| it.path.display().to_string()),
     });
     wrong
 }

@@ -18,6 +18,7 @@ use crate::files::{FileArgs, reader};
 use crate::listen_address::address;
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
+use crate::rules_args::RulesArgs;
 use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
@@ -105,6 +106,10 @@ pub struct Args {
     /// Consumers of poses.
     #[command(flatten)]
     pub emit: EmitArgs,
+
+    /// Rules that act on poses.
+    #[command(flatten)]
+    pub rules: RulesArgs,
 
     /// Address where clients connect.
     ///
@@ -220,7 +225,7 @@ impl Args {
     /// Checks options that exclude or need each other.
     ///
     /// # Errors
-    /// `--fp16` without TensorRT; `--emit`, `--save-poses` or `--tracking` without a model; options of a tracker
+    /// `--fp16` without TensorRT; `--emit`, `--rules`, `--save-poses` or `--tracking` without a model; options of a tracker
     /// that do not go together.
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
@@ -231,6 +236,7 @@ impl Args {
             let needs_poses = [
                 ("--emit", !self.emit.targets.is_empty()),
                 ("--save-poses", self.save_poses.is_some()),
+                ("--rules", self.rules.rules.is_some()),
                 ("--tracking", self.tracking.tracking),
             ];
             if let Some((option, _)) = needs_poses.iter().find(|(_, is_given)| *is_given) {

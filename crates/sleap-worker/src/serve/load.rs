@@ -1,34 +1,74 @@
-//! What takes a while at the start: names of receivers are looked up, the model is loaded.
+//! What takes a while at the start: names of receivers are looked up, ports are opened, the model is loaded.
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use closed_loop::{BoundRules, LoadedRules, OpenOutputs};
 use emit::Emitter;
+use pose::ModelKind;
 use protocol::text::Lines;
 use tracing::{info, warn};
 
 use crate::command_line::Args;
 use crate::pipeline::Engine;
 
-/// The targets of `--emit`, and the model.
+/// The targets of `--emit`, the model, and what acts on its poses.
 pub(super) struct Loaded {
     pub(super) emitter: Emitter,
     pub(super) engine: Engine,
+    pub(super) rules: Option<BoundRules>,
 }
 
 impl Loaded {
-    /// Opens the targets and loads the model.
+    /// Opens the targets and ports, and loads the model.
     ///
     /// # Errors
-    /// A target is not known, or the model cannot be used.
-    pub(super) async fn load(args: &Args) -> Result<Self> {
+    /// A target is not known, a port or the model cannot be used, or the rules do not fit the model.
+    pub(super) async fn load(args: &Args, rules: Option<LoadedRules>) -> Result<Self> {
         let targets = args.emit.targets.clone();
         let emitter = tokio::task::spawn_blocking(move || Emitter::open(&targets))
             .await
             .context("opening --emit stopped unexpectedly")??;
+        let outputs = match &rules {
+            Some(loaded) => Some(OpenOutputs::open_aside(loaded.rules.clone()).await?),
+            None => None,
+        };
         let engine = engine(args).await?;
-        Ok(Self { emitter, engine })
+        let rules = rules.zip(outputs);
+        let bind = |(loaded, outputs)| bind(args, &engine, &loaded, outputs);
+        let rules = rules.map(bind).transpose()?;
+        Ok(Self {
+            emitter,
+            engine,
+            rules,
+        })
     }
+}
+
+/// The rules for the nodes of the model.
+fn bind(
+    args: &Args,
+    engine: &Engine,
+    loaded: &LoadedRules,
+    outputs: OpenOutputs,
+) -> Result<BoundRules> {
+    let Some(model) = engine.model() else {
+        bail!("--rules needs --model: without one there are no poses");
+    };
+    let tells_apart = args.tracking.tracking
+        || model.kind.knows_identities()
+        || model.kind == ModelKind::SingleInstance;
+    if let Some((name, place)) = loaded.rules.first_that_needs_identity()
+        && !tells_apart
+    {
+        bail!(
+            "{}, line {}: [rule.{name}] depends on which animal is which, and the worker does not know that: give \
+             --tracking (tracks that a client gives are not known here)",
+            loaded.rules.file,
+            place.line
+        );
+    }
+    BoundRules::new(loaded, outputs, &model.skeleton.nodes)
 }
 
 async fn engine(args: &Args) -> Result<Engine> {

@@ -54,8 +54,9 @@ pub(crate) async fn worker(
     announcer: Announcer,
 ) -> Result<ExitStatus> {
     let is_program = matches!(announcer, Announcer::Program(_));
-    let access = match Access::decide(&args) {
-        Ok(access) => access,
+    let decided = Access::decide(&args).and_then(|access| Ok((access, args.rules.loaded()?)));
+    let (access, rules) = match decided {
+        Ok(decided) => decided,
         Err(error) if is_program => return Err(error),
         Err(error) => {
             cli::say_error(&error);
@@ -69,7 +70,7 @@ pub(crate) async fn worker(
     let config = access.peer_config(&args, &listeners, name.as_ref());
     let outputs = Outputs::open(&args, window, &config.channel.limits)?;
     let loaded = tokio::select! {
-        loaded = Loaded::load(&args) => loaded?,
+        loaded = Loaded::load(&args, rules) => loaded?,
         () = ended_early(&interrupt) => return Ok(ExitStatus::Interrupted),
     };
     let Listeners {

@@ -9,7 +9,7 @@ use crate::command_line::Args;
 use crate::files::UploadStore;
 use crate::metrics::Metrics;
 use crate::pipeline::FrameSinks;
-use crate::sinks::{EmitSink, FrameSaver, PosesSink, SaveCounts, ViewSink, WindowSink};
+use crate::sinks::{EmitSink, FrameSaver, PosesSink, RulesSink, SaveCounts, ViewSink, WindowSink};
 use crate::view::ViewServer;
 
 /// The window, the folders of sinks, and the store for uploads.
@@ -55,11 +55,15 @@ impl Outputs {
     /// The sinks of the pipeline, and the store.
     pub(super) fn into_sinks(
         self,
+        rules: Option<RulesSink>,
         emitter: Emitter,
         page: Option<&ViewServer>,
         metrics: &Metrics,
     ) -> (FrameSinks, UploadStore) {
         let mut sinks = FrameSinks::default();
+        if let Some(rules) = rules {
+            sinks.add(rules);
+        }
         if !emitter.is_empty() {
             sinks.add(EmitSink::new(emitter));
         }

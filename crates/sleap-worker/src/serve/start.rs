@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, MetricsServer};
 use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
+use crate::sinks::{RulesSink, WorkerRules};
 use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
@@ -100,6 +101,7 @@ pub(super) struct StartedWorker {
     page: Option<ViewServer>,
     metrics_server: Option<MetricsServer>,
     losses: SinkLosses,
+    rules: Option<WorkerRules>,
     sweeper: StoreSweeper,
 }
 
@@ -107,7 +109,7 @@ impl StartedWorker {
     /// Starts the pipeline with its sinks, and the servers at the bound addresses.
     ///
     /// # Errors
-    /// The system starts no thread, or has no randomness for a token.
+    /// The system starts no thread, has no randomness for a token, or a file cannot be written.
     pub(super) fn start(
         args: &Args,
         loaded: Loaded,
@@ -115,7 +117,13 @@ impl StartedWorker {
         (page, metrics_server): (Option<view::ViewListener>, Option<MetricsServer>),
         config: &PeerConfig,
     ) -> Result<Self> {
-        let Loaded { emitter, engine } = loaded;
+        let Loaded {
+            emitter,
+            engine,
+            rules,
+        } = loaded;
+        let rules = rules.map(RulesSink::start).transpose()?;
+        let acting = rules.as_ref().map(RulesSink::rules);
         let tracking = tracking(args, &engine)?;
         let mode = args.verification_mode();
         let shows_rules = page.is_some() || args.display;
@@ -130,7 +138,7 @@ impl StartedWorker {
         observe(&counted, page.as_ref(), &current);
         counted.loaded(engine.model());
         let losses = outputs.losses();
-        let (sinks, store) = outputs.into_sinks(emitter, page.as_ref(), &counted);
+        let (sinks, store) = outputs.into_sinks(rules, emitter, page.as_ref(), &counted);
         let options = PipelineOptions {
             sinks,
             worker: StreamAck::clone(&ack),
@@ -154,6 +162,7 @@ impl StartedWorker {
             page,
             metrics_server,
             losses,
+            rules: acting,
         })
     }
 
@@ -233,7 +242,12 @@ impl StartedWorker {
         let ended = served?;
         // Nothing is handed over any more: what the sinks have lost by now is all.
         let _ = context.pipeline.flush().await;
+        let ruled = match &self.rules {
+            Some(rules) => rules.finish().await,
+            None => Ok(()),
+        };
         self.losses.check()?;
+        ruled?;
         Ok(ended)
     }
 }

@@ -190,6 +190,9 @@ impl Session {
             SessionEnd::Interrupted => StreamEndReason::Interrupted,
             SessionEnd::Stopped => StreamEndReason::Failed,
         });
+        if end != SessionEnd::Interrupted {
+            stream.route.cut_off();
+        }
         // A pipeline that has stopped is reported once, elsewhere.
         let _ = self.context.pipeline.stream_ended(&stream.route).await;
         if end == SessionEnd::Interrupted {

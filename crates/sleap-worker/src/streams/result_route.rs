@@ -1,8 +1,8 @@
 //! Where the result of a frame goes, and where it is counted.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use protocol::{Message, Prediction, Scale, StreamStart, TrackNames};
@@ -25,6 +25,8 @@ pub(crate) struct ResultRoute {
     tracks: Arc<StreamTracks>,
     /// The frames are those of a file: no sink receives them, and streams come first.
     is_aside: bool,
+    /// The client was lost, or left before the end.
+    is_cut_off: AtomicBool,
 }
 
 /// Where a stream's frames come from, as its client announced.
@@ -104,6 +106,7 @@ impl ResultRoute {
             metrics: Metrics::default(),
             tracks: Arc::default(),
             is_aside: false,
+            is_cut_off: AtomicBool::new(false),
         }
     }
 
@@ -118,6 +121,16 @@ impl ResultRoute {
     /// Whether its frames are those of a file beside streams.
     pub(crate) fn is_aside(&self) -> bool {
         self.is_aside
+    }
+
+    /// The client is lost, or has left before the end of its stream.
+    pub(crate) fn cut_off(&self) {
+        self.is_cut_off.store(true, Relaxed);
+    }
+
+    /// Whether the stream ends because its client is lost.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        self.is_cut_off.load(Relaxed) || self.has_left()
     }
 
     /// Counts its results in `metrics`, too.

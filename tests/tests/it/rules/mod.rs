@@ -11,7 +11,7 @@ use std::time::Duration;
 use e2e::{Client, Place, Worker, demo, events, text};
 use serde_json::Value;
 
-fn model() -> String {
+pub(crate) fn model() -> String {
     text(&demo("model"))
 }
 
@@ -19,7 +19,7 @@ fn model() -> String {
 const ZONE: [f64; 4] = [256.0, 0.0, 512.0, 384.0];
 
 /// A file of rules: the nose in the right half switches a port, and sends events and bytes over UDP.
-fn rules(
+pub(crate) fn rules(
     place: &Place,
     more: &str,
     port: &str,
@@ -40,7 +40,7 @@ fn rules(
     place.write("rules.toml", text.as_bytes())
 }
 
-fn socket() -> UdpSocket {
+pub(crate) fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     // Only so that a test that fails does not wait for ever.
     socket
@@ -49,7 +49,7 @@ fn socket() -> UdpSocket {
     socket
 }
 
-fn datagram(socket: &UdpSocket) -> Vec<u8> {
+pub(crate) fn datagram(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 2048];
     let bytes = socket.recv(&mut buffer).expect("a datagram");
     buffer[..bytes].to_vec()
@@ -57,16 +57,16 @@ fn datagram(socket: &UdpSocket) -> Vec<u8> {
 
 /// A pseudo-terminal in place of a serial port: the end of the apparatus, and the port's name.
 #[cfg(unix)]
-struct Port {
+pub(crate) struct Port {
     controller: serialport::TTYPort,
-    name: String,
+    pub(crate) name: String,
     /// Without a process that has the port open, reading at the other end is an error.
     _port: serialport::TTYPort,
 }
 
 #[cfg(unix)]
 impl Port {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         use serialport::SerialPort;
         let (controller, port) = serialport::TTYPort::pair().unwrap();
         // Copies, which programs that are started do not inherit.
@@ -84,7 +84,7 @@ impl Port {
     }
 
     /// So many bytes that were sent to the port.
-    fn read(&mut self, bytes: usize) -> String {
+    pub(crate) fn read(&mut self, bytes: usize) -> String {
         use std::io::Read;
         let mut read = vec![0; bytes];
         self.controller.read_exact(&mut read).unwrap();
@@ -93,7 +93,7 @@ impl Port {
 }
 
 /// Frames at which the nose of saved poses enters (true) or leaves (false) the zone.
-fn crossings(predictions: &[Value]) -> Vec<(u64, bool)> {
+pub(crate) fn crossings(predictions: &[Value]) -> Vec<(u64, bool)> {
     let [left, top, right, bottom] = ZONE;
     let mut inside = false;
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn crossings(predictions: &[Value]) -> Vec<(u64, bool)> {
 }
 
 /// The rows of a file of events, as `frame edge cause`.
-fn rows(path: &Path) -> Vec<String> {
+pub(crate) fn rows(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
     let rows = text.lines().skip(1).map(|line| {
         let cells: Vec<&str> = line.split(',').collect();
@@ -122,4 +122,14 @@ fn rows(path: &Path) -> Vec<String> {
         format!("{} {} {}", cells[0], cells[3], cells[4])
     });
     rows.collect()
+}
+
+/// A rule that is in effect as soon as there is an animal.
+#[cfg(unix)]
+pub(crate) fn while_present(place: &Place, silence: u32, port: &str) -> String {
+    let text = format!(
+        "silence = {silence}\n[output.light]\nserial = \"{port}\"\non = \"1\"\noff = \"0\"\n\
+         [rule.in_half]\nwhen = {{ present = true }}\ndo = \"light\"\n"
+    );
+    place.write("rules.toml", text.as_bytes())
 }

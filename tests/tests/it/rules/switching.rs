@@ -95,16 +95,6 @@ fn what_is_switched_and_written_is_what_the_saved_poses_say() {
     }
 }
 
-/// A rule that is in effect as soon as there is an animal.
-#[cfg(unix)]
-fn while_present(place: &Place, silence: u32, port: &str) -> String {
-    let text = format!(
-        "silence = {silence}\n[output.light]\nserial = \"{port}\"\non = \"1\"\noff = \"0\"\n\
-         [rule.in_half]\nwhen = {{ present = true }}\ndo = \"light\"\n"
-    );
-    place.write("rules.toml", text.as_bytes())
-}
-
 #[cfg(unix)]
 #[test]
 fn outputs_are_switched_off_when_poses_stop_and_on_again_when_they_come() {

@@ -6,10 +6,7 @@ use protocol::{DerivedPoses, Prediction, track_called};
 use rules::FramePoses;
 
 /// What each track is called: the name that it was given, else its own.
-pub(crate) fn names<'a>(
-    prediction: &'a Prediction,
-    derived: &DerivedPoses,
-) -> Cow<'a, [Option<String>]> {
+pub fn names<'a>(prediction: &'a Prediction, derived: &DerivedPoses) -> Cow<'a, [Option<String>]> {
     let (tracks, given) = (&prediction.tracks, &derived.names);
     if given.is_empty() {
         return Cow::Borrowed(tracks);
@@ -19,7 +16,7 @@ pub(crate) fn names<'a>(
 }
 
 /// The poses of a frame, and those that were computed from them. `names`: those of [`names`].
-pub(crate) fn frame_poses<'a>(
+pub fn frame_poses<'a>(
     prediction: &'a Prediction,
     derived: &'a DerivedPoses,
     names: &'a [Option<String>],

@@ -7,12 +7,12 @@ use emit::{EventMessage, EventSender, SerialSender, Target, now_us};
 use rules::{Cause, Event, OutputForm, OutputTarget, Rules};
 
 /// The outputs of a rules file, open.
-pub(crate) struct OpenOutputs {
+pub struct OpenOutputs {
     outputs: Vec<OpenOutput>,
     /// Several outputs may share one.
     senders: Vec<OutputSender>,
     /// The stream's name for people.
-    pub(super) source: String,
+    pub(crate) source: String,
 }
 
 struct OpenOutput {
@@ -32,7 +32,10 @@ enum OutputSender {
 
 impl OpenOutputs {
     /// Opens everything. Must be called inside the runtime.
-    pub(crate) fn open(rules: &Rules) -> Result<Self> {
+    ///
+    /// # Errors
+    /// An output that cannot be used, by its name.
+    pub fn open(rules: &Rules) -> Result<Self> {
         let mut targets: Vec<&OutputTarget> = Vec::new();
         let mut senders = Vec::new();
         let mut outputs = Vec::new();
@@ -64,8 +67,18 @@ impl OpenOutputs {
         })
     }
 
+    /// Opens everything beside the tasks of the runtime: names are looked up, which may take a while.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub async fn open_aside(rules: Rules) -> Result<Self> {
+        let open = tokio::task::spawn_blocking(move || Self::open(&rules));
+        let opened = open.await;
+        opened.context("opening the outputs of the rules stopped unexpectedly")?
+    }
+
     /// Switches an output.
-    pub(super) fn switch(&mut self, output: usize, is_on: bool) {
+    pub(crate) fn switch(&mut self, output: usize, is_on: bool) {
         let Some(output) = self.outputs.get_mut(output) else {
             return;
         };
@@ -81,12 +94,12 @@ impl OpenOutputs {
     }
 
     /// Switches everything off, whatever it is.
-    pub(super) fn all_off(&mut self) {
+    pub(crate) fn all_off(&mut self) {
         (0..self.outputs.len()).for_each(|output| self.switch(output, false));
     }
 
     /// Sends an event to an output.
-    pub(super) fn event(&mut self, output: usize, event: &Event, cause: Cause) {
+    pub(crate) fn event(&mut self, output: usize, event: &Event, cause: Cause) {
         let Some(output) = self.outputs.get_mut(output) else {
             return;
         };
@@ -109,7 +122,7 @@ impl OpenOutputs {
     }
 
     /// What went wrong, one error an output.
-    pub(super) fn failures(&self) -> Vec<anyhow::Error> {
+    pub(crate) fn failures(&self) -> Vec<anyhow::Error> {
         let failed = self.outputs.iter().filter(|output| output.failures > 0);
         failed
             .map(|output| {
@@ -124,7 +137,7 @@ impl OpenOutputs {
     }
 
     /// Waits until ZeroMQ subscribers have taken what is queued for them.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         for sender in self.senders {
             if let OutputSender::Target(target) = sender {
                 target.close().await;

@@ -1,62 +1,102 @@
 //! Writes events down, on a thread of its own.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use labels::{EventRow, EventsWriter};
+use labels::{CreateError, EventRow, EventsWriter};
 use rules::{Cause, Event};
 use serde_json::{Value, json};
-
-use crate::report::events::EventWriter;
 
 /// Events that may wait for the disk.
 const LOG_QUEUE_LEN: usize = 4096;
 
 /// An event, and what was done about it.
-pub(super) struct LoggedEvent {
-    pub(super) event: Event,
-    pub(super) cause: Cause,
+#[derive(Debug, Clone)]
+pub struct LoggedEvent {
+    /// The event.
+    pub event: Event,
+    /// Why it came.
+    pub cause: Cause,
     /// When its outputs had been given their bytes, microseconds since 1970.
-    pub(super) acted_us: Option<u64>,
+    pub acted_us: Option<u64>,
 }
 
-/// Writes events to a file and to `--json`.
-pub(super) struct EventLog {
+impl LoggedEvent {
+    /// The event as JSON, with the time at which its outputs had been given their bytes.
+    pub fn json(&self) -> Value {
+        let mut fields = event_json(&self.event, self.cause);
+        fields["acted_us"] = json!(self.acted_us);
+        fields
+    }
+}
+
+/// Reports events beside their file, on the thread that writes it.
+pub type EventReporter = Box<dyn Fn(&LoggedEvent) + Send>;
+
+/// The file of events.
+#[derive(Debug, Clone)]
+pub struct EventsFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What becomes of one that is there.
+    pub existing: ExistingEvents,
+}
+
+/// What becomes of a file of events that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingEvents {
+    /// It is an error.
+    Refused,
+    /// It is replaced.
+    Replaced,
+    /// Events are added to it.
+    Continued,
+}
+
+impl EventsFile {
+    fn open(&self) -> Result<EventsWriter, CreateError> {
+        match self.existing {
+            ExistingEvents::Refused => EventsWriter::create(&self.path, false),
+            ExistingEvents::Replaced => EventsWriter::create(&self.path, true),
+            ExistingEvents::Continued => EventsWriter::append(&self.path),
+        }
+    }
+}
+
+/// Writes events to a file, and reports them.
+pub(crate) struct EventLog {
     queue: Option<Sender<LoggedEvent>>,
     thread: Option<JoinHandle<Result<()>>>,
     file: Option<String>,
-    pub(super) events: u64,
+    pub(crate) events: u64,
     lost: u64,
 }
 
 impl EventLog {
-    /// `file`: where they are written; `reported`: where they are reported.
-    pub(super) fn start(
-        file: Option<&Path>,
-        overwrite: bool,
-        reported: Option<EventWriter>,
+    /// `file`: where they are written; `reporter`: how they are reported.
+    pub(crate) fn start(
+        file: Option<&EventsFile>,
+        reporter: Option<EventReporter>,
     ) -> Result<Self> {
-        let writer = file
-            .map(|path| EventsWriter::create(path, overwrite))
-            .transpose()?;
+        let writer = file.map(EventsFile::open).transpose()?;
         let (queue, events) = bounded(LOG_QUEUE_LEN);
         let thread = thread::Builder::new()
             .name("rule-events".to_owned())
-            .spawn(move || run(writer, reported, &events))
+            .spawn(move || run(writer, reporter, &events))
             .context("cannot start a thread for events")?;
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
-            file: file.map(|path| path.display().to_string()),
+            file: file.map(|file| file.path.display().to_string()),
             events: 0,
             lost: 0,
         })
     }
 
     /// Takes an event, without waiting.
-    pub(super) fn push(&mut self, event: LoggedEvent) {
+    pub(crate) fn push(&mut self, event: LoggedEvent) {
         self.events += 1;
         let queue = self.queue.as_ref();
         if queue.is_none_or(|queue| queue.try_send(event).is_err()) {
@@ -65,10 +105,10 @@ impl EventLog {
     }
 
     /// Waits until everything is written; what went wrong.
-    pub(super) fn finish(mut self) -> Vec<anyhow::Error> {
+    pub(crate) fn finish(mut self) -> Vec<anyhow::Error> {
         let mut wrong = Vec::new();
         self.queue = None;
-        let file = self.file.as_deref().unwrap_or("--json");
+        let file = self.file.as_deref().unwrap_or("a report");
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(Err(error))) => {
                 wrong.push(error.context(format!("cannot write events to {file}")))
@@ -101,12 +141,12 @@ impl Drop for EventLog {
 
 fn run(
     mut writer: Option<EventsWriter>,
-    reported: Option<EventWriter>,
+    reporter: Option<EventReporter>,
     events: &Receiver<LoggedEvent>,
 ) -> Result<()> {
     for logged in events {
-        if let Some(reported) = reported {
-            reported.rule(fields(&logged));
+        if let Some(report) = &reporter {
+            report(&logged);
         }
         if let Some(writer) = &mut writer {
             writer.write(&row(&logged))?;
@@ -136,14 +176,8 @@ fn row(logged: &LoggedEvent) -> EventRow {
     }
 }
 
-fn fields(logged: &LoggedEvent) -> Value {
-    let mut fields = event_json(&logged.event, logged.cause);
-    fields["acted_us"] = json!(logged.acted_us);
-    fields
-}
-
 /// An event as JSON.
-pub(crate) fn event_json(event: &Event, cause: Cause) -> Value {
+pub fn event_json(event: &Event, cause: Cause) -> Value {
     json!({
         "frame_id": event.frame_id,
         "animal": event.animal,

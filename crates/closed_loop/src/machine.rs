@@ -3,17 +3,21 @@
 use std::time::{Duration, Instant};
 
 use emit::now_us;
+use protocol::{RuleSide, Zones};
 use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches};
 
-use super::log::{EventLog, LoggedEvent};
-use super::outputs::OpenOutputs;
+use crate::log::{EventLog, LoggedEvent};
+use crate::outputs::OpenOutputs;
+use crate::view::{StateView, zones};
 
 /// Rules, the switches that they act on, and the outputs behind these.
-pub(super) struct RuleMachine {
+pub(crate) struct RuleMachine {
     engine: RuleEngine,
     switches: Switches,
-    pub(super) outputs: OpenOutputs,
-    pub(super) log: EventLog,
+    pub(crate) outputs: OpenOutputs,
+    pub(crate) log: EventLog,
+    at: RuleSide,
+    pub(crate) view: StateView,
     started: Instant,
     /// When a pose came last; `None` while the outputs are off because none comes.
     last_pose: Option<Instant>,
@@ -21,10 +25,11 @@ pub(super) struct RuleMachine {
 
 impl RuleMachine {
     /// Everything is switched off at first.
-    pub(super) fn new(
+    pub(crate) fn new(
         engine: RuleEngine,
         mut outputs: OpenOutputs,
         log: EventLog,
+        at: RuleSide,
         now: Instant,
     ) -> Self {
         outputs.all_off();
@@ -33,20 +38,37 @@ impl RuleMachine {
             engine,
             outputs,
             log,
+            at,
+            view: StateView::new(at),
             started: now,
             last_pose: None,
         }
     }
 
+    /// A stream begins. `source`: its name for people; `continues`: it is the one that was cut off, so that frames that were
+    /// decided on are not decided on again.
+    pub(crate) fn begin(&mut self, source: &str, continues: bool) {
+        source.clone_into(&mut self.outputs.source);
+        if !continues {
+            self.engine.restart();
+            self.view.restart();
+        }
+    }
+
+    /// The zones, as they are shown.
+    pub(crate) fn zones(&self) -> Zones {
+        zones(self.engine.rules(), self.at)
+    }
+
     /// Takes the poses of a frame.
-    pub(super) fn pose(&mut self, poses: &FramePoses<'_>, now: Instant) {
+    pub(crate) fn pose(&mut self, poses: &FramePoses<'_>, now: Instant) {
         self.last_pose = Some(now);
         let events = self.engine.frame(poses);
         self.act(events, Cause::Condition, now);
     }
 
     /// Ends the pulses that are over; switches off where poses have stopped.
-    pub(super) fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         let due = self.switches.due(self.micros(now));
         self.switch(&due);
         if self.silent_at().is_some_and(|at| at <= now) {
@@ -58,14 +80,14 @@ impl RuleMachine {
     }
 
     /// When `tick` has something to do.
-    pub(super) fn next_tick(&self) -> Option<Instant> {
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
         let pulse = self.switches.next_due_us();
         let pulse = pulse.map(|us| self.started + Duration::from_micros(us));
         pulse.into_iter().chain(self.silent_at()).min()
     }
 
     /// Leaves all rules and switches everything off. Poses that come later begin again.
-    pub(super) fn stop(&mut self, cause: Cause, now: Instant) {
+    pub(crate) fn stop(&mut self, cause: Cause, now: Instant) {
         self.last_pose = None;
         let events = self.engine.leave_all();
         self.act(events, cause, now);
@@ -93,6 +115,8 @@ impl RuleMachine {
             let has_acted = !(switched.is_empty() && informed.is_empty());
             acted.push(has_acted.then(now_us));
         }
+        let shown: Vec<_> = events.iter().map(|event| (event.clone(), cause)).collect();
+        self.view.update(&self.engine.active_zones(), &shown);
         for (event, acted_us) in events.into_iter().zip(acted) {
             self.log.push(LoggedEvent {
                 event,

@@ -2,23 +2,28 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use emit::Target;
 use rules::{OutputTarget, Place, PoseKind, Rules, RulesError};
 
+use crate::log::EventsFile;
+
 /// A rules file that was read, and where its events go.
 #[derive(Debug, Clone)]
-pub(crate) struct LoadedRules {
+pub struct LoadedRules {
     /// Its content.
-    pub(crate) rules: Rules,
+    pub rules: Rules,
     /// The file of the events.
-    pub(crate) events: Option<PathBuf>,
+    pub events: Option<EventsFile>,
 }
 
 /// Reads a rules file, and checks all that can be checked without a skeleton.
-pub(crate) fn load(path: &Path) -> Result<Rules> {
+///
+/// # Errors
+/// The file cannot be read, or has an error: its place, and what was probably meant.
+pub fn load(path: &Path) -> Result<Rules> {
     let shown = path.display().to_string();
     let text = read(path).with_context(|| format!("cannot read the rules file {shown}"))?;
     let rules = Rules::parse(&shown, &text).map_err(|error| anyhow!(with_hint(error)))?;
@@ -45,12 +50,26 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// The error with the word that was probably meant.
-pub(crate) fn with_hint(error: RulesError) -> RulesError {
+pub fn with_hint(error: RulesError) -> RulesError {
     error.with_hint(cli::nearest)
 }
 
+/// Checks the name of a file of events.
+///
+/// # Errors
+/// It does not end in `.csv`.
+pub fn check_events_name(path: &Path) -> Result<()> {
+    match path.extension().is_some_and(|end| end == "csv") {
+        true => Ok(()),
+        false => bail!("--events {}: the name must end in .csv", path.display()),
+    }
+}
+
 /// Checks that the poses are computed that rules use.
-pub(crate) fn check_poses(rules: &Rules, has_ahead: bool, has_smooth: bool) -> Result<()> {
+///
+/// # Errors
+/// A rule uses others.
+pub fn check_poses(rules: &Rules, has_ahead: bool, has_smooth: bool) -> Result<()> {
     for (kind, has, option) in [
         (PoseKind::Ahead, has_ahead, "--predict-ahead"),
         (PoseKind::Smooth, has_smooth, "--smooth"),

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod file;
+mod log;
+mod machine;
+mod outputs;
+mod poses;
+mod runner;
+mod view;
+
+pub use file::{LoadedRules, check_events_name, check_poses, load, with_hint};
+pub use log::{EventReporter, EventsFile, ExistingEvents, LoggedEvent, event_json};
+pub use outputs::OpenOutputs;
+pub use poses::{frame_poses, names};
+pub use runner::{BoundRules, EndedRules, RuleRunner};
