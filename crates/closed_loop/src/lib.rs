@@ -15,3 +15,4 @@ pub use log::{EventReporter, EventsFile, ExistingEvents, LoggedEvent, event_json
 pub use outputs::OpenOutputs;
 pub use poses::{frame_poses, names};
 pub use runner::{BoundRules, EndedRules, RuleRunner};
+pub use view::SeenRules;

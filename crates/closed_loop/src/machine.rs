@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use emit::now_us;
-use protocol::{RuleSide, Zones};
+use protocol::RuleSide;
 use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches};
 
 use crate::log::{EventLog, LoggedEvent};
 use crate::outputs::OpenOutputs;
-use crate::view::{StateView, zones};
+use crate::view::{RulesView, zones};
 
 /// Rules, the switches that they act on, and the outputs behind these.
 pub(crate) struct RuleMachine {
@@ -16,8 +16,7 @@ pub(crate) struct RuleMachine {
     switches: Switches,
     pub(crate) outputs: OpenOutputs,
     pub(crate) log: EventLog,
-    at: RuleSide,
-    pub(crate) view: StateView,
+    pub(crate) view: RulesView,
     started: Instant,
     /// When a pose came last; `None` while the outputs are off because none comes.
     last_pose: Option<Instant>,
@@ -33,13 +32,13 @@ impl RuleMachine {
         now: Instant,
     ) -> Self {
         outputs.all_off();
+        let view = RulesView::new(zones(engine.rules(), at));
         Self {
             switches: Switches::new(engine.rules()),
             engine,
             outputs,
             log,
-            at,
-            view: StateView::new(at),
+            view,
             started: now,
             last_pose: None,
         }
@@ -53,11 +52,6 @@ impl RuleMachine {
             self.engine.restart();
             self.view.restart();
         }
-    }
-
-    /// The zones, as they are shown.
-    pub(crate) fn zones(&self) -> Zones {
-        zones(self.engine.rules(), self.at)
     }
 
     /// Takes the poses of a frame.

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use protocol::{RuleSide, RuleState, Zones};
+use protocol::RuleSide;
 use rules::{Cause, FramePoses, RuleEngine};
 use tokio::sync::watch;
 
@@ -13,14 +13,14 @@ use crate::file::{LoadedRules, with_hint};
 use crate::log::{EventLog, EventReporter, EventsFile};
 use crate::machine::RuleMachine;
 use crate::outputs::OpenOutputs;
+use crate::view::SeenRules;
 
 /// Evaluates rules and acts on the thread that calls it; another thread watches the clock. When it is
 /// dropped, everything is switched off.
 pub struct RuleRunner {
     shared: Arc<SharedMachine>,
     clock: Mutex<Option<JoinHandle<()>>>,
-    zones: Zones,
-    state: watch::Receiver<RuleState>,
+    seen: watch::Receiver<SeenRules>,
 }
 
 struct SharedMachine {
@@ -75,7 +75,7 @@ impl RuleRunner {
         } = bound;
         let log = EventLog::start(events.as_ref(), reporter)?;
         let machine = RuleMachine::new(engine, outputs, log, at, Instant::now());
-        let (zones, state) = (machine.zones(), machine.view.watch());
+        let seen = machine.view.watch();
         let shared = Arc::new(SharedMachine {
             machine: Mutex::new(Some(machine)),
             changed: Condvar::new(),
@@ -87,19 +87,13 @@ impl RuleRunner {
         Ok(Self {
             shared,
             clock: Mutex::new(Some(clock.context("cannot start a thread for rules")?)),
-            zones,
-            state,
+            seen,
         })
     }
 
-    /// The zones, as they are shown.
-    pub fn zones(&self) -> &Zones {
-        &self.zones
-    }
-
-    /// What the rules have come to, now and after each change.
-    pub fn state(&self) -> watch::Receiver<RuleState> {
-        self.state.clone()
+    /// What is shown of the rules, now and after each change.
+    pub fn seen(&self) -> watch::Receiver<SeenRules> {
+        self.seen.clone()
     }
 
     /// A stream begins. `source`: its name for people; `continues`: it is the one that was cut off, so that frames that were

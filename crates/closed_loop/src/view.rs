@@ -1,5 +1,7 @@
 //! What is shown of rules: their zones, what is in effect, the last events.
 
+use std::sync::Arc;
+
 use protocol::{
     MAX_RULE_EVENTS, MAX_ZONE_CORNERS, MAX_ZONES, RuleEvent, RuleSide, RuleState, ZoneOutline,
     ZoneShape, Zones, is_shown_name,
@@ -46,27 +48,38 @@ fn shape(shape: &Shape) -> ZoneShape {
     }
 }
 
-/// The state of rules, for those that show it.
-pub(crate) struct StateView(watch::Sender<RuleState>);
+/// What is shown of the rules of one side.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeenRules {
+    /// Their zones.
+    pub zones: Arc<Zones>,
+    /// What they have come to.
+    pub state: RuleState,
+}
 
-impl StateView {
-    pub(crate) fn new(at: RuleSide) -> Self {
-        Self(watch::Sender::new(RuleState {
-            at,
+/// What is shown of rules, for those that show it.
+pub(crate) struct RulesView(watch::Sender<SeenRules>);
+
+impl RulesView {
+    pub(crate) fn new(zones: Zones) -> Self {
+        let state = RuleState {
+            at: zones.at,
             ..RuleState::default()
-        }))
+        };
+        let zones = Arc::new(zones);
+        Self(watch::Sender::new(SeenRules { zones, state }))
     }
 
-    /// The state now, and after each change.
-    pub(crate) fn watch(&self) -> watch::Receiver<RuleState> {
+    /// What is shown now, and after each change.
+    pub(crate) fn watch(&self) -> watch::Receiver<SeenRules> {
         self.0.subscribe()
     }
 
     /// A stream begins: its events are not those of the one before.
     pub(crate) fn restart(&self) {
-        self.0.send_modify(|state| {
-            state.active.clear();
-            state.events.clear();
+        self.0.send_modify(|seen| {
+            seen.state.active.clear();
+            seen.state.events.clear();
         });
     }
 
@@ -79,7 +92,7 @@ impl StateView {
         let active: Vec<u32> = active
             .filter_map(|(index, _)| u32::try_from(index).ok())
             .collect();
-        self.0.send_if_modified(|state| {
+        self.0.send_if_modified(|SeenRules { state, .. }| {
             if state.active == active && events.is_empty() {
                 return false;
             }
@@ -125,20 +138,23 @@ mod tests {
 
     #[test]
     fn the_last_events_are_kept_and_nothing_new_is_no_change() {
-        let view = StateView::new(RuleSide::Worker);
+        let view = RulesView::new(Zones {
+            at: RuleSide::Worker,
+            ..Zones::default()
+        });
         let mut watch = view.watch();
         view.update(&[false, false], &[]);
         assert!(!watch.has_changed().unwrap());
         for frame in 0..30 {
             view.update(&[false, true], &[event(frame)]);
         }
-        let state = watch.borrow_and_update().clone();
+        let state = watch.borrow_and_update().state.clone();
         assert_eq!((state.at, &state.active[..]), (RuleSide::Worker, &[1][..]));
         let frames: Vec<u64> = state.events.iter().map(|event| event.frame_id).collect();
         assert_eq!(frames, (10..30).collect::<Vec<_>>());
         assert_eq!(state.events[0].animal, None, "it cannot be shown");
         view.restart();
-        let state = watch.borrow().clone();
+        let state = watch.borrow().state.clone();
         assert!(state.active.is_empty() && state.events.is_empty());
     }
 

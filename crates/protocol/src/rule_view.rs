@@ -119,6 +119,19 @@ pub enum RuleViewError {
 }
 
 impl Zones {
+    /// The zones with their borders as corners, times `scale` in x and y, and whether a rule of theirs is in effect.
+    pub fn drawn(
+        &self,
+        state: &RuleState,
+        scale: [f64; 2],
+    ) -> impl Iterator<Item = (&str, Vec<[f32; 2]>, bool)> {
+        let zones = (0..).zip(&self.zones);
+        zones.map(move |(index, zone)| {
+            let is_active = state.active.contains(&index);
+            (zone.name.as_str(), zone.shape.border(scale), is_active)
+        })
+    }
+
     /// Checks what a peer has sent.
     pub(crate) fn check(&self) -> Result<(), RuleViewError> {
         if self.zones.len() > MAX_ZONES {
@@ -142,6 +155,22 @@ impl ZoneShape {
         match self {
             Self::Polygon(corners) => corners.len(),
             Self::Circle(_) => 1,
+        }
+    }
+
+    /// Its border as corners, times `scale` in x and y.
+    fn border(&self, scale: [f64; 2]) -> Vec<[f32; 2]> {
+        const STEPS: u32 = 64;
+        let scaled = |x: f64, y: f64| [(x * scale[0]) as f32, (y * scale[1]) as f32];
+        match self {
+            Self::Polygon(corners) => corners.iter().map(|[x, y]| scaled(*x, *y)).collect(),
+            Self::Circle([x, y, radius]) => (0..STEPS)
+                .map(|step| {
+                    let (sin, cos) =
+                        (std::f64::consts::TAU * f64::from(step) / f64::from(STEPS)).sin_cos();
+                    scaled(x + radius * cos, y + radius * sin)
+                })
+                .collect(),
         }
     }
 
@@ -256,6 +285,30 @@ mod tests {
             named.zones[0].name = name.to_owned();
             assert_eq!(named.check(), Err(RuleViewError::Name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn zones_are_drawn_in_the_pixels_of_the_frame() {
+        let mut zones = zones(ZoneShape::Polygon(vec![
+            [0.0, 0.0],
+            [20.0, 0.0],
+            [0.0, 40.0],
+        ]));
+        zones.zones.push(ZoneOutline {
+            name: "nest".to_owned(),
+            shape: ZoneShape::Circle([20.0, 20.0, 10.0]),
+        });
+        let state = RuleState {
+            active: vec![1, 9],
+            ..RuleState::default()
+        };
+        let drawn: Vec<_> = zones.drawn(&state, [0.5, 0.25]).collect();
+        let corners = vec![[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]];
+        assert_eq!(drawn[0], ("corner", corners, false));
+        let (name, border, is_active) = &drawn[1];
+        assert_eq!((*name, border.len(), *is_active), ("nest", 64, true));
+        assert_eq!(border[0], [15.0, 5.0]);
+        assert!((border[16][1] - 7.5).abs() < 1e-6);
     }
 
     #[test]

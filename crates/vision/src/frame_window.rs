@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::FrameContent;
-use crate::draw::{self, Overlay, TrackMark};
+use crate::draw::{self, Overlay, TrackMark, ZoneMark};
 use crate::jpeg::JpegDecodeError;
 use crate::window::{Window, WindowError, WindowStatus};
 use crate::{Image, ImageError};
@@ -37,6 +37,8 @@ pub struct AnnotatedFrame {
     pub instances: Vec<Vec<Option<[f32; 2]>>>,
     /// The track of each animal; empty where animals are not told apart.
     pub tracks: Vec<Option<TrackMark>>,
+    /// Areas of the picture.
+    pub zones: Vec<ZoneMark>,
     /// Text for the upper left corner.
     pub caption: String,
 }
@@ -60,6 +62,7 @@ impl AnnotatedFrame {
             edges: &self.edges,
             instances: &self.instances,
             tracks: &self.tracks,
+            zones: &self.zones,
             caption: &self.caption,
         };
         Ok(draw::overlay(&self.content.image()?, &overlay)?)
@@ -79,6 +82,7 @@ impl AnnotatedFrame {
             edges: Arc::default(),
             instances: Vec::new(),
             tracks: Vec::new(),
+            zones: Vec::new(),
             caption: "waiting for frames".into(),
         }
     }

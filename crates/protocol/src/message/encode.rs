@@ -15,7 +15,6 @@ impl Message {
         Payload::Text(match self {
             Message::Chunk(data) => return Payload::Binary(data.clone()),
             Message::KeepAlive => return Payload::Binary(Bytes::from_static(KEEP_ALIVE)),
-
             Message::StreamStart(body) => json::write(kind, body),
             Message::StreamAck(body) => json::write(kind, body),
             Message::StreamEnd(body) => json::write(kind, body),
@@ -31,7 +30,6 @@ impl Message {
             Message::Rules(body) => json::write(kind, body),
             Message::LaneOffer(body) => json::write(kind, body),
             Message::LaneAnswer(body) => json::write(kind, body),
-
             Message::Unit(unit) => unit.to_string(),
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(frame_id) => word(kind, frame_id),
@@ -52,7 +50,6 @@ impl Message {
             Message::InferenceJob(rest) => format!("{}{rest}", names::INFERENCE_JOB_),
             Message::TrackLog(line) => format!("{}{line}", names::TRACK_LOG),
             Message::Unknown { text } => text.clone(),
-
             // A word and a text.
             Message::AuthChallenge(text)
             | Message::AuthResponse(text)
@@ -62,7 +59,6 @@ impl Message {
             | Message::Complete(text)
             | Message::UploadError(text)
             | Message::FileError(text) => word(kind, text),
-
             // A word and nothing else.
             Message::AuthSuccess(None)
             | Message::EndOfFile

@@ -108,8 +108,9 @@ pub(crate) fn prepare(
         }
     };
     let (uplink, watch) = UplinkControl::new(sender.clone());
+    let shown = ack.shows_rules.then(|| watch.clone());
     let started = SendPipeline::start(capture, plan, watch)
-        .and_then(|pipeline| Ok((pipeline, ClosedLoop::start(config, rules, &info.name)?)));
+        .and_then(|pipeline| Ok((pipeline, ClosedLoop::start(config, rules, &info, shown)?)));
     let (pipeline, closed_loop) = match started {
         Ok(started) => started,
         Err(error) => {

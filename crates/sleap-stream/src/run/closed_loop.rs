@@ -6,35 +6,67 @@ use closed_loop::{
 };
 use protocol::{DerivedPoses, Prediction, RuleSide, StreamAck};
 use rules::Cause;
+use tokio_util::task::AbortOnDropHandle;
 use tracking::{TrackerKind, TrackerOptions};
+use vision::capture::SourceInfo;
+use vision::draw::ZoneMark;
 
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
+use crate::run::rule_view;
 use crate::send::in_flight::ReturnedFrame;
+use crate::send::uplink::UplinkWatch;
 
 /// What is done with poses before anything else.
 #[derive(Default)]
 pub(crate) struct ClosedLoop {
     deriver: Option<PoseDeriver>,
     rules: Option<RuleRunner>,
+    /// Sends what people at the worker see of the rules.
+    _view: Option<AbortOnDropHandle<()>>,
 }
 
 impl ClosedLoop {
-    /// Begins. `rules`: those that act on poses; `source`: the stream's name for people.
-    pub(crate) fn start(config: &Config, rules: Option<BoundRules>, source: &str) -> Result<Self> {
+    /// Begins. `rules`: those that act on poses; `shown`: the connections to a worker at which people look at the stream.
+    pub(crate) fn start(
+        config: &Config,
+        rules: Option<BoundRules>,
+        info: &SourceInfo,
+        shown: Option<UplinkWatch>,
+    ) -> Result<Self> {
         let reporter = EventWriter::of(config.report_mode).map(|writer| -> EventReporter {
             Box::new(move |event: &LoggedEvent| writer.rule(event.json()))
         });
         let start = |bound| {
             let runner = RuleRunner::start(bound, RuleSide::Client, reporter)?;
-            runner.begin(source, false);
+            runner.begin(&info.name, false);
             Ok::<_, anyhow::Error>(runner)
         };
+        let rules = rules.map(start).transpose()?;
+        let view = rules.as_ref().zip(shown);
         Ok(Self {
             deriver: PoseDeriver::of(config),
-            rules: rules.map(start).transpose()?,
+            _view: view.map(|(rules, uplink)| rule_view::show(rules, uplink)),
+            rules,
         })
+    }
+
+    /// The zones, as they are drawn over a frame in pixels of the source.
+    pub(crate) fn zones(&self) -> Vec<ZoneMark> {
+        let Some(rules) = &self.rules else {
+            return Vec::new();
+        };
+        let seen = rules.seen();
+        let seen = seen.borrow();
+        let drawn = seen.zones.drawn(&seen.state, [1.0, 1.0]);
+        drawn
+            .map(|(name, outline, is_active)| ZoneMark {
+                name: name.to_owned(),
+                outline,
+                is_active,
+            })
+            .collect()
     }
 
     /// Whether rules act on poses.

@@ -12,6 +12,7 @@ mod plan;
 mod receive;
 mod result_watch;
 mod results;
+mod rule_view;
 mod source_probe;
 mod stream;
 mod stream_start;

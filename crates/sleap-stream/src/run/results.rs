@@ -320,6 +320,7 @@ impl ResultHandler {
             edges: Arc::clone(&self.edges),
             instances: shown.animals.instances.clone(),
             tracks: shown.animals.tracks.clone(),
+            zones: self.closed_loop.zones(),
             caption: shown.caption.clone(),
         }
     }

@@ -78,14 +78,14 @@ impl UplinkControl {
 
 impl UplinkWatch {
     /// The connection, once it is there; `None` when there will be none any more.
-    async fn sender(&mut self) -> Option<(ConnectionNumber, Sender)> {
+    pub(crate) async fn sender(&mut self) -> Option<(ConnectionNumber, Sender)> {
         let state = self.0.wait_for(|state| state.sender.is_some()).await.ok()?;
         let State { connection, sender } = state.clone();
         Some((connection, sender?))
     }
 
     /// Waits until this connection is over.
-    async fn lost(&mut self, connection: ConnectionNumber) {
+    pub(crate) async fn lost(&mut self, connection: ConnectionNumber) {
         // An error means that no connection follows: `sender` returns that next.
         let _ = self
             .0

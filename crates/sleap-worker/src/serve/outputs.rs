@@ -10,6 +10,7 @@ use crate::files::UploadStore;
 use crate::metrics::Metrics;
 use crate::pipeline::FrameSinks;
 use crate::sinks::{EmitSink, FrameSaver, PosesSink, RulesSink, SaveCounts, ViewSink, WindowSink};
+use crate::streams::CurrentStream;
 use crate::view::ViewServer;
 
 /// The window, the folders of sinks, and the store for uploads.
@@ -58,6 +59,7 @@ impl Outputs {
         rules: Option<RulesSink>,
         emitter: Emitter,
         page: Option<&ViewServer>,
+        current: &CurrentStream,
         metrics: &Metrics,
     ) -> (FrameSinks, UploadStore) {
         let mut sinks = FrameSinks::default();
@@ -71,7 +73,7 @@ impl Outputs {
             sinks.add(ViewSink::new(page.broker()));
         }
         if let Some(window) = self.window {
-            sinks.add(WindowSink::new(window));
+            sinks.add(WindowSink::new(window, current.rules().clone()));
         }
         if let Some(poses) = self.poses {
             sinks.add(poses.counted_in(metrics.clone()));

@@ -22,7 +22,7 @@ use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
 use crate::sinks::{RulesSink, WorkerRules};
-use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
+use crate::streams::{CurrentStream, ShownRules, StreamSlot, WorkerTracking};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
 use crate::worker_name::WorkerName;
@@ -129,7 +129,8 @@ impl StartedWorker {
         let shows_rules = page.is_some() || args.display;
         let ack = ack::ready(&mode, engine.model(), tracking.name(), shows_rules);
         let ack = Arc::new(ack);
-        let current = CurrentStream::default();
+        let shown = acting.as_ref().map(WorkerRules::seen);
+        let current = CurrentStream::new(ShownRules::new(shown));
         let page = open_page(args, page, &ack, &current, config)?;
         let metrics = metrics_server
             .as_ref()
@@ -138,7 +139,7 @@ impl StartedWorker {
         observe(&counted, page.as_ref(), &current);
         counted.loaded(engine.model());
         let losses = outputs.losses();
-        let (sinks, store) = outputs.into_sinks(rules, emitter, page.as_ref(), &counted);
+        let (sinks, store) = outputs.into_sinks(rules, emitter, page.as_ref(), &current, &counted);
         let options = PipelineOptions {
             sinks,
             worker: StreamAck::clone(&ack),
@@ -239,13 +240,16 @@ impl StartedWorker {
             service_manager::stopping();
         }
         drop(self.sweeper);
-        let ended = served?;
-        // Nothing is handed over any more: what the sinks have lost by now is all.
-        let _ = context.pipeline.flush().await;
+        if served.is_ok() {
+            // Nothing is handed over any more: what the sinks have lost by now is all.
+            let _ = context.pipeline.flush().await;
+        }
+        // Whatever has happened, nothing stays switched on.
         let ruled = match &self.rules {
             Some(rules) => rules.finish().await,
             None => Ok(()),
         };
+        let ended = served?;
         self.losses.check()?;
         ruled?;
         Ok(ended)

@@ -1,18 +1,19 @@
 //! The session of one client: streams from STREAM_START to STREAM_COMPLETE, one after the other, and files.
 
+mod losses;
 mod opening;
+mod rules;
 mod run;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use link::{CloseReason, Receiver, Sender};
 use protocol::{
-    BatchEvent, DecodeError, Frame, HEARTBEAT, Limits, Message, PEER_SILENCE, Reassembler,
+    BatchEvent, Frame, HEARTBEAT, Limits, Message, PEER_SILENCE, Reassembler,
     StreamAck, StreamStart,
 };
 use tokio::sync::mpsc;
@@ -22,9 +23,8 @@ pub(crate) use run::{report, run};
 
 use crate::admission::ClientSlot;
 use crate::files::{FileService, UploadSession};
-use crate::metrics::{FrameLoss, Metrics, StreamEndReason, StreamRefusal};
+use crate::metrics::{FrameLoss, Metrics, StreamEndReason};
 use crate::pipeline::{FrameJob, Pipeline, PipelineStopped};
-use crate::replies::{ack, result};
 use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
 use stream::Stream;
 
@@ -207,7 +207,7 @@ impl Session {
     async fn message(&mut self, message: Message) -> Result<(), PipelineStopped> {
         let message = match message {
             Message::Chunk(chunk) if self.chunks_are_of_a_file() => {
-                let streams = matches!(self.state, State::Streaming(_));
+                let streams = self.is_streaming();
                 self.uploads.bytes(chunk, streams).await;
                 return Ok(());
             }
@@ -241,42 +241,6 @@ impl Session {
             && let Some(dropped) = self.reassembler.reset()
         {
             debug!(reason = %dropped.reason, "a large frame without a stream is not kept");
-        }
-    }
-
-    /// A message that cannot be read costs at most the frame it belongs to.
-    async fn unreadable(&mut self, error: &DecodeError) {
-        self.unreadable += 1;
-        self.context.metrics.unreadable();
-        if self.unreadable == 1 {
-            warn!(%error, "message refused; further ones of this stream are logged with -v");
-        } else {
-            debug!(%error, count = self.unreadable, "message refused");
-        }
-        if let Some(word) = error.transfer_word() {
-            self.has_asked = true;
-            self.uploads.unreadable(word, error.to_string()).await;
-        }
-        if matches!(error, DecodeError::ChunkTooLarge { .. }) && self.chunks_are_of_a_file() {
-            self.uploads.damaged(error.to_string()).await;
-        } else if let Some(dropped) = self.reassembler.push_error(error) {
-            self.dropped(dropped).await;
-        }
-        if ack::is_due(error) {
-            self.has_asked = true;
-            self.context.metrics.refused(StreamRefusal::Unreadable);
-            self.reply(Message::StreamAck(ack::error(error.to_string())))
-                .await;
-        }
-        let State::Streaming(stream) = &mut self.state else {
-            return;
-        };
-        stream.unreadable += 1;
-        if let Some(frame_id) = error.frame_id() {
-            stream.route.counts.damaged.fetch_add(1, Relaxed);
-            self.context.metrics.error();
-            self.reply(result::failure(frame_id, error.to_string()))
-                .await;
         }
     }
 
@@ -338,22 +302,8 @@ impl Session {
         handing.await
     }
 
-    /// A frame that could not be reassembled gets a result too, so that the client can count it.
-    async fn dropped(&mut self, dropped: protocol::Dropped) {
-        self.context.metrics.dropped(&dropped.reason);
-        let State::Streaming(stream) = &mut self.state else {
-            return;
-        };
-        stream.route.counts.damaged.fetch_add(1, Relaxed);
-        if let Some(frame_id) = dropped.frame_id {
-            self.context.metrics.error();
-            self.reply(result::failure(frame_id, dropped.reason.to_string()))
-                .await;
-        }
-    }
-
     async fn batch(&mut self, event: BatchEvent) -> Result<(), PipelineStopped> {
-        if !matches!(self.state, State::Streaming(_)) {
+        if !self.is_streaming() {
             return Ok(());
         }
         if !matches!(event, BatchEvent::Started { .. }) && !event.is_complete() {
@@ -380,6 +330,7 @@ impl Session {
                 self.end().await?;
             }
             Message::KeepAlive => {}
+            rules @ (Message::Zones(_) | Message::Rules(_)) => self.rules(rules),
             other => match self.uploads.message(other).await {
                 None => self.has_asked = true,
                 Some(other) => debug!(message = ?other, "not for this worker; ignored"),

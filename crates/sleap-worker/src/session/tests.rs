@@ -6,6 +6,7 @@ mod files;
 use super::*;
 use crate::files::JobContext;
 use crate::pipeline::{Engine, FrameSinks, PipelineOptions};
+use crate::replies::ack;
 use crate::sinks::FrameSaver;
 use protocol::{AckStatus, Encoding, FrameMeta, StreamComplete};
 

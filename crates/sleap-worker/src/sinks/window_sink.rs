@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use protocol::{Message, Prediction};
 use tracks::TrackColors;
-use vision::draw::TrackMark;
+use vision::draw::{TrackMark, ZoneMark};
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use super::window_text::WindowText;
 use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
-use crate::streams::ResultRoute;
+use crate::streams::{ResultRoute, ShownRules};
 
 /// Passes frames to the window.
 pub(crate) struct WindowSink {
@@ -19,19 +19,21 @@ pub(crate) struct WindowSink {
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     colors: TrackColors,
+    rules: ShownRules,
     /// What the window shows, while a stream runs.
     last: Option<AnnotatedFrame>,
 }
 
 impl WindowSink {
-    /// A sink for this window.
-    pub(crate) fn new(window: WindowHandle) -> Self {
+    /// A sink for this window. `rules`: those whose zones it shows.
+    pub(crate) fn new(window: WindowHandle, rules: ShownRules) -> Self {
         Self {
             window,
             text: WindowText::default(),
             nodes: Arc::default(),
             edges: Arc::default(),
             colors: TrackColors::default(),
+            rules,
             last: None,
         }
     }
@@ -68,12 +70,14 @@ impl FrameSink for WindowSink {
             }
             _ => Default::default(),
         };
+        let zones = zones(&self.rules, frame.route.origin.size, frame.size);
         let frame = AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
             edges: Arc::clone(&self.edges),
             instances,
             tracks,
+            zones,
             caption,
         };
         self.last = Some(frame.clone());
@@ -87,6 +91,26 @@ impl FrameSink for WindowSink {
             self.window.show(AnnotatedFrame { caption, ..last });
         }
     }
+}
+
+/// The zones of all rules, in pixels of the frame. `source`: width and height of the source, 0 where unknown.
+fn zones(rules: &ShownRules, source: (u32, u32), frame: (u32, u32)) -> Vec<ZoneMark> {
+    let ratio = |source: u32, frame: u32| match source {
+        0 => 1.0,
+        _ => f64::from(frame) / f64::from(source),
+    };
+    let scale = [ratio(source.0, frame.0), ratio(source.1, frame.1)];
+    let sides = rules.now();
+    let drawn = sides
+        .iter()
+        .flat_map(|side| side.zones.drawn(&side.state, scale));
+    drawn
+        .map(|(name, outline, is_active)| ZoneMark {
+            name: name.to_owned(),
+            outline,
+            is_active,
+        })
+        .collect()
 }
 
 /// How the tracks of a prediction are drawn.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::watch;
 
 use super::result_route::ResultRoute;
+use super::shown_rules::ShownRules;
 
 /// The stream that is served now; clones are the same.
 #[derive(Clone, Default)]
@@ -14,6 +15,7 @@ pub(crate) struct CurrentStream(Arc<State>);
 struct State {
     stream: Mutex<Weak<ResultRoute>>,
     busy: watch::Sender<bool>,
+    rules: ShownRules,
 }
 
 /// A stream that is served until this is dropped.
@@ -22,8 +24,22 @@ pub(crate) struct CurrentStreamGuard {
 }
 
 impl CurrentStream {
+    /// No stream yet. `rules`: those that are shown with it.
+    pub(crate) fn new(rules: ShownRules) -> Self {
+        Self(Arc::new(State {
+            rules,
+            ..State::default()
+        }))
+    }
+
+    /// The rules that are shown with the stream.
+    pub(crate) fn rules(&self) -> &ShownRules {
+        &self.0.rules
+    }
+
     /// Marks this stream as served until the guard is dropped.
     pub(crate) fn serves(&self, route: &Arc<ResultRoute>) -> CurrentStreamGuard {
+        self.0.rules.without_client();
         *self.lock() = Arc::downgrade(route);
         self.0.busy.send_replace(true);
         let current = self.clone();
@@ -48,6 +64,7 @@ impl CurrentStream {
 impl Drop for CurrentStreamGuard {
     fn drop(&mut self) {
         *self.current.lock() = Weak::new();
+        self.current.0.rules.without_client();
         self.current.0.busy.send_replace(false);
     }
 }

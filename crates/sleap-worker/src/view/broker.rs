@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::picture::{Picture, PictureSpec};
 use super::status::ViewStatus;
 use super::viewers::{Viewer, Viewers};
-use crate::streams::CurrentStream;
+use crate::streams::{CurrentStream, RulesWatch};
 
 /// Time of the next picture while no viewer asks for one.
 const NO_PICTURE_DUE: u64 = u64::MAX;
@@ -135,6 +135,11 @@ impl ViewBroker {
     /// The newest status, and each later one.
     pub(super) fn statuses(&self) -> watch::Receiver<WorkerStatus> {
         self.statuses.subscribe()
+    }
+
+    /// The rules that are shown, now and later.
+    pub(super) fn rules(&self) -> RulesWatch {
+        self.figures.rules()
     }
 
     /// Waits for the next frame to make pictures of. `None` after [`close`](Self::close).

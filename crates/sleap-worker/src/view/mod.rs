@@ -19,6 +19,7 @@ mod offer_handler;
 mod page_files;
 mod picture;
 mod preview_thread;
+mod rules_feed;
 mod server;
 mod status;
 mod tls;

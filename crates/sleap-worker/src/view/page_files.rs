@@ -48,6 +48,7 @@ files! {
     "/trails.js", "trails.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;
     "/wire.js", "wire.js", SCRIPT;
+    "/zones.js", "zones.js", SCRIPT;
 }
 
 #[cfg(test)]

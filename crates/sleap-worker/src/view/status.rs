@@ -8,7 +8,7 @@ use std::time::Instant;
 use protocol::{FrameId, Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
 
 use super::viewers::MAX_VIEWERS;
-use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, StreamCounts};
+use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, RulesWatch, StreamCounts};
 
 /// Results between two statuses whose times are kept; further ones are only counted.
 const MAX_TIMES: usize = 4096;
@@ -76,6 +76,11 @@ impl ViewStatus {
     /// The stream, while there is one.
     pub(super) fn stream(&self) -> Option<Arc<ResultRoute>> {
         self.current.stream()
+    }
+
+    /// The rules that are shown with streams.
+    pub(super) fn rules(&self) -> RulesWatch {
+        self.current.rules().watch()
     }
 
     pub(super) fn set_clients(&self, clients: usize) {

@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::broker::{ViewBroker, ViewerHandle};
 use super::picture::Picture;
+use super::rules_feed::RulesFeed;
 use crate::replies::forward;
 
 /// A viewer that has sent no VIEW by then is disconnected.
@@ -29,10 +30,11 @@ pub(super) async fn run(
         mut receiver,
     } = channel;
     let mut statuses = broker.statuses();
+    let mut rules = RulesFeed::new(broker.rules());
     // The broker keeps the sender of statuses.
     drop(broker);
     tokio::select! {
-        served = serve(&sender, &mut receiver, &mut viewer, &mut statuses) => {
+        served = serve(&sender, &mut receiver, &mut viewer, &mut statuses, &mut rules) => {
             if served.is_err() {
                 debug!("a viewer's channel is closed");
             }
@@ -48,6 +50,7 @@ async fn serve(
     receiver: &mut Receiver,
     viewer: &mut ViewerHandle,
     statuses: &mut watch::Receiver<WorkerStatus>,
+    rules: &mut RulesFeed,
 ) -> Result<(), SendError> {
     let deadline = Instant::now() + FIRST_REQUEST_TIMEOUT;
     let mut has_asked = false;
@@ -60,6 +63,7 @@ async fn serve(
                     if !has_asked {
                         has_asked = true;
                         send_status(sender, statuses).await?;
+                        send_rules(sender, rules).await?;
                     }
                 }
                 Some(Ok(Message::FrameReceived(seen))) => viewer.confirm(seen.frame_id),
@@ -75,6 +79,7 @@ async fn serve(
                 None => return send(sender, eviction()).await,
             },
             Ok(()) = statuses.changed(), if has_asked => send_status(sender, statuses).await?,
+            () = rules.changed(), if has_asked => send_rules(sender, rules).await?,
             () = sleep_until(deadline), if !has_asked => return Ok(()),
         }
     }
@@ -86,6 +91,13 @@ async fn send_status(
 ) -> Result<(), SendError> {
     let status = statuses.borrow_and_update().clone();
     send(sender, Message::Status(Box::new(status))).await
+}
+
+async fn send_rules(sender: &Sender, rules: &mut RulesFeed) -> Result<(), SendError> {
+    for message in rules.messages() {
+        send(sender, message).await?;
+    }
+    Ok(())
 }
 
 /// A message that is too large is replaced by an error message, or left out.

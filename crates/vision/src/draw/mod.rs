@@ -4,6 +4,7 @@ mod caption;
 mod names;
 mod palette;
 mod skeleton;
+mod zones;
 
 use opencv::core::{Mat, Scalar};
 use opencv::imgproc;
@@ -25,6 +26,8 @@ pub struct Overlay<'a> {
     pub instances: &'a [Vec<Option<[f32; 2]>>],
     /// The track of each animal, in the same order; empty where animals are not told apart.
     pub tracks: &'a [Option<TrackMark>],
+    /// Areas of the picture.
+    pub zones: &'a [ZoneMark],
     /// Text for the upper left corner, lines separated by `\n`; empty for none.
     pub caption: &'a str,
 }
@@ -36,6 +39,17 @@ pub struct TrackMark {
     pub color: usize,
     /// Its name, which is written beside the animal.
     pub name: String,
+}
+
+/// An area of the picture, as it is drawn.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ZoneMark {
+    /// Its name, which is written at its uppermost corner.
+    pub name: String,
+    /// Its corners; the last one is joined to the first one.
+    pub outline: Vec<[f32; 2]>,
+    /// It is filled.
+    pub is_active: bool,
 }
 
 /// A BGR copy of `image` with the overlay drawn on it.
@@ -56,6 +70,7 @@ fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> opencv::Res
     if let Some(caption) = &caption {
         caption.draw_backing(canvas)?;
     }
+    zones::draw(canvas, overlay, short_side)?;
     skeleton::draw(canvas, overlay, short_side)?;
     names::draw(canvas, overlay, short_side)?;
     match caption {

@@ -1,7 +1,7 @@
 //! What an overlay changes, and what it survives.
 
 use vision::Image;
-use vision::draw::{COLORS, Overlay, TrackMark, UNTRACKED, overlay};
+use vision::draw::{COLORS, Overlay, TrackMark, UNTRACKED, ZoneMark, overlay};
 
 fn plain(width: u32, height: u32, channels: u8) -> Image {
     let bytes = width as usize * height as usize * usize::from(channels);
@@ -196,4 +196,59 @@ fn an_image_that_contradicts_itself_is_refused() {
     let mut image = plain(20, 10, 3);
     image.width = 21;
     assert!(overlay(&image, &Overlay::default()).is_err());
+}
+
+#[test]
+fn zones_are_outlined_and_filled_while_they_are_in_effect() {
+    let square = |left: f32, is_active| ZoneMark {
+        name: String::new(),
+        outline: vec![
+            [left, 40.0],
+            [left + 60.0, 40.0],
+            [left + 60.0, 100.0],
+            [left, 100.0],
+        ],
+        is_active,
+    };
+    let zones = [square(20.0, false), square(120.0, true)];
+    let drawn = |zones: &[ZoneMark]| {
+        let overlay_of = Overlay {
+            zones,
+            ..Overlay::default()
+        };
+        overlay(&plain(200, 120, 1), &overlay_of).unwrap()
+    };
+    let both = drawn(&zones);
+    let (at_rest, active) = (pixel(&both, 20, 70), pixel(&both, 120, 70));
+    assert!(at_rest.iter().all(|value| *value > 200), "{at_rest:?}");
+    assert!(active[2] > 200 && active[0] < 100, "{active:?}");
+    assert_eq!(pixel(&both, 50, 70), BACKGROUND);
+    let inside = pixel(&both, 150, 70);
+    assert!(inside[2] > inside[0] + 40, "{inside:?}");
+    // The picture is still there.
+    assert!(inside[0] > 40, "{inside:?}");
+    assert_eq!(pixel(&both, 100, 20), BACKGROUND);
+    // Names are beside them; corners may be anywhere.
+    let named = ZoneMark {
+        name: "corner".to_owned(),
+        ..zones[0].clone()
+    };
+    assert_ne!(drawn(&[named]), drawn(&zones[..1]));
+    let odd = [
+        [f32::NAN, 0.0],
+        [f32::INFINITY, -1e30],
+        [1e30, 50.0],
+        [-500.0, 1e9],
+    ];
+    let odd = ZoneMark {
+        outline: odd.to_vec(),
+        ..zones[1].clone()
+    };
+    drawn(&[
+        odd.clone(),
+        ZoneMark {
+            outline: odd.outline[..2].to_vec(),
+            ..odd
+        },
+    ]);
 }

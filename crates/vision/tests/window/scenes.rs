@@ -69,6 +69,7 @@ fn view(width: u32, height: u32) {
                 edges: Arc::default(),
                 instances: Vec::new(),
                 tracks: Vec::new(),
+                zones: Vec::new(),
                 caption: String::new(),
             });
         }

@@ -18,15 +18,17 @@ export class PoseCanvas {
   /** What leaves a trail: a node's index, "centroid", or `null` for nothing. */
   #trailOf = "centroid";
   #nameOf;
+  #zones;
   #skeleton = { nodes: [], edges: [] };
   /** What is shown: the result and the size of the picture whose pixels it is in. */
   #shown = null;
   #pointer = null;
   #labels = true;
 
-  /** `nameOf` has the name of a track. */
-  constructor({ picture, overlay, tip }, nameOf) {
+  /** `nameOf` has the name of a track; `zones` draws those of rules. */
+  constructor({ picture, overlay, tip }, nameOf, zones) {
     this.#nameOf = nameOf;
+    this.#zones = zones;
     this.#picture = picture;
     this.#overlay = overlay;
     this.#tip = tip;
@@ -61,8 +63,8 @@ export class PoseCanvas {
     this.#draw();
   }
 
-  /** Draws again, with other names. */
-  rename() {
+  /** Draws again: names or zones are others. */
+  redraw() {
     this.#draw();
   }
 
@@ -100,6 +102,7 @@ export class PoseCanvas {
     if (!this.#shown) return;
     const look = { line: Math.max(2, width / 300), dot: Math.max(3, width / 170), font: 12 * scale };
     const color = (track) => this.#colors.ofTrack(track);
+    this.#zones.draw(context, { width, height, ...look });
     this.#trails.draw(context, this.#shown.at, { width, height, line: look.line * 0.9, color });
     const isOnly = this.#isOnly();
     for (const instance of this.#instances()) this.#instance(context, instance, { ...look, isOnly });

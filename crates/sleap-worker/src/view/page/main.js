@@ -8,15 +8,17 @@ import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
 import { TrackNames } from "./track_names.js";
 import { Viewer } from "./viewer.js";
+import { Zones } from "./zones.js";
 
 const token = location.hash.slice(1);
 /** The link's own name for what it allows; the worker holds it to that. */
 const canSend = token.startsWith("send-");
 const names = new TrackNames(canSend ? (track, name) => viewer?.name(track, name) : null, () => {
-  canvas.rename();
+  canvas.redraw();
   listAnimals();
 });
-const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track));
+const zones = new Zones(() => canvas.redraw());
+const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track), zones);
 const figures = new Figures();
 const state = {
   viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
@@ -71,10 +73,19 @@ function ask() {
 }
 
 function show(image, result, meta) {
+  zones.source = sourceSize(meta);
   canvas.show(image, result, meta);
   records.add(names.apply(result), meta);
   update({});
   document.dispatchEvent(new CustomEvent("pose", { detail: { result, meta } }));
+}
+
+/** Width and height of the source of a picture: of this page's camera, or of the stream. */
+function sourceSize({ source }) {
+  const stream = state.status?.stream;
+  if (source) return [source.width, source.height];
+  if (!stream) return null;
+  return stream.source_width ? [stream.source_width, stream.source_height] : [stream.width, stream.height];
 }
 
 function setSkeleton(skeleton) {
@@ -109,7 +120,7 @@ function showStatus(status) {
   if (state.status?.stream && !status.stream && !showsCamera(state)) records.end("the stream ended");
   records.setStatus(status);
   names.update(status.stream?.track_names);
-  canvas.rename();
+  canvas.redraw();
   update({ status });
   figures.show(status);
 }
@@ -132,6 +143,7 @@ if (token) {
       if (!showsCamera(state) && !state.isPaused) show(bitmap, result, meta);
     },
     status: showStatus,
+    rules: (message) => zones.take(message),
     state: setConnection,
   });
 }

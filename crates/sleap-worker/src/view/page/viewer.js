@@ -14,7 +14,7 @@ export class Viewer {
   #onRequest = () => {};
 
   /**
-   * `on` has `picture(bitmap, result, meta)`, `status(status)` and `state(word, reason)`: the words of
+   * `on` has `picture(bitmap, result, meta)`, `status(status)`, `rules(message)` for ZONES and RULES, and `state(word, reason)`: the words of
    * `keep`, and "evicted" for a page that comes back when it is visible.
    */
   constructor(token, on) {
@@ -56,6 +56,7 @@ export class Viewer {
         const { frame: complete, json } = reader.push(data);
         if (complete) frame = complete;
         if (json?.type === "STATUS") this.#on.status(json);
+        if (json?.type === "ZONES" || json?.type === "RULES") this.#on.rules(json);
         if (json?.type === "ERROR" && (json.frame_id ?? null) === null) {
           this.#isEvicted = true;
           over(json.message);

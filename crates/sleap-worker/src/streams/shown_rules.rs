@@ -1,0 +1,162 @@
+//! Rules that are shown to people at the worker: its own, and those of the client that streams.
+
+use std::sync::Arc;
+
+use closed_loop::SeenRules;
+use protocol::{RuleSide, RuleState, Zones};
+use tokio::sync::watch;
+
+/// Rules that are shown; clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct ShownRules {
+    /// The worker's own.
+    worker: Option<watch::Receiver<SeenRules>>,
+    /// Those of the client that streams.
+    client: Arc<watch::Sender<SeenRules>>,
+}
+
+impl ShownRules {
+    /// With the worker's own rules, where it has some.
+    pub(crate) fn new(worker: Option<watch::Receiver<SeenRules>>) -> Self {
+        Self {
+            worker,
+            client: Arc::default(),
+        }
+    }
+
+    /// Takes the zones of the client that streams. Nothing of them is in effect yet.
+    pub(crate) fn client_zones(&self, zones: Zones) {
+        let at = RuleSide::Client;
+        let state = RuleState {
+            at,
+            ..RuleState::default()
+        };
+        let zones = Arc::new(Zones { at, ..zones });
+        self.client.send_replace(SeenRules { zones, state });
+    }
+
+    /// Takes what the client's rules have come to.
+    pub(crate) fn client_state(&self, state: RuleState) {
+        let at = RuleSide::Client;
+        self.client
+            .send_modify(|shown| shown.state = RuleState { at, ..state });
+    }
+
+    /// No client with rules streams.
+    pub(super) fn without_client(&self) {
+        self.client.send_if_modified(|shown| {
+            let had_some = *shown != SeenRules::default();
+            *shown = SeenRules::default();
+            had_some
+        });
+    }
+
+    /// The rules of both sides now: the worker's and the client's.
+    pub(crate) fn now(&self) -> [SeenRules; 2] {
+        let worker = self.worker.as_ref().map(|seen| seen.borrow().clone());
+        let client = self.client.borrow().clone();
+        [worker.unwrap_or_default(), client]
+    }
+
+    /// The rules, now and after each change.
+    pub(crate) fn watch(&self) -> RulesWatch {
+        RulesWatch {
+            worker: self.worker.clone(),
+            client: self.client.subscribe(),
+            rules: self.clone(),
+        }
+    }
+}
+
+/// Waits for changes of rules.
+pub(crate) struct RulesWatch {
+    rules: ShownRules,
+    worker: Option<watch::Receiver<SeenRules>>,
+    client: watch::Receiver<SeenRules>,
+}
+
+impl RulesWatch {
+    /// Waits for a change. Cancel safe.
+    pub(crate) async fn changed(&mut self) {
+        let worker = self.worker.as_mut();
+        let of_worker = async {
+            let Some(seen) = worker else {
+                return std::future::pending().await;
+            };
+            // The worker's rules have ended: so does the worker.
+            if seen.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = of_worker => {}
+            // The sender is kept in `rules`.
+            _ = self.client.changed() => {}
+        }
+    }
+
+    /// The rules of both sides now. [`changed`](Self::changed) then waits for a later change.
+    pub(crate) fn now(&mut self) -> [SeenRules; 2] {
+        if let Some(worker) = &mut self.worker {
+            worker.mark_unchanged();
+        }
+        self.client.mark_unchanged();
+        self.rules.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{RuleEvent, ZoneOutline, ZoneShape};
+
+    use super::*;
+
+    fn zones(at: RuleSide) -> Zones {
+        let zone = ZoneOutline {
+            name: "corner".to_owned(),
+            shape: ZoneShape::Circle([1.0, 2.0, 3.0]),
+        };
+        Zones {
+            at,
+            zones: vec![zone],
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_of_both_sides_are_seen_and_a_stream_takes_its_rules_along() {
+        let (own, seen) = watch::channel(SeenRules {
+            zones: Arc::new(zones(RuleSide::Worker)),
+            ..SeenRules::default()
+        });
+        let rules = ShownRules::new(Some(seen));
+        let mut watch = rules.watch();
+        assert_eq!(watch.now()[0].zones.zones.len(), 1);
+        assert!(watch.now()[1].zones.zones.is_empty());
+        // A client cannot speak for the worker.
+        rules.client_zones(zones(RuleSide::Worker));
+        watch.changed().await;
+        let [_, client] = watch.now();
+        assert_eq!((client.zones.at, client.state.at), Default::default());
+        assert_eq!(client.zones.zones.len(), 1);
+        let event = RuleEvent::default();
+        rules.client_state(RuleState {
+            at: RuleSide::Worker,
+            active: vec![0],
+            events: vec![event],
+        });
+        watch.changed().await;
+        assert_eq!(watch.now()[1].state.at, RuleSide::Client);
+        own.send_modify(|seen| seen.state.active = vec![0]);
+        watch.changed().await;
+        assert_eq!(watch.now()[0].state.active, [0]);
+        rules.without_client();
+        watch.changed().await;
+        assert_eq!(watch.now()[1], SeenRules::default());
+        rules.without_client();
+        tokio::select! {
+            biased;
+            () = watch.changed() => panic!("nothing has changed"),
+            () = std::future::ready(()) => {}
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// Rules that act on poses: their zones over the picture, which of them are in effect, and the last events.
+
+import { $, item } from "./dom.js";
+
+/** Events in the list at most. */
+const MAX_EVENTS = 20;
+const AT_REST = "#ebebeb";
+const ACTIVE = "#ffbe28";
+const ENTER = "#ffbe28";
+const LEAVE = "var(--line)";
+
+export class Zones {
+  /** By where the rules act: what the worker has told of them. */
+  #sides = new Map();
+  #changed;
+  /** Width and height of the source, in whose pixels zones are. */
+  #source = null;
+
+  /** `changed` is called when zones are to be drawn again. */
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  /** Width and height of the source; 0 = unknown. */
+  set source(size) {
+    if (size?.every((side) => side > 0)) this.#source = size;
+  }
+
+  /** Takes a message of the worker. */
+  take(message) {
+    const side = this.#sides.get(message.at) ?? { zones: [], active: new Set(), events: [] };
+    this.#sides.set(message.at, side);
+    if (message.type === "ZONES") Object.assign(side, { zones: message.zones, active: new Set(), events: [] });
+    else Object.assign(side, { active: new Set(message.active), events: message.events });
+    this.#list();
+    this.#changed();
+  }
+
+  /** All zones: name, corners or circle, and whether a rule of theirs is in effect. */
+  get #all() {
+    return [...this.#sides.values()].flatMap(({ zones, active }) => zones.map((zone, index) => ({ ...zone, isActive: active.has(index) })));
+  }
+
+  /** Draws the zones over a picture that is shown in `width` x `height` pixels. */
+  draw(context, { width, height, line, font }) {
+    if (!this.#source) return;
+    const scale = [width / this.#source[0], height / this.#source[1]];
+    const all = this.#all.map((zone) => ({ ...zone, path: path(zone, scale) }));
+    context.save();
+    context.lineJoin = "round";
+    for (const { path, isActive } of all) {
+      if (isActive) {
+        context.fillStyle = "rgb(255 190 40 / 28%)";
+        context.fill(path, "evenodd");
+      }
+      for (const [wide, color] of [[line * 1.7, "rgb(0 0 0 / 55%)"], [line * 0.8, isActive ? ACTIVE : AT_REST]]) {
+        context.lineWidth = wide;
+        context.strokeStyle = color;
+        context.stroke(path);
+      }
+    }
+    for (const zone of all) label(context, zone, scale, font);
+    context.restore();
+  }
+
+  /** The card with the events; hidden while there are no rules. */
+  #list() {
+    const sides = [...this.#sides.values()];
+    const events = sides.flatMap(({ events }) => events);
+    // Those of both sides, as they happened; the newest first.
+    events.sort((one, other) => other.captured_us - one.captured_us || other.frame_id - one.frame_id);
+    $("rules-card").hidden = events.length === 0 && sides.every(({ zones }) => zones.length === 0);
+    const active = this.#all.filter(({ isActive }) => isActive).map(({ name }) => name);
+    $("rules-note").textContent = active.length > 0 ? `active: ${active.join(", ")}` : "";
+    const lines = events.slice(0, MAX_EVENTS).map(({ rule, edge, cause, animal, captured_us: at }) => {
+      const words = [animal, cause === "condition" ? "" : cause].filter(Boolean).join(", ");
+      const line = item(edge === "enter" ? ENTER : LEAVE, [["i"], ["span", rule], ["span", words, "quiet"], ["b", time(at)]]);
+      line.title = `${rule}: ${edge}`;
+      line.dataset.edge = edge;
+      return line;
+    });
+    $("rule-events").replaceChildren(...lines);
+  }
+}
+
+/** The border of a zone, in the overlay's pixels. */
+function path({ polygon, circle }, [x, y]) {
+  const border = new Path2D();
+  if (circle) {
+    border.ellipse(circle[0] * x, circle[1] * y, circle[2] * x, circle[2] * y, 0, 0, 2 * Math.PI);
+  } else {
+    for (const [left, top] of polygon) border.lineTo(left * x, top * y);
+    border.closePath();
+  }
+  return border;
+}
+
+/** The name of a zone at its uppermost corner, inside the picture. */
+function label(context, { name, polygon, circle, isActive }, [x, y], font) {
+  const corners = circle ? [[circle[0], circle[1] - circle[2]]] : polygon;
+  const [left, top] = corners.reduce((best, corner) => (corner[1] < best[1] ? corner : best));
+  context.font = `600 ${font}px system-ui, sans-serif`;
+  const width = context.measureText(name).width;
+  const at = Math.min(Math.max(left * x + font * 0.4, font * 0.4), Math.max(font * 0.4, context.canvas.width - width - font * 0.4));
+  const base = Math.min(Math.max(top * y + font * 1.4, font * 1.4), context.canvas.height - font * 0.4);
+  context.fillStyle = "rgb(10 14 20 / 62%)";
+  context.fillRect(at - font * 0.3, base - font, width + font * 0.6, font * 1.35);
+  context.fillStyle = isActive ? ACTIVE : AT_REST;
+  context.fillText(name, at, base);
+}
+
+/** The time of day of a frame's capture; a dash where that is not known. */
+function time(us) {
+  return us > 0 ? new Date(us / 1000).toLocaleTimeString("en-GB") : "–";
+}
