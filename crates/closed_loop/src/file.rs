@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use emit::Target;
@@ -17,6 +17,8 @@ pub struct LoadedRules {
     pub rules: Rules,
     /// The file of the events.
     pub events: Option<EventsFile>,
+    /// The file, where its zones may be changed while it is used.
+    pub editable: Option<PathBuf>,
 }
 
 /// Reads a rules file, and checks all that can be checked without a skeleton.

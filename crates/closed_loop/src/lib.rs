@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod edit;
 mod file;
 mod log;
 mod machine;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use emit::now_us;
 use protocol::RuleSide;
-use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches};
+use rules::{Cause, Event, FramePoses, RuleEngine, Switch, Switches, Zone};
 
 use crate::log::{EventLog, LoggedEvent};
 use crate::outputs::OpenOutputs;
@@ -28,11 +28,11 @@ impl RuleMachine {
         engine: RuleEngine,
         mut outputs: OpenOutputs,
         log: EventLog,
-        at: RuleSide,
+        (at, editable): (RuleSide, bool),
         now: Instant,
     ) -> Self {
         outputs.all_off();
-        let view = RulesView::new(zones(engine.rules(), at));
+        let view = RulesView::new(zones(engine.rules(), at, editable));
         Self {
             switches: Switches::new(engine.rules()),
             engine,
@@ -90,6 +90,13 @@ impl RuleMachine {
         self.outputs.all_off();
     }
 
+    /// Gives a zone another shape, or adds it; the rules that depend on it begin anew.
+    pub(crate) fn set_zone(&mut self, zone: Zone, now: Instant) {
+        let events = self.engine.set_zone(zone);
+        self.act(events, Cause::Redrawn, now);
+        self.view.redrawn(self.engine.rules());
+    }
+
     fn silent_at(&self) -> Option<Instant> {
         let silence = Duration::from_micros(self.engine.rules().silence_us);
         self.last_pose.map(|last| last + silence)
@@ -100,7 +107,12 @@ impl RuleMachine {
         let mut acted = Vec::with_capacity(events.len());
         // All outputs first: writing down can wait.
         for event in &events {
-            let switched = self.switches.event(self.engine.rules(), event, now_switch);
+            let rules = self.engine.rules();
+            let switched = match cause {
+                // A pulse at leaving would be one that no animal has brought about.
+                Cause::Redrawn => self.switches.release(event.rule),
+                _ => self.switches.event(rules, event, now_switch),
+            };
             self.switch(&switched);
             let informed = self.switches.informed(self.engine.rules(), event);
             for output in &informed {

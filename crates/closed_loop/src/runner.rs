@@ -1,14 +1,16 @@
 //! The rules of a stream while it runs.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use protocol::RuleSide;
+use protocol::{RuleSide, ZoneOutline};
 use rules::{Cause, FramePoses, RuleEngine};
 use tokio::sync::watch;
 
+use crate::edit::ZoneEditor;
 use crate::file::{LoadedRules, with_hint};
 use crate::log::{EventLog, EventReporter, EventsFile};
 use crate::machine::RuleMachine;
@@ -21,6 +23,7 @@ pub struct RuleRunner {
     shared: Arc<SharedMachine>,
     clock: Mutex<Option<JoinHandle<()>>>,
     seen: watch::Receiver<SeenRules>,
+    editor: ZoneEditor,
 }
 
 struct SharedMachine {
@@ -35,6 +38,7 @@ pub struct BoundRules {
     engine: RuleEngine,
     outputs: OpenOutputs,
     events: Option<EventsFile>,
+    editable: Option<PathBuf>,
 }
 
 impl BoundRules {
@@ -48,6 +52,7 @@ impl BoundRules {
             engine: engine.map_err(|error| anyhow!(with_hint(error)))?,
             outputs,
             events: loaded.events.clone(),
+            editable: loaded.editable.clone(),
         })
     }
 }
@@ -72,9 +77,16 @@ impl RuleRunner {
             engine,
             outputs,
             events,
+            editable,
         } = bound;
         let log = EventLog::start(events.as_ref(), reporter)?;
-        let machine = RuleMachine::new(engine, outputs, log, at, Instant::now());
+        let machine = RuleMachine::new(
+            engine,
+            outputs,
+            log,
+            (at, editable.is_some()),
+            Instant::now(),
+        );
         let seen = machine.view.watch();
         let shared = Arc::new(SharedMachine {
             machine: Mutex::new(Some(machine)),
@@ -88,12 +100,25 @@ impl RuleRunner {
             shared,
             clock: Mutex::new(Some(clock.context("cannot start a thread for rules")?)),
             seen,
+            editor: ZoneEditor::new(at, editable),
         })
     }
 
     /// What is shown of the rules, now and after each change.
     pub fn seen(&self) -> watch::Receiver<SeenRules> {
         self.seen.clone()
+    }
+
+    /// Gives a zone the shape that was drawn: in the file, and for the rules at once. `picture`: width and height of the
+    /// source, where they are known. Waits for the disk.
+    ///
+    /// # Errors
+    /// The file may not be changed, or cannot be; or it is no zone. The words are for people.
+    pub fn edit_zone(&self, zone: &ZoneOutline, picture: Option<(u32, u32)>) -> Result<()> {
+        self.editor.edit(zone, picture, |zone| {
+            self.shared
+                .with(|machine| machine.set_zone(zone, Instant::now()));
+        })
     }
 
     /// A stream begins. `source`: its name for people; `continues`: it is the one that was cut off, so that frames that were
@@ -217,6 +242,7 @@ mod tests {
         let loaded = LoadedRules {
             rules,
             events: Some(events),
+            editable: None,
         };
         let bound = BoundRules::new(&loaded, outputs, &["nose".to_owned()]).unwrap();
         let runner = RuleRunner::start(bound, RuleSide::Client, None).unwrap();

@@ -10,7 +10,9 @@ use rules::{Cause, Event, Rules, Shape};
 use tokio::sync::watch;
 
 /// The zones of a file, as they are shown; those for which a message has no room are left out.
-pub(crate) fn zones(rules: &Rules, at: RuleSide) -> Zones {
+///
+/// `editable`: they can be changed.
+pub(crate) fn zones(rules: &Rules, at: RuleSide, editable: bool) -> Zones {
     let mut corners = 0;
     let outlines = rules.zones.iter().map(|zone| ZoneOutline {
         name: zone.name.clone(),
@@ -31,7 +33,11 @@ pub(crate) fn zones(rules: &Rules, at: RuleSide) -> Zones {
             rules.file
         );
     }
-    Zones { at, zones: shown }
+    Zones {
+        at,
+        editable,
+        zones: shown,
+    }
 }
 
 fn shape(shape: &Shape) -> ZoneShape {
@@ -80,6 +86,14 @@ impl RulesView {
         self.0.send_modify(|seen| {
             seen.state.active.clear();
             seen.state.events.clear();
+        });
+    }
+
+    /// The zones are others.
+    pub(crate) fn redrawn(&self, rules: &Rules) {
+        self.0.send_modify(|seen| {
+            let Zones { at, editable, .. } = *seen.zones;
+            seen.zones = Arc::new(zones(rules, at, editable));
         });
     }
 
@@ -169,7 +183,7 @@ mod tests {
             zone("c")
         );
         let rules = Rules::parse("r", &text).unwrap();
-        let shown = zones(&rules, RuleSide::Client);
+        let shown = zones(&rules, RuleSide::Client, false);
         assert_eq!(shown.zones.len(), 2);
         let ZoneShape::Polygon(corners) = &shown.zones[0].shape else {
             panic!("a polygon")

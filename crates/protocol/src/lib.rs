@@ -42,7 +42,7 @@ pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeE
 pub use reassemble::{BatchEvent, DropReason, Dropped, Pushed, Reassembler};
 pub use rule_view::{
     MAX_RULE_EVENTS, MAX_ZONE_CORNERS, MAX_ZONES, RuleEvent, RuleSide, RuleState, RuleViewError,
-    ZoneOutline, ZoneShape, Zones, is_shown_name,
+    ZoneEdit, ZoneOutline, ZoneResult, ZoneShape, Zones, is_shown_name,
 };
 pub use scale::Scale;
 pub use stream::{ModelInfo, Skeleton, StreamAck, StreamComplete, StreamEnd, StreamStart};

@@ -18,6 +18,8 @@ pub(crate) const STATUS: &str = "STATUS";
 pub(crate) const TRACK_NAMES: &str = "TRACK_NAMES";
 pub(crate) const ZONES: &str = "ZONES";
 pub(crate) const RULES: &str = "RULES";
+pub(crate) const ZONE_EDIT: &str = "ZONE_EDIT";
+pub(crate) const ZONE_RESULT: &str = "ZONE_RESULT";
 
 pub(crate) const LANE_OFFER: &str = "LANE_OFFER";
 pub(crate) const LANE_ANSWER: &str = "LANE_ANSWER";

@@ -17,6 +17,9 @@ pub const MAX_RULE_EVENTS: usize = 20;
 /// Characters of a name of a zone, a rule or an animal at most.
 const MAX_NAME_CHARS: usize = 64;
 
+/// Bytes of a name that a change gives at most; whether it can be one is for the rules.
+const MAX_EDIT_NAME_BYTES: usize = 1024;
+
 /// Coordinates beyond this are a mistake, pixels.
 const MAX_COORDINATE: f64 = 1e6;
 
@@ -37,6 +40,9 @@ pub enum RuleSide {
 pub struct Zones {
     /// Whose rules they are.
     pub at: RuleSide,
+    /// Whether they can be changed by `ZONE_EDIT`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub editable: bool,
     /// The zones, in the order of their file.
     pub zones: Vec<ZoneOutline>,
 }
@@ -61,6 +67,32 @@ pub enum ZoneShape {
     Circle([f64; 3]),
 }
 
+/// Gives a zone a shape (`ZONE_EDIT`, viewer to worker, worker to client): one that is there, or a new one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ZoneEdit {
+    /// Whose rules they are.
+    #[serde(default)]
+    pub at: RuleSide,
+    /// The viewer's number for this change; it comes back in the answer.
+    #[serde(deserialize_with = "int")]
+    pub id: u32,
+    /// The zone.
+    #[serde(flatten)]
+    pub zone: ZoneOutline,
+}
+
+/// Answers `ZONE_EDIT` (`ZONE_RESULT`, client to worker, worker to viewer).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ZoneResult {
+    /// The number of the change.
+    #[serde(deserialize_with = "int")]
+    pub id: u32,
+    /// Why the zone is not saved, for people; absent where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// What rules have come to (`RULES`, client to worker, worker to viewer).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -82,7 +114,7 @@ pub struct RuleEvent {
     pub rule: String,
     /// `enter` or `leave`.
     pub edge: String,
-    /// Why: `condition`, or `silence`, `lost`, `end` where no pose comes any more.
+    /// Why: `condition`, or `silence`, `lost`, `end` where no pose comes any more, or `redrawn`.
     pub cause: String,
     /// The animal; absent where it is not one animal's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +178,20 @@ impl Zones {
             zone.shape.check(index)?;
         }
         Ok(())
+    }
+}
+
+impl ZoneEdit {
+    /// Checks the sizes of what a peer has sent; whether it is a zone is for the rules.
+    pub(crate) fn check(&self) -> Result<(), RuleViewError> {
+        let corners = self.zone.shape.corners();
+        if corners > MAX_ZONE_CORNERS {
+            return Err(RuleViewError::Corners(corners));
+        }
+        match self.zone.name.len() <= MAX_EDIT_NAME_BYTES {
+            true => Ok(()),
+            false => Err(RuleViewError::Name),
+        }
     }
 }
 

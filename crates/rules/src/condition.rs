@@ -148,6 +148,17 @@ impl Condition {
 }
 
 impl Condition {
+    /// Whether it depends on this zone.
+    pub(crate) fn uses_zone(&self, zone: usize) -> bool {
+        self.has(&|leaf: &Leaf| match &leaf.quantity {
+            Quantity::Depth { zone: of, .. } => *of == zone,
+            Quantity::Distance { of: other, .. } | Quantity::Heading { towards: other, .. } => {
+                *other == Other::Zone(zone)
+            }
+            _ => false,
+        })
+    }
+
     /// The zones in it, by their indices.
     pub(crate) fn zones(&self) -> Vec<usize> {
         match self {

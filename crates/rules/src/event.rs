@@ -41,9 +41,11 @@ pub enum Cause {
     Lost,
     /// The stream is over.
     End,
+    /// A zone of the rule has another shape.
+    Redrawn,
 }
 
-/// `condition`, `silence`, `lost` or `end`.
+/// `condition`, `silence`, `lost`, `end` or `redrawn`.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -51,6 +53,7 @@ impl fmt::Display for Cause {
             Self::Silence => "silence",
             Self::Lost => "lost",
             Self::End => "end",
+            Self::Redrawn => "redrawn",
         })
     }
 }

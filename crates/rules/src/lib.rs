@@ -3,6 +3,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod condition;
+mod drawn;
 mod engine;
 mod error;
 mod event;
@@ -12,6 +13,7 @@ mod rule;
 mod switches;
 mod zone;
 
+pub use drawn::ShapeError;
 pub use engine::RuleEngine;
 pub use error::{Place, RulesError, UnknownWord};
 pub use event::{Cause, Edge, Event};

@@ -90,6 +90,17 @@ impl Switches {
         changed
     }
 
+    /// Nothing of this rule keeps an output on any more, pulses neither; what is to be switched.
+    pub fn release(&mut self, rule: usize) -> Vec<Switch> {
+        let mut changed = Vec::new();
+        for output in 0..self.outputs.len() {
+            let was = self.is_on(output);
+            self.outputs[output].retain(|hold| hold.rule != rule);
+            changed.extend(self.change(output, was));
+        }
+        changed
+    }
+
     /// The outputs that get a message for this event.
     pub fn informed(&self, rules: &Rules, event: &Event) -> Vec<usize> {
         let outputs = rules

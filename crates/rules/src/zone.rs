@@ -67,7 +67,7 @@ impl Shape {
     }
 }
 
-fn sides(corners: &[Position]) -> impl Iterator<Item = (Position, Position)> + '_ {
+pub(crate) fn sides(corners: &[Position]) -> impl Iterator<Item = (Position, Position)> + '_ {
     let next = corners.iter().cycle().skip(1);
     corners.iter().copied().zip(next.copied())
 }

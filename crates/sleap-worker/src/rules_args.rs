@@ -17,6 +17,10 @@ pub struct RulesArgs {
     #[arg(long, value_name = "FILE.toml")]
     pub rules: Option<PathBuf>,
 
+    /// Let people with the page's send link draw zones, which are saved in the file.
+    #[arg(long, requires = "rules")]
+    pub rules_editable: bool,
+
     /// Add the events of the rules to this file.
     #[arg(long, value_name = "FILE.csv", requires = "rules")]
     pub events: Option<PathBuf>,
@@ -50,6 +54,7 @@ impl RulesArgs {
         Ok(Some(LoadedRules {
             rules,
             events: path.map(|path| EventsFile { path, existing }),
+            editable: self.rules_editable.then(|| self.rules.clone()).flatten(),
         }))
     }
 }
@@ -67,6 +72,7 @@ mod tests {
             let args = RulesArgs {
                 rules: Some(path.clone()),
                 events: events.map(PathBuf::from),
+                rules_editable: false,
             };
             let loaded = args.loaded().map(|loaded| loaded.unwrap().events);
             loaded.map_err(|error| format!("{error:#}"))

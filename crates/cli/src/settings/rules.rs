@@ -111,6 +111,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("emit", UserOnly(Destination)),
     // Rules send to addresses and switch what is at a serial port.
     ("rules", UserOnly(Destination)),
+    ("rules_editable", UserOnly(Writing)),
     ("events", UserOnly(Writing)),
     ("on", Harmless),
     ("nodes", Harmless),

@@ -28,6 +28,8 @@ impl Message {
             Message::TrackNames(body) => json::write(kind, body),
             Message::Zones(body) => json::write(kind, body),
             Message::Rules(body) => json::write(kind, body),
+            Message::ZoneEdit(body) => json::write(kind, body),
+            Message::ZoneResult(body) => json::write(kind, body),
             Message::LaneOffer(body) => json::write(kind, body),
             Message::LaneAnswer(body) => json::write(kind, body),
             Message::Unit(unit) => unit.to_string(),

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::names;
 use crate::number::int;
 use crate::prediction::Prediction;
-use crate::rule_view::{RuleState, RuleViewError, Zones};
+use crate::rule_view::{RuleState, RuleViewError, ZoneEdit, Zones};
 use crate::stream::StreamStart;
 
 /// `body` as an object whose first key is `type`.
@@ -58,6 +58,8 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::TRACK_NAMES => body(names::TRACK_NAMES, text).map(Message::TrackNames),
         names::ZONES => checked(names::ZONES, text, Zones::check).map(Message::Zones),
         names::RULES => checked(names::RULES, text, RuleState::check).map(Message::Rules),
+        names::ZONE_EDIT => checked(names::ZONE_EDIT, text, ZoneEdit::check).map(Message::ZoneEdit),
+        names::ZONE_RESULT => body(names::ZONE_RESULT, text).map(Message::ZoneResult),
         names::LANE_OFFER => body(names::LANE_OFFER, text).map(Message::LaneOffer),
         names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
         names::ERROR => answer(names::ERROR, text).map(Message::Error),

@@ -13,7 +13,7 @@ use crate::frame_meta::{FrameId, FrameMeta};
 use crate::lanes::{LaneAnswer, LaneOffer, UnitHeader};
 use crate::names;
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
-use crate::rule_view::{RuleState, Zones};
+use crate::rule_view::{RuleState, ZoneEdit, ZoneResult, Zones};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::track_names::TrackNames;
 use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
@@ -95,6 +95,10 @@ pub enum Message {
     Zones(Zones),
     /// What rules have come to.
     Rules(RuleState),
+    /// Gives a zone a shape.
+    ZoneEdit(ZoneEdit),
+    /// Answers `ZoneEdit`.
+    ZoneResult(ZoneResult),
 
     /// Asks for a further lane.
     LaneOffer(LaneOffer),
@@ -195,6 +199,8 @@ impl Message {
             Message::TrackNames(_) => names::TRACK_NAMES,
             Message::Zones(_) => names::ZONES,
             Message::Rules(_) => names::RULES,
+            Message::ZoneEdit(_) => names::ZONE_EDIT,
+            Message::ZoneResult(_) => names::ZONE_RESULT,
             Message::LaneOffer(_) => names::LANE_OFFER,
             Message::LaneAnswer(_) => names::LANE_ANSWER,
             Message::Lanes(_) => names::LANES,

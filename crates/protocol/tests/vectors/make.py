@@ -222,6 +222,13 @@ def messages():
         {"type": "ZONES", "zones": [{"name": "a", "circle": [1, 2, 3], "color": "red"}]},
         {"type": "ZONES", "at": "client", "zones": [{"name": "a", "circle": [1.0, 2.0, 3.0]}]},
     )
+    editable = {"type": "ZONES", "at": "worker", "editable": True, "zones": [nest]}
+    yield from as_json("zones that can be changed", "ZONES", editable)
+    edit = {"type": "ZONE_EDIT", "at": "client", "id": 4_294_967_295, "name": "nest", "circle": [320.5, 240.0, 60.0]}
+    yield from as_json("a zone that was drawn", "ZONE_EDIT", edit)
+    yield from as_json("a zone that is saved", "ZONE_RESULT", {"type": "ZONE_RESULT", "id": 17})
+    refused = {"type": "ZONE_RESULT", "id": 17, "refused": "the sides of the zone cross each other"}
+    yield from as_json("a zone that is not saved", "ZONE_RESULT", refused)
     entered = {
         "rule": "light",
         "edge": "enter",

@@ -10,7 +10,8 @@ mod truth;
 use crate::error::RulesError;
 use crate::event::{Edge, Event};
 use crate::pose::FramePoses;
-use crate::rule::Rules;
+use crate::rule::{PoseRule, Rules};
+use crate::zone::Zone;
 use rule_state::RuleState;
 use scene::Scene;
 
@@ -83,9 +84,32 @@ impl RuleEngine {
 
     /// Leaves all rules and forgets the animals: poses have stopped, or the stream is over.
     pub fn leave_all(&mut self) -> Vec<Event> {
+        self.leave(|_| true)
+    }
+
+    /// Gives a zone another shape, or adds it. The rules that depend on it are left and begin anew; their events.
+    pub fn set_zone(&mut self, zone: Zone) -> Vec<Event> {
+        let known = self.rules.zones.iter().position(|it| it.name == zone.name);
+        let Some(index) = known else {
+            self.rules.zones.push(zone);
+            return Vec::new();
+        };
+        self.rules.zones[index] = zone;
+        let events = self.leave(|rule| rule.when.uses_zone(index));
+        for (rule, state) in self.rules.rules.iter().zip(&mut self.states) {
+            if rule.when.uses_zone(index) {
+                *state = RuleState::new(rule);
+            }
+        }
+        events
+    }
+
+    /// Leaves those of the rules that are chosen.
+    fn leave(&mut self, is_chosen: impl Fn(&PoseRule) -> bool) -> Vec<Event> {
         let (frame_id, captured_us) = self.newest.unwrap_or_default();
         let mut events = Vec::new();
-        for (index, (rule, state)) in self.rules.rules.iter().zip(&mut self.states).enumerate() {
+        let rules = self.rules.rules.iter().zip(&mut self.states).enumerate();
+        for (index, (rule, state)) in rules.filter(|(_, (rule, _))| is_chosen(rule)) {
             events.extend(state.leave_all().into_iter().map(|animal| Event {
                 rule: index,
                 name: rule.name.clone(),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::pose::InstancePoints;
+use crate::zone::Shape;
 
 const NODES: [&str; 2] = ["tail", "nose"];
 
@@ -307,4 +308,45 @@ fn names_without_end_are_forgotten() {
         run.step(&[at(150.0, f32::NAN)]);
     }
     assert!(format!("{:?}", run.engine.states).len() < 1 << 20);
+}
+
+#[test]
+fn a_zone_that_is_drawn_again_restarts_its_rules_and_no_others() {
+    let text = "[zone.a]\ncircle = [5, 0, 10]\n[zone.b]\ncircle = [0, 0, 10]\n\
+                [rule.in_a]\nwhen = { node = 'nose', in = 'a' }\n\
+                [rule.in_b]\nwhen = { node = 'nose', in = 'b' }\n\
+                [rule.to_a]\nwhen = { heading = ['tail', 'nose'], towards = 'a', within = 90 }\n";
+    let rules = Rules::parse("r", text).unwrap();
+    let mut engine = RuleEngine::new(rules, &NODES.map(str::to_owned)).unwrap();
+    let frame = |engine: &mut RuleEngine, frame_id: u64| {
+        engine.frame(&FramePoses {
+            frame_id,
+            captured_us: 1000 * frame_id,
+            names: &[],
+            measured: &[at(1.0, 2.0)],
+            ahead: None,
+            smooth: None,
+        })
+    };
+    assert_eq!(frame(&mut engine, 1).len(), 3);
+    let circle = |name: &str, x: f64| Zone {
+        name: name.to_owned(),
+        shape: Shape::Circle {
+            center: [x, 0.0],
+            radius: 10.0,
+        },
+    };
+    let left = engine.set_zone(circle("a", -100.0));
+    let left: Vec<_> = left
+        .iter()
+        .map(|event| (event.name.as_str(), event.frame_id))
+        .collect();
+    assert_eq!(left, [("in_a", 1), ("to_a", 1)]);
+    assert!(frame(&mut engine, 2).is_empty());
+    assert_eq!(engine.set_zone(circle("a", 5.0)), []);
+    let entered = frame(&mut engine, 3);
+    assert_eq!(entered.len(), 2);
+    // A new one is used by no rule.
+    assert_eq!(engine.set_zone(circle("c", 0.0)), []);
+    assert_eq!(engine.rules().zones.len(), 3);
 }

@@ -1,6 +1,7 @@
 //! Reads rules from TOML.
 
 mod condition;
+mod edit;
 mod output;
 mod rule;
 mod section;

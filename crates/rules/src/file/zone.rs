@@ -1,12 +1,10 @@
 //! `[zone.NAME]`.
 
 use super::section::{Section, numbers};
+use crate::drawn::MAX_CORNERS;
 use crate::error::RulesError;
 use crate::pose::Position;
 use crate::zone::{Shape, Zone};
-
-/// Corners of a polygon at most.
-const MAX_CORNERS: usize = 1024;
 
 /// Coordinates beyond this are a mistake.
 const MAX_COORDINATE: f64 = 1e6;

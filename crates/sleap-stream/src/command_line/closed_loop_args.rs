@@ -22,6 +22,10 @@ pub struct ClosedLoopArgs {
     #[arg(long, value_name = "FILE.toml")]
     pub rules: Option<PathBuf>,
 
+    /// Let people with the send link of the worker's page draw zones, which are saved in the file.
+    #[arg(long, requires = "rules")]
+    pub rules_editable: bool,
+
     /// Write the events of the rules to this file (default: beside the first file of --output).
     #[arg(long, value_name = "FILE.csv", requires = "rules")]
     pub events: Option<PathBuf>,
@@ -126,6 +130,7 @@ impl ClosedLoopArgs {
         Ok(Some(LoadedRules {
             rules,
             events: path.map(|path| EventsFile { path, existing }),
+            editable: self.rules_editable.then(|| self.rules.clone()).flatten(),
         }))
     }
 }

@@ -1,12 +1,13 @@
 //! What is done with poses first: they are carried on, and rules act on them.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use closed_loop::{
     BoundRules, EndedRules, EventReporter, LoggedEvent, OpenOutputs, RuleRunner, frame_poses,
 };
-use protocol::{DerivedPoses, Prediction, RuleSide, StreamAck};
+use protocol::{DerivedPoses, Prediction, RuleSide, StreamAck, ZoneEdit};
 use rules::Cause;
-use tokio_util::task::AbortOnDropHandle;
 use tracking::{TrackerKind, TrackerOptions};
 use vision::capture::SourceInfo;
 use vision::draw::ZoneMark;
@@ -14,7 +15,7 @@ use vision::draw::ZoneMark;
 use crate::config::Config;
 use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
-use crate::run::rule_view;
+use crate::run::rule_view::RulesAtWorker;
 use crate::send::in_flight::ReturnedFrame;
 use crate::send::uplink::UplinkWatch;
 
@@ -22,9 +23,9 @@ use crate::send::uplink::UplinkWatch;
 #[derive(Default)]
 pub(crate) struct ClosedLoop {
     deriver: Option<PoseDeriver>,
-    rules: Option<RuleRunner>,
+    rules: Option<Arc<RuleRunner>>,
     /// Sends what people at the worker see of the rules.
-    _view: Option<AbortOnDropHandle<()>>,
+    view: Option<RulesAtWorker>,
 }
 
 impl ClosedLoop {
@@ -41,13 +42,14 @@ impl ClosedLoop {
         let start = |bound| {
             let runner = RuleRunner::start(bound, RuleSide::Client, reporter)?;
             runner.begin(&info.name, false);
-            Ok::<_, anyhow::Error>(runner)
+            Ok::<_, anyhow::Error>(Arc::new(runner))
         };
         let rules = rules.map(start).transpose()?;
+        let picture = Some((info.width, info.height)).filter(|size| size.0 > 0 && size.1 > 0);
         let view = rules.as_ref().zip(shown);
         Ok(Self {
             deriver: PoseDeriver::of(config),
-            _view: view.map(|(rules, uplink)| rule_view::show(rules, uplink)),
+            view: view.map(|(rules, uplink)| RulesAtWorker::show(rules, picture, uplink)),
             rules,
         })
     }
@@ -67,6 +69,14 @@ impl ClosedLoop {
                 is_active,
             })
             .collect()
+    }
+
+    /// A viewer at the worker has drawn a zone.
+    pub(crate) fn edit_zone(&self, edit: ZoneEdit) {
+        match &self.view {
+            Some(view) => view.edit(edit),
+            None => tracing::debug!("a zone was drawn, and there are no rules"),
+        }
     }
 
     /// Whether rules act on poses.

@@ -160,6 +160,10 @@ impl ResultHandler {
                 self.tracks.name(&changes);
                 None
             }
+            Message::ZoneEdit(edit) => {
+                self.closed_loop.edit_zone(edit);
+                None
+            }
             other => {
                 tracing::debug!(message = ?other, "ignored");
                 None

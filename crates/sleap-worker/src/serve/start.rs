@@ -22,7 +22,7 @@ use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
 use crate::sinks::{RulesSink, WorkerRules};
-use crate::streams::{CurrentStream, ShownRules, StreamSlot, WorkerTracking};
+use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
 use crate::worker_name::WorkerName;
@@ -129,8 +129,8 @@ impl StartedWorker {
         let shows_rules = page.is_some() || args.display;
         let ack = ack::ready(&mode, engine.model(), tracking.name(), shows_rules);
         let ack = Arc::new(ack);
-        let shown = acting.as_ref().map(WorkerRules::seen);
-        let current = CurrentStream::new(ShownRules::new(shown));
+        let shown = acting.as_ref().map(WorkerRules::shown);
+        let current = CurrentStream::new(shown.unwrap_or_default());
         let page = open_page(args, page, &ack, &current, config)?;
         let metrics = metrics_server
             .as_ref()

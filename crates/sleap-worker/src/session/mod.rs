@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use link::{CloseReason, Receiver, Sender};
 use protocol::{
-    BatchEvent, Frame, HEARTBEAT, Limits, Message, PEER_SILENCE, Reassembler,
-    StreamAck, StreamStart,
+    BatchEvent, Frame, HEARTBEAT, Limits, Message, PEER_SILENCE, Reassembler, StreamAck,
+    StreamStart,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -330,7 +330,9 @@ impl Session {
                 self.end().await?;
             }
             Message::KeepAlive => {}
-            rules @ (Message::Zones(_) | Message::Rules(_)) => self.rules(rules),
+            rules @ (Message::Zones(_) | Message::Rules(_) | Message::ZoneResult(_)) => {
+                self.rules(rules);
+            }
             other => match self.uploads.message(other).await {
                 None => self.has_asked = true,
                 Some(other) => debug!(message = ?other, "not for this worker; ignored"),

@@ -12,6 +12,7 @@ impl Session {
             _ if !self.is_streaming() => {}
             Message::Zones(zones) => shown.client_zones(zones),
             Message::Rules(state) => shown.client_state(state),
+            Message::ZoneResult(result) => shown.answered(result),
             _ => {}
         }
     }

@@ -6,19 +6,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
-use closed_loop::{
-    BoundRules, EventReporter, LoggedEvent, RuleRunner, SeenRules, frame_poses, names,
-};
+use closed_loop::{BoundRules, EventReporter, LoggedEvent, RuleRunner, frame_poses, names};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use emit::now_us;
 use protocol::{DerivedPoses, Message, Prediction, RuleSide};
 use rules::Cause;
-use tokio::sync::watch;
 use tracing::info;
 
 use super::emit_sink::in_source;
 use crate::pipeline::{DecodedFrame, FrameSink, StreamHeader};
-use crate::streams::ResultRoute;
+use crate::streams::{ResultRoute, ShownRules};
 
 /// Poses that may wait for the rules; with more, rules are slower than frames come.
 const POSE_QUEUE_LEN: usize = 64;
@@ -150,9 +147,9 @@ impl Drop for RulesSink {
 }
 
 impl WorkerRules {
-    /// What is shown of the rules, now and later.
-    pub(crate) fn seen(&self) -> watch::Receiver<SeenRules> {
-        self.runner.seen()
+    /// What people see of the rules, and change in them.
+    pub(crate) fn shown(&self) -> ShownRules {
+        ShownRules::of(&self.runner)
     }
 
     /// Switches everything off, and waits until all events are written. To be called once, at the end of the worker.

@@ -10,6 +10,6 @@ mod worker_tracking;
 
 pub(crate) use current_stream::{CurrentStream, CurrentStreamGuard};
 pub(crate) use result_route::{FrameOrigin, ResultRoute, StreamCounts};
-pub(crate) use shown_rules::{RulesWatch, ShownRules};
+pub(crate) use shown_rules::{RulesWatch, ShownRules, refused};
 pub(crate) use stream_slot::{StreamAvailability, StreamPermit, StreamSlot};
 pub(crate) use worker_tracking::WorkerTracking;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use protocol::{Message, Prediction, Scale, StreamStart, TrackNames};
+use protocol::{Message, Prediction, Scale, StreamStart, TrackNames, ZoneEdit};
 use tokio::sync::mpsc;
 use tracking::flow::{FlowOptions, Pyramid};
 
@@ -177,6 +177,12 @@ impl ResultRoute {
             // A client that has left needs no names.
             let _ = self.replies.send(Message::TrackNames(taken)).await;
         }
+    }
+
+    /// Sends the client a zone that a viewer has drawn.
+    pub(crate) async fn edit_zone(&self, edit: ZoneEdit) {
+        // A client that has left saves no zones.
+        let _ = self.replies.send(Message::ZoneEdit(edit)).await;
     }
 
     /// The route of frames of this origin.

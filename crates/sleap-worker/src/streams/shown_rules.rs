@@ -2,17 +2,30 @@
 
 use std::sync::Arc;
 
-use closed_loop::SeenRules;
-use protocol::{RuleSide, RuleState, Zones};
-use tokio::sync::watch;
+use closed_loop::{RuleRunner, SeenRules};
+use protocol::{RuleSide, RuleState, ZoneEdit, ZoneResult, Zones, text};
+use tokio::sync::{broadcast, watch};
+
+/// Answers that a viewer may have to take.
+const RESULT_QUEUE_LEN: usize = 8;
 
 /// Rules that are shown; clones are the same.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct ShownRules {
     /// The worker's own.
     worker: Option<watch::Receiver<SeenRules>>,
     /// Those of the client that streams.
     client: Arc<watch::Sender<SeenRules>>,
+    /// Answers of the client to zones that viewers have drawn.
+    results: broadcast::Sender<ZoneResult>,
+    /// What changes the worker's own.
+    editor: Option<Arc<RuleRunner>>,
+}
+
+impl Default for ShownRules {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 impl ShownRules {
@@ -21,7 +34,49 @@ impl ShownRules {
         Self {
             worker,
             client: Arc::default(),
+            results: broadcast::Sender::new(RESULT_QUEUE_LEN),
+            editor: None,
         }
+    }
+
+    /// With the worker's own rules, whose zones may be changed.
+    pub(crate) fn of(rules: &Arc<RuleRunner>) -> Self {
+        Self {
+            editor: Some(Arc::clone(rules)),
+            ..Self::new(Some(rules.seen()))
+        }
+    }
+
+    /// Changes a zone of the worker's own rules. `picture`: width and height of the source, where they are known.
+    pub(crate) async fn edit(&self, edit: ZoneEdit, picture: Option<(u32, u32)>) -> ZoneResult {
+        let id = edit.id;
+        let Some(editor) = self.editor.clone() else {
+            return refused(id, "the worker has no rules");
+        };
+        let edit = move || editor.edit_zone(&edit.zone, picture);
+        match tokio::task::spawn_blocking(edit).await {
+            Ok(Ok(())) => ZoneResult { id, refused: None },
+            Ok(Err(error)) => refused(id, &format!("{error:#}")),
+            Err(_) => refused(id, "saving it stopped unexpectedly"),
+        }
+    }
+
+    /// Whether the client that streams has rules with zones, or lets zones be drawn.
+    pub(crate) fn has_client(&self) -> bool {
+        *self.client.borrow().zones != Zones::default()
+    }
+
+    /// Takes the client's answer to a zone that a viewer has drawn.
+    pub(crate) fn answered(&self, result: ZoneResult) {
+        let words = result.refused;
+        let refused = words.map(|words| text::cut(&words, text::REASON).into_owned());
+        // An error: there are no viewers.
+        let _ = self.results.send(ZoneResult { refused, ..result });
+    }
+
+    /// The client's answers from now on.
+    pub(crate) fn results(&self) -> broadcast::Receiver<ZoneResult> {
+        self.results.subscribe()
     }
 
     /// Takes the zones of the client that streams. Nothing of them is in effect yet.
@@ -65,6 +120,15 @@ impl ShownRules {
             client: self.client.subscribe(),
             rules: self.clone(),
         }
+    }
+}
+
+/// The answer to a zone that is not saved.
+pub(crate) fn refused(id: u32, words: &str) -> ZoneResult {
+    let words = text::cut(words, text::REASON);
+    ZoneResult {
+        id,
+        refused: Some(words.into_owned()),
     }
 }
 
@@ -119,6 +183,7 @@ mod tests {
         Zones {
             at,
             zones: vec![zone],
+            ..Zones::default()
         }
     }
 

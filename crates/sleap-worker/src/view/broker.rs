@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use protocol::{Frame, FrameId, Message, StreamAck, TrackNames, ViewRequest, WorkerStatus};
-use tokio::sync::{mpsc, watch};
+use protocol::{
+    Frame, FrameId, Message, StreamAck, TrackNames, ViewRequest, WorkerStatus, ZoneEdit, ZoneResult,
+};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::picture::{Picture, PictureSpec};
 use super::status::ViewStatus;
 use super::viewers::{Viewer, Viewers};
-use crate::streams::{CurrentStream, RulesWatch};
+use crate::streams::{CurrentStream, RulesWatch, refused};
 
 /// Time of the next picture while no viewer asks for one.
 const NO_PICTURE_DUE: u64 = u64::MAX;
@@ -55,8 +57,8 @@ pub(crate) struct FrameClaim {
 pub(crate) struct ViewerHandle {
     id: u64,
     broker: Arc<ViewBroker>,
-    /// Names that it gives tracks are taken.
-    may_name: bool,
+    /// Names that it gives tracks are taken, and zones that it draws.
+    may_change: bool,
     /// It ends when the viewer is evicted.
     pub(super) pictures: mpsc::Receiver<Picture>,
 }
@@ -78,8 +80,8 @@ impl ViewBroker {
     }
 
     /// Takes a slot for one more viewer: a free one, or that of a viewer that asks for no pictures.
-    /// `may_name`: names that it gives tracks are taken.
-    pub(super) fn join(self: &Arc<Self>, may_name: bool) -> Option<ViewerHandle> {
+    /// `may_change`: names that it gives tracks are taken, and zones that it draws.
+    pub(super) fn join(self: &Arc<Self>, may_change: bool) -> Option<ViewerHandle> {
         let mut viewers = lock(&self.viewers);
         let (id, pictures) = viewers.join(Instant::now())?;
         self.figures.set_viewers(viewers.len());
@@ -88,7 +90,7 @@ impl ViewBroker {
         Some(ViewerHandle {
             id,
             broker,
-            may_name,
+            may_change,
             pictures,
         })
     }
@@ -140,6 +142,11 @@ impl ViewBroker {
     /// The rules that are shown, now and later.
     pub(super) fn rules(&self) -> RulesWatch {
         self.figures.rules()
+    }
+
+    /// The client's answers to zones that viewers draw.
+    pub(super) fn zone_results(&self) -> broadcast::Receiver<ZoneResult> {
+        self.figures.zone_results()
     }
 
     /// Waits for the next frame to make pictures of. `None` after [`close`](Self::close).
@@ -233,10 +240,21 @@ impl ViewerHandle {
 
     /// Gives tracks of the stream names; all viewers see them with the next status.
     pub(super) async fn name_tracks(&self, changes: &TrackNames) {
-        if !self.may_name {
+        if !self.may_change {
             tracing::debug!("a viewer with the link that only watches gives no names");
         } else if let Some(stream) = self.broker.figures.stream() {
             stream.name_tracks(changes).await;
+        }
+    }
+
+    /// Saves a zone that the viewer has drawn. The answer, unless the client gives it later.
+    pub(super) async fn edit_zone(&self, edit: ZoneEdit) -> Option<ZoneResult> {
+        match self.may_change {
+            true => self.broker.figures.edit_zone(edit).await,
+            false => Some(refused(
+                edit.id,
+                "this link only watches: open the other one to draw zones",
+            )),
         }
     }
 

@@ -48,6 +48,7 @@ files! {
     "/trails.js", "trails.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;
     "/wire.js", "wire.js", SCRIPT;
+    "/zone_editor.js", "zone_editor.js", SCRIPT;
     "/zones.js", "zones.js", SCRIPT;
 }
 

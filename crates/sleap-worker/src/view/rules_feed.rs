@@ -85,6 +85,7 @@ mod tests {
         Zones {
             at,
             zones: vec![zone],
+            ..Zones::default()
         }
     }
 

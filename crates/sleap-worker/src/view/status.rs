@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use protocol::{FrameId, Message, Percentiles, StreamAck, StreamStatus, WorkerStatus};
+use protocol::{
+    FrameId, Message, Percentiles, RuleSide, StreamAck, StreamStatus, WorkerStatus, ZoneEdit,
+    ZoneResult,
+};
+use tokio::sync::broadcast;
 
 use super::viewers::MAX_VIEWERS;
-use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, RulesWatch, StreamCounts};
+use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, RulesWatch, StreamCounts, refused};
 
 /// Results between two statuses whose times are kept; further ones are only counted.
 const MAX_TIMES: usize = 4096;
@@ -81,6 +85,28 @@ impl ViewStatus {
     /// The rules that are shown with streams.
     pub(super) fn rules(&self) -> RulesWatch {
         self.current.rules().watch()
+    }
+
+    /// The client's answers to zones that viewers draw.
+    pub(super) fn zone_results(&self) -> broadcast::Receiver<ZoneResult> {
+        self.current.rules().results()
+    }
+
+    /// Saves a zone: in the worker's own file, or hands it to the client. The answer, unless the client gives it later.
+    pub(super) async fn edit_zone(&self, edit: ZoneEdit) -> Option<ZoneResult> {
+        let (rules, stream) = (self.current.rules(), self.current.stream());
+        if edit.at == RuleSide::Worker {
+            let size = stream.map(|stream| stream.origin.size);
+            let size = size.filter(|(width, height)| *width > 0 && *height > 0);
+            return Some(rules.edit(edit, size).await);
+        }
+        match stream {
+            Some(stream) if rules.has_client() => {
+                stream.edit_zone(edit).await;
+                None
+            }
+            _ => Some(refused(edit.id, "no client with rules streams any more")),
+        }
     }
 
     pub(super) fn set_clients(&self, clients: usize) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::{FrameError, Message, WorkerStatus};
-use tokio::sync::watch;
+use protocol::{FrameError, Message, WorkerStatus, ZoneResult};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -31,10 +31,11 @@ pub(super) async fn run(
     } = channel;
     let mut statuses = broker.statuses();
     let mut rules = RulesFeed::new(broker.rules());
+    let mut results = broker.zone_results();
     // The broker keeps the sender of statuses.
     drop(broker);
     tokio::select! {
-        served = serve(&sender, &mut receiver, &mut viewer, &mut statuses, &mut rules) => {
+        served = serve(&sender, &mut receiver, &mut viewer, &mut statuses, (&mut rules, &mut results)) => {
             if served.is_err() {
                 debug!("a viewer's channel is closed");
             }
@@ -50,7 +51,7 @@ async fn serve(
     receiver: &mut Receiver,
     viewer: &mut ViewerHandle,
     statuses: &mut watch::Receiver<WorkerStatus>,
-    rules: &mut RulesFeed,
+    (rules, results): (&mut RulesFeed, &mut broadcast::Receiver<ZoneResult>),
 ) -> Result<(), SendError> {
     let deadline = Instant::now() + FIRST_REQUEST_TIMEOUT;
     let mut has_asked = false;
@@ -68,6 +69,11 @@ async fn serve(
                 }
                 Some(Ok(Message::FrameReceived(seen))) => viewer.confirm(seen.frame_id),
                 Some(Ok(Message::TrackNames(names))) => viewer.name_tracks(&names).await,
+                Some(Ok(Message::ZoneEdit(edit))) => {
+                    if let Some(result) = viewer.edit_zone(edit).await {
+                        send(sender, Message::ZoneResult(result)).await?;
+                    }
+                }
                 Some(Ok(other)) => debug!(message = ?other, "a message that viewers do not send; ignored"),
                 Some(Err(error)) => debug!(%error, "a viewer's message cannot be read"),
             },
@@ -80,6 +86,7 @@ async fn serve(
             },
             Ok(()) = statuses.changed(), if has_asked => send_status(sender, statuses).await?,
             () = rules.changed(), if has_asked => send_rules(sender, rules).await?,
+            Ok(result) = results.recv() => send(sender, Message::ZoneResult(result)).await?,
             () = sleep_until(deadline), if !has_asked => return Ok(()),
         }
     }

@@ -188,6 +188,22 @@ fn rules_that_cannot_be_shown() {
         ),
         ("RULES", r#""events":[{"rule":""}]"#.to_owned(), "a name"),
         ("RULES", r#""active":[-1]"#.to_owned(), "malformed"),
+        (
+            "ZONE_EDIT",
+            format!(r#""id":1,"name":"a","polygon":[{}]"#, many("[1,2]", 2049)),
+            "2049 corners",
+        ),
+        (
+            "ZONE_EDIT",
+            format!(r#""id":1,"name":"{}","circle":[1,2,3]"#, "x".repeat(1025)),
+            "a name",
+        ),
+        ("ZONE_EDIT", r#""id":1,"name":"a""#.to_owned(), "malformed"),
+        (
+            "ZONE_EDIT",
+            r#""name":"a","circle":[1,2,3]"#.to_owned(),
+            "malformed",
+        ),
     ] {
         let text = format!(r#"{{"type":"{word}",{body}}}"#);
         let error = Message::from_text(&text, &Limits::default()).unwrap_err();

@@ -8,6 +8,7 @@ import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
 import { TrackNames } from "./track_names.js";
 import { Viewer } from "./viewer.js";
+import { ZoneEditor } from "./zone_editor.js";
 import { Zones } from "./zones.js";
 
 const token = location.hash.slice(1);
@@ -19,6 +20,7 @@ const names = new TrackNames(canSend ? (track, name) => viewer?.name(track, name
 });
 const zones = new Zones(() => canvas.redraw());
 const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track), zones);
+const editor = new ZoneEditor($("overlay"), zones, (message) => viewer?.tell(message) ?? false);
 const figures = new Figures();
 const state = {
   viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
@@ -143,7 +145,11 @@ if (token) {
       if (!showsCamera(state) && !state.isPaused) show(bitmap, result, meta);
     },
     status: showStatus,
-    rules: (message) => zones.take(message),
+    rules(message) {
+      if (message.type === "ZONE_RESULT") return editor.answer(message);
+      zones.take(message);
+      editor.offer(canSend);
+    },
     state: setConnection,
   });
 }

@@ -3,6 +3,7 @@
 import { keep, silence } from "./link.js";
 import { Reader } from "./wire.js";
 
+const RULES = ["ZONES", "RULES", "ZONE_RESULT"];
 const RESULTS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
 
 export class Viewer {
@@ -14,7 +15,7 @@ export class Viewer {
   #onRequest = () => {};
 
   /**
-   * `on` has `picture(bitmap, result, meta)`, `status(status)`, `rules(message)` for ZONES and RULES, and `state(word, reason)`: the words of
+   * `on` has `picture(bitmap, result, meta)`, `status(status)`, `rules(message)` for what is about rules, and `state(word, reason)`: the words of
    * `keep`, and "evicted" for a page that comes back when it is visible.
    */
   constructor(token, on) {
@@ -38,6 +39,13 @@ export class Viewer {
     this.#sendJson({ type: "TRACK_NAMES", names: { [track]: name } });
   }
 
+  /** Sends a message; false without a connection. */
+  tell(message) {
+    const isOpen = this.#channel?.readyState === "open";
+    if (isOpen) this.#sendJson(message);
+    return isOpen;
+  }
+
   async #wanted() {
     while (this.#isEvicted && this.#request.fps === 0) {
       await new Promise((resolve) => (this.#onRequest = resolve));
@@ -56,7 +64,7 @@ export class Viewer {
         const { frame: complete, json } = reader.push(data);
         if (complete) frame = complete;
         if (json?.type === "STATUS") this.#on.status(json);
-        if (json?.type === "ZONES" || json?.type === "RULES") this.#on.rules(json);
+        if (RULES.includes(json?.type)) this.#on.rules(json);
         if (json?.type === "ERROR" && (json.frame_id ?? null) === null) {
           this.#isEvicted = true;
           over(json.message);

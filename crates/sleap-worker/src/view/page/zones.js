@@ -6,6 +6,7 @@ import { $, item } from "./dom.js";
 const MAX_EVENTS = 20;
 const AT_REST = "#ebebeb";
 const ACTIVE = "#ffbe28";
+const DRAFT = "#5ad1ff";
 const ENTER = "#ffbe28";
 const LEAVE = "var(--line)";
 
@@ -13,6 +14,8 @@ export class Zones {
   /** By where the rules act: what the worker has told of them. */
   #sides = new Map();
   #changed;
+  /** The zone that is being drawn. */
+  #draft = null;
   /** Width and height of the source, in whose pixels zones are. */
   #source = null;
 
@@ -26,14 +29,50 @@ export class Zones {
     if (size?.every((side) => side > 0)) this.#source = size;
   }
 
+  /** Those who have rules that are shown: where, whether their zones can be changed, and the zones. */
+  get sides() {
+    const sides = [...this.#sides].map(([at, { editable, zones }]) => ({ at, editable, zones }));
+    return sides.filter(({ editable, zones }) => editable || zones.length > 0);
+  }
+
+  /** The zone of this name. */
+  find(at, name) {
+    return this.#sides.get(at)?.zones.find((zone) => zone.name === name);
+  }
+
+  /** The zone that is being drawn; `null` for none. */
+  set draft(draft) {
+    this.#draft = draft;
+    this.#changed();
+  }
+
+  /** Where a pointer is, in pixels of the source; `null` while their number is not known. */
+  sourcePoint({ clientX, clientY }, element) {
+    if (!this.#source) return null;
+    const box = element.getBoundingClientRect();
+    const shares = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
+    return shares.map((share, axis) => Math.round(Math.min(1, Math.max(0, share)) * this.#source[axis] * 10) / 10);
+  }
+
+  /** Where a point of the source is on the screen, in an element with this box. */
+  screenPoint([x, y], box) {
+    return [box.left + (x / this.#source[0]) * box.width, box.top + (y / this.#source[1]) * box.height];
+  }
+
   /** Takes a message of the worker. */
   take(message) {
-    const side = this.#sides.get(message.at) ?? { zones: [], active: new Set(), events: [] };
+    const side = this.#sides.get(message.at) ?? { zones: [], editable: false, active: new Set(), events: [] };
     this.#sides.set(message.at, side);
-    if (message.type === "ZONES") Object.assign(side, { zones: message.zones, active: new Set(), events: [] });
+    if (message.type === "ZONES") this.#rename(side, message);
     else Object.assign(side, { active: new Set(message.active), events: message.events });
     this.#list();
     this.#changed();
+  }
+
+  /** Takes other zones. Events stay where only shapes are others. */
+  #rename(side, { zones, editable = false }) {
+    const events = zones.length > 0 || editable ? side.events : [];
+    Object.assign(side, { zones, editable, active: new Set(), events });
   }
 
   /** All zones: name, corners or circle, and whether a rule of theirs is in effect. */
@@ -60,6 +99,7 @@ export class Zones {
       }
     }
     for (const zone of all) label(context, zone, scale, font);
+    if (this.#draft) draw(context, this.#draft, scale, line);
     context.restore();
   }
 
@@ -93,6 +133,25 @@ function path({ polygon, circle }, [x, y]) {
     border.closePath();
   }
   return border;
+}
+
+/** Draws the zone that is being drawn, with handles to move it by. */
+function draw(context, { kind, corners, circle }, scale, line) {
+  context.setLineDash([line * 3, line * 2]);
+  context.lineWidth = line;
+  context.strokeStyle = DRAFT;
+  if (circle || corners.length > 1) context.stroke(path({ polygon: corners, circle }, scale));
+  context.setLineDash([]);
+  const handles = kind === "polygon" ? corners : circle ? [circle, [circle[0] + circle[2], circle[1]]] : [];
+  for (const [x, y] of handles) {
+    context.beginPath();
+    context.arc(x * scale[0], y * scale[1], line * 2.2, 0, 2 * Math.PI);
+    context.fillStyle = DRAFT;
+    context.fill();
+    context.strokeStyle = "#000";
+    context.lineWidth = line / 2;
+    context.stroke();
+  }
 }
 
 /** The name of a zone at its uppermost corner, inside the picture. */
