@@ -169,7 +169,8 @@ fn versions_that_are_too_far_apart_are_said_on_both_sides() {
     let worker = Worker::start(&[]);
     let client = ["--raw", "--frames", "1", "--exit", "--version"];
     for (version, is_said) in [(env!("CARGO_PKG_VERSION"), false), ("99.0.0", true)] {
-        let (_, code) = reference_client(&worker.signal, &[&client[..], &[version]].concat()).rest();
+        let (_, code) =
+            reference_client(&worker.signal, &[&client[..], &[version]].concat()).rest();
         assert_eq!(code, Some(0));
         assert_eq!(worker.log().contains(WORDS), is_said, "{}", worker.log());
     }
