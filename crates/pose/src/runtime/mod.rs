@@ -118,8 +118,8 @@ static LOADING: Mutex<()> = Mutex::new(());
 ///
 /// The search, first usable library wins: `explicit` and the environment variable
 /// `ORT_DYLIB_PATH` (each the library's path or its folder, and nothing else is tried then);
-/// beside the program and in `../lib`; the active Python environment (`VIRTUAL_ENV`,
-/// `CONDA_PREFIX`); `onnxruntime/lib` in `sleap-stream` in the user's data folder
+/// beside the program and in `../lib`; the Python environment that the program is installed in; the
+/// active one (`VIRTUAL_ENV`, `CONDA_PREFIX`); `onnxruntime/lib` in `sleap-stream` in the user's data folder
 /// (`XDG_DATA_HOME`), where the setup puts it; the user's and the system's Python packages; the
 /// system's library folders and loader.
 ///

@@ -152,10 +152,13 @@ fn folder_patterns(search: &SearchEnvironment) -> Vec<PathBuf> {
             .collect()
     };
     let exe_dir = search.exe_dir.as_deref();
+    // A Python environment has its programs in `bin`: the one that the program was installed in.
+    let own_prefix = exe_dir.and_then(Path::parent).map(Path::to_owned);
     let data_home = search.data_home.as_deref();
     let mut dirs = Vec::new();
     dirs.extend(exe_dir.map(Path::to_owned));
-    dirs.extend(exe_dir.and_then(Path::parent).map(|dir| dir.join("lib")));
+    dirs.extend(own_prefix.iter().map(|dir| dir.join("lib")));
+    dirs.extend(python(own_prefix.as_slice()));
     dirs.extend(python(&search.active_python));
     dirs.extend(data_home.map(|dir| dir.join("sleap-stream/onnxruntime/lib")));
     dirs.extend(python(&search.other_python));

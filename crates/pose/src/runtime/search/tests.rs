@@ -41,12 +41,14 @@ const CAPI: &str = "lib/python3.11/site-packages/onnxruntime/capi";
 
 #[test]
 fn places_are_searched_in_order() {
+    let own = format!("app/{CAPI}/libonnxruntime.so.1.24.3");
     let venv = format!("venv/{CAPI}/libonnxruntime.so.1.24.4");
     let conda = format!("conda/{CAPI}/libonnxruntime.so.1.25.0");
     let local = "local/lib/python3/dist-packages/onnxruntime/capi/libonnxruntime.so.1.26.0";
     let order = [
         "app/bin/libonnxruntime.so",
         "app/lib/libonnxruntime.so.1.24.0",
+        &own,
         &venv,
         &conda,
         "share/sleap-stream/onnxruntime/lib/libonnxruntime.so.1.31.1",
@@ -54,7 +56,7 @@ fn places_are_searched_in_order() {
         "usr/lib/libonnxruntime.so.1",
         "libonnxruntime.so",
     ];
-    let dir = tree(&order[..7]);
+    let dir = tree(&order[..8]);
     assert_eq!(found(dir.path(), &everywhere(dir.path())), order);
 }
 
