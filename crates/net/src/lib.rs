@@ -4,7 +4,7 @@
 //! [`Listener`] accepts connections and logs once when it cannot. [`ConnectionLimit`] is how many there may
 //! be, in all and of one network, and which idle one is ended for another; [`SharedLimit`] is the same for
 //! the tasks of a server. [`keep_alive`] lets the system notice dead peers. [`Backoff`] is the pauses
-//! between attempts.
+//! between attempts. [`listen_address`] reads an address that a user gives.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
@@ -12,6 +12,7 @@ mod accept;
 mod backoff;
 mod keep_alive;
 mod limit;
+mod listen_address;
 mod network;
 mod shared_limit;
 
@@ -19,5 +20,6 @@ pub use accept::Listener;
 pub use backoff::Backoff;
 pub use keep_alive::keep_alive;
 pub use limit::{AdmissionOutcome, ConnectionLimit, Idle};
+pub use listen_address::listen_address;
 pub use network::{network_of, remote_network_of};
 pub use shared_limit::{ConnectionPermit, Evict, SharedLimit, Unevictable};

@@ -15,7 +15,6 @@ use crate::device_args::DeviceArgs;
 use crate::doctor::DoctorArgs;
 use crate::drain::DrainArgs;
 use crate::files::{FileArgs, reader};
-use crate::listen_address::address;
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
 use crate::rules_args::RulesArgs;
@@ -119,7 +118,7 @@ pub struct Args {
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1:8080",
-        value_parser = address::<8080>,
+        value_parser = net::listen_address::<8080>,
         conflicts_with = "signal",
         help_heading = "Between machines"
     )]
@@ -171,7 +170,7 @@ pub enum Command {
     /// Be a signaling server alone, where workers and clients meet.
     Signal {
         /// Address to listen at, HOST:PORT.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address::<8080>)]
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = net::listen_address::<8080>)]
         listen: SocketAddr,
     },
 

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use cli::SecretArgs;
 use cli::doctor::{self, CheckReport, SecretSource};
 
-use crate::listen_address::address;
 use crate::trust::is_exposed;
 
 /// The options that decide it, as the worker is to be started with them.
@@ -17,7 +16,7 @@ pub struct ExposureArgs {
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1:8080",
-        value_parser = address::<8080>,
+        value_parser = net::listen_address::<8080>,
         conflicts_with = "signal"
     )]
     pub listen: SocketAddr,

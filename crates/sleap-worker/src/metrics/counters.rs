@@ -2,17 +2,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
-use prometheus::{
-    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-};
+use anyhow::Result;
+use metrics_server::MetricBuilder;
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use protocol::Timing;
 
-use super::builder::MetricBuilder;
 use super::gpu::GpuSample;
 use super::health::{Health, Readiness};
 use super::observed::ObservedMetrics;
 use super::reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};
+
+/// What all names begin with.
+pub(super) const PROGRAM: &str = "sleap_worker";
 
 /// Upper bounds of frames' times, seconds: from a copy in memory to a frame that is no longer live.
 const FRAME_TIMES: [f64; 17] = [
@@ -110,7 +111,7 @@ impl Counters {
     /// A name that is malformed, or that two metrics share.
     pub(super) fn new() -> Result<Self> {
         let registry = Registry::new();
-        let on = MetricBuilder(&registry);
+        let on = MetricBuilder::new(&registry, PROGRAM);
         Ok(Self {
             frames: FrameCounters::new(&on)?,
             streams: StreamCounters::new(&on)?,
@@ -162,11 +163,7 @@ impl Counters {
         let is_ready = self.health.readiness() == Readiness::Ready;
         self.ready.set(is_ready.into());
         self.observed.update(gpus);
-        let mut text = Vec::new();
-        TextEncoder::new()
-            .encode(&self.registry.gather(), &mut text)
-            .context("metrics cannot be written")?;
-        Ok(text)
+        metrics_server::text(&self.registry)
     }
 }
 

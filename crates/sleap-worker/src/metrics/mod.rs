@@ -8,7 +8,6 @@
 //! frame waits for a reader.
 
 mod args;
-mod builder;
 mod counters;
 mod gpu;
 mod health;
@@ -25,7 +24,7 @@ use protocol::{DropReason, Message};
 use tokio::sync::watch;
 use tracks::TrackCounts;
 
-pub use args::{MetricsAddress, MetricsArgs};
+pub use args::MetricsArgs;
 use counters::Counters;
 pub(crate) use observed::StreamFigures;
 pub(crate) use reasons::{FrameLoss, JobOutcome, StreamEndReason, StreamRefusal, UploadOutcome};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use link::AuthCounts;
+use metrics_server::{MetricBuilder, advance, gauge_value};
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec};
 
-use super::builder::MetricBuilder;
 use super::gpu::GpuSample;
 
 /// Reads a value that another part of the worker keeps.
@@ -97,11 +97,11 @@ impl ObservedMetrics {
             self.set_authentications(read());
         }
         if let Some(read) = self.viewers.get() {
-            self.viewers_connected.set(integer(read() as u64));
+            self.viewers_connected.set(gauge_value(read() as u64));
         }
         let stream = self.stream.get().and_then(|read| read());
         let tracks = stream.as_ref().map_or(0, |stream| stream.tracks_alive);
-        self.tracks_alive.set(integer(tracks));
+        self.tracks_alive.set(gauge_value(tracks));
         self.streams.set(stream);
         self.gpus.set(gpus);
     }
@@ -117,8 +117,7 @@ impl ObservedMetrics {
             counts.refused,
         ];
         for (outcome, number) in OUTCOMES.iter().zip(numbers) {
-            let counter = self.authentications.with_label_values(&[*outcome]);
-            counter.inc_by(number.saturating_sub(counter.get()));
+            advance(&self.authentications.with_label_values(&[*outcome]), number);
         }
     }
 }
@@ -196,33 +195,26 @@ impl GpuSeries {
             }
             if let Some(memory) = gpu.memory {
                 let used = self.memory_used.with_label_values(&labels);
-                used.set(integer(memory.used));
+                used.set(gauge_value(memory.used));
                 let total = self.memory_total.with_label_values(&labels);
-                total.set(integer(memory.total));
+                total.set(gauge_value(memory.total));
             }
         }
     }
-}
-
-/// A number as a gauge has it.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use prometheus::{Encoder, Registry, TextEncoder};
+    use prometheus::Registry;
 
     use super::*;
+    use crate::metrics::counters::PROGRAM;
     use crate::metrics::gpu::GpuMemory;
 
     fn text(registry: &Registry) -> String {
-        let mut text = Vec::new();
-        let families = registry.gather();
-        TextEncoder::new().encode(&families, &mut text).unwrap();
-        String::from_utf8(text).unwrap()
+        String::from_utf8(metrics_server::text(registry).unwrap()).unwrap()
     }
 
     fn figures(source: &str, results: u64) -> StreamFigures {
@@ -237,7 +229,7 @@ mod tests {
     #[test]
     fn a_streams_series_leave_with_it() {
         let registry = Registry::new();
-        let observed = ObservedMetrics::new(&MetricBuilder(&registry)).unwrap();
+        let observed = ObservedMetrics::new(&MetricBuilder::new(&registry, PROGRAM)).unwrap();
         let running = Arc::new(Mutex::new(None));
         let stream = Arc::clone(&running);
         let read = move || stream.lock().unwrap().clone();
@@ -267,7 +259,7 @@ mod tests {
     #[test]
     fn a_gpu_shows_what_its_driver_reports() {
         let registry = Registry::new();
-        let observed = ObservedMetrics::new(&MetricBuilder(&registry)).unwrap();
+        let observed = ObservedMetrics::new(&MetricBuilder::new(&registry, PROGRAM)).unwrap();
         let first = GpuSample {
             index: 0,
             name: "NVIDIA L4".to_owned(),

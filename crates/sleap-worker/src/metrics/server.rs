@@ -1,35 +1,19 @@
-//! The HTTP server of the metrics: GET /metrics, and /healthz and /readyz for health checks.
+//! The worker's metrics, served.
 
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, StatusCode};
-use tokio::net::TcpListener;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info, warn};
+use metrics_server::{MetricsAddress, MetricsSource, Readiness};
 
 use super::Metrics;
-use super::args::{DEFAULT_ADDRESS, MetricsAddress};
 use super::counters::Counters;
 use super::gpu::GpuReader;
-use super::health::Readiness;
-use http_server::{self, HttpResponse, HttpTimeouts, body, words};
+use super::health;
 
-/// Prometheus' text format.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Ports that are tried from the default one on.
-const MAX_PORTS: u16 = 16;
-
-/// The running server; dropping it ends it.
+/// The running server with its counts; dropping it ends it.
 pub(crate) struct MetricsServer {
-    address: SocketAddr,
+    server: metrics_server::MetricsServer,
     metrics: Metrics,
-    _task: AbortOnDropHandle<()>,
 }
 
 /// Serves metrics at this address, from before the model is loaded: until then a health check gets 503.
@@ -37,72 +21,13 @@ pub(crate) struct MetricsServer {
 /// # Errors
 /// The address cannot be listened at.
 pub(crate) async fn serve(listen: MetricsAddress) -> Result<MetricsServer> {
-    let listener = match listen {
-        MetricsAddress::At(address) => bind(address).await?,
-        MetricsAddress::Default => bind_from(DEFAULT_ADDRESS).await?,
-    };
-    let address = listener
-        .local_addr()
-        .context("the address of the metrics")?;
-    info!(%address, "metrics and health checks are served");
     let metrics = Metrics::new()?;
-    let counters = metrics.0.clone().context("new metrics count")?;
-    let source = Arc::new(MetricsSource {
-        counters,
+    let source = WorkerMetrics {
+        counters: metrics.0.clone().context("new metrics count")?,
         gpus: GpuReader::start(),
-        is_loopback: address.ip().is_loopback(),
-    });
-    let respond = move |request: Request<Incoming>| {
-        let source = Arc::clone(&source);
-        async move { source.respond(&request).await }
     };
-    let server = http_server::serve(listener, "metrics", None, HttpTimeouts::default(), respond);
-    Ok(MetricsServer {
-        address,
-        metrics,
-        _task: AbortOnDropHandle::new(tokio::spawn(server)),
-    })
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| {
-        format!("cannot serve metrics at {address} (--metrics ADDR chooses another address)")
-    })
-}
-
-/// Binds the first free port from this one on: a machine may have several workers.
-async fn bind_from(first: SocketAddr) -> Result<TcpListener> {
-    let last = first.port().saturating_add(MAX_PORTS - 1);
-    for port in first.port()..=last {
-        let address = SocketAddr::new(first.ip(), port);
-        match TcpListener::bind(address).await {
-            Ok(listener) => {
-                if port != first.port() {
-                    warn!(
-                        taken = %first,
-                        "another program, perhaps another worker, listens at the port of the metrics: \
-                         they are at {address} (--metrics ADDR chooses the address)"
-                    );
-                }
-                return Ok(listener);
-            }
-            Err(error) if is_taken(&error) => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot serve metrics at {address}"));
-            }
-        }
-    }
-    anyhow::bail!(
-        "cannot serve metrics at {}: the ports {} to {last} are taken \
-         (--metrics ADDR chooses another address)",
-        first.ip(),
-        first.port()
-    )
-}
-
-fn is_taken(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::AddrInUse
+    let server = metrics_server::serve(listen, source).await?;
+    Ok(MetricsServer { server, metrics })
 }
 
 impl MetricsServer {
@@ -113,83 +38,28 @@ impl MetricsServer {
 
     /// Prints the address of the metrics.
     pub(crate) fn announce(&self) {
-        cli::terminal::tell(format_args!("metrics: http://{}/metrics", self.address));
-        if !self.address.ip().is_loopback() {
-            info!("the metrics can be read by everyone who reaches this machine");
-        }
+        cli::terminal::tell(format_args!("metrics: {}", self.server.url()));
+        self.server.log_reach();
     }
 }
 
 /// What answers are made of.
-struct MetricsSource {
+struct WorkerMetrics {
     counters: Arc<Counters>,
     gpus: GpuReader,
-    is_loopback: bool,
 }
 
-impl MetricsSource {
-    async fn respond(&self, request: &Request<Incoming>) -> HttpResponse {
-        // Another site's name may lead a browser here. What the network may read at other addresses,
-        // such a site may read, too: names there are the network's own matter.
-        if self.is_loopback && !is_sent_here(request.headers()) {
-            return words(
-                StatusCode::FORBIDDEN,
-                "metrics are not served under that name",
-            );
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal = words(StatusCode::METHOD_NOT_ALLOWED, "metrics are only read");
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            refusal.headers_mut().insert(header::ALLOW, allowed);
-            return refusal;
-        }
-        match request.uri().path() {
-            "/metrics" => self.metrics().await,
-            "/healthz" => words(StatusCode::OK, "ok\n"),
-            "/readyz" => readiness(self.counters.health.readiness()),
-            _ => words(
-                StatusCode::NOT_FOUND,
-                "metrics are at /metrics, health checks at /healthz and /readyz",
-            ),
-        }
-    }
-
-    async fn metrics(&self) -> HttpResponse {
+impl MetricsSource for WorkerMetrics {
+    async fn text(&self) -> Result<Vec<u8>> {
         let gpus = self.gpus.read().await;
-        match self.counters.text(&gpus) {
-            Ok(text) => body(StatusCode::OK, TEXT, Bytes::from(text)),
-            Err(error) => {
-                error!("{error:#}");
-                words(StatusCode::INTERNAL_SERVER_ERROR, "no metrics")
-            }
-        }
+        self.counters.text(&gpus)
     }
-}
 
-fn readiness(readiness: Readiness) -> HttpResponse {
-    let status = match readiness {
-        Readiness::Ready => StatusCode::OK,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    words(status, &format!("{}\n", readiness.words()))
-}
-
-fn is_sent_here(headers: &HeaderMap) -> bool {
-    http_server::host(headers).is_some_and(|host| http_server::is_address(&host))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_next_port_is_taken_only_in_place_of_the_default_one() {
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let other = TcpListener::bind(loopback).await.unwrap();
-        let taken = other.local_addr().unwrap();
-        let error = bind(taken).await.unwrap_err();
-        assert!(format!("{error:#}").contains("--metrics ADDR"), "{error:#}");
-        let next = bind_from(taken).await.unwrap().local_addr().unwrap();
-        assert!(next.port() > taken.port(), "{next} after {taken}");
+    fn readiness(&self) -> Readiness {
+        let readiness = self.counters.health.readiness();
+        Readiness {
+            is_ready: readiness == health::Readiness::Ready,
+            words: readiness.words(),
+        }
     }
 }

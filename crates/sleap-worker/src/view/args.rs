@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
 
 use super::tokens::ViewLinks;
-use crate::listen_address::address;
 
 /// The page that shows what the worker sees.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,7 +16,7 @@ pub struct ViewArgs {
         value_name = "ADDR",
         num_args = 0..=1,
         default_missing_value = "127.0.0.1:8081",
-        value_parser = address::<8081>
+        value_parser = net::listen_address::<8081>
     )]
     pub view: Option<SocketAddr>,
 

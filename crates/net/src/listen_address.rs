@@ -1,11 +1,14 @@
-//! Addresses at which the worker listens.
+//! Addresses at which a program listens, as users write them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 /// Parses an address of this machine: numbers, or a name that the system resolves. Of several addresses
 /// an IPv4 one is taken, as clients do by default. A port alone is one of this machine's own address, which
 /// others cannot reach; an address alone has the port `PORT`.
-pub(crate) fn address<const PORT: u16>(text: &str) -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// Words for the user: what the text is not, and its form.
+pub fn listen_address<const PORT: u16>(text: &str) -> Result<SocketAddr, String> {
     let form = format!("give HOST:PORT, such as 127.0.0.1:{PORT} or 0.0.0.0:{PORT}, or a port");
     if text.is_empty() {
         return Err(format!("it is empty: {form}"));
@@ -38,7 +41,7 @@ mod tests {
 
     #[test]
     fn the_address_may_be_a_name_a_port_or_lack_a_port() {
-        let parsed = |text: &str| address::<8080>(text).expect(text).to_string();
+        let parsed = |text: &str| listen_address::<8080>(text).expect(text).to_string();
         for (text, expected) in [
             ("0.0.0.0:1", "0.0.0.0:1"),
             ("[::1]:80", "[::1]:80"),
@@ -51,11 +54,11 @@ mod tests {
             assert_eq!(parsed(text), expected);
         }
         for (text, port) in [("localhost:81", 81), ("localhost", 8080)] {
-            let local = address::<8080>(text).unwrap();
+            let local = listen_address::<8080>(text).unwrap();
             assert!(local.ip().is_loopback() && local.port() == port);
         }
         for text in ["65536", "127.0.0.1:x", "", "-1", "no host", ":80:"] {
-            let error = address::<8080>(text).unwrap_err();
+            let error = listen_address::<8080>(text).unwrap_err();
             assert!(error.contains("HOST:PORT"), "{text}: {error}");
         }
     }
