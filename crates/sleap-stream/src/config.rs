@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use closed_loop::LoadedRules;
+use metrics_server::MetricsAddress;
 use tracking::{OneEuroOptions, TrackerOptions};
 use vision::capture::{self, Source, SourceInfo};
 
@@ -85,6 +86,8 @@ pub struct Config {
     pub(crate) connect: ConnectConfig,
     /// Associations that share the frames.
     pub(crate) lanes: LaneCount,
+    /// Where metrics are served; `None`: nowhere.
+    pub(crate) metrics: Option<MetricsAddress>,
     /// What is reported, and where.
     pub(crate) report_mode: ReportMode,
 }

@@ -25,6 +25,7 @@
 //! optical        a clock that a camera looks at
 //! run send_file  a stream; a file that is sent
 //! config         what a stream is to do
+//! metrics        numbers for Prometheus
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half
 //! ```
@@ -34,6 +35,7 @@
 mod command_line;
 mod config;
 mod connect;
+mod metrics;
 mod optical;
 mod pushed;
 mod report;

@@ -6,6 +6,7 @@ mod auth;
 mod cli;
 mod client;
 mod client_doctor;
+mod client_metrics;
 mod crossing_animals;
 mod damaged_sources;
 mod deep;

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, CommandFactory, Parser, ValueHint};
 use cli::settings::{ChosenSettings, SettingsArgs, SettingsAware};
 use cli::{EmitArgs, LinkArgs, LogArgs, TrackingArgs};
+use metrics_server::MetricsAddress;
 use vision::capture::FrameSelection;
 use vision::synthetic;
 
@@ -228,6 +229,22 @@ pub struct Args {
     #[command(flatten)]
     pub settings: SettingsArgs,
 
+    /// Serve metrics for Prometheus, and health checks.
+    ///
+    /// At http://ADDR/metrics, /healthz and /readyz. ADDR is HOST:PORT, or a port or an address alone; if none is
+    /// given, 127.0.0.1:9480 or the next free port. Plain HTTP, for all who reach the address: counts, times and
+    /// the name of the source, but nothing of what frames show.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = MetricsAddress::DEFAULT,
+        value_parser = MetricsAddress::parse::<9480>,
+        help_heading = "Messages"
+    )]
+    pub metrics: Option<MetricsAddress>,
+
     /// No progress and no summary.
     #[arg(short, long, help_heading = "Messages")]
     pub quiet: bool,
@@ -272,7 +289,7 @@ pub struct SendArgs {
         conflicts_with_all = [
             "frames", "sample_rate", "max_frames", "fps", "live", "every_frame", "resize",
             "jpeg_quality", "max_latency", "batch_size", "snapshot", "record", "display", "targets",
-            "lanes", "rules", "predict_ahead", "smooth"
+            "lanes", "rules", "predict_ahead", "smooth", "metrics"
         ]
     )]
     pub send_file: Option<PathBuf>,

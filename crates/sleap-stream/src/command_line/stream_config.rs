@@ -84,6 +84,7 @@ impl Config {
             rules,
             connect,
             lanes: args.lanes,
+            metrics: args.metrics,
             report_mode,
         };
         config.check_whole_video()?;

@@ -14,6 +14,7 @@ use vision::record::{self, Recording};
 
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
+use crate::metrics::Metrics;
 use crate::run::closed_loop::{self, ClosedLoop};
 use crate::run::outputs;
 use crate::run::plan;
@@ -33,6 +34,8 @@ pub(crate) struct PoseConsumers {
     pub(crate) screen: Option<WindowHandle>,
     /// Sees the frames, and when their results are here.
     pub(crate) watcher: Option<SharedWatcher>,
+    /// Counts for Prometheus.
+    pub(crate) metrics: Metrics,
 }
 
 impl PoseConsumers {
@@ -41,8 +44,10 @@ impl PoseConsumers {
         rule_outputs: Option<OpenOutputs>,
         screen: Option<WindowHandle>,
         watcher: Option<SharedWatcher>,
+        metrics: Metrics,
     ) -> Self {
         Self {
+            metrics,
             emitter,
             rule_outputs,
             screen,
@@ -86,7 +91,10 @@ pub(crate) fn prepare(
     ack: &StreamAck,
     sender: &Sender,
 ) -> Result<StreamParts> {
-    let tracks = ClientTracks::begin(closed_loop::tracker(config, ack), ack)?;
+    let mut tracks = ClientTracks::begin(closed_loop::tracker(config, ack), ack)?;
+    if consumers.metrics.are_counted() {
+        tracks.count();
+    }
     let info = capture.info().clone();
     consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);
@@ -109,8 +117,12 @@ pub(crate) fn prepare(
     };
     let (uplink, watch) = UplinkControl::new(sender.clone());
     let shown = ack.shows_rules.then(|| watch.clone());
-    let started = SendPipeline::start(capture, plan, watch)
-        .and_then(|pipeline| Ok((pipeline, ClosedLoop::start(config, rules, &info, shown)?)));
+    let started = SendPipeline::start(capture, plan, watch).and_then(|pipeline| {
+        Ok((
+            pipeline,
+            ClosedLoop::start(config, rules, &info, shown, consumers.metrics.clone())?,
+        ))
+    });
     let (pipeline, closed_loop) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -130,6 +142,8 @@ pub(crate) fn prepare(
         keeps_frames,
     );
     results.watcher = consumers.watcher;
+    consumers.metrics.begins(&info.name);
+    results.metrics = consumers.metrics;
     results.closed_loop = closed_loop;
     Ok(StreamParts {
         results,

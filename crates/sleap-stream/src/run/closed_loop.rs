@@ -13,6 +13,7 @@ use vision::capture::SourceInfo;
 use vision::draw::ZoneMark;
 
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
 use crate::run::rule_view::RulesAtWorker;
@@ -35,9 +36,17 @@ impl ClosedLoop {
         rules: Option<BoundRules>,
         info: &SourceInfo,
         shown: Option<UplinkWatch>,
+        metrics: Metrics,
     ) -> Result<Self> {
-        let reporter = EventWriter::of(config.report_mode).map(|writer| -> EventReporter {
-            Box::new(move |event: &LoggedEvent| writer.rule(event.json()))
+        let writer = EventWriter::of(config.report_mode);
+        let is_heard = writer.is_some() || metrics.are_counted();
+        let reporter = is_heard.then(|| -> EventReporter {
+            Box::new(move |event: &LoggedEvent| {
+                metrics.rule_event();
+                if let Some(writer) = &writer {
+                    writer.rule(event.json());
+                }
+            })
         });
         let start = |bound| {
             let runner = RuleRunner::start(bound, RuleSide::Client, reporter)?;

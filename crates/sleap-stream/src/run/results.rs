@@ -12,6 +12,7 @@ use vision::capture::FrameContent;
 use vision::draw::TrackMark;
 use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
+use crate::metrics::Metrics;
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::closed_loop::ClosedLoop;
@@ -38,6 +39,8 @@ pub(crate) struct ResultHandler {
     screen: Option<WindowHandle>,
     /// Sees when results are here.
     pub(crate) watcher: Option<SharedWatcher>,
+    /// Counts for Prometheus.
+    pub(crate) metrics: Metrics,
     /// What is done with poses first.
     pub(crate) closed_loop: ClosedLoop,
     adaptation: Option<Adaptation>,
@@ -88,6 +91,7 @@ impl ResultHandler {
             complete: None,
             screen,
             watcher: None,
+            metrics: Metrics::default(),
             closed_loop: ClosedLoop::default(),
             adaptation,
             tracks,
@@ -268,6 +272,7 @@ impl ResultHandler {
             return None;
         };
         self.report.returned(&returned);
+        self.metrics.returned(&returned);
         if let Some(watcher) = &self.watcher {
             watcher.returned(id);
         }
@@ -281,6 +286,11 @@ impl ResultHandler {
         if let Some(watcher) = &self.watcher {
             watcher.answered(id, answer);
         }
+    }
+
+    /// Lets the metrics be those of now.
+    pub(crate) fn publish(&self) {
+        self.metrics.report(&self.report, self.tracks.census());
     }
 
     /// Notified when the watcher is to get the summary.

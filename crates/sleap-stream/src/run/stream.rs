@@ -16,6 +16,7 @@ use vision::record;
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::connect::reconnect::Reconnector;
+use crate::metrics;
 use crate::report::events::EventWriter;
 use crate::report::progress::Progress;
 use crate::report::run_report::RuleEvents;
@@ -76,7 +77,14 @@ pub(crate) async fn run(
         opened = open_consumers(&config) => opened?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
-    let consumers = PoseConsumers::new(emitter, rule_outputs, context.screen, context.watcher);
+    let served = metrics::serve(config.metrics).await?;
+    let consumers = PoseConsumers::new(
+        emitter,
+        rule_outputs,
+        context.screen,
+        context.watcher,
+        served.metrics(),
+    );
     let source = tokio::select! {
         source = StreamSource::open(&config, context.pushed) => source?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
@@ -305,4 +313,5 @@ fn complete_counts(results: &mut ResultHandler, pipeline: &SendPipeline, answere
     if answered {
         results.report.unanswered = pipeline.unanswered();
     }
+    results.publish();
 }

@@ -4,7 +4,7 @@ use labels::Revision;
 use protocol::{Prediction, StreamAck, TrackNames, text};
 use tracking::flow::{FlowOptions, Picture, Pyramid};
 use tracking::{FramePicture, OptionsError, TrackerOptions};
-use tracks::{PredictionTracker, TrackColors, TrackNumbers};
+use tracks::{PredictionTracker, TrackCensus, TrackColors, TrackNumbers};
 use vision::capture::FrameContent;
 use vision::draw::TrackMark;
 
@@ -16,6 +16,8 @@ pub(crate) struct ClientTracks {
     numbers: TrackNumbers,
     names: TrackNames,
     colors: TrackColors,
+    /// Counts the tracks, where that is of use.
+    census: Option<TrackCensus>,
 }
 
 impl ClientTracks {
@@ -72,6 +74,19 @@ impl ClientTracks {
             tracker.assign_seen(prediction, seen);
         }
         self.numbers.add(prediction);
+        if let Some(census) = &mut self.census {
+            census.add(prediction);
+        }
+    }
+
+    /// Counts the tracks from now on.
+    pub(crate) fn count(&mut self) {
+        self.census = Some(TrackCensus::default());
+    }
+
+    /// The count of the tracks, where they are counted.
+    pub(crate) fn census(&self) -> Option<&TrackCensus> {
+        self.census.as_ref()
     }
 
     /// The number of the first track that a further worker may begin.

@@ -197,6 +197,7 @@ impl<'a> ReceiveLoop<'a> {
         pipeline: &SendPipeline,
     ) -> Result<Option<ReceiveEnd>> {
         update_sent(results, pipeline);
+        results.publish();
         self.progress.update(&results.report);
         results.check_outputs()?;
         let unseen = std::mem::replace(&mut self.last_check, Instant::now()).elapsed();

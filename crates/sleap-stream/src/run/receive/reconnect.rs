@@ -94,6 +94,7 @@ impl ReceiveLoop<'_> {
                 }
                 () = asked.notified() => give_report(results, pipeline),
                 _ = tick.tick() => {
+                    results.publish();
                     self.progress.update(&results.report);
                     results.check_outputs()?;
                     if results.is_unused() {
