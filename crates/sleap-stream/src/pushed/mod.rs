@@ -9,7 +9,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let quality = Keyword::text("jpeg_quality", "80");
 //! let stream = PushedStream::begin(PushedConfig::new("my camera", false, &[quality])?)?;
-//! let worker = stream.connected(None).expect("without a deadline there is an outcome")?;
+//! let worker = stream.connected(None).expect("without a deadline there is an outcome");
+//! worker.map_err(|error| error.to_string())?;
 //! let frame = PushedFrame {
 //!     content: FrameContent::Pixels(Image::new(640, 480, 1, vec![0; 640 * 480])?),
 //!     captured_at: None,
@@ -19,7 +20,8 @@
 //!     println!("{} animals", poses.prediction.instances.len());
 //! }
 //! stream.end();
-//! stream.ended(None).expect("without a deadline there is an outcome")?;
+//! let outcome = stream.ended(None).expect("without a deadline there is an outcome");
+//! outcome.map_err(|error| error.to_string())?;
 //! # Ok(())
 //! # }
 //! ```

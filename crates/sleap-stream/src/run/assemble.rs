@@ -22,6 +22,7 @@ use crate::run::results::ResultHandler;
 use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
+use crate::send::plan::SendPlan;
 use crate::send::uplink::UplinkControl;
 
 /// What gets poses while the stream runs.
@@ -44,15 +45,19 @@ impl PoseConsumers {
         rule_outputs: Option<OpenOutputs>,
         screen: Option<WindowHandle>,
         watcher: Option<SharedWatcher>,
-        metrics: Metrics,
     ) -> Self {
         Self {
-            metrics,
+            metrics: Metrics::default(),
             emitter,
             rule_outputs,
             screen,
             watcher,
         }
+    }
+
+    /// Their poses are counted.
+    pub(crate) fn counted(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The source is open.
@@ -91,10 +96,9 @@ pub(crate) fn prepare(
     ack: &StreamAck,
     sender: &Sender,
 ) -> Result<StreamParts> {
-    let mut tracks = ClientTracks::begin(closed_loop::tracker(config, ack), ack)?;
-    if consumers.metrics.are_counted() {
-        tracks.count();
-    }
+    let metrics = consumers.metrics.clone();
+    let tracks = ClientTracks::begin(closed_loop::tracker(config, ack), ack)?;
+    let tracks = tracks.counted(metrics.are_counted());
     let info = capture.info().clone();
     consumers.opened(&capture);
     let (mut emitter, screen) = (consumers.emitter, consumers.screen);
@@ -106,21 +110,14 @@ pub(crate) fn prepare(
     plan.recording = handle;
     plan.watcher.clone_from(&consumers.watcher);
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
-    let outputs = match open_outputs(config, &info, ack, &tracks) {
-        Ok(outputs) => outputs,
-        Err(error) => {
-            // The recording ends when the plan's handle is dropped.
-            drop(plan);
-            discard(LabelsOutputs::default(), recording);
-            return Err(error.into());
-        }
-    };
+    let opened = open_outputs(config, &info, ack, &tracks);
+    let (outputs, plan, recording) = or_discard(opened, plan, recording)?;
     let (uplink, watch) = UplinkControl::new(sender.clone());
     let shown = ack.shows_rules.then(|| watch.clone());
-    let started = SendPipeline::start(capture, plan, watch).and_then(|pipeline| {
+    let started = SendPipeline::start(capture, plan, watch).and_then(|it| {
         Ok((
-            pipeline,
-            ClosedLoop::start(config, rules, &info, shown, consumers.metrics.clone())?,
+            it,
+            ClosedLoop::start(config, rules, &info, shown, &metrics)?,
         ))
     });
     let (pipeline, closed_loop) = match started {
@@ -142,8 +139,7 @@ pub(crate) fn prepare(
         keeps_frames,
     );
     results.watcher = consumers.watcher;
-    consumers.metrics.begins(&info.name);
-    results.metrics = consumers.metrics;
+    results.count(metrics, &info.name);
     results.closed_loop = closed_loop;
     Ok(StreamParts {
         results,
@@ -169,6 +165,23 @@ fn open_outputs(
         outputs.revise_at_end(header, revision);
     }
     Ok(outputs)
+}
+
+/// Files of poses that are open. Where they are not, the recording that was begun goes.
+fn or_discard(
+    opened: Result<LabelsOutputs, CreateError>,
+    plan: SendPlan,
+    recording: Option<Recording>,
+) -> Result<(LabelsOutputs, SendPlan, Option<Recording>)> {
+    match opened {
+        Ok(outputs) => Ok((outputs, plan, recording)),
+        Err(error) => {
+            // The recording ends when the plan's handle is dropped.
+            drop(plan);
+            discard(LabelsOutputs::default(), recording);
+            Err(error.into())
+        }
+    }
 }
 
 /// Removes what was created for a stream that does not begin.

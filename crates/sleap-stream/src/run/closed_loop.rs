@@ -36,8 +36,9 @@ impl ClosedLoop {
         rules: Option<BoundRules>,
         info: &SourceInfo,
         shown: Option<UplinkWatch>,
-        metrics: Metrics,
+        metrics: &Metrics,
     ) -> Result<Self> {
+        let metrics = metrics.clone();
         let writer = EventWriter::of(config.report_mode);
         let is_heard = writer.is_some() || metrics.are_counted();
         let reporter = is_heard.then(|| -> EventReporter {

@@ -40,7 +40,7 @@ pub(crate) struct ResultHandler {
     /// Sees when results are here.
     pub(crate) watcher: Option<SharedWatcher>,
     /// Counts for Prometheus.
-    pub(crate) metrics: Metrics,
+    metrics: Metrics,
     /// What is done with poses first.
     pub(crate) closed_loop: ClosedLoop,
     adaptation: Option<Adaptation>,
@@ -286,6 +286,12 @@ impl ResultHandler {
         if let Some(watcher) = &self.watcher {
             watcher.answered(id, answer);
         }
+    }
+
+    /// Counts results for Prometheus from now on; `source`: the name of the stream's source.
+    pub(crate) fn count(&mut self, metrics: Metrics, source: &str) {
+        metrics.begins(source);
+        self.metrics = metrics;
     }
 
     /// Lets the metrics be those of now.

@@ -78,13 +78,8 @@ pub(crate) async fn run(
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let served = metrics::serve(config.metrics).await?;
-    let consumers = PoseConsumers::new(
-        emitter,
-        rule_outputs,
-        context.screen,
-        context.watcher,
-        served.metrics(),
-    );
+    let consumers = PoseConsumers::new(emitter, rule_outputs, context.screen, context.watcher)
+        .counted(served.metrics());
     let source = tokio::select! {
         source = StreamSource::open(&config, context.pushed) => source?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),

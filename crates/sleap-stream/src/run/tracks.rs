@@ -79,9 +79,12 @@ impl ClientTracks {
         }
     }
 
-    /// Counts the tracks from now on.
-    pub(crate) fn count(&mut self) {
-        self.census = Some(TrackCensus::default());
+    /// Counts the tracks from now on, if `are_counted`.
+    pub(crate) fn counted(self, are_counted: bool) -> Self {
+        Self {
+            census: are_counted.then(TrackCensus::default),
+            ..self
+        }
     }
 
     /// The count of the tracks, where they are counted.
