@@ -51,6 +51,13 @@ def active(page, name, is_active=True):
     return page.wait(f"() => {has if is_active else '!' + has}")
 
 
+def drawn(page):
+    """Waits until zones are drawn: with a frame, once the worker's status has told the size of the source."""
+    page.wait("() => document.getElementById('rate').textContent.includes('frames/s')")
+    shown = page.page.evaluate("() => window.shown")
+    page.wait(f"() => window.shown > {shown} + 1")
+
+
 def filled(page):
     """Pixels of the overlay in the colour of zones that are in effect: translucent, as nothing else is."""
     image = pixels(page.page.evaluate(OVERLAY)).astype(int)
@@ -69,7 +76,7 @@ def test_zones_of_the_client_are_outlined_and_lit_and_its_events_listed(worker, 
     assert page.page.is_hidden("#rules-card")
     with streaming(worker, "-o", "-", "--rules", rules_file(tmp_path), source=ENDLESS):
         active(page, "everywhere")
-        page.wait("() => window.shown > 3")
+        drawn(page)
         lit, all_pixels = filled(page)
         assert lit > all_pixels * 0.5, (lit, all_pixels)
         # The mouse walks in and out.
@@ -136,6 +143,7 @@ def test_zones_stand_in_the_pixels_of_the_source(worker, open_page, tmp_path):
         page.wait("() => !document.getElementById('rules-card').hidden")
         page.wait("() => window.shown > 3 && document.getElementById('picture').width === 256")
         page.page.click("#labels")
+        drawn(page)
         image = pixels(page.page.evaluate(OVERLAY))
     outline = np.all(np.abs(image[..., :3].astype(int) - 235) < 12, axis=-1) & (image[..., 3] > 200)
     columns = np.nonzero(outline.sum(axis=0) > image.shape[0] * 0.5)[0]
