@@ -30,6 +30,7 @@ pub mod terminal;
 mod tracking_args;
 mod usage;
 mod variable;
+mod watched_state;
 mod worker_name;
 
 pub use clap_complete::Shell;
@@ -53,4 +54,5 @@ pub use similar::nearest;
 pub use stored_secret::{data_folder, data_folder_of, stored_secret, stored_secret_at};
 pub use tracking_args::{TrackingArgs, TrackingArgsError};
 pub use usage::{end_with, usage_message};
+pub use watched_state::WatchedState;
 pub use worker_name::{as_plain_name, plain_name, printable_name};

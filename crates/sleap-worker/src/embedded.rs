@@ -1,12 +1,12 @@
 //! A worker, or its model alone, inside of another program.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Arg, CommandFactory};
 use cli::settings::SettingsSources;
-use cli::{ExitStatus, Interrupt, Keyword, KeywordError, KeywordOptions};
+use cli::{ExitStatus, Interrupt, Keyword, KeywordError, KeywordOptions, WatchedState};
 
 use crate::command_line::{Args, SETTINGS};
 use crate::serve::{self, Announcer, WorkerAddress};
@@ -31,14 +31,8 @@ pub type WorkerOutcome = Result<(), Arc<anyhow::Error>>;
 
 /// A worker inside of another program. Dropping it ends it within a few seconds.
 pub struct EmbeddedWorker {
-    shared: Arc<Shared>,
+    shared: Arc<WatchedState<State>>,
     interrupt: Interrupt,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -69,7 +63,10 @@ impl EmbeddedWorker {
             line.push("--listen=127.0.0.1:0");
         }
         let args = parse(options, here, why_not, &line)?;
-        let (shared, interrupt) = (Arc::<Shared>::default(), Interrupt::without_signals());
+        let (shared, interrupt) = (
+            Arc::<WatchedState<State>>::default(),
+            Interrupt::without_signals(),
+        );
         let (served, ends) = (Arc::clone(&shared), interrupt.clone());
         let serve = move || {
             let outcome = serve(args, &served, ends);
@@ -160,7 +157,7 @@ fn parse(
     Ok(args)
 }
 
-fn serve(args: Args, shared: &Arc<Shared>, interrupt: Interrupt) -> Result<()> {
+fn serve(args: Args, shared: &Arc<WatchedState<State>>, interrupt: Interrupt) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -175,45 +172,6 @@ fn serve(args: Args, shared: &Arc<Shared>, interrupt: Interrupt) -> Result<()> {
     match outcome? {
         ExitStatus::Done | ExitStatus::Interrupted => Ok(()),
         ExitStatus::Failed | ExitStatus::Usage => Err(anyhow!("the worker has failed")),
-    }
-}
-
-impl Shared {
-    fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.lock());
-        self.changed.notify_all();
-    }
-
-    fn wait_for<T>(
-        &self,
-        deadline: Option<Instant>,
-        mut found: impl FnMut(&State) -> Option<T>,
-    ) -> Option<T> {
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = found(&state) {
-                return Some(found);
-            }
-            state = match deadline {
-                None => self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
-
-    // Each change is one assignment: behind a poisoned lock the state is consistent.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a stream and the program that hands its frames in have in common.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use cli::WatchedState;
 use protocol::{FrameId, ModelInfo, Skeleton, StreamAck};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -37,8 +38,7 @@ pub(super) type OutcomeCell = Arc<OnceLock<FrameOutcome>>;
 
 /// What the threads share.
 pub(super) struct SharedStream {
-    state: Mutex<StreamState>,
-    changed: Condvar,
+    state: WatchedState<StreamState>,
     asked: Arc<Notify>,
 }
 
@@ -72,8 +72,7 @@ struct OpenFrame {
 impl SharedStream {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
+            state: WatchedState::default(),
             asked: Arc::default(),
         })
     }
@@ -87,38 +86,17 @@ impl SharedStream {
     pub(super) fn wait_for<T>(
         &self,
         deadline: Option<Instant>,
-        mut found: impl FnMut(&mut StreamState) -> Option<T>,
+        found: impl FnMut(&mut StreamState) -> Option<T>,
     ) -> Option<T> {
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = found(&mut state) {
-                return Some(found);
-            }
-            state = match deadline {
-                None => self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
+        self.state.wait_for(deadline, found)
     }
 
     /// Reads or changes the state; the threads that wait look at it again.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut StreamState) -> T) -> T {
-        let mut state = self.lock();
-        state.changes += 1;
-        let changed = change(&mut state);
-        drop(state);
-        self.changed.notify_all();
-        changed
+        self.state.update(|state| {
+            state.changes += 1;
+            change(state)
+        })
     }
 
     /// The stream has ended; frames without an outcome have none any more.
@@ -135,11 +113,6 @@ impl SharedStream {
             }
             state.outcome.get_or_insert(outcome);
         });
-    }
-
-    // No change panics half-way: behind a poisoned lock the state is consistent.
-    fn lock(&self) -> MutexGuard<'_, StreamState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
