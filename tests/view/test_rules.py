@@ -52,8 +52,7 @@ def active(page, name, is_active=True):
 
 
 def drawn(page):
-    """Waits until zones are drawn: with a frame, once the worker's status has told the size of the source."""
-    page.wait("() => document.getElementById('rate').textContent.includes('frames/s')")
+    """Waits until zones are drawn: with the frames after they came."""
     shown = page.page.evaluate("() => window.shown")
     page.wait(f"() => window.shown > {shown} + 1")
 

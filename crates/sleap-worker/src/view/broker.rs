@@ -1,8 +1,7 @@
 //! Passes frames from the pipeline to viewers: at most one at a time, and only when a picture is due.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -157,10 +156,7 @@ impl ViewBroker {
             .changed
             .wait_while(slot, idle)
             .unwrap_or_else(PoisonError::into_inner);
-        match slot.closed {
-            true => None,
-            false => slot.pending.take(),
-        }
+        slot.pending.take().filter(|_| !slot.closed)
     }
 
     /// Ends [`next_frame`](Self::next_frame).
@@ -176,6 +172,13 @@ impl ViewBroker {
     /// The specs of the viewers that take a picture now, each spec once.
     pub(super) fn specs(&self) -> Vec<PictureSpec> {
         lock(&self.viewers).specs(Instant::now())
+    }
+
+    /// Publishes a status before the first picture of a stream: zones over it need the size of its source.
+    pub(super) fn announce_stream(&self) {
+        if self.figures.is_news() {
+            self.publish_status();
+        }
     }
 
     /// Gives the picture to the viewers with this spec that take one now.

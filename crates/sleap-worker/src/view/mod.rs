@@ -22,6 +22,7 @@ mod preview_thread;
 mod rules_feed;
 mod server;
 mod status;
+mod status_window;
 mod tls;
 mod tokens;
 mod viewer_connection;

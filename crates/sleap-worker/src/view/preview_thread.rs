@@ -66,6 +66,7 @@ fn run(broker: &ViewBroker, mut maker: PictureMaker) {
         let specs = broker.specs();
         match maker.pictures(&claim.frame, &result, &specs) {
             Ok(pictures) => {
+                broker.announce_stream();
                 for (spec, picture) in specs.into_iter().zip(&pictures) {
                     broker.deliver(spec, picture);
                 }

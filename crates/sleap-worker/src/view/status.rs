@@ -6,16 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use protocol::{
-    FrameId, Message, Percentiles, RuleSide, StreamAck, StreamStatus, WorkerStatus, ZoneEdit,
-    ZoneResult,
+    FrameId, Message, RuleSide, StreamAck, StreamStatus, WorkerStatus, ZoneEdit, ZoneResult,
 };
 use tokio::sync::broadcast;
 
+use super::status_window::StatusWindow;
 use super::viewers::MAX_VIEWERS;
 use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, RulesWatch, StreamCounts, refused};
-
-/// Results between two statuses whose times are kept; further ones are only counted.
-const MAX_TIMES: usize = 4096;
 
 /// Collects what a STATUS message has.
 pub(super) struct ViewStatus {
@@ -39,6 +36,8 @@ struct ObservedStream {
     origin: FrameOrigin,
     counts: Arc<StreamCounts>,
     ids: Option<IdRange>,
+    /// It has been in a status.
+    is_told: bool,
 }
 
 /// Numbers of the frames that have arrived.
@@ -46,15 +45,6 @@ struct IdRange {
     first: FrameId,
     last: FrameId,
     arrived: u64,
-}
-
-/// What was measured since the last status.
-struct StatusWindow {
-    since: Instant,
-    /// Results before that.
-    frames: u64,
-    total_us: Vec<u64>,
-    inference_us: Vec<u64>,
 }
 
 impl ViewStatus {
@@ -147,24 +137,25 @@ impl ViewStatus {
             Message::FrameReceived(received) => received.timing,
             _ => Default::default(),
         };
-        let mut window = self.window();
-        let keep = |times: &mut Vec<u64>, time: Option<u64>| {
-            times.extend(time.filter(|_| times.len() < MAX_TIMES));
-        };
-        keep(&mut window.total_us, timing.total_us);
-        keep(&mut window.inference_us, timing.inference_us);
+        self.window().add(&timing);
     }
 
-    /// The status, with the figures of the time since the last one.
+    /// No status has told of the stream that runs.
+    pub(super) fn is_news(&self) -> bool {
+        self.observed().as_ref().is_some_and(|it| !it.is_told)
+    }
+
+    /// The status, with the figures of the time since the last one that had any.
     pub(super) fn status(&self, now: Instant) -> WorkerStatus {
         let running = self.current.stream();
         let names = running.as_ref().map(|stream| stream.track_names().names);
-        let figures = self.observed().as_ref().map(|it| it.figures(self.size()));
-        let frames = figures.as_ref().map_or(0, |stream| stream.frames);
-        let window = std::mem::replace(&mut *self.window(), StatusWindow::new(now, frames));
+        let figures = self.observed().as_mut().map(|it| {
+            it.is_told = true;
+            it.figures(self.size())
+        });
         let (stream, last_stream) = match names {
             Some(track_names) => {
-                let figures = figures.map(|figures| window.rates(figures, now));
+                let figures = figures.map(|figures| self.window().rates(figures, now));
                 let named = figures.map(|figures| StreamStatus {
                     track_names,
                     ..figures
@@ -215,6 +206,7 @@ impl ObservedStream {
             origin: route.origin.clone(),
             counts: Arc::clone(&route.counts),
             ids: None,
+            is_told: false,
         }
     }
 
@@ -250,38 +242,11 @@ impl ObservedStream {
     }
 }
 
-impl StatusWindow {
-    fn new(since: Instant, frames: u64) -> Self {
-        Self {
-            since,
-            frames,
-            total_us: Vec::new(),
-            inference_us: Vec::new(),
-        }
-    }
-
-    /// The figures with what was measured in this window.
-    fn rates(mut self, figures: StreamStatus, now: Instant) -> StreamStatus {
-        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
-        let frames = figures.frames.saturating_sub(self.frames);
-        StreamStatus {
-            fps: if seconds > 0.0 {
-                frames as f64 / seconds
-            } else {
-                0.0
-            },
-            total_us: Percentiles::of(&mut self.total_us),
-            inference_us: Percentiles::of(&mut self.inference_us),
-            ..figures
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use protocol::{Prediction, StreamStart, Timing};
+    use protocol::{Percentiles, Prediction, StreamStart, Timing};
     use tokio::sync::mpsc;
 
     use super::*;
@@ -323,7 +288,7 @@ mod tests {
         status.set_size(512, 384);
         status.add_result(&prediction(1));
         status.set_viewers(1);
-        let begin = Instant::now();
+        let begin = Instant::now() + Duration::from_secs(1);
         status.status(begin);
         (0..5).for_each(|_| served.answer(prediction(0)));
         (1..=5).for_each(|inference_us| status.add_result(&prediction(inference_us)));

@@ -1,4 +1,4 @@
-//! The connection of one viewer: pictures as fast as it confirms them, and a status every second.
+//! The connection of one viewer: pictures as fast as it confirms them, and a status every second and with a new stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +79,10 @@ async fn serve(
             },
             picture = viewer.pictures.recv() => match picture {
                 Some(Picture { frame, result }) => {
+                    // A status before the pictures that it tells of.
+                    if statuses.has_changed().unwrap_or(false) {
+                        send_status(sender, statuses).await?;
+                    }
                     sender.send_frame(frame).await?;
                     send(sender, result).await?;
                 }
