@@ -165,8 +165,9 @@ def streaming(worker, *args, source=VIDEO):
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        # It says goodbye: a worker waits for a client that is only gone.
+        process.terminate()
+        process.communicate()
 
 
 def predictions(process):

@@ -104,9 +104,10 @@ def test_zones_of_the_worker_are_shown_for_every_stream(tmp_path, open_page):
         page = open_page(worker.link).state("connected")
         page.wait("() => !document.getElementById('rules-card').hidden")
         for _ in range(2):
-            with streaming(worker, source=ENDLESS):
+            with streaming(worker, source=ENDLESS) as client:
                 active(page, "everywhere")
                 active(page, "nest")
+                client.kill()
             active(page, "everywhere", False)
     rows = [line.split(",") for line in log.read_text().splitlines()[1:]]
     seen = [row[3] for row in rows if row[2] == "seen"]
