@@ -1,10 +1,13 @@
 //! Follows points from one picture to another.
 //!
 //! `flow PAIR.json` reads `pictures` (a file with the pixels of both, one after the other), `width`, `height`,
-//! `channels`, the options and `points`, and prints `{"points": [[x, y], …], "found": […], "errors": […]}`.
+//! `channels`, the options and `points`, and prints `{"points": [[x, y], …], "found": […], "errors": […]}`; with `passes`
+//! also `seconds`, the median of so many passes from the pixels of both pictures to the points.
+
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use flow::{FlowOptions, Picture, Pyramid};
+use flow::{FlowOptions, Picture, Pyramid, ShiftedPoint};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,6 +20,8 @@ struct Pair {
     img_scale: f64,
     window_size: u32,
     max_levels: u32,
+    #[serde(default)]
+    passes: usize,
     points: Vec<[Option<f32>; 2]>,
 }
 
@@ -39,15 +44,29 @@ fn main() -> Result<()> {
     };
     let value = |value: Option<f32>| value.unwrap_or(f32::NAN);
     let points: Vec<[f32; 2]> = pair.points.iter().map(|xy| xy.map(value)).collect();
-    let shifted = pyramid(first)?
-        .shifted(&pyramid(second)?, &points)
-        .context("the pictures differ in size")?;
+    let follow = || -> Result<Vec<ShiftedPoint>> {
+        let shifted = pyramid(first)?.shifted(&pyramid(second)?, &points);
+        shifted.context("the pictures differ in size")
+    };
+    let shifted = follow()?;
+    let mut seconds = Vec::new();
+    for _ in 0..pair.passes {
+        let begun = Instant::now();
+        follow()?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
     let points: Vec<_> = shifted.iter().map(|one| one.point).collect();
     let found: Vec<_> = shifted.iter().map(|one| one.found).collect();
     let errors: Vec<_> = shifted.iter().map(|one| one.error).collect();
     println!(
         "{}",
-        json!({"points": points, "found": found, "errors": errors})
+        json!({
+            "points": points,
+            "found": found,
+            "errors": errors,
+            "seconds": seconds.get(seconds.len() / 2),
+        })
     );
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! One size of a picture, with a border around it.
 
 use crate::picture::Picture;
+use crate::rows::{AT_ONCE, Corner};
+
+/// Bytes behind the last row.
+const SLACK: usize = 4 * AT_ONCE;
 
 /// A picture with a border in which it is mirrored, the outermost pixels left out
 /// (`BORDER_REFLECT_101`).
@@ -31,7 +35,7 @@ impl Level {
             channels,
             border,
             row_bytes,
-            pixels: vec![0; row_bytes * (height + 2 * border)],
+            pixels: vec![0; row_bytes * (height + 2 * border) + SLACK],
         };
         let (inner, bytes) = (border * channels, width * channels);
         for y in 0..height {
@@ -105,6 +109,18 @@ impl Level {
         &row[(x + border) as usize * self.channels..]
     }
 
+    /// The pixels from row `y`, column `x` on, both at most a border outside. Behind the last of them there are more
+    /// bytes, so that rows can be read in steps.
+    pub(crate) fn corner(&self, y: i64, x: i64) -> Corner<'_> {
+        let border = self.border as i64;
+        let start = (y + border) as usize * self.row_bytes + (x + border) as usize * self.channels;
+        Corner {
+            pixels: &self.pixels[start..],
+            stride: self.row_bytes,
+            channels: self.channels,
+        }
+    }
+
     /// Its memory.
     pub(crate) fn bytes(&self) -> usize {
         self.pixels.len()
@@ -140,6 +156,7 @@ mod tests {
         let picture = Picture::new(7, 5, 3, &pixels).unwrap();
         let half = Level::of(&picture, 4).halved();
         assert_eq!((half.width, half.height), (4, 3));
-        assert!(half.pixels.iter().all(|pixel| *pixel == 77));
+        let pixels = half.pixels.len() - SLACK;
+        assert!(half.pixels[..pixels].iter().all(|pixel| *pixel == 77));
     }
 }

@@ -9,6 +9,7 @@ mod patch;
 mod picture;
 mod pyramid;
 mod resize;
+mod rows;
 
 pub use lucas_kanade::ShiftedPoint;
 pub use options::{FlowOptions, FlowOptionsError};
