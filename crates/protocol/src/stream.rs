@@ -125,6 +125,10 @@ pub struct StreamAck {
     /// Extension: people look at the stream at the worker, so that a client with rules sends `ZONES` and `RULES`.
     #[serde(skip_serializing_if = "is_false")]
     pub shows_rules: bool,
+    /// Extension: frames of one channel are enough: the model takes gray images, and nothing at the worker shows or
+    /// keeps colours.
+    #[serde(skip_serializing_if = "is_false")]
+    pub gray_frames: bool,
     /// Extension: lanes that the worker takes for this channel, itself included; absent: one.
     #[serde(
         deserialize_with = "optional_int",

@@ -65,8 +65,8 @@ pub fn main(args: Args, settings: &ChosenSettings) -> Result<ExitStatus> {
     if let Some(text) = print(&args, settings) {
         return text.map(|()| ExitStatus::Done);
     }
-    if let Some(Command::ReadVideo { path, luma }) = &args.command {
-        return files::reader::read(path, *luma);
+    if let Some(Command::ReadVideo { path, gray }) = &args.command {
+        return files::reader::read(path, *gray);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

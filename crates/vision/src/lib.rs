@@ -19,6 +19,7 @@ mod frame_pixels;
 pub mod frame_window;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod gray;
 mod image;
 pub mod jpeg;
 mod mat;
@@ -33,6 +34,7 @@ pub mod window;
 
 pub use about::linked_libraries;
 pub use deep_image::{DeepImage, DeepImageError, narrow_samples};
+pub use gray::gray;
 pub use image::{Image, ImageShapeError};
 pub use mat::ImageError;
 pub use native_logs::silence_native_logs;

@@ -17,6 +17,7 @@ mod escapes;
 mod faults;
 mod file_jobs;
 mod files;
+mod gray_model;
 mod health;
 mod help;
 mod hostile_files;

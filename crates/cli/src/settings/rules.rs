@@ -107,7 +107,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("save_poses", UserOnly(Writing)),
     ("display", Harmless),
     // Of the process that reads files for a worker.
-    ("luma", Harmless),
+    ("gray", Harmless),
     ("emit", UserOnly(Destination)),
     // Rules send to addresses and switch what is at a serial port.
     ("rules", UserOnly(Destination)),

@@ -106,6 +106,9 @@ pub(crate) fn prepare(
     let rules = closed_loop::bind(config, consumers.rule_outputs, ack)?;
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
+    if ack.gray_frames {
+        plan.encoder.send_gray();
+    }
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
     plan.watcher.clone_from(&consumers.watcher);

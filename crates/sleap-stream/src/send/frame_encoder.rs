@@ -10,6 +10,7 @@ use vision::{DeepImage, Image, PlanarImage, jpeg};
 use crate::send::adapt::EncodeSetting;
 
 const CANNOT_RESIZE: &str = "it cannot be resized";
+const CANNOT_BE_GRAY: &str = "it cannot be made gray";
 const CANNOT_COMPRESS: &str = "it cannot be compressed";
 
 /// Resizes and compresses frames.
@@ -18,6 +19,8 @@ pub(crate) struct FrameEncoder {
     /// The newest setting, where frames are compressed here.
     settings: Option<watch::Receiver<EncodeSetting>>,
     encoder: Option<(u8, jpeg::JpegEncoder)>,
+    /// Raw pixels of 8 bits are sent without their colours.
+    gray: bool,
 }
 
 /// A frame's bytes and what they are.
@@ -46,7 +49,13 @@ impl FrameEncoder {
             resize,
             settings,
             encoder: None,
+            gray: false,
         }
+    }
+
+    /// Raw pixels of 8 bits are sent as the gray that the worker would make of them: a third of the bytes.
+    pub(crate) fn send_gray(&mut self) {
+        self.gray = true;
     }
 
     /// A frame as it is to be sent. A camera's own JPEG stays as it is, and pixels of more than 8 bits
@@ -115,6 +124,10 @@ impl FrameEncoder {
             None => (width, height),
         };
         let image = vision::resize(&image, width, height).context(CANNOT_RESIZE)?;
+        let image = match setting {
+            None if self.gray => vision::gray(&image).context(CANNOT_BE_GRAY)?,
+            _ => image,
+        };
         let (encoding, data) = match setting {
             Some(setting) => (Encoding::Jpeg, self.compress(&image, setting.quality)?),
             None => (Encoding::U8, image.data.clone()),

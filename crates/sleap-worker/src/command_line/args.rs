@@ -189,9 +189,9 @@ pub enum Command {
     /// Read a video file for a worker, which starts this itself.
     #[command(name = reader::COMMAND, hide = true)]
     ReadVideo {
-        /// For a gray model: only the luma of frames that have one.
+        /// For a gray model: frames without their colours.
         #[arg(long, hide = true)]
-        luma: bool,
+        gray: bool,
         /// The file.
         path: PathBuf,
     },

@@ -4,13 +4,22 @@ use super::MAX_LANES;
 use crate::metrics::StreamRefusal;
 use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
 
+/// What the worker does with pictures beside finding poses.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pictures {
+    /// People look at streams here.
+    pub(crate) are_shown: bool,
+    /// They are shown, kept or compared in the colours that they come in.
+    pub(crate) need_colours: bool,
+}
+
 /// The STREAM_ACK of a worker that is free. With a model every frame gets a result. `tracker`: what tells
-/// animals apart; `shows_rules`: people look at streams here.
+/// animals apart.
 pub(crate) fn ready(
     verification_mode: &str,
     model: Option<&pose::ModelDescription>,
     tracker: Option<&str>,
-    shows_rules: bool,
+    pictures: Pictures,
 ) -> StreamAck {
     StreamAck {
         status: AckStatus::Ready,
@@ -32,7 +41,8 @@ pub(crate) fn ready(
             edges: model.skeleton.edges.clone(),
         }),
         tracker: tracker.map(str::to_owned),
-        shows_rules,
+        shows_rules: pictures.are_shown,
+        gray_frames: !pictures.need_colours && model.is_some_and(|model| model.input.channels == 1),
         lanes: Some(MAX_LANES as u32),
         queue_position: None,
         message: None,

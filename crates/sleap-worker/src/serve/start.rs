@@ -126,8 +126,12 @@ impl StartedWorker {
         let acting = rules.as_ref().map(RulesSink::rules);
         let tracking = tracking(args, &engine)?;
         let mode = args.verification_mode();
-        let shows_rules = page.is_some() || args.display;
-        let ack = ack::ready(&mode, engine.model(), tracking.name(), shows_rules);
+        let shown = page.is_some() || args.display;
+        let looked_at = ack::Pictures {
+            are_shown: shown,
+            need_colours: shown || args.save_every.is_some() || tracking.looks_at_pictures(),
+        };
+        let ack = ack::ready(&mode, engine.model(), tracking.name(), looked_at);
         let ack = Arc::new(ack);
         let shown = acting.as_ref().map(WorkerRules::shown);
         let current = CurrentStream::new(shown.unwrap_or_default());

@@ -25,7 +25,12 @@ fn context(
 ) -> SessionContext {
     let pipeline = Arc::new(Pipeline::start(Engine::Verify, options).unwrap());
     let slot = Arc::new(StreamSlot::new());
-    let ack = Arc::new(ack::ready("stats_only", None, None, false));
+    let ack = Arc::new(ack::ready(
+        "stats_only",
+        None,
+        None,
+        ack::Pictures::default(),
+    ));
     let jobs = JobContext {
         pipeline: Arc::clone(&pipeline),
         slot: Arc::clone(&slot),

@@ -28,6 +28,11 @@ impl WorkerTracking {
         }
     }
 
+    /// Frames are compared with earlier ones.
+    pub(crate) fn looks_at_pictures(&self) -> bool {
+        matches!(self, Self::Tracker(options) if options.flow().is_some())
+    }
+
     /// The name on the wire; `None` where nothing tells animals apart.
     pub(crate) fn name(&self) -> Option<&'static str> {
         match self {

@@ -130,8 +130,6 @@ pub enum PixelForm {
     Deep,
     /// As little converted as a JPEG needs: frames of luma and chroma come as [`FrameContent::Planar`].
     Planar,
-    /// 8 bits, and only the luma (BT.601, full range) of frames of luma and chroma. Others come as with `Plain`.
-    Luma,
 }
 
 /// The properties of an open source.

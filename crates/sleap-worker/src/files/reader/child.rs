@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::UNIX_EPOCH;
 
 use cli::ExitStatus;
+use vision::Image;
 use vision::capture::{
     Capture, CapturedFrame, Config, FrameContent, FrameSelection, PixelForm, Source, SourceOptions,
 };
@@ -21,24 +22,24 @@ const MAX_MEMORY: u64 = 4 << 30;
 #[cfg(unix)]
 const NICE: i32 = 10;
 
-/// Reads the file at `path` and writes its frames to standard output, as [`super::wire`] describes; of frames with
-/// luma only that, where `luma` is set.
+/// Reads the file at `path` and writes its frames to standard output, as [`super::wire`] describes; in gray
+/// where `gray` is set.
 ///
 /// # Errors
 /// None: the worker receives them in the output.
-pub(crate) fn read(path: &Path, luma: bool) -> anyhow::Result<ExitStatus> {
+pub(crate) fn read(path: &Path, gray: bool) -> anyhow::Result<ExitStatus> {
     // Where writing fails the worker does not read any more.
     let _ = confine().map_or_else(
         |error| {
             let reason = format!("the process that reads it cannot be confined: {error}");
             write_reply(&OpenReply::Failed(reason))
         },
-        |()| deliver(path, luma),
+        |()| deliver(path, gray),
     );
     Ok(ExitStatus::Done)
 }
 
-fn deliver(path: &Path, luma: bool) -> io::Result<()> {
+fn deliver(path: &Path, gray: bool) -> io::Result<()> {
     let config = Config {
         source: Source::Upload(path.to_owned()),
         selection: FrameSelection {
@@ -48,11 +49,7 @@ fn deliver(path: &Path, luma: bool) -> io::Result<()> {
         fps: None,
         real_time: false,
         options: SourceOptions {
-            pixels: if luma {
-                PixelForm::Luma
-            } else {
-                PixelForm::Plain
-            },
+            pixels: PixelForm::Plain,
             ..SourceOptions::default()
         },
     };
@@ -72,20 +69,27 @@ fn deliver(path: &Path, luma: bool) -> io::Result<()> {
         total_frames: info.total_frames,
     }))?;
     let first = (info.width, info.height);
-    let (changed, change) = mpsc::channel();
+    let (failed, failure) = mpsc::channel();
     let running = capture.start(move |frame| {
         if let Some(text) = other_size(&frame, first) {
             // Its receiver lives longer than the capture.
-            let _ = changed.send(text);
+            let _ = failed.send(text);
             return ControlFlow::Break(());
         }
-        match write_frame(&frame) {
+        let image = match pixels(&frame, gray) {
+            Ok(image) => image,
+            Err(text) => {
+                let _ = failed.send(text);
+                return ControlFlow::Break(());
+            }
+        };
+        match write_frame(&frame, &image) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
     });
     let ended = running.join().err().map(|error| error.to_string());
-    let reason = change.try_recv().ok().or(ended);
+    let reason = failure.try_recv().ok().or(ended);
     let reason = cut(reason.as_deref().unwrap_or_default()).as_bytes();
     write_record(RecordHeader::End(reason.len() as u32), reason)
 }
@@ -100,6 +104,17 @@ fn other_size(frame: &CapturedFrame, first: (u32, u32)) -> Option<String> {
             frame.frame_id, first.0, first.1
         )
     })
+}
+
+/// The pixels that the worker gets, or why there are none.
+fn pixels(frame: &CapturedFrame, gray: bool) -> Result<Image, String> {
+    match &frame.content {
+        FrameContent::Pixels(image) if gray => {
+            vision::gray(image).map_err(|error| error.to_string())
+        }
+        FrameContent::Pixels(image) => Ok(image.clone()),
+        _ => Err(format!("frame {} is no image", frame.frame_id)),
+    }
 }
 
 /// The pipe to the worker.
@@ -118,10 +133,7 @@ fn write_reply(opened: &OpenReply) -> io::Result<()> {
     out.flush()
 }
 
-fn write_frame(frame: &CapturedFrame) -> io::Result<()> {
-    let FrameContent::Pixels(image) = &frame.content else {
-        return Err(io::ErrorKind::InvalidData.into());
-    };
+fn write_frame(frame: &CapturedFrame, image: &Image) -> io::Result<()> {
     let since = frame.captured_at.duration_since(UNIX_EPOCH);
     let captured_ns = u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(0);
     let shape = FrameShape {

@@ -72,18 +72,18 @@ pub(super) struct VideoReader {
 }
 
 impl VideoReader {
-    /// Opens the file at `path` in a process of its own; `luma`: a gray model needs no colours. Frames beyond
+    /// Opens the file at `path` in a process of its own; `gray`: the model needs no colours. Frames beyond
     /// `limits` are errors.
     ///
     /// # Errors
     /// It is no video, or cannot be read as one; the text names it as `path` does.
     pub(super) async fn open(
         path: &Path,
-        luma: bool,
+        gray: bool,
         limits: &Limits,
     ) -> Result<Self, VideoRefusal> {
         let failed = |error| VideoRefusal(format!("no process can read it: {error}"));
-        let child = command(path, luma)
+        let child = command(path, gray)
             .and_then(|mut it| it.spawn())
             .map_err(failed)?;
         let (opened, first) = oneshot::channel();
@@ -118,11 +118,11 @@ impl VideoReader {
     }
 }
 
-fn command(path: &Path, luma: bool) -> std::io::Result<Command> {
+fn command(path: &Path, gray: bool) -> std::io::Result<Command> {
     let mut command = Command::new(own_program()?);
     command
         .arg(COMMAND)
-        .args(luma.then_some("--luma"))
+        .args(gray.then_some("--gray"))
         .arg("--")
         .arg(path)
         .env_clear()

@@ -43,13 +43,10 @@ impl Converter {
         };
         if orientation.is_upright() {
             let planes = match self.form {
-                PixelForm::Planar | PixelForm::Luma => self.planes.planes(frame),
+                PixelForm::Planar => self.planes.planes(frame),
                 PixelForm::Plain | PixelForm::Deep => None,
             };
             return match planes.transpose()? {
-                Some(planes) if self.form == PixelForm::Luma => {
-                    Ok(FrameContent::Pixels(planes.luma()))
-                }
                 Some(planes) => Ok(FrameContent::Planar(planes)),
                 None => packed(self.convert(frame)?),
             };

@@ -21,7 +21,7 @@ use ffmpeg::{Dictionary, Error};
 use super::reader::{FrameReader, Grab, GrabbedFrame, ReadFault};
 use super::stop::StopSignal;
 use super::{ContentShape, FrameContent, PixelForm};
-use crate::frame_pixels::{PixelLayout, significant_bits};
+use crate::frame_pixels::significant_bits;
 pub(super) use convert::Converter;
 use decode::{Decoded, EndReason, Threads, VideoTrack};
 use interrupt::Interrupt;
@@ -124,11 +124,7 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
         first: None,
     };
     let first = reader.read_ahead()?;
-    let mut shape = first.shape();
-    if PixelLayout::of(reader.track.pixels()).is_some_and(|layout| !layout.is_gray()) {
-        // The video has colours where only its luma is delivered too.
-        shape.channels = 3;
-    }
+    let shape = first.shape();
     reader.first = Some(first);
     let info = VideoInfo {
         shape,
