@@ -3,14 +3,20 @@
 //! A file is written under a temporary name in its own folder ([`draft_beside`]) and gets its name when it is
 //! complete ([`save`]). [`write_private`] does both for a file that only its owner may read. A draft that is
 //! dropped is removed.
+//!
+//! Files of users are read by [`open_regular`] and [`read_text`], which never wait.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
+
+mod regular;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
 use tempfile::{NamedTempFile, PersistError};
+
+pub use regular::{open_regular, read_text};
 
 /// The folder of a file; `.` for a bare name.
 pub fn folder_of(path: &Path) -> &Path {

@@ -1,7 +1,7 @@
 //! Zones that people draw: checked, written into the rules file, and used at once.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use atomic_file::{draft_beside, save};
 use protocol::{RuleSide, ZoneOutline, ZoneShape};
 use rules::{Shape, Zone};
 
-use crate::file::with_hint;
+use crate::file::{read, with_hint};
 
 /// The rules file, where it may be changed.
 pub(crate) struct ZoneEditor {
@@ -81,13 +81,6 @@ fn zone(outline: &ZoneOutline) -> Zone {
         name: outline.name.clone(),
         shape,
     }
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let limit = rules::MAX_BYTES as u64 + 1;
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Replaces the file as a whole; a link to it stays one, and who may read it stays the same.

@@ -1,7 +1,6 @@
 //! Reading a rules file.
 
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -44,11 +43,9 @@ pub fn load(path: &Path) -> Result<Rules> {
     Ok(rules)
 }
 
-fn read(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    let limit = rules::MAX_BYTES as u64 + 1;
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
+/// The text of a rules file.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    atomic_file::read_text(path, rules::MAX_BYTES as u64)
 }
 
 /// The error with the word that was probably meant.
@@ -84,4 +81,20 @@ pub fn check_poses(rules: &Rules, has_ahead: bool, has_smooth: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_rules_file() {
+        let error = load(Path::new("/dev/zero")).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("cannot read the rules file /dev/zero: it is not a regular file"),
+            "{error}"
+        );
+    }
 }

@@ -26,6 +26,14 @@ pub enum LoadError {
         /// The file looked for.
         path: PathBuf,
     },
+    /// Weights are no file.
+    #[error(
+        "{path} is not a regular file (a folder, a pipe or a device), and weights are read from it"
+    )]
+    IrregularWeights {
+        /// The weights.
+        path: PathBuf,
+    },
     /// The graph or its weights are not there, only Git LFS's pointers to them.
     #[error(transparent)]
     LfsPointer(#[from] LfsPointer),

@@ -45,6 +45,9 @@ impl Export {
         if !graph.is_file() {
             return Err(LoadError::NoGraph { path: graph });
         }
+        if let Some(path) = model_files::irregular_weights(&graph) {
+            return Err(LoadError::IrregularWeights { path });
+        }
         model_files::refuse_lfs_pointers(&graph)?;
         let config = TrainingConfig::read(dir)?;
         let mut graph = GraphFile::new(graph);

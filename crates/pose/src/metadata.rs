@@ -1,7 +1,7 @@
 //! `export_metadata.json`, as `sleap-nn export` writes it beside the graph.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,9 @@ use crate::{
 };
 
 pub(crate) const FILE_NAME: &str = "export_metadata.json";
+
+/// Longest file that is read.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// The metadata of a model, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +147,7 @@ impl Metadata {
     /// Reads the metadata of the model directory `dir`.
     pub(crate) fn read(dir: &Path) -> Result<Self, MetadataError> {
         let path = dir.join(FILE_NAME);
-        let text = match fs::read_to_string(&path) {
+        let text = match atomic_file::read_text(&path, MAX_BYTES) {
             Ok(text) => text,
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 return Err(MetadataError::Missing { path });

@@ -2,10 +2,12 @@
 //! weights that are links to another folder.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
+
+use atomic_file::open_regular;
 
 /// How each pointer file of Git LFS begins (specification of Git LFS, version 1).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
@@ -39,6 +41,11 @@ pub(crate) fn refuse_lfs_pointers(graph: &Path) -> Result<(), LfsPointer> {
         Some(path) => Err(LfsPointer { path }),
         None => Ok(()),
     }
+}
+
+/// The first file of weights beside `graph` that is a pipe, a device or a folder: ONNX Runtime would wait for it.
+pub(crate) fn irregular_weights(graph: &Path) -> Option<PathBuf> {
+    weights_beside(graph).find(|path| path.exists() && !path.is_file())
 }
 
 /// Whether `text` is the text of a pointer of Git LFS.
@@ -76,7 +83,7 @@ fn is_lfs_pointer(path: &Path) -> bool {
 
 fn begins_with(path: &Path, expected: &[u8]) -> io::Result<bool> {
     let mut begin = Vec::with_capacity(expected.len());
-    File::open(path)?
+    open_regular(path)?
         .take(expected.len() as u64)
         .read_to_end(&mut begin)?;
     Ok(begin == expected)

@@ -2,11 +2,14 @@
 //! traced size and the skeleton's edges.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
+
+/// Longest file that is read.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// File names in the order of preference: a whole model's, the first stage of a top-down pair's,
 /// and the JSON that older trainings wrote (JSON is YAML).
@@ -94,7 +97,7 @@ impl TrainingConfig {
     pub(crate) fn read(dir: &Path) -> Result<Option<Self>, TrainingConfigError> {
         for name in FILE_NAMES {
             let path = dir.join(name);
-            match fs::read_to_string(&path) {
+            match atomic_file::read_text(&path, MAX_BYTES) {
                 Ok(text) => return Self::parse(&text, &path.display().to_string()).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(TrainingConfigError::Read { path, source }),
@@ -129,6 +132,8 @@ impl TrainingConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const YAML: &str = "

@@ -11,6 +11,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use atomic_file::open_regular;
+
 /// Longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -115,11 +117,11 @@ impl fmt::Display for Exposure {
 /// # Errors
 /// It cannot be opened or read, is of another kind, is longer, or is no UTF-8.
 pub(crate) fn read(path: &Path, kind: Kind) -> io::Result<Content> {
-    let file = open(path, kind)?;
+    let file = match kind {
+        Kind::File => open_regular(path),
+        Kind::Any => File::open(path),
+    }?;
     let metadata = file.metadata()?;
-    if kind == Kind::File && !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
     #[cfg(unix)]
     let (exposure, is_readable) = (
         unix::exposure(path, &metadata)?,
@@ -138,14 +140,4 @@ pub(crate) fn read(path: &Path, kind: Kind) -> io::Result<Content> {
         exposure,
         is_readable,
     })
-}
-
-fn open(path: &Path, kind: Kind) -> io::Result<File> {
-    #[cfg(unix)]
-    if kind == Kind::File {
-        return unix::open_at_once(path);
-    }
-    #[cfg(not(unix))]
-    let _ = kind;
-    File::open(path)
 }

@@ -1,11 +1,11 @@
 //! Who can have written a file, by owners and modes.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::{Gid, Uid, geteuid};
 use uzers::os::unix::GroupExt;
 use uzers::{get_group_by_gid, get_user_by_uid};
@@ -14,14 +14,6 @@ use super::{Cause, Exposure, Writers};
 
 /// Most symbolic links on the way to a file, as on Linux.
 const MAX_LINKS: usize = 40;
-
-/// Opens a file without waiting for the other end of a pipe.
-pub(super) fn open_at_once(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
-}
 
 pub(super) fn others_may_read(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.mode() & 0o077 != 0

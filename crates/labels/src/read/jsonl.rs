@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use atomic_file::open_regular;
 use protocol::{DerivedPoses, Prediction};
 use serde::Deserialize;
 
@@ -30,7 +31,7 @@ pub(super) struct JsonLinesReader {
 impl JsonLinesReader {
     pub(super) fn open(path: &Path) -> Result<Self, Problem> {
         Ok(Self {
-            lines: BufReader::new(File::open(path)?),
+            lines: BufReader::new(open_regular(path)?),
             number: 0,
         })
     }

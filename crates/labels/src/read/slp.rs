@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use atomic_file::open_regular;
 use hdf5_pure::{AttrValue, Dataset, File};
 use protocol::Prediction;
 use serde_json::Value;
@@ -85,8 +86,8 @@ impl Rows {
 
 impl SlpReader {
     pub(super) fn open(path: &Path) -> Result<Self, Problem> {
-        // The library's own error does not say that there is no such file.
-        drop(std::fs::File::open(path)?);
+        // The library's own error does not say that there is no such file, and it would wait for a pipe.
+        drop(open_regular(path)?);
         let file = File::open_streaming(path)?;
         let tracks = file.dataset("tracks_json")?;
         let count = tracks.shape()?.first().copied().unwrap_or_default();

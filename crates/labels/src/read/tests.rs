@@ -98,3 +98,16 @@ fn files_that_are_none_are_refused() {
     let error = frames[1].as_ref().unwrap_err().to_string();
     assert!(error.contains("line 2"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn devices_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["poses.jsonl", "poses.slp"] {
+        let path = dir.path().join(name);
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = RecordedPoses::open(&path).err().expect("no file");
+        let error = error.to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+}

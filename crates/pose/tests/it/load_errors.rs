@@ -81,6 +81,22 @@ fn metadata_may_begin_with_a_byte_order_mark() {
     Model::load(dir.path(), &Options::default()).expect("the model");
 }
 
+#[cfg(unix)]
+#[test]
+fn files_that_are_devices_are_refused_at_once() {
+    for name in [
+        "export_metadata.json",
+        "training_config.yaml",
+        "model.onnx.data",
+    ] {
+        let dir = model("refine/single_instance_scaled");
+        let path = dir.path().join(name);
+        let _ = fs::remove_file(&path);
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        assert_says(&error(dir.path()), &[name, "not a regular file"]);
+    }
+}
+
 #[test]
 fn files_that_git_lfs_has_not_fetched() {
     const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use anyhow::{Context, Result, bail};
+use atomic_file::open_regular;
 use bytes::Bytes;
 use protocol::CHUNK_BYTES;
 use ring::digest;
@@ -31,13 +32,10 @@ pub(super) struct SourceFile {
 /// Opens the file; gives the number of its bytes too.
 pub(super) fn open(path: &Path) -> Result<(File, u64)> {
     let name = path.display();
-    let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    let file = open_regular(path).with_context(|| format!("cannot read {name}"))?;
     let metadata = file
         .metadata()
         .with_context(|| format!("cannot read {name}"))?;
-    if !metadata.is_file() {
-        bail!("{name} is no file");
-    }
     match metadata.len() {
         0 => bail!("{name} is empty (0 bytes). The recording or the copy was interrupted"),
         bytes => Ok((file, bytes)),
@@ -76,7 +74,7 @@ pub(super) fn checksum(
 pub(super) fn blocks(path: Arc<Path>, offset: u64) -> mpsc::Receiver<io::Result<Bytes>> {
     let (out, blocks) = mpsc::channel(READ_AHEAD);
     tokio::task::spawn_blocking(move || {
-        let opened = File::open(path).and_then(|mut file| {
+        let opened = open_regular(&path).and_then(|mut file| {
             file.seek(SeekFrom::Start(offset))?;
             Ok(file)
         });

@@ -1,9 +1,9 @@
 //! Single pictures: their format by their first bytes, and their pixels.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use atomic_file::open_regular;
 use ffmpeg::Packet;
 use ffmpeg::codec::{Id, context, decoder};
 use ffmpeg::frame::Video;
@@ -53,11 +53,8 @@ impl Still {
     /// # Errors
     /// Why it is no picture, in words.
     pub(super) fn read(path: &Path) -> Result<Still, String> {
-        let mut file = File::open(path).map_err(|error| error.to_string())?;
+        let mut file = open_regular(path).map_err(|error| error.to_string())?;
         let metadata = file.metadata().map_err(|error| error.to_string())?;
-        if !metadata.is_file() {
-            return Err("it is no file".to_owned());
-        }
         if metadata.len() > MAX_BYTES {
             return Err("it is larger than 2 GiB".to_owned());
         }
