@@ -163,3 +163,19 @@ def test_zones_and_events_fit_the_screen(worker, open_page, tmp_path, width, sch
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         if SHOTS:
             page.page.screenshot(path=Path(SHOTS) / f"rules-{width}-{scheme}.png", full_page=True)
+
+
+def test_names_of_zones_at_one_corner_stand_below_each_other(worker, open_page):
+    page = open_page(worker.link).state("connected")
+    tops = page.page.evaluate("""async () => {
+      const { freePlace } = await import(new URL("zones.js", document.querySelector("script[type=module]").src));
+      const [wanted, beside] = [10, 60].map((left) => ({ left, top: 20, width: 50, height: 15 }));
+      const taken = [];
+      const place = (one, height) => {
+        taken.push(freePlace(one, taken, height));
+        return taken.at(-1).top;
+      };
+      return [place(wanted, 200), place(wanted, 200), place(wanted, 200), place(beside, 200), place(wanted, 70), place(wanted, 70)];
+    }""")
+    # Beside them there is room; where the picture ends they stand above; where there is no place, the name stays.
+    assert tops == [20, 35, 50, 20, 5, 20]

@@ -72,13 +72,7 @@ impl ClosedLoop {
         let seen = rules.seen();
         let seen = seen.borrow();
         let drawn = seen.zones.drawn(&seen.state, [1.0, 1.0]);
-        drawn
-            .map(|(name, outline, is_active)| ZoneMark {
-                name: name.to_owned(),
-                outline,
-                is_active,
-            })
-            .collect()
+        drawn.map(ZoneMark::from).collect()
     }
 
     /// A viewer at the worker has drawn a zone.

@@ -104,13 +104,7 @@ fn zones(rules: &ShownRules, source: (u32, u32), frame: (u32, u32)) -> Vec<ZoneM
     let drawn = sides
         .iter()
         .flat_map(|side| side.zones.drawn(&side.state, scale));
-    drawn
-        .map(|(name, outline, is_active)| ZoneMark {
-            name: name.to_owned(),
-            outline,
-            is_active,
-        })
-        .collect()
+    drawn.map(ZoneMark::from).collect()
 }
 
 /// How the tracks of a prediction are drawn.
@@ -120,6 +114,8 @@ fn marks(
     colors: &mut TrackColors,
 ) -> Vec<Option<TrackMark>> {
     let marks = colors.marks(&prediction.tracks, &route.names_of(prediction));
-    let drawn = |(color, name)| TrackMark { color, name };
-    marks.into_iter().map(|mark| mark.map(drawn)).collect()
+    marks
+        .into_iter()
+        .map(|mark| mark.map(TrackMark::from))
+        .collect()
 }

@@ -52,6 +52,22 @@ pub struct ZoneMark {
     pub is_active: bool,
 }
 
+impl From<(&str, Vec<[f32; 2]>, bool)> for ZoneMark {
+    fn from((name, outline, is_active): (&str, Vec<[f32; 2]>, bool)) -> Self {
+        Self {
+            name: name.to_owned(),
+            outline,
+            is_active,
+        }
+    }
+}
+
+impl From<(usize, String)> for TrackMark {
+    fn from((color, name): (usize, String)) -> Self {
+        Self { color, name }
+    }
+}
+
 /// A BGR copy of `image` with the overlay drawn on it.
 ///
 /// Lines and letters scale with the image. Points that are not finite or far outside are

@@ -29,8 +29,9 @@ pub(super) fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> 
     for zone in overlay.zones {
         draw_zone(canvas, zone, width)?;
     }
+    let mut taken = Vec::new();
     for zone in overlay.zones {
-        draw_name(canvas, zone, short_side)?;
+        draw_name(canvas, zone, short_side, &mut taken)?;
     }
     Ok(())
 }
@@ -81,8 +82,13 @@ fn fill(canvas: &mut Mat, corners: &[Point]) -> Result<()> {
     add_weighted(&filled, FILL, &plain, 1.0 - FILL, 0.0, &mut part, -1)
 }
 
-/// Writes the name at the uppermost corner, inside the picture.
-fn draw_name(canvas: &mut Mat, zone: &ZoneMark, short_side: u32) -> Result<()> {
+/// Writes the name at the uppermost corner, inside the picture and over no other name. `taken`: where these are.
+fn draw_name(
+    canvas: &mut Mat,
+    zone: &ZoneMark,
+    short_side: u32,
+    taken: &mut Vec<Rect>,
+) -> Result<()> {
     let top = zone.outline.iter().min_by(|a, b| a[1].total_cmp(&b[1]));
     let Some(top) = top.copied().map(point) else {
         return Ok(());
@@ -98,12 +104,17 @@ fn draw_name(canvas: &mut Mat, zone: &ZoneMark, short_side: u32) -> Result<()> {
         .clamp(margin, (canvas.cols() - width - margin).max(margin));
     let highest = height + margin;
     let base = (top.y + height + 2 * margin).clamp(highest, (canvas.rows() - margin).max(highest));
-    let backing = Rect::new(
+    let wanted = Rect::new(
         left - margin,
         base - height - margin,
         width + 2 * margin,
         height + 2 * margin,
     );
+    let backing = free_place(wanted, taken, canvas.rows());
+    let base = base + backing.y - wanted.y;
+    if !name.is_empty() {
+        taken.push(backing);
+    }
     darken(canvas, backing)?;
     let color = if zone.is_active { ACTIVE } else { AT_REST };
     let (at, pen) = (Point::new(left, base), scalar(color));
@@ -112,10 +123,54 @@ fn draw_name(canvas: &mut Mat, zone: &ZoneMark, short_side: u32) -> Result<()> {
     )
 }
 
+/// The place of a name that lies over no other one: below those in its way, or above them where the picture of so
+/// many rows ends. Where there is none the name stays.
+fn free_place(wanted: Rect, taken: &[Rect], rows: i32) -> Rect {
+    let moved = |to: &dyn Fn(&Rect) -> i32| {
+        let mut place = wanted;
+        // Every step leaves a name behind that does not come into the way again.
+        for _ in 0..=taken.len() {
+            let in_the_way = |other: &&Rect| (place & **other).area() > 0;
+            let Some(other) = taken.iter().find(in_the_way) else {
+                break;
+            };
+            place.y = to(other);
+        }
+        let is_inside = place.y >= 0 && place.y + place.height <= rows;
+        (place == wanted || is_inside).then_some(place)
+    };
+    moved(&|other| other.y + other.height)
+        .or_else(|| moved(&|other| other.y - wanted.height))
+        .unwrap_or(wanted)
+}
+
 fn point(place: [f32; 2]) -> Point {
     let [x, y] = place.map(|value| match value.is_finite() {
         true => value.clamp(-FARTHEST, FARTHEST).round() as i32,
         false => 0,
     });
     Point::new(x, y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_at_one_corner_stand_below_each_other() {
+        let wanted = Rect::new(10, 20, 50, 15);
+        let mut taken = Vec::new();
+        let mut place = |wanted: Rect, rows: i32| {
+            let place = free_place(wanted, &taken, rows);
+            taken.push(place);
+            place.y
+        };
+        assert_eq!([1, 2, 3].map(|_| place(wanted, 200)), [20, 35, 50]);
+        // Beside them there is room.
+        assert_eq!(place(Rect::new(60, 20, 50, 15), 200), 20);
+        // Where the picture ends they stand above.
+        assert_eq!(place(wanted, 70), 5);
+        // Where there is no place, the name stays.
+        assert_eq!(place(wanted, 70), 20);
+    }
 }

@@ -98,7 +98,8 @@ export class Zones {
         context.stroke(path);
       }
     }
-    for (const zone of all) label(context, zone, scale, font);
+    const taken = [];
+    for (const zone of all) label(context, zone, scale, font, taken);
     if (this.#draft) draw(context, this.#draft, scale, line);
     context.restore();
   }
@@ -154,18 +155,45 @@ function draw(context, { kind, corners, circle }, scale, line) {
   }
 }
 
-/** The name of a zone at its uppermost corner, inside the picture. */
-function label(context, { name, polygon, circle, isActive }, [x, y], font) {
+/** The name of a zone at its uppermost corner, inside the picture and over no other name; `taken`: where these are. */
+function label(context, { name, polygon, circle, isActive }, [x, y], font, taken) {
   const corners = circle ? [[circle[0], circle[1] - circle[2]]] : polygon;
   const [left, top] = corners.reduce((best, corner) => (corner[1] < best[1] ? corner : best));
   context.font = `600 ${font}px system-ui, sans-serif`;
   const width = context.measureText(name).width;
   const at = Math.min(Math.max(left * x + font * 0.4, font * 0.4), Math.max(font * 0.4, context.canvas.width - width - font * 0.4));
   const base = Math.min(Math.max(top * y + font * 1.4, font * 1.4), context.canvas.height - font * 0.4);
+  const wanted = { left: at - font * 0.3, top: base - font, width: width + font * 0.6, height: font * 1.35 };
+  const place = freePlace(wanted, taken, context.canvas.height);
+  taken.push(place);
   context.fillStyle = "rgb(10 14 20 / 62%)";
-  context.fillRect(at - font * 0.3, base - font, width + font * 0.6, font * 1.35);
+  context.fillRect(place.left, place.top, place.width, place.height);
   context.fillStyle = isActive ? ACTIVE : AT_REST;
-  context.fillText(name, at, base);
+  context.fillText(name, at, base + place.top - wanted.top);
+}
+
+/**
+ * The place of a name that lies over no other one: below those in its way, or above them where the picture ends. Where
+ * there is none the name stays.
+ */
+export function freePlace(wanted, taken, height) {
+  const moved = (to) => {
+    let place = wanted;
+    for (let step = 0; step <= taken.length; step += 1) {
+      const other = taken.find((one) => overlap(place, one));
+      if (!other) break;
+      place = { ...place, top: to(other) };
+    }
+    const isInside = place.top >= 0 && place.top + place.height <= height;
+    return place === wanted || isInside ? place : null;
+  };
+  return moved((other) => other.top + other.height) ?? moved((other) => other.top - wanted.height) ?? wanted;
+}
+
+/** Whether two rectangles have more in common than a border. */
+function overlap(one, other) {
+  const apart = (from, length) => one[from] + one[length] <= other[from] + 1e-6 || other[from] + other[length] <= one[from] + 1e-6;
+  return !apart("left", "width") && !apart("top", "height");
 }
 
 /** The time of day of a frame's capture; a dash where that is not known. */
