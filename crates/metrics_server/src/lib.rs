@@ -8,7 +8,9 @@
 mod address;
 mod builder;
 mod server;
+mod tracks;
 
 pub use address::MetricsAddress;
 pub use builder::{MetricBuilder, advance, gauge_value, text};
 pub use server::{MetricsServer, MetricsSource, Readiness, serve};
+pub use tracks::TrackMetrics;

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
-use metrics_server::{MetricBuilder, advance, gauge_value};
+use metrics_server::{MetricBuilder, TrackMetrics, advance, gauge_value};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use tracks::TrackCounts;
 
@@ -46,13 +46,6 @@ struct FrameCounters {
     instances: IntCounter,
     errors: IntCounter,
     unreadable: IntCounter,
-}
-
-/// Metrics of tracks, whichever side gives them.
-struct TrackMetrics {
-    alive: IntGauge,
-    begun: IntCounter,
-    lost: IntCounter,
 }
 
 /// The age of poses, and its parts.
@@ -150,22 +143,6 @@ impl FrameCounters {
             unreadable: on.counter(
                 "messages_unreadable_total",
                 "The worker's messages that cannot be read.",
-            )?,
-        })
-    }
-}
-
-impl TrackMetrics {
-    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
-        Ok(Self {
-            alive: on.gauge(
-                "tracks_alive",
-                "Tracks that an animal had within the last 30 predictions.",
-            )?,
-            begun: on.counter("tracks_begun_total", "Tracks that began.")?,
-            lost: on.counter(
-                "tracks_lost_total",
-                "Tracks that no animal had in 30 predictions; they may be found again.",
             )?,
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use metrics_server::MetricBuilder;
+use metrics_server::{MetricBuilder, TrackMetrics};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use protocol::Timing;
 
@@ -36,7 +36,7 @@ pub(super) struct Counters {
     reading: Mutex<()>,
     pub(super) frames: FrameCounters,
     pub(super) streams: StreamCounters,
-    pub(super) tracks: TrackCounters,
+    pub(super) tracks: TrackMetrics,
     pub(super) clients: ClientCounters,
     pub(super) files: FileCounters,
     pub(super) observed: ObservedMetrics,
@@ -70,12 +70,6 @@ pub(super) struct StreamCounters {
     pub(super) active: IntGauge,
     pub(super) seconds: Histogram,
     pub(super) refused: IntCounterVec,
-}
-
-/// Metrics of tracks of streams.
-pub(super) struct TrackCounters {
-    pub(super) begun: IntCounter,
-    pub(super) lost: IntCounter,
 }
 
 /// Metrics of connected clients.
@@ -112,15 +106,16 @@ impl Counters {
     pub(super) fn new() -> Result<Self> {
         let registry = Registry::new();
         let on = MetricBuilder::new(&registry, PROGRAM);
+        let tracks = TrackMetrics::new(&on)?;
         Ok(Self {
             frames: FrameCounters::new(&on)?,
             streams: StreamCounters::new(&on)?,
-            tracks: TrackCounters::new(&on)?,
+            observed: ObservedMetrics::new(&on, tracks.alive.clone())?,
+            tracks,
             clients: ClientCounters::new(&on)?,
             files: FileCounters::new(&on)?,
             draining: on.gauge("draining", "1 once the worker takes no new streams.")?,
             ready: on.gauge("ready", "1 while a client that comes is served.")?,
-            observed: ObservedMetrics::new(&on)?,
             health: Health::default(),
             build: on.gauges("build_info", "The worker's version.", &["version"])?,
             model: on.gauges("model_info", "The model, where there is one.", &MODEL)?,
@@ -222,18 +217,6 @@ impl StreamCounters {
                 "Requests for a stream that were refused.",
                 "reason",
                 &StreamRefusal::ALL,
-            )?,
-        })
-    }
-}
-
-impl TrackCounters {
-    fn new(on: &MetricBuilder<'_>) -> Result<Self> {
-        Ok(Self {
-            begun: on.counter("tracks_begun_total", "Tracks that began in streams.")?,
-            lost: on.counter(
-                "tracks_lost_total",
-                "Tracks that no animal had in 30 predictions; they may be found again.",
             )?,
         })
     }

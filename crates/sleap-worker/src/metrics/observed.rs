@@ -70,7 +70,8 @@ const SOURCE: [&str; 1] = ["source"];
 const GPU: [&str; 2] = ["gpu", "name"];
 
 impl ObservedMetrics {
-    pub(super) fn new(on: &MetricBuilder<'_>) -> Result<Self> {
+    /// `tracks_alive`: what tells the tracks of the stream.
+    pub(super) fn new(on: &MetricBuilder<'_>, tracks_alive: IntGauge) -> Result<Self> {
         Ok(Self {
             auth: OnceLock::new(),
             viewers: OnceLock::new(),
@@ -82,10 +83,7 @@ impl ObservedMetrics {
                 &OUTCOMES,
             )?,
             viewers_connected: on.gauge("viewers_connected", "Viewers of the page of --view.")?,
-            tracks_alive: on.gauge(
-                "tracks_alive",
-                "Tracks that an animal of the stream had within its last 30 predictions.",
-            )?,
+            tracks_alive,
             streams: StreamSeries::new(on)?,
             gpus: GpuSeries::new(on)?,
         })
@@ -207,6 +205,7 @@ impl GpuSeries {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use metrics_server::TrackMetrics;
     use prometheus::Registry;
 
     use super::*;
@@ -226,10 +225,16 @@ mod tests {
         }
     }
 
+    fn observed(registry: &Registry) -> ObservedMetrics {
+        let on = MetricBuilder::new(registry, PROGRAM);
+        let tracks = TrackMetrics::new(&on).unwrap();
+        ObservedMetrics::new(&on, tracks.alive).unwrap()
+    }
+
     #[test]
     fn a_streams_series_leave_with_it() {
         let registry = Registry::new();
-        let observed = ObservedMetrics::new(&MetricBuilder::new(&registry, PROGRAM)).unwrap();
+        let observed = observed(&registry);
         let running = Arc::new(Mutex::new(None));
         let stream = Arc::clone(&running);
         let read = move || stream.lock().unwrap().clone();
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn a_gpu_shows_what_its_driver_reports() {
         let registry = Registry::new();
-        let observed = ObservedMetrics::new(&MetricBuilder::new(&registry, PROGRAM)).unwrap();
+        let observed = observed(&registry);
         let first = GpuSample {
             index: 0,
             name: "NVIDIA L4".to_owned(),
