@@ -1,7 +1,10 @@
 //! What the fuzz targets do with their input (`tests/fuzz`). The tests replay the committed inputs.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
+use crate::coded::{CodedUnit, CollectorLimits, Shard, ShardCollector, ShardEncoder};
 use crate::{Frame, FrameId, JobStatus, Limits, Message, Payload, Reassembler};
 
 /// Small enough that inputs reach them.
@@ -95,6 +98,69 @@ fn as_it_came(frame: &Frame, (announced, bytes): &(Option<FrameId>, Vec<u8>)) {
     assert!(chunks.flatten().eq(bytes.iter().copied()));
 }
 
+/// Shards. Beside whatever the input has, those of a few units of its own: the collector delivers no unit
+/// with another content, none twice, and keeps no more than its bounds.
+///
+/// The input is a row of steps: kind, and two bytes; kinds from 4 on have a message of so many bytes.
+pub fn shards(mut data: &[u8]) {
+    let limits = CollectorLimits {
+        max_units: 4,
+        max_bytes: 8192,
+        ..CollectorLimits::default()
+    };
+    let units: Vec<CodedUnit> = (0..6).map(own_unit).collect();
+    let wire = own_shards(&units);
+    let mut collector = ShardCollector::new(limits.clone());
+    let mut now = Instant::now();
+    let mut delivered = Vec::new();
+    while let Some(([kind, low, high], rest)) = data.split_first_chunk() {
+        data = rest;
+        let number = usize::from(u16::from_le_bytes([*low, *high]));
+        let mut message = wire[number % wire.len()].to_vec();
+        match kind % 8 {
+            0 => now += Duration::from_millis(number as u64 % 64),
+            1 => {
+                let place = number % message.len();
+                message[place] ^= *kind;
+            }
+            2 | 3 => {}
+            _ => {
+                (message, data) = {
+                    let (own, rest) = data.split_at(number.min(data.len()));
+                    (own.to_vec(), rest)
+                }
+            }
+        }
+        let Ok(shard) = Shard::try_from(Bytes::from(message)) else {
+            continue;
+        };
+        if let Some((number, unit)) = collector.push(shard, now).unit {
+            assert!(!delivered.contains(&number), "unit {number} comes twice");
+            // Also one that the input has made: it could have been sent.
+            let again = ShardEncoder::default().starting_at(number).encode(&unit, 1);
+            assert!(again.is_ok_and(|shards| !shards.is_empty()));
+            delivered.push(number);
+        }
+        assert!(collector.held_bytes() <= limits.max_bytes);
+        assert!(collector.held_units() <= limits.max_units);
+    }
+    collector.finish(now);
+    assert_eq!(collector.held_bytes(), 0);
+}
+
+fn own_unit(number: u8) -> CodedUnit {
+    CodedUnit {
+        text: format!("unit {number}"),
+        data: Bytes::from(vec![number; usize::from(number) * 700]),
+    }
+}
+
+fn own_shards(units: &[CodedUnit]) -> Vec<Bytes> {
+    let mut encoder = ShardEncoder::default();
+    let shards = units.iter().map(|unit| encoder.encode(unit, 2));
+    shards.flat_map(Result::unwrap_or_default).collect()
+}
+
 #[cfg(test)]
 mod tests {
     include!(concat!(
@@ -110,5 +176,10 @@ mod tests {
     #[test]
     fn sessions_of_the_corpus() {
         replay("session", super::session);
+    }
+
+    #[test]
+    fn shards_of_the_corpus() {
+        replay("shards", super::shards);
     }
 }

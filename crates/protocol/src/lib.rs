@@ -5,6 +5,7 @@
 mod ack;
 mod auth;
 mod clock;
+pub mod coded;
 mod derived;
 mod error;
 mod fields;

@@ -2,8 +2,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
+use protocol::coded::{CollectorLimits, MAX_CODED_BYTES, Shard, ShardCollector, ShardHeader};
 use protocol::{DropReason, Encoding, FrameMeta, Limits, Message, Reassembler};
 
 const MIB: usize = 1 << 20;
@@ -111,6 +113,27 @@ fn memory_follows_what_has_arrived_and_not_what_was_announced() {
             ALLOCATOR.largest_during(|| Message::from_text(&text, &Limits::default()).is_ok());
         assert!(largest <= 40 * text.len(), "{largest} for {}", text.len());
     }
+
+    // What a shard claims of its unit costs little more than the shard.
+    let mut collector = ShardCollector::new(CollectorLimits::default());
+    let now = Instant::now();
+    for unit in 0..1000 {
+        let header = ShardHeader {
+            unit,
+            index: 0,
+            parity: 127,
+            content_bytes: MAX_CODED_BYTES as u32,
+        };
+        let payload = Bytes::from(vec![7; 1149]);
+        let shard = Shard { header, payload };
+        let (largest, collected) = ALLOCATOR.largest_during(|| collector.push(shard, now));
+        assert_eq!(collected.unit, None);
+        assert!(
+            largest <= 8192,
+            "the first shard of a unit: {largest} bytes"
+        );
+    }
+    assert!(collector.held_units() <= 256);
 
     // Without memory the frame is lost, not the process.
     let mut r = Reassembler::new(Limits::default());

@@ -5,5 +5,6 @@ mod decode_errors;
 mod drop_reasons;
 mod model;
 mod properties;
+mod shards;
 mod values;
 mod vectors;

@@ -1,0 +1,130 @@
+//! From a unit to its shards.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::blocks::{Blocks, MAX_BLOCK_PARITY, MAX_DATA};
+use super::code::Known;
+use super::shard::{
+    MAX_CODED_BYTES, MAX_SHARD_MESSAGE_BYTES, SHARD_HEADER_BYTES, SHARD_MESSAGE_BYTES, ShardHeader,
+};
+use super::unit::CodedUnit;
+
+/// Smallest messages that a unit is cut into.
+const MIN_SHARD_MESSAGE_BYTES: usize = 256;
+
+/// A unit has more bytes than shards can carry: it takes the reliable channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a unit of {bytes} bytes, at most {max} are sent in shards")]
+pub struct CodedUnitTooLarge {
+    /// Bytes of its content.
+    pub bytes: usize,
+    /// The limit.
+    pub max: usize,
+}
+
+/// Cuts the units of one direction into shards, and numbers them.
+#[derive(Debug)]
+pub struct ShardEncoder {
+    next: u32,
+    /// Bytes of a data shard at most.
+    shard_bytes: usize,
+}
+
+impl Default for ShardEncoder {
+    fn default() -> Self {
+        Self::new(SHARD_MESSAGE_BYTES)
+    }
+}
+
+impl ShardEncoder {
+    /// For messages of `message_bytes` at most, which should fit one packet of the path; 256 to
+    /// [`MAX_SHARD_MESSAGE_BYTES`].
+    pub fn new(message_bytes: usize) -> Self {
+        let bytes = message_bytes.clamp(MIN_SHARD_MESSAGE_BYTES, MAX_SHARD_MESSAGE_BYTES);
+        Self {
+            next: 0,
+            shard_bytes: bytes - SHARD_HEADER_BYTES,
+        }
+    }
+
+    /// The same; its first unit has this number, where that of a channel has 0.
+    pub fn starting_at(self, unit: u32) -> Self {
+        Self { next: unit, ..self }
+    }
+
+    /// The number of the unit that is encoded next.
+    pub fn next_unit(&self) -> u32 {
+        self.next
+    }
+
+    /// Data shards that a unit is cut into; how many parity shards it should have depends on that.
+    pub fn data_shards(&self, unit: &CodedUnit) -> usize {
+        let bytes = unit.content_bytes();
+        bytes.div_ceil(self.cut(bytes))
+    }
+
+    /// The shards of `unit` with `parity` parity shards for each of its blocks (127 at most), as messages in
+    /// the order in which they are to be sent.
+    pub fn encode(
+        &mut self,
+        unit: &CodedUnit,
+        parity: u8,
+    ) -> Result<Vec<Bytes>, CodedUnitTooLarge> {
+        let bytes = unit.content_bytes();
+        let max = MAX_CODED_BYTES.min(MAX_DATA * self.shard_bytes);
+        let shard_bytes = self.cut(bytes);
+        let parity = parity.min(MAX_BLOCK_PARITY);
+        let blocks = Blocks::new(bytes, shard_bytes, parity).filter(|_| bytes <= max);
+        let blocks = blocks.ok_or(CodedUnitTooLarge { bytes, max })?;
+        let header = ShardHeader {
+            unit: self.next,
+            index: 0,
+            parity,
+            content_bytes: bytes as u32,
+        };
+        self.next = self.next.wrapping_add(1);
+        let content = unit.content(header.unit);
+        Ok(shards(&content, shard_bytes, &blocks, header))
+    }
+
+    /// Bytes of each shard of so many: as few shards as possible, all of one length, with little to fill up.
+    fn cut(&self, bytes: usize) -> usize {
+        bytes
+            .div_ceil(bytes.div_ceil(self.shard_bytes).max(1))
+            .max(1)
+    }
+}
+
+fn shards(content: &[u8], shard_bytes: usize, blocks: &Blocks, header: ShardHeader) -> Vec<Bytes> {
+    let mut wire: Vec<Vec<u8>> = (0..blocks.total())
+        .map(|index| {
+            let mut message = Vec::with_capacity(SHARD_HEADER_BYTES + shard_bytes);
+            let index = index as u16;
+            ShardHeader { index, ..header }.write(&mut message);
+            message
+        })
+        .collect();
+    for (message, piece) in wire.iter_mut().zip(content.chunks(shard_bytes)) {
+        message.extend_from_slice(piece);
+        // What fills up the last one.
+        message.resize(SHARD_HEADER_BYTES + shard_bytes, 0);
+    }
+    let (data, parity) = wire.split_at_mut(blocks.data());
+    if !parity.is_empty() {
+        for block in 0..blocks.count() {
+            let places = 0..blocks.data_of(block) as u8;
+            let known = places.map(|place| {
+                let message = &data[blocks.index(block, place)];
+                (place, &message[SHARD_HEADER_BYTES..])
+            });
+            let known = Known::new(known);
+            for place in blocks.places(block).skip(blocks.data_of(block)) {
+                let message = &mut parity[blocks.index(block, place) - blocks.data()];
+                message.resize(SHARD_HEADER_BYTES + shard_bytes, 0);
+                known.value_at(place, &mut message[SHARD_HEADER_BYTES..]);
+            }
+        }
+    }
+    wire.into_iter().map(Bytes::from).collect()
+}
