@@ -1,10 +1,11 @@
 //! Squares of cells in a picture.
 
-use opencv::core::{Mat, MatTraitConst, Point, Point2f, Rect, Size, Vector, mean_def};
+use opencv::core::{Mat, MatTraitConst, Point, Rect, Size, Vector, mean_def};
 use opencv::imgproc;
 
 use super::SIDE;
 use super::bits::Levels;
+use super::outline::{self, Corner};
 use crate::Image;
 use crate::mat::{ImageError, view};
 
@@ -65,38 +66,29 @@ fn masks(gray: &Mat) -> opencv::Result<Vec<Mat>> {
 }
 
 /// Outlines with four corners, by their areas; the corners clockwise on the picture.
-fn quadrangles(mask: &Mat) -> opencv::Result<Vec<(f64, [Point2f; 4])>> {
+fn quadrangles(mask: &Mat) -> opencv::Result<Vec<(f64, [Corner; 4])>> {
     let mut outlines: Vector<Vector<Point>> = Vector::new();
     let (mode, method) = (imgproc::RETR_LIST, imgproc::CHAIN_APPROX_SIMPLE);
     imgproc::find_contours_def(mask, &mut outlines, mode, method)?;
     let mut found = Vec::new();
     for outline in &outlines {
-        let area = imgproc::contour_area_def(&outline)?;
+        let points = outline.iter().map(|it| [it.x.into(), it.y.into()]);
+        let points: Vec<Corner> = points.collect();
+        let area = outline::area(&points);
         if area < MIN_SIDE * MIN_SIDE {
             continue;
         }
-        let mut corners: Vector<Point> = Vector::new();
-        let tolerance = 0.03 * imgproc::arc_length(&outline, true)?;
-        imgproc::approx_poly_dp(&outline, &mut corners, tolerance, true)?;
-        if corners.len() == 4 && imgproc::is_contour_convex(&corners)? {
-            let corner = |at| {
-                corners
-                    .get(at)
-                    .map(|it| Point2f::new(it.x as f32, it.y as f32))
-            };
-            found.push((
-                area,
-                clockwise([corner(0)?, corner(1)?, corner(2)?, corner(3)?]),
-            ));
-        }
+        let tolerance = 0.03 * outline::perimeter(&points);
+        let corners = outline::quadrangle(&points, tolerance);
+        found.extend(corners.map(|corners| (area, clockwise(corners))));
     }
     Ok(found)
 }
 
 /// The same corners in clockwise order, as y points down.
-fn clockwise(corners: [Point2f; 4]) -> [Point2f; 4] {
+fn clockwise(corners: [Corner; 4]) -> [Corner; 4] {
     let [a, b, c, d] = corners;
-    let turn = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+    let turn = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
     if turn >= 0.0 {
         [a, b, c, d]
     } else {
@@ -105,17 +97,10 @@ fn clockwise(corners: [Point2f; 4]) -> [Point2f; 4] {
 }
 
 /// The brightness of the cells within four corners.
-fn levels(gray: &Mat, corners: &[Point2f; 4]) -> opencv::Result<Levels> {
+fn levels(gray: &Mat, corners: &[Corner; 4]) -> opencv::Result<Levels> {
     let side = CELL * SIDE as i32;
-    let far = side as f32 - 1.0;
-    let straight: Vector<Point2f> = Vector::from_iter([
-        Point2f::new(0.0, 0.0),
-        Point2f::new(far, 0.0),
-        Point2f::new(far, far),
-        Point2f::new(0.0, far),
-    ]);
-    let corners: Vector<Point2f> = Vector::from_slice(corners);
-    let map = imgproc::get_perspective_transform_def(&corners, &straight)?;
+    let map = outline::to_square(f64::from(side - 1), corners);
+    let map = Mat::from_slice_2d(&map)?;
     let mut square = Mat::default();
     imgproc::warp_perspective_def(gray, &mut square, &map, Size::new(side, side))?;
     let mut levels = [[0.0; SIDE]; SIDE];

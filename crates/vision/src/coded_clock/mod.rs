@@ -21,6 +21,7 @@
 
 mod bits;
 mod find;
+mod outline;
 
 use crate::{Image, ImageError};
 

@@ -1,6 +1,6 @@
 //! Squares as cameras see them.
 
-use opencv::core::{BORDER_CONSTANT, Mat, Point2f, Scalar, Size};
+use opencv::core::{BORDER_CONSTANT, Mat, Scalar, Size};
 use opencv::imgproc;
 
 use super::*;
@@ -64,8 +64,13 @@ fn seen(number: u16, camera: Camera) -> Image {
 
 fn optics(frame: &Image, camera: Camera) -> Image {
     let size = Size::new(frame.width as i32, frame.height as i32);
-    let middle = Point2f::new(size.width as f32 / 2.0, size.height as f32 / 2.0);
-    let turn = imgproc::get_rotation_matrix_2d(middle, camera.turned, 1.0).unwrap();
+    let (x, y) = (f64::from(size.width) / 2.0, f64::from(size.height) / 2.0);
+    let (sin, cos) = camera.turned.to_radians().sin_cos();
+    let turn = [
+        [cos, sin, x - cos * x - sin * y],
+        [-sin, cos, y + sin * x - cos * y],
+    ];
+    let turn = Mat::from_slice_2d(&turn).unwrap();
     let mut turned = Mat::default();
     let wall = Scalar::all(90.0);
     let pixels = view(frame).unwrap();
