@@ -135,6 +135,14 @@ pub enum OpenError {
         /// As given.
         scheme: String,
     },
+    /// An address of a kind that this FFmpeg was built without.
+    #[error(
+        "{scheme}:// cannot be opened: the FFmpeg in this program was built without it. Let the sender offer rtsp:// or http://, or build the program from source on a system whose FFmpeg has it (`ffmpeg -protocols`)"
+    )]
+    NoProtocol {
+        /// As given.
+        scheme: String,
+    },
     /// An address that does not answer with video.
     #[error(
         "{url} did not open as video within {timeout_s} s. Check the address, that the sender is running, and the firewall"
@@ -159,7 +167,7 @@ pub enum OpenError {
     },
     /// The system's FFmpeg has no decoder for it.
     #[error(
-        "the video in {name} cannot be decoded by the FFmpeg of this system: {reason}. `ffmpeg -i INPUT -c:v libx264 -crf 12 video.mp4` on another machine makes one that can"
+        "the video in {name} cannot be decoded by the FFmpeg that this program uses: {reason}. `ffmpeg -i INPUT -c:v libx264 -crf 12 video.mp4` on another machine makes one that can"
     )]
     NoDecoder {
         /// The source's name.

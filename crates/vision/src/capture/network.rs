@@ -49,6 +49,9 @@ fn open_url(
             url: without_password(url),
             timeout_s: request.silence.as_secs(),
         },
+        VideoError::NoProtocol => OpenError::NoProtocol {
+            scheme: allowed::scheme(url).unwrap_or(url).to_owned(),
+        },
         other => open_error(other, name.clone()),
     })?;
     // A file at an address has a length; a camera at one has not.

@@ -27,6 +27,25 @@ fn an_address_that_takes_the_connection_and_stays_silent_is_given_up() {
     assert!(server.join().unwrap().is_ok(), "the connection stayed open");
 }
 
+#[test]
+fn an_address_whose_protocol_ffmpeg_lacks_is_refused_in_words() {
+    let request = NetworkRequest {
+        silence: Duration::from_secs(10),
+        reconnect: Duration::ZERO,
+        pixels: PixelForm::Plain,
+    };
+    let opened = open_url(
+        "lacking://me:secret@host/1",
+        "camera".to_owned(),
+        request,
+        &Arc::default(),
+    );
+    let Err(OpenError::NoProtocol { scheme }) = &opened else {
+        panic!("another error: {:?}", opened.err());
+    };
+    assert_eq!(scheme, "lacking");
+}
+
 /// Serves pictures of one gray level to each connection, and then closes it or keeps it silent.
 fn camera(closes: bool) -> (String, std::thread::JoinHandle<()>) {
     use std::io::Write;

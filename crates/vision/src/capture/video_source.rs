@@ -34,6 +34,8 @@ pub(super) fn opened(
 pub(super) fn open_error(error: VideoError, name: String) -> OpenError {
     match error {
         VideoError::NoVideo => OpenError::NoVideoTrack { name },
+        // Only addresses have another protocol than `file`.
+        VideoError::NoProtocol => OpenError::NoProtocol { scheme: name },
         VideoError::NoFrame
         | VideoError::Frame(ReadFault::Undecodable | ReadFault::Silent | ReadFault::GenICam(_)) => {
             OpenError::NoFrame { name }

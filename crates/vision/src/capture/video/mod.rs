@@ -49,6 +49,8 @@ pub(super) struct VideoRequest<'a> {
 pub(super) enum VideoError {
     /// FFmpeg does not open it.
     Open(String),
+    /// This FFmpeg was built without the address's protocol.
+    NoProtocol,
     /// It has no video track; at most a picture as its cover.
     NoVideo,
     /// Not one frame can be decoded.
@@ -102,7 +104,10 @@ pub(super) fn open(request: VideoRequest<'_>) -> Result<(VideoReader, VideoInfo)
     let is_pipe = request.pipe.is_some();
     let is_live = request.timeout.is_some() || is_pipe;
     let pixels = request.pixels;
-    let demuxer = open_demuxer(request).map_err(|error| VideoError::Open(error.to_string()))?;
+    let demuxer = open_demuxer(request).map_err(|error| match error {
+        Error::ProtocolNotFound => VideoError::NoProtocol,
+        other => VideoError::Open(other.to_string()),
+    })?;
     let threads = match is_live {
         true => Threads::Slices,
         false => Threads::Frames,
