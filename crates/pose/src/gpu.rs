@@ -81,7 +81,7 @@ fn advice(message: &str) -> &'static str {
     if message.contains("libcuda.so") {
         " (it belongs to the NVIDIA driver)"
     } else if message.contains("libnvinfer") || message.contains("libnvonnxparser") {
-        " (it belongs to TensorRT: `pip install tensorrt` beside onnxruntime-gpu)"
+        " (it belongs to TensorRT: `pip install 'tensorrt<11'` beside onnxruntime-gpu)"
     } else if ["libcu", "libnv"].iter().any(|name| message.contains(name)) {
         " (`pip install 'onnxruntime-gpu[cuda,cudnn]'` brings it, or set LD_LIBRARY_PATH)"
     } else {
@@ -197,7 +197,7 @@ mod tests {
             ("libcudnn.so.9", "onnxruntime-gpu[cuda,cudnn]"),
             ("libcudart.so.13", "onnxruntime-gpu[cuda,cudnn]"),
             ("libcuda.so.1", "NVIDIA driver"),
-            ("libnvinfer.so.10", "pip install tensorrt"),
+            ("libnvinfer.so.10", "pip install 'tensorrt<11'"),
         ] {
             let text = reason(library, true).to_string();
             assert!(text.contains(library) && text.contains(words), "{text}");

@@ -86,9 +86,9 @@ pub enum RejectReason {
     },
 }
 
-const HOW_TO_GET: &str = "Install it with the setup script (examples/setup.sh) or with \
-    `pip install 'onnxruntime>=1.24'` (`onnxruntime-gpu` for CUDA) in the active Python \
-    environment, or set ORT_DYLIB_PATH to the path of libonnxruntime.so.";
+const HOW_TO_GET: &str = "Install it with `pip install 'onnxruntime>=1.24'` (`onnxruntime-gpu` \
+    for CUDA; for Python 3.11 or newer) into the Python environment of this program or the active one, or with \
+    the sources' examples/setup.sh, or set ORT_DYLIB_PATH to the path of libonnxruntime.so.";
 
 impl RuntimeError {
     /// Where it was looked for, or what was tried and why it cannot be used; in lines for people.
