@@ -53,11 +53,22 @@ FLOW = {
     },
 }
 
-# Trackers with something to do at the end, with sleap-nn's options for them.
+# Trackers that leave instances out, or have something to do at the end, with sleap-nn's options for them.
 WHOLE_VIDEO = {
     "sort": {"tracker": "sort"},
     "bytetrack": {"tracker": "bytetrack"},
     "ocsort": {"tracker": "ocsort"},
+    "classic": {},
+    # As `sleap-nn predict` without --features and --scoring_method: one-node skeletons are tracked by centroids.
+    "classic_unset": {"features_explicit": False, "scoring_method_explicit": False},
+    "classic_local_queues_max_tracks": {"candidates_method": "local_queues", "max_tracks": "n"},
+    "classic_culled": {"tracking_target_instance_count": "n", "tracking_pre_cull_to_target": 1},
+    "classic_culled_overlap": {
+        "candidates_method": "local_queues",
+        "tracking_target_instance_count": "n",
+        "tracking_pre_cull_to_target": 1,
+        "tracking_pre_cull_iou_threshold": 0.3,
+    },
     "classic_cleaned": {"tracking_clean_instance_count": "n", "tracking_clean_iou_threshold": 0.3},
     "classic_connected": {
         "candidates_method": "local_queues",
@@ -65,6 +76,16 @@ WHOLE_VIDEO = {
         "tracking_pre_cull_to_target": 1,
         "tracking_clean_instance_count": "n",
         "post_connect_single_breaks": True,
+    },
+    # Tracks are joined at the end.
+    **{
+        f"{tracker}_{name}": {"tracker": tracker, **options}
+        for tracker in ("sort", "bytetrack", "ocsort")
+        for name, options in {
+            "linked": {"link_tracklets": True},
+            "max_tracks": {"max_tracks": "n"},
+            "one_track": {"max_tracks": 1},
+        }.items()
     },
 }
 

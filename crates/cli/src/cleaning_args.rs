@@ -18,10 +18,15 @@ pub struct CleaningArgs {
     /// Once a file has ended, join tracks that begin where one is missing (classic; files of poses only).
     #[arg(long, requires = "tracking_target_instance_count")]
     pub post_connect_single_breaks: bool,
+
+    /// Once a file has ended, join tracks that end and begin again (sort, bytetrack, ocsort; files of poses
+    /// only).
+    #[arg(long, requires = "tracking")]
+    pub link_tracklets: bool,
 }
 
 impl CleaningArgs {
-    /// Whether one of them is given; its name.
+    /// Whether one of those for `classic` is given; its name.
     pub(crate) fn given(&self) -> Option<&'static str> {
         if self.tracking_clean_instance_count.is_some() {
             return Some("--tracking-clean-instance-count");

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use tracking::{
-    AnimalsOptions, CandidatesMethod, ClassicOptions, Features, MatchingMethod, OptionsError,
-    ScoringMethod, ScoringReduction, Tracker, TrackerKind, TrackerOptions,
+    AnimalsOptions, CandidatesMethod, ClassicOptions, Features, MatchingMethod, MotOptions,
+    OptionsError, ScoringMethod, ScoringReduction, Tracker, TrackerKind, TrackerOptions,
 };
 
 use crate::cleaning_args::CleaningArgs;
@@ -31,7 +31,8 @@ pub struct TrackingArgs {
     )]
     pub tracker: TrackerKind,
 
-    /// How many animals there are: there are never more tracks (animals, classic).
+    /// How many animals there are: there are never more tracks (animals, classic), or not once a file has
+    /// ended (sort, bytetrack, ocsort; files of poses only).
     #[arg(long, value_name = "N", requires = "tracking")]
     pub max_tracks: Option<u32>,
 
@@ -86,9 +87,9 @@ pub struct TrackingArgs {
     #[arg(long, value_name = "N", requires = "tracking")]
     pub tracking_target_instance_count: Option<usize>,
 
-    /// Leave out the detections of the lowest scores above that number (classic).
-    #[arg(long, requires = "tracking_target_instance_count")]
-    pub tracking_pre_cull_to_target: bool,
+    /// 1: leave out the detections of the lowest scores above that number; 0: not (classic).
+    #[arg(long, value_name = "N", requires = "tracking_target_instance_count")]
+    pub tracking_pre_cull_to_target: Option<u32>,
 
     /// Of detections that overlap more than this, leave out the less certain one first (classic).
     #[arg(long, value_name = "SHARE", requires = "tracking_pre_cull_to_target")]
@@ -107,15 +108,14 @@ pub enum TrackingArgsError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// The tracker has no such option.
-    #[error(
-        "{option} is not for --tracker {tracker}: --tracker classic has it{}",
-        if *.option == "--max-tracks" { ", and --tracker animals" } else { "" }
-    )]
+    #[error("{option} is not for --tracker {tracker}: --tracker {of} has it")]
     Foreign {
         /// The option, as on the command line.
         option: &'static str,
         /// The tracker that was chosen.
         tracker: TrackerKind,
+        /// Those that have it.
+        of: &'static str,
     },
 }
 
@@ -129,23 +129,50 @@ impl TrackingArgs {
         if !self.tracking {
             return Ok(None);
         }
-        if let Some(option) = self.foreign() {
+        if let Some((option, of)) = self.foreign() {
             let tracker = self.tracker;
-            return Err(TrackingArgsError::Foreign { option, tracker });
+            return Err(TrackingArgsError::Foreign {
+                option,
+                tracker,
+                of,
+            });
         }
         let options = match self.tracker {
             TrackerKind::Animals => TrackerOptions::Animals(AnimalsOptions {
                 max_tracks: self.max_tracks,
             }),
             TrackerKind::Classic => TrackerOptions::Classic(self.classic()),
-            boxes => TrackerOptions::of(boxes),
+            TrackerKind::Sort => self.boxes(MotOptions::sort()),
+            TrackerKind::ByteTrack => self.boxes(MotOptions::bytetrack()),
+            TrackerKind::OcSort => self.boxes(MotOptions::ocsort()),
         };
         Tracker::new(options.clone())?;
         Ok(Some(options))
     }
 
-    /// An option that was given and that the tracker does not have.
-    fn foreign(&self) -> Option<&'static str> {
+    fn boxes(&self, options: MotOptions) -> TrackerOptions {
+        TrackerOptions::Mot(MotOptions {
+            max_tracks: self.max_tracks,
+            link_tracklets: self.cleaning.link_tracklets,
+            ..options
+        })
+    }
+
+    /// An option that was given and that the tracker does not have, and the trackers that have it.
+    fn foreign(&self) -> Option<(&'static str, &'static str)> {
+        const BOXES: &str = "sort, bytetrack or ocsort";
+        let is_of_boxes = !matches!(self.tracker, TrackerKind::Animals | TrackerKind::Classic);
+        if self.cleaning.link_tracklets && !is_of_boxes {
+            return Some(("--link-tracklets", BOXES));
+        }
+        let option = self
+            .of_classic()
+            .filter(|_| self.tracker != TrackerKind::Classic);
+        option.map(|option| (option, "classic"))
+    }
+
+    /// An option that was given and that `classic` alone has.
+    fn of_classic(&self) -> Option<&'static str> {
         let of_classic = [
             (
                 "--tracking-window-size",
@@ -176,19 +203,14 @@ impl TrackingArgs {
             ),
             (
                 "--tracking-pre-cull-to-target",
-                self.tracking_pre_cull_to_target,
+                self.tracking_pre_cull_to_target.is_some(),
             ),
             (
                 "--tracking-pre-cull-iou-threshold",
                 self.tracking_pre_cull_iou_threshold.is_some(),
             ),
         ];
-        let has_max_tracks = matches!(self.tracker, TrackerKind::Animals | TrackerKind::Classic);
-        let of_classic = of_classic
-            .iter()
-            .filter(|_| self.tracker != TrackerKind::Classic);
-        let max_tracks = ("--max-tracks", self.max_tracks.is_some() && !has_max_tracks);
-        let mut given = of_classic.chain([&max_tracks]);
+        let mut given = of_classic.iter();
         given.find(|(_, is_given)| *is_given).map(|(name, _)| *name)
     }
 
@@ -199,6 +221,8 @@ impl TrackingArgs {
             candidates_method: self.candidates_method.unwrap_or(usual.candidates_method),
             features: self.features.unwrap_or(usual.features),
             scoring_method: self.scoring_method.unwrap_or(usual.scoring_method),
+            features_explicit: self.features.is_some(),
+            scoring_method_explicit: self.scoring_method.is_some(),
             scoring_reduction: self.scoring_reduction.unwrap_or(usual.scoring_reduction),
             track_matching_method: self
                 .track_matching_method
@@ -210,7 +234,7 @@ impl TrackingArgs {
             flow: self.flow.options(),
             oks_stddev: self.oks_stddev,
             tracking_target_instance_count: self.tracking_target_instance_count,
-            tracking_pre_cull_to_target: self.tracking_pre_cull_to_target,
+            tracking_pre_cull_to_target: self.tracking_pre_cull_to_target.unwrap_or(0) > 0,
             tracking_pre_cull_iou_threshold: self.tracking_pre_cull_iou_threshold.unwrap_or(0.0),
             tracking_clean_instance_count: self.cleaning.tracking_clean_instance_count.unwrap_or(0),
             tracking_clean_iou_threshold: self.cleaning.tracking_clean_iou_threshold.unwrap_or(0.0),
@@ -221,132 +245,5 @@ impl TrackingArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tracking: TrackingArgs,
-    }
-
-    fn options(line: &str) -> Result<Option<TrackerOptions>, TrackingArgsError> {
-        let words = std::iter::once("program").chain(line.split_whitespace());
-        Line::try_parse_from(words)
-            .expect("a command line")
-            .tracking
-            .options()
-    }
-
-    #[test]
-    fn no_tracker_is_the_usual() {
-        assert_eq!(options("").unwrap(), None);
-        let animals = TrackerOptions::of(TrackerKind::Animals);
-        assert_eq!(options("-t").unwrap(), Some(animals));
-    }
-
-    #[test]
-    fn options_are_sleap_nns() {
-        let line = "-t --tracker classic --candidates-method local_queues --features bboxes \
-            --scoring-method iou --max-tracks 3 --track-matching-method greedy";
-        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
-            panic!("not classic");
-        };
-        assert_eq!(classic.candidates_method, CandidatesMethod::LocalQueues);
-        assert_eq!(classic.features, Features::Bboxes);
-        assert_eq!(classic.scoring_method, ScoringMethod::Iou);
-        assert_eq!(classic.track_matching_method, MatchingMethod::Greedy);
-        assert_eq!(classic.max_tracks, Some(3));
-    }
-
-    #[test]
-    fn filters_have_sleap_nns_options() {
-        let line = "-t --tracker classic --use-kalman --max-tracks 2 --kf-track-features keypoints \
-            --kf-init-frame-count 12 --kf-node-indices 0,2 --kf-reset-gap-size 7 --oks-stddev 0.2";
-        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
-            panic!("classic")
-        };
-        assert_eq!(classic.oks_stddev, Some(0.2));
-        assert_eq!(classic.kalman.init_frame_count, 12);
-        assert_eq!(classic.kalman.node_indices, Some(vec![0, 2]));
-        assert_eq!(classic.kalman.reset_gap_size, 7);
-        for words in [
-            &["program", "-t", "--kf-init-frame-count", "12"][..],
-            &[
-                "program",
-                "-t",
-                "--tracker",
-                "classic",
-                "--use-kalman",
-                "--kf-node-indices",
-                "a",
-            ],
-        ] {
-            assert!(Line::try_parse_from(words).is_err(), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn flow_and_cleaning_have_sleap_nns_options() {
-        let line = "-t --tracker classic --use-flow --of-img-scale 0.5 --of-window-size 15 \
-            --of-max-levels 2 --tracking-clean-instance-count 2 --tracking-clean-iou-threshold 0.4 \
-            --tracking-target-instance-count 2 --post-connect-single-breaks";
-        let Some(TrackerOptions::Classic(classic)) = options(line).unwrap() else {
-            panic!("classic")
-        };
-        assert!(classic.use_flow && classic.post_connect_single_breaks && classic.looks_back());
-        let flow = (classic.flow.img_scale, classic.flow.window_size);
-        assert_eq!((flow, classic.flow.max_levels), ((0.5, 15), 2));
-        assert_eq!(classic.tracking_clean_instance_count, 2);
-        assert_eq!(classic.tracking_clean_iou_threshold, 0.4);
-        for (line, words) in [
-            ("-t --use-flow", "--use-flow is not for --tracker animals"),
-            (
-                "-t --tracker sort --tracking-clean-instance-count 2",
-                "--tracking-clean-instance-count is not for --tracker sort",
-            ),
-            (
-                "-t --tracker classic --use-flow --use-kalman --max-tracks 2",
-                "give one of them",
-            ),
-            (
-                "-t --tracker classic --use-flow --of-window-size 2",
-                "of_window_size is 2; it has to be from 3 to 255",
-            ),
-        ] {
-            let error = options(line).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-        for line in ["-t --of-img-scale 0.5", "-t --post-connect-single-breaks"] {
-            let words = std::iter::once("program").chain(line.split_whitespace());
-            assert!(Line::try_parse_from(words).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn options_that_do_not_go_together_are_refused() {
-        assert!(options("-t --tracker classic --scoring-method iou").is_err());
-        assert!(options("-t --tracker classic --use-kalman").is_err());
-        assert!(options("-t --max-tracks 0").is_err());
-        for (line, words) in [
-            (
-                "-t --scoring-method oks",
-                "--scoring-method is not for --tracker animals",
-            ),
-            (
-                "-t --tracker sort --max-tracks 2",
-                "classic has it, and --tracker animals",
-            ),
-        ] {
-            let error = options(line).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-        let words = ["program", "--tracker", "sort"];
-        assert!(
-            Line::try_parse_from(words).is_err(),
-            "--tracker without --tracking"
-        );
-    }
-}
+#[path = "tracking_args_tests.rs"]
+mod tests;

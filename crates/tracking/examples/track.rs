@@ -3,7 +3,7 @@
 //! `track SCENE.json NAME…` reads a scene (`frames`, each a list of detections with `points` and
 //! `scores`; `n_animals`) and prints `{"NAME": [[track or null, …], …], …}`.
 //!
-//! `NAME_video`: the tracks once all frames are there; an instance that was removed is -1. Trackers that look at
+//! `NAME_video`: the tracks once all frames are there; an instance that is left out is -1. Trackers that look at
 //! pictures need `pictures` in the scene: `file` (the pixels of all frames, one after the other), `width`,
 //! `height` and `channels`.
 
@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tracking::{
     AnimalsOptions, Assignments, CandidatesMethod, ClassicOptions, Detection, Features,
-    FinalInstance, FramePicture, KalmanFeatures, KalmanOptions, MatchingMethod, ScoringMethod,
-    Tracker, TrackerKind, TrackerOptions, VideoFrame, VideoFrames, final_tracks, flow,
+    FinalInstance, FramePicture, KalmanFeatures, KalmanOptions, MatchingMethod, MotOptions,
+    ScoringMethod, Tracker, TrackerKind, TrackerOptions, VideoFrame, VideoFrames, final_tracks,
+    flow,
 };
 
 #[derive(Deserialize)]
@@ -136,7 +137,12 @@ impl VideoFrames for Video<'_> {
 /// Once all frames are there.
 fn final_numbers(options: &TrackerOptions, video: Video<'_>) -> Result<Vec<Vec<Option<i64>>>> {
     let Some(all) = final_tracks(options, &video)? else {
-        return Ok(numbers(&video.tracks));
+        let mut all = numbers(&video.tracks);
+        if options.leaves_out_untracked() {
+            let untracked = all.iter_mut().flatten().filter(|one| one.is_none());
+            untracked.for_each(|one| *one = Some(-1));
+        }
+        return Ok(all);
     };
     let number = |one: FinalInstance| match one {
         FinalInstance::Kept(found) => found.map(|found| i64::from(found.track)),
@@ -236,6 +242,22 @@ fn later_options(name: &str, animals: u32) -> Result<TrackerOptions> {
             scoring_method: ScoringMethod::EuclideanDist,
             ..queues
         }),
+        "classic_unset" => TrackerOptions::Classic(ClassicOptions {
+            features_explicit: false,
+            scoring_method_explicit: false,
+            ..classic
+        }),
+        "classic_culled" => TrackerOptions::Classic(ClassicOptions {
+            tracking_target_instance_count: Some(animals as usize),
+            tracking_pre_cull_to_target: true,
+            ..classic
+        }),
+        "classic_culled_overlap" => TrackerOptions::Classic(ClassicOptions {
+            tracking_target_instance_count: Some(animals as usize),
+            tracking_pre_cull_to_target: true,
+            tracking_pre_cull_iou_threshold: 0.3,
+            ..queues
+        }),
         "classic_cleaned" => TrackerOptions::Classic(ClassicOptions {
             tracking_clean_instance_count: animals as usize,
             tracking_clean_iou_threshold: 0.3,
@@ -248,6 +270,28 @@ fn later_options(name: &str, animals: u32) -> Result<TrackerOptions> {
             post_connect_single_breaks: true,
             ..queues
         }),
-        _ => bail!("{name} is no tracker of this example"),
+        _ => return joining_options(name, animals),
     })
+}
+
+/// Trackers of boxes that join tracks at the end.
+fn joining_options(name: &str, animals: u32) -> Result<TrackerOptions> {
+    let (kind, joined) = name.split_once('_').unwrap_or((name, ""));
+    let options = match kind {
+        "sort" => MotOptions::sort(),
+        "bytetrack" => MotOptions::bytetrack(),
+        "ocsort" => MotOptions::ocsort(),
+        _ => bail!("{name} is no tracker of this example"),
+    };
+    let max_tracks = match joined {
+        "linked" => None,
+        "max_tracks" => Some(animals),
+        "one_track" => Some(1),
+        _ => bail!("{name} is no tracker of this example"),
+    };
+    Ok(TrackerOptions::Mot(MotOptions {
+        link_tracklets: true,
+        max_tracks,
+        ..options
+    }))
 }

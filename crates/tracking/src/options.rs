@@ -65,9 +65,18 @@ impl TrackerOptions {
         }
     }
 
+    /// Whether instances without a track are left out: those of a pre-cull, and those over the number of tracks.
+    pub fn leaves_out_untracked(&self) -> bool {
+        matches!(self, Self::Classic(_))
+    }
+
     /// Whether options were given that mean nothing before all frames of a video are there.
     pub fn needs_whole_video(&self) -> bool {
-        matches!(self, Self::Classic(options) if options.looks_back())
+        match self {
+            Self::Animals(_) => false,
+            Self::Classic(options) => options.looks_back(),
+            Self::Mot(options) => options.joins_tracks(),
+        }
     }
 
     /// A tracker with its defaults.

@@ -189,6 +189,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("of_max_levels", Harmless),
     ("tracking_target_instance_count", Harmless),
     ("tracking_pre_cull_to_target", Harmless),
+    ("link_tracklets", Harmless),
     ("tracking_pre_cull_iou_threshold", Harmless),
     ("tracking_clean_instance_count", Harmless),
     ("tracking_clean_iou_threshold", Harmless),

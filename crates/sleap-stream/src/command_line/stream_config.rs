@@ -95,21 +95,27 @@ impl Config {
 impl Config {
     /// Checks that there is a whole video, and a file to write, where tracking looks through it.
     fn check_whole_video(&self) -> Result<()> {
-        const OPTIONS: &str = "--tracking-clean-instance-count and --post-connect-single-breaks";
-        let tracking = self.tracking.as_ref();
-        if !tracking.is_some_and(TrackerOptions::needs_whole_video) {
-            return Ok(());
-        }
+        let needs = TrackerOptions::needs_whole_video;
+        let options = match &self.tracking {
+            Some(classic @ TrackerOptions::Classic(_)) if needs(classic) => {
+                "--tracking-clean-instance-count and --post-connect-single-breaks".to_owned()
+            }
+            Some(boxes) if needs(boxes) => {
+                let tracker = boxes.kind();
+                format!("--max-tracks and --link-tracklets of --tracker {tracker}")
+            }
+            _ => return Ok(()),
+        };
         if !self.has_end() {
             bail!(
-                "{OPTIONS} look through the whole video, and a live source has none: leave them out, or \
+                "{options} look through the whole video, and a live source has none: leave them out, or \
                  record it and stream the file"
             );
         }
         let is_file = |output: &PathBuf| output.as_os_str() != "-";
         if !self.outputs.iter().any(is_file) {
             bail!(
-                "{OPTIONS} change files of poses once the video has ended, and there is none: give \
+                "{options} change files of poses once the video has ended, and there is none: give \
                  --output FILE"
             );
         }
@@ -343,22 +349,32 @@ mod tests {
 
     #[test]
     fn a_look_through_the_whole_video_needs_one_and_a_file_to_write() {
-        let config = |line: &str| {
-            let line = format!(
-                "sleap-stream {line} -t --tracker classic --tracking-clean-instance-count 2"
-            );
-            Config::try_from(parse(&line).unwrap())
-        };
-        assert!(config("--stream a.mp4 -o a.slp").is_ok());
-        for (line, word) in [
-            ("--webcam 0 -o a.slp", "a live source has none"),
-            ("--test-pattern -o a.slp", "a live source has none"),
-            ("--stream rtsp://a/b -o a.slp", "a live source has none"),
-            ("--stream a.mp4", "--output FILE"),
-            ("--stream a.mp4 -o -", "--output FILE"),
+        for (options, named) in [
+            (
+                "--tracker classic --tracking-clean-instance-count 2",
+                "--tracking-clean-instance-count",
+            ),
+            ("--tracker sort --max-tracks 2", "--max-tracks"),
+            ("--tracker ocsort --link-tracklets", "--link-tracklets"),
         ] {
-            let error = config(line).unwrap_err().to_string();
-            assert!(error.contains(word), "{line}: {error}");
+            let config = |line: &str| {
+                let line = format!("sleap-stream {line} -t {options}");
+                Config::try_from(parse(&line).unwrap())
+            };
+            assert!(config("--stream a.mp4 -o a.slp").is_ok());
+            for (line, word) in [
+                ("--webcam 0 -o a.slp", "a live source has none"),
+                ("--test-pattern -o a.slp", "a live source has none"),
+                ("--stream rtsp://a/b -o a.slp", "a live source has none"),
+                ("--stream a.mp4", "--output FILE"),
+                ("--stream a.mp4 -o -", "--output FILE"),
+            ] {
+                let error = config(line).unwrap_err().to_string();
+                assert!(
+                    error.contains(word) && error.contains(named),
+                    "{line}: {error}"
+                );
+            }
         }
     }
 

@@ -76,6 +76,9 @@ impl ClassicTracker {
         detections: &[Detection],
         seen: Option<FramePicture>,
     ) -> Assignments {
+        if let Some(first) = detections.first() {
+            self.options.resolve(first.points.len());
+        }
         let kept = self.cull(detections);
         if let (Motion::Flow(flow), Some(seen), false) = (&mut self.motion, seen, kept.is_empty()) {
             flow.see(frame, seen);

@@ -88,6 +88,10 @@ pub struct ClassicOptions {
     pub features: Features,
     /// How it is compared.
     pub scoring_method: ScoringMethod,
+    /// Whether the features were chosen. Where they were not, instances of one node are compared by centroids.
+    pub features_explicit: bool,
+    /// Whether the similarity was chosen. Where it was not, that of instances of one node is their distance.
+    pub scoring_method_explicit: bool,
     /// How several scores become one.
     pub scoring_reduction: ScoringReduction,
     /// The quantile of [`ScoringReduction::RobustQuantile`].
@@ -130,6 +134,8 @@ impl Default for ClassicOptions {
             min_match_points: 0,
             features: Features::Keypoints,
             scoring_method: ScoringMethod::Oks,
+            features_explicit: true,
+            scoring_method_explicit: true,
             scoring_reduction: ScoringReduction::Mean,
             robust_best_instance: 1.0,
             oks_stddev: None,
@@ -192,6 +198,23 @@ impl ClassicOptions {
     /// Whether something is done once all frames of a video are there.
     pub fn looks_back(&self) -> bool {
         self.tracking_clean_instance_count > 0 || self.post_connect_single_breaks
+    }
+
+    /// Takes what sleap-nn takes for instances of so many nodes, where nothing was chosen.
+    pub(crate) fn resolve(&mut self, nodes: usize) {
+        if nodes != 1 {
+            return;
+        }
+        let mut resolved = self.clone();
+        if !self.features_explicit {
+            resolved.features = Features::Centroids;
+        }
+        if !self.scoring_method_explicit {
+            resolved.scoring_method = ScoringMethod::EuclideanDist;
+        }
+        if resolved.check().is_ok() {
+            *self = resolved;
+        }
     }
 
     /// The tolerance of the object keypoint similarity.

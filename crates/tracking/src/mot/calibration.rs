@@ -17,14 +17,22 @@ const MIN_CHAIN_LEN: usize = 10;
 /// A detection that follows is nearer than this share of the distance between animals.
 const LINK_SHARE: f64 = 0.5;
 
-/// The options with what was measured, and the steps between the frames.
-///
-/// `frame`: number and detections of each of `count` frames.
+/// What was measured.
+pub(crate) struct Calibration {
+    /// The options with it.
+    pub(crate) options: MotOptions,
+    /// The steps between the frames.
+    pub(crate) stride: Stride,
+    /// How far animals go in a fast step, pixels; NaN where that is not known, or not used.
+    pub(crate) step_p95: f64,
+}
+
+/// Looks through a video. `frame`: number and detections of each of `count` frames.
 pub(crate) fn calibrated(
     options: &MotOptions,
     count: usize,
     frame: &dyn Fn(usize) -> (i64, Vec<Detection>),
-) -> (MotOptions, Stride) {
+) -> Calibration {
     let boxes = |index: usize| {
         let (number, detections) = frame(index);
         let all = detections
@@ -48,24 +56,29 @@ pub(crate) fn calibrated(
     }
     let stride = stride.settled();
     let (diagonal, spacing) = (nan_median(&diagonals), nan_median(&spacings));
-    let measured = options.body_size.unwrap_or_else(|| {
-        let step = match diagonal > 0.0 {
-            true => f64::NAN,
-            false => step(count, &boxes, &stride, spacing),
-        };
-        resolved(diagonal, step, spacing)
-    });
+    let has_extent = diagonal > 0.0;
+    let are_used = options.joins_tracks() || (options.body_size.is_none() && !has_extent);
+    let steps = match are_used {
+        true => steps(count, &boxes, &stride, spacing),
+        false => Vec::new(),
+    };
+    let size = || resolved(diagonal, nan_quantile(&steps, 0.99), spacing);
+    let measured = options.body_size.unwrap_or_else(size);
     let quantile = nan_quantile(&scores, SCORE_QUANTILE);
     let normalizer = match quantile.is_finite() {
         true => quantile.max(MIN_NORMALIZER),
         false => 1.0,
     };
-    let calibrated = MotOptions {
+    let options = MotOptions {
         body_size: Some(measured),
         score_normalizer: normalizer,
         ..options.clone()
     };
-    (calibrated, stride)
+    Calibration {
+        options,
+        stride,
+        step_p95: nan_quantile(&steps, 0.95),
+    }
 }
 
 /// The extent of a pose of two nodes or more.
@@ -82,13 +95,13 @@ struct Chain {
     steps: Vec<f64>,
 }
 
-/// How far animals go in their fastest steps, pixels; NaN where it cannot be told.
-fn step(
+/// How far animals go in a step, pixels, where that can be told.
+fn steps(
     count: usize,
     boxes: &dyn Fn(usize) -> (i64, Vec<BoxDetection>),
     stride: &Stride,
     spacing: f64,
-) -> f64 {
+) -> Vec<f64> {
     let reach = match spacing.is_nan() {
         true => f64::INFINITY,
         false => LINK_SHARE * spacing,
@@ -118,5 +131,5 @@ fn step(
     if let Some((_, _, _, open)) = previous {
         open.into_iter().for_each(&mut end);
     }
-    nan_quantile(&kept, 0.99)
+    kept
 }

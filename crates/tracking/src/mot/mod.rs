@@ -26,5 +26,6 @@ mod tracks;
 
 pub use options::{KalmanKind, MotKind, MotOptions, ScoreMode, Similarity, TimeBase};
 
-pub(crate) use calibration::calibrated;
+pub(crate) use calibration::{Calibration, calibrated};
+pub(crate) use detections::BoxDetection;
 pub(crate) use tracker::MotTracker;

@@ -113,6 +113,12 @@ pub struct MotOptions {
     pub inertia: f64,
     /// Whether `ocsort` matches detections of low scores too.
     pub use_byte: bool,
+    /// How many animals there are: once all frames of a video are there, so many tracks stay, and the others
+    /// join them. Live it changes nothing.
+    pub max_tracks: Option<u32>,
+    /// Whether tracks that end and begin again are joined once all frames of a video are there, as with
+    /// `max_tracks`.
+    pub link_tracklets: bool,
 }
 
 impl MotOptions {
@@ -140,6 +146,8 @@ impl MotOptions {
             delta_t: 3,
             inertia: 0.2,
             use_byte: false,
+            max_tracks: None,
+            link_tracklets: false,
         }
     }
 
@@ -166,6 +174,11 @@ impl MotOptions {
     /// OC-SORT.
     pub fn ocsort() -> Self {
         Self::base(MotKind::OcSort, KalmanKind::Xysr)
+    }
+
+    /// Whether tracks are joined once all frames of a video are there.
+    pub fn joins_tracks(&self) -> bool {
+        self.link_tracklets || self.max_tracks.is_some()
     }
 
     /// Checks the numbers.
@@ -209,6 +222,17 @@ impl MotOptions {
             self.inertia.is_finite(),
             "a finite number",
         )?;
+        self.check_counts()?;
+        let (low, high) = (self.track_low_threshold, self.track_high_threshold);
+        in_range(
+            "track_low_threshold",
+            low,
+            low <= high,
+            "at most track_high_threshold",
+        )
+    }
+
+    fn check_counts(&self) -> Result<(), OptionsError> {
         for (option, value) in [("min_hits", self.min_hits), ("delta_t", self.delta_t)] {
             in_range(
                 option,
@@ -217,19 +241,15 @@ impl MotOptions {
                 "from 1 to 1000",
             )?;
         }
+        if let Some(max) = self.max_tracks {
+            in_range("max_tracks", f64::from(max), max > 0, "at least 1")?;
+        }
         let buffer = self.track_buffer;
         in_range(
             "track_buffer",
             f64::from(buffer),
             buffer <= 100_000,
             "at most 100000",
-        )?;
-        let (low, high) = (self.track_low_threshold, self.track_high_threshold);
-        in_range(
-            "track_low_threshold",
-            low,
-            low <= high,
-            "at most track_high_threshold",
         )
     }
 }

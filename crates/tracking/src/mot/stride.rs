@@ -10,6 +10,7 @@ const MAX_DISTANCES: usize = 64;
 const MAX_STEPS: f64 = 1000.0;
 
 /// The distances between the frames so far.
+#[derive(Clone)]
 pub(crate) struct Stride {
     base: TimeBase,
     counts: BTreeMap<i64, u64>,
@@ -72,13 +73,16 @@ impl Stride {
 
     /// The steps to a frame whose number is higher by `delta`, at least one.
     pub(crate) fn steps_of(&self, delta: i64) -> u32 {
+        self.all_steps_of(delta).min(MAX_STEPS) as u32
+    }
+
+    /// The same without the bound of a tracker.
+    pub(crate) fn all_steps_of(&self, delta: i64) -> f64 {
         let Pace { stride, by_frames } = self.settled.unwrap_or_else(|| self.pace());
         if !by_frames {
-            return 1;
+            return 1.0;
         }
-        (delta as f64 / stride as f64)
-            .round_ties_even()
-            .clamp(1.0, MAX_STEPS) as u32
+        (delta as f64 / stride as f64).round_ties_even().max(1.0)
     }
 }
 

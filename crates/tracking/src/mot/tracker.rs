@@ -2,6 +2,7 @@
 
 use crate::detection::{Assignments, Detection, TrackAssignment};
 use crate::mot::associate::Association;
+use crate::mot::calibration::Calibration;
 use crate::mot::detections::BoxDetection;
 use crate::mot::options::{KalmanKind, MotKind, MotOptions};
 use crate::mot::stride::Stride;
@@ -47,11 +48,11 @@ impl MotTracker {
     }
 
     /// For the frames of a whole video: a track's first detections get its number too.
-    pub(crate) fn of_video(options: MotOptions, stride: Stride) -> Self {
+    pub(crate) fn of_video(calibration: &Calibration) -> Self {
         Self {
-            stride,
+            stride: calibration.stride.clone(),
             late: Some(Vec::new()),
-            ..Self::new(options)
+            ..Self::new(calibration.options.clone())
         }
     }
 

@@ -1,20 +1,22 @@
 //! What tracks of a video are once all of its frames are there, in sleap-nn's order:
 //!
 //! ```text
-//!   sort, bytetrack, ocsort: calibrate ─► track again ─► numbers for the first detections of tracks
+//!   sort, bytetrack, ocsort: calibrate ─► track again ─► numbers for the first detections of tracks ─► join tracks
 //!   classic:                 the tracks that were given ─► clean ─► connect breaks
 //! ```
 
 mod breaks;
+mod linking;
 
 use crate::classic::ClassicOptions;
 use crate::classic::cull::cull;
 use crate::detection::{Assignments, Detection, TrackAssignment};
 use crate::error::OptionsError;
-use crate::mot::{MotOptions, MotTracker, calibrated};
+use crate::mot::{BoxDetection, Calibration, MotOptions, MotTracker, calibrated};
 use crate::options::TrackerOptions;
 use crate::tracker::usable;
 use breaks::connect_single_breaks;
+use linking::{Linked, link};
 
 /// A frame with what a tracker gave it when it came.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,7 +29,7 @@ pub struct VideoFrame {
     pub tracks: Assignments,
 }
 
-/// The frames of a video, in the order of their numbers. They are gone through up to four times.
+/// The frames of a video, in the order of their numbers. They are gone through up to six times.
 pub trait VideoFrames {
     /// How many there are.
     fn count(&self) -> usize;
@@ -48,7 +50,7 @@ pub enum FinalInstance {
 /// `[frame][detection]`: what becomes of the instances of a video. `None` where the tracker has nothing to
 /// do at the end.
 ///
-/// Beside the frames it keeps some 50 bytes a detection.
+/// Beside the frames it keeps some 50 bytes a detection, 200 where tracks are joined.
 ///
 /// # Errors
 ///
@@ -82,8 +84,8 @@ fn tracked_again(options: &MotOptions, video: &dyn VideoFrames) -> Vec<Vec<Final
         } = video.frame(index);
         (number(frame), usable(&detections).1)
     };
-    let (options, stride) = calibrated(options, video.count(), &frame);
-    let mut tracker = MotTracker::of_video(options, stride);
+    let calibration = calibrated(options, video.count(), &frame);
+    let mut tracker = MotTracker::of_video(&calibration);
     let mut all: Vec<Vec<FinalInstance>> = Vec::with_capacity(video.count());
     // `[frame]`: the places of the detections that were tracked, where these are not all.
     let mut places: Vec<Option<Vec<usize>>> = Vec::with_capacity(video.count());
@@ -107,7 +109,43 @@ fn tracked_again(options: &MotOptions, video: &dyn VideoFrames) -> Vec<Vec<Final
             all[late.frame][place] = FinalInstance::Kept(Some(late.track));
         }
     }
+    if options.joins_tracks() {
+        join_tracks(&calibration, video, &mut all);
+    }
     all
+}
+
+/// Joins the tracks of a video.
+fn join_tracks(calibration: &Calibration, video: &dyn VideoFrames, all: &mut [Vec<FinalInstance>]) {
+    let (options, body_size) = (&calibration.options, calibration.options.body_size);
+    let mut detections = Vec::new();
+    let (mut step, mut last) = (0.0, None);
+    for (index, instances) in all.iter().enumerate() {
+        let found = video.frame(index);
+        let number = number(found.frame);
+        if let Some(last) = last.replace(number) {
+            step += calibration.stride.all_steps_of(number.saturating_sub(last));
+        }
+        for (place, instance) in instances.iter().enumerate() {
+            let FinalInstance::Kept(Some(assignment)) = instance else {
+                continue;
+            };
+            let detection = found.detections[place].sanitized();
+            let found = BoxDetection::of(&detection, options, body_size.unwrap_or(f64::NAN));
+            detections.push(Linked::new([index, place], step, assignment.track, &found));
+        }
+    }
+    let places: Vec<_> = detections
+        .iter()
+        .map(|one| [one.frame, one.place])
+        .collect();
+    let tracks = link(detections, calibration);
+    for ([frame, place], track) in places.into_iter().zip(tracks) {
+        if let FinalInstance::Kept(assignment) = &mut all[frame][place] {
+            let score = assignment.map_or(0.0, |one| one.score);
+            *assignment = track.map(|track| TrackAssignment { track, score });
+        }
+    }
 }
 
 /// The tracks that `classic` gave, without instances over the number, and with breaks connected.
