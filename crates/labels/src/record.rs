@@ -34,24 +34,8 @@ pub struct PredictionRecord {
 impl PredictionRecord {
     /// Leaves out the instances for which `stays` is false, with everything that belongs to them.
     pub fn retain(&mut self, stays: &[bool]) {
-        let prediction = &mut self.prediction;
-        let count = prediction.instances.len();
-        keep(&mut prediction.instances, stays, count);
-        keep(&mut prediction.confidence, stays, count);
-        keep(&mut prediction.instance_scores, stays, count);
-        keep(&mut prediction.tracks, stays, count);
-        keep(&mut prediction.track_scores, stays, count);
-        let derived = &mut self.derived;
-        keep(&mut derived.names, stays, count);
-        if let Some(ahead) = &mut derived.ahead {
-            keep(&mut ahead.instances, stays, count);
-            keep(&mut ahead.sd, stays, count);
-            keep(&mut ahead.bridged, stays, count);
-        }
-        if let Some(smooth) = &mut derived.smooth {
-            keep(&mut smooth.instances, stays, count);
-            keep(&mut smooth.bridged, stays, count);
-        }
+        self.prediction.retain(stays);
+        self.derived.retain(stays);
     }
 
     /// About how much memory it takes.
@@ -69,14 +53,6 @@ impl PredictionRecord {
     /// What an instance's track is called: by the name that it was given, else by its own.
     pub(crate) fn track(&self, index: usize) -> Option<&str> {
         track_called(&self.prediction.tracks, &self.derived.names, index)
-    }
-}
-
-/// Leaves out elements of an array that has one for each instance.
-fn keep<T>(array: &mut Vec<T>, stays: &[bool], instances: usize) {
-    if array.len() == instances {
-        let mut stays = stays.iter();
-        array.retain(|_| stays.next().copied().unwrap_or(true));
     }
 }
 

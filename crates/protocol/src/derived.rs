@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::prediction::keep;
+
 /// Poses and names that are given beside the measured poses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -15,6 +17,23 @@ pub struct DerivedPoses {
     /// `[instance]`: the name that people gave its track; empty, or as long as the instances are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<Option<String>>,
+}
+
+impl DerivedPoses {
+    /// Leaves out the poses and names of the instances for which `stays` is false.
+    pub fn retain(&mut self, stays: &[bool]) {
+        let count = stays.len();
+        keep(&mut self.names, stays, count);
+        if let Some(ahead) = &mut self.ahead {
+            keep(&mut ahead.instances, stays, count);
+            keep(&mut ahead.sd, stays, count);
+            keep(&mut ahead.bridged, stays, count);
+        }
+        if let Some(smooth) = &mut self.smooth {
+            keep(&mut smooth.instances, stays, count);
+            keep(&mut smooth.bridged, stays, count);
+        }
+    }
 }
 
 /// Poses carried on from the frame's capture to the moment of their use.

@@ -52,6 +52,24 @@ impl Prediction {
         }
         Ok(())
     }
+
+    /// Leaves out the instances for which `stays` is false, with everything that belongs to them.
+    pub fn retain(&mut self, stays: &[bool]) {
+        let count = self.instances.len();
+        keep(&mut self.instances, stays, count);
+        keep(&mut self.confidence, stays, count);
+        keep(&mut self.instance_scores, stays, count);
+        keep(&mut self.tracks, stays, count);
+        keep(&mut self.track_scores, stays, count);
+    }
+}
+
+/// Leaves out elements of an array that has one for each instance.
+pub(crate) fn keep<T>(array: &mut Vec<T>, stays: &[bool], instances: usize) {
+    if array.len() == instances {
+        let mut stays = stays.iter();
+        array.retain(|_| stays.next().copied().unwrap_or(true));
+    }
 }
 
 fn fits(array: &'static str, found: usize, expected: usize) -> Result<(), ShapeError> {

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use protocol::{FrameId, Prediction, track_name};
+use labels::Revision;
+use protocol::{FrameId, Prediction, Scale, track_name};
 use tracking::flow::FlowOptions;
-use tracking::{Detection, FramePicture, OptionsError, TrackAssignment, Tracker, TrackerOptions};
+use tracking::{FramePicture, OptionsError, TrackAssignment, Tracker, TrackerOptions};
 
+use crate::detections::detections;
 use crate::numbers::TrackNumbers;
+use crate::whole_video::revision;
 
 /// Gives the instances of successive predictions tracks.
 pub struct PredictionTracker {
@@ -57,20 +60,28 @@ impl PredictionTracker {
         options.copied()
     }
 
-    /// Becomes true where tracks of the sender are kept: not all tracks are this tracker's then.
-    pub fn kept_any(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.kept_any)
+    /// What gives the poses of a whole video their final tracks, where the options do so at its end. To be taken
+    /// before the first frame. It changes nothing where tracks of the sender were kept.
+    pub fn revision(&self) -> Option<Revision> {
+        revision(&self.options, self.first, Arc::clone(&self.kept_any))
     }
 
     /// Gives the instances of a frame tracks. A prediction that has tracks keeps them. A frame that
-    /// comes after a newer one gets none: its animals have moved on.
+    /// comes after a newer one gets none: its animals have moved on. Where the tracker
+    /// [leaves out](TrackerOptions::leaves_out_untracked) what it gives no track, that is not in the prediction
+    /// any more.
     pub fn assign(&mut self, prediction: &mut Prediction) {
-        self.assign_seen(prediction, None);
+        self.assign_seen(prediction, None, None);
     }
 
-    /// The same with the frame's picture, where there is one and [`flow`](Self::flow) tells how it is looked
-    /// at.
-    pub fn assign_seen(&mut self, prediction: &mut Prediction, seen: Option<FramePicture>) {
+    /// The same for a prediction that `scale` brings to the pixels in which it is tracked, and with the frame's
+    /// picture, where there is one and [`flow`](Self::flow) tells how it is looked at.
+    pub fn assign_seen(
+        &mut self,
+        prediction: &mut Prediction,
+        scale: Option<Scale>,
+        seen: Option<FramePicture>,
+    ) {
         // A sender that has tracks in one prediction has them in all, also where it does not say so.
         self.sender_tracks |= !prediction.tracks.is_empty();
         if self.sender_tracks {
@@ -90,8 +101,14 @@ impl PredictionTracker {
             return;
         }
         self.newest = Some(prediction.frame_id);
-        let indices = 0..prediction.instances.len();
-        let detections: Vec<_> = indices.map(|index| detection(prediction, index)).collect();
+        let detections = match scale {
+            None => detections(prediction),
+            Some(scale) => {
+                let mut scaled = prediction.clone();
+                scale.apply(&mut scaled);
+                detections(&scaled)
+            }
+        };
         let assigned = self
             .tracker
             .track_seen(prediction.frame_id, &detections, seen);
@@ -100,6 +117,10 @@ impl PredictionTracker {
         prediction.tracks = names.collect();
         let score = |one: &Option<TrackAssignment>| one.map(|one| one.score as f32);
         prediction.track_scores = assigned.iter().map(score).collect();
+        if self.options.leaves_out_untracked() {
+            let stays: Vec<bool> = assigned.iter().map(Option::is_some).collect();
+            prediction.retain(&stays);
+        }
         self.numbers.add(prediction);
     }
 
@@ -115,30 +136,13 @@ impl PredictionTracker {
     }
 }
 
-/// An instance as a tracker takes it.
-pub(crate) fn detection(prediction: &Prediction, index: usize) -> Detection {
-    let wide = |value: Option<f32>| value.map_or(f64::NAN, f64::from);
-    let points = prediction.instances[index].iter();
-    let scores = prediction.confidence.get(index).into_iter().flatten();
-    let point_scores: Vec<f64> = scores.map(|score| wide(*score)).collect();
-    let score = prediction.instance_scores.get(index).copied().flatten();
-    let known = point_scores.iter().filter(|score| score.is_finite());
-    Detection {
-        points: points
-            .map(|point| point.map_or([f64::NAN; 2], |xy| xy.map(f64::from)))
-            .collect(),
-        score: score.map_or_else(|| known.sum(), f64::from),
-        point_scores,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tracking::TrackerKind;
+    use tracking::{ClassicOptions, TrackerKind};
 
     use super::*;
 
-    fn tracker(kind: TrackerKind, next: u32) -> PredictionTracker {
+    fn tracker_of(kind: TrackerKind, next: u32) -> PredictionTracker {
         PredictionTracker::new(TrackerOptions::of(kind), next).unwrap()
     }
 
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn animals_keep_their_names_in_any_order() {
-        let mut classic = tracker(TrackerKind::Classic, 0);
+        let mut classic = tracker_of(TrackerKind::Classic, 0);
         let first = tracked(&mut classic, prediction(0, &[10.0, 200.0]));
         assert_eq!(first, named(&[Some("track_0"), Some("track_1")]));
         let second = tracked(&mut classic, prediction(1, &[198.0, 12.0]));
@@ -174,18 +178,43 @@ mod tests {
     }
 
     #[test]
+    fn what_classic_gives_no_track_is_left_out_with_all_that_belongs_to_it() {
+        let options = TrackerOptions::Classic(ClassicOptions {
+            tracking_target_instance_count: Some(1),
+            tracking_pre_cull_to_target: true,
+            ..ClassicOptions::default()
+        });
+        let scored = Prediction {
+            instance_scores: vec![Some(0.4), Some(0.9)],
+            ..prediction(0, &[10.0, 200.0])
+        };
+        let mut tracker = PredictionTracker::new(options, 0).unwrap();
+        let mut culled = scored.clone();
+        // Twice the size: points come back as they were.
+        let scale = Scale::new((20, 20), (10, 10));
+        tracker.assign_seen(&mut culled, scale, None);
+        culled.check().expect("arrays that fit");
+        assert_eq!(culled.tracks, named(&[Some("track_0")]));
+        assert_eq!(culled.instances, scored.instances[1..]);
+        assert_eq!(culled.instance_scores, [Some(0.9)]);
+        // Other trackers have detections that get a track later.
+        let mut sort = tracker_of(TrackerKind::Sort, 0);
+        assert_eq!(tracked(&mut sort, scored), named(&[None, None]));
+    }
+
+    #[test]
     fn numbers_begin_where_an_earlier_connection_ended() {
-        let mut classic = tracker(TrackerKind::Classic, 7);
+        let mut classic = tracker_of(TrackerKind::Classic, 7);
         let first = tracked(&mut classic, prediction(0, &[10.0, 200.0]));
         assert_eq!(first, named(&[Some("track_7"), Some("track_8")]));
-        let mut classic = tracker(TrackerKind::Classic, u32::MAX);
+        let mut classic = tracker_of(TrackerKind::Classic, u32::MAX);
         let last = tracked(&mut classic, prediction(0, &[10.0]));
         assert_eq!(last, named(&[Some("track_4294967295")]));
     }
 
     #[test]
     fn tracks_that_are_there_stay() {
-        let mut classic = tracker(TrackerKind::Classic, 0);
+        let mut classic = tracker_of(TrackerKind::Classic, 0);
         let known = Prediction {
             tracks: named(&[Some("female"), None]),
             ..prediction(0, &[10.0, 200.0])
@@ -204,7 +233,7 @@ mod tests {
 
     #[test]
     fn after_tracks_from_elsewhere_numbers_go_on_behind_them() {
-        let mut classic = tracker(TrackerKind::Classic, 0);
+        let mut classic = tracker_of(TrackerKind::Classic, 0);
         tracked(&mut classic, prediction(0, &[10.0]));
         let from_worker = Prediction {
             tracks: named(&[Some("track_5")]),
@@ -220,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_comes_late_has_no_tracks_and_says_so() {
-        let mut animals = tracker(TrackerKind::Animals, 0);
+        let mut animals = tracker_of(TrackerKind::Animals, 0);
         for frame in 0..6 {
             tracked(&mut animals, prediction(frame, &[10.0]));
         }

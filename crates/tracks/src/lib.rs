@@ -5,6 +5,8 @@
 mod assign;
 mod census;
 mod colors;
+mod detections;
+mod final_names;
 mod numbers;
 mod whole_video;
 
@@ -12,4 +14,3 @@ pub use assign::PredictionTracker;
 pub use census::{TrackCensus, TrackCounts};
 pub use colors::TrackColors;
 pub use numbers::TrackNumbers;
-pub use whole_video::revision;

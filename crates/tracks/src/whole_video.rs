@@ -11,22 +11,32 @@ use tracking::{
     FinalInstance, TrackAssignment, TrackerOptions, VideoFrame, VideoFrames, final_tracks,
 };
 
-use crate::assign::detection;
+use crate::detections::detections;
+use crate::final_names::rename;
 
-/// What gives the records of a video their final tracks, where these options do so at its end.
+/// What gives the records of a video their final tracks, where these options do so at its end. `first`: the
+/// number of the tracker's first track.
 ///
 /// `kept_any`: tracks were kept that are not this tracker's; nothing changes then.
-pub fn revision(options: &TrackerOptions, kept_any: Arc<AtomicBool>) -> Option<Revision> {
+pub(crate) fn revision(
+    options: &TrackerOptions,
+    first: u32,
+    kept_any: Arc<AtomicBool>,
+) -> Option<Revision> {
     let options = options.looks_back().then(|| options.clone())?;
     Some(Box::new(move |records| {
         if kept_any.load(Relaxed) {
             return Ok(false);
         }
-        revise(&options, records)
+        revise(&options, first, records)
     }))
 }
 
-fn revise(options: &TrackerOptions, records: &mut [PredictionRecord]) -> Result<bool, String> {
+fn revise(
+    options: &TrackerOptions,
+    first: u32,
+    records: &mut [PredictionRecord],
+) -> Result<bool, String> {
     let mut names = Names::default();
     let numbers: Vec<Vec<Option<u32>>> = records
         .iter()
@@ -48,11 +58,12 @@ fn revise(options: &TrackerOptions, records: &mut [PredictionRecord]) -> Result<
     // Trackers of boxes number their tracks again; `classic` keeps those that it gave.
     let name = |number: u32| match options {
         TrackerOptions::Classic(_) => names.name(number),
-        _ => track_name(number),
+        _ => track_name(first.saturating_add(number)),
     };
     for (record, instances) in records.iter_mut().zip(all) {
         apply(record, &instances, &name);
     }
+    rename(records);
     Ok(true)
 }
 
@@ -123,10 +134,7 @@ impl VideoFrames for Video<'_> {
         };
         VideoFrame {
             frame: prediction.frame_id,
-            detections: indices
-                .clone()
-                .map(|instance| detection(prediction, instance))
-                .collect(),
+            detections: detections(prediction),
             tracks: indices.map(track).collect(),
         }
     }
@@ -170,12 +178,23 @@ mod tests {
         let mut records: Vec<_> = (0..8)
             .map(|frame| record(frame, &[(2.0 * frame as f32, 0.9, None)]))
             .collect();
-        let revision = revision(&options, Arc::default()).expect("it looks back");
+        let revision = revision(&options, 0, Arc::default()).expect("it looks back");
         assert_eq!(revision(&mut records), Ok(true));
         for record in &records {
             assert_eq!(tracks(record), [Some("track_0")]);
             assert!(record.prediction.track_scores[0].is_some());
         }
+    }
+
+    #[test]
+    fn numbers_begin_where_those_of_the_tracker_did() {
+        let options = TrackerOptions::of(TrackerKind::Sort);
+        let mut records: Vec<_> = (0..8)
+            .map(|frame| record(frame, &[(2.0, 0.9, None)]))
+            .collect();
+        let revision = revision(&options, 7, Arc::default()).expect("it looks back");
+        assert_eq!(revision(&mut records), Ok(true));
+        assert_eq!(tracks(&records[0]), [Some("track_7")]);
     }
 
     #[test]
@@ -186,7 +205,7 @@ mod tests {
         });
         let found = [(0.0, 0.4, Some("track_7")), (90.0, 0.9, Some("track_12"))];
         let mut records = vec![record(0, &found), record(1, &[])];
-        let revision = revision(&options, Arc::default()).expect("it looks back");
+        let revision = revision(&options, 0, Arc::default()).expect("it looks back");
         assert_eq!(revision(&mut records), Ok(true));
         assert_eq!(tracks(&records[0]), [Some("track_12")]);
         records[0].prediction.check().expect("arrays that fit");
@@ -198,7 +217,7 @@ mod tests {
         let options = TrackerOptions::of(TrackerKind::ByteTrack);
         let mut records = vec![record(0, &[(0.0, 0.9, Some("female"))])];
         let kept = Arc::new(AtomicBool::new(true));
-        let revision = revision(&options, kept).expect("it looks back");
+        let revision = revision(&options, 0, kept).expect("it looks back");
         assert_eq!(revision(&mut records), Ok(false));
         assert_eq!(tracks(&records[0]), [Some("female")]);
     }
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn trackers_that_do_not_look_back_have_no_revision() {
         for kind in [TrackerKind::Animals, TrackerKind::Classic] {
-            assert!(revision(&TrackerOptions::of(kind), Arc::default()).is_none());
+            assert!(revision(&TrackerOptions::of(kind), 0, Arc::default()).is_none());
         }
     }
 }

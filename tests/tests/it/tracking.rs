@@ -1,5 +1,6 @@
 //! `--tracking`: which animal is which, in everything that the client writes.
 
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use e2e::{Client, Place, Worker, assert_as_sleap_io_writes, signal_server, sleap_io_reads, text};
@@ -7,6 +8,7 @@ use serde_json::Value;
 use tracking::{Detection, Tracker, TrackerKind, TrackerOptions};
 
 use crate::label_files::assert_same;
+use crate::worker_tracking::emitted;
 
 /// Pictures of three animals.
 pub(crate) const FRAMES: std::ops::Range<u64> = 200..236;
@@ -75,6 +77,78 @@ pub(crate) fn lines(place: &Place, name: &str) -> Vec<Value> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
     parsed.collect()
+}
+
+/// The two instances with the highest scores of each prediction.
+fn best_two(predictions: &[Value]) -> Vec<Value> {
+    let of = |prediction: &Value| -> Value {
+        let scores = prediction["instance_scores"].as_array().unwrap();
+        let instances = prediction["instances"].as_array().unwrap();
+        let score = |index: usize| scores[index].as_f64().unwrap();
+        let mut best: Vec<usize> = (0..instances.len()).collect();
+        best.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+        best.truncate(2);
+        best.sort_unstable();
+        best.into_iter()
+            .map(|index| instances[index].clone())
+            .collect()
+    };
+    predictions.iter().map(of).collect()
+}
+
+#[test]
+fn instances_that_are_culled_are_in_no_output_of_client_or_worker() {
+    let place = Place::new();
+    let source = pictures(&place);
+    let run = |worker: &Worker, options: &[&str]| {
+        let args = ["--signal", &worker.signal, "--stream", &source, "-o", "-"];
+        let run = Client::run(&[&args[..], options].concat()).success();
+        run.predictions()
+    };
+    let instances = |predictions: &[Value]| -> Vec<Value> {
+        let of = |prediction: &Value| prediction["instances"].clone();
+        predictions.iter().map(of).collect()
+    };
+    let plain = Worker::start(&["--model", &model()]);
+    let all = run(&plain, &[]);
+    let expected = best_two(&all);
+    assert_ne!(instances(&all), expected);
+    let culled = [
+        "-t",
+        "--tracker",
+        "classic",
+        "--tracking-target-instance-count",
+        "2",
+        "--tracking_pre_cull_to_target",
+        "1",
+    ];
+    let outputs = ["slp", "csv", "jsonl"].map(|kind| place.text(&format!("culled.{kind}")));
+    let [slp, csv, jsonl] = &outputs;
+    let emitted_by = |program: &dyn Fn(&[&str]) -> Vec<Value>| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let url = format!("udp://{}", socket.local_addr().unwrap());
+        let heard = std::thread::spawn(move || emitted(&socket));
+        let printed = program(&[&culled[..], &["--emit", &url]].concat());
+        (printed, heard.join().unwrap())
+    };
+    let files = ["-o", slp, "-o", csv, "-o", jsonl];
+    let at_client = emitted_by(&|options| run(&plain, &[options, &files].concat()));
+    let at_worker = emitted_by(&|options| {
+        let worker = Worker::start(&[&["--model", &model()], options].concat());
+        run(&worker, &[])
+    });
+    for (printed, heard) in [at_client, at_worker] {
+        assert_eq!(instances(&printed), expected);
+        assert_eq!(instances(&heard), expected);
+    }
+    let kept = lines(&place, "culled.jsonl");
+    assert_eq!(instances(&kept), expected);
+    let labels = &sleap_io_reads(&[Path::new(slp)])[0];
+    let nodes = labels["nodes"].as_array().unwrap();
+    for (row, line) in kept.iter().enumerate() {
+        assert_same(&labels["frames"][row], line, nodes);
+    }
+    assert_as_sleap_io_writes(Path::new(csv), Path::new(slp));
 }
 
 #[test]

@@ -22,8 +22,8 @@ fn names(predictions: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The poses that a worker emits to this socket, until the end of its stream.
-fn emitted(socket: &UdpSocket) -> Vec<Value> {
+/// The poses that are emitted to this socket, until the end of the stream.
+pub(crate) fn emitted(socket: &UdpSocket) -> Vec<Value> {
     let mut buffer = vec![0; 65_536];
     let mut poses = Vec::new();
     loop {

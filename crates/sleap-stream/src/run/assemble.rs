@@ -163,8 +163,7 @@ fn open_outputs(
     let header = outputs::header(config, info, ack);
     let mut outputs = LabelsOutputs::open(&config.outputs, config.overwrite, &header)?;
     let is_own = config.has_end() && ack.tracker.is_none();
-    let tracking = config.tracking.as_ref().filter(|_| is_own);
-    if let Some(revision) = tracks.revision(tracking) {
+    if let Some(revision) = tracks.revision().filter(|_| is_own) {
         outputs.revise_at_end(header, revision);
     }
     Ok(outputs)

@@ -59,10 +59,9 @@ impl ClientTracks {
         }
     }
 
-    /// What gives the poses of a whole video their final tracks, where these options do so at its end and
-    /// the tracks are the client's.
-    pub(crate) fn revision(&self, options: Option<&TrackerOptions>) -> Option<Revision> {
-        tracks::revision(options?, self.tracker.as_ref()?.kept_any())
+    /// What gives the poses of a whole video their final tracks, where the client's tracker does so at its end.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.tracker.as_ref()?.revision()
     }
 
     /// Gives the instances of a frame tracks, where they have none and the client is to. `content`: the frame
@@ -71,7 +70,7 @@ impl ClientTracks {
         if let Some(tracker) = &mut self.tracker {
             let flow = tracker.flow();
             let seen = flow.and_then(|options| seen(content?, &options));
-            tracker.assign_seen(prediction, seen);
+            tracker.assign_seen(prediction, None, seen);
         }
         self.numbers.add(prediction);
         if let Some(census) = &mut self.census {
@@ -116,8 +115,10 @@ impl ClientTracks {
     pub(crate) fn marks(&mut self, prediction: &Prediction) -> Vec<Option<TrackMark>> {
         let given = self.names(prediction);
         let marks = self.colors.marks(&prediction.tracks, &given);
-        let drawn = |(color, name)| TrackMark { color, name };
-        marks.into_iter().map(|mark| mark.map(drawn)).collect()
+        marks
+            .into_iter()
+            .map(|mark| mark.map(TrackMark::from))
+            .collect()
     }
 }
 

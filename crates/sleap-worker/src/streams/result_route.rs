@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
+use labels::Revision;
 use protocol::{Message, Prediction, Scale, StreamStart, TrackNames, ZoneEdit};
 use tokio::sync::mpsc;
 use tracking::flow::{FlowOptions, Pyramid};
@@ -151,6 +152,12 @@ impl ResultRoute {
 
     /// Gives the instances of a result tracks, where they have none. `size`: width and height of the frame
     /// as sent; `seen`: its picture, where the tracker looks at it. For the pipeline's last stage, in the order
+    /// What gives the predictions of a whole video their final tracks, where the tracker does so at its end. To be
+    /// taken before the first of them.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.tracks.revision()
+    }
+
     /// of the stream.
     pub(crate) fn track(&self, size: (u32, u32), seen: Option<Pyramid>, result: &mut Message) {
         if let Message::Prediction(prediction) = result {

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use labels::Revision;
 use protocol::{Prediction, Scale, TrackNames};
 use tracking::FramePicture;
 use tracking::flow::{FlowOptions, Pyramid};
@@ -43,6 +44,12 @@ impl StreamTracks {
         }
     }
 
+    /// What gives the predictions of a whole video their final tracks, where the tracker does so at its end. To be
+    /// taken before the first of them.
+    pub(super) fn revision(&self) -> Option<Revision> {
+        lock(&self.state).tracker.as_ref()?.revision()
+    }
+
     /// How the tracker looks at pictures; `None` where it does not.
     pub(super) fn flow(&self) -> Option<&FlowOptions> {
         self.flow.as_ref()
@@ -60,20 +67,12 @@ impl StreamTracks {
         let mut state = lock(&self.state);
         let before = state.census.counts();
         if let Some(tracker) = &mut state.tracker {
-            match scale {
-                None => tracker.assign_seen(prediction, seen.map(FramePicture::new)),
-                Some(scale) => {
-                    let mut scaled = prediction.clone();
-                    scale.apply(&mut scaled);
-                    let seen = seen.map(|pyramid| FramePicture {
-                        pyramid,
-                        scale: scale.factors().map(|factor| 1.0 / factor),
-                    });
-                    tracker.assign_seen(&mut scaled, seen);
-                    prediction.tracks = scaled.tracks;
-                    prediction.track_scores = scaled.track_scores;
-                }
-            }
+            let factors = scale.map_or([1.0; 2], |scale| scale.factors().map(|one| 1.0 / one));
+            let seen = seen.map(|pyramid| FramePicture {
+                pyramid,
+                scale: factors,
+            });
+            tracker.assign_seen(prediction, scale, seen);
         }
         state.census.add(prediction);
         TrackChange {

@@ -1,8 +1,5 @@
 //! What tells animals apart at the worker.
 
-use std::sync::Arc;
-
-use labels::Revision;
 use tracking::TrackerOptions;
 use tracks::PredictionTracker;
 
@@ -39,16 +36,6 @@ impl WorkerTracking {
             Self::Off => None,
             Self::Tracker(options) => Some(options.kind().name()),
             Self::Model => Some("model"),
-        }
-    }
-
-    /// What gives the predictions of a whole file their final tracks, where there is something to do at its
-    /// end.
-    pub(crate) fn revision(&self) -> Option<Revision> {
-        match self {
-            // A worker's own predictions have no other tracks than its tracker's.
-            Self::Tracker(options) => tracks::revision(options, Arc::default()),
-            Self::Off | Self::Model => None,
         }
     }
 

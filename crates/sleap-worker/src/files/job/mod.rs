@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use labels::{LabelsOutputs, PredictionRecord};
+use labels::{LabelsHeader, LabelsOutputs, PredictionRecord};
 use protocol::{CaptureClock, Encoding, Frame, FrameMeta, Limits, Message, StreamAck};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -113,11 +113,8 @@ pub(super) async fn run(
     let opened = header.clone();
     let outputs = spawn_blocking(move || LabelsOutputs::open(&[into], true, &opened));
     let outputs = outputs.await.map_err(|_| JobError::Stopped)?;
-    let mut outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
-    if let Some(revision) = context.tracking.revision() {
-        outputs.revise_at_end(header, revision);
-    }
-    let mut run = RunningJob::new(context, reader, outputs);
+    let outputs = outputs.map_err(|error| JobError::Write(error.to_string()))?;
+    let mut run = RunningJob::new(context, reader, outputs, header);
     let outcome = run.all(context, info.total_frames, progress).await;
     run.end(outcome, &path, name).await
 }
@@ -180,11 +177,20 @@ struct ReadAt {
 }
 
 impl RunningJob {
-    fn new(context: &JobContext, reader: VideoReader, outputs: LabelsOutputs) -> Self {
+    /// `header`: that of `outputs`.
+    fn new(
+        context: &JobContext,
+        reader: VideoReader,
+        mut outputs: LabelsOutputs,
+        header: LabelsHeader,
+    ) -> Self {
         let max_in_flight = context.pipeline.batch() + FRAMES_BESIDE_A_BATCH;
         // As many as may be in flight: the pipeline never waits for this job.
         let (replies, results) = mpsc::channel(max_in_flight);
         let route = ResultRoute::new(replies, true).tracked_by(&context.tracking, 0);
+        if let Some(revision) = route.revision() {
+            outputs.revise_at_end(header, revision);
+        }
         Self {
             reader,
             route: Arc::new(route.aside()),
