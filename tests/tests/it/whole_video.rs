@@ -1,13 +1,13 @@
 //! Tracks that are told once a video file has ended, and tracks by optical flow.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use e2e::{Client, Place, Worker, assert_as_sleap_io_writes, demo, read_png, sleap_io_reads, text};
 use serde_json::Value;
 use tracking::flow::{Picture, Pyramid};
 use tracking::{
-    ClassicOptions, FinalInstance, FramePicture, Tracker, TrackerKind, TrackerOptions, VideoFrame,
-    VideoFrames, final_tracks,
+    ClassicOptions, FinalInstance, FramePicture, MotOptions, Tracker, TrackerKind, TrackerOptions,
+    VideoFrame, VideoFrames, final_tracks,
 };
 
 use crate::label_files::assert_same;
@@ -31,8 +31,8 @@ impl VideoFrames for Predicted<'_> {
 }
 
 /// The tracks of a look through all predictions.
-fn tracked_whole(kind: TrackerKind, predictions: &[Value]) -> Vec<Value> {
-    let all = final_tracks(&TrackerOptions::of(kind), &Predicted(predictions)).unwrap();
+fn tracked_whole(options: &TrackerOptions, predictions: &[Value]) -> Vec<Value> {
+    let all = final_tracks(options, &Predicted(predictions)).unwrap();
     let name = |one: &FinalInstance| match one {
         FinalInstance::Kept(Some(found)) => Value::from(format!("track_{}", found.track)),
         _ => Value::Null,
@@ -60,7 +60,7 @@ fn files_get_the_tracks_of_the_whole_video_and_programs_those_of_the_moment() {
             .predictions();
         assert_eq!(tracks(&live), tracked(kind, &live), "{name}");
         let kept = lines(&place, &format!("{name}.jsonl"));
-        let whole = tracked_whole(kind, &live);
+        let whole = tracked_whole(&TrackerOptions::of(kind), &live);
         assert_eq!(tracks(&kept), whole, "{name}");
         assert_ne!(tracks(&live), whole, "{name}");
         let labels = &sleap_io_reads(&[Path::new(slp)])[0];
@@ -120,6 +120,49 @@ fn a_file_that_is_sent_gets_the_tracks_of_the_whole_video() {
     assert_eq!(labels["provenance"]["tracks"], "of the whole video");
     let first = &labels["frames"][0]["instances"][0];
     assert_eq!(first["track"], "track_0", "{first}");
+}
+
+#[test]
+fn poses_that_the_worker_keeps_of_a_file_get_the_tracks_of_the_whole_video() {
+    let (place, dir) = (Place::new(), tempfile::tempdir().unwrap());
+    let (source, folder) = (pictures(&place), text(dir.path()));
+    let options = ["-t", "--tracker", "sort", "--max-tracks", "1"];
+    let args = ["--model", &model(), "--save-poses", &folder];
+    let worker = Worker::start(&[&args[..], &options].concat());
+    let run = |source: &[&str]| {
+        let args = ["--signal", &worker.signal, "-o", "-"];
+        let run = Client::run(&[&args[..], source].concat()).success();
+        run.predictions()
+    };
+    let live = run(&["--stream", &source]);
+    // A live source has no whole video.
+    let camera = run(&["--test-pattern", "64x48@30", "--max-frames", "3"]);
+    assert_eq!(tracks(&live), tracked(TrackerKind::Sort, &live));
+    assert_eq!(worker.interrupt().0, Some(130));
+    let entries = std::fs::read_dir(dir.path()).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let [kept, pattern] = &sleap_io_reads(&files)[..] else {
+        panic!("{files:?}");
+    };
+    let options = TrackerOptions::Mot(MotOptions {
+        max_tracks: Some(1),
+        ..MotOptions::sort()
+    });
+    let whole = tracked_whole(&options, &live);
+    assert_ne!(tracks(&live), whole);
+    let frames = kept["frames"].as_array().unwrap().iter();
+    let found: Vec<Value> = frames
+        .map(|frame| {
+            let instances = frame["instances"].as_array().unwrap().iter();
+            instances.map(|one| one["track"].clone()).collect()
+        })
+        .collect();
+    assert_eq!(found, whole);
+    assert_eq!(kept["provenance"]["tracks"], "of the whole video");
+    assert_eq!(pattern["frames"].as_array().unwrap().len(), camera.len());
+    assert_eq!(pattern["provenance"].get("tracks"), None);
 }
 
 /// How well instances fit their tracks by optical flow.

@@ -279,8 +279,8 @@ fn tracking(args: &Args, engine: &Engine) -> Result<WorkerTracking> {
         .is_some_and(TrackerOptions::needs_whole_video)
     {
         info!(
-            "cleaning and connecting breaks look through a whole video: files that clients send get them, \
-             streams the tracks that can be told live"
+            "cleaning, connecting breaks and joining tracks look through a whole video: files of poses get them, \
+             pages and programs the tracks that can be told live"
         );
     }
     Ok(WorkerTracking::decide(options, knows_identities))

@@ -18,6 +18,8 @@ struct Counts {
     lost: u64,
     /// Why the first of them was lost.
     reason: Option<String>,
+    /// What is wrong although nothing was lost.
+    fault: Option<String>,
 }
 
 impl SaveCounts {
@@ -48,11 +50,19 @@ impl SaveCounts {
         is_first
     }
 
-    /// Fails where something was lost.
+    /// Keeps what is wrong although nothing was lost, if it is the first.
+    pub(super) fn fault(&self, fault: String) {
+        self.lock().fault.get_or_insert(fault);
+    }
+
+    /// Fails where something was lost or is wrong.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let counts = self.lock();
         match counts.lost {
-            0 => Ok(()),
+            0 => match &counts.fault {
+                None => Ok(()),
+                Some(fault) => anyhow::bail!("{} ({}): {fault}", self.what, self.option),
+            },
             lost => anyhow::bail!(
                 "{lost} of {} {} were not saved ({}): {}",
                 counts.saved + lost,
@@ -87,5 +97,15 @@ mod tests {
         let error = counts.check().unwrap_err().to_string();
         let expected = "1 of 3 frames were not saved (--save-every): the disk is full";
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_reported_where_nothing_was_lost() {
+        let counts = SaveCounts::new("predictions", "--save-poses");
+        counts.saved(2);
+        counts.fault("a.slp has live tracks".into());
+        counts.fault("b.slp has live tracks".into());
+        let error = counts.check().unwrap_err().to_string();
+        assert_eq!(error, "predictions (--save-poses): a.slp has live tracks");
     }
 }

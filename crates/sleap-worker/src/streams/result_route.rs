@@ -51,6 +51,13 @@ pub(crate) struct FrameOrigin {
     pub(crate) stream_id: Option<String>,
 }
 
+impl FrameOrigin {
+    /// Whether the source is known to have an end.
+    pub(crate) fn has_end(&self) -> bool {
+        self.frames.is_some() && !self.is_webcam
+    }
+}
+
 impl From<&StreamStart> for FrameOrigin {
     fn from(start: &StreamStart) -> Self {
         Self {
@@ -145,6 +152,12 @@ impl ResultRoute {
         Self { tracks, ..self }
     }
 
+    /// What gives the predictions of a whole video their final tracks, where the tracker does so at its end. To be
+    /// taken before the first of them.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.tracks.revision()
+    }
+
     /// How the tracker looks at the frames' pictures; `None` where it does not.
     pub(crate) fn flow(&self) -> Option<&FlowOptions> {
         self.tracks.flow()
@@ -152,12 +165,6 @@ impl ResultRoute {
 
     /// Gives the instances of a result tracks, where they have none. `size`: width and height of the frame
     /// as sent; `seen`: its picture, where the tracker looks at it. For the pipeline's last stage, in the order
-    /// What gives the predictions of a whole video their final tracks, where the tracker does so at its end. To be
-    /// taken before the first of them.
-    pub(crate) fn revision(&self) -> Option<Revision> {
-        self.tracks.revision()
-    }
-
     /// of the stream.
     pub(crate) fn track(&self, size: (u32, u32), seen: Option<Pyramid>, result: &mut Message) {
         if let Message::Prediction(prediction) = result {

@@ -1,16 +1,20 @@
 //! `--save-poses DIR`: the predictions of every stream, one `.slp` file a stream.
 //!
 //! A file has every prediction up to the last second at any moment, also after the worker was killed. No
-//! file is replaced, and nothing but predictions is stored.
+//! file is replaced, and nothing but predictions is stored. Where the worker's tracker looks through whole videos,
+//! the file of a source that has ended is written again with what it finds, while the next stream runs.
 
 mod name;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use labels::{CreateError, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
+use labels::{
+    CreateError, LabelsHeader, LabelsOutputs, OutputError, PredictionRecord, VideoReference,
+};
 use protocol::{DerivedPoses, Message, ModelInfo, Prediction, Skeleton, text};
 use tracing::{info, warn};
 
@@ -29,9 +33,12 @@ pub(crate) struct PosesSink {
     dir: PathBuf,
     counts: PoseCounts,
     files: Vec<StreamFile>,
+    /// Completes a file that is looked through.
+    finishing: Option<JoinHandle<()>>,
 }
 
-/// Where predictions are counted.
+/// Where predictions are counted; clones count together.
+#[derive(Clone)]
 struct PoseCounts {
     saved: SaveCounts,
     metrics: Metrics,
@@ -60,6 +67,8 @@ struct StreamFile {
     model: Option<ModelInfo>,
     skeleton: Option<Skeleton>,
     output: Output,
+    /// Whether it is looked through once it is complete.
+    is_revised: bool,
     /// Predictions that were passed on, and those of them that are known to be written.
     passed_on: u64,
     written: u64,
@@ -93,6 +102,7 @@ impl PosesSink {
                 metrics: Metrics::default(),
             },
             files: Vec::new(),
+            finishing: None,
         })
     }
 
@@ -106,6 +116,41 @@ impl PosesSink {
     pub(crate) fn counts(&self) -> SaveCounts {
         self.counts.saved.clone()
     }
+
+    /// Completes a file. One that is looked through has a thread for that, which the next one waits for.
+    fn finish(&mut self, file: StreamFile) {
+        if !file.is_revised {
+            return file.finish(&self.counts);
+        }
+        self.wait();
+        // Where there is no thread it is done here.
+        let file = Arc::new(Mutex::new(Some(file)));
+        let (kept, counts) = (Arc::clone(&file), self.counts.clone());
+        let thread = std::thread::Builder::new().name("final-tracks".into());
+        let started = thread.spawn(move || finish_kept(&kept, &counts));
+        match started {
+            Ok(thread) => self.finishing = Some(thread),
+            Err(_) => finish_kept(&file, &self.counts),
+        }
+    }
+
+    /// Waits for the file that is looked through.
+    fn wait(&mut self) {
+        if let Some(thread) = self.finishing.take()
+            && thread.join().is_err()
+        {
+            let panicked = "a file of poses was not completed".to_owned();
+            self.counts.saved.fault(panicked);
+        }
+    }
+}
+
+fn finish_kept(file: &Mutex<Option<StreamFile>>, counts: &PoseCounts) {
+    // The lock is held by one thread, which takes the file.
+    let file = file.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(file) = file {
+        file.finish(counts);
+    }
 }
 
 impl FrameSink for PosesSink {
@@ -116,6 +161,7 @@ impl FrameSink for PosesSink {
             model: header.model.cloned(),
             skeleton: header.skeleton.cloned(),
             output: Output::NotBegun,
+            is_revised: false,
             passed_on: 0,
             written: 0,
         });
@@ -125,7 +171,9 @@ impl FrameSink for PosesSink {
         let Message::Prediction(prediction) = result else {
             return;
         };
-        let Self { dir, counts, files } = self;
+        let Self {
+            dir, counts, files, ..
+        } = self;
         let of_stream = |file: &&mut StreamFile| Arc::ptr_eq(&file.stream, &frame.route);
         if let Some(file) = files.iter_mut().find(of_stream) {
             file.begin(dir, frame, counts);
@@ -135,17 +183,20 @@ impl FrameSink for PosesSink {
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
         let of_stream = |file: &mut StreamFile| Arc::ptr_eq(&file.stream, stream);
-        for file in self.files.extract_if(.., of_stream) {
-            file.finish(&self.counts);
-        }
+        let ended: Vec<_> = self.files.extract_if(.., of_stream).collect();
+        ended.into_iter().for_each(|file| self.finish(file));
+    }
+
+    fn flush(&mut self) {
+        self.wait();
     }
 }
 
 impl Drop for PosesSink {
     fn drop(&mut self) {
-        for file in self.files.drain(..) {
-            file.finish(&self.counts);
-        }
+        let files = std::mem::take(&mut self.files);
+        files.into_iter().for_each(|file| self.finish(file));
+        self.wait();
     }
 }
 
@@ -166,7 +217,7 @@ impl StreamFile {
     }
 
     fn create(
-        &self,
+        &mut self,
         dir: &Path,
         frame: &DecodedFrame,
     ) -> Result<(PathBuf, LabelsOutputs), CreateError> {
@@ -177,7 +228,15 @@ impl StreamFile {
             let path = dir.join(name);
             match LabelsOutputs::open(std::slice::from_ref(&path), false, &header) {
                 Err(CreateError::Exists(_)) if copy < MAX_COPIES => copy += 1,
-                opened => return opened.map(|outputs| (path, outputs)),
+                opened => {
+                    let mut outputs = opened?;
+                    let has_end = self.stream.origin.has_end();
+                    if let Some(revision) = self.stream.revision().filter(|_| has_end) {
+                        outputs.revise_at_end(header, revision);
+                        self.is_revised = true;
+                    }
+                    return Ok((path, outputs));
+                }
             }
         }
     }
@@ -257,6 +316,11 @@ impl StreamFile {
         let finished = outputs.finish();
         let new = finished.written.saturating_sub(self.written);
         counts.saved(new);
+        let is_fault = |error: &&OutputError| matches!(error, OutputError::NotRevised { .. });
+        if let Some(fault) = finished.lacking.iter().find(is_fault) {
+            warn!(%fault, "the predictions have live tracks");
+            counts.saved.fault(fault.to_string());
+        }
         let lost = self.passed_on.saturating_sub(finished.written);
         let reason = finished.lacking.first().map(ToString::to_string);
         if lost > 0 {
