@@ -3,6 +3,7 @@
 mod batches;
 mod decode_errors;
 mod drop_reasons;
+mod lossy_link;
 mod model;
 mod properties;
 mod shards;
