@@ -2,8 +2,9 @@
 
     python crates/python/packaging/build.py wheel      dist/sleap_stream-VERSION-…-manylinux_2_28_x86_64.whl
     python crates/python/packaging/build.py tarball    dist/sleap-stream-VERSION-x86_64-unknown-linux-gnu.tar.gz
-    python crates/python/packaging/build.py libraries  the libraries alone; prints what a source build needs to use them
+    python crates/python/packaging/build.py libraries  the libraries alone; prints what cargo-zigbuild needs to use them
     python crates/python/packaging/build.py sources    the versions of the libraries that Debian has now
+    python crates/python/packaging/build.py notes      the notes of a release: what has changed since the last one
 
 Runs on Debian. Needs cargo, and of Debian: clang, dpkg-dev, libclang-dev, make, nasm, pkg-config, python3-venv. The other
 tools come from PyPI into an environment of its own. Takes about 15 minutes on two cores at first, later what cargo takes.
@@ -19,6 +20,11 @@ import sys
 import tarfile
 import venv
 
+import check
+import licences
+import native
+import sources
+
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sleap-stream/packaging"
@@ -27,9 +33,9 @@ PROGRAMS = ("sleap-stream", "sleap-worker")
 
 def main():
     arguments = _arguments()
+    if arguments.what == "notes":
+        return _print_notes()
     _enter_environment()
-    import native  # noqa: PLC0415, needs the environment
-
     if arguments.what == "sources":
         return _print_sources()
     target = native.Target(arguments.arch)
@@ -37,6 +43,7 @@ def main():
     if arguments.what == "libraries":
         for name, value in libraries.environment().items():
             print(f"export {name}={shlex.quote(value)}")
+        print(f"export PATH={shlex.quote(str(CACHE / 'tools/bin'))}:$PATH")
         return 0
     build = Build(target, libraries, arguments.out.resolve())
     made = build.wheel() if arguments.what == "wheel" else build.tarball()
@@ -49,7 +56,7 @@ def main():
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("wheel", "tarball", "libraries", "sources"))
+    parser.add_argument("what", choices=("wheel", "tarball", "libraries", "sources", "notes"))
     parser.add_argument("--arch", choices=("x86_64", "aarch64"), default="x86_64", help="default: %(default)s")
     parser.add_argument("--out", type=pathlib.Path, default=REPOSITORY / "dist", help="folder; default: dist")
     return parser.parse_args()
@@ -72,11 +79,24 @@ def _enter_environment():
 
 
 def _print_sources():
-    import sources  # noqa: PLC0415, beside the others that need the environment
-
-    newest = sources.newest()
+    newest = sources.newest(CACHE / "sources")
     for name, source in sources.read().items():
         print(f"{name} {source.version}; now: {', '.join(newest.get(name, ['not looked up']))}")
+    return 0
+
+
+def _print_notes():
+    """In Markdown: the commits since the last tag before this one, and the libraries inside."""
+
+    def git(*words):
+        done = subprocess.run(["git", *words], cwd=REPOSITORY, check=False, text=True, capture_output=True)
+        return done.stdout.strip()
+
+    last = git("describe", "--tags", "--abbrev=0", "HEAD^")
+    changes = git("log", "--no-merges", "--format=- %s", f"{last}..HEAD" if last else "HEAD")
+    print(f"# sleap-stream {_version()}\n\n## Changes since {last or 'the beginning'}\n\n{changes}\n\n## Inside\n")
+    for name, source in sources.read().items():
+        print(f"- {name} {source.version} ({source.licence})")
     return 0
 
 
@@ -96,29 +116,24 @@ class Build:
 
     def programs(self):
         """Both programs, stripped."""
-        import native  # noqa: PLC0415, needs the environment
-
         packages = [word for program in PROGRAMS for word in ("--package", program)]
         zig = f"{self.target.rust}.{native.GLIBC}"
         self._run("cargo-zigbuild", "zigbuild", "--locked", "--profile", "wheel", "--bins", "--target", zig, *packages)
         return [self.folder / self.target.rust / "wheel" / program for program in PROGRAMS]
 
     def licences(self, folder):
-        import licences  # noqa: PLC0415, beside the others
-
         packages = licences.crates([*PROGRAMS, "sleap-stream-python"], self.target.rust)
         licences.write(packages, self.libraries.built_from, folder)
         shutil.copy(REPOSITORY / "LICENSE", folder)
 
     def wheel(self):
-        import native  # noqa: PLC0415, needs the environment
-
         data = HERE / "data"
         shutil.rmtree(data, ignore_errors=True)
         (data / "scripts").mkdir(parents=True)
         for program in self.programs():
             shutil.copy(program, data / "scripts")
         self.licences(data / "data/share/sleap-stream/licences")
+        _copy_demonstration(data / "data/share/sleap-stream/demo")
         tag = f"manylinux_{native.GLIBC.replace('.', '_')}"
         options = ["--zig", "--compatibility", tag, "--target", self.target.rust, "--profile", "wheel"]
         self.out.mkdir(parents=True, exist_ok=True)
@@ -142,17 +157,22 @@ class Build:
         for program in self.programs():
             shutil.copy(program, staging)
         self.licences(staging / "licences")
+        _copy_demonstration(staging / "demo")
         shutil.copy(REPOSITORY / "README.md", staging)
         with tarfile.open(path, "w:gz") as archive:
             archive.add(staging, arcname=name, filter=_owned_by_root)
         return path
 
     def complaints(self, made):
-        import check  # noqa: PLC0415, needs the environment
-        import native  # noqa: PLC0415, needs the environment
-
         look = check.wheel if made.suffix == ".whl" else check.tarball
         return look(made, native.GLIBC)
+
+
+def _copy_demonstration(folder):
+    """A model and a video to try the programs with."""
+    demo = REPOSITORY / "examples/demo"
+    shutil.copytree(demo / "model", folder / "model")
+    shutil.copy(demo / "video.mp4", folder)
 
 
 def _owned_by_root(entry):

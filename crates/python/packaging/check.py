@@ -1,5 +1,6 @@
 """Checks a built wheel or tarball: size, what its programs need of a system, what they carry."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -7,10 +8,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-
-from elftools.elf.dynamic import DynamicSection
-from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
 
 LARGEST = 60 * 1000 * 1000
 
@@ -30,7 +27,8 @@ def wheel(path, glibc):
     size = path.stat().st_size
     if size > LARGEST:
         found.append(f"{size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f} MB")
-    done = subprocess.run([sys.executable, "-m", "auditwheel", "show", str(path)], text=True, capture_output=True)
+    audit = [sys.executable, "-m", "auditwheel", "show", str(path)]
+    done = subprocess.run(audit, check=False, text=True, capture_output=True)
     tag = f"manylinux_{glibc.replace('.', '_')}"
     if done.returncode or not re.search(r'consistent with\s+the following platform tag:\s+"manylinux_', done.stdout):
         found.append(f"auditwheel: {done.stdout.strip()} {done.stderr.strip()}")
@@ -61,22 +59,21 @@ def _unpacked(folder, glibc):
 
 
 def _program(path, glibc):
-    newest = _version(glibc)
-    with open(path, "rb") as file:
-        elf = ELFFile(file)
-        for section in elf.iter_sections():
-            if isinstance(section, DynamicSection):
-                for tag in section.iter_tags():
-                    if tag.entry.d_tag == "DT_NEEDED" and tag.needed not in ALLOWED:
-                        yield f"needs {tag.needed}"
-                    if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
-                        yield "has a search path of its own"
-            if isinstance(section, GNUVerNeedSection):
-                for _, versions in section.iter_versions():
-                    for version in versions:
-                        name = version.name
-                        if name.startswith("GLIBC_") and name[6:7].isdigit() and _version(name[6:]) > newest:
-                            yield f"needs {name}"
+    command = ["readelf", "--wide", "--section-headers", "--dynamic", "--version-info", str(path)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"LC_ALL": "C"})
+    return program_complaints(done.stdout, glibc)
+
+
+def program_complaints(text, glibc):
+    """Complaints about a program or library, by what readelf prints of its sections, its needs and their versions."""
+    found = [f"needs {name}" for name in re.findall(r"\(NEEDED\).*\[(.+)\]", text) if name not in ALLOWED]
+    if re.search(r"\((RPATH|RUNPATH)\)", text):
+        found.append("has a search path of its own")
+    if " .symtab " in text:
+        found.append("is not stripped")
+    needed = text.partition("Version needs section")[2]
+    versions = set(re.findall(r"Name: GLIBC_([0-9.]+)", needed))
+    return found + [f"needs GLIBC_{version}" for version in sorted(versions) if _version(version) > _version(glibc)]
 
 
 def _version(text):

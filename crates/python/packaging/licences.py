@@ -5,6 +5,9 @@ import pathlib
 import subprocess
 import sys
 
+import tomllib
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 NAMES = ("LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE")
 
 
@@ -31,6 +34,12 @@ def crates(packages, target):
     return sorted((by_id[this] for this in seen if by_id[this]["source"]), key=lambda package: package["name"])
 
 
+def accepted():
+    """The licences that a library may have: those of the Rust packages, and the LGPL, under which FFmpeg is."""
+    with open(REPOSITORY / "tests/deny.toml", "rb") as file:
+        return {*tomllib.load(file)["licenses"]["allow"], "LGPL-3.0-or-later"}
+
+
 def write(packages, sources, folder):
     """Writes `THIRD-PARTY.txt` (texts) and `third-party.json` (name, version, licence) into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +53,8 @@ def write(packages, sources, folder):
         elif not package["license"]:
             missing.append(package["name"])
     for source in sources:
+        if source.licence not in accepted():
+            sys.exit(f"error: the licence of {source.name}, {source.licence}, is not accepted in tests/deny.toml")
         fields = {"name": source.name, "version": source.version, "licence": source.licence, "from": source.registry}
         table.append(fields)
         texts.setdefault(source.licence_text(), []).append(f"{source.name} {source.version} ({source.licence})")

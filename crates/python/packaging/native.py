@@ -6,8 +6,8 @@ FFmpeg is configured under the LGPL. What is built is kept in a cache, by everyt
 
 import hashlib
 import os
-import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,15 +17,15 @@ import sources
 GLIBC = "2.28"
 
 # No encoder but those of recordings; no device, filter, hardware or program.
-FFMPEG = """
+FFMPEG = shlex.split("""
 --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-debug --disable-avdevice
 --disable-avfilter --disable-swresample --disable-postproc --enable-static --disable-shared --enable-pic
 --enable-network --enable-version3 --enable-zlib --enable-mbedtls --enable-libdav1d
 --enable-demuxers --enable-parsers --enable-protocols --enable-bsfs
 --enable-encoder=mpeg4 --enable-muxer=avi,matroska,mp4
-""".split()
+""")
 
-OPENCV = """
+OPENCV = shlex.split("""
 BUILD_LIST=core,imgproc BUILD_SHARED_LIBS=OFF CMAKE_BUILD_TYPE=Release CMAKE_POSITION_INDEPENDENT_CODE=ON
 BUILD_TESTS=OFF BUILD_PERF_TESTS=OFF BUILD_EXAMPLES=OFF BUILD_opencv_apps=OFF BUILD_DOCS=OFF BUILD_ZLIB=OFF
 BUILD_opencv_python2=OFF BUILD_opencv_python3=OFF BUILD_JAVA=OFF BUILD_opencv_js=OFF OPENCV_GENERATE_PKGCONFIG=OFF
@@ -33,7 +33,7 @@ WITH_FFMPEG=OFF WITH_GSTREAMER=OFF WITH_GTK=OFF WITH_QT=OFF WITH_OPENCL=OFF WITH
 WITH_EIGEN=OFF WITH_PROTOBUF=OFF WITH_TIFF=OFF WITH_OPENEXR=OFF WITH_WEBP=OFF WITH_OPENJPEG=OFF WITH_JASPER=OFF
 WITH_AVIF=OFF WITH_JPEG=OFF WITH_PNG=OFF WITH_V4L=OFF WITH_1394=OFF WITH_VA=OFF WITH_QUIRC=OFF WITH_ADE=OFF
 WITH_KLEIDICV=OFF WITH_CAROTENE=OFF WITH_OBSENSOR=OFF WITH_VTK=OFF OPENCV_DISABLE_THREAD_SUPPORT=OFF
-""".split()
+""")
 
 
 class Target:
@@ -134,7 +134,12 @@ class _Builder:
         log = self.work / f"{cwd.name}.log"
         with open(log, "a") as file:
             done = subprocess.run(
-                [str(word) for word in command], cwd=cwd, env=environment, stdout=file, stderr=subprocess.STDOUT
+                [str(word) for word in command],
+                check=False,
+                cwd=cwd,
+                env=environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
             )
         if done.returncode:
             lines = log.read_text(errors="replace").splitlines()[-40:]
@@ -191,7 +196,12 @@ def _ffmpeg(builder, source):
     cwd = builder.folder("ffmpeg")
     tools = [f"--{name}={builder.tools / tool}" for name, tool in
              {"cc": "cc", "cxx": "c++", "ar": "ar", "ranlib": "ranlib", "ld": "cc"}.items()]  # fmt: skip
-    machine = ["--enable-cross-compile", "--target-os=linux", f"--arch={builder.target.arch}", "--pkg-config=pkg-config"]
+    machine = [
+        "--enable-cross-compile",
+        "--target-os=linux",
+        f"--arch={builder.target.arch}",
+        "--pkg-config=pkg-config",
+    ]
     flags = [f"--extra-cflags=-I{builder.prefix / 'include'}", f"--extra-ldflags=-L{builder.prefix / 'lib'}"]
     decoders = [f"--enable-decoder={name}" for name in [*_video_decoders(source), "libdav1d"]]
     builder.run(

@@ -7,11 +7,15 @@ import pathlib
 import shutil
 import subprocess
 import sys
+
 import tomllib
 
 HERE = pathlib.Path(__file__).parent
 DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEBIAN_SUITE = "trixie"
+
+# Folder of apt's own files, beside those of the sources.
+APT = "apt"
 
 
 class Source:
@@ -37,7 +41,7 @@ class Source:
             fetch = {"debian": _fetch_from_debian, "pypi": _fetch_from_pypi}[self.registry]
             fetch(self, at)
             (at / ".unpacked").touch()
-        folders = [entry for entry in at.iterdir() if entry.is_dir() and entry.name != "apt"]
+        folders = [entry for entry in at.iterdir() if entry.is_dir()]
         if len(folders) != 1:
             sys.exit(f"error: {at} should hold one unpacked folder, but holds {len(folders)}. Delete it and try again")
         self.folder = folders[0]
@@ -54,9 +58,9 @@ def read():
         return {name: Source(name, fields) for name, fields in tomllib.load(file).items()}
 
 
-def newest():
+def newest(cache):
     """The versions that Debian has now, by name; those of PyPI are left as they are."""
-    with _Apt() as apt:
+    with _Apt(cache / APT) as apt:
         found = {}
         for source in read().values():
             if source.registry == "debian":
@@ -69,8 +73,8 @@ def newest():
 class _Apt:
     """apt with a list of sources, lists and a cache of its own: the system's stay as they are."""
 
-    def __init__(self, folder=None):
-        self.folder = folder or pathlib.Path.home() / ".cache/sleap-stream/packaging/apt"
+    def __init__(self, folder):
+        self.folder = folder
 
     def __enter__(self):
         (self.folder / "lists/partial").mkdir(parents=True, exist_ok=True)
@@ -108,7 +112,7 @@ def _debian_mirror():
 
 
 def _fetch_from_debian(source, folder):
-    with _Apt() as apt:
+    with _Apt(folder.parent / APT) as apt:
         apt.run("apt-get", "-qq", "source", "--only-source", f"{source.name}={source.version}", cwd=folder)
 
 
