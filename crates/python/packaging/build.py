@@ -29,6 +29,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sleap-stream/packaging"
 PROGRAMS = ("sleap-stream", "sleap-worker")
+# Of cargo: what is linked is static.
+STATIC = ("--features", "vision/static-ffmpeg")
 
 
 def main():
@@ -118,7 +120,8 @@ class Build:
         """Both programs, stripped."""
         packages = [word for program in PROGRAMS for word in ("--package", program)]
         zig = f"{self.target.rust}.{native.GLIBC}"
-        self._run("cargo-zigbuild", "zigbuild", "--locked", "--profile", "wheel", "--bins", "--target", zig, *packages)
+        options = ["--locked", "--profile", "wheel", "--bins", "--target", zig, *STATIC]
+        self._run("cargo-zigbuild", "zigbuild", *options, *packages)
         return [self.folder / self.target.rust / "wheel" / program for program in PROGRAMS]
 
     def licences(self, folder):
@@ -135,7 +138,7 @@ class Build:
         self.licences(data / "data/share/sleap-stream/licences")
         _copy_demonstration(data / "data/share/sleap-stream/demo")
         tag = f"manylinux_{native.GLIBC.replace('.', '_')}"
-        options = ["--zig", "--compatibility", tag, "--target", self.target.rust, "--profile", "wheel"]
+        options = ["--zig", "--compatibility", tag, "--target", self.target.rust, "--profile", "wheel", *STATIC]
         self.out.mkdir(parents=True, exist_ok=True)
         # In a folder of its own, so that what is found there is what was made.
         fresh = CACHE / "made"
