@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Optical flow beside OpenCV's, in alternating rounds: from the pixels of two pictures to the points.
 Equal points are tests/python/test_flow.py's matter. SLEAP_STREAM_FLOW names the built example `flow`.
 
@@ -69,7 +68,9 @@ def main():
                 found["one"].append(opencv(first, second, points, 1))
                 found["all"].append(opencv(first, second, points, os.cpu_count()))
             own, one, every = (1000 * statistics.median(times) for times in found.values())
-            print(f"| {width}x{height}x{channels} | {own:.1f} | {one:.1f}, {every:.1f} | {own / one:.2f}, {own / every:.2f} |")
+            print(
+                f"| {width}x{height}x{channels} | {own:.1f} | {one:.1f}, {every:.1f} | {own / one:.2f}, {own / every:.2f} |"
+            )
 
 
 main()
