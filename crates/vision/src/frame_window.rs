@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::FrameContent;
-use crate::draw::{self, Overlay, TrackMark, ZoneMark};
+use crate::draw::{self, Overlay, TrackMark, Trails, ZoneMark};
 use crate::jpeg::JpegDecodeError;
 use crate::window::{Window, WindowError, WindowStatus};
 use crate::{Image, ImageError};
@@ -57,15 +57,24 @@ pub enum DrawError {
 impl AnnotatedFrame {
     /// A BGR copy of the frame with skeletons and caption drawn on it.
     pub fn draw(&self) -> Result<Image, DrawError> {
+        self.draw_after(&mut Trails::default())
+    }
+
+    /// The same with the trails of the pictures before it, to which it is added.
+    fn draw_after(&self, trails: &mut Trails) -> Result<Image, DrawError> {
+        let (image, now) = (self.content.image()?, Instant::now());
+        let size = (image.width, image.height);
+        trails.add(now, size, &self.tracks, &self.instances);
         let overlay = Overlay {
             nodes: &self.nodes,
             edges: &self.edges,
             instances: &self.instances,
             tracks: &self.tracks,
+            trails: &trails.pieces(now),
             zones: &self.zones,
             caption: &self.caption,
         };
-        Ok(draw::overlay(&self.content.image()?, &overlay)?)
+        Ok(draw::overlay(&image, &overlay)?)
     }
 
     /// What the window shows until the first frame.
@@ -171,7 +180,8 @@ impl WindowLoop {
     /// main thread where the system demands that of windows.
     pub fn run(self, title: &str) -> Result<WindowEnd, WindowError> {
         let mut window = Window::open(title)?;
-        let mut shown = show(&mut window, &AnnotatedFrame::waiting())?;
+        let mut trails = Trails::default();
+        let mut shown = show(&mut window, &AnnotatedFrame::waiting(), &mut trails)?;
         let mut due = Instant::now();
         while shown == WindowStatus::Open {
             if let Some(title) = self.take_title() {
@@ -180,7 +190,7 @@ impl WindowLoop {
             shown = match self.next(due) {
                 WindowEvent::Picture(picture) => {
                     due = Instant::now() + MIN_FRAME_INTERVAL;
-                    show(&mut window, &picture)?
+                    show(&mut window, &picture, &mut trails)?
                 }
                 WindowEvent::Nothing => window.poll()?,
                 WindowEvent::End => return Ok(WindowEnd::Done),
@@ -240,8 +250,12 @@ enum WindowEvent {
 }
 
 /// A picture that cannot be drawn is left out; the next may be better.
-fn show(window: &mut Window, picture: &AnnotatedFrame) -> Result<WindowStatus, WindowError> {
-    match picture.draw() {
+fn show(
+    window: &mut Window,
+    picture: &AnnotatedFrame,
+    trails: &mut Trails,
+) -> Result<WindowStatus, WindowError> {
+    match picture.draw_after(trails) {
         Ok(drawn) => window.show(&drawn),
         Err(error) => {
             tracing::debug!(%error, "picture not shown");
@@ -284,6 +298,28 @@ mod tests {
             window_loop.next(Instant::now()),
             WindowEvent::Nothing
         ));
+    }
+
+    #[test]
+    fn a_picture_shows_where_the_animals_of_those_before_it_were() {
+        let seen = |x: f32| AnnotatedFrame {
+            instances: vec![vec![Some([x, 200.0])]],
+            tracks: vec![Some(TrackMark {
+                color: 1,
+                name: String::new(),
+            })],
+            ..picture("")
+        };
+        let mut trails = Trails::default();
+        seen(100.0).draw_after(&mut trails).unwrap();
+        let drawn = seen(300.0).draw_after(&mut trails).unwrap();
+        let pixel = |x: usize| {
+            let at = 3 * (200 * drawn.width as usize + x);
+            [drawn.data[at], drawn.data[at + 1], drawn.data[at + 2]]
+        };
+        assert_eq!(pixel(200), draw::COLORS[1]);
+        assert_eq!(pixel(500), [EMPTY_WINDOW_SHADE; 3]);
+        assert_eq!(seen(300.0).draw().unwrap().data[3 * (200 * 640 + 200)], 40);
     }
 
     #[test]

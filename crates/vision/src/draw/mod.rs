@@ -4,6 +4,7 @@ mod caption;
 mod names;
 mod palette;
 mod skeleton;
+mod trails;
 mod zones;
 
 use opencv::core::{Mat, Scalar};
@@ -13,6 +14,7 @@ use crate::Image;
 use crate::mat::{ImageError, to_image, view};
 use caption::Caption;
 pub use palette::{COLORS, UNTRACKED};
+pub use trails::{TrailPiece, Trails};
 
 /// What to draw over a frame. Points are (x, y) in its pixels; (0, 0) is the centre of the
 /// first pixel.
@@ -26,6 +28,8 @@ pub struct Overlay<'a> {
     pub instances: &'a [Vec<Option<[f32; 2]>>],
     /// The track of each animal, in the same order; empty where animals are not told apart.
     pub tracks: &'a [Option<TrackMark>],
+    /// Where animals were.
+    pub trails: &'a [TrailPiece],
     /// Areas of the picture.
     pub zones: &'a [ZoneMark],
     /// Text for the upper left corner, lines separated by `\n`; empty for none.
@@ -87,6 +91,7 @@ fn draw(canvas: &mut Mat, overlay: &Overlay<'_>, short_side: u32) -> opencv::Res
         caption.draw_backing(canvas)?;
     }
     zones::draw(canvas, overlay, short_side)?;
+    trails::draw(canvas, overlay, short_side)?;
     skeleton::draw(canvas, overlay, short_side)?;
     names::draw(canvas, overlay, short_side)?;
     match caption {
