@@ -76,8 +76,8 @@ fn a_link_that_works_leads_to_the_workers_model() {
 fn a_busy_worker_is_no_failure_and_its_stream_loses_nothing() {
     let worker = worker(&[]);
     let link = link(&worker, SECRET);
-    // With a limit a pattern waits for the worker: a slow machine drops no frame of it.
-    let pattern = ["--test-pattern", "64x48@30", "--max-frames", "100000"];
+    // The pattern waits for the worker: a slow machine drops no frame of it.
+    let pattern = ["--test-pattern", "64x48@30", "--every-frame"];
     let mut client = Client::start(&[&pattern[..], &["--json", "--worker", &link]].concat());
     assert_eq!(client.line().expect("an event")["event"], "connected");
     let (code, report) = doctor(&[&link]);
