@@ -38,9 +38,10 @@ fn gray_is_sent_unless_the_worker_needs_colours() {
         let instances = of.iter().map(|one| one["instances"].clone());
         instances.collect()
     };
-    let folder = place.text("saved");
+    let (folder, kept) = (place.text("saved"), place.text("poses"));
     for worker in [
         &["--save-every", "100", "--output", &folder][..],
+        &["--save-poses", &kept],
         &["--view", "127.0.0.1:0"],
         &["--tracking", "--tracker", "classic", "--use-flow"],
     ] {

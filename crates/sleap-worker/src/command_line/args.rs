@@ -279,6 +279,11 @@ impl Args {
         }
     }
 
+    /// Frames of streams are kept, or poses in files that say what the frames are like.
+    pub(crate) fn keeps_streams(&self) -> bool {
+        self.save_every.is_some() || self.save_poses.is_some()
+    }
+
     /// `verification_mode` of STREAM_ACK, in the Python worker's form.
     pub(crate) fn verification_mode(&self) -> String {
         match (self.display, self.save_every) {

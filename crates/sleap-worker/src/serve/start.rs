@@ -129,7 +129,7 @@ impl StartedWorker {
         let shown = page.is_some() || args.display;
         let looked_at = ack::Pictures {
             are_shown: shown,
-            need_colours: shown || args.save_every.is_some() || tracking.looks_at_pictures(),
+            need_colours: shown || args.keeps_streams() || tracking.looks_at_pictures(),
         };
         let ack = ack::ready(&mode, engine.model(), tracking.name(), looked_at);
         let ack = Arc::new(ack);
