@@ -106,9 +106,7 @@ pub(crate) fn prepare(
     let rules = closed_loop::bind(config, consumers.rule_outputs, ack)?;
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
-    if ack.gray_frames {
-        plan.encoder.send_gray();
-    }
+    plan.encoder.send_gray(ack.gray_frames);
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
     plan.watcher.clone_from(&consumers.watcher);

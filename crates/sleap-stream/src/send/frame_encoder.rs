@@ -53,9 +53,9 @@ impl FrameEncoder {
         }
     }
 
-    /// Raw pixels of 8 bits are sent as the gray that the worker would make of them: a third of the bytes.
-    pub(crate) fn send_gray(&mut self) {
-        self.gray = true;
+    /// Whether raw pixels of 8 bits are sent as the gray that the worker would make of them: a third of the bytes.
+    pub(crate) fn send_gray(&mut self, gray: bool) {
+        self.gray = gray;
     }
 
     /// A frame as it is to be sent. A camera's own JPEG stays as it is, and pixels of more than 8 bits
