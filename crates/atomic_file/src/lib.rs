@@ -4,7 +4,7 @@
 //! complete ([`save`]). [`write_private`] does both for a file that only its owner may read. A draft that is
 //! dropped is removed.
 //!
-//! Files of users are read by [`open_regular`] and [`read_text`], which never wait.
+//! Files of users are read by [`open_regular`] and [`read_text`], which never wait; [`text_of`] reads one that is open.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
@@ -16,7 +16,7 @@ use std::path::Path;
 
 use tempfile::{NamedTempFile, PersistError};
 
-pub use regular::{open_regular, read_text};
+pub use regular::{open_regular, read_text, text_of};
 
 /// The folder of a file; `.` for a bare name.
 pub fn folder_of(path: &Path) -> &Path {

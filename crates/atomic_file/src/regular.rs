@@ -23,13 +23,24 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// It cannot be opened or read, is longer, or is no UTF-8.
 pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
+    text_of(&open_regular(path)?, max_bytes)
+}
+
+/// The text of an open file of at most so many bytes.
+///
+/// # Errors
+/// It cannot be read, is longer, or is no UTF-8.
+pub fn text_of(file: &File, max_bytes: u64) -> io::Result<String> {
+    const MIB: u64 = 1 << 20;
     let mut bytes = Vec::new();
-    let file = open_regular(path)?;
     file.take(max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
-        let reason = format!("it is longer than {max_bytes} bytes");
-        return Err(io::Error::other(reason));
+        let most = match max_bytes % MIB {
+            0 => format!("{} MiB", max_bytes / MIB),
+            _ => format!("{max_bytes} bytes"),
+        };
+        return Err(io::Error::other(format!("it is longer than {most}")));
     }
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }

@@ -8,10 +8,10 @@ mod unix;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use atomic_file::open_regular;
+use atomic_file::{open_regular, text_of};
 
 /// Longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -129,14 +129,8 @@ pub(crate) fn read(path: &Path, kind: Kind) -> io::Result<Content> {
     );
     #[cfg(not(unix))]
     let (exposure, is_readable) = (None, false);
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("it is longer than 1 MiB"));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     Ok(Content {
-        text,
+        text: text_of(&file, MAX_BYTES)?,
         exposure,
         is_readable,
     })

@@ -47,7 +47,7 @@ struct Trail {
 }
 
 impl Trails {
-    /// Adds where the animals of a picture are. A picture of another size begins anew.
+    /// Adds where the animals of a picture are. Trails of pictures of another size are dropped.
     pub fn add(
         &mut self,
         now: Instant,

@@ -71,14 +71,10 @@ fn deliver(path: &Path, gray: bool) -> io::Result<()> {
     let first = (info.width, info.height);
     let (failed, failure) = mpsc::channel();
     let running = capture.start(move |frame| {
-        if let Some(text) = other_size(&frame, first) {
-            // Its receiver lives longer than the capture.
-            let _ = failed.send(text);
-            return ControlFlow::Break(());
-        }
-        let image = match pixels(&frame, gray) {
+        let image = match pixels(&frame, first, gray) {
             Ok(image) => image,
             Err(text) => {
+                // Its receiver lives longer than the capture.
                 let _ = failed.send(text);
                 return ControlFlow::Break(());
             }
@@ -94,20 +90,16 @@ fn deliver(path: &Path, gray: bool) -> io::Result<()> {
     write_record(RecordHeader::End(reason.len() as u32), reason)
 }
 
-/// Why a frame cannot be predicted into the same file as the first.
-fn other_size(frame: &CapturedFrame, first: (u32, u32)) -> Option<String> {
+/// The pixels that the worker gets, or why the frame cannot be predicted into the same file as the first.
+fn pixels(frame: &CapturedFrame, first: (u32, u32), gray: bool) -> Result<Image, String> {
     let (width, height) = frame.size();
-    (first != (width, height)).then(|| {
-        format!(
+    if first != (width, height) {
+        return Err(format!(
             "frame {} has {width}x{height} pixels and the frames before it {}x{}: an .slp file holds one size of frames. Stream the \
              video, and write .jsonl or .csv",
             frame.frame_id, first.0, first.1
-        )
-    })
-}
-
-/// The pixels that the worker gets, or why there are none.
-fn pixels(frame: &CapturedFrame, gray: bool) -> Result<Image, String> {
+        ));
+    }
     match &frame.content {
         FrameContent::Pixels(image) if gray => {
             vision::gray(image).map_err(|error| error.to_string())
