@@ -115,9 +115,7 @@ impl RuleMachine {
             };
             self.switch(&switched);
             let informed = self.switches.informed(self.engine.rules(), event);
-            for output in &informed {
-                self.outputs.event(*output, event, cause);
-            }
+            self.outputs.event(&informed, event, cause);
             let has_acted = !(switched.is_empty() && informed.is_empty());
             acted.push(has_acted.then(now_us));
         }

@@ -9,6 +9,8 @@ use rules::{Cause, Event, OutputForm, OutputTarget, Rules};
 /// The outputs of a rules file, open.
 pub struct OpenOutputs {
     outputs: Vec<OpenOutput>,
+    /// Streams of all events, whatever the rules do.
+    streams: Vec<OpenOutput>,
     /// Several outputs may share one.
     senders: Vec<OutputSender>,
     /// The stream's name for people.
@@ -20,8 +22,15 @@ struct OpenOutput {
     form: OutputForm,
     /// Index of its sender.
     sender: usize,
-    /// How often something could not be sent, and why the first time.
-    failures: u64,
+    failed: Failures,
+}
+
+/// What an output was not sent.
+struct Failures {
+    /// What it means that something was not sent, for people.
+    meaning: String,
+    count: u64,
+    /// Why, the first time.
     reason: String,
 }
 
@@ -31,50 +40,77 @@ enum OutputSender {
 }
 
 impl OpenOutputs {
-    /// Opens everything. Must be called inside the runtime.
+    /// Opens everything. `emit`: where poses go; a stream of Lab Streaming Layer among these has one of all events beside it.
+    /// Must be called inside the runtime.
     ///
     /// # Errors
     /// An output that cannot be used, by its name.
-    pub fn open(rules: &Rules) -> Result<Self> {
+    pub fn open(rules: &Rules, emit: &[Target]) -> Result<Self> {
         let mut targets: Vec<&OutputTarget> = Vec::new();
-        let mut senders = Vec::new();
-        let mut outputs = Vec::new();
+        let mut opened = Self {
+            outputs: Vec::new(),
+            streams: Vec::new(),
+            senders: Vec::new(),
+            source: String::new(),
+        };
         for output in &rules.outputs {
             let known = targets.iter().position(|target| **target == output.to);
             let sender = match known {
                 Some(index) => index,
                 None => {
-                    let opened = OutputSender::open(&output.to);
-                    senders.push(opened.with_context(|| {
+                    let sender = OutputSender::open(&output.to).with_context(|| {
                         format!("[output.{}] of {} cannot be used", output.name, rules.file)
-                    })?);
+                    })?;
                     targets.push(&output.to);
-                    senders.len() - 1
+                    opened.add(sender)
                 }
             };
-            outputs.push(OpenOutput {
+            opened.outputs.push(OpenOutput {
                 name: output.name.clone(),
                 form: output.form.clone(),
                 sender,
-                failures: 0,
-                reason: String::new(),
+                failed: Failures::new(format!(
+                    "the output {} of the rules was not switched",
+                    output.name
+                )),
             });
         }
-        Ok(Self {
-            outputs,
-            senders,
-            source: String::new(),
-        })
+        let streams = emit.iter().filter(|to| matches!(to, Target::Lsl { .. }));
+        for (url, to) in streams.map(|to| (to.to_string(), to)) {
+            let known = targets
+                .iter()
+                .position(|known| matches!(known, OutputTarget::Url(known) if *known == url));
+            let sender = match known {
+                Some(index) => index,
+                None => {
+                    let sender = EventSender::open(to)
+                        .with_context(|| format!("the events for {url} cannot be offered"))?;
+                    opened.add(OutputSender::Target(sender))
+                }
+            };
+            opened.streams.push(OpenOutput {
+                name: url.clone(),
+                form: OutputForm::Events,
+                sender,
+                failed: Failures::new(format!("an event was not offered to {url}")),
+            });
+        }
+        Ok(opened)
     }
 
     /// Opens everything beside the tasks of the runtime: names are looked up, which may take a while.
     ///
     /// # Errors
     /// As of [`open`](Self::open).
-    pub async fn open_aside(rules: Rules) -> Result<Self> {
-        let open = tokio::task::spawn_blocking(move || Self::open(&rules));
+    pub async fn open_aside(rules: Rules, emit: Vec<Target>) -> Result<Self> {
+        let open = tokio::task::spawn_blocking(move || Self::open(&rules, &emit));
         let opened = open.await;
         opened.context("opening the outputs of the rules stopped unexpectedly")?
+    }
+
+    fn add(&mut self, sender: OutputSender) -> usize {
+        self.senders.push(sender);
+        self.senders.len() - 1
     }
 
     /// Switches an output.
@@ -90,7 +126,7 @@ impl OpenOutputs {
             OutputSender::Serial(port) => port.send(bytes),
             OutputSender::Target(target) => target.bytes(bytes),
         };
-        output.note(sent);
+        output.failed.note(sent);
     }
 
     /// Switches everything off, whatever it is.
@@ -98,41 +134,28 @@ impl OpenOutputs {
         (0..self.outputs.len()).for_each(|output| self.switch(output, false));
     }
 
-    /// Sends an event to an output.
-    pub(crate) fn event(&mut self, output: usize, event: &Event, cause: Cause) {
-        let Some(output) = self.outputs.get_mut(output) else {
-            return;
-        };
-        let OutputSender::Target(target) = &mut self.senders[output.sender] else {
-            return;
-        };
-        let sent = target.event(&EventMessage {
-            source: &self.source,
-            output: &output.name,
-            rule: &event.name,
-            edge: &event.edge.to_string(),
-            cause: &cause.to_string(),
-            animal: event.animal.as_deref(),
-            frame_id: event.frame_id,
-            captured_us: event.captured_us,
-            emitted_us: now_us(),
-            value: event.value,
-        });
-        output.note(sent);
+    /// Sends an event to the outputs that are informed of it, and to the streams of all events.
+    pub(crate) fn event(&mut self, informed: &[usize], event: &Event, cause: Cause) {
+        let of_all: Vec<usize> = self.streams.iter().map(|stream| stream.sender).collect();
+        for output in informed {
+            if let Some(output) = self.outputs.get_mut(*output)
+                // An output to a stream of all events is told once.
+                && !of_all.contains(&output.sender)
+            {
+                output.tell(&mut self.senders, &self.source, event, cause);
+            }
+        }
+        for stream in &mut self.streams {
+            stream.tell(&mut self.senders, &self.source, event, cause);
+        }
     }
 
     /// What went wrong, one error an output.
     pub(crate) fn failures(&self) -> Vec<anyhow::Error> {
-        let failed = self.outputs.iter().filter(|output| output.failures > 0);
+        let all = self.outputs.iter().chain(&self.streams);
+        let failed = all.map(|output| &output.failed).filter(|it| it.count > 0);
         failed
-            .map(|output| {
-                anyhow!(
-                    "the output {} of the rules was not switched {} times: {}",
-                    output.name,
-                    output.failures,
-                    output.reason
-                )
-            })
+            .map(|it| anyhow!("{} {} times: {}", it.meaning, it.count, it.reason))
             .collect()
     }
 
@@ -162,15 +185,43 @@ impl OutputSender {
 }
 
 impl OpenOutput {
+    fn tell(&mut self, senders: &mut [OutputSender], source: &str, event: &Event, cause: Cause) {
+        let OutputSender::Target(target) = &mut senders[self.sender] else {
+            return;
+        };
+        let sent = target.event(&EventMessage {
+            source,
+            output: &self.name,
+            rule: &event.name,
+            edge: &event.edge.to_string(),
+            cause: &cause.to_string(),
+            animal: event.animal.as_deref(),
+            frame_id: event.frame_id,
+            captured_us: event.captured_us,
+            emitted_us: now_us(),
+            value: event.value,
+        });
+        self.failed.note(sent);
+    }
+}
+
+impl Failures {
+    fn new(meaning: String) -> Self {
+        Self {
+            meaning,
+            count: 0,
+            reason: String::new(),
+        }
+    }
+
     fn note(&mut self, sent: io::Result<()>) {
         let Err(error) = sent else { return };
-        self.failures += 1;
-        if self.failures == 1 {
+        self.count += 1;
+        if self.count == 1 {
             self.reason = error.to_string();
             tracing::warn!(
-                "the output {} of the rules cannot be switched: {error}; further failures are counted, \
-                 everything else goes on",
-                self.name
+                "{}: {error}; further failures are counted, everything else goes on",
+                self.meaning
             );
         }
     }

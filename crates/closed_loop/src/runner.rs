@@ -234,7 +234,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.csv");
         let rules = Rules::parse("r", "[rule.r]\nwhen = { present = true }\n").unwrap();
-        let outputs = OpenOutputs::open(&rules).unwrap();
+        let outputs = OpenOutputs::open(&rules, &[]).unwrap();
         let events = EventsFile {
             path: path.clone(),
             existing: ExistingEvents::Continued,

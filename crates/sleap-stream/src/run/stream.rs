@@ -214,7 +214,9 @@ async fn open_rule_outputs(config: &Config) -> Result<Option<OpenOutputs>> {
     let Some(loaded) = config.rules.clone() else {
         return Ok(None);
     };
-    OpenOutputs::open_aside(loaded.rules).await.map(Some)
+    OpenOutputs::open_aside(loaded.rules, config.emit.clone())
+        .await
+        .map(Some)
 }
 
 /// Streams over a channel whose worker is ready.

@@ -26,11 +26,14 @@ impl Loaded {
     /// A target is not known, a port or the model cannot be used, or the rules do not fit the model.
     pub(super) async fn load(args: &Args, rules: Option<LoadedRules>) -> Result<Self> {
         let targets = args.emit.targets.clone();
-        let emitter = tokio::task::spawn_blocking(move || Emitter::open(&targets))
-            .await
-            .context("opening --emit stopped unexpectedly")??;
+        let emitter = tokio::task::spawn_blocking({
+            let targets = targets.clone();
+            move || Emitter::open(&targets)
+        })
+        .await
+        .context("opening --emit stopped unexpectedly")??;
         let outputs = match &rules {
-            Some(loaded) => Some(OpenOutputs::open_aside(loaded.rules.clone()).await?),
+            Some(loaded) => Some(OpenOutputs::open_aside(loaded.rules.clone(), targets).await?),
             None => None,
         };
         let engine = engine(args).await?;
