@@ -4,6 +4,7 @@
 
 age         the age of poses with predict(), beside the client's: the test pattern of 640x480 as JPEG, 30 frames a second
 raw         raw frames of 1920x1080: send() from an array, beside the client from an uncompressed file
+aiortc      frames of 640x480 as JPEG: send(), beside a client that is written in Python with aiortc and sends to one that is, too
 model       frames a second of Model.predict() for each EXPORT, beside the session of ONNX Runtime alone, and beside sleap-nn
             where the variable SLEAP_NN names its program
 start       sleap-stream --version beside starting Python and importing the module
@@ -102,6 +103,53 @@ def raw(binaries, count=300):
         print(f"raw 1080p, {name:<8} {statistics.median(values):7.1f} frames/s")
 
 
+def peers():
+    """What a lab would write by hand: the Python peers of the tests."""
+    folder = ROOT / "tests/python"
+    sys.path.insert(0, str(folder))
+    return folder
+
+
+def aiortc_rate(count):
+    """Frames a second from a client to a worker in Python."""
+
+    @contextlib.contextmanager
+    def running(script, *args):
+        command = [sys.executable, peers() / script, *args]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                yield lambda name: next(found for found in map(json.loads, process.stdout) if found["event"] == name)
+            finally:
+                process.terminate()
+
+    form = ["--size", "640x480", "--jpeg-quality", "80", "--quiet", "--exit"]
+    with running("reference_signaling.py") as room:
+        url = room("ready")["url"]
+        with running("reference_worker.py", "--signal", url, "--quiet") as at_worker:
+            at_worker("ready")
+            with running("reference_client.py", "--signal", url, "--frames", str(count), *form):
+                complete = at_worker("complete")
+    return complete["frames_received"] / complete["elapsed_seconds"]
+
+
+def aiortc(binaries, count=600):
+    """Frames a second of JPEG 640x480 that are made in Python, to a worker that decodes them."""
+    peers()
+    from wire import synthetic_frame
+
+    rates = {"aiortc": [], "send": []}
+    for _ in range(ROUNDS):
+        rates["aiortc"].append(aiortc_rate(count // 3))
+        with worker(binaries) as link, sleap_stream.connect(link, policy="all", jpeg_quality=80) as stream:
+            begun = time.monotonic()
+            for at in range(count):
+                stream.send(synthetic_frame(0, at, 640, 480, 3), copy=False)
+            stream.close()
+            rates["send"].append(stream.stats()["frames_acknowledged"] / (time.monotonic() - begun))
+    for name, values in rates.items():
+        print(f"JPEG 640x480, {name:<7} {statistics.median(values):7.1f} frames/s")
+
+
 def session_rate(model, shape, count):
     """The session of ONNX Runtime alone."""
     import onnxruntime
@@ -181,6 +229,7 @@ def main():
     start(binaries)
     age(binaries)
     raw(binaries)
+    aiortc(binaries)
     for folder in sys.argv[2:] or [DEMO]:
         model(folder)
 

@@ -7,7 +7,7 @@
     python crates/python/packaging/build.py notes      the notes of a release: what has changed since the last one
 
 Runs on Debian. Needs cargo, and of Debian: clang, dpkg-dev, libclang-dev, make, nasm, pkg-config, python3-venv. The other
-tools come from PyPI into an environment of its own. Takes about 15 minutes on two cores at first, later what cargo takes.
+tools come from PyPI into an environment of its own. Takes about an hour on two cores at first, later what has changed.
 """
 
 import argparse
@@ -109,19 +109,21 @@ class Build:
         self.target = target
         self.libraries = libraries
         self.out = out
-        # Apart from the target folder of source builds, which have other libraries.
+        # Apart from the target folder of source builds, which have other libraries, and from each other: cargo-zigbuild
+        # and maturin name other linkers, and what one has compiled the other would compile again.
         self.folder = CACHE / "target"
-        self.environment = os.environ | libraries.environment() | {"CARGO_TARGET_DIR": str(self.folder)}
+        self.module_folder = CACHE / "target-module"
 
-    def _run(self, *command):
-        subprocess.run(list(command), cwd=REPOSITORY, env=self.environment, check=True)
+    def _run(self, *command, folder):
+        environment = os.environ | self.libraries.environment() | {"CARGO_TARGET_DIR": str(folder)}
+        subprocess.run(list(command), cwd=REPOSITORY, env=environment, check=True)
 
     def programs(self):
         """Both programs, stripped."""
         packages = [word for program in PROGRAMS for word in ("--package", program)]
         zig = f"{self.target.rust}.{native.GLIBC}"
         options = ["--locked", "--profile", "wheel", "--bins", "--target", zig, *STATIC]
-        self._run("cargo-zigbuild", "zigbuild", *options, *packages)
+        self._run("cargo-zigbuild", "zigbuild", *options, *packages, folder=self.folder)
         return [self.folder / self.target.rust / "wheel" / program for program in PROGRAMS]
 
     def licences(self, folder):
@@ -144,7 +146,7 @@ class Build:
         fresh = CACHE / "made"
         shutil.rmtree(fresh, ignore_errors=True)
         self._run("maturin", "build", "--locked", *options, "--out", str(fresh), "--manifest-path",
-                  "crates/python/Cargo.toml")  # fmt: skip
+                  "crates/python/Cargo.toml", folder=self.module_folder)  # fmt: skip
         shutil.rmtree(data)
         (made,) = fresh.glob("*.whl")
         return pathlib.Path(shutil.copy(made, self.out))
