@@ -73,7 +73,7 @@ install() {
     "$in" "$venv/bin/pip" install -q "$@" "/try/${wheel##*/}[cpu]"
   else
     "$in" "$venv/bin/pip" install -q "$@" "/try/${wheel##*/}"
-    "$in" "$venv/bin/pip" install -q "$@" --no-deps --only-binary=:all: --python-version 3.12 \
+    "$in" "$venv/bin/pip" install -q "$@" --no-deps --ignore-requires-python --only-binary=:all: --python-version 3.12 \
       --target "$venv/lib/$(inside readlink /usr/bin/python3)/site-packages" onnxruntime
   fi
 }
