@@ -1,12 +1,13 @@
 """Measures the module beside the programs and beside sleap-nn, in alternating rounds.
 
-    PYTHONPATH=target/python python crates/python/bench/rates.py target/release [EXPORT ...]
+    PYTHONPATH=target/python python crates/python/bench/rates.py target/release [EXPORT:VIDEO ...]
 
 age         the age of poses with predict(), beside the client's: the test pattern of 640x480 as JPEG, 30 frames a second
 raw         raw frames of 1920x1080: send() from an array, beside the client from an uncompressed file
-aiortc      frames of 640x480 as JPEG: send(), beside a client that is written in Python with aiortc and sends to one that is, too
-model       frames a second of Model.predict() for each EXPORT, beside the session of ONNX Runtime alone, and beside sleap-nn
-            where the variable SLEAP_NN names its program
+aiortc      frames of 640x480 as JPEG: send() and its poses of a model that costs next to nothing, beside a client and a worker
+            that are written in Python with aiortc and decode only
+model       frames a second of a video with Model.predict() for each EXPORT, reading included, beside the session of ONNX Runtime
+            alone, and beside sleap-nn's predictor where the variable SLEAP_NN names a Python that has it
 start       sleap-stream --version beside starting Python and importing the module
 """
 
@@ -27,7 +28,10 @@ import sleap_stream
 
 ROOT = pathlib.Path(__file__).parents[3]
 DEMO = ROOT / "examples" / "demo" / "model"
+# A model that costs next to nothing.
+TOY = ROOT / "crates" / "pose" / "tests" / "toys" / "gray"
 ROUNDS = 3
+BATCH = 4
 ENVIRONMENT = {**os.environ, "SLEAP_STREAM_NO_CONFIG": "1", "SLEAP_WORKER_NO_CONFIG": "1"}
 
 
@@ -140,12 +144,15 @@ def aiortc(binaries, count=600):
     rates = {"aiortc": [], "send": []}
     for _ in range(ROUNDS):
         rates["aiortc"].append(aiortc_rate(count // 3))
-        with worker(binaries) as link, sleap_stream.connect(link, policy="all", jpeg_quality=80) as stream:
+        with (
+            worker(binaries, "--model", TOY) as link,
+            sleap_stream.connect(link, policy="all", jpeg_quality=80) as stream,
+        ):
             begun = time.monotonic()
             for at in range(count):
-                stream.send(synthetic_frame(0, at, 640, 480, 3), copy=False)
-            stream.close()
-            rates["send"].append(stream.stats()["frames_acknowledged"] / (time.monotonic() - begun))
+                ticket = stream.send(synthetic_frame(0, at, 640, 480, 3), copy=False)
+            ticket.result()
+            rates["send"].append(count / (time.monotonic() - begun))
     for name, values in rates.items():
         print(f"JPEG 640x480, {name:<7} {statistics.median(values):7.1f} frames/s")
 
@@ -155,51 +162,50 @@ def session_rate(model, shape, count):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model / "model.onnx"), providers=["CPUExecutionProvider"])
-    image = np.zeros((1, shape[2], *shape[:2]), np.uint8)
+    batch = np.zeros((BATCH, shape[2], *shape[:2]), np.uint8)
     begun = time.monotonic()
-    for _ in range(count):
-        session.run(None, {"image": image})
+    for _ in range(0, count, BATCH):
+        session.run(None, {"image": batch})
     return count / (time.monotonic() - begun)
 
 
-def sleap_nn_rate(program, model, frames):
-    """`sleap-nn predict` on the same frames, its start left out by two lengths."""
+def sleap_nn_rate(python, model, video, count):
+    """sleap-nn's predictor on the same frames, which it reads itself."""
+    script = ROOT / "tests/bench/sleap_nn_predict.py"
+    command = [python, script, model, video, str(count), str(os.cpu_count())]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = json.loads(done.stdout.splitlines()[-1])
+    return result["frames"] / result["seconds"]
+
+
+def module_rate(loaded, video, count):
+    """Model.predict() on the frames of a video, in batches."""
     import cv2
 
-    times = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for count in (len(frames), 4 * len(frames)):
-            video = os.path.join(folder, f"{count}.avi")
-            height, width = frames[0].shape[:2]
-            writer = cv2.VideoWriter(video, cv2.VideoWriter_fourcc(*"MJPG"), 30, (width, height))
-            for at in range(count):
-                frame = frames[at % len(frames)]
-                writer.write(frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
-            writer.release()
-            command = [program, "predict", "-m", model, "--runtime", "onnx", "--data_path", video, "-o", video + ".slp"]
-            begun = time.monotonic()
-            subprocess.run(command, check=True, capture_output=True)
-            times[count] = time.monotonic() - begun
-    fewer, more = sorted(times)
-    return (more - fewer) / (times[more] - times[fewer])
+    def read():
+        image = capture.read()[1]
+        return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if loaded.input_shape[2] == 1 else image
+
+    capture = cv2.VideoCapture(str(video))
+    loaded.predict([read() for _ in range(BATCH)])
+    capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+    begun = time.monotonic()
+    for _ in range(0, count, BATCH):
+        loaded.predict([read() for _ in range(BATCH)])
+    return count / (time.monotonic() - begun)
 
 
-def model(folder, count=100):
+def model(export, count=100):
     """Frames a second of a model in this process."""
-    folder = pathlib.Path(folder)
-    loaded = sleap_stream.Model(folder, device="cpu")
-    shape = loaded.input_shape
-    frames = [np.random.default_rng(at).integers(0, 256, shape[:2], np.uint8) for at in range(10)]
-    rates = {"Model.predict": [], "session alone": []}
+    folder, video = map(pathlib.Path, str(export).split(":"))
+    loaded = sleap_stream.Model(folder, device="cpu", max_batch=BATCH)
+    rates = {"Model.predict": [], "session alone": [], "sleap-nn": []}
     for _ in range(ROUNDS):
-        begun = time.monotonic()
-        for at in range(count):
-            loaded.predict(frames[at % 10])
-        rates["Model.predict"].append(count / (time.monotonic() - begun))
+        rates["Model.predict"].append(module_rate(loaded, video, count))
         with contextlib.suppress(ImportError):
-            rates["session alone"].append(session_rate(folder, shape, count))
-    if program := os.environ.get("SLEAP_NN"):
-        rates["sleap-nn predict"] = [sleap_nn_rate(program, folder, frames)]
+            rates["session alone"].append(session_rate(folder, loaded.input_shape, count))
+        if python := os.environ.get("SLEAP_NN"):
+            rates["sleap-nn"].append(sleap_nn_rate(python, folder, video, count))
     for name, values in rates.items():
         if values:
             print(f"{loaded.kind}, {name:<17} {statistics.median(values):7.1f} frames/s")
@@ -226,12 +232,10 @@ def main():
     if len(sys.argv) < 2 or not shutil.which("sleap-stream", path=sys.argv[1]):
         sys.exit(__doc__)
     binaries = pathlib.Path(sys.argv[1])
-    start(binaries)
-    age(binaries)
-    raw(binaries)
-    aiortc(binaries)
-    for folder in sys.argv[2:] or [DEMO]:
-        model(folder)
+    for part in (start, age, raw, aiortc):
+        part(binaries)
+    for export in sys.argv[2:] or [f"{DEMO}:{DEMO.parent / 'video.mp4'}"]:
+        model(export)
 
 
 if __name__ == "__main__":
