@@ -93,6 +93,13 @@ def worker(tmp_path):
         yield worker
 
 
+@pytest.fixture
+def one_stream_worker(tmp_path):
+    """A worker that serves one stream at a time."""
+    with running_worker(tmp_path, "--model", DEMO / "model", "--max-streams", "1") as worker:
+        yield worker
+
+
 class Front:
     """An address that leads to one worker's page, and later to another's: what a page that stays open
     sees when the worker is started again."""

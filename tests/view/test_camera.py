@@ -79,10 +79,10 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     assert ids == sorted(set(ids))
 
 
-def test_a_camera_in_the_queue_shows_the_running_stream_and_its_place(worker, open_page, camera_browser):
-    page = open_page(worker.send_link, browser=camera_browser).state("connected")
-    second = open_page(worker.send_link, browser=camera_browser).state("connected")
-    with streaming(worker, source=ENDLESS):
+def test_a_camera_in_the_queue_shows_the_running_stream_and_its_place(one_stream_worker, open_page, camera_browser):
+    page = open_page(one_stream_worker.send_link, browser=camera_browser).state("connected")
+    second = open_page(one_stream_worker.send_link, browser=camera_browser).state("connected")
+    with streaming(one_stream_worker, source=ENDLESS):
         page.wait("() => document.getElementById('source').textContent === 'test pattern'")
         page.page.click("#camera")
         camera_state(page, "busy")

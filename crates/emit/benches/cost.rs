@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Instant;
 
-use emit::{Emitter, StreamInfo, Target};
+use emit::{Emitter, ONLY_STREAM, StreamInfo, Target};
 use protocol::Prediction;
 
 const POSES: usize = 20_000;
@@ -27,13 +27,16 @@ fn measure(name: &str, mut emitter: Emitter) {
     let mut times: Vec<_> = (0..POSES)
         .map(|_| {
             let began = Instant::now();
-            emitter.pose(&prediction, Some(1_763_806_152_334_918), None);
+            emitter.pose(ONLY_STREAM, &prediction, Some(1_763_806_152_334_918), None);
             began.elapsed()
         })
         .collect();
     times.sort();
     let at = |quantile: f64| times[(POSES as f64 * quantile) as usize].as_secs_f64() * 1e6;
-    let counts = emitter.end().first().map(|emitted| emitted.counts);
+    let counts = emitter
+        .end(ONLY_STREAM)
+        .first()
+        .map(|emitted| emitted.counts);
     println!(
         "{name:<22} p50 {:>6.1} us   p99 {:>6.1} us   {counts:?}",
         at(0.5),
@@ -43,7 +46,7 @@ fn measure(name: &str, mut emitter: Emitter) {
 
 fn started(targets: &[Target]) -> Emitter {
     let mut emitter = Emitter::open(targets).expect("loopback is there");
-    emitter.start(StreamInfo::default());
+    emitter.start(ONLY_STREAM, StreamInfo::default());
     emitter
 }
 

@@ -34,28 +34,50 @@ pub struct OpenTargetError {
 pub struct StreamInfo {
     /// The source's name, for display.
     pub source: String,
+    /// What tells the stream from others that run beside it; `None` where there are none.
+    pub name: Option<String>,
     /// The nodes and edges of the poses.
     pub skeleton: Skeleton,
 }
 
+/// Tells the streams of an emitter apart: a number that its user chooses.
+pub type StreamKey = u64;
+
+/// The key of the stream of a program that has one at a time.
+pub const ONLY_STREAM: StreamKey = 0;
+
 /// Sends poses to all targets. Nothing here waits for a consumer.
+///
+/// Several streams may run at a time, where [`Target::names_streams`] holds for all targets.
 #[derive(Default)]
 pub struct Emitter {
     targets: Vec<TargetQueue>,
-    running: Option<RunningEmitter>,
+    running: Vec<RunningStream>,
+    /// The counts of the stream that ended last.
+    last: Vec<StreamCounts>,
 }
 
-struct RunningEmitter {
-    stream: StreamInfo,
+struct RunningStream {
+    key: StreamKey,
+    info: StreamInfo,
     poses: u64,
     /// When the skeleton was sent last.
     skeleton_sent: Instant,
+    /// Of each target.
+    counts: Vec<StreamCounts>,
+}
+
+/// The counts of one stream and one target.
+#[derive(Debug, Clone, Copy)]
+struct StreamCounts {
+    counts: EmitCounts,
+    /// Messages that the target's subscribers had lost before this stream.
+    dropped_before: u64,
 }
 
 struct TargetQueue {
     target: String,
     transport: TargetTransport,
-    counts: EmitCounts,
 }
 
 enum TargetTransport {
@@ -65,11 +87,7 @@ enum TargetTransport {
         layout: OscLayout,
         writer: osc::OscWriter,
     },
-    Zmq {
-        publisher: Publisher,
-        /// Messages dropped before this stream.
-        dropped_before: u64,
-    },
+    Zmq(Publisher),
     Lsl(LslPoses),
 }
 
@@ -86,7 +104,7 @@ impl Emitter {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
-            running: None,
+            ..Self::default()
         })
     }
 
@@ -95,19 +113,21 @@ impl Emitter {
         self.targets.is_empty()
     }
 
-    /// Begins a stream: sends its skeleton.
-    pub fn start(&mut self, stream: StreamInfo) {
-        let source = stream.source.chars().take(MAX_SOURCE_CHARS).collect();
-        let stream = StreamInfo { source, ..stream };
-        for target in &mut self.targets {
-            target.begin(&stream);
-        }
-        self.running = Some(RunningEmitter {
-            stream,
+    /// Begins a stream: sends its skeleton. One with this key ends first.
+    pub fn start(&mut self, key: StreamKey, info: StreamInfo) {
+        self.end(key);
+        let source = info.source.chars().take(MAX_SOURCE_CHARS).collect();
+        let info = StreamInfo { source, ..info };
+        let begin = |target: &mut TargetQueue| target.begin(&info);
+        let counts = self.targets.iter_mut().map(begin).collect();
+        self.running.push(RunningStream {
+            key,
+            info,
             poses: 0,
             skeleton_sent: Instant::now(),
+            counts,
         });
-        self.send_skeleton();
+        self.send_skeleton(self.running.len() - 1);
     }
 
     /// Sends a frame's poses, in pixels of the source. `captured_us`: when the frame was captured,
@@ -116,101 +136,110 @@ impl Emitter {
     /// Before [`start`](Self::start) it does nothing.
     pub fn pose(
         &mut self,
+        key: StreamKey,
         prediction: &Prediction,
         captured_us: Option<u64>,
         clock: Option<CaptureClock>,
     ) {
-        self.pose_with(prediction, &DerivedPoses::default(), captured_us, clock);
+        let derived = DerivedPoses::default();
+        self.pose_with(key, prediction, &derived, captured_us, clock);
     }
 
     /// The same, with poses that were computed from these.
     pub fn pose_with(
         &mut self,
+        key: StreamKey,
         prediction: &Prediction,
         derived: &DerivedPoses,
         captured_us: Option<u64>,
         clock: Option<CaptureClock>,
     ) {
-        let Some(running) = &mut self.running else {
+        let Some(index) = self.index(key) else {
             return;
         };
+        let running = &mut self.running[index];
         running.poses += 1;
         let emitted_us = now_us();
-        let writer = json::JsonWriter {
-            source: &running.stream.source,
-            emitted_us,
-        };
+        let writer = running.info.writer(emitted_us);
         // Made once, if a target needs it.
         let mut json = None;
         let make = || writer.pose(prediction, derived, captured_us, clock);
-        for target in &mut self.targets {
+        for (target, counts) in self.targets.iter_mut().zip(&mut running.counts) {
             let outcome = match &mut target.transport {
                 TargetTransport::Json(udp) => udp.send(json.get_or_insert_with(make)),
                 TargetTransport::Osc { udp, writer, .. } => {
                     udp.send(&writer.pose(prediction, derived, captured_us, emitted_us))
                 }
                 TargetTransport::Lsl(poses) => poses.offer(prediction, captured_us, emitted_us),
-                TargetTransport::Zmq { publisher, .. } => {
+                TargetTransport::Zmq(publisher) => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {
                         0 => SendOutcome::WithoutSubscriber,
                         _ => SendOutcome::Sent,
                     }
                 }
             };
-            target.counts.count(outcome);
+            counts.counts.count(outcome);
         }
         if running.skeleton_sent.elapsed() >= SKELETON_INTERVAL {
-            self.send_skeleton();
+            self.send_skeleton(index);
         }
     }
 
-    /// The counts of this stream, or of the last one.
+    /// The targets with the counts of the stream that began last, or that ended last.
     pub fn emitted(&self) -> Vec<TargetCounts> {
-        self.targets.iter().map(TargetQueue::emitted).collect()
+        let running = self.running.last().map(|running| &running.counts);
+        let counts = running.unwrap_or(&self.last).iter().map(Some);
+        let counts = counts.chain(std::iter::repeat(None));
+        let targets = self.targets.iter().zip(counts);
+        let emitted = targets.map(|(target, counts)| target.emitted(counts));
+        emitted.collect()
     }
 
-    /// Ends the stream: sends its end, and returns the counts of its poses.
-    pub fn end(&mut self) -> Vec<TargetCounts> {
-        let Some(running) = self.running.take() else {
+    /// Ends a stream: sends its end, and returns the counts of its poses.
+    pub fn end(&mut self, key: StreamKey) -> Vec<TargetCounts> {
+        let Some(index) = self.index(key) else {
             return Vec::new();
         };
-        let writer = json::JsonWriter {
-            source: &running.stream.source,
-            emitted_us: now_us(),
-        };
-        let message = writer.end(running.poses);
+        let running = self.running.remove(index);
+        let message = running.info.writer(now_us()).end(running.poses);
         self.broadcast(END, &message, || osc::OscWriter::end(running.poses));
         for target in &self.targets {
-            if let TargetTransport::Zmq { publisher, .. } = &target.transport {
+            if let TargetTransport::Zmq(publisher) = &target.transport {
                 publisher.clear_initial_message();
             }
         }
-        self.emitted()
+        if !self.running.is_empty() {
+            // Subscribers that come now hear of a stream that runs.
+            self.send_skeleton(self.running.len() - 1);
+        }
+        let targets = self.targets.iter().zip(&running.counts);
+        let emitted = targets.map(|(target, counts)| target.emitted(Some(counts)));
+        let emitted = emitted.collect();
+        self.last = running.counts;
+        emitted
     }
 
     /// Waits until subscribers have taken what is queued for them, for half a second at most.
     pub async fn close(self) {
         for target in self.targets {
-            if let TargetTransport::Zmq { publisher, .. } = target.transport {
+            if let TargetTransport::Zmq(publisher) = target.transport {
                 publisher.close().await;
             }
         }
     }
 
-    /// Sends the skeleton.
-    fn send_skeleton(&mut self) {
-        let Some(running) = &mut self.running else {
-            return;
-        };
+    fn index(&self, key: StreamKey) -> Option<usize> {
+        self.running.iter().position(|running| running.key == key)
+    }
+
+    /// Sends the skeleton of a stream that runs.
+    fn send_skeleton(&mut self, index: usize) {
+        let running = &mut self.running[index];
         running.skeleton_sent = Instant::now();
-        let skeleton = running.stream.skeleton.clone();
-        let writer = json::JsonWriter {
-            source: &running.stream.source,
-            emitted_us: now_us(),
-        };
-        let message = writer.skeleton(&skeleton);
+        let skeleton = running.info.skeleton.clone();
+        let message = running.info.writer(now_us()).skeleton(&skeleton);
         for target in &self.targets {
-            if let TargetTransport::Zmq { publisher, .. } = &target.transport {
+            if let TargetTransport::Zmq(publisher) = &target.transport {
                 publisher.set_initial_message(SKELETON, &message);
             }
         }
@@ -223,7 +252,7 @@ impl Emitter {
             match &mut target.transport {
                 TargetTransport::Json(udp) => drop(udp.send(json)),
                 TargetTransport::Osc { udp, .. } => drop(udp.send(&osc())),
-                TargetTransport::Zmq { publisher, .. } => {
+                TargetTransport::Zmq(publisher) => {
                     publisher.publish(topic, json, false);
                 }
                 // Its description has the nodes.
@@ -259,47 +288,58 @@ impl TargetQueue {
                 let publisher = Publisher::bind(host, *port)
                     .map_err(failed("no subscriber can be waited for there"))?;
                 name = format!("zmq://{}", publisher.address());
-                TargetTransport::Zmq {
-                    publisher,
-                    dropped_before: 0,
-                }
+                TargetTransport::Zmq(publisher)
             }
         };
         tracing::info!("poses go to {name}");
         Ok(Self {
             target: name,
             transport,
-            counts: EmitCounts::default(),
         })
     }
 
-    fn begin(&mut self, stream: &StreamInfo) {
-        self.counts = EmitCounts::default();
+    /// Begins a stream, with counts of its own.
+    fn begin(&mut self, stream: &StreamInfo) -> StreamCounts {
         match &mut self.transport {
-            TargetTransport::Json(_) => {}
+            TargetTransport::Json(_) | TargetTransport::Zmq(_) => {}
             TargetTransport::Lsl(poses) => poses.begin(&stream.skeleton),
             TargetTransport::Osc { layout, writer, .. } => {
                 *writer = osc::OscWriter::new(*layout, &stream.skeleton)
             }
-            TargetTransport::Zmq {
-                publisher,
-                dropped_before,
-            } => *dropped_before = publisher.dropped(),
+        }
+        StreamCounts {
+            counts: EmitCounts::default(),
+            dropped_before: self.dropped(),
         }
     }
 
-    fn emitted(&self) -> TargetCounts {
-        let mut counts = self.counts;
-        if let TargetTransport::Zmq {
-            publisher,
-            dropped_before,
-        } = &self.transport
-        {
-            counts.dropped = publisher.dropped() - dropped_before;
+    /// Messages that subscribers have lost so far.
+    fn dropped(&self) -> u64 {
+        match &self.transport {
+            TargetTransport::Zmq(publisher) => publisher.dropped(),
+            _ => 0,
+        }
+    }
+
+    /// The target with the counts of a stream. Of several at a time each has all losses of subscribers.
+    fn emitted(&self, of: Option<&StreamCounts>) -> TargetCounts {
+        let mut counts = of.map_or_else(EmitCounts::default, |of| of.counts);
+        if let (TargetTransport::Zmq(_), Some(of)) = (&self.transport, of) {
+            counts.dropped = self.dropped() - of.dropped_before;
         }
         TargetCounts {
             target: self.target.clone(),
             counts,
+        }
+    }
+}
+
+impl StreamInfo {
+    fn writer(&self, emitted_us: u64) -> json::JsonWriter<'_> {
+        json::JsonWriter {
+            source: &self.source,
+            stream: self.name.as_deref(),
+            emitted_us,
         }
     }
 }

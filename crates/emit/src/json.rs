@@ -38,12 +38,16 @@ enum JsonMessage<'a> {
 struct JsonHead<'a> {
     version: u32,
     source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
     emitted_us: u64,
 }
 
 /// Writes messages of one stream.
 pub(crate) struct JsonWriter<'a> {
     pub(crate) source: &'a str,
+    /// What tells it from others that run beside it.
+    pub(crate) stream: Option<&'a str>,
     /// Microseconds since the Unix epoch.
     pub(crate) emitted_us: u64,
 }
@@ -85,6 +89,7 @@ impl JsonWriter<'_> {
         JsonHead {
             version: VERSION,
             source: self.source,
+            stream: self.stream,
             emitted_us: self.emitted_us,
         }
     }
@@ -103,6 +108,7 @@ mod tests {
 
     const WRITER: JsonWriter<'static> = JsonWriter {
         source: "mouse.mp4",
+        stream: None,
         emitted_us: 20,
     };
 
@@ -150,6 +156,18 @@ mod tests {
             read(WRITER.pose(&Prediction::default(), &DerivedPoses::default(), None, None));
         assert!(untimed.get("captured_us").is_none() && untimed.get("clock").is_none());
         assert_eq!(untimed["instances"], json!([]));
+    }
+
+    #[test]
+    fn one_of_several_streams_is_named() {
+        let writer = JsonWriter {
+            stream: Some("mouse.mp4-2"),
+            ..WRITER
+        };
+        let expected = json!({
+            "type": "end", "version": 1, "source": "mouse.mp4", "stream": "mouse.mp4-2", "emitted_us": 20, "poses": 3,
+        });
+        assert_eq!(read(writer.end(3)), expected);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod topics;
 mod zmq;
 
 pub use counts::{EmitCounts, TargetCounts};
-pub use emitter::{Emitter, OpenTargetError, StreamInfo, now_us};
+pub use emitter::{Emitter, ONLY_STREAM, OpenTargetError, StreamInfo, StreamKey, now_us};
 pub use event::EventSender;
 pub use event_message::EventMessage;
 pub use serial::SerialSender;

@@ -107,6 +107,13 @@ pub enum TargetError {
 
 const URL_FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT, zmq://ADDRESS:PORT or lsl://NAME";
 
+impl Target {
+    /// Whether its messages say of which stream they are, so that several may run at a time.
+    pub fn names_streams(&self) -> bool {
+        matches!(self, Self::Udp { .. } | Self::Zmq { .. })
+    }
+}
+
 impl FromStr for Target {
     type Err = TargetError;
 

@@ -51,6 +51,10 @@ pub struct StreamStart {
         skip_serializing_if = "Option::is_none"
     )]
     pub significant_bits: Option<u8>,
+    /// Extension: the age of poses counts: the client leaves frames out rather than let them wait. A camera is live
+    /// without this, too.
+    #[serde(skip_serializing_if = "is_false")]
+    pub live: bool,
     /// Extension: asks the worker to answer every frame, with `FRAME_RECEIVED` where it has no model.
     #[serde(skip_serializing_if = "is_false")]
     pub answers: bool,
@@ -86,12 +90,20 @@ impl Default for StreamStart {
             original_height: 0,
             jpeg_quality: None,
             significant_bits: None,
+            live: false,
             answers: false,
             heartbeat: false,
             stream_id: None,
             next_track: 0,
             client_version: None,
         }
+    }
+}
+
+impl StreamStart {
+    /// Whether the age of poses counts.
+    pub fn is_live(&self) -> bool {
+        self.live || self.is_webcam
     }
 }
 

@@ -1,4 +1,4 @@
-//! Draining after SIGTERM: nothing new begins, the running stream goes on for a while.
+//! Draining after SIGTERM: nothing new begins, running streams go on for a while.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::session::SessionContext;
 /// Options of the worker's end.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DrainArgs {
-    /// After SIGTERM, let the running stream go on for so long, and take no other.
+    /// After SIGTERM, let running streams go on for so long, and take no other.
     ///
     /// A second SIGTERM and Ctrl-C end it at once. 0: so does the first.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -31,21 +31,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Resolves once the worker was asked to drain and has done so: its stream is over, or the time is.
+/// Resolves once the worker was asked to drain and has done so: its streams are over, or the time is.
 pub(crate) async fn drained(
     worker: &SessionContext,
     interrupt: &Interrupt,
     drain_timeout: Duration,
 ) {
     interrupt.drain_asked().await;
-    worker.slot.close();
+    worker.slots.close();
     worker.metrics.drains();
     info!(
         seconds = drain_timeout.as_secs_f64(),
         "asked to end: no new streams"
     );
     let over = async {
-        worker.slot.empty().await;
+        worker.slots.empty().await;
         worker.files.idle().await;
     };
     match timeout(drain_timeout, over).await {

@@ -31,6 +31,7 @@ mod service_manager;
 mod session;
 mod sinks;
 mod status_line;
+mod stream_args;
 mod streams;
 mod trust;
 mod view;
@@ -55,6 +56,7 @@ pub use files::FileArgs;
 pub use metrics::MetricsArgs;
 pub use rules_args::RulesArgs;
 pub use serve::WorkerAddress;
+pub use stream_args::StreamArgs;
 pub use trust::TrustArgs;
 pub use view::{ViewArgs, ViewLinks};
 

@@ -1,44 +1,65 @@
-//! The status line on a worker's terminal: the stream, its rate, the time of frames in the worker.
+//! The status line on a worker's terminal: the streams, their rate, the time of frames in the worker.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cli::terminal;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::streams::{CurrentStream, ResultRoute};
+use crate::streams::{ResultRoute, ServedStreams};
 
 /// Between two updates.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Shows the line until the handle is dropped; `None` where standard error is no terminal.
-pub(crate) fn show(current: CurrentStream) -> Option<AbortOnDropHandle<()>> {
+pub(crate) fn show(served: ServedStreams) -> Option<AbortOnDropHandle<()>> {
     let line = terminal::line(None)?;
     let show = async move {
         let mut tick = interval(REFRESH_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The stream of the last update, its number of results, and the time.
-        let mut before: Option<(Weak<ResultRoute>, u64, Instant)> = None;
+        // The streams of the last update, their number of results, and the time.
+        let mut before: Option<(Vec<usize>, u64, Instant)> = None;
         loop {
             tick.tick().await;
             let width = terminal::words_width(false);
-            let Some(route) = current.stream() else {
+            let streams = served.all();
+            if streams.is_empty() {
                 before = None;
                 line.say("waiting for a client");
                 continue;
-            };
-            let (answered, now) = (route.answered(), Instant::now());
-            let same = before
-                .take()
-                .filter(|(known, ..)| std::ptr::eq(known.as_ptr(), &*route));
+            }
+            let answered = streams.iter().map(|stream| stream.answered()).sum();
+            let now = Instant::now();
+            // Compared and nothing else: the streams are not kept.
+            let known: Vec<usize> = streams.iter().map(|it| Arc::as_ptr(it).addr()).collect();
+            let same = before.take().filter(|(before, ..)| *before == known);
             let rate = same.map(|(_, count, at)| rate(answered - count, now - at));
-            let source = &route.origin.source_name;
-            line.say(&words(source, answered, rate, route.latest(), width));
-            before = Some((Arc::downgrade(&route), answered, now));
+            line.say(&words(
+                &sources(&streams),
+                answered,
+                rate,
+                oldest(&streams),
+                width,
+            ));
+            before = Some((known, answered, now));
         }
     };
     Some(AbortOnDropHandle::new(tokio::spawn(show)))
+}
+
+/// The name of the only source, or the number of streams.
+fn sources(streams: &[Arc<ResultRoute>]) -> String {
+    match streams {
+        [stream] => stream.origin.source_name.clone(),
+        streams => format!("{} streams", streams.len()),
+    }
+}
+
+/// The longest time of the streams' newest frames in the worker.
+fn oldest(streams: &[Arc<ResultRoute>]) -> Duration {
+    let latest = streams.iter().map(|stream| stream.latest());
+    latest.max().unwrap_or_default()
 }
 
 fn rate(frames: u64, time: Duration) -> f64 {

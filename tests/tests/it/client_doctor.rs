@@ -74,7 +74,7 @@ fn a_link_that_works_leads_to_the_workers_model() {
 
 #[test]
 fn a_busy_worker_is_no_failure_and_its_stream_loses_nothing() {
-    let worker = worker(&[]);
+    let worker = worker(&["--max-streams", "1"]);
     let link = link(&worker, SECRET);
     // The pattern waits for the worker: a slow machine drops no frame of it.
     let pattern = ["--test-pattern", "64x48@30", "--every-frame"];

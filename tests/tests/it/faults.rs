@@ -98,7 +98,7 @@ fn the_next_client_is_served_when_one_is_killed() {
 
 #[test]
 fn a_second_client_hears_that_the_worker_is_busy_and_disturbs_nothing() {
-    let worker = Worker::start(&["--model", &model()]);
+    let worker = Worker::start(&["--model", &model(), "--max-streams", "1"]);
     let mut first = endless(&worker.signal);
     first.line().expect("a first prediction");
     let second = Client::run(&["--signal", &worker.signal, "--test-pattern"]);

@@ -27,6 +27,7 @@ mod label_files;
 mod lanes;
 mod live;
 mod loopback;
+mod many_streams;
 mod metrics;
 mod pages;
 #[cfg(unix)]

@@ -125,7 +125,7 @@ fn metrics_say_what_the_client_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_is_counted_by_its_reason() {
-    let (worker, url) = worker(&[]);
+    let (worker, url) = worker(&["--max-streams", "1"]);
     let mut streaming = link::connect(&worker.signal, PeerConfig::default())
         .await
         .unwrap();

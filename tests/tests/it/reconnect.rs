@@ -246,7 +246,8 @@ fn who_waits_comes_when_there_is_a_worker_and_it_is_free() {
         "-",
     ]);
     first.logs("waiting for a worker", 1);
-    let _worker = worker_at(&meeting);
+    let args = ["--model", &model(), "--max-streams", "1"];
+    let _worker = Worker::start_at(&meeting.signal, &args);
     first.line().expect("a first prediction");
     let second = stream_video(&meeting.signal, &["--wait", "--max-frames", "3"]);
     second.logs("busy; asking again", 1);

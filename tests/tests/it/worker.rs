@@ -63,6 +63,12 @@ fn endless(worker: &Worker) -> Client {
     Client::start(&[&["--signal", &worker.signal], &pattern[..]].concat())
 }
 
+/// A worker with the demonstration's model, for one stream at a time.
+fn one_stream_worker() -> Worker {
+    let model = demo("model");
+    Worker::start(&["--model", model.to_str().unwrap(), "--max-streams", "1"])
+}
+
 fn acks(events: &[Value]) -> Vec<&str> {
     events
         .iter()
@@ -80,7 +86,7 @@ fn received(events: &[Value]) -> u64 {
 
 #[test]
 fn a_python_client_that_does_not_wait_hears_the_end_of_a_refused_stream() {
-    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let worker = one_stream_worker();
     let mut first = endless(&worker);
     first.line().expect("a first prediction");
     let args = ["--frames", "3", "--size", "64x48"];
@@ -95,7 +101,7 @@ fn a_python_client_that_does_not_wait_hears_the_end_of_a_refused_stream() {
 
 #[test]
 fn a_python_client_that_does_not_wait_streams_once_the_worker_is_free() {
-    let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
+    let worker = one_stream_worker();
     let mut first = endless(&worker);
     first.line().expect("a first prediction");
     let args = ["--frames", "100000", "--size", "64x48", "--fps", "50"];

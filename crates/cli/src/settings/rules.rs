@@ -98,6 +98,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("wait", Harmless),
     ("reconnect_timeout", Harmless),
     ("lanes", Harmless),
+    ("max_streams", Harmless),
     // What becomes of poses and frames. `output` is a file of the client's and a folder of the worker's.
     ("output", UserOnly(Writing)),
     ("record", UserOnly(Writing)),

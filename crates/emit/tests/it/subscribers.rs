@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use emit::{Emitter, StreamInfo};
-use protocol::{Prediction, Skeleton};
+use emit::{Emitter, ONLY_STREAM, StreamInfo};
+use protocol::Prediction;
 use serde_json::Value;
 
 const POSES: u64 = 20_000;
@@ -14,10 +14,13 @@ const POSES: u64 = 20_000;
 fn publisher() -> (Emitter, String) {
     let target = "zmq://127.0.0.1:0".parse().unwrap();
     let mut emitter = Emitter::open(&[target]).unwrap();
-    emitter.start(StreamInfo {
-        source: "test".into(),
-        skeleton: Skeleton::default(),
-    });
+    emitter.start(
+        ONLY_STREAM,
+        StreamInfo {
+            source: "test".into(),
+            ..StreamInfo::default()
+        },
+    );
     let url = emitter.emitted()[0].target.clone();
     (emitter, url.strip_prefix("zmq://").unwrap().to_owned())
 }
@@ -29,7 +32,7 @@ fn poses(emitter: &mut Emitter, numbers: impl IntoIterator<Item = u64>) {
             instances: vec![vec![Some([1.0, 2.0]); 50]],
             ..Prediction::default()
         };
-        emitter.pose(&prediction, None, None);
+        emitter.pose(ONLY_STREAM, &prediction, None, None);
     }
 }
 
@@ -133,7 +136,7 @@ async fn one_that_reads_nothing_misses_the_oldest_and_is_counted() {
     let (mut emitter, address) = publisher();
     let mut subscriber = Subscriber::subscribed(&address);
     poses(&mut emitter, 0..POSES);
-    let counts = emitter.end()[0].counts;
+    let counts = emitter.end(ONLY_STREAM)[0].counts;
     assert_eq!(counts.sent, POSES);
     let received = subscriber.poses();
     assert!(
@@ -145,7 +148,7 @@ async fn one_that_reads_nothing_misses_the_oldest_and_is_counted() {
     assert!(received.is_sorted());
 
     // What was dropped belongs to that stream.
-    emitter.start(StreamInfo::default());
+    emitter.start(ONLY_STREAM, StreamInfo::default());
     assert_eq!(emitter.emitted()[0].counts, Default::default());
 }
 
@@ -155,7 +158,7 @@ async fn what_no_subscriber_was_there_for_is_counted() {
     poses(&mut emitter, 0..3);
     let _subscriber = Subscriber::subscribed(&address);
     poses(&mut emitter, 3..5);
-    let counts = emitter.end()[0].counts;
+    let counts = emitter.end(ONLY_STREAM)[0].counts;
     assert_eq!((counts.without_subscriber, counts.sent), (3, 2));
 }
 
@@ -164,7 +167,7 @@ async fn the_end_is_delivered_before_the_publisher_goes() {
     let (mut emitter, address) = publisher();
     let mut subscriber = Subscriber::subscribed(&address);
     poses(&mut emitter, 0..20);
-    assert_eq!(emitter.end()[0].counts.dropped, 0);
+    assert_eq!(emitter.end(ONLY_STREAM)[0].counts.dropped, 0);
     emitter.close().await;
     assert_eq!(subscriber.poses(), Vec::from_iter(0..20));
     assert!(subscriber.sent_away());
@@ -175,7 +178,7 @@ async fn one_that_reads_nothing_does_not_hold_up_the_end() {
     let (mut emitter, address) = publisher();
     let _stalled = Subscriber::subscribed(&address);
     poses(&mut emitter, 0..POSES);
-    assert!(emitter.end()[0].counts.dropped > 0);
+    assert!(emitter.end(ONLY_STREAM)[0].counts.dropped > 0);
     emitter.close().await;
 }
 
@@ -204,7 +207,7 @@ async fn those_who_misbehave_are_sent_away_and_others_are_served() {
         assert!(opened(words).sent_away(), "{words:?}");
     }
     poses(&mut emitter, 0..3);
-    emitter.end();
+    emitter.end(ONLY_STREAM);
     assert_eq!(good.poses(), [0, 1, 2]);
 }
 
@@ -227,7 +230,7 @@ async fn sockets_that_do_not_subscribe_hold_no_place_against_a_subscriber() {
     // Nor do further ones that come after it.
     silent.extend((0..40).map(|_| idle(&address)));
     poses(&mut emitter, 0..3);
-    emitter.end();
+    emitter.end(ONLY_STREAM);
     for subscriber in &mut here {
         assert_eq!(subscriber.poses(), [0, 1, 2]);
     }
@@ -239,7 +242,7 @@ async fn there_are_no_more_than_32_at_a_time_and_those_that_take_poses_stay() {
     let mut here: Vec<_> = (0..32).map(|_| Subscriber::subscribed(&address)).collect();
     assert!(Subscriber::connect(&address).sent_away());
     poses(&mut emitter, 0..3);
-    emitter.end();
+    emitter.end(ONLY_STREAM);
     for subscriber in &mut here {
         assert_eq!(subscriber.poses(), [0, 1, 2]);
     }

@@ -69,6 +69,7 @@ def messages():
     twelve_bits = stream_start(jpeg_quality=0, significant_bits=12)
     yield from as_json("12 of 16 bits", "STREAM_START", twelve_bits)
     yield from as_json("tracks of an earlier connection", "STREAM_START", stream_start(next_track=7))
+    yield from as_json("plays as a camera does", "STREAM_START", stream_start(live=True))
     yield from as_json("asks for answers", "STREAM_START", stream_start(answers=True))
     yield from odd(
         "floats for integers",

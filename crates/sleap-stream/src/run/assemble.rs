@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::closed_loop::OpenOutputs;
 use anyhow::{Result, bail};
-use emit::{Emitter, StreamInfo};
+use emit::{Emitter, ONLY_STREAM, StreamInfo};
 use labels::{CreateError, LabelsOutputs};
 use link::Sender;
 use protocol::{Skeleton, StreamAck};
@@ -72,6 +72,7 @@ impl PoseConsumers {
 fn stream_info(info: &SourceInfo, skeleton: &Skeleton) -> StreamInfo {
     StreamInfo {
         source: info.name.clone(),
+        name: None,
         skeleton: skeleton.clone(),
     }
 }
@@ -129,7 +130,7 @@ pub(crate) fn prepare(
         }
     };
     let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(stream_info(&info, &skeleton));
+    emitter.start(ONLY_STREAM, stream_info(&info, &skeleton));
     let mut results = ResultHandler::new(
         outputs,
         emitter,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use emit::Emitter;
+use emit::{Emitter, ONLY_STREAM};
 use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
 use tokio::sync::Notify;
@@ -244,8 +244,13 @@ impl ResultHandler {
         let derived = self.closed_loop.pose(&prediction, names, &returned);
         let poses = FrameAnswer::Poses(&prediction, &derived, &returned);
         self.answered(prediction.frame_id, poses);
-        self.emitter
-            .pose_with(&prediction, &derived, returned.captured_us, clock);
+        self.emitter.pose_with(
+            ONLY_STREAM,
+            &prediction,
+            &derived,
+            returned.captured_us,
+            clock,
+        );
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
         outputs::write(&self.outputs, &prediction, derived, &returned);

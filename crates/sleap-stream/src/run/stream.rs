@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use cli::{ExitStatus, Interrupt};
 use closed_loop::{EndedRules, OpenOutputs};
-use emit::Emitter;
+use emit::{Emitter, ONLY_STREAM};
 use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
@@ -304,7 +304,7 @@ async fn end_rules(config: &Config, results: &mut ResultHandler) -> Vec<anyhow::
 
 /// Completes the counts of a stream that has ended.
 fn complete_counts(results: &mut ResultHandler, pipeline: &SendPipeline, answered: bool) {
-    results.report.emitted = results.emitter.end();
+    results.report.emitted = results.emitter.end(ONLY_STREAM);
     let (sent, dropped) = (pipeline.sent(), pipeline.dropped());
     results.report.update_sent(sent, dropped, Instant::now());
     if answered {

@@ -27,6 +27,7 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
         original_height: info.height,
         jpeg_quality: config.jpeg_quality(),
         significant_bits: info.significant_bits.filter(|_| keeps_depth(config)),
+        live: config.is_live(info),
         answers: true,
         heartbeat: true,
         stream_id: stream_id(),

@@ -18,6 +18,7 @@ use crate::files::{FileArgs, reader};
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
 use crate::rules_args::RulesArgs;
+use crate::stream_args::{MAX_STREAMS, StreamArgs};
 use crate::trust::TrustArgs;
 use crate::view::ViewArgs;
 
@@ -140,6 +141,10 @@ pub struct Args {
     #[command(flatten)]
     pub room: WorkerRoomArgs,
 
+    /// Streams that share the worker.
+    #[command(flatten, next_help_heading = "Service")]
+    pub streams: StreamArgs,
+
     /// The metrics.
     #[command(flatten, next_help_heading = "Service")]
     pub metrics: MetricsArgs,
@@ -225,7 +230,7 @@ impl Args {
     ///
     /// # Errors
     /// `--fp16` without TensorRT; `--emit`, `--rules`, `--save-poses` or `--tracking` without a model; options of a tracker
-    /// that do not go together.
+    /// that do not go together; several streams for what is done for one.
     pub fn check(&self) -> Result<(), clap::Error> {
         let device = match &self.command {
             Some(Command::Doctor(doctor)) => &doctor.device,
@@ -245,6 +250,13 @@ impl Args {
         }
         if let Err(error) = self.tracking.options() {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, error));
+        }
+        if let (Some(max @ 2..), Some(option)) = (self.streams.max_streams, self.serves_one_for()) {
+            let message = format!(
+                "--max-streams {max} does not go with {option}, which does not tell streams apart: give --max-streams 1, \
+                 or a worker for each stream"
+            );
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
         }
         if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
             let message = format!(
@@ -277,6 +289,25 @@ impl Args {
             refine: self.refine,
             ..self.device.options()
         }
+    }
+
+    /// Streams that are served at a time.
+    pub(crate) fn max_streams(&self) -> usize {
+        let default = match self.serves_one_for() {
+            Some(_) => 1,
+            None => MAX_STREAMS,
+        };
+        self.streams.max_streams.unwrap_or(default).into()
+    }
+
+    /// The option for which only one stream at a time is served: what it does is not done for several.
+    pub(crate) fn serves_one_for(&self) -> Option<String> {
+        if self.rules.rules.is_some() {
+            return Some("--rules".into());
+        }
+        let mut targets = self.emit.targets.iter();
+        let target = targets.find(|target| !target.names_streams())?;
+        Some(format!("--emit {target}"))
     }
 
     /// Frames of streams are kept, or poses in files that say what the frames are like.
@@ -341,6 +372,27 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("use parabola or integral"), "{error}");
+    }
+
+    #[test]
+    fn several_streams_are_served_where_all_that_is_done_can_tell_them_apart() {
+        let parse = |line: &str| Args::parse_from(line.split(' '));
+        let max = |line: &str| parse(line).max_streams();
+        assert_eq!(max("sleap-worker"), 4);
+        assert_eq!(max("sleap-worker --max-streams 9"), 9);
+        assert_eq!(max("sleap-worker --model m --emit udp://127.0.0.1:9000"), 4);
+        for alone in [
+            "--rules r.toml",
+            "--emit osc://127.0.0.1:9",
+            "--emit lsl://mouse",
+        ] {
+            let line = format!("sleap-worker --model m {alone}");
+            assert_eq!(max(&line), 1, "{line}");
+            let error = parse(&format!("{line} --max-streams 2")).check();
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(alone.split(' ').next().unwrap()), "{error}");
+            assert!(parse(&format!("{line} --max-streams 1")).check().is_ok());
+        }
     }
 
     #[test]

@@ -110,5 +110,5 @@ Exit codes:
   2    The command line, the environment or a file asks for something
        impossible.
   130  Ctrl-C or SIGTERM, the ordinary end. What was received is answered
-       first, and after SIGTERM the running stream may go on for
+       first, and after SIGTERM running streams may go on for
        --drain-timeout.";

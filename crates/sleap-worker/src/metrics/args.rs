@@ -9,7 +9,7 @@ pub struct MetricsArgs {
     ///
     /// At http://ADDR/metrics, /healthz and /readyz. ADDR is HOST:PORT, or a port or an address alone; if none is
     /// given, 127.0.0.1:9464 or the next free port. Plain HTTP, for all who reach the address: counts,
-    /// times, the names of the model and of the running stream's source, but nothing of what frames show.
+    /// times, the names of the model and of running streams' sources, but nothing of what frames show.
     #[arg(
         long,
         value_name = "ADDR",

@@ -212,13 +212,10 @@ impl Metrics {
         self.count(|it| drop(it.observed.viewers.set(Box::new(viewers))));
     }
 
-    /// Sets the source of the figures of the stream that runs.
-    pub(crate) fn stream(
-        &self,
-        figures: impl Fn() -> Option<StreamFigures> + Send + Sync + 'static,
-    ) {
-        // A worker serves one stream at a time.
-        self.count(|it| drop(it.observed.stream.set(Box::new(figures))));
+    /// Sets the source of the figures of the streams that run.
+    pub(crate) fn streams(&self, figures: impl Fn() -> Vec<StreamFigures> + Send + Sync + 'static) {
+        // A worker has one list of them.
+        self.count(|it| drop(it.observed.streams.set(Box::new(figures))));
     }
 
     fn count(&self, change: impl FnOnce(&Counters)) {

@@ -32,16 +32,16 @@ pub(crate) struct StreamFigures {
 pub(super) struct ObservedMetrics {
     pub(super) auth: Read<AuthCounts>,
     pub(super) viewers: Read<usize>,
-    pub(super) stream: Read<Option<StreamFigures>>,
+    pub(super) streams: Read<Vec<StreamFigures>>,
     authentications: IntCounterVec,
     viewers_connected: IntGauge,
     tracks_alive: IntGauge,
-    streams: StreamSeries,
+    stream_series: StreamSeries,
     gpus: GpuSeries,
 }
 
-/// One series for each stream that runs. They leave with it, so that their number stays small whatever
-/// clients call their sources.
+/// One series for each source whose stream runs; streams of the same name share one. They leave with it, so that their
+/// number stays small whatever clients call their sources.
 struct StreamSeries {
     results: IntCounterVec,
     predictions: IntCounterVec,
@@ -70,12 +70,12 @@ const SOURCE: [&str; 1] = ["source"];
 const GPU: [&str; 2] = ["gpu", "name"];
 
 impl ObservedMetrics {
-    /// `tracks_alive`: what tells the tracks of the stream.
+    /// `tracks_alive`: what tells the tracks of all streams.
     pub(super) fn new(on: &MetricBuilder<'_>, tracks_alive: IntGauge) -> Result<Self> {
         Ok(Self {
             auth: OnceLock::new(),
             viewers: OnceLock::new(),
-            stream: OnceLock::new(),
+            streams: OnceLock::new(),
             authentications: on.counters(
                 "authentications_total",
                 "Clients' attempts to show that they know the secret.",
@@ -84,7 +84,7 @@ impl ObservedMetrics {
             )?,
             viewers_connected: on.gauge("viewers_connected", "Viewers of the page of --view.")?,
             tracks_alive,
-            streams: StreamSeries::new(on)?,
+            stream_series: StreamSeries::new(on)?,
             gpus: GpuSeries::new(on)?,
         })
     }
@@ -97,10 +97,10 @@ impl ObservedMetrics {
         if let Some(read) = self.viewers.get() {
             self.viewers_connected.set(gauge_value(read() as u64));
         }
-        let stream = self.stream.get().and_then(|read| read());
-        let tracks = stream.as_ref().map_or(0, |stream| stream.tracks_alive);
+        let streams = self.streams.get().map_or_else(Vec::new, |read| read());
+        let tracks = streams.iter().map(|stream| stream.tracks_alive).sum();
         self.tracks_alive.set(gauge_value(tracks));
-        self.streams.set(stream);
+        self.stream_series.set(&streams);
         self.gpus.set(gpus);
     }
 
@@ -124,17 +124,14 @@ impl StreamSeries {
     fn new(on: &MetricBuilder<'_>) -> Result<Self> {
         let counters = |name, help| on.counters_of(name, help, &SOURCE);
         Ok(Self {
-            results: counters(
-                "stream_results_total",
-                "Results of the stream that runs now.",
-            )?,
+            results: counters("stream_results_total", "Results of a stream that runs now.")?,
             predictions: counters(
                 "stream_predictions_total",
-                "Predictions of the stream that runs now.",
+                "Predictions of a stream that runs now.",
             )?,
             failures: counters(
                 "stream_errors_total",
-                "Frames of the stream that runs now whose result is an error.",
+                "Frames of a stream that runs now whose result is an error.",
             )?,
             latest: on.numbers(
                 "stream_latest_seconds",
@@ -144,22 +141,24 @@ impl StreamSeries {
         })
     }
 
-    fn set(&self, stream: Option<StreamFigures>) {
+    fn set(&self, streams: &[StreamFigures]) {
         for series in [&self.results, &self.predictions, &self.failures] {
             series.reset();
         }
         self.latest.reset();
-        let Some(stream) = stream else { return };
-        let source = [stream.source.as_str()];
-        let count = |series: &IntCounterVec, number| {
-            series.with_label_values(&source).inc_by(number);
-        };
-        count(&self.results, stream.results);
-        count(&self.predictions, stream.predictions);
-        count(&self.failures, stream.failures);
-        if !stream.latest.is_zero() {
-            let latest = self.latest.with_label_values(&source);
-            latest.set(stream.latest.as_secs_f64());
+        for stream in streams {
+            let source = [stream.source.as_str()];
+            let count = |series: &IntCounterVec, number| {
+                series.with_label_values(&source).inc_by(number);
+            };
+            count(&self.results, stream.results);
+            count(&self.predictions, stream.predictions);
+            count(&self.failures, stream.failures);
+            if !stream.latest.is_zero() {
+                // Of streams of the same name: the oldest result.
+                let latest = self.latest.with_label_values(&source);
+                latest.set(latest.get().max(stream.latest.as_secs_f64()));
+            }
         }
     }
 }
@@ -232,31 +231,36 @@ mod tests {
     }
 
     #[test]
-    fn a_streams_series_leave_with_it() {
+    fn the_series_of_streams_leave_with_them() {
         let registry = Registry::new();
         let observed = observed(&registry);
-        let running = Arc::new(Mutex::new(None));
-        let stream = Arc::clone(&running);
-        let read = move || stream.lock().unwrap().clone();
-        assert!(observed.stream.set(Box::new(read)).is_ok());
+        let running = Arc::new(Mutex::new(Vec::new()));
+        let streams = Arc::clone(&running);
+        let read = move || streams.lock().unwrap().clone();
+        assert!(observed.streams.set(Box::new(read)).is_ok());
         observed.update(&[]);
         assert!(!text(&registry).contains("stream_results_total"));
-        *running.lock().unwrap() = Some(figures("webcam:0", 7));
+        *running.lock().unwrap() = vec![
+            figures("webcam:0", 4),
+            figures("mouse.mp4", 5),
+            figures("webcam:0", 3),
+        ];
         observed.update(&[]);
         observed.update(&[]);
         let shown = text(&registry);
         for line in [
             "sleap_worker_stream_results_total{source=\"webcam:0\"} 7\n",
+            "sleap_worker_stream_results_total{source=\"mouse.mp4\"} 5\n",
             "sleap_worker_stream_predictions_total{source=\"webcam:0\"} 0\n",
             "sleap_worker_stream_latest_seconds{source=\"webcam:0\"} 0.004\n",
         ] {
             assert!(shown.contains(line), "no {line} in {shown}");
         }
-        *running.lock().unwrap() = Some(figures("a\"} 1\nforged 2", 1));
+        *running.lock().unwrap() = vec![figures("a\"} 1\nforged 2", 1)];
         observed.update(&[]);
         let shown = text(&registry);
         assert!(!shown.contains("webcam:0") && !shown.contains("\nforged"));
-        *running.lock().unwrap() = None;
+        running.lock().unwrap().clear();
         observed.update(&[]);
         assert!(!text(&registry).contains("source="));
     }

@@ -1,11 +1,11 @@
 //! The first stage: from bytes to the model's input, on several threads.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pose::{FrameView, Prepared, Preparer};
 use protocol::{CaptureClock, Frame, FrameId};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tracking::flow::{Picture, Pyramid};
 use vision::capture::FrameContent;
 
@@ -13,9 +13,10 @@ use super::FrameJob;
 use super::buffer_pool::BufferPool;
 use super::live_frames::LiveFrameGuard;
 use super::needs::{FrameNeeds, FrameSelector, SelectedFrame};
+use super::stream_queues::StreamQueues;
 use crate::frame_decoder::{FrameDecodeError, FrameDecoder};
 use crate::replies::result::{FrameTimes, failure};
-use crate::streams::ResultRoute;
+use crate::streams::{ReplyPlace, ResultRoute};
 
 /// A frame that is ready for the model, and what the sinks need of it.
 pub(crate) struct DecodedFrame {
@@ -39,6 +40,8 @@ pub(crate) struct DecodedFrame {
     /// What sinks have chosen of it.
     pub(super) selected: Vec<Box<dyn SelectedFrame>>,
     pub(crate) route: Arc<ResultRoute>,
+    /// For its result.
+    pub(super) reply: ReplyPlace,
     pub(crate) times: FrameTimes,
     /// Counts it among the frames of streams until it has its result.
     pub(super) _live: Option<LiveFrameGuard>,
@@ -60,14 +63,26 @@ impl DecodedFrame {
     }
 }
 
-/// A frame to decode, and the channel by which it takes its place in the stream's order.
+/// A frame to decode.
 pub(super) struct DecodeTask {
     pub(super) job: FrameJob,
+    pub(super) route: Arc<ResultRoute>,
+    /// For its result.
+    pub(super) reply: ReplyPlace,
     /// `None`: the frame is of a file.
     pub(super) live: Option<LiveFrameGuard>,
-    pub(super) decoded: oneshot::Sender<DecodedFrame>,
     /// Given back once the frame is decoded.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) undecoded: OwnedSemaphorePermit,
+}
+
+/// What a frame is decoded to.
+struct DecodedInput {
+    /// Empty without a model.
+    input: Prepared,
+    /// What the tracker sees of it, where it looks at pictures.
+    seen: Option<Pyramid>,
+    /// How long its decoding took.
+    decode: Duration,
 }
 
 /// What one thread of the stage works with.
@@ -82,60 +97,71 @@ pub(super) struct DecodeStage {
 
 impl DecodeStage {
     /// Decodes frames until no more can come.
-    pub(super) fn run(mut self, tasks: &crossbeam_channel::Receiver<DecodeTask>) {
-        for task in tasks {
-            let DecodeTask {
-                job,
-                live,
-                decoded,
-                permit,
-            } = task;
-            let _until_decoded = permit;
-            if job.route.leaves_a_frame() {
+    pub(super) fn run(mut self, queues: &Arc<StreamQueues>) {
+        // A frame without a result leaves its place in the order of its stream when `place` is dropped.
+        while let Some((place, task)) = queues.next_job() {
+            if task.route.leaves_a_frame() {
                 continue;
             }
-            let frame_id = job.frame.meta.frame_id;
-            let route = Arc::clone(&job.route);
-            let outcome = self.decode(job, live);
-            self.decoder.let_go();
-            match outcome {
-                // The receiver is gone only where the pipeline ends.
-                Ok(frame) => drop(decoded.send(frame)),
+            match self.input(&task) {
+                Ok(input) => {
+                    let decoded = self.decoded(task, input);
+                    self.decoder.let_go();
+                    place.fill(decoded);
+                }
                 Err(error) => {
+                    self.decoder.let_go();
+                    let frame_id = task.job.frame.meta.frame_id;
                     tracing::debug!(frame_id, %error, "frame cannot be decoded");
-                    route.answer(failure(frame_id, error.to_string()));
+                    let failed = failure(frame_id, error.to_string());
+                    task.route.answer(task.reply, failed);
                 }
             }
         }
     }
 
-    fn decode(
-        &mut self,
-        job: FrameJob,
-        live: Option<LiveFrameGuard>,
-    ) -> Result<DecodedFrame, FrameDecodeError> {
+    /// The model's input of a frame, or the check of one that no model looks at.
+    fn input(&mut self, task: &DecodeTask) -> Result<DecodedInput, FrameDecodeError> {
+        let frame = &task.job.frame;
+        let start = Instant::now();
+        let Some(preparer) = &mut self.preparer else {
+            self.decoder.check(frame)?;
+            return Ok(DecodedInput {
+                input: Prepared::default(),
+                seen: None,
+                decode: start.elapsed(),
+            });
+        };
+        let view = self.decoder.view(frame, preparer.is_gray())?;
+        let decode = start.elapsed();
+        let mut input = self.buffers.take();
+        preparer.prepare(&view, &mut input);
+        Ok(DecodedInput {
+            input,
+            seen: picture_of(&view, &task.route),
+            decode,
+        })
+    }
+
+    /// The frame with what the sinks need of it.
+    fn decoded(&mut self, task: DecodeTask, input: DecodedInput) -> DecodedFrame {
+        let DecodeTask {
+            job,
+            route,
+            reply,
+            live,
+            undecoded: _until_decoded,
+        } = task;
         let FrameJob {
             frame,
             receive,
             received_at,
-            route,
         } = job;
-        let (mut input, mut seen) = (Prepared::default(), None);
-        let start = Instant::now();
-        let decode = match &mut self.preparer {
-            Some(preparer) => {
-                let view = self.decoder.view(&frame, preparer.is_gray())?;
-                let decode = start.elapsed();
-                input = self.buffers.take();
-                preparer.prepare(&view, &mut input);
-                seen = picture_of(&view, &route);
-                decode
-            }
-            None => {
-                self.decoder.check(&frame)?;
-                start.elapsed()
-            }
-        };
+        let DecodedInput {
+            input,
+            seen,
+            decode,
+        } = input;
         let needs = match route.is_aside() {
             true => FrameNeeds::default(),
             false => self.needs,
@@ -146,9 +172,10 @@ impl DecodeStage {
             false => None,
         };
         let selectors = self.selectors.iter().filter(|_| !route.is_aside());
-        let selected = selectors.filter_map(|it| it.select(&frame)).collect();
+        let selected = selectors.filter_map(|it| it.select(&frame, &route));
+        let selected = selected.collect();
         let meta = &frame.meta;
-        Ok(DecodedFrame {
+        DecodedFrame {
             frame_id: meta.frame_id,
             size: (meta.width, meta.height),
             channels: meta.channels,
@@ -160,6 +187,7 @@ impl DecodeStage {
             content,
             selected,
             route,
+            reply,
             times: FrameTimes {
                 receive,
                 received_at,
@@ -167,7 +195,7 @@ impl DecodeStage {
                 ready_at: Instant::now(),
             },
             _live: live,
-        })
+        }
     }
 }
 
@@ -198,10 +226,11 @@ impl DecodedFrame {
             )),
             selected: Vec::new(),
             route: Arc::clone(route),
+            reply: ReplyPlace::none(),
             times: FrameTimes {
-                receive: std::time::Duration::ZERO,
+                receive: Duration::ZERO,
                 received_at: now,
-                decode: std::time::Duration::ZERO,
+                decode: Duration::ZERO,
                 ready_at: now,
             },
             _live: None,

@@ -1,7 +1,7 @@
 //! What makes results of frames, and how many frames it takes in one call.
 
-use super::batcher::BatchLimits;
 use super::infer::LoadedEngine;
+use super::scheduler::BatchLimits;
 
 /// The most frames that run in one call when a client forms the batches.
 const MAX_CLIENT_BATCH: usize = 64;

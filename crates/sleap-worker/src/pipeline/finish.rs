@@ -1,7 +1,7 @@
 //! The last stage: from the model's outputs to results, for the sinks and the clients.
 
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use pose::{BatchOutputs, Finisher, PredictError};
@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::buffer_pool::BufferPool;
 use super::decode::DecodedFrame;
-use super::sink::{FrameSinks, StreamHeader};
+use super::sink::{FlushWait, FrameSinks, StreamHeader};
+use super::stream_queues::StreamMark;
 use crate::replies::result;
 use crate::streams::ResultRoute;
 
@@ -23,12 +24,10 @@ pub(super) struct InferredBatch {
     pub(super) started: Instant,
 }
 
-/// What the engine passes on, in the stream's order.
+/// What the engine passes on, in the order of each stream.
 pub(super) enum EngineOutput {
     Batch(InferredBatch),
-    StreamStarted(Arc<ResultRoute>),
-    StreamEnded(Arc<ResultRoute>),
-    Flush(oneshot::Sender<()>),
+    Mark(StreamMark),
 }
 
 /// What the stage's thread works with.
@@ -43,19 +42,49 @@ pub(super) struct FinishStage {
     pub(super) streams: Vec<Arc<ResultRoute>>,
 }
 
+/// What a session waits for at the end of its stream.
+type Flush = (Vec<FlushWait>, oneshot::Sender<()>);
+
+/// Completes a flush after its waits, on a thread of its own: other streams go on.
+fn flush(waits: Vec<FlushWait>, done: oneshot::Sender<()>) {
+    if waits.is_empty() {
+        return complete((waits, done));
+    }
+    // Where there is no thread it is done here.
+    let flush = Arc::new(Mutex::new(Some((waits, done))));
+    let kept = Arc::clone(&flush);
+    let take = |flush: &Mutex<Option<Flush>>| {
+        let mut flush = flush.lock().unwrap_or_else(PoisonError::into_inner);
+        flush.take()
+    };
+    let thread = std::thread::Builder::new().name("flush".into());
+    let started = thread.spawn(move || take(&kept).map(complete));
+    if started.is_err() {
+        take(&flush).map(complete);
+    }
+}
+
+fn complete((waits, done): Flush) {
+    for wait in waits {
+        wait();
+    }
+    // A session that no longer waits has ended.
+    let _ = done.send(());
+}
+
 impl FinishStage {
     /// Finishes batches until no more can come.
     pub(super) fn run(mut self, outputs: &Receiver<EngineOutput>) {
         for output in outputs {
             match output {
                 EngineOutput::Batch(batch) => self.finish(batch),
-                EngineOutput::StreamStarted(stream) => self.stream_started(stream),
-                EngineOutput::StreamEnded(stream) => self.stream_ended(&stream),
-                EngineOutput::Flush(done) => {
+                EngineOutput::Mark(StreamMark::StreamStarted(stream)) => {
+                    self.stream_started(stream);
+                }
+                EngineOutput::Mark(StreamMark::StreamEnded(stream)) => self.stream_ended(&stream),
+                EngineOutput::Mark(StreamMark::Flush(done)) => {
                     self.end_cut_off_streams();
-                    self.sinks.flush();
-                    // A session that no longer waits has ended.
-                    let _ = done.send(());
+                    flush(self.sinks.flush(), done);
                 }
             }
         }
@@ -109,7 +138,7 @@ impl FinishStage {
                 }
                 self.sinks.result(false, &frame, &result);
             }
-            frame.route.answer(result);
+            frame.route.answer(frame.reply, result);
             self.buffers.give(frame.input);
         }
     }

@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-/// Counts frames of streams from the session to their results.
-#[derive(Debug, Default)]
+/// Counts frames of streams from the session to their results; clones count together.
+#[derive(Debug, Clone, Default)]
 pub(super) struct LiveFrames(watch::Sender<usize>);
 
 /// Counts one frame until it is dropped.

@@ -1,14 +1,14 @@
 //! The worker's threads from received frames to results, and the bounded queues that join them.
 //!
 //! ```text
-//!            ┌► decode ┐
-//! session ───┤   ...   ├─► infer ─► finish ─► the session's replies
-//!            └► decode ┘   (model)  (instances, sinks)
+//! session ─► its queue ┐   ┌► decode ┐
+//!                      ├───┤   ...   ├─► infer ─► finish ─► each session's replies
+//! session ─► its queue ┘   └► decode ┘   (model)  (instances, sinks)
 //! ```
 //!
-//! Frames keep their order: each has its place in the queue before a thread decodes it.
+//! Each stream has a bounded queue of its own, in which its frames keep their order; [`scheduler`] says which stream is
+//! next. A frame has a place among its client's replies before it enters: no stage waits for a client.
 
-mod batcher;
 mod buffer_pool;
 mod decode;
 mod engine;
@@ -16,59 +16,49 @@ mod finish;
 mod infer;
 mod live_frames;
 mod needs;
-mod ordered_queue;
+mod pipeline_stream;
+mod scheduler;
 mod sink;
+mod stream_queues;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use protocol::{Frame, FrameMeta, Limits, StreamAck};
+use protocol::{Limits, StreamAck};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::frame_decoder::FrameDecoder;
 use crate::metrics::Metrics;
 use crate::streams::ResultRoute;
-use batcher::Batcher;
 use buffer_pool::BufferPool;
+use decode::DecodeStage;
 pub(crate) use decode::DecodedFrame;
-use decode::{DecodeStage, DecodeTask};
 pub(crate) use engine::Engine;
 use engine::EngineStages;
 use finish::{EngineOutput, FinishStage};
 use infer::InferStage;
 use live_frames::LiveFrames;
 pub(crate) use needs::{FrameNeeds, FrameSelector, SelectedFrame};
-use ordered_queue::{OrderedQueue, PipelineInput, StreamMark};
-pub(crate) use sink::{FrameSink, FrameSinks, StreamHeader};
+use pipeline_stream::QueueBounds;
+pub(crate) use pipeline_stream::{FrameJob, PipelineStream};
+pub(crate) use scheduler::StreamClass;
+pub(crate) use sink::{FlushWait, FrameSink, FrameSinks, StreamHeader};
+use stream_queues::StreamQueues;
 
-/// Complete frames that may wait as they came, beside one for each decoding thread. With raw 1080p
+/// Complete frames of a stream that may wait as they came, beside one for each decoding thread. With raw 1080p
 /// (6 MB) this bounds the worker's memory; deeper queues would only add to the age of poses.
 const FRAME_QUEUE_LEN: usize = 3;
-
-/// Bytes of pixels for which a frame takes a place in that queue, beyond its first: of the largest
-/// frames there is one at a time, however small they are as JPEG.
-const PLACE_BYTES: u64 = 32 << 20;
 
 /// Threads that decode, at most: the model uses the other cores.
 const MAX_DECODERS: usize = 4;
 
 /// Batches that may wait for the last stage while the model has the next one.
 const OUTPUT_QUEUE_LEN: usize = 1;
-
-/// A complete frame as the session hands it over.
-pub(crate) struct FrameJob {
-    pub(crate) frame: Frame,
-    /// From FRAME_META to FRAME_END.
-    pub(crate) receive: Duration,
-    /// When the frame was complete.
-    pub(crate) received_at: Instant,
-    pub(crate) route: Arc<ResultRoute>,
-}
 
 /// The pipeline's threads have ended: a bug, or the end of the process.
 #[derive(Debug, thiserror::Error)]
@@ -89,14 +79,9 @@ pub(crate) struct PipelineOptions {
 
 /// The pipeline's threads. Dropping it lets them finish what they have and joins them.
 pub(crate) struct Pipeline {
-    /// In the stream's order.
-    input: Option<mpsc::Sender<PipelineInput>>,
-    /// To the decoding thread that is free.
-    tasks: Option<crossbeam_channel::Sender<DecodeTask>>,
-    /// Places for frames that are not decoded yet.
-    undecoded: Arc<Semaphore>,
-    /// The number of these places.
-    places: u32,
+    queues: Arc<StreamQueues>,
+    /// Of the queue of each stream.
+    bounds: QueueBounds,
     /// Frames of streams without a result.
     live: LiveFrames,
     /// Frames in one call of the model.
@@ -135,16 +120,15 @@ impl Pipeline {
         } = engine.into_stages();
         let mut threads = PipelineThreads::new();
         let decoders = cores().clamp(1, MAX_DECODERS);
-        let tasks = threads.decode(decoders, preparer, &options)?;
-        let (input, queue) = mpsc::channel(FRAME_QUEUE_LEN.max(gathered) + decoders);
+        let queues = Arc::new(StreamQueues::new(limits));
+        threads.decode(decoders, preparer, &options, &queues)?;
         let (outputs, to_finish) = sync_channel(OUTPUT_QUEUE_LEN);
         let stage = InferStage {
             engine,
-            batcher: Batcher::new(limits),
             outputs,
             metrics: options.metrics,
         };
-        threads.infer(stage, OrderedQueue::new(queue))?;
+        threads.infer(stage, Arc::clone(&queues))?;
         let stage = FinishStage {
             finisher,
             sinks: options.sinks,
@@ -154,10 +138,11 @@ impl Pipeline {
         };
         threads.finish(stage, to_finish)?;
         Ok(Self {
-            input: Some(input),
-            tasks: Some(tasks),
-            undecoded: Arc::new(Semaphore::new(FRAME_QUEUE_LEN + decoders)),
-            places: (FRAME_QUEUE_LEN + decoders) as u32,
+            queues,
+            bounds: QueueBounds {
+                entries: FRAME_QUEUE_LEN.max(gathered) + decoders,
+                undecoded: (FRAME_QUEUE_LEN + decoders) as u32,
+            },
             live: LiveFrames::default(),
             batch,
             threads: threads.threads,
@@ -165,31 +150,18 @@ impl Pipeline {
         })
     }
 
-    /// Hands a frame over; waits for room.
-    ///
-    /// # Errors
-    /// The pipeline has stopped; so for all others.
-    pub(crate) async fn frame(&self, job: FrameJob) -> Result<(), PipelineStopped> {
-        let (Some(input), Some(tasks)) = (&self.input, &self.tasks) else {
-            return Err(PipelineStopped);
-        };
-        // Before it waits for room: jobs then hand over no further frame.
-        let live = (!job.route.is_aside()).then(|| self.live.enters());
-        let room = input.reserve().await.map_err(|_| PipelineStopped)?;
-        let undecoded = Arc::clone(&self.undecoded);
-        let places = places_of(&job.frame.meta).min(self.places);
-        let permit = undecoded.acquire_many_owned(places).await;
-        let permit = permit.map_err(|_| PipelineStopped)?;
-        let (decoded, place) = oneshot::channel();
-        let task = DecodeTask {
-            job,
-            live,
-            decoded,
-            permit,
-        };
-        tasks.send(task).map_err(|_| PipelineStopped)?;
-        room.send(PipelineInput::Frame(place));
-        Ok(())
+    /// The queue for the frames of one stream, or of one file.
+    pub(crate) fn open(&self, route: Arc<ResultRoute>, class: StreamClass) -> PipelineStream {
+        PipelineStream {
+            id: self.queues.open(class),
+            route,
+            queues: Arc::clone(&self.queues),
+            room: Arc::new(Semaphore::new(self.bounds.entries)),
+            undecoded: Arc::new(Semaphore::new(self.bounds.undecoded as usize)),
+            bounds: self.bounds,
+            live: self.live.clone(),
+            stopped: self.stopped.clone(),
+        }
     }
 
     /// Resolves once no stream has a frame here, at `until` at the latest: when a frame of a file may
@@ -204,38 +176,18 @@ impl Pipeline {
         self.batch
     }
 
-    /// Begins a stream at the sinks; its frames follow.
-    pub(crate) async fn stream_started(
-        &self,
-        stream: &Arc<ResultRoute>,
-    ) -> Result<(), PipelineStopped> {
-        self.mark(StreamMark::StreamStarted(Arc::clone(stream)))
-            .await
-    }
-
-    /// Ends a stream at the sinks. Its open batch must not hold up the next one's frames.
-    pub(crate) async fn stream_ended(
-        &self,
-        stream: &Arc<ResultRoute>,
-    ) -> Result<(), PipelineStopped> {
-        self.mark(StreamMark::StreamEnded(Arc::clone(stream))).await
-    }
-
-    /// A batch of the client begins.
-    pub(crate) async fn batch_started(&self) -> Result<(), PipelineStopped> {
-        self.mark(StreamMark::BatchStarted).await
-    }
-
-    /// The client's batch is over.
-    pub(crate) async fn batch_ended(&self) -> Result<(), PipelineStopped> {
-        self.mark(StreamMark::BatchEnded).await
-    }
-
-    /// Resolves once every frame handed over before has its result and the sinks have finished with it.
+    /// Resolves once every frame of all streams has its result and the sinks have finished with it.
+    ///
+    /// # Errors
+    /// The pipeline has stopped.
     pub(crate) async fn flush(&self) -> Result<(), PipelineStopped> {
         let (done, flushed) = oneshot::channel();
-        self.mark(StreamMark::Flush(done)).await?;
-        flushed.await.map_err(|_| PipelineStopped)
+        self.queues.flush(done);
+        tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => Err(PipelineStopped),
+            flushed = flushed => flushed.map_err(|_| PipelineStopped),
+        }
     }
 
     /// Resolves when a thread has ended, which none does before the pipeline is dropped unless it
@@ -243,14 +195,6 @@ impl Pipeline {
     pub(crate) async fn stopped(&self) -> PipelineStopped {
         self.stopped.cancelled().await;
         PipelineStopped
-    }
-
-    async fn mark(&self, mark: StreamMark) -> Result<(), PipelineStopped> {
-        let Some(input) = &self.input else {
-            return Err(PipelineStopped);
-        };
-        let sent = input.send(PipelineInput::Mark(mark)).await;
-        sent.map_err(|_| PipelineStopped)
     }
 }
 
@@ -263,15 +207,14 @@ impl PipelineThreads {
         }
     }
 
-    /// Starts the decoding threads, which share a queue of tasks.
+    /// Starts the decoding threads, which take frames of all streams.
     fn decode(
         &mut self,
         count: usize,
         preparer: Option<pose::Preparer>,
         options: &PipelineOptions,
-    ) -> Result<crossbeam_channel::Sender<DecodeTask>> {
-        // Bounded by the permits for frames that are not decoded: each task has one.
-        let (tasks, to_decode) = crossbeam_channel::unbounded();
+        queues: &Arc<StreamQueues>,
+    ) -> Result<()> {
         for _ in 0..count {
             let decoder = FrameDecoder::new(options.limits.clone());
             let stage = DecodeStage {
@@ -281,14 +224,14 @@ impl PipelineThreads {
                 needs: options.sinks.needs(),
                 selectors: options.sinks.selectors(),
             };
-            let to_decode = to_decode.clone();
-            self.spawn("decode", move || stage.run(&to_decode))?;
+            let queues = Arc::clone(queues);
+            self.spawn("decode", move || stage.run(&queues))?;
         }
-        Ok(tasks)
+        Ok(())
     }
 
-    fn infer(&mut self, stage: InferStage, queue: OrderedQueue) -> Result<()> {
-        self.spawn("infer", move || stage.run(queue))
+    fn infer(&mut self, stage: InferStage, queues: Arc<StreamQueues>) -> Result<()> {
+        self.spawn("infer", move || stage.run(&queues))
     }
 
     fn finish(&mut self, stage: FinishStage, outputs: Receiver<EngineOutput>) -> Result<()> {
@@ -309,20 +252,9 @@ impl PipelineThreads {
     }
 }
 
-/// Places in the queue that a frame takes.
-fn places_of(meta: &FrameMeta) -> u32 {
-    // Twice the pixels in 16 bits; a JPEG may have colours, also where FRAME_META announces none.
-    let sample_bytes = meta.encoding.sample_bytes();
-    let bytes = u64::from(meta.width)
-        * u64::from(meta.height)
-        * sample_bytes.map_or(3, |bytes| bytes * u64::from(meta.channels));
-    1 + u32::try_from(bytes / PLACE_BYTES).unwrap_or(u32::MAX - 1)
-}
-
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.input = None;
-        self.tasks = None;
+        self.queues.close();
         let mut join = || {
             for thread in self.threads.drain(..) {
                 // Its panic was printed when it happened, and `stopped` has reported it.
@@ -345,8 +277,11 @@ fn cores() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use protocol::{Encoding, FrameMeta};
+    use protocol::{Encoding, Frame, FrameMeta};
+    use tokio::sync::mpsc;
 
     #[tokio::test]
     async fn a_panic_in_the_engine_is_told() {
@@ -368,10 +303,12 @@ mod tests {
             },
             receive: Duration::ZERO,
             received_at: Instant::now(),
-            route: Arc::new(ResultRoute::new(replies, true)),
         };
-        pipeline.frame(job).await.unwrap();
+        let route = Arc::new(ResultRoute::new(replies, true));
+        let stream = pipeline.open(route, StreamClass::Live);
+        stream.frame(job).await.unwrap();
         pipeline.stopped().await;
+        assert!(stream.flush().await.is_err());
         assert!(pipeline.flush().await.is_err());
     }
 }

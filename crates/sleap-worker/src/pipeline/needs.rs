@@ -1,6 +1,10 @@
 //! What sinks need of frames while these are decoded.
 
+use std::sync::Arc;
+
 use protocol::{Frame, Message};
+
+use crate::streams::ResultRoute;
 
 /// Parts of a frame that the pipeline keeps for the sinks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,8 +32,8 @@ impl FrameNeeds {
 
 /// Chooses frames for a sink, on the decoding threads.
 pub(crate) trait FrameSelector: Send + Sync {
-    /// Takes the frame, or not; called for each frame of a stream.
-    fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>>;
+    /// Takes the frame, or not; called for each frame of a stream, of which `stream` is the route.
+    fn select(&self, frame: &Frame, stream: &Arc<ResultRoute>) -> Option<Box<dyn SelectedFrame>>;
 }
 
 /// A frame that a sink has chosen. It is dropped without a call where the frame gets no result.

@@ -1,7 +1,7 @@
 //! Sinks: receivers of frames with their results inside the worker.
 //!
-//! The pipeline's last thread calls every sink, in the order of the stream. Streams follow each other;
-//! each call names its stream, so that a sink can hold several of them.
+//! The pipeline's last thread calls every sink, in the order of each stream. Several streams may run: each call names
+//! its stream.
 
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use protocol::{Message, ModelInfo, Skeleton};
 use super::decode::DecodedFrame;
 use super::needs::{FrameNeeds, FrameSelector};
 use crate::streams::ResultRoute;
+
+/// A wait until what a sink has received is where it belongs.
+pub(crate) type FlushWait = Box<dyn FnOnce() + Send>;
 
 /// A receiver of frames with their results.
 pub(crate) trait FrameSink: Send {
@@ -38,8 +41,10 @@ pub(crate) trait FrameSink: Send {
     /// A stream is over: complete, or its client is gone.
     fn stream_ended(&mut self, _stream: &Arc<ResultRoute>) {}
 
-    /// Returns once everything that the sink has received is where it belongs.
-    fn flush(&mut self) {}
+    /// What to wait for until everything that the sink has received is where it belongs; `None`: it is there.
+    fn flush(&mut self) -> Option<FlushWait> {
+        None
+    }
 
     /// The worker ends.
     fn close(self: Box<Self>) {}
@@ -97,10 +102,8 @@ impl FrameSinks {
         }
     }
 
-    pub(super) fn flush(&mut self) {
-        for sink in &mut self.0 {
-            sink.flush();
-        }
+    pub(super) fn flush(&mut self) -> Vec<FlushWait> {
+        self.0.iter_mut().filter_map(|sink| sink.flush()).collect()
     }
 
     pub(super) fn close(self) {
@@ -118,7 +121,9 @@ mod tests {
     use protocol::{Encoding, Frame, FrameMeta};
     use tokio::sync::mpsc;
 
-    use super::super::{Engine, FrameJob, Pipeline, PipelineOptions, SelectedFrame};
+    use super::super::{
+        Engine, FrameJob, Pipeline, PipelineOptions, PipelineStream, SelectedFrame, StreamClass,
+    };
     use super::*;
     use crate::streams::FrameOrigin;
 
@@ -167,8 +172,9 @@ mod tests {
             self.add(format!("end {}", stream.origin.source_name));
         }
 
-        fn flush(&mut self) {
-            self.add("flush".into());
+        fn flush(&mut self) -> Option<FlushWait> {
+            let notes = self.clone();
+            Some(Box::new(move || notes.add("flush".into())))
         }
 
         fn close(self: Box<Self>) {
@@ -177,7 +183,7 @@ mod tests {
     }
 
     impl FrameSelector for Notes {
-        fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>> {
+        fn select(&self, frame: &Frame, _: &Arc<ResultRoute>) -> Option<Box<dyn SelectedFrame>> {
             let notes = self.clone();
             (frame.meta.frame_id == 2).then(|| Box::new(notes) as Box<dyn SelectedFrame>)
         }
@@ -206,7 +212,11 @@ mod tests {
         })
     }
 
-    fn frame(frame_id: u64, route: &Arc<ResultRoute>) -> FrameJob {
+    fn open(pipeline: &Pipeline, route: ResultRoute) -> PipelineStream {
+        pipeline.open(Arc::new(route), StreamClass::Live)
+    }
+
+    fn frame(frame_id: u64) -> FrameJob {
         FrameJob {
             frame: Frame {
                 meta: FrameMeta {
@@ -223,7 +233,6 @@ mod tests {
             },
             receive: Duration::ZERO,
             received_at: Instant::now(),
-            route: Arc::clone(route),
         }
     }
 
@@ -231,14 +240,14 @@ mod tests {
     async fn a_sink_receives_the_start_each_frame_and_the_end_of_a_stream_in_order() {
         let (notes, (replies, _outbox)) = (Notes::default(), mpsc::channel(8));
         let pipeline = pipeline(&notes);
-        let stream = Arc::new(route("mouse", replies.clone()));
-        let file = Arc::new(route("file", replies).aside());
-        pipeline.stream_started(&stream).await.unwrap();
-        pipeline.frame(frame(1, &stream)).await.unwrap();
-        pipeline.frame(frame(2, &file)).await.unwrap();
-        pipeline.frame(frame(2, &stream)).await.unwrap();
-        pipeline.stream_ended(&stream).await.unwrap();
-        pipeline.flush().await.unwrap();
+        let stream = open(&pipeline, route("mouse", replies.clone()));
+        let file = open(&pipeline, route("file", replies).aside());
+        stream.started().await.unwrap();
+        stream.frame(frame(1)).await.unwrap();
+        file.frame(frame(2)).await.unwrap();
+        stream.frame(frame(2)).await.unwrap();
+        stream.ended().await.unwrap();
+        stream.flush().await.unwrap();
         let expected = [
             "start mouse",
             "frame 1",
@@ -249,11 +258,41 @@ mod tests {
         ];
         assert_eq!(notes.take(), expected);
         // It has ended once.
-        pipeline.stream_ended(&stream).await.unwrap();
+        stream.ended().await.unwrap();
         pipeline.flush().await.unwrap();
         assert_eq!(notes.take(), ["flush"]);
-        drop(pipeline);
+        drop((stream, file, pipeline));
         assert_eq!(notes.take(), ["close"]);
+    }
+
+    #[tokio::test]
+    async fn streams_run_side_by_side() {
+        let (notes, (replies, _outbox)) = (Notes::default(), mpsc::channel(8));
+        let pipeline = pipeline(&notes);
+        let left = open(&pipeline, route("left", replies.clone()));
+        let right = open(&pipeline, route("right", replies));
+        left.started().await.unwrap();
+        left.frame(frame(1)).await.unwrap();
+        left.flush().await.unwrap();
+        right.started().await.unwrap();
+        right.frame(frame(3)).await.unwrap();
+        right.flush().await.unwrap();
+        left.ended().await.unwrap();
+        left.flush().await.unwrap();
+        right.ended().await.unwrap();
+        drop((left, right));
+        pipeline.flush().await.unwrap();
+        let mut told = notes.take();
+        told.retain(|note| note != "flush");
+        let expected = [
+            "start left",
+            "frame 1",
+            "start right",
+            "frame 3",
+            "end left",
+            "end right",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[tokio::test]
@@ -261,16 +300,36 @@ mod tests {
         let notes = Notes::default();
         let pipeline = pipeline(&notes);
         let (replies, outbox) = mpsc::channel(8);
-        let lost = Arc::new(route("lost", replies));
-        pipeline.stream_started(&lost).await.unwrap();
-        drop(outbox);
+        let lost = open(&pipeline, route("lost", replies));
+        lost.started().await.unwrap();
+        lost.flush().await.unwrap();
+        drop((lost, outbox));
         let (replies, _outbox) = mpsc::channel(8);
-        let next = Arc::new(route("next", replies));
-        pipeline.stream_started(&next).await.unwrap();
-        pipeline.flush().await.unwrap();
-        let expected = ["start lost", "end lost", "start next", "flush"];
+        let next = open(&pipeline, route("next", replies));
+        next.started().await.unwrap();
+        next.flush().await.unwrap();
+        let expected = ["start lost", "flush", "end lost", "start next", "flush"];
         assert_eq!(notes.take(), expected);
-        drop(pipeline);
+        drop((next, pipeline));
         assert_eq!(notes.take(), ["end next", "close"]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_no_results_holds_up_no_other() {
+        let notes = Notes::default();
+        let pipeline = pipeline(&notes);
+        let (replies, _unread) = mpsc::channel(1);
+        let stalled = open(&pipeline, route("stalled", replies));
+        stalled.frame(frame(1)).await.unwrap();
+        stalled.flush().await.unwrap();
+        let further = tokio::spawn(async move { stalled.frame(frame(2)).await });
+        let (replies, mut outbox) = mpsc::channel(1);
+        let victim = open(&pipeline, route("victim", replies));
+        for id in 0..100 {
+            victim.frame(frame(id)).await.unwrap();
+            assert!(outbox.recv().await.is_some());
+        }
+        assert!(!further.is_finished(), "it waits for its client");
+        further.abort();
     }
 }

@@ -49,17 +49,24 @@ pub(crate) fn ready(
     }
 }
 
-/// Another client is streaming, or the worker is about to end. `position` is the place in the queue.
-pub(crate) fn busy(ready: &StreamAck, why: StreamRefusal, position: usize) -> StreamAck {
-    let message = match why {
-        StreamRefusal::ShuttingDown => "the worker is shutting down",
-        _ => "another client is streaming",
+/// All streams that the worker serves at a time run, `max` of them, or it is about to end. `position` is the place in
+/// the queue.
+pub(crate) fn busy(
+    ready: &StreamAck,
+    why: StreamRefusal,
+    max: usize,
+    position: usize,
+) -> StreamAck {
+    let message = match (why, max) {
+        (StreamRefusal::ShuttingDown, _) => "the worker is shutting down".to_owned(),
+        (_, 1) => "another client is streaming".to_owned(),
+        (_, max) => format!("{max} clients are streaming, as many as it serves at a time"),
     };
     let is_queued = !matches!(why, StreamRefusal::ShuttingDown);
     StreamAck {
         status: AckStatus::Busy,
         queue_position: is_queued.then(|| u32::try_from(position).unwrap_or(u32::MAX)),
-        message: Some(message.into()),
+        message: Some(message),
         ..ready.clone()
     }
 }

@@ -15,8 +15,8 @@ use crate::session::{self, SessionContext};
 use crate::streams::StreamAvailability;
 use crate::view::ViewServer;
 
-/// Clients that may stay connected at a time; one of them streams, the others receive that it is busy.
-const MAX_CLIENTS: usize = 8;
+/// Clients that may stay connected beside those that stream.
+const MAX_WAITING_CLIENTS: usize = 7;
 
 /// Serves clients until the worker is to end, and ends their sessions in order.
 pub(super) async fn serve_clients(
@@ -28,7 +28,7 @@ pub(super) async fn serve_clients(
 ) -> Result<ExitStatus> {
     let mut clients = Clients {
         context: Arc::clone(context),
-        admission: Admission::new(MAX_CLIENTS),
+        admission: Admission::new(context.slots.max() + MAX_WAITING_CLIENTS),
         acceptor: Some(acceptor),
         page,
         interrupt,
@@ -59,7 +59,7 @@ impl Clients {
     async fn accept_all(&mut self, drain_timeout: Duration) -> Result<()> {
         let context = Arc::clone(&self.context);
         let interrupt = self.interrupt.clone();
-        let mut availability = context.slot.availability();
+        let mut availability = context.slots.availability();
         let drained = drained(&context, &interrupt, drain_timeout);
         tokio::pin!(drained);
         loop {
@@ -75,7 +75,7 @@ impl Clients {
                         // Its registration ends: new clients look for another worker.
                         self.acceptor = None;
                     }
-                    service_manager::status(now.words());
+                    service_manager::status(&now.words());
                     continue;
                 }
                 stopped = context.pipeline.stopped() => return Err(stopped.into()),

@@ -46,7 +46,7 @@ pub(crate) enum Announcer {
     Program(Box<dyn FnOnce(WorkerAddress) + Send>),
 }
 
-/// Serves clients one after the other until interrupted.
+/// Serves clients until interrupted.
 pub(crate) async fn worker(
     args: Args,
     window: Option<WindowHandle>,

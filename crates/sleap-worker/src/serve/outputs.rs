@@ -10,7 +10,7 @@ use crate::files::UploadStore;
 use crate::metrics::Metrics;
 use crate::pipeline::FrameSinks;
 use crate::sinks::{EmitSink, FrameSaver, PosesSink, RulesSink, SaveCounts, ViewSink, WindowSink};
-use crate::streams::CurrentStream;
+use crate::streams::ServedStreams;
 use crate::view::ViewServer;
 
 /// The window, the folders of sinks, and the store for uploads.
@@ -56,10 +56,9 @@ impl Outputs {
     /// The sinks of the pipeline, and the store.
     pub(super) fn into_sinks(
         self,
-        rules: Option<RulesSink>,
-        emitter: Emitter,
+        (rules, emitter): (Option<RulesSink>, Emitter),
         page: Option<&ViewServer>,
-        current: &CurrentStream,
+        served: &ServedStreams,
         metrics: &Metrics,
     ) -> (FrameSinks, UploadStore) {
         let mut sinks = FrameSinks::default();
@@ -67,13 +66,13 @@ impl Outputs {
             sinks.add(rules);
         }
         if !emitter.is_empty() {
-            sinks.add(EmitSink::new(emitter));
+            sinks.add(EmitSink::new(emitter, served.max() > 1));
         }
         if let Some(page) = page {
             sinks.add(ViewSink::new(page.broker()));
         }
         if let Some(window) = self.window {
-            sinks.add(WindowSink::new(window, current.rules().clone()));
+            sinks.add(WindowSink::new(window, served.clone()));
         }
         if let Some(poses) = self.poses {
             sinks.add(poses.counted_in(metrics.clone()));

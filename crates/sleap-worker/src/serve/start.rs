@@ -22,7 +22,7 @@ use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
 use crate::session::SessionContext;
 use crate::sinks::{RulesSink, WorkerRules};
-use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
+use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
 use crate::trust::WorkerTrust;
 use crate::view::{self, ViewServer};
 use crate::worker_name::WorkerName;
@@ -134,16 +134,17 @@ impl StartedWorker {
         let ack = ack::ready(&mode, engine.model(), tracking.name(), looked_at);
         let ack = Arc::new(ack);
         let shown = acting.as_ref().map(WorkerRules::shown);
-        let current = CurrentStream::new(shown.unwrap_or_default());
-        let page = open_page(args, page, &ack, &current, config)?;
+        let max_streams = max_streams(args);
+        let served = ServedStreams::new(shown.unwrap_or_default(), max_streams);
+        let page = open_page(args, page, &ack, &served, config)?;
         let metrics = metrics_server
             .as_ref()
             .map(|server| server.metrics().clone());
         let counted = metrics.unwrap_or_default();
-        observe(&counted, page.as_ref(), &current);
+        observe(&counted, page.as_ref(), &served);
         counted.loaded(engine.model());
         let losses = outputs.losses();
-        let (sinks, store) = outputs.into_sinks(rules, emitter, page.as_ref(), &current, &counted);
+        let (sinks, store) = outputs.into_sinks((rules, emitter), page.as_ref(), &served, &counted);
         let options = PipelineOptions {
             sinks,
             worker: StreamAck::clone(&ack),
@@ -154,13 +155,13 @@ impl StartedWorker {
         let pipeline = Arc::new(Pipeline::start(engine, options)?);
         let jobs = JobContext {
             pipeline,
-            slot: Arc::new(StreamSlot::new()),
+            slots: StreamSlots::new(max_streams),
             ack,
             limits: config.channel.limits.clone(),
             tracking,
         };
         let takes_streams = !args.files.no_stream;
-        let context = session_context(jobs, store, current, counted, takes_streams);
+        let context = session_context(jobs, store, served, counted, takes_streams);
         Ok(Self {
             sweeper: context.files.sweep(),
             context: Arc::new(context),
@@ -189,7 +190,7 @@ impl StartedWorker {
                 let profile = args
                     .room
                     .profile(&context.ack, context.takes_streams, takes_files);
-                Acceptor::join(room, profile.await, context.current.busy(), config).await
+                Acceptor::join(room, profile.await, context.served.full(), config).await
             }
             None => Acceptor::register(rendezvous, config).await,
         };
@@ -235,7 +236,7 @@ impl StartedWorker {
         in_program: bool,
     ) -> Result<ExitStatus> {
         let context = self.context;
-        let _line = (!in_program).then(|| status_line::show(context.current.clone()));
+        let _line = (!in_program).then(|| status_line::show(context.served.clone()));
         if !in_program {
             service_manager::ready();
         }
@@ -258,6 +259,14 @@ impl StartedWorker {
         ruled?;
         Ok(ended)
     }
+}
+
+/// Streams that are served at a time. Logs why it is one, where more would be the default.
+fn max_streams(args: &Args) -> usize {
+    if let (None, Some(option)) = (args.streams.max_streams, args.serves_one_for()) {
+        info!("one stream at a time is served: {option} does not tell several apart");
+    }
+    args.max_streams()
 }
 
 /// What tells animals apart.
@@ -291,7 +300,7 @@ fn open_page(
     args: &Args,
     bound: Option<view::ViewListener>,
     ack: &StreamAck,
-    current: &CurrentStream,
+    served: &ServedStreams,
     config: &PeerConfig,
 ) -> Result<Option<ViewServer>> {
     let renew_tokens = args.trust.new_secret;
@@ -305,13 +314,13 @@ fn open_page(
         links: args.view.view_links,
         renew_tokens,
     };
-    serve_page((bound, options), ack, current, config).map(Some)
+    serve_page((bound, options), ack, served, config).map(Some)
 }
 
 fn serve_page(
     (bound, options): (view::ViewListener, view::ViewOptions),
     ack: &StreamAck,
-    current: &CurrentStream,
+    served: &ServedStreams,
     config: &PeerConfig,
 ) -> Result<ViewServer> {
     // Clients of the page have shown its token.
@@ -319,34 +328,34 @@ fn serve_page(
         auth: link::Auth::None,
         ..config.clone()
     };
-    ViewServer::start(bound, options, ack, current.clone(), config)
+    ViewServer::start(bound, options, ack, served.clone(), config)
 }
 
 /// Sets what metrics read only when they are asked for.
-fn observe(metrics: &Metrics, page: Option<&ViewServer>, current: &CurrentStream) {
+fn observe(metrics: &Metrics, page: Option<&ViewServer>, served: &ServedStreams) {
     if let Some(page) = page {
         let broker = page.broker();
         metrics.viewers(move || broker.viewer_count());
     }
-    let current = current.clone();
-    metrics.stream(move || Some(current.stream()?.figures()));
+    let served = served.clone();
+    metrics.streams(move || served.all().iter().map(|stream| stream.figures()).collect());
 }
 
 fn session_context(
     jobs: JobContext,
     store: UploadStore,
-    current: CurrentStream,
+    served: ServedStreams,
     metrics: Metrics,
     takes_streams: bool,
 ) -> SessionContext {
     SessionContext {
         ack: Arc::clone(&jobs.ack),
         pipeline: Arc::clone(&jobs.pipeline),
-        slot: Arc::clone(&jobs.slot),
+        slots: jobs.slots.clone(),
         limits: jobs.limits.clone(),
         tracking: jobs.tracking.clone(),
         files: Arc::new(FileService::new(store, jobs, metrics.clone())),
-        current,
+        served,
         metrics,
         takes_streams,
     }

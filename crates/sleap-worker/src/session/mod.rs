@@ -24,8 +24,8 @@ pub(crate) use run::{report, run};
 use crate::admission::ClientSlot;
 use crate::files::{FileService, UploadSession};
 use crate::metrics::{FrameLoss, Metrics, StreamEndReason};
-use crate::pipeline::{FrameJob, Pipeline, PipelineStopped};
-use crate::streams::{CurrentStream, StreamSlot, WorkerTracking};
+use crate::pipeline::{FrameJob, Pipeline, PipelineStopped, PipelineStream};
+use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
 use stream::Stream;
 
 /// What the sessions of a worker share.
@@ -33,9 +33,9 @@ pub(crate) struct SessionContext {
     /// The STREAM_ACK while the worker is free.
     pub(crate) ack: Arc<StreamAck>,
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) slot: Arc<StreamSlot>,
-    /// The stream that is served, for what shows it.
-    pub(crate) current: CurrentStream,
+    pub(crate) slots: StreamSlots,
+    /// The streams that are served, for what shows them.
+    pub(crate) served: ServedStreams,
     pub(crate) metrics: Metrics,
     pub(crate) files: Arc<FileService>,
     /// What tells animals apart.
@@ -194,9 +194,9 @@ impl Session {
             stream.route.cut_off();
         }
         // A pipeline that has stopped is reported once, elsewhere.
-        let _ = self.context.pipeline.stream_ended(&stream.route).await;
+        let _ = stream.pipeline.ended().await;
         if end == SessionEnd::Interrupted {
-            let _ = self.context.pipeline.flush().await;
+            let _ = stream.pipeline.flush().await;
         }
         match reason {
             Some(reason) => stream.log(&format!("client left before the end ({reason})")),
@@ -272,22 +272,24 @@ impl Session {
         stream.frames += 1;
         stream.bytes += frame.meta.nbytes;
         self.context.metrics.frame(frame.meta.nbytes);
-        let route = Arc::clone(&stream.route);
         let encoding = &mut frame.meta.encoding;
-        *encoding = encoding.of_stream(route.origin.significant_bits);
-        self.hand_over(FrameJob {
+        *encoding = encoding.of_stream(stream.route.origin.significant_bits);
+        let pipeline = Arc::clone(&stream.pipeline);
+        let job = FrameJob {
             frame,
             receive,
             received_at,
-            route,
-        })
-        .await
+        };
+        self.hand_over(&pipeline, job).await
     }
 
     /// Hands a frame to the pipeline. Where that has to wait, the client is notified first.
-    async fn hand_over(&mut self, job: FrameJob) -> Result<(), PipelineStopped> {
-        let context = Arc::clone(&self.context);
-        let handing = context.pipeline.frame(job);
+    async fn hand_over(
+        &mut self,
+        pipeline: &PipelineStream,
+        job: FrameJob,
+    ) -> Result<(), PipelineStopped> {
+        let handing = pipeline.frame(job);
         tokio::pin!(handing);
         tokio::select! {
             biased;
@@ -303,13 +305,13 @@ impl Session {
     }
 
     async fn batch(&mut self, event: BatchEvent) -> Result<(), PipelineStopped> {
-        if !self.is_streaming() {
+        let State::Streaming(stream) = &self.state else {
             return Ok(());
-        }
+        };
         if !matches!(event, BatchEvent::Started { .. }) && !event.is_complete() {
             debug!(batch = ?event, "batch does not hold what it declared; its frames are used");
         }
-        let pipeline = &self.context.pipeline;
+        let pipeline = &stream.pipeline;
         match event {
             BatchEvent::Started { .. } => pipeline.batch_started().await,
             BatchEvent::Abandoned { .. } => {

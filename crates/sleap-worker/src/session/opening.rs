@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::stream::Stream;
 use super::{Session, State};
 use crate::metrics::{StreamEndReason, StreamRefusal};
-use crate::pipeline::PipelineStopped;
+use crate::pipeline::{PipelineStopped, StreamClass};
 use crate::replies::ack;
 use crate::streams::{FrameOrigin, ResultRoute, StreamPermit};
 
@@ -44,13 +44,13 @@ impl Session {
         }
         let name = start.stream_id.as_deref();
         let permit = match kept {
-            Some(permit) => self.context.slot.restart(permit, name, &self.client),
+            Some(permit) => self.context.slots.restart(permit, name, &self.client),
             None => self.permit(name).await,
         };
         match permit {
             Some(permit) => self.open(start, permit).await?,
             None => {
-                let why = match self.context.slot.is_closed() {
+                let why = match self.context.slots.is_closed() {
                     true => StreamRefusal::ShuttingDown,
                     false => StreamRefusal::Busy,
                 };
@@ -58,8 +58,9 @@ impl Session {
                 info!(source = %start.source_name, "client told that the worker is busy");
                 self.state = State::Refused { start, frames: 0 };
                 let now = Instant::now();
-                let position = self.context.slot.wait_in_queue(&self.client, now);
-                let ack = ack::busy(&self.context.ack, why, position);
+                let position = self.context.slots.wait_in_queue(&self.client, now);
+                let streams = self.context.slots.max();
+                let ack = ack::busy(&self.context.ack, why, streams, position);
                 self.reply(Message::StreamAck(ack)).await;
             }
         }
@@ -73,7 +74,7 @@ impl Session {
         };
         self.client.mark_idle(Instant::now());
         let name = start.stream_id.as_deref();
-        if let Some(permit) = self.context.slot.enter(name, &self.client) {
+        if let Some(permit) = self.context.slots.enter(name, &self.client) {
             let start = std::mem::take(start);
             self.open(start, permit).await?;
         }
@@ -81,11 +82,12 @@ impl Session {
     }
 
     async fn permit(&self, name: Option<&str>) -> Option<StreamPermit> {
-        let slot = &self.context.slot;
-        match (slot.enter(name, &self.client), name) {
-            (None, Some(name)) => slot.take_over(name, &self.client).await,
-            (permit, _) => permit,
-        }
+        let slots = &self.context.slots;
+        let former = match name {
+            Some(name) => slots.take_over(name, &self.client).await,
+            None => None,
+        };
+        former.or_else(|| slots.enter(name, &self.client))
     }
 
     async fn open(
@@ -107,11 +109,17 @@ impl Session {
             .counted_in(self.context.metrics.clone());
         let route = Arc::new(route);
         self.context.metrics.stream_starts();
-        let current = self.context.current.serves(&route);
-        let stream = Stream::new(Arc::clone(&route), start.heartbeat, current, permit);
+        let served = self.context.served.serves(&route);
+        let class = match start.is_live() {
+            true => StreamClass::Live,
+            false => StreamClass::File,
+        };
+        let pipeline = self.context.pipeline.open(Arc::clone(&route), class);
+        let stream = Stream::new((route, pipeline), start.heartbeat, served, permit);
+        let pipeline = Arc::clone(&stream.pipeline);
         self.state = State::Streaming(stream);
         self.client.mark_streaming();
-        self.context.pipeline.stream_started(&route).await?;
+        pipeline.started().await?;
         let ack = StreamAck {
             answers: self.context.ack.answers || start.answers,
             heartbeat: start.heartbeat,
@@ -123,9 +131,8 @@ impl Session {
 
     /// Ends the stream in the pipeline, once all its frames have their results.
     async fn finish(&self, stream: &Stream) -> Result<(), PipelineStopped> {
-        let pipeline = &self.context.pipeline;
-        pipeline.stream_ended(&stream.route).await?;
-        pipeline.flush().await
+        stream.pipeline.ended().await?;
+        stream.pipeline.flush().await
     }
 
     /// Every STREAM_END is answered: clients wait for that.
@@ -143,7 +150,7 @@ impl Session {
                 stream.complete()
             }
             State::Refused { frames, .. } => {
-                self.context.slot.leave_queue(&self.client);
+                self.context.slots.leave_queue(&self.client);
                 info!(
                     frames,
                     "a stream that was refused because the worker was busy is over"

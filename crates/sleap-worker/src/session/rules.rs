@@ -7,12 +7,14 @@ use super::{Session, State};
 impl Session {
     /// Shows what the client tells of its rules, while it streams.
     pub(super) fn rules(&self, message: Message) {
-        let shown = self.context.current.rules();
+        let State::Streaming(stream) = &self.state else {
+            return;
+        };
+        let served = &self.context.served;
         match message {
-            _ if !self.is_streaming() => {}
-            Message::Zones(zones) => shown.client_zones(zones),
-            Message::Rules(state) => shown.client_state(state),
-            Message::ZoneResult(result) => shown.answered(result),
+            Message::Zones(zones) => served.client_zones(&stream.route, zones),
+            Message::Rules(state) => served.client_state(&stream.route, state),
+            Message::ZoneResult(result) => served.zone_answered(&stream.route, result),
             _ => {}
         }
     }

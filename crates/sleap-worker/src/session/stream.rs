@@ -8,7 +8,8 @@ use protocol::{Backpressure, StreamComplete};
 use tracing::info;
 
 use crate::metrics::StreamEndReason;
-use crate::streams::{CurrentStreamGuard, ResultRoute, StreamPermit};
+use crate::pipeline::PipelineStream;
+use crate::streams::{ResultRoute, ServedStreamGuard, StreamPermit};
 
 /// Frames between two messages to the client that the queues are full.
 const BACKPRESSURE_INTERVAL: u64 = 16;
@@ -16,6 +17,8 @@ const BACKPRESSURE_INTERVAL: u64 = 16;
 /// The stream of a session.
 pub(super) struct Stream {
     pub(super) route: Arc<ResultRoute>,
+    /// Its queue.
+    pub(super) pipeline: Arc<PipelineStream>,
     started: Instant,
     /// Complete frames that arrived, and their bytes.
     pub(super) frames: u64,
@@ -26,21 +29,22 @@ pub(super) struct Stream {
     reported: Option<u64>,
     /// Both sides send a message every second.
     has_heartbeat: bool,
-    /// Marks the stream as the current one. Before the permit: the next stream begins after it.
-    _serving: CurrentStreamGuard,
+    /// Marks the stream as served. Before the permit: the next stream begins after it.
+    _serving: ServedStreamGuard,
     permit: StreamPermit,
 }
 
 impl Stream {
     /// A stream that begins now.
     pub(super) fn new(
-        route: Arc<ResultRoute>,
+        (route, pipeline): (Arc<ResultRoute>, PipelineStream),
         has_heartbeat: bool,
-        serving: CurrentStreamGuard,
+        serving: ServedStreamGuard,
         permit: StreamPermit,
     ) -> Self {
         Self {
             route,
+            pipeline: Arc::new(pipeline),
             started: Instant::now(),
             frames: 0,
             bytes: 0,

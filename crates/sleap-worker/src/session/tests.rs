@@ -24,7 +24,7 @@ fn context(
     upload_quota: u64,
 ) -> SessionContext {
     let pipeline = Arc::new(Pipeline::start(Engine::Verify, options).unwrap());
-    let slot = Arc::new(StreamSlot::new());
+    let slots = StreamSlots::new(1);
     let ack = Arc::new(ack::ready(
         "stats_only",
         None,
@@ -33,7 +33,7 @@ fn context(
     ));
     let jobs = JobContext {
         pipeline: Arc::clone(&pipeline),
-        slot: Arc::clone(&slot),
+        slots: slots.clone(),
         ack: Arc::clone(&ack),
         limits: Limits::default(),
         tracking: WorkerTracking::Off,
@@ -41,8 +41,8 @@ fn context(
     SessionContext {
         ack,
         pipeline,
-        slot,
-        current: CurrentStream::default(),
+        slots,
+        served: ServedStreams::default(),
         metrics: Metrics::default(),
         files: Arc::new(FileService::within(dir, max_upload, upload_quota, jobs)),
         tracking: WorkerTracking::Off,

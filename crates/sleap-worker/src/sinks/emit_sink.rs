@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use emit::{Emitter, StreamInfo};
+use emit::{Emitter, StreamInfo, StreamKey};
 use protocol::{DerivedPoses, Message, Prediction, Scale};
 use tokio::runtime::Handle;
 use tracing::info;
@@ -14,24 +14,35 @@ use crate::streams::ResultRoute;
 /// Passes poses to the targets of `--emit`.
 pub(crate) struct EmitSink {
     emitter: Emitter,
-    /// A stream without a pose so far: it is announced to consumers with its first.
-    next: Option<StreamInfo>,
+    /// Streams may run beside each other: messages name theirs.
+    names_streams: bool,
+    streams: Vec<EmittedStream>,
+    next: StreamKey,
     runtime: Handle,
 }
 
+struct EmittedStream {
+    route: Arc<ResultRoute>,
+    key: StreamKey,
+    /// It had no pose so far: it is announced to consumers with its first.
+    announcement: Option<StreamInfo>,
+}
+
 impl EmitSink {
-    /// A sink for these targets. Must be called inside the runtime.
-    pub(crate) fn new(emitter: Emitter) -> Self {
+    /// A sink for these targets. `names_streams`: streams may run beside each other. Must be called inside the
+    /// runtime.
+    pub(crate) fn new(emitter: Emitter, names_streams: bool) -> Self {
         Self {
             emitter,
-            next: None,
+            names_streams,
+            streams: Vec::new(),
+            next: 0,
             runtime: Handle::current(),
         }
     }
 
-    fn end(&mut self) {
-        self.next = None;
-        for emitted in self.emitter.end() {
+    fn end(&mut self, key: StreamKey) {
+        for emitted in self.emitter.end(key) {
             let counts = emitted.counts;
             info!(
                 to = %emitted.target,
@@ -52,35 +63,49 @@ impl FrameSink for EmitSink {
     }
 
     fn stream_started(&mut self, stream: &StreamHeader<'_>) {
-        self.next = Some(StreamInfo {
-            source: stream.stream.origin.source_name.clone(),
-            skeleton: stream.skeleton.cloned().unwrap_or_default(),
+        let route = Arc::clone(stream.stream);
+        let name = route.name().to_owned();
+        self.streams.push(EmittedStream {
+            announcement: Some(StreamInfo {
+                source: route.origin.source_name.clone(),
+                name: self.names_streams.then_some(name),
+                skeleton: stream.skeleton.cloned().unwrap_or_default(),
+            }),
+            route,
+            key: self.next,
         });
+        self.next += 1;
     }
 
     fn result(&mut self, frame: &DecodedFrame, result: &Message) {
         let Message::Prediction(prediction) = result else {
             return;
         };
-        if let Some(stream) = self.next.take() {
-            self.emitter.start(stream);
+        let mut streams = self.streams.iter_mut();
+        let Some(stream) = streams.find(|it| Arc::ptr_eq(&it.route, &frame.route)) else {
+            return;
+        };
+        if let Some(info) = stream.announcement.take() {
+            self.emitter.start(stream.key, info);
         }
         let in_source = in_source(prediction, frame);
         let derived = DerivedPoses {
             names: frame.route.names_of(prediction),
             ..DerivedPoses::default()
         };
+        let (captured_us, clock) = (frame.captured_us, frame.clock);
         self.emitter
-            .pose_with(&in_source, &derived, frame.captured_us, frame.clock);
+            .pose_with(stream.key, &in_source, &derived, captured_us, clock);
     }
 
-    fn stream_ended(&mut self, _: &Arc<ResultRoute>) {
-        self.end();
+    fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+        let of_stream = |it: &mut EmittedStream| Arc::ptr_eq(&it.route, stream);
+        let ended: Vec<_> = self.streams.extract_if(.., of_stream).collect();
+        ended.iter().for_each(|stream| self.end(stream.key));
     }
 
     /// Lets subscribers take what is queued for them.
-    fn close(mut self: Box<Self>) {
-        self.end();
+    fn close(self: Box<Self>) {
         self.runtime.block_on(self.emitter.close());
     }
 }

@@ -13,7 +13,7 @@ use vision::png::PngError;
 
 use super::save_counts::SaveCounts;
 use crate::frame_decoder::FrameDecoder;
-use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
+use crate::pipeline::{DecodedFrame, FlushWait, FrameNeeds, FrameSink, StreamHeader};
 use crate::streams::ResultRoute;
 
 /// Frames that may wait for the disk before the stream waits for it: every chosen frame is kept.
@@ -26,15 +26,25 @@ enum SaverMessage {
 
 struct ChosenFrame {
     frame: Frame,
+    /// Where it is written.
+    dir: Arc<Path>,
     /// Where it is counted once it is written.
     route: Arc<ResultRoute>,
 }
 
-/// Writes every Nth frame of a stream. Dropping it finishes the files that it has begun.
+/// A stream of which frames are saved.
+struct SavedStream {
+    route: Arc<ResultRoute>,
+    dir: Arc<Path>,
+    /// Its frames so far.
+    seen: u64,
+}
+
+/// Writes every Nth frame of each stream. Dropping it finishes the files that it has begun.
 pub(crate) struct FrameSaver {
     every: NonZeroU64,
-    /// Frames of the stream so far.
-    seen: u64,
+    dir: Arc<Path>,
+    streams: Vec<SavedStream>,
     saved: SaveCounts,
     queue: Option<SyncSender<SaverMessage>>,
     thread: Option<JoinHandle<()>>,
@@ -47,18 +57,18 @@ impl FrameSaver {
             .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         let decoder = FrameDecoder::new(limits).context("cannot set up the JPEG decoder")?;
         let (queue, messages) = sync_channel(SAVE_QUEUE_LEN);
-        let dir = dir.to_owned();
         let saved = SaveCounts::new("frames", "--save-every");
         let thread = std::thread::Builder::new()
             .name("save".into())
             .spawn({
                 let saved = saved.clone();
-                move || write_all(&dir, decoder, &messages, &saved)
+                move || write_all(decoder, &messages, &saved)
             })
             .context("cannot start the saving thread")?;
         Ok(Self {
             every,
-            seen: 0,
+            dir: dir.into(),
+            streams: Vec::new(),
             saved,
             queue: Some(queue),
             thread: Some(thread),
@@ -85,29 +95,57 @@ impl FrameSink for FrameSaver {
         }
     }
 
+    /// A stream that begins beside another one has a folder of its own: both number their frames from 0.
+    fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+        let route = Arc::clone(stream.stream);
+        let dir = match self.streams.is_empty() {
+            true => Arc::clone(&self.dir),
+            false => {
+                let dir = self.dir.join(route.name());
+                // Where it cannot be made, the frames are reported as not saved.
+                let _ = std::fs::create_dir(&dir);
+                dir.into()
+            }
+        };
+        self.streams.push(SavedStream {
+            route,
+            dir,
+            seen: 0,
+        });
+    }
+
     /// The first frame of each stream is saved.
-    fn stream_started(&mut self, _: &StreamHeader<'_>) {
-        self.seen = 0;
-    }
-
     fn result(&mut self, frame: &DecodedFrame, _: &Message) {
-        let is_chosen = self.seen.is_multiple_of(self.every.get());
-        self.seen += 1;
+        let mut streams = self.streams.iter_mut();
+        let Some(stream) = streams.find(|it| Arc::ptr_eq(&it.route, &frame.route)) else {
+            return;
+        };
+        let is_chosen = stream.seen.is_multiple_of(self.every.get());
+        stream.seen += 1;
         if let Some(chosen) = frame.frame.as_ref().filter(|_| is_chosen) {
-            self.send(SaverMessage::Frame(ChosenFrame {
+            let chosen = ChosenFrame {
                 frame: chosen.clone(),
+                dir: Arc::clone(&stream.dir),
                 route: Arc::clone(&frame.route),
-            }));
+            };
+            self.send(SaverMessage::Frame(chosen));
         }
     }
 
-    /// Waits until every chosen frame is on the disk.
-    fn flush(&mut self) {
+    fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+        self.streams.retain(|it| !Arc::ptr_eq(&it.route, stream));
+    }
+
+    /// Until every chosen frame is on the disk.
+    fn flush(&mut self) -> Option<FlushWait> {
         let (done, flushed) = sync_channel(1);
-        if self.send(SaverMessage::Flush(done)) {
+        self.send(SaverMessage::Flush(done)).then(|| {
             // The thread replies or has ended; in both cases nothing more is written.
-            let _ = flushed.recv();
-        }
+            let wait = move || {
+                let _ = flushed.recv();
+            };
+            Box::new(wait) as FlushWait
+        })
     }
 }
 
@@ -120,15 +158,10 @@ impl Drop for FrameSaver {
     }
 }
 
-fn write_all(
-    dir: &Path,
-    mut decoder: FrameDecoder,
-    messages: &Receiver<SaverMessage>,
-    saved: &SaveCounts,
-) {
+fn write_all(mut decoder: FrameDecoder, messages: &Receiver<SaverMessage>, saved: &SaveCounts) {
     for message in messages {
         match message {
-            SaverMessage::Frame(chosen) => match write_free(dir, &chosen.frame, &mut decoder) {
+            SaverMessage::Frame(chosen) => match write_free(&chosen, &mut decoder) {
                 Ok(()) => {
                     chosen.route.counts.saved.fetch_add(1, Relaxed);
                     saved.saved(1);
@@ -152,7 +185,8 @@ fn write_all(
 
 /// Writes `frame_000042.png`, or `frame_000042-2.png` where an earlier stream, or another program, left
 /// a file of that name.
-fn write_free(dir: &Path, frame: &Frame, decoder: &mut FrameDecoder) -> anyhow::Result<()> {
+fn write_free(chosen: &ChosenFrame, decoder: &mut FrameDecoder) -> anyhow::Result<()> {
+    let ChosenFrame { frame, dir, .. } = chosen;
     let id = frame.meta.frame_id;
     let mut name = format!("frame_{id:06}.png");
     for copy in 2u64.. {

@@ -14,7 +14,7 @@ use rules::Cause;
 use tracing::info;
 
 use super::emit_sink::in_source;
-use crate::pipeline::{DecodedFrame, FrameSink, StreamHeader};
+use crate::pipeline::{DecodedFrame, FlushWait, FrameSink, StreamHeader};
 use crate::streams::{ResultRoute, ShownRules};
 
 /// Poses that may wait for the rules; with more, rules are slower than frames come.
@@ -128,11 +128,13 @@ impl FrameSink for RulesSink {
         }));
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self) -> Option<FlushWait> {
         let (done, wait) = bounded(1);
         self.send(RuleJob::Flush(done));
         // An error: the thread has ended, and nothing waits there.
-        let _ = wait.recv();
+        Some(Box::new(move || {
+            let _ = wait.recv();
+        }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::{Frame, Message};
 
 use crate::pipeline::{DecodedFrame, FrameSelector, FrameSink, SelectedFrame};
+use crate::streams::ResultRoute;
 use crate::view::{FrameClaim, ViewBroker};
 
 /// Reports results to the live view, which chooses the frames that it shows.
@@ -22,16 +23,16 @@ impl FrameSink for ViewSink {
         Some(Arc::new(ViewSelector(Arc::clone(&self.0))))
     }
 
-    fn result(&mut self, _: &DecodedFrame, result: &Message) {
-        self.0.answered(result);
+    fn result(&mut self, frame: &DecodedFrame, result: &Message) {
+        self.0.answered(&frame.route, result);
     }
 }
 
 struct ViewSelector(Arc<ViewBroker>);
 
 impl FrameSelector for ViewSelector {
-    fn select(&self, frame: &Frame) -> Option<Box<dyn SelectedFrame>> {
-        let claim = self.0.claim(frame)?;
+    fn select(&self, frame: &Frame, stream: &Arc<ResultRoute>) -> Option<Box<dyn SelectedFrame>> {
+        let claim = self.0.claim(frame, stream)?;
         Some(Box::new(claim))
     }
 }

@@ -1,6 +1,6 @@
-//! `--display`: the newest frame with its poses, for the window.
+//! `--display`: the newest frame of the shown stream with its poses, for the window.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use protocol::{Message, Prediction};
@@ -10,32 +10,39 @@ use vision::frame_window::{AnnotatedFrame, WindowHandle};
 
 use super::window_text::WindowText;
 use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
-use crate::streams::{ResultRoute, ShownRules};
+use crate::streams::{ResultRoute, ServedStreams, ShownRules};
 
 /// Passes frames to the window.
 pub(crate) struct WindowSink {
     window: WindowHandle,
+    served: ServedStreams,
+    /// The stream that the window shows, or has shown last.
+    stream: Weak<ResultRoute>,
     text: WindowText,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     colors: TrackColors,
-    rules: ShownRules,
     /// What the window shows, while a stream runs.
     last: Option<AnnotatedFrame>,
 }
 
 impl WindowSink {
-    /// A sink for this window. `rules`: those whose zones it shows.
-    pub(crate) fn new(window: WindowHandle, rules: ShownRules) -> Self {
+    /// A sink for this window. `served`: says which stream it shows.
+    pub(crate) fn new(window: WindowHandle, served: ServedStreams) -> Self {
         Self {
             window,
+            served,
+            stream: Weak::new(),
             text: WindowText::default(),
             nodes: Arc::default(),
             edges: Arc::default(),
             colors: TrackColors::default(),
-            rules,
             last: None,
         }
+    }
+
+    fn has(&self, stream: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.stream.as_ptr(), Arc::as_ptr(stream))
     }
 }
 
@@ -47,7 +54,11 @@ impl FrameSink for WindowSink {
         }
     }
 
+    /// Model and skeleton are the same for all streams.
     fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+        if !self.served.is_shown(stream.stream) {
+            return;
+        }
         let model = stream.model;
         let names = model.map(|model| (model.name.as_str(), model.device.as_str()));
         self.text = WindowText::new(names);
@@ -55,10 +66,17 @@ impl FrameSink for WindowSink {
         let skeleton = stream.skeleton.cloned().unwrap_or_default();
         self.nodes = skeleton.nodes.into();
         self.edges = skeleton.edges.into();
-        self.colors = TrackColors::default();
     }
 
     fn result(&mut self, frame: &DecodedFrame, result: &Message) {
+        if !self.served.is_shown(&frame.route) {
+            return;
+        }
+        if !self.has(&frame.route) {
+            self.stream = Arc::downgrade(&frame.route);
+            self.colors = TrackColors::default();
+            self.text.end();
+        }
         let caption = self.text.caption(frame.frame_id, result, Instant::now());
         let Some(content) = frame.content.as_ref().filter(|_| self.window.is_open()) else {
             return;
@@ -70,7 +88,7 @@ impl FrameSink for WindowSink {
             }
             _ => Default::default(),
         };
-        let zones = zones(&self.rules, frame.route.origin.size, frame.size);
+        let zones = zones(self.served.rules(), frame.route.origin.size, frame.size);
         let frame = AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
@@ -85,7 +103,10 @@ impl FrameSink for WindowSink {
     }
 
     /// The last frame stays, with a caption that states it.
-    fn stream_ended(&mut self, _: &Arc<ResultRoute>) {
+    fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+        if !self.has(stream) {
+            return;
+        }
         let caption = self.text.end();
         if let Some(last) = self.last.take() {
             self.window.show(AnnotatedFrame { caption, ..last });

@@ -1,15 +1,17 @@
-//! Streams of clients: who may stream, which stream is served, where a frame's result goes.
+//! Streams of clients: who may stream, which streams are served, where a frame's result goes.
 
-mod current_stream;
 mod result_route;
+mod served_streams;
 mod shown_rules;
+mod stream_name;
 mod stream_queue;
-mod stream_slot;
+mod stream_slots;
 mod stream_tracks;
 mod worker_tracking;
 
-pub(crate) use current_stream::{CurrentStream, CurrentStreamGuard};
-pub(crate) use result_route::{FrameOrigin, ResultRoute, StreamCounts};
+pub(crate) use result_route::{FrameOrigin, ReplyPlace, ResultRoute, StreamCounts};
+pub(crate) use served_streams::{ServedStreamGuard, ServedStreams};
 pub(crate) use shown_rules::{RulesWatch, ShownRules, refused};
-pub(crate) use stream_slot::{StreamAvailability, StreamPermit, StreamSlot};
+pub(crate) use stream_name::plain as plain_name;
+pub(crate) use stream_slots::{StreamAvailability, StreamPermit, StreamSlots};
 pub(crate) use worker_tracking::WorkerTracking;

@@ -1,8 +1,8 @@
 //! Where the result of a frame goes, and where it is counted.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use labels::Revision;
@@ -18,6 +18,8 @@ use crate::streams::worker_tracking::WorkerTracking;
 pub(crate) struct ResultRoute {
     replies: mpsc::Sender<Message>,
     pub(crate) origin: FrameOrigin,
+    /// What the stream is called among those that are served; set where it begins to be.
+    name: OnceLock<String>,
     /// The client asked for a result of every frame, also of a worker without a model.
     answers: bool,
     pub(crate) counts: Arc<StreamCounts>,
@@ -28,6 +30,17 @@ pub(crate) struct ResultRoute {
     is_aside: bool,
     /// The client was lost, or left before the end.
     is_cut_off: AtomicBool,
+}
+
+/// A place among a client's replies, for the result of one frame.
+pub(crate) struct ReplyPlace(Option<mpsc::OwnedPermit<Message>>);
+
+#[cfg(test)]
+impl ReplyPlace {
+    /// No place: the result is counted and goes nowhere.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
 }
 
 /// Where a stream's frames come from, as its client announced.
@@ -109,6 +122,7 @@ impl ResultRoute {
         Self {
             replies,
             origin: FrameOrigin::default(),
+            name: OnceLock::new(),
             answers,
             counts: Arc::default(),
             metrics: Metrics::default(),
@@ -204,6 +218,16 @@ impl ResultRoute {
         Self { origin, ..self }
     }
 
+    /// What the stream is called among those that are served: no other of them has that name. Empty for files.
+    pub(crate) fn name(&self) -> &str {
+        self.name.get().map_or("", String::as_str)
+    }
+
+    /// Gives the stream its name, once.
+    pub(super) fn set_name(&self, name: String) {
+        let _ = self.name.set(name);
+    }
+
     /// Whether the client asked for a result of every frame.
     pub(crate) fn answers(&self) -> bool {
         self.answers
@@ -246,8 +270,14 @@ impl ResultRoute {
         }
     }
 
-    /// Sends a result, waiting for room. For the pipeline's threads, never for async code.
-    pub(crate) fn answer(&self, message: Message) {
+    /// Waits for a place for one result; `None`: the client has left. The pipeline then never waits for a client.
+    pub(crate) async fn reply_place(&self) -> Option<ReplyPlace> {
+        let place = self.replies.clone().reserve_owned().await;
+        place.ok().map(|place| ReplyPlace(Some(place)))
+    }
+
+    /// Sends a result to its place.
+    pub(crate) fn answer(&self, place: ReplyPlace, message: Message) {
         let timing = match &message {
             Message::Prediction(prediction) => Some(&prediction.timing),
             Message::FrameReceived(received) => Some(&received.timing),
@@ -265,6 +295,8 @@ impl ResultRoute {
         };
         self.counts.answered.fetch_add(1, Relaxed);
         // A client that has left takes no results; its session notices that by itself.
-        let _ = self.replies.blocking_send(message);
+        if let ReplyPlace(Some(place)) = place {
+            place.send(message);
+        }
     }
 }

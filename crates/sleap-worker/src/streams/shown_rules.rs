@@ -1,4 +1,4 @@
-//! Rules that are shown to people at the worker: its own, and those of the client that streams.
+//! Rules that are shown to people at the worker: its own, and those of the client whose stream is shown.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const RESULT_QUEUE_LEN: usize = 8;
 pub(crate) struct ShownRules {
     /// The worker's own.
     worker: Option<watch::Receiver<SeenRules>>,
-    /// Those of the client that streams.
+    /// Those of the client whose stream is shown.
     client: Arc<watch::Sender<SeenRules>>,
     /// Answers of the client to zones that viewers have drawn.
     results: broadcast::Sender<ZoneResult>,
@@ -79,30 +79,12 @@ impl ShownRules {
         self.results.subscribe()
     }
 
-    /// Takes the zones of the client that streams. Nothing of them is in effect yet.
-    pub(crate) fn client_zones(&self, zones: Zones) {
-        let at = RuleSide::Client;
-        let state = RuleState {
-            at,
-            ..RuleState::default()
-        };
-        let zones = Arc::new(Zones { at, ..zones });
-        self.client.send_replace(SeenRules { zones, state });
-    }
-
-    /// Takes what the client's rules have come to.
-    pub(crate) fn client_state(&self, state: RuleState) {
-        let at = RuleSide::Client;
-        self.client
-            .send_modify(|shown| shown.state = RuleState { at, ..state });
-    }
-
-    /// No client with rules streams.
-    pub(super) fn without_client(&self) {
+    /// Shows these rules as those of the client.
+    pub(super) fn show_client(&self, rules: SeenRules) {
         self.client.send_if_modified(|shown| {
-            let had_some = *shown != SeenRules::default();
-            *shown = SeenRules::default();
-            had_some
+            let changes = *shown != rules;
+            *shown = rules;
+            changes
         });
     }
 
@@ -121,6 +103,23 @@ impl ShownRules {
             rules: self.clone(),
         }
     }
+}
+
+/// The rules of a client with these zones, none of which is in effect yet.
+pub(crate) fn of_client(zones: Zones) -> SeenRules {
+    let at = RuleSide::Client;
+    let state = RuleState {
+        at,
+        ..RuleState::default()
+    };
+    let zones = Arc::new(Zones { at, ..zones });
+    SeenRules { zones, state }
+}
+
+/// Sets what the rules of a client have come to.
+pub(super) fn set_state(rules: &mut SeenRules, state: RuleState) {
+    let at = RuleSide::Client;
+    rules.state = RuleState { at, ..state };
 }
 
 /// The answer to a zone that is not saved.
@@ -198,26 +197,29 @@ mod tests {
         assert_eq!(watch.now()[0].zones.zones.len(), 1);
         assert!(watch.now()[1].zones.zones.is_empty());
         // A client cannot speak for the worker.
-        rules.client_zones(zones(RuleSide::Worker));
+        let mut of_client = of_client(zones(RuleSide::Worker));
+        rules.show_client(of_client.clone());
         watch.changed().await;
         let [_, client] = watch.now();
         assert_eq!((client.zones.at, client.state.at), Default::default());
         assert_eq!(client.zones.zones.len(), 1);
         let event = RuleEvent::default();
-        rules.client_state(RuleState {
+        let state = RuleState {
             at: RuleSide::Worker,
             active: vec![0],
             events: vec![event],
-        });
+        };
+        set_state(&mut of_client, state);
+        rules.show_client(of_client);
         watch.changed().await;
         assert_eq!(watch.now()[1].state.at, RuleSide::Client);
         own.send_modify(|seen| seen.state.active = vec![0]);
         watch.changed().await;
         assert_eq!(watch.now()[0].state.active, [0]);
-        rules.without_client();
+        rules.show_client(SeenRules::default());
         watch.changed().await;
         assert_eq!(watch.now()[1], SeenRules::default());
-        rules.without_client();
+        rules.show_client(SeenRules::default());
         tokio::select! {
             biased;
             () = watch.changed() => panic!("nothing has changed"),

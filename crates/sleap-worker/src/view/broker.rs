@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::picture::{Picture, PictureSpec};
 use super::status::ViewStatus;
 use super::viewers::{Viewer, Viewers};
-use crate::streams::{CurrentStream, RulesWatch, refused};
+use crate::streams::{ResultRoute, RulesWatch, ServedStreams, refused};
 
 /// Time of the next picture while no viewer asks for one.
 const NO_PICTURE_DUE: u64 = u64::MAX;
@@ -63,8 +63,8 @@ pub(crate) struct ViewerHandle {
 }
 
 impl ViewBroker {
-    pub(crate) fn new(ack: &StreamAck, current: CurrentStream) -> Arc<Self> {
-        let figures = ViewStatus::new(ack, current);
+    pub(crate) fn new(ack: &StreamAck, served: ServedStreams) -> Arc<Self> {
+        let figures = ViewStatus::new(ack, served);
         let statuses = watch::Sender::new(figures.status(Instant::now()));
         Arc::new(Self {
             begun: Instant::now(),
@@ -94,9 +94,16 @@ impl ViewBroker {
         })
     }
 
-    /// Counts a frame that has arrived, and claims it if a viewer's next picture is due. Cheap
+    /// Counts a frame of the shown stream that has arrived, and claims it if a viewer's next picture is due. Cheap
     /// otherwise.
-    pub(crate) fn claim(self: &Arc<Self>, frame: &Frame) -> Option<FrameClaim> {
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        frame: &Frame,
+        stream: &Arc<ResultRoute>,
+    ) -> Option<FrameClaim> {
+        if !self.figures.is_shown(stream) {
+            return None;
+        }
         self.figures.add_frame(frame.meta.frame_id);
         let due = self.due.load(Relaxed);
         if due == NO_PICTURE_DUE || self.micros(Instant::now()) < due {
@@ -112,9 +119,11 @@ impl ViewBroker {
         })
     }
 
-    /// Adds a result to the figures of the status.
-    pub(crate) fn answered(&self, result: &Message) {
-        self.figures.add_result(result);
+    /// Adds a result of the shown stream to the figures of the status.
+    pub(crate) fn answered(&self, stream: &Arc<ResultRoute>, result: &Message) {
+        if self.figures.is_shown(stream) {
+            self.figures.add_result(result);
+        }
     }
 
     /// Sets the number of connected clients.
@@ -284,116 +293,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::view::picture::example_frame;
-    use crate::view::viewers::MAX_VIEWERS;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn view(fps: f64, width: u32) -> ViewRequest {
-        ViewRequest {
-            fps,
-            width,
-            ..ViewRequest::default()
-        }
-    }
-
-    fn picture() -> Picture {
-        Picture {
-            frame: example_frame(2, 1),
-            result: Message::KeepAlive,
-        }
-    }
-
-    #[test]
-    fn without_viewers_no_frame_is_claimed() {
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        assert!(broker.claim(&example_frame(2, 1)).is_none());
-        let viewer = broker.join(false).unwrap();
-        assert!(
-            broker.claim(&example_frame(2, 1)).is_none(),
-            "no pictures were asked for"
-        );
-        viewer.request(&view(10.0, 640));
-        assert!(broker.claim(&example_frame(2, 1)).is_some());
-        for fps in [0.0, -1.0, 1e-19, f64::NAN, f64::INFINITY] {
-            viewer.request(&view(fps, 640));
-            assert!(broker.claim(&example_frame(2, 1)).is_none(), "{fps}");
-        }
-        viewer.request(&view(10.0, 640));
-        drop(viewer);
-        assert!(broker.claim(&example_frame(2, 1)).is_none());
-    }
-
-    #[test]
-    fn one_frame_at_a_time_is_claimed() {
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let viewer = broker.join(false).unwrap();
-        viewer.request(&view(10.0, 640));
-        let claim = broker.claim(&example_frame(2, 1)).unwrap();
-        assert!(broker.claim(&example_frame(2, 1)).is_none());
-        drop(claim);
-        let claim = broker.claim(&example_frame(2, 1)).unwrap();
-        claim.answered(&Message::KeepAlive);
-        assert!(broker.claim(&example_frame(2, 1)).is_none());
-        drop(broker.next_frame().unwrap());
-        assert!(broker.claim(&example_frame(2, 1)).is_some());
-    }
-
-    #[test]
-    fn a_viewer_gets_no_further_picture_before_it_has_seen_the_last() {
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let mut viewer = broker.join(false).unwrap();
-        viewer.request(&view(30.0, 640));
-        let [spec] = broker.specs()[..] else {
-            panic!("one spec")
-        };
-        broker.deliver(spec, &picture());
-        assert!(viewer.pictures.try_recv().is_ok());
-        assert!(broker.specs().is_empty());
-        assert!(broker.claim(&example_frame(2, 1)).is_none());
-        viewer.confirm(picture().frame.meta.frame_id);
-        assert_eq!(
-            lock(&broker.viewers).specs(Instant::now() + SECOND).len(),
-            1
-        );
-    }
-
-    #[test]
-    fn viewers_with_the_same_spec_share_a_picture() {
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let mut viewers: Vec<ViewerHandle> = (0..MAX_VIEWERS)
-            .map(|_| broker.join(false).unwrap())
-            .collect();
-        assert!(broker.join(false).is_none());
-        for (viewer, width) in viewers.iter().zip([640, 640, 320, 640]) {
-            viewer.request(&view(10.0, width));
-        }
-        viewers[3].request(&view(0.0, 640));
-        let specs = broker.specs();
-        assert_eq!(specs.len(), 2);
-        broker.deliver(specs[0], &picture());
-        let got: Vec<bool> = viewers
-            .iter_mut()
-            .map(|it| it.pictures.try_recv().is_ok())
-            .collect();
-        assert_eq!(got, [true, true, false, false]);
-        drop(viewers.pop());
-        assert!(broker.join(false).is_some(), "a slot is free");
-    }
-
-    #[test]
-    fn after_the_end_no_frame_comes() {
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
-        let viewer = broker.join(false).unwrap();
-        viewer.request(&view(10.0, 640));
-        let claim = broker.claim(&example_frame(2, 1)).unwrap();
-        broker.close();
-        assert!(broker.next_frame().is_none());
-        claim.answered(&Message::KeepAlive);
-        assert!(broker.next_frame().is_none());
-    }
-}
+#[path = "broker_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ pub(crate) use broker::{FrameClaim, ViewBroker};
 pub use tokens::ViewLinks;
 pub(crate) use tokens::forget_tokens;
 
-use crate::streams::CurrentStream;
+use crate::streams::ServedStreams;
 use guard::RequestGuard;
 use http_server::HttpTimeouts;
 use labels_converter::LabelsConverter;
@@ -117,7 +117,7 @@ pub(crate) struct ViewServer {
 }
 
 impl ViewServer {
-    /// Starts serving. `ack` describes the worker, `current` is the stream that it serves.
+    /// Starts serving. `ack` describes the worker, `served` are the streams that it serves.
     ///
     /// # Errors
     /// No randomness for the token, or no thread.
@@ -125,7 +125,7 @@ impl ViewServer {
         bound: ViewListener,
         options: ViewOptions,
         ack: &StreamAck,
-        current: CurrentStream,
+        served: ServedStreams,
         config: PeerConfig,
     ) -> Result<Self> {
         let ViewListener {
@@ -137,7 +137,7 @@ impl ViewServer {
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
         let links = PageLinks::new(address, &tokens, options.links, fingerprint);
         let limits = config.channel.limits.clone();
-        let broker = ViewBroker::new(ack, current);
+        let broker = ViewBroker::new(ack, served);
         let (ready, streams) = mpsc::channel(CLIENT_QUEUE_LEN);
         let offers = Arc::new(OfferHandler::new(Arc::clone(&broker), config, ready));
         let page = PageServer {

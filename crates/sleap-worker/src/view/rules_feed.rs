@@ -68,10 +68,10 @@ impl RulesFeed {
 #[cfg(test)]
 mod tests {
     use protocol::{RuleSide, ZoneOutline, ZoneShape};
-    use tokio::sync::watch;
+    use tokio::sync::{mpsc, watch};
 
     use super::*;
-    use crate::streams::ShownRules;
+    use crate::streams::{ResultRoute, ServedStreams, ShownRules};
 
     fn kinds(feed: &mut RulesFeed) -> Vec<&'static str> {
         feed.messages().iter().map(Message::kind).collect()
@@ -115,14 +115,17 @@ mod tests {
         own.send_modify(|seen| seen.zones = zones_of(at, "den"));
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["ZONES"]);
-        rules.client_zones(zones(RuleSide::Client, "corner"));
+        let served = ServedStreams::new(rules, 1);
+        let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));
+        let _serving = served.serves(&route);
+        served.client_zones(&route, zones(RuleSide::Client, "corner"));
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["ZONES"]);
         let state = RuleState {
             active: vec![0],
             ..RuleState::default()
         };
-        rules.client_state(state);
+        served.client_state(&route, state);
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["RULES"]);
     }

@@ -121,7 +121,7 @@ mod tests {
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
-    use crate::streams::CurrentStream;
+    use crate::streams::ServedStreams;
     use crate::view::broker::ViewBroker;
     use crate::view::tokens::{ViewLinks, ViewTokens};
 
@@ -131,7 +131,7 @@ mod tests {
     async fn page(timeouts: HttpTimeouts) -> (SocketAddr, AbortOnDropHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let broker = ViewBroker::new(&StreamAck::default(), CurrentStream::default());
+        let broker = ViewBroker::new(&StreamAck::default(), ServedStreams::default());
         let tokens = ViewTokens::load(None, false).unwrap();
         let streams = mpsc::channel(1).0;
         let page = PageServer {

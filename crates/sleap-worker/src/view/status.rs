@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use super::status_window::StatusWindow;
 use super::viewers::MAX_VIEWERS;
-use crate::streams::{CurrentStream, FrameOrigin, ResultRoute, RulesWatch, StreamCounts, refused};
+use crate::streams::{FrameOrigin, ResultRoute, RulesWatch, ServedStreams, StreamCounts, refused};
 
 /// Collects what a STATUS message has.
 pub(super) struct ViewStatus {
@@ -22,9 +22,9 @@ pub(super) struct ViewStatus {
     viewers: AtomicUsize,
     /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
     size: AtomicU64,
-    /// The stream that runs.
-    current: CurrentStream,
-    /// The stream that runs, or that ran last.
+    /// The streams that run.
+    served: ServedStreams,
+    /// The stream that is shown, or that was shown last.
     stream: Mutex<Option<ObservedStream>>,
     window: Mutex<StatusWindow>,
 }
@@ -48,7 +48,7 @@ struct IdRange {
 }
 
 impl ViewStatus {
-    pub(super) fn new(ack: &StreamAck, current: CurrentStream) -> Self {
+    pub(super) fn new(ack: &StreamAck, served: ServedStreams) -> Self {
         Self {
             worker: WorkerStatus {
                 worker_version: ack.worker_version.clone().unwrap_or_default(),
@@ -61,30 +61,35 @@ impl ViewStatus {
             clients: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
             size: AtomicU64::new(0),
-            current,
+            served,
             stream: Mutex::default(),
             window: Mutex::new(StatusWindow::new(Instant::now(), 0)),
         }
     }
 
-    /// The stream, while there is one.
+    /// Whether this stream is the one that viewers see.
+    pub(super) fn is_shown(&self, stream: &Arc<ResultRoute>) -> bool {
+        self.served.is_shown(stream)
+    }
+
+    /// The stream that viewers see, while there is one.
     pub(super) fn stream(&self) -> Option<Arc<ResultRoute>> {
-        self.current.stream()
+        self.served.shown()
     }
 
     /// The rules that are shown with streams.
     pub(super) fn rules(&self) -> RulesWatch {
-        self.current.rules().watch()
+        self.served.rules().watch()
     }
 
     /// The client's answers to zones that viewers draw.
     pub(super) fn zone_results(&self) -> broadcast::Receiver<ZoneResult> {
-        self.current.rules().results()
+        self.served.rules().results()
     }
 
     /// Saves a zone: in the worker's own file, or hands it to the client. The answer, unless the client gives it later.
     pub(super) async fn edit_zone(&self, edit: ZoneEdit) -> Option<ZoneResult> {
-        let (rules, stream) = (self.current.rules(), self.current.stream());
+        let (rules, stream) = (self.served.rules(), self.served.shown());
         if edit.at == RuleSide::Worker {
             let size = stream.map(|stream| stream.origin.size);
             let size = size.filter(|(width, height)| *width > 0 && *height > 0);
@@ -147,7 +152,7 @@ impl ViewStatus {
 
     /// The status, with the figures of the time since the last one that had any.
     pub(super) fn status(&self, now: Instant) -> WorkerStatus {
-        let running = self.current.stream();
+        let running = self.served.shown();
         let names = running.as_ref().map(|stream| stream.track_names().names);
         let figures = self.observed().as_mut().map(|it| {
             it.is_told = true;
@@ -187,7 +192,7 @@ impl ViewStatus {
     /// The stream that runs, noticed here where it is another one; or the last one.
     fn observed(&self) -> MutexGuard<'_, Option<ObservedStream>> {
         let mut observed = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(route) = self.current.stream()
+        if let Some(route) = self.served.shown()
             && !observed.as_ref().is_some_and(|known| known.is_of(&route))
         {
             let (width, height) = route.origin.sent_size;
@@ -250,6 +255,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::streams::ReplyPlace;
 
     fn prediction(inference_us: u64) -> Message {
         let timing = Timing {
@@ -279,18 +285,18 @@ mod tests {
 
     #[test]
     fn a_status_covers_the_time_since_the_last() {
-        let current = CurrentStream::default();
-        let status = ViewStatus::new(&StreamAck::default(), current.clone());
+        let served_streams = ServedStreams::default();
+        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
         assert_eq!(status.status(Instant::now()).stream, None);
         let served = route(&start("mouse.mp4"));
-        let serving = current.serves(&served);
+        let serving = served_streams.serves(&served);
         status.status(Instant::now());
         status.set_size(512, 384);
         status.add_result(&prediction(1));
         status.set_viewers(1);
         let begin = Instant::now() + Duration::from_secs(1);
         status.status(begin);
-        (0..5).for_each(|_| served.answer(prediction(0)));
+        (0..5).for_each(|_| served.answer(ReplyPlace::none(), prediction(0)));
         (1..=5).for_each(|inference_us| status.add_result(&prediction(inference_us)));
         let stream = status
             .status(begin + Duration::from_secs(2))
@@ -314,16 +320,16 @@ mod tests {
 
     #[test]
     fn a_stream_that_ended_keeps_its_figures_until_the_next_begins() {
-        let current = CurrentStream::default();
-        let status = ViewStatus::new(&StreamAck::default(), current.clone());
+        let served_streams = ServedStreams::default();
+        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
         assert_eq!(status.status(Instant::now()).last_stream, None);
         let served = route(&start("mouse.mp4"));
-        let serving = current.serves(&served);
-        (0..3).for_each(|_| served.answer(prediction(0)));
+        let serving = served_streams.serves(&served);
+        (0..3).for_each(|_| served.answer(ReplyPlace::none(), prediction(0)));
         let running = status.status(Instant::now());
         assert_eq!(running.stream.unwrap().frames, 3);
         assert_eq!(running.last_stream, None);
-        served.answer(prediction(0));
+        served.answer(ReplyPlace::none(), prediction(0));
         drop((serving, served));
         let ended = status.status(Instant::now());
         assert_eq!(ended.stream, None);
@@ -333,11 +339,11 @@ mod tests {
 
     #[test]
     fn frames_that_a_live_source_did_not_send_are_counted_by_their_numbers() {
-        let current = CurrentStream::default();
-        let status = ViewStatus::new(&StreamAck::default(), current.clone());
+        let served_streams = ServedStreams::default();
+        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
         let not_sent = |ids: &[FrameId], start: StreamStart| {
             let route = route(&start);
-            let _serving = current.serves(&route);
+            let _serving = served_streams.serves(&route);
             ids.iter().for_each(|id| status.add_frame(*id));
             status
                 .status(Instant::now())

@@ -67,8 +67,10 @@ fn lab(args: &[&str]) -> (Peer, String) {
     room_server(&[&["--jwt", JWT, "--ping-every", "0.3"], args].concat())
 }
 
+/// A worker for one stream.
 fn worker(home: &TempDir, url: &str, args: &[&str]) -> Worker {
-    let args = [&["--room", "--room-server", url], args].concat();
+    let room = ["--room", "--room-server", url, "--max-streams", "1"];
+    let args = [&room, args].concat();
     Worker::start_with(&args, |command| at_home(command, home.path()))
 }
 

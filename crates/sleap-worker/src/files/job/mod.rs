@@ -18,8 +18,8 @@ use vision::capture::{CapturedFrame, FrameContent};
 use super::reader::{VideoInfo, VideoReader, fits};
 use labels_writer::{LabelsWriter, header};
 
-use crate::pipeline::{FrameJob, Pipeline};
-use crate::streams::{ResultRoute, StreamSlot, WorkerTracking};
+use crate::pipeline::{FrameJob, Pipeline, PipelineStream, StreamClass};
+use crate::streams::{ResultRoute, StreamSlots, WorkerTracking};
 
 /// Frames of a file that may be in the pipeline beside a batch that runs: a stream that begins
 /// waits behind so many.
@@ -35,7 +35,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct JobContext {
     pub(crate) pipeline: Arc<Pipeline>,
     /// Shows whether a client streams: a job then pauses.
-    pub(crate) slot: Arc<StreamSlot>,
+    pub(crate) slots: StreamSlots,
     /// What the worker is.
     pub(crate) ack: Arc<StreamAck>,
     /// The largest frame that is taken.
@@ -156,7 +156,7 @@ fn check_size(info: &VideoInfo, context: &JobContext) -> Result<(), JobError> {
 /// A job that runs.
 struct RunningJob {
     reader: VideoReader,
-    route: Arc<ResultRoute>,
+    pipeline: PipelineStream,
     results: mpsc::Receiver<Message>,
     outputs: LabelsWriter,
     in_flight: HashMap<u64, ReadAt>,
@@ -191,9 +191,10 @@ impl RunningJob {
         if let Some(revision) = route.revision() {
             outputs.revise_at_end(header, revision);
         }
+        let route = Arc::new(route.aside());
         Self {
             reader,
-            route: Arc::new(route.aside()),
+            pipeline: context.pipeline.open(route, StreamClass::Job),
             results,
             outputs: LabelsWriter::new(outputs),
             in_flight: HashMap::new(),
@@ -224,7 +225,7 @@ impl RunningJob {
                 () = context.pipeline.quiet(self.last + MAX_FRAME_DELAY), if !ended && self.may_hand_over(context) => {
                     tokio::select! {
                         frame = self.reader.next() => match frame {
-                            Some(frame) => self.hand_over(context, frame).await?,
+                            Some(frame) => self.hand_over(frame).await?,
                             None => ended = true,
                         },
                         result = self.results.recv(), if !self.in_flight.is_empty() => {
@@ -241,18 +242,14 @@ impl RunningJob {
 
     /// Beside a stream one frame at a time: its next one waits for no more than that.
     fn may_hand_over(&self, context: &JobContext) -> bool {
-        let max = match context.slot.is_busy() {
+        let max = match context.slots.is_busy() {
             true => 1,
             false => self.max_in_flight,
         };
         self.in_flight.len() < max
     }
 
-    async fn hand_over(
-        &mut self,
-        context: &JobContext,
-        frame: CapturedFrame,
-    ) -> Result<(), JobError> {
+    async fn hand_over(&mut self, frame: CapturedFrame) -> Result<(), JobError> {
         let CapturedFrame {
             frame_id,
             captured_at,
@@ -289,10 +286,9 @@ impl RunningJob {
             },
             receive: Duration::ZERO,
             received_at: Instant::now(),
-            route: Arc::clone(&self.route),
         };
         self.last = Instant::now();
-        let handed = context.pipeline.frame(job).await;
+        let handed = self.pipeline.frame(job).await;
         handed.map_err(|_| JobError::Stopped)
     }
 

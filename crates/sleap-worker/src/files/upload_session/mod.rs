@@ -165,7 +165,7 @@ impl UploadSession {
                 self.replies.send(progress).await;
             }
         }
-        let beside = !streams && self.files.runner.context.slot.is_busy();
+        let beside = !streams && self.files.runner.context.slots.is_busy();
         sleep(self.files.pause(bytes, beside)).await;
     }
 

@@ -34,7 +34,7 @@ impl UploadSession {
         if let UploadPurpose::Refused(reason) = &self.purpose {
             return Some(reason.clone());
         }
-        if self.files.runner.context.slot.is_closed() {
+        if self.files.runner.context.slots.is_closed() {
             return Some("busy: the worker is shutting down".into());
         }
         let runs = |job: &AbortOnDropHandle<()>| !job.is_finished();

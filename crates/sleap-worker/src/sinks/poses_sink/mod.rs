@@ -2,13 +2,13 @@
 //!
 //! A file has every prediction up to the last second at any moment, also after the worker was killed. No
 //! file is replaced, and nothing but predictions is stored. Where the worker's tracker looks through whole videos,
-//! the file of a source that has ended is written again with what it finds, while the next stream runs.
+//! the file of a source that has ended is written again with what it finds, while other streams run.
 
+mod finishing;
 mod name;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use anyhow::Context;
@@ -18,10 +18,12 @@ use labels::{
 use protocol::{DerivedPoses, Message, ModelInfo, Prediction, Skeleton, text};
 use tracing::{info, warn};
 
+use finishing::{Finishing, FinishingFile};
+
 use super::emit_sink::in_source;
 use super::save_counts::SaveCounts;
 use crate::metrics::Metrics;
-use crate::pipeline::{DecodedFrame, FrameSink, StreamHeader};
+use crate::pipeline::{DecodedFrame, FlushWait, FrameSink, StreamHeader};
 use crate::provenance::provenance;
 use crate::streams::ResultRoute;
 
@@ -33,8 +35,8 @@ pub(crate) struct PosesSink {
     dir: PathBuf,
     counts: PoseCounts,
     files: Vec<StreamFile>,
-    /// Completes a file that is looked through.
-    finishing: Option<JoinHandle<()>>,
+    /// Files that are looked through.
+    finishing: Finishing,
 }
 
 /// Where predictions are counted; clones count together.
@@ -102,7 +104,7 @@ impl PosesSink {
                 metrics: Metrics::default(),
             },
             files: Vec::new(),
-            finishing: None,
+            finishing: Finishing::default(),
         })
     }
 
@@ -117,39 +119,30 @@ impl PosesSink {
         self.counts.saved.clone()
     }
 
-    /// Completes a file. One that is looked through has a thread for that, which the next one waits for.
+    /// Completes a file. One that is looked through has a thread for that.
     fn finish(&mut self, file: StreamFile) {
         if !file.is_revised {
             return file.finish(&self.counts);
         }
-        self.wait();
+        self.finishing.make_room();
         // Where there is no thread it is done here.
-        let file = Arc::new(Mutex::new(Some(file)));
+        let begun = self.finishing.begin(&self.counts);
+        let file = Arc::new(Mutex::new(Some((file, begun))));
         let (kept, counts) = (Arc::clone(&file), self.counts.clone());
         let thread = std::thread::Builder::new().name("final-tracks".into());
         let started = thread.spawn(move || finish_kept(&kept, &counts));
-        match started {
-            Ok(thread) => self.finishing = Some(thread),
-            Err(_) => finish_kept(&file, &self.counts),
-        }
-    }
-
-    /// Waits for the file that is looked through.
-    fn wait(&mut self) {
-        if let Some(thread) = self.finishing.take()
-            && thread.join().is_err()
-        {
-            let panicked = "a file of poses was not completed".to_owned();
-            self.counts.saved.fault(panicked);
+        if started.is_err() {
+            finish_kept(&file, &self.counts);
         }
     }
 }
 
-fn finish_kept(file: &Mutex<Option<StreamFile>>, counts: &PoseCounts) {
+fn finish_kept(file: &Mutex<Option<(StreamFile, FinishingFile)>>, counts: &PoseCounts) {
     // The lock is held by one thread, which takes the file.
     let file = file.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(file) = file {
+    if let Some((file, begun)) = file {
         file.finish(counts);
+        begun.is_done();
     }
 }
 
@@ -187,8 +180,10 @@ impl FrameSink for PosesSink {
         ended.into_iter().for_each(|file| self.finish(file));
     }
 
-    fn flush(&mut self) {
-        self.wait();
+    /// Until all files that are looked through are complete.
+    fn flush(&mut self) -> Option<FlushWait> {
+        let finishing = self.finishing.clone();
+        (!finishing.is_idle()).then(|| Box::new(move || finishing.wait()) as FlushWait)
     }
 }
 
@@ -196,7 +191,7 @@ impl Drop for PosesSink {
     fn drop(&mut self) {
         let files = std::mem::take(&mut self.files);
         files.into_iter().for_each(|file| self.finish(file));
-        self.wait();
+        self.finishing.wait();
     }
 }
 

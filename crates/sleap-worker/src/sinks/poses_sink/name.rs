@@ -2,28 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Characters of a stream's name that its file's name keeps.
-const MAX_NAME_CHARS: usize = 64;
+use crate::streams::plain_name;
 
 /// The name of a stream's file. `copy` numbers streams of the same name and second, from 1.
 pub(super) fn file_name(started: SystemTime, stream: &str, copy: u32) -> String {
     let time = utc(started);
-    let stream = plain(stream);
+    let stream = plain_name(stream);
     match copy {
         1 => format!("{time}-{stream}.slp"),
         copy => format!("{time}-{stream}-{copy}.slp"),
-    }
-}
-
-/// The stream's name with `_` for all characters that mean something to a shell or a file system: the
-/// client chooses the name.
-fn plain(stream: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let plain = |c: char| if is_plain(c) { c } else { '_' };
-    let name: String = stream.chars().take(MAX_NAME_CHARS).map(plain).collect();
-    match name.is_empty() {
-        true => "stream".into(),
-        false => name,
     }
 }
 

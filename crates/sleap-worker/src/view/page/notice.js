@@ -11,7 +11,7 @@ const PILLS = {
 /** States in which the camera's own frames are shown. */
 const CAMERA_SHOWN = ["asking", "connecting", "live", "lost"];
 
-/** Whether the page shows its own camera; while it waits for its turn it shows the running stream. */
+/** Whether the page shows its own camera; while it waits for its turn it shows a running stream. */
 export const showsCamera = ({ camera }) => CAMERA_SHOWN.includes(camera.word);
 
 const number = (value) => value.toLocaleString("en");
@@ -51,8 +51,8 @@ function notice(state, hasPicture) {
 function queueMessage({ camera }) {
   if (camera.word !== "busy") return "";
   const { position } = camera;
-  if (!position) return "Your camera waits: another client streams.";
-  if (position === 1) return "Your camera is next: it streams when this stream ends.";
+  if (!position) return "Your camera waits: other clients stream.";
+  if (position === 1) return "Your camera is next: it streams when a running stream ends.";
   return `Your camera is number ${position} in the queue.`;
 }
 

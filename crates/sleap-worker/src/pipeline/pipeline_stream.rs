@@ -1,0 +1,153 @@
+//! The entry of one stream's frames to the pipeline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::{Frame, FrameMeta};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::PipelineStopped;
+use super::decode::DecodeTask;
+use super::live_frames::LiveFrames;
+use super::scheduler::StreamId;
+use super::stream_queues::{StreamMark, StreamQueues};
+use crate::metrics::FrameLoss;
+use crate::streams::ResultRoute;
+
+/// Bytes of pixels for which a frame takes a place among those that are not decoded, beyond its first: of the largest
+/// frames there is one at a time, however small they are as JPEG.
+const PLACE_BYTES: u64 = 32 << 20;
+
+/// A complete frame as the session hands it over.
+pub(crate) struct FrameJob {
+    pub(crate) frame: Frame,
+    /// From FRAME_META to FRAME_END.
+    pub(crate) receive: Duration,
+    /// When the frame was complete.
+    pub(crate) received_at: Instant,
+}
+
+/// The bounds of a stream's queue: a client that sends faster than its frames are served waits, and no other does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct QueueBounds {
+    /// Frames, decoded or not, and marks.
+    pub(super) entries: usize,
+    /// Places for frames that are not decoded yet.
+    pub(super) undecoded: u32,
+}
+
+/// The frames of one stream, or of one file, on their way into the pipeline. Dropping it ends the queue; what is in it
+/// is still served.
+pub(crate) struct PipelineStream {
+    pub(super) id: StreamId,
+    pub(super) route: Arc<ResultRoute>,
+    pub(super) queues: Arc<StreamQueues>,
+    /// Places in the queue.
+    pub(super) room: Arc<Semaphore>,
+    /// Places for frames that are not decoded yet.
+    pub(super) undecoded: Arc<Semaphore>,
+    pub(super) bounds: QueueBounds,
+    /// Frames of streams without a result.
+    pub(super) live: LiveFrames,
+    pub(super) stopped: CancellationToken,
+}
+
+impl PipelineStream {
+    /// Hands a frame over. Waits for room in the queue of this stream, and for a place for its result: what follows
+    /// never waits for the client. A frame whose client has left counts as lost.
+    ///
+    /// # Errors
+    /// The pipeline has stopped; so for all others.
+    pub(crate) async fn frame(&self, job: FrameJob) -> Result<(), PipelineStopped> {
+        // Before it waits for room: jobs then hand over no further frame.
+        let live = (!self.route.is_aside()).then(|| self.live.enters());
+        let room = self.room().await?;
+        let places = places_of(&job.frame.meta).min(self.bounds.undecoded);
+        let undecoded = Arc::clone(&self.undecoded).acquire_many_owned(places);
+        let undecoded = self.unless_stopped(undecoded).await?;
+        let undecoded = undecoded.map_err(|_| PipelineStopped)?;
+        let Some(reply) = self.unless_stopped(self.route.reply_place()).await? else {
+            self.route.metrics.lost(FrameLoss::ClientLeft);
+            return Ok(());
+        };
+        let task = DecodeTask {
+            job,
+            route: Arc::clone(&self.route),
+            reply,
+            live,
+            undecoded,
+        };
+        self.queues.push(self.id, task, room);
+        Ok(())
+    }
+
+    /// Begins the stream at the sinks; its frames follow.
+    pub(crate) async fn started(&self) -> Result<(), PipelineStopped> {
+        let route = Arc::clone(&self.route);
+        self.mark(StreamMark::StreamStarted(route)).await
+    }
+
+    /// Ends the stream at the sinks.
+    pub(crate) async fn ended(&self) -> Result<(), PipelineStopped> {
+        let route = Arc::clone(&self.route);
+        self.mark(StreamMark::StreamEnded(route)).await
+    }
+
+    /// A batch of the client begins.
+    pub(crate) async fn batch_started(&self) -> Result<(), PipelineStopped> {
+        self.queues.start_batch(self.id, self.room().await?);
+        Ok(())
+    }
+
+    /// The client's batch is over.
+    pub(crate) async fn batch_ended(&self) -> Result<(), PipelineStopped> {
+        self.queues.end_batch(self.id, self.room().await?);
+        Ok(())
+    }
+
+    /// Resolves once every frame of this stream that was handed over has its result, and the sinks have finished with
+    /// it.
+    pub(crate) async fn flush(&self) -> Result<(), PipelineStopped> {
+        let (done, flushed) = oneshot::channel();
+        self.mark(StreamMark::Flush(done)).await?;
+        let flushed = self.unless_stopped(flushed).await?;
+        flushed.map_err(|_| PipelineStopped)
+    }
+
+    async fn mark(&self, mark: StreamMark) -> Result<(), PipelineStopped> {
+        self.queues.mark(self.id, mark, self.room().await?);
+        Ok(())
+    }
+
+    async fn room(&self) -> Result<OwnedSemaphorePermit, PipelineStopped> {
+        let room = Arc::clone(&self.room).acquire_owned();
+        self.unless_stopped(room)
+            .await?
+            .map_err(|_| PipelineStopped)
+    }
+
+    async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, PipelineStopped> {
+        tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => Err(PipelineStopped),
+            outcome = wait => Ok(outcome),
+        }
+    }
+}
+
+impl Drop for PipelineStream {
+    fn drop(&mut self) {
+        self.queues.close_stream(self.id);
+    }
+}
+
+/// Places among frames that are not decoded that a frame takes.
+fn places_of(meta: &FrameMeta) -> u32 {
+    // Twice the pixels in 16 bits; a JPEG may have colours, also where FRAME_META announces none.
+    let sample_bytes = meta.encoding.sample_bytes();
+    let bytes = u64::from(meta.width)
+        * u64::from(meta.height)
+        * sample_bytes.map_or(3, |bytes| bytes * u64::from(meta.channels));
+    1 + u32::try_from(bytes / PLACE_BYTES).unwrap_or(u32::MAX - 1)
+}

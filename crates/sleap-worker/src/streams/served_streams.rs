@@ -1,0 +1,210 @@
+//! The streams that are served now, for what shows them: the terminal's line, metrics, the live view, a room.
+//!
+//! The view and the window show one of them: the one that has run for longest. When it ends, the next is shown.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use closed_loop::SeenRules;
+use protocol::{RuleState, ZoneResult, Zones};
+use tokio::sync::watch;
+
+use super::result_route::ResultRoute;
+use super::shown_rules::{self, ShownRules};
+use super::stream_name;
+
+/// The streams that are served now; clones are the same.
+#[derive(Clone)]
+pub(crate) struct ServedStreams(Arc<State>);
+
+struct State {
+    /// In the order in which they began.
+    streams: Mutex<Vec<ServedStream>>,
+    /// Streams that are served at a time, at most.
+    max: usize,
+    full: watch::Sender<bool>,
+    rules: ShownRules,
+}
+
+struct ServedStream {
+    /// Frames in flight do not keep it.
+    route: Weak<ResultRoute>,
+    /// The rules of its client.
+    rules: SeenRules,
+}
+
+/// A stream that is served until this is dropped.
+pub(crate) struct ServedStreamGuard {
+    streams: ServedStreams,
+    route: Weak<ResultRoute>,
+}
+
+impl ServedStreams {
+    /// No stream yet, and `max` at a time. `rules`: the worker's, which are shown with them.
+    pub(crate) fn new(rules: ShownRules, max: usize) -> Self {
+        Self(Arc::new(State {
+            streams: Mutex::default(),
+            max,
+            full: watch::Sender::new(false),
+            rules,
+        }))
+    }
+
+    /// The rules that are shown: the worker's, and those of the client whose stream is.
+    pub(crate) fn rules(&self) -> &ShownRules {
+        &self.0.rules
+    }
+
+    /// Streams that are served at a time, at most.
+    pub(crate) fn max(&self) -> usize {
+        self.0.max
+    }
+
+    /// Marks this stream as served until the guard is dropped, and gives it a name.
+    pub(crate) fn serves(&self, route: &Arc<ResultRoute>) -> ServedStreamGuard {
+        let mut streams = self.lock();
+        let taken: Vec<_> = streams.iter().filter_map(|it| it.route.upgrade()).collect();
+        let taken = taken.iter().map(|it| it.name());
+        route.set_name(stream_name::unused(&route.origin.source_name, taken));
+        streams.push(ServedStream {
+            route: Arc::downgrade(route),
+            rules: SeenRules::default(),
+        });
+        self.changed(&streams);
+        drop(streams);
+        ServedStreamGuard {
+            streams: self.clone(),
+            route: Arc::downgrade(route),
+        }
+    }
+
+    /// The stream that is shown, while there is one.
+    pub(crate) fn shown(&self) -> Option<Arc<ResultRoute>> {
+        self.lock().first()?.route.upgrade()
+    }
+
+    /// Whether this stream is the one that is shown.
+    pub(crate) fn is_shown(&self, route: &Arc<ResultRoute>) -> bool {
+        self.lock().first().is_some_and(|first| first.is(route))
+    }
+
+    /// All streams, in the order in which they began.
+    pub(crate) fn all(&self) -> Vec<Arc<ResultRoute>> {
+        let streams = self.lock();
+        streams.iter().filter_map(|it| it.route.upgrade()).collect()
+    }
+
+    /// Whether no further stream can begin.
+    pub(crate) fn full(&self) -> watch::Receiver<bool> {
+        self.0.full.subscribe()
+    }
+
+    /// Takes the zones of the client of this stream. Nothing of them is in effect yet.
+    pub(crate) fn client_zones(&self, route: &Arc<ResultRoute>, zones: Zones) {
+        self.client(route, |rules| *rules = shown_rules::of_client(zones));
+    }
+
+    /// Takes what the rules of the client of this stream have come to.
+    pub(crate) fn client_state(&self, route: &Arc<ResultRoute>, state: RuleState) {
+        self.client(route, |rules| shown_rules::set_state(rules, state));
+    }
+
+    /// Takes the answer of this stream's client to a zone that a viewer has drawn.
+    pub(crate) fn zone_answered(&self, route: &Arc<ResultRoute>, result: ZoneResult) {
+        if self.is_shown(route) {
+            self.0.rules.answered(result);
+        }
+    }
+
+    fn client(&self, route: &Arc<ResultRoute>, change: impl FnOnce(&mut SeenRules)) {
+        let mut streams = self.lock();
+        if let Some(stream) = streams.iter_mut().find(|stream| stream.is(route)) {
+            change(&mut stream.rules);
+        }
+        self.changed(&streams);
+    }
+
+    /// Shows the rules of the first stream's client. Under the lock: the last change is the one that stays.
+    fn changed(&self, streams: &[ServedStream]) {
+        let rules = streams.first().map(|first| first.rules.clone());
+        self.0.rules.show_client(rules.unwrap_or_default());
+        self.0.full.send_if_modified(|full| {
+            let before = std::mem::replace(full, streams.len() >= self.0.max);
+            before != *full
+        });
+    }
+
+    // Each change under the lock is complete, so the state behind a poisoned lock is valid.
+    fn lock(&self) -> MutexGuard<'_, Vec<ServedStream>> {
+        let streams = self.0.streams.lock();
+        streams.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServedStream {
+    fn is(&self, route: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
+    }
+}
+
+impl Drop for ServedStreamGuard {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock();
+        streams.retain(|stream| !Weak::ptr_eq(&stream.route, &self.route));
+        self.streams.changed(&streams);
+    }
+}
+
+#[cfg(test)]
+impl Default for ServedStreams {
+    /// For one stream.
+    fn default() -> Self {
+        Self::new(ShownRules::default(), 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{ZoneOutline, ZoneShape};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn route() -> Arc<ResultRoute> {
+        Arc::new(ResultRoute::new(mpsc::channel(1).0, true))
+    }
+
+    #[test]
+    fn a_stream_is_shown_until_it_is_over() {
+        let streams = ServedStreams::default();
+        let full = streams.full();
+        assert!(streams.shown().is_none() && !*full.borrow());
+        let route = route();
+        let serving = streams.serves(&route);
+        assert!(streams.is_shown(&route) && *full.borrow());
+        // Frames in flight do not keep it.
+        drop(serving);
+        assert!(streams.shown().is_none() && !*full.borrow());
+    }
+
+    #[test]
+    fn the_next_stream_is_shown_with_the_rules_of_its_client() {
+        let streams = ServedStreams::new(ShownRules::default(), 2);
+        let (first, second) = (route(), route());
+        let serving = streams.serves(&first);
+        assert!(!*streams.full().borrow());
+        let _other = streams.serves(&second);
+        assert!(*streams.full().borrow() && streams.all().len() == 2);
+        let zone = ZoneOutline {
+            name: "corner".to_owned(),
+            shape: ZoneShape::Circle([1.0, 2.0, 3.0]),
+        };
+        let zones = Zones {
+            zones: vec![zone],
+            ..Zones::default()
+        };
+        streams.client_zones(&second, zones);
+        assert!(streams.is_shown(&first) && !streams.rules().has_client());
+        drop(serving);
+        assert!(streams.is_shown(&second) && streams.rules().has_client());
+    }
+}

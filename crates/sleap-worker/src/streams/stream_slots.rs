@@ -1,0 +1,327 @@
+//! The slots for streams: so many are served at a time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::stream_queue::StreamQueue;
+use crate::admission::ClientSlot;
+
+/// Longest wait for the former connection of a client that reconnected to be closed.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the worker does for streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamAvailability {
+    /// It serves so many.
+    Serving(usize),
+    /// No stream begins any more; the last ones may still run.
+    ShuttingDown,
+}
+
+impl StreamAvailability {
+    /// For the service manager's status line.
+    pub(crate) fn words(self) -> String {
+        match self {
+            StreamAvailability::Serving(0) => "waiting for a client".into(),
+            StreamAvailability::Serving(1) => "serving a stream".into(),
+            StreamAvailability::Serving(streams) => format!("serving {streams} streams"),
+            StreamAvailability::ShuttingDown => "shutting down".into(),
+        }
+    }
+}
+
+/// The slots for streams; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamSlots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    max: usize,
+    state: Mutex<State>,
+    availability: watch::Sender<StreamAvailability>,
+    streams: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: Vec<TakenSlot>,
+    next: u64,
+    queue: StreamQueue,
+}
+
+/// A slot that a stream has.
+#[derive(Debug)]
+struct TakenSlot {
+    id: u64,
+    /// The stream's name, where its client gave it one.
+    name: Option<String>,
+    /// Evicts the client's session.
+    evict: CancellationToken,
+    /// The same client has reconnected: it gets the slot when the former session is gone.
+    heir: Option<oneshot::Sender<StreamPermit>>,
+}
+
+/// The permit to stream. Dropping it frees the slot.
+#[derive(Debug)]
+pub(crate) struct StreamPermit {
+    id: u64,
+    slots: StreamSlots,
+}
+
+impl StreamSlots {
+    /// Slots for `max` streams.
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Arc::new(Shared {
+            max,
+            state: Mutex::default(),
+            availability: watch::Sender::new(StreamAvailability::Serving(0)),
+            streams: watch::Sender::new(0),
+        }))
+    }
+
+    /// The number of slots.
+    pub(crate) fn max(&self) -> usize {
+        self.0.max
+    }
+
+    /// What the worker does for streams, now and after each change.
+    pub(crate) fn availability(&self) -> watch::Receiver<StreamAvailability> {
+        self.0.availability.subscribe()
+    }
+
+    /// Lets no stream begin from now on.
+    pub(crate) fn close(&self) {
+        let shuts_down = StreamAvailability::ShuttingDown;
+        self.0.availability.send_replace(shuts_down);
+    }
+
+    /// Whether a client streams.
+    pub(crate) fn is_busy(&self) -> bool {
+        *self.0.streams.borrow() > 0
+    }
+
+    /// Whether no stream begins any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.0.availability.borrow() == StreamAvailability::ShuttingDown
+    }
+
+    /// Resolves once no client streams.
+    pub(crate) async fn empty(&self) {
+        // The sender is here: the wait does not fail.
+        let mut streams = self.0.streams.subscribe();
+        let _ = streams.wait_for(|streams| *streams == 0).await;
+    }
+
+    /// The permit to stream, if a slot is free, and no client is ahead in the queue.
+    pub(crate) fn enter(&self, name: Option<&str>, client: &ClientSlot) -> Option<StreamPermit> {
+        let mut state = self.lock();
+        if self.is_closed() || !state.queue.is_next(client, Instant::now()) {
+            return None;
+        }
+        if state.taken.len() >= self.0.max {
+            return None;
+        }
+        state.queue.leave(client);
+        let id = state.next;
+        state.next += 1;
+        state.taken.push(TakenSlot {
+            id,
+            name: name.map(str::to_owned),
+            evict: client.eviction(),
+            heir: None,
+        });
+        self.changed(&state);
+        drop(state);
+        Some(self.permit(id))
+    }
+
+    /// The permit for the next stream of the client that has it. Clients in the queue wait for the
+    /// client's end, not for the end of one stream.
+    pub(crate) fn restart(
+        &self,
+        permit: StreamPermit,
+        name: Option<&str>,
+        client: &ClientSlot,
+    ) -> Option<StreamPermit> {
+        if self.is_closed() {
+            return None;
+        }
+        self.rename(&permit, name, client);
+        Some(permit)
+    }
+
+    /// The permit of the client's former connection, which is lost although the worker has not noticed
+    /// that yet. `None` where that has none.
+    pub(crate) async fn take_over(&self, name: &str, client: &ClientSlot) -> Option<StreamPermit> {
+        let (heir, permit) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            if self.is_closed() {
+                return None;
+            }
+            let former = state.taken.iter_mut().find(|slot| slot.is(name))?;
+            former.heir = Some(heir);
+            former.evict.cancel();
+        }
+        let permit = timeout(TAKEOVER_TIMEOUT, permit).await.ok()?.ok()?;
+        self.rename(&permit, Some(name), client);
+        self.lock().queue.leave(client);
+        Some(permit)
+    }
+
+    /// Puts a client that was refused in the queue, or keeps its place there: 1 is the next.
+    pub(crate) fn wait_in_queue(&self, client: &Arc<ClientSlot>, now: Instant) -> usize {
+        self.lock().queue.wait(client, now)
+    }
+
+    /// Takes a client out of the queue.
+    pub(crate) fn leave_queue(&self, client: &ClientSlot) {
+        self.lock().queue.leave(client);
+    }
+
+    fn permit(&self, id: u64) -> StreamPermit {
+        let slots = self.clone();
+        StreamPermit { id, slots }
+    }
+
+    /// Notes whose stream has the slot.
+    fn rename(&self, permit: &StreamPermit, name: Option<&str>, client: &ClientSlot) {
+        let mut state = self.lock();
+        if let Some(slot) = state.taken.iter_mut().find(|slot| slot.id == permit.id) {
+            slot.name = name.map(str::to_owned);
+            slot.evict = client.eviction();
+        }
+    }
+
+    fn changed(&self, state: &State) {
+        let streams = state.taken.len();
+        self.0.streams.send_replace(streams);
+        let serving = StreamAvailability::Serving(streams);
+        self.0.availability.send_if_modified(|now| {
+            // That the worker shuts down is final.
+            let changes = *now != StreamAvailability::ShuttingDown && *now != serving;
+            if changes {
+                *now = serving;
+            }
+            changes
+        });
+    }
+
+    // Each change under the lock is complete, so the state behind a poisoned lock is valid.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TakenSlot {
+    fn is(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        let mut state = self.slots.lock();
+        let slot = state.taken.iter_mut().find(|slot| slot.id == self.id);
+        if let Some(heir) = slot.and_then(|slot| slot.heir.take()) {
+            drop(state);
+            // An heir that has given up drops the permit here, which frees the slot.
+            let _ = heir.send(self.slots.permit(self.id));
+            return;
+        }
+        state.taken.retain(|slot| slot.id != self.id);
+        self.slots.changed(&state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn client() -> Arc<ClientSlot> {
+        Arc::new(ClientSlot::new(Instant::now()))
+    }
+
+    #[test]
+    fn a_client_that_starts_another_stream_stays_ahead_of_those_that_wait() {
+        let slots = StreamSlots::new(1);
+        let (streaming, waiting) = (client(), client());
+        let permit = slots.enter(None, &streaming).expect("no client streams");
+        assert_eq!(slots.wait_in_queue(&waiting, Instant::now()), 1);
+        let permit = slots.restart(permit, Some("next"), &streaming);
+        let permit = permit.expect("the client has the permit");
+        assert!(slots.is_busy() && slots.enter(None, &waiting).is_none());
+        drop(permit);
+        assert!(slots.enter(None, &waiting).is_some());
+    }
+
+    #[test]
+    fn so_many_streams_run_at_a_time() {
+        let slots = StreamSlots::new(2);
+        let clients = [client(), client(), client()];
+        let [first, second, third] = &clients;
+        let _first = slots.enter(None, first).expect("a free slot");
+        let permit = slots.enter(None, second).expect("a free slot");
+        assert!(slots.enter(None, third).is_none());
+        let availability = slots.availability();
+        assert_eq!(*availability.borrow(), StreamAvailability::Serving(2));
+        drop(permit);
+        assert!(slots.enter(None, third).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_comes_back_gets_its_own_slot_and_no_other() {
+        let slots = StreamSlots::new(2);
+        let (former, other, back) = (client(), client(), client());
+        let permit = slots.enter(Some("mouse 1"), &former).expect("a free slot");
+        let _other = slots.enter(Some("mouse 2"), &other).expect("a free slot");
+        assert!(slots.take_over("mouse 3", &back).await.is_none());
+        let gone = async {
+            former.evicted().await;
+            drop(permit);
+        };
+        let (taken, ()) = tokio::join!(slots.take_over("mouse 1", &back), gone);
+        assert!(taken.is_some() && slots.enter(None, &client()).is_none());
+        drop(taken);
+        assert!(slots.enter(None, &client()).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_gives_up_leaves_the_slot_to_others() {
+        let slots = StreamSlots::new(1);
+        let (former, back) = (client(), client());
+        let permit = slots.enter(Some("mouse 1"), &former).expect("a free slot");
+        let waits = timeout(Duration::ZERO, slots.take_over("mouse 1", &back));
+        assert!(waits.await.is_err());
+        drop(permit);
+        assert!(slots.enter(None, &back).is_some());
+    }
+
+    #[tokio::test]
+    async fn slots_that_are_closed_let_the_last_stream_run_and_no_other_begin() {
+        let slots = StreamSlots::new(1);
+        let availability = slots.availability();
+        let is = |expected| assert_eq!(*availability.borrow(), expected);
+        let (first, second) = (client(), client());
+        let permit = slots.enter(Some("first"), &first);
+        is(StreamAvailability::Serving(1));
+        assert!(slots.enter(None, &second).is_none());
+        drop(permit);
+        is(StreamAvailability::Serving(0));
+        let permit = slots.enter(Some("first"), &first);
+        slots.close();
+        is(StreamAvailability::ShuttingDown);
+        assert!(slots.take_over("first", &second).await.is_none());
+        assert!(timeout(Duration::ZERO, slots.empty()).await.is_err());
+        drop(permit);
+        is(StreamAvailability::ShuttingDown);
+        slots.empty().await;
+        assert!(slots.enter(None, &second).is_none());
+    }
+}
