@@ -120,6 +120,16 @@ impl Reassembler {
         self.give_up()
     }
 
+    /// Gives up the frame in progress, for whose further bytes the receiver has no memory. They are ignored.
+    pub fn give_up_for_memory(&mut self) -> Option<Dropped> {
+        let dropped = self.leave(|_, bytes| DropReason::OutOfMemory { bytes });
+        self.state = State::Discarding {
+            frame_id: dropped.as_ref().and_then(|dropped| dropped.frame_id),
+            unreported: None,
+        };
+        dropped
+    }
+
     /// Whether the next chunk belongs to a frame, be it one that is lost: between its announcement
     /// and its end no other bytes come.
     pub fn is_within_a_frame(&self) -> bool {
@@ -327,5 +337,29 @@ mod tests {
         assert!(is_within_after(announced(2)));
         assert!(is_within_after(chunk(b"xyz")));
         assert!(!is_within_after(Message::FrameEnd(2)));
+    }
+
+    #[test]
+    fn a_frame_for_which_there_is_no_memory_is_lost_and_not_over() {
+        let meta = FrameMeta {
+            frame_id: 4,
+            height: 1,
+            width: 1,
+            channels: 1,
+            encoding: Encoding::Jpeg,
+            nbytes: 2,
+            captured_us: None,
+            clock: None,
+        };
+        let chunk = |bytes: &'static [u8]| Message::Chunk(Bytes::from_static(bytes));
+        let mut reassembler = Reassembler::new(Limits::default());
+        reassembler.push(Message::FrameMeta(meta));
+        reassembler.push(chunk(b"x"));
+        let dropped = reassembler.give_up_for_memory();
+        let reason = DropReason::OutOfMemory { bytes: 2 };
+        let frame_id = Some(4);
+        assert_eq!(dropped, Some(Dropped { frame_id, reason }));
+        assert_eq!(reassembler.push(chunk(b"y")), Pushed::default());
+        assert_eq!(reassembler.push(Message::FrameEnd(4)), Pushed::default());
     }
 }

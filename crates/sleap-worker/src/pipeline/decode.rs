@@ -72,7 +72,7 @@ pub(super) struct DecodeTask {
     /// `None`: the frame is of a file.
     pub(super) live: Option<LiveFrameGuard>,
     /// Given back once the frame is decoded.
-    pub(super) undecoded: OwnedSemaphorePermit,
+    pub(super) undecoded: [OwnedSemaphorePermit; 2],
 }
 
 /// What a frame is decoded to.

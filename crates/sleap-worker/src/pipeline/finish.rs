@@ -81,7 +81,11 @@ impl FinishStage {
                 EngineOutput::Mark(StreamMark::StreamStarted(stream)) => {
                     self.stream_started(stream);
                 }
-                EngineOutput::Mark(StreamMark::StreamEnded(stream)) => self.stream_ended(&stream),
+                EngineOutput::Mark(StreamMark::StreamEnded(stream, done)) => {
+                    self.stream_ended(&stream);
+                    // A session that no longer waits has ended.
+                    let _ = done.send(());
+                }
                 EngineOutput::Mark(StreamMark::Flush(done)) => {
                     self.end_cut_off_streams();
                     flush(self.sinks.flush(), done);

@@ -82,6 +82,8 @@ pub(crate) struct Pipeline {
     queues: Arc<StreamQueues>,
     /// Of the queue of each stream.
     bounds: QueueBounds,
+    /// Places for large frames that are not decoded yet.
+    large: Arc<Semaphore>,
     /// Frames of streams without a result.
     live: LiveFrames,
     /// Frames in one call of the model.
@@ -137,12 +139,14 @@ impl Pipeline {
             streams: Vec::new(),
         };
         threads.finish(stage, to_finish)?;
+        let bounds = QueueBounds {
+            entries: FRAME_QUEUE_LEN.max(gathered) + decoders,
+            undecoded: (FRAME_QUEUE_LEN + decoders) as u32,
+        };
         Ok(Self {
             queues,
-            bounds: QueueBounds {
-                entries: FRAME_QUEUE_LEN.max(gathered) + decoders,
-                undecoded: (FRAME_QUEUE_LEN + decoders) as u32,
-            },
+            bounds,
+            large: Arc::new(Semaphore::new(bounds.undecoded as usize)),
             live: LiveFrames::default(),
             batch,
             threads: threads.threads,
@@ -158,6 +162,7 @@ impl Pipeline {
             queues: Arc::clone(&self.queues),
             room: Arc::new(Semaphore::new(self.bounds.entries)),
             undecoded: Arc::new(Semaphore::new(self.bounds.undecoded as usize)),
+            large: Arc::clone(&self.large),
             bounds: self.bounds,
             live: self.live.clone(),
             stopped: self.stopped.clone(),

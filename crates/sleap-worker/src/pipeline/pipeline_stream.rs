@@ -15,8 +15,8 @@ use super::stream_queues::{StreamMark, StreamQueues};
 use crate::metrics::FrameLoss;
 use crate::streams::ResultRoute;
 
-/// Bytes of pixels for which a frame takes a place among those that are not decoded, beyond its first: of the largest
-/// frames there is one at a time, however small they are as JPEG.
+/// Bytes of pixels for which a frame takes a place among the large ones that are not decoded: of the largest there is
+/// one at a time, of all streams, however small they are as JPEG.
 const PLACE_BYTES: u64 = 32 << 20;
 
 /// A complete frame as the session hands it over.
@@ -47,6 +47,8 @@ pub(crate) struct PipelineStream {
     pub(super) room: Arc<Semaphore>,
     /// Places for frames that are not decoded yet.
     pub(super) undecoded: Arc<Semaphore>,
+    /// Places for large frames that are not decoded yet, of all streams.
+    pub(super) large: Arc<Semaphore>,
     pub(super) bounds: QueueBounds,
     /// Frames of streams without a result.
     pub(super) live: LiveFrames,
@@ -63,14 +65,15 @@ impl PipelineStream {
         // Before it waits for room: jobs then hand over no further frame.
         let live = (!self.route.is_aside()).then(|| self.live.enters());
         let room = self.room().await?;
-        let places = places_of(&job.frame.meta).min(self.bounds.undecoded);
-        let undecoded = Arc::clone(&self.undecoded).acquire_many_owned(places);
-        let undecoded = self.unless_stopped(undecoded).await?;
-        let undecoded = undecoded.map_err(|_| PipelineStopped)?;
         let Some(reply) = self.unless_stopped(self.route.reply_place()).await? else {
             self.route.metrics.lost(FrameLoss::ClientLeft);
             return Ok(());
         };
+        let large = large_places_of(&job.frame.meta).min(self.bounds.undecoded);
+        let undecoded = [
+            self.places(&self.undecoded, 1).await?,
+            self.places(&self.large, large).await?,
+        ];
         let task = DecodeTask {
             job,
             route: Arc::clone(&self.route),
@@ -88,10 +91,12 @@ impl PipelineStream {
         self.mark(StreamMark::StreamStarted(route)).await
     }
 
-    /// Ends the stream at the sinks.
+    /// Ends the stream at the sinks. Resolves once they know: a stream that begins then comes after it.
     pub(crate) async fn ended(&self) -> Result<(), PipelineStopped> {
+        let (done, ended) = oneshot::channel();
         let route = Arc::clone(&self.route);
-        self.mark(StreamMark::StreamEnded(route)).await
+        self.mark(StreamMark::StreamEnded(route, done)).await?;
+        self.done(ended).await
     }
 
     /// A batch of the client begins.
@@ -111,8 +116,12 @@ impl PipelineStream {
     pub(crate) async fn flush(&self) -> Result<(), PipelineStopped> {
         let (done, flushed) = oneshot::channel();
         self.mark(StreamMark::Flush(done)).await?;
-        let flushed = self.unless_stopped(flushed).await?;
-        flushed.map_err(|_| PipelineStopped)
+        self.done(flushed).await
+    }
+
+    async fn done(&self, done: oneshot::Receiver<()>) -> Result<(), PipelineStopped> {
+        let done = self.unless_stopped(done).await?;
+        done.map_err(|_| PipelineStopped)
     }
 
     async fn mark(&self, mark: StreamMark) -> Result<(), PipelineStopped> {
@@ -121,10 +130,17 @@ impl PipelineStream {
     }
 
     async fn room(&self) -> Result<OwnedSemaphorePermit, PipelineStopped> {
-        let room = Arc::clone(&self.room).acquire_owned();
-        self.unless_stopped(room)
-            .await?
-            .map_err(|_| PipelineStopped)
+        self.places(&self.room, 1).await
+    }
+
+    async fn places(
+        &self,
+        of: &Arc<Semaphore>,
+        number: u32,
+    ) -> Result<OwnedSemaphorePermit, PipelineStopped> {
+        let places = Arc::clone(of).acquire_many_owned(number);
+        let places = self.unless_stopped(places).await?;
+        places.map_err(|_| PipelineStopped)
     }
 
     async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, PipelineStopped> {
@@ -142,12 +158,12 @@ impl Drop for PipelineStream {
     }
 }
 
-/// Places among frames that are not decoded that a frame takes.
-fn places_of(meta: &FrameMeta) -> u32 {
+/// Places for large frames that a frame takes.
+fn large_places_of(meta: &FrameMeta) -> u32 {
     // Twice the pixels in 16 bits; a JPEG may have colours, also where FRAME_META announces none.
     let sample_bytes = meta.encoding.sample_bytes();
     let bytes = u64::from(meta.width)
         * u64::from(meta.height)
         * sample_bytes.map_or(3, |bytes| bytes * u64::from(meta.channels));
-    1 + u32::try_from(bytes / PLACE_BYTES).unwrap_or(u32::MAX - 1)
+    u32::try_from(bytes / PLACE_BYTES).unwrap_or(u32::MAX)
 }

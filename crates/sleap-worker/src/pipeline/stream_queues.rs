@@ -13,8 +13,8 @@ use crate::streams::ResultRoute;
 pub(super) enum StreamMark {
     /// The frames of this route follow.
     StreamStarted(Arc<ResultRoute>),
-    /// No frame of this route follows: its stream is complete, or its client is gone.
-    StreamEnded(Arc<ResultRoute>),
+    /// No frame of this route follows: its stream is complete, or its client is gone. Completed once the sinks know.
+    StreamEnded(Arc<ResultRoute>, oneshot::Sender<()>),
     /// Completed once everything before it has its result and the sinks have finished with it.
     Flush(oneshot::Sender<()>),
 }

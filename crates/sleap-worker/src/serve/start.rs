@@ -20,7 +20,7 @@ use crate::files::{FileService, JobContext, StoreSweeper, UploadStore};
 use crate::metrics::{Metrics, MetricsServer};
 use crate::pipeline::{Engine, Pipeline, PipelineOptions};
 use crate::replies::{MAX_LANES, ack};
-use crate::session::SessionContext;
+use crate::session::{FrameMemory, SessionContext};
 use crate::sinks::{RulesSink, WorkerRules};
 use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
 use crate::trust::WorkerTrust;
@@ -353,6 +353,7 @@ fn session_context(
         pipeline: Arc::clone(&jobs.pipeline),
         slots: jobs.slots.clone(),
         limits: jobs.limits.clone(),
+        frame_memory: FrameMemory::new(jobs.limits.max_frame_bytes),
         tracking: jobs.tracking.clone(),
         files: Arc::new(FileService::new(store, jobs, metrics.clone())),
         served,

@@ -1,5 +1,6 @@
 //! The session of one client: streams from STREAM_START to STREAM_COMPLETE, one after the other, and files.
 
+mod frame_memory;
 mod losses;
 mod opening;
 mod rules;
@@ -19,6 +20,7 @@ use protocol::{
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+pub(crate) use frame_memory::FrameMemory;
 pub(crate) use run::{report, run};
 
 use crate::admission::ClientSlot;
@@ -26,6 +28,7 @@ use crate::files::{FileService, UploadSession};
 use crate::metrics::{FrameLoss, Metrics, StreamEndReason};
 use crate::pipeline::{FrameJob, Pipeline, PipelineStopped, PipelineStream};
 use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
+use frame_memory::OWN_BYTES;
 use stream::Stream;
 
 /// What the sessions of a worker share.
@@ -44,10 +47,9 @@ pub(crate) struct SessionContext {
     pub(crate) takes_streams: bool,
     /// The largest messages that are taken from a client.
     pub(crate) limits: Limits,
+    /// For frames of streams of which parts have arrived.
+    pub(crate) frame_memory: FrameMemory,
 }
-
-/// Bytes that are kept of a frame that comes without a stream: one of raw 1080p.
-const MAX_WAITING_BYTES: usize = 8 << 20;
 
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +218,7 @@ impl Session {
         if matches!(message, Message::FrameMeta(_)) {
             self.frame_started = Some(Instant::now());
         }
-        self.bound_waiting(&message);
+        self.bound_waiting(&message).await;
         let pushed = self.reassembler.push(message);
         if let Some(dropped) = pushed.dropped {
             debug!(frame_id = dropped.frame_id, reason = %dropped.reason, "frame dropped");
@@ -234,13 +236,21 @@ impl Session {
         }
     }
 
-    /// Without a stream little of a frame is kept: several clients may send some.
-    fn bound_waiting(&mut self, message: &Message) {
-        if let (Message::Chunk(chunk), State::Idle | State::Refused { .. }) = (message, &self.state)
-            && self.reassembler.buffered_bytes() + chunk.len() > MAX_WAITING_BYTES
-            && let Some(dropped) = self.reassembler.reset()
-        {
-            debug!(reason = %dropped.reason, "a large frame without a stream is not kept");
+    /// Bounds what all clients together have here of frames that are not complete.
+    async fn bound_waiting(&mut self, message: &Message) {
+        let chunk = match message {
+            Message::Chunk(chunk) => chunk.len(),
+            _ => 0,
+        };
+        let bytes = self.reassembler.buffered_bytes() + chunk;
+        let has_room = match &mut self.state {
+            State::Streaming(stream) => stream.memory.resize(bytes),
+            // Without a stream little is kept.
+            State::Idle | State::Refused { .. } => bytes <= OWN_BYTES,
+        };
+        if !has_room && let Some(dropped) = self.reassembler.give_up_for_memory() {
+            debug!(frame_id = dropped.frame_id, reason = %dropped.reason, "a large frame is not kept");
+            self.dropped(dropped).await;
         }
     }
 

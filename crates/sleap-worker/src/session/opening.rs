@@ -115,7 +115,8 @@ impl Session {
             false => StreamClass::File,
         };
         let pipeline = self.context.pipeline.open(Arc::clone(&route), class);
-        let stream = Stream::new((route, pipeline), start.heartbeat, served, permit);
+        let memory = self.context.frame_memory.share();
+        let stream = Stream::new((route, pipeline), (start.heartbeat, memory), served, permit);
         let pipeline = Arc::clone(&stream.pipeline);
         self.state = State::Streaming(stream);
         self.client.mark_streaming();

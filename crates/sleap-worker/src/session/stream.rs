@@ -7,6 +7,7 @@ use std::time::Instant;
 use protocol::{Backpressure, StreamComplete};
 use tracing::info;
 
+use super::frame_memory::FrameShare;
 use crate::metrics::StreamEndReason;
 use crate::pipeline::PipelineStream;
 use crate::streams::{ResultRoute, ServedStreamGuard, StreamPermit};
@@ -20,6 +21,8 @@ pub(super) struct Stream {
     /// Its queue.
     pub(super) pipeline: Arc<PipelineStream>,
     started: Instant,
+    /// For the frame of which parts have arrived.
+    pub(super) memory: FrameShare,
     /// Complete frames that arrived, and their bytes.
     pub(super) frames: u64,
     pub(super) bytes: u64,
@@ -38,7 +41,7 @@ impl Stream {
     /// A stream that begins now.
     pub(super) fn new(
         (route, pipeline): (Arc<ResultRoute>, PipelineStream),
-        has_heartbeat: bool,
+        (has_heartbeat, memory): (bool, FrameShare),
         serving: ServedStreamGuard,
         permit: StreamPermit,
     ) -> Self {
@@ -46,6 +49,7 @@ impl Stream {
             route,
             pipeline: Arc::new(pipeline),
             started: Instant::now(),
+            memory,
             frames: 0,
             bytes: 0,
             unreadable: 0,

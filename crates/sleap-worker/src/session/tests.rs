@@ -48,6 +48,7 @@ fn context(
         tracking: WorkerTracking::Off,
         takes_streams: true,
         limits: Limits::default(),
+        frame_memory: FrameMemory::new(Limits::default().max_frame_bytes),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `--rules`: poses for the rules, on a thread of their own, so that no prediction waits for them.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -44,6 +44,8 @@ pub(crate) struct RulesSink {
     jobs: Option<Sender<RuleJob>>,
     thread: Option<JoinHandle<()>>,
     rules: WorkerRules,
+    /// The stream that the rules act on: one at a time.
+    stream: Weak<ResultRoute>,
     /// The stream that was cut off last, by its name on the wire.
     stream_id: Option<String>,
 }
@@ -74,6 +76,7 @@ impl RulesSink {
             jobs: Some(jobs),
             thread: Some(thread.context("cannot start a thread for rules")?),
             rules: WorkerRules { runner, lost },
+            stream: Weak::new(),
             stream_id: None,
         })
     }
@@ -81,6 +84,10 @@ impl RulesSink {
     /// The rules, for the end of the worker.
     pub(crate) fn rules(&self) -> WorkerRules {
         self.rules.clone()
+    }
+
+    fn is_of(&self, stream: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.stream.as_ptr(), Arc::as_ptr(stream))
     }
 
     /// Between streams: the thread never waits for long.
@@ -98,6 +105,7 @@ impl FrameSink for RulesSink {
     }
 
     fn stream_started(&mut self, stream: &StreamHeader<'_>) {
+        self.stream = Arc::downgrade(stream.stream);
         let origin = &stream.stream.origin;
         let continues = origin.stream_id.is_some() && origin.stream_id == self.stream_id;
         self.stream_id.clone_from(&origin.stream_id);
@@ -111,6 +119,9 @@ impl FrameSink for RulesSink {
         let (Message::Prediction(prediction), Some(jobs)) = (result, &self.jobs) else {
             return;
         };
+        if !self.is_of(&frame.route) {
+            return;
+        }
         let pose = RuleJob::Pose(Box::new(RulePose {
             names: frame.route.names_of(prediction),
             prediction: in_source(prediction, frame).into_owned(),
@@ -122,6 +133,10 @@ impl FrameSink for RulesSink {
     }
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
+        if !self.is_of(stream) {
+            return;
+        }
+        self.stream = Weak::new();
         self.send(RuleJob::Stop(match stream.was_cut_off() {
             true => Cause::Lost,
             false => Cause::End,
