@@ -89,7 +89,10 @@ pub async fn attack(signal: &str, secret: &Secret, attack: Attack) -> usize {
         while let Some(Ok(message)) = channel.receiver.recv().await {
             match message {
                 Message::FrameReceived(last) if last.frame_id == MARK => return,
-                Message::FrameReceived(_) | Message::Error(_) => answered += 1,
+                Message::Prediction(last) if last.frame_id == MARK => return,
+                Message::FrameReceived(_) | Message::Prediction(_) | Message::Error(_) => {
+                    answered += 1
+                }
                 _ => {}
             }
         }

@@ -86,8 +86,9 @@ pub(crate) struct Pipeline {
     large: Arc<Semaphore>,
     /// Frames of streams without a result.
     live: LiveFrames,
-    /// Frames in one call of the model.
+    /// Frames in one call of the model, and of a batch that a client forms.
     batch: usize,
+    client_batch: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
@@ -106,7 +107,6 @@ impl Pipeline {
     /// The JPEG decoder cannot be set up, or the system starts no thread.
     pub(crate) fn start(engine: Engine, options: PipelineOptions) -> Result<Self> {
         let limits = engine.limits(options.max_batch);
-        let batch = limits.frames;
         let needs = options.sinks.needs();
         let gathered = match engine.model() {
             // Decoded frames gather up to a batch while the model has the one before.
@@ -148,7 +148,8 @@ impl Pipeline {
             bounds,
             large: Arc::new(Semaphore::new(bounds.undecoded as usize)),
             live: LiveFrames::default(),
-            batch,
+            batch: limits.frames,
+            client_batch: limits.client_frames,
             threads: threads.threads,
             stopped: threads.stopped,
         })
@@ -179,6 +180,11 @@ impl Pipeline {
     /// Frames in one call of the model at most.
     pub(crate) fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// Frames of a client's batch that wait for each other at most; each has a place among the client's replies.
+    pub(crate) fn client_batch(&self) -> usize {
+        self.client_batch
     }
 
     /// Resolves once every frame of all streams has its result and the sinks have finished with it.

@@ -26,12 +26,6 @@ pub(super) enum EngineInput {
     Mark(StreamMark),
 }
 
-/// A decoded frame or a mark, with its room in the queue until the engine takes it.
-struct Queued<T> {
-    item: T,
-    _room: OwnedSemaphorePermit,
-}
-
 /// The queues.
 pub(super) struct StreamQueues {
     state: Mutex<State>,
@@ -42,23 +36,17 @@ pub(super) struct StreamQueues {
 }
 
 struct State {
-    scheduler: Scheduler<QueuedTask, Queued<DecodedFrame>, Queued<Option<StreamMark>>>,
+    scheduler: Scheduler<DecodeTask, DecodedFrame, StreamMark, OwnedSemaphorePermit>,
     /// Completed once all streams are done with what they have.
     flushes: Vec<oneshot::Sender<()>>,
     /// Nothing is added any more.
     is_closed: bool,
 }
 
-/// A frame to decode.
-struct QueuedTask {
-    task: DecodeTask,
-    room: OwnedSemaphorePermit,
-}
-
 /// The place of a frame that is being decoded. Dropped without the frame, it leaves none.
 pub(super) struct DecodePlace {
     queues: Arc<StreamQueues>,
-    place: Option<(Place, OwnedSemaphorePermit)>,
+    place: Option<Place>,
 }
 
 impl StreamQueues {
@@ -88,29 +76,25 @@ impl StreamQueues {
 
     /// Adds a frame.
     pub(super) fn push(&self, id: StreamId, task: DecodeTask, room: OwnedSemaphorePermit) {
-        let task = QueuedTask { task, room };
-        self.lock().scheduler.push_frame(id, task);
+        self.lock().scheduler.push_frame(id, task, room);
         self.jobs.notify_one();
     }
 
     /// A batch of the client begins.
     pub(super) fn start_batch(&self, id: StreamId, room: OwnedSemaphorePermit) {
-        let mark = Queued::new(None, room);
-        self.lock().scheduler.start_batch(id, mark);
+        self.lock().scheduler.start_batch(id, room);
         self.calls.notify_all();
     }
 
     /// The client's batch ends.
     pub(super) fn end_batch(&self, id: StreamId, room: OwnedSemaphorePermit) {
-        let mark = Queued::new(None, room);
-        self.lock().scheduler.end_batch(id, mark);
+        self.lock().scheduler.end_batch(id, room);
         self.calls.notify_all();
     }
 
     /// Adds what follows the frames that the stream has so far.
     pub(super) fn mark(&self, id: StreamId, mark: StreamMark, room: OwnedSemaphorePermit) {
-        let mark = Queued::new(Some(mark), room);
-        self.lock().scheduler.push_mark(id, mark);
+        self.lock().scheduler.push_mark(id, mark, room);
         self.calls.notify_all();
     }
 
@@ -131,11 +115,10 @@ impl StreamQueues {
     pub(super) fn next_job(self: &Arc<Self>) -> Option<(DecodePlace, DecodeTask)> {
         let mut state = self.lock();
         loop {
-            if let Some((place, job)) = state.scheduler.next_job(Instant::now()) {
-                let QueuedTask { task, room } = job;
+            if let Some((place, task)) = state.scheduler.next_job(Instant::now()) {
                 let place = DecodePlace {
                     queues: Arc::clone(self),
-                    place: Some((place, room)),
+                    place: Some(place),
                 };
                 return Some((place, task));
             }
@@ -152,14 +135,8 @@ impl StreamQueues {
         let mut state = self.lock();
         loop {
             match state.scheduler.next_call(Instant::now()) {
-                Some(Call::Frames(frames)) => {
-                    let frames = frames.into_iter().map(|queued| queued.item);
-                    return Some(EngineInput::Frames(frames.collect()));
-                }
-                Some(Call::Mark(Queued { item, .. })) => match item {
-                    Some(mark) => return Some(EngineInput::Mark(mark)),
-                    None => continue,
-                },
+                Some(Call::Frames(frames)) => return Some(EngineInput::Frames(frames)),
+                Some(Call::Mark(mark)) => return Some(EngineInput::Mark(mark)),
                 None => {}
             }
             if state.scheduler.is_idle() {
@@ -181,12 +158,6 @@ impl StreamQueues {
     }
 }
 
-impl<T> Queued<T> {
-    fn new(item: T, room: OwnedSemaphorePermit) -> Self {
-        Self { item, _room: room }
-    }
-}
-
 impl DecodePlace {
     /// The frame is decoded and takes its place.
     pub(super) fn fill(mut self, frame: DecodedFrame) {
@@ -194,12 +165,12 @@ impl DecodePlace {
     }
 
     fn give(&mut self, frame: Option<DecodedFrame>) {
-        let Some((place, room)) = self.place.take() else {
+        let Some(place) = self.place.take() else {
             return;
         };
         let frame = frame.map(|frame| {
             let bytes = frame.bytes();
-            (Queued::new(frame, room), bytes)
+            (frame, bytes)
         });
         self.queues.lock().scheduler.decoded(&place, frame);
         self.queues.calls.notify_all();

@@ -14,7 +14,7 @@ use super::{Session, SessionContext, SessionEnd};
 use crate::admission::ClientSlot;
 use crate::replies::forward;
 
-/// Replies that may wait for the data channel before the pipeline waits for it.
+/// Replies that may wait for the data channel, beside those of a client's batch, before the stream waits for it.
 const REPLY_QUEUE_LEN: usize = 64;
 
 /// A client that has asked for nothing by then is disconnected.
@@ -42,7 +42,7 @@ pub(crate) async fn run(
         mut receiver,
     } = channel;
     let _connected = context.metrics.client();
-    let (replies, outbox) = mpsc::channel(REPLY_QUEUE_LEN);
+    let (replies, outbox) = mpsc::channel(REPLY_QUEUE_LEN + context.pipeline.client_batch());
     // A set, because it ends its task with this session, in whatever way that ends.
     let mut sending = JoinSet::new();
     let to_client = sender.clone();

@@ -54,11 +54,12 @@ pub(super) enum Call<T, M> {
     Mark(M),
 }
 
-/// The queues of all streams. `J` is a frame that is not decoded, `T` one that is, `M` what happens between frames.
+/// The queues of all streams. `J` is a frame that is not decoded, `T` one that is, `M` what happens between frames; `R` is the
+/// room in its queue that each of these takes, which is dropped when it leaves.
 #[derive(Debug)]
-pub(super) struct Scheduler<J, T, M> {
+pub(super) struct Scheduler<J, T, M, R> {
     limits: BatchLimits,
-    streams: Vec<StreamQueue<J, T, M>>,
+    streams: Vec<StreamQueue<J, T, M, R>>,
     next_id: u64,
     /// Whose frame is decoded next.
     decoding: Turns,
@@ -66,7 +67,7 @@ pub(super) struct Scheduler<J, T, M> {
     calling: Turns,
 }
 
-impl<J, T, M> Scheduler<J, T, M> {
+impl<J, T, M, R> Scheduler<J, T, M, R> {
     /// Without streams.
     pub(super) fn new(limits: BatchLimits) -> Self {
         Self {
@@ -95,30 +96,30 @@ impl<J, T, M> Scheduler<J, T, M> {
     }
 
     /// Adds a frame, which has to be decoded first.
-    pub(super) fn push_frame(&mut self, id: StreamId, job: J) {
+    pub(super) fn push_frame(&mut self, id: StreamId, job: J, room: R) {
         if let Some(queue) = self.queue(id) {
-            queue.push_frame(job);
+            queue.push_frame(job, room);
         }
     }
 
     /// A batch that the client forms begins: its frames wait for each other.
-    pub(super) fn start_batch(&mut self, id: StreamId, mark: M) {
+    pub(super) fn start_batch(&mut self, id: StreamId, room: R) {
         if let Some(queue) = self.queue(id) {
-            queue.start_batch(mark);
+            queue.start_batch(room);
         }
     }
 
     /// The client's batch ends.
-    pub(super) fn end_batch(&mut self, id: StreamId, mark: M) {
+    pub(super) fn end_batch(&mut self, id: StreamId, room: R) {
         if let Some(queue) = self.queue(id) {
-            queue.end_batch(mark);
+            queue.end_batch(room);
         }
     }
 
     /// Adds what follows the frames that the stream has so far; an open batch ends with it.
-    pub(super) fn push_mark(&mut self, id: StreamId, mark: M) {
+    pub(super) fn push_mark(&mut self, id: StreamId, mark: M, room: R) {
         if let Some(queue) = self.queue(id) {
-            queue.push_mark(mark);
+            queue.push_mark(mark, room);
         }
     }
 
@@ -204,7 +205,7 @@ impl<J, T, M> Scheduler<J, T, M> {
         self.streams.iter().all(StreamQueue::is_empty)
     }
 
-    fn queue(&mut self, id: StreamId) -> Option<&mut StreamQueue<J, T, M>> {
+    fn queue(&mut self, id: StreamId) -> Option<&mut StreamQueue<J, T, M, R>> {
         self.streams.iter_mut().find(|queue| queue.id() == id)
     }
 

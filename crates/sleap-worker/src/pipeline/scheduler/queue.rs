@@ -7,12 +7,13 @@ use super::{BatchLimits, StreamId};
 
 /// The frames of one stream.
 #[derive(Debug)]
-pub(super) struct StreamQueue<J, T, M> {
+pub(super) struct StreamQueue<J, T, M, R> {
     id: StreamId,
     class: StreamClass,
     decoding: Share,
     calling: Share,
-    entries: VecDeque<Entry<T, M>>,
+    /// With the room that each takes in the queue.
+    entries: VecDeque<(Entry<T, M>, R)>,
     /// The number of the first entry.
     first: u64,
     /// Frames that no thread decodes yet, by their numbers.
@@ -30,9 +31,8 @@ enum Entry<T, M> {
     Frame(T, usize),
     /// A frame that cannot be decoded.
     Failed,
-    /// The mark holds its room in the queue.
-    BatchStarted(M),
-    BatchEnded(M),
+    BatchStarted,
+    BatchEnded,
     Mark(M),
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Head {
     Mark,
 }
 
-impl<J, T, M> StreamQueue<J, T, M> {
+impl<J, T, M, R> StreamQueue<J, T, M, R> {
     pub(super) fn new(id: StreamId, class: StreamClass) -> Self {
         Self {
             id,
@@ -96,22 +96,22 @@ impl<J, T, M> StreamQueue<J, T, M> {
         &mut self.calling
     }
 
-    pub(super) fn push_frame(&mut self, job: J) {
+    pub(super) fn push_frame(&mut self, job: J, room: R) {
         let number = self.first + self.entries.len() as u64;
-        self.entries.push_back(Entry::Pending);
+        self.entries.push_back((Entry::Pending, room));
         self.jobs.push_back((number, job));
     }
 
-    pub(super) fn start_batch(&mut self, mark: M) {
-        self.entries.push_back(Entry::BatchStarted(mark));
+    pub(super) fn start_batch(&mut self, room: R) {
+        self.entries.push_back((Entry::BatchStarted, room));
     }
 
-    pub(super) fn end_batch(&mut self, mark: M) {
-        self.entries.push_back(Entry::BatchEnded(mark));
+    pub(super) fn end_batch(&mut self, room: R) {
+        self.entries.push_back((Entry::BatchEnded, room));
     }
 
-    pub(super) fn push_mark(&mut self, mark: M) {
-        self.entries.push_back(Entry::Mark(mark));
+    pub(super) fn push_mark(&mut self, mark: M, room: R) {
+        self.entries.push_back((Entry::Mark(mark), room));
     }
 
     pub(super) fn close(&mut self) {
@@ -133,7 +133,7 @@ impl<J, T, M> StreamQueue<J, T, M> {
         // A pending entry stays where it is: none of a lower number leaves before it is filled.
         let index = number.checked_sub(self.first);
         let index = index.and_then(|index| usize::try_from(index).ok());
-        if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
+        if let Some((entry, _)) = index.and_then(|index| self.entries.get_mut(index)) {
             *entry = match frame {
                 Some((frame, bytes)) => Entry::Frame(frame, bytes),
                 None => Entry::Failed,
@@ -141,13 +141,13 @@ impl<J, T, M> StreamQueue<J, T, M> {
         }
     }
 
-    /// Looks at what comes next. Frames of an open batch leave the queue for the batch.
+    /// Looks at what comes next. Frames of an open batch leave the queue for the batch, which may be longer.
     pub(super) fn settle(&mut self, limits: &BatchLimits) -> Head {
         loop {
             if self.batch.is_due(limits) {
                 return Head::Batch;
             }
-            match self.entries.front() {
+            match self.entries.front().map(|(entry, _)| entry) {
                 None | Some(Entry::Pending) => return Head::Nothing,
                 Some(Entry::Frame(..)) if !self.batch.is_open => return Head::Frame,
                 Some(Entry::Frame(..)) => {
@@ -161,14 +161,14 @@ impl<J, T, M> StreamQueue<J, T, M> {
                     self.batch.is_open = false;
                     return Head::Mark;
                 }
-                Some(Entry::BatchStarted(_)) if !self.batch.frames.is_empty() => {
+                Some(Entry::BatchStarted) if !self.batch.frames.is_empty() => {
                     self.batch.is_open = false;
                 }
-                Some(Entry::BatchStarted(_)) => {
+                Some(Entry::BatchStarted) => {
                     self.batch.is_open = true;
                     self.pop();
                 }
-                Some(Entry::BatchEnded(_)) => {
+                Some(Entry::BatchEnded) => {
                     self.batch.is_open = false;
                     self.pop();
                 }
@@ -209,8 +209,9 @@ impl<J, T, M> StreamQueue<J, T, M> {
         self.is_closed && self.entries.is_empty() && !runs_still
     }
 
+    /// The entry at the head, which leaves its room to others.
     fn pop(&mut self) -> Option<Entry<T, M>> {
-        let entry = self.entries.pop_front()?;
+        let (entry, _) = self.entries.pop_front()?;
         self.first += 1;
         Some(entry)
     }

@@ -22,7 +22,7 @@ trait Policy {
 }
 
 struct Scheduled {
-    scheduler: Scheduler<(), (usize, Instant), ()>,
+    scheduler: Scheduler<(), (usize, Instant), (), ()>,
     ids: Vec<StreamId>,
 }
 
@@ -46,7 +46,7 @@ impl Policy for Scheduled {
     }
 
     fn push(&mut self, stream: usize, now: Instant) {
-        self.scheduler.push_frame(self.ids[stream], ());
+        self.scheduler.push_frame(self.ids[stream], (), ());
         let (place, ()) = self.scheduler.next_job(now).expect("a frame");
         self.scheduler.decoded(&place, Some(((stream, now), 1)));
     }

@@ -1,12 +1,13 @@
 //! Order, batches and turns, call by call.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::turns::MAX_CLASS_WAIT;
 use super::*;
 
 /// Frames are numbers, and so are marks.
-type Queues = Scheduler<u32, u32, &'static str>;
+type Queues = Scheduler<u32, u32, &'static str, Rc<()>>;
 
 fn limits(frames: usize, client_frames: usize) -> BatchLimits {
     BatchLimits {
@@ -27,7 +28,7 @@ impl Queues {
     /// Adds frames of 10 bytes, and decodes all that wait.
     fn add(&mut self, stream: StreamId, frames: impl IntoIterator<Item = u32>) {
         for frame in frames {
-            self.push_frame(stream, frame);
+            self.push_frame(stream, frame, Rc::default());
         }
         while let Some((place, frame)) = self.next_job(Instant::now()) {
             self.decoded(&place, Some((frame, 10)));
@@ -61,9 +62,9 @@ fn frames_keep_their_order_whichever_is_decoded_first() {
     let (mut queues, stream) = one(4, 4);
     let now = Instant::now();
     for frame in 1..=3 {
-        queues.push_frame(stream, frame);
+        queues.push_frame(stream, frame, Rc::default());
     }
-    queues.push_mark(stream, "end");
+    queues.push_mark(stream, "end", Rc::default());
     let places: Vec<_> = std::iter::from_fn(|| queues.next_job(now)).collect();
     let [first, second, third] = &places[..] else {
         panic!("three frames")
@@ -83,35 +84,49 @@ fn frames_keep_their_order_whichever_is_decoded_first() {
 fn a_clients_batch_waits_for_its_end() {
     let (mut queues, stream) = one(1, 8);
     queues.add(stream, [1]);
-    queues.start_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
     queues.add(stream, [2, 3]);
     assert_eq!(queues.runs(), [1], "it came before the batch");
     assert!(queues.runs().is_empty());
-    queues.end_batch(stream, "");
+    queues.end_batch(stream, Rc::default());
     assert_eq!(queues.runs(), [2, 3]);
-    queues.start_batch(stream, "");
-    queues.end_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
+    queues.end_batch(stream, Rc::default());
     assert!(queues.runs().is_empty() && queues.is_idle());
+}
+
+#[test]
+fn a_batch_that_gathers_leaves_its_room_in_the_queue() {
+    let (mut queues, stream) = one(1, 8);
+    let room = Rc::default();
+    queues.start_batch(stream, Rc::clone(&room));
+    for frame in 1..=3 {
+        queues.push_frame(stream, frame, Rc::clone(&room));
+    }
+    queues.add(stream, []);
+    assert_eq!(Rc::strong_count(&room), 5);
+    assert!(queues.runs().is_empty());
+    assert_eq!(Rc::strong_count(&room), 1);
 }
 
 #[test]
 fn a_clients_batch_above_the_maximum_is_split() {
     let (mut queues, stream) = one(1, 2);
-    queues.start_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
     queues.add(stream, 1..=3);
     assert_eq!(queues.runs(), [1, 2]);
     assert!(queues.runs().is_empty());
-    queues.end_batch(stream, "");
+    queues.end_batch(stream, Rc::default());
     assert_eq!(queues.runs(), [3]);
 }
 
 #[test]
 fn a_batch_of_many_bytes_runs_before_its_end() {
     let (mut queues, stream) = one(64, 64);
-    queues.start_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
     queues.add(stream, 1..=12);
     assert_eq!(queues.runs().len(), 10, "100 bytes");
-    queues.end_batch(stream, "");
+    queues.end_batch(stream, Rc::default());
     assert_eq!(queues.runs().len(), 2);
     queues.add(stream, 1..=12);
     assert_eq!(queues.runs().len(), 10);
@@ -120,9 +135,9 @@ fn a_batch_of_many_bytes_runs_before_its_end() {
 #[test]
 fn an_open_batch_ends_with_its_stream() {
     let (mut queues, stream) = one(1, 8);
-    queues.start_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
     queues.add(stream, [1, 2]);
-    queues.push_mark(stream, "end");
+    queues.push_mark(stream, "end", Rc::default());
     queues.close(stream);
     let now = Instant::now();
     assert_eq!(queues.next_call(now), Some(Call::Frames(vec![1, 2])));
@@ -134,11 +149,11 @@ fn an_open_batch_ends_with_its_stream() {
 fn an_open_batch_holds_up_no_other_stream() {
     let (mut queues, stream) = one(2, 8);
     let other = queues.open(StreamClass::Live);
-    queues.start_batch(stream, "");
+    queues.start_batch(stream, Rc::default());
     queues.add(stream, [1]);
     queues.add(other, [7, 8]);
     assert_eq!(queues.runs(), [7, 8]);
-    queues.end_batch(stream, "");
+    queues.end_batch(stream, Rc::default());
     queues.add(other, [9]);
     assert_eq!(queues.runs(), [1], "it runs alone");
     assert_eq!(queues.runs(), [9]);
@@ -218,9 +233,9 @@ fn where_the_model_is_slow_files_take_a_fifth() {
 fn a_files_batch_is_run_in_parts_beside_a_live_stream() {
     let mut queues = Queues::new(limits(1, 8));
     let file = queues.open(StreamClass::File);
-    queues.start_batch(file, "");
+    queues.start_batch(file, Rc::default());
     queues.add(file, 1..=3);
-    queues.end_batch(file, "");
+    queues.end_batch(file, Rc::default());
     let live = queues.open(StreamClass::Live);
     assert_eq!(queues.runs(), [1]);
     queues.add(live, [100]);
@@ -236,10 +251,10 @@ fn frames_are_decoded_in_turn_and_live_ones_first() {
     let files = [StreamClass::File, StreamClass::File].map(|class| queues.open(class));
     let live = queues.open(StreamClass::Live);
     for frame in 0..3 {
-        queues.push_frame(files[0], frame);
-        queues.push_frame(files[1], 10 + frame);
+        queues.push_frame(files[0], frame, Rc::default());
+        queues.push_frame(files[1], 10 + frame, Rc::default());
     }
-    queues.push_frame(live, 100);
+    queues.push_frame(live, 100, Rc::default());
     let now = Instant::now();
     let jobs = std::iter::from_fn(|| queues.next_job(now).map(|(_, frame)| frame));
     assert_eq!(Vec::from_iter(jobs), [100, 0, 10, 1, 11, 2, 12]);
