@@ -9,7 +9,7 @@ use protocol::{Message, StreamAck};
 use tokio::sync::oneshot;
 
 use super::buffer_pool::BufferPool;
-use super::decode::DecodedFrame;
+use super::frames::DecodedFrame;
 use super::sink::{FlushWait, FrameSinks, StreamHeader};
 use super::stream_queues::StreamMark;
 use crate::replies::result;
@@ -58,9 +58,9 @@ fn flush(waits: Vec<FlushWait>, done: oneshot::Sender<()>) {
         flush.take()
     };
     let thread = std::thread::Builder::new().name("flush".into());
-    let started = thread.spawn(move || take(&kept).map(complete));
+    let started = thread.spawn(move || take(&kept).into_iter().for_each(complete));
     if started.is_err() {
-        take(&flush).map(complete);
+        take(&flush).into_iter().for_each(complete);
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use pose::{BatchOutputs, PredictError, Runner};
 
-use super::decode::DecodedFrame;
 use super::finish::{EngineOutput, InferredBatch};
+use super::frames::DecodedFrame;
 use super::stream_queues::{EngineInput, StreamQueues};
 use crate::metrics::Metrics;
 

@@ -1,14 +1,13 @@
 //! The entry of one stream's frames to the pipeline.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use protocol::{Frame, FrameMeta};
+use protocol::FrameMeta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::PipelineStopped;
-use super::decode::DecodeTask;
+use super::frames::{DecodeTask, FrameJob};
 use super::live_frames::LiveFrames;
 use super::scheduler::StreamId;
 use super::stream_queues::{StreamMark, StreamQueues};
@@ -18,15 +17,6 @@ use crate::streams::ResultRoute;
 /// Bytes of pixels for which a frame takes a place among the large ones that are not decoded: of the largest there is
 /// one at a time, of all streams, however small they are as JPEG.
 const PLACE_BYTES: u64 = 32 << 20;
-
-/// A complete frame as the session hands it over.
-pub(crate) struct FrameJob {
-    pub(crate) frame: Frame,
-    /// From FRAME_META to FRAME_END.
-    pub(crate) receive: Duration,
-    /// When the frame was complete.
-    pub(crate) received_at: Instant,
-}
 
 /// The bounds of a stream's queue: a client that sends faster than its frames are served waits, and no other does.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use protocol::{Message, ModelInfo, Skeleton};
 
-use super::decode::DecodedFrame;
+use super::frames::DecodedFrame;
 use super::needs::{FrameNeeds, FrameSelector};
 use crate::streams::ResultRoute;
 

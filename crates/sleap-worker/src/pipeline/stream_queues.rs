@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::decode::{DecodeTask, DecodedFrame};
+use super::frames::{DecodeTask, DecodedFrame};
 use super::scheduler::{BatchLimits, Call, Place, Scheduler, StreamClass, StreamId};
 use crate::streams::ResultRoute;
 

@@ -134,8 +134,7 @@ impl StartedWorker {
         let ack = ack::ready(&mode, engine.model(), tracking.name(), looked_at);
         let ack = Arc::new(ack);
         let shown = acting.as_ref().map(WorkerRules::shown);
-        let max_streams = max_streams(args);
-        let served = ServedStreams::new(shown.unwrap_or_default(), max_streams);
+        let served = ServedStreams::new(shown.unwrap_or_default(), max_streams(args));
         let page = open_page(args, page, &ack, &served, config)?;
         let metrics = metrics_server
             .as_ref()
@@ -155,7 +154,7 @@ impl StartedWorker {
         let pipeline = Arc::new(Pipeline::start(engine, options)?);
         let jobs = JobContext {
             pipeline,
-            slots: StreamSlots::new(max_streams),
+            slots: StreamSlots::new(served.max()),
             ack,
             limits: config.channel.limits.clone(),
             tracking,

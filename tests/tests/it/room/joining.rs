@@ -6,7 +6,8 @@ use super::*;
 fn worker_and_client_meet_in_the_room_and_its_status_is_true() {
     let (mut server, url) = lab(&[]);
     let home = user();
-    let args = ["--room", "--room-server", &url, "--name", "rig one"];
+    let room = ["--room", "--room-server", &url, "--name", "rig one"];
+    let args = [&room[..], &["--max-streams", "1"]].concat();
     let worker = Worker::start_with(&args, |command| {
         at_home(command, home.path());
         command.env(

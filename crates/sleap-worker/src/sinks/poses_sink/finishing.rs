@@ -66,7 +66,7 @@ impl Finishing {
 
 impl FinishingFile {
     /// The file is complete.
-    pub(super) fn is_done(mut self) {
+    pub(super) fn complete(mut self) {
         self.is_done = true;
     }
 }

@@ -142,7 +142,7 @@ fn finish_kept(file: &Mutex<Option<(StreamFile, FinishingFile)>>, counts: &PoseC
     let file = file.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((file, begun)) = file {
         file.finish(counts);
-        begun.is_done();
+        begun.complete();
     }
 }
 
