@@ -46,7 +46,7 @@ def write(packages, sources, folder):
     table, texts, missing = [], {}, []
     for package in packages:
         licence = package["license"] or "see the text"
-        table.append({"name": package["name"], "version": package["version"], "licence": licence, "from": "crates.io"})
+        table.append({"name": package["name"], "version": package["version"], "licence": licence, "from": "cargo"})
         text = _text_of(package)
         if text:
             texts.setdefault(text, []).append(f"{package['name']} {package['version']} ({licence})")
