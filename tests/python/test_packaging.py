@@ -70,7 +70,7 @@ def test_the_licences_of_crates_and_libraries_are_written_for_people_and_for_too
     licences.write([package], [library], tmp_path / "out")
     table = json.loads((tmp_path / "out/third-party.json").read_text())
     assert [(it["name"], it["licence"], it["from"]) for it in table] == [
-        ("a", "MIT", "crates.io"),
+        ("a", "MIT", "cargo"),
         ("zlib", "Zlib", "debian"),
     ]
     assert "Do what you like." in (tmp_path / "out/THIRD-PARTY.txt").read_text()
