@@ -31,7 +31,8 @@
 //! Where a [`PeerConfig`] asks for it, both sides prove that they have a secret before a channel
 //! opens ([`Auth`]; `SECURITY.md` has the reasons).
 //!
-//! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]).
+//! A channel may go over several connections at once, its lanes ([`Sender::open_lanes`]). Live frames may go beside
+//! it, in shards, over lanes that wait for nothing that is lost ([`Sender::open_shard_lanes`]).
 //!
 //! No type of the WebRTC library appears in this crate's public API.
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DecodeError;
 use crate::fields::{digits, excerpt};
 use crate::names;
-use crate::number::int;
+use crate::number::{JsonInt, int};
 
 /// Most lanes that a channel may have, the first one included.
 pub const MAX_LANES: usize = 16;
@@ -21,6 +21,9 @@ pub struct LaneOffer {
     pub lane: u32,
     /// The session description of its peer connection, with all candidates.
     pub sdp: String,
+    /// It loses messages, and carries shards alone: its number is then any that is not in use.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shards: bool,
 }
 
 /// Answers `LANE_OFFER` (`LANE_ANSWER`, worker to client).
@@ -36,6 +39,31 @@ pub struct LaneAnswer {
     /// Why not, for display.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// Most runs of lost units that one report names.
+pub const MAX_LOST_RUNS: usize = 256;
+
+/// What became of the units that the other side has sent as shards (`SHARD_REPORT`, both directions).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShardReport {
+    /// All units before this one have arrived or are lost.
+    #[serde(deserialize_with = "int")]
+    pub closed: u32,
+    /// Shards of units that are over since the last report, as far as the receiver can tell.
+    #[serde(deserialize_with = "int")]
+    pub sent: u64,
+    /// Those of them that arrived.
+    #[serde(deserialize_with = "int")]
+    pub arrived: u64,
+    /// The most shards that one block of these units lost.
+    #[serde(deserialize_with = "int")]
+    pub worst: u8,
+    /// Units that were lost since the last report: the first one's number, and how many in a row. Runs
+    /// beyond [`MAX_LOST_RUNS`] are not read.
+    #[serde(deserialize_with = "runs", skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<[u32; 2]>,
 }
 
 /// Announces one unit of a channel with several lanes (`UNIT`): a whole frame, or one other message.
@@ -95,6 +123,17 @@ impl fmt::Display for UnitHeader {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn runs<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {
+    let mut runs = Vec::<[JsonInt<u32>; 2]>::deserialize(deserializer)?;
+    runs.truncate(MAX_LOST_RUNS);
+    let run = |run: [JsonInt<u32>; 2]| run.map(|JsonInt(number)| number);
+    Ok(runs.into_iter().map(run).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +148,18 @@ mod tests {
         let offer = LaneOffer {
             lane: 2,
             sdp: "v=0\r\n".into(),
+            shards: false,
+        };
+        let lossy = LaneOffer {
+            shards: true,
+            ..offer.clone()
+        };
+        let report = ShardReport {
+            closed: 9,
+            sent: 40,
+            arrived: 38,
+            worst: 1,
+            lost: vec![[3, 2]],
         };
         let refusal = LaneAnswer {
             lane: 2,
@@ -124,6 +175,18 @@ mod tests {
             (
                 Message::LaneOffer(offer),
                 r#"{"type":"LANE_OFFER","lane":2,"sdp":"v=0\r\n"}"#,
+            ),
+            (
+                Message::LaneOffer(lossy),
+                r#"{"type":"LANE_OFFER","lane":2,"sdp":"v=0\r\n","shards":true}"#,
+            ),
+            (
+                Message::ShardReport(report),
+                r#"{"type":"SHARD_REPORT","closed":9,"sent":40,"arrived":38,"worst":1,"lost":[[3,2]]}"#,
+            ),
+            (
+                Message::ShardsSent(4_294_967_295),
+                "SHARDS_SENT::4294967295",
             ),
             (
                 Message::LaneAnswer(refusal),
@@ -150,9 +213,24 @@ mod tests {
             "LANES::0",
             "LANES::17",
             "LANES::x",
+            "SHARDS_SENT::4294967296",
+            r#"{"type":"SHARD_REPORT","closed":-1}"#,
+            r#"{"type":"SHARD_REPORT","lost":[[1]]}"#,
         ] {
             assert!(read(text).is_err(), "{text}");
         }
         assert!(read("UNIT::1:2:1:later").is_ok());
+    }
+
+    #[test]
+    fn a_report_holds_so_many_runs_and_no_more() {
+        let many = format!(
+            r#"{{"type":"SHARD_REPORT","lost":[{}[7,1]]}}"#,
+            "[5,1],".repeat(4000)
+        );
+        let Ok(Message::ShardReport(report)) = read(&many) else {
+            panic!("not read");
+        };
+        assert_eq!(report.lost.len(), MAX_LOST_RUNS);
     }
 }

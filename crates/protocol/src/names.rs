@@ -25,6 +25,8 @@ pub(crate) const LANE_OFFER: &str = "LANE_OFFER";
 pub(crate) const LANE_ANSWER: &str = "LANE_ANSWER";
 pub(crate) const LANES: &str = "LANES";
 pub(crate) const UNIT: &str = "UNIT";
+pub(crate) const SHARD_REPORT: &str = "SHARD_REPORT";
+pub(crate) const SHARDS_SENT: &str = "SHARDS_SENT";
 
 pub(crate) const FRAME_META: &str = "FRAME_META";
 pub(crate) const FRAME_END: &str = "FRAME_END";

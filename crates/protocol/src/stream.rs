@@ -147,6 +147,12 @@ pub struct StreamAck {
         skip_serializing_if = "Option::is_none"
     )]
     pub lanes: Option<u32>,
+    /// Extension: lanes for shards that the worker takes beside the channel; absent: none.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shard_lanes: Option<u32>,
     /// Extension: the client's place among those that wait for the running stream to end; 1 is the next.
     #[serde(
         deserialize_with = "optional_int",

@@ -14,6 +14,8 @@ pub struct ChannelConfig {
     /// Lanes that the peer may open for one channel, the first one included; 1: none beside it.
     /// At most [`protocol::MAX_LANES`].
     pub max_lanes: usize,
+    /// Lanes for shards that the peer may have open for one channel; 0: none.
+    pub max_shard_lanes: usize,
 }
 
 impl Default for ChannelConfig {
@@ -23,6 +25,7 @@ impl Default for ChannelConfig {
             chunk_bytes: CHUNK_BYTES,
             close_timeout: Duration::from_secs(5),
             max_lanes: 1,
+            max_shard_lanes: 0,
         }
     }
 }

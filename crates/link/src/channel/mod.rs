@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A channel begins with one connection, its first lane; further [`lanes`] are connections of their
-//! own that carry it together with the first.
+//! own that carry it together with the first. Lanes for [`shards`] carry live frames beside it, where
+//! packets are lost.
 
 mod config;
 mod keep_alive;
@@ -15,6 +16,7 @@ mod queue;
 mod receipt;
 pub(crate) mod receive;
 mod send;
+mod shards;
 mod stats;
 mod traffic;
 
@@ -45,11 +47,11 @@ impl Channel {
     pub(crate) fn over(connection: Connection, config: &ChannelConfig) -> Self {
         let traffic = Arc::<Traffic>::default();
         let (queue, units) = SendQueue::new(traffic.clone());
-        let lanes = Lanes::new(connection, config.max_lanes, queue.downgrade());
+        let (lanes, arriving) = Lanes::new(connection, config, queue.downgrade(), traffic.clone());
         let lanes = Arc::new(lanes);
         Self {
             sender: Sender::spawn(queue, units, lanes.clone(), traffic.clone(), config),
-            receiver: Receiver::new(lanes, traffic, config.limits.clone()),
+            receiver: Receiver::new(lanes, arriving, traffic, config.limits.clone()),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum OutgoingUnit {
     Flush(oneshot::Sender<()>),
     /// From here on all lanes are used.
     Split,
+    /// Answers that were lost as shards are sent again.
+    LostAnswers,
     /// Closes the channel; resolves the sender once the peer has been notified.
     Close(oneshot::Sender<()>),
 }
@@ -48,7 +50,7 @@ impl OutgoingUnit {
         match self {
             Self::Message { payload, .. } => payload.len(),
             Self::Frame { frame, .. } => frame.data.len(),
-            Self::Flush(_) | Self::Split | Self::Close(_) => 0,
+            Self::Flush(_) | Self::Split | Self::LostAnswers | Self::Close(_) => 0,
         }
     }
 }
@@ -83,6 +85,16 @@ impl SendQueue {
         self.traffic.queue(unit.bytes());
         permit.send(unit);
         Ok(())
+    }
+
+    /// Queues a unit, if the queue has room.
+    pub(super) fn try_push(&self, unit: OutgoingUnit) -> bool {
+        let Ok(permit) = self.units.try_reserve() else {
+            return false;
+        };
+        self.traffic.queue(unit.bytes());
+        permit.send(unit);
+        true
     }
 
     pub(super) fn downgrade(&self) -> WeakSendQueue {

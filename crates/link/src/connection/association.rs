@@ -89,6 +89,12 @@ impl Association {
         })
     }
 
+    /// Waits until the send buffer has room, or the channel takes no more messages.
+    pub(crate) async fn has_room(&self) {
+        // The next message that is sent has the reason.
+        let _ = self.data.writable().await;
+    }
+
     /// The next message; `None` once the data channel is closed. Cancelling loses none.
     pub(crate) async fn next(&self) -> Option<RawMessage> {
         if let Some(early) = self.early().pop_front() {

@@ -27,5 +27,5 @@ pub use path::PathStats;
 
 pub(crate) use association::{Association, ChannelClosed, RawMessage};
 pub(crate) use fingerprints::{Fingerprint, Fingerprints};
-pub(crate) use negotiation::{MAX_DESCRIPTION_BYTES, Negotiation, check_description};
+pub(crate) use negotiation::{Delivery, MAX_DESCRIPTION_BYTES, Negotiation, check_description};
 pub(crate) use open::Connection;

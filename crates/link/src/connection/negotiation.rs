@@ -8,7 +8,7 @@ use std::time::Duration;
 use protocol::CHANNEL_LABEL;
 use tokio::time::timeout;
 use tracing::{debug, warn};
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
 use webrtc::peer_connection::{RTCIceCandidateInit, RTCSessionDescription};
 
 use super::association::{Association, RawMessage};
@@ -24,6 +24,8 @@ use crate::ice::{CandidateSummary, IceCandidate, PathFailure, ServerFailure, can
 
 /// Longest wait for STUN and TURN servers before offering the candidates found so far.
 const GATHER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of a data channel that both sides create.
+const ONCE_CHANNEL: u16 = 0;
 /// Messages that a peer may send before this side has its channel open, and their bytes together.
 pub(super) const MAX_EARLY: usize = 16;
 const MAX_EARLY_BYTES: usize = 65_536;
@@ -43,6 +45,27 @@ pub(crate) struct Negotiation {
     data: OnceLock<Arc<dyn DataChannel>>,
     /// Messages that came before the data channel was open, in their order.
     early: Mutex<VecDeque<RawMessage>>,
+}
+
+/// What a data channel does for its messages, in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// All of them arrive, in order. The side that offers creates the channel.
+    Reliable,
+    /// Each is sent once, and none waits for another. Both sides create the channel, since the library's
+    /// answering side would send over one that it is offered as over a reliable one.
+    Once,
+}
+
+impl Delivery {
+    fn init(self) -> Option<RTCDataChannelInit> {
+        (self == Self::Once).then(|| RTCDataChannelInit {
+            ordered: false,
+            max_retransmits: Some(0),
+            negotiated: Some(ONCE_CHANNEL),
+            ..RTCDataChannelInit::default()
+        })
+    }
 }
 
 /// What both sides offered so far.
@@ -71,14 +94,10 @@ impl Negotiation {
     }
 
     /// Creates the data channel and the offer for it, with all candidates.
-    pub(crate) async fn offer(&self) -> Result<String, ConnectionError> {
+    pub(crate) async fn offer(&self, delivery: Delivery) -> Result<String, ConnectionError> {
         let create = |error: webrtc::error::Error| ConnectionError::Create(error.to_string());
         let library = &self.peer.library;
-        let data = library
-            .create_data_channel(CHANNEL_LABEL, None)
-            .await
-            .map_err(create)?;
-        let _ = self.data.set(data);
+        self.create_channel(delivery).await?;
         let offer = library.create_offer(None).await.map_err(create)?;
         library.set_local_description(offer).await.map_err(create)?;
         let description = self.gathered_description().await?;
@@ -86,6 +105,31 @@ impl Negotiation {
             return Err(self.no_path());
         }
         Ok(description)
+    }
+
+    /// Creates the data channel. The side that answers does so only where both sides know beforehand
+    /// that there is one.
+    async fn create_channel(&self, delivery: Delivery) -> Result<(), ConnectionError> {
+        let library = &self.peer.library;
+        let data = library
+            .create_data_channel(CHANNEL_LABEL, delivery.init())
+            .await
+            .map_err(|error| ConnectionError::Create(error.to_string()))?;
+        let _ = self.data.set(data);
+        Ok(())
+    }
+
+    /// Takes a peer's offer of a connection whose data channel delivers so; returns the answer with all
+    /// candidates.
+    pub(crate) async fn answer_for(
+        &self,
+        offer: String,
+        delivery: Delivery,
+    ) -> Result<String, ConnectionError> {
+        if delivery == Delivery::Once {
+            self.create_channel(delivery).await?;
+        }
+        self.answer(offer).await
     }
 
     /// Takes a peer's offer; returns the answer with all candidates.

@@ -26,7 +26,7 @@ pub struct PathStats {
 
 impl PathStats {
     /// Whether a TURN server of either side relays.
-    pub(crate) fn is_relayed(&self) -> bool {
+    pub fn is_relayed(&self) -> bool {
         let relay = RTCIceCandidateType::Relay.to_string();
         self.relay.is_some() || self.remote.starts_with(&relay)
     }

@@ -20,7 +20,7 @@ async fn connecting(others: &[&str]) -> (Negotiation, Negotiation) {
         let channel = client.peer.library.create_data_channel(label, None).await;
         channel.expect("another channel");
     }
-    let offer = client.offer().await.expect("offer");
+    let offer = client.offer(Delivery::Reliable).await.expect("offer");
     let answer = worker.answer(offer).await.expect("answer");
     client.take_answer(answer).await.expect("taken");
     (client, worker)
@@ -31,7 +31,7 @@ async fn an_offer_carries_all_candidates_and_the_longest_message() {
     let peer = Negotiation::new(&ConnectionConfig::default(), false)
         .await
         .expect("peer");
-    let offer = peer.offer().await.expect("offer");
+    let offer = peer.offer(Delivery::Reliable).await.expect("offer");
     assert!(offer.contains("a=max-message-size:262144"), "{offer}");
     for address in udp::bindable(&udp::UdpConfig::default()).expect("loopback") {
         assert!(offer.contains(&format!(" {} ", address.ip())), "{offer}");
@@ -92,7 +92,7 @@ async fn candidates_may_follow_the_descriptions() {
     let config = ConnectionConfig::default();
     let client = Negotiation::new(&config, false).await.expect("client");
     let worker = Negotiation::new(&config, false).await.expect("worker");
-    let offer = client.offer().await.expect("offer");
+    let offer = client.offer(Delivery::Reliable).await.expect("offer");
     let (offer, of_client) = split(&offer);
     let (answer, of_worker) = split(&worker.answer(offer).await.expect("answer"));
     client.take_answer(answer).await.expect("taken");
@@ -129,7 +129,7 @@ async fn certificates_are_held_against_the_descriptions() {
         let config = ConnectionConfig::default();
         let client = Negotiation::new(&config, false).await.expect("client");
         let worker = Negotiation::new(&config, false).await.expect("worker");
-        let offer = client.offer().await.expect("offer");
+        let offer = client.offer(Delivery::Reliable).await.expect("offer");
         let offer = match swapped {
             "offer" => with_another_fingerprint(&offer),
             _ => offer,

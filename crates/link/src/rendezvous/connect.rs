@@ -11,7 +11,7 @@ use super::error::ConnectError;
 use super::offers::{Left, Offers};
 use crate::auth::{self, PeerError};
 use crate::channel::Channel;
-use crate::connection::{ConnectionError, Negotiation};
+use crate::connection::{ConnectionError, Delivery, Negotiation};
 use crate::ice::IceCandidate;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{self, RoomError};
@@ -94,7 +94,10 @@ pub(crate) async fn negotiate(
     let failed_to_connect = |source: ConnectionError| failed(source.into());
     let negotiation = Negotiation::new(&config.connection, !config.auth.is_none()).await;
     let negotiation = negotiation.map_err(failed_to_connect)?;
-    let sdp = negotiation.offer().await.map_err(failed_to_connect)?;
+    let sdp = negotiation
+        .offer(Delivery::Reliable)
+        .await
+        .map_err(failed_to_connect)?;
 
     if !pair.in_room {
         // Registered only now, so that no other client takes this one for a worker in the list of peers.

@@ -9,7 +9,7 @@ use super::config::PeerConfig;
 use super::error::ConnectError;
 use crate::auth::{Auth, AuthError, LegacyCredentials, PeerError, Secret};
 use crate::channel::Channel;
-use crate::connection::{Association, ConnectionConfig, Negotiation};
+use crate::connection::{Association, ConnectionConfig, Delivery, Negotiation};
 use crate::signaling::{self, Server, SignalingClient, SignalingMessage};
 use crate::{Acceptor, connect};
 
@@ -56,7 +56,7 @@ async fn stand_between(mut front: SignalingClient, back: String, worker: String)
     // To the worker it is a client.
     let mut behind = signal(&back, "client-in-the-middle").await;
     let to_worker = Negotiation::new(&own, false).await.expect("peer");
-    let sdp = to_worker.offer().await.expect("offer");
+    let sdp = to_worker.offer(Delivery::Reliable).await.expect("offer");
     let offered = signaling::offer("client-in-the-middle", &worker, &sdp);
     behind.send(&offered).await.expect("sent");
     let answer = loop {

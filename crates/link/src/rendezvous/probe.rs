@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connection::{ConnectionConfig, ConnectionError, Negotiation};
+use crate::connection::{ConnectionConfig, ConnectionError, Delivery, Negotiation};
 use crate::ice::ServerFailure;
 use crate::signaling::SignalError;
 use crate::signaling::SignalingClient;
@@ -21,7 +21,7 @@ pub async fn failing_servers(
     config: &ConnectionConfig,
 ) -> Result<Vec<ServerFailure>, ConnectionError> {
     let negotiation = Negotiation::new(config, false).await?;
-    match negotiation.offer().await {
+    match negotiation.offer(Delivery::Reliable).await {
         // Without a relay there may be nothing to offer: the servers were asked all the same.
         Ok(_) | Err(ConnectionError::NoPath(_)) => Ok(negotiation.server_failures()),
         Err(error) => Err(error),

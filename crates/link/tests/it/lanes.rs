@@ -186,6 +186,7 @@ async fn lanes_that_are_not_to_be_are_refused() {
     let offer = |lane| LaneOffer {
         lane,
         sdp: "not a description".into(),
+        shards: false,
     };
     assert!(refusal(&mut pair, offer(0)).await.contains("not that many"));
     assert!(refusal(&mut pair, offer(3)).await.contains("not that many"));

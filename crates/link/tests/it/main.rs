@@ -6,4 +6,5 @@ mod common;
 mod failure;
 mod lanes;
 mod offers;
+mod shards;
 mod signaling;

@@ -45,6 +45,8 @@ impl Default for CollectorLimits {
 pub struct Collected {
     /// A unit is whole: its number, and what is in it. It may be older than others before it.
     pub unit: Option<(u32, CodedUnit)>,
+    /// When the first shard of that unit arrived.
+    pub began: Option<Instant>,
     /// Units that are given up.
     pub lost: Vec<LostUnits>,
     /// The shard was of no use: it came late or twice, or belongs to no unit.
@@ -131,6 +133,36 @@ impl ShardCollector {
         lost
     }
 
+    /// All units before this one have arrived or are lost.
+    pub fn closed(&self) -> u32 {
+        self.floor as u32
+    }
+
+    /// Whether all units before `unit` have arrived or are lost. One that is too far ahead is not
+    /// waited for.
+    pub fn has_closed(&self, unit: u32) -> bool {
+        self.number_of(unit)
+            .is_none_or(|number| number <= self.floor)
+    }
+
+    /// No unit before `unit` is waited for any more: those that are not whole are given up.
+    pub fn close_before(&mut self, unit: u32, now: Instant) -> Vec<LostUnits> {
+        let mut lost = Vec::new();
+        let Some(number) = self.number_of(unit).filter(|number| *number > self.floor) else {
+            return lost;
+        };
+        self.raise_floor(number - 1, now, &mut lost);
+        if self.floor < number {
+            // Fewer than are taken ahead.
+            let count = (number - self.floor) as u32;
+            lost.push(LostUnits::new(self.floor, count, LossReason::Missing));
+            self.floor = number;
+            self.newest = self.newest.max(number);
+            self.pass_closed();
+        }
+        lost
+    }
+
     /// The shards of units that were closed since the last call.
     pub fn take_counts(&mut self) -> ShardCounts {
         std::mem::take(&mut self.counts)
@@ -154,7 +186,7 @@ impl ShardCollector {
         };
         let Some(mut received) = self.units.remove(&number).or_else(|| {
             let is_new = number >= self.floor;
-            is_new.then(|| ReceivedUnit::of(&shard)).flatten()
+            is_new.then(|| ReceivedUnit::of(&shard, now)).flatten()
         }) else {
             return false;
         };
@@ -164,7 +196,10 @@ impl ShardCollector {
         let push = received.push(shard);
         if matches!(push, Push::Completes) {
             match received.complete(now) {
-                Ok(content) => collected.unit = Some((unit, content)),
+                Ok(content) => {
+                    collected.unit = Some((unit, content));
+                    collected.began = Some(received.began());
+                }
                 Err(reason) => collected.lost.push(LostUnits::new(number, 1, reason)),
             }
         }

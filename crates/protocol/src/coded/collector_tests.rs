@@ -225,3 +225,44 @@ fn at_the_end_of_a_stream_what_is_not_whole_is_lost() {
     assert_eq!(receiver.collector.finish(receiver.now), expected);
     assert_eq!(receiver.collector.finish(receiver.now), []);
 }
+
+#[test]
+fn what_was_sent_before_a_point_is_over_there() {
+    let mut receiver = Receiver::new(CollectorLimits::default());
+    let units = units(6, 3, 0);
+    receiver.push_all(&units[0]);
+    receiver.push_all(&units[1][..2]);
+    let now = receiver.now;
+    assert!(receiver.collector.has_closed(1) && !receiver.collector.has_closed(4));
+    assert_eq!(receiver.collector.closed(), 1);
+    let given_up = receiver.collector.close_before(4, now);
+    let incomplete = LossReason::Incomplete {
+        arrived: 2,
+        needed: 3,
+    };
+    assert_eq!(
+        given_up,
+        [lost(1, 1, incomplete), lost(2, 2, LossReason::Missing)]
+    );
+    assert!(receiver.collector.has_closed(4));
+    assert!(receiver.collector.close_before(4, now).is_empty());
+    // Late shards of those do not come back, later units do.
+    assert!(receiver.push_all(&units[2]).is_empty());
+    assert_eq!(receiver.push_all(&units[5]), [5]);
+    assert_eq!(receiver.push_all(&units[4]), [4]);
+    assert_eq!(receiver.collector.closed(), 6);
+    // Nonsense is not waited for.
+    assert!(receiver.collector.has_closed(1 << 20));
+    let wild = receiver.collector.close_before(1 << 20, now);
+    assert!(wild.is_empty());
+}
+
+#[test]
+fn a_unit_begins_with_its_first_shard() {
+    let mut receiver = Receiver::new(CollectorLimits::default());
+    let units = units(1, 2, 1);
+    let began = receiver.now;
+    receiver.push(&units[0][2]);
+    receiver.wait(Duration::from_millis(7));
+    assert_eq!(receiver.push(&units[0][0]).began, Some(began));
+}

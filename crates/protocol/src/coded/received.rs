@@ -22,6 +22,8 @@ pub(super) struct ReceivedUnit {
     /// One bit for each shard.
     seen: Vec<u64>,
     arrived: usize,
+    /// When its first shard arrived.
+    began: Instant,
     state: State,
 }
 
@@ -52,8 +54,8 @@ pub(super) enum Push {
 }
 
 impl ReceivedUnit {
-    /// The unit of its first shard; `None`: it is over the bounds.
-    pub(super) fn of(shard: &Shard) -> Option<Self> {
+    /// The unit of its first shard, which arrived at `began`; `None`: it is over the bounds.
+    pub(super) fn of(shard: &Shard, began: Instant) -> Option<Self> {
         let Shard { header, payload } = shard;
         let content_bytes = usize::try_from(header.content_bytes).ok()?;
         let blocks = Blocks::new(content_bytes, payload.len(), header.parity)?;
@@ -62,6 +64,7 @@ impl ReceivedUnit {
             shard_bytes: payload.len(),
             seen: vec![0; blocks.total().div_ceil(64)],
             arrived: 0,
+            began,
             state: State::Receiving {
                 shards: BTreeMap::new(),
                 lacking: (0..blocks.count()).map(|it| blocks.data_of(it)).collect(),
@@ -127,6 +130,11 @@ impl ReceivedUnit {
             State::Closed { at, .. } => Some(at),
             State::Receiving { .. } => None,
         }
+    }
+
+    /// When its first shard arrived.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     /// Shards that have arrived.

@@ -32,9 +32,11 @@ impl Message {
             Message::ZoneResult(body) => json::write(kind, body),
             Message::LaneOffer(body) => json::write(kind, body),
             Message::LaneAnswer(body) => json::write(kind, body),
+            Message::ShardReport(body) => json::write(kind, body),
             Message::Unit(unit) => unit.to_string(),
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(frame_id) => word(kind, frame_id),
+            Message::ShardsSent(unit) => word(kind, unit),
             Message::Lanes(n) | Message::BatchStart(n) | Message::BatchEnd(n) => word(kind, n),
             Message::AuthProof(proof) => word(kind, proof),
             Message::PackageType(package) => word(kind, package.as_str()),
@@ -46,9 +48,7 @@ impl Message {
             } => upload_check(sha256, name, resume.as_ref()),
             Message::UploadReady(Some(offset)) => word(kind, offset),
             Message::UploadStart(start) => upload_start(start),
-            Message::Progress { received, total } => {
-                word(kind, format_args!("{received}::{total}"))
-            }
+            Message::Progress { received, total } => progress(*received, *total),
             Message::InferenceJob(rest) => format!("{}{rest}", names::INFERENCE_JOB_),
             Message::TrackLog(line) => format!("{}{line}", names::TRACK_LOG),
             Message::Unknown { text } => text.clone(),
@@ -85,6 +85,10 @@ fn file_meta(meta: &FileMeta) -> String {
         Some(extra) => format!("{announced}:{extra}"),
         None => announced,
     }
+}
+
+fn progress(received: u64, total: u64) -> String {
+    word(names::UPLOAD_PROGRESS, format_args!("{received}::{total}"))
 }
 
 fn upload_start(start: &UploadStart) -> String {

@@ -61,6 +61,7 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::ZONE_EDIT => checked(names::ZONE_EDIT, text, ZoneEdit::check).map(Message::ZoneEdit),
         names::ZONE_RESULT => body(names::ZONE_RESULT, text).map(Message::ZoneResult),
         names::LANE_OFFER => body(names::LANE_OFFER, text).map(Message::LaneOffer),
+        names::SHARD_REPORT => body(names::SHARD_REPORT, text).map(Message::ShardReport),
         names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
         names::ERROR => answer(names::ERROR, text).map(Message::Error),
         names::BACKPRESSURE => body(names::BACKPRESSURE, text).map(Message::Backpressure),

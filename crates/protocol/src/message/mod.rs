@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::auth::AuthProof;
 use crate::frame_meta::{FrameId, FrameMeta};
-use crate::lanes::{LaneAnswer, LaneOffer, UnitHeader};
+use crate::lanes::{LaneAnswer, LaneOffer, ShardReport, UnitHeader};
 use crate::names;
 use crate::prediction::{Backpressure, FrameError, FrameReceived, Prediction};
 use crate::rule_view::{RuleState, ZoneEdit, ZoneResult, Zones};
@@ -108,6 +108,10 @@ pub enum Message {
     Lanes(u32),
     /// Announces a unit.
     Unit(UnitHeader),
+    /// What became of units that were sent as shards.
+    ShardReport(ShardReport),
+    /// The units before this one were sent as shards before what follows.
+    ShardsSent(u32),
 
     /// Keeps the channel alive, and has no content.
     KeepAlive,
@@ -205,6 +209,8 @@ impl Message {
             Message::LaneAnswer(_) => names::LANE_ANSWER,
             Message::Lanes(_) => names::LANES,
             Message::Unit(_) => names::UNIT,
+            Message::ShardReport(_) => names::SHARD_REPORT,
+            Message::ShardsSent(_) => names::SHARDS_SENT,
             Message::KeepAlive => "KEEP_ALIVE",
             Message::AuthChallenge(_) => names::AUTH_CHALLENGE,
             Message::AuthResponse(_) => names::AUTH_RESPONSE,

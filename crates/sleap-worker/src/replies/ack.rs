@@ -1,6 +1,6 @@
 //! STREAM_ACK: what the worker replies to STREAM_START.
 
-use super::MAX_LANES;
+use super::{MAX_LANES, MAX_SHARD_LANES};
 use crate::metrics::StreamRefusal;
 use protocol::{AckStatus, DecodeError, Skeleton, StreamAck};
 
@@ -44,6 +44,7 @@ pub(crate) fn ready(
         shows_rules: pictures.are_shown,
         gray_frames: !pictures.need_colours && model.is_some_and(|model| model.input.channels == 1),
         lanes: Some(MAX_LANES as u32),
+        shard_lanes: Some(MAX_SHARD_LANES as u32),
         queue_position: None,
         message: None,
     }

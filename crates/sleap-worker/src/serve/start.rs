@@ -19,7 +19,7 @@ use crate::command_line::Args;
 use crate::files::{FileService, JobContext, StoreSweeper, UploadStore};
 use crate::metrics::{Metrics, MetricsServer};
 use crate::pipeline::{Engine, Pipeline, PipelineOptions};
-use crate::replies::{MAX_LANES, ack};
+use crate::replies::{MAX_LANES, MAX_SHARD_LANES, ack};
 use crate::session::{FrameMemory, SessionContext};
 use crate::sinks::{RulesSink, WorkerRules};
 use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
@@ -91,6 +91,7 @@ impl Access {
             ..self.config.clone()
         };
         config.channel.max_lanes = MAX_LANES;
+        config.channel.max_shard_lanes = MAX_SHARD_LANES;
         config
     }
 }

@@ -155,7 +155,13 @@ impl Session {
                 () = &mut no_request, if !self.has_asked => return SessionEnd::NoStream,
             };
             let outcome = match message {
-                Some(Ok(message)) => self.message(message).await,
+                Some(Ok(message)) => {
+                    if matches!(message, Message::FrameMeta(_)) {
+                        let began = receiver.frame_began();
+                        self.frame_started = Some(began.unwrap_or_else(Instant::now));
+                    }
+                    self.message(message).await
+                }
                 Some(Err(error)) => {
                     self.unreadable(&error).await;
                     Ok(())
@@ -215,9 +221,6 @@ impl Session {
             }
             message => message,
         };
-        if matches!(message, Message::FrameMeta(_)) {
-            self.frame_started = Some(Instant::now());
-        }
         self.bound_waiting(&message).await;
         let pushed = self.reassembler.push(message);
         if let Some(dropped) = pushed.dropped {

@@ -19,7 +19,7 @@ use super::guard::refusal;
 use super::tokens::LinkKind;
 use super::viewer_connection;
 use super::viewers::MAX_VIEWERS;
-use crate::replies::MAX_LANES;
+use crate::replies::{MAX_LANES, MAX_SHARD_LANES};
 use http_server::{HttpResponse, body, words};
 
 /// Handshakes that may run at the same time.
@@ -66,6 +66,7 @@ impl OfferHandler {
     ) -> Self {
         let mut streaming = config.clone();
         streaming.channel.max_lanes = MAX_LANES;
+        streaming.channel.max_shard_lanes = MAX_SHARD_LANES;
         // A viewer's channel carries one picture and a few messages at a time.
         let mut viewing = config;
         viewing.channel.max_lanes = 1;

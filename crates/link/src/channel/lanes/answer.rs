@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use protocol::{LaneAnswer, Message};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::set::LaneSet;
 use crate::channel::queue::{OutgoingUnit, UnitOrder};
-use crate::connection::{Connection, ConnectionConfig, ConnectionError, Negotiation};
+use crate::channel::shards::ShardLanes;
+use crate::connection::{Connection, ConnectionConfig, ConnectionError, Delivery, Negotiation};
 
 /// A lane that a peer has offered, on its way to being open.
 pub(super) struct OfferedLane {
     lane: u32,
     set: Arc<LaneSet>,
+    /// The lanes that it joins, where it is one for shards.
+    shards: Option<Arc<ShardLanes>>,
 }
 
 impl OfferedLane {
-    pub(super) fn new(lane: u32, set: Arc<LaneSet>) -> Self {
-        Self { lane, set }
+    pub(super) fn new(lane: u32, set: Arc<LaneSet>, shards: Option<Arc<ShardLanes>>) -> Self {
+        Self { lane, set, shards }
     }
 
     /// Opens the lane, and waits for its end.
@@ -27,12 +30,17 @@ impl OfferedLane {
         let opened = timeout(waited, self.open(sdp, &config)).await;
         match opened.unwrap_or(Err(ConnectionError::Timeout { waited })) {
             Ok(connection) => {
-                if let Some(lane) = self.set.add(connection) {
+                if let Some(shards) = self.shards {
+                    shards.serve(connection).await;
+                } else if let Some(lane) = self.set.add(connection) {
                     self.set.watch(lane).await;
                 }
             }
             Err(error) => {
-                warn!(lane = self.lane, %error, "a lane could not be opened");
+                match self.shards {
+                    Some(_) => debug!(%error, "a lane for shards could not be opened"),
+                    None => warn!(lane = self.lane, %error, "a lane could not be opened"),
+                }
                 self.refuse(error.to_string()).await;
             }
         }
@@ -46,7 +54,11 @@ impl OfferedLane {
         // The peer's description, with its fingerprint, came over the channel, which has been
         // authenticated; and the library takes no other certificate.
         let negotiation = Negotiation::new(config, false).await?;
-        let sdp = negotiation.answer(sdp).await?;
+        let delivery = match self.shards {
+            Some(_) => Delivery::Once,
+            None => Delivery::Reliable,
+        };
+        let sdp = negotiation.answer_for(sdp, delivery).await?;
         self.reply(Some(sdp), None).await;
         negotiation.opened().await?;
         negotiation.into_connection().await
@@ -69,7 +81,10 @@ impl OfferedLane {
         let _ = queue
             .push(OutgoingUnit::Message {
                 payload: Message::LaneAnswer(answer).encode(),
-                order: UnitOrder::Strict,
+                order: match self.shards {
+                    Some(_) => UnitOrder::Aside,
+                    None => UnitOrder::Strict,
+                },
             })
             .await;
     }

@@ -12,23 +12,30 @@
 //! can join, and no signaling server is asked.
 
 mod answer;
+mod keep;
 mod lane;
+mod offer;
 mod set;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{LaneAnswer, LaneOffer, MAX_LANES};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::debug;
 
 pub(crate) use lane::Lane;
+pub(crate) use offer::{LaneError, LaneOpener};
 
+use super::config::ChannelConfig;
 use super::queue::WeakSendQueue;
+use super::shards::{ShardLanes, UnitSource};
+use super::traffic::Traffic;
 use crate::close::{CloseReason, CloseSignal};
-use crate::connection::{Association, Connection, ConnectionConfig};
+use crate::connection::{Association, Connection, ConnectionConfig, Delivery};
 use answer::OfferedLane;
+use keep::LaneKeeper;
 use set::LaneSet;
 
 /// Smallest send buffer and receive window of a lane, in bytes.
@@ -38,6 +45,7 @@ const MIN_BUFFER_BYTES: usize = 256 << 10;
 pub(crate) struct Lanes {
     first: Connection,
     set: Arc<LaneSet>,
+    shards: Arc<ShardLanes>,
     /// Lanes that the peer may open, the first one included.
     max_lanes: usize,
     /// A frame may arrive before one that was sent earlier, and so may its result.
@@ -49,15 +57,36 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn new(first: Connection, max_lanes: usize, queue: WeakSendQueue) -> Self {
-        Self {
+    /// Must be called within a Tokio runtime. The second is where units arrive that come in shards.
+    pub(crate) fn new(
+        first: Connection,
+        config: &ChannelConfig,
+        queue: WeakSendQueue,
+        traffic: Arc<Traffic>,
+    ) -> (Self, UnitSource) {
+        let (shards, units, collecting) = ShardLanes::new(
+            config.max_shard_lanes,
+            queue.clone(),
+            traffic,
+            config.limits.clone(),
+        );
+        let mut tasks = JoinSet::new();
+        tasks.spawn(collecting.run());
+        let lanes = Self {
             set: Arc::new(LaneSet::new(first.closed().clone(), queue)),
             first,
-            max_lanes,
+            shards,
+            max_lanes: config.max_lanes,
             may_pass: AtomicBool::default(),
-            tasks: Mutex::default(),
+            tasks: Mutex::new(tasks),
             refusals: Arc::new(Semaphore::new(MAX_LANES)),
-        }
+        };
+        (lanes, units)
+    }
+
+    /// The lanes for shards.
+    pub(crate) fn shards(&self) -> &Arc<ShardLanes> {
+        &self.shards
     }
 
     /// The channel's first connection.
@@ -114,31 +143,71 @@ impl Lanes {
         config
     }
 
+    /// Opens `wanted` lanes for shards, and replaces those that end.
+    pub(crate) fn keep_shard_lanes(&self, wanted: usize) {
+        let keeper = LaneKeeper {
+            opener: LaneOpener {
+                config: ShardLanes::config_of(self.first.config()),
+                delivery: Delivery::Once,
+                ..self.opener(1)
+            },
+            shards: self.shards.clone(),
+            wanted: wanted.min(MAX_LANES),
+        };
+        self.tasks().spawn(keeper.run());
+    }
+
+    /// What opens one of `lanes` lanes beside the first.
+    pub(crate) fn opener(&self, lanes: usize) -> LaneOpener {
+        LaneOpener {
+            set: self.set.clone(),
+            config: self.config_of(lanes),
+            delivery: Delivery::Reliable,
+            max_message_bytes: self.first.association().max_message_bytes(),
+        }
+    }
+
     /// Answers a peer that offers a lane.
     pub(crate) fn answer(&self, offer: LaneOffer) {
+        if offer.shards {
+            return self.answer_for_shards(offer);
+        }
         let lane = offer.lane;
-        let offered = OfferedLane::new(lane, self.set.clone());
+        let offered = OfferedLane::new(lane, self.set.clone(), None);
         let mut tasks = self.tasks();
         match self.set.admit(lane, self.max_lanes) {
             Ok(()) => {
                 tasks.spawn(offered.run(offer.sdp, self.config_of(self.max_lanes)));
             }
-            Err(reason) => {
-                debug!(lane, reason, "refusing a lane");
-                // A peer that keeps asking is not answered each time.
-                if let Ok(permit) = self.refusals.clone().try_acquire_owned() {
-                    tasks.spawn(async move {
-                        offered.refuse(reason.to_owned()).await;
-                        drop(permit);
-                    });
-                }
-            }
+            Err(reason) => self.refuse(&mut tasks, offered, reason),
         }
     }
 
-    /// Resolves to the peer's answer to this side's offer of a lane.
-    pub(crate) fn expect_answer(&self, lane: u32) -> oneshot::Receiver<LaneAnswer> {
-        self.set.expect_answer(lane)
+    fn answer_for_shards(&self, offer: LaneOffer) {
+        let shards = Some(self.shards.clone());
+        let offered = OfferedLane::new(offer.lane, self.set.clone(), shards);
+        let mut tasks = self.tasks();
+        match self.shards.admit() {
+            Ok(place) => {
+                let config = ShardLanes::config_of(self.first.config());
+                tasks.spawn(async move {
+                    offered.run(offer.sdp, config).await;
+                    drop(place);
+                });
+            }
+            Err(reason) => self.refuse(&mut tasks, offered, reason),
+        }
+    }
+
+    fn refuse(&self, tasks: &mut JoinSet<()>, offered: OfferedLane, reason: &'static str) {
+        debug!(reason, "refusing a lane");
+        // A peer that keeps asking is not answered each time.
+        if let Ok(permit) = self.refusals.clone().try_acquire_owned() {
+            tasks.spawn(async move {
+                offered.refuse(reason.to_owned()).await;
+                drop(permit);
+            });
+        }
     }
 
     /// Hands an answer to the task that waits for it, or back.
@@ -175,6 +244,7 @@ impl Lanes {
 
     /// Closes all connections without waiting for messages that are not delivered yet.
     pub(crate) async fn close(&self) {
+        self.shards.close().await;
         for lane in self.set.open() {
             lane.close().await;
         }

@@ -78,7 +78,10 @@ impl LaneSet {
 
     pub(super) fn expect_answer(&self, lane: u32) -> oneshot::Receiver<LaneAnswer> {
         let (answer, answered) = oneshot::channel();
-        self.state().waiting.insert(lane, answer);
+        let waiting = &mut self.state().waiting;
+        // Tasks that have given up.
+        waiting.retain(|_, answer| !answer.is_closed());
+        waiting.insert(lane, answer);
         answered
     }
 

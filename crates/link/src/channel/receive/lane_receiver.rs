@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::merge::{LaneEvent, LaneViolation, UnitMerger};
+use super::sharded::ShardedMessages;
 use crate::channel::lanes::{Lane, Lanes};
+use crate::channel::shards::UnitSource;
 use crate::channel::traffic::Traffic;
 use crate::close::{CloseReason, CloseSignal};
 use crate::connection::{Association, RawMessage};
@@ -26,6 +28,8 @@ pub(super) struct LaneReceiver {
     sources: Vec<LaneSource>,
     arrivals: watch::Receiver<Vec<Arc<Lane>>>,
     merger: UnitMerger<RawMessage>,
+    /// What comes in shards.
+    shards: ShardedMessages,
     /// The first lane carries units.
     is_merged: bool,
     /// The lane that is asked first.
@@ -55,7 +59,12 @@ pub(super) enum ReadEvent {
 }
 
 impl LaneReceiver {
-    pub(super) fn new(lanes: Arc<Lanes>, traffic: Arc<Traffic>, limits: Limits) -> Self {
+    pub(super) fn new(
+        lanes: Arc<Lanes>,
+        units: UnitSource,
+        traffic: Arc<Traffic>,
+        limits: Limits,
+    ) -> Self {
         let max_unit = limits.max_text_bytes.saturating_mul(2);
         let max_frame = usize::try_from(limits.max_frame_bytes).unwrap_or(usize::MAX);
         let mut merger = UnitMerger::new(MAX_HELD_BYTES, max_frame.saturating_add(max_unit));
@@ -67,6 +76,7 @@ impl LaneReceiver {
                 is_over: false,
             }],
             arrivals: lanes.arrivals(),
+            shards: ShardedMessages::new(units, limits.max_chunk_bytes),
             lanes,
             traffic,
             limits,
@@ -93,8 +103,16 @@ impl LaneReceiver {
         self.heard
     }
 
+    /// When the first bytes arrived of the frame that is given out, where it came in shards.
+    pub(super) fn frame_began(&self) -> Option<Instant> {
+        self.shards.frame_began()
+    }
+
     /// The next message or change. Cancelling loses no message.
     pub(super) async fn read(&mut self) -> ReadEvent {
+        if let Some(message) = self.shards.pop() {
+            return ReadEvent::Message(Ok(message));
+        }
         if self.is_merged
             && let Some(raw) = self.merger.pop()
         {
@@ -109,7 +127,11 @@ impl LaneReceiver {
         let sources = &self.sources[..read];
         tokio::select! {
             biased;
-            (lane, message) = next_message(sources, &self.merger, self.turn) => {
+            () = self.shards.arrive() => {
+                self.heard = Instant::now();
+                ReadEvent::Nothing
+            }
+            (lane, message) = next_message(sources, &self.merger, self.turn), if !self.shards.is_waiting() => {
                 self.turn = lane + 1;
                 match message {
                     Some(message) => self.take(lane, message),
@@ -214,7 +236,11 @@ impl LaneReceiver {
     /// A message for the reader of the channel, or for its lanes themselves.
     fn give(&mut self, raw: RawMessage) -> ReadEvent {
         self.traffic.received.add(raw.data.len());
-        match raw.decode(&self.limits) {
+        let message = raw.decode(&self.limits);
+        self.shards.follow(&message);
+        match message {
+            Ok(Message::ShardReport(report)) => self.lanes.shards().reported(&report),
+            Ok(Message::ShardsSent(units)) => self.shards.wait_for(units),
             Ok(Message::LaneOffer(offer)) => self.lanes.answer(offer),
             Ok(Message::LaneAnswer(answer)) => {
                 let unclaimed = self.lanes.answered(answer);

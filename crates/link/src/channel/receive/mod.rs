@@ -7,6 +7,7 @@ mod merge;
 #[cfg(test)]
 mod merge_tests;
 mod receiver;
+mod sharded;
 mod silence;
 
 pub use receiver::Receiver;

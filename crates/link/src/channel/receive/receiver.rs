@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::lane_receiver::{LaneReceiver, ReadEvent};
 use super::silence::SilenceWatch;
 use crate::channel::lanes::Lanes;
+use crate::channel::shards::UnitSource;
 use crate::channel::traffic::Traffic;
 use crate::close::CloseReason;
 
@@ -32,11 +33,12 @@ pub struct Receiver {
 impl Receiver {
     pub(in crate::channel) fn new(
         lanes: Arc<Lanes>,
+        units: UnitSource,
         traffic: Arc<Traffic>,
         limits: Limits,
     ) -> Self {
         Self {
-            lanes: LaneReceiver::new(lanes, traffic, limits),
+            lanes: LaneReceiver::new(lanes, units, traffic, limits),
             kept: VecDeque::new(),
             silence: SilenceWatch::new(),
             grace_until: None,
@@ -58,6 +60,12 @@ impl Receiver {
     /// [keep-alive messages](crate::Sender::set_keep_alive).
     pub fn set_silence_limit(&mut self, limit: Option<Duration>) {
         self.silence.set_limit(limit);
+    }
+
+    /// When the first bytes arrived of the frame whose announcement was the last message; `None` where
+    /// that was when it was given out.
+    pub fn frame_began(&self) -> Option<std::time::Instant> {
+        self.lanes.frame_began()
     }
 
     /// Why the channel is closed; `None` while it is open.

@@ -3,35 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{LaneAnswer, LaneOffer, MAX_LANES, Message, text};
-use thiserror::Error;
-use tokio::sync::oneshot;
+use protocol::MAX_LANES;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
-use crate::channel::lanes::Lanes;
-use crate::channel::queue::{OutgoingUnit, SendQueue, UnitOrder};
+use crate::channel::lanes::{LaneError, Lanes};
+use crate::channel::queue::{OutgoingUnit, SendQueue};
 use crate::channel::receive::Receiver;
-use crate::connection::{Connection, ConnectionConfig, ConnectionError, Negotiation};
+use crate::connection::{Connection, ConnectionError};
 
 /// Messages that are kept for the receiver while answers are waited for.
 const MAX_KEPT: usize = 256;
 /// What the receiver is read for after the last lane has timed out.
 const READ_MARGIN: Duration = Duration::from_secs(1);
-
-/// A lane was not opened.
-#[derive(Debug, Error)]
-enum LaneError {
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    #[error("the peer refuses the connection: {0}")]
-    Refused(String),
-    #[error("an offer of {bytes} bytes is above the peer's limit of {max}")]
-    TooLarge { bytes: usize, max: usize },
-    #[error("the channel closed before the lane was offered")]
-    ChannelClosed,
-}
 
 /// Opens lanes until there are `wanted` of them, and sends over all from then on. Returns how many
 /// there are.
@@ -42,16 +27,14 @@ pub(super) async fn open_lanes(
     wanted: usize,
 ) -> usize {
     let wanted = wanted.clamp(1, MAX_LANES);
-    let config = lanes.config_of(wanted);
-    let deadline = Instant::now() + config.connect_timeout;
-    let max = lanes.first().association().max_message_bytes();
+    let opener = lanes.opener(wanted);
+    let waited = opener.config().connect_timeout;
+    let deadline = Instant::now() + waited;
     let mut opening = JoinSet::new();
     for lane in 1..wanted as u32 {
-        let answered = lanes.expect_answer(lane);
-        let (queue, config) = (queue.clone(), config.clone());
+        let opener = opener.clone();
         opening.spawn(async move {
-            let opened = timeout_at(deadline, open(lane, &queue, &config, max, answered)).await;
-            let waited = config.connect_timeout;
+            let opened = timeout_at(deadline, opener.open(lane)).await;
             let opened = opened.unwrap_or(Err(ConnectionError::Timeout { waited }.into()));
             (lane, opened)
         });
@@ -89,35 +72,4 @@ async fn collect(
         }
     }
     opened
-}
-
-/// Offers one lane, and opens it with the peer's answer. `max`: the longest message that the peer
-/// takes, in bytes.
-async fn open(
-    lane: u32,
-    queue: &SendQueue,
-    config: &ConnectionConfig,
-    max: usize,
-    answer: oneshot::Receiver<LaneAnswer>,
-) -> Result<Connection, LaneError> {
-    // The peer is known: the answer comes over the channel.
-    let negotiation = Negotiation::new(config, false).await?;
-    let sdp = negotiation.offer().await?;
-    let offer = Message::LaneOffer(LaneOffer { lane, sdp });
-    let payload = offer.encode();
-    let bytes = payload.len();
-    if bytes > max {
-        return Err(LaneError::TooLarge { bytes, max });
-    }
-    let order = UnitOrder::Strict;
-    let offered = queue.push(OutgoingUnit::Message { payload, order }).await;
-    offered.map_err(|_| LaneError::ChannelClosed)?;
-    let answer = answer.await.map_err(|_| ConnectionError::Closed)?;
-    let sdp = answer.sdp.ok_or_else(|| {
-        let reason = answer.message.unwrap_or_default();
-        LaneError::Refused(text::cut(&reason, text::REASON).into_owned())
-    })?;
-    negotiation.take_answer(sdp).await?;
-    negotiation.opened().await?;
-    Ok(negotiation.into_connection().await?)
 }

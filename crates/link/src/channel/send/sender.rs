@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Frame, Message, Payload};
+use protocol::{Frame, FrameId, Message, Payload};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, info};
@@ -75,6 +75,8 @@ impl Sender {
         let order = match message {
             // Keep-alive and backpressure do not depend on earlier messages.
             Message::KeepAlive | Message::Backpressure(_) => UnitOrder::Aside,
+            // The frames that are answered came over lanes for shards.
+            _ if is_answer && self.lanes.shards().are_used() => UnitOrder::Passing,
             _ if is_answer => self.order(),
             _ => UnitOrder::Strict,
         };
@@ -134,6 +136,25 @@ impl Sender {
     /// timeout are left out; the channel itself is not affected.
     pub async fn open_lanes(&self, receiver: &mut Receiver, lanes: usize) -> usize {
         open_lanes::open_lanes(&self.lanes, &self.queue, receiver, lanes).await
+    }
+
+    /// Keeps `lanes` lanes for shards open from now on, as far as the peer takes them; it has to announce that it
+    /// does. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass) others go over
+    /// them, each message once, with parity against losses, and so do the peer's answers. The peer's
+    /// [receiver](Receiver) and this side's have to be read, and frames that do not arrive are
+    /// [told](Self::lost_frames). To be called once, within a Tokio runtime.
+    pub fn open_shard_lanes(&self, lanes: usize) {
+        self.lanes.keep_shard_lanes(lanes);
+    }
+
+    /// Waits for frames that were sent in shards and will not arrive. Cancelling loses none.
+    pub async fn lost_frames(&self) -> Vec<FrameId> {
+        self.lanes.shards().lost_frames().await
+    }
+
+    /// The same without waiting: those that are lost since the last call.
+    pub fn take_lost_frames(&self) -> Vec<FrameId> {
+        self.lanes.shards().take_lost_frames()
     }
 
     /// Waits until everything queued before has been acknowledged by the peer's SCTP.

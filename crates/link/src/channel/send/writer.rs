@@ -58,6 +58,11 @@ impl ChannelWriter {
         frame.messages(self.chunk_bytes).count()
     }
 
+    /// Bytes wait to be sent.
+    pub(super) fn queue(&self, bytes: usize) {
+        self.traffic.queue(bytes);
+    }
+
     /// Bytes that were queued are with SCTP, or given up.
     pub(super) fn unqueue(&self, bytes: usize) {
         self.traffic.unqueue(bytes);

@@ -1,0 +1,196 @@
+//! The sending side: units in shards, each shard over the lane where the fewest bytes wait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::select_all;
+use protocol::Payload;
+use protocol::coded::{CodedUnit, MAX_SHARD_MESSAGE_BYTES, ShardEncoder};
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::ledger::SentUnit;
+use super::set::ShardLanes;
+use super::{LANE_BYTES, LAST_UNIT_PAUSE, MIN_LANES};
+use crate::connection::Connection;
+
+/// SCTP's headers in a packet with one message.
+const SCTP_HEADER_BYTES: usize = 28;
+
+/// A lane that has delivered nothing for so long is left out until it does: longer than a round trip
+/// and the pause before a packet is acknowledged.
+const STALLED_AFTER: Duration = Duration::from_millis(400);
+
+/// How long a unit waits for room before the channel takes it, and how long all of it may take before the rest
+/// is given up.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const UNIT_WAIT: Duration = Duration::from_secs(2);
+
+/// Deals the units of one direction.
+pub(crate) struct ShardDealer {
+    shards: Arc<ShardLanes>,
+    encoder: ShardEncoder,
+    lanes: Vec<DealtLane>,
+    /// When the last unit was sent of which the receiver does not know that no other follows.
+    last_unit: Option<Instant>,
+    has_begun: bool,
+}
+
+struct DealtLane {
+    lane: Arc<Connection>,
+    /// Bytes that wait in it, when it was last asked, and those that it was given since.
+    outstanding: usize,
+    /// When it last had delivered something, or nothing waited.
+    moved: Instant,
+}
+
+impl ShardDealer {
+    /// `mtu`: bytes of a packet of SCTP.
+    pub(crate) fn new(shards: Arc<ShardLanes>, mtu: u32) -> Self {
+        let packet = usize::try_from(mtu).unwrap_or(MAX_SHARD_MESSAGE_BYTES);
+        Self {
+            shards,
+            encoder: ShardEncoder::new(packet.saturating_sub(SCTP_HEADER_BYTES)),
+            lanes: Vec::new(),
+            last_unit: None,
+            has_begun: false,
+        }
+    }
+
+    /// When the receiver is to be told how many units there were.
+    pub(crate) fn pause_at(&self) -> Option<Instant> {
+        Some(self.last_unit? + LAST_UNIT_PAUSE)
+    }
+
+    /// The number of the next unit, where the receiver does not know it.
+    pub(crate) fn take_count(&mut self) -> Option<u32> {
+        self.last_unit.take()?;
+        Some(self.encoder.next_unit())
+    }
+
+    /// Sends a unit. `false`: the channel has to take it. Not all of its shards need arrive, nor leave.
+    pub(crate) async fn send(&mut self, unit: &CodedUnit, what: SentUnit) -> bool {
+        self.refresh();
+        if self.lanes.len() < MIN_LANES {
+            return false;
+        }
+        let data_shards = self.encoder.data_shards(unit);
+        if self.choose().is_none() && !self.room(FIRST_WAIT).await {
+            return false;
+        }
+        // An answer of one packet costs little: the second one saves the time in which a loss is noticed.
+        let is_small = data_shards == 1 && matches!(what, SentUnit::Answer(_));
+        let parity = self.shards.parity(data_shards).max(u8::from(is_small));
+        let Ok(messages) = self.encoder.encode(unit, parity) else {
+            return false;
+        };
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let lanes = self.lanes.len();
+            info!(
+                lanes,
+                "sending live frames and answers over lanes that wait for nothing that is lost"
+            );
+        }
+        self.shards.sends(what);
+        let now = Instant::now();
+        self.last_unit = Some(now);
+        for message in messages {
+            if !self.deal(message, now + UNIT_WAIT).await {
+                debug!("no lane has room; the rest of a unit is given up");
+                break;
+            }
+        }
+        true
+    }
+
+    /// Takes over the lanes that are open now, and what waits in them.
+    fn refresh(&mut self) {
+        let (open, now) = (self.shards.open(), Instant::now());
+        let is_open = |lane: &Arc<Connection>| open.iter().any(|it| Arc::ptr_eq(it, lane));
+        self.lanes.retain(|known| is_open(&known.lane));
+        for lane in open {
+            if !self.lanes.iter().any(|it| Arc::ptr_eq(&it.lane, &lane)) {
+                self.lanes.push(DealtLane {
+                    lane,
+                    outstanding: 0,
+                    moved: now,
+                });
+            }
+        }
+        self.lanes.iter_mut().for_each(|lane| lane.refresh(now));
+    }
+
+    /// Gives one shard to the lane with the fewest bytes before it. `false`: none has room in time.
+    async fn deal(&mut self, message: Bytes, until: Instant) -> bool {
+        let message = Payload::Binary(message);
+        loop {
+            let Some(lane) = self.choose() else {
+                let left = until.saturating_duration_since(Instant::now());
+                if !self.room(left).await {
+                    return false;
+                }
+                continue;
+            };
+            let dealt = &mut self.lanes[lane];
+            // It has room, so that this does not wait.
+            let sent = dealt.lane.association().send(&message).await;
+            if sent.is_ok() {
+                dealt.outstanding += message.len();
+                self.shards.count_sent(message.len());
+                return true;
+            }
+            self.lanes.swap_remove(lane);
+        }
+    }
+
+    /// The lane that takes the next shard: one that moves, where there is any with room.
+    fn choose(&self) -> Option<usize> {
+        let now = Instant::now();
+        let lanes = self.lanes.iter().enumerate();
+        lanes
+            .filter(|(_, lane)| lane.room() > 0)
+            .min_by_key(|(_, lane)| (lane.is_stalled(now), lane.outstanding))
+            .map(|(at, _)| at)
+    }
+
+    /// Waits until a lane has room again. `false`: none had within that time.
+    async fn room(&mut self, time: Duration) -> bool {
+        let waits = self.lanes.iter().map(|lane| {
+            let association = lane.lane.association();
+            async move { association.has_room().await }.boxed()
+        });
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            return false;
+        }
+        let Ok((_, freed, _)) = timeout(time, select_all(waits)).await else {
+            return false;
+        };
+        let freed = &mut self.lanes[freed];
+        freed.outstanding = freed.outstanding.min(LANE_BYTES - 1);
+        self.refresh();
+        !self.lanes.is_empty()
+    }
+}
+
+impl DealtLane {
+    fn refresh(&mut self, now: Instant) {
+        // A busy connection is not waited for: its last word serves.
+        if let Some(bytes) = self.lane.association().outstanding_bytes() {
+            if bytes < self.outstanding || bytes == 0 {
+                self.moved = now;
+            }
+            self.outstanding = bytes;
+        }
+    }
+
+    fn room(&self) -> usize {
+        LANE_BYTES.saturating_sub(self.outstanding)
+    }
+
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.outstanding > 0 && now.saturating_duration_since(self.moved) > STALLED_AFTER
+    }
+}

@@ -1,0 +1,37 @@
+//! Live frames and their answers in shards, over lanes that lose messages.
+//!
+//! ```text
+//!  SendTask ── ShardDealer ──▶ lanes, each message sent once ──▶ CollectTask ──▶ Receiver
+//!                  ▲  SentUnits                                      │
+//!                  └──────── SHARD_REPORT, over the channel ◀────────┘
+//! ```
+//!
+//! One association has one congestion window, and in a reliable one everything waits for what was lost.
+//! Here a frame is cut into shards with parity ([`protocol::coded`]), which are dealt over many lanes:
+//! enough of them give the frame, and none is waited for. Lanes come and go while the channel goes on; it
+//! does not depend on them. Everything else keeps its place in the channel.
+
+mod collect;
+mod dealer;
+mod ledger;
+mod set;
+
+use std::time::Duration;
+
+pub(crate) use collect::UnitSource;
+pub(crate) use dealer::ShardDealer;
+pub(crate) use ledger::SentUnit;
+pub(crate) use set::ShardLanes;
+
+/// Fewer lanes are not used: each loss halves the window of one.
+const MIN_LANES: usize = 4;
+
+/// Bytes that may lie in one lane unacknowledged before another one is taken.
+const LANE_BYTES: usize = 64 << 10;
+
+/// How long shards may come after a message that was sent after them, over the channel.
+const LATE_SHARDS: Duration = Duration::from_millis(200);
+
+/// So long after the last unit, with none behind it whose arrival tells that it is lost, the receiver is
+/// told how many there were.
+const LAST_UNIT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,217 @@
+//! Lanes for shards over real connections.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use link::{ChannelConfig, PeerConfig, Sender};
+use protocol::{Encoding, Frame, FrameMeta, Limits, Message, Prediction, Reassembler};
+
+use crate::common::{Pair, assert_no_error_was_logged, config, next, pair_with, pattern};
+
+const LANES: usize = 6;
+
+fn worker_config(max_shard_lanes: usize) -> PeerConfig {
+    PeerConfig {
+        channel: ChannelConfig {
+            max_shard_lanes,
+            ..ChannelConfig::default()
+        },
+        ..config()
+    }
+}
+
+fn frame(frame_id: u64, len: usize) -> Frame {
+    let meta = FrameMeta {
+        frame_id,
+        width: 640,
+        height: 480,
+        channels: 3,
+        encoding: Encoding::Jpeg,
+        nbytes: 0,
+        captured_us: None,
+        clock: None,
+    };
+    Frame::new(meta, pattern(frame_id, len).into()).expect("consistent")
+}
+
+fn prediction(frame_id: u64) -> Message {
+    Message::Prediction(Prediction {
+        frame_id,
+        ..Prediction::default()
+    })
+}
+
+async fn send_frame(sender: &Sender, frame: Frame) {
+    sender.send_frame(frame).await.expect("open");
+    sender.ready().await;
+}
+
+/// How many messages this side has sent. A frame of the lengths here takes three over the channel.
+fn messages(sender: &Sender) -> u64 {
+    sender.stats().messages_sent
+}
+
+/// A client that sends frames which may pass each other, until one of them goes in shards; both sides read. The worker
+/// answers every frame.
+async fn coded() -> Pair {
+    let Pair {
+        mut client,
+        mut worker,
+        acceptor,
+        server,
+        url,
+    } = pair_with(config(), worker_config(LANES)).await;
+    client.sender.let_frames_pass(true);
+    client.sender.open_shard_lanes(LANES);
+    let mut reassembler = Reassembler::new(Limits::default());
+    for id in 0.. {
+        let before = messages(&client.sender);
+        send_frame(&client.sender, frame(id, 60_000)).await;
+        let took = messages(&client.sender) - before;
+        let mut answered = false;
+        while !answered {
+            tokio::select! {
+                message = next(&mut worker.receiver) => {
+                    if let Some(frame) = reassembler.push(message).frame {
+                        let answer = prediction(frame.meta.frame_id);
+                        worker.sender.send(answer).await.expect("open");
+                    }
+                }
+                message = next(&mut client.receiver) => {
+                    assert_eq!(message, prediction(id));
+                    answered = true;
+                }
+            }
+        }
+        if took > 20 {
+            break;
+        }
+    }
+    Pair {
+        client,
+        worker,
+        acceptor,
+        server,
+        url,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_and_answers_arrive_whole_and_the_end_after_all_of_them() {
+    let Pair {
+        mut client,
+        mut worker,
+        ..
+    } = coded().await;
+    let answering = tokio::spawn(async move {
+        let mut reassembler = Reassembler::new(Limits::default());
+        let mut arrived = Vec::new();
+        loop {
+            let message = next(&mut worker.receiver).await;
+            if message == Message::BatchEnd(7) {
+                break;
+            }
+            if matches!(message, Message::FrameMeta(_)) {
+                assert!(worker.receiver.frame_began().is_some());
+            }
+            let pushed = reassembler.push(message);
+            assert_eq!(pushed.dropped, None);
+            if let Some(it) = pushed.frame {
+                let id = it.meta.frame_id;
+                assert_eq!(it, frame(id, it.data.len()));
+                arrived.push(id);
+                worker.sender.send(prediction(id)).await.expect("open");
+            }
+        }
+        arrived.sort_unstable();
+        assert_eq!(arrived, (1000..1060).collect::<Vec<_>>());
+        let end = Message::BatchEnd(8);
+        worker.sender.send(end).await.expect("open");
+        // Held until the client has read: an end of the channel would be another test.
+        worker
+    });
+    // A few at a time are under way, as those of a live stream.
+    let mut answered = BTreeSet::new();
+    for id in 1000..1060 {
+        let len = 1 + (id as usize * 7_919) % 100_000;
+        send_frame(&client.sender, frame(id, len)).await;
+        while id >= 1003 && !answered.contains(&(id - 3)) {
+            match next(&mut client.receiver).await {
+                Message::Prediction(answer) => answered.insert(answer.frame_id),
+                other => panic!("{other:?}"),
+            };
+        }
+    }
+    let end = Message::BatchEnd(7);
+    client.sender.send(end).await.expect("open");
+    loop {
+        match next(&mut client.receiver).await {
+            Message::Prediction(answer) => answered.insert(answer.frame_id),
+            Message::BatchEnd(8) => break,
+            other => panic!("{other:?}"),
+        };
+    }
+    answered.retain(|id| *id >= 1000);
+    assert_eq!(answered, (1000..1060).collect());
+    assert!(client.sender.take_lost_frames().is_empty());
+    answering.await.expect("answered");
+    assert_no_error_was_logged();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ordered_frames_and_a_peer_without_such_lanes_keep_to_the_channel() {
+    for (may_pass, taken) in [(false, LANES), (true, 0)] {
+        let mut pair = pair_with(config(), worker_config(taken)).await;
+        pair.client.sender.let_frames_pass(may_pass);
+        pair.client.sender.open_shard_lanes(LANES);
+        let mut reassembler = Reassembler::new(Limits::default());
+        let mut expected = 0;
+        // Long enough for lanes to open, were there any.
+        let until = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < until {
+            let before = messages(&pair.client.sender);
+            send_frame(&pair.client.sender, frame(expected, 30_000)).await;
+            let frame = loop {
+                let message = tokio::select! {
+                    message = next(&mut pair.worker.receiver) => message,
+                    other = next(&mut pair.client.receiver) => panic!("{other:?}"),
+                };
+                if let Some(frame) = reassembler.push(message).frame {
+                    break frame;
+                }
+            };
+            assert_eq!(frame.meta.frame_id, expected);
+            // The offers of lanes are messages, too.
+            let sent = messages(&pair.client.sender) - before;
+            assert!(sent <= 3 + LANES as u64, "{sent} messages, {taken} lanes");
+            expected += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_says_of_shards_that_it_never_sent_changes_nothing() {
+    let mut pair = coded().await;
+    let report = r#"{"type":"SHARD_REPORT","closed":4000000000,"sent":9,"lost":[[7,4000000000],[4294967295,2]]}"#;
+    let report = Message::from_text(report, &Limits::default()).expect("a report");
+    for message in [
+        report,
+        Message::ShardsSent(4_000_000_000),
+        Message::ShardsSent(3),
+        Message::BatchStart(2),
+    ] {
+        pair.worker.sender.send(message).await.expect("open");
+    }
+    while next(&mut pair.client.receiver).await != Message::BatchStart(2) {}
+    let lost = pair.client.sender.take_lost_frames();
+    assert!(lost.len() < 1000, "{lost:?}");
+    send_frame(&pair.client.sender, frame(5000, 50_000)).await;
+    let mut reassembler = Reassembler::new(Limits::default());
+    loop {
+        let message = next(&mut pair.worker.receiver).await;
+        if let Some(arrived) = reassembler.push(message).frame {
+            assert_eq!(arrived, frame(5000, 50_000));
+            break;
+        }
+    }
+}
