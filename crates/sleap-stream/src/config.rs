@@ -85,7 +85,7 @@ pub struct Config {
     /// How the worker is found.
     pub(crate) connect: ConnectConfig,
     /// Associations that share the frames.
-    pub(crate) lanes: LaneCount,
+    pub(crate) lanes: Option<LaneCount>,
     /// Where metrics are served; `None`: nowhere.
     pub(crate) metrics: Option<MetricsAddress>,
     /// What is reported, and where.

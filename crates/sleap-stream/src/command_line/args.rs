@@ -201,17 +201,14 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none, help_heading = "Between machines")]
     pub reconnect_timeout: Duration,
 
-    /// Associations with the worker that share the frames, 1 to 16, or auto: with several a lost
-    /// packet slows down one of them only.
+    /// Connections with the worker that share the frames: 1 to 16, coded, or auto.
     ///
-    /// Auto takes 8 where the round trip to the worker takes 5 ms or more, else 1.
-    #[arg(
-        long,
-        value_name = "N|auto",
-        default_value = "1",
-        help_heading = "Between machines"
-    )]
-    pub lanes: LaneCount,
+    /// With several a lost packet slows down one of them only. Coded ones wait for nothing that is lost: live frames go
+    /// over them with as much parity as the losses ask for, and those that do not arrive whole are left out.
+    /// Default: coded for live JPEG, where the round trip takes 5 ms or more and no relay is on the way, or where
+    /// lost packets hold frames up; else 1. Auto is the same, with 8 for other frames on such a way.
+    #[arg(long, value_name = "coded|N|auto", help_heading = "Between machines")]
+    pub lanes: Option<LaneCount>,
 
     /// Finding the worker in a room.
     #[command(flatten)]

@@ -51,15 +51,17 @@ impl StreamRequest {
     }
 
     /// Announces the stream and waits until the worker is ready. A busy worker gets the announcement again
-    /// for `busy_timeout`, or for ever: it may not have noticed yet that its last client is dead.
+    /// for `busy_timeout`, or for ever: it may not have noticed yet that its last client is dead. With its
+    /// acknowledgement goes how long that took.
     pub(crate) async fn make(
         &self,
         sender: &Sender,
         receiver: &mut Receiver,
         busy_timeout: Option<Duration>,
-    ) -> Result<StreamAck> {
+    ) -> Result<(StreamAck, Duration)> {
         let began = Instant::now();
         loop {
+            let asked = Instant::now();
             let start = StreamStart {
                 next_track: self.next_track.load(Relaxed),
                 ..self.start.clone()
@@ -80,7 +82,7 @@ impl StreamRequest {
             match &ack.status {
                 AckStatus::Ready => {
                     log_versions(ack.worker_version.as_deref());
-                    return Ok(ack);
+                    return Ok((ack, asked.elapsed()));
                 }
                 AckStatus::Busy if busy_timeout.is_none_or(|limit| began.elapsed() < limit) => {
                     tracing::info!("the worker is busy; asking again");

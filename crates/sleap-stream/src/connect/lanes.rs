@@ -1,14 +1,20 @@
-//! How many lanes a stream gets.
+//! Which lanes a stream gets.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use link::{Receiver, Sender};
-use protocol::{MAX_LANES, StreamAck};
+use protocol::{MAX_LANES, StreamAck, StreamStart};
 
-/// What `auto` means where the path is long.
+use crate::connect::handshake::returns_results;
+
+/// What `auto` means for frames that all count, where the path is long.
 const AUTO_LANES: usize = 8;
+
+/// Lanes for shards that a client asks for: each loss halves the window of one, so that many share it.
+const SHARD_LANES: usize = 16;
 
 /// Shorter paths repair a loss so soon that one lane is enough.
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(5);
@@ -18,6 +24,8 @@ const LONG_ROUND_TRIP: Duration = Duration::from_millis(5);
 pub enum LaneCount {
     /// Several where the path is long.
     Auto,
+    /// Lanes that wait for nothing that is lost: frames go over them in shards with parity.
+    Coded,
     /// This many.
     Fixed(usize),
 }
@@ -28,7 +36,7 @@ pub struct ParseLaneCountError;
 
 impl fmt::Display for ParseLaneCountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "give a number from 1 to {MAX_LANES}, or auto")
+        write!(f, "give coded, a number from 1 to {MAX_LANES}, or auto")
     }
 }
 
@@ -38,31 +46,121 @@ impl FromStr for LaneCount {
     type Err = ParseLaneCountError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => return Ok(Self::Auto),
+            "coded" => return Ok(Self::Coded),
+            _ => {}
+        }
         match text.parse() {
-            _ if text == "auto" => Ok(Self::Auto),
             Ok(lanes) if (1..=MAX_LANES).contains(&lanes) => Ok(Self::Fixed(lanes)),
             _ => Err(ParseLaneCountError),
         }
     }
 }
 
-/// Opens the lanes that are requested, as far as the worker takes them, and warns where they are fewer.
-pub(crate) async fn open(
-    wanted: LaneCount,
-    ack: &StreamAck,
-    sender: &Sender,
-    receiver: &mut Receiver,
-) {
-    let wanted = match wanted {
-        LaneCount::Fixed(lanes) => lanes,
-        LaneCount::Auto => {
-            let round_trip = sender.path().await.and_then(|path| path.round_trip);
-            match round_trip {
-                Some(time) if time >= LONG_ROUND_TRIP => AUTO_LANES,
-                _ => 1,
-            }
+/// The lanes that a stream is to have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LanePlan {
+    /// As the options say; `None`: they do not.
+    wanted: Option<LaneCount>,
+    /// The newest frame wins, and each stands for itself.
+    is_live: bool,
+    /// Frames are compressed: raw ones have thousands of packets each.
+    is_compressed: bool,
+}
+
+impl LanePlan {
+    /// The plan for the stream that is announced with `start`. `is_live`: newer frames may overtake older ones.
+    pub(crate) fn new(wanted: Option<LaneCount>, is_live: bool, start: &StreamStart) -> Self {
+        Self {
+            wanted,
+            is_live: is_live && start.batch_size <= 1,
+            is_compressed: start.jpeg_quality.is_some(),
         }
-    };
+    }
+
+    /// Fails where frames cannot go as the options say.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.wanted == Some(LaneCount::Coded) && !self.is_live {
+            bail!(
+                "--lanes coded gives up frames that packets are lost of: it needs --live for a file, and goes with \
+                 neither --every-frame nor --batch-size"
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens the lanes, as far as the worker takes them. `answered_after`: how long it took for the worker to answer.
+    /// Returns how many lanes for shards may be opened once losses show.
+    pub(crate) async fn open(
+        &self,
+        ack: &StreamAck,
+        answered_after: Duration,
+        sender: &Sender,
+        receiver: &mut Receiver,
+    ) -> usize {
+        let shards = ack.shard_lanes.map_or(0, |lanes| lanes as usize);
+        let shards = match self.is_live && returns_results(ack) {
+            true => shards.min(SHARD_LANES),
+            false => 0,
+        };
+        let (lanes, spare) = match self.wanted {
+            Some(LaneCount::Fixed(lanes)) => (lanes, 0),
+            Some(LaneCount::Coded) if shards == 0 => {
+                tracing::warn!("this worker takes no coded lanes; frames go over one connection");
+                (1, 0)
+            }
+            Some(LaneCount::Coded) => {
+                sender.open_shard_lanes(shards);
+                (1, 0)
+            }
+            Some(LaneCount::Auto) | None => {
+                let way = Way::of(sender, answered_after).await;
+                // A TURN server bounds what each of its users may have open.
+                let shards = match self.is_compressed && !way.is_relayed {
+                    true => shards,
+                    false => 0,
+                };
+                if way.is_long && shards > 0 {
+                    sender.open_shard_lanes(shards);
+                    (1, 0)
+                } else if way.is_long && self.wanted.is_some() {
+                    (AUTO_LANES, 0)
+                } else {
+                    (1, shards)
+                }
+            }
+        };
+        open_reliable(lanes, ack, sender, receiver).await;
+        spare
+    }
+}
+
+/// What the way to the worker is like.
+#[derive(Debug, Default)]
+struct Way {
+    /// A loss costs much.
+    is_long: bool,
+    /// A TURN server is on it.
+    is_relayed: bool,
+}
+
+impl Way {
+    /// A busy machine delays one of the two measurements of the round trip, but hardly both.
+    async fn of(sender: &Sender, answered_after: Duration) -> Self {
+        let Some(path) = sender.path().await else {
+            return Self::default();
+        };
+        let round_trip = path.round_trip.map(|time| time.min(answered_after));
+        Self {
+            is_long: round_trip.is_some_and(|time| time >= LONG_ROUND_TRIP),
+            is_relayed: path.is_relayed(),
+        }
+    }
+}
+
+/// Opens lanes that keep every frame, and warns where they are fewer than were requested.
+async fn open_reliable(wanted: usize, ack: &StreamAck, sender: &Sender, receiver: &mut Receiver) {
     if wanted == 1 {
         return;
     }
@@ -88,11 +186,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lanes_are_a_number_or_auto() {
+    fn lanes_are_a_number_or_a_word() {
         assert_eq!("auto".parse(), Ok(LaneCount::Auto));
+        assert_eq!("coded".parse(), Ok(LaneCount::Coded));
         assert_eq!("8".parse(), Ok(LaneCount::Fixed(8)));
         for text in ["0", "17", "-1", "many", ""] {
             assert!(text.parse::<LaneCount>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_frames_that_stand_for_themselves_are_coded() {
+        let coded = |is_live, batch_size| {
+            let start = StreamStart {
+                batch_size,
+                ..StreamStart::default()
+            };
+            LanePlan::new(Some(LaneCount::Coded), is_live, &start).check()
+        };
+        assert!(coded(true, 1).is_ok());
+        for (is_live, batch_size) in [(false, 1), (true, 4)] {
+            let error = coded(is_live, batch_size).unwrap_err().to_string();
+            assert!(error.contains("--every-frame"), "{error}");
         }
     }
 }

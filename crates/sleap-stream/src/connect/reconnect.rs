@@ -1,23 +1,27 @@
 //! Finding the worker, at first and again after the connection was lost.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use link::{Channel, ConnectError, PeerConfig, SignalError};
+use link::{Channel, ConnectError, PeerConfig, Sender, SignalError};
 use protocol::{HEARTBEAT, ModelInfo, PEER_SILENCE, Skeleton, StreamAck, StreamStart};
 use tokio::time::sleep;
 
 use crate::connect::ConnectConfig;
 use crate::connect::backoff::{in_time, pause_before, pauses};
 use crate::connect::handshake::{BUSY_TIMEOUT, StreamRequest, WorkerBusy};
-use crate::connect::lanes::{self, LaneCount};
+use crate::connect::lanes::{LaneCount, LanePlan};
 use crate::connect::trust::{self, TrustError};
 
 /// What stays the same from one connection of a run to the next.
 pub(crate) struct Reconnector {
     config: ConnectConfig,
     request: StreamRequest,
-    lanes: LaneCount,
+    lanes: LanePlan,
+    /// Lanes for shards that can be opened over the connection at hand, should packets be lost.
+    spare_lanes: AtomicUsize,
     /// Newer frames may overtake older ones on other lanes.
     is_live: bool,
 }
@@ -44,15 +48,30 @@ impl Reconnector {
     /// `start`: what the stream is announced with.
     pub(crate) fn new(
         config: ConnectConfig,
-        lanes: LaneCount,
+        lanes: Option<LaneCount>,
         is_live: bool,
         start: StreamStart,
     ) -> Self {
         Self {
+            lanes: LanePlan::new(lanes, is_live, &start),
             request: StreamRequest::new(start, config.ack_timeout),
             config,
-            lanes,
+            spare_lanes: AtomicUsize::new(0),
             is_live,
+        }
+    }
+
+    /// Fails where frames cannot go as the options say.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.lanes.check()
+    }
+
+    /// Packets are lost on the way to the worker, and hold frames up: live frames go over coded lanes from now on.
+    pub(crate) fn losses_show(&self, sender: &Sender) {
+        let lanes = self.spare_lanes.swap(0, Relaxed);
+        if lanes > 0 {
+            tracing::info!("lost packets hold frames up; opening coded lanes");
+            sender.open_shard_lanes(lanes);
         }
     }
 
@@ -168,14 +187,16 @@ impl Reconnector {
     /// Makes the channel ready for frames.
     async fn open(&self, channel: &mut Channel, timeout: Option<Duration>) -> Result<StreamAck> {
         let Channel { sender, receiver } = channel;
-        let ack = self.request.make(sender, receiver, timeout).await?;
+        let (ack, answered_after) = self.request.make(sender, receiver, timeout).await?;
         // The worker expects it from its acknowledgement on; opening lanes may take long.
         if ack.heartbeat {
             sender.set_keep_alive(Some(HEARTBEAT));
             receiver.set_silence_limit(Some(PEER_SILENCE));
         }
         sender.let_frames_pass(self.is_live);
-        lanes::open(self.lanes, &ack, sender, receiver).await;
+        let lanes = self.lanes;
+        let spare = lanes.open(&ack, answered_after, sender, receiver).await;
+        self.spare_lanes.store(spare, Relaxed);
         Ok(ack)
     }
 }

@@ -22,6 +22,7 @@ const TIMES: [f64; 15] = [
 /// Why a frame was not sent, or has no result.
 const REPLACED: &str = "replaced";
 const LOST_CONNECTION: &str = "lost_connection";
+const LOST_ON_THE_WAY: &str = "lost_on_the_way";
 
 /// All metrics of a client.
 pub(super) struct Counters {
@@ -96,6 +97,7 @@ impl Counters {
         advance(&frames.bytes, report.sent.bytes);
         advance(&dropped(REPLACED), report.dropped_at_source);
         advance(&dropped(LOST_CONNECTION), report.lost);
+        advance(&dropped(LOST_ON_THE_WAY), report.lost_on_the_way);
         advance(&frames.predictions, report.predictions);
         advance(&frames.instances, report.instances);
         advance(&frames.errors, report.failed);
@@ -133,9 +135,9 @@ impl FrameCounters {
             bytes: on.counter("frame_bytes_sent_total", "Bytes of these frames.")?,
             dropped: on.counters(
                 "frames_dropped_total",
-                "Frames that newer ones replaced, or that a lost connection took along.",
+                "Frames that newer ones replaced, that a lost connection took along, or that the network lost.",
                 "reason",
-                &[REPLACED, LOST_CONNECTION],
+                &[REPLACED, LOST_CONNECTION, LOST_ON_THE_WAY],
             )?,
             predictions: on.counter("predictions_total", "Frames with a prediction.")?,
             instances: on.counter("instances_total", "Animals in these predictions.")?,
@@ -183,6 +185,7 @@ mod tests {
         counters.begins("webcam:0");
         let mut report = RunReport::new(Instant::now());
         (report.predictions, report.lost) = (7, 2);
+        report.lost_on_the_way = 5;
         let tracks = TrackCounts {
             alive: 1,
             begun: 3,
@@ -194,6 +197,7 @@ mod tests {
         for line in [
             "sleap_stream_predictions_total 7\n",
             "sleap_stream_frames_dropped_total{reason=\"lost_connection\"} 2\n",
+            "sleap_stream_frames_dropped_total{reason=\"lost_on_the_way\"} 5\n",
             "sleap_stream_frames_dropped_total{reason=\"replaced\"} 0\n",
             "sleap_stream_tracks_alive 1\n",
             "sleap_stream_tracks_begun_total 3\n",

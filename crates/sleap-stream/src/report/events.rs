@@ -86,6 +86,7 @@ impl EventWriter {
                 "megabytes_per_second": bytes / 1e6,
                 "age_ms": age,
                 "dropped": report.dropped_at_source,
+                "lost_on_the_way": report.lost_on_the_way,
                 "failed": report.failed,
             }),
         );

@@ -7,6 +7,7 @@ mod derived;
 mod end;
 mod ending;
 mod first_frame;
+mod hold_ups;
 mod outputs;
 mod plan;
 mod receive;

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
 use crate::run::closed_loop::ClosedLoop;
+use crate::run::hold_ups::HoldUps;
 use crate::run::outputs;
 use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::{FrameAnswer, SharedWatcher};
@@ -44,6 +45,10 @@ pub(crate) struct ResultHandler {
     /// What is done with poses first.
     pub(crate) closed_loop: ClosedLoop,
     adaptation: Option<Adaptation>,
+    /// How long frames are on the link.
+    pub(crate) hold_ups: HoldUps,
+    /// Packets are lost on the way, and hold frames up.
+    pub(crate) losses_show: bool,
     /// Which animal is which.
     pub(crate) tracks: ClientTracks,
     nodes: Arc<[String]>,
@@ -94,6 +99,8 @@ impl ResultHandler {
             metrics: Metrics::default(),
             closed_loop: ClosedLoop::default(),
             adaptation,
+            hold_ups: HoldUps::default(),
+            losses_show: false,
             tracks,
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
@@ -172,6 +179,15 @@ impl ResultHandler {
                 tracing::debug!(message = ?other, "ignored");
                 None
             }
+        }
+    }
+
+    /// Frames were sent, and packets of them lost.
+    pub(crate) fn lost_on_the_way(&mut self, ids: &[FrameId], pipeline: &SendPipeline) {
+        if !ids.is_empty() {
+            let lost = pipeline.lost_on_the_way(ids);
+            tracing::debug!(frames = lost, "lost on the way");
+            self.report.lost_on_the_way += lost as u64;
         }
     }
 
@@ -281,6 +297,8 @@ impl ResultHandler {
         if let Some(watcher) = &self.watcher {
             watcher.returned(id);
         }
+        let link = returned.latency.link();
+        self.losses_show |= self.hold_ups.returned(link, Instant::now());
         if let Some(timing) = timing {
             self.adapt(&returned, timing, pipeline);
         }

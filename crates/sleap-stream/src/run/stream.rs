@@ -92,6 +92,7 @@ pub(crate) async fn run(
         config.is_live(source.info()),
         stream_start(&config, source.info()),
     );
+    reconnector.check()?;
     let mut channel = tokio::select! {
         channel = reconnector.connect() => channel?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),

@@ -176,6 +176,13 @@ impl SendPipeline {
         self.given_up(&[id], "its result cannot be read");
     }
 
+    /// Frames that will not arrive: their slots are free. Returns how many of them were in flight.
+    pub(crate) fn lost_on_the_way(&self, ids: &[FrameId]) -> usize {
+        let lost = self.in_flight.update(|in_flight| in_flight.lost(ids));
+        self.given_up(&lost, "packets of it were lost on the way");
+        lost.len()
+    }
+
     fn given_up(&self, ids: &[FrameId], why: &'static str) {
         if let Some(watcher) = &self.watcher {
             ids.iter().for_each(|id| watcher.given_up(*id, why));

@@ -78,7 +78,8 @@ async fn ask(channel: Channel) -> Result<StreamAck> {
     let request = StreamRequest::new(start, ACK_TIMEOUT);
     let acknowledged = request
         .make(&sender, &mut receiver, Some(Duration::ZERO))
-        .await;
+        .await
+        .map(|(ack, _)| ack);
     // A worker that is not free forgets the request with its end, too.
     let end = Message::StreamEnd(StreamEnd::default());
     if sender.send(end).await.is_ok() {

@@ -46,6 +46,8 @@ pub(crate) struct RunReport {
     pub(crate) lost_by_camera: u64,
     /// Frames that newer ones replaced before they were sent.
     pub(crate) dropped_at_source: u64,
+    /// Frames that were sent in shards of which too many were lost.
+    pub(crate) lost_on_the_way: u64,
     /// Frames that were sent, but are not in the recording.
     pub(crate) not_recorded: u64,
     /// Frames that were sent and have no result.
@@ -97,6 +99,7 @@ impl RunReport {
             failed: 0,
             lost_by_camera: 0,
             dropped_at_source: 0,
+            lost_on_the_way: 0,
             not_recorded: 0,
             unanswered: FrameList::default(),
             unreadable: 0,

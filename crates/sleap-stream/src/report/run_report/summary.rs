@@ -69,6 +69,11 @@ impl RunReport {
                 "newer frames took their place before sending",
             ),
             (
+                "lost on way",
+                self.lost_on_the_way,
+                "the network lost too many packets of these frames",
+            ),
+            (
                 "not recorded",
                 self.not_recorded,
                 "sent, but they are not in the recording",
@@ -110,6 +115,7 @@ impl RunReport {
             "failed": self.failed,
             "lost_by_camera": self.lost_by_camera,
             "dropped": self.dropped_at_source,
+            "lost_on_the_way": self.lost_on_the_way,
             "not_recorded": self.not_recorded,
             "unanswered": self.unanswered.count(),
             "unanswered_frames": self.unanswered.to_json(),

@@ -119,6 +119,7 @@ impl<'a> ReceiveLoop<'a> {
             tokio::select! {
                 message = self.receiver.recv() => match (message, self.state) {
                     (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
+                        results.lost_on_the_way(&self.sender.take_lost_frames(), pipeline);
                         results.complete = Some(complete);
                         return Ok(end);
                     }
@@ -132,6 +133,7 @@ impl<'a> ReceiveLoop<'a> {
                     (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Ok(end),
                     (None, _) => over = Some(ReceiveEnd::Lost),
                 },
+                lost = self.sender.lost_frames() => results.lost_on_the_way(&lost, pipeline),
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
                 _ = &mut pipeline.done, if !self.all_sent => self.all_sent = true,
                 () = self.interrupt.raised(), if self.reason() == ReceiveEnd::Complete =>
@@ -141,6 +143,9 @@ impl<'a> ReceiveLoop<'a> {
                 () = asked.notified() => give_report(results, pipeline),
             }
             self.hold(results, pipeline);
+            if std::mem::take(&mut results.losses_show) {
+                self.reconnector.losses_show(&self.sender);
+            }
             if over == Some(ReceiveEnd::Lost) {
                 over = self.reconnect(results, pipeline).await?;
             }

@@ -49,6 +49,7 @@ impl ReceiveLoop<'_> {
         };
         tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
         results.report.reconnections += 1;
+        results.hold_ups.restart();
         results.tracks.connected(&ack);
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         let now = Instant::now();

@@ -194,6 +194,15 @@ impl InFlight {
         Some(frame.into_returned(encoded, timing, &mut self.splitter, now))
     }
 
+    /// These frames will not arrive: nothing is known of them any more. Returns those that were in flight.
+    pub(crate) fn lost(&mut self, ids: &[FrameId]) -> Vec<FrameId> {
+        let in_flight = |id: &&FrameId| {
+            let number = self.numbers.remove(id);
+            number.is_some_and(|number| self.frames.remove(&number).is_some())
+        };
+        ids.iter().filter(in_flight).copied().collect()
+    }
+
     /// The worker's queues are full.
     pub(crate) fn pressed(&mut self) {
         self.flow.pressed(self.slots_taken());

@@ -249,3 +249,16 @@ fn frames_of_a_batch_wait_for_each_other_before_they_wait_for_results() {
         [1, 2]
     );
 }
+
+#[test]
+fn a_frame_that_the_network_lost_makes_room_and_is_not_waited_for() {
+    let now = Instant::now();
+    let mut in_flight = ledger();
+    (0..4).for_each(|id| send(&mut in_flight, id, now));
+    assert!(in_flight.returned(0, None, now).is_some());
+    assert_eq!(in_flight.lost(&[0, 1, 3, 9]), [1, 3]);
+    assert!(in_flight.lost(&[1]).is_empty());
+    assert_eq!(in_flight.slots_taken(), 1);
+    assert_eq!(in_flight.unanswered().to_string(), "2");
+    assert!(in_flight.returned(1, None, now).is_none());
+}
