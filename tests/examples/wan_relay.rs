@@ -1,7 +1,8 @@
 //! A wide-area link between two TUN devices: rate, delay, loss and a queue of bounded length.
 //!
-//!     wan_relay DELAY_MS LOSS_PERCENT RATE_MBIT QUEUE_KB SEED <&TUN_A >&TUN_B
+//!     wan_relay DELAY_MS LOSS_PERCENT RATE_MBIT QUEUE_KB SEED BURST <&TUN_A >&TUN_B
 //!
+//! Losses come in runs of BURST packets on average (Gilbert's model; 1: each packet by itself).
 //! The two devices are its standard input and output, opened by whoever starts it, without packet
 //! information and without waiting. Each direction is served alike. It ends with the devices or a
 //! signal, and says every second what it has carried, lost and turned away if `WAN_RELAY_LOG` is set.
@@ -27,6 +28,8 @@ struct Link {
     delay: Duration,
     /// Share of packets that is lost.
     loss: f64,
+    /// Packets of a run of losses, on average.
+    burst: f64,
     /// Bytes per second.
     rate: f64,
     /// Bytes that may wait for the link.
@@ -41,6 +44,8 @@ struct Lane {
     /// On their way, in order of arrival.
     packets: VecDeque<(Instant, Vec<u8>)>,
     dice: u64,
+    /// A run of losses goes on.
+    is_losing: bool,
     counts: Counts,
 }
 
@@ -58,6 +63,7 @@ impl Lane {
             free: Instant::now(),
             packets: VecDeque::new(),
             dice: seed,
+            is_losing: false,
             counts: Counts::default(),
         }
     }
@@ -71,13 +77,26 @@ impl Lane {
             return;
         }
         self.free = self.free.max(now) + Duration::from_secs_f64(bytes / self.link.rate);
-        if self.roll() < self.link.loss {
+        if self.loses() {
             self.counts.lost += 1;
             return;
         }
         self.counts.carried += 1;
         self.packets
             .push_back((self.free + self.link.delay, packet.to_vec()));
+    }
+
+    /// Whether the next packet is lost.
+    fn loses(&mut self) -> bool {
+        let Link { loss, burst, .. } = self.link;
+        let roll = self.roll();
+        if burst <= 1.0 {
+            return roll < loss;
+        }
+        // Runs begin so often that the share of lost packets is right.
+        let (begins, goes_on) = (loss / (1.0 - loss) / burst, 1.0 - 1.0 / burst);
+        self.is_losing = roll < if self.is_losing { goes_on } else { begins };
+        self.is_losing
     }
 
     /// The next packet that has arrived.
@@ -102,12 +121,13 @@ impl Lane {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [delay, loss, rate, queue, seed] = words.as_slice() else {
-        return Err("usage: wan_relay DELAY_MS LOSS_PERCENT RATE_MBIT QUEUE_KB SEED".into());
+    let [delay, loss, rate, queue, seed, burst] = words.as_slice() else {
+        return Err("usage: wan_relay DELAY_MS LOSS_PERCENT RATE_MBIT QUEUE_KB SEED BURST".into());
     };
     let link = Link {
         delay: Duration::try_from_secs_f64(delay.parse::<f64>()? / 1e3)?,
         loss: loss.parse::<f64>()? / 100.0,
+        burst: burst.parse()?,
         rate: rate.parse::<f64>()? * 1e6 / 8.0,
         queue: queue.parse::<f64>()? * 1024.0,
     };

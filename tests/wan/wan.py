@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command between two hosts with a wide-area link between them.
 
-    wan.py --rtt MS --loss PERCENT --rate MBIT [--queue KB] [--seed N] --relay PATH -- COMMAND...
+    wan.py --rtt MS --loss PERCENT --rate MBIT [--burst PACKETS] [--queue KB] [--seed N] --relay PATH -- COMMAND...
 
 The hosts are network namespaces of this process's own, `$WAN_A` (10.77.0.1) and `$WAN_B` (10.77.0.2); the
 command starts its two sides with `ip netns exec`. The link is the program `wan_relay` (tests/examples)
@@ -41,6 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rtt", type=float, required=True, metavar="MS")
     parser.add_argument("--loss", type=float, default=0, metavar="PERCENT", help="in each direction")
+    parser.add_argument(
+        "--burst", type=float, default=1, metavar="PACKETS", help="packets that are lost in a row, on average"
+    )
     parser.add_argument("--rate", type=float, required=True, metavar="MBIT", help="in each direction")
     parser.add_argument("--queue", type=float, metavar="KB", help="default: 100 ms at the rate, 256 at least")
     parser.add_argument("--seed", type=int, default=1)
@@ -65,7 +68,7 @@ def main() -> int:
             ip("-n", namespace, "link", "set", "lo", "up")
             ip("-n", namespace, "addr", "add", f"10.77.0.{index}/24", "dev", "wan")
             ip("-n", namespace, "link", "set", "wan", "mtu", "1500", "txqueuelen", "10000", "up")
-        words = [args.relay, *map(str, (args.rtt / 2, args.loss, args.rate, queue, args.seed))]
+        words = [args.relay, *map(str, (args.rtt / 2, args.loss, args.rate, queue, args.seed, args.burst))]
         relay = subprocess.Popen(words, stdin=devices[0], stdout=devices[1])
         environment = os.environ | {"WAN_A": hosts["A"], "WAN_B": hosts["B"]}
         return subprocess.run(args.command, env=environment, check=False).returncode

@@ -165,3 +165,49 @@ fn a_python_worker_has_one_lane_and_the_client_says_so() {
     assert!(run.stderr.contains("fewer lanes"), "{}", run.stderr);
     assert!(run.stderr.contains("lanes=1"), "{}", run.stderr);
 }
+
+#[test]
+fn live_frames_over_coded_lanes_are_answered_or_counted() {
+    let worker = Worker::start(&["--model", path(&demo("model"))]);
+    let dir = tempfile::tempdir().unwrap();
+    let saved = dir.path().join("poses.jsonl");
+    let args = [
+        "--lanes",
+        "coded",
+        "--test-pattern",
+        "256x192@60",
+        "--jpeg-quality",
+        "80",
+        "--max-frames",
+        "300",
+        "--json",
+        "-o",
+        path(&saved),
+    ];
+    let run = Client::run(&[&["--signal", &worker.signal], &args[..]].concat()).success();
+    assert!(run.stderr.contains("wait for nothing"), "{}", run.stderr);
+    let events = run.predictions();
+    let summary = events.iter().find(|it| it["event"] == "summary");
+    let summary = summary.expect("a summary");
+    let count = |key: &str| summary[key].as_u64().expect(key);
+    assert_eq!(count("frames"), 300);
+    assert_eq!(count("predictions") + count("lost_on_the_way"), 300);
+    assert!(count("lost_on_the_way") < 30, "{summary}");
+    let poses = std::fs::read_to_string(&saved).unwrap();
+    let poses: Vec<serde_json::Value> = poses
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let mut ids = ids(&poses);
+    assert_eq!(ids.len() as u64, count("predictions"));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len() as u64, count("predictions"), "one pose a frame");
+}
+
+#[test]
+fn coded_lanes_are_not_for_frames_that_all_count() {
+    let video = demo("video.mp4");
+    let coded = ["--lanes", "coded", "--stream", path(&video)];
+    Client::run(&coded).failed(1, &["--lanes coded", "--live"]);
+}
