@@ -56,9 +56,12 @@ def test_a_worker_without_a_model_is_refused():
 
 
 def test_a_busy_worker_is_named():
-    with sleap_stream.Worker(DEMO / "model", device="cpu", max_streams=1) as worker, sleap_stream.connect(worker.link):
-        with pytest.raises(sleap_stream.ConnectError, match="busy"):
-            sleap_stream.connect(worker.link)
+    with (
+        sleap_stream.Worker(DEMO / "model", device="cpu", max_streams=1) as worker,
+        sleap_stream.connect(worker.link),
+        pytest.raises(sleap_stream.ConnectError, match="busy"),
+    ):
+        sleap_stream.connect(worker.link)
 
 
 def test_a_wait_for_a_worker_ends_in_time():
