@@ -95,14 +95,6 @@ impl Session {
         start: StreamStart,
         permit: StreamPermit,
     ) -> Result<(), PipelineStopped> {
-        info!(
-            source = %start.source_name,
-            size = %format_args!("{}x{}", start.width, start.height),
-            jpeg_quality = start.jpeg_quality,
-            frames = u64::try_from(start.frames_to_send).ok(),
-            "stream starts"
-        );
-        log_versions(start.client_version.as_deref());
         let route = ResultRoute::new(self.replies.clone(), start.answers)
             .of(FrameOrigin::from(&start))
             .tracked_by(&self.context.tracking, start.next_track)
@@ -110,6 +102,15 @@ impl Session {
         let route = Arc::new(route);
         self.context.metrics.stream_starts();
         let served = self.context.served.serves(&route);
+        info!(
+            stream = route.name(),
+            source = %start.source_name,
+            size = %format_args!("{}x{}", start.width, start.height),
+            jpeg_quality = start.jpeg_quality,
+            frames = u64::try_from(start.frames_to_send).ok(),
+            "stream starts"
+        );
+        log_versions(start.client_version.as_deref());
         let class = match start.is_live() {
             true => StreamClass::Live,
             false => StreamClass::File,

@@ -115,6 +115,7 @@ impl Stream {
         // Only what happened.
         let some = |count: u64| (count > 0).then_some(count);
         info!(
+            stream = self.route.name(),
             frames = self.frames,
             predictions = complete.predictions.and_then(some),
             failed = some(self.route.counts.failures.load(Relaxed)),
