@@ -7,6 +7,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"
 cd "$repo"
 
-cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
-export SLEAP_STREAM_BENCH_BINARIES="${CARGO_TARGET_DIR:-$repo/target}/release"
+# shellcheck source=tests/bench/binaries.sh
+. tests/bench/binaries.sh
 exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" tests/bench/view.py "$@"

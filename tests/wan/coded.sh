@@ -9,22 +9,13 @@ set -euo pipefail
 cd "$repo"
 
 seconds=${1:-20}
-target=${CARGO_TARGET_DIR:-$repo/target}/release
-export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-$target}
-if [ "$SLEAP_STREAM_BIN" = "$target" ]; then
-  cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
-  cargo build --release --locked --quiet -p sleap-stream-tests --example wan_relay
-fi
-relay=$SLEAP_STREAM_BIN/examples/wan_relay
-WAN_LOG=$(mktemp -d)
-export WAN_LOG
-trap 'rm -rf "$WAN_LOG"' EXIT
+# shellcheck source=tests/wan/programs.sh
+. tests/wan/programs.sh
 
 # scene RTT LOSS BURST LANES: one line of the table.
 scene() {
   local rtt=$1 loss=$2 burst=$3 lanes=$4 summary status=0
-  summary=$(tests/wan/wan.py --rtt "$rtt" --loss "$loss" --burst "$burst" --rate 20 --relay "$relay" -- \
-    tests/wan/stream.sh "$seconds" --model examples/demo/model -- \
+  summary=$(stream_over --rtt "$rtt" --loss "$loss" --burst "$burst" --rate 20 -- \
     --test-pattern 640x480@30 --jpeg-quality 80 --lanes "$lanes") || status=$?
   [ "$status" = 0 ] || exit "$status"
   awk -v link="$rtt ms, $loss %, $burst" -v lanes="$lanes" '

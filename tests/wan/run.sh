@@ -9,23 +9,14 @@ set -euo pipefail
 cd "$repo"
 
 seconds=${1:-30}
-target=${CARGO_TARGET_DIR:-$repo/target}/release
-export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-$target}
-if [ "$SLEAP_STREAM_BIN" = "$target" ]; then
-  cargo build --release --locked --quiet -p sleap-stream -p sleap-worker
-  cargo build --release --locked --quiet -p sleap-stream-tests --example wan_relay
-fi
-relay=$SLEAP_STREAM_BIN/examples/wan_relay
-WAN_LOG=$(mktemp -d)
-export WAN_LOG
-trap 'rm -rf "$WAN_LOG"' EXIT
+# shellcheck source=tests/wan/programs.sh
+. tests/wan/programs.sh
 
 # scene RTT LOSS RATE CLIENT_OPTIONS...: one line of the table.
 scene() {
   local rtt=$1 loss=$2 rate=$3 summary status=0
   shift 3
-  summary=$(tests/wan/wan.py --rtt "$rtt" --loss "$loss" --rate "$rate" --relay "$relay" -- \
-    tests/wan/stream.sh "$seconds" --model examples/demo/model -- "$@") || status=$?
+  summary=$(stream_over --rtt "$rtt" --loss "$loss" --rate "$rate" -- "$@") || status=$?
   [ "$status" = 0 ] || exit "$status"
   awk -v link="$rtt ms, $loss %, $rate Mbit/s" -v options="$*" '
     /^frames /      { seconds = $(NF - 1); mb = $5 }
