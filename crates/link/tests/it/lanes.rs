@@ -3,11 +3,9 @@
 use crate::common;
 
 use bytes::Bytes;
-use common::{Pair, assert_no_error_was_logged, config, next, pair_with, pattern};
+use common::{Pair, assert_no_error_was_logged, config, frame, next, pair_with, prediction};
 use link::{ChannelConfig, CloseReason, PeerConfig, Sender};
-use protocol::{
-    Encoding, Frame, FrameMeta, LaneOffer, Limits, Message, Prediction, Reassembler, UnitHeader,
-};
+use protocol::{LaneOffer, Limits, Message, Reassembler, UnitHeader};
 
 fn worker_config(max_lanes: usize) -> PeerConfig {
     PeerConfig {
@@ -17,27 +15,6 @@ fn worker_config(max_lanes: usize) -> PeerConfig {
         },
         ..config()
     }
-}
-
-fn frame(frame_id: u64, len: usize) -> Frame {
-    let meta = FrameMeta {
-        frame_id,
-        width: 640,
-        height: 480,
-        channels: 3,
-        encoding: Encoding::Jpeg,
-        nbytes: 0,
-        captured_us: None,
-        clock: None,
-    };
-    Frame::new(meta, pattern(frame_id, len).into()).expect("consistent")
-}
-
-fn prediction(frame_id: u64) -> Message {
-    Message::Prediction(Prediction {
-        frame_id,
-        ..Prediction::default()
-    })
 }
 
 /// A pair with `lanes` lanes. The worker's side reads, as a worker does.

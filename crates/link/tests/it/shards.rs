@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use link::{ChannelConfig, PeerConfig, Sender};
-use protocol::{Encoding, Frame, FrameMeta, Limits, Message, Prediction, Reassembler};
+use protocol::{Frame, Limits, Message, Reassembler};
 
-use crate::common::{Pair, assert_no_error_was_logged, config, next, pair_with, pattern};
+use crate::common::{Pair, assert_no_error_was_logged, config, frame, next, pair_with, prediction};
 
 const LANES: usize = 6;
 
@@ -18,27 +18,6 @@ fn worker_config(max_shard_lanes: usize) -> PeerConfig {
         },
         ..config()
     }
-}
-
-fn frame(frame_id: u64, len: usize) -> Frame {
-    let meta = FrameMeta {
-        frame_id,
-        width: 640,
-        height: 480,
-        channels: 3,
-        encoding: Encoding::Jpeg,
-        nbytes: 0,
-        captured_us: None,
-        clock: None,
-    };
-    Frame::new(meta, pattern(frame_id, len).into()).expect("consistent")
-}
-
-fn prediction(frame_id: u64) -> Message {
-    Message::Prediction(Prediction {
-        frame_id,
-        ..Prediction::default()
-    })
 }
 
 async fn send_frame(sender: &Sender, frame: Frame) {

@@ -307,20 +307,22 @@ mod tests {
     use super::*;
     use crate::frame_meta::Encoding;
 
+    /// A frame of two bytes.
+    fn announced(frame_id: FrameId) -> Message {
+        Message::FrameMeta(FrameMeta {
+            frame_id,
+            height: 1,
+            width: 1,
+            channels: 1,
+            encoding: Encoding::Jpeg,
+            nbytes: 2,
+            captured_us: None,
+            clock: None,
+        })
+    }
+
     #[test]
     fn a_frame_lasts_from_its_announcement_to_its_end_even_if_it_is_lost() {
-        let announced = |frame_id| {
-            Message::FrameMeta(FrameMeta {
-                frame_id,
-                height: 1,
-                width: 1,
-                channels: 1,
-                encoding: Encoding::Jpeg,
-                nbytes: 2,
-                captured_us: None,
-                clock: None,
-            })
-        };
         let chunk = |bytes: &'static [u8]| Message::Chunk(Bytes::from_static(bytes));
         let mut reassembler = Reassembler::new(Limits::default());
         let mut is_within_after = |message| {
@@ -341,19 +343,9 @@ mod tests {
 
     #[test]
     fn a_frame_for_which_there_is_no_memory_is_lost_and_not_over() {
-        let meta = FrameMeta {
-            frame_id: 4,
-            height: 1,
-            width: 1,
-            channels: 1,
-            encoding: Encoding::Jpeg,
-            nbytes: 2,
-            captured_us: None,
-            clock: None,
-        };
         let chunk = |bytes: &'static [u8]| Message::Chunk(Bytes::from_static(bytes));
         let mut reassembler = Reassembler::new(Limits::default());
-        reassembler.push(Message::FrameMeta(meta));
+        reassembler.push(announced(4));
         reassembler.push(chunk(b"x"));
         let dropped = reassembler.give_up_for_memory();
         let reason = DropReason::OutOfMemory { bytes: 2 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use link::signaling::Server;
 use link::{Acceptor, Channel, ConnectionConfig, PeerConfig, Receiver};
-use protocol::Message;
+use protocol::{Encoding, Frame, FrameMeta, Message, Prediction};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -123,4 +123,27 @@ pub(crate) async fn next(receiver: &mut Receiver) -> Message {
         .await
         .expect("open")
         .expect("a valid message")
+}
+
+/// A JPEG frame in name: `len` bytes that its number decides.
+pub(crate) fn frame(frame_id: u64, len: usize) -> Frame {
+    let meta = FrameMeta {
+        frame_id,
+        width: 640,
+        height: 480,
+        channels: 3,
+        encoding: Encoding::Jpeg,
+        nbytes: 0,
+        captured_us: None,
+        clock: None,
+    };
+    Frame::new(meta, pattern(frame_id, len).into()).expect("consistent")
+}
+
+/// A prediction without instances.
+pub(crate) fn prediction(frame_id: u64) -> Message {
+    Message::Prediction(Prediction {
+        frame_id,
+        ..Prediction::default()
+    })
 }
