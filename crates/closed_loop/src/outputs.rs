@@ -46,7 +46,7 @@ impl OpenOutputs {
     /// # Errors
     /// An output that cannot be used, by its name.
     pub fn open(rules: &Rules, emit: &[Target]) -> Result<Self> {
-        let mut targets: Vec<&OutputTarget> = Vec::new();
+        let mut targets = Vec::new();
         let mut opened = Self {
             outputs: Vec::new(),
             streams: Vec::new(),
@@ -54,48 +54,44 @@ impl OpenOutputs {
             source: String::new(),
         };
         for output in &rules.outputs {
-            let known = targets.iter().position(|target| **target == output.to);
-            let sender = match known {
-                Some(index) => index,
-                None => {
-                    let sender = OutputSender::open(&output.to).with_context(|| {
-                        format!("[output.{}] of {} cannot be used", output.name, rules.file)
-                    })?;
-                    targets.push(&output.to);
-                    opened.add(sender)
-                }
-            };
+            let name = &output.name;
+            let sender = opened.sender(&output.to, &mut targets);
             opened.outputs.push(OpenOutput {
-                name: output.name.clone(),
+                name: name.clone(),
                 form: output.form.clone(),
-                sender,
-                failed: Failures::new(format!(
-                    "the output {} of the rules was not switched",
-                    output.name
-                )),
+                sender: sender
+                    .with_context(|| format!("[output.{name}] of {} cannot be used", rules.file))?,
+                failed: Failures::new(format!("the output {name} of the rules was not switched")),
             });
         }
-        let streams = emit.iter().filter(|to| matches!(to, Target::Lsl { .. }));
-        for (url, to) in streams.map(|to| (to.to_string(), to)) {
-            let known = targets
-                .iter()
-                .position(|known| matches!(known, OutputTarget::Url(known) if *known == url));
-            let sender = match known {
-                Some(index) => index,
-                None => {
-                    let sender = EventSender::open(to)
-                        .with_context(|| format!("the events for {url} cannot be offered"))?;
-                    opened.add(OutputSender::Target(sender))
-                }
-            };
+        for to in emit.iter().filter(|to| matches!(to, Target::Lsl { .. })) {
+            let url = to.to_string();
+            let sender = opened
+                .sender(&OutputTarget::Url(url.clone()), &mut targets)
+                .with_context(|| format!("the events for {url} cannot be offered"))?;
+            // A stream that is named twice is told once.
+            if opened.streams.iter().any(|it| it.sender == sender) {
+                continue;
+            }
             opened.streams.push(OpenOutput {
-                name: url.clone(),
-                form: OutputForm::Events,
                 sender,
+                form: OutputForm::Events,
                 failed: Failures::new(format!("an event was not offered to {url}")),
+                name: url,
             });
         }
         Ok(opened)
+    }
+
+    /// Index of the sender for this target, which is opened where none of `targets` is the same; they are in the senders'
+    /// order.
+    fn sender(&mut self, to: &OutputTarget, targets: &mut Vec<OutputTarget>) -> Result<usize> {
+        if let Some(index) = targets.iter().position(|target| target == to) {
+            return Ok(index);
+        }
+        self.senders.push(OutputSender::open(to)?);
+        targets.push(to.clone());
+        Ok(targets.len() - 1)
     }
 
     /// Opens everything beside the tasks of the runtime: names are looked up, which may take a while.
@@ -106,11 +102,6 @@ impl OpenOutputs {
         let open = tokio::task::spawn_blocking(move || Self::open(&rules, &emit));
         let opened = open.await;
         opened.context("opening the outputs of the rules stopped unexpectedly")?
-    }
-
-    fn add(&mut self, sender: OutputSender) -> usize {
-        self.senders.push(sender);
-        self.senders.len() - 1
     }
 
     /// Switches an output.
@@ -136,12 +127,13 @@ impl OpenOutputs {
 
     /// Sends an event to the outputs that are informed of it, and to the streams of all events.
     pub(crate) fn event(&mut self, informed: &[usize], event: &Event, cause: Cause) {
-        let of_all: Vec<usize> = self.streams.iter().map(|stream| stream.sender).collect();
         for output in informed {
-            if let Some(output) = self.outputs.get_mut(*output)
-                // An output to a stream of all events is told once.
-                && !of_all.contains(&output.sender)
-            {
+            let Some(output) = self.outputs.get_mut(*output) else {
+                continue;
+            };
+            // An output to a stream of all events is told once.
+            let is_told = self.streams.iter().any(|it| it.sender == output.sender);
+            if !is_told {
                 output.tell(&mut self.senders, &self.source, event, cause);
             }
         }
