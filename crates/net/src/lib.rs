@@ -4,12 +4,13 @@
 //! [`Listener`] accepts connections and logs once when it cannot. [`ConnectionLimit`] is how many there may
 //! be, in all and of one network, and which idle one is ended for another; [`SharedLimit`] is the same for
 //! the tasks of a server. [`keep_alive`] lets the system notice dead peers. [`Backoff`] is the pauses
-//! between attempts. [`listen_address`] reads an address that a user gives.
+//! between attempts; [`due`] is a wait for a moment that may not come. [`listen_address`] reads an address that a user gives.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 mod accept;
 mod backoff;
+mod due;
 mod keep_alive;
 mod limit;
 mod listen_address;
@@ -18,6 +19,7 @@ mod shared_limit;
 
 pub use accept::Listener;
 pub use backoff::Backoff;
+pub use due::due;
 pub use keep_alive::keep_alive;
 pub use limit::{AdmissionOutcome, ConnectionLimit, Idle};
 pub use listen_address::listen_address;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use net::Backoff;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 use super::config::PeerConfig;
@@ -139,7 +139,7 @@ impl Registration {
                 news = self.rendezvous.news(&self.id) => signal.send(&news).await?,
                 Some(_) = self.handshakes.tasks.join_next() => self.handshakes.begin_queued(&self.config),
                 () = sleep(QUEUE_CHECK_INTERVAL), if !self.handshakes.queued.is_empty() => self.handshakes.begin_queued(&self.config),
-                () = at(renew_at) => return Ok(RegistrationEnd::CredentialsExpire),
+                () = net::due(renew_at.map(Instant::into_std)) => return Ok(RegistrationEnd::CredentialsExpire),
                 () = self.handshakes.ready.closed() => return Ok(RegistrationEnd::AcceptorGone),
             }
         }
@@ -209,13 +209,5 @@ impl Registration {
         let pause = self.backoff.next_pause();
         let part = random_u64() as f64 / u64::MAX as f64;
         pause.mul_f64(1.0 + part / 2.0)
-    }
-}
-
-/// Resolves at a time, or never.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

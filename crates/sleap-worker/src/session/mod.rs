@@ -105,14 +105,6 @@ enum State {
     Streaming(Stream),
 }
 
-/// Resolves at that time, if there is one.
-async fn overdue(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
 impl Session {
     fn new(
         context: Arc<SessionContext>,
@@ -148,7 +140,7 @@ impl Session {
             let message = tokio::select! {
                 biased;
                 message = receiver.recv() => message,
-                () = overdue(self.uploads.overdue()) => {
+                () = net::due(self.uploads.overdue()) => {
                     self.uploads.expire().await;
                     continue;
                 }

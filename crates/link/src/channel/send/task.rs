@@ -1,13 +1,13 @@
 //! The task that owns a channel's sending side.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::coded::CodedUnit;
 use protocol::{Message, Payload};
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::splitter::{UnitBody, UnitSplitter};
@@ -51,7 +51,7 @@ impl SendTask {
         loop {
             let unit = tokio::select! {
                 unit = units.recv() => unit.map(Some),
-                () = pause_over(self.dealer.pause_at()) => Some(None),
+                () = net::due(self.dealer.pause_at()) => Some(None),
                 _ = closed.closed() => return,
             };
             let done = match unit {
@@ -216,13 +216,5 @@ impl SendTask {
         if confirmed.is_err() {
             debug!("the peer did not confirm the closing");
         }
-    }
-}
-
-/// Resolves at that time, if there is one.
-async fn pause_over(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use protocol::coded::{Carried, CollectorLimits, LostUnits, Shard, ShardCollector, ShardCounts};
 use protocol::{Limits, MAX_LOST_RUNS, Message, ShardReport};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep_until;
 use tracing::{debug, trace};
 
 use super::LATE_SHARDS;
@@ -133,7 +132,7 @@ impl CollectTask {
                     Some(wait) => self.wait = Some((wait, Instant::now() + LATE_SHARDS)),
                     None => return,
                 },
-                () = overdue(due) => {}
+                () = net::due(due) => {}
             }
             self.check(Instant::now());
         }
@@ -230,14 +229,6 @@ impl CollectTask {
         due.lost.drain(..lost);
         // Shards of closed units are still counted for a while.
         due.since = (self.collector.held_units() > 0 || !due.lost.is_empty()).then_some(now);
-    }
-}
-
-/// Resolves at that time, if there is one.
-async fn overdue(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 
