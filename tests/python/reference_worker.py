@@ -150,7 +150,7 @@ class Stream:
         args, frame_id = self._args, frame.frame_id
         if args.complain:
             self._send({"type": "ERROR", "message": "the disk is full"})
-        if frame_id in args.skip_frame or args.mute[0] <= frame_id < args.mute[1]:
+        if frame_id in args.skip_frame or (self._received > args.mute[0] and frame_id < args.mute[1]):
             return
         if args.garble:
             self._send({"type": "PREDICTION", "frame_id": frame_id, "instances": "none that could be read"})
@@ -232,7 +232,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--version", metavar="X.Y.Z", help="say that the worker has this version")
     parser.add_argument("--heartbeat", action="store_true", help="send KEEP_ALIVE every second")
     parser.add_argument("--skip-frame", type=int, action="append", default=[], metavar="ID", help="answer nothing")
-    parser.add_argument("--mute", type=int, nargs=2, default=(0, 0), metavar=("FROM", "UNTIL"), help="... to these")
+    parser.add_argument(
+        "--mute", type=int, nargs=2, default=(0, 0), metavar=("COUNT", "ID"), help="... after COUNT frames, until ID"
+    )
     parser.add_argument("--complain", action="store_true", help="send an ERROR about no frame with every frame")
     parser.add_argument("--garble", action="store_true", help="answer what cannot be read")
     parser.add_argument("--lose-frame", type=int, action="append", default=[], metavar="ID", help="as if it never came")

@@ -40,7 +40,7 @@ fn a_live_stream_goes_on_with_newer_frames_when_answers_stop_and_come_again() {
     client.logs("answers again", 1);
     client.interrupt();
     let run = client.wait();
-    run.failed(130, &["unanswered", "sent, but not answered: 3"]);
+    run.failed(130, &["unanswered", "sent, but not answered: "]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_live_stream_ends_where_answers_stay_away() {
     let (_server, _worker, signal) = promising(&["--mute", "3", "1000000"]);
     let run = live(&signal, &["--reconnect-timeout", "1"]).wait();
     let error = format!("error: the worker at {signal} has answered nothing for");
-    run.failed(1, &[&error, "(3-", "3 predictions are kept"]);
+    run.failed(1, &[&error, " were not answered (", "3 predictions are kept"]);
     assert_eq!(run.predictions().len(), 3);
 }
 
