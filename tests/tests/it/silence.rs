@@ -48,7 +48,10 @@ fn a_live_stream_ends_where_answers_stay_away() {
     let (_server, _worker, signal) = promising(&["--mute", "3", "1000000"]);
     let run = live(&signal, &["--reconnect-timeout", "1"]).wait();
     let error = format!("error: the worker at {signal} has answered nothing for");
-    run.failed(1, &[&error, " were not answered (", "3 predictions are kept"]);
+    run.failed(
+        1,
+        &[&error, " were not answered (", "3 predictions are kept"],
+    );
     assert_eq!(run.predictions().len(), 3);
 }
 

@@ -33,15 +33,21 @@ impl Preprocessor {
             return;
         }
         let source = frame.width() as usize * frame.height() as usize;
-        self.planes.resize(channels * source, 0);
-        colour::planes(frame, channels, &mut self.planes);
         slot.fill(0);
         self.resizer.prepare(fit);
-        for (plane, target) in self
-            .planes
-            .chunks_exact(source)
-            .zip(slot.chunks_exact_mut(width * height))
-        {
+        let (first, others) = slot.split_at_mut(width * height);
+        if frame.channels() == 1 {
+            // Its one plane is the frame itself, and all planes of the input are alike.
+            self.resizer.resize(frame.data(), first, width);
+            for target in others.chunks_exact_mut(width * height) {
+                target.copy_from_slice(first);
+            }
+            return;
+        }
+        self.planes.resize(channels * source, 0);
+        colour::planes(frame, channels, &mut self.planes);
+        let targets = std::iter::once(first).chain(others.chunks_exact_mut(width * height));
+        for (plane, target) in self.planes.chunks_exact(source).zip(targets) {
             self.resizer.resize(plane, target, width);
         }
     }
@@ -126,6 +132,19 @@ mod tests {
             reused.write(&view, 1, &InputFit::new(&view, model), &mut pixels);
             let (fresh, _) = preprocess(size, model);
             assert_eq!(pixels[..], fresh, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn a_gray_frame_is_the_same_in_all_planes() {
+        let data = noise(30 * 20);
+        let view = FrameView::new(30, 20, 1, &data).expect("a frame");
+        let fit = InputFit::new(&view, [12, 12]);
+        let mut pixels = [99; 3 * 144];
+        Preprocessor::default().write(&view, 3, &fit, &mut pixels);
+        let (gray, _) = preprocess([30, 20], [12, 12]);
+        for plane in pixels.chunks_exact(144) {
+            assert_eq!(plane, gray);
         }
     }
 

@@ -10,7 +10,7 @@ use super::InputFit;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resizer {
     sizes: Option<[(usize, usize); 2]>,
-    horizontal: FilterTaps,
+    horizontal: RowFilter,
     vertical: FilterTaps,
     /// The plane after the horizontal pass: the source's height, the target's width.
     rows: Vec<u8>,
@@ -38,7 +38,7 @@ impl Resizer {
             return;
         }
         let [from, to] = sizes;
-        self.horizontal = FilterTaps::new(from.0, to.0);
+        self.horizontal = RowFilter::new(&FilterTaps::new(from.0, to.0), from.0);
         self.vertical = FilterTaps::new(from.1, to.1);
         self.rows.resize(from.1 * to.0, 0);
         self.sums.resize(to.0, 0);
@@ -54,7 +54,7 @@ impl Resizer {
             .chunks_exact(from_width)
             .zip(self.rows.chunks_exact_mut(to_width))
         {
-            self.horizontal.row(row, out);
+            self.horizontal.resize(row, out);
         }
         for (index, out) in target
             .chunks_exact_mut(target_width)
@@ -110,21 +110,6 @@ impl FilterTaps {
         1 << (self.precision - 1)
     }
 
-    /// Resizes one row.
-    fn row(&self, source: &[u8], out: &mut [u8]) {
-        for (index, out) in out.iter_mut().enumerate() {
-            let source = &source[self.first[index]..];
-            let sum = self
-                .weights(index)
-                .iter()
-                .zip(source)
-                .fold(self.half(), |sum, (&weight, &value)| {
-                    sum + i32::from(weight) * i32::from(value)
-                });
-            *out = narrow(sum >> self.precision);
-        }
-    }
-
     /// Makes output row `index` from the rows of `source`, as wide as `out`.
     fn column(&self, index: usize, source: &[u8], sums: &mut [i32], out: &mut [u8]) {
         sums.fill(self.half());
@@ -138,6 +123,81 @@ impl FilterTaps {
             *out = narrow(sum >> self.precision);
         }
     }
+}
+
+/// The taps of rows in blocks of one length, with which the compiler multiplies eight values at once.
+#[derive(Clone, Debug, Default)]
+struct RowFilter {
+    /// First input position of each output position; a whole window of blocks follows it in the row.
+    first: Vec<usize>,
+    /// `blocks` for each output position; weights outside its taps are zero.
+    weights: Vec<[i16; BLOCK]>,
+    blocks: usize,
+    precision: u32,
+    /// A row that is shorter than a window, followed by zeros.
+    padded: Vec<u8>,
+}
+
+/// Weights in a block.
+const BLOCK: usize = 8;
+
+impl RowFilter {
+    /// `taps` for rows of `from` pixels.
+    fn new(taps: &FilterTaps, from: usize) -> Self {
+        let longest = taps.count.iter().copied().max().unwrap_or(0).max(1);
+        let blocks = longest.div_ceil(BLOCK);
+        let window = blocks * BLOCK;
+        let mut filter = Self {
+            blocks,
+            precision: taps.precision,
+            ..Self::default()
+        };
+        if from < window {
+            filter.padded = vec![0; window];
+        }
+        for (index, &first) in taps.first.iter().enumerate() {
+            // The last windows begin further left, so that they end with the row.
+            let start = first.min(from.saturating_sub(window));
+            let mut weights = vec![0; window];
+            let taps = taps.weights(index);
+            weights[first - start..][..taps.len()].copy_from_slice(taps);
+            filter.first.push(start);
+            filter.weights.extend(weights.as_chunks().0);
+        }
+        filter
+    }
+
+    /// Resizes one row.
+    fn resize(&mut self, source: &[u8], out: &mut [u8]) {
+        let mut padded = std::mem::take(&mut self.padded);
+        if padded.is_empty() {
+            self.filter(source, out);
+        } else {
+            padded[..source.len()].copy_from_slice(source);
+            self.filter(&padded, out);
+        }
+        self.padded = padded;
+    }
+
+    /// Resizes one row that is at least as long as a window.
+    fn filter(&self, source: &[u8], out: &mut [u8]) {
+        let half = 1 << (self.precision - 1);
+        let places = self.first.iter().zip(self.weights.chunks(self.blocks));
+        for (out, (&first, weights)) in out.iter_mut().zip(places) {
+            let values = source[first..].as_chunks::<BLOCK>().0;
+            let sum: i32 = weights.iter().zip(values).map(products).sum();
+            *out = narrow((sum + half) >> self.precision);
+        }
+    }
+}
+
+/// The sum of the products of a block.
+#[inline]
+fn products((weights, values): (&[i16; BLOCK], &[u8; BLOCK])) -> i32 {
+    let pairs = weights.iter().zip(values);
+    pairs
+        .map(|(&weight, &value)| i32::from(weight) * i32::from(value))
+        .sum()
 }
 
 /// The most fraction bits, up to 22, with which the largest weight fits 16 bits.
