@@ -1,10 +1,8 @@
 # shellcheck shell=bash
-# A host with two networks, and a camera in each (sourced inside namespaces of its own).
+# A host with two networks, and a camera in each (sourced after tests/namespaces.sh).
 #
 #   client 10.73.1.1 ----- camera1 10.73.1.2
 #          10.73.2.1 ----- camera2 10.73.2.2
-
-in_host() { ip netns exec "$@"; }
 
 build_hosts() {
   local host number

@@ -6,43 +6,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/checks.sh
 . "$repo/tests/checks.sh"
+# shellcheck source=tests/namespaces.sh
+. "$repo/tests/namespaces.sh"
 # shellcheck source=tests/genicam/hosts.sh
 . "$here/hosts.sh"
 binaries=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
 python=${SLEAP_STREAM_TEST_PYTHON:-python3}
 
-unavailable() { echo "genicam: $1" >&2; exit 77; }
-
-# Everything happens in namespaces that end with this script, whatever is left in them.
-if [ "${1:-}" != --inside ]; then
-  for program in arv-fake-gv-camera-0.8 ip nft ss unshare; do
-    command -v "$program" >/dev/null || unavailable "$program is missing: run examples/setup.sh --tests"
-  done
-  inside=(unshare --mount --net --pid --fork --kill-child --mount-proc)
-  [ "$(id -u)" = 0 ] || inside+=(--user --map-root-user)
-  "${inside[@]}" true 2>/dev/null || unavailable "no namespaces for this user: try as root"
-  exec "${inside[@]}" "$0" --inside
-fi
-mount -t tmpfs none /run || unavailable "no private /run"
+enter_namespaces arv-fake-gv-camera-0.8 -- "$@"
 build_hosts || unavailable "this kernel has no virtual networks"
-
-scratch=$(mktemp -d)
-# What still runs ends with the process namespace.
-trap 'rm -rf "$scratch"' EXIT
-
-# wait_until WHAT CONDITION...: until the condition holds; ends everything after 30 s.
-wait_until() {
-  local what=$1 polls=600
-  shift
-  until "$@"; do
-    if [ "$((polls -= 1))" = 0 ]; then
-      echo "$what did not come" >&2
-      tail -n 50 "$scratch"/*.log >&2
-      exit 1
-    fi
-    sleep 0.05 # between two looks
-  done
-}
 
 ready() { grep -qs '^ready: ' "$scratch/$1.out"; }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Two hosts behind routers, and a public network between them (sourced inside namespaces of its own).
+# Two hosts behind routers, and a public network between them (sourced after tests/namespaces.sh).
 #
 #   client 10.71.1.2 ----- router-c --+             +-- router-w ----- worker 10.71.2.2
 #          10.71.1.130 --/  203.0.113.11            203.0.113.12
@@ -10,8 +10,6 @@
 # offered: a link-local address and the bridge of a container engine without a container.
 
 public=203.0.113.1
-
-in_host() { ip netns exec "$@"; }
 
 # link HOST NAME ADDRESS HOST NAME [ADDRESS]: a cable between two hosts.
 link() {

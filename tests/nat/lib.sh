@@ -7,28 +7,10 @@ repo=$(cd "$here/../.." && pwd)
 binaries=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
 # shellcheck source=tests/checks.sh
 . "$repo/tests/checks.sh"
+# shellcheck source=tests/namespaces.sh
+. "$repo/tests/namespaces.sh"
 # shellcheck source=tests/nat/hosts.sh
 . "$here/hosts.sh"
-
-scratch=$(mktemp -d)
-# What still runs ends with the process namespace.
-trap 'rm -rf "$scratch"' EXIT
-
-unavailable() { echo "nat: $1" >&2; exit 77; }
-
-# wait_until WHAT CONDITION...: until the condition holds; ends everything after 30 s.
-wait_until() {
-  local what=$1 polls=600
-  shift
-  until "$@"; do
-    if [ "$((polls -= 1))" = 0 ]; then
-      echo "$what did not come" >&2
-      tail -n 50 "$scratch"/*.log >&2
-      exit 1
-    fi
-    sleep 0.05 # between two looks
-  done
-}
 
 # A certificate of a new authority for the TURN server's address.
 make_certificate() {

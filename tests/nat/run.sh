@@ -6,17 +6,7 @@ set -euo pipefail
 # shellcheck source=tests/nat/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Everything happens in namespaces that end with this script, whatever is left in them.
-if [ "${1:-}" != --inside ]; then
-  for program in ip nft openssl ss turnserver unshare; do
-    command -v "$program" >/dev/null || unavailable "$program is missing: run examples/setup.sh --tests"
-  done
-  inside=(unshare --mount --net --pid --fork --kill-child --mount-proc)
-  [ "$(id -u)" = 0 ] || inside+=(--user --map-root-user)
-  "${inside[@]}" true 2>/dev/null || unavailable "no namespaces for this user: try as root"
-  exec "${inside[@]}" "$0" --inside
-fi
-mount -t tmpfs none /run || unavailable "no private /run"
+enter_namespaces openssl turnserver -- "$@"
 if ! (build_hosts && translated); then unavailable "this kernel has no virtual networks, or no NAT"; fi
 
 udp="turn:$public:3478" tcp="turn:$public:3478?transport=tcp" tls="turns:$public:5349"
