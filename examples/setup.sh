@@ -22,6 +22,7 @@ view_packages=(chromium)
 # Checks the service's unit; nothing of it is started.
 service_packages=(systemd)
 nat_packages=(coturn iproute2 nftables openssl procps)
+cluster_packages=(munge slurm-client slurmctld slurmd)
 vm_packages=(busybox-static cpio kmod qemu-system-x86 v4l-utils xz-utils)
 
 # True if version $1 is $2 or newer.
@@ -61,10 +62,14 @@ install_packages() {
   apt install --no-install-recommends -y "${absent[@]}" >/dev/null
 }
 
-# The tests start a TURN server of their own; the one that its package would start stays off.
-install_nat_packages() {
-  if [ -n "$(missing coturn)" ] && [ -d /run/systemd/system ]; then as_root systemctl --quiet mask coturn.service; fi
-  install_packages "${nat_packages[@]}"
+# install_without_services UNITS PACKAGES...: the tests start servers of their own; those that the packages would start stay off.
+install_without_services() {
+  local units=$1
+  shift
+  [ -n "$(missing "$@")" ] || return 0
+  # shellcheck disable=SC2086 # several units
+  if [ -d /run/systemd/system ]; then as_root systemctl --quiet mask $units; fi
+  install_available_packages "$@"
 }
 
 has_candidate() { [[ $(LC_ALL=C apt-cache policy "$1") == *"Candidate: "[!\(]* ]]; }
@@ -202,7 +207,8 @@ main() {
   ensure_onnxruntime
   if [ -n "$tests" ]; then
     install_packages "${test_packages[@]}"
-    install_nat_packages
+    install_without_services coturn.service "${nat_packages[@]}"
+    install_without_services "munge.service slurmctld.service slurmd.service" "${cluster_packages[@]}"
     install_available_packages "${camera_packages[@]}"
     install_view_packages
     install_available_packages "${service_packages[@]}"

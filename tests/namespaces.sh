@@ -8,7 +8,7 @@ unavailable() { echo "$(basename "$(dirname "$0")"): $1" >&2; exit 77; }
 # enter_namespaces PROGRAMS -- ARGUMENTS: starts the script again, in namespaces of its own, with its arguments.
 # PROGRAMS are needed beside those of this file. Sets $scratch, a folder that goes with the script.
 enter_namespaces() {
-  local program inside=(unshare --mount --net --pid --fork --kill-child --mount-proc)
+  local program inside=(unshare --mount --net --uts --pid --fork --kill-child --mount-proc)
   if [ -z "${INSIDE_NAMESPACES:-}" ]; then
     for program in ip nft ss unshare; do needs "$program"; done
     while [ "$1" != -- ]; do needs "$1"; shift; done

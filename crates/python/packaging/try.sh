@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tries the wheel and the tarball where nothing is installed: in a fresh Debian with Python alone, which is deleted afterwards.
 #   try.sh SUITE [WHEEL TARBALL]      SUITE: bookworm, trixie, bullseye; the others default to what is in dist
+#   TRY_ARCH=aarch64 try.sh SUITE     on an emulated machine (Debian: binfmt-support and qemu-user-static too); slow
 # Installs the wheel with what it needs from PyPI and uses all of it (first_use.py), then once more without a network from a
 # folder of wheels, then the tarball. Prints the seconds of each step, and time and peak memory of --version.
 # Needs root, and of Debian: binutils, debootstrap, iproute2, time, util-linux.
@@ -10,8 +11,9 @@ set -euo pipefail
 
 here=$repo/crates/python/packaging
 suite=${1:?SUITE is missing: bookworm, trixie or bullseye}
-wheel=${2:-$(echo "$repo"/dist/sleap_stream-*-manylinux*_"$(uname -m)".whl)}
-tarball=${3:-$(echo "$repo"/dist/sleap-stream-*-"$(uname -m)"-unknown-linux-gnu.tar.gz)}
+arch=${TRY_ARCH:-$(uname -m)}
+wheel=${2:-$(echo "$repo"/dist/sleap_stream-*-manylinux*_"$arch".whl)}
+tarball=${3:-$(echo "$repo"/dist/sleap-stream-*-"$arch"-unknown-linux-gnu.tar.gz)}
 
 # step WHAT COMMAND...: runs a command and prints its seconds. A failure anywhere in it ends the script.
 doing=
@@ -33,10 +35,16 @@ ended() {
 trap ended EXIT
 
 fresh_system() {
-  local mirror
+  local mirror debian
+  # As Debian calls it.
+  case $arch in
+    x86_64) debian=amd64 ;;
+    aarch64) debian=arm64 ;;
+    *) debian=$arch ;;
+  esac
   # shellcheck disable=SC2016 # apt-get replaces it
   mirror=$(apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian$')
-  debootstrap --variant=minbase --include=ca-certificates,python3-venv "$suite" "$folder/root" "$mirror" \
+  debootstrap --arch="$debian" --variant=minbase --include=ca-certificates,python3-venv "$suite" "$folder/root" "$mirror" \
     >"$folder/log" 2>&1 || { tail "$folder/log" >&2; return 1; }
 }
 

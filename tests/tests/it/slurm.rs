@@ -8,7 +8,7 @@ use e2e::{Client, binary, demo};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/slurm/worker.sbatch")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/cluster/slurm/worker.sbatch")
 }
 
 fn job(args: &[&str]) -> Command {
