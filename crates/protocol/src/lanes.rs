@@ -12,6 +12,10 @@ use crate::number::{JsonInt, int};
 /// Most lanes that a channel may have, the first one included.
 pub const MAX_LANES: usize = 16;
 
+/// Lanes for shards beside a channel, at most. After each loss SCTP lets four packets of a lane be under way: that is
+/// 30 pictures of 25 KB a second where the round trip takes 100 ms and one packet of twenty is lost.
+pub const MAX_SHARD_LANES: usize = 40;
+
 /// Asks for a further lane (`LANE_OFFER`, client to worker).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -36,7 +36,9 @@ pub use derived::{AheadPoses, DerivedPoses, SmoothPoses};
 pub use error::DecodeError;
 pub use frame::Frame;
 pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};
-pub use lanes::{LaneAnswer, LaneOffer, MAX_LANES, MAX_LOST_RUNS, ShardReport, UnitHeader};
+pub use lanes::{
+    LaneAnswer, LaneOffer, MAX_LANES, MAX_LOST_RUNS, MAX_SHARD_LANES, ShardReport, UnitHeader,
+};
 pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};
 pub use prediction::{Backpressure, FrameError, FrameReceived, Prediction, ShapeError, Timing};

@@ -6,6 +6,10 @@ pub struct LinkStats {
     pub messages_sent: u64,
     /// Payload bytes handed to SCTP.
     pub bytes_sent: u64,
+    /// Those of them that were sent as shards of frames and answers, their headers included.
+    pub data_shard_bytes: u64,
+    /// Those that were sent as parity beside these shards.
+    pub parity_shard_bytes: u64,
     /// Messages given out by the receiver.
     pub messages_received: u64,
     /// Payload bytes given out by the receiver.

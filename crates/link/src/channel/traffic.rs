@@ -28,9 +28,30 @@ pub(super) struct Traffic {
     pub(super) sent: TrafficCounter,
     pub(super) received: TrafficCounter,
     queued_bytes: AtomicUsize,
+    /// Of sent shards: those that are cut from units, and those that are calculated from these.
+    data_shard_bytes: AtomicU64,
+    parity_shard_bytes: AtomicU64,
 }
 
 impl Traffic {
+    /// A shard is with SCTP.
+    pub(super) fn add_shard(&self, bytes: usize, is_parity: bool) {
+        self.sent.add(bytes);
+        let counter = match is_parity {
+            true => &self.parity_shard_bytes,
+            false => &self.data_shard_bytes,
+        };
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes of the shards that were sent: `(data, parity)`.
+    pub(super) fn shard_bytes(&self) -> (u64, u64) {
+        (
+            self.data_shard_bytes.load(Ordering::Relaxed),
+            self.parity_shard_bytes.load(Ordering::Relaxed),
+        )
+    }
+
     /// Bytes in the send queue that SCTP does not have yet.
     pub(super) fn queued_bytes(&self) -> usize {
         self.queued_bytes.load(Ordering::Relaxed)

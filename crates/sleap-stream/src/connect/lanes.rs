@@ -13,9 +13,6 @@ use crate::connect::handshake::returns_results;
 /// What `auto` means for frames that all count, where the path is long.
 const AUTO_LANES: usize = 8;
 
-/// Lanes for shards that a client asks for: each loss halves the window of one, so that many share it.
-const SHARD_LANES: usize = 16;
-
 /// Shorter paths repair a loss so soon that one lane is enough.
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(5);
 
@@ -91,7 +88,7 @@ impl LanePlan {
     }
 
     /// Opens the lanes, as far as the worker takes them. `answered_after`: how long it took for the worker to answer.
-    /// Returns how many lanes for shards may be opened once losses show.
+    /// Returns how many lanes for shards may be open once losses show.
     pub(crate) async fn open(
         &self,
         ack: &StreamAck,
@@ -101,7 +98,7 @@ impl LanePlan {
     ) -> usize {
         let shards = ack.shard_lanes.map_or(0, |lanes| lanes as usize);
         let shards = match self.is_live && returns_results(ack) {
-            true => shards.min(SHARD_LANES),
+            true => shards,
             false => 0,
         };
         let (lanes, spare) = match self.wanted {

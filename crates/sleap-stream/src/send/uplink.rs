@@ -192,6 +192,7 @@ impl Uplink {
                 });
             }
         }
+        sender.lanes_or_arrival().await;
         let outstanding = || sender.stats().outstanding_bytes.unwrap_or_default();
         if self.is_shallow && outstanding() > MAX_LIVE_BUFFER {
             sender.flush().await?;

@@ -8,4 +8,4 @@ pub(crate) mod result;
 pub(crate) const MAX_LANES: usize = 8;
 
 /// Associations that a client may open beside its channel for what it sends in shards.
-pub(crate) const MAX_SHARD_LANES: usize = 16;
+pub(crate) const MAX_SHARD_LANES: usize = protocol::MAX_SHARD_LANES;

@@ -5,17 +5,13 @@ use std::time::Duration;
 
 use net::Backoff;
 use protocol::MAX_LANES;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::offer::{LaneError, LaneOpener};
-use crate::channel::shards::ShardLanes;
+use crate::channel::shards::{FIRST_LANES, MORE_LANES, ShardLanes};
 use crate::connection::ConnectionError;
-
-/// Longest time that one lane may take to open: another attempt is sooner there than a handshake that has
-/// lost packets several times.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -24,11 +20,33 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// A lane that lasted so long was a good one.
 const GOOD_LANE: Duration = Duration::from_secs(10);
 
-/// Keeps a number of lanes for shards open until the channel closes.
+/// Frames do not wait for the first lanes any longer than this.
+const FIRST_LANES_WAIT: Duration = Duration::from_secs(3);
+
+/// How often the round trip is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is added to the lanes has to show what it brings before more are.
+const BETWEEN_GROWTH: Duration = Duration::from_millis(1500);
+
+/// A round trip that is longer than the shortest by this and a quarter of it has a queue in it: losses are the
+/// network's word that too much is sent, and more lanes would send more.
+const QUEUE: Duration = Duration::from_millis(20);
+
+/// Keeps lanes for shards open until the channel closes: a few at first, more where losses keep their windows
+/// small.
 pub(super) struct LaneKeeper {
-    pub(super) opener: LaneOpener,
-    pub(super) shards: Arc<ShardLanes>,
-    pub(super) wanted: usize,
+    opener: LaneOpener,
+    shards: Arc<ShardLanes>,
+    wanted: usize,
+    most: usize,
+    /// Attempts that fail are further apart each time.
+    pauses: Backoff,
+    /// When the next attempt may begin.
+    due: Instant,
+    /// When there may be more lanes.
+    growth: Instant,
+    round_trip: ShortestRoundTrip,
 }
 
 /// What became of one lane.
@@ -39,14 +57,31 @@ enum LaneEnd {
 }
 
 impl LaneKeeper {
+    /// `most`: lanes that there are at most.
+    pub(super) fn new(opener: LaneOpener, shards: Arc<ShardLanes>, most: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            opener,
+            shards,
+            wanted: most.min(FIRST_LANES),
+            most,
+            pauses: Backoff::new(FIRST_PAUSE, MAX_PAUSE),
+            due: now,
+            growth: now + BETWEEN_GROWTH,
+            round_trip: ShortestRoundTrip::default(),
+        }
+    }
+
     pub(super) async fn run(mut self) {
         let mut lanes = JoinSet::new();
-        let mut pauses = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         // Numbers that lanes of the other kind do not have.
         let mut numbers = MAX_LANES as u32..;
-        let mut due = Instant::now();
-        while self.wanted > 0 {
-            while Instant::now() >= due
+        let begun = Instant::now();
+        let mut looks = interval(LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.shards.await_lanes(self.wanted > 0);
+        loop {
+            while Instant::now() >= self.due
                 && lanes.len() < self.wanted
                 && let Some(lane) = numbers.next()
             {
@@ -54,43 +89,91 @@ impl LaneKeeper {
             }
             tokio::select! {
                 Some(ended) = lanes.join_next() => match ended {
-                    Ok(LaneEnd::NotOpened(LaneError::Refused(reason))) => {
-                        debug!(reason, "the peer takes no further lane for shards");
-                        self.wanted -= 1;
-                    }
-                    Ok(LaneEnd::NotOpened(LaneError::ChannelClosed)) => return,
-                    Ok(LaneEnd::NotOpened(error)) => {
-                        debug!(%error, "a lane for shards could not be opened");
-                        due = later(due, &mut pauses);
-                    }
-                    Ok(LaneEnd::Ended(lasted)) => {
-                        if lasted >= GOOD_LANE {
-                            pauses.reset();
-                        }
-                        due = later(due, &mut pauses);
-                    }
-                    Err(error) => {
-                        warn!(%error, "a lane for shards stopped unexpectedly");
-                        due = later(due, &mut pauses);
-                    }
+                    Ok(LaneEnd::NotOpened(LaneError::ChannelClosed)) => break,
+                    ended => self.note_end(ended),
                 },
-                () = sleep_until(due), if lanes.len() < self.wanted => {}
+                () = sleep_until(self.due), if lanes.len() < self.wanted => {}
+                () = self.shards.more_asked(), if self.may_grow() => self.grow().await,
+                _ = looks.tick() => {
+                    if begun.elapsed() > FIRST_LANES_WAIT {
+                        self.shards.await_lanes(false);
+                    }
+                    self.round_trip.look(&self.shards).await;
+                }
             }
         }
+        self.shards.await_lanes(false);
+    }
+
+    fn note_end(&mut self, ended: Result<LaneEnd, JoinError>) {
+        match ended {
+            // A lane that the peer has not missed yet has its place: it is free soon.
+            Ok(LaneEnd::NotOpened(LaneError::Refused(reason))) => {
+                debug!(reason, "the peer takes no further lane for shards now");
+            }
+            Ok(LaneEnd::NotOpened(error)) => {
+                debug!(%error, "a lane for shards could not be opened");
+            }
+            Ok(LaneEnd::Ended(lasted)) => {
+                if lasted >= GOOD_LANE {
+                    self.pauses.reset();
+                }
+            }
+            Err(error) => warn!(%error, "a lane for shards stopped unexpectedly"),
+        }
+        // Lanes that fail together share one pause.
+        let now = Instant::now();
+        if self.due <= now {
+            self.due = now + self.pauses.next_pause();
+        }
+    }
+
+    fn may_grow(&self) -> bool {
+        self.wanted < self.most && Instant::now() >= self.growth
+    }
+
+    /// Losses keep the lanes full: there are more from now on, unless the losses are those of a queue.
+    async fn grow(&mut self) {
+        self.growth = Instant::now() + BETWEEN_GROWTH;
+        if self.round_trip.has_queue(&self.shards).await {
+            debug!("no further lanes for shards: packets wait on the way");
+            return;
+        }
+        self.wanted = (self.wanted + MORE_LANES).min(self.most);
+        debug!(
+            lanes = self.wanted,
+            "opening more lanes for shards: losses keep their windows small"
+        );
     }
 }
 
-/// When the next attempt may begin. Lanes that fail together share one pause.
-fn later(due: Instant, pauses: &mut Backoff) -> Instant {
-    let now = Instant::now();
-    match due > now {
-        true => due,
-        false => now + pauses.next_pause(),
+/// The round trip without a queue, as far as is known.
+#[derive(Default)]
+struct ShortestRoundTrip(Option<Duration>);
+
+impl ShortestRoundTrip {
+    /// The round trip of the moment.
+    async fn look(&mut self, shards: &ShardLanes) -> Option<Duration> {
+        let round_trip = shards.round_trip().await?;
+        self.0 = Some(
+            self.0
+                .map_or(round_trip, |shortest| shortest.min(round_trip)),
+        );
+        Some(round_trip)
+    }
+
+    /// Whether packets wait for others.
+    async fn has_queue(&mut self, shards: &ShardLanes) -> bool {
+        let Some(now) = self.look(shards).await else {
+            return false;
+        };
+        let shortest = self.0.unwrap_or(now);
+        now > shortest + shortest / 4 + QUEUE
     }
 }
 
 async fn one_lane(opener: LaneOpener, shards: Arc<ShardLanes>, lane: u32) -> LaneEnd {
-    let waited = OPEN_TIMEOUT.min(opener.config().connect_timeout);
+    let waited = opener.config().connect_timeout;
     let opened = timeout(waited, opener.open(lane)).await;
     match opened.unwrap_or(Err(ConnectionError::Timeout { waited }.into())) {
         Ok(connection) => {

@@ -20,7 +20,7 @@ mod set;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{LaneAnswer, LaneOffer, MAX_LANES};
+use protocol::{LaneAnswer, LaneOffer, MAX_LANES, MAX_SHARD_LANES};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::debug;
@@ -143,17 +143,14 @@ impl Lanes {
         config
     }
 
-    /// Opens `wanted` lanes for shards, and replaces those that end.
-    pub(crate) fn keep_shard_lanes(&self, wanted: usize) {
-        let keeper = LaneKeeper {
-            opener: LaneOpener {
-                config: ShardLanes::config_of(self.first.config()),
-                delivery: Delivery::Once,
-                ..self.opener(1)
-            },
-            shards: self.shards.clone(),
-            wanted: wanted.min(MAX_LANES),
+    /// Opens lanes for shards, `most` at most, and replaces those that end.
+    pub(crate) fn keep_shard_lanes(&self, most: usize) {
+        let opener = LaneOpener {
+            config: ShardLanes::config_of(self.first.config()),
+            delivery: Delivery::Once,
+            ..self.opener(1)
         };
+        let keeper = LaneKeeper::new(opener, self.shards.clone(), most.min(MAX_SHARD_LANES));
         self.tasks().spawn(keeper.run());
     }
 

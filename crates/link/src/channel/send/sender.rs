@@ -124,6 +124,17 @@ impl Sender {
         }
     }
 
+    /// While [lanes for shards](Self::open_shard_lanes) are on their way, waits until what was sent has arrived, or
+    /// the lanes are there: a lost packet would hold up the next frame, which soon has a better way.
+    pub async fn lanes_or_arrival(&self) {
+        tokio::select! {
+            biased;
+            () = self.lanes.shards().not_awaited() => {}
+            _ = self.lanes.first().association().drain() => {}
+            _ = self.lanes.closed().closed() => {}
+        }
+    }
+
     /// Lanes that the channel has, itself included.
     pub fn lanes(&self) -> usize {
         self.lanes.count()
@@ -138,13 +149,13 @@ impl Sender {
         open_lanes::open_lanes(&self.lanes, &self.queue, receiver, lanes).await
     }
 
-    /// Keeps `lanes` lanes for shards open from now on, as far as the peer takes them; it has to announce that it
-    /// does. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass) others go over
+    /// Keeps lanes for shards open from now on, as far as the peer takes them; it has to announce that it
+    /// does. There are a few at first, and up to `most` where losses keep their windows too small for the frames. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass) others go over
     /// them, each message once, with parity against losses, and so do the peer's answers. The peer's
     /// [receiver](Receiver) and this side's have to be read, and frames that do not arrive are
     /// [told](Self::lost_frames). To be called once, within a Tokio runtime.
-    pub fn open_shard_lanes(&self, lanes: usize) {
-        self.lanes.keep_shard_lanes(lanes);
+    pub fn open_shard_lanes(&self, most: usize) {
+        self.lanes.keep_shard_lanes(most);
     }
 
     /// Waits for frames that were sent in shards and will not arrive. Cancelling loses none.
@@ -189,12 +200,15 @@ impl Sender {
     pub fn stats(&self) -> LinkStats {
         let (messages_sent, bytes_sent) = self.traffic.sent.get();
         let (messages_received, bytes_received) = self.traffic.received.get();
+        let (data_shard_bytes, parity_shard_bytes) = self.traffic.shard_bytes();
         let first = self.lanes.first();
         let (socket_receive_buffer, socket_send_buffer) = first.socket_buffers();
         let associations = self.lanes.associations();
         LinkStats {
             messages_sent,
             bytes_sent,
+            data_shard_bytes,
+            parity_shard_bytes,
             messages_received,
             bytes_received,
             queued_bytes: self.traffic.queued_bytes(),

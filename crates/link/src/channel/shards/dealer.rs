@@ -11,6 +11,7 @@ use protocol::coded::{CodedUnit, MAX_SHARD_MESSAGE_BYTES, ShardEncoder};
 use tokio::time::timeout;
 use tracing::{debug, info};
 
+use super::demand::LaneDemand;
 use super::ledger::SentUnit;
 use super::set::ShardLanes;
 use super::{LANE_BYTES, LAST_UNIT_PAUSE, MIN_LANES};
@@ -36,6 +37,7 @@ pub(crate) struct ShardDealer {
     /// When the last unit was sent of which the receiver does not know that no other follows.
     last_unit: Option<Instant>,
     has_begun: bool,
+    demand: LaneDemand,
 }
 
 struct DealtLane {
@@ -56,6 +58,7 @@ impl ShardDealer {
             lanes: Vec::new(),
             last_unit: None,
             has_begun: false,
+            demand: LaneDemand::default(),
         }
     }
 
@@ -76,6 +79,7 @@ impl ShardDealer {
         if self.lanes.len() < MIN_LANES {
             return false;
         }
+        self.note_demand();
         let data_shards = self.encoder.data_shards(unit);
         if self.choose().is_none() && !self.room(FIRST_WAIT).await {
             return false;
@@ -96,13 +100,24 @@ impl ShardDealer {
         self.shards.sends(what);
         let now = Instant::now();
         self.last_unit = Some(now);
-        for message in messages {
+        for (index, message) in messages.into_iter().enumerate() {
+            let bytes = message.len();
             if !self.deal(message, now + UNIT_WAIT).await {
                 debug!("no lane has room; the rest of a unit is given up");
                 break;
             }
+            self.shards.count_sent(bytes, index >= data_shards);
         }
         true
+    }
+
+    /// Asks for more lanes where those that are open are full.
+    fn note_demand(&mut self) {
+        let outstanding = self.lanes.iter().map(|lane| lane.outstanding).sum();
+        let (lanes, loss) = (self.lanes.len(), self.shards.loss());
+        if self.demand.unit(outstanding, lanes, loss, Instant::now()) {
+            self.shards.ask_for_more();
+        }
     }
 
     /// Takes over the lanes that are open now, and what waits in them.
@@ -138,7 +153,6 @@ impl ShardDealer {
             let sent = dealt.lane.association().send(&message).await;
             if sent.is_ok() {
                 dealt.outstanding += message.len();
-                self.shards.count_sent(message.len());
                 return true;
             }
             self.lanes.swap_remove(lane);

@@ -13,9 +13,10 @@ const MAX_BYTES: usize = 4 << 20;
 /// Lost frames that are kept for the caller.
 const MAX_LOST: usize = 4096;
 
-/// Parity shards at first, while nothing is known of losses, and for how long.
-const FIRST_PARITY: u8 = 2;
-const FIRST_TIME: Duration = Duration::from_secs(3);
+/// Parity shards at first, and until when: nothing is known of losses before the first report, and little before the
+/// first few.
+const FIRST_PARITY: [(Duration, u8); 2] =
+    [(Duration::from_secs(1), 6), (Duration::from_secs(3), 2)];
 
 /// A unit on its way.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,11 +65,16 @@ impl SentUnits {
     /// Parity shards for each block of a unit with so many data shards.
     pub(super) fn parity(&mut self, data_shards: usize, now: Instant) -> u8 {
         let begun = *self.begun.get_or_insert(now);
-        let least = match now.saturating_duration_since(begun) < FIRST_TIME {
-            true => FIRST_PARITY.min(max_parity(data_shards)),
-            false => 0,
-        };
+        let passed = now.saturating_duration_since(begun);
+        let first = FIRST_PARITY.iter().find(|(until, _)| passed < *until);
+        let least = first.map_or(0, |(_, parity)| *parity);
+        let least = least.min(max_parity(data_shards));
         self.parity.parity(data_shards, now).max(least)
+    }
+
+    /// Share of the shards that is lost, at present: 0 to 1.
+    pub(super) fn loss(&self) -> f64 {
+        self.parity.loss()
     }
 
     /// The next unit is sent.
@@ -225,16 +231,22 @@ mod tests {
     fn parity_is_there_before_the_first_report_and_not_without_losses() {
         let now = Instant::now();
         let mut sent = SentUnits::new(now);
-        assert_eq!(sent.parity(22, now), FIRST_PARITY);
-        assert_eq!(sent.parity(22, now + FIRST_TIME), 0);
+        for (until, parity) in FIRST_PARITY {
+            assert_eq!(
+                sent.parity(22, now + until - Duration::from_millis(1)),
+                parity
+            );
+        }
+        let later = now + Duration::from_secs(3);
+        assert_eq!(sent.parity(22, later), 0);
         let lossy = ShardReport {
             sent: 1000,
             arrived: 980,
             worst: 3,
             ..ShardReport::default()
         };
-        sent.reported(&lossy, now + FIRST_TIME);
-        assert!(sent.parity(22, now + FIRST_TIME) >= 3);
+        sent.reported(&lossy, later);
+        assert!(sent.parity(22, later) >= 3);
     }
 
     #[test]

@@ -9,10 +9,11 @@
 //! One association has one congestion window, and in a reliable one everything waits for what was lost.
 //! Here a frame is cut into shards with parity ([`protocol::coded`]), which are dealt over many lanes:
 //! enough of them give the frame, and none is waited for. Lanes come and go while the channel goes on; it
-//! does not depend on them. Everything else keeps its place in the channel.
+//! does not depend on them. Where losses keep the windows of all lanes small, there are more of them. Everything else keeps its place in the channel.
 
 mod collect;
 mod dealer;
+mod demand;
 mod ledger;
 mod set;
 
@@ -25,6 +26,16 @@ pub(crate) use set::ShardLanes;
 
 /// Fewer lanes are not used: each loss halves the window of one.
 const MIN_LANES: usize = 4;
+
+/// Lanes that are opened at first.
+pub(crate) const FIRST_LANES: usize = 16;
+
+/// How many are added where losses keep the windows of those that are open too small.
+pub(crate) const MORE_LANES: usize = 12;
+
+/// Longest time that one lane may take to open, on both sides: another attempt is sooner there than a handshake
+/// that has lost packets several times.
+pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Bytes that may lie in one lane unacknowledged before another one is taken.
 const LANE_BYTES: usize = 64 << 10;

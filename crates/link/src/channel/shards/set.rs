@@ -1,7 +1,7 @@
 //! The lanes for shards that are open, and what their tasks share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::coded::{MAX_SHARD_MESSAGE_BYTES, Shard};
 use protocol::{FrameId, ShardReport};
@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::collect::{CollectTask, UnitSource};
 use super::ledger::{SentUnit, SentUnits};
-use super::{LANE_BYTES, MIN_LANES};
+use super::{LANE_BYTES, MIN_LANES, OPEN_TIMEOUT};
 use crate::channel::queue::{OutgoingUnit, WeakSendQueue};
 use crate::channel::traffic::Traffic;
 use crate::connection::{Association, Connection, ConnectionConfig};
@@ -22,8 +22,8 @@ const MAX_WAITING_SHARDS: usize = 1024;
 /// Receive window of a lane, in bytes.
 const WINDOW_BYTES: u32 = 256 << 10;
 
-/// Lanes that a peer may offer at once, beyond those that may be open, and then per second.
-const OFFER_BURST: u32 = 32;
+/// Lanes that a peer may offer at once, and then per second.
+const OFFER_BURST: u32 = 64;
 const OFFERS_PER_SECOND: u32 = 4;
 
 /// The lanes for shards of one channel, shared by both of its directions and by the tasks that open lanes.
@@ -33,6 +33,10 @@ pub(crate) struct ShardLanes {
     sent: Mutex<SentUnits>,
     /// Notified when frames are lost.
     has_lost: Notify,
+    /// Notified when there should be more lanes.
+    lacks_lanes: Notify,
+    /// Lanes are on their way, and none was used yet.
+    awaited: watch::Sender<bool>,
     /// The channel's send queue, which must end when the senders do.
     queue: WeakSendQueue,
     traffic: Arc<Traffic>,
@@ -57,6 +61,8 @@ impl ShardLanes {
             arrived,
             sent: Mutex::new(SentUnits::new(Instant::now())),
             has_lost: Notify::new(),
+            lacks_lanes: Notify::new(),
+            awaited: watch::Sender::default(),
             queue,
             traffic,
             places: Arc::new(Semaphore::new(max_lanes)),
@@ -70,6 +76,7 @@ impl ShardLanes {
         let mut config = first.clone();
         config.sctp.send_buffer_bytes = LANE_BYTES;
         config.sctp.receive_window_bytes = WINDOW_BYTES;
+        config.connect_timeout = config.connect_timeout.min(OPEN_TIMEOUT);
         config
     }
 
@@ -92,10 +99,44 @@ impl ShardLanes {
         self.open.borrow().len() >= MIN_LANES
     }
 
+    /// Lanes are on their way: frames will go over them, and not over the channel.
+    pub(crate) fn await_lanes(&self, awaited: bool) {
+        self.awaited.send_replace(awaited);
+    }
+
+    /// Waits until no lanes are on their way that will take frames from the channel.
+    pub(crate) async fn not_awaited(&self) {
+        // It is there as long as this is.
+        let _ = self.awaited.subscribe().wait_for(|awaited| !awaited).await;
+    }
+
+    /// The round trip of one lane, if it is known.
+    pub(crate) async fn round_trip(&self) -> Option<Duration> {
+        let lane = self.open().into_iter().next()?;
+        lane.path().await?.round_trip
+    }
+
+    /// The lanes are full, since losses keep their windows small.
+    pub(super) fn ask_for_more(&self) {
+        self.lacks_lanes.notify_one();
+    }
+
+    /// Waits until there should be more lanes. Cancelling loses nothing.
+    pub(crate) async fn more_asked(&self) {
+        self.lacks_lanes.notified().await;
+    }
+
     /// Uses a lane that is open, and reads it until it ends.
     pub(crate) async fn serve(&self, lane: Connection) {
         let lane = Arc::new(lane);
         self.open.send_modify(|open| open.push(lane.clone()));
+        debug!(
+            lanes = self.open.borrow().len(),
+            "a lane for shards is open"
+        );
+        if self.are_used() {
+            self.await_lanes(false);
+        }
         let reason = tokio::select! {
             () = self.read(lane.association()) => None,
             reason = lane.closed().closed() => Some(reason),
@@ -137,13 +178,18 @@ impl ShardLanes {
         lock(&self.sent).parity(data_shards, Instant::now())
     }
 
+    /// Share of the sent shards that is lost, at present: 0 to 1.
+    pub(super) fn loss(&self) -> f64 {
+        lock(&self.sent).loss()
+    }
+
     /// The next unit is sent.
     pub(super) fn sends(&self, unit: SentUnit) {
         lock(&self.sent).push(unit);
     }
 
-    pub(super) fn count_sent(&self, bytes: usize) {
-        self.traffic.sent.add(bytes);
+    pub(super) fn count_sent(&self, bytes: usize, is_parity: bool) {
+        self.traffic.add_shard(bytes, is_parity);
     }
 
     /// Takes a report of the peer.
