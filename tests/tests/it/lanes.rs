@@ -193,6 +193,11 @@ fn live_frames_over_coded_lanes_are_answered_or_counted() {
     assert_eq!(count("frames"), 300);
     assert_eq!(count("predictions") + count("lost_on_the_way"), 300);
     assert!(count("lost_on_the_way") < 30, "{summary}");
+    assert!(count("shard_bytes") > 0, "{summary}");
+    assert!(
+        count("parity_bytes") > 0,
+        "there is some at first: {summary}"
+    );
     let poses = std::fs::read_to_string(&saved).unwrap();
     let poses: Vec<serde_json::Value> = poses
         .lines()

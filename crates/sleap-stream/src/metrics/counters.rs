@@ -42,6 +42,8 @@ pub(super) struct Counters {
 struct FrameCounters {
     sent: IntCounter,
     bytes: IntCounter,
+    shards: IntCounter,
+    parity: IntCounter,
     dropped: IntCounterVec,
     predictions: IntCounter,
     instances: IntCounter,
@@ -95,6 +97,8 @@ impl Counters {
         let dropped = |reason: &str| frames.dropped.with_label_values(&[reason]);
         advance(&frames.sent, report.sent.frames);
         advance(&frames.bytes, report.sent.bytes);
+        advance(&frames.shards, report.shards.data());
+        advance(&frames.parity, report.shards.parity());
         advance(&dropped(REPLACED), report.dropped_at_source);
         advance(&dropped(LOST_CONNECTION), report.lost);
         advance(&dropped(LOST_ON_THE_WAY), report.lost_on_the_way);
@@ -133,6 +137,14 @@ impl FrameCounters {
         Ok(Self {
             sent: on.counter("frames_sent_total", "Frames that were sent.")?,
             bytes: on.counter("frame_bytes_sent_total", "Bytes of these frames.")?,
+            shards: on.counter(
+                "shard_bytes_sent_total",
+                "Bytes of frames in shards, over coded lanes.",
+            )?,
+            parity: on.counter(
+                "parity_bytes_sent_total",
+                "Bytes of parity beside these shards.",
+            )?,
             dropped: on.counters(
                 "frames_dropped_total",
                 "Frames that newer ones replaced, that a lost connection took along, or that the network lost.",

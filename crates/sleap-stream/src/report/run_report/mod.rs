@@ -1,6 +1,7 @@
 //! Counts and latencies of a run, and the summary at its end.
 
 mod saved;
+mod shards;
 mod summary;
 
 use std::time::Instant;
@@ -18,6 +19,7 @@ use crate::send::latency::{Latency, PARTS, micros};
 use crate::send::uplink::SentTotals;
 
 pub(crate) use saved::SavedFile;
+pub(crate) use shards::ShardTotals;
 
 /// Latencies from 1 µs to 1 h are counted with 3 digits, in constant memory.
 const HIGHEST_US: u64 = 3_600_000_000;
@@ -48,6 +50,8 @@ pub(crate) struct RunReport {
     pub(crate) dropped_at_source: u64,
     /// Frames that were sent in shards of which too many were lost.
     pub(crate) lost_on_the_way: u64,
+    /// What went in shards.
+    pub(crate) shards: ShardTotals,
     /// Frames that were sent, but are not in the recording.
     pub(crate) not_recorded: u64,
     /// Frames that were sent and have no result.
@@ -100,6 +104,7 @@ impl RunReport {
             lost_by_camera: 0,
             dropped_at_source: 0,
             lost_on_the_way: 0,
+            shards: ShardTotals::default(),
             not_recorded: 0,
             unanswered: FrameList::default(),
             unreadable: 0,

@@ -27,6 +27,7 @@ impl RunReport {
             ),
         ];
         lines.extend(self.counts());
+        lines.extend(self.parity_line());
         for emitted in &self.emitted {
             lines.push(format!(
                 "{:<13} {:>9}   {emitted}",
@@ -92,6 +93,16 @@ impl RunReport {
         counts.map(line).collect()
     }
 
+    /// What parity costs, where frames went in shards.
+    fn parity_line(&self) -> Option<String> {
+        let percent = self.shards.percent()?;
+        let mb = self.shards.parity() as f64 / 1e6;
+        Some(format!(
+            "{:<13} {percent:>7.1} %   {mb:.1} MB beside the frames, against lost packets",
+            "parity"
+        ))
+    }
+
     /// The summary as an object: times in milliseconds, counts as they are.
     pub(crate) fn to_json(&self) -> Value {
         let mut latency = Map::new();
@@ -116,6 +127,9 @@ impl RunReport {
             "lost_by_camera": self.lost_by_camera,
             "dropped": self.dropped_at_source,
             "lost_on_the_way": self.lost_on_the_way,
+            "shard_bytes": self.shards.data(),
+            "parity_bytes": self.shards.parity(),
+            "parity_percent": self.shards.percent(),
             "not_recorded": self.not_recorded,
             "unanswered": self.unanswered.count(),
             "unanswered_frames": self.unanswered.to_json(),

@@ -109,6 +109,21 @@ impl<'a> ReceiveLoop<'a> {
         results: &mut ResultHandler,
         pipeline: &mut SendPipeline,
     ) -> Result<ReceiveEnd> {
+        let end = self.take_all(results, pipeline).await;
+        self.note_shards(results);
+        end
+    }
+
+    /// What has gone in shards up to now.
+    fn note_shards(&self, results: &mut ResultHandler) {
+        results.report.shards.update(&self.sender.stats());
+    }
+
+    async fn take_all(
+        &mut self,
+        results: &mut ResultHandler,
+        pipeline: &mut SendPipeline,
+    ) -> Result<ReceiveEnd> {
         let mut tick = interval(PROGRESS_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut room = interval(ROOM_CHECK_INTERVAL);
@@ -202,6 +217,7 @@ impl<'a> ReceiveLoop<'a> {
         pipeline: &SendPipeline,
     ) -> Result<Option<ReceiveEnd>> {
         update_sent(results, pipeline);
+        self.note_shards(results);
         results.publish();
         self.progress.update(&results.report);
         results.check_outputs()?;
