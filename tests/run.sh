@@ -105,6 +105,11 @@ python_module() {
   MODULE_IS_BUILT=yes crates/python/tests/run.sh
 }
 
+# Live frames over the worst link of the emulation.
+coded_lanes() {
+  SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/wan/short.sh
+}
+
 # Two minutes of random faults. Building the tests has built the emulated link.
 soak() {
   SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
@@ -133,5 +138,5 @@ printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests
 lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "GenICam" tests/genicam/run.sh "live view" tests/view/run.sh
-lane "soak" soak "quickstart" quickstart
+lane "coded lanes" coded_lanes "soak" soak "quickstart" quickstart
 together

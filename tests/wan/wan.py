@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command between two hosts with a wide-area link between them.
 
-    wan.py --rtt MS --loss PERCENT --rate MBIT [--burst PACKETS] [--queue KB] [--seed N] --relay PATH -- COMMAND...
+    wan.py --rtt MS --loss PERCENT --rate MBIT [LINK_OPTIONS] --relay PATH -- COMMAND...
 
 The hosts are network namespaces of this process's own, `$WAN_A` (10.77.0.1) and `$WAN_B` (10.77.0.2); the
 command starts its two sides with `ip netns exec`. The link is the program `wan_relay` (tests/examples)
@@ -42,7 +42,16 @@ def main() -> int:
     parser.add_argument("--rtt", type=float, required=True, metavar="MS")
     parser.add_argument("--loss", type=float, default=0, metavar="PERCENT", help="in each direction")
     parser.add_argument(
-        "--burst", type=float, default=1, metavar="PACKETS", help="packets that are lost in a row, on average"
+        "--burst", type=float, default=1, metavar="PACKETS", help="packets of a bad time, on average; 1: there is none"
+    )
+    parser.add_argument(
+        "--bad-loss", type=float, default=100, metavar="PERCENT", help="of a bad time's packets; default: all of them"
+    )
+    parser.add_argument("--jitter", type=float, default=0, metavar="MS", help="packets take up to so much longer")
+    parser.add_argument("--reorder", type=float, default=0, metavar="PERCENT", help="packets that others pass")
+    parser.add_argument("--reorder-by", type=float, default=10, metavar="MS", help="how late those are")
+    parser.add_argument(
+        "--cut", type=float, default=0, metavar="S", help="so often one UDP flow is cut for good, never the first"
     )
     parser.add_argument("--rate", type=float, required=True, metavar="MBIT", help="in each direction")
     parser.add_argument("--queue", type=float, metavar="KB", help="default: 100 ms at the rate, 256 at least")
@@ -68,7 +77,20 @@ def main() -> int:
             ip("-n", namespace, "link", "set", "lo", "up")
             ip("-n", namespace, "addr", "add", f"10.77.0.{index}/24", "dev", "wan")
             ip("-n", namespace, "link", "set", "wan", "mtu", "1500", "txqueuelen", "10000", "up")
-        words = [args.relay, *map(str, (args.rtt / 2, args.loss, args.rate, queue, args.seed, args.burst))]
+        settings = {
+            "delay_ms": args.rtt / 2,
+            "jitter_ms": args.jitter,
+            "rate_mbit": args.rate,
+            "queue_kb": queue,
+            "loss": args.loss,
+            "burst": args.burst,
+            "bad_loss": args.bad_loss,
+            "reorder": args.reorder,
+            "reorder_ms": args.reorder_by,
+            "cut_s": args.cut,
+            "seed": args.seed,
+        }
+        words = [args.relay, *(f"{name}={value}" for name, value in settings.items())]
         relay = subprocess.Popen(words, stdin=devices[0], stdout=devices[1])
         environment = os.environ | {"WAN_A": hosts["A"], "WAN_B": hosts["B"]}
         return subprocess.run(args.command, env=environment, check=False).returncode

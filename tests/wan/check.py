@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Checks what short.sh has streamed over a bad link.
+
+check.py FOLDER     with poses.jsonl, expected.jsonl, events.jsonl and client.log
+"""
+
+import json
+import pathlib
+import sys
+
+
+def lines(path: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def problems(folder: pathlib.Path) -> list[str]:
+    """What is not as it has to be."""
+    found = []
+    expected = {pose["frame_id"]: pose["instances"] for pose in lines(folder / "expected.jsonl")}
+    poses = lines(folder / "poses.jsonl")
+    summary = next(event for event in lines(folder / "events.jsonl") if event["event"] == "summary")
+    print({key: summary[key] for key in ("frames", "predictions", "dropped", "lost_on_the_way", "parity_percent")})
+
+    frames = [pose["frame_id"] for pose in poses]
+    if len(set(frames)) != len(frames):
+        found.append("a frame is answered twice")
+    if wrong := [pose["frame_id"] for pose in poses if pose["instances"] != expected[pose["frame_id"]]]:
+        found.append(f"poses of other frames: {wrong}")
+    if len(frames) != summary["predictions"]:
+        found.append(f"{len(frames)} poses are written, {summary['predictions']} are counted")
+    if summary["frames"] != summary["predictions"] + summary["lost_on_the_way"]:
+        found.append("frames are neither answered nor counted as lost")
+    if summary["frames"] + summary["dropped"] != len(expected):
+        found.append(f"of {len(expected)} frames some are neither sent nor counted as left out")
+    if not summary["shard_bytes"]:
+        found.append("nothing went over coded lanes")
+
+    log = (folder / "client.log").read_text()
+    _, _, after = log.partition("a lane for shards has ended reason=Some(PeerLost)")
+    if not after:
+        found.append("no lane died")
+    elif "a lane for shards is open" not in after:
+        found.append("no lane was opened in place of one that died")
+    if " ERROR " in log:
+        found.append("an error was logged")
+    return found
+
+
+def main() -> int:
+    found = problems(pathlib.Path(sys.argv[1]))
+    for problem in found:
+        print(f"check.py: {problem}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
