@@ -10,6 +10,7 @@ use tracing::trace;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::quota::PreAuthQuota;
+use super::repeats::Repeats;
 use super::servers::{DatagramRoute, IceServers};
 use super::turn_stream::TurnStreams;
 
@@ -27,6 +28,7 @@ pub(crate) struct DatagramSocket {
     quota: Arc<PreAuthQuota>,
     /// Only where a server is reached over TCP.
     streams: Option<TurnStreams>,
+    repeats: Repeats,
 }
 
 impl DatagramSocket {
@@ -44,6 +46,7 @@ impl DatagramSocket {
             streams: streams.then(|| TurnStreams::new(servers.clone(), local)),
             servers,
             quota,
+            repeats: Repeats::default(),
         }
     }
 }
@@ -77,7 +80,12 @@ impl AsyncUdpSocket for DatagramSocket {
             }
         }
         Poll::Ready(Ok(match ready!(self.socket.poll_send(cx, transmit)) {
-            Ok(bytes) => bytes,
+            Ok(sent) => {
+                let segment = transmit.segment_size.unwrap_or(bytes);
+                self.repeats
+                    .sent(&self.socket, to, transmit.contents, segment);
+                sent
+            }
             Err(error) => {
                 trace!(%to, %error, "datagram not sent");
                 bytes

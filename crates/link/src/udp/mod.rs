@@ -13,12 +13,14 @@
 //! | `servers` | asking each STUN and TURN server once, from the address that leads there, and saying why it failed |
 //! | `turn_stream` | TURN over TCP and TLS |
 //! | `relay_wake` | relayed datagrams that leave at once |
+//! | `repeats` | a handshake that gets through where packets are lost |
 
 mod config;
 mod datagrams;
 mod interfaces;
 mod quota;
 mod relay_wake;
+mod repeats;
 mod runtime;
 mod servers;
 pub(crate) mod turn_stream;
