@@ -4,6 +4,7 @@ use protocol::text::Lines;
 use thiserror::Error;
 
 use crate::auth::PeerError;
+use crate::connection::ConnectionError;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{DiscoverError, SelectionError, short};
 
@@ -94,6 +95,18 @@ impl ConnectError {
         )
     }
 
+    /// Whether there was a path to the worker, and the handshake over it failed: as where packets are lost, so that
+    /// another attempt may do.
+    pub fn is_failed_handshake(&self) -> bool {
+        let Self::Peer { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source,
+            PeerError::Connection(ConnectionError::Dtls | ConnectionError::Closed)
+        )
+    }
+
     /// Whether another attempt fails too until a person has changed something.
     pub fn is_final(&self) -> bool {
         match self {
@@ -112,4 +125,24 @@ pub enum AcceptError {
     /// Its task has ended.
     #[error("the acceptor has stopped")]
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_over_a_path_may_do_the_second_time() {
+        let peer = |source: ConnectionError| ConnectError::Peer {
+            worker: "worker-1".to_owned(),
+            source: source.into(),
+        };
+        assert!(peer(ConnectionError::Dtls).is_failed_handshake());
+        assert!(peer(ConnectionError::Closed).is_failed_handshake());
+        let create = ConnectionError::Create(String::new());
+        assert!(!peer(create).is_failed_handshake());
+        let waited = Duration::from_secs(1);
+        let worker = "worker-1".to_owned();
+        assert!(!ConnectError::NoAnswer { worker, waited }.is_failed_handshake());
+    }
 }

@@ -84,12 +84,18 @@ impl ClientRendezvous {
         }
     }
 
-    /// The first connection. With `waits` it is tried until there is one, unless that is of no use.
+    /// The first connection. With `waits` it is tried until there is one, unless that is of no use; without,
+    /// a handshake that has failed once is tried again.
     pub(crate) async fn wait_for(&self, peer: &PeerConfig, waits: bool) -> Result<Channel> {
         let mut backoff = pauses();
+        let mut has_failed = false;
         loop {
             match self.connect(peer.clone()).await {
                 Ok(channel) => return Ok(channel),
+                Err(error) if error.is_failed_handshake() && !has_failed => {
+                    has_failed = true;
+                    info!(%error, "the handshake with the worker failed; trying again");
+                }
                 Err(error) if waits && !trust::is_distrust(&error) && !error.is_final() => {
                     if backoff.is_new() {
                         info!(%error, "waiting for a worker");
