@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::select_all;
 use protocol::Payload;
 use protocol::coded::{CodedUnit, MAX_SHARD_MESSAGE_BYTES, ShardEncoder};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::demand::LaneDemand;
@@ -28,6 +28,12 @@ const STALLED_AFTER: Duration = Duration::from_millis(400);
 /// is given up.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const UNIT_WAIT: Duration = Duration::from_secs(2);
+
+/// Where more than this share is lost, a queue on the way is full, mostly of another connection's packets: of shards
+/// that come all at once it drops many of one unit, of those that come a few at a time as they leave it few.
+const QUEUE_LOSS: f64 = 0.08;
+const SHARDS_AT_ONCE: usize = 4;
+const BETWEEN_SHARDS: Duration = Duration::from_millis(2);
 
 /// Deals the units of one direction.
 pub(crate) struct ShardDealer {
@@ -97,6 +103,7 @@ impl ShardDealer {
                 "sending live frames and answers over lanes that wait for nothing that is lost"
             );
         }
+        let is_paced = self.shards.loss() > QUEUE_LOSS;
         self.shards.sends(what);
         let now = Instant::now();
         self.last_unit = Some(now);
@@ -107,6 +114,9 @@ impl ShardDealer {
                 break;
             }
             self.shards.count_sent(bytes, index >= data_shards);
+            if is_paced && index % SHARDS_AT_ONCE == SHARDS_AT_ONCE - 1 {
+                sleep(BETWEEN_SHARDS).await;
+            }
         }
         true
     }
