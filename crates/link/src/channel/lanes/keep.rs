@@ -98,7 +98,7 @@ impl LaneKeeper {
                     if begun.elapsed() > FIRST_LANES_WAIT {
                         self.shards.await_lanes(false);
                     }
-                    self.round_trip.look(&self.shards).await;
+                    self.round_trip.has_queue(&self.shards).await;
                 }
             }
         }
@@ -152,23 +152,17 @@ impl LaneKeeper {
 struct ShortestRoundTrip(Option<Duration>);
 
 impl ShortestRoundTrip {
-    /// The round trip of the moment.
-    async fn look(&mut self, shards: &ShardLanes) -> Option<Duration> {
-        let round_trip = shards.round_trip().await?;
-        self.0 = Some(
-            self.0
-                .map_or(round_trip, |shortest| shortest.min(round_trip)),
-        );
-        Some(round_trip)
+    /// Takes the round trip of the moment. Whether packets wait for others.
+    fn note(&mut self, now: Duration) -> bool {
+        let shortest = self.0.map_or(now, |shortest| shortest.min(now));
+        self.0 = Some(shortest);
+        now > shortest + shortest / 4 + QUEUE
     }
 
-    /// Whether packets wait for others.
+    /// The same with that of the open lanes; `false` where it is not known.
     async fn has_queue(&mut self, shards: &ShardLanes) -> bool {
-        let Some(now) = self.look(shards).await else {
-            return false;
-        };
-        let shortest = self.0.unwrap_or(now);
-        now > shortest + shortest / 4 + QUEUE
+        let round_trip = shards.round_trip().await;
+        round_trip.is_some_and(|now| self.note(now))
     }
 }
 
@@ -182,5 +176,21 @@ async fn one_lane(opener: LaneOpener, shards: Arc<ShardLanes>, lane: u32) -> Lan
             LaneEnd::Ended(since.elapsed())
         }
         Err(error) => LaneEnd::NotOpened(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_that_grows_has_a_queue_in_it() {
+        let ms = Duration::from_millis;
+        let mut round_trip = ShortestRoundTrip::default();
+        assert!(!round_trip.note(ms(100)), "nothing is known yet");
+        assert!(!round_trip.note(ms(140)), "it varies");
+        assert!(round_trip.note(ms(150)));
+        assert!(!round_trip.note(ms(30)), "shorter than ever");
+        assert!(round_trip.note(ms(100)));
     }
 }

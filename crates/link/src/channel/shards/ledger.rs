@@ -231,6 +231,7 @@ mod tests {
     fn parity_is_there_before_the_first_report_and_not_without_losses() {
         let now = Instant::now();
         let mut sent = SentUnits::new(now);
+        assert_eq!(sent.parity(22, now), FIRST_PARITY[0].1);
         for (until, parity) in FIRST_PARITY {
             assert_eq!(
                 sent.parity(22, now + until - Duration::from_millis(1)),
