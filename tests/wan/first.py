@@ -24,7 +24,9 @@ def main() -> None:
     on = ["ip", "netns", "exec"]
     worker = [*on, os.environ["WAN_B"], folder / "sleap-worker", "--listen", ADDRESS, "--model", "examples/demo/model"]
     client = [*on, os.environ["WAN_A"], folder / "sleap-stream", "--signal", f"ws://{ADDRESS}", "-o", "-", *options]
-    log = (pathlib.Path(os.environ["WAN_LOG"]) / "first.log").open("w") if "WAN_LOG" in os.environ else subprocess.DEVNULL
+    log = (
+        (pathlib.Path(os.environ["WAN_LOG"]) / "first.log").open("w") if "WAN_LOG" in os.environ else subprocess.DEVNULL
+    )
     quiet = {"stdout": subprocess.PIPE, "stderr": log}
     times = []
     with subprocess.Popen(worker, **quiet) as serving:
