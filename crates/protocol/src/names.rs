@@ -10,6 +10,7 @@ pub(crate) const STREAM_COMPLETE: &str = "STREAM_COMPLETE";
 pub(crate) const PREDICTION: &str = "PREDICTION";
 pub(crate) const FRAME_RECEIVED: &str = "FRAME_RECEIVED";
 pub(crate) const BACKPRESSURE: &str = "BACKPRESSURE";
+pub(crate) const DRAIN: &str = "DRAIN";
 /// A JSON type (one frame failed) and a text word (a job or file failed).
 pub(crate) const ERROR: &str = "ERROR";
 

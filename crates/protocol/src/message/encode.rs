@@ -23,6 +23,7 @@ impl Message {
             Message::FrameReceived(body) => json::write(kind, body),
             Message::Error(body) => json::write(kind, body),
             Message::Backpressure(body) => json::write(kind, body),
+            Message::Drain => json::write_bare(kind),
             Message::View(body) => json::write(kind, body),
             Message::Status(body) => json::write(kind, body),
             Message::TrackNames(body) => json::write(kind, body),
@@ -36,8 +37,8 @@ impl Message {
             Message::Unit(unit) => unit.to_string(),
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(frame_id) => word(kind, frame_id),
-            Message::ShardsSent(unit) => word(kind, unit),
-            Message::Lanes(n) | Message::BatchStart(n) | Message::BatchEnd(n) => word(kind, n),
+            Message::ShardsSent(n) | Message::Lanes(n) => word(kind, n),
+            Message::BatchStart(n) | Message::BatchEnd(n) => word(kind, n),
             Message::AuthProof(proof) => word(kind, proof),
             Message::PackageType(package) => word(kind, package.as_str()),
             Message::FileMeta(meta) => file_meta(meta),
@@ -61,7 +62,6 @@ impl Message {
             | Message::Complete(text)
             | Message::UploadError(text)
             | Message::FileError(text) => word(kind, text),
-            // A word and nothing else.
             Message::AuthSuccess(None)
             | Message::EndOfFile
             | Message::UploadReady(None)

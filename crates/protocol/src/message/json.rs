@@ -28,6 +28,13 @@ pub(super) fn write<T: Serialize>(kind: &'static str, body: &T) -> String {
     serde_json::to_string(&Tagged { kind, body }).expect("bodies are plain structs")
 }
 
+/// A message that has a `type` and nothing else.
+pub(super) fn write_bare(kind: &'static str) -> String {
+    #[derive(Serialize)]
+    struct Nothing {}
+    write(kind, &Nothing {})
+}
+
 /// Reads a text that begins with `{`.
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
     match read_strict(text, limits) {
@@ -65,6 +72,7 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::LANE_ANSWER => body(names::LANE_ANSWER, text).map(Message::LaneAnswer),
         names::ERROR => answer(names::ERROR, text).map(Message::Error),
         names::BACKPRESSURE => body(names::BACKPRESSURE, text).map(Message::Backpressure),
+        names::DRAIN => Ok(Message::Drain),
         _ => Ok(Message::Unknown {
             text: text.to_owned(),
         }),

@@ -84,6 +84,8 @@ pub enum Message {
     Error(FrameError),
     /// Frames come faster than the worker takes them.
     Backpressure(Backpressure),
+    /// The worker is about to end: the stream is to go on at another one.
+    Drain,
 
     /// Asks for pictures of the stream.
     View(ViewRequest),
@@ -198,6 +200,7 @@ impl Message {
             Message::FrameReceived(_) => names::FRAME_RECEIVED,
             Message::Error(_) | Message::FileError(_) => names::ERROR,
             Message::Backpressure(_) => names::BACKPRESSURE,
+            Message::Drain => names::DRAIN,
             Message::View(_) => names::VIEW,
             Message::Status(_) => names::STATUS,
             Message::TrackNames(_) => names::TRACK_NAMES,

@@ -167,6 +167,7 @@ def messages():
     yield from as_json("frame failed", "ERROR", error)
     yield from as_json("some frame failed", "ERROR", error | {"frame_id": None})
     yield from as_json("queues full", "BACKPRESSURE", {"type": "BACKPRESSURE", "waiting": 9})
+    yield from as_json("worker ends", "DRAIN", {"type": "DRAIN"})
     yield from odd(
         "text under another key", "ERROR", {"type": "ERROR", "frame_id": 42, "error": "JPEG: premature end"}, error
     )
