@@ -264,6 +264,9 @@ class Server:
         }
         if self._args.stale_status:
             own.metadata["properties"]["status"] = "available"
+            load = own.metadata["properties"].get("streaming_load")
+            if load is not None:
+                load["free"] = load["streams"]
         emit("metadata", peer_id=own.peer_id, status=own.metadata["properties"].get("status"))
         if self._args.drop_busy and own.metadata["properties"].get("status") == "busy":
             self._args.drop_busy = False

@@ -65,10 +65,11 @@ pub use ice::{
 };
 pub use random::random_id;
 pub use rendezvous::{
-    AcceptError, Acceptor, AnsweredOffer, ConnectError, PeerConfig, answer, connect,
-    connect_in_room, failing_servers, registered_peers, worker_id_of, workers_in_room,
+    AcceptError, Acceptor, AnsweredOffer, ConnectError, PeerConfig, WorkerChoice, Workers, answer,
+    connect, connect_in_room, connect_to_one, failing_servers, registered_peers,
+    registered_workers, worker_id_of, workers_in_room,
 };
-pub use signaling::{BindError, SignalError};
+pub use signaling::{BindError, ListedPeer, SignalError, WorkerLoad};
 pub use tls::encrypted;
 pub use udp::{InterfaceError, UdpConfig, granted_udp_buffers, own_addresses};
 

@@ -212,12 +212,15 @@ fn a_live_stream_goes_on_with_its_newest_frame() {
 fn another_model_is_not_the_worker_that_was_lost() {
     let meeting = signal_server();
     let worker = worker_at(&meeting);
-    let mut client = stream_video(&meeting.signal, &["--fps", "400"]);
+    let options = ["--fps", "400", "--reconnect-timeout", "5"];
+    let mut client = stream_video(&meeting.signal, &options);
     client.line().expect("a first prediction");
     worker.kill();
     client.logs(LOST, 1);
     let _other = Worker::start_at(&meeting.signal, &[]);
-    client.wait().failed(1, &["another model", "are kept"]);
+    client
+        .wait()
+        .failed(1, &["not connected again", "runs no model", "are kept"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use e2e::{Peer, Relay, room_server};
 use link::signaling::rooms::{Room, RoomCredential, SelectionRule, WorkerProfile, WorkerService};
-use link::{Acceptor, PeerConfig, connect_in_room};
+use link::{Acceptor, PeerConfig, WorkerChoice, WorkerLoad, connect_in_room};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{advance, pause, resume};
@@ -54,9 +54,12 @@ async fn meet(acceptor: &mut Acceptor, url: &str, relay: &Relay) -> Vec<String> 
     let room = room(url, RoomCredential::Jwt("jwt".to_owned()));
     let client = connect_in_room(
         &room,
-        WorkerService::Streams,
-        None,
-        &[],
+        WorkerChoice {
+            service: WorkerService::Streams,
+            model: None,
+            known: None,
+            avoid: &[],
+        },
         SelectionRule::default(),
         PeerConfig::default(),
     );
@@ -110,9 +113,9 @@ async fn the_worker_asks_relays_under_the_name_that_it_was_lent_last() {
         ..WorkerProfile::default()
     };
     let place = room(&url, RoomCredential::Key("slp_key".to_owned()));
-    let busy = watch::Sender::new(false);
+    let load = watch::Sender::new(WorkerLoad::default());
     let config = PeerConfig::default();
-    let mut acceptor = Acceptor::join(place, profile, busy.subscribe(), config)
+    let mut acceptor = Acceptor::join(place, profile, load.subscribe(), config)
         .await
         .expect("a place in the room");
     let id = acceptor.id().to_owned();

@@ -125,6 +125,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("signal", UserOnly(Destination)),
     ("worker", UserOnly(Destination)),
     ("worker_id", UserOnly(Destination)),
+    ("model_name", UserOnly(Destination)),
     ("room", UserOnly(Destination)),
     ("room_server", UserOnly(Destination)),
     ("room_silence", Harmless),

@@ -9,11 +9,11 @@ use tracing::info;
 use super::config::PeerConfig;
 use super::error::AcceptError;
 use super::registration::Registration;
-use super::worker_rendezvous::{RoomRegistration, WorkerRendezvous};
+use super::worker_rendezvous::{RoomRegistration, ServerRegistration, WorkerRendezvous};
 use crate::auth::{AuthCounts, AuthGate};
 use crate::channel::Channel;
-use crate::signaling::SignalError;
 use crate::signaling::rooms::{Room, WorkerProfile};
+use crate::signaling::{SignalError, WorkerLoad};
 
 /// Channels that wait for [`Acceptor::accept`]; further handshakes wait at their end.
 const ACCEPT_QUEUE_LEN: usize = 4;
@@ -33,23 +33,41 @@ impl Acceptor {
     /// Registers at the server `signal_url` (`ws://host:port`); once this returns, the
     /// server lists this worker to clients.
     pub async fn register(signal_url: &str, config: PeerConfig) -> Result<Self, SignalError> {
-        let id = config.id_for("worker");
-        Self::start(WorkerRendezvous::Server(signal_url.to_owned()), id, config).await
+        Self::register_at(signal_url, None, config).await
     }
 
-    /// Enters a room, whose members find this worker by its profile. It counts as busy while
-    /// `busy` is true. The servers that the room provides are used beside those of `config`.
+    /// As [`register`](Self::register), and tells the server how much room the worker has, now and whenever that
+    /// changes: clients that can choose take one with room.
+    pub async fn register_with_load(
+        signal_url: &str,
+        load: watch::Receiver<WorkerLoad>,
+        config: PeerConfig,
+    ) -> Result<Self, SignalError> {
+        Self::register_at(signal_url, Some(load), config).await
+    }
+
+    async fn register_at(
+        signal_url: &str,
+        load: Option<watch::Receiver<WorkerLoad>>,
+        config: PeerConfig,
+    ) -> Result<Self, SignalError> {
+        let id = config.id_for("worker");
+        let server = ServerRegistration::new(signal_url, load);
+        Self::start(WorkerRendezvous::Server(server), id, config).await
+    }
+
+    /// Enters a room, whose members find this worker by its profile and see how much room it has. The servers that the room provides are used beside those of `config`.
     pub async fn join(
         room: Room,
         profile: WorkerProfile,
-        busy: watch::Receiver<bool>,
+        load: watch::Receiver<WorkerLoad>,
         config: PeerConfig,
     ) -> Result<Self, SignalError> {
         // Behind the ids of SLEAP-RTC's workers, `worker-..`: of those without a GPU they elect the
         // first, and one that streams cannot coordinate them.
         let id = config.id_for("worker_stream");
         let rendezvous =
-            WorkerRendezvous::Room(Box::new(RoomRegistration::new(room, profile, busy)));
+            WorkerRendezvous::Room(Box::new(RoomRegistration::new(room, profile, load)));
         Self::start(rendezvous, id, config).await
     }
 

@@ -5,18 +5,18 @@ use tokio::sync::{mpsc, watch};
 use super::config::PeerConfig;
 use super::handshakes::MAX_QUEUED;
 use super::registration::{BACKOFF_RANGE, Registration};
-use super::worker_rendezvous::{RoomRegistration, WorkerRendezvous};
+use super::worker_rendezvous::{RoomRegistration, ServerRegistration, WorkerRendezvous};
 use crate::auth::{Auth, Secret};
 use crate::connection::MAX_DESCRIPTION_BYTES;
 use crate::signaling::rooms::{Room, RoomCredential, RoomError, WorkerProfile};
-use crate::signaling::{SignalError, SignalingMessage};
+use crate::signaling::{SignalError, SignalingMessage, WorkerLoad};
 
 fn registration(auth: Auth) -> Registration {
     let config = PeerConfig {
         auth,
         ..PeerConfig::default()
     };
-    let rendezvous = WorkerRendezvous::Server("ws://x".into());
+    let rendezvous = WorkerRendezvous::Server(ServerRegistration::new("ws://x", None));
     Registration::new(rendezvous, config, mpsc::channel(1).0)
 }
 
@@ -37,7 +37,7 @@ fn in_room() -> WorkerRendezvous {
     WorkerRendezvous::Room(Box::new(RoomRegistration::new(
         room,
         WorkerProfile::default(),
-        watch::Sender::new(false).subscribe(),
+        watch::Sender::new(WorkerLoad::default()).subscribe(),
     )))
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use super::config::{PeerConfig, worker_id_of};
+use super::choice::{Chosen, WorkerChoice, choose};
+use super::config::PeerConfig;
 use super::error::ConnectError;
 use super::offers::{Left, Offers};
 use crate::auth::{self, PeerError};
@@ -14,9 +15,11 @@ use crate::channel::Channel;
 use crate::connection::{ConnectionError, Delivery, Negotiation};
 use crate::ice::IceCandidate;
 use crate::signaling::SignalError;
-use crate::signaling::rooms::{self, RoomError};
+use crate::signaling::rooms::{self, RoomError, WorkerService};
 use crate::signaling::{SignalingClient, SignalingMessage, offer, register_client};
 
+/// A worker that has not let a client in by then is left for another one that has room.
+const SUBSTITUTE_AFTER: Duration = Duration::from_secs(4);
 /// Candidates kept until the answer comes.
 const MAX_EARLY_CANDIDATES: usize = 64;
 /// The server's error code for a worker with too many queued messages.
@@ -24,12 +27,35 @@ const PEER_BUSY: &str = "PEER_BUSY";
 
 /// Connects to a worker that is registered at the signaling server `signal_url` (`ws://host:port`).
 ///
-/// The worker is the configured one, or the first whose id names a worker, or else the first that
-/// does not name a client.
+/// The worker is the configured one, or the one with the most room for a stream. Of those that do not tell how much
+/// they have it is the first whose id names a worker, or else the first that does not name a client.
 pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, ConnectError> {
+    let any = WorkerChoice {
+        service: WorkerService::Streams,
+        model: None,
+        known: None,
+        avoid: &[],
+    };
+    let connected = connect_to_one(signal_url, any, config).await;
+    connected.map(|(channel, _)| channel)
+}
+
+/// As [`connect`], to a worker that fits `choice`; returns its id too.
+pub async fn connect_to_one(
+    signal_url: &str,
+    choice: WorkerChoice<'_>,
+    mut config: PeerConfig,
+) -> Result<(Channel, String), ConnectError> {
     let mut signal = SignalingClient::connect(signal_url, config.step()).await?;
     let peers = signal.peers(config.step()).await?;
-    let worker = choose_worker(&peers, &config, signal_url)?;
+    let Chosen {
+        id: worker,
+        has_substitute,
+    } = choose(&peers, choice, &config, signal_url)?;
+    if has_substitute {
+        let soon = std::time::Instant::now() + SUBSTITUTE_AFTER;
+        config.connect_by = Some(config.connect_by.map_or(soon, |by| by.min(soon)));
+    }
     let pair = OfferRoute {
         id: &config.id_for("client"),
         worker: &worker,
@@ -37,37 +63,10 @@ pub async fn connect(signal_url: &str, config: PeerConfig) -> Result<Channel, Co
     };
     let result = negotiate(&mut signal, pair, &config).await;
     signal.close().await;
-    if let Ok(channel) = &result {
-        info!(worker, "connected");
-        channel.sender.log_path().await;
-    }
-    result
-}
-
-/// Other clients may be in the list, and a reference worker may have any id.
-fn choose_worker(
-    peers: &[String],
-    config: &PeerConfig,
-    signal_url: &str,
-) -> Result<String, ConnectError> {
-    let url = signal_url.to_owned();
-    if let Some(worker) = &config.worker_id {
-        let ids = [worker.clone(), worker_id_of(worker)];
-        let found = ids.into_iter().find(|id| peers.contains(id));
-        return found.ok_or_else(|| ConnectError::UnknownWorker {
-            url,
-            worker: worker.clone(),
-        });
-    }
-    let names = |id: &&String, word: &str| id.to_ascii_lowercase().contains(word);
-    let worker = peers
-        .iter()
-        .find(|id| names(id, "worker"))
-        .or_else(|| peers.iter().find(|id| !names(id, "client")));
-    worker.cloned().ok_or(ConnectError::NoWorker {
-        url,
-        others: peers.len(),
-    })
+    let channel = result?;
+    info!(worker, "connected");
+    channel.sender.log_path().await;
+    Ok((channel, worker))
 }
 
 /// The ids of the peer that offers a connection and of the worker that it offers it to.
@@ -234,53 +233,5 @@ async fn add_candidates(
             Ok(_) => {}
             Err(_) => return std::future::pending().await,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn choice(peers: &[&str]) -> Option<String> {
-        let peers: Vec<_> = peers.iter().map(|id| (*id).to_owned()).collect();
-        choose_worker(&peers, &PeerConfig::default(), "ws://x").ok()
-    }
-
-    #[test]
-    fn workers_come_before_others_and_clients_never() {
-        assert_eq!(
-            choice(&["client-1", "worker-1", "worker-2"]).as_deref(),
-            Some("worker-1")
-        );
-        assert_eq!(
-            choice(&["gpu-box", "Worker-1"]).as_deref(),
-            Some("Worker-1")
-        );
-        assert_eq!(choice(&["client-1", "gpu-box"]).as_deref(), Some("gpu-box"));
-        assert_eq!(choice(&["client-1", "Client-2"]), None);
-        assert_eq!(choice(&[]), None);
-    }
-
-    #[test]
-    fn a_configured_worker_is_taken_or_missed() {
-        let config = PeerConfig {
-            worker_id: Some("b".into()),
-            ..PeerConfig::default()
-        };
-        let listed = ["worker".to_owned(), "b".to_owned()];
-        assert_eq!(
-            choose_worker(&listed, &config, "ws://x").ok().as_deref(),
-            Some("b")
-        );
-        // By its name as well as by its id; the id itself comes first.
-        let named = |listed: &[&str]| {
-            let listed: Vec<_> = listed.iter().map(|id| (*id).to_owned()).collect();
-            choose_worker(&listed, &config, "ws://x").ok()
-        };
-        assert_eq!(named(&["worker-b"]).as_deref(), Some("worker-b"));
-        assert_eq!(named(&["worker-b", "b"]).as_deref(), Some("b"));
-        assert_eq!(named(&["worker-bb"]), None);
-        let error = choose_worker(&listed[..1], &config, "ws://x");
-        assert!(matches!(error, Err(ConnectError::UnknownWorker { worker, .. }) if worker == "b"));
     }
 }

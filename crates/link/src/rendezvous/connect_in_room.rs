@@ -3,25 +3,23 @@
 use serde_json::{Map, Value, json};
 use tracing::info;
 
+use super::choice::WorkerChoice;
 use super::config::PeerConfig;
 use super::connect::{OfferRoute, negotiate};
 use super::error::ConnectError;
 use crate::channel::Channel;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{
-    Room, RoomMembership, RoomRole, RoomWorker, SelectionRule, WorkerQuery, WorkerService,
-    discover, join, listing,
+    Room, RoomMembership, RoomRole, RoomWorker, SelectionRule, WorkerQuery, discover, join, listing,
 };
 
-/// Connects to a worker of a room that offers `service`; returns its id too.
+/// Connects to a worker of a room that fits `choice`; returns its id too.
 ///
-/// The worker `known` from an earlier connection is selected if it is in the room; else the configured one,
+/// The worker that is known from an earlier connection is selected if it is in the room; else the configured one,
 /// by its id or its name; else the only one, or the one that `rule` selects. Workers to `avoid` come last.
 pub async fn connect_in_room(
     room: &Room,
-    service: WorkerService,
-    known: Option<&str>,
-    avoid: &[String],
+    choice: WorkerChoice<'_>,
     rule: SelectionRule,
     mut config: PeerConfig,
 ) -> Result<(Channel, String), ConnectError> {
@@ -40,9 +38,10 @@ pub async fn connect_in_room(
     }
     let wanted = WorkerQuery {
         room: &room.id,
-        service,
-        known,
-        avoid,
+        service: choice.service,
+        model: choice.model,
+        known: choice.known,
+        avoid: choice.avoid,
         rule,
     };
     let name = config.worker_id.as_deref();

@@ -23,6 +23,15 @@ pub enum ConnectError {
         /// Other peers that are registered there.
         others: usize,
     },
+    /// Workers are registered, and none of them is of use.
+    #[error("no worker at {url} fits")]
+    NoneFits {
+        /// The signaling server.
+        url: String,
+        /// The workers that are there, and why each does not fit.
+        #[source]
+        listed: Lines,
+    },
     /// The worker that was asked for is not registered.
     #[error("no worker with the id `{worker}` is registered at {url}")]
     UnknownWorker {

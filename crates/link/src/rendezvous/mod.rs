@@ -10,6 +10,9 @@ mod acceptor;
 #[cfg(test)]
 mod acceptor_tests;
 mod answer;
+mod choice;
+#[cfg(test)]
+mod choice_tests;
 mod config;
 mod connect;
 mod connect_in_room;
@@ -26,8 +29,9 @@ mod worker_rendezvous;
 
 pub use acceptor::Acceptor;
 pub use answer::{AnsweredOffer, answer};
+pub use choice::{WorkerChoice, Workers};
 pub use config::{PeerConfig, worker_id_of};
-pub use connect::connect;
+pub use connect::{connect, connect_to_one};
 pub use connect_in_room::{connect_in_room, workers_in_room};
 pub use error::{AcceptError, ConnectError};
-pub use probe::{failing_servers, registered_peers};
+pub use probe::{failing_servers, registered_peers, registered_workers};

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use crate::connection::{ConnectionConfig, ConnectionError, Delivery, Negotiation};
 use crate::ice::ServerFailure;
-use crate::signaling::SignalError;
-use crate::signaling::SignalingClient;
+use crate::signaling::{ListedPeer, SignalError, SignalingClient};
 
 /// Ids of the peers that are registered at a signaling server, in order of registration. Asks
 /// without registering; each step fails within `wait`.
 pub async fn registered_peers(url: &str, wait: Duration) -> Result<Vec<String>, SignalError> {
+    let peers = registered_workers(url, wait).await?;
+    Ok(peers.into_iter().map(|peer| peer.id).collect())
+}
+
+/// As [`registered_peers`], with what workers tell of themselves.
+pub async fn registered_workers(url: &str, wait: Duration) -> Result<Vec<ListedPeer>, SignalError> {
     let mut client = SignalingClient::connect(url, wait).await?;
     let peers = client.peers(wait).await;
     client.close().await;

@@ -136,7 +136,7 @@ impl Registration {
                     self.handshakes.note_answer(&client, &sdp);
                     signal.send(&answer(&self.id, &client, &sdp)).await?;
                 }
-                news = self.rendezvous.news(&self.id) => signal.send(&news).await?,
+                news = self.rendezvous.news(&self.id, &self.config) => signal.send(&news).await?,
                 Some(_) = self.handshakes.tasks.join_next() => self.handshakes.begin_queued(&self.config),
                 () = sleep(QUEUE_CHECK_INTERVAL), if !self.handshakes.queued.is_empty() => self.handshakes.begin_queued(&self.config),
                 () = net::due(renew_at.map(Instant::into_std)) => return Ok(RegistrationEnd::CredentialsExpire),

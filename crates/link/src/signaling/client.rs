@@ -13,6 +13,7 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
+use super::load::ListedPeer;
 use super::wire::{self, SignalingMessage};
 use crate::signaling::error::SignalError;
 use crate::tls;
@@ -194,9 +195,9 @@ impl SignalingClient {
         self.send_raw(self.liveness.question()).await
     }
 
-    /// Ids of the other registered peers, in order of registration. Fails where the server had refused the id
+    /// The other registered peers, in order of registration. Fails where the server had refused the id
     /// that this side registered before: a registration is not answered otherwise.
-    pub(crate) async fn peers(&mut self, wait: Duration) -> Result<Vec<String>, SignalError> {
+    pub(crate) async fn peers(&mut self, wait: Duration) -> Result<Vec<ListedPeer>, SignalError> {
         self.send(&wire::query()).await?;
         let listed = async {
             loop {

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::load::{ListedPeer, WorkerLoad};
 use super::outbox::{OutboxReceiver, SocketId};
 use super::reservation::IdReservation;
 use super::socket_table::SocketTable;
@@ -90,6 +91,11 @@ impl PeerDirectory {
         self.table().return_offers(socket);
     }
 
+    /// What the worker of this socket has told last.
+    pub(super) fn tells(&self, socket: SocketId, load: Option<WorkerLoad>) {
+        self.table().tells(socket, load);
+    }
+
     pub(super) fn id_of(&self, socket: SocketId) -> Option<String> {
         self.table().id_of(socket).map(str::to_owned)
     }
@@ -99,14 +105,18 @@ impl PeerDirectory {
         self.table().owner() == Some(socket)
     }
 
-    /// Ids of all other sockets, in order of registration; where an id is reserved, only that one.
-    pub(super) fn others(&self, socket: SocketId) -> Vec<String> {
+    /// All other sockets that are registered, in order of registration; where an id is reserved, only that one.
+    pub(super) fn others(&self, socket: SocketId) -> Vec<ListedPeer> {
         let table = self.table();
         let owner = table.reserved.is_some().then(|| table.owner());
         let others = table
             .peers()
             .filter(|(_, it)| *it != socket && owner.is_none_or(|owner| owner == Some(*it)));
-        others.map(|(id, _)| id.to_owned()).collect()
+        let listed = others.map(|(id, socket)| ListedPeer {
+            id: id.to_owned(),
+            load: table.load_of(socket),
+        });
+        listed.collect()
     }
 
     /// Queues a message. Where an id is reserved, either the sender or the recipient has to be its owner.

@@ -1,8 +1,55 @@
 use super::directory::*;
 use super::outbox::{MAX_SENDER_MESSAGES, OUTBOX_QUEUE_LEN, OutboxReceiver};
 use super::reservation::IdReservation;
+use super::server::SocketGuard;
 use super::socket_table::MAX_OFFERS;
 use super::wire;
+
+/// The ids that a socket is told.
+fn ids(directory: &PeerDirectory, asker: &OutboxReceiver) -> Vec<String> {
+    let others = directory.others(asker.socket).into_iter();
+    others.map(|peer| peer.id).collect()
+}
+
+#[test]
+fn a_peer_that_asks_is_told_how_much_room_workers_have() {
+    let directory = PeerDirectory::default();
+    let sockets = [directory.join(), directory.join(), directory.join()];
+    let [worker, plain, client] = [0, 1, 2].map(|index: usize| SocketGuard {
+        directory: &directory,
+        socket: sockets[index].socket,
+    });
+    let tell = |free: &str| {
+        let text = r#"{"type":"register","peer_id":"worker-a","worker":{"streams":4,"free":FREE,"model":"mouse"}}"#;
+        assert_eq!(worker.handle(&text.replace("FREE", free)), None);
+    };
+    let ask = |text: &str| {
+        let reply = client.handle(text).expect("an answer");
+        serde_json::from_str::<serde_json::Value>(&reply).expect("JSON")
+    };
+    let asked = || ask(r#"{"type":"query","workers":true}"#);
+    tell("3");
+    plain.handle(r#"{"type":"register","peer_id":"worker-b"}"#);
+    let peers = serde_json::json!(["worker-a", "worker-b"]);
+    let listing = asked();
+    assert_eq!(listing["peers"], peers);
+    assert_eq!(listing["workers"][0]["free"], 3);
+    assert_eq!(listing["workers"][0]["model"], "mouse");
+    assert!(listing["workers"][1].is_null());
+    // Told again over the same socket, it keeps its place.
+    tell("0");
+    assert_eq!(asked()["peers"], peers);
+    assert_eq!(asked()["workers"][0]["free"], 0);
+    // Peers that do not ask get what they know.
+    let plain_form = serde_json::json!({"type": "available_peers", "peers": peers});
+    for query in [r#"{"type":"query"}"#, r#"{"type":"query","workers":1}"#] {
+        assert_eq!(ask(query), plain_form);
+    }
+    tell("-1");
+    assert!(asked()["workers"][0].is_null(), "not to be used");
+    drop(worker);
+    assert_eq!(asked()["peers"], serde_json::json!(["worker-b"]));
+}
 
 #[test]
 fn the_newest_socket_owns_an_id() {
@@ -10,10 +57,10 @@ fn the_newest_socket_owns_an_id() {
     let (old, new, asker) = (directory.join(), directory.join(), directory.join());
     directory.register(old.socket, "worker", None);
     directory.register(new.socket, "worker", None);
-    assert_eq!(directory.others(asker.socket), ["worker"]);
+    assert_eq!(ids(&directory, &asker), ["worker"]);
     assert_eq!(directory.id_of(old.socket), None);
     directory.leave(old.socket);
-    assert_eq!(directory.others(asker.socket), ["worker"]);
+    assert_eq!(ids(&directory, &asker), ["worker"]);
 }
 
 #[test]
@@ -30,7 +77,7 @@ fn an_id_with_a_key_is_taken_from_a_connected_socket_with_the_same_key_alone() {
     // Its own new connection, while the former one is not known to be dead.
     assert_eq!(register(&again, Some("own")), RegisterOutcome::Done);
     assert_eq!(directory.id_of(first.socket), None);
-    assert_eq!(directory.others(asker.socket), ["worker-rig"]);
+    assert_eq!(ids(&directory, &asker), ["worker-rig"]);
     assert_eq!(register(&other, None), RegisterOutcome::Taken);
     // When it has left, the id is free.
     directory.leave(again.socket);
@@ -64,7 +111,7 @@ fn a_reserved_id_is_its_owners() {
     directory.leave(worker.socket);
     let refused = directory.register(attacker.socket, "worker", None);
     assert_eq!(refused, RegisterOutcome::Reserved);
-    assert!(directory.others(asker.socket).is_empty());
+    assert!(ids(&directory, &asker).is_empty());
     // The worker registers again while its former socket is still connected.
     let (again, newest) = (directory.join(), directory.join());
     for socket in [again.socket, newest.socket] {
@@ -83,8 +130,8 @@ fn where_an_id_is_reserved_strangers_see_and_reach_its_owner_alone() {
     let (directory, _, [worker, client, other]) = guarded();
     directory.register(client.socket, "client-1", None);
     directory.register(other.socket, "worker-2", None);
-    assert_eq!(directory.others(other.socket), ["worker"]);
-    assert_eq!(directory.others(client.socket), ["worker"]);
+    assert_eq!(ids(&directory, &other), ["worker"]);
+    assert_eq!(ids(&directory, &client), ["worker"]);
     // The client's id cannot be taken from it.
     let taken = directory.register(other.socket, "client-1", None);
     assert_eq!(taken, RegisterOutcome::Taken);
@@ -114,7 +161,7 @@ async fn a_stranger_who_overruns_a_worker_is_refused_and_the_worker_stays() {
         deliver(one.socket);
     }
     assert_eq!(deliver(client.socket), DeliveryOutcome::Full);
-    assert_eq!(directory.others(client.socket), ["worker"], "it stays");
+    assert_eq!(ids(&directory, &client), ["worker"], "it stays");
     assert!(worker.next().await.is_some());
     assert_eq!(deliver(client.socket), DeliveryOutcome::Queued);
 }

@@ -19,6 +19,14 @@
 //! third of the connection timeout. A worker that receives the same offer again while it is answering it
 //! repeats the answer; any other offer of that client replaces the former one.
 //!
+//! A worker tells how much room it has with `"worker":{"streams":4,"free":3,"files":true,"model":M,"device":D}` in its
+//! registration: streams that it serves at a time and those that are free, whether it runs its model over files, names
+//! of the model and of the device (128 bytes each at most, without control characters; they are left out without a
+//! model). It registers again, the same id over the same socket, when that changes. A peer that asks with
+//! `{"type":"query","workers":true}` gets `"workers"` beside `"peers"`: for each id in the same order what it told, or
+//! `null`. What cannot be used counts as not told. Further keys are ignored; other servers and peers ignore all of this.
+//! A worker that is to end leaves, so that none is told of it.
+//!
 //! Any peer that reaches the server can register under any id but a reserved one ([`Server::reserve`]), for
 //! which `register` needs its key as `"key"`, and one in use by a socket that registered with another
 //! `"key"`: that is answered by `{"type":"error","code":C}`, with `ID_RESERVED` or `ID_TAKEN`. So of two workers
@@ -35,6 +43,7 @@ mod directory_tests;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod load;
 mod outbox;
 mod reservation;
 pub mod rooms;
@@ -44,8 +53,9 @@ mod socket_table;
 mod wire;
 
 pub use error::{BindError, SignalError};
+pub use load::{ListedPeer, WorkerLoad};
 pub use reservation::IdReservation;
 pub use server::Server;
 
 pub(crate) use client::SignalingClient;
-pub(crate) use wire::{SignalingMessage, answer, offer, register, register_client};
+pub(crate) use wire::{SignalingMessage, answer, offer, register, register_client, with_load};

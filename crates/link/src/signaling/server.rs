@@ -18,6 +18,7 @@ use tracing::{debug, info};
 
 use super::directory::{DeliveryOutcome, MessageKind, PeerDirectory, RegisterOutcome};
 use super::error::BindError;
+use super::load::WorkerLoad;
 use super::outbox::SocketId;
 use super::reservation::IdReservation;
 use super::socket_limit::{IdlePolicy, SocketLimit};
@@ -211,13 +212,26 @@ impl SocketGuard<'_> {
         match message.get("type").and_then(Value::as_str) {
             Some("register") => self.register(&message),
             Some("query") => {
-                let peers = self.directory.others(self.socket);
-                Some(json!({"type": "available_peers", "peers": peers}).to_string())
+                let wants_loads = message.get("workers") == Some(&Value::Bool(true));
+                Some(self.listing(wants_loads).to_string())
             }
             Some("offer" | "answer" | "candidate" | "quit") => self.forward(message),
             Some(_) => Some(refusal("UNKNOWN_MESSAGE_TYPE", "unknown type")),
             None => Some(refusal("INVALID_MESSAGE", "expected an object with a type")),
         }
+    }
+
+    /// The other peers. A peer that has not asked for what workers tell gets the form that it knows.
+    fn listing(&self, wants_loads: bool) -> Value {
+        let others = self.directory.others(self.socket);
+        let ids: Vec<_> = others.iter().map(|peer| peer.id.as_str()).collect();
+        let mut listing = json!({"type": "available_peers", "peers": ids});
+        if wants_loads {
+            let load = |load: &Option<WorkerLoad>| load.as_ref().map(WorkerLoad::to_value);
+            let loads: Vec<_> = others.iter().map(|peer| load(&peer.load)).collect();
+            listing["workers"] = loads.into();
+        }
+        listing
     }
 
     /// Success has no reply: clients take the next message as the reply to a query.
@@ -235,6 +249,8 @@ impl SocketGuard<'_> {
                         if message.get("bounces") == Some(&Value::Bool(true)) {
                             self.directory.return_offers(self.socket);
                         }
+                        let load = message.get("worker").and_then(WorkerLoad::of);
+                        self.directory.tells(self.socket, load);
                         return None;
                     }
                     RegisterOutcome::Reserved => wire::ID_RESERVED,

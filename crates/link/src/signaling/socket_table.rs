@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::load::WorkerLoad;
 use super::outbox::{Outbox, OutboxReceiver, SocketId, outbox};
 use super::reservation::IdReservation;
 use super::wire;
@@ -26,6 +27,8 @@ struct Socket {
     outbox: Outbox,
     /// The key of its registration: another socket needs it to take the id.
     key: Option<String>,
+    /// What it told of its load, where it is a worker.
+    load: Option<WorkerLoad>,
     /// Whether its offers are returned to it when they stay without an answer.
     bounces: bool,
     /// Offers that were queued and not answered, oldest first.
@@ -48,6 +51,7 @@ impl SocketTable {
         let entry = Socket {
             outbox,
             key: None,
+            load: None,
             bounces: false,
             offers: Vec::new(),
         };
@@ -81,6 +85,17 @@ impl SocketTable {
     /// The key of a socket's registration.
     pub(super) fn key_of(&self, socket: SocketId) -> Option<&str> {
         self.sockets.get(&socket)?.key.as_deref()
+    }
+
+    pub(super) fn tells(&mut self, socket: SocketId, load: Option<WorkerLoad>) {
+        if let Some(socket) = self.sockets.get_mut(&socket) {
+            socket.load = load;
+        }
+    }
+
+    /// What the worker of a socket has told last.
+    pub(super) fn load_of(&self, socket: SocketId) -> Option<WorkerLoad> {
+        self.sockets.get(&socket)?.load.clone()
     }
 
     pub(super) fn return_offers(&mut self, socket: SocketId) {

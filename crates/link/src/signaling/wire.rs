@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::load::{ListedPeer, WorkerLoad};
 use crate::ice::IceCandidate;
 
 /// The server's error codes for an id that another peer has.
@@ -11,7 +12,7 @@ pub(super) const ID_TAKEN: &str = "ID_TAKEN";
 /// A message from the server or, through it, from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SignalingMessage {
-    AvailablePeers(Vec<String>),
+    AvailablePeers(Vec<ListedPeer>),
     Offer {
         sender: String,
         sdp: String,
@@ -51,16 +52,7 @@ impl SignalingMessage {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let sender = text("sender").filter(|sender| !sender.is_empty());
         Some(match value.get("type")?.as_str()? {
-            "available_peers" => {
-                let peers = value.get("peers")?.as_array()?;
-                Self::AvailablePeers(
-                    peers
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .map(str::to_owned)
-                        .collect(),
-                )
-            }
+            "available_peers" => Self::AvailablePeers(listed(value)?),
             "offer" => Self::Offer {
                 sender: sender?,
                 sdp: description(value)?,
@@ -86,6 +78,20 @@ impl SignalingMessage {
             _ => return None,
         })
     }
+}
+
+/// The ids that a server lists, each with what its worker told.
+fn listed(value: &Value) -> Option<Vec<ListedPeer>> {
+    let workers = value.get("workers").and_then(Value::as_array);
+    let load = |index: usize| WorkerLoad::of(workers?.get(index)?);
+    let peers = value.get("peers")?.as_array()?.iter().enumerate();
+    let listed = peers.filter_map(|(index, id)| {
+        Some(ListedPeer {
+            id: id.as_str()?.to_owned(),
+            load: load(index),
+        })
+    });
+    Some(listed.collect())
 }
 
 /// `"sdp"` is a string, or the object `{"type", "sdp"}` that browsers serialise.
@@ -137,8 +143,15 @@ pub(crate) fn register(peer_id: &str, key: Option<&str>) -> Value {
     }
 }
 
+/// A worker's registration, with how much room it has.
+pub(crate) fn with_load(mut registration: Value, load: &WorkerLoad) -> Value {
+    registration["worker"] = load.to_value();
+    registration
+}
+
+/// Asks for the other peers, and for what workers told.
 pub(crate) fn query() -> Value {
-    json!({"type": "query"})
+    json!({"type": "query", "workers": true})
 }
 
 pub(crate) fn ping() -> Value {
@@ -185,6 +198,26 @@ mod tests {
             "candidate":{"candidate":line,"sdpMid":"0","sdpMLineIndex":0}});
         assert_eq!(SignalingMessage::parse(&plain.to_string()), expected);
         assert_eq!(SignalingMessage::parse(&object.to_string()), expected);
+    }
+
+    #[test]
+    fn each_listed_peer_has_what_it_told() {
+        let listed = |text: &str| match SignalingMessage::parse(text) {
+            SignalingMessage::AvailablePeers(peers) => peers,
+            other => panic!("{other:?}"),
+        };
+        let loads = |text: &str| -> Vec<_> {
+            let peers = listed(text).into_iter();
+            let free = |peer: ListedPeer| (peer.id, peer.load.map(|load| load.free));
+            peers.map(free).collect()
+        };
+        let told = r#"{"type":"available_peers","peers":["a",7,"b","c"],
+            "workers":[null,{"streams":9,"free":9},{"streams":2,"free":1}]}"#;
+        let expected = [("a", None), ("b", Some(1)), ("c", None)];
+        let expected = expected.map(|(id, free)| (id.to_owned(), free));
+        assert_eq!(loads(told), expected);
+        let plain = r#"{"type":"available_peers","peers":["a"],"workers":{"a":1}}"#;
+        assert_eq!(loads(plain), [("a".to_owned(), None)]);
     }
 
     #[test]

@@ -179,10 +179,16 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = cli::DEFAULT_SIGNAL, value_parser = cli::websocket_url, help_heading = "Between machines")]
     pub signal: String,
 
-    /// The worker to connect to, by its id or its name (default: the first that is registered, in a
+    /// The worker to connect to, by its id or its name (default: the one with the most room, in a
     /// room the only one).
     #[arg(long, value_name = "ID", help_heading = "Between machines")]
     pub worker_id: Option<String>,
+
+    /// Of several workers take one that runs the model of this name.
+    ///
+    /// The one with the most room is taken. When it is full, ends or is lost, another one with this model takes its place.
+    #[arg(long, value_name = "NAME", help_heading = "Between machines")]
+    pub model_name: Option<String>,
 
     /// Seconds to wait until the worker reports that it is ready.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Between machines")]

@@ -27,14 +27,17 @@ impl TryFrom<&Args> for ConnectConfig {
             Some(_) => WorkerService::Files,
             None => WorkerService::Streams,
         };
+        let model = args.model_name.clone();
         let rendezvous = match room {
-            Some(room) => ClientRendezvous::Room(Box::new(RoomRendezvous::new(
-                args.rendezvous.room.clone(),
-                room,
-                service,
-                args.rendezvous.choice(),
-            ))),
-            None => ClientRendezvous::Server(trust.signal.unwrap_or_else(|| args.signal.clone())),
+            Some(room) => {
+                let choice = args.rendezvous.choice(model.is_some());
+                let room = RoomRendezvous::new(args.rendezvous.room.clone(), room, choice);
+                ClientRendezvous::in_room(room, service, model)
+            }
+            None => {
+                let url = trust.signal.unwrap_or_else(|| args.signal.clone());
+                ClientRendezvous::at_server(url, service, model)
+            }
         };
         Ok(Self {
             rendezvous: Arc::new(rendezvous),

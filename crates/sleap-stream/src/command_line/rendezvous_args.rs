@@ -38,11 +38,12 @@ impl RendezvousArgs {
         self.room.for_client(id).map(Some)
     }
 
-    /// How a worker is chosen there.
-    pub(crate) fn choice(&self) -> SelectionRule {
+    /// How a worker is chosen there. `by_model`: one that runs a certain model is asked for.
+    pub(crate) fn choice(&self, by_model: bool) -> SelectionRule {
         SelectionRule {
             min_memory_mb: self.min_gpu_memory,
             auto_select: self.auto_select,
+            most_room: by_model,
         }
     }
 }

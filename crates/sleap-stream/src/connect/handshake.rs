@@ -14,7 +14,8 @@ use crate::connect::trust::TrustError;
 
 /// How long a busy worker gets the announcement again: a little more than it takes to notice a dead client.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(7);
-const BUSY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it is left alone before that.
+pub(crate) const BUSY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The worker serves another client.
 #[derive(Debug)]

@@ -4,16 +4,21 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use link::{Channel, ConnectError, PeerConfig, Sender, SignalError};
-use protocol::{HEARTBEAT, ModelInfo, PEER_SILENCE, Skeleton, StreamAck, StreamStart};
-use tokio::time::sleep;
+use anyhow::{Result, bail};
+use link::{Channel, ConnectError, PeerConfig, Sender, SignalError, Workers};
+use protocol::{HEARTBEAT, ModelInfo, PEER_SILENCE, Skeleton, StreamAck, StreamStart, text};
+use tokio::time::{sleep, timeout};
 
 use crate::connect::ConnectConfig;
 use crate::connect::backoff::{in_time, pause_before, pauses};
-use crate::connect::handshake::{BUSY_TIMEOUT, StreamRequest, WorkerBusy};
+use crate::connect::handshake::{BUSY_INTERVAL, BUSY_TIMEOUT, StreamRequest, WorkerBusy};
 use crate::connect::lanes::{LaneCount, LanePlan};
 use crate::connect::trust::{self, TrustError};
+
+/// Between two looks for another worker, while the one that has the stream goes on.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
+/// Longest wait for a worker that is to take a stream from another one.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What stays the same from one connection of a run to the next.
 pub(crate) struct Reconnector {
@@ -27,6 +32,8 @@ pub(crate) struct Reconnector {
 }
 
 /// What a worker must still be when it is found again: predictions of one run belong together.
+///
+/// Where the model runs does not count: the points are the same but for rounding.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WorkerIdentity {
     answers: bool,
@@ -38,9 +45,16 @@ impl WorkerIdentity {
     pub(crate) fn of(ack: &StreamAck) -> Self {
         Self {
             answers: ack.answers,
-            model: ack.model.clone(),
+            model: ack.model.clone().map(|model| ModelInfo {
+                device: String::new(),
+                ..model
+            }),
             skeleton: ack.skeleton.clone(),
         }
+    }
+
+    fn model_name(&self) -> Option<&str> {
+        self.model.as_ref().map(|model| model.name.as_str())
     }
 }
 
@@ -100,35 +114,133 @@ impl Reconnector {
     /// The worker's acknowledgement over the first connection, or that of another worker that replaces
     /// a busy one.
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
-        let mut backoff = pauses();
+        let rendezvous = &self.config.rendezvous;
+        let began = Instant::now();
         let mut tried = Vec::new();
         loop {
-            let worker = self.config.rendezvous.exchangeable();
-            let waits = self.config.wait && worker.is_none();
-            let timeout = (!waits).then_some(BUSY_TIMEOUT);
-            let error = match (self.open(channel, timeout).await, worker) {
-                (Err(error), Some(worker)) if error.is::<WorkerBusy>() => (error, worker),
-                (outcome, _) => return outcome.inspect(|_| self.config.rendezvous.settle()),
+            let Some(worker) = rendezvous.exchangeable() else {
+                let timeout = (!self.config.wait).then_some(BUSY_TIMEOUT);
+                let ack = self.open(channel, timeout).await?;
+                return self.begun(ack);
             };
-            let (error, worker) = error;
-            if tried.contains(&worker) {
-                if !self.config.wait {
-                    return Err(error);
-                }
-                tried.clear();
-                sleep(backoff.next_pause()).await;
+            let busy = match self.open(channel, Some(Duration::ZERO)).await {
+                Ok(ack) => return self.begun(ack),
+                Err(error) if error.is::<WorkerBusy>() => error,
+                Err(error) => return Err(error),
+            };
+            if !tried.contains(&worker) {
+                tried.push(worker.clone());
             }
-            tracing::info!(worker, "busy; looking for another worker");
-            self.config.rendezvous.avoid(&worker);
-            tried.push(worker);
-            let busy = std::mem::replace(channel, self.connect().await?);
-            busy.sender.close().await;
+            let there = rendezvous.workers_there().await.ok();
+            if there
+                .as_ref()
+                .is_some_and(|there| there.has_room_beside(&tried))
+            {
+                tracing::info!(worker, "busy; looking for another worker");
+                if let Some(other) = self.another(&tried).await {
+                    let busy = std::mem::replace(channel, other);
+                    busy.sender.close().await;
+                    continue;
+                }
+            }
+            if !self.config.wait && began.elapsed() >= BUSY_TIMEOUT {
+                return Err(full(busy, there.as_ref()));
+            }
+            // It keeps the client's place in its queue.
+            tracing::info!("the worker is busy; asking again");
+            sleep(BUSY_INTERVAL).await;
+            tried.clear();
         }
     }
 
-    /// Another connection to the worker that was `known`, which was lost at `since`; in a room another
-    /// worker with the same model may replace it. The error is that of the last attempt in the time
-    /// that there is.
+    /// Takes the acknowledgement of a first connection.
+    fn begun(&self, ack: StreamAck) -> Result<StreamAck> {
+        let runs = ack.model.as_ref().map(|model| model.name.as_str());
+        if let Some(wanted) = self.config.rendezvous.model()
+            && runs != Some(wanted)
+        {
+            let runs = runs.map_or("no model".into(), |name| text::cut(name, text::NAME));
+            bail!("the worker runs {runs}, and --model-name asks for {wanted}");
+        }
+        self.config.rendezvous.settle(runs);
+        Ok(ack)
+    }
+
+    /// A connection to another worker than these.
+    async fn another(&self, tried: &[String]) -> Option<Channel> {
+        let rendezvous = &self.config.rendezvous;
+        tried.iter().for_each(|worker| rendezvous.avoid(worker));
+        match rendezvous.connect(self.config.peer.clone()).await {
+            Ok(channel)
+                if rendezvous
+                    .exchangeable()
+                    .is_some_and(|it| tried.contains(&it)) =>
+            {
+                // The others have no room any more.
+                channel.sender.close().await;
+                None
+            }
+            Ok(channel) => Some(channel),
+            Err(error) => {
+                tracing::debug!(%error, "no other worker");
+                None
+            }
+        }
+    }
+
+    /// A connection to another worker with the same model that has room, once there is one. The worker that has the
+    /// stream goes on meanwhile.
+    pub(crate) async fn elsewhere(&self) -> Channel {
+        loop {
+            if let Some(own) = self.config.rendezvous.own()
+                && let Ok(there) = self.config.rendezvous.workers_there().await
+                && there.has_room_beside(std::slice::from_ref(&own))
+                && let Some(channel) = self.another(&[own]).await
+            {
+                return channel;
+            }
+            sleep(SEARCH_INTERVAL).await;
+        }
+    }
+
+    /// Announces the stream at another worker, which is to take it from the one that was `known`.
+    pub(crate) async fn hand_over(
+        &self,
+        channel: &mut Channel,
+        known: &WorkerIdentity,
+    ) -> Result<StreamAck> {
+        let opening = timeout(HAND_OVER_TIMEOUT, self.open(channel, Some(Duration::ZERO)));
+        let taken = match opening.await {
+            Ok(Ok(ack)) if WorkerIdentity::of(&ack) == *known => Ok(ack),
+            Ok(Ok(_)) => Err(anyhow::anyhow!("it runs another model")),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(anyhow::anyhow!("it does not answer")),
+        };
+        let rendezvous = &self.config.rendezvous;
+        match (&taken, rendezvous.stand_in()) {
+            (Ok(_), _) => rendezvous.settle(known.model_name()),
+            (Err(_), Some(worker)) => rendezvous.avoid(&worker),
+            (Err(_), None) => {}
+        }
+        taken
+    }
+
+    /// Whether another worker will do as well as the one that has the stream.
+    pub(crate) fn is_exchangeable(&self) -> bool {
+        self.config.rendezvous.own().is_some()
+    }
+
+    /// Whether the worker that has the stream has left its meeting point, where another one has room.
+    pub(crate) async fn has_left(&self) -> bool {
+        let Some(own) = self.config.rendezvous.own() else {
+            return false;
+        };
+        let there = self.config.rendezvous.workers_there().await;
+        there.is_ok_and(|there| !there.has(&own) && there.has_room_beside(&[own]))
+    }
+
+    /// Another connection to the worker that was `known`, which was lost at `since`, or to another worker
+    /// with the same model. The error is that of the last attempt in the time that there is.
     pub(crate) async fn find_again(
         &self,
         known: &WorkerIdentity,
@@ -140,7 +252,7 @@ impl Reconnector {
             let last = match in_time(deadline, self.attempt(deadline)).await {
                 Ok((channel, ack)) => {
                     if WorkerIdentity::of(&ack) == *known {
-                        self.config.rendezvous.settle();
+                        self.config.rendezvous.settle(known.model_name());
                         return Ok((channel, ack));
                     }
                     let last = anyhow::anyhow!("the worker that is there now runs another model");
@@ -171,7 +283,7 @@ impl Reconnector {
         let stand_in = self.config.rendezvous.stand_in();
         // The former worker may not have noticed yet that its client is gone; another one serves others.
         let timeout = match stand_in {
-            Some(_) => left.min(BUSY_TIMEOUT),
+            Some(_) => Duration::ZERO,
             None => left,
         };
         match (self.open(&mut channel, Some(timeout)).await, stand_in) {
@@ -198,6 +310,15 @@ impl Reconnector {
         let spare = lanes.open(&ack, answered_after, sender, receiver).await;
         self.spare_lanes.store(spare, Relaxed);
         Ok(ack)
+    }
+}
+
+/// The error of a client for which no worker has room.
+fn full(busy: anyhow::Error, there: Option<&Workers>) -> anyhow::Error {
+    match there.filter(|there| there.count() > 1) {
+        Some(there) => anyhow::Error::new(there.lines())
+            .context(format!("no worker has room for this stream: {busy}")),
+        None => busy,
     }
 }
 

@@ -1,23 +1,36 @@
 //! Where the client finds a worker: at a signaling server, or in a room of SLEAP-RTC.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use cli::RoomArgs;
 use link::signaling::rooms::{Room, SelectionRule, WorkerService};
-use link::{Channel, ConnectError, PeerConfig};
+use link::{Channel, ConnectError, PeerConfig, SignalError, WorkerChoice, Workers};
 use tokio::time::sleep;
 use tracing::{debug, info};
 
 use crate::connect::backoff::pauses;
 use crate::connect::trust;
 
+/// Longest wait for the list of the workers of a meeting point.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Where the client finds its worker, at first and again.
 #[derive(Debug)]
-pub(crate) enum ClientRendezvous {
-    /// At a signaling server, by its address.
+pub(crate) struct ClientRendezvous {
+    place: MeetingPoint,
+    service: WorkerService,
+    /// The model that the user asks for.
+    model: Option<String>,
+    workers: Mutex<KnownWorkers>,
+}
+
+#[derive(Debug)]
+enum MeetingPoint {
+    /// A signaling server, by its address.
     Server(String),
-    /// In a room.
+    /// A room.
     Room(Box<RoomRendezvous>),
 }
 
@@ -26,12 +39,10 @@ pub(crate) struct RoomRendezvous {
     /// Where the login is kept: it may be renewed while this program runs.
     args: RoomArgs,
     room: Room,
-    service: WorkerService,
     choice: SelectionRule,
-    workers: Mutex<KnownWorkers>,
 }
 
-/// What is known of a room's workers.
+/// What is known of the workers of the meeting point.
 #[derive(Debug, Clone, Default)]
 struct KnownWorkers {
     /// The one that was connected last.
@@ -40,9 +51,11 @@ struct KnownWorkers {
     own: Option<String>,
     /// Those that are listed and did not reply, or serve others.
     avoid: Vec<String>,
+    /// The model of the stream that runs: no other will do.
+    model: Option<String>,
 }
 
-/// More workers than a room has; a list that is full is cleared.
+/// More workers than a meeting point has; a list that is full is cleared.
 const MAX_AVOIDED: usize = 64;
 
 impl KnownWorkers {
@@ -63,13 +76,41 @@ impl KnownWorkers {
 }
 
 impl ClientRendezvous {
+    /// At the signaling server of this address.
+    pub(crate) fn at_server(url: String, service: WorkerService, model: Option<String>) -> Self {
+        Self::new(MeetingPoint::Server(url), service, model)
+    }
+
+    /// In a room.
+    pub(crate) fn in_room(
+        room: RoomRendezvous,
+        service: WorkerService,
+        model: Option<String>,
+    ) -> Self {
+        Self::new(MeetingPoint::Room(Box::new(room)), service, model)
+    }
+
+    fn new(place: MeetingPoint, service: WorkerService, model: Option<String>) -> Self {
+        Self {
+            place,
+            service,
+            model,
+            workers: Mutex::default(),
+        }
+    }
+
+    /// The model that the user asks for.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// Which worker it is, for people; `id`: the one that the options name.
     pub(crate) fn worker(&self, id: Option<&str>) -> String {
         let name = |id: Option<&str>| id.map_or_else(String::new, |id| format!(" {id}"));
-        match self {
-            Self::Server(url) => format!("the worker{} at {url}", name(id)),
-            Self::Room(room) => {
-                let workers = room.workers();
+        match &self.place {
+            MeetingPoint::Server(url) => format!("the worker{} at {url}", name(id)),
+            MeetingPoint::Room(room) => {
+                let workers = self.workers();
                 let id = workers.preferred().or(id);
                 format!("the worker{} in room {}", name(id), room.room.id)
             }
@@ -78,9 +119,45 @@ impl ClientRendezvous {
 
     /// Connects to the worker.
     pub(crate) async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
-        match self {
-            Self::Server(url) => link::connect(url, peer).await,
-            Self::Room(room) => room.connect(peer).await,
+        let known = self.workers().clone();
+        let choice = self.choice(&known);
+        let is_named = peer.worker_id.is_some();
+        let connected = match &self.place {
+            MeetingPoint::Server(url) => link::connect_to_one(url, choice, peer).await,
+            MeetingPoint::Room(room) => {
+                let entered = room.entered();
+                link::connect_in_room(&entered, choice, room.choice, peer).await
+            }
+        };
+        let mut workers = self.workers();
+        match connected {
+            Ok((channel, worker)) => {
+                // A worker that is named stands for itself, wherever it is.
+                if !is_named || matches!(self.place, MeetingPoint::Room(_)) {
+                    workers.connected = Some(worker);
+                }
+                workers.avoid.clear();
+                Ok(channel)
+            }
+            Err(error) => {
+                if let ConnectError::NoAnswer { worker, .. }
+                | ConnectError::WorkerLeft { worker }
+                | ConnectError::Peer { worker, .. } = &error
+                {
+                    workers.avoid(worker);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What a worker has to be, with what is known of those that there are.
+    fn choice<'a>(&'a self, known: &'a KnownWorkers) -> WorkerChoice<'a> {
+        WorkerChoice {
+            service: self.service,
+            model: self.model.as_deref().or(known.model.as_deref()),
+            known: known.preferred(),
+            avoid: &known.avoid,
         }
     }
 
@@ -109,84 +186,77 @@ impl ClientRendezvous {
 
     /// The worker that was connected last, where another one will do as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
-        match self {
-            Self::Room(room) if room.choice.auto_select => room.workers().connected.clone(),
-            _ => None,
+        match &self.place {
+            MeetingPoint::Room(room) if !room.chooses() => None,
+            _ => self.workers().connected.clone(),
         }
     }
 
-    /// The worker that was connected last has the stream from now on.
-    pub(crate) fn settle(&self) {
-        if let Self::Room(room) = self {
-            let workers = &mut *room.workers();
-            workers.own.clone_from(&workers.connected);
+    /// The workers of the meeting point, for a client that looks for another one. Not where a person chooses.
+    pub(crate) async fn workers_there(&self) -> Result<Workers, SignalError> {
+        let known = self.workers().clone();
+        let choice = self.choice(&known);
+        match &self.place {
+            MeetingPoint::Server(url) => {
+                let peers = link::registered_workers(url, LISTING_TIMEOUT).await?;
+                Ok(Workers::among(&peers, choice))
+            }
+            MeetingPoint::Room(room) => {
+                let mut peer = PeerConfig::default();
+                peer.connection.connect_timeout = LISTING_TIMEOUT;
+                let workers = link::workers_in_room(&room.entered(), &peer).await?;
+                Ok(Workers::in_room(&workers, choice))
+            }
         }
+    }
+
+    /// The worker that was connected last has the stream from now on, with this model.
+    pub(crate) fn settle(&self, model: Option<&str>) {
+        let workers = &mut *self.workers();
+        workers.own.clone_from(&workers.connected);
+        workers.model = model.map(str::to_owned);
+    }
+
+    /// The worker that has the stream, where another one will do as well.
+    pub(crate) fn own(&self) -> Option<String> {
+        self.exchangeable()
+            .and_then(|connected| self.workers().own.clone().or(Some(connected)))
     }
 
     /// The worker that was connected last, where another one has the stream.
     pub(crate) fn stand_in(&self) -> Option<String> {
-        let Self::Room(room) = self else {
-            return None;
-        };
-        let workers = room.workers();
+        let workers = self.workers();
         let connected = workers.connected.clone();
         connected.filter(|_| workers.own.is_some() && workers.own != workers.connected)
     }
 
     /// Others come first from now on, until one is connected.
     pub(crate) fn avoid(&self, worker: &str) {
-        if let Self::Room(room) = self {
-            room.workers().avoid(worker);
-        }
-    }
-}
-
-impl RoomRendezvous {
-    pub(crate) fn new(
-        args: RoomArgs,
-        room: Room,
-        service: WorkerService,
-        choice: SelectionRule,
-    ) -> Self {
-        Self {
-            args,
-            room,
-            service,
-            choice,
-            workers: Mutex::default(),
-        }
+        self.workers().avoid(worker);
     }
 
     fn workers(&self) -> MutexGuard<'_, KnownWorkers> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    async fn connect(&self, peer: PeerConfig) -> Result<Channel, ConnectError> {
-        let room = match self.args.for_client(self.room.id.clone()) {
+impl RoomRendezvous {
+    pub(crate) fn new(args: RoomArgs, room: Room, choice: SelectionRule) -> Self {
+        Self { args, room, choice }
+    }
+
+    /// Whether this program chooses among several workers, and not a person.
+    fn chooses(&self) -> bool {
+        self.choice.auto_select || self.choice.most_room
+    }
+
+    /// The room with the login as it is now.
+    fn entered(&self) -> Room {
+        match self.args.for_client(self.room.id.clone()) {
             Ok(room) => room,
             Err(error) => {
                 debug!(%error, "the former login has to do");
                 self.room.clone()
-            }
-        };
-        let workers = self.workers().clone();
-        let (preferred, avoid) = (workers.preferred(), &workers.avoid);
-        let connected =
-            link::connect_in_room(&room, self.service, preferred, avoid, self.choice, peer).await;
-        let mut workers = self.workers();
-        match connected {
-            Ok((channel, worker)) => {
-                workers.connected = Some(worker);
-                workers.avoid.clear();
-                Ok(channel)
-            }
-            Err(error) => {
-                if let ConnectError::NoAnswer { worker, .. } | ConnectError::WorkerLeft { worker } =
-                    &error
-                {
-                    workers.avoid(worker);
-                }
-                Err(error)
             }
         }
     }

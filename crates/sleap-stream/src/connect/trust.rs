@@ -81,7 +81,9 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
             may_pass: may_pass(cause),
         }
         .into(),
-        None if error.is_of_room() => error.into(),
+        None if error.is_of_room() || matches!(error, ConnectError::NoneFits { .. }) => {
+            error.into()
+        }
         None => anyhow::Error::new(error)
             .context("no connection to a worker (is a sleap-worker running there?)"),
     }

@@ -59,6 +59,11 @@ impl UploadStore {
         let store = FileStore::open(args.upload_dir.as_deref(), limits)?;
         Ok(Self(Arc::new(store)))
     }
+
+    /// Whether files are taken.
+    pub(crate) fn takes_files(&self) -> bool {
+        self.0.takes_files()
+    }
 }
 
 /// Files and jobs of all clients.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use cli::{ExitStatus, Interrupt};
 use link::signaling::rooms::Room;
-use link::{Acceptor, PeerConfig, SignalError};
+use link::{Acceptor, PeerConfig, SignalError, WorkerLoad};
 use protocol::StreamAck;
 use tracing::info;
 use tracking::TrackerOptions;
@@ -137,10 +137,9 @@ impl StartedWorker {
         let shown = acting.as_ref().map(WorkerRules::shown);
         let served = ServedStreams::new(shown.unwrap_or_default(), max_streams(args));
         let page = open_page(args, page, &ack, &served, config)?;
-        let metrics = metrics_server
-            .as_ref()
-            .map(|server| server.metrics().clone());
-        let counted = metrics.unwrap_or_default();
+        let metrics = metrics_server.as_ref();
+        let counted = metrics.map(|server| server.metrics().clone());
+        let counted = counted.unwrap_or_default();
         observe(&counted, page.as_ref(), &served);
         counted.loaded(engine.model());
         let losses = outputs.losses();
@@ -153,15 +152,16 @@ impl StartedWorker {
             metrics: counted.clone(),
         };
         let pipeline = Arc::new(Pipeline::start(engine, options)?);
+        let load = load(args, &ack, store.takes_files(), served.max());
+        let slots = StreamSlots::new(served.max()).offers(load);
         let jobs = JobContext {
             pipeline,
-            slots: StreamSlots::new(served.max()),
+            slots,
             ack,
             limits: config.channel.limits.clone(),
             tracking,
         };
-        let takes_streams = !args.files.no_stream;
-        let context = session_context(jobs, store, served, counted, takes_streams);
+        let context = session_context(jobs, store, served, counted, !args.files.no_stream);
         Ok(Self {
             sweeper: context.files.sweep(),
             context: Arc::new(context),
@@ -190,9 +190,9 @@ impl StartedWorker {
                 let profile = args
                     .room
                     .profile(&context.ack, context.takes_streams, takes_files);
-                Acceptor::join(room, profile.await, context.served.full(), config).await
+                Acceptor::join(room, profile.await, context.slots.load(), config).await
             }
-            None => Acceptor::register(rendezvous, config).await,
+            None => Acceptor::register_with_load(rendezvous, context.slots.load(), config).await,
         };
         let acceptor = acceptor.map_err(|error| match error {
             SignalError::IdTaken { .. } => anyhow!(
@@ -267,6 +267,23 @@ fn max_streams(args: &Args) -> usize {
         info!("one stream at a time is served: {option} does not tell several apart");
     }
     args.max_streams()
+}
+
+/// What the worker tells its meeting point that it offers.
+fn load(args: &Args, ack: &StreamAck, takes_files: bool, max_streams: usize) -> WorkerLoad {
+    let streams = match args.files.no_stream {
+        true => 0,
+        false => u32::try_from(max_streams).unwrap_or(u32::MAX),
+    };
+    let model = ack.model.as_ref();
+    WorkerLoad {
+        streams,
+        free: streams,
+        // Without a model there is nothing to run over them.
+        files: takes_files && model.is_some(),
+        model: model.map(|model| model.name.clone()),
+        device: model.map(|model| model.device.clone()),
+    }
 }
 
 /// What tells animals apart.

@@ -1,4 +1,4 @@
-//! The streams that are served now, for what shows them: the terminal's line, metrics, the live view, a room.
+//! The streams that are served now, for what shows them: the terminal's line, metrics, the live view.
 //!
 //! The view and the window show one of them: the one that has run for longest. When it ends, the next is shown.
 
@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use closed_loop::SeenRules;
 use protocol::{RuleState, ZoneResult, Zones};
-use tokio::sync::watch;
 
 use super::result_route::ResultRoute;
 use super::shown_rules::{self, ShownRules};
@@ -21,7 +20,6 @@ struct State {
     streams: Mutex<Vec<ServedStream>>,
     /// Streams that are served at a time, at most.
     max: usize,
-    full: watch::Sender<bool>,
     rules: ShownRules,
 }
 
@@ -44,7 +42,6 @@ impl ServedStreams {
         Self(Arc::new(State {
             streams: Mutex::default(),
             max,
-            full: watch::Sender::new(false),
             rules,
         }))
     }
@@ -93,11 +90,6 @@ impl ServedStreams {
         streams.iter().filter_map(|it| it.route.upgrade()).collect()
     }
 
-    /// Whether no further stream can begin.
-    pub(crate) fn full(&self) -> watch::Receiver<bool> {
-        self.0.full.subscribe()
-    }
-
     /// Takes the zones of the client of this stream. Nothing of them is in effect yet.
     pub(crate) fn client_zones(&self, route: &Arc<ResultRoute>, zones: Zones) {
         self.client(route, |rules| *rules = shown_rules::of_client(zones));
@@ -127,10 +119,6 @@ impl ServedStreams {
     fn changed(&self, streams: &[ServedStream]) {
         let rules = streams.first().map(|first| first.rules.clone());
         self.0.rules.show_client(rules.unwrap_or_default());
-        self.0.full.send_if_modified(|full| {
-            let before = std::mem::replace(full, streams.len() >= self.0.max);
-            before != *full
-        });
     }
 
     // Each change under the lock is complete, so the state behind a poisoned lock is valid.
@@ -176,14 +164,13 @@ mod tests {
     #[test]
     fn a_stream_is_shown_until_it_is_over() {
         let streams = ServedStreams::default();
-        let full = streams.full();
-        assert!(streams.shown().is_none() && !*full.borrow());
+        assert!(streams.shown().is_none());
         let route = route();
         let serving = streams.serves(&route);
-        assert!(streams.is_shown(&route) && *full.borrow());
+        assert!(streams.is_shown(&route));
         // Frames in flight do not keep it.
         drop(serving);
-        assert!(streams.shown().is_none() && !*full.borrow());
+        assert!(streams.shown().is_none());
     }
 
     #[test]
@@ -191,9 +178,8 @@ mod tests {
         let streams = ServedStreams::new(ShownRules::default(), 2);
         let (first, second) = (route(), route());
         let serving = streams.serves(&first);
-        assert!(!*streams.full().borrow());
         let _other = streams.serves(&second);
-        assert!(*streams.full().borrow() && streams.all().len() == 2);
+        assert_eq!(streams.all().len(), 2);
         let zone = ZoneOutline {
             name: "corner".to_owned(),
             shape: ZoneShape::Circle([1.0, 2.0, 3.0]),

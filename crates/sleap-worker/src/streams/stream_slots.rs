@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use link::WorkerLoad;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,7 @@ struct Shared {
     state: Mutex<State>,
     availability: watch::Sender<StreamAvailability>,
     streams: watch::Sender<usize>,
+    load: watch::Sender<WorkerLoad>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +82,19 @@ impl StreamSlots {
             state: Mutex::default(),
             availability: watch::Sender::new(StreamAvailability::Serving(0)),
             streams: watch::Sender::new(0),
+            load: watch::Sender::new(WorkerLoad::default()),
         }))
+    }
+
+    /// What the worker offers, for its meeting point.
+    pub(crate) fn offers(self, load: WorkerLoad) -> Self {
+        self.0.load.send_replace(load.with_running(0));
+        self
+    }
+
+    /// How much room the worker has, now and after each change.
+    pub(crate) fn load(&self) -> watch::Receiver<WorkerLoad> {
+        self.0.load.subscribe()
     }
 
     /// The number of slots.
@@ -107,6 +121,14 @@ impl StreamSlots {
     /// Whether no stream begins any more.
     pub(crate) fn is_closed(&self) -> bool {
         *self.0.availability.borrow() == StreamAvailability::ShuttingDown
+    }
+
+    /// Resolves once no stream begins any more.
+    pub(crate) async fn closed(&self) {
+        let mut availability = self.availability();
+        let shuts_down = StreamAvailability::ShuttingDown;
+        // The sender is here: the wait does not fail.
+        let _ = availability.wait_for(|now| *now == shuts_down).await;
     }
 
     /// Resolves once no client streams.
@@ -200,6 +222,9 @@ impl StreamSlots {
     fn changed(&self, state: &State) {
         let streams = state.taken.len();
         self.0.streams.send_replace(streams);
+        self.0
+            .load
+            .send_modify(|load| *load = load.with_running(streams));
         let serving = StreamAvailability::Serving(streams);
         self.0.availability.send_if_modified(|now| {
             // That the worker shuts down is final.
@@ -273,6 +298,24 @@ mod tests {
         assert_eq!(*availability.borrow(), StreamAvailability::Serving(2));
         drop(permit);
         assert!(slots.enter(None, third).is_some());
+    }
+
+    #[test]
+    fn a_meeting_point_learns_how_many_slots_are_free() {
+        let load = WorkerLoad {
+            streams: 2,
+            ..WorkerLoad::default()
+        };
+        let slots = StreamSlots::new(2).offers(load);
+        let told = slots.load();
+        let free = || told.borrow().free;
+        assert_eq!(free(), 2);
+        let permit = slots.enter(None, &client());
+        assert_eq!(free(), 1);
+        let _other = slots.enter(None, &client());
+        assert_eq!(free(), 0);
+        drop(permit);
+        assert_eq!(free(), 1);
     }
 
     #[tokio::test]

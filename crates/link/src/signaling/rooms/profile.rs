@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::service::{GPU_MEMORY, WorkerService};
+use super::service::{GPU_MEMORY, LOAD, WorkerService};
+use crate::signaling::WorkerLoad;
 
 /// What a room shows of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl WorkerProfile {
     /// In the form of SLEAP-RTC's workers, without what makes SLEAP-RTC's own programs use it: its clients look
     /// for the tag `sleap-rtc`, and its workers elect the one with the most `gpu_memory_mb` as coordinator. A
     /// worker of streams runs no such jobs and coordinates nothing, so its memory has another key.
-    pub(crate) fn metadata(&self, status: WorkerAvailability) -> Value {
+    pub(crate) fn metadata(&self, status: WorkerAvailability, load: &WorkerLoad) -> Value {
         json!({
             "tags": ["streaming-worker"],
             "properties": {
@@ -55,6 +56,7 @@ impl WorkerProfile {
                 "supported_models": self.supported_models,
                 "supported_job_types": if self.streams { &["streaming"][..] } else { &[] },
                 "max_concurrent_jobs": 1,
+                (LOAD): load.to_value(),
                 "sleap_stream_version": self.version,
             },
         })
@@ -72,11 +74,17 @@ mod tests {
             streams: true,
             ..WorkerProfile::default()
         };
-        let metadata = profile.metadata(WorkerAvailability::Available);
+        let load = WorkerLoad {
+            streams: 4,
+            free: 1,
+            ..WorkerLoad::default()
+        };
+        let metadata = profile.metadata(WorkerAvailability::Available, &load);
         assert_eq!(metadata["tags"], json!(["streaming-worker"]));
         let properties = &metadata["properties"];
         assert_eq!(properties["gpu_memory_mb"], 0);
         assert_eq!(properties["is_admin"], false);
         assert_eq!(properties[GPU_MEMORY], 80_000);
+        assert_eq!(properties[LOAD]["free"], 1);
     }
 }

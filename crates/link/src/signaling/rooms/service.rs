@@ -5,6 +5,9 @@ use std::fmt;
 /// The property with the memory of a worker's GPU, in MiB.
 pub(super) const GPU_MEMORY: &str = "streaming_gpu_memory_mb";
 
+/// The property with how much room a worker has.
+pub(super) const LOAD: &str = "streaming_load";
+
 /// What a client uses a worker for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerService {

@@ -89,13 +89,13 @@ fn in_room(
     };
     let choice = SelectionRule::default();
     let (args, worker_id) = (args.room.clone(), args.worker_id.clone());
-    let room = RoomRendezvous::new(args, room, WorkerService::Streams, choice);
+    let room = RoomRendezvous::new(args, room, choice);
     let peer = PeerConfig {
         worker_id,
         auth: trust.auth,
         ..peer
     };
-    let rendezvous = ClientRendezvous::Room(Box::new(room));
+    let rendezvous = ClientRendezvous::in_room(room, WorkerService::Streams, None);
     handshake::check(report, runtime, &rendezvous, peer)
 }
 
@@ -119,7 +119,7 @@ fn registered(
                 auth: trust.auth,
                 ..peer
             };
-            let rendezvous = ClientRendezvous::Server(signal);
+            let rendezvous = ClientRendezvous::at_server(signal, WorkerService::Streams, None);
             handshake::check(report, runtime, &rendezvous, peer)
         }
         None => NO_WORKER_YET.to_owned(),

@@ -27,6 +27,16 @@ pub enum SelectionError {
         /// The workers that are there.
         others: Vec<RoomWorker>,
     },
+    /// Workers, and none with the model that is asked for.
+    #[error("no worker in the room {room} runs the model {model}")]
+    NoneRuns {
+        /// Id of the room.
+        room: String,
+        /// The name of the model.
+        model: String,
+        /// The workers that are there.
+        there: Vec<RoomWorker>,
+    },
     /// The worker that was asked for does something else.
     #[error("the worker {worker} in the room {room} is not one that {service}, and is left alone")]
     DoesNotOffer {
@@ -105,6 +115,7 @@ impl SelectionError {
             Self::Unknown { there, .. }
             | Self::Several { there, .. }
             | Self::Ambiguous { there, .. }
+            | Self::NoneRuns { there, .. }
             | Self::TooLittleMemory { there, .. }
             | Self::NoneAvailable { there, .. } => there,
         };

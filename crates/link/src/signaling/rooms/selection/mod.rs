@@ -21,8 +21,10 @@ use super::service::WorkerService;
 pub struct SelectionRule {
     /// Workers with less GPU memory, in MiB, do not count.
     pub min_memory_mb: u64,
-    /// Of several the available one with the most GPU memory is taken. Otherwise a person chooses.
+    /// Of several the available one with the most GPU memory is taken...
     pub auto_select: bool,
+    /// ...or the one with the most free places. Otherwise a person chooses.
+    pub most_room: bool,
 }
 
 /// What a client needs, and which workers it prefers.
@@ -31,6 +33,8 @@ pub(crate) struct WorkerQuery<'a> {
     /// The room's id.
     pub(crate) room: &'a str,
     pub(crate) service: WorkerService,
+    /// The name of the model that it has to run; `None`: any.
+    pub(crate) model: Option<&'a str>,
     /// The worker of a former connection: selected first, or, if it is to be avoided, only where no rule
     /// selects one of several.
     pub(crate) known: Option<&'a str>,

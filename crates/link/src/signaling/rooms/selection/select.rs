@@ -47,6 +47,28 @@ fn named(
     }
 }
 
+/// Those that run this model.
+fn running(
+    offering: Vec<RoomWorker>,
+    model: &str,
+    wanted: WorkerQuery<'_>,
+) -> Result<Vec<RoomWorker>, SelectionError> {
+    let runs = |it: &RoomWorker| match &it.load {
+        Some(load) => load.runs(model),
+        // A client that looks for another worker compares the models itself.
+        None => wanted.known.is_some(),
+    };
+    let (running, there): (Vec<_>, Vec<_>) = offering.into_iter().partition(runs);
+    if running.is_empty() && !there.is_empty() {
+        return Err(SelectionError::NoneRuns {
+            room: wanted.room.to_owned(),
+            model: short(model),
+            there,
+        });
+    }
+    Ok(running)
+}
+
 /// Selects among the workers that offer the service.
 pub(super) fn select(
     offering: Vec<RoomWorker>,
@@ -61,7 +83,12 @@ pub(super) fn select(
     let SelectionRule {
         min_memory_mb,
         auto_select,
+        most_room,
     } = rule;
+    let offering = match wanted.model {
+        Some(model) => running(offering, model, wanted)?,
+        None => offering,
+    };
     let (offering, smaller): (Vec<_>, Vec<_>) = offering
         .into_iter()
         .partition(|it| it.gpu_memory_mb >= min_memory_mb);
@@ -73,7 +100,7 @@ pub(super) fn select(
         });
     }
     let offering = preferred(offering, avoid);
-    match (auto_select, offering.len()) {
+    match (auto_select || most_room, offering.len()) {
         (_, 0) => Err(SelectionError::Empty { room }),
         // A busy worker reports that itself when the client connects, and the client may wait for it.
         (_, 1) => Ok(offering
@@ -86,7 +113,11 @@ pub(super) fn select(
         }),
         (true, _) => {
             let available = offering.iter().filter(|it| it.is_available());
-            let best = available.min_by_key(|it| (u64::MAX - it.gpu_memory_mb, &it.peer_id));
+            let least_memory = |it: &RoomWorker| u64::MAX - it.gpu_memory_mb;
+            let best = available.min_by_key(|it| {
+                let first = if auto_select { least_memory(it) } else { 0 };
+                (first, u32::MAX - it.free(), least_memory(it), &it.peer_id)
+            });
             best.cloned().ok_or(SelectionError::NoneAvailable {
                 room,
                 there: offering.clone(),

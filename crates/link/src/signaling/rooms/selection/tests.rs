@@ -2,14 +2,17 @@ use serde_json::{Value, json};
 
 use super::select::Selected;
 use super::*;
+use crate::signaling::WorkerLoad;
 
 const BY_HAND: SelectionRule = SelectionRule {
     min_memory_mb: 0,
     auto_select: false,
+    most_room: false,
 };
 const MOST_MEMORY: SelectionRule = SelectionRule {
     min_memory_mb: 0,
     auto_select: true,
+    most_room: false,
 };
 
 fn worker(id: &str, status: &str, memory: u64) -> RoomWorker {
@@ -29,6 +32,7 @@ fn select(
     let wanted = WorkerQuery {
         room: "lab",
         service: WorkerService::Streams,
+        model: None,
         known: None,
         avoid: &avoid,
         rule,
@@ -44,6 +48,7 @@ fn whoever_was_met_before_is_taken_where_nobody_can_choose() {
         let wanted = WorkerQuery {
             room: "lab",
             service: WorkerService::Streams,
+            model: None,
             known: Some("b"),
             avoid: &avoid,
             rule,
@@ -159,4 +164,46 @@ fn the_most_memory_counts_among_those_that_are_available() {
     let none = vec![worker("a", "busy", 1), worker("b", "maintenance", 1)];
     let error = select(none, None, MOST_MEMORY, &[]).unwrap_err();
     assert!(matches!(error, SelectionError::NoneAvailable { .. }) && !error.is_final());
+}
+
+#[test]
+fn the_most_room_counts_among_those_that_run_the_model() {
+    let with = |id: &str, free: u32, model: &str| RoomWorker {
+        load: Some(WorkerLoad {
+            streams: 4,
+            free,
+            model: Some(model.to_owned()),
+            ..WorkerLoad::default()
+        }),
+        ..worker(id, if free > 0 { "available" } else { "busy" }, 0)
+    };
+    let there = [
+        with("a", 1, "mouse"),
+        with("b", 3, "mouse"),
+        with("c", 4, "fly"),
+        with("d", 0, "mouse"),
+        worker("e", "available", 80_000),
+    ];
+    let select = |model| {
+        let wanted = WorkerQuery {
+            room: "lab",
+            service: WorkerService::Streams,
+            model: Some(model),
+            known: None,
+            avoid: &[],
+            rule: SelectionRule {
+                most_room: true,
+                ..BY_HAND
+            },
+        };
+        select::select(there.to_vec(), None, wanted)
+    };
+    assert_eq!(select("mouse").unwrap().peer_id, "b");
+    let error = select("rat").unwrap_err();
+    assert!(matches!(error, SelectionError::NoneRuns { .. }) && !error.is_final());
+    let lines = error.listed().expect("workers").0;
+    assert!(
+        lines[1].contains("runs the model mouse, 3 of 4 places free"),
+        "{lines:?}"
+    );
 }

@@ -2,7 +2,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::signaling::rooms::service::{GPU_MEMORY, WorkerService};
+use crate::signaling::WorkerLoad;
+use crate::signaling::rooms::service::{GPU_MEMORY, LOAD, WorkerService};
 use crate::signaling::rooms::{RoomRole, short};
 
 /// A worker of a room, as it describes itself. Its texts are short, and may hold any character.
@@ -22,6 +23,8 @@ pub struct RoomWorker {
     pub streams: bool,
     /// Whether it predicts videos that are sent as files.
     pub files: bool,
+    /// How much room it has, where it tells.
+    pub load: Option<WorkerLoad>,
     /// When it entered, where the server reports it.
     pub(super) since: Option<ServerTime>,
 }
@@ -71,19 +74,25 @@ impl RoomWorker {
                 .unwrap_or(0),
             streams: offers(WorkerService::Streams),
             files: offers(WorkerService::Files),
+            load: property(LOAD).and_then(WorkerLoad::of),
             since: peer.get("connected_at").and_then(ServerTime::of),
         })
     }
 
-    pub(super) fn offers(&self, service: WorkerService) -> bool {
+    pub(crate) fn offers(&self, service: WorkerService) -> bool {
         match service {
             WorkerService::Streams => self.streams,
             WorkerService::Files => self.files,
         }
     }
 
-    pub(super) fn is_available(&self) -> bool {
+    pub(crate) fn is_available(&self) -> bool {
         self.status == "available"
+    }
+
+    /// Places for streams that are free; 1 where it only tells that it is available.
+    pub(crate) fn free(&self) -> u32 {
+        self.load.as_ref().map_or(1, |load| load.free)
     }
 
     pub(super) fn is_called(&self, name: &str) -> bool {
@@ -102,7 +111,14 @@ impl fmt::Display for RoomWorker {
             ("", 0) => Ok(()),
             (model, 0) => write!(f, ", {model}"),
             (model, memory) => write!(f, ", {model} {memory} MB"),
+        }?;
+        let Some(load) = &self.load else {
+            return Ok(());
+        };
+        if let Some(model) = &load.model {
+            write!(f, ", runs the model {}", short(model))?;
         }
+        write!(f, ", {} of {} places free", load.free, load.streams)
     }
 }
 
