@@ -164,6 +164,11 @@ impl SendPipeline {
         self.in_flight.hold(held);
     }
 
+    /// Whether frames are held and the encoder has none: none leaves before they are let go.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.in_flight.is_held_back()
+    }
+
     /// The least time between two frames from now on.
     pub(crate) fn set_pause(&self, pause: Duration) {
         self.in_flight

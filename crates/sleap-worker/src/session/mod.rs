@@ -130,6 +130,10 @@ impl Session {
     async fn serve(&mut self, sender: &Sender, receiver: &mut Receiver) -> SessionEnd {
         let no_request = tokio::time::sleep(run::FIRST_REQUEST_TIMEOUT);
         tokio::pin!(no_request);
+        let slots = self.context.slots.clone();
+        let closing = slots.closed();
+        tokio::pin!(closing);
+        let mut is_told = false;
         loop {
             let beats = matches!(&self.state, State::Streaming(stream) if stream.has_heartbeat());
             receiver.set_silence_limit(beats.then_some(PEER_SILENCE));
@@ -139,6 +143,11 @@ impl Session {
             });
             let message = tokio::select! {
                 biased;
+                () = &mut closing, if !is_told => {
+                    is_told = true;
+                    self.drains().await;
+                    continue;
+                }
                 message = receiver.recv() => message,
                 () = net::due(self.uploads.overdue()) => {
                     self.uploads.expire().await;
@@ -346,6 +355,13 @@ impl Session {
             },
         }
         Ok(())
+    }
+
+    /// The worker is about to end: a client that streams may go on at another one.
+    async fn drains(&self) {
+        if self.is_streaming() {
+            self.reply(Message::Drain).await;
+        }
     }
 
     /// Whether the next chunk belongs to a file and not to a frame.

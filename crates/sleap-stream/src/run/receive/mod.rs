@@ -1,5 +1,6 @@
 //! The loop that waits for the worker, the user and the clock while a stream runs.
 
+mod moving;
 mod reconnect;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use cli::Interrupt;
 use link::{Channel, Receiver, Sender};
-use protocol::{Message, PEER_SILENCE, StreamAck, StreamEnd};
+use protocol::{DecodeError, Message, PEER_SILENCE, StreamAck, StreamEnd};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::connect::handshake::{self, returns_results};
@@ -20,6 +21,7 @@ use crate::run::results::ResultHandler;
 use crate::send::pipeline::SendPipeline;
 use crate::send::plan::Recovery;
 use crate::send::uplink::UplinkControl;
+use moving::{Moving, Suspicion};
 
 /// How long the worker may take to confirm the end of a stream.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,6 +70,14 @@ pub(crate) struct ReceiveLoop<'a> {
     /// No frame leaves, since an output is full.
     held: bool,
     warned_slow: bool,
+    /// Another worker will do as well, and frames can go on there.
+    can_move: bool,
+    /// The worker is about to end.
+    drains: bool,
+    /// The stream is on its way to another worker.
+    moving: Moving<'a>,
+    /// Whether the worker has left its meeting point.
+    suspicion: Suspicion<'a>,
 }
 
 impl<'a> ReceiveLoop<'a> {
@@ -100,6 +110,10 @@ impl<'a> ReceiveLoop<'a> {
             not_found: None,
             held: false,
             warned_slow: false,
+            can_move: recovery != Recovery::Impossible && reconnector.is_exchangeable(),
+            drains: false,
+            moving: Moving::default(),
+            suspicion: Suspicion::default(),
         }
     }
 
@@ -132,22 +146,7 @@ impl<'a> ReceiveLoop<'a> {
         loop {
             let mut over = None;
             tokio::select! {
-                message = self.receiver.recv() => match (message, self.state) {
-                    (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
-                        results.lost_on_the_way(&self.sender.take_lost_frames(), pipeline);
-                        results.complete = Some(complete);
-                        return Ok(end);
-                    }
-                    (Some(Ok(message)), _) => {
-                        if let Some(took) = results.message(message, pipeline) {
-                            self.returned(took, results);
-                        }
-                    }
-                    (Some(Err(error)), _) => results.unreadable(&error, pipeline),
-                    (None, State::Stopping(end, _)) => return Ok(end),
-                    (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Ok(end),
-                    (None, _) => over = Some(ReceiveEnd::Lost),
-                },
+                message = self.receiver.recv() => over = self.received(message, results, pipeline),
                 lost = self.sender.lost_frames() => results.lost_on_the_way(&lost, pipeline),
                 // Sent all, or dropped by an encoder that failed: either way there is no more.
                 _ = &mut pipeline.done, if !self.all_sent => self.all_sent = true,
@@ -155,7 +154,15 @@ impl<'a> ReceiveLoop<'a> {
                     self.stop(ReceiveEnd::Interrupted, pipeline),
                 _ = tick.tick() => over = self.check(results, pipeline)?,
                 _ = room.tick(), if self.held => {}
+                channel = self.moving.found() => self.moving.found_at(channel),
+                true = self.suspicion.has_left() => {
+                    tracing::warn!("the worker answers nothing and has left its meeting point");
+                    over = Some(ReceiveEnd::Lost);
+                }
                 () = asked.notified() => give_report(results, pipeline),
+            }
+            if over.is_none() {
+                self.go_on_elsewhere(results, pipeline).await;
             }
             self.hold(results, pipeline);
             if std::mem::take(&mut results.losses_show) {
@@ -179,14 +186,42 @@ impl<'a> ReceiveLoop<'a> {
         }
     }
 
-    /// Lets no new frame leave while an output is full; the results of those in flight are still taken.
+    /// Takes what the channel gave, `None` at its end. How the stream is over, if it is.
+    fn received(
+        &mut self,
+        message: Option<Result<Message, DecodeError>>,
+        results: &mut ResultHandler,
+        pipeline: &SendPipeline,
+    ) -> Option<ReceiveEnd> {
+        match (message, self.state) {
+            (Some(Ok(Message::StreamComplete(complete))), State::Ended(end, _)) => {
+                results.lost_on_the_way(&self.sender.take_lost_frames(), pipeline);
+                results.complete = Some(complete);
+                return Some(end);
+            }
+            (Some(Ok(Message::Drain)), _) => self.worker_drains(),
+            (Some(Ok(message)), _) => {
+                if let Some(took) = results.message(message, pipeline) {
+                    self.returned(took, results);
+                }
+            }
+            (Some(Err(error)), _) => results.unreadable(&error, pipeline),
+            (None, State::Stopping(end, _)) => return Some(end),
+            (None, State::Ended(end, _)) if end != ReceiveEnd::Complete => return Some(end),
+            (None, _) => return Some(ReceiveEnd::Lost),
+        }
+        None
+    }
+
+    /// Lets no new frame leave while an output is full, or the stream goes to another worker; the results of those in flight are still taken.
     fn hold(&mut self, results: &ResultHandler, pipeline: &SendPipeline) {
         let full = !results.outputs.has_room();
-        if full == self.held {
+        let held = full || self.moving.is_emptying();
+        if held == self.held {
             return;
         }
-        self.held = full;
-        pipeline.hold(full);
+        self.held = held;
+        pipeline.hold(held);
         if full && !std::mem::replace(&mut self.warned_slow, true) {
             tracing::warn!("an output is slower than the poses come: frames wait for it");
         }
@@ -236,6 +271,13 @@ impl<'a> ReceiveLoop<'a> {
                 return Ok(Some(ReceiveEnd::Silent));
             }
             _ => {}
+        }
+        let silence = self.last_result.elapsed();
+        let may_reconnect = self.can_move && !self.reconnector.reconnect_timeout().is_zero();
+        // A worker that drains has left its meeting point, and is alive.
+        let may_have_died = !self.drains && self.watch.is_some() && pipeline.waiting() > 0;
+        if may_reconnect && may_have_died {
+            self.suspicion.consider(silence, self.reconnector);
         }
         let watch = self.watch.as_mut();
         Ok(watch.and_then(|watch| watch.check(&self.sender, pipeline, &mut results.report)))

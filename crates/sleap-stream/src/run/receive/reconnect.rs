@@ -8,10 +8,12 @@ use link::Channel;
 use protocol::StreamAck;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::moving::{Moving, Suspicion};
 use super::{PROGRESS_INTERVAL, ReceiveLoop, State, give_report, stream_end};
 use crate::connect::handshake;
 use crate::run::end::ReceiveEnd;
 use crate::run::results::ResultHandler;
+use crate::send::in_flight::ConnectionNumber;
 use crate::send::pipeline::SendPipeline;
 use crate::send::plan::Recovery;
 
@@ -36,6 +38,7 @@ impl ReceiveLoop<'_> {
             timeout.as_secs_f64()
         );
         let connection = self.uplink.lost();
+        (self.moving, self.suspicion) = (Moving::Stays, Suspicion::default());
         // What is stuck in the old connection must not go on.
         tokio::spawn(self.sender.clone().close());
         results.report.away_since = Some(since);
@@ -49,8 +52,22 @@ impl ReceiveLoop<'_> {
         };
         tracing::info!(seconds = %format_args!("{:.1}", since.elapsed().as_secs_f64()), "connected again");
         results.report.reconnections += 1;
+        self.resume(channel, &ack, connection, results, pipeline);
+        Ok(None)
+    }
+
+    /// The stream goes on over this channel.
+    pub(super) fn resume(
+        &mut self,
+        channel: Channel,
+        ack: &StreamAck,
+        connection: ConnectionNumber,
+        results: &mut ResultHandler,
+        pipeline: &SendPipeline,
+    ) {
+        self.drains = false;
         results.hold_ups.restart();
-        results.tracks.connected(&ack);
+        results.tracks.connected(ack);
         (self.sender, self.receiver) = (channel.sender, channel.receiver);
         let now = Instant::now();
         (self.last_result, self.last_check) = (now, now);
@@ -66,7 +83,6 @@ impl ReceiveLoop<'_> {
             last,
         );
         results.report.lost += given_up as u64;
-        Ok(None)
     }
 
     /// The worker, found again, or why the stream ends without it.

@@ -20,6 +20,8 @@ struct State {
     /// Nothing may leave, even where flow control allows it.
     held: bool,
     closed: bool,
+    /// The encoder waits here, and has no frame.
+    waits: bool,
 }
 
 impl SharedInFlight {
@@ -29,6 +31,7 @@ impl SharedInFlight {
                 in_flight,
                 held: false,
                 closed: false,
+                waits: false,
             }),
             changed: Condvar::new(),
         }
@@ -38,14 +41,20 @@ impl SharedInFlight {
     #[must_use]
     pub(crate) fn wait_for_slot(&self) -> bool {
         let mut state = self.lock();
-        while !state.closed {
+        state.waits = true;
+        let mut opens = false;
+        while !state.closed && !opens {
             let now = Instant::now();
-            let gate = match state.held {
+            // A batch that is open is completed: its results come when the worker has all of it.
+            let gate = match state.held && !state.in_flight.is_in_batch() {
                 true => GateState::Shut,
                 false => state.in_flight.gate(now),
             };
             state = match gate {
-                GateState::Open => return true,
+                GateState::Open => {
+                    opens = true;
+                    state
+                }
                 GateState::At(due) => {
                     let wait = due.saturating_duration_since(now);
                     let waited = self.changed.wait_timeout(state, wait);
@@ -57,7 +66,14 @@ impl SharedInFlight {
                 }
             };
         }
-        false
+        state.waits = false;
+        opens
+    }
+
+    /// Whether frames are held and the encoder has none: none leaves before they are let go.
+    pub(crate) fn is_held_back(&self) -> bool {
+        let state = self.lock();
+        state.held && state.waits && !state.in_flight.is_in_batch()
     }
 
     /// Reads or changes the ledger, which may let the next frame leave.
@@ -142,6 +158,9 @@ mod tests {
         assert!(!next.is_finished());
         shared.hold(false);
         assert!(next.join().unwrap());
+        // The encoder has its frame: nothing holds that back.
+        shared.hold(true);
+        assert!(!shared.is_held_back());
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl InFlight {
         self.open_batch = self.numbers.get(&id).copied();
     }
 
+    /// Whether a batch is open.
+    pub(crate) fn is_in_batch(&self) -> bool {
+        self.open_batch.is_some()
+    }
+
     /// The last frame of the batch has left: from now on all of them wait for their results.
     pub(crate) fn batch_closes(&mut self, now: Instant) {
         let Some(first) = self.open_batch.take() else {
