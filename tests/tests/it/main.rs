@@ -51,6 +51,7 @@ mod structure;
 mod systemd;
 mod terminal;
 mod tracking;
+mod two_workers;
 mod unsafe_list;
 mod upload_folder;
 mod variables;
