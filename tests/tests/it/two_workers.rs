@@ -120,6 +120,8 @@ fn a_worker_with_the_model_that_is_asked_for_is_taken() {
 
 /// The id under which a worker has registered.
 fn meeting_id(worker: &Worker) -> String {
+    // Its log may be read later than its standard output.
+    worker.logs("registered id=\"", 1);
     let log = worker.log();
     let id = log.split("id=\"").nth(1).expect("it tells its id");
     id.split('"').next().expect("an id").to_owned()
