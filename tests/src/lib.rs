@@ -6,6 +6,7 @@
 pub mod attack;
 mod client;
 mod delivery;
+mod failing_device;
 mod files;
 mod hostile;
 mod nvml;
@@ -18,6 +19,7 @@ mod tunnel;
 
 pub use client::{Client, Finished};
 pub use delivery::{DeliveryErrors, MovingMouse};
+pub use failing_device::FailingDevice;
 pub use files::{Fixture, contents_of, demo, frames_of, read_png, same_pixels, sha256};
 pub use hostile::{HOSTILE, assert_harmless, assert_shown_harmlessly};
 pub use nvml::TestNvml;

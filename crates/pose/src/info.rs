@@ -1,7 +1,7 @@
 //! What a loaded model is.
 
 use crate::{
-    device::Device, gpu::NoGpu, input::InputSize, kind::ModelKind, placement::Placement,
+    devices::Devices, gpu::NoGpu, input::InputSize, kind::ModelKind, placement::Placement,
     refine::Refine, skeleton::ModelSkeleton,
 };
 
@@ -16,11 +16,11 @@ pub struct ModelDescription {
     pub input: InputSize,
     /// What its points are.
     pub skeleton: ModelSkeleton,
-    /// What it runs on; never [`Device::Auto`].
-    pub device: Device,
+    /// What it runs on; never [`Device::Auto`](crate::Device::Auto). [`Model::load`](crate::Model::load) takes one.
+    pub devices: Devices,
     /// Which execution provider runs how many nodes.
     pub placement: Placement,
-    /// Why it does not run on a GPU, where [`Device::Auto`] would have taken one.
+    /// Why it does not run on a GPU, where [`Device::Auto`](crate::Device::Auto) would have taken one.
     pub no_gpu: Option<NoGpu>,
     /// The largest batch that it was warmed up for: [`crate::Options::max_batch`] or its default.
     pub max_batch: usize,

@@ -37,6 +37,7 @@
 mod c_api;
 mod device;
 mod device_selection;
+mod devices;
 mod error;
 mod export;
 mod frame;
@@ -64,6 +65,7 @@ mod stages;
 mod training_config;
 
 pub use device::{Device, DeviceParseError};
+pub use devices::{Devices, DevicesParseError};
 pub use error::{LoadError, PredictError};
 pub use frame::{FrameView, FrameViewError};
 pub use gpu::{NoGpu, NvidiaDriver, nvidia_driver};
@@ -79,7 +81,7 @@ pub use outputs::TensorError;
 pub use placement::{Placement, ProviderShare};
 pub use prediction::{FramePrediction, Instance, StepTimes};
 pub use refine::{Refine, RefineError, RefineParseError};
-pub use session::{SessionError, check_device};
+pub use session::{SessionError, check_device, usable_cores};
 pub use skeleton::ModelSkeleton;
 pub use stages::{BatchOutputs, Finisher, PredictionStages, Prepared, Preparer, Runner};
 pub use training_config::TrainingConfigError;

@@ -76,7 +76,7 @@ impl Model {
                 kind: metadata.kind,
                 input,
                 skeleton,
-                device: session.device(),
+                devices: session.device().into(),
                 placement: session.placement().clone(),
                 no_gpu: None,
                 max_batch,

@@ -19,6 +19,7 @@ use crate::{
     runtime::RuntimeError,
 };
 
+pub use build::usable_cores;
 pub(crate) use providers::TensorRtProfile;
 pub use providers::check_device;
 

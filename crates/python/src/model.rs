@@ -99,7 +99,7 @@ impl NativeModel {
 
     #[getter]
     fn device(&self) -> String {
-        self.info.device.to_string()
+        self.info.devices.to_string()
     }
 
     /// Height, width and channels of its input.

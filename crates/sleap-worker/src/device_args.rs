@@ -1,19 +1,20 @@
 //! Options of the model's device.
 
-use pose::Device;
+use pose::{Device, Devices};
 
 /// Options of the device on which the model runs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeviceArgs {
     /// Where the model runs.
     ///
-    /// It is auto, cpu, cuda[:N] or tensorrt[:N].
+    /// It is auto, cpu, cuda[:N] or tensorrt[:N]; or several GPUs, as cuda:0,cuda:1, which share the frames. One that fails
+    /// is taken out, and the others go on.
     // The brackets are for the reader of `--help`, and no link.
     #[allow(rustdoc::broken_intra_doc_links)]
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: Device,
+    pub device: Devices,
 
-    /// Threads of the model on the CPU (default: one per core).
+    /// Threads of the model on the CPU (default: one per core, divided where --device names the CPU several times).
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
@@ -34,15 +35,57 @@ pub struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// The options that these are, and the defaults of the others.
-    pub(crate) fn options(&self) -> pose::Options {
+    /// The options on each device, with the defaults of those that are not here; there is at least one.
+    pub(crate) fn options(&self) -> Vec<pose::Options> {
+        let options = |device| self.options_on(device);
+        self.device.iter().map(options).collect()
+    }
+
+    fn options_on(&self, device: Device) -> pose::Options {
         pose::Options {
-            device: self.device,
-            threads: self.threads,
+            device,
+            threads: self.threads.or_else(|| self.shared_threads()),
             spinning: self.spin,
             fp16: self.fp16,
             max_batch: self.max_batch.map(usize::from),
             ..Default::default()
         }
+    }
+
+    /// Threads of one of several sessions on the CPU: more threads than cores cost them most of their speed.
+    fn shared_threads(&self) -> Option<usize> {
+        let sessions = self.device.len();
+        let is_shared = sessions > 1 && self.device.are_cpu();
+        is_shared.then(|| (pose::usable_cores() / sessions).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        device: DeviceArgs,
+    }
+
+    fn threads(line: &str) -> Vec<Option<usize>> {
+        let line = Line::parse_from(format!("worker {line}").split(' ').map(str::to_owned));
+        let options = line.device.options();
+        options.iter().map(|options| options.threads).collect()
+    }
+
+    #[test]
+    fn sessions_on_the_cpu_share_its_cores() {
+        assert_eq!(threads("--device cpu"), [None]);
+        assert_eq!(threads("--device cuda:0,cuda:1"), [None, None]);
+        let each = Some((pose::usable_cores() / 2).max(1));
+        assert_eq!(threads("--device cpu,cpu"), [each, each]);
+        let many = threads(&format!("--device {}", ["cpu"; 64].join(",")));
+        assert_eq!(many[63], Some((pose::usable_cores() / 64).max(1)));
+        assert_eq!(threads("--device cpu,cpu --threads 3"), [Some(3), Some(3)]);
     }
 }

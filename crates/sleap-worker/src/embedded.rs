@@ -128,7 +128,15 @@ pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
         .model
         .as_deref()
         .context("there is no model: name its folder")?;
-    serve::load_model(dir, &args.model_options())
+    let options = args.model_options();
+    let [options] = &options[..] else {
+        return Err(KeywordError::Values(format!(
+            "a model alone runs on one device, and device is {}: a worker takes several",
+            args.device.device
+        ))
+        .into());
+    };
+    serve::load_model(dir, options)
 }
 
 /// Reads options as the command line reads them; `own`: further words.

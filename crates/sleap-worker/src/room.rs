@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use cli::RoomArgs;
 use link::signaling::rooms::{Room, WorkerProfile};
-use pose::Device;
+use pose::{Device, Devices};
 use protocol::StreamAck;
 use tracing::debug;
 
@@ -58,7 +58,9 @@ impl WorkerRoomArgs {
         takes_streams: bool,
         takes_files: bool,
     ) -> WorkerProfile {
-        let device = ack.model.as_ref().and_then(|it| it.device.parse().ok());
+        let devices = ack.model.as_ref().map(|it| it.device.parse::<Devices>());
+        // The profile has room for one; the others are of its kind, as a rule.
+        let device = devices.and_then(|devices| Some(devices.ok()?.first()));
         let gpu = gpu(device.unwrap_or(Device::Cpu)).await;
         let (gpu_model, gpu_memory_mb) = gpu.unwrap_or_else(|| ("CPU".to_owned(), 0));
         let hostname = machine::name().map(|name| name.to_string_lossy().into_owned());

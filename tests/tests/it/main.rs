@@ -10,6 +10,7 @@ mod client_metrics;
 mod crossing_animals;
 mod damaged_sources;
 mod deep;
+mod devices;
 mod display;
 mod doctor;
 mod emit;

@@ -27,7 +27,7 @@ impl Bare {
         info: &ModelDescription,
         options: &Options,
     ) -> Result<Self, Box<dyn Error>> {
-        let device = info.device;
+        let device = info.devices.first();
         let graph = dir.join("model.onnx");
         let engines = tempfile::tempdir()?;
         let make = |profile: Option<&ModelDescription>| {

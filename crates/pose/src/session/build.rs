@@ -108,7 +108,7 @@ fn must_be_used(device: Device, placement: &Placement) -> Result<(), SessionErro
 
 /// Physical cores, or fewer where the process may use fewer (affinity, container quota). More
 /// threads than cores cost a session two thirds of its speed.
-fn usable_cores() -> usize {
+pub fn usable_cores() -> usize {
     let allowed = std::thread::available_parallelism().map_or(1, usize::from);
     num_cpus::get_physical().min(allowed)
 }

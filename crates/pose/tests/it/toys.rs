@@ -243,7 +243,10 @@ fn the_device_says_what_runs() {
     };
     let model = load_with("gray", &options);
     let info = model.info();
-    assert_eq!((info.device, info.max_batch), (Device::Cpu, 1));
+    assert_eq!(
+        (info.devices.clone(), info.max_batch),
+        (Device::Cpu.into(), 1)
+    );
     assert_eq!(info.no_gpu, None);
     let [cpu] = &info.placement.providers[..] else {
         panic!("one provider runs it: {}", info.placement);
@@ -259,7 +262,7 @@ fn the_device_says_what_runs() {
 fn auto_on_the_cpu_says_why_no_gpu_is_used() {
     let model = load("gray");
     let info = model.info();
-    assert_eq!(info.no_gpu.is_some(), info.device == Device::Cpu);
+    assert_eq!(info.no_gpu.is_some(), info.devices.are_cpu());
     if let Some(reason) = &info.no_gpu {
         assert!(reason.to_string().contains("CUDA"), "{reason}");
     }

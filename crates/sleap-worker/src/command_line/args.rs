@@ -258,7 +258,8 @@ impl Args {
             );
             return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
         }
-        if device.fp16 && !matches!(device.device, Device::TensorRt(_)) {
+        let are_tensorrt = |device: Device| matches!(device, Device::TensorRt(_));
+        if device.fp16 && !device.device.iter().all(are_tensorrt) {
             let message = format!(
                 "--fp16 needs --device tensorrt, and the device is {}",
                 device.device
@@ -279,16 +280,17 @@ impl Args {
         }
     }
 
-    /// How the model is run.
-    pub(crate) fn model_options(&self) -> pose::Options {
-        pose::Options {
+    /// How the model is run on each device.
+    pub(crate) fn model_options(&self) -> Vec<pose::Options> {
+        let on = |options| pose::Options {
             peak_threshold: self.peak_threshold,
             max_instances: self.max_instances.map(usize::from),
             min_line_scores: self.min_line_scores,
             min_instance_peaks: self.min_instance_peaks,
             refine: self.refine,
-            ..self.device.options()
-        }
+            ..options
+        };
+        self.device.options().into_iter().map(on).collect()
     }
 
     /// Streams that are served at a time.

@@ -14,7 +14,6 @@ pub use exposure::ExposureArgs;
 
 use crate::device_args::DeviceArgs;
 use model::ModelSpeed;
-use pose::Device;
 use runtime::RuntimeFound;
 
 /// Options of `doctor`.
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &DoctorArgs, is_detailed: bool) -> ExitStatus {
     doctor::network(&mut report);
     exposure::check(&mut report, &args.exposure);
     display(&mut report);
-    let runtime = runtime::check(&mut report, args.device.device);
+    let runtime = runtime::check(&mut report, &args.device.device);
     let speed = match &runtime {
         Some(_) => model::check(&mut report, args),
         None => None,
@@ -52,10 +51,12 @@ pub(crate) fn run(args: &DoctorArgs, is_detailed: bool) -> ExitStatus {
 /// What the worker can do here, if no check failed.
 fn ready_for(runtime: Option<RuntimeFound>, speed: Option<ModelSpeed>) -> String {
     match (speed, runtime) {
-        (Some(ModelSpeed { device, rate }), _) => {
-            let device = match device {
-                Device::Cpu => "CPU only".to_owned(),
-                gpu => format!("GPU ({gpu})"),
+        (Some(ModelSpeed { devices, rate }), _) => {
+            let device = match (devices.are_cpu(), devices.len()) {
+                (true, 1) => "CPU only".to_owned(),
+                (true, sessions) => format!("CPU only, {sessions} sessions"),
+                (false, 1) => format!("GPU ({devices})"),
+                (false, gpus) => format!("{gpus} GPUs ({devices})"),
             };
             format!("{device}, about {} frames/s with this model", rounded(rate))
         }
@@ -86,14 +87,25 @@ fn display(report: &mut CheckReport<impl Write>) {
 
 #[cfg(test)]
 mod tests {
+    use pose::Devices;
+
     use super::*;
 
     #[test]
     fn the_verdict_says_what_was_measured() {
-        let speed = |device, rate| ready_for(None, Some(ModelSpeed { device, rate }));
-        let on_cpu = speed(Device::Cpu, 183.4);
+        let speed = |devices: &str, rate| {
+            let devices: Devices = devices.parse().unwrap();
+            ready_for(None, Some(ModelSpeed { devices, rate }))
+        };
+        let on_cpu = speed("cpu", 183.4);
         assert_eq!(on_cpu, "CPU only, about 180 frames/s with this model");
-        assert!(speed(Device::Cuda(0), 1234.0).starts_with("GPU (cuda:0), about 1200 "));
+        assert!(speed("cuda:0", 1234.0).starts_with("GPU (cuda:0), about 1200 "));
+        let two = speed("cuda:0,cuda:1", 1234.0);
+        assert!(
+            two.starts_with("2 GPUs (cuda:0,cuda:1), about 1200 "),
+            "{two}"
+        );
+        assert!(speed("cpu,cpu", 99.0).starts_with("CPU only, 2 sessions, about 99 "));
         let no_model = ready_for(Some(RuntimeFound { has_cuda: true }), None);
         assert_eq!(no_model, "GPU, no model was tried");
     }

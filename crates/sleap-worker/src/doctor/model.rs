@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli::doctor::CheckReport;
-use pose::{Device, FrameView, Model, ModelDescription, PredictError};
+use pose::{Devices, FrameView, Model, ModelDescription, PredictError};
 
 use super::DoctorArgs;
 
@@ -16,35 +16,49 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 
 /// How fast a model ran.
 pub(super) struct ModelSpeed {
-    pub(super) device: Device,
-    /// Frames a second, in batches of the size that is fastest.
+    pub(super) devices: Devices,
+    /// Frames a second of all devices, in batches of the size that is fastest.
     pub(super) rate: f64,
 }
 
-/// Loads the model and measures it. `None` without a model, or where it does not run.
+/// Loads the model and measures it, on each device alone. `None` without a model, or where it does not run.
 pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) -> Option<ModelSpeed> {
     let Some(dir) = &args.model else {
         let advice = "`sleap-worker doctor --model DIR` tries one";
         report.absent("model", "none was given", advice);
         return None;
     };
-    let start = Instant::now();
-    match Model::load(dir, &args.device.options()) {
-        Ok(model) => loaded(report, dir, model, start.elapsed()),
-        Err(error) => {
-            report.fail("model", format!("{}: {error}", dir.display()), "");
-            None
+    let mut all: Option<ModelSpeed> = None;
+    for options in args.device.options() {
+        let start = Instant::now();
+        let mut model = match Model::load(dir, &options) {
+            Ok(model) => model,
+            Err(error) => {
+                report.fail("model", format!("{}: {error}", dir.display()), "");
+                return None;
+            }
+        };
+        if all.is_none() {
+            describe(report, dir, model.info(), start.elapsed());
         }
+        let speed = measure(report, &mut model)?;
+        all = Some(match all {
+            None => speed,
+            Some(before) => ModelSpeed {
+                devices: before.devices.and(&speed.devices),
+                rate: before.rate + speed.rate,
+            },
+        });
     }
+    all
 }
 
-fn loaded(
+fn describe(
     report: &mut CheckReport<impl Write>,
     dir: &Path,
-    mut model: Model,
+    info: &ModelDescription,
     took: Duration,
-) -> Option<ModelSpeed> {
-    let info = model.info().clone();
+) {
     let colour = if info.input.channels == 1 {
         "gray"
     } else {
@@ -62,8 +76,16 @@ fn loaded(
             ),
         ],
     );
-    report.ok("  skeleton", skeleton(&info));
-    let runs_on = format!("{}: {}", info.device, info.placement);
+    report.ok("  skeleton", skeleton(info));
+    for note in &info.notes {
+        report.warn("  note", note.as_str(), "");
+    }
+}
+
+/// How fast the model is on its device.
+fn measure(report: &mut CheckReport<impl Write>, model: &mut Model) -> Option<ModelSpeed> {
+    let info = model.info().clone();
+    let runs_on = format!("{}: {}", info.devices, info.placement);
     match &info.no_gpu {
         Some(reason) if reason.is_unexpected() => {
             report.warn("  runs on", runs_on, format!("not on a GPU: {reason}"));
@@ -71,13 +93,10 @@ fn loaded(
         Some(reason) => report.ok("  runs on", [runs_on, format!("not on a GPU: {reason}")]),
         None => report.ok("  runs on", runs_on),
     }
-    for note in &info.notes {
-        report.warn("  note", note.as_str(), "");
-    }
     let mut rates = Vec::new();
     for batch in sizes(info.max_batch) {
         let subject = format!("  batch of {batch}");
-        match median(&mut model, batch) {
+        match median(model, batch) {
             Ok((call, calls)) => {
                 report.ok(&subject, speed(batch, call, calls));
                 rates.push(batch as f64 / call.as_secs_f64());
@@ -86,8 +105,8 @@ fn loaded(
         }
     }
     let rate = rates.into_iter().reduce(f64::max)?;
-    let device = info.device;
-    Some(ModelSpeed { device, rate })
+    let devices = info.devices;
+    Some(ModelSpeed { devices, rate })
 }
 
 fn skeleton(info: &ModelDescription) -> [String; 2] {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use cli::doctor::CheckReport;
 use pose::runtime::RuntimeError;
-use pose::{Device, NoGpu, NvidiaDriver};
+use pose::{Device, Devices, NoGpu, NvidiaDriver};
 
 /// An ONNX Runtime that can be used.
 pub(super) struct RuntimeFound {
@@ -13,8 +13,8 @@ pub(super) struct RuntimeFound {
     pub(super) has_cuda: bool,
 }
 
-/// Checks ONNX Runtime. `None` where no model can be tried. `asked` is the device that has to work.
-pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> Option<RuntimeFound> {
+/// Checks ONNX Runtime. `None` where no model can be tried. `asked` are the devices that have to work.
+pub(super) fn check(report: &mut CheckReport<impl Write>, asked: &Devices) -> Option<RuntimeFound> {
     let driver = gpus(report, asked);
     let found = match pose::runtime::load(None) {
         Ok(found) => found,
@@ -45,15 +45,15 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, asked: Device) -> Opti
     }
     let has_cuda = provider(report, "  CUDA", Device::Cuda(0), asked, driver);
     provider(report, "  TensorRT", Device::TensorRt(0), asked, driver);
-    let has_cuda = has_cuda && asked != Device::Cpu;
+    let has_cuda = has_cuda && !asked.are_cpu();
     Some(RuntimeFound { has_cuda })
 }
 
 /// Whether there is an NVIDIA driver.
-fn gpus(report: &mut CheckReport<impl Write>, asked: Device) -> bool {
+fn gpus(report: &mut CheckReport<impl Write>, asked: &Devices) -> bool {
     const SUBJECT: &str = "NVIDIA GPU";
     let Some(NvidiaDriver { version, gpus }) = pose::nvidia_driver() else {
-        if matches!(asked, Device::Cuda(_) | Device::TensorRt(_)) {
+        if matches!(asked.first(), Device::Cuda(_) | Device::TensorRt(_)) {
             report.fail(SUBJECT, "no driver was found", "install NVIDIA's driver");
         } else {
             let finding = "no driver was found: models run on the CPU";
@@ -98,10 +98,11 @@ fn provider(
     report: &mut CheckReport<impl Write>,
     subject: &str,
     device: Device,
-    asked: Device,
+    asked: &Devices,
     driver: bool,
 ) -> bool {
-    let needed = std::mem::discriminant(&device) == std::mem::discriminant(&asked);
+    let kind = |device: &Device| std::mem::discriminant(device);
+    let needed = asked.iter().any(|asked| kind(&asked) == kind(&device));
     let checked = pose::check_device(device);
     let is_usable = matches!(checked, Ok(Ok(())));
     match checked {

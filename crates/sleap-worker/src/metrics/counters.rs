@@ -7,6 +7,7 @@ use metrics_server::{MetricBuilder, TrackMetrics};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use protocol::Timing;
 
+use super::devices::DeviceMetrics;
 use super::gpu::GpuSample;
 use super::health::{Health, Readiness};
 use super::observed::ObservedMetrics;
@@ -36,6 +37,7 @@ pub(super) struct Counters {
     reading: Mutex<()>,
     pub(super) frames: FrameCounters,
     pub(super) streams: StreamCounters,
+    pub(super) devices: DeviceMetrics,
     pub(super) tracks: TrackMetrics,
     pub(super) clients: ClientCounters,
     pub(super) files: FileCounters,
@@ -110,6 +112,7 @@ impl Counters {
         Ok(Self {
             frames: FrameCounters::new(&on)?,
             streams: StreamCounters::new(&on)?,
+            devices: DeviceMetrics::new(&on)?,
             observed: ObservedMetrics::new(&on, tracks.alive.clone())?,
             tracks,
             clients: ClientCounters::new(&on)?,
@@ -137,10 +140,11 @@ impl Counters {
         let labels = [
             model.name.clone(),
             model.kind.to_string(),
-            model.device.to_string(),
+            model.devices.to_string(),
             format!("{}x{}x{}", input.width, input.height, input.channels),
         ];
         self.model.with_label_values(&labels).set(1);
+        self.devices.set(&model.devices);
     }
 
     /// The worker takes no new streams.

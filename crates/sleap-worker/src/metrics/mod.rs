@@ -9,6 +9,7 @@
 
 mod args;
 mod counters;
+mod devices;
 mod gpu;
 mod health;
 mod observed;
@@ -128,9 +129,22 @@ impl Metrics {
         self.count(|it| it.frames.not_saved.inc_by(predictions));
     }
 
-    /// One call of the model, with so many frames.
-    pub(crate) fn batch(&self, frames: usize) {
-        self.count(|it| it.frames.batches.observe(frames as f64));
+    /// One call of the model on a device, with so many frames.
+    pub(crate) fn call(&self, device: usize, frames: usize) {
+        self.count(|it| {
+            it.frames.batches.observe(frames as f64);
+            it.devices.call(device, frames);
+        });
+    }
+
+    /// A call failed on a device.
+    pub(crate) fn call_failed(&self, device: usize) {
+        self.count(|it| it.devices.failed(device));
+    }
+
+    /// A device is taken out.
+    pub(crate) fn device_is_out(&self, device: usize) {
+        self.count(|it| it.devices.is_out(device));
     }
 
     /// A stream starts.

@@ -15,28 +15,82 @@ const MAX_CPU_BATCH_BYTES: usize = 8 << 20;
 
 /// What makes results of frames.
 pub(crate) enum Engine {
-    Model(Box<pose::Model>),
+    Model(Box<LoadedModel>),
     /// The verification worker: frames are decoded and counted.
     Verify,
     /// Panics, as a bug would.
     #[cfg(test)]
     Panic,
+    /// Devices that run what a test lets them.
+    #[cfg(test)]
+    Test(Vec<super::device_tests::TestDevice>),
+}
+
+/// A model, loaded once for each device that runs it.
+pub(crate) struct LoadedModel {
+    info: pose::ModelDescription,
+    first: pose::Model,
+    others: Vec<pose::Model>,
+}
+
+/// A device's own part of an engine.
+pub(super) struct EngineDevice {
+    /// As `--device` names it; empty without a model.
+    pub(super) name: String,
+    pub(super) engine: LoadedEngine,
 }
 
 /// The parts of an engine, one for each stage.
 pub(super) struct EngineStages {
     /// `None` without a model.
     pub(super) preparer: Option<pose::Preparer>,
-    pub(super) engine: LoadedEngine,
+    /// There is at least one.
+    pub(super) devices: Vec<EngineDevice>,
     /// `None` without a model.
     pub(super) finisher: Option<pose::Finisher>,
+}
+
+impl LoadedModel {
+    /// The same model on several devices, or on one.
+    pub(crate) fn new(first: pose::Model, others: Vec<pose::Model>) -> Self {
+        let mut info = first.info().clone();
+        for other in &others {
+            let other = other.info();
+            info.devices = info.devices.and(&other.devices);
+            info.max_batch = info.max_batch.min(other.max_batch);
+        }
+        Self {
+            info,
+            first,
+            others,
+        }
+    }
+
+    fn into_stages(self) -> EngineStages {
+        let device = |info: &pose::ModelDescription, runner| EngineDevice {
+            name: info.devices.to_string(),
+            engine: LoadedEngine::Model(runner),
+        };
+        let first = self.first.into_stages();
+        let mut devices = vec![device(&first.info, first.runner)];
+        for other in self.others {
+            let other = other.into_stages();
+            devices.push(device(&other.info, other.runner));
+        }
+        // What comes before and after a call is the same on every device.
+        EngineStages {
+            preparer: Some(first.preparer),
+            devices,
+            finisher: Some(first.finisher),
+        }
+    }
 }
 
 impl Engine {
     /// The loaded model, if there is one.
     pub(crate) fn model(&self) -> Option<&pose::ModelDescription> {
         match self {
-            Engine::Model(model) => Some(model.info()),
+            Engine::Model(model) => Some(&model.info),
             _ => None,
         }
     }
@@ -53,7 +107,7 @@ impl Engine {
         };
         // A GPU was prepared for batches up to this size and no others.
         let (client_frames, bytes) = match max_batch {
-            None if model.device == pose::Device::Cpu => (MAX_CLIENT_BATCH, MAX_CPU_BATCH_BYTES),
+            None if model.devices.are_cpu() => (MAX_CLIENT_BATCH, MAX_CPU_BATCH_BYTES),
             _ => (model.max_batch, MAX_BATCH_BYTES),
         };
         BatchLimits {
@@ -65,23 +119,27 @@ impl Engine {
 
     /// Takes the engine apart.
     pub(super) fn into_stages(self) -> EngineStages {
-        let without_model = |engine| EngineStages {
+        let without_model = |engines: Vec<LoadedEngine>| EngineStages {
             preparer: None,
-            engine,
+            devices: engines.into_iter().map(EngineDevice::unnamed).collect(),
             finisher: None,
         };
         match self {
-            Engine::Model(model) => {
-                let stages = model.into_stages();
-                EngineStages {
-                    preparer: Some(stages.preparer),
-                    engine: LoadedEngine::Model(stages.runner),
-                    finisher: Some(stages.finisher),
-                }
-            }
-            Engine::Verify => without_model(LoadedEngine::Verify),
+            Engine::Model(model) => model.into_stages(),
+            Engine::Verify => without_model(vec![LoadedEngine::Verify]),
             #[cfg(test)]
-            Engine::Panic => without_model(LoadedEngine::Panic),
+            Engine::Panic => without_model(vec![LoadedEngine::Panic]),
+            #[cfg(test)]
+            Engine::Test(devices) => {
+                without_model(devices.into_iter().map(LoadedEngine::Test).collect())
+            }
         }
+    }
+}
+
+impl EngineDevice {
+    fn unnamed(engine: LoadedEngine) -> Self {
+        let name = String::new();
+        Self { name, engine }
     }
 }

@@ -1,6 +1,5 @@
 //! The last stage: from the model's outputs to results, for the sinks and the clients.
 
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use protocol::{Message, StreamAck};
 use tokio::sync::oneshot;
 
 use super::buffer_pool::BufferPool;
+use super::engine_outputs::FinishInput;
 use super::frames::DecodedFrame;
 use super::sink::{FlushWait, FrameSinks, StreamHeader};
 use super::stream_queues::StreamMark;
@@ -24,9 +24,10 @@ pub(super) struct InferredBatch {
     pub(super) started: Instant,
 }
 
-/// What the engine passes on, in the order of each stream.
+/// What the devices pass on, in the order of each stream.
 pub(super) enum EngineOutput {
-    Batch(InferredBatch),
+    /// What a call gave: one batch, or one for each of its frames.
+    Batches(Vec<InferredBatch>),
     Mark(StreamMark),
 }
 
@@ -74,10 +75,12 @@ fn complete((waits, done): Flush) {
 
 impl FinishStage {
     /// Finishes batches until no more can come.
-    pub(super) fn run(mut self, outputs: &Receiver<EngineOutput>) {
-        for output in outputs {
+    pub(super) fn run(mut self, outputs: &FinishInput) {
+        while let Some(output) = outputs.next() {
             match output {
-                EngineOutput::Batch(batch) => self.finish(batch),
+                EngineOutput::Batches(batches) => {
+                    batches.into_iter().for_each(|batch| self.finish(batch));
+                }
                 EngineOutput::Mark(StreamMark::StreamStarted(stream)) => {
                     self.stream_started(stream);
                 }
@@ -86,7 +89,7 @@ impl FinishStage {
                     // A session that no longer waits has ended.
                     let _ = done.send(());
                 }
-                EngineOutput::Mark(StreamMark::Flush(done)) => {
+                EngineOutput::Mark(StreamMark::Flush(_, done)) => {
                     self.end_cut_off_streams();
                     flush(self.sinks.flush(), done);
                 }

@@ -1,13 +1,16 @@
-//! The second stage: one thread that keeps the model busy.
+//! The second stage: one thread for each device that keeps it busy.
 
-use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use pose::{BatchOutputs, PredictError, Runner};
+use tracing::{debug, warn};
 
+use super::call_order::CallNumber;
+use super::engine_outputs::{DeviceOutputs, FinishStageClosed};
+use super::failover::DeviceNumber;
 use super::finish::{EngineOutput, InferredBatch};
 use super::frames::DecodedFrame;
-use super::stream_queues::{EngineInput, StreamQueues};
+use super::stream_queues::{EngineCall, EngineInput, GivenCall, StreamQueues};
 use crate::metrics::Metrics;
 
 /// What runs on a batch.
@@ -18,69 +21,145 @@ pub(super) enum LoadedEngine {
     /// Panics, as a bug would.
     #[cfg(test)]
     Panic,
+    /// Decides by the numbers of the frames whether it can run them.
+    #[cfg(test)]
+    Test(super::device_tests::TestDevice),
 }
 
-/// What the stage's thread works with.
+/// What the thread of a device works with.
 pub(super) struct InferStage {
     pub(super) engine: LoadedEngine,
-    pub(super) outputs: SyncSender<EngineOutput>,
+    /// The device among those of the worker, and its name; empty without a model.
+    pub(super) device: DeviceNumber,
+    pub(super) name: String,
+    pub(super) outputs: DeviceOutputs,
     pub(super) metrics: Metrics,
+    /// Why its last call failed.
+    pub(super) failed: Option<PredictError>,
 }
 
-/// The last stage has ended.
-struct FinishStageClosed;
-
 impl InferStage {
-    /// Runs batches until no more can come.
+    /// Runs batches until no more can come, or the device is taken out.
     pub(super) fn run(mut self, queues: &StreamQueues) {
-        while let Some(input) = queues.next_input() {
+        while let Some(input) = queues.next_input(self.device) {
             let passed = match input {
-                EngineInput::Frames(frames) => self.run_batch(frames),
-                EngineInput::Mark(mark) => self.pass(EngineOutput::Mark(mark)),
+                EngineInput::Call(call) => self.run_call(call, queues),
+                EngineInput::Mark(number, mark) => {
+                    self.outputs.complete(number, EngineOutput::Mark(mark))
+                }
+                EngineInput::TakenOut { left } => return self.taken_out(left, queues),
             };
             if passed.is_err() {
-                return;
+                break;
+            }
+        }
+        queues.device_leaves(self.device);
+    }
+
+    /// The device is not used any more. The thread waits for the end of the others: that one ends is the end of the pipeline.
+    fn taken_out(self, left: usize, queues: &StreamQueues) {
+        self.metrics.device_is_out(self.device);
+        let error = self.failed.as_ref().map(tracing::field::display);
+        warn!(
+            device = %self.name,
+            number = self.device,
+            left,
+            error,
+            "a device failed in a call of the model that another one ran: it is taken out until the worker is started \
+             again, and its frames run on those that are left"
+        );
+        // Its memory is given back.
+        drop(self.engine);
+        queues.wait_for_end();
+    }
+
+    fn run_call(
+        &mut self,
+        given: GivenCall,
+        queues: &StreamQueues,
+    ) -> Result<(), FinishStageClosed> {
+        let GivenCall {
+            call: EngineCall { number, mut frames },
+            failed_on,
+            is_last,
+        } = given;
+        frames.retain(|frame| !frame.route.leaves_a_frame());
+        if frames.is_empty() {
+            queues.settled(&failed_on);
+            return self.pass(number, Vec::new());
+        }
+        let started = Instant::now();
+        self.metrics.call(self.device, frames.len());
+        let error = match self.engine.run(&frames) {
+            Ok(outputs) => {
+                queues.succeeded(&failed_on);
+                let outputs = Ok(outputs);
+                let batch = InferredBatch {
+                    frames,
+                    outputs,
+                    started,
+                };
+                return self.pass(number, vec![batch]);
+            }
+            Err(error) => error,
+        };
+        self.metrics.call_failed(self.device);
+        let call = EngineCall { number, frames };
+        if is_last {
+            queues.settled(&failed_on);
+            return self.run_last(call, error, started);
+        }
+        match queues.failed(self.device, call, failed_on) {
+            Some(call) => self.run_last(call, error, started),
+            None => {
+                self.failed = Some(error);
+                Ok(())
             }
         }
     }
 
-    fn run_batch(&mut self, mut frames: Vec<DecodedFrame>) -> Result<(), FinishStageClosed> {
-        frames.retain(|frame| !frame.route.leaves_a_frame());
-        if frames.is_empty() {
-            return Ok(());
-        }
-        let started = Instant::now();
-        self.metrics.batch(frames.len());
-        match self.engine.run(&frames) {
-            Err(error) if frames.len() > 1 => {
-                tracing::debug!(%error, frames = frames.len(), "batch failed; running its frames alone");
-                frames
-                    .into_iter()
-                    .try_for_each(|frame| self.run_alone(frame))
-            }
-            outputs => self.pass(EngineOutput::Batch(InferredBatch {
+    /// Completes a call that no device can run as a whole: a frame that the model cannot take fails alone.
+    fn run_last(
+        &mut self,
+        call: EngineCall,
+        error: PredictError,
+        started: Instant,
+    ) -> Result<(), FinishStageClosed> {
+        let EngineCall { number, frames } = call;
+        let batches = if frames.len() > 1 {
+            debug!(%error, frames = frames.len(), "batch failed; running its frames alone");
+            let alone = frames.into_iter().map(|frame| self.run_alone(frame));
+            alone.collect()
+        } else {
+            let outputs = Err(error);
+            vec![InferredBatch {
                 frames,
                 outputs,
                 started,
-            })),
-        }
+            }]
+        };
+        self.pass(number, batches)
     }
 
-    /// A frame that the model cannot take fails alone.
-    fn run_alone(&mut self, frame: DecodedFrame) -> Result<(), FinishStageClosed> {
+    fn pass(
+        &self,
+        number: CallNumber,
+        batches: Vec<InferredBatch>,
+    ) -> Result<(), FinishStageClosed> {
+        self.outputs
+            .complete(number, EngineOutput::Batches(batches))
+    }
+
+    fn run_alone(&mut self, frame: DecodedFrame) -> InferredBatch {
         let started = Instant::now();
         let frames = vec![frame];
-        self.metrics.batch(frames.len());
+        self.metrics.call(self.device, frames.len());
         let outputs = self.engine.run(&frames);
-        self.pass(EngineOutput::Batch(InferredBatch {
+        InferredBatch {
             frames,
             outputs,
             started,
-        }))
-    }
-
-    fn pass(&self, output: EngineOutput) -> Result<(), FinishStageClosed> {
-        self.outputs.send(output).map_err(|_| FinishStageClosed)
+        }
     }
 }
 
@@ -93,6 +172,8 @@ impl LoadedEngine {
                 .map(Some),
             #[cfg(test)]
             LoadedEngine::Panic => panic!("asked for by a test"),
+            #[cfg(test)]
+            LoadedEngine::Test(device) => device.run(frames),
         }
     }
 }

@@ -1,17 +1,24 @@
 //! The worker's threads from received frames to results, and the bounded queues that join them.
 //!
 //! ```text
-//! session ─► its queue ┐   ┌► decode ┐
-//!                      ├───┤   ...   ├─► infer ─► finish ─► each session's replies
-//! session ─► its queue ┘   └► decode ┘   (model)  (instances, sinks)
+//! session ─► its queue ┐   ┌► decode ┐   ┌► infer ┐
+//!                      ├───┤   ...   ├───┤  ...   ├─► finish ─► each session's replies
+//! session ─► its queue ┘   └► decode ┘   └► infer ┘   (instances, sinks)
+//!                                        (a device each)
 //! ```
 //!
 //! Each stream has a bounded queue of its own, in which its frames keep their order; [`scheduler`] says which stream is
-//! next. A frame has a place among its client's replies before it enters: no stage waits for a client.
+//! next. Several devices run calls at the same time; [`call_order`] puts what they give back into the order of each stream,
+//! and [`failover`] says what becomes of calls that one cannot run. A frame has a place among its client's replies before it enters: no stage waits for a client.
 
 mod buffer_pool;
+mod call_order;
 mod decode;
+#[cfg(test)]
+mod device_tests;
 mod engine;
+mod engine_outputs;
+mod failover;
 mod finish;
 mod frames;
 mod infer;
@@ -23,7 +30,6 @@ mod sink;
 mod stream_queues;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -38,9 +44,10 @@ use crate::metrics::Metrics;
 use crate::streams::ResultRoute;
 use buffer_pool::BufferPool;
 use decode::DecodeStage;
-pub(crate) use engine::Engine;
-use engine::EngineStages;
-use finish::{EngineOutput, FinishStage};
+pub(crate) use engine::{Engine, LoadedModel};
+use engine::{EngineDevice, EngineStages};
+use engine_outputs::{DeviceOutputs, EngineOutputs, FinishInput};
+use finish::FinishStage;
 pub(crate) use frames::{DecodedFrame, FrameJob};
 use infer::InferStage;
 use live_frames::LiveFrames;
@@ -57,9 +64,6 @@ const FRAME_QUEUE_LEN: usize = 3;
 
 /// Threads that decode, at most: the model uses the other cores.
 const MAX_DECODERS: usize = 4;
-
-/// Batches that may wait for the last stage while the model has the next one.
-const OUTPUT_QUEUE_LEN: usize = 1;
 
 /// The pipeline's threads have ended: a bug, or the end of the process.
 #[derive(Debug, thiserror::Error)]
@@ -110,28 +114,25 @@ impl Pipeline {
         let limits = engine.limits(options.max_batch);
         let needs = options.sinks.needs();
         let gathered = match engine.model() {
-            // Decoded frames gather up to a batch while the model has the one before.
+            // Decoded frames gather up to a batch of each device while it has the one before.
             Some(model) if needs.is_empty() => {
-                limits.frames.min(limits.bytes / model.input.bytes())
+                limits.frames.min(limits.bytes / model.input.bytes()) * model.devices.len()
             }
             _ => 0,
         };
         let EngineStages {
             preparer,
-            engine,
+            devices,
             finisher,
         } = engine.into_stages();
         let mut threads = PipelineThreads::new();
         let decoders = cores().clamp(1, MAX_DECODERS);
-        let queues = Arc::new(StreamQueues::new(limits));
+        let count = devices.len();
+        let (outputs, each, input) = EngineOutputs::new(count);
+        let queues = Arc::new(StreamQueues::new(limits, count, outputs));
+        let devices = devices.into_iter().zip(each);
         threads.decode(decoders, preparer, &options, &queues)?;
-        let (outputs, to_finish) = sync_channel(OUTPUT_QUEUE_LEN);
-        let stage = InferStage {
-            engine,
-            outputs,
-            metrics: options.metrics,
-        };
-        threads.infer(stage, Arc::clone(&queues))?;
+        threads.infer(devices, &queues, &options.metrics)?;
         let stage = FinishStage {
             finisher,
             sinks: options.sinks,
@@ -139,7 +140,7 @@ impl Pipeline {
             buffers: threads.buffers.clone(),
             streams: Vec::new(),
         };
-        threads.finish(stage, to_finish)?;
+        threads.finish(stage, input)?;
         let bounds = QueueBounds {
             entries: FRAME_QUEUE_LEN.max(gathered) + decoders,
             undecoded: (FRAME_QUEUE_LEN + decoders) as u32,
@@ -242,12 +243,30 @@ impl PipelineThreads {
         Ok(())
     }
 
-    fn infer(&mut self, stage: InferStage, queues: Arc<StreamQueues>) -> Result<()> {
-        self.spawn("infer", move || stage.run(&queues))
+    /// Starts a thread for each device.
+    fn infer(
+        &mut self,
+        devices: impl Iterator<Item = (EngineDevice, DeviceOutputs)>,
+        queues: &Arc<StreamQueues>,
+        metrics: &Metrics,
+    ) -> Result<()> {
+        for (number, (EngineDevice { name, engine }, outputs)) in devices.enumerate() {
+            let stage = InferStage {
+                engine,
+                device: number,
+                name,
+                outputs,
+                metrics: metrics.clone(),
+                failed: None,
+            };
+            let queues = Arc::clone(queues);
+            self.spawn("infer", move || stage.run(&queues))?;
+        }
+        Ok(())
     }
 
-    fn finish(&mut self, stage: FinishStage, outputs: Receiver<EngineOutput>) -> Result<()> {
-        self.spawn("finish", move || stage.run(&outputs))
+    fn finish(&mut self, stage: FinishStage, input: FinishInput) -> Result<()> {
+        self.spawn("finish", move || stage.run(&input))
     }
 
     fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {

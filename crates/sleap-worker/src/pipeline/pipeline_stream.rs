@@ -105,7 +105,8 @@ impl PipelineStream {
     /// it.
     pub(crate) async fn flush(&self) -> Result<(), PipelineStopped> {
         let (done, flushed) = oneshot::channel();
-        self.mark(StreamMark::Flush(done)).await?;
+        let route = Some(Arc::clone(&self.route));
+        self.mark(StreamMark::Flush(route, done)).await?;
         self.done(flushed).await
     }
 

@@ -5,6 +5,9 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::call_order::{CallNumber, CallStreams};
+use super::engine_outputs::{EngineOutputs, RouteKey};
+use super::failover::{DeviceNumber, Failover, Retry};
 use super::frames::{DecodeTask, DecodedFrame};
 use super::scheduler::{BatchLimits, Call, Place, Scheduler, StreamClass, StreamId};
 use crate::streams::ResultRoute;
@@ -15,15 +18,34 @@ pub(super) enum StreamMark {
     StreamStarted(Arc<ResultRoute>),
     /// No frame of this route follows: its stream is complete, or its client is gone. Completed once the sinks know.
     StreamEnded(Arc<ResultRoute>, oneshot::Sender<()>),
-    /// Completed once everything before it has its result and the sinks have finished with it.
-    Flush(oneshot::Sender<()>),
+    /// Completed once everything before it, of this route or of all, has its result and the sinks have finished with it.
+    Flush(Option<Arc<ResultRoute>>, oneshot::Sender<()>),
 }
 
-/// What the engine does next.
+/// Frames for one call of the model.
+pub(super) struct EngineCall {
+    pub(super) number: CallNumber,
+    pub(super) frames: Vec<DecodedFrame>,
+}
+
+/// A call for a device.
+pub(super) struct GivenCall {
+    pub(super) call: EngineCall,
+    /// The devices that could not run it.
+    pub(super) failed_on: Vec<DeviceNumber>,
+    /// No device can run it: what this one makes of it is final.
+    pub(super) is_last: bool,
+}
+
+/// What a device does next.
 pub(super) enum EngineInput {
-    /// Frames for one call of the model.
-    Frames(Vec<DecodedFrame>),
-    Mark(StreamMark),
+    Call(GivenCall),
+    /// Something between calls, to be passed on.
+    Mark(CallNumber, StreamMark),
+    /// Nothing any more: others run what it cannot. So many are left.
+    TakenOut {
+        left: usize,
+    },
 }
 
 /// The queues.
@@ -33,10 +55,13 @@ pub(super) struct StreamQueues {
     jobs: Condvar,
     /// There may be something for the engine.
     calls: Condvar,
+    outputs: EngineOutputs,
 }
 
 struct State {
     scheduler: Scheduler<DecodeTask, DecodedFrame, StreamMark, OwnedSemaphorePermit>,
+    /// The devices, and calls that failed.
+    failover: Failover<EngineCall>,
     /// Completed once all streams are done with what they have.
     flushes: Vec<oneshot::Sender<()>>,
     /// Nothing is added any more.
@@ -50,16 +75,18 @@ pub(super) struct DecodePlace {
 }
 
 impl StreamQueues {
-    /// Without streams.
-    pub(super) fn new(limits: BatchLimits) -> Self {
+    /// Without streams, for so many devices, which hand over what they have to `outputs`.
+    pub(super) fn new(limits: BatchLimits, devices: usize, outputs: EngineOutputs) -> Self {
         Self {
             state: Mutex::new(State {
                 scheduler: Scheduler::new(limits),
+                failover: Failover::new(devices),
                 flushes: Vec::new(),
                 is_closed: false,
             }),
             jobs: Condvar::new(),
             calls: Condvar::new(),
+            outputs,
         }
     }
 
@@ -130,26 +157,113 @@ impl StreamQueues {
         }
     }
 
-    /// What the engine does next; waits for it. `None` is the end.
-    pub(super) fn next_input(&self) -> Option<EngineInput> {
+    /// What a device does next; waits for it. `None` is the end.
+    pub(super) fn next_input(&self, device: DeviceNumber) -> Option<EngineInput> {
         let mut state = self.lock();
         loop {
-            match state.scheduler.next_call(Instant::now()) {
-                Some(Call::Frames(frames)) => return Some(EngineInput::Frames(frames)),
-                Some(Call::Mark(mark)) => return Some(EngineInput::Mark(mark)),
-                None => {}
+            if let Some(Retry { call, is_last }) = state.failover.retry(device) {
+                let (call, failed_on) = call.into_parts();
+                let given = GivenCall {
+                    call,
+                    failed_on,
+                    is_last,
+                };
+                return Some(EngineInput::Call(given));
             }
-            if state.scheduler.is_idle() {
-                if let Some(done) = state.flushes.pop() {
-                    return Some(EngineInput::Mark(StreamMark::Flush(done)));
+            if state.failover.is_out(device) {
+                let left = state.failover.in_use();
+                return Some(EngineInput::TakenOut { left });
+            }
+            if state.failover.takes_calls(device) {
+                if let Some(input) = self.next_call(&mut state) {
+                    return Some(input);
                 }
-                if state.is_closed {
+                if state.is_closed && state.scheduler.is_idle() {
                     return None;
                 }
             }
             let waited = self.calls.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The next call or mark, if there is anything for one.
+    fn next_call(&self, state: &mut State) -> Option<EngineInput> {
+        match state.scheduler.next_call(Instant::now()) {
+            Some(Call::Frames(frames)) => {
+                let number = self.outputs.begin(&frames);
+                Some(EngineInput::Call(GivenCall {
+                    call: EngineCall { number, frames },
+                    failed_on: Vec::new(),
+                    is_last: false,
+                }))
+            }
+            Some(Call::Mark(mark)) => Some(self.mark_input(mark)),
+            None if state.scheduler.is_idle() => {
+                let done = state.flushes.pop()?;
+                Some(self.mark_input(StreamMark::Flush(None, done)))
+            }
+            None => None,
+        }
+    }
+
+    fn mark_input(&self, mark: StreamMark) -> EngineInput {
+        let streams = || match &mark {
+            StreamMark::StreamStarted(route)
+            | StreamMark::StreamEnded(route, _)
+            | StreamMark::Flush(Some(route), _) => {
+                CallStreams::of(std::iter::once(RouteKey::of(route)))
+            }
+            StreamMark::Flush(None, _) => CallStreams::All,
+        };
+        EngineInput::Mark(self.outputs.number(streams), mark)
+    }
+
+    /// A call failed on a device, and before on these. `None`: another device is to try it. Else it is given back.
+    pub(super) fn failed(
+        &self,
+        device: DeviceNumber,
+        call: EngineCall,
+        before: Vec<DeviceNumber>,
+    ) -> Option<EngineCall> {
+        let failed = self.change(|failover| failover.fails(device, call, before))?;
+        Some(failed.call)
+    }
+
+    /// A device ran a call, which had failed on these before.
+    pub(super) fn succeeded(&self, failed_on: &[DeviceNumber]) {
+        if !failed_on.is_empty() {
+            self.change(|failover| failover.succeeds(failed_on));
+        }
+    }
+
+    /// A call that failed on these is over, and no device could run it.
+    pub(super) fn settled(&self, failed_on: &[DeviceNumber]) {
+        if !failed_on.is_empty() {
+            self.change(|failover| failover.ends(failed_on));
+        }
+    }
+
+    /// Waits until nothing is added any more.
+    pub(super) fn wait_for_end(&self) {
+        let mut state = self.lock();
+        while !state.is_closed {
+            let waited = self.calls.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A device's thread ends.
+    pub(super) fn device_leaves(&self, device: DeviceNumber) {
+        self.change(|failover| failover.leaves(device));
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Failover<EngineCall>) -> T) -> T {
+        let mut state = self.lock();
+        let changed = change(&mut state.failover);
+        self.outputs.set_failed_calls(!state.failover.is_settled());
+        self.calls.notify_all();
+        changed
     }
 
     // The lock was poisoned by a panic, after which the worker ends: the state only has to be valid.

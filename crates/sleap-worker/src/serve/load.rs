@@ -10,7 +10,7 @@ use protocol::text::Lines;
 use tracing::{info, warn};
 
 use crate::command_line::Args;
-use crate::pipeline::Engine;
+use crate::pipeline::{Engine, LoadedModel};
 
 /// The targets of `--emit`, the model, and what acts on its poses.
 pub(super) struct Loaded {
@@ -80,13 +80,23 @@ async fn engine(args: &Args) -> Result<Engine> {
         return Ok(Engine::Verify);
     };
     let options = args.model_options();
-    let model = tokio::task::spawn_blocking(move || load_model(&dir, &options))
+    let model = tokio::task::spawn_blocking(move || load_on_each(&dir, &options))
         .await
         .context("loading the model stopped unexpectedly")??;
     Ok(Engine::Model(Box::new(model)))
 }
 
-/// Loads ONNX Runtime and the model in `dir`.
+/// Loads the model in `dir` once for each of these.
+///
+/// # Errors
+/// It cannot be used on one of the devices.
+fn load_on_each(dir: &Path, options: &[pose::Options]) -> Result<LoadedModel> {
+    let mut models = options.iter().map(|options| load_model(dir, options));
+    let first = models.next().context("no device was named")??;
+    Ok(LoadedModel::new(first, models.collect::<Result<_>>()?))
+}
+
+/// Loads ONNX Runtime and the model in `dir`, on one device.
 ///
 /// # Errors
 /// One of them cannot be used.
@@ -100,7 +110,7 @@ pub(crate) fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Mo
         kind = %info.kind,
         nodes = info.skeleton.nodes.len(),
         input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
-        device = %info.device,
+        device = %info.devices,
         providers = %info.placement,
         refine = info.refine.map(tracing::field::display),
         onnxruntime = %runtime.version,
