@@ -159,6 +159,13 @@ pub struct StreamAck {
         skip_serializing_if = "Option::is_none"
     )]
     pub queue_position: Option<u32>,
+    /// Extension: frames per second that the client can expect of the model, where they are fewer than its live source
+    /// has; absent: all, or it is not known.
+    #[serde(
+        deserialize_with = "optional_positive",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expected_fps: Option<f64>,
     /// Extension: a text for display, such as why the worker is busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

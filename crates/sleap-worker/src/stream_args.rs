@@ -12,4 +12,19 @@ pub struct StreamArgs {
     /// or lsl://, the worker serves one at a time: these do not tell streams apart.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub max_streams: Option<u16>,
+
+    /// Refuse a live stream beside others where one of them would get fewer frames a second of the model.
+    ///
+    /// A stream that asks for less needs no more than that, and one that is alone is never refused. The model's rate is
+    /// measured as it runs.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = live_rate)]
+    pub min_live_rate: f64,
+}
+
+/// A number of frames a second that may be zero.
+fn live_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
+        _ => Err("it is a number of frames a second, 0 or more".into()),
+    }
 }

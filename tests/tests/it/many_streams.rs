@@ -251,6 +251,66 @@ fn what_cannot_tell_streams_apart_has_one_at_a_time() {
     );
     let mut first = Client::stream(&worker.signal, &["-o", "-"]);
     first.line().expect("a first prediction");
+
+#[test]
+fn a_live_client_hears_what_it_can_expect_of_the_model() {
+    let worker = worker(&["--min-live-rate", "1"]);
+    // More than the model can take, from each.
+    let fast = ["--test-pattern", "64x64@1000", "--live", "-o", "-"];
+    let client = || Client::start(&[&["--signal", &worker.signal][..], &fast].concat());
+    let mut first = client();
+    for _ in 0..5 {
+        first.line().expect("predictions come");
+    }
+    let mut second = client();
+    second.line().expect("it has room");
+    second.interrupt();
+    let second = second.wait();
+    assert_eq!(second.code, Some(130), "{}", second.stderr);
+    let told = "expect poses of about ";
+    assert!(second.stderr.contains(told), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("the source has 1000.0"),
+        "{}",
+        second.stderr
+    );
+    first.interrupt();
+    assert_eq!(first.wait().code, Some(130));
+}
+
+#[test]
+fn a_live_client_without_room_is_refused_with_the_reason_and_may_wait() {
+    let worker = worker(&["--min-live-rate", "100000"]);
+    let camera = [
+        "--test-pattern",
+        "64x64@1000",
+        "--live",
+        "--signal",
+        &worker.signal,
+    ];
+    let mut alone = Client::start(&[&camera[..], &["-o", "-"]].concat());
+    for _ in 0..5 {
+        alone.line().expect("the only live stream is never refused");
+    }
+    let refused = Client::run(&camera);
+    let reason = "one more would get about ";
+    refused.failed(1, &["worker is busy", reason, "--min-live-rate", "--wait"]);
+    // Files wait for the model, and are not refused.
+    assert_eq!(
+        video(&worker, &["--max-frames", "3"])
+            .wait()
+            .success()
+            .predictions()
+            .len(),
+        3
+    );
+    let few = ["--max-frames", "3", "--wait", "-o", "-"];
+    let waiting = Client::start(&[&camera[..], &few].concat());
+    waiting.logs("busy; asking again", 1);
+    alone.interrupt();
+    assert_eq!(alone.wait().code, Some(130));
+    assert!(!waiting.wait().success().predictions().is_empty());
+}
     let second = Client::run(&["--signal", &worker.signal, "--test-pattern"]);
     second.failed(1, &["worker is busy", "another client is streaming"]);
 }

@@ -99,6 +99,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("reconnect_timeout", Harmless),
     ("lanes", Harmless),
     ("max_streams", Harmless),
+    ("max_jobs", Harmless),
+    ("min_live_rate", Harmless),
     // What becomes of poses and frames. `output` is a file of the client's and a folder of the worker's.
     ("output", UserOnly(Writing)),
     ("record", UserOnly(Writing)),

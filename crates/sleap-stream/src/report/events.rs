@@ -63,6 +63,7 @@ impl EventWriter {
                 "live": info.is_live,
                 "frames_total": total,
                 "model": ack.model,
+                "expected_fps": ack.expected_fps,
                 "nodes": ack.skeleton.as_ref().map(|skeleton| &skeleton.nodes),
             }),
         );

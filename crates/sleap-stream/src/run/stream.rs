@@ -287,6 +287,18 @@ fn report_connected(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Opti
     let frames = config.frames_to_send(info);
     let events = EventWriter::of(config.report_mode).into_iter();
     events.for_each(|events| events.connected(info, frames, ack));
+    if let Some(rate) = ack.expected_fps {
+        let source = config
+            .capture
+            .fps
+            .or(info.fps)
+            .map(|fps| format!(", and the source has {fps:.1}"));
+        tracing::warn!(
+            "expect poses of about {rate:.1} frames a second: the worker's model has no more for this stream now{}. Frames \
+             are left out, and the newest ones go first",
+            source.unwrap_or_default()
+        );
+    }
     frames
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum StreamRefusal {
     Unreadable,
     /// The worker takes no streams (--no-stream).
     NoStreams,
+    /// The model is too slow for one more live stream.
+    NoRoom,
 }
 
 /// How a stream ended.
@@ -105,7 +107,13 @@ impl FrameLoss {
 }
 
 impl StreamRefusal {
-    pub(super) const ALL: [&str; 4] = ["busy", "shutting_down", "unreadable", "no_streams"];
+    pub(super) const ALL: [&str; 5] = [
+        "busy",
+        "shutting_down",
+        "unreadable",
+        "no_streams",
+        "no_room",
+    ];
 
     pub(super) fn word(self) -> &'static str {
         Self::ALL[self as usize]

@@ -10,6 +10,7 @@ use super::engine_outputs::{DeviceOutputs, FinishStageClosed};
 use super::failover::DeviceNumber;
 use super::finish::{EngineOutput, InferredBatch};
 use super::frames::DecodedFrame;
+use super::model_rate::ModelRate;
 use super::stream_queues::{EngineCall, EngineInput, GivenCall, StreamQueues};
 use crate::metrics::Metrics;
 
@@ -34,6 +35,7 @@ pub(super) struct InferStage {
     pub(super) name: String,
     pub(super) outputs: DeviceOutputs,
     pub(super) metrics: Metrics,
+    pub(super) rate: ModelRate,
     /// Why its last call failed.
     pub(super) failed: Option<PredictError>,
 }
@@ -59,6 +61,7 @@ impl InferStage {
     /// The device is not used any more. The thread waits for the end of the others: that one ends is the end of the pipeline.
     fn taken_out(self, left: usize, queues: &StreamQueues) {
         self.metrics.device_is_out(self.device);
+        self.rate.device_is_out(self.device);
         let error = self.failed.as_ref().map(tracing::field::display);
         warn!(
             device = %self.name,
@@ -92,6 +95,11 @@ impl InferStage {
         self.metrics.call(self.device, frames.len());
         let error = match self.engine.run(&frames) {
             Ok(outputs) => {
+                // Without a model there is nothing to share.
+                if outputs.is_some() {
+                    let took = started.elapsed();
+                    self.rate.call(self.device, frames.len(), took);
+                }
                 queues.succeeded(&failed_on);
                 let outputs = Ok(outputs);
                 let batch = InferredBatch {

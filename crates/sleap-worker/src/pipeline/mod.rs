@@ -23,6 +23,7 @@ mod finish;
 mod frames;
 mod infer;
 mod live_frames;
+mod model_rate;
 mod needs;
 mod pipeline_stream;
 mod scheduler;
@@ -51,6 +52,7 @@ use finish::FinishStage;
 pub(crate) use frames::{DecodedFrame, FrameJob};
 use infer::InferStage;
 use live_frames::LiveFrames;
+pub(crate) use model_rate::ModelRate;
 pub(crate) use needs::{FrameNeeds, FrameSelector, SelectedFrame};
 pub(crate) use pipeline_stream::PipelineStream;
 use pipeline_stream::QueueBounds;
@@ -94,6 +96,7 @@ pub(crate) struct Pipeline {
     /// Frames in one call of the model, and of a batch that a client forms.
     batch: usize,
     client_batch: usize,
+    rate: ModelRate,
     threads: Vec<JoinHandle<()>>,
     stopped: CancellationToken,
 }
@@ -132,7 +135,9 @@ impl Pipeline {
         let queues = Arc::new(StreamQueues::new(limits, count, outputs));
         let devices = devices.into_iter().zip(each);
         threads.decode(decoders, preparer, &options, &queues)?;
-        threads.infer(devices, &queues, &options.metrics)?;
+        let rate = ModelRate::new(count);
+        let shared = (options.metrics.clone(), rate.clone());
+        threads.infer(devices, &queues, shared)?;
         let stage = FinishStage {
             finisher,
             sinks: options.sinks,
@@ -152,6 +157,7 @@ impl Pipeline {
             live: LiveFrames::default(),
             batch: limits.frames,
             client_batch: limits.client_frames,
+            rate,
             threads: threads.threads,
             stopped: threads.stopped,
         })
@@ -177,6 +183,11 @@ impl Pipeline {
     pub(crate) async fn quiet(&self, until: Instant) {
         // What comes first wins; either is good.
         let _ = tokio::time::timeout_at(until.into(), self.live.none()).await;
+    }
+
+    /// How many frames a second the model can run.
+    pub(crate) fn rate(&self) -> ModelRate {
+        self.rate.clone()
     }
 
     /// Frames in one call of the model at most.
@@ -248,7 +259,7 @@ impl PipelineThreads {
         &mut self,
         devices: impl Iterator<Item = (EngineDevice, DeviceOutputs)>,
         queues: &Arc<StreamQueues>,
-        metrics: &Metrics,
+        (metrics, rate): (Metrics, ModelRate),
     ) -> Result<()> {
         for (number, (EngineDevice { name, engine }, outputs)) in devices.enumerate() {
             let stage = InferStage {
@@ -257,6 +268,7 @@ impl PipelineThreads {
                 name,
                 outputs,
                 metrics: metrics.clone(),
+                rate: rate.clone(),
                 failed: None,
             };
             let queues = Arc::clone(queues);

@@ -46,6 +46,7 @@ pub(crate) fn ready(
         lanes: Some(MAX_LANES as u32),
         shard_lanes: Some(MAX_SHARD_LANES as u32),
         queue_position: None,
+        expected_fps: None,
         message: None,
     }
 }
@@ -68,6 +69,16 @@ pub(crate) fn busy(
         status: AckStatus::Busy,
         queue_position: is_queued.then(|| u32::try_from(position).unwrap_or(u32::MAX)),
         message: Some(message),
+        ..ready.clone()
+    }
+}
+
+/// There is no room for the stream now, for this reason; it would have got so many frames a second.
+pub(crate) fn no_room(ready: &StreamAck, reason: String, expected_fps: f64) -> StreamAck {
+    StreamAck {
+        status: AckStatus::Busy,
+        expected_fps: Some(expected_fps),
+        message: Some(reason),
         ..ready.clone()
     }
 }

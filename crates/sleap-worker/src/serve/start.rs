@@ -161,7 +161,7 @@ impl StartedWorker {
             limits: config.channel.limits.clone(),
             tracking,
         };
-        let context = session_context(jobs, store, served, counted, !args.files.no_stream);
+        let context = session_context(args, jobs, (store, served), counted);
         Ok(Self {
             sweeper: context.files.sweep(),
             context: Arc::new(context),
@@ -359,11 +359,10 @@ fn observe(metrics: &Metrics, page: Option<&ViewServer>, served: &ServedStreams)
 }
 
 fn session_context(
+    args: &Args,
     jobs: JobContext,
-    store: UploadStore,
-    served: ServedStreams,
+    (store, served): (UploadStore, ServedStreams),
     metrics: Metrics,
-    takes_streams: bool,
 ) -> SessionContext {
     SessionContext {
         ack: Arc::clone(&jobs.ack),
@@ -375,6 +374,8 @@ fn session_context(
         files: Arc::new(FileService::new(store, jobs, metrics.clone())),
         served,
         metrics,
-        takes_streams,
+        takes_streams: !args.files.no_stream,
+        rate: jobs.pipeline.rate(),
+        least_rate: args.streams.min_live_rate,
     }
 }

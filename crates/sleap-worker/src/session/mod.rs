@@ -26,7 +26,7 @@ pub(crate) use run::{report, run};
 use crate::admission::ClientSlot;
 use crate::files::{FileService, UploadSession};
 use crate::metrics::{FrameLoss, Metrics, StreamEndReason};
-use crate::pipeline::{FrameJob, Pipeline, PipelineStopped, PipelineStream};
+use crate::pipeline::{FrameJob, ModelRate, Pipeline, PipelineStopped, PipelineStream};
 use crate::streams::{ServedStreams, StreamSlots, WorkerTracking};
 use frame_memory::OWN_BYTES;
 use stream::Stream;
@@ -43,6 +43,9 @@ pub(crate) struct SessionContext {
     pub(crate) files: Arc<FileService>,
     /// What tells animals apart.
     pub(crate) tracking: WorkerTracking,
+    /// How fast the model is, and what each live stream gets of it at least.
+    pub(crate) rate: ModelRate,
+    pub(crate) least_rate: f64,
     /// Whether streams are taken at all.
     pub(crate) takes_streams: bool,
     /// The largest messages that are taken from a client.

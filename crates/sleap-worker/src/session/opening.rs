@@ -11,7 +11,7 @@ use super::{Session, State};
 use crate::metrics::{StreamEndReason, StreamRefusal};
 use crate::pipeline::{PipelineStopped, StreamClass};
 use crate::replies::ack;
-use crate::streams::{FrameOrigin, ResultRoute, StreamPermit};
+use crate::streams::{FrameOrigin, LiveRoom, NoSlot, ResultRoute, StreamDemand, StreamPermit};
 
 /// The refusal of a stream by a worker that takes only files.
 const NO_STREAMS: &str = "this worker takes no streams (--no-stream); it takes videos as files \
@@ -43,51 +43,94 @@ impl Session {
             return Ok(());
         }
         let name = start.stream_id.as_deref();
+        let demand = StreamDemand::from(&start);
         let permit = match kept {
-            Some(permit) => self.context.slots.restart(permit, name, &self.client),
-            None => self.permit(name).await,
+            Some(permit) => {
+                let kept = self
+                    .context
+                    .slots
+                    .restart(permit, name, &self.client, demand);
+                kept.ok_or(NoSlot::Taken)
+            }
+            None => self.permit(name, demand).await,
         };
         match permit {
-            Some(permit) => self.open(start, permit).await?,
-            None => {
-                let why = match self.context.slots.is_closed() {
-                    true => StreamRefusal::ShuttingDown,
-                    false => StreamRefusal::Busy,
-                };
-                self.context.metrics.refused(why);
-                info!(source = %start.source_name, "client told that the worker is busy");
-                self.state = State::Refused { start, frames: 0 };
-                let now = Instant::now();
-                let position = self.context.slots.wait_in_queue(&self.client, now);
-                let streams = self.context.slots.max();
-                let ack = ack::busy(&self.context.ack, why, streams, position);
-                self.reply(Message::StreamAck(ack)).await;
-            }
+            Ok(permit) => self.open(start, permit).await?,
+            Err(why) => self.refuse(start, why).await,
         }
         Ok(())
     }
 
+    /// Tells the client that its stream cannot begin now, and why.
+    async fn refuse(&mut self, start: StreamStart, why: NoSlot) {
+        let slots = &self.context.slots;
+        let (refusal, ack) = match why {
+            NoSlot::NoRoom(room) => {
+                info!(
+                    source = %start.source_name,
+                    streams = room.streams,
+                    rate = %format_args!("{:.1}", room.rate),
+                    "client told that the model has no room for one more live stream"
+                );
+                let ack = ack::no_room(&self.context.ack, room.words(), room.expected);
+                (StreamRefusal::NoRoom, ack)
+            }
+            NoSlot::Taken => {
+                let why = match slots.is_closed() {
+                    true => StreamRefusal::ShuttingDown,
+                    false => StreamRefusal::Busy,
+                };
+                info!(source = %start.source_name, "client told that the worker is busy");
+                let position = slots.wait_in_queue(&self.client, Instant::now());
+                (
+                    why,
+                    ack::busy(&self.context.ack, why, slots.max(), position),
+                )
+            }
+        };
+        self.context.metrics.refused(refusal);
+        self.state = State::Refused { start, frames: 0 };
+        self.reply(Message::StreamAck(ack)).await;
+    }
+
+    /// The model, as the streams share it now.
+    fn room(&self) -> LiveRoom {
+        LiveRoom {
+            rate: self.context.rate.frames_per_second(),
+            least: self.context.least_rate,
+        }
+    }
+
     /// Opens a stream that was refused, if the worker is free by now.
     pub(super) async fn ask_again(&mut self) -> Result<(), PipelineStopped> {
+        let room = self.room();
         let State::Refused { start, .. } = &mut self.state else {
             return Ok(());
         };
         self.client.mark_idle(Instant::now());
         let name = start.stream_id.as_deref();
-        if let Some(permit) = self.context.slots.enter(name, &self.client) {
+        let demand = (StreamDemand::from(&*start), room);
+        if let Ok(permit) = self.context.slots.enter(name, &self.client, demand) {
             let start = std::mem::take(start);
             self.open(start, permit).await?;
         }
         Ok(())
     }
 
-    async fn permit(&self, name: Option<&str>) -> Option<StreamPermit> {
+    async fn permit(
+        &self,
+        name: Option<&str>,
+        demand: StreamDemand,
+    ) -> Result<StreamPermit, NoSlot> {
         let slots = &self.context.slots;
         let former = match name {
-            Some(name) => slots.take_over(name, &self.client).await,
+            Some(name) => slots.take_over(name, &self.client, demand).await,
             None => None,
         };
-        former.or_else(|| slots.enter(name, &self.client))
+        match former {
+            Some(permit) => Ok(permit),
+            None => slots.enter(name, &self.client, (demand, self.room())),
+        }
     }
 
     async fn open(
@@ -111,6 +154,7 @@ impl Session {
             "stream starts"
         );
         log_versions(start.client_version.as_deref());
+        let expected_fps = self.context.slots.expected(&permit, self.room());
         let class = match start.is_live() {
             true => StreamClass::Live,
             false => StreamClass::File,
@@ -125,6 +169,7 @@ impl Session {
         let ack = StreamAck {
             answers: self.context.ack.answers || start.answers,
             heartbeat: start.heartbeat,
+            expected_fps,
             ..StreamAck::clone(&self.context.ack)
         };
         self.reply(Message::StreamAck(ack)).await;

@@ -40,6 +40,8 @@ fn context(
     };
     SessionContext {
         ack,
+        rate: pipeline.rate(),
+        least_rate: 1.0,
         pipeline,
         slots,
         served: ServedStreams::default(),

@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::live_rates::{LiveRoom, NoRoom, StreamDemand};
 use super::stream_queue::StreamQueue;
 use crate::admission::ClientSlot;
 
@@ -61,10 +62,20 @@ struct TakenSlot {
     id: u64,
     /// The stream's name, where its client gave it one.
     name: Option<String>,
+    demand: StreamDemand,
     /// Evicts the client's session.
     evict: CancellationToken,
     /// The same client has reconnected: it gets the slot when the former session is gone.
     heir: Option<oneshot::Sender<StreamPermit>>,
+}
+
+/// Why a stream gets no slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum NoSlot {
+    /// All are taken, or no stream begins any more.
+    Taken,
+    /// The model is too slow for one more live stream.
+    NoRoom(NoRoom),
 }
 
 /// The permit to stream. Dropping it frees the slot.
@@ -138,27 +149,39 @@ impl StreamSlots {
         let _ = streams.wait_for(|streams| *streams == 0).await;
     }
 
-    /// The permit to stream, if a slot is free, and no client is ahead in the queue.
-    pub(crate) fn enter(&self, name: Option<&str>, client: &ClientSlot) -> Option<StreamPermit> {
+    /// The permit to stream, if a slot is free, no client is ahead in the queue, and the model has room for the stream.
+    ///
+    /// # Errors
+    /// One of these is not so.
+    pub(crate) fn enter(
+        &self,
+        name: Option<&str>,
+        client: &ClientSlot,
+        (demand, room): (StreamDemand, LiveRoom),
+    ) -> Result<StreamPermit, NoSlot> {
         let mut state = self.lock();
         if self.is_closed() || !state.queue.is_next(client, Instant::now()) {
-            return None;
+            return Err(NoSlot::Taken);
         }
         if state.taken.len() >= self.0.max {
-            return None;
+            return Err(NoSlot::Taken);
         }
+        // A client that waits for room has no place in the queue, where it would hold up files.
         state.queue.leave(client);
+        room.admits(&state.demands(None), demand)
+            .map_err(NoSlot::NoRoom)?;
         let id = state.next;
         state.next += 1;
         state.taken.push(TakenSlot {
             id,
             name: name.map(str::to_owned),
+            demand,
             evict: client.eviction(),
             heir: None,
         });
         self.changed(&state);
         drop(state);
-        Some(self.permit(id))
+        Ok(self.permit(id))
     }
 
     /// The permit for the next stream of the client that has it. Clients in the queue wait for the
@@ -168,17 +191,30 @@ impl StreamSlots {
         permit: StreamPermit,
         name: Option<&str>,
         client: &ClientSlot,
+        demand: StreamDemand,
     ) -> Option<StreamPermit> {
         if self.is_closed() {
             return None;
         }
-        self.rename(&permit, name, client);
+        self.rename(&permit, name, client, demand);
         Some(permit)
+    }
+
+    /// The frames a second that the stream with this permit can expect, where it asks for more.
+    pub(crate) fn expected(&self, permit: &StreamPermit, room: LiveRoom) -> Option<f64> {
+        let state = self.lock();
+        let own = state.taken.iter().find(|slot| slot.id == permit.id)?.demand;
+        room.expected(&state.demands(Some(permit.id)), own)
     }
 
     /// The permit of the client's former connection, which is lost although the worker has not noticed
     /// that yet. `None` where that has none.
-    pub(crate) async fn take_over(&self, name: &str, client: &ClientSlot) -> Option<StreamPermit> {
+    pub(crate) async fn take_over(
+        &self,
+        name: &str,
+        client: &ClientSlot,
+        demand: StreamDemand,
+    ) -> Option<StreamPermit> {
         let (heir, permit) = oneshot::channel();
         {
             let mut state = self.lock();
@@ -190,7 +226,7 @@ impl StreamSlots {
             former.evict.cancel();
         }
         let permit = timeout(TAKEOVER_TIMEOUT, permit).await.ok()?.ok()?;
-        self.rename(&permit, Some(name), client);
+        self.rename(&permit, Some(name), client, demand);
         self.lock().queue.leave(client);
         Some(permit)
     }
@@ -211,10 +247,17 @@ impl StreamSlots {
     }
 
     /// Notes whose stream has the slot.
-    fn rename(&self, permit: &StreamPermit, name: Option<&str>, client: &ClientSlot) {
+    fn rename(
+        &self,
+        permit: &StreamPermit,
+        name: Option<&str>,
+        client: &ClientSlot,
+        demand: StreamDemand,
+    ) {
         let mut state = self.lock();
         if let Some(slot) = state.taken.iter_mut().find(|slot| slot.id == permit.id) {
             slot.name = name.map(str::to_owned);
+            slot.demand = demand;
             slot.evict = client.eviction();
         }
     }
@@ -242,6 +285,14 @@ impl StreamSlots {
     }
 }
 
+impl State {
+    /// What the streams ask for, but for one.
+    fn demands(&self, but: Option<u64>) -> Vec<StreamDemand> {
+        let others = self.taken.iter().filter(|slot| Some(slot.id) != but);
+        others.map(|slot| slot.demand).collect()
+    }
+}
+
 impl TakenSlot {
     fn is(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name)
@@ -264,107 +315,5 @@ impl Drop for StreamPermit {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    fn client() -> Arc<ClientSlot> {
-        Arc::new(ClientSlot::new(Instant::now()))
-    }
-
-    #[test]
-    fn a_client_that_starts_another_stream_stays_ahead_of_those_that_wait() {
-        let slots = StreamSlots::new(1);
-        let (streaming, waiting) = (client(), client());
-        let permit = slots.enter(None, &streaming).expect("no client streams");
-        assert_eq!(slots.wait_in_queue(&waiting, Instant::now()), 1);
-        let permit = slots.restart(permit, Some("next"), &streaming);
-        let permit = permit.expect("the client has the permit");
-        assert!(slots.is_busy() && slots.enter(None, &waiting).is_none());
-        drop(permit);
-        assert!(slots.enter(None, &waiting).is_some());
-    }
-
-    #[test]
-    fn so_many_streams_run_at_a_time() {
-        let slots = StreamSlots::new(2);
-        let clients = [client(), client(), client()];
-        let [first, second, third] = &clients;
-        let _first = slots.enter(None, first).expect("a free slot");
-        let permit = slots.enter(None, second).expect("a free slot");
-        assert!(slots.enter(None, third).is_none());
-        let availability = slots.availability();
-        assert_eq!(*availability.borrow(), StreamAvailability::Serving(2));
-        drop(permit);
-        assert!(slots.enter(None, third).is_some());
-    }
-
-    #[test]
-    fn a_meeting_point_learns_how_many_slots_are_free() {
-        let load = WorkerLoad {
-            streams: 2,
-            ..WorkerLoad::default()
-        };
-        let slots = StreamSlots::new(2).offers(load);
-        let told = slots.load();
-        let free = || told.borrow().free;
-        assert_eq!(free(), 2);
-        let permit = slots.enter(None, &client());
-        assert_eq!(free(), 1);
-        let _other = slots.enter(None, &client());
-        assert_eq!(free(), 0);
-        drop(permit);
-        assert_eq!(free(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_client_that_comes_back_gets_its_own_slot_and_no_other() {
-        let slots = StreamSlots::new(2);
-        let (former, other, back) = (client(), client(), client());
-        let permit = slots.enter(Some("mouse 1"), &former).expect("a free slot");
-        let _other = slots.enter(Some("mouse 2"), &other).expect("a free slot");
-        assert!(slots.take_over("mouse 3", &back).await.is_none());
-        let gone = async {
-            former.evicted().await;
-            drop(permit);
-        };
-        let (taken, ()) = tokio::join!(slots.take_over("mouse 1", &back), gone);
-        assert!(taken.is_some() && slots.enter(None, &client()).is_none());
-        drop(taken);
-        assert!(slots.enter(None, &client()).is_some());
-    }
-
-    #[tokio::test]
-    async fn a_client_that_gives_up_leaves_the_slot_to_others() {
-        let slots = StreamSlots::new(1);
-        let (former, back) = (client(), client());
-        let permit = slots.enter(Some("mouse 1"), &former).expect("a free slot");
-        let waits = timeout(Duration::ZERO, slots.take_over("mouse 1", &back));
-        assert!(waits.await.is_err());
-        drop(permit);
-        assert!(slots.enter(None, &back).is_some());
-    }
-
-    #[tokio::test]
-    async fn slots_that_are_closed_let_the_last_stream_run_and_no_other_begin() {
-        let slots = StreamSlots::new(1);
-        let availability = slots.availability();
-        let is = |expected| assert_eq!(*availability.borrow(), expected);
-        let (first, second) = (client(), client());
-        let permit = slots.enter(Some("first"), &first);
-        is(StreamAvailability::Serving(1));
-        assert!(slots.enter(None, &second).is_none());
-        drop(permit);
-        is(StreamAvailability::Serving(0));
-        let permit = slots.enter(Some("first"), &first);
-        slots.close();
-        is(StreamAvailability::ShuttingDown);
-        assert!(slots.take_over("first", &second).await.is_none());
-        assert!(timeout(Duration::ZERO, slots.empty()).await.is_err());
-        drop(permit);
-        is(StreamAvailability::ShuttingDown);
-        slots.empty().await;
-        assert!(slots.enter(None, &second).is_none());
-    }
-}
+#[path = "stream_slots_tests.rs"]
+mod tests;

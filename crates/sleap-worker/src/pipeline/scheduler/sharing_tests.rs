@@ -180,6 +180,41 @@ fn equal_streams_have_equal_shares_whatever_their_windows() {
     assert!(share < 0.3, "{share}");
 }
 
+/// What the worker tells clients before their streams begin is what they get.
+#[test]
+fn live_streams_get_the_rates_that_were_promised() {
+    use crate::streams::{LiveRoom, StreamDemand};
+    let room = LiveRoom {
+        rate: Some(1.0 / INFERENCE.as_secs_f64()),
+        least: 1.0,
+    };
+    for asked in [
+        vec![30.0, 30.0],
+        vec![60.0, 60.0, 60.0],
+        vec![10.0, 100.0, 100.0],
+        vec![200.0, 40.0, 5.0, 90.0],
+    ] {
+        let camera = |rate: &f64| Source {
+            interval: Some(Duration::from_secs_f64(1.0 / rate)),
+            ..CAMERA
+        };
+        let mut sources: Vec<Source> = asked.iter().map(camera).collect();
+        sources.push(FILE);
+        let outcomes = run(&mut Scheduled::new(), &sources);
+        for (index, own) in asked.iter().enumerate() {
+            let mut others: Vec<_> = asked.iter().copied().map(StreamDemand::Live).collect();
+            others[index] = StreamDemand::File;
+            let expected = room.expected(&others, StreamDemand::Live(*own));
+            let given = f64::from(outcomes[index].frames) / 10.0;
+            let ratio = given / expected.unwrap_or(*own);
+            assert!(
+                (0.9..1.1).contains(&ratio),
+                "{asked:?}: {given}, not {expected:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn cameras_that_take_the_whole_model_leave_a_file_some_frames() {
     let fast = Source {
