@@ -48,7 +48,7 @@ pub const ONLY_STREAM: StreamKey = 0;
 
 /// Sends poses to all targets. Nothing here waits for a consumer.
 ///
-/// Several streams may run at a time, where [`Target::names_streams`] holds for all targets.
+/// Several streams may run at a time, where each has a name.
 #[derive(Default)]
 pub struct Emitter {
     targets: Vec<TargetQueue>,
@@ -65,6 +65,8 @@ struct RunningStream {
     skeleton_sent: Instant,
     /// Of each target.
     counts: Vec<StreamCounts>,
+    /// Writers of each target's layout, where it is OSC.
+    osc: Vec<Option<osc::OscWriter>>,
 }
 
 /// The counts of one stream and one target.
@@ -82,11 +84,7 @@ struct TargetQueue {
 
 enum TargetTransport {
     Json(UdpSender),
-    Osc {
-        udp: UdpSender,
-        layout: OscLayout,
-        writer: osc::OscWriter,
-    },
+    Osc { udp: UdpSender, layout: OscLayout },
     Zmq(Publisher),
     Lsl(LslPoses),
 }
@@ -120,12 +118,18 @@ impl Emitter {
         let info = StreamInfo { source, ..info };
         let begin = |target: &mut TargetQueue| target.begin(&info);
         let counts = self.targets.iter_mut().map(begin).collect();
+        let osc = self
+            .targets
+            .iter()
+            .map(|target| target.osc(&info))
+            .collect();
         self.running.push(RunningStream {
             key,
             info,
             poses: 0,
             skeleton_sent: Instant::now(),
             counts,
+            osc,
         });
         self.send_skeleton(self.running.len() - 1);
     }
@@ -164,13 +168,20 @@ impl Emitter {
         // Made once, if a target needs it.
         let mut json = None;
         let make = || writer.pose(prediction, derived, captured_us, clock);
-        for (target, counts) in self.targets.iter_mut().zip(&mut running.counts) {
+        let targets = self.targets.iter_mut().zip(&running.osc);
+        for ((target, osc), counts) in targets.zip(&mut running.counts) {
             let outcome = match &mut target.transport {
                 TargetTransport::Json(udp) => udp.send(json.get_or_insert_with(make)),
-                TargetTransport::Osc { udp, writer, .. } => {
-                    udp.send(&writer.pose(prediction, derived, captured_us, emitted_us))
+                TargetTransport::Osc { udp, .. } => {
+                    let bundle = osc
+                        .as_ref()
+                        .map(|writer| writer.pose(prediction, derived, captured_us, emitted_us));
+                    udp.send(&bundle.unwrap_or_default())
                 }
-                TargetTransport::Lsl(poses) => poses.offer(prediction, captured_us, emitted_us),
+                TargetTransport::Lsl(poses) => {
+                    let name = running.info.name.as_deref();
+                    poses.offer(name, prediction, captured_us, emitted_us)
+                }
                 TargetTransport::Zmq(publisher) => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {
                         0 => SendOutcome::WithoutSubscriber,
@@ -202,10 +213,15 @@ impl Emitter {
         };
         let running = self.running.remove(index);
         let message = running.info.writer(now_us()).end(running.poses);
-        self.broadcast(END, &message, || osc::OscWriter::end(running.poses));
+        self.broadcast(END, &message, &running.osc, |osc| osc.end(running.poses));
         for target in &self.targets {
             if let TargetTransport::Zmq(publisher) = &target.transport {
                 publisher.clear_initial_message();
+            }
+        }
+        for target in &mut self.targets {
+            if let TargetTransport::Lsl(poses) = &mut target.transport {
+                poses.end(running.info.name.as_deref());
             }
         }
         if !self.running.is_empty() {
@@ -243,15 +259,27 @@ impl Emitter {
                 publisher.set_initial_message(SKELETON, &message);
             }
         }
-        self.broadcast(SKELETON, &message, || osc::OscWriter::skeleton(&skeleton));
+        let osc = std::mem::take(&mut running.osc);
+        self.broadcast(SKELETON, &message, &osc, |osc| osc.skeleton(&skeleton));
+        self.running[index].osc = osc;
     }
 
     /// Sends a message that is not a pose, and is not counted.
-    fn broadcast(&mut self, topic: &'static str, json: &[u8], osc: impl Fn() -> Vec<u8>) {
-        for target in &mut self.targets {
+    fn broadcast(
+        &mut self,
+        topic: &'static str,
+        json: &[u8],
+        osc: &[Option<osc::OscWriter>],
+        bundle: impl Fn(&osc::OscWriter) -> Vec<u8>,
+    ) {
+        for (target, osc) in self.targets.iter_mut().zip(osc) {
             match &mut target.transport {
                 TargetTransport::Json(udp) => drop(udp.send(json)),
-                TargetTransport::Osc { udp, .. } => drop(udp.send(&osc())),
+                TargetTransport::Osc { udp, .. } => {
+                    if let Some(osc) = osc {
+                        let _ = udp.send(&bundle(osc));
+                    }
+                }
                 TargetTransport::Zmq(publisher) => {
                     publisher.publish(topic, json, false);
                 }
@@ -279,7 +307,6 @@ impl TargetQueue {
             Target::Osc { host, port, layout } => TargetTransport::Osc {
                 udp: udp(host, *port)?,
                 layout: *layout,
-                writer: osc::OscWriter::new(*layout, &Skeleton::default()),
             },
             Target::Lsl { name } => TargetTransport::Lsl(
                 LslPoses::open(name).map_err(failed("no stream can be offered"))?,
@@ -300,17 +327,22 @@ impl TargetQueue {
 
     /// Begins a stream, with counts of its own.
     fn begin(&mut self, stream: &StreamInfo) -> StreamCounts {
-        match &mut self.transport {
-            TargetTransport::Json(_) | TargetTransport::Zmq(_) => {}
-            TargetTransport::Lsl(poses) => poses.begin(&stream.skeleton),
-            TargetTransport::Osc { layout, writer, .. } => {
-                *writer = osc::OscWriter::new(*layout, &stream.skeleton)
-            }
+        if let TargetTransport::Lsl(poses) = &mut self.transport {
+            poses.begin(stream.name.as_deref(), &stream.skeleton);
         }
         StreamCounts {
             counts: EmitCounts::default(),
             dropped_before: self.dropped(),
         }
+    }
+
+    /// What writes a stream for this target, where it is one of OSC.
+    fn osc(&self, stream: &StreamInfo) -> Option<osc::OscWriter> {
+        let TargetTransport::Osc { layout, .. } = &self.transport else {
+            return None;
+        };
+        let name = stream.name.as_deref();
+        Some(osc::OscWriter::new(*layout, name, &stream.skeleton))
     }
 
     /// Messages that subscribers have lost so far.

@@ -18,14 +18,21 @@ const IMMEDIATELY: OscTime = OscTime {
 
 /// Writes bundles for one stream.
 pub(crate) struct OscWriter {
+    /// What all addresses begin with.
+    root: String,
     layout: OscLayout,
     /// The nodes as parts of an address.
     nodes: Vec<String>,
 }
 
 impl OscWriter {
-    pub(crate) fn new(layout: OscLayout, skeleton: &Skeleton) -> Self {
+    /// `stream`: its name in the addresses; `None` where there is one stream at a time.
+    pub(crate) fn new(layout: OscLayout, stream: Option<&str>, skeleton: &Skeleton) -> Self {
         Self {
+            root: match stream {
+                Some(name) => format!("/sleap/{}", address(name)),
+                None => "/sleap".to_owned(),
+            },
             layout,
             nodes: skeleton.nodes.iter().map(|name| address(name)).collect(),
         }
@@ -43,42 +50,41 @@ impl OscWriter {
         let mut args = vec![id.clone(), int(prediction.instances.len() as u64)];
         args.extend(time(captured_us.unwrap_or_default()));
         args.extend(time(emitted_us));
-        let mut messages = vec![message("/sleap/frame".into(), args)];
+        let mut messages = vec![self.message("frame", args)];
         for index in 0..prediction.instances.len() {
             match self.layout {
-                OscLayout::Instances => messages.push(whole(prediction, index)),
+                OscLayout::Instances => messages.push(self.whole(prediction, index)),
                 OscLayout::Nodes => messages.extend(self.by_node(prediction, index)),
             }
             if let Some(Some(track)) = prediction.tracks.get(index) {
                 let args = vec![id.clone(), int(index as u64), string(track)];
-                messages.push(message("/sleap/track".into(), args));
+                messages.push(self.message("track", args));
             }
             if let Some(Some(name)) = derived.names.get(index) {
                 let args = vec![id.clone(), int(index as u64), string(name)];
-                messages.push(message("/sleap/name".into(), args));
+                messages.push(self.message("name", args));
             }
         }
         messages.extend(self.derived(prediction.frame_id, derived));
         bundle(messages)
     }
 
-    pub(crate) fn skeleton(skeleton: &Skeleton) -> Vec<u8> {
+    pub(crate) fn skeleton(&self, skeleton: &Skeleton) -> Vec<u8> {
         let names = std::iter::once(&skeleton.name).chain(&skeleton.nodes);
         let edges = skeleton.edges.iter().flatten();
         bundle(vec![
-            message(
-                "/sleap/skeleton".into(),
-                names.map(|name| string(name)).collect(),
-            ),
-            message(
-                "/sleap/edges".into(),
-                edges.map(|node| int(u64::from(*node))).collect(),
-            ),
+            self.message("skeleton", names.map(|name| string(name)).collect()),
+            self.message("edges", edges.map(|node| int(u64::from(*node))).collect()),
         ])
     }
 
-    pub(crate) fn end(poses: u64) -> Vec<u8> {
-        bundle(vec![message("/sleap/end".into(), vec![int(poses)])])
+    pub(crate) fn end(&self, poses: u64) -> Vec<u8> {
+        bundle(vec![self.message("end", vec![int(poses)])])
+    }
+
+    /// A message at an address of this stream.
+    fn message(&self, name: &str, args: Vec<OscType>) -> OscPacket {
+        message(format!("{}/{name}", self.root), args)
     }
 
     /// A rule was entered or left.
@@ -104,7 +110,7 @@ impl OscWriter {
         let (ahead, smooth) = (&derived.ahead, &derived.smooth);
         if let Some(ahead) = ahead {
             let args = vec![id.clone(), OscType::Float(ahead.by_ms as f32)];
-            messages.push(message("/sleap/ahead_by".into(), args));
+            messages.push(self.message("ahead_by", args));
             let rows = ahead.instances.iter().zip(&ahead.sd);
             messages.extend(rows.enumerate().flat_map(|(index, (points, sd))| {
                 let nodes = points.iter().zip(sd);
@@ -134,12 +140,12 @@ impl OscWriter {
             OscLayout::Instances => {
                 let mut args = vec![id.clone(), int(index as u64)];
                 args.extend(nodes.into_iter().flatten());
-                vec![message(format!("/sleap/{kind}"), args)]
+                vec![self.message(kind, args)]
             }
             OscLayout::Nodes => {
                 let named = nodes.into_iter().enumerate().map(|(node, values)| {
                     let args = std::iter::once(id.clone()).chain(values).collect();
-                    message(format!("/sleap/{kind}/{index}/{}", self.node(node)), args)
+                    self.message(&format!("{kind}/{index}/{}", self.node(node)), args)
                 });
                 named.collect()
             }
@@ -154,6 +160,15 @@ impl OscWriter {
         }
     }
 
+    /// One message with all nodes of an instance.
+    fn whole(&self, prediction: &Prediction, index: usize) -> OscPacket {
+        let score = prediction.instance_scores.get(index).copied().flatten();
+        let mut args = vec![int(prediction.frame_id), int(index as u64), float(score)];
+        let nodes = 0..prediction.instances[index].len();
+        args.extend(nodes.flat_map(|node| point(prediction, index, node)));
+        self.message("pose", args)
+    }
+
     /// A message for each node of an instance.
     fn by_node<'a>(
         &'a self,
@@ -166,18 +181,9 @@ impl OscWriter {
             let args = std::iter::once(int(prediction.frame_id))
                 .chain(point(prediction, index, node))
                 .collect();
-            message(format!("/sleap/pose/{index}/{name}"), args)
+            self.message(&format!("pose/{index}/{name}"), args)
         })
     }
-}
-
-/// One message with all nodes of an instance.
-fn whole(prediction: &Prediction, index: usize) -> OscPacket {
-    let score = prediction.instance_scores.get(index).copied().flatten();
-    let mut args = vec![int(prediction.frame_id), int(index as u64), float(score)];
-    let nodes = 0..prediction.instances[index].len();
-    args.extend(nodes.flat_map(|node| point(prediction, index, node)));
-    message("/sleap/pose".into(), args)
 }
 
 /// x, y and confidence; NaN for missing values.

@@ -108,9 +108,10 @@ pub enum TargetError {
 const URL_FORMS: &str = "give udp://HOST:PORT, osc://HOST:PORT, zmq://ADDRESS:PORT or lsl://NAME";
 
 impl Target {
-    /// Whether its messages say of which stream they are, so that several may run at a time.
-    pub fn names_streams(&self) -> bool {
-        matches!(self, Self::Udp { .. } | Self::Zmq { .. })
+    /// Whether consumers find poses by a name that is another one where several streams may run: an address of OSC, a
+    /// stream of Lab Streaming Layer.
+    pub fn is_found_by_stream(&self) -> bool {
+        matches!(self, Self::Osc { .. } | Self::Lsl { .. })
     }
 }
 

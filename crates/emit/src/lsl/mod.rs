@@ -14,86 +14,142 @@ use outlet::{Outlet, OutletInfo};
 /// Nodes of a stream at most.
 const MAX_NODES: usize = 1000;
 
-/// Poses as a stream: a sample an instance.
+/// Outlets at most. A stream that is over keeps its own, so that consumers find it again, until others need the place.
+const MAX_OUTLETS: usize = 64;
+
+/// Characters of a stream's name in that of its outlet.
+const MAX_NAME_CHARS: usize = 64;
+
+/// Poses as streams: a sample an instance.
 pub(crate) struct LslPoses {
     name: String,
-    /// `None` until the nodes are known.
-    outlet: Option<Outlet>,
+    /// The one that began last is the last.
+    outlets: Vec<PoseOutlet>,
+}
+
+/// What is offered of one stream.
+struct PoseOutlet {
+    /// The stream's own name; `None` where there is one stream at a time.
+    stream: Option<String>,
+    outlet: Outlet,
     nodes: Vec<String>,
+    is_running: bool,
 }
 
 impl LslPoses {
-    /// Finds the library; the stream is offered once the nodes are known.
+    /// Finds the library; a stream is offered once its nodes are known.
     pub(crate) fn open(name: &str) -> io::Result<Self> {
         library::functions()?;
         Ok(Self {
             name: name.to_owned(),
-            outlet: None,
-            nodes: Vec::new(),
+            outlets: Vec::new(),
         })
     }
 
-    /// Offers the stream. One with other nodes ends.
-    pub(crate) fn begin(&mut self, skeleton: &Skeleton) {
-        if let Err(error) = self.start(skeleton) {
-            tracing::warn!(name = self.name, %error, "the stream cannot be offered; its poses are counted");
+    /// Offers a stream. One of the same name with other nodes ends.
+    pub(crate) fn begin(&mut self, stream: Option<&str>, skeleton: &Skeleton) {
+        if let Err(error) = self.start(stream, skeleton) {
+            tracing::warn!(name = self.name, stream, %error, "the stream cannot be offered; its poses are counted");
         }
     }
 
-    fn start(&mut self, skeleton: &Skeleton) -> io::Result<()> {
+    /// A stream is over.
+    pub(crate) fn end(&mut self, stream: Option<&str>) {
+        if let Some(index) = self.index(stream) {
+            self.outlets[index].is_running = false;
+        }
+    }
+
+    fn index(&self, stream: Option<&str>) -> Option<usize> {
+        let mut outlets = self.outlets.iter();
+        outlets.position(|outlet| outlet.stream.as_deref() == stream)
+    }
+
+    fn start(&mut self, stream: Option<&str>, skeleton: &Skeleton) -> io::Result<()> {
         let nodes: Vec<String> = skeleton.nodes.iter().take(MAX_NODES).cloned().collect();
-        if self.outlet.is_some() && nodes == self.nodes {
-            return Ok(());
+        if let Some(index) = self.index(stream) {
+            let mut known = self.outlets.remove(index);
+            if known.nodes == nodes {
+                known.is_running = true;
+                self.outlets.push(known);
+                return Ok(());
+            }
         }
-        self.outlet = None;
-        let mut channels = vec![
-            ("frame_id".to_owned(), ""),
-            ("instance".to_owned(), ""),
-            ("track".to_owned(), ""),
-            ("score".to_owned(), ""),
-        ];
-        for node in &nodes {
-            let parts = [("x", "pixels"), ("y", "pixels"), ("confidence", "")];
-            channels.extend(parts.map(|(part, unit)| (format!("{node}.{part}"), unit)));
+        if self.outlets.len() >= MAX_OUTLETS {
+            let over = self.outlets.iter().position(|outlet| !outlet.is_running);
+            self.outlets.remove(over.unwrap_or_default());
         }
-        self.outlet = Some(Outlet::open(&OutletInfo {
-            name: &self.name,
+        let outlet = Outlet::open(&OutletInfo {
+            name: &outlet_name(&self.name, stream),
             kind: "Pose",
-            channels: &channels,
+            channels: &channels(&nodes),
             has_texts: false,
-        })?);
-        self.nodes = nodes;
+        })?;
+        self.outlets.push(PoseOutlet {
+            stream: stream.map(str::to_owned),
+            outlet,
+            nodes,
+            is_running: true,
+        });
         Ok(())
     }
 
-    /// Offers the poses of a frame that was captured at this time, microseconds since 1970; `now_us`: now.
+    /// Offers the poses of a frame of a stream that was captured at this time, microseconds since 1970; `now_us`: now.
     pub(crate) fn offer(
         &mut self,
+        stream: Option<&str>,
         prediction: &Prediction,
         captured_us: Option<u64>,
         now_us: u64,
     ) -> SendOutcome {
-        match self.pose(prediction, captured_us, now_us) {
+        let Some(index) = self.index(stream) else {
+            return SendOutcome::Failed;
+        };
+        match self.outlets[index].offer(prediction, captured_us, now_us) {
             Ok(()) => SendOutcome::Sent,
             Err(_) => SendOutcome::Failed,
         }
     }
+}
 
-    fn pose(
+impl PoseOutlet {
+    fn offer(
         &mut self,
         prediction: &Prediction,
         captured_us: Option<u64>,
         now_us: u64,
     ) -> io::Result<()> {
-        let Some(outlet) = &mut self.outlet else {
-            return Err(io::Error::other("the stream is not offered"));
-        };
-        let time = captured(outlet, captured_us.unwrap_or(now_us), now_us);
+        let time = captured(&self.outlet, captured_us.unwrap_or(now_us), now_us);
         for index in 0..prediction.instances.len() {
-            outlet.push_numbers(&sample(prediction, index, self.nodes.len()), time)?;
+            let sample = sample(prediction, index, self.nodes.len());
+            self.outlet.push_numbers(&sample, time)?;
         }
         Ok(())
     }
+}
+
+/// Labels and units of what a sample has.
+fn channels(nodes: &[String]) -> Vec<(String, &'static str)> {
+    let first = ["frame_id", "instance", "track", "score"];
+    let mut channels: Vec<_> = first.map(|name| (name.to_owned(), "")).into();
+    for node in nodes {
+        let parts = [("x", "pixels"), ("y", "pixels"), ("confidence", "")];
+        channels.extend(parts.map(|(part, unit)| (format!("{node}.{part}"), unit)));
+    }
+    channels
+}
+
+/// The name of what is offered of a stream, which is part of consumers' queries.
+fn outlet_name(name: &str, stream: Option<&str>) -> String {
+    let Some(stream) = stream else {
+        return name.to_owned();
+    };
+    let plain = |c: char| match c {
+        c if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') => c,
+        _ => '_',
+    };
+    let stream: String = stream.chars().take(MAX_NAME_CHARS).map(plain).collect();
+    format!("{name}-{stream}")
 }
 
 /// The channels of an instance; NaN for what is missing.
@@ -155,6 +211,14 @@ fn captured(outlet: &Outlet, captured_us: u64, now_us: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outlet_has_the_name_of_its_stream() {
+        assert_eq!(outlet_name("rig", None), "rig");
+        assert_eq!(outlet_name("rig", Some("webcam:0-2")), "rig-webcam_0-2");
+        assert_eq!(outlet_name("rig", Some("a'b]/c")), "rig-a_b__c");
+        assert_eq!(outlet_name("r", Some(&"x".repeat(999))).len(), 66);
+    }
 
     #[test]
     fn a_sample_has_a_value_for_each_channel() {

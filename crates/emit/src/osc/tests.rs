@@ -51,7 +51,7 @@ fn shown(message: &OscMessage) -> String {
 
 #[test]
 fn an_instance_is_one_message() {
-    let writer = OscWriter::new(OscLayout::Instances, &skeleton());
+    let writer = OscWriter::new(OscLayout::Instances, None, &skeleton());
     let named = DerivedPoses {
         names: vec![Some("Eve".into())],
         ..NONE
@@ -72,7 +72,7 @@ fn an_instance_is_one_message() {
 
 #[test]
 fn a_node_is_one_message_under_its_name() {
-    let writer = OscWriter::new(OscLayout::Nodes, &skeleton());
+    let writer = OscWriter::new(OscLayout::Nodes, None, &skeleton());
     let shown: Vec<String> = messages(&writer.pose(&prediction(7), &NONE, None, 0))
         .iter()
         .map(shown)
@@ -85,14 +85,14 @@ fn a_node_is_one_message_under_its_name() {
         shown[2],
         "/sleap/pose/0/tail_tip_1 Int(7) Float(NaN) Float(NaN) Float(NaN)"
     );
-    let unnamed = OscWriter::new(OscLayout::Nodes, &Skeleton::default());
+    let unnamed = OscWriter::new(OscLayout::Nodes, None, &Skeleton::default());
     let bytes = unnamed.pose(&prediction(7), &NONE, None, 0);
     assert_eq!(messages(&bytes)[2].addr, "/sleap/pose/0/node_1");
 }
 
 #[test]
 fn numbers_that_32_bits_do_not_hold_take_64() {
-    let writer = OscWriter::new(OscLayout::Instances, &skeleton());
+    let writer = OscWriter::new(OscLayout::Instances, None, &skeleton());
     let first =
         |frame_id| messages(&writer.pose(&prediction(frame_id), &NONE, None, 0))[0].args[0].clone();
     assert_eq!(first(0x7fff_ffff), OscType::Int(i32::MAX));
@@ -105,7 +105,7 @@ fn poses_of_a_foreign_worker_may_lack_scores() {
         instances: vec![vec![Some([1.0, 2.0])]],
         ..Prediction::default()
     };
-    let writer = OscWriter::new(OscLayout::Instances, &skeleton());
+    let writer = OscWriter::new(OscLayout::Instances, None, &skeleton());
     let shown = shown(&messages(&writer.pose(&bare, &NONE, None, 0))[1]);
     assert_eq!(
         shown,
@@ -115,10 +115,11 @@ fn poses_of_a_foreign_worker_may_lack_scores() {
 
 #[test]
 fn the_skeleton_and_the_end_are_bundles_of_their_own() {
-    let shown: Vec<String> = messages(&OscWriter::skeleton(&skeleton()))
-        .iter()
-        .map(shown)
-        .collect();
+    let shown: Vec<String> =
+        messages(&OscWriter::new(OscLayout::Nodes, None, &skeleton()).skeleton(&skeleton()))
+            .iter()
+            .map(shown)
+            .collect();
     assert_eq!(
         shown,
         [
@@ -126,7 +127,10 @@ fn the_skeleton_and_the_end_are_bundles_of_their_own() {
             "/sleap/edges Int(0) Int(1)",
         ]
     );
-    assert_eq!(messages(&OscWriter::end(3))[0].args, [OscType::Int(3)]);
+    assert_eq!(
+        messages(&OscWriter::new(OscLayout::Nodes, None, &skeleton()).end(3))[0].args,
+        [OscType::Int(3)]
+    );
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn poses_that_were_computed_are_messages_of_their_own() {
         ..NONE
     };
     let shown = |layout| {
-        let mut nodes = OscWriter::new(layout, &Skeleton::default());
+        let mut nodes = OscWriter::new(layout, None, &Skeleton::default());
         nodes.nodes = vec!["nose".to_owned(), "tail".to_owned()];
         let bytes = nodes.pose(&Prediction::default(), &derived, None, 0);
         let shown = |it: &OscMessage| format!("{} {}", it.addr, it.args.len());
@@ -161,4 +165,29 @@ fn poses_that_were_computed_are_messages_of_their_own() {
         "/sleap/smooth/0/tail 3",
     ];
     assert_eq!(shown(OscLayout::Nodes), by_node);
+}
+
+#[test]
+fn of_several_streams_each_has_addresses_of_its_own() {
+    for (layout, pose) in [
+        (OscLayout::Instances, "/sleap/webcam:0-2/pose"),
+        (OscLayout::Nodes, "/sleap/webcam:0-2/pose/0/nose"),
+    ] {
+        let writer = OscWriter::new(layout, Some("webcam:0-2"), &skeleton());
+        let sent = messages(&writer.pose(&prediction(7), &NONE, None, 0));
+        assert!(sent.iter().any(|message| message.addr == pose), "{sent:?}");
+        let skeleton = messages(&writer.skeleton(&skeleton()));
+        let all = sent
+            .into_iter()
+            .chain(skeleton)
+            .chain(messages(&writer.end(1)));
+        for message in all {
+            assert!(
+                message.addr.starts_with("/sleap/webcam:0-2/"),
+                "{message:?}"
+            );
+        }
+    }
+    let hostile = OscWriter::new(OscLayout::Instances, Some("a/b *"), &skeleton());
+    assert_eq!(messages(&hostile.end(1))[0].addr, "/sleap/a_b__/end");
 }

@@ -251,9 +251,9 @@ impl Args {
         if let Err(error) = self.tracking.options() {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, error));
         }
-        if let (Some(max @ 2..), Some(option)) = (self.streams.max_streams, self.serves_one_for()) {
+        if let (Some(max @ 2..), true) = (self.streams.max_streams, self.rules.rules.is_some()) {
             let message = format!(
-                "--max-streams {max} does not go with {option}, which does not tell streams apart: give --max-streams 1, \
+                "--max-streams {max} does not go with --rules, which do not tell streams apart: give --max-streams 1, \
                  or a worker for each stream"
             );
             return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
@@ -302,13 +302,14 @@ impl Args {
         self.streams.max_streams.unwrap_or(default).into()
     }
 
-    /// The option for which only one stream at a time is served: what it does is not done for several.
+    /// The option for which one stream at a time is served unless --max-streams says otherwise: what it does is not done for
+    /// several, or done under other names.
     pub(crate) fn serves_one_for(&self) -> Option<String> {
         if self.rules.rules.is_some() {
             return Some("--rules".into());
         }
         let mut targets = self.emit.targets.iter();
-        let target = targets.find(|target| !target.names_streams())?;
+        let target = targets.find(|target| target.is_found_by_stream())?;
         Some(format!("--emit {target}"))
     }
 

@@ -264,7 +264,15 @@ impl StartedWorker {
 /// Streams that are served at a time. Logs why it is one, where more would be the default.
 fn max_streams(args: &Args) -> usize {
     if let (None, Some(option)) = (args.streams.max_streams, args.serves_one_for()) {
-        info!("one stream at a time is served: {option} does not tell several apart");
+        match args.rules.rules {
+            Some(_) => {
+                info!("one stream at a time is served: {option} does not tell several apart")
+            }
+            None => info!(
+                "one stream at a time is served, so that what consumers of {option} look for keeps its name: with \
+                 --max-streams 2 or more each stream has its own name there"
+            ),
+        }
     }
     args.max_streams()
 }
@@ -367,6 +375,8 @@ fn session_context(
     SessionContext {
         ack: Arc::clone(&jobs.ack),
         pipeline: Arc::clone(&jobs.pipeline),
+        rate: jobs.pipeline.rate(),
+        least_rate: args.streams.min_live_rate,
         slots: jobs.slots.clone(),
         limits: jobs.limits.clone(),
         frame_memory: FrameMemory::new(jobs.limits.max_frame_bytes),
@@ -375,7 +385,5 @@ fn session_context(
         served,
         metrics,
         takes_streams: !args.files.no_stream,
-        rate: jobs.pipeline.rate(),
-        least_rate: args.streams.min_live_rate,
     }
 }
