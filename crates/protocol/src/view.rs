@@ -21,6 +21,9 @@ pub struct ViewRequest {
     /// JPEG quality, 1 to 100.
     #[serde(deserialize_with = "int")]
     pub quality: u8,
+    /// Extension: the name of the stream that is to be shown from now on, to all viewers; absent: no change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
 }
 
 impl Default for ViewRequest {
@@ -29,6 +32,7 @@ impl Default for ViewRequest {
             width: 640,
             fps: 10.0,
             quality: 70,
+            stream: None,
         }
     }
 }
@@ -48,7 +52,7 @@ pub struct WorkerStatus {
     /// What tells animals apart, as in `STREAM_ACK`; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracker: Option<String>,
-    /// Clients that are connected; at most one of them streams.
+    /// Clients that are connected, whether they stream or not.
     #[serde(deserialize_with = "int")]
     pub clients: u32,
     /// Viewers that are connected.
@@ -66,6 +70,30 @@ pub struct WorkerStatus {
     /// The last stream with its final figures; absent while there is a stream, and before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_stream: Option<StreamStatus>,
+    /// Extension: all streams, in the order in which they began, where there is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<ListedStream>,
+}
+
+/// One of several streams that a worker serves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListedStream {
+    /// What tells it from the others.
+    pub name: String,
+    /// The client's name for the source: for display, never a path.
+    pub source_name: String,
+    /// Whether it is the one that is shown.
+    pub shown: bool,
+    /// Frames that were answered since it began.
+    #[serde(deserialize_with = "int")]
+    pub frames: u64,
+    /// Those of them that were damaged or could not be processed.
+    #[serde(deserialize_with = "int")]
+    pub frames_dropped: u64,
+    /// Answers per second since the last status.
+    #[serde(deserialize_with = "float_or_zero")]
+    pub fps: f64,
 }
 
 /// The stream that a worker serves.

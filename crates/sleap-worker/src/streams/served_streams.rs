@@ -1,6 +1,7 @@
 //! The streams that are served now, for what shows them: the terminal's line, metrics, the live view.
 //!
-//! The view and the window show one of them: the one that has run for longest. When it ends, the next is shown.
+//! The view and the window show one of them: the one that a viewer chose, or else the one that has run for longest. When
+//! it ends, the next is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -28,6 +29,8 @@ struct ServedStream {
     route: Weak<ResultRoute>,
     /// The rules of its client.
     rules: SeenRules,
+    /// A viewer chose it.
+    is_chosen: bool,
 }
 
 /// A stream that is served until this is dropped.
@@ -65,6 +68,7 @@ impl ServedStreams {
         streams.push(ServedStream {
             route: Arc::downgrade(route),
             rules: SeenRules::default(),
+            is_chosen: false,
         });
         self.changed(&streams);
         drop(streams);
@@ -76,12 +80,26 @@ impl ServedStreams {
 
     /// The stream that is shown, while there is one.
     pub(crate) fn shown(&self) -> Option<Arc<ResultRoute>> {
-        self.lock().first()?.route.upgrade()
+        shown(&self.lock())?.route.upgrade()
+    }
+
+    /// Shows the stream of this name from now on; false where there is none.
+    pub(crate) fn show(&self, name: &str) -> bool {
+        let mut streams = self.lock();
+        let is_of = |it: &ServedStream| it.route.upgrade().is_some_and(|it| it.name() == name);
+        let Some(index) = streams.iter().position(is_of) else {
+            return false;
+        };
+        for (other, stream) in streams.iter_mut().enumerate() {
+            stream.is_chosen = other == index;
+        }
+        self.changed(&streams);
+        true
     }
 
     /// Whether this stream is the one that is shown.
     pub(crate) fn is_shown(&self, route: &Arc<ResultRoute>) -> bool {
-        self.lock().first().is_some_and(|first| first.is(route))
+        shown(&self.lock()).is_some_and(|stream| stream.is(route))
     }
 
     /// All streams, in the order in which they began.
@@ -115,9 +133,9 @@ impl ServedStreams {
         self.changed(&streams);
     }
 
-    /// Shows the rules of the first stream's client. Under the lock: the last change is the one that stays.
+    /// Shows the rules of the shown stream's client. Under the lock: the last change is the one that stays.
     fn changed(&self, streams: &[ServedStream]) {
-        let rules = streams.first().map(|first| first.rules.clone());
+        let rules = shown(streams).map(|stream| stream.rules.clone());
         self.0.rules.show_client(rules.unwrap_or_default());
     }
 
@@ -126,6 +144,12 @@ impl ServedStreams {
         let streams = self.0.streams.lock();
         streams.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The stream that is shown.
+fn shown(streams: &[ServedStream]) -> Option<&ServedStream> {
+    let chosen = streams.iter().find(|stream| stream.is_chosen);
+    chosen.or(streams.first())
 }
 
 impl ServedStream {
@@ -192,5 +216,21 @@ mod tests {
         assert!(streams.is_shown(&first) && !streams.rules().has_client());
         drop(serving);
         assert!(streams.is_shown(&second) && streams.rules().has_client());
+    }
+
+    #[test]
+    fn a_stream_that_was_chosen_is_shown_until_it_is_over() {
+        let streams = ServedStreams::new(ShownRules::default(), 3);
+        let (first, second, third) = (route(), route(), route());
+        let _first = streams.serves(&first);
+        let serving = streams.serves(&second);
+        let _third = streams.serves(&third);
+        assert!(!streams.show("nothing") && streams.is_shown(&first));
+        assert!(streams.show(second.name()) && streams.is_shown(&second));
+        assert!(!streams.is_shown(&first));
+        assert!(streams.show(third.name()) && streams.is_shown(&third));
+        assert!(streams.show(second.name()));
+        drop(serving);
+        assert!(streams.is_shown(&first));
     }
 }

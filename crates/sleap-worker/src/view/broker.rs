@@ -248,6 +248,14 @@ impl ViewerHandle {
         let now = Instant::now();
         self.broker
             .change(self.id, |viewer| viewer.request(view, now));
+        let Some(name) = &view.stream else {
+            return;
+        };
+        if !self.may_change {
+            tracing::debug!("a viewer with the link that only watches chooses no stream");
+        } else if self.broker.figures.show(name) {
+            self.broker.publish_status();
+        }
     }
 
     /// Gives tracks of the stream names; all viewers see them with the next status.

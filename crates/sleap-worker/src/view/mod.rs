@@ -23,6 +23,7 @@ mod rules_feed;
 mod server;
 mod status;
 mod status_window;
+mod stream_list;
 mod tls;
 mod tokens;
 mod viewer_connection;

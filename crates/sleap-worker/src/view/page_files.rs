@@ -44,6 +44,7 @@ files! {
     "/record_control.js", "record_control.js", SCRIPT;
     "/session.js", "session.js", SCRIPT;
     "/canvas.js", "canvas.js", SCRIPT;
+    "/streams.js", "streams.js", SCRIPT;
     "/track_names.js", "track_names.js", SCRIPT;
     "/trails.js", "trails.js", SCRIPT;
     "/viewer.js", "viewer.js", SCRIPT;

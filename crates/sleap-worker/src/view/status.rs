@@ -11,6 +11,7 @@ use protocol::{
 use tokio::sync::broadcast;
 
 use super::status_window::StatusWindow;
+use super::stream_list::StreamList;
 use super::viewers::MAX_VIEWERS;
 use crate::streams::{FrameOrigin, ResultRoute, RulesWatch, ServedStreams, StreamCounts, refused};
 
@@ -27,6 +28,7 @@ pub(super) struct ViewStatus {
     /// The stream that is shown, or that was shown last.
     stream: Mutex<Option<ObservedStream>>,
     window: Mutex<StatusWindow>,
+    list: StreamList,
 }
 
 /// A stream, from its start until the next one begins.
@@ -64,7 +66,13 @@ impl ViewStatus {
             served,
             stream: Mutex::default(),
             window: Mutex::new(StatusWindow::new(Instant::now(), 0)),
+            list: StreamList::default(),
         }
+    }
+
+    /// Shows the stream of this name from now on; false where there is none.
+    pub(super) fn show(&self, name: &str) -> bool {
+        self.served.show(name)
     }
 
     /// Whether this stream is the one that viewers see.
@@ -175,6 +183,7 @@ impl ViewStatus {
             viewers: count(&self.viewers),
             stream,
             last_stream,
+            streams: self.list.list(&self.served, now),
             ..self.worker.clone()
         }
     }

@@ -6,6 +6,7 @@ import { $, count, toggle } from "./dom.js";
 import { Figures } from "./figures.js";
 import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
+import { StreamList } from "./streams.js";
 import { TrackNames } from "./track_names.js";
 import { Viewer } from "./viewer.js";
 import { ZoneEditor } from "./zone_editor.js";
@@ -22,6 +23,7 @@ const zones = new Zones(() => canvas.redraw());
 const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track), zones);
 const editor = new ZoneEditor($("overlay"), zones, (message) => viewer?.tell(message) ?? false);
 const figures = new Figures();
+const streams = new StreamList(canSend ? (name) => viewer?.show(name) : null);
 const state = {
   viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
   camera: { word: "stopped", position: null },
@@ -125,6 +127,7 @@ function showStatus(status) {
   canvas.redraw();
   update({ status });
   figures.show(status);
+  streams.show(status.streams);
 }
 
 /** The state of the viewer's connection. While the worker is not reachable, attempts do not change it. */

@@ -34,6 +34,11 @@ export class Viewer {
     this.#onRequest();
   }
 
+  /** Has the worker show another one of its streams, to all viewers. */
+  show(stream) {
+    this.#sendJson({ type: "VIEW", ...this.#request, stream });
+  }
+
   /** Gives a track of the stream a name; an empty one takes it away. */
   name(track, name) {
     this.#sendJson({ type: "TRACK_NAMES", names: { [track]: name } });
