@@ -12,11 +12,12 @@ use crate::command_line::{Args, SETTINGS};
 use crate::serve::{self, Announcer, WorkerAddress};
 
 /// Options that need a program of the worker's own: windows, its terminal, and the reader of files that clients send.
-const OWN_PROGRAM: [&str; 8] = [
+const OWN_PROGRAM: [&str; 9] = [
     "display",
     "drain-timeout",
     "keep",
     "log-format",
+    "max-jobs",
     "max-upload",
     "no-stream",
     "upload-dir",

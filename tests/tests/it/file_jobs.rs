@@ -179,3 +179,56 @@ fn the_real_clients_upload_is_taken_once() {
     let reason = refused[0]["reason"].as_str().unwrap();
     assert!(reason.contains("--max-upload"), "{reason}");
 }
+
+/// Clients that send the demonstration's video under these names.
+fn copies(place: &Place, signal: &str, names: &[&str]) -> Vec<Client> {
+    let video = std::fs::read(demo("video.mp4")).expect("a video");
+    let send = |name: &&str| {
+        let copy = place.write(name, &video);
+        let output = place.text(&format!("{name}.slp"));
+        let client = Client::send_file(signal, &[&copy, "-o", &output]);
+        // The next one comes after it.
+        client.logs("before this one", 1);
+        client
+    };
+    names.iter().map(send).collect()
+}
+
+#[test]
+fn files_wait_in_a_queue_whose_length_their_clients_hear() {
+    let server = signal_server();
+    let job = Job::under_way(&server.signal);
+    let waiting = copies(&job.place, &job.signal, &["second.mp4", "third.mp4"]);
+    waiting[0].logs("another file is before this one", 1);
+    waiting[1].logs("2 other files are before this one", 1);
+    job.stream.interrupt();
+    job.stream.wait();
+    job.client.wait().success();
+    for client in waiting {
+        client.wait().success();
+    }
+}
+
+#[test]
+fn files_run_side_by_side_where_that_is_asked_for() {
+    let place = Place::new();
+    let worker = place.worker(&["--max-jobs", "2"]);
+    let pattern = ["--test-pattern", "256x192@1000", "--every-frame", "-q"];
+    let stream = Client::start(&[&["--signal", &worker.signal][..], &pattern].concat());
+    worker.logs("stream starts", 1);
+    let mut first = send(&worker.signal, &place.text("first.slp"));
+    let video = std::fs::read(demo("video.mp4")).expect("a video");
+    let copy = place.write("second.mp4", &video);
+    let output = place.text("second.slp");
+    let mut second = Client::send_file(&worker.signal, &[&copy, "-o", &output, "--json"]);
+    // Beside the stream neither is at its end.
+    frames(&mut first, 1);
+    frames(&mut second, 1);
+    let waiting = copies(&place, &worker.signal, &["third.mp4"]);
+    waiting[0].logs("2 other files are before this one", 1);
+    stream.interrupt();
+    stream.wait();
+    for client in [first, second].into_iter().chain(waiting) {
+        client.wait().success();
+    }
+}

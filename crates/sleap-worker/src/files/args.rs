@@ -31,6 +31,12 @@ pub struct FileArgs {
     #[arg(long, value_name = "DIR")]
     pub upload_dir: Option<PathBuf>,
 
+    /// Predict so many files of clients at the same time; the others wait in the order in which they came.
+    ///
+    /// They share the model, so that all of them together take as long as one after the other.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub max_jobs: u16,
+
     /// Keep files that clients have sent, instead of removing them when their predictions are
     /// delivered.
     #[arg(long)]

@@ -127,7 +127,7 @@ async fn attend(
 ) -> Result<Arc<FinishedJob>, DeliveryError> {
     // A client whose job does not run may be evicted for another.
     let mut working = None;
-    let (mut has_begun, mut frames) = (false, None);
+    let (mut has_begun, mut frames, mut ahead) = (false, None, None);
     loop {
         let state = wait
             .next()
@@ -138,9 +138,13 @@ async fn attend(
             reporter.report(JobStatus::Started(JOB_NAME.into())).await?;
         }
         match state {
+            JobState::Waits if ahead == Some(wait.ahead()) => {}
             JobState::Waits => {
-                let words = "another file is before this one";
-                reporter.send(Message::TrackLog(words.into())).await?;
+                let words = match *ahead.insert(wait.ahead()) {
+                    0 | 1 => "another file is before this one".to_owned(),
+                    ahead => format!("{ahead} other files are before this one"),
+                };
+                reporter.send(Message::TrackLog(words)).await?;
             }
             JobState::Runs(done, total) => {
                 working.get_or_insert_with(|| client.job_runs());

@@ -1,10 +1,12 @@
 //! Jobs: runs of the model over stored files. A lost connection loses no predictions.
 //!
 //! A job for which no client waits goes on for a while, and its predictions wait for the client to come
-//! back. A job in the queue waits a minute at most for the client of the job before it.
+//! back. A job in the queue waits a minute at most for the client of a job before it. So many run at the same time; the
+//! others wait in the order in which they came, and their clients hear how many are ahead.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,16 +68,20 @@ pub(super) struct JobRunner {
     pub(super) context: JobContext,
 }
 
-/// All jobs; one at a time runs.
+/// All jobs, of which so many run at the same time.
 #[derive(Debug)]
 pub(super) struct JobQueue {
     jobs: Mutex<HashMap<JobKey, QueuedJob>>,
-    /// The permit to run.
+    /// Jobs that have begun to wait so far.
+    begun: AtomicU64,
+    /// The permits to run.
     turn: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct QueuedJob {
+    /// Its place in the order in which jobs came.
+    number: u64,
     state: watch::Receiver<JobState>,
     /// Clients that wait for it.
     waiting: usize,
@@ -108,14 +114,17 @@ pub(super) struct JobWaiter {
     queue: Arc<JobQueue>,
     key: JobKey,
     state: watch::Receiver<JobState>,
+    /// Jobs that were ahead when the client heard of it last.
+    ahead: usize,
 }
 
 impl JobQueue {
-    /// A queue without jobs.
-    pub(super) fn new() -> Self {
+    /// A queue without jobs, of which `max` run at the same time.
+    pub(super) fn new(max: usize) -> Self {
         Self {
             jobs: Mutex::default(),
-            turn: Arc::new(Semaphore::new(1)),
+            begun: AtomicU64::new(0),
+            turn: Arc::new(Semaphore::new(max)),
         }
     }
 
@@ -146,7 +155,12 @@ impl JobQueue {
         state.mark_changed();
         drop(jobs);
         let queue = Arc::clone(self);
-        JobWaiter { queue, key, state }
+        JobWaiter {
+            queue,
+            key,
+            state,
+            ahead: 0,
+        }
     }
 
     fn begin(
@@ -163,6 +177,7 @@ impl JobQueue {
         let (queue, runner) = (Arc::clone(self), Arc::clone(runner));
         let task = tokio::spawn(async move { queue.run(&runner, stored, name, turn, state).await });
         QueuedJob {
+            number: self.begun.fetch_add(1, Relaxed),
             state: receiver,
             waiting: 0,
             left: Instant::now(),
@@ -179,6 +194,16 @@ impl JobQueue {
             let oldest = oldest.clone();
             jobs.remove(&oldest);
         }
+    }
+
+    /// Jobs that are before this one: those that run, and those that have waited for longer.
+    fn ahead_of(&self, key: &JobKey) -> usize {
+        let jobs = self.jobs();
+        let Some(own) = jobs.get(key).map(|job| job.number) else {
+            return 0;
+        };
+        let is_ahead = |job: &&QueuedJob| job.number < own && !job.has_ended();
+        jobs.values().filter(is_ahead).count()
     }
 
     /// Ends all jobs.
@@ -301,7 +326,12 @@ impl JobQueue {
 }
 
 impl JobWaiter {
-    /// The state of the job, once it differs from the one before.
+    /// Jobs that are ahead of one that waits.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    /// The state of the job, once it differs from the one before, or others are ahead.
     ///
     /// # Errors
     /// The job was removed.
@@ -311,11 +341,17 @@ impl JobWaiter {
             tokio::select! {
                 changed = self.state.changed() => {
                     changed.map_err(|_| JobError::Stopped)?;
-                    return Ok(self.state.borrow_and_update().clone());
+                    let state = self.state.borrow_and_update().clone();
+                    self.ahead = self.queue.ahead_of(&self.key);
+                    return Ok(state);
                 }
                 _ = due.tick() => {
                     if matches!(*self.state.borrow(), JobState::Waits) {
                         self.queue.make_way();
+                        let ahead = self.queue.ahead_of(&self.key);
+                        if std::mem::replace(&mut self.ahead, ahead) != ahead {
+                            return Ok(JobState::Waits);
+                        }
                     }
                 }
             }

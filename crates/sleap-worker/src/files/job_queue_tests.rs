@@ -12,6 +12,7 @@ impl JobQueue {
         let (sender, state) = watch::channel(state);
         let task = tokio::spawn(async move { sender.closed().await });
         let job = QueuedJob {
+            number: self.begun.fetch_add(1, Relaxed),
             state,
             waiting,
             left: Instant::now().checked_sub(left).unwrap(),
@@ -41,7 +42,7 @@ fn ended() -> JobState {
 
 #[tokio::test]
 async fn an_abandoned_job_goes_and_one_that_is_waited_for_stays() {
-    let queue = JobQueue::new();
+    let queue = JobQueue::new(1);
     let runs = || JobState::Runs(1, None);
     queue.put("runs", 0, runs(), CLIENT_TIMEOUT / 2);
     queue.put("ran", 0, ended(), CLIENT_TIMEOUT);
@@ -69,7 +70,7 @@ async fn an_abandoned_job_goes_and_one_that_is_waited_for_stays() {
 
 #[tokio::test]
 async fn so_many_jobs_wait_for_their_clients_and_no_more() {
-    let queue = JobQueue::new();
+    let queue = JobQueue::new(1);
     queue.put("waited for", 1, JobState::Waits, 2 * RETURN_TIMEOUT);
     for minute in 1..MAX_ABANDONED as u64 {
         let left = Duration::from_secs(60 * minute);
@@ -81,4 +82,29 @@ async fn so_many_jobs_wait_for_their_clients_and_no_more() {
     JobQueue::remove_oldest(&mut queue.jobs());
     assert_eq!(queue.names().len(), MAX_ABANDONED);
     assert!(!queue.names().contains(&"oldest".to_owned()));
+}
+
+#[tokio::test]
+async fn a_client_hears_how_many_files_are_ahead() {
+    let queue = Arc::new(JobQueue::new(2));
+    let now = Duration::ZERO;
+    queue.put("done", 1, ended(), now);
+    queue.put("first", 1, JobState::Runs(1, None), now);
+    queue.put("second", 1, JobState::Runs(1, None), now);
+    queue.put("third", 1, JobState::Waits, now);
+    queue.put("fourth", 1, JobState::Waits, now);
+    assert_eq!(queue.ahead_of(&key("third")), 2);
+    assert_eq!(queue.ahead_of(&key("fourth")), 3);
+    let state = queue.jobs()[&key("fourth")].state.clone();
+    let mut waiter = JobWaiter {
+        queue: Arc::clone(&queue),
+        key: key("fourth"),
+        state,
+        ahead: 0,
+    };
+    assert!(matches!(waiter.next().await, Ok(JobState::Waits)));
+    assert_eq!(waiter.ahead(), 3);
+    queue.jobs().remove(&key("third"));
+    assert!(matches!(waiter.next().await, Ok(JobState::Waits)));
+    assert_eq!(waiter.ahead(), 2);
 }

@@ -43,7 +43,11 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The store for clients' files, before there is a model to run over them.
-pub(crate) struct UploadStore(Arc<FileStore>);
+pub(crate) struct UploadStore {
+    store: Arc<FileStore>,
+    /// Jobs that run at the same time.
+    max_jobs: usize,
+}
 
 impl UploadStore {
     /// Opens the store that the options describe.
@@ -57,12 +61,15 @@ impl UploadStore {
             keep: args.keep,
         };
         let store = FileStore::open(args.upload_dir.as_deref(), limits)?;
-        Ok(Self(Arc::new(store)))
+        Ok(Self {
+            store: Arc::new(store),
+            max_jobs: args.max_jobs.into(),
+        })
     }
 
     /// Whether files are taken.
     pub(crate) fn takes_files(&self) -> bool {
-        self.0.takes_files()
+        self.store.takes_files()
     }
 }
 
@@ -117,13 +124,13 @@ impl FileService {
     /// Takes files into `store`; jobs run with `context`.
     pub(crate) fn new(store: UploadStore, context: JobContext, metrics: Metrics) -> Self {
         let runner = JobRunner {
-            store: Arc::clone(&store.0),
+            store: Arc::clone(&store.store),
             context,
         };
         Self {
-            store: store.0,
+            jobs: Arc::new(JobQueue::new(store.max_jobs)),
+            store: store.store,
             rate: Mutex::default(),
-            jobs: Arc::new(JobQueue::new()),
             runner: Arc::new(runner),
             open: watch::Sender::default(),
             metrics,
@@ -199,6 +206,7 @@ impl FileService {
     ) -> Self {
         let store = UploadStore::open(&FileArgs {
             no_stream: false,
+            max_jobs: 1,
             max_upload,
             upload_quota,
             upload_dir: Some(dir.to_owned()),
