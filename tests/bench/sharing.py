@@ -44,8 +44,8 @@ class Client:
 
 
 @contextmanager
-def worker():
-    command = [BINARIES / "sleap-worker", "--listen", "127.0.0.1:0", "--model", MODEL]
+def worker(*options, model=MODEL):
+    command = [BINARIES / "sleap-worker", "--listen", "127.0.0.1:0", "--model", model, *options]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield running.stdout.readline().split()[1]
@@ -56,8 +56,13 @@ def worker():
 
 def measure(url, streams, seconds):
     """The poses of each of these streams in so many seconds of all of them."""
+    return measure_at([(url, options) for options in streams], seconds)
+
+
+def measure_at(streams, seconds):
+    """The same, of streams each of which has its own worker."""
     with ExitStack() as stack:
-        clients = [Client(url, options) for options in streams]
+        clients = [Client(url, options) for url, options in streams]
         for client in clients:
             stack.callback(client.stop)
         while any(len(client.poses) < WARM_UP for client in clients):
