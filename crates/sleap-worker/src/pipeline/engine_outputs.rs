@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::call_order::{CallNumber, CallOrder, CallStreams};
-use super::finish::EngineOutput;
+use super::engine_output::EngineOutput;
 use super::frames::DecodedFrame;
 use crate::streams::ResultRoute;
 

@@ -1,35 +1,18 @@
 //! The last stage: from the model's outputs to results, for the sinks and the clients.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
-use pose::{BatchOutputs, Finisher, PredictError};
+use pose::{Finisher, PredictError};
 use protocol::{Message, StreamAck};
 use tokio::sync::oneshot;
 
 use super::buffer_pool::BufferPool;
+use super::engine_output::{EngineOutput, InferredBatch, StreamMark};
 use super::engine_outputs::FinishInput;
 use super::frames::DecodedFrame;
 use super::sink::{FlushWait, FrameSinks, StreamHeader};
-use super::stream_queues::StreamMark;
 use crate::replies::result;
 use crate::streams::ResultRoute;
-
-/// A batch that went through the engine.
-pub(super) struct InferredBatch {
-    pub(super) frames: Vec<DecodedFrame>,
-    /// `None` without a model.
-    pub(super) outputs: Result<Option<BatchOutputs>, PredictError>,
-    /// When the engine began with it.
-    pub(super) started: Instant,
-}
-
-/// What the devices pass on, in the order of each stream.
-pub(super) enum EngineOutput {
-    /// What a call gave: one batch, or one for each of its frames.
-    Batches(Vec<InferredBatch>),
-    Mark(StreamMark),
-}
 
 /// What the stage's thread works with.
 pub(super) struct FinishStage {

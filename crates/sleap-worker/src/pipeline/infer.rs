@@ -6,9 +6,9 @@ use pose::{BatchOutputs, PredictError, Runner};
 use tracing::{debug, warn};
 
 use super::call_order::CallNumber;
+use super::engine_output::{EngineOutput, InferredBatch};
 use super::engine_outputs::{DeviceOutputs, FinishStageClosed};
 use super::failover::DeviceNumber;
-use super::finish::{EngineOutput, InferredBatch};
 use super::frames::DecodedFrame;
 use super::model_rate::ModelRate;
 use super::stream_queues::{EngineCall, EngineInput, GivenCall, StreamQueues};

@@ -17,6 +17,7 @@ mod decode;
 #[cfg(test)]
 mod device_tests;
 mod engine;
+mod engine_output;
 mod engine_outputs;
 mod failover;
 mod finish;

@@ -7,10 +7,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::PipelineStopped;
+use super::engine_output::StreamMark;
 use super::frames::{DecodeTask, FrameJob};
 use super::live_frames::LiveFrames;
 use super::scheduler::StreamId;
-use super::stream_queues::{StreamMark, StreamQueues};
+use super::stream_queues::StreamQueues;
 use crate::metrics::FrameLoss;
 use crate::streams::ResultRoute;
 

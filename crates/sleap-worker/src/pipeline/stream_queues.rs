@@ -6,21 +6,11 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::call_order::{CallNumber, CallStreams};
+use super::engine_output::StreamMark;
 use super::engine_outputs::{EngineOutputs, RouteKey};
 use super::failover::{DeviceNumber, Failover, Retry};
 use super::frames::{DecodeTask, DecodedFrame};
 use super::scheduler::{BatchLimits, Call, Place, Scheduler, StreamClass, StreamId};
-use crate::streams::ResultRoute;
-
-/// What happens between frames of a stream.
-pub(super) enum StreamMark {
-    /// The frames of this route follow.
-    StreamStarted(Arc<ResultRoute>),
-    /// No frame of this route follows: its stream is complete, or its client is gone. Completed once the sinks know.
-    StreamEnded(Arc<ResultRoute>, oneshot::Sender<()>),
-    /// Completed once everything before it, of this route or of all, has its result and the sinks have finished with it.
-    Flush(Option<Arc<ResultRoute>>, oneshot::Sender<()>),
-}
 
 /// Frames for one call of the model.
 pub(super) struct EngineCall {
