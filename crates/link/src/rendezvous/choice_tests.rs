@@ -89,8 +89,14 @@ fn the_worker_with_the_most_room_is_taken() {
     assert_eq!(chosen(&peers, choice).unwrap(), "worker-b");
     assert_eq!(chosen(&[full.clone(), untold], ANY).unwrap(), "worker-d");
     // It refuses or lets wait by itself.
-    assert_eq!(chosen(&[full.clone()], ANY).unwrap(), "worker-a");
-    assert_eq!(chosen(&[three.clone()], choice).unwrap(), "worker-c");
+    assert_eq!(
+        chosen(std::slice::from_ref(&full), ANY).unwrap(),
+        "worker-a"
+    );
+    assert_eq!(
+        chosen(std::slice::from_ref(&three), choice).unwrap(),
+        "worker-c"
+    );
     let equals = [telling("worker-y", 2, None), telling("worker-x", 2, None)];
     assert_eq!(chosen(&equals, ANY).unwrap(), "worker-y");
 }
