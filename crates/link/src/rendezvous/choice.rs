@@ -88,6 +88,8 @@ impl Fit {
             Self::Room(free) => Some((0, u32::MAX - free)),
             Self::Unknown => Some((1, 0)),
             Self::Full => Some((2, 0)),
+            // Where there is no other, its refusal says why it has none and what to do.
+            Self::Not(Misfit::Service(_)) => Some((3, 0)),
             Self::Not(_) => None,
         }
     }
