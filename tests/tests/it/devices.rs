@@ -122,7 +122,7 @@ fn where_the_only_device_is_lost_frames_fail_and_the_client_says_so() {
     let worker = worker(&["--device", "cpu"], |command| runtime.use_in(command));
     let run = video(&worker, &["--max-frames", "40"]).wait();
     assert!(run.predictions().len() < 40, "{}", run.stderr);
-    assert!(run.stderr.contains("the device is lost"), "{}", run.stderr);
+    run.failed(1, &["the worker could not use", "the device is lost"]);
     assert!(!worker.interrupt().1.contains("taken out"));
 }
 

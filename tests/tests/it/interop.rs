@@ -132,10 +132,12 @@ fn a_python_worker_that_predicts_and_fails_frames_is_understood() {
         "64x48@100",
         "--max-frames",
         "6",
+        "--every-frame",
         "-o",
         "-",
     ];
-    let run = Client::run(&args).success();
+    let run = Client::run(&args);
+    run.failed(1, &["the worker could not use 1 of the 6 frames"]);
     let ids: Vec<u64> = run
         .predictions()
         .iter()

@@ -66,11 +66,13 @@ impl StreamFacts<'_> {
         if report.unanswered.count() > 0 {
             bail!("{}{}", self.unanswered(), self.unreadable());
         }
+        let reason = self.last_failure.unwrap_or("no reason given");
         if report.failed == sent {
-            bail!(
-                "the worker could use none of the frames: {}",
-                self.last_failure.unwrap_or("no reason given")
-            );
+            bail!("the worker could use none of the frames: {reason}");
+        }
+        if report.failed > 0 {
+            let failed = report.failed;
+            bail!("the worker could not use {failed} of the {sent} frames: {reason}");
         }
         self.arrived()?;
         if report.predictions == 0 && !self.wants.is_empty() {
@@ -191,6 +193,19 @@ mod tests {
         facts(&none, &wants)
             .verdict(ReceiveEnd::Interrupted)
             .unwrap();
+    }
+
+    #[test]
+    fn frames_that_the_worker_could_not_use_are_lost() {
+        let (nothing, mut report) = (Wants::default(), report(10, 7));
+        report.failed = 3;
+        let some = StreamFacts {
+            last_failure: Some("no memory"),
+            ..facts(&report, &nothing)
+        };
+        fails(&some, &["could not use 3 of the 10 frames", "no memory"]);
+        report.failed = 10;
+        fails(&facts(&report, &nothing), &["none of the frames"]);
     }
 
     #[test]
