@@ -9,6 +9,9 @@ use super::error::ConnectError;
 use crate::signaling::rooms::{RoomWorker, WorkerService, short};
 use crate::signaling::{ListedPeer, WorkerLoad};
 
+/// The rank of workers that have room.
+const ROOM: u8 = 0;
+
 /// Workers listed in a message.
 const LISTED: usize = 20;
 
@@ -85,7 +88,7 @@ impl Fit {
     /// The better, the lower; `None`: of no use.
     fn rank(&self) -> Option<(u8, u32)> {
         match self {
-            Self::Room(free) => Some((0, u32::MAX - free)),
+            Self::Room(free) => Some((ROOM, u32::MAX - free)),
             Self::Unknown => Some((1, 0)),
             Self::Full => Some((2, 0)),
             // Where there is no other, its refusal says why it has none and what to do.
@@ -132,26 +135,17 @@ fn candidates(peers: &[ListedPeer]) -> Vec<&ListedPeer> {
     found
 }
 
-/// Chooses one of the peers of the server `url`: the one that `config` names, or the one that fits best.
+/// Chooses one of the peers of the server `url`: the one that `config` names, or the one that fits best; of those that
+/// have the same room, by a random number.
 pub(crate) fn choose(
     peers: &[ListedPeer],
     choice: WorkerChoice<'_>,
-    config: &PeerConfig,
-    url: &str,
+    (config, url): (&PeerConfig, &str),
+    random: u64,
 ) -> Result<Chosen, ConnectError> {
     let url = url.to_owned();
     if let Some(worker) = &config.worker_id {
-        let ids = [worker.clone(), worker_id_of(worker)];
-        let is_listed = |id: &String| peers.iter().any(|peer| peer.id == *id);
-        let found = ids.into_iter().find(is_listed);
-        let worker = worker.clone();
-        return match found {
-            Some(id) => Ok(Chosen {
-                id,
-                has_substitute: false,
-            }),
-            None => Err(ConnectError::UnknownWorker { url, worker }),
-        };
+        return named(worker, peers, url);
     }
     let candidates = candidates(peers);
     if candidates.is_empty() {
@@ -168,11 +162,17 @@ pub(crate) fn choose(
     let ranked = candidates
         .iter()
         .filter_map(|peer| Some((key(peer)?, *peer)));
-    // Of equals the first.
-    let best = ranked.min_by_key(|(key, _)| *key);
-    let Some((_, best)) = best else {
+    let ranked: Vec<(_, &ListedPeer)> = ranked.collect();
+    let Some(least) = ranked.iter().map(|(key, _)| *key).min() else {
         let listed = Workers::of(&candidates, &choice).lines();
         return Err(ConnectError::NoneFits { url, listed });
+    };
+    let equals = ranked.iter().filter(|(key, _)| *key == least);
+    let equals: Vec<_> = equals.map(|(_, peer)| *peer).collect();
+    let best = match least {
+        // Clients that come at the same moment see the same room: they are not all to take the same worker.
+        (_, _, (ROOM, _)) => equals[(random % equals.len() as u64) as usize],
+        _ => equals[0],
     };
     let substitute = |peer: &&&ListedPeer| {
         peer.id != best.id && has_room(peer, choice) && !choice.avoids(&peer.id)
@@ -181,6 +181,20 @@ pub(crate) fn choose(
         id: best.id.clone(),
         has_substitute: candidates.iter().any(|peer| substitute(&peer)),
     })
+}
+
+/// The worker of this name, or of this id.
+fn named(worker: &str, peers: &[ListedPeer], url: String) -> Result<Chosen, ConnectError> {
+    let ids = [worker.to_owned(), worker_id_of(worker)];
+    let is_listed = |id: &String| peers.iter().any(|peer| peer.id == *id);
+    let worker = worker.to_owned();
+    match ids.into_iter().find(is_listed) {
+        Some(id) => Ok(Chosen {
+            id,
+            has_substitute: false,
+        }),
+        None => Err(ConnectError::UnknownWorker { url, worker }),
+    }
 }
 
 fn has_room(peer: &ListedPeer, choice: WorkerChoice<'_>) -> bool {

@@ -32,7 +32,7 @@ fn telling(id: &str, free: u32, model: Option<&str>) -> ListedPeer {
 }
 
 fn chosen(peers: &[ListedPeer], choice: WorkerChoice<'_>) -> Result<String, ConnectError> {
-    let chosen = choose(peers, choice, &PeerConfig::default(), "ws://x");
+    let chosen = choose(peers, choice, (&PeerConfig::default(), "ws://x"), 0);
     chosen.map(|it| it.id)
 }
 
@@ -60,7 +60,7 @@ fn a_configured_worker_is_taken_or_missed() {
         ..PeerConfig::default()
     };
     // By its name as well as by its id; the id itself comes first. How much room it has does not count.
-    let named = |listed: &[ListedPeer]| choose(listed, ANY, &config, "ws://x").map(|it| it.id);
+    let named = |listed: &[ListedPeer]| choose(listed, ANY, (&config, "ws://x"), 0).map(|it| it.id);
     let full = telling("worker-b", 0, None);
     assert_eq!(
         named(&[telling("worker-a", 4, None), full.clone()]).unwrap(),
@@ -98,7 +98,11 @@ fn the_worker_with_the_most_room_is_taken() {
         "worker-c"
     );
     let equals = [telling("worker-y", 2, None), telling("worker-x", 2, None)];
-    assert_eq!(chosen(&equals, ANY).unwrap(), "worker-y");
+    let taken = |random| {
+        let server = (&PeerConfig::default(), "ws://x");
+        choose(&equals, ANY, server, random).unwrap().id
+    };
+    assert_eq!([0, 1, 2].map(taken), ["worker-y", "worker-x", "worker-y"]);
 }
 
 #[test]
@@ -137,13 +141,13 @@ fn the_worker_of_before_comes_first_until_it_is_avoided() {
         avoid,
         ..ANY
     };
-    let first = choose(&peers, again(&[]), &PeerConfig::default(), "ws://x").unwrap();
+    let first = choose(&peers, again(&[]), (&PeerConfig::default(), "ws://x"), 0).unwrap();
     assert_eq!(
         (first.id.as_str(), first.has_substitute),
         ("worker-a", true)
     );
     let avoid = ["worker-a".to_owned()];
-    let second = choose(&peers, again(&avoid), &PeerConfig::default(), "ws://x").unwrap();
+    let second = choose(&peers, again(&avoid), (&PeerConfig::default(), "ws://x"), 0).unwrap();
     assert_eq!(
         (second.id.as_str(), second.has_substitute),
         ("worker-b", false)

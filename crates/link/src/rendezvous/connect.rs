@@ -14,6 +14,7 @@ use crate::auth::{self, PeerError};
 use crate::channel::Channel;
 use crate::connection::{ConnectionError, Delivery, Negotiation};
 use crate::ice::IceCandidate;
+use crate::random::random_u64;
 use crate::signaling::SignalError;
 use crate::signaling::rooms::{self, RoomError, WorkerService};
 use crate::signaling::{SignalingClient, SignalingMessage, offer, register_client};
@@ -51,7 +52,7 @@ pub async fn connect_to_one(
     let Chosen {
         id: worker,
         has_substitute,
-    } = choose(&peers, choice, &config, signal_url)?;
+    } = choose(&peers, choice, (&config, signal_url), random_u64())?;
     if has_substitute {
         let soon = std::time::Instant::now() + SUBSTITUTE_AFTER;
         config.connect_by = Some(config.connect_by.map_or(soon, |by| by.min(soon)));
