@@ -37,7 +37,8 @@ ClusterName=test
 SlurmctldHost=cluster(10.74.0.1)
 SlurmUser=root
 SlurmctldPort=6817
-AuthInfo=socket=$scratch/munge.socket
+# A job that is requeued waits for as long as credentials hold.
+AuthInfo=socket=$scratch/munge.socket,cred_expire=10
 StateSaveLocation=$scratch/state
 SlurmdSpoolDir=$scratch/spool/%n
 SlurmctldPidFile=$scratch/slurmctld.pid

@@ -56,8 +56,10 @@ check "alone: it has the poses of all frames" [ "$(wc -l <alone.jsonl)" = 240 ]
 clients=()
 for name in a b c d; do client "$name" --fps 30 --reconnect-timeout 60; done
 for name in a b c d; do wait_until "poses of $name" [ -s "$scratch/$name.jsonl" ]; done
+# serves TASK: a stream runs there.
+serves() { [ "$(grep -c 'stream starts' "worker-$1.log")" -gt "$(grep -c 'stream complete' "worker-$1.log")" ]; }
 serving=
-for task in 0 1 2; do says "worker-$task.log" 'stream starts' && serving=$task; done
+for task in 0 1 2; do if serves "$task"; then serving=$task; fi; done
 scancel --signal=TERM --batch "${job}_$serving"
 for name in a b c d; do
   status=0
