@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # $scratch is of tests/namespaces.sh
 # A SLURM cluster on this machine (sourced after tests/namespaces.sh, as root): one controller and three nodes with a
 # GPU each, which is /dev/null.
 
