@@ -56,7 +56,8 @@ impl Acceptor {
         Self::start(WorkerRendezvous::Server(server), id, config).await
     }
 
-    /// Enters a room, whose members find this worker by its profile and see how much room it has. The servers that the room provides are used beside those of `config`.
+    /// Enters a room, whose members find this worker by its profile and see how much room it has. The servers that
+    /// the room provides are used beside those of `config`.
     pub async fn join(
         room: Room,
         profile: WorkerProfile,
