@@ -40,6 +40,8 @@ SlurmUser=root
 SlurmctldPort=6817
 # A job that is requeued waits for as long as credentials hold.
 AuthInfo=socket=$scratch/munge.socket,cred_expire=10
+# Jobs whose time has come are looked for that often, in seconds.
+SchedulerParameters=sched_interval=1,bf_interval=1
 StateSaveLocation=$scratch/state
 SlurmdSpoolDir=$scratch/spool/%n
 SlurmctldPidFile=$scratch/slurmctld.pid

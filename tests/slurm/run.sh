@@ -73,7 +73,10 @@ check "cancelled: the worker ends in order" says "worker-$serving.log" 'the work
 
 # --- A job that is preempted begins again.
 other=$(((serving + 1) % 3))
+runs() { [ "$(squeue --noheader --states=RUNNING --jobs "${job}_$1" | wc -l)" = 1 ]; }
 scontrol requeue "${job}_$other"
+wait_until "the preempted job's end" says "worker-$other.log" 'the worker ended with status'
+wait_until "the preempted job" runs "$other"
 wait_until "the preempted worker" says "worker-$other.log" '^ready: ' 2
 clients=()
 client again
