@@ -1,11 +1,8 @@
 """What a model gains from several devices; run by devices.sh."""
 
-import argparse
-import os
-import statistics
 from contextlib import ExitStack
 
-from sharing import CAMERA, HERE, measure_at, p95, worker
+from sharing import CAMERA, HERE, arguments, measure_at, p95, print_rounds, worker
 
 # Small frames: the clients run on the same cores.
 FILE = ("--test-pattern", "256x192@1000", "--every-frame", "--max-frames", "1000000")
@@ -40,19 +37,10 @@ def figures(*run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8, help="length of each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = arguments(__doc__)
     parser.add_argument("--model", default=str(HERE.parents[1] / "examples" / "demo" / "model"))
     args = parser.parse_args()
-    found = {}
-    for _ in range(args.rounds):
-        for name, value in figures(args.model, args.seconds):
-            found.setdefault(name, []).append(value)
-    print("| one thread a session | median | lowest | highest |\n|---|---|---|---|")
-    for name, values in found.items():
-        print(f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
-    print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {args.rounds} rounds of {args.seconds} s each")
+    print_rounds("one thread a session", args, lambda: figures(args.model, args.seconds))
 
 
 if __name__ == "__main__":

@@ -91,20 +91,30 @@ def figures(url, seconds):
         yield f"camera {where}, inference p95, ms", p95([timing["inference_us"] / 1000 for _, _, timing in poses])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(description):
+    """A parser with the options of every measurement in rounds."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seconds", type=float, default=8, help="length of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
+    return parser
+
+
+def print_rounds(head, args, figures):
+    """The table of what `figures()` yields in each round: a name and a value at a time."""
     found = {}
-    with worker() as url:
-        for _ in range(args.rounds):
-            for name, value in figures(url, args.seconds):
-                found.setdefault(name, []).append(value)
-    print("| figure | median | lowest | highest |\n|---|---|---|---|")
+    for _ in range(args.rounds):
+        for name, value in figures():
+            found.setdefault(name, []).append(value)
+    print(f"| {head} | median | lowest | highest |\n|---|---|---|---|")
     for name, values in found.items():
         print(f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
     print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {args.rounds} rounds of {args.seconds} s each")
+
+
+def main():
+    args = arguments(__doc__).parse_args()
+    with worker() as url:
+        print_rounds("figure", args, lambda: figures(url, args.seconds))
 
 
 if __name__ == "__main__":

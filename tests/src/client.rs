@@ -4,6 +4,8 @@ use std::process::{ChildStdout, Command};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::files::demo;
+use crate::place::text;
 use crate::process::{Process, binary};
 
 /// A running `sleap-stream`.
@@ -63,6 +65,13 @@ impl Client {
     pub fn stream(signal: &str, more: &[&str]) -> Self {
         let pattern = ["--signal", signal, "--test-pattern", "256x192@30"];
         Self::start(&[&pattern, more].concat())
+    }
+
+    /// Starts a client that streams the demonstration's video, with its predictions on standard output.
+    pub fn video(signal: &str, more: &[&str]) -> Self {
+        let video = text(&demo("video.mp4"));
+        let args = ["--signal", signal, "--stream", &video, "-o", "-"];
+        Self::start(&[&args, more].concat())
     }
 
     /// Starts a client that sends a file: the first of the further arguments.
@@ -165,6 +174,16 @@ impl Finished {
             .lines()
             .map(|line| serde_json::from_str(line).expect("standard output holds JSON lines"))
             .collect()
+    }
+
+    /// Frame numbers with their poses, without what differs from run to run.
+    pub fn poses(&self) -> Vec<(u64, Value)> {
+        let predictions = self.predictions().into_iter();
+        let pose = |line: Value| {
+            let frame_id = line["frame_id"].as_u64().expect("a number");
+            (frame_id, line["instances"].clone())
+        };
+        predictions.map(pose).collect()
     }
 
     /// Fails unless the run was a success.

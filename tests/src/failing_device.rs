@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::binary;
+use super::{binary, c_library};
 
 /// Passes everything on to the real library but for the calls that fail. Sessions are counted in the order of their
 /// first calls, which is that of the devices.
@@ -51,6 +51,8 @@ const base *OrtGetApiBase(void) {
 }
 "#;
 
+const LIBRARY: &str = "libonnxruntime.so";
+
 /// A folder with the library, for a worker's `ORT_DYLIB_PATH`.
 pub struct FailingDevice {
     folder: tempfile::TempDir,
@@ -60,24 +62,18 @@ impl FailingDevice {
     /// The device of this number, from 0, fails in every call after so many; the warm-up counts.
     pub fn build(number: usize, calls: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let source = folder.path().join("runtime.c");
-        std::fs::write(&source, SOURCE).expect("the source is written");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(folder.path().join("libonnxruntime.so"))
-            .arg(format!("-DREAL=\"{}\"", real_library().display()))
-            .arg(format!("-DFAILS={number}"))
-            .arg(format!("-DAFTER={calls}"))
-            .arg(&source)
-            .arg("-ldl")
-            .status();
-        assert!(built.expect("a C compiler").success(), "{SOURCE}");
+        let definitions = [
+            format!("REAL=\"{}\"", real_library().display()),
+            format!("FAILS={number}"),
+            format!("AFTER={calls}"),
+        ];
+        c_library::build(folder.path(), LIBRARY, SOURCE, &definitions);
         Self { folder }
     }
 
     /// Lets a worker load this library instead of the real one.
     pub fn use_in(&self, command: &mut Command) {
-        let library = self.folder.path().join("libonnxruntime.so");
+        let library = self.folder.path().join(LIBRARY);
         command.env("ORT_DYLIB_PATH", library);
     }
 }

@@ -4,6 +4,7 @@
 //! chooses; a child never outlives its test.
 
 pub mod attack;
+mod c_library;
 mod client;
 mod delivery;
 mod failing_device;

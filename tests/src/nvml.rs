@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::c_library;
+
 /// Two GPUs: one that reports everything, and one whose driver reports nothing but its name.
 const SOURCE: &str = r#"
 #include <string.h>
@@ -52,15 +54,8 @@ impl TestNvml {
 
     fn with_init(result: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let source = folder.path().join("nvml.c");
-        std::fs::write(&source, SOURCE).expect("the source is written");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(folder.path().join("libnvidia-ml.so.1"))
-            .arg(format!("-DINIT={result}"))
-            .arg(&source)
-            .status();
-        assert!(built.expect("a C compiler").success(), "{SOURCE}");
+        let definitions = [format!("INIT={result}")];
+        c_library::build(folder.path(), "libnvidia-ml.so.1", SOURCE, &definitions);
         Self { folder }
     }
 

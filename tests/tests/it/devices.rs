@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use e2e::{Client, FailingDevice, Finished, Worker, binary, demo, scrape, text};
+use e2e::{Client, FailingDevice, Worker, binary, demo, scrape, text};
 use serde_json::Value;
 
 /// Calls of a device before it is lost: the warm-up, and some frames.
@@ -15,19 +15,7 @@ fn worker(more: &[&str], prepare: impl FnOnce(&mut Command)) -> Worker {
 }
 
 fn video(worker: &Worker, more: &[&str]) -> Client {
-    let video = text(&demo("video.mp4"));
-    let args = ["--signal", &worker.signal, "--stream", &video, "-o", "-"];
-    Client::start(&[&args, more].concat())
-}
-
-/// Frame numbers with their poses, without what differs from run to run.
-fn poses(run: &Finished) -> Vec<(u64, Value)> {
-    let predictions = run.predictions().into_iter();
-    let pose = |line: Value| {
-        let frame_id = line["frame_id"].as_u64().expect("a number");
-        (frame_id, line["instances"].clone())
-    };
-    predictions.map(pose).collect()
+    Client::video(&worker.signal, more)
 }
 
 /// What clients do: alone, in batches of their own, with tracks that depend on the order.
@@ -40,7 +28,7 @@ const KINDS: [&[&str]; 3] = [
 /// The poses of each kind, whose clients run at the same time.
 fn all_at_once(worker: &Worker) -> [Vec<(u64, Value)>; 3] {
     let clients = KINDS.map(|kind| video(worker, kind));
-    clients.map(|client| poses(&client.wait().success()))
+    clients.map(|client| client.wait().success().poses())
 }
 
 #[test]
@@ -59,7 +47,7 @@ fn poses_of_two_devices_are_those_of_one_in_the_same_order() {
     let tracks = ["--device", "cpu,cpu,cpu", "-t", "--max-tracks", "1"];
     let three = worker(&tracks, |_| {});
     let run = video(&three, &["--max-frames", "60"]).wait().success();
-    let ids = poses(&run).into_iter().map(|(id, _)| id);
+    let ids = run.poses().into_iter().map(|(id, _)| id);
     assert!(ids.eq(0..60), "{}", run.stderr);
 }
 
@@ -67,7 +55,10 @@ fn poses_of_two_devices_are_those_of_one_in_the_same_order() {
 fn a_device_that_is_lost_is_taken_out_and_costs_no_frame() {
     let expected = {
         let one = worker(&["--device", "cpu"], |_| {});
-        poses(&video(&one, &["--max-frames", "90"]).wait().success())
+        video(&one, &["--max-frames", "90"])
+            .wait()
+            .success()
+            .poses()
     };
     for lost in [0, 1] {
         let runtime = FailingDevice::build(lost, CALLS);
@@ -83,7 +74,7 @@ fn a_device_that_is_lost_is_taken_out_and_costs_no_frame() {
         let line = worker.stdout_line();
         let metrics = line.strip_prefix("metrics: ").expect("a URL").to_owned();
         let run = video(&worker, &["--max-frames", "90"]).wait().success();
-        assert_eq!(poses(&run), expected, "{}", run.stderr);
+        assert_eq!(run.poses(), expected, "{}", run.stderr);
         worker.logs(
             "a device failed in a call of the model that another one ran",
             1,

@@ -18,21 +18,8 @@ fn worker(more: &[&str]) -> Worker {
     Worker::start(&[&["--model", &text(&demo("model"))], more].concat())
 }
 
-/// A client that streams the demonstration's video, with its predictions on standard output.
 fn video(worker: &Worker, more: &[&str]) -> Client {
-    let video = text(&demo("video.mp4"));
-    let args = ["--signal", &worker.signal, "--stream", &video, "-o", "-"];
-    Client::start(&[&args, more].concat())
-}
-
-/// Frame numbers with their poses, without what differs from run to run.
-fn poses(run: &Finished) -> Vec<(u64, Value)> {
-    let predictions = run.predictions().into_iter();
-    let pose = |line: Value| {
-        let frame_id = line["frame_id"].as_u64().expect("a number");
-        (frame_id, line["instances"].clone())
-    };
-    predictions.map(pose).collect()
+    Client::video(&worker.signal, more)
 }
 
 #[test]
@@ -44,11 +31,11 @@ fn four_clients_at_once_get_the_poses_that_each_gets_alone() {
         &["--max-frames", "60", "--batch-size", "8"],
         &["--max-frames", "40", "--fps", "60"],
     ];
-    let alone = kinds.map(|kind| poses(&video(&worker, kind).wait().success()));
+    let alone = kinds.map(|kind| video(&worker, kind).wait().success().poses());
     let clients = kinds.map(|kind| video(&worker, kind));
     for (client, alone) in clients.into_iter().zip(&alone) {
         let run = client.wait().success();
-        assert_eq!(&poses(&run), alone, "{}", run.stderr);
+        assert_eq!(&run.poses(), alone, "{}", run.stderr);
     }
 }
 
@@ -116,7 +103,7 @@ impl Victim {
     #[track_caller]
     fn lost_nothing(self) {
         let run = self.client.wait().success();
-        let ids = poses(&run).into_iter().map(|(frame_id, _)| frame_id);
+        let ids = run.poses().into_iter().map(|(frame_id, _)| frame_id);
         assert!(ids.eq(1..FRAMES as u64), "{}", run.stderr);
     }
 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use pose::{BatchOutputs, PredictError, SessionError};
-use protocol::{Encoding, Frame, FrameMeta, Message};
+use protocol::Message;
 use tokio::sync::mpsc;
 
-use super::{
-    DecodedFrame, Engine, FrameJob, Pipeline, PipelineOptions, PipelineStream, StreamClass,
-};
+use super::test_frame::frame;
+use super::{DecodedFrame, Engine, Pipeline, PipelineOptions, PipelineStream, StreamClass};
 use crate::streams::ResultRoute;
 
 /// A device of a test: fails in calls with some frames, and notes what it ran.
@@ -60,26 +58,6 @@ impl TestDevice {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
-    }
-}
-
-fn frame(frame_id: u64) -> FrameJob {
-    FrameJob {
-        frame: Frame {
-            meta: FrameMeta {
-                frame_id,
-                width: 2,
-                height: 1,
-                channels: 1,
-                encoding: Encoding::U8,
-                nbytes: 2,
-                captured_us: None,
-                clock: None,
-            },
-            data: vec![1, 2].into(),
-        },
-        receive: Duration::ZERO,
-        received_at: Instant::now(),
     }
 }
 

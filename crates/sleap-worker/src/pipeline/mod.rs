@@ -30,6 +30,8 @@ mod pipeline_stream;
 mod scheduler;
 mod sink;
 mod stream_queues;
+#[cfg(test)]
+mod test_frame;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -321,36 +323,17 @@ fn cores() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
-    use protocol::{Encoding, Frame, FrameMeta};
     use tokio::sync::mpsc;
 
     #[tokio::test]
     async fn a_panic_in_the_engine_is_told() {
         let pipeline = Pipeline::start(Engine::Panic, PipelineOptions::default()).unwrap();
         let (replies, _outbox) = mpsc::channel(1);
-        let job = FrameJob {
-            frame: Frame {
-                meta: FrameMeta {
-                    frame_id: 0,
-                    width: 2,
-                    height: 1,
-                    channels: 1,
-                    encoding: Encoding::U8,
-                    nbytes: 2,
-                    captured_us: None,
-                    clock: None,
-                },
-                data: vec![1, 2].into(),
-            },
-            receive: Duration::ZERO,
-            received_at: Instant::now(),
-        };
         let route = Arc::new(ResultRoute::new(replies, true));
         let stream = pipeline.open(route, StreamClass::Live);
-        stream.frame(job).await.unwrap();
+        stream.frame(test_frame::frame(0)).await.unwrap();
         pipeline.stopped().await;
         assert!(stream.flush().await.is_err());
         assert!(pipeline.flush().await.is_err());

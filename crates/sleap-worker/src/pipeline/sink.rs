@@ -116,13 +116,13 @@ impl FrameSinks {
 #[cfg(test)]
 mod tests {
     use std::sync::{Mutex, PoisonError};
-    use std::time::{Duration, Instant};
 
-    use protocol::{Encoding, Frame, FrameMeta};
+    use protocol::Frame;
     use tokio::sync::mpsc;
 
+    use super::super::test_frame::frame;
     use super::super::{
-        Engine, FrameJob, Pipeline, PipelineOptions, PipelineStream, SelectedFrame, StreamClass,
+        Engine, Pipeline, PipelineOptions, PipelineStream, SelectedFrame, StreamClass,
     };
     use super::*;
     use crate::streams::FrameOrigin;
@@ -214,26 +214,6 @@ mod tests {
 
     fn open(pipeline: &Pipeline, route: ResultRoute) -> PipelineStream {
         pipeline.open(Arc::new(route), StreamClass::Live)
-    }
-
-    fn frame(frame_id: u64) -> FrameJob {
-        FrameJob {
-            frame: Frame {
-                meta: FrameMeta {
-                    frame_id,
-                    width: 2,
-                    height: 1,
-                    channels: 1,
-                    encoding: Encoding::U8,
-                    nbytes: 2,
-                    captured_us: None,
-                    clock: None,
-                },
-                data: vec![1, 2].into(),
-            },
-            receive: Duration::ZERO,
-            received_at: Instant::now(),
-        }
     }
 
     #[tokio::test]
