@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A long stream of a file, at full rate, with random faults; no frame may be lost or answered twice.
+"""Long streams of a file, at full rate, with random faults; no frame may be lost or answered twice.
 
-    soak.py [--seconds N] [--pause N] [--seed N]
+    soak.py [--seconds N] [--clients N] [--pause N] [--seed N]
 
-Streams the demonstration's video, repeated, through the demonstration's model, and does to the programs
-what FAULTS lists, at random moments, `--pause` seconds apart on average. Then it checks that every frame
-has exactly one pose, in order, that each pose is the one that an undisturbed stream gives, and that memory
-is flat. Two hosts with a link between them (`$WAN_A`, `$WAN_B`, see tests/wan/wan.py) are used if they are
+Three clients stream the demonstration's video, repeated, through the demonstration's model at one worker, and
+what `Scene.faults` lists is done to the programs, at random moments, `--pause` seconds apart on average. Then it
+checks that every frame of each client has exactly one pose, in order, that each pose is the one that an undisturbed
+stream gives, and that memory is flat. While one client is held, the others have to go on. Two hosts with a link between them (`$WAN_A`, `$WAN_B`, see tests/wan/wan.py) are used if they are
 there, and the link gets its share of the faults; without them both programs meet on loopback.
 `$SLEAP_STREAM_BIN` is the folder of the programs.
 """
@@ -83,13 +83,49 @@ class Program:
         self.lives[-1].append(int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024 / 1e6)
 
 
+class Client(Program):
+    """A client, and its output as it grows."""
+
+    def __init__(self, folder: Path, name: str, url: str, video: Path):
+        self.name, self.poses, self.read, self.count = name, folder / f"{name}.jsonl", 0, 0
+        super().__init__(
+            HOSTS[0],
+            folder / f"{name}.log",
+            "sleap-stream",
+            "--signal",
+            url,
+            "--stream",
+            video,
+            "--output",
+            self.poses,
+            "--reconnect-timeout",
+            PATIENCE,
+        )
+
+    def lines(self) -> int:
+        """How many poses there are by now."""
+        if self.poses.exists():
+            with open(self.poses, "rb") as file:
+                file.seek(self.read)
+                more = file.read()
+            self.read += len(more)
+            self.count += more.count(b"\n")
+        return self.count
+
+    def goes_on(self) -> bool:
+        """Whether it still runs; if not, everything ends."""
+        if self.process.poll() is not None:
+            raise SystemExit(f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+        return True
+
+
 class Scene:
     """The programs, and what can be done to them."""
 
     def __init__(self, folder: Path, seed: int):
         self.folder, self.dice = folder, random.Random(seed)
         self.addresses = 10
-        self.client: Program | None = None
+        self.clients: list[Client] = []
         self.meeting = Program(HOSTS[1], folder / "meeting.log", "sleap-worker", "signal", "--listen", f"{ADDRESS}:0")
         self.url = self.meeting.ready()
         # Where it comes back it must be found at the same place.
@@ -105,20 +141,8 @@ class Scene:
         )
         self.worker.ready()
 
-    def stream(self, video: Path, poses: Path, name: str) -> Program:
-        return Program(
-            HOSTS[0],
-            self.folder / name,
-            "sleap-stream",
-            "--signal",
-            self.url,
-            "--stream",
-            video,
-            "--output",
-            poses,
-            "--reconnect-timeout",
-            PATIENCE,
-        )
+    def stream(self, video: Path, name: str) -> Client:
+        return Client(self.folder, name, self.url, video)
 
     def faults(self) -> list:
         link = [self.link_down, self.address_changed] if HOSTS[0] else []
@@ -131,16 +155,18 @@ class Scene:
         self.worker.ready()
 
     def worker_held(self) -> None:
-        self.held(self.worker)
+        """Both shorter and longer than what makes a peer count as gone."""
+        self.worker.send(signal.SIGSTOP)
+        time.sleep(self.dice.uniform(0.5, 12))
+        self.worker.send(signal.SIGCONT)
 
     def client_held(self) -> None:
-        self.held(self.client)
-
-    def held(self, program: Program) -> None:
-        """Both shorter and longer than what makes a peer count as gone."""
-        program.send(signal.SIGSTOP)
-        time.sleep(self.dice.uniform(0.5, 12))
-        program.send(signal.SIGCONT)
+        """While one is held, poses of the others come."""
+        client = self.dice.choice(self.clients)
+        client.send(signal.SIGSTOP)
+        go_on([other for other in self.clients if other is not client], 1)
+        time.sleep(self.dice.uniform(0, 12))
+        client.send(signal.SIGCONT)
 
     def meeting_killed(self) -> None:
         """The signaling server goes, with the worker as often as not."""
@@ -165,9 +191,8 @@ class Scene:
         ip("-n", HOSTS[0], "address", "add", f"10.77.0.{self.addresses + 2}/24", "dev", "wan")
 
     def end(self) -> None:
-        for program in (self.client, self.worker, self.meeting):
-            if program:
-                program.kill()
+        for program in (*self.clients, self.worker, self.meeting):
+            program.kill()
 
 
 def ip(*words: str) -> None:
@@ -192,31 +217,14 @@ def pose(line: dict) -> tuple:
     return line["instances"], line["confidence"], line["instance_scores"]
 
 
-class Poses:
-    """The client's output, as it grows."""
-
-    def __init__(self, file: Path):
-        self.file, self.read, self.count = file, 0, 0
-
-    def lines(self) -> int:
-        """How many there are by now."""
-        if self.file.exists():
-            with open(self.file, "rb") as file:
-                file.seek(self.read)
-                more = file.read()
-            self.read += len(more)
-            self.count += more.count(b"\n")
-        return self.count
-
-
-def go_on(client: Program, poses: Poses) -> float:
-    """Waits until poses come again, and says how long that took."""
-    before, started = poses.lines(), time.monotonic()
-    while poses.lines() < before + GONE_ON:
-        if client.process.poll() is not None:
-            raise SystemExit(f"the client ended with {client.process.returncode}:\n{client.log.read_text()[-3000:]}")
-        if time.monotonic() - started > PATIENCE:
-            raise SystemExit(f"no pose for {PATIENCE} s:\n{client.log.read_text()[-3000:]}")
+def go_on(clients: list[Client], poses: int = GONE_ON) -> float:
+    """Waits until each client has so many poses more, and says how long that took."""
+    wanted, started = {client: client.lines() + poses for client in clients}, time.monotonic()
+    while wanted:
+        wanted = {client: count for client, count in wanted.items() if client.goes_on() and client.lines() < count}
+        if wanted and time.monotonic() - started > PATIENCE:
+            client = next(iter(wanted))
+            raise SystemExit(f"{client.name} had no pose for {PATIENCE} s:\n{client.log.read_text()[-3000:]}")
         time.sleep(0.02)
     return time.monotonic() - started
 
@@ -225,12 +233,12 @@ def pass_by(scene: Scene, seconds: float) -> None:
     """Leaves the stream alone, and looks at what the programs take for it."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        scene.client.look()
-        scene.worker.look()
+        for program in (*scene.clients, scene.worker):
+            program.look()
         time.sleep(LOOK_SECONDS)
 
 
-def disturb(scene: Scene, poses: Poses, seconds: float, pause: float) -> dict[str, list[float]]:
+def disturb(scene: Scene, seconds: float, pause: float) -> dict[str, list[float]]:
     """Faults until the time is over: how long each kind was felt afterwards."""
     felt: dict[str, list[float]] = {fault.__name__: [] for fault in scene.faults()}
     started = time.monotonic()
@@ -240,17 +248,26 @@ def disturb(scene: Scene, poses: Poses, seconds: float, pause: float) -> dict[st
         unseen = [fault for fault in scene.faults() if not felt[fault.__name__]]
         fault = scene.dice.choice(unseen or scene.faults())
         fault()
-        felt[fault.__name__].append(go_on(scene.client, poses))
+        felt[fault.__name__].append(go_on(scene.clients))
     return felt
 
 
-def check(lines: list[dict], reference: list[dict]) -> None:
+def check(client: Client, status: int, reference: list[dict]) -> int:
+    """Whether a client that was interrupted has what it should have: how many poses."""
+    log = client.log.read_text()
+    print(f"{client.name}\n{log[log.rfind(chr(10) + 'frames ') :].strip()}")
+    if status != 130 or "ERROR" in log or "unanswered" in log or "failed" in log:
+        raise SystemExit(f"{client.name} ended with {status}:\n{log[-3000:]}")
     expected = [pose(line) for line in reference]
+    lines = read(client.poses)
     for index, line in enumerate(lines):
         if line["frame_id"] != index:
-            raise SystemExit(f"line {index} is about frame {line['frame_id']}")
+            raise SystemExit(f"{client.name}: line {index} is about frame {line['frame_id']}")
         if pose(line) != expected[index % FRAMES]:
-            raise SystemExit(f"frame {index} has another pose than frame {index % FRAMES} of an undisturbed stream")
+            raise SystemExit(
+                f"{client.name}: frame {index} has another pose than an undisturbed stream's {index % FRAMES}"
+            )
+    return len(lines)
 
 
 def flat(name: str, program: Program) -> None:
@@ -273,6 +290,7 @@ def flat(name: str, program: Program) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--clients", type=int, default=3)
     parser.add_argument("--pause", type=float, default=3)
     parser.add_argument("--seed", type=int, default=None)
     args = parser.parse_args()
@@ -283,28 +301,25 @@ def main() -> None:
         folder = Path(name)
         scene = Scene(folder, seed)
         try:
-            undisturbed = scene.stream(VIDEO, folder / "reference.jsonl", "reference.log")
+            undisturbed = scene.stream(VIDEO, "reference")
             if undisturbed.process.wait() != 0:
                 raise SystemExit(undisturbed.log.read_text())
-            reference = read(folder / "reference.jsonl")
-            poses = Poses(folder / "poses.jsonl")
-            scene.client = scene.stream(repeated(folder, args.seconds), poses.file, "client.log")
-            go_on(scene.client, poses)
-            felt = disturb(scene, poses, args.seconds, args.pause)
-            scene.client.send(signal.SIGINT)
-            status = scene.client.process.wait()
+            reference = read(undisturbed.poses)
+            video = repeated(folder, args.seconds)
+            for number in range(1, args.clients + 1):
+                scene.clients.append(scene.stream(video, f"client {number}"))
+            go_on(scene.clients)
+            felt = disturb(scene, args.seconds, args.pause)
+            for client in scene.clients:
+                client.send(signal.SIGINT)
+            ended = {client: client.process.wait() for client in scene.clients}
         finally:
             scene.end()
-        log = scene.client.log.read_text()
-        print(log[log.rfind("\nframes ") :].strip())
-        if status != 130 or "ERROR" in log or "unanswered" in log or "failed" in log:
-            raise SystemExit(f"the client ended with {status}:\n{log[-3000:]}")
+        frames = sum(check(client, status, reference) for client, status in ended.items())
         for other in ("worker.log", "meeting.log"):
             text = (folder / other).read_text()
             if "ERROR" in text or "panicked" in text:
                 raise SystemExit(f"{other}:\n{text[-3000:]}")
-        lines = read(poses.file)
-        check(lines, reference)
     for kind, seconds in felt.items():
         if seconds:
             kind = kind.replace("_", " ")
@@ -313,9 +328,11 @@ def main() -> None:
                 f"{max(seconds):.1f} s at most"
             )
     print(
-        f"{len(lines)} frames, {sum(map(len, felt.values()))} faults: each frame has one pose, in order, and the right one"
+        f"{frames} frames of {args.clients} clients, {sum(map(len, felt.values()))} faults: each frame has one pose, in order, "
+        "and the right one"
     )
-    flat("client", scene.client)
+    for client in scene.clients:
+        flat(client.name, client)
     flat("worker", scene.worker)
 
 
