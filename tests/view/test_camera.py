@@ -1,11 +1,12 @@
 """The browser's camera as a client: its frames through the real worker to poses."""
 
+from contextlib import ExitStack
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
-from conftest import DEMO, ENDLESS, predictions, streaming
+from conftest import DEMO, ENDLESS, predictions, running_worker, streaming
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +44,35 @@ def as_array(pose):
     return np.array([[np.nan, np.nan] if point is None else point for point in pose], dtype=float)
 
 
-@pytest.mark.parametrize("width", [320, 640])
-def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, camera_browser, width):
+def the_videos_poses(worker):
+    """What the command line gets for each frame of the demonstration's video."""
     with streaming(worker) as client:
         known = predictions(client)
-    known = np.array([as_array(known[frame]["instances"][0]) for frame in sorted(known)])
+    return np.array([as_array(known[frame]["instances"][0]) for frame in sorted(known)])
+
+
+def check_camera_poses(poses, known, width, within):
+    """A page's poses are those of the video that its camera plays, not mirrored; each frame has one. Their frames."""
+    frames, distances, mirrored = [], [], []
+    for result, meta in poses:
+        assert result["type"] == "PREDICTION" and result["frame_id"] == meta["frameId"]
+        assert meta["width"] == min(width, 512)
+        points = as_array(result["instances"][0]) * (512 / meta["width"])
+        frame, distance = nearest(points, known)
+        frames.append(frame)
+        distances.append(distance)
+        mirrored.append(nearest(np.array([511, 0]) + points * [-1, 1], known)[1])
+    # JPEG and, at 320, size move points a little; mirrored they would be nowhere near.
+    assert np.median(distances) < within, distances
+    assert np.median(mirrored) > 10
+    ids = [result["frame_id"] for result, _ in poses]
+    assert ids == sorted(set(ids))
+    return frames
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, camera_browser, width):
+    known = the_videos_poses(worker)
     page = open_page(worker.send_link, browser=camera_browser).state("connected")
     page.page.select_option("#camera-width", str(width), force=True)
     page.page.click("#camera")
@@ -60,23 +85,53 @@ def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, c
     # Nothing of a frame that was being encoded is sent after the end.
     said = page.page.evaluate("() => window.said.filter((text) => !text.includes('VIEW'))")
     assert '"STREAM_END"' in said[-1]
-    results = page.poses
-    frames, distances, mirrored = [], [], []
-    for result, meta in results:
-        assert result["type"] == "PREDICTION" and result["frame_id"] == meta["frameId"]
-        assert meta["width"] == min(width, 512)
-        points = as_array(result["instances"][0]) * (512 / meta["width"])
-        frame, distance = nearest(points, known)
-        frames.append(frame)
-        distances.append(distance)
-        mirrored.append(nearest(np.array([511, 0]) + points * [-1, 1], known)[1])
-    # JPEG and, at 320, size move points a little; mirrored they would be nowhere near.
-    assert np.median(distances) < (1.0 if width == 640 else 3.0), distances
-    assert np.median(mirrored) > 10
+    frames = check_camera_poses(page.poses, known, width, 1.0 if width == 640 else 3.0)
     # Time runs forward: the file is played again from its start at most once in so short a time.
     assert sum(later < earlier - 2 for earlier, later in pairwise(frames)) <= 1, frames
-    ids = [result["frame_id"] for result, _ in results]
-    assert ids == sorted(set(ids))
+
+
+# Streams of the command line: files, raw and compressed, and cameras.
+FILES = ((), ("--jpeg-quality", "80"), ("--batch-size", "8"), ("--resize", "256x192"))
+FILE_FRAMES = 120
+CAMERAS = (ENDLESS, ("--test-pattern", "640x480@30", "--jpeg-quality", "80"), ("--test-pattern", "256x192@60"))
+
+
+@pytest.mark.parametrize("files, cameras", [(1, 0), (2, 1), (4, 3)])
+def test_a_camera_among_other_streams_gets_its_own_poses(tmp_path, open_page, camera_browser, files, cameras):
+    """Two, four, and eight streams at one worker."""
+    with running_worker(tmp_path, "--model", DEMO / "model", "--max-streams", "8") as worker, ExitStack() as stack:
+
+        def file(options):
+            return streaming(worker, "--max-frames", str(FILE_FRAMES), *options)
+
+        def poses(client):
+            lines = predictions(client)
+            assert list(lines) == list(range(FILE_FRAMES))
+            return np.array([as_array(line["instances"][0]) for line in lines.values()])
+
+        known, alone = the_videos_poses(worker), []
+        for options in FILES[:files]:
+            with file(options) as client:
+                alone.append(poses(client))
+        page = open_page(worker.send_link, browser=camera_browser).state("connected")
+        page.page.select_option("#camera-width", "640", force=True)
+        page.page.click("#camera")
+        camera_state(page, "live")
+        for source in CAMERAS[:cameras]:
+            stack.enter_context(streaming(worker, source=source))
+        page.wait(f"() => document.getElementById('clients').textContent === '{1 + cameras}'")
+        # At 30 frames/s all of them last longer than the last takes to start.
+        beside = [stack.enter_context(file(("--fps", "30", *options))) for options in FILES[:files]]
+        for client, expected in zip(beside, alone, strict=True):
+            # Batches that are filled otherwise round otherwise.
+            np.testing.assert_allclose(poses(client), expected, atol=1e-3)
+        shown = page.page.evaluate("() => window.shown")
+        page.wait(f"() => window.shown > {shown + 20}")
+        # Once its camera is off the page shows another stream.
+        own = list(page.poses)
+        page.page.click("#camera")
+        camera_state(page, "stopped")
+    check_camera_poses(own, known, 640, 1.0)
 
 
 def test_a_camera_in_the_queue_shows_the_running_stream_and_its_place(one_stream_worker, open_page, camera_browser):
