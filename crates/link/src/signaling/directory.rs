@@ -141,7 +141,10 @@ impl PeerDirectory {
             None => return DeliveryOutcome::UnknownPeer,
         }
         match kind {
-            MessageKind::Offer => table.remember(from, to, peer_id),
+            MessageKind::Offer => {
+                table.remember(from, to, peer_id);
+                table.promise(from, to);
+            }
             MessageKind::Answer => table.forget_answered(from, to),
             MessageKind::Other => {}
         }

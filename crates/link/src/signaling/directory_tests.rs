@@ -1,4 +1,5 @@
 use super::directory::*;
+use super::load::WorkerLoad;
 use super::outbox::{MAX_SENDER_MESSAGES, OUTBOX_QUEUE_LEN, OutboxReceiver};
 use super::reservation::IdReservation;
 use super::server::SocketGuard;
@@ -49,6 +50,51 @@ fn a_peer_that_asks_is_told_how_much_room_workers_have() {
     assert!(asked()["workers"][0].is_null(), "not to be used");
     drop(worker);
     assert_eq!(asked()["peers"], serde_json::json!(["worker-b"]));
+}
+
+#[test]
+fn an_offer_takes_a_place_until_the_worker_tells_or_the_client_leaves() {
+    let directory = PeerDirectory::default();
+    let sockets = [directory.join(), directory.join(), directory.join()];
+    let [worker, first, second] = [0, 1, 2].map(|index: usize| sockets[index].socket);
+    let ids = ["worker-a", "client-1", "client-2"];
+    for (socket, id) in [worker, first, second].into_iter().zip(ids) {
+        directory.register(socket, id, None);
+    }
+    let tell = |free| {
+        let load = WorkerLoad {
+            streams: 2,
+            free,
+            ..WorkerLoad::default()
+        };
+        directory.tells(worker, Some(load));
+    };
+    let free = || directory.others(second)[0].load.as_ref().map(|it| it.free);
+    let offer = |from| {
+        let text = r#"{"type":"offer"}"#.to_owned();
+        directory.deliver(from, "worker-a", MessageKind::Offer, text);
+    };
+    tell(2);
+    // The same offer again takes no other place.
+    offer(first);
+    offer(first);
+    assert_eq!(free(), Some(1));
+    offer(second);
+    assert_eq!(free(), Some(0));
+    // The worker counts the first client's stream itself.
+    tell(1);
+    assert_eq!(free(), Some(1));
+    offer(first);
+    offer(second);
+    assert_eq!(free(), Some(0), "no fewer than none");
+    directory.leave(first);
+    assert_eq!(free(), Some(0));
+    tell(2);
+    offer(second);
+    assert_eq!(free(), Some(1));
+    // An offer to a client takes nothing.
+    directory.deliver(worker, "client-2", MessageKind::Offer, String::new());
+    assert_eq!(free(), Some(1));
 }
 
 #[test]

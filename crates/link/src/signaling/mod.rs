@@ -24,7 +24,8 @@
 //! of the model and of the device (128 bytes each at most, without control characters; they are left out without a
 //! model). It registers again, the same id over the same socket, when that changes. A peer that asks with
 //! `{"type":"query","workers":true}` gets `"workers"` beside `"peers"`: for each id in the same order what it told, or
-//! `null`. What cannot be used counts as not told. Further keys are ignored; other servers and peers ignore all of this.
+//! `null`. What cannot be used counts as not told. Of the free places as many are left out as other sockets made offers since the
+//! worker told: clients that come one after the other do not take the same last place. Further keys are ignored; other servers and peers ignore all of this.
 //! A worker that is to end leaves, so that none is told of it.
 //!
 //! Any peer that reaches the server can register under any id but a reserved one ([`Server::reserve`]), for

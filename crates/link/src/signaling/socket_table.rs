@@ -29,6 +29,8 @@ struct Socket {
     key: Option<String>,
     /// What it told of its load, where it is a worker.
     load: Option<WorkerLoad>,
+    /// Clients whose offers it got since: each may be about to take a place.
+    promised: Vec<SocketId>,
     /// Whether its offers are returned to it when they stay without an answer.
     bounces: bool,
     /// Offers that were queued and not answered, oldest first.
@@ -52,6 +54,7 @@ impl SocketTable {
             outbox,
             key: None,
             load: None,
+            promised: Vec::new(),
             bounces: false,
             offers: Vec::new(),
         };
@@ -62,6 +65,9 @@ impl SocketTable {
     pub(super) fn remove(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
         self.peers.retain(|(_, owner)| *owner != socket);
+        for other in self.sockets.values_mut() {
+            other.promised.retain(|client| *client != socket);
+        }
         self.bounce(socket);
     }
 
@@ -90,12 +96,29 @@ impl SocketTable {
     pub(super) fn tells(&mut self, socket: SocketId, load: Option<WorkerLoad>) {
         if let Some(socket) = self.sockets.get_mut(&socket) {
             socket.load = load;
+            socket.promised.clear();
         }
     }
 
-    /// What the worker of a socket has told last.
+    /// What the worker of a socket has told last, less the places that were promised since.
     pub(super) fn load_of(&self, socket: SocketId) -> Option<WorkerLoad> {
-        self.sockets.get(&socket)?.load.clone()
+        let socket = self.sockets.get(&socket)?;
+        let load = socket.load.as_ref()?;
+        let promised = u32::try_from(socket.promised.len()).unwrap_or(u32::MAX);
+        Some(WorkerLoad {
+            free: load.free.saturating_sub(promised),
+            ..load.clone()
+        })
+    }
+
+    /// A client has made an offer to a worker: until the worker tells again, or the client leaves, one place fewer is free.
+    pub(super) fn promise(&mut self, client: SocketId, worker: SocketId) {
+        let worker = self.sockets.get_mut(&worker);
+        if let Some(worker) = worker.filter(|it| it.load.is_some())
+            && !worker.promised.contains(&client)
+        {
+            worker.promised.push(client);
+        }
     }
 
     pub(super) fn return_offers(&mut self, socket: SocketId) {
