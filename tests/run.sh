@@ -12,6 +12,9 @@ export RUST_BACKTRACE=1
 # Settings of whoever runs the tests are none of theirs.
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
+# What is built for the first time is built once: nothing is gained by what the next build could use.
+[ -d "${CARGO_TARGET_DIR:-target}" ] || export CARGO_INCREMENTAL=0
+
 scratch=$(mktemp -d)
 summary=() failed=
 finish() {
@@ -115,8 +118,11 @@ soak() {
   SLEAP_STREAM_BIN=${CARGO_TARGET_DIR:-$repo/target}/debug tests/soak/run.sh 120
 }
 
-# The README's first command does what it promises. Its build gives way to the tests beside it.
+# The README's first command does what it promises. Its build gives way to the tests beside it, and leaves out what takes
+# a third of its time and makes its programs a few percent faster.
 quickstart() {
+  local CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=false
+  export CARGO_PROFILE_RELEASE_LTO CARGO_PROFILE_RELEASE_CODEGEN_UNITS CARGO_PROFILE_RELEASE_DEBUG
   rm -rf demo-out
   nice -n 15 cargo build --release --bins --locked && ./examples/quickstart.sh || return 1
   if [ "$(wc -l <demo-out/predictions.jsonl)" != 240 ] || [ ! -s demo-out/snapshot.png ]; then
