@@ -7,6 +7,7 @@ use protocol::{CaptureClock, DerivedPoses, Prediction, Skeleton};
 
 use crate::counts::{EmitCounts, SendOutcome, TargetCounts};
 use crate::datagram::UdpSender;
+use crate::frame::EmittedFrame;
 use crate::json;
 use crate::lsl::LslPoses;
 use crate::osc;
@@ -146,7 +147,12 @@ impl Emitter {
         clock: Option<CaptureClock>,
     ) {
         let derived = DerivedPoses::default();
-        self.pose_with(key, prediction, &derived, captured_us, clock);
+        let frame = EmittedFrame {
+            captured_us,
+            clock,
+            moment: None,
+        };
+        self.pose_with(key, prediction, &derived, frame);
     }
 
     /// The same, with poses that were computed from these.
@@ -155,8 +161,7 @@ impl Emitter {
         key: StreamKey,
         prediction: &Prediction,
         derived: &DerivedPoses,
-        captured_us: Option<u64>,
-        clock: Option<CaptureClock>,
+        frame: EmittedFrame,
     ) {
         let Some(index) = self.index(key) else {
             return;
@@ -167,7 +172,7 @@ impl Emitter {
         let writer = running.info.writer(emitted_us);
         // Made once, if a target needs it.
         let mut json = None;
-        let make = || writer.pose(prediction, derived, captured_us, clock);
+        let make = || writer.pose(prediction, derived, &frame);
         let targets = self.targets.iter_mut().zip(&running.osc);
         for ((target, osc), counts) in targets.zip(&mut running.counts) {
             let outcome = match &mut target.transport {
@@ -175,12 +180,12 @@ impl Emitter {
                 TargetTransport::Osc { udp, .. } => {
                     let bundle = osc
                         .as_ref()
-                        .map(|writer| writer.pose(prediction, derived, captured_us, emitted_us));
+                        .map(|writer| writer.pose(prediction, derived, &frame, emitted_us));
                     udp.send(&bundle.unwrap_or_default())
                 }
                 TargetTransport::Lsl(poses) => {
                     let name = running.info.name.as_deref();
-                    poses.offer(name, prediction, captured_us, emitted_us)
+                    poses.offer(name, prediction, frame.captured_us, emitted_us)
                 }
                 TargetTransport::Zmq(publisher) => {
                     match publisher.publish(POSE, json.get_or_insert_with(make), true) {

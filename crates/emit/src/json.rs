@@ -3,6 +3,8 @@
 use protocol::{CaptureClock, DerivedPoses, Prediction, Skeleton};
 use serde::Serialize;
 
+use crate::frame::EmittedFrame;
+
 /// Rises when consumers have to be changed; added keys do not count.
 pub(crate) const VERSION: u32 = 1;
 
@@ -16,6 +18,8 @@ enum JsonMessage<'a> {
         captured_us: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         clock: Option<CaptureClock>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        moment: Option<u64>,
         #[serde(flatten)]
         prediction: &'a Prediction,
         #[serde(flatten)]
@@ -53,19 +57,17 @@ pub(crate) struct JsonWriter<'a> {
 }
 
 impl JsonWriter<'_> {
-    /// `captured_us`: microseconds since the Unix epoch by the client's clock; `clock`: what they were read
-    /// from.
     pub(crate) fn pose(
         &self,
         prediction: &Prediction,
         derived: &DerivedPoses,
-        captured_us: Option<u64>,
-        clock: Option<CaptureClock>,
+        frame: &EmittedFrame,
     ) -> Vec<u8> {
         write(&JsonMessage::Pose {
             head: self.head(),
-            captured_us,
-            clock,
+            captured_us: frame.captured_us,
+            clock: frame.clock,
+            moment: frame.moment,
             prediction,
             derived,
         })
@@ -128,7 +130,7 @@ mod tests {
         };
         let expected = json!({
             "type": "pose", "version": 1, "source": "mouse.mp4",
-            "captured_us": 10, "clock": "driver", "emitted_us": 20, "frame_id": 7,
+            "captured_us": 10, "clock": "driver", "moment": 3, "emitted_us": 20, "frame_id": 7,
             "instances": [[[1.5, 2.25], null]], "confidence": [[0.5, null]],
             "instance_scores": [0.5], "tracks": ["female"], "names": ["Eve"],
             "ahead": {"by_ms": 62.5, "instances": [[[2.5, 2.25], null]], "sd": [[0.5, null]]},
@@ -147,14 +149,20 @@ mod tests {
             }),
             names: vec![Some("Eve".to_owned())],
         };
-        let clock = Some(CaptureClock::Driver);
-        assert_eq!(
-            read(WRITER.pose(&prediction, &derived, Some(10), clock)),
-            expected
-        );
-        let untimed =
-            read(WRITER.pose(&Prediction::default(), &DerivedPoses::default(), None, None));
-        assert!(untimed.get("captured_us").is_none() && untimed.get("clock").is_none());
+        let frame = EmittedFrame {
+            captured_us: Some(10),
+            clock: Some(CaptureClock::Driver),
+            moment: Some(3),
+        };
+        assert_eq!(read(WRITER.pose(&prediction, &derived, &frame)), expected);
+        let untimed = read(WRITER.pose(
+            &Prediction::default(),
+            &DerivedPoses::default(),
+            &EmittedFrame::default(),
+        ));
+        for key in ["captured_us", "clock", "moment"] {
+            assert!(untimed.get(key).is_none(), "{key}");
+        }
         assert_eq!(untimed["instances"], json!([]));
     }
 

@@ -7,6 +7,7 @@ mod datagram;
 mod emitter;
 mod event;
 mod event_message;
+mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
@@ -21,5 +22,6 @@ pub use counts::{EmitCounts, TargetCounts};
 pub use emitter::{Emitter, ONLY_STREAM, OpenTargetError, StreamInfo, StreamKey, now_us};
 pub use event::EventSender;
 pub use event_message::EventMessage;
+pub use frame::EmittedFrame;
 pub use serial::SerialSender;
 pub use target::{OscLayout, Target, TargetError};

@@ -8,6 +8,7 @@ use protocol::{DerivedPoses, Prediction, Skeleton};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
 use crate::event_message::EventMessage;
+use crate::frame::EmittedFrame;
 use crate::target::OscLayout;
 
 /// OSC 1.0's value for "immediately".
@@ -43,14 +44,17 @@ impl OscWriter {
         &self,
         prediction: &Prediction,
         derived: &DerivedPoses,
-        captured_us: Option<u64>,
+        frame: &EmittedFrame,
         emitted_us: u64,
     ) -> Vec<u8> {
         let id = int(prediction.frame_id);
         let mut args = vec![id.clone(), int(prediction.instances.len() as u64)];
-        args.extend(time(captured_us.unwrap_or_default()));
+        args.extend(time(frame.captured_us.unwrap_or_default()));
         args.extend(time(emitted_us));
         let mut messages = vec![self.message("frame", args)];
+        if let Some(moment) = frame.moment {
+            messages.push(self.message("moment", vec![id.clone(), int(moment)]));
+        }
         for index in 0..prediction.instances.len() {
             match self.layout {
                 OscLayout::Instances => messages.push(self.whole(prediction, index)),

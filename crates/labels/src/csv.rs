@@ -1,7 +1,8 @@
 //! The columns of sleap-io's `instances` format: one instance a row.
 //!
 //! `frame_idx, video_path, track, track_score, score`, then `x`, `y` and `score` of each node.
-//! Cells are empty where there is nothing: no track, a node that was not found.
+//! Cells are empty where there is nothing: no track, a node that was not found. Where several cameras show the same
+//! moments, the last column is `moment`.
 //!
 //! Names come from models and peers, and spreadsheets run cells that begin like a formula. Such a name
 //! gets a `'` before it, as OWASP advises, and one with a semicolon, at which spreadsheets of many
@@ -43,8 +44,10 @@ impl CsvWriter {
         let first = first.into_iter().map(str::to_owned);
         let columns =
             |node: &String| ["x", "y", "score"].map(|what| name(&format!("{node}.{what}")));
+        let moment = self.header.has_moments.then(|| "moment".to_owned());
+        let nodes_columns = nodes.iter().flat_map(columns);
         self.writer
-            .write_record(first.chain(nodes.iter().flat_map(columns)))
+            .write_record(first.chain(nodes_columns).chain(moment))
             .map_err(refused)?;
         self.nodes = Some(nodes.len());
         Ok(())
@@ -74,8 +77,10 @@ impl CsvWriter {
             let [x, y] = point.map_or([None; 2], |xy| xy.map(Some));
             [number(x), number(y), number(score)]
         });
+        let moment = record.moment.map(|moment| moment.to_string());
+        let moment = self.header.has_moments.then(|| moment.unwrap_or_default());
         self.writer
-            .write_record(first.into_iter().chain(cells))
+            .write_record(first.into_iter().chain(cells).chain(moment))
             .map_err(refused)
     }
 }
@@ -155,6 +160,32 @@ mod tests {
         let cells = |row: usize| -> Vec<_> { text.lines().nth(row).unwrap().split(',').collect() };
         assert_eq!(&cells(1)[2..4], ["track_0", "0.75"]);
         assert_eq!(&cells(2)[2..4], ["", "0.0"]);
+    }
+
+    #[test]
+    fn moments_of_several_cameras_are_the_last_column() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let record = PredictionRecord {
+            prediction: Prediction {
+                instances: vec![vec![Some([1.0, 2.0])]],
+                ..Prediction::default()
+            },
+            moment: Some(17),
+            ..PredictionRecord::default()
+        };
+        let out = LineTarget::File(std::fs::File::create(&path).unwrap());
+        let header = LabelsHeader {
+            has_moments: true,
+            ..LabelsHeader::default()
+        };
+        let mut csv = CsvWriter::new(out, header).unwrap();
+        csv.write(&record).unwrap();
+        csv.end().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last = |line: &str| line.rsplit(',').next().map(str::to_owned);
+        let cells: Vec<_> = text.lines().filter_map(last).collect();
+        assert_eq!(cells, ["moment", "17"]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct LabelsHeader {
     pub source: Option<VideoReference>,
     /// Where the predictions come from: names and values, kept as they are.
     pub provenance: Vec<(String, String)>,
+    /// Frames belong to moments, which several cameras show.
+    pub has_moments: bool,
 }
 
 /// A video, as labels refer to it.

@@ -17,6 +17,8 @@
 //! Where something can only be told once all frames are there, files are written again at the end
 //! ([`LabelsOutputs::revise_at_end`]).
 //!
+//! The moments of several cameras are a table of their own, [`MomentsOutput`].
+//!
 //! A file without any record is removed: it would look like a result.
 //!
 //! | file | format |
@@ -34,6 +36,7 @@ mod format;
 mod header;
 mod jsonl;
 mod lines;
+mod moments;
 mod new_file;
 mod outputs;
 mod read;
@@ -46,6 +49,7 @@ pub use error::{CreateError, OutputError, WriteError};
 pub use events::{EventRow, EventsWriter};
 pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
+pub use moments::{MomentColumns, MomentRow, MomentsOutput};
 pub use new_file::{check_all_free, check_free};
 pub use outputs::{AbortHandle, FinishedOutputs, LabelsOutputs, Revision, WrittenFile};
 pub use read::{ReadPosesError, RecordedFrame, RecordedPoses};

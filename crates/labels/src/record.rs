@@ -29,6 +29,12 @@ pub struct PredictionRecord {
     /// The frame's index in the recorded video, where there is one that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<u64>,
+    /// The camera, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    /// The number of the moment that the frame shows, where several cameras do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moment: Option<u64>,
 }
 
 impl PredictionRecord {

@@ -1,6 +1,7 @@
 //! Makes metrics and registers them.
 
 use anyhow::{Context, Result};
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -109,14 +110,21 @@ pub fn gauge_value(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// All metrics of a registry, in Prometheus' text format.
+/// All metrics of registries, in Prometheus' text format. Those of one name in several registries differ in their labels.
 ///
 /// # Errors
 /// None that can be expected: the text is written to memory.
-pub fn text(registry: &Registry) -> Result<Vec<u8>> {
+pub fn text<'a>(registries: impl IntoIterator<Item = &'a Registry>) -> Result<Vec<u8>> {
     let mut text = Vec::new();
+    let mut families: Vec<MetricFamily> = Vec::new();
+    for mut family in registries.into_iter().flat_map(Registry::gather) {
+        match families.iter_mut().find(|it| it.name() == family.name()) {
+            Some(known) => known.mut_metric().extend(family.take_metric()),
+            None => families.push(family),
+        }
+    }
     TextEncoder::new()
-        .encode(&registry.gather(), &mut text)
+        .encode(&families, &mut text)
         .context("metrics cannot be written")?;
     Ok(text)
 }

@@ -1,6 +1,7 @@
 //! What a run that streams is to do.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use closed_loop::LoadedRules;
@@ -10,6 +11,7 @@ use vision::capture::{self, Source, SourceInfo};
 
 use crate::connect::ConnectConfig;
 use crate::connect::lanes::LaneCount;
+use crate::report::events::EventWriter;
 use crate::report::mode::ReportMode;
 
 /// What becomes of pixels before they are sent.
@@ -46,7 +48,7 @@ impl AheadTime {
 }
 
 /// What a run is to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The source and what is read of it.
     pub(crate) capture: capture::Config,
@@ -90,6 +92,19 @@ pub struct Config {
     pub(crate) metrics: Option<MetricsAddress>,
     /// What is reported, and where.
     pub(crate) report_mode: ReportMode,
+    /// The name of the camera, where there are several.
+    pub(crate) camera: Option<Arc<str>>,
+}
+
+/// What the program streams.
+#[derive(Debug)]
+pub struct RunConfig {
+    /// One stream, or one for each of several cameras.
+    pub(crate) streams: Vec<Config>,
+    /// Frames of several cameras that were captured within this time belong to one moment; `None`: as suits their rate.
+    pub(crate) sync_tolerance: Option<Duration>,
+    /// The file of the table of moments.
+    pub(crate) moments_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -123,6 +138,11 @@ impl Config {
     pub(crate) fn only_emits(&self) -> bool {
         let keeps = !self.outputs.is_empty() || self.snapshot.is_some() || self.record.is_some();
         !self.emit.is_empty() && !keeps && !self.display && self.rules.is_none()
+    }
+
+    /// What writes events of the stream; `None` where messages are for people, or where there are none.
+    pub(crate) fn events(&self) -> Option<EventWriter> {
+        EventWriter::of(self.report_mode).map(|events| events.about(self.camera.clone()))
     }
 
     /// How many frames there will be, where that is known.

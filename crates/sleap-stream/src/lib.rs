@@ -28,6 +28,7 @@
 //! metrics        numbers for Prometheus
 //! report         progress, JSON events, summary
 //! connect send   the worker and the connection; the sending half
+//! moments        which frames of several cameras belong together
 //! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr, missing_docs)]
@@ -36,6 +37,7 @@ mod command_line;
 mod config;
 mod connect;
 mod metrics;
+mod moments;
 mod optical;
 mod pushed;
 mod report;
@@ -48,7 +50,7 @@ mod sim;
 pub use command_line::{
     Args, Command, PushedConfig, SETTINGS, SendArgs, TrustArgs, command, run_command,
 };
-pub use config::Config;
+pub use config::{Config, RunConfig};
 pub use pushed::{
     ConnectedWorker, FrameOutcome, FramePoses, FrameTooLarge, PushError, PushedFrame, PushedStream,
     ResultUse, StreamOutcome, Ticket,

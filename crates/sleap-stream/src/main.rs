@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             Err(error) => usage(&error),
         };
     }
-    match sleap_stream::Config::try_from(args) {
+    match sleap_stream::RunConfig::try_from(args) {
         Ok(config) => cli::report(sleap_stream::run_stream(config)),
         Err(error) => usage(&error),
     }

@@ -92,7 +92,7 @@ fn several_sources_at_once_are_refused() {
         &["--stream", "a.mp4", "b.mp4"],
         &["a.png", "b.mp4"],
     ] {
-        Client::run(words).failed(2, &["2 sources at once", "one is streamed at a time"]);
+        Client::run(words).failed(2, &["2 sources at once", "--stream before each"]);
     }
     for option in [
         &["--webcam", "0"][..],

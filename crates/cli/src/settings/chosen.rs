@@ -190,6 +190,15 @@ impl ChosenSettings {
         }
     }
 
+    /// How many values were chosen for it.
+    pub fn count(&self, name: &str) -> usize {
+        match self.values.get(name).map(|value| &value.given) {
+            None | Some(SettingState::Off) => 0,
+            Some(SettingState::On(times)) => usize::from(*times),
+            Some(SettingState::Values(values)) => values.len(),
+        }
+    }
+
     /// Whether it was chosen, and not switched off.
     pub fn is_set(&self, name: &str) -> bool {
         self.text(name).is_some()

@@ -67,6 +67,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("stream", UserOnly(Source)),
     ("webcam", UserOnly(Source)),
     ("camera", UserOnly(Source)),
+    ("camera_name", UserOnly(Writing)),
+    ("sync_tolerance", Harmless),
     ("camera_roi", Harmless),
     ("camera_binning", Harmless),
     ("trigger", Harmless),

@@ -56,12 +56,18 @@ fn an_instance_is_one_message() {
         names: vec![Some("Eve".into())],
         ..NONE
     };
-    let bytes = writer.pose(&prediction(7), &named, Some(1_700_000_000_250_000), 0);
+    let at = EmittedFrame {
+        captured_us: Some(1_700_000_000_250_000),
+        clock: None,
+        moment: Some(12),
+    };
+    let bytes = writer.pose(&prediction(7), &named, &at, 0);
     let shown: Vec<String> = messages(&bytes).iter().map(shown).collect();
     assert_eq!(
         shown,
         [
             "/sleap/frame Int(7) Int(1) Int(1700000000) Int(250000) Int(0) Int(0)",
+            "/sleap/moment Int(7) Int(12)",
             "/sleap/pose Int(7) Int(0) Float(0.75) Float(1.5) Float(2.25) Float(0.5) \
              Float(NaN) Float(NaN) Float(NaN)",
             "/sleap/track Int(7) Int(0) String(\"female\")",
@@ -73,10 +79,11 @@ fn an_instance_is_one_message() {
 #[test]
 fn a_node_is_one_message_under_its_name() {
     let writer = OscWriter::new(OscLayout::Nodes, None, &skeleton());
-    let shown: Vec<String> = messages(&writer.pose(&prediction(7), &NONE, None, 0))
-        .iter()
-        .map(shown)
-        .collect();
+    let shown: Vec<String> =
+        messages(&writer.pose(&prediction(7), &NONE, &EmittedFrame::default(), 0))
+            .iter()
+            .map(shown)
+            .collect();
     assert_eq!(
         shown[1],
         "/sleap/pose/0/nose Int(7) Float(1.5) Float(2.25) Float(0.5)"
@@ -86,15 +93,17 @@ fn a_node_is_one_message_under_its_name() {
         "/sleap/pose/0/tail_tip_1 Int(7) Float(NaN) Float(NaN) Float(NaN)"
     );
     let unnamed = OscWriter::new(OscLayout::Nodes, None, &Skeleton::default());
-    let bytes = unnamed.pose(&prediction(7), &NONE, None, 0);
+    let bytes = unnamed.pose(&prediction(7), &NONE, &EmittedFrame::default(), 0);
     assert_eq!(messages(&bytes)[2].addr, "/sleap/pose/0/node_1");
 }
 
 #[test]
 fn numbers_that_32_bits_do_not_hold_take_64() {
     let writer = OscWriter::new(OscLayout::Instances, None, &skeleton());
-    let first =
-        |frame_id| messages(&writer.pose(&prediction(frame_id), &NONE, None, 0))[0].args[0].clone();
+    let first = |frame_id| {
+        messages(&writer.pose(&prediction(frame_id), &NONE, &EmittedFrame::default(), 0))[0].args[0]
+            .clone()
+    };
     assert_eq!(first(0x7fff_ffff), OscType::Int(i32::MAX));
     assert_eq!(first(0x8000_0000), OscType::Long(0x8000_0000));
 }
@@ -106,7 +115,7 @@ fn poses_of_a_foreign_worker_may_lack_scores() {
         ..Prediction::default()
     };
     let writer = OscWriter::new(OscLayout::Instances, None, &skeleton());
-    let shown = shown(&messages(&writer.pose(&bare, &NONE, None, 0))[1]);
+    let shown = shown(&messages(&writer.pose(&bare, &NONE, &EmittedFrame::default(), 0))[1]);
     assert_eq!(
         shown,
         "/sleap/pose Int(0) Int(0) Float(NaN) Float(1.0) Float(2.0) Float(NaN)"
@@ -151,7 +160,12 @@ fn poses_that_were_computed_are_messages_of_their_own() {
     let shown = |layout| {
         let mut nodes = OscWriter::new(layout, None, &Skeleton::default());
         nodes.nodes = vec!["nose".to_owned(), "tail".to_owned()];
-        let bytes = nodes.pose(&Prediction::default(), &derived, None, 0);
+        let bytes = nodes.pose(
+            &Prediction::default(),
+            &derived,
+            &EmittedFrame::default(),
+            0,
+        );
         let shown = |it: &OscMessage| format!("{} {}", it.addr, it.args.len());
         messages(&bytes)[1..].iter().map(shown).collect::<Vec<_>>()
     };
@@ -174,7 +188,7 @@ fn of_several_streams_each_has_addresses_of_its_own() {
         (OscLayout::Nodes, "/sleap/webcam:0-2/pose/0/nose"),
     ] {
         let writer = OscWriter::new(layout, Some("webcam:0-2"), &skeleton());
-        let sent = messages(&writer.pose(&prediction(7), &NONE, None, 0));
+        let sent = messages(&writer.pose(&prediction(7), &NONE, &EmittedFrame::default(), 0));
         assert!(sent.iter().any(|message| message.addr == pose), "{sent:?}");
         let skeleton = messages(&writer.skeleton(&skeleton()));
         let all = sent

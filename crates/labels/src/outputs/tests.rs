@@ -28,7 +28,7 @@ pub(super) fn record(frame_id: u64) -> PredictionRecord {
         clock: Some(protocol::CaptureClock::Driver),
         latency_us: 1500,
         latency: crate::LatencyParts(vec![("inference_us", 1000)]),
-        recorded: None,
+        ..PredictionRecord::default()
     }
 }
 

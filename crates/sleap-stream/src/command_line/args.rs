@@ -16,6 +16,7 @@ use crate::command_line::camera_args::CameraArgs;
 use crate::command_line::closed_loop_args::ClosedLoopArgs;
 use crate::command_line::help;
 use crate::command_line::rendezvous_args::RendezvousArgs;
+use crate::command_line::several_cameras_args::SeveralCamerasArgs;
 use crate::command_line::source_args::SourceArgs;
 use crate::command_line::subcommand::Command;
 use crate::command_line::trust_args::TrustArgs;
@@ -31,8 +32,7 @@ use crate::report::mode::ReportMode;
 #[derive(Debug, Parser)]
 #[command(version = cli::program_info::VERSION, args_conflicts_with_subcommands = true)]
 #[command(max_term_width = 80, after_help = help::SHORT, after_long_help = help::LONG)]
-#[command(group = ArgGroup::new("source").args(["stream", "webcam", "camera", "test_pattern", "send_file"]))]
-#[command(group = ArgGroup::new("any_camera").args(["webcam", "camera"]))]
+#[command(group = ArgGroup::new("any_camera").args(["webcam", "camera"]).multiple(true))]
 pub struct Args {
     /// What to do instead of streaming.
     #[command(subcommand)]
@@ -53,9 +53,16 @@ pub struct Args {
     /// Video file, URL or images to stream: every frame once, in order.
     ///
     /// `-` is standard input. Images are numbered (frame_%04d.png) or match a pattern ('img/*.png'); they come in the order of the
-    /// numbers in their names.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input")]
-    pub stream: Option<String>,
+    /// numbers in their names. May be repeated: recordings of cameras that ran together, whose frames of the same number
+    /// belong together.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["webcam", "camera", "test_pattern", "send_file"],
+        help_heading = "Input"
+    )]
+    pub stream: Vec<String>,
 
     /// Reading it.
     #[command(flatten)]
@@ -63,9 +70,16 @@ pub struct Args {
 
     /// Camera to stream, by its number.
     ///
-    /// Or by its device file: /dev/video0, /dev/v4l/by-id/... The newest frame wins.
-    #[arg(long, value_name = "N", value_parser = vision::capture::camera_number, help_heading = "Input")]
-    pub webcam: Option<u32>,
+    /// Or by its device file: /dev/video0, /dev/v4l/by-id/... The newest frame wins. May be repeated, also beside --camera:
+    /// the frames of all cameras are grouped by the time of their capture.
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = vision::capture::camera_number,
+        conflicts_with_all = ["test_pattern", "send_file"],
+        help_heading = "Input"
+    )]
+    pub webcam: Vec<u32>,
 
     /// Cameras with a GenICam description.
     #[command(flatten)]
@@ -73,9 +87,21 @@ pub struct Args {
 
     /// A synthetic animal instead of a camera.
     ///
-    /// Its size and rate are those of WxH@FPS.
-    #[arg(long, value_name = "WxH@FPS", num_args = 0..=1, default_missing_value = "", help_heading = "Input")]
-    pub test_pattern: Option<synthetic::Config>,
+    /// Its size and rate are those of WxH@FPS. May be repeated, and WxH@FPS+MS is then a camera with a clock that all have
+    /// in common: it captures so many ms after whole intervals.
+    #[arg(
+        long,
+        value_name = "WxH@FPS[+MS]",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["send_file"],
+        help_heading = "Input"
+    )]
+    pub test_pattern: Vec<synthetic::Config>,
+
+    /// Several cameras at a time.
+    #[command(flatten)]
+    pub several: SeveralCamerasArgs,
 
     /// Sending a file instead.
     #[command(flatten)]

@@ -50,9 +50,14 @@ pub struct CameraArgs {
     /// GenICam camera to stream (GigE Vision, USB3 Vision): genicam for the first one, or genicam:NAME.
     ///
     /// NAME is its serial number, address or model. The newest frame wins. It needs the library Aravis; `sleap-stream
-    /// cameras` lists the cameras.
-    #[arg(long, value_name = "genicam[:NAME]", help_heading = "Input")]
-    pub camera: Option<CameraName>,
+    /// cameras` lists the cameras. May be repeated, as --webcam.
+    #[arg(
+        long,
+        value_name = "genicam[:NAME]",
+        conflicts_with_all = ["test_pattern", "send_file"],
+        help_heading = "Input"
+    )]
+    pub camera: Vec<CameraName>,
 
     /// Part of the camera's sensor to read: its middle, or from column X and row Y on.
     #[arg(
@@ -86,23 +91,25 @@ pub struct CameraArgs {
 }
 
 impl CameraArgs {
-    /// The camera as a source, if one is named.
-    pub(super) fn source(
+    /// The cameras that are named, as sources.
+    pub(super) fn sources(
         &self,
         settings: &[CameraSetting],
         every_frame: bool,
         reconnect_timeout: Duration,
-    ) -> Option<Source> {
-        let camera = self.camera.as_ref()?;
-        Some(Source::GenICam(GenICamConfig {
-            camera: camera.name.clone(),
-            settings: settings.to_vec(),
-            region: self.camera_roi,
-            binning: self.camera_binning,
-            trigger: self.trigger.clone(),
-            every_frame,
-            reconnect_timeout,
-        }))
+    ) -> Vec<Source> {
+        let source = |camera: &CameraName| {
+            Source::GenICam(GenICamConfig {
+                camera: camera.name.clone(),
+                settings: settings.to_vec(),
+                region: self.camera_roi,
+                binning: self.camera_binning,
+                trigger: self.trigger.clone(),
+                every_frame,
+                reconnect_timeout,
+            })
+        };
+        self.camera.iter().map(source).collect()
     }
 
     /// Refuses a rate that a camera cannot have.

@@ -38,7 +38,7 @@ impl LatencyArgs {
     /// A stream of the camera to the worker, as the same options without `latency` make it.
     fn stream(self) -> Result<Config> {
         let mut args = Args::try_parse_from(["sleap-stream", "--webcam", "0", "--quiet"])?;
-        args.webcam = self.webcam;
+        args.webcam = self.webcam.into_iter().collect();
         args.webcam_size = self.webcam_size;
         args.webcam_args = self.webcam_args;
         args.jpeg_quality = self.jpeg_quality;

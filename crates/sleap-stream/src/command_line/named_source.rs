@@ -48,8 +48,8 @@ pub(super) fn named_source(words: &[&str]) -> Result<Source> {
             return Ok(Source::File(only.to_string_lossy().into_owned()));
         }
         Some(other) => bail!(
-            "these are {} sources at once, and one is streamed at a time: give one. Several files are one source \
-             only where all are images of a sequence, and {} is none",
+            "these are {} sources at once: give one, or --stream before each where they are recordings of cameras that ran \
+             together. Several files are one source only where all are images of a sequence, and {} is none",
             files.len(),
             other.display()
         ),

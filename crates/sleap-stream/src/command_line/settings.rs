@@ -51,8 +51,21 @@ fn give_way(settings: &mut ChosenSettings) {
         settings.drop_weak("camera_binning");
         settings.drop_weak("trigger");
     }
+    // Both may be given, but what a stronger source says stands alone.
+    settings.yield_to("webcam", "camera");
+    settings.yield_to("camera", "webcam");
+    for cameras in ["webcam", "camera", "test_pattern", "stream"] {
+        // Names are those of the cameras that stand beside them.
+        settings.yield_to("camera_name", cameras);
+    }
     if !settings.is_set("webcam") && !settings.is_set("camera") {
         settings.drop_weak("camera_set");
+    }
+    let cameras = settings.count("webcam") + settings.count("camera");
+    let others = settings.count("test_pattern").max(settings.count("stream"));
+    if cameras.max(others) < 2 {
+        settings.drop_weak("camera_name");
+        settings.drop_weak("sync_tolerance");
     }
     let camera = |settings: &ChosenSettings| settings.text("jpeg_quality") == Some("camera");
     if camera(settings) {
@@ -116,14 +129,37 @@ mod tests {
     fn what_a_file_says_of_another_source_gives_way() {
         let file = "[sleap-stream]\nwebcam = 0\nwebcam_size = '640x480'\njpeg_quality = 'camera'\n";
         let args = settings("sleap-stream", file).unwrap();
-        assert_eq!((args.webcam, args.webcam_size), (Some(0), Some((640, 480))));
+        assert_eq!((args.webcam, args.webcam_size), (vec![0], Some((640, 480))));
         let args = settings("sleap-stream --stream a.mp4", file).unwrap();
-        assert_eq!((args.webcam, args.webcam_size), (None, None));
+        assert_eq!((args.webcam, args.webcam_size), (vec![], None));
         assert!(args.jpeg_quality.is_none());
         crate::Config::try_from(args).unwrap();
         let args = settings("sleap-stream --resize 8x8", file).unwrap();
-        assert!(args.jpeg_quality.is_none() && args.webcam == Some(0));
+        assert!(args.jpeg_quality.is_none() && args.webcam == [0]);
         crate::Config::try_from(args).unwrap();
+    }
+
+    #[test]
+    fn what_a_file_says_of_several_cameras_is_no_matter_of_one() {
+        let file =
+            "[sleap-stream]\nwebcam = [0, 2]\ncamera_name = ['back', 'side']\nsync_tolerance = 5\n";
+        let run = |line: &str| {
+            let run = crate::RunConfig::try_from(settings(line, file).unwrap()).unwrap();
+            let names = run.streams.iter().map(|it| it.camera.clone());
+            let names: Vec<_> = names.flatten().map(|it| it.to_string()).collect();
+            (names, run.sync_tolerance.is_some())
+        };
+        let both = |names: [&str; 2]| (names.map(str::to_owned).to_vec(), true);
+        assert_eq!(run("sleap-stream"), both(["back", "side"]));
+        let others = "sleap-stream --webcam 1 --webcam 3";
+        assert_eq!(run(others), both(["webcam1", "webcam3"]));
+        for line in ["--webcam 1", "--camera genicam", "--test-pattern", "a.mp4"] {
+            assert_eq!(
+                run(&format!("sleap-stream {line}")),
+                (vec![], false),
+                "{line}"
+            );
+        }
     }
 
     #[test]

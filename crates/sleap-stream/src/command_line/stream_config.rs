@@ -45,15 +45,12 @@ impl Config {
         let (ahead, smooth) = (args.closed_loop.ahead()?, args.closed_loop.smoothing()?);
         let rules = args.closed_loop.loaded(&args.output, args.overwrite)?;
         args.camera.check_rate(args.fps)?;
-        let live = match (args.live, args.every_frame || args.camera.trigger.is_some()) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        };
+        let live = live(&args);
         let capture = capture::Config {
             source: match pushed {
                 Some(name) => Source::Pushed(name),
-                None => source(&args, encoding, live != Some(false))?,
+                // One of several cameras gets its own in its place.
+                None => sources(&args)?.swap_remove(0),
             },
             selection: FrameSelection {
                 ranges: args.frames.map(|frames| frames.ranges).unwrap_or_default(),
@@ -86,6 +83,7 @@ impl Config {
             lanes: args.lanes,
             metrics: args.metrics,
             report_mode,
+            camera: None,
         };
         config.check_whole_video()?;
         Ok(config)
@@ -157,36 +155,58 @@ fn pixel_form(args: &Args, encoding: PixelEncoding) -> PixelForm {
     }
 }
 
-/// `live`: of a camera the newest frame wins.
-fn source(args: &Args, encoding: PixelEncoding, live: bool) -> Result<Source> {
+/// The sources that the options name: the cameras of a run, or one source.
+pub(super) fn sources(args: &Args) -> Result<Vec<Source>> {
+    let encoding = encoding(args)?;
+    let live = live(args) != Some(false);
+    let webcams = args.webcam.iter().map(|index| {
+        Source::Webcam(WebcamConfig {
+            index: *index,
+            size: args.webcam_size,
+            jpeg: encoding == PixelEncoding::Camera,
+            format: args.webcam_args.camera_format.clone(),
+            settings: args.webcam_args.camera_set.clone(),
+            every_frame: args.every_frame,
+        })
+    });
+    let settings = &args.webcam_args.camera_set;
+    let cameras = args.camera.sources(settings, !live, args.reconnect_timeout);
+    let patterns = args.test_pattern.iter().cloned().map(Source::TestPattern);
+    let mut sources = named_sources(args)?;
+    sources.extend(webcams.chain(cameras).chain(patterns));
+    if sources.is_empty() {
+        bail!(
+            "there is nothing to stream: give a video file, --webcam N, --camera genicam, --test-pattern, or --send-file FILE"
+        );
+    }
+    Ok(sources)
+}
+
+/// The sources that `--stream` and the words without an option name. Where `--stream` is given once, further words are
+/// images of the same sequence.
+fn named_sources(args: &Args) -> Result<Vec<Source>> {
     let words = args.stream_words();
     if let [first, second, ..] = words[..]
         && args.reading.format.is_some()
     {
         bail!("--format is for one file or pipe, and these are several: {first}, {second}");
     }
-    if !words.is_empty() {
-        return named_source(&words);
+    match (&args.stream[..], &args.words[..]) {
+        ([_, _, ..], []) => words.iter().map(|word| named_source(&[*word])).collect(),
+        ([_, _, ..], [word, ..]) => {
+            bail!("{word} stands beside several --stream: give --stream {word}")
+        }
+        _ if words.is_empty() => Ok(Vec::new()),
+        _ => Ok(vec![named_source(&words)?]),
     }
-    if let Some(index) = args.webcam {
-        return Ok(Source::Webcam(WebcamConfig {
-            index,
-            size: args.webcam_size,
-            jpeg: encoding == PixelEncoding::Camera,
-            format: args.webcam_args.camera_format.clone(),
-            settings: args.webcam_args.camera_set.clone(),
-            every_frame: args.every_frame,
-        }));
-    }
-    let settings = &args.webcam_args.camera_set;
-    if let Some(camera) = args.camera.source(settings, !live, args.reconnect_timeout) {
-        return Ok(camera);
-    }
-    match &args.test_pattern {
-        Some(pattern) => Ok(Source::TestPattern(pattern.clone())),
-        None => bail!(
-            "there is nothing to stream: give a video file, --webcam N, --camera genicam, --test-pattern, or --send-file FILE"
-        ),
+}
+
+/// The newest frame wins, or every frame counts; `None`: as suits the source.
+fn live(args: &Args) -> Option<bool> {
+    match (args.live, args.every_frame || args.camera.trigger.is_some()) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
     }
 }
 
@@ -218,10 +238,7 @@ impl RecordArgs {
 /// The encoding that the options mean together.
 fn encoding(args: &Args) -> Result<PixelEncoding> {
     if args.max_latency.is_some() {
-        let is_file = args
-            .stream_words()
-            .first()
-            .is_some_and(|name| is_path(name));
+        let is_file = args.stream_words().into_iter().any(is_path);
         let is_triggered = args.camera.trigger.is_some();
         if args.every_frame || ((is_file || is_triggered) && !args.live) {
             bail!("--max-latency is for live streams; add --live to let the newest frame win");
@@ -233,7 +250,7 @@ fn encoding(args: &Args) -> Result<PixelEncoding> {
         }
     }
     match args.jpeg_quality {
-        Some(JpegQuality::Camera) if args.webcam.is_none() => {
+        Some(JpegQuality::Camera) if args.webcam.is_empty() || !args.camera.camera.is_empty() => {
             bail!("--jpeg-quality camera is for --webcam: other sources make no JPEGs")
         }
         Some(JpegQuality::Camera) if has_other_format(args) => {

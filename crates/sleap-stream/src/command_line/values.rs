@@ -30,6 +30,14 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration> {
     }
 }
 
+/// Milliseconds, and parts of one.
+pub(super) fn tolerance(text: &str) -> Result<Duration> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=60_000.0).contains(&value) => Ok(Duration::from_secs_f64(value / 1e3)),
+        _ => bail!("'{text}' is not a number of milliseconds from 0 to 60000"),
+    }
+}
+
 /// As `milliseconds`, and 0.
 pub(super) fn milliseconds_or_none(text: &str) -> Result<Duration> {
     match text.parse::<f64>() {

@@ -24,6 +24,14 @@ pub(crate) struct ConnectConfig {
 }
 
 impl ConnectConfig {
+    /// The same for another stream of this program, which may be at another worker.
+    pub(crate) fn of_another_stream(&self) -> Self {
+        Self {
+            rendezvous: Arc::new(self.rendezvous.of_another_stream()),
+            ..self.clone()
+        }
+    }
+
     /// The first connection. With `wait` it is tried until there is one, unless that is of no use.
     pub(crate) async fn connect(&self) -> Result<Channel> {
         self.rendezvous.wait_for(&self.peer, self.wait).await

@@ -26,7 +26,7 @@ pub(crate) struct ClientRendezvous {
     workers: Mutex<KnownWorkers>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum MeetingPoint {
     /// A signaling server, by its address.
     Server(String),
@@ -34,7 +34,7 @@ enum MeetingPoint {
     Room(Box<RoomRendezvous>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RoomRendezvous {
     /// Where the login is kept: it may be renewed while this program runs.
     args: RoomArgs,
@@ -88,6 +88,11 @@ impl ClientRendezvous {
         model: Option<String>,
     ) -> Self {
         Self::new(MeetingPoint::Room(Box::new(room)), service, model)
+    }
+
+    /// The same meeting point, for another stream.
+    pub(crate) fn of_another_stream(&self) -> Self {
+        Self::new(self.place.clone(), self.service, self.model.clone())
     }
 
     fn new(place: MeetingPoint, service: WorkerService, model: Option<String>) -> Self {

@@ -1,5 +1,6 @@
 //! The metrics, their names and what they mean.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -58,12 +59,13 @@ pub(super) struct TimeHistograms {
 }
 
 impl Counters {
-    /// All metrics, at zero.
+    /// All metrics, at zero. `camera`: the one that they are of, where there are several.
     ///
     /// # Errors
     /// A name that is malformed, or that two metrics share.
-    pub(super) fn new() -> Result<Self> {
-        let registry = Registry::new();
+    pub(super) fn new(camera: Option<&str>) -> Result<Self> {
+        let label = |camera: &str| HashMap::from([("camera".to_owned(), camera.to_owned())]);
+        let registry = Registry::new_custom(None, camera.map(label))?;
         let on = MetricBuilder::new(&registry, PROGRAM);
         let counters = Self {
             times: TimeHistograms::new(&on)?,
@@ -123,12 +125,9 @@ impl Counters {
         self.is_connected.load(Relaxed)
     }
 
-    /// All metrics in Prometheus' text format.
-    ///
-    /// # Errors
-    /// None that can be expected: the text is written to memory.
-    pub(super) fn text(&self) -> Result<Vec<u8>> {
-        metrics_server::text(&self.registry)
+    /// What has the metrics.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 }
 
@@ -193,7 +192,7 @@ mod tests {
 
     #[test]
     fn numbers_of_the_report_are_taken_over() {
-        let counters = Counters::new().unwrap();
+        let counters = Counters::new(None).unwrap();
         counters.begins("webcam:0");
         let mut report = RunReport::new(Instant::now());
         (report.predictions, report.lost) = (7, 2);
@@ -205,7 +204,7 @@ mod tests {
         };
         counters.set(&report, tracks);
         counters.set(&report, tracks);
-        let text = String::from_utf8(counters.text().unwrap()).unwrap();
+        let text = String::from_utf8(metrics_server::text([counters.registry()]).unwrap()).unwrap();
         for line in [
             "sleap_stream_predictions_total 7\n",
             "sleap_stream_frames_dropped_total{reason=\"lost_connection\"} 2\n",

@@ -11,45 +11,52 @@ use super::counters::Counters;
 /// The running server with its counts; dropping it ends it. The default one serves and counts nothing.
 #[derive(Default)]
 pub(crate) struct ClientServer {
-    metrics: Metrics,
+    /// Of each stream.
+    metrics: Vec<Metrics>,
     _server: Option<MetricsServer>,
 }
 
-/// Serves metrics at this address.
+/// Serves metrics of streams at this address. `cameras`: the names of the streams, which the only one needs not have.
 ///
 /// # Errors
 /// The address cannot be listened at.
-pub(crate) async fn serve(listen: Option<MetricsAddress>) -> Result<ClientServer> {
+pub(crate) async fn serve(
+    listen: Option<MetricsAddress>,
+    cameras: &[Option<&str>],
+) -> Result<ClientServer> {
     let Some(listen) = listen else {
         return Ok(ClientServer::default());
     };
-    let counters = Arc::new(Counters::new()?);
-    let server = metrics_server::serve(listen, ClientMetrics(Arc::clone(&counters))).await?;
+    let counters = cameras
+        .iter()
+        .map(|camera| Counters::new(*camera).map(Arc::new));
+    let counters = counters.collect::<Result<Vec<_>>>()?;
+    let server = metrics_server::serve(listen, ClientMetrics(counters.clone())).await?;
     // Standard output is the predictions'.
     tracing::info!("metrics: {}", server.url());
     server.log_reach();
     Ok(ClientServer {
-        metrics: Metrics(Some(counters)),
+        metrics: counters.into_iter().map(|it| Metrics(Some(it))).collect(),
         _server: Some(server),
     })
 }
 
 impl ClientServer {
-    /// The counts that are served.
-    pub(crate) fn metrics(&self) -> Metrics {
-        self.metrics.clone()
+    /// The counts that are served of the stream of this index.
+    pub(crate) fn metrics(&self, stream: usize) -> Metrics {
+        self.metrics.get(stream).cloned().unwrap_or_default()
     }
 }
 
-struct ClientMetrics(Arc<Counters>);
+struct ClientMetrics(Vec<Arc<Counters>>);
 
 impl MetricsSource for ClientMetrics {
     async fn text(&self) -> Result<Vec<u8>> {
-        self.0.text()
+        metrics_server::text(self.0.iter().map(|counters| counters.registry()))
     }
 
     fn readiness(&self) -> Readiness {
-        match self.0.is_connected() {
+        match self.0.iter().all(|counters| counters.is_connected()) {
             true => Readiness {
                 is_ready: true,
                 words: "ready",

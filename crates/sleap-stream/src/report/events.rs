@@ -1,6 +1,6 @@
 //! `--json`: what happens, one object a line.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,28 +30,41 @@ enum EventLine {
 }
 
 /// Writes objects to standard output, or to standard error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct EventWriter {
     on_stdout: bool,
+    /// The camera that events are about, where there are several.
+    camera: Option<Arc<str>>,
 }
 
 impl EventWriter {
     /// `None` where messages are for people, or where there are none.
     pub(crate) fn of(report_mode: ReportMode) -> Option<Self> {
         match report_mode {
-            ReportMode::Json => Some(Self { on_stdout: true }),
-            ReportMode::JsonAside => Some(Self { on_stdout: false }),
+            ReportMode::Json => Some(Self {
+                on_stdout: true,
+                camera: None,
+            }),
+            ReportMode::JsonAside => Some(Self {
+                on_stdout: false,
+                camera: None,
+            }),
             ReportMode::None | ReportMode::ForPeople => None,
         }
     }
 
+    /// Its events are about this camera, one of several.
+    pub(crate) fn about(self, camera: Option<Arc<str>>) -> Self {
+        Self { camera, ..self }
+    }
+
     /// Whether nothing but objects may be on standard error.
-    pub(crate) fn are_aside(self) -> bool {
+    pub(crate) fn are_aside(&self) -> bool {
         !self.on_stdout
     }
 
     /// The worker is ready.
-    pub(crate) fn connected(self, info: &SourceInfo, total: Option<u64>, ack: &StreamAck) {
+    pub(crate) fn connected(&self, info: &SourceInfo, total: Option<u64>, ack: &StreamAck) {
         self.write(
             "connected",
             json!({
@@ -69,7 +82,7 @@ impl EventWriter {
         );
     }
 
-    pub(crate) fn progress(self, report: &RunReport, total: Option<u64>) {
+    pub(crate) fn progress(&self, report: &RunReport, total: Option<u64>) {
         let (frames, bytes) = report.recent.rates().unwrap_or_default();
         let ms = |us: u64| us as f64 / 1e3;
         let age = report
@@ -94,20 +107,20 @@ impl EventWriter {
     }
 
     /// Frames are encoded with another setting from now on.
-    pub(crate) fn setting(self, setting: EncodeSetting) {
+    pub(crate) fn setting(&self, setting: EncodeSetting) {
         self.write("setting", setting.to_json());
     }
 
     /// A rule was entered or left.
-    pub(crate) fn rule(self, fields: Value) {
+    pub(crate) fn rule(&self, fields: Value) {
         self.write("rule", fields);
     }
 
-    pub(crate) fn lost(self) {
+    pub(crate) fn lost(&self) {
         self.write("lost", json!({}));
     }
 
-    pub(crate) fn found_again(self, report: &RunReport) {
+    pub(crate) fn found_again(&self, report: &RunReport) {
         self.write(
             "found_again",
             json!({"reconnections": report.reconnections}),
@@ -115,7 +128,7 @@ impl EventWriter {
     }
 
     /// Results are missing, or come again.
-    pub(crate) fn results(self, are_missing: bool, report: &RunReport) {
+    pub(crate) fn results(&self, are_missing: bool, report: &RunReport) {
         let seconds = report
             .silent_since
             .map(|since| since.elapsed().as_secs_f64());
@@ -126,36 +139,47 @@ impl EventWriter {
     }
 
     /// The end, with all that the summary for people contains.
-    pub(crate) fn summary(self, report: &RunReport) {
+    pub(crate) fn summary(&self, report: &RunReport) {
         self.write("summary", report.to_json());
         self.flush();
     }
 
+    /// Which moments several cameras have shown.
+    pub(crate) fn moments(&self, fields: Value) {
+        self.write("moments", fields);
+        self.flush();
+    }
+
     /// The run has failed.
-    pub(crate) fn error(self, message: &str) {
+    pub(crate) fn error(&self, message: &str) {
         self.write("error", json!({"message": message}));
         self.flush();
     }
 
-    pub(crate) fn write(self, event: &str, fields: Value) {
+    pub(crate) fn write(&self, event: &str, fields: Value) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let mut object = Map::new();
         object.insert("event".to_owned(), event.into());
         object.insert("time".to_owned(), json!(now.as_secs_f64()));
+        if let Some(camera) = &self.camera {
+            object.insert("camera".to_owned(), json!(**camera));
+        }
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
         let line = EventLine::Event(Value::Object(object).to_string());
         let _ = match event {
-            "summary" | "error" => self.writer().send_timeout(line, FLUSH_TIMEOUT).is_ok(),
+            "summary" | "moments" | "error" => {
+                self.writer().send_timeout(line, FLUSH_TIMEOUT).is_ok()
+            }
             _ => self.writer().try_send(line).is_ok(),
         };
     }
 
     /// Waits until everything is written, or the reader takes nothing for too long.
-    pub(crate) fn flush(self) {
+    pub(crate) fn flush(&self) {
         let (written, done) = bounded(1);
         if self
             .writer()
@@ -166,9 +190,10 @@ impl EventWriter {
         }
     }
 
-    fn writer(self) -> &'static Sender<EventLine> {
+    fn writer(&self) -> &'static Sender<EventLine> {
         WRITER.get_or_init(|| {
             let (writer, lines) = bounded(EVENT_QUEUE_LEN);
+            let on_stdout = self.on_stdout;
             // Without the thread nothing is reported, and the stream goes on.
             let _ = thread::Builder::new()
                 .name("events".to_owned())
@@ -176,7 +201,7 @@ impl EventWriter {
                     for line in lines {
                         // A reader that has gone is no reason to end the stream.
                         let _ = match line {
-                            EventLine::Event(line) => terminal::pass_object(&line, self.on_stdout),
+                            EventLine::Event(line) => terminal::pass_object(&line, on_stdout),
                             EventLine::Flush(written) => {
                                 let _ = written.send(());
                                 Ok(())

@@ -1,5 +1,6 @@
 //! What is reported while a stream runs: a line that moves, or JSON objects.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cli::terminal::{self, MovingLine};
@@ -19,6 +20,8 @@ pub(crate) struct Progress {
     /// `None` where there is no terminal to move on, or where people get no messages.
     line: Option<MovingLine>,
     events: Option<ProgressSnapshot>,
+    /// The camera, where there are several.
+    camera: Option<Arc<str>>,
 }
 
 /// What was reported last, in objects.
@@ -32,8 +35,14 @@ struct ProgressSnapshot {
 
 impl Progress {
     /// `frames`: how many there will be, where that is known.
-    pub(crate) fn start(frames: Option<u64>, report_mode: ReportMode) -> Self {
-        let events = EventWriter::of(report_mode).map(|events| ProgressSnapshot {
+    /// `camera`: its name, where there are several.
+    pub(crate) fn start(
+        frames: Option<u64>,
+        report_mode: ReportMode,
+        camera: Option<Arc<str>>,
+    ) -> Self {
+        let events = EventWriter::of(report_mode).map(|events| events.about(camera.clone()));
+        let events = events.map(|events| ProgressSnapshot {
             events,
             last_event: Instant::now(),
             away: false,
@@ -48,14 +57,18 @@ impl Progress {
             total: frames,
             line,
             events,
+            camera,
         }
     }
 
     /// Called several times a second.
     pub(crate) fn update(&mut self, report: &RunReport) {
         if let Some(line) = &self.line {
+            let name = self.camera.as_deref().map(|camera| format!("{camera}  "));
+            let name = name.unwrap_or_default();
             let width = terminal::words_width(self.total.is_some());
-            line.say(&line_text(report, self.total, width));
+            let width = width.saturating_sub(name.chars().count());
+            line.say(&format!("{name}{}", line_text(report, self.total, width)));
             match self.total {
                 Some(_) => line.is_at(report.sent.frames),
                 None => line.tick(),

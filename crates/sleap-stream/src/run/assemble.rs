@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::closed_loop::OpenOutputs;
 use anyhow::{Result, bail};
-use emit::{Emitter, ONLY_STREAM, StreamInfo};
+use emit::StreamInfo;
 use labels::{CreateError, LabelsOutputs};
 use link::Sender;
 use protocol::{Skeleton, StreamAck};
@@ -15,10 +15,12 @@ use vision::record::{self, Recording};
 use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::metrics::Metrics;
+use crate::run::camera_share::{CameraResults, CameraShare};
 use crate::run::closed_loop::{self, ClosedLoop};
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
+use crate::run::stream_emitter::StreamEmitter;
 use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
@@ -28,7 +30,7 @@ use crate::send::uplink::UplinkControl;
 /// What gets poses while the stream runs.
 pub(crate) struct PoseConsumers {
     /// Sends them to other programs.
-    pub(crate) emitter: Emitter,
+    pub(crate) emitter: StreamEmitter,
     /// What rules switch.
     pub(crate) rule_outputs: Option<OpenOutputs>,
     /// Shows them in a window.
@@ -37,17 +39,20 @@ pub(crate) struct PoseConsumers {
     pub(crate) watcher: Option<SharedWatcher>,
     /// Counts for Prometheus.
     pub(crate) metrics: Metrics,
+    /// What the stream shares with those of other cameras.
+    pub(crate) camera: Option<CameraShare>,
 }
 
 impl PoseConsumers {
     pub(crate) fn new(
-        emitter: Emitter,
+        emitter: StreamEmitter,
         rule_outputs: Option<OpenOutputs>,
         screen: Option<WindowHandle>,
         watcher: Option<SharedWatcher>,
     ) -> Self {
         Self {
             metrics: Metrics::default(),
+            camera: None,
             emitter,
             rule_outputs,
             screen,
@@ -69,10 +74,10 @@ impl PoseConsumers {
 }
 
 /// What consumers of poses learn of a stream.
-fn stream_info(info: &SourceInfo, skeleton: &Skeleton) -> StreamInfo {
+fn stream_info(config: &Config, info: &SourceInfo, skeleton: &Skeleton) -> StreamInfo {
     StreamInfo {
         source: info.name.clone(),
-        name: None,
+        name: config.camera.as_deref().map(str::to_owned),
         skeleton: skeleton.clone(),
     }
 }
@@ -102,7 +107,7 @@ pub(crate) fn prepare(
     let tracks = tracks.counted(metrics.are_counted());
     let info = capture.info().clone();
     consumers.opened(&capture);
-    let (mut emitter, screen) = (consumers.emitter, consumers.screen);
+    let (emitter, screen) = (consumers.emitter, consumers.screen);
     // A node that the model does not have is found before a file comes to be.
     let rules = closed_loop::bind(config, consumers.rule_outputs, ack)?;
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
@@ -111,6 +116,10 @@ pub(crate) fn prepare(
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
     plan.watcher.clone_from(&consumers.watcher);
+    plan.moments = consumers
+        .camera
+        .as_ref()
+        .map(|camera| camera.moments.clone());
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let opened = open_outputs(config, &info, ack, &tracks);
     let (outputs, plan, recording) = or_discard(opened, plan, recording)?;
@@ -130,7 +139,7 @@ pub(crate) fn prepare(
         }
     };
     let skeleton = ack.skeleton.clone().unwrap_or_default();
-    emitter.start(ONLY_STREAM, stream_info(&info, &skeleton));
+    emitter.start(stream_info(config, &info, &skeleton));
     let mut results = ResultHandler::new(
         outputs,
         emitter,
@@ -141,6 +150,7 @@ pub(crate) fn prepare(
         keeps_frames,
     );
     results.watcher = consumers.watcher;
+    results.camera = CameraResults::new(consumers.camera);
     results.count(metrics, &info.name);
     results.closed_loop = closed_loop;
     Ok(StreamParts {

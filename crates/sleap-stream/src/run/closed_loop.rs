@@ -14,7 +14,6 @@ use vision::draw::ZoneMark;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
 use crate::run::rule_view::RulesAtWorker;
 use crate::send::in_flight::ReturnedFrame;
@@ -39,7 +38,7 @@ impl ClosedLoop {
         metrics: &Metrics,
     ) -> Result<Self> {
         let metrics = metrics.clone();
-        let writer = EventWriter::of(config.report_mode);
+        let writer = config.events();
         let is_heard = writer.is_some() || metrics.are_counted();
         let reporter = is_heard.then(|| -> EventReporter {
             Box::new(move |event: &LoggedEvent| {

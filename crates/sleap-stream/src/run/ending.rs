@@ -9,7 +9,6 @@ use vision::capture::{CaptureSummary, ReadError};
 use vision::record::Recording;
 
 use crate::config::Config;
-use crate::report::events::EventWriter;
 use crate::report::mode::ReportMode;
 use crate::report::run_report::SavedFile;
 use crate::run::end::ReceiveEnd;
@@ -56,14 +55,10 @@ pub(crate) async fn end(
     if let Ok(Ok(source)) = &ended.source {
         results.report.lost_by_camera = source.lost;
     }
-    std::mem::take(&mut results.emitter).close().await;
+    results.emitter.close().await;
     // Predictions are completed and reported before anything that went wrong.
     let kept = keep(config, &mut results, recording, interrupt, end).await;
-    match EventWriter::of(config.report_mode) {
-        Some(events) => events.summary(&results.report),
-        None if config.report_mode == ReportMode::ForPeople => cli::say(results.report.summary()),
-        None => {}
-    }
+    report(config, &results);
     results.tell_watcher();
     let rules = std::mem::take(&mut ended.rules);
     let (judged, source) = judge(config, ended, &results);
@@ -74,6 +69,22 @@ pub(crate) async fn end(
         Some(ReceiveEnd::Interrupted) => ExitStatus::Interrupted,
         _ => ExitStatus::Done,
     })
+}
+
+/// Reports the summary.
+fn report(config: &Config, results: &ResultHandler) {
+    match config.events() {
+        Some(events) => events.summary(&results.report),
+        None if config.report_mode == ReportMode::ForPeople => {
+            let name = config
+                .camera
+                .iter()
+                .map(|camera| format!("camera {camera}"));
+            let lines: Vec<_> = name.chain(results.report.summary()).collect();
+            cli::say(lines);
+        }
+        None => {}
+    }
 }
 
 /// What went wrong with what is kept.

@@ -2,6 +2,8 @@
 
 mod adaptation;
 mod assemble;
+mod camera_share;
+mod cameras;
 mod closed_loop;
 mod derived;
 mod end;
@@ -16,6 +18,7 @@ mod results;
 mod rule_view;
 mod source_probe;
 mod stream;
+mod stream_emitter;
 mod stream_start;
 mod tracks;
 mod verdict;
@@ -26,24 +29,28 @@ use cli::{ExitStatus, Interrupt};
 use tokio::sync::oneshot;
 use vision::frame_window;
 
-use crate::config::Config;
+use crate::config::{Config, RunConfig};
 use crate::report::events::EventWriter;
 use crate::send::frame_watcher::SharedWatcher;
 use stream::StreamContext;
 
 pub(crate) use first_frame::PushedSource;
 
-/// Streams one source to its end.
+/// Streams one source, or several cameras, to the end.
 ///
 /// Must be called on the process's main thread: where the system has windows, they belong to it.
-pub fn run_stream(config: Config) -> Result<ExitStatus> {
+pub fn run_stream(config: RunConfig) -> Result<ExitStatus> {
     let runtime = runtime()?;
-    let events = EventWriter::of(config.report_mode);
-    let outcome = if config.display {
-        with_window(&runtime, config)
-    } else {
-        let context = StreamContext::default();
-        runtime.block_on(async { stream::run(config, context, Interrupt::listen()).await })
+    let RunConfig { streams, .. } = &config;
+    let events = streams
+        .first()
+        .and_then(|it| EventWriter::of(it.report_mode));
+    let outcome = match &streams[..] {
+        [only] if only.display => with_window(&runtime, only.clone()),
+        [only] => runtime.block_on(async {
+            stream::run(only.clone(), StreamContext::default(), Interrupt::listen()).await
+        }),
+        _ => runtime.block_on(async { cameras::run(config, Interrupt::listen()).await }),
     };
     // A source that is still being opened must not hold up the end.
     runtime.shutdown_background();

@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::Interrupt;
 use labels::{FinishedOutputs, LabelsHeader, LabelsOutputs, PredictionRecord, VideoReference};
-use protocol::{DerivedPoses, Prediction, StreamAck};
+use protocol::StreamAck;
 use vision::capture::{Source, SourceInfo};
 
 use crate::config::{Config, is_path};
+use crate::run::camera_share::PoseResult;
 use crate::run::plan;
-use crate::send::in_flight::ReturnedFrame;
 use crate::send::latency::Latency;
 
 /// How long outputs may take to end after the user has asked for the end.
@@ -44,6 +44,7 @@ pub(crate) fn header(config: &Config, info: &SourceInfo, ack: &StreamAck) -> Lab
         video,
         source,
         provenance: provenance(info, ack),
+        has_moments: config.camera.is_some(),
     }
 }
 
@@ -88,14 +89,14 @@ fn absolute(path: &std::path::Path) -> String {
 }
 
 /// A prediction as it is written: the worker's, with the client's data of the frame.
-fn record(
-    prediction: &Prediction,
-    derived: DerivedPoses,
-    arrived: &ReturnedFrame,
-) -> PredictionRecord {
+fn record(result: PoseResult, camera: Option<&str>) -> PredictionRecord {
+    let moment = result.moment();
+    let arrived = result.returned;
     PredictionRecord {
-        prediction: prediction.clone(),
-        derived,
+        prediction: result.prediction,
+        derived: result.derived,
+        camera: camera.map(str::to_owned),
+        moment,
         captured_us: arrived.captured_us,
         clock: Some(arrived.clock),
         latency_us: arrived.latency.age(),
@@ -121,15 +122,10 @@ fn parts(latency: &Latency) -> labels::LatencyParts {
     labels::LatencyParts(NAMES.into_iter().zip(latency.parts()).collect())
 }
 
-/// Hands a prediction to all outputs, without waiting. `derived`: what was computed from it.
-pub(crate) fn write(
-    outputs: &LabelsOutputs,
-    prediction: &Prediction,
-    derived: DerivedPoses,
-    arrived: &ReturnedFrame,
-) {
+/// Hands a result to all outputs, without waiting. `camera`: its name, where there are several.
+pub(crate) fn write(outputs: &LabelsOutputs, result: PoseResult, camera: Option<&str>) {
     if !outputs.is_empty() {
-        outputs.write(record(prediction, derived, arrived));
+        outputs.write(record(result, camera));
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn make(
         PixelEncoding::Raw | PixelEncoding::Camera => (None, None),
     };
     let plan = SendPlan {
+        moments: None,
         overflow,
         pacing,
         encoder: FrameEncoder::new(config.resize, settings),
@@ -100,7 +101,7 @@ fn adaptation(
 }
 
 /// Time between two frames that the source delivers, where it is known.
-fn interval(config: &Config, info: &SourceInfo) -> Option<Duration> {
+pub(super) fn interval(config: &Config, info: &SourceInfo) -> Option<Duration> {
     Duration::try_from_secs_f64(1.0 / rate(config, info)?).ok()
 }
 
@@ -109,7 +110,9 @@ fn rate(config: &Config, info: &SourceInfo) -> Option<f64> {
     let fps = config.capture.fps.or(info.fps).filter(|fps| *fps > 0.0)?;
     // Cameras and network streams go on while frames are left out; all others are paced by what
     // they deliver.
-    let runs_by_itself = info.is_live && !matches!(config.capture.source, Source::TestPattern(_));
+    let is_paced =
+        matches!(&config.capture.source, Source::TestPattern(pattern) if pattern.phase.is_none());
+    let runs_by_itself = info.is_live && !is_paced;
     let every = match runs_by_itself {
         true => config.capture.selection.sample_rate,
         false => 1,

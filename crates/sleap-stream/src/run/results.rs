@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use emit::{Emitter, ONLY_STREAM};
+use emit::EmittedFrame;
 use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
 use tokio::sync::Notify;
@@ -15,9 +15,11 @@ use vision::frame_window::{AnnotatedFrame, WindowHandle};
 use crate::metrics::Metrics;
 use crate::report::run_report::RunReport;
 use crate::run::adaptation::Adaptation;
+use crate::run::camera_share::{CameraResults, PoseResult};
 use crate::run::closed_loop::ClosedLoop;
 use crate::run::hold_ups::HoldUps;
 use crate::run::outputs;
+use crate::run::stream_emitter::StreamEmitter;
 use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::{FrameAnswer, SharedWatcher};
 use crate::send::in_flight::ReturnedFrame;
@@ -28,7 +30,7 @@ pub(crate) struct ResultHandler {
     /// Files of predictions.
     pub(crate) outputs: LabelsOutputs,
     /// Poses for other programs.
-    pub(crate) emitter: Emitter,
+    pub(crate) emitter: StreamEmitter,
     /// Counts and latencies.
     pub(crate) report: RunReport,
     /// Why the worker could not use the last frame that failed.
@@ -51,6 +53,8 @@ pub(crate) struct ResultHandler {
     pub(crate) losses_show: bool,
     /// Which animal is which.
     pub(crate) tracks: ClientTracks,
+    /// Results that wait for those of other cameras.
+    pub(crate) camera: CameraResults,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
     /// Frames are recorded or shown at the end, whatever becomes of predictions.
@@ -78,7 +82,7 @@ struct DrawnAnimals {
 impl ResultHandler {
     pub(crate) fn new(
         outputs: LabelsOutputs,
-        emitter: Emitter,
+        emitter: StreamEmitter,
         screen: Option<WindowHandle>,
         adaptation: Option<Adaptation>,
         tracks: ClientTracks,
@@ -102,6 +106,7 @@ impl ResultHandler {
             hold_ups: HoldUps::default(),
             losses_show: false,
             tracks,
+            camera: CameraResults::default(),
             nodes: skeleton.nodes.into(),
             edges: skeleton.edges.into(),
             keeps_frames,
@@ -249,36 +254,62 @@ impl ResultHandler {
         pipeline: &SendPipeline,
     ) -> Option<Duration> {
         let timing = prediction.timing;
-        let returned = self.returned(prediction.frame_id, Some(&timing), pipeline)?;
+        let mut returned = self.returned(prediction.frame_id, Some(&timing), pipeline)?;
         if let Some(scale) = &returned.scale {
             scale.apply(&mut prediction);
         }
         self.tracks
             .assign(&mut prediction, returned.picture.as_ref());
-        let clock = Some(returned.clock);
         let names = self.tracks.names(&prediction);
         let derived = self.closed_loop.pose(&prediction, names, &returned);
         let poses = FrameAnswer::Poses(&prediction, &derived, &returned);
         self.answered(prediction.frame_id, poses);
-        self.emitter.pose_with(
-            ONLY_STREAM,
-            &prediction,
-            &derived,
-            returned.captured_us,
-            clock,
-        );
         self.report.predictions += 1;
         self.report.instances += prediction.instances.len() as u64;
-        outputs::write(&self.outputs, &prediction, derived, &returned);
-        let frame_id = prediction.frame_id;
-        if returned.picture.is_some() {
-            let animals = DrawnAnimals {
-                tracks: self.tracks.marks(&prediction),
-                instances: prediction.instances,
-            };
-            self.show(returned.picture, frame_id, animals);
+        let (frame_id, waited) = (prediction.frame_id, returned.waited);
+        let picture = returned.picture.take();
+        let animals = picture.is_some().then(|| DrawnAnimals {
+            tracks: self.tracks.marks(&prediction),
+            instances: prediction.instances.clone(),
+        });
+        let result = PoseResult {
+            prediction,
+            derived,
+            returned,
+        };
+        if let Err(result) = self.camera.wait(result) {
+            self.deliver(result);
         }
-        Some(returned.waited)
+        self.show(picture, frame_id, animals.unwrap_or_default());
+        Some(waited)
+    }
+
+    /// Hands poses to other programs and to files.
+    fn deliver(&mut self, result: PoseResult) {
+        let returned = &result.returned;
+        let frame = EmittedFrame {
+            captured_us: returned.captured_us,
+            clock: Some(returned.clock),
+            moment: result.moment(),
+        };
+        self.emitter
+            .pose(&result.prediction, &result.derived, frame);
+        self.camera.delivered(&result);
+        outputs::write(&self.outputs, result, self.camera.name());
+    }
+
+    /// Hands out results whose moments are decided by now.
+    pub(crate) fn deliver_decided(&mut self) {
+        while let Some(result) = self.camera.decided() {
+            self.deliver(result);
+        }
+    }
+
+    /// No further result comes: those that wait for other cameras do not any more.
+    pub(crate) fn end_moments(&mut self) {
+        self.camera.decide_all();
+        self.deliver_decided();
+        self.camera.ended();
     }
 
     /// `timing`: the worker's steps for the frame; `None` where it failed.

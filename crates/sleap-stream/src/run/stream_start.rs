@@ -14,7 +14,10 @@ pub(super) fn stream_start(config: &Config, info: &SourceInfo) -> StreamStart {
     };
     let (width, height) = config.resize.unwrap_or((info.width, info.height));
     StreamStart {
-        source_name: info.name.clone(),
+        source_name: match &config.camera {
+            Some(camera) => camera.to_string(),
+            None => info.name.clone(),
+        },
         is_webcam: info.is_live,
         total_frames: frames(info.total_frames),
         frames_to_send: frames(config.frames_to_send(info)),

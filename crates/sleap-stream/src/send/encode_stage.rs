@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use vision::capture::CapturedFrame;
 use vision::record::RecordingHandle;
 
+use crate::moments::CameraMoments;
 use crate::send::batch::BatchMarks;
 use crate::send::frame_encoder::{EncodedFrame, FrameEncoder};
 use crate::send::frame_watcher::SharedWatcher;
@@ -40,6 +41,8 @@ pub(crate) struct EncodeStage {
     pub(crate) recording: Option<RecordingHandle>,
     /// Sees which frames are taken.
     pub(crate) watcher: Option<SharedWatcher>,
+    /// The moments that frames show, where several cameras do.
+    pub(crate) moments: Option<CameraMoments>,
     /// Dropped when everything is sent that will be.
     pub(crate) done: oneshot::Sender<()>,
 }
@@ -127,6 +130,7 @@ impl EncodeStage {
             taken,
             picture: self.keep_pictures.then(|| captured.content.clone()),
             recorded,
+            moment: self.moments.as_ref().and_then(|moments| moments.stamp(id)),
         };
         self.in_flight
             .update(|in_flight| in_flight.depart(id, frame));

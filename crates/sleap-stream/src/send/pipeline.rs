@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vision::capture::{Capture, CaptureSummary, CapturedFrame, RunningCapture};
 
+use crate::moments::CameraEndGuard;
 use crate::send::batch::BatchMarks;
 use crate::send::deadline::{DeadlineCheck, ResultDeadline};
 use crate::send::encode_stage::EncodeStage;
@@ -60,6 +61,7 @@ impl SendPipeline {
             keep_frames: recovery == Recovery::Resend,
             recording: plan.recording,
             watcher: plan.watcher.clone(),
+            moments: plan.moments.clone(),
             done: finished,
         };
         let encoder = std::thread::Builder::new()
@@ -69,7 +71,11 @@ impl SendPipeline {
         let capture = capture.start({
             let queue = CloseOnDrop(Arc::clone(&queue));
             let watcher = plan.watcher.clone();
+            let moments = plan.moments.map(CameraEndGuard);
             move |frame| {
+                if let Some(CameraEndGuard(moments)) = &moments {
+                    moments.captured(frame.frame_id, frame.captured);
+                }
                 let seen = watcher.as_ref().map(|watcher| (watcher, frame.clone()));
                 let Ok(replaced) = queue.0.push(frame) else {
                     return ControlFlow::Break(());

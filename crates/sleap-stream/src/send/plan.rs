@@ -2,6 +2,7 @@
 
 use vision::record::RecordingHandle;
 
+use crate::moments::CameraMoments;
 use crate::send::flow::PacingMode;
 use crate::send::frame_encoder::FrameEncoder;
 use crate::send::frame_watcher::SharedWatcher;
@@ -31,6 +32,8 @@ pub(crate) struct SendPlan {
     pub(crate) recording: Option<RecordingHandle>,
     /// What else sees the frames.
     pub(crate) watcher: Option<SharedWatcher>,
+    /// Which frames of other cameras belong to this one's, where there are several.
+    pub(crate) moments: Option<CameraMoments>,
 }
 
 /// What becomes of frames without a result when the connection is lost.

@@ -79,7 +79,7 @@ impl TransferProgress {
         let is_over = total == Some(done);
         if begins || is_over || self.last_event.elapsed() >= EVENT_INTERVAL {
             self.last_event = Instant::now();
-            if let Some(events) = self.events {
+            if let Some(events) = &self.events {
                 let what = match phase {
                     TransferPhase::Inference => {
                         json!({"frames": done, "frames_total": total, "frames_per_second": rate})
@@ -95,7 +95,7 @@ impl TransferProgress {
 
     /// Reports an event.
     pub(super) fn event(&self, event: &str, what: serde_json::Value) {
-        if let Some(events) = self.events {
+        if let Some(events) = &self.events {
             events.write(event, what);
         }
     }
@@ -112,7 +112,7 @@ impl TransferProgress {
     /// Reports the end.
     pub(super) fn summary(&self, summary: &TransferSummary) {
         self.finish();
-        if let Some(events) = self.events {
+        if let Some(events) = &self.events {
             events.write("summary", summary.to_json());
             events.flush();
         }
@@ -125,7 +125,7 @@ impl TransferProgress {
     pub(super) fn interrupted(&self) {
         self.finish();
         self.event("interrupted", json!({}));
-        if let Some(events) = self.events {
+        if let Some(events) = &self.events {
             events.flush();
         }
         if self.report_mode == ReportMode::ForPeople {

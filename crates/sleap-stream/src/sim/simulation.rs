@@ -187,6 +187,7 @@ impl Sim<'_> {
             taken: self.now,
             picture: None,
             recorded: None,
+            moment: None,
         };
         self.in_flight.depart(id, taken);
         self.outcome.sent += 1;

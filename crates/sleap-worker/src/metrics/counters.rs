@@ -162,7 +162,7 @@ impl Counters {
         let is_ready = self.health.readiness() == Readiness::Ready;
         self.ready.set(is_ready.into());
         self.observed.update(gpus);
-        metrics_server::text(&self.registry)
+        metrics_server::text([&self.registry])
     }
 }
 

@@ -212,7 +212,7 @@ mod tests {
     use crate::metrics::gpu::GpuMemory;
 
     fn text(registry: &Registry) -> String {
-        String::from_utf8(metrics_server::text(registry).unwrap()).unwrap()
+        String::from_utf8(metrics_server::text([registry]).unwrap()).unwrap()
     }
 
     fn figures(source: &str, results: u64) -> StreamFigures {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use emit::{Emitter, StreamInfo, StreamKey};
+use emit::{EmittedFrame, Emitter, StreamInfo, StreamKey};
 use protocol::{DerivedPoses, Message, Prediction, Scale};
 use tokio::runtime::Handle;
 use tracing::info;
@@ -93,9 +93,13 @@ impl FrameSink for EmitSink {
             names: frame.route.names_of(prediction),
             ..DerivedPoses::default()
         };
-        let (captured_us, clock) = (frame.captured_us, frame.clock);
+        let emitted = EmittedFrame {
+            captured_us: frame.captured_us,
+            clock: frame.clock,
+            moment: None,
+        };
         self.emitter
-            .pose_with(stream.key, &in_source, &derived, captured_us, clock);
+            .pose_with(stream.key, &in_source, &derived, emitted);
     }
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {

@@ -218,6 +218,7 @@ fn labels_header(source: SourceHeader, status: WorkerStatus) -> LabelsHeader {
         }
     }
     LabelsHeader {
+        has_moments: false,
         skeleton: status.skeleton,
         video: VideoReference {
             filename: name,

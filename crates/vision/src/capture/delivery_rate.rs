@@ -23,7 +23,10 @@ impl DeliveryRate {
         let has_own_pace = opened.kind.pushes() || opened.kind == SourceBehaviour::Pipe;
         let is_recorded = config.fps.is_none() && config.real_time && !has_own_pace;
         let own = match &config.source {
-            Source::TestPattern(pattern) if pattern.frames.is_none() => opened.info.fps,
+            // One with a clock comes by itself, as a camera does.
+            Source::TestPattern(pattern) if pattern.frames.is_none() && pattern.phase.is_none() => {
+                opened.info.fps
+            }
             _ if is_recorded => opened.info.fps,
             _ => None,
         };

@@ -14,7 +14,7 @@ pub(super) fn open(config: &Config, stop: &Arc<StopSignal>) -> Result<OpenedRead
         Source::Upload(path) => file::open_upload(path, stop)?,
         Source::Webcam(webcam) => webcam::open(webcam, config, stop)?,
         Source::GenICam(camera) => genicam::open(camera, config, stop)?,
-        Source::TestPattern(pattern) => pattern::open(pattern),
+        Source::TestPattern(pattern) => pattern::open(pattern, stop),
         Source::Pushed(name) => return Err(OpenError::Pushed { name: name.clone() }),
     };
     let selection = &config.selection;

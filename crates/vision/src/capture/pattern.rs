@@ -1,8 +1,14 @@
 //! The test pattern as a source.
 
+mod clocked;
+
+use std::sync::Arc;
+
 use super::reader::{FrameReader, Grab, GrabbedFrame, OpenedReader, ReadFault, SourceBehaviour};
+use super::stop::StopSignal;
 use super::{FrameContent, SourceInfo};
 use crate::synthetic;
+use clocked::ClockedPattern;
 
 struct PatternReader {
     renderer: synthetic::Renderer,
@@ -11,7 +17,8 @@ struct PatternReader {
     position: u64,
 }
 
-pub(super) fn open(config: &synthetic::Config) -> OpenedReader {
+/// `stop` ends the wait for the next frame.
+pub(super) fn open(config: &synthetic::Config, stop: &Arc<StopSignal>) -> OpenedReader {
     let renderer = synthetic::Renderer::new(config);
     let (first, _) = renderer.frame(0);
     let info = SourceInfo {
@@ -25,16 +32,22 @@ pub(super) fn open(config: &synthetic::Config) -> OpenedReader {
         frames_to_send: None,
         is_live: config.frames.is_none(),
     };
-    let reader = PatternReader {
-        renderer,
-        frames: config.frames,
-        position: 0,
+    let clock = config.phase.and_then(|phase| clocked::ticks(config, phase));
+    let (reader, kind): (Box<dyn FrameReader>, _) = match clock {
+        Some(ticks) => (
+            Box::new(ClockedPattern::new(renderer, ticks, stop)),
+            SourceBehaviour::Camera,
+        ),
+        None => (
+            Box::new(PatternReader {
+                renderer,
+                frames: config.frames,
+                position: 0,
+            }),
+            SourceBehaviour::Generated,
+        ),
     };
-    OpenedReader {
-        reader: Box::new(reader),
-        info,
-        kind: SourceBehaviour::Generated,
-    }
+    OpenedReader { reader, info, kind }
 }
 
 impl FrameReader for PatternReader {

@@ -1,12 +1,14 @@
 //! What to draw, and how it is written on a command line.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 pub(super) const DEFAULT_FPS: f64 = 30.0;
 
 /// Size, rate and content of a synthetic recording.
 ///
-/// Written `WIDTHxHEIGHT@FPS`, either part optional: `640x480@30`, `640x480`, `@60`.
+/// Written `WIDTHxHEIGHT@FPS`, either part optional: `640x480@30`, `640x480`, `@60`. `@30+5`: as a camera with a common
+/// clock delivers it, each frame captured 5 ms after a whole number of intervals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Columns, pixels.
@@ -21,6 +23,9 @@ pub struct Config {
     pub seed: u64,
     /// How many animals walk, at most [`super::MAX_ANIMALS`]; none leaves the arena empty.
     pub animals: u32,
+    /// Frames are captured so long after whole intervals of a clock that all patterns of this process share, as those of
+    /// cameras with a common trigger are. `None`: from the first frame on.
+    pub phase: Option<Duration>,
 }
 
 impl Config {
@@ -28,6 +33,8 @@ impl Config {
     pub const SIDES: std::ops::RangeInclusive<u32> = 16..=16_384;
     /// Highest rate that is read from text, frames per second.
     pub const MAX_FPS: f64 = 1000.0;
+    /// Longest time behind whole intervals that is read from text, milliseconds.
+    pub const MAX_PHASE_MS: f64 = 10_000.0;
 }
 
 impl Default for Config {
@@ -39,6 +46,7 @@ impl Default for Config {
             frames: None,
             seed: 0,
             animals: 1,
+            phase: None,
         }
     }
 }
@@ -55,6 +63,9 @@ pub enum ParseError {
     /// The part after `@` is not a usable rate.
     #[error("\"{0}\" is not a frame rate above 0 and up to {max}", max = Config::MAX_FPS)]
     Fps(String),
+    /// The part after `+` is no time.
+    #[error("\"{0}\" is no number of milliseconds from 0 to {max}", max = Config::MAX_PHASE_MS)]
+    Phase(String),
 }
 
 impl FromStr for Config {
@@ -62,6 +73,11 @@ impl FromStr for Config {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut config = Config::default();
+        let (text, phase) = match text.split_once('+') {
+            Some((text, phase)) => (text, Some(parse_phase(phase)?)),
+            None => (text, None),
+        };
+        config.phase = phase;
         let (size, fps) = match text.split_once('@') {
             Some((size, fps)) => (size, Some(fps)),
             None => (text, None),
@@ -78,6 +94,13 @@ impl FromStr for Config {
         }
         Ok(config)
     }
+}
+
+fn parse_phase(text: &str) -> Result<Duration, ParseError> {
+    let range = 0.0..=Config::MAX_PHASE_MS;
+    let ms = text.parse().ok().filter(|ms| range.contains(ms));
+    let ms: f64 = ms.ok_or_else(|| ParseError::Phase(text.into()))?;
+    Ok(Duration::from_secs_f64(ms / 1e3))
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), ParseError> {
@@ -108,6 +131,17 @@ mod tests {
         assert_eq!(parsed("1920X1080"), (1920, 1080, 30.0));
         assert_eq!(parsed("@29.97"), (256, 192, 29.97));
         assert_eq!(parsed(""), (256, 192, 30.0));
+    }
+
+    #[test]
+    fn a_common_clock_may_be_given() {
+        let phase = |text: &str| text.parse::<Config>().map(|config| config.phase);
+        assert_eq!(phase("640x480@30"), Ok(None));
+        assert_eq!(phase("@30+0"), Ok(Some(Duration::ZERO)));
+        assert_eq!(phase("64x48+12.5"), Ok(Some(Duration::from_micros(12_500))));
+        for wrong in ["@30+", "@30+x", "@30+-1", "@30+NaN", "@30+1e9"] {
+            assert!(matches!(phase(wrong), Err(ParseError::Phase(_))), "{wrong}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ fn returned(network: u64, inference: u64) -> ReturnedFrame {
         captured_us: None,
         clock: CaptureClock::Arrival,
         recorded: None,
+        moment: None,
     }
 }
 

@@ -142,7 +142,7 @@ impl<'a> ReceiveLoop<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut room = interval(ROOM_CHECK_INTERVAL);
         room.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let asked = results.wants_report();
+        let (asked, decided) = (results.wants_report(), results.camera.notified());
         loop {
             let mut over = None;
             tokio::select! {
@@ -153,7 +153,8 @@ impl<'a> ReceiveLoop<'a> {
                 () = self.interrupt.raised(), if self.reason() == ReceiveEnd::Complete =>
                     self.stop(ReceiveEnd::Interrupted, pipeline),
                 _ = tick.tick() => over = self.check(results, pipeline)?,
-                _ = room.tick(), if self.held => {}
+                _ = room.tick(), if self.held || results.camera.are_waiting() => results.camera.check(),
+                () = decided.notified() => {}
                 channel = self.moving.found() => self.moving.found_at(channel),
                 true = self.suspicion.has_left() => {
                     tracing::warn!("the worker answers nothing and has left its meeting point");
@@ -164,6 +165,7 @@ impl<'a> ReceiveLoop<'a> {
             if over.is_none() {
                 self.go_on_elsewhere(results, pipeline).await;
             }
+            results.deliver_decided();
             self.hold(results, pipeline);
             if std::mem::take(&mut results.losses_show) {
                 self.reconnector.losses_show(&self.sender);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use protocol::{CaptureClock, Frame, FrameId, Scale, Timing};
 use vision::capture::FrameContent;
 
+use crate::moments::MomentStamp;
 use crate::send::flow::Slot;
 use crate::send::latency::{FrameMoments, Latency, LatencySplitter};
 
@@ -28,6 +29,8 @@ pub(crate) struct TakenFrame {
     pub(crate) picture: Option<FrameContent>,
     /// Its index in the recording.
     pub(crate) recorded: Option<u64>,
+    /// What has its moment, where there are several cameras.
+    pub(crate) moment: Option<MomentStamp>,
 }
 
 /// What a frame's wait for its result has come to.
@@ -131,6 +134,7 @@ impl InFlightFrame {
             captured_us: self.taken.captured_us,
             clock: self.taken.clock,
             recorded: self.taken.recorded,
+            moment: self.taken.moment,
         }
     }
 }
@@ -156,4 +160,6 @@ pub(crate) struct ReturnedFrame {
     pub(crate) clock: CaptureClock,
     /// Its index in the recording, where there is one that has it.
     pub(crate) recorded: Option<u64>,
+    /// What has its moment, where there are several cameras.
+    pub(crate) moment: Option<MomentStamp>,
 }

@@ -18,6 +18,7 @@ pub(super) fn taken(captured: Instant, taken: Instant) -> TakenFrame {
         taken,
         picture: None,
         recorded: None,
+        moment: None,
     }
 }
 

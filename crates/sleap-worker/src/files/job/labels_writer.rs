@@ -13,6 +13,7 @@ use crate::provenance::provenance;
 pub(super) fn header(context: &JobContext, name: &str, info: &VideoInfo) -> LabelsHeader {
     let ack = &context.ack;
     LabelsHeader {
+        has_moments: false,
         skeleton: ack.skeleton.clone(),
         video: VideoReference {
             filename: name.to_owned(),

@@ -249,6 +249,7 @@ impl StreamFile {
             provenance.push(("stream_id".to_owned(), id));
         }
         LabelsHeader {
+            has_moments: false,
             skeleton: self.skeleton.clone(),
             video: VideoReference {
                 filename: origin.source_name.clone(),
