@@ -18,12 +18,14 @@ build_hosts || unavailable "this kernel has no virtual networks"
 
 ready() { grep -qs '^ready: ' "$scratch/$1.out"; }
 
-# start_worker NAME: a worker that saves each frame in the folder of that name. Sets $signal.
+# start_worker NAME OPTIONS...: a worker that saves each frame in the folder of that name. Sets $signal.
 start_worker() {
-  in_host client "$binaries/sleap-worker" --listen 127.0.0.1:0 --save-every 1 --output "$scratch/$1" \
-    >"$scratch/$1.out" 2>"$scratch/$1.log" &
-  wait_until "the worker $1" ready "$1"
-  signal=$(sed -n 's/^ready: //p' "$scratch/$1.out")
+  local name=$1
+  shift
+  in_host client "$binaries/sleap-worker" --listen 127.0.0.1:0 --save-every 1 --output "$scratch/$name" "$@" \
+    >"$scratch/$name.out" 2>"$scratch/$name.log" &
+  wait_until "the worker $name" ready "$name"
+  signal=$(sed -n 's/^ready: //p' "$scratch/$name.out")
 }
 
 # The camera's ramp is exact with this exposure.
@@ -108,12 +110,25 @@ check "limit: the error names the limits" says limit '^error: .*GainRaw=99: it t
 client absent --camera genicam:NOWHERE
 check "absent: the error names the cameras" says absent '^error: .*no GenICam camera NOWHERE.*RIG1.*RIG2'
 
+# --- Two cameras of one client: frames of the same moment.
+frames_signal=$signal
+start_worker poses --model "$repo/examples/demo/model"
+client rig --camera genicam:RIG1 --camera genicam:RIG2 "${exact[@]}" --camera-roi "$small+0+0" \
+  --resize 256x192 --every-frame --max-frames 45 --camera-name left --camera-name right -o "$scratch/rig.csv"
+signal=$frames_signal
+expect rig 0
+# Both run at 25 frames/s, so that all but the first and the last ones have a partner within half a frame.
+paired() {
+  awk -F, 'NR == 1 { if ($0 != "moment,captured_us,spread_us,left,right") wrong = 1; next }
+    $4 != "" && $5 != "" { pairs++; if ($3 > 20000) wrong = 1 } END { exit wrong || pairs < 25 }' "$scratch/rig-moments.csv"
+}
+check "rig: frames of both cameras belong together" paired
+
 # --- Two cameras at once.
 begin one --camera genicam:RIG1 "${exact[@]}" "${whole[@]}" --max-frames 45
 one=$client
-frames_signal=$signal
 start_worker others
-begin other --camera genicam:RIG2 "${exact[@]}" --max-frames 45
+begin other --camera genicam:RIG2 "${exact[@]}" "${whole[@]}" --max-frames 45
 signal=$frames_signal
 status=0
 wait "$client" || status=$?

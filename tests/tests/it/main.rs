@@ -44,6 +44,7 @@ mod save_poses;
 mod service;
 mod settings;
 mod settings_trust;
+mod several_cameras;
 mod silence;
 mod slurm;
 mod sources;

@@ -131,7 +131,7 @@ mod tests {
         let args = settings("sleap-stream", file).unwrap();
         assert_eq!((args.webcam, args.webcam_size), (vec![0], Some((640, 480))));
         let args = settings("sleap-stream --stream a.mp4", file).unwrap();
-        assert_eq!((args.webcam, args.webcam_size), (vec![], None));
+        assert_eq!((args.webcam.len(), args.webcam_size), (0, None));
         assert!(args.jpeg_quality.is_none());
         crate::Config::try_from(args).unwrap();
         let args = settings("sleap-stream --resize 8x8", file).unwrap();

@@ -113,6 +113,8 @@ impl ReceiveLoop<'_> {
                 _ = tick.tick() => {
                     results.publish();
                     self.progress.update(&results.report);
+                    results.camera.check();
+                    results.deliver_decided();
                     results.check_outputs()?;
                     if results.is_unused() {
                         return Ok(Err(ReceiveEnd::NoReader));
