@@ -16,6 +16,13 @@ use crate::udp::IceServers;
 pub(super) const MAX_MESSAGE_BYTES: u32 = 262_144;
 /// Time that direct paths have before a relay is taken.
 const RELAY_TIMEOUT: Duration = Duration::from_millis(700);
+/// The same for paths between networks, which host candidates may be better than.
+const BETWEEN_NETWORKS_TIMEOUT: Duration = Duration::from_millis(200);
+/// Interval of connectivity checks, and of looks whether a path can be taken. The library's 200 ms are added to
+/// every handshake, and again where a check is lost.
+const CHECK_INTERVAL: Duration = Duration::from_millis(40);
+/// Checks of one path, three seconds of them.
+const MAX_CHECKS: u16 = 75;
 /// Interval of consent checks; several fit into the peer timeout.
 const CONSENT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,6 +55,9 @@ pub(super) fn setting_engine(config: &ConnectionConfig) -> SettingEngine {
             Some(config.connect_timeout),
             Some(CONSENT_INTERVAL),
         )
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
+        .with_srflx_acceptance_min_wait(Some(BETWEEN_NETWORKS_TIMEOUT))
+        .with_prflx_acceptance_min_wait(Some(BETWEEN_NETWORKS_TIMEOUT))
         // The library would wait two seconds for a better path before it takes a relay.
         .with_relay_acceptance_min_wait(Some(match config.ice.relay_only {
             true => Duration::ZERO,
