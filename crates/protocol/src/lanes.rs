@@ -16,6 +16,27 @@ pub const MAX_LANES: usize = 16;
 /// 30 pictures of 25 KB a second where the round trip takes 100 ms and one packet of twenty is lost.
 pub const MAX_SHARD_LANES: usize = 40;
 
+/// The attribute of a worker's session description that offers lanes for shards before any message: a client's offers of
+/// lanes may then go with its `STREAM_START`. Peers that do not know it skip it, as all attributes.
+const SHARD_LANES_ATTRIBUTE: &str = "a=x-sleap-shard-lanes:";
+
+/// Adds to a session description that its peer takes so many lanes for shards.
+pub fn offer_shard_lanes(sdp: &mut String, lanes: usize) {
+    use std::fmt::Write as _;
+
+    // Writing to a string does not fail.
+    let _ = write!(sdp, "{SHARD_LANES_ATTRIBUTE}{lanes}\r\n");
+}
+
+/// How many lanes for shards a session description says that its peer takes, as far as there may be; 0: it does not say.
+pub fn offered_shard_lanes(sdp: &str) -> usize {
+    let offered = sdp
+        .lines()
+        .find_map(|line| line.strip_prefix(SHARD_LANES_ATTRIBUTE));
+    let lanes = offered.and_then(|lanes| lanes.trim_end().parse().ok());
+    lanes.map_or(0, |lanes: usize| lanes.min(MAX_SHARD_LANES))
+}
+
 /// Asks for a further lane (`LANE_OFFER`, client to worker).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -145,6 +166,25 @@ mod tests {
 
     fn read(text: &str) -> Result<Message, DecodeError> {
         Message::from_text(text, &Limits::default())
+    }
+
+    #[test]
+    fn a_description_offers_lanes_for_shards() {
+        let mut sdp = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n".to_owned();
+        assert_eq!(offered_shard_lanes(&sdp), 0);
+        offer_shard_lanes(&mut sdp, 40);
+        assert!(sdp.ends_with("\r\na=x-sleap-shard-lanes:40\r\n"), "{sdp}");
+        assert_eq!(offered_shard_lanes(&sdp), 40);
+        for (said, taken) in [
+            ("7", 7),
+            ("1000000", MAX_SHARD_LANES),
+            ("-1", 0),
+            ("many", 0),
+            ("", 0),
+        ] {
+            let sdp = format!("v=0\na=x-sleap-shard-lanes:{said}\n");
+            assert_eq!(offered_shard_lanes(&sdp), taken, "{said}");
+        }
     }
 
     #[test]

@@ -43,12 +43,18 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The channel over an open connection. Must be called within a Tokio runtime.
-    pub(crate) fn over(connection: Connection, config: &ChannelConfig) -> Self {
+    /// The channel over an open connection, whose peer has offered so many lanes for shards in its description. Must be
+    /// called within a Tokio runtime.
+    pub(crate) fn over(
+        connection: Connection,
+        config: &ChannelConfig,
+        offered_shard_lanes: usize,
+    ) -> Self {
         let traffic = Arc::<Traffic>::default();
         let (queue, units) = SendQueue::new(traffic.clone());
-        let (lanes, arriving) = Lanes::new(connection, config, queue.downgrade(), traffic.clone());
-        let lanes = Arc::new(lanes);
+        let weak = queue.downgrade();
+        let (lanes, arriving) = Lanes::new(connection, config, weak, traffic.clone());
+        let lanes = Arc::new(lanes.offered(offered_shard_lanes));
         Self {
             sender: Sender::spawn(queue, units, lanes.clone(), traffic.clone(), config),
             receiver: Receiver::new(lanes, arriving, traffic, config.limits.clone()),

@@ -57,6 +57,19 @@ impl Connection {
         path::of(&**self.peer.library, &self.peer.servers).await
     }
 
+    /// Narrows the settings of a further connection to the same peer to the address that this one's path begins
+    /// at: with one path to try, the first answer decides, and descriptions are short. Where the peer is reached at its
+    /// own host, no server has to be asked.
+    pub(crate) async fn narrow(&self, config: &mut ConnectionConfig) {
+        let Some(path) = path::from_host(&**self.peer.library).await else {
+            return;
+        };
+        config.udp.interfaces = vec![path.local.to_string()];
+        if path.to_host {
+            config.ice.servers.clear();
+        }
+    }
+
     /// Closes the connection without waiting for messages that are not delivered yet.
     pub(crate) async fn close(&self) {
         let _ = self.peer.library.close().await;

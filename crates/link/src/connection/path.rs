@@ -1,6 +1,7 @@
 //! The network path that ICE has chosen.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use webrtc::peer_connection::{
@@ -40,6 +41,39 @@ impl fmt::Display for PathStats {
             None => Ok(()),
         }
     }
+}
+
+/// The ends of a path that begins at an address of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HostPath {
+    /// The address of this host.
+    pub(super) local: IpAddr,
+    /// It leads to an address of the peer's own host, which needs no address of this side to be reached at.
+    pub(super) to_host: bool,
+}
+
+impl HostPath {
+    fn between(
+        (local_type, local): (RTCIceCandidateType, &str),
+        remote_type: RTCIceCandidateType,
+    ) -> Option<Self> {
+        let local = local.parse().ok()?;
+        // An address of one link alone means nothing without its interface.
+        let of_link = matches!(local, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let is_host = local_type == RTCIceCandidateType::Host;
+        (is_host && !of_link).then_some(Self {
+            local,
+            to_host: remote_type == RTCIceCandidateType::Host,
+        })
+    }
+}
+
+/// The path of an open connection, if it begins at an address of this host.
+pub(super) async fn from_host(connection: &dyn PeerConnection) -> Option<HostPath> {
+    let ice = connection.sctp().await?.transport().ice_transport();
+    let pair = ice.get_selected_candidate_pair().await.ok()??;
+    let local = pair.local();
+    HostPath::between((local.typ, &local.address), pair.remote().typ)
 }
 
 /// The path of an open connection; `None` when it is closed.
@@ -91,5 +125,18 @@ mod tests {
         assert!(!path("srflx 192.0.2.1 port 2", None).is_relayed());
         assert!(path("relay 192.0.2.1 port 2", None).is_relayed());
         assert!(path("host 10.0.0.2 port 2", Some("turn:h:3478")).is_relayed());
+    }
+
+    #[test]
+    fn only_addresses_of_this_host_narrow_what_follows() {
+        let (host, relay) = (RTCIceCandidateType::Host, RTCIceCandidateType::Relay);
+        let path = HostPath::between((host, "10.0.0.1"), host).expect("a host's");
+        assert_eq!(path.local, IpAddr::from([10, 0, 0, 1]));
+        assert!(path.to_host);
+        let path = HostPath::between((host, "2001:db8::1"), RTCIceCandidateType::Srflx);
+        assert!(!path.expect("a host's").to_host);
+        assert_eq!(HostPath::between((relay, "10.0.0.1"), host), None);
+        assert_eq!(HostPath::between((host, "fe80::1"), host), None);
+        assert_eq!(HostPath::between((host, "name.local"), host), None);
     }
 }

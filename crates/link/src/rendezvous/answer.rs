@@ -22,7 +22,11 @@ pub async fn answer(offer: String, config: &PeerConfig) -> Result<AnsweredOffer,
     check_description(&offer)?;
     let answered = async {
         let negotiation = Negotiation::new(&config.connection, !config.auth.is_none()).await?;
-        let sdp = negotiation.answer(offer).await?;
+        let mut sdp = negotiation.answer(offer).await?;
+        let lanes = config.channel.max_shard_lanes;
+        if lanes > 0 {
+            protocol::offer_shard_lanes(&mut sdp, lanes);
+        }
         Ok((negotiation, sdp))
     };
     match timeout_at(deadline, answered).await {
@@ -83,7 +87,7 @@ impl AnsweredOffer {
         }
         let connection = self.negotiation.into_connection().await?;
         gate.admit(&connection, &self.config.auth).await?;
-        Ok(Channel::over(connection, &self.config.channel))
+        Ok(Channel::over(connection, &self.config.channel, 0))
     }
 }
 

@@ -104,6 +104,7 @@ pub(crate) async fn negotiate(
         signal.send(&register_client(pair.id)).await?;
     }
     let Answer { sdp, early } = answered(signal, pair, &sdp, config.step()).await?;
+    let shard_lanes = protocol::offered_shard_lanes(&sdp);
     let taken = negotiation.take_answer(sdp).await;
     taken.map_err(failed_to_connect)?;
     for candidate in early {
@@ -126,7 +127,7 @@ pub(crate) async fn negotiate(
     auth::prove(&connection, &config.auth)
         .await
         .map_err(failed)?;
-    Ok(Channel::over(connection, &config.channel))
+    Ok(Channel::over(connection, &config.channel, shard_lanes))
 }
 
 /// A worker's answer.

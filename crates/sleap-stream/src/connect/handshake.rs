@@ -76,6 +76,10 @@ impl StreamRequest {
                     self.ack_timeout.as_secs_f64()
                 )
             })??;
+            if ack.status != AckStatus::Ready {
+                // A worker without room is not held up by lanes.
+                sender.end_shard_lanes();
+            }
             let reason = ack
                 .message
                 .as_deref()

@@ -16,6 +16,9 @@ const AUTO_LANES: usize = 8;
 /// Shorter paths repair a loss so soon that one lane is enough.
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(5);
 
+/// Hardly any delay of a busy machine is mistaken for so long a path.
+const PLAINLY_LONG_ROUND_TRIP: Duration = Duration::from_millis(15);
+
 /// The option `--lanes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneCount {
@@ -87,6 +90,33 @@ impl LanePlan {
         Ok(())
     }
 
+    /// Begins to open lanes for shards before the worker has answered, where its description offers them: their handshakes
+    /// go on while it prepares the stream.
+    pub(crate) async fn open_early(&self, sender: &Sender) {
+        let offered = sender.offered_shard_lanes();
+        if offered == 0 || !self.is_live {
+            return;
+        }
+        let is_wanted = match self.wanted {
+            Some(LaneCount::Fixed(_)) => false,
+            Some(LaneCount::Coded) => true,
+            // One measurement is there yet: a way that is not plainly long is looked at again.
+            Some(LaneCount::Auto) | None => {
+                let way = Way::of(sender, Duration::MAX).await;
+                way.is_plainly_long && self.takes_shards(&way)
+            }
+        };
+        if is_wanted {
+            sender.open_shard_lanes(offered);
+        }
+    }
+
+    /// Whether frames of this kind go in shards over such a way.
+    fn takes_shards(&self, way: &Way) -> bool {
+        // A TURN server bounds what each of its users may have open.
+        self.is_compressed && !way.is_relayed
+    }
+
     /// Opens the lanes, as far as the worker takes them. `answered_after`: how long it took for the worker to answer.
     /// Returns how many lanes for shards may be open once losses show.
     pub(crate) async fn open(
@@ -108,19 +138,18 @@ impl LanePlan {
                 (1, 0)
             }
             Some(LaneCount::Coded) => {
-                sender.open_shard_lanes(shards);
-                (1, 0)
+                open_coded(shards, sender, receiver).await;
+                return 0;
             }
             Some(LaneCount::Auto) | None => {
                 let way = Way::of(sender, answered_after).await;
-                // A TURN server bounds what each of its users may have open.
-                let shards = match self.is_compressed && !way.is_relayed {
+                let shards = match self.takes_shards(&way) {
                     true => shards,
                     false => 0,
                 };
                 if way.is_long && shards > 0 {
-                    sender.open_shard_lanes(shards);
-                    (1, 0)
+                    open_coded(shards, sender, receiver).await;
+                    return 0;
                 } else if way.is_long && self.wanted.is_some() {
                     (AUTO_LANES, 0)
                 } else {
@@ -128,6 +157,8 @@ impl LanePlan {
                 }
             }
         };
+        // Those that were begun early, and are of no use here.
+        sender.end_shard_lanes();
         open_reliable(lanes, ack, sender, receiver).await;
         spare
     }
@@ -138,6 +169,8 @@ impl LanePlan {
 struct Way {
     /// A loss costs much.
     is_long: bool,
+    /// The same beyond what a busy machine adds.
+    is_plainly_long: bool,
     /// A TURN server is on it.
     is_relayed: bool,
 }
@@ -151,9 +184,16 @@ impl Way {
         let round_trip = path.round_trip.map(|time| time.min(answered_after));
         Self {
             is_long: round_trip.is_some_and(|time| time >= LONG_ROUND_TRIP),
+            is_plainly_long: round_trip.is_some_and(|time| time >= PLAINLY_LONG_ROUND_TRIP),
             is_relayed: path.is_relayed(),
         }
     }
+}
+
+/// Opens lanes for shards, and waits until frames go over them, or will not for a while.
+async fn open_coded(lanes: usize, sender: &Sender, receiver: &mut Receiver) {
+    sender.open_shard_lanes(lanes);
+    sender.shard_lanes_settled(receiver).await;
 }
 
 /// Opens lanes that keep every frame, and warns where they are fewer than were requested.

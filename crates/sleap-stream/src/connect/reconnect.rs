@@ -299,6 +299,7 @@ impl Reconnector {
     /// Makes the channel ready for frames.
     async fn open(&self, channel: &mut Channel, timeout: Option<Duration>) -> Result<StreamAck> {
         let Channel { sender, receiver } = channel;
+        self.lanes.open_early(sender).await;
         let (ack, answered_after) = self.request.make(sender, receiver, timeout).await?;
         // The worker expects it from its acknowledgement on; opening lanes may take long.
         if ack.heartbeat {

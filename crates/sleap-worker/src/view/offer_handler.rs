@@ -70,6 +70,7 @@ impl OfferHandler {
         // A viewer's channel carries one picture and a few messages at a time.
         let mut viewing = config;
         viewing.channel.max_lanes = 1;
+        viewing.channel.max_shard_lanes = 0;
         viewing.connection.sctp.send_buffer_bytes = 256 * KIB;
         viewing.connection.sctp.receive_window_bytes = 256 * KIB as u32;
         viewing.connection.udp.buffer_bytes = 512 * KIB;

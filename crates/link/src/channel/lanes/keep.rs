@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use net::Backoff;
 use protocol::MAX_LANES;
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::offer::{LaneError, LaneOpener};
-use crate::channel::shards::{FIRST_LANES, MORE_LANES, ShardLanes};
+use crate::channel::shards::{FIRST_LANES, FIRST_LANES_FAR, MORE_LANES, ShardLanes};
 use crate::connection::ConnectionError;
 
 /// Pauses between attempts.
@@ -26,8 +27,14 @@ const FIRST_LANES_WAIT: Duration = Duration::from_secs(3);
 /// How often the round trip is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A way with a longer round trip begins with more lanes.
+const FAR: Duration = Duration::from_millis(80);
+
 /// What is added to the lanes has to show what it brings before more are.
 const BETWEEN_GROWTH: Duration = Duration::from_millis(1500);
+
+/// The first lanes have to open, and to show what they carry.
+const BEFORE_GROWTH: Duration = Duration::from_millis(1000);
 
 /// A round trip that is longer than the shortest by this and a quarter of it has a queue in it: losses are the
 /// network's word that too much is sent, and more lanes would send more.
@@ -67,19 +74,27 @@ impl LaneKeeper {
             most,
             pauses: Backoff::new(FIRST_PAUSE, MAX_PAUSE),
             due: now,
-            growth: now + BETWEEN_GROWTH,
+            growth: now + BEFORE_GROWTH,
             round_trip: ShortestRoundTrip::default(),
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Until the channel's end, or until `end` is dropped.
+    pub(super) async fn run(mut self, mut end: oneshot::Receiver<()>) {
         let mut lanes = JoinSet::new();
         // Numbers that lanes of the other kind do not have.
         let mut numbers = MAX_LANES as u32..;
         let begun = Instant::now();
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.shards.await_lanes(self.wanted > 0);
+        if self
+            .opener
+            .round_trip()
+            .await
+            .is_some_and(|time| time >= FAR)
+        {
+            self.wanted = self.most.min(FIRST_LANES_FAR);
+        }
         loop {
             while Instant::now() >= self.due
                 && lanes.len() < self.wanted
@@ -88,6 +103,11 @@ impl LaneKeeper {
                 lanes.spawn(one_lane(self.opener.clone(), self.shards.clone(), lane));
             }
             tokio::select! {
+                _ = &mut end => {
+                    lanes.shutdown().await;
+                    self.shards.end().await;
+                    return;
+                }
                 Some(ended) = lanes.join_next() => match ended {
                     Ok(LaneEnd::NotOpened(LaneError::ChannelClosed)) => break,
                     ended => self.note_end(ended),

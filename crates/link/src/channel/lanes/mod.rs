@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{LaneAnswer, LaneOffer, MAX_LANES, MAX_SHARD_LANES};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::debug;
 
 pub(crate) use lane::Lane;
@@ -43,17 +43,33 @@ const MIN_BUFFER_BYTES: usize = 256 << 10;
 
 /// The connections that carry one channel. They close when this is dropped.
 pub(crate) struct Lanes {
-    first: Connection,
+    first: Arc<Connection>,
     set: Arc<LaneSet>,
     shards: Arc<ShardLanes>,
     /// Lanes that the peer may open, the first one included.
     max_lanes: usize,
+    /// Lanes for shards that the peer's description of the connection offers.
+    offered_shard_lanes: usize,
+    /// What keeps lanes for shards open.
+    keeper: Mutex<Option<RunningKeeper>>,
     /// A frame may arrive before one that was sent earlier, and so may its result.
     may_pass: AtomicBool,
     /// Answers to the peer's offers, and waits for the lanes' ends. They end with the channel.
     tasks: Mutex<JoinSet<()>>,
     /// Refusals that may be on their way at a time.
     refusals: Arc<Semaphore>,
+}
+
+/// The task that keeps lanes for shards open. It closes them when this is dropped.
+struct RunningKeeper {
+    task: AbortHandle,
+    _end: oneshot::Sender<()>,
+}
+
+impl RunningKeeper {
+    fn goes_on(&self) -> bool {
+        !self.task.is_finished()
+    }
 }
 
 impl Lanes {
@@ -74,9 +90,11 @@ impl Lanes {
         tasks.spawn(collecting.run());
         let lanes = Self {
             set: Arc::new(LaneSet::new(first.closed().clone(), queue)),
-            first,
+            first: Arc::new(first),
             shards,
+            keeper: Mutex::default(),
             max_lanes: config.max_lanes,
+            offered_shard_lanes: 0,
             may_pass: AtomicBool::default(),
             tasks: Mutex::new(tasks),
             refusals: Arc::new(Semaphore::new(MAX_LANES)),
@@ -143,24 +161,48 @@ impl Lanes {
         config
     }
 
-    /// Opens lanes for shards, `most` at most, and replaces those that end.
+    /// Keeps lanes for shards open, `most` at most, and replaces those that end; does nothing where that goes on
+    /// already.
     pub(crate) fn keep_shard_lanes(&self, most: usize) {
+        let mut keeper = lock(&self.keeper);
+        if keeper.as_ref().is_some_and(RunningKeeper::goes_on) {
+            return;
+        }
         let opener = LaneOpener {
             config: ShardLanes::config_of(self.first.config()),
             delivery: Delivery::Once,
             ..self.opener(1)
         };
-        let keeper = LaneKeeper::new(opener, self.shards.clone(), most.min(MAX_SHARD_LANES));
-        self.tasks().spawn(keeper.run());
+        let most = most.min(MAX_SHARD_LANES);
+        self.shards.await_lanes(most > 0);
+        let (end, ended) = oneshot::channel();
+        let keeping = LaneKeeper::new(opener, self.shards.clone(), most).run(ended);
+        let task = self.tasks().spawn(keeping);
+        *keeper = Some(RunningKeeper { task, _end: end });
+    }
+
+    /// Closes the lanes for shards that this side keeps open, and opens no others.
+    pub(crate) fn end_shard_lanes(&self) {
+        drop(lock(&self.keeper).take());
+    }
+
+    /// The peer has offered so many lanes for shards in its description.
+    pub(crate) fn offered(mut self, shard_lanes: usize) -> Self {
+        self.offered_shard_lanes = shard_lanes;
+        self
+    }
+
+    pub(crate) fn offered_shard_lanes(&self) -> usize {
+        self.offered_shard_lanes
     }
 
     /// What opens one of `lanes` lanes beside the first.
     pub(crate) fn opener(&self, lanes: usize) -> LaneOpener {
         LaneOpener {
             set: self.set.clone(),
+            first: self.first.clone(),
             config: self.config_of(lanes),
             delivery: Delivery::Reliable,
-            max_message_bytes: self.first.association().max_message_bytes(),
         }
     }
 
@@ -186,8 +228,11 @@ impl Lanes {
         let mut tasks = self.tasks();
         match self.shards.admit() {
             Ok(place) => {
-                let config = ShardLanes::config_of(self.first.config());
+                let mut config = ShardLanes::config_of(self.first.config());
+                let first = self.first.clone();
                 tasks.spawn(async move {
+                    first.narrow(&mut config).await;
+                    drop(first);
                     offered.run(offer.sdp, config).await;
                     drop(place);
                 });
@@ -249,8 +294,13 @@ impl Lanes {
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is locked here does not panic between two changes.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

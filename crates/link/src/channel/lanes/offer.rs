@@ -1,6 +1,7 @@
 //! Opening one lane: the side that asks for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{LaneOffer, Message, text};
 use thiserror::Error;
@@ -26,10 +27,10 @@ pub(crate) enum LaneError {
 #[derive(Clone)]
 pub(crate) struct LaneOpener {
     pub(super) set: Arc<LaneSet>,
+    /// The channel's first connection.
+    pub(super) first: Arc<Connection>,
     pub(super) config: ConnectionConfig,
     pub(super) delivery: Delivery,
-    /// Longest message that the peer takes, in bytes.
-    pub(super) max_message_bytes: usize,
 }
 
 impl LaneOpener {
@@ -38,16 +39,25 @@ impl LaneOpener {
         &self.config
     }
 
+    /// The round trip of the channel's first connection, if it is known.
+    pub(super) async fn round_trip(&self) -> Option<Duration> {
+        self.first.path().await?.round_trip
+    }
+
     /// Offers a lane, and opens it with the peer's answer.
     pub(crate) async fn open(&self, lane: u32) -> Result<Connection, LaneError> {
         let answer = self.set.expect_answer(lane);
-        // The peer is known: the answer comes over the channel.
-        let negotiation = Negotiation::new(&self.config, false).await?;
-        let sdp = negotiation.offer(self.delivery).await?;
         let shards = self.delivery == Delivery::Once;
+        let mut config = self.config.clone();
+        if shards {
+            self.first.narrow(&mut config).await;
+        }
+        // The peer is known: the answer comes over the channel.
+        let negotiation = Negotiation::new(&config, false).await?;
+        let sdp = negotiation.offer(self.delivery).await?;
         let offer = Message::LaneOffer(LaneOffer { lane, sdp, shards });
         let payload = offer.encode();
-        let (bytes, max) = (payload.len(), self.max_message_bytes);
+        let (bytes, max) = (payload.len(), self.first.association().max_message_bytes());
         if bytes > max {
             return Err(LaneError::TooLarge { bytes, max });
         }

@@ -50,6 +50,22 @@ pub(super) async fn open_lanes(
     count
 }
 
+/// Waits until frames go over lanes for shards, or will not. Descriptions of lanes come through the receiver, so that
+/// it is read.
+pub(super) async fn settle(lanes: &Lanes, receiver: &mut Receiver) {
+    let settled = lanes.shards().settled();
+    tokio::pin!(settled);
+    while receiver.kept() < MAX_KEPT {
+        tokio::select! {
+            () = &mut settled => return,
+            message = receiver.recv_new() => match message {
+                Some(message) => receiver.keep(message),
+                None => return,
+            },
+        }
+    }
+}
+
 /// Waits for all lanes that open. The answers come through the receiver, so that it is read.
 async fn collect(
     mut opening: JoinSet<(u32, Result<Connection, LaneError>)>,

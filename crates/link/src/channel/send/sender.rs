@@ -154,9 +154,26 @@ impl Sender {
     /// frames. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass)
     /// others go over them, each message once, with parity against losses, and so do the peer's answers. The
     /// peer's [receiver](Receiver) and this side's have to be read, and frames that do not arrive are
-    /// [told](Self::lost_frames). To be called once, within a Tokio runtime.
+    /// [told](Self::lost_frames). Within a Tokio runtime; does nothing while that goes on already.
     pub fn open_shard_lanes(&self, most: usize) {
         self.lanes.keep_shard_lanes(most);
+    }
+
+    /// Closes the lanes for shards that this side has opened, and opens no others.
+    pub fn end_shard_lanes(&self) {
+        self.lanes.end_shard_lanes();
+    }
+
+    /// Lanes for shards that the peer's description of the connection offers, before anything was said over the channel;
+    /// 0: it does not speak of them.
+    pub fn offered_shard_lanes(&self) -> usize {
+        self.lanes.offered_shard_lanes()
+    }
+
+    /// While lanes for shards are on their way, waits until most of them are there, or it is plain that they take long:
+    /// frames before that would wait for each packet that is lost. What the receiver gives meanwhile it keeps.
+    pub async fn shard_lanes_settled(&self, receiver: &mut Receiver) {
+        open_lanes::settle(&self.lanes, receiver).await;
     }
 
     /// Waits for frames that were sent in shards and will not arrive. Cancelling loses none.

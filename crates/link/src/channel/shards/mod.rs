@@ -30,6 +30,15 @@ const MIN_LANES: usize = 4;
 /// Lanes that are opened at first.
 pub(crate) const FIRST_LANES: usize = 16;
 
+/// The same where the round trip is long: a frame that waits for windows to grow waits for round trips.
+pub(crate) const FIRST_LANES_FAR: usize = 28;
+
+/// A stream waits for so many before its first frame: for the first [`MIN_LANES`] not longer than the one, and for the
+/// others then not longer than the other.
+const READY_LANES: usize = 12;
+const READY_WAIT: Duration = Duration::from_millis(1500);
+const READY_GRACE: Duration = Duration::from_millis(150);
+
 /// How many are added where losses keep the windows of those that are open too small.
 pub(crate) const MORE_LANES: usize = 12;
 

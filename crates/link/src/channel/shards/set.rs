@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use protocol::coded::{MAX_SHARD_MESSAGE_BYTES, Shard};
 use protocol::{FrameId, ShardReport};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::collect::{CollectTask, UnitSource};
 use super::ledger::{SentUnit, SentUnits};
-use super::{LANE_BYTES, MIN_LANES, OPEN_TIMEOUT};
+use super::{LANE_BYTES, MIN_LANES, OPEN_TIMEOUT, READY_GRACE, READY_LANES, READY_WAIT};
 use crate::channel::queue::{OutgoingUnit, WeakSendQueue};
 use crate::channel::traffic::Traffic;
 use crate::connection::{Association, Connection, ConnectionConfig};
@@ -110,6 +111,17 @@ impl ShardLanes {
         let _ = self.awaited.subscribe().wait_for(|awaited| !awaited).await;
     }
 
+    /// Waits until frames go over lanes as they will for the time being, or over the channel since there are none.
+    pub(crate) async fn settled(&self) {
+        let _ = timeout(READY_WAIT, self.not_awaited()).await;
+        if !self.are_used() {
+            return;
+        }
+        let mut open = self.open.subscribe();
+        // With fewer it goes on as well.
+        let _ = timeout(READY_GRACE, open.wait_for(|open| open.len() >= READY_LANES)).await;
+    }
+
     /// The round trip of one lane, if it is known.
     pub(crate) async fn round_trip(&self) -> Option<Duration> {
         let lane = self.open().into_iter().next()?;
@@ -169,6 +181,14 @@ impl ShardLanes {
     /// Closes all lanes without waiting for what is under way.
     pub(crate) async fn close(&self) {
         for lane in self.open() {
+            lane.close().await;
+        }
+    }
+
+    /// The same for the side that has opened them, and opens no others: frames go over the channel from now on.
+    pub(crate) async fn end(&self) {
+        self.await_lanes(false);
+        for lane in self.open.send_replace(Vec::new()) {
             lane.close().await;
         }
     }
