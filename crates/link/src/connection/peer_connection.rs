@@ -80,8 +80,7 @@ impl PeerConnection {
         let quota = PreAuthQuota::new(auth_pending, events.closed.clone());
         let locals = addresses.iter().map(SocketAddr::ip).collect();
         let servers = Arc::new(IceServers::new(config.ice.servers.clone(), locals));
-        let (runtime, granted) =
-            TunedRuntime::new(config.udp.buffer_bytes, servers.clone(), quota.clone());
+        let (runtime, granted) = TunedRuntime::new(&config.udp, servers.clone(), quota.clone());
         let library = PeerConnectionBuilder::new()
             .with_configuration(configuration(&servers, config.ice.relay_only))
             .with_setting_engine(setting_engine(config))

@@ -10,6 +10,9 @@ pub struct UdpConfig {
     /// `SO_RCVBUF` and `SO_SNDBUF` of the sockets, in bytes. The kernel may grant less;
     /// [`LinkStats`](crate::LinkStats) has what it granted.
     pub buffer_bytes: usize,
+    /// How many of a connection's first datagrams are sent twice, so that one that is lost does not cost the second that
+    /// DTLS and SCTP wait.
+    pub repeats: u32,
 }
 
 impl Default for UdpConfig {
@@ -18,6 +21,7 @@ impl Default for UdpConfig {
             ports: None,
             interfaces: Vec::new(),
             buffer_bytes: 4 << 20,
+            repeats: 48,
         }
     }
 }

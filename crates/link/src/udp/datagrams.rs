@@ -38,6 +38,7 @@ impl DatagramSocket {
         local: IpAddr,
         servers: Arc<IceServers>,
         quota: Arc<PreAuthQuota>,
+        repeats: Repeats,
     ) -> Self {
         let streams = servers.any_stream();
         Self {
@@ -46,7 +47,7 @@ impl DatagramSocket {
             streams: streams.then(|| TurnStreams::new(servers.clone(), local)),
             servers,
             quota,
-            repeats: Repeats::default(),
+            repeats,
         }
     }
 }
@@ -156,7 +157,7 @@ mod tests {
         let socket = TokioRuntime.wrap_udp_socket(socket).expect("wrapped");
         let servers = Arc::new(IceServers::new(Vec::new(), vec![local]));
         let quota = PreAuthQuota::new(false, Default::default());
-        let socket = DatagramSocket::new(socket, local, servers, quota);
+        let socket = DatagramSocket::new(socket, local, servers, quota, Repeats::new(0));
         let elsewhere = "192.0.2.1:9".parse().expect("address");
         assert_eq!(socket.send_to(b"lost", elsewhere).await.ok(), Some(4));
     }

@@ -3,7 +3,9 @@
 //! The library's DTLS repeats what is lost after a second, and where both sides do so at the same time it may not
 //! go on at all: a flight of the peer that comes again stops the timer of this side's own. SCTP's handshake waits
 //! a second, too. With one packet of twenty lost, every fifth connection would fail. The repeated datagram is the
-//! same record of DTLS, which a peer that has it already drops before it looks inside.
+//! same record of DTLS, which a peer that has it already drops before it looks inside. What a stream begins with, the
+//! proof of who is there, its announcement and the descriptions of lanes, is among them: each is waited for, and nothing
+//! follows that tells of its loss.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,9 +16,6 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use webrtc::runtime::AsyncUdpSocket;
 
-/// Datagrams that are repeated: some more than the handshakes of DTLS and SCTP have.
-const DATAGRAMS: u32 = 14;
-
 /// How long after the first time: a burst of losses is over mostly, and a handshake's timers have not run out.
 const LATER: Duration = Duration::from_millis(25);
 
@@ -26,15 +25,14 @@ pub(super) struct Repeats {
     left: AtomicU32,
 }
 
-impl Default for Repeats {
-    fn default() -> Self {
+impl Repeats {
+    /// The first `datagrams` are repeated.
+    pub(super) fn new(datagrams: u32) -> Self {
         Self {
-            left: AtomicU32::new(DATAGRAMS),
+            left: AtomicU32::new(datagrams),
         }
     }
-}
 
-impl Repeats {
     /// `contents` was sent to `to`, in datagrams of `segment` bytes: sends those of them again, a little later,
     /// that are among the first of DTLS. Without a Tokio runtime nothing is repeated.
     pub(super) fn sent(
@@ -84,13 +82,15 @@ mod tests {
 
     use super::*;
 
+    const DATAGRAMS: u32 = 14;
+
     #[tokio::test(start_paused = true)]
     async fn the_first_records_of_dtls_are_sent_again_and_nothing_else() {
         let peer = UdpSocket::bind("127.0.0.1:0").await.expect("loopback");
         let to = peer.local_addr().expect("bound");
         let own = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let socket = TokioRuntime.wrap_udp_socket(own).expect("wrapped");
-        let repeats = Repeats::default();
+        let repeats = Repeats::new(DATAGRAMS);
         repeats.sent(&socket, to, &[0, 1, 0, 0], 4);
         // Two datagrams at once.
         repeats.sent(&socket, to, &[22, 1, 22, 2], 2);

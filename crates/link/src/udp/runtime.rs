@@ -14,10 +14,12 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
+use super::config::UdpConfig;
 use super::datagrams::DatagramSocket;
 use super::interfaces;
 use super::quota::PreAuthQuota;
 use super::relay_wake::{in_loop, is_in_loop};
+use super::repeats::Repeats;
 use super::servers::IceServers;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -59,6 +61,7 @@ impl GrantedBuffers {
 /// with 4 MiB a loopback connection is an order of magnitude faster.
 pub(crate) struct TunedRuntime {
     buffer_bytes: usize,
+    repeats: u32,
     granted: Arc<GrantedBuffers>,
     servers: Arc<IceServers>,
     quota: Arc<PreAuthQuota>,
@@ -72,7 +75,7 @@ impl fmt::Debug for TunedRuntime {
 
 impl TunedRuntime {
     pub(crate) fn new(
-        buffer_bytes: usize,
+        config: &UdpConfig,
         servers: Arc<IceServers>,
         quota: Arc<PreAuthQuota>,
     ) -> (Arc<Self>, Arc<GrantedBuffers>) {
@@ -83,7 +86,8 @@ impl TunedRuntime {
         });
         (
             Arc::new(Self {
-                buffer_bytes,
+                buffer_bytes: config.buffer_bytes,
+                repeats: config.repeats,
                 granted: granted.clone(),
                 servers,
                 quota,
@@ -148,6 +152,7 @@ impl Runtime for TunedRuntime {
             local,
             self.servers.clone(),
             self.quota.clone(),
+            Repeats::new(self.repeats),
         )))
     }
 
@@ -218,7 +223,11 @@ mod tests {
     fn the_smallest_socket_is_reported() {
         let servers = Arc::new(IceServers::new(Vec::new(), Vec::new()));
         let quota = PreAuthQuota::new(false, Default::default());
-        let (runtime, granted) = TunedRuntime::new(1 << 20, servers, quota);
+        let config = UdpConfig {
+            buffer_bytes: 1 << 20,
+            ..UdpConfig::default()
+        };
+        let (runtime, granted) = TunedRuntime::new(&config, servers, quota);
         assert_eq!(granted.bytes(), (0, 0));
         runtime.granted.note(300, 200);
         runtime.granted.note(100, 400);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use link::{ChannelConfig, PeerConfig, Sender};
+use link::{Channel, ChannelConfig, PeerConfig, Sender};
 use protocol::{Frame, Limits, Message, Reassembler};
 
 use crate::common::{Pair, assert_no_error_was_logged, config, frame, next, pair_with, prediction};
@@ -134,6 +134,72 @@ async fn frames_and_answers_arrive_whole_and_the_end_after_all_of_them() {
     assert_eq!(answered, (1000..1060).collect());
     assert!(client.sender.take_lost_frames().is_empty());
     answering.await.expect("answered");
+    assert_no_error_was_logged();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_offered_lanes_open_is_kept() {
+    let pair = pair_with(config(), worker_config(LANES)).await;
+    let Pair {
+        mut client,
+        mut worker,
+        ..
+    } = pair;
+    assert_eq!(client.sender.offered_shard_lanes(), LANES);
+    assert_eq!(worker.sender.offered_shard_lanes(), 0);
+    worker
+        .sender
+        .send(Message::BatchStart(3))
+        .await
+        .expect("open");
+    // The worker is read, so that it answers.
+    let reading = tokio::spawn(async move { next(&mut worker.receiver).await });
+    client.sender.open_shard_lanes(LANES);
+    client.sender.open_shard_lanes(LANES);
+    client
+        .sender
+        .shard_lanes_settled(&mut client.receiver)
+        .await;
+    assert_eq!(next(&mut client.receiver).await, Message::BatchStart(3));
+    client
+        .sender
+        .send(Message::BatchEnd(4))
+        .await
+        .expect("open");
+    assert_eq!(reading.await.expect("read"), Message::BatchEnd(4));
+    assert_no_error_was_logged();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_are_ended_leave_the_channel_and_room_for_others() {
+    let Pair { client, worker, .. } = coded().await;
+    let Channel {
+        sender,
+        mut receiver,
+    } = client;
+    let mut of_worker = worker.receiver;
+    let reading = [
+        tokio::spawn(async move { while receiver.recv().await.is_some() {} }),
+        tokio::spawn(async move { while of_worker.recv().await.is_some() {} }),
+    ];
+    for in_shards in [false, true] {
+        match in_shards {
+            false => sender.end_shard_lanes(),
+            true => sender.open_shard_lanes(LANES),
+        }
+        // It takes a while; a frame is three messages of the channel, or many shards.
+        for id in 1000.. {
+            let before = messages(&sender);
+            send_frame(&sender, frame(id, 60_000)).await;
+            if (messages(&sender) - before > 20) == in_shards {
+                break;
+            }
+        }
+    }
+    sender.close().await;
+    for reading in reading {
+        reading.await.expect("the channel's end");
+    }
     assert_no_error_was_logged();
 }
 

@@ -17,8 +17,8 @@ use crate::connect::trust::{self, TrustError};
 
 /// Between two looks for another worker, while the one that has the stream goes on.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Longest wait for a worker that is to take a stream from another one.
-const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for a worker that is to take a stream from another one, which goes on meanwhile; lanes may need half of it.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What stays the same from one connection of a run to the next.
 pub(crate) struct Reconnector {

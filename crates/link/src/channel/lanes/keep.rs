@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::Backoff;
-use protocol::MAX_LANES;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -82,24 +81,13 @@ impl LaneKeeper {
     /// Until the channel's end, or until `end` is dropped.
     pub(super) async fn run(mut self, mut end: oneshot::Receiver<()>) {
         let mut lanes = JoinSet::new();
-        // Numbers that lanes of the other kind do not have.
-        let mut numbers = MAX_LANES as u32..;
         let begun = Instant::now();
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        if self
-            .opener
-            .round_trip()
-            .await
-            .is_some_and(|time| time >= FAR)
-        {
-            self.wanted = self.most.min(FIRST_LANES_FAR);
-        }
+        self.begin().await;
         loop {
-            while Instant::now() >= self.due
-                && lanes.len() < self.wanted
-                && let Some(lane) = numbers.next()
-            {
+            while Instant::now() >= self.due && lanes.len() < self.wanted {
+                let lane = self.shards.next_number();
                 lanes.spawn(one_lane(self.opener.clone(), self.shards.clone(), lane));
             }
             tokio::select! {
@@ -123,6 +111,16 @@ impl LaneKeeper {
             }
         }
         self.shards.await_lanes(false);
+    }
+
+    /// Decides how many lanes there are at first.
+    async fn begin(&mut self) {
+        self.shards.await_lanes(self.wanted > 0);
+        let round_trip = self.opener.round_trip().await;
+        if round_trip.is_some_and(|time| time >= FAR) {
+            self.wanted = self.most.min(FIRST_LANES_FAR);
+        }
+        self.shards.want(self.wanted);
     }
 
     fn note_end(&mut self, ended: Result<LaneEnd, JoinError>) {
@@ -160,6 +158,7 @@ impl LaneKeeper {
             return;
         }
         self.wanted = (self.wanted + MORE_LANES).min(self.most);
+        self.shards.want(self.wanted);
         debug!(
             lanes = self.wanted,
             "opening more lanes for shards: losses keep their windows small"

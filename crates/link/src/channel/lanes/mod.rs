@@ -30,7 +30,7 @@ pub(crate) use offer::{LaneError, LaneOpener};
 
 use super::config::ChannelConfig;
 use super::queue::WeakSendQueue;
-use super::shards::{ShardLanes, UnitSource};
+use super::shards::{LANE_REPEATS, ShardLanes, UnitSource};
 use super::traffic::Traffic;
 use crate::close::{CloseReason, CloseSignal};
 use crate::connection::{Association, Connection, ConnectionConfig, Delivery};
@@ -60,15 +60,18 @@ pub(crate) struct Lanes {
     refusals: Arc<Semaphore>,
 }
 
-/// The task that keeps lanes for shards open. It closes them when this is dropped.
+/// The task that keeps lanes for shards open.
 struct RunningKeeper {
     task: AbortHandle,
-    _end: oneshot::Sender<()>,
+    /// It closes them when this is dropped.
+    end: Option<oneshot::Sender<()>>,
+    /// Resolves when it has done so.
+    ended: oneshot::Receiver<()>,
 }
 
 impl RunningKeeper {
     fn goes_on(&self) -> bool {
-        !self.task.is_finished()
+        self.end.is_some() && !self.task.is_finished()
     }
 }
 
@@ -158,6 +161,7 @@ impl Lanes {
         let window = share(config.sctp.receive_window_bytes as usize);
         config.sctp.receive_window_bytes = u32::try_from(window).unwrap_or(u32::MAX);
         config.sctp.send_buffer_bytes = share(config.sctp.send_buffer_bytes);
+        config.udp.repeats = LANE_REPEATS;
         config
     }
 
@@ -175,15 +179,30 @@ impl Lanes {
         };
         let most = most.min(MAX_SHARD_LANES);
         self.shards.await_lanes(most > 0);
-        let (end, ended) = oneshot::channel();
-        let keeping = LaneKeeper::new(opener, self.shards.clone(), most).run(ended);
-        let task = self.tasks().spawn(keeping);
-        *keeper = Some(RunningKeeper { task, _end: end });
+        let before = keeper.take().map(|before| before.ended);
+        let (end, is_over) = oneshot::channel();
+        let (has_ended, ended) = oneshot::channel::<()>();
+        let shards = self.shards.clone();
+        let task = self.tasks().spawn(async move {
+            // Its end closes all lanes that are open.
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            LaneKeeper::new(opener, shards, most).run(is_over).await;
+            drop(has_ended);
+        });
+        *keeper = Some(RunningKeeper {
+            task,
+            end: Some(end),
+            ended,
+        });
     }
 
     /// Closes the lanes for shards that this side keeps open, and opens no others.
     pub(crate) fn end_shard_lanes(&self) {
-        drop(lock(&self.keeper).take());
+        if let Some(keeper) = lock(&self.keeper).as_mut() {
+            keeper.end = None;
+        }
     }
 
     /// The peer has offered so many lanes for shards in its description.

@@ -33,11 +33,13 @@ pub(crate) const FIRST_LANES: usize = 16;
 /// The same where the round trip is long: a frame that waits for windows to grow waits for round trips.
 pub(crate) const FIRST_LANES_FAR: usize = 28;
 
-/// A stream waits for so many before its first frame: for the first [`MIN_LANES`] not longer than the one, and for the
-/// others then not longer than the other.
-const READY_LANES: usize = 12;
+/// Before its first frame a stream waits for most of its lanes: for the first [`MIN_LANES`] not longer than the one, and
+/// for the others then not longer than the other.
 const READY_WAIT: Duration = Duration::from_millis(1500);
-const READY_GRACE: Duration = Duration::from_millis(150);
+const READY_GRACE: Duration = Duration::from_millis(200);
+
+/// Datagrams of a lane that are sent twice: what its handshakes have.
+pub(crate) const LANE_REPEATS: u32 = 10;
 
 /// How many are added where losses keep the windows of those that are open too small.
 pub(crate) const MORE_LANES: usize = 12;

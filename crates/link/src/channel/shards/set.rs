@@ -1,17 +1,18 @@
 //! The lanes for shards that are open, and what their tasks share.
 
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::coded::{MAX_SHARD_MESSAGE_BYTES, Shard};
-use protocol::{FrameId, ShardReport};
+use protocol::{FrameId, MAX_LANES, ShardReport};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::collect::{CollectTask, UnitSource};
 use super::ledger::{SentUnit, SentUnits};
-use super::{LANE_BYTES, MIN_LANES, OPEN_TIMEOUT, READY_GRACE, READY_LANES, READY_WAIT};
+use super::{LANE_BYTES, LANE_REPEATS, MIN_LANES, OPEN_TIMEOUT, READY_GRACE, READY_WAIT};
 use crate::channel::queue::{OutgoingUnit, WeakSendQueue};
 use crate::channel::traffic::Traffic;
 use crate::connection::{Association, Connection, ConnectionConfig};
@@ -38,6 +39,10 @@ pub(crate) struct ShardLanes {
     lacks_lanes: Notify,
     /// Lanes are on their way, and none was used yet.
     awaited: watch::Sender<bool>,
+    /// Lanes that this side keeps open, as far as it can.
+    wanted: AtomicUsize,
+    /// The number of the next lane that this side opens: not that of a lane of the other kind.
+    number: AtomicU32,
     /// The channel's send queue, which must end when the senders do.
     queue: WeakSendQueue,
     traffic: Arc<Traffic>,
@@ -64,6 +69,8 @@ impl ShardLanes {
             has_lost: Notify::new(),
             lacks_lanes: Notify::new(),
             awaited: watch::Sender::default(),
+            wanted: AtomicUsize::default(),
+            number: AtomicU32::new(MAX_LANES as u32),
             queue,
             traffic,
             places: Arc::new(Semaphore::new(max_lanes)),
@@ -76,6 +83,7 @@ impl ShardLanes {
     pub(crate) fn config_of(first: &ConnectionConfig) -> ConnectionConfig {
         let mut config = first.clone();
         config.sctp.send_buffer_bytes = LANE_BYTES;
+        config.udp.repeats = LANE_REPEATS;
         config.sctp.receive_window_bytes = WINDOW_BYTES;
         config.connect_timeout = config.connect_timeout.min(OPEN_TIMEOUT);
         config
@@ -105,6 +113,16 @@ impl ShardLanes {
         self.awaited.send_replace(awaited);
     }
 
+    /// The number of a lane that this side opens.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// This side keeps so many lanes open from now on, as far as it can.
+    pub(crate) fn want(&self, lanes: usize) {
+        self.wanted.store(lanes, Ordering::Relaxed);
+    }
+
     /// Waits until no lanes are on their way that will take frames from the channel.
     pub(crate) async fn not_awaited(&self) {
         // It is there as long as this is.
@@ -113,13 +131,8 @@ impl ShardLanes {
 
     /// Waits until frames go over lanes as they will for the time being, or over the channel since there are none.
     pub(crate) async fn settled(&self) {
-        let _ = timeout(READY_WAIT, self.not_awaited()).await;
-        if !self.are_used() {
-            return;
-        }
-        let mut open = self.open.subscribe();
-        // With fewer it goes on as well.
-        let _ = timeout(READY_GRACE, open.wait_for(|open| open.len() >= READY_LANES)).await;
+        let most = || self.wanted.load(Ordering::Relaxed) * 3 / 4;
+        settled(self.awaited.subscribe(), self.open.subscribe(), most).await;
     }
 
     /// The round trip of one lane, if it is known.
@@ -251,7 +264,77 @@ impl ShardLanes {
     }
 }
 
+/// Waits until there are `most` of the lanes, or it has become plain that they take long; not at all where none are
+/// awaited.
+async fn settled<T>(
+    mut awaited: watch::Receiver<bool>,
+    mut open: watch::Receiver<Vec<T>>,
+    most: impl Fn() -> usize,
+) {
+    let _ = timeout(READY_WAIT, awaited.wait_for(|awaited| !awaited)).await;
+    if open.borrow().len() >= MIN_LANES {
+        // With fewer it goes on as well.
+        let _ = timeout(READY_GRACE, open.wait_for(|open| open.len() >= most())).await;
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is locked here does not panic between two changes.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// How long a stream waits for 16 lanes, the first of which come at once after `first`, and the others after `rest`.
+    async fn waited(first: (usize, Duration), rest: Duration) -> Duration {
+        let (awaited, open) = (watch::Sender::new(true), watch::Sender::new(Vec::new()));
+        let begun = Instant::now();
+        let settling = settled(awaited.subscribe(), open.subscribe(), || 12);
+        let opening = async {
+            tokio::time::sleep(first.1).await;
+            open.send_modify(|open| open.resize(first.0, ()));
+            awaited.send_replace(first.0 < MIN_LANES);
+            tokio::time::sleep(rest).await;
+            open.send_modify(|open| open.resize(16, ()));
+            awaited.send_replace(false);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = settling => begun.elapsed(),
+            () = opening => Duration::MAX,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_waits_for_most_of_its_lanes_and_not_long_for_the_last() {
+        let ms = Duration::from_millis;
+        let about = |waited: Duration, expected: Duration| {
+            // Timers of Tokio have a resolution of a millisecond.
+            assert!(
+                waited >= expected && waited <= expected + ms(2),
+                "{waited:?}, {expected:?}"
+            );
+        };
+        about(waited((16, ms(300)), ms(0)).await, ms(300));
+        about(waited((12, ms(300)), ms(900)).await, ms(300));
+        about(waited((5, ms(300)), ms(60)).await, ms(360));
+        about(waited((5, ms(300)), ms(900)).await, ms(300) + READY_GRACE);
+        about(waited((3, ms(300)), ms(400)).await, ms(700));
+        about(waited((3, ms(300)), ms(9000)).await, READY_WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_lanes_on_their_way_a_stream_begins_at_once() {
+        let (awaited, open) = (
+            watch::Sender::new(false),
+            watch::Sender::new(Vec::<()>::new()),
+        );
+        let begun = Instant::now();
+        settled(awaited.subscribe(), open.subscribe(), || 12).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
 }
