@@ -70,6 +70,11 @@ check "relay-only: the worker sees the relay alone" \
 # --- Behind two NATs, which a STUN server sees through.
 translated
 streams behind-nat "(host|srflx|prflx) [0-9.]+ port [0-9]+ - (srflx|prflx) 203.0.113.12 " reflexive --ice-server "$stun"
+# Its lanes find their paths as the channel does.
+start_worker coded --model "$repo/examples/demo/model" --ice-server "$stun"
+streams behind-nat-coded "(host|srflx|prflx) [0-9.]+ port [0-9]+ - (srflx|prflx) 203.0.113.12 " coded \
+  --ice-server "$stun" --lanes coded
+check "behind-nat-coded: frames go over lanes" grep -q 'lanes that wait for nothing' "$scratch/behind-nat-coded.log"
 
 # --- No way but through the relay.
 separated
