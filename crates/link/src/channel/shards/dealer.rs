@@ -35,6 +35,11 @@ const QUEUE_LOSS: f64 = 0.08;
 const SHARDS_AT_ONCE: usize = 4;
 const BETWEEN_SHARDS: Duration = Duration::from_millis(2);
 
+/// Where more than this share is lost, an answer of one packet goes once more, so much later: two in a row share a bad
+/// moment of the network often, and asking for it again takes a round trip and more.
+const LOSSY: f64 = 0.003;
+const ONCE_MORE_AFTER: Duration = Duration::from_millis(25);
+
 /// Deals the units of one direction.
 pub(crate) struct ShardDealer {
     shards: Arc<ShardLanes>,
@@ -104,6 +109,8 @@ impl ShardDealer {
             );
         }
         let is_paced = self.shards.loss() > QUEUE_LOSS;
+        let is_again = is_small && self.shards.loss() > LOSSY;
+        let once_more = messages.last().filter(|_| is_again).cloned();
         self.shards.sends(what);
         let now = Instant::now();
         self.last_unit = Some(now);
@@ -118,7 +125,29 @@ impl ShardDealer {
                 sleep(BETWEEN_SHARDS).await;
             }
         }
+        if let Some(message) = once_more {
+            self.send_later(message);
+        }
         true
+    }
+
+    /// Sends a shard that was sent before once more, a little later, unless its lane is full then.
+    fn send_later(&self, message: Bytes) {
+        let Some(lane) = self.choose().map(|lane| self.lanes[lane].lane.clone()) else {
+            return;
+        };
+        let shards = self.shards.clone();
+        tokio::spawn(async move {
+            sleep(ONCE_MORE_AFTER).await;
+            let association = lane.association();
+            let bytes = message.len();
+            let has_room = |outstanding| outstanding + bytes < LANE_BYTES;
+            if association.outstanding_bytes().is_some_and(has_room)
+                && association.send(&Payload::Binary(message)).await.is_ok()
+            {
+                shards.count_sent(bytes, true);
+            }
+        });
     }
 
     /// Asks for more lanes where those that are open are full.
