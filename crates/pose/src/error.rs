@@ -58,6 +58,40 @@ pub enum LoadError {
     /// The input's size is out of range.
     #[error(transparent)]
     InputSize(#[from] InputSizeError),
+    /// The engine cannot run the graph.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The graph of the engine is not that of the export.
+    #[error(
+        "the model at {engine} is not that of this export: {difference}. Serve the model.onnx of this export, or name \
+         the directory of the export that is served"
+    )]
+    OtherGraph {
+        /// The engine's name.
+        engine: String,
+        /// What differs, as a sentence without a full stop.
+        difference: String,
+    },
+    /// The engine takes fewer frames in one call.
+    #[error(
+        "{engine} takes {most} frames in one call at most, and max_batch is {asked}: ask for no more than {most}"
+    )]
+    EngineBatch {
+        /// The engine's name.
+        engine: String,
+        /// `max_batch`.
+        asked: usize,
+        /// The engine's limit.
+        most: usize,
+    },
+    /// Points are to be refined, for which the graph is changed when it is loaded.
+    #[error(
+        "refinement needs the confidence maps, which the model at {engine} does not give: leave refinement out, or run          the model on this machine"
+    )]
+    RefineOnEngine {
+        /// The engine's name.
+        engine: String,
+    },
     /// `max_instances` is zero.
     #[error("max_instances is 0: nothing would ever be found")]
     NoInstances,
@@ -76,12 +110,23 @@ pub enum LoadError {
     },
 }
 
+/// An engine of the caller's cannot run frames.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EngineError {
+    /// What happened and why, as a sentence without a full stop.
+    pub message: String,
+}
+
 /// Why a prediction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
     /// ONNX Runtime failed.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// An engine of the caller's failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The outputs are not those of the model's kind.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -94,6 +139,7 @@ impl From<PredictError> for LoadError {
     fn from(error: PredictError) -> Self {
         match error {
             PredictError::Session(error) => Self::Session(error),
+            PredictError::Engine(error) => Self::Engine(error),
             PredictError::Tensor(error) => Self::Tensor(error),
             PredictError::Refine(error) => Self::Refine(error),
         }

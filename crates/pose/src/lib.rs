@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`Model::predict`] runs all of them; [`Model::into_stages`] is for a pipeline whose threads run
-//! them at the same time.
+//! them at the same time. The session stands behind [`GraphEngine`]: [`Model::on_engine`] takes another one, which runs the graph
+//! elsewhere.
 //!
 //! Exports give points on the grid of their confidence maps, some pixels apart. With
 //! [`Options::refine`] the maps become one more output of the graph when it is loaded, and points
@@ -38,6 +39,7 @@ mod c_api;
 mod device;
 mod device_selection;
 mod devices;
+mod engine;
 mod error;
 mod export;
 mod frame;
@@ -60,28 +62,31 @@ mod preprocess;
 mod refine;
 pub mod runtime;
 mod session;
+mod signature;
 mod skeleton;
 mod stages;
 mod training_config;
 
 pub use device::{Device, DeviceParseError};
 pub use devices::{Devices, DevicesParseError};
-pub use error::{LoadError, PredictError};
+pub use engine::GraphEngine;
+pub use error::{EngineError, LoadError, PredictError};
 pub use frame::{FrameView, FrameViewError};
 pub use gpu::{NoGpu, NvidiaDriver, nvidia_driver};
 pub use graph::GraphError;
-pub use info::ModelDescription;
+pub use info::{ModelDescription, RunsOn};
 pub use input::{InputSize, InputSizeError, MAX_SIDE};
 pub use kind::{KindError, ModelKind};
 pub use metadata::MetadataError;
 pub use model::Model;
 pub use model_files::LfsPointer;
 pub use options::Options;
-pub use outputs::TensorError;
+pub use outputs::{ElementType, OutputTensors, Tensor, TensorError, TensorSpec, TensorValues};
 pub use placement::{Placement, ProviderShare};
 pub use prediction::{FramePrediction, Instance, StepTimes};
 pub use refine::{Refine, RefineError, RefineParseError};
 pub use session::{SessionError, check_device, usable_cores};
+pub use signature::GraphSignature;
 pub use skeleton::ModelSkeleton;
 pub use stages::{BatchOutputs, Finisher, PredictionStages, Prepared, Preparer, Runner};
 pub use training_config::TrainingConfigError;

@@ -5,20 +5,37 @@ use std::{fmt, path::Path};
 use crate::{
     device::Device,
     device_selection::choose,
+    engine::GraphEngine,
     error::{LoadError, PredictError},
-    export::Export,
+    export::{Export, ServedExport},
     frame::FrameView,
-    info::ModelDescription,
+    graph::PeakSearch,
+    info::{ModelDescription, RunsOn},
     input::{InputSize, input_size},
     kinds::{self, CapacityExceeded},
     metadata::{Metadata, MetadataError},
     options::Options,
+    placement::Placement,
     prediction::FramePrediction,
-    refine::Refiner,
+    refine::{Refine, Refiner},
     session::{OnnxSession, SessionError, check_device},
+    signature::GraphSignature,
     skeleton::skeleton,
     stages::{Finisher, PredictionStages, Prepared, Preparer, Runner},
+    training_config::TrainingConfig,
 };
+
+/// What runs a model's graph, before anything around it.
+struct LoadedGraph {
+    engine: Box<dyn GraphEngine>,
+    /// Height and width where the graph has them fixed.
+    fixed: (Option<u32>, Option<u32>),
+    runs_on: RunsOn,
+    placement: Placement,
+    max_batch: usize,
+    /// The first run with each size of batch is slow.
+    every_batch: bool,
+}
 
 /// A loaded model. One thread runs it at a time; [`Model::into_stages`] is for several.
 pub struct Model {
@@ -51,43 +68,129 @@ impl Model {
         Ok(model)
     }
 
+    /// Makes a model of an engine that runs its graph elsewhere. Of the directory that `sleap-nn export` wrote the
+    /// graph itself is not needed; ONNX Runtime is not, either. Of the options those of post-processing count, and `max_batch`
+    /// (1 by default: an engine gathers what comes from several).
+    ///
+    /// The model is run once: what the engine gives is checked against the export.
+    ///
+    /// # Errors
+    /// Each way in which a directory can be wrong, and each difference between the export and the engine's graph.
+    pub fn on_engine(
+        dir: &Path,
+        options: &Options,
+        engine: Box<dyn GraphEngine>,
+    ) -> Result<Self, LoadError> {
+        let name = engine.name();
+        if options.max_instances == Some(0) {
+            return Err(LoadError::NoInstances);
+        }
+        if options.refine.is_some() {
+            return Err(LoadError::RefineOnEngine { engine: name });
+        }
+        let export = ServedExport::read(dir)?;
+        let asked = options.max_batch.unwrap_or(1).max(1);
+        if let Some(most) = engine.max_batch().filter(|&most| most < asked) {
+            return Err(LoadError::EngineBatch {
+                engine: name,
+                asked,
+                most,
+            });
+        }
+        let other = |difference| LoadError::OtherGraph {
+            engine: name.clone(),
+            difference,
+        };
+        let fixed = export.size_of(engine.signature()).map_err(other)?;
+        let given = engine.signature().described_outputs();
+        let loaded = LoadedGraph {
+            engine,
+            fixed,
+            runs_on: RunsOn::Engine {
+                name: name.clone(),
+                calls: 1,
+            },
+            placement: Placement::default(),
+            max_batch: asked,
+            every_batch: false,
+        };
+        let model = Self::of_graph(loaded, &export.metadata, export.config, None, options);
+        model.map_err(|error| match error {
+            LoadError::Session(SessionError::Signature { what }) => {
+                other(format!("it has no {what}; it has {given}"))
+            }
+            LoadError::Tensor(error) => other(error.to_string()),
+            error => error,
+        })
+    }
+
     /// Loads and runs it on this device and no other.
     fn load_on(device: Device, export: &Export, options: &Options) -> Result<Self, LoadError> {
-        let metadata = &export.metadata;
         let max_batch = batch_limit(device, options);
         let engine = match device {
             Device::TensorRt(_) => Some(export.engine(max_batch, options)?),
             _ => None,
         };
         let session = OnnxSession::load(&export.graph, device, options, engine.as_ref())?;
-        let config = export.config(&session)?;
-        let input = input_size(metadata, &config, session.fixed_size())?;
+        let config = export.config(session.embedded_training_config())?;
+        let loaded = LoadedGraph {
+            fixed: session.signature().fixed_size(),
+            runs_on: RunsOn::Devices(session.device().into()),
+            placement: session.placement().clone(),
+            max_batch,
+            every_batch: session.needs_warm_up_per_batch(),
+            engine: Box::new(session),
+        };
+        let refine = options.refine.zip(export.maps);
+        Self::of_graph(loaded, &export.metadata, config, refine, options)
+    }
+
+    /// The stages around a graph, which is run once.
+    fn of_graph(
+        loaded: LoadedGraph,
+        metadata: &Metadata,
+        config: TrainingConfig,
+        refine: Option<(Refine, PeakSearch)>,
+        options: &Options,
+    ) -> Result<Self, LoadError> {
+        let LoadedGraph {
+            engine,
+            fixed,
+            runs_on,
+            placement,
+            max_batch,
+            every_batch,
+        } = loaded;
+        let input = input_size(metadata, &config, fixed)?;
         let skeleton = skeleton(metadata, config);
         let decoder = kinds::decoder(metadata, &skeleton, options).map_err(MetadataError::from)?;
-        let refiner = match options.refine.zip(export.maps) {
+        let refiner = match refine {
             Some((method, search)) => Some(Refiner::new(method, search, metadata, input)?),
             None => None,
         };
-        let notes = [threshold_note(metadata, options), half_note(&session)];
-        let every_batch = session.needs_warm_up_per_batch();
-        let stages = PredictionStages {
+        let notes = [
+            threshold_note(metadata, options),
+            half_note(engine.signature()),
+        ];
+        let mut stages = PredictionStages {
             info: ModelDescription {
                 name: metadata.name.clone(),
                 kind: metadata.kind,
                 input,
                 skeleton,
-                devices: session.device().into(),
-                placement: session.placement().clone(),
+                runs_on,
+                placement,
                 no_gpu: None,
                 max_batch,
                 refine: options.refine,
                 notes: notes.into_iter().flatten().collect(),
             },
             preparer: Preparer::new(input),
-            runner: Runner::new(session, input),
+            runner: Runner::new(engine, input),
             finisher: Finisher::new(decoder, refiner),
         };
-        stages.runner.check(stages.finisher.outputs())?;
+        let checked = stages.runner.check(stages.finisher.outputs());
+        checked.map_err(|what| SessionError::Signature { what })?;
         let mut model = Self {
             stages,
             prepared: Vec::new(),
@@ -201,9 +304,9 @@ fn warm_up_batches(every_batch: bool, max_batch: usize) -> Vec<usize> {
     batches
 }
 
-fn half_note(session: &OnnxSession) -> Option<String> {
+fn half_note(signature: &GraphSignature) -> Option<String> {
     let outputs = ["peaks", "centroids"].into_iter();
-    let half: Vec<_> = outputs.filter(|name| session.gives_half(name)).collect();
+    let half: Vec<_> = outputs.filter(|name| signature.gives_half(name)).collect();
     (!half.is_empty()).then(|| {
         format!(
             "this export gives {} as float16: coordinates beyond 256, 512 and 1024 are multiples \

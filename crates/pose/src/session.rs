@@ -7,24 +7,22 @@ mod python_libraries;
 
 use std::{path::PathBuf, sync::Arc};
 
-use ort::value::{TensorElementType, TensorRef};
+use ort::value::TensorRef;
 
 use crate::{
     device::Device,
     gpu::NoGpu,
     graph::GraphFile,
     options::Options,
-    outputs::{OutputTensors, RequiredOutput, is_tensor_of, tensor_type},
+    outputs::OutputTensors,
     placement::Placement,
     runtime::RuntimeError,
+    signature::{GraphSignature, INPUT},
 };
 
 pub use build::usable_cores;
 pub(crate) use providers::TensorRtProfile;
 pub use providers::check_device;
-
-/// The name that sleap-nn gives the only input.
-const INPUT: &str = "image";
 
 /// Why a session cannot be made, or why a call of it failed.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +85,7 @@ pub(crate) struct OnnxSession {
     inner: ort::session::Session,
     device: Device,
     placement: Placement,
+    signature: GraphSignature,
     /// In the order that calls give them.
     output_names: Arc<[String]>,
 }
@@ -125,56 +124,15 @@ impl OnnxSession {
         self.device != Device::Cpu
     }
 
-    /// Whether an output has 16-bit floats, which are coarse as coordinates.
-    pub(crate) fn gives_half(&self, name: &str) -> bool {
-        let mut outputs = self.inner.outputs().iter();
-        outputs.any(|output| {
-            output.name() == name && is_tensor_of(output.dtype(), TensorElementType::Float16)
-        })
+    /// What the graph takes and gives.
+    pub(crate) fn signature(&self) -> &GraphSignature {
+        &self.signature
     }
 
     /// The training configuration inside the ONNX file.
     pub(crate) fn embedded_training_config(&self) -> Option<String> {
         let metadata = self.inner.metadata().ok()?;
         metadata.custom("training_config")
-    }
-
-    /// Height and width where the graph has them fixed.
-    pub(crate) fn fixed_size(&self) -> (Option<u32>, Option<u32>) {
-        let size = |axis: usize| {
-            let (_, shape) = tensor_type(self.inner.inputs().first()?.dtype())?;
-            u32::try_from(*shape.get(axis)?).ok().filter(|&n| n > 0)
-        };
-        (size(2), size(3))
-    }
-
-    /// Checks that the graph takes `image` u8 `[B, channels, H, W]` and gives `outputs`.
-    pub(crate) fn check(
-        &self,
-        channels: u32,
-        outputs: &[RequiredOutput],
-    ) -> Result<(), SessionError> {
-        let inputs = self.inner.inputs();
-        let input_fits = inputs.len() == 1
-            && inputs[0].name() == INPUT
-            && tensor_type(inputs[0].dtype()).is_some_and(|(element, shape)| {
-                element == TensorElementType::Uint8
-                    && shape.len() == 4
-                    && (shape[1] < 0 || shape[1] == i64::from(channels))
-            });
-        if !input_fits {
-            let what =
-                format!("single input '{INPUT}' of uint8 [batch, {channels}, height, width]");
-            return Err(SessionError::Signature { what });
-        }
-        for spec in outputs {
-            let mut given = self.inner.outputs().iter();
-            if !given.any(|output| spec.fits(output.name(), output.dtype())) {
-                let what = spec.to_string();
-                return Err(SessionError::Signature { what });
-            }
-        }
-        Ok(())
     }
 
     /// Runs the graph on `pixels`, `shape` = batch, channels, height, width.
@@ -189,7 +147,8 @@ impl OnnxSession {
             .run(ort::inputs![INPUT => input])
             .map_err(run_failed)?;
         let values = outputs.into_iter().map(|(_, value)| value);
-        OutputTensors::new(Arc::clone(&self.output_names), values, shape[0]).map_err(run_failed)
+        OutputTensors::of_session(Arc::clone(&self.output_names), values, shape[0])
+            .map_err(run_failed)
     }
 }
 

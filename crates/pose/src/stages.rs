@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    engine::GraphEngine,
     error::PredictError,
     frame::FrameView,
     info::ModelDescription,
@@ -13,7 +14,6 @@ use crate::{
     prediction::{FramePrediction, StepTimes},
     preprocess::{InputFit, Preprocessor},
     refine::Refiner,
-    session::{OnnxSession, SessionError},
 };
 
 /// A model by its stages: see [`crate::Model::into_stages`].
@@ -45,10 +45,10 @@ pub struct Prepared {
     took: Duration,
 }
 
-/// Runs the session.
+/// Runs the graph: a session, or what stands in its place.
 pub struct Runner {
     input: InputSize,
-    session: OnnxSession,
+    engine: Box<dyn GraphEngine>,
     /// `[B, C, H, W]` where B > 1.
     batch: Vec<u8>,
 }
@@ -100,10 +100,10 @@ impl Prepared {
 }
 
 impl Runner {
-    pub(crate) fn new(session: OnnxSession, input: InputSize) -> Self {
+    pub(crate) fn new(engine: Box<dyn GraphEngine>, input: InputSize) -> Self {
         Self {
             input,
-            session,
+            engine,
             batch: Vec::new(),
         }
     }
@@ -111,7 +111,7 @@ impl Runner {
     /// Runs all `frames`, of which there is at least one, in one call of the session.
     ///
     /// # Errors
-    /// ONNX Runtime failed (out of memory, a lost GPU); no frame of the batch gets a prediction then.
+    /// The session failed (out of memory, a lost GPU, a server that is away); no frame of the batch gets a prediction then.
     pub fn run<'a>(
         &mut self,
         frames: impl ExactSizeIterator<Item = &'a Prepared>,
@@ -126,13 +126,13 @@ impl Runner {
         let shape = [frames.len(), planes, rows, columns];
         let mut frames = frames.peekable();
         let tensors = match frames.peek() {
-            Some(only) if shape[0] == 1 => self.session.run(shape, &only.pixels)?,
+            Some(only) if shape[0] == 1 => self.engine.run(shape, &only.pixels)?,
             _ => {
                 self.batch.clear();
                 for frame in frames {
                     self.batch.extend_from_slice(&frame.pixels);
                 }
-                self.session.run(shape, &self.batch)?
+                self.engine.run(shape, &self.batch)?
             }
         };
         Ok(BatchOutputs {
@@ -141,9 +141,13 @@ impl Runner {
         })
     }
 
-    /// Checks the graph's signature.
-    pub(crate) fn check(&self, outputs: &[RequiredOutput]) -> Result<(), SessionError> {
-        self.session.check(self.input.channels, outputs)
+    /// Checks the graph's signature, and lets calls give these `outputs`. The error is what the graph lacks.
+    pub(crate) fn check(&mut self, outputs: &[RequiredOutput]) -> Result<(), String> {
+        let signature = self.engine.signature();
+        signature.check(self.input.channels, outputs)?;
+        let names: Vec<_> = outputs.iter().map(RequiredOutput::name).collect();
+        self.engine.select(&names);
+        Ok(())
     }
 }
 

@@ -99,7 +99,7 @@ impl NativeModel {
 
     #[getter]
     fn device(&self) -> String {
-        self.info.devices.to_string()
+        self.info.runs_on.to_string()
     }
 
     /// Height, width and channels of its input.

@@ -7,7 +7,7 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
     value::TensorRef,
 };
-use pose::{Device, InputSize, ModelDescription, Options};
+use pose::{Device, InputSize, ModelDescription, Options, RunsOn};
 use tempfile::TempDir;
 
 /// A session with this crate's settings and nothing of its code around it.
@@ -27,7 +27,10 @@ impl Bare {
         info: &ModelDescription,
         options: &Options,
     ) -> Result<Self, Box<dyn Error>> {
-        let device = info.devices.first();
+        let RunsOn::Devices(devices) = &info.runs_on else {
+            return Err("the model does not run on a device".into());
+        };
+        let device = devices.first();
         let graph = dir.join("model.onnx");
         let engines = tempfile::tempdir()?;
         let make = |profile: Option<&ModelDescription>| {

@@ -4,6 +4,7 @@
 //! and so do the peaks' cells. Protobuf merges a message that occurs twice, so a few bytes after
 //! the file's own do that; nothing else in the file is changed or interpreted.
 
+mod head;
 mod onnx;
 mod trace;
 
@@ -18,6 +19,7 @@ use prost::Message;
 use onnx::{OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo};
 use trace::{TensorGraph, TraceError};
 
+pub(crate) use head::GraphHead;
 pub(crate) use trace::PeakSearch;
 
 /// The added output with the confidence maps, float32 `[.., h, w]`.
@@ -160,6 +162,7 @@ fn addition(maps: &str, cells: &str) -> OnnxModel {
 /// What a fuzz target does with a graph.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn fuzz(data: &[u8]) {
+    let _ = GraphHead::parse(data);
     let Ok(model) = OnnxModel::decode(data) else {
         return;
     };

@@ -1,14 +1,18 @@
 //! What a session call gives: tensors, and each frame's part of them.
 
 mod booleans;
+mod element;
 mod float16;
 mod frame;
+mod tensor;
 mod tensors;
 
 use ort::value::{TensorElementType, ValueType};
 
+pub use element::{ElementType, TensorSpec};
 pub(crate) use frame::FrameOutputs;
-pub(crate) use tensors::OutputTensors;
+pub use tensor::{Tensor, TensorValues};
+pub use tensors::OutputTensors;
 
 /// Why an output of the graph cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,15 +41,37 @@ pub enum TensorError {
         /// ONNX Runtime's message.
         message: String,
     },
+    /// The values are more or fewer than the shape says.
+    #[error("the shape {shape:?} does not go with {count} values")]
+    Count {
+        /// As it was given.
+        shape: Vec<i64>,
+        /// How many values there are.
+        count: usize,
+    },
+    /// The bytes are more or fewer than the shape says.
+    #[error("{element} in the shape {shape:?} do not come in {bytes} bytes")]
+    Bytes {
+        /// The type of the elements.
+        element: String,
+        /// As it was given.
+        shape: Vec<i64>,
+        /// How many bytes there are.
+        bytes: usize,
+    },
+    /// Elements of a type that no export has.
+    #[error("values of {element} are not read")]
+    Element {
+        /// The type.
+        element: String,
+    },
 }
 
 /// An output that a kind needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequiredOutput {
     name: &'static str,
-    element: TensorElementType,
-    /// The element in messages.
-    element_name: &'static str,
+    element: &'static ElementType,
     rank: usize,
 }
 
@@ -54,8 +80,7 @@ impl RequiredOutput {
     pub(crate) const fn f32(name: &'static str, rank: usize) -> Self {
         Self {
             name,
-            element: TensorElementType::Float32,
-            element_name: "float32",
+            element: &ElementType::Float32,
             rank,
         }
     }
@@ -64,18 +89,21 @@ impl RequiredOutput {
     pub(crate) const fn bool(name: &'static str, rank: usize) -> Self {
         Self {
             name,
-            element: TensorElementType::Bool,
-            element_name: "bool",
+            element: &ElementType::Bool,
             rank,
         }
     }
 
-    /// Whether the graph's output of this name and type is the one that is needed.
-    pub(crate) fn fits(&self, name: &str, dtype: &ValueType) -> bool {
-        let fits = |(actual, shape): (_, &[i64])| {
-            widened(actual) == self.element && shape.len() == self.rank
-        };
-        name == self.name && tensor_type(dtype).is_some_and(fits)
+    /// Its name in the graph.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether this output of the graph is the one that is needed.
+    pub(crate) fn fits(&self, output: &TensorSpec) -> bool {
+        output.name == self.name
+            && output.element.widened() == self.element
+            && output.shape.len() == self.rank
     }
 }
 
@@ -83,24 +111,15 @@ impl std::fmt::Display for RequiredOutput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             name,
-            element_name,
+            element,
             rank,
-            ..
         } = self;
-        write!(f, "output '{name}' of {element_name} in {rank} dimensions")
-    }
-}
-
-/// The type of an output's elements in [`OutputTensors`], where 16-bit floats have become 32-bit ones.
-fn widened(element: TensorElementType) -> TensorElementType {
-    match element {
-        TensorElementType::Float16 => TensorElementType::Float32,
-        other => other,
+        write!(f, "output '{name}' of {element} in {rank} dimensions")
     }
 }
 
 /// Whether a value is a tensor of these elements.
-pub(crate) fn is_tensor_of(dtype: &ValueType, element: TensorElementType) -> bool {
+fn is_tensor_of(dtype: &ValueType, element: TensorElementType) -> bool {
     tensor_type(dtype).is_some_and(|(actual, _)| actual == element)
 }
 
@@ -109,5 +128,29 @@ pub(crate) fn tensor_type(dtype: &ValueType) -> Option<(TensorElementType, &[i64
     match dtype {
         ValueType::Tensor { ty, shape, .. } => Some((*ty, shape)),
         _ => None,
+    }
+}
+
+/// An input or output of ONNX Runtime; what is no tensor has no dimensions.
+pub(crate) fn spec(name: &str, dtype: &ValueType) -> TensorSpec {
+    let (element, shape) = match tensor_type(dtype) {
+        Some((element, shape)) => (element_type(element), shape.to_vec()),
+        None => (ElementType::Other(dtype.to_string()), Vec::new()),
+    };
+    TensorSpec {
+        name: name.to_owned(),
+        element,
+        shape,
+    }
+}
+
+fn element_type(element: TensorElementType) -> ElementType {
+    match element {
+        TensorElementType::Uint8 => ElementType::Uint8,
+        TensorElementType::Bool => ElementType::Bool,
+        TensorElementType::Int64 => ElementType::Int64,
+        TensorElementType::Float16 => ElementType::Float16,
+        TensorElementType::Float32 => ElementType::Float32,
+        other => ElementType::Other(other.to_string()),
     }
 }

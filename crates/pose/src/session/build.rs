@@ -3,6 +3,7 @@
 use ort::{
     environment::Environment,
     session::builder::{GraphOptimizationLevel, SessionBuilder},
+    value::Outlet,
 };
 
 use super::{OnnxSession, SessionError, providers, run_failed};
@@ -13,8 +14,10 @@ use crate::{
     graph::GraphFile,
     model_files::{LinkedWeights, linked_weights},
     options::Options,
+    outputs,
     placement::Placement,
     runtime,
+    signature::GraphSignature,
 };
 
 /// Loads `graph` for `device`, which is not [`Device::Auto`], with exactly its
@@ -34,15 +37,21 @@ pub(super) fn session(
     let inner = commit(builder, graph).map_err(|error| refused(graph, &error))?;
     let placement = placement(&inner).map_err(run_failed)?;
     must_be_used(device, &placement)?;
-    let names = inner
-        .outputs()
-        .iter()
-        .map(|output| output.name().to_owned());
+    let specs = |outlets: &[Outlet]| -> Vec<_> {
+        let spec = |outlet: &Outlet| outputs::spec(outlet.name(), outlet.dtype());
+        outlets.iter().map(spec).collect()
+    };
+    let signature = GraphSignature {
+        inputs: specs(inner.inputs()),
+        outputs: specs(inner.outputs()),
+    };
+    let names = signature.outputs.iter().map(|output| output.name.clone());
     let output_names = names.collect();
     Ok(OnnxSession {
         inner,
         device,
         placement,
+        signature,
         output_names,
     })
 }

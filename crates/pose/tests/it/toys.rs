@@ -6,7 +6,7 @@ use crate::common;
 use std::path::PathBuf;
 
 use common::{Picture, path};
-use pose::{Device, FramePrediction, Model, ModelKind, Options};
+use pose::{Device, FramePrediction, Model, ModelKind, Options, RunsOn};
 
 const WIDTH: u32 = 16;
 const HEIGHT: u32 = 12;
@@ -244,8 +244,8 @@ fn the_device_says_what_runs() {
     let model = load_with("gray", &options);
     let info = model.info();
     assert_eq!(
-        (info.devices.clone(), info.max_batch),
-        (Device::Cpu.into(), 1)
+        (info.runs_on.clone(), info.max_batch),
+        (RunsOn::Devices(Device::Cpu.into()), 1)
     );
     assert_eq!(info.no_gpu, None);
     let [cpu] = &info.placement.providers[..] else {
@@ -262,7 +262,7 @@ fn the_device_says_what_runs() {
 fn auto_on_the_cpu_says_why_no_gpu_is_used() {
     let model = load("gray");
     let info = model.info();
-    assert_eq!(info.no_gpu.is_some(), info.devices.are_cpu());
+    assert_eq!(info.no_gpu.is_some(), info.runs_on.are_cpu());
     if let Some(reason) = &info.no_gpu {
         assert!(reason.to_string().contains("CUDA"), "{reason}");
     }

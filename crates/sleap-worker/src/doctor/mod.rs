@@ -51,12 +51,12 @@ pub(crate) fn run(args: &DoctorArgs, is_detailed: bool) -> ExitStatus {
 /// What the worker can do here, if no check failed.
 fn ready_for(runtime: Option<RuntimeFound>, speed: Option<ModelSpeed>) -> String {
     match (speed, runtime) {
-        (Some(ModelSpeed { devices, rate }), _) => {
-            let device = match (devices.are_cpu(), devices.len()) {
+        (Some(ModelSpeed { runs_on, rate }), _) => {
+            let device = match (runs_on.are_cpu(), runs_on.calls()) {
                 (true, 1) => "CPU only".to_owned(),
                 (true, sessions) => format!("CPU only, {sessions} sessions"),
-                (false, 1) => format!("GPU ({devices})"),
-                (false, gpus) => format!("{gpus} GPUs ({devices})"),
+                (false, 1) => format!("GPU ({runs_on})"),
+                (false, gpus) => format!("{gpus} GPUs ({runs_on})"),
             };
             format!("{device}, about {} frames/s with this model", rounded(rate))
         }
@@ -87,15 +87,15 @@ fn display(report: &mut CheckReport<impl Write>) {
 
 #[cfg(test)]
 mod tests {
-    use pose::Devices;
+    use pose::RunsOn;
 
     use super::*;
 
     #[test]
     fn the_verdict_says_what_was_measured() {
         let speed = |devices: &str, rate| {
-            let devices: Devices = devices.parse().unwrap();
-            ready_for(None, Some(ModelSpeed { devices, rate }))
+            let runs_on = RunsOn::Devices(devices.parse().unwrap());
+            ready_for(None, Some(ModelSpeed { runs_on, rate }))
         };
         let on_cpu = speed("cpu", 183.4);
         assert_eq!(on_cpu, "CPU only, about 180 frames/s with this model");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli::doctor::CheckReport;
-use pose::{Devices, FrameView, Model, ModelDescription, PredictError};
+use pose::{FrameView, Model, ModelDescription, PredictError, RunsOn};
 
 use super::DoctorArgs;
 
@@ -16,7 +16,7 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 
 /// How fast a model ran.
 pub(super) struct ModelSpeed {
-    pub(super) devices: Devices,
+    pub(super) runs_on: RunsOn,
     /// Frames a second of all devices, in batches of the size that is fastest.
     pub(super) rate: f64,
 }
@@ -45,7 +45,7 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) -> 
         all = Some(match all {
             None => speed,
             Some(before) => ModelSpeed {
-                devices: before.devices.and(&speed.devices),
+                runs_on: before.runs_on.and(&speed.runs_on),
                 rate: before.rate + speed.rate,
             },
         });
@@ -85,7 +85,7 @@ fn describe(
 /// How fast the model is on its device.
 fn measure(report: &mut CheckReport<impl Write>, model: &mut Model) -> Option<ModelSpeed> {
     let info = model.info().clone();
-    let runs_on = format!("{}: {}", info.devices, info.placement);
+    let runs_on = format!("{}: {}", info.runs_on, info.placement);
     match &info.no_gpu {
         Some(reason) if reason.is_unexpected() => {
             report.warn("  runs on", runs_on, format!("not on a GPU: {reason}"));
@@ -105,8 +105,8 @@ fn measure(report: &mut CheckReport<impl Write>, model: &mut Model) -> Option<Mo
         }
     }
     let rate = rates.into_iter().reduce(f64::max)?;
-    let devices = info.devices;
-    Some(ModelSpeed { devices, rate })
+    let runs_on = info.runs_on;
+    Some(ModelSpeed { runs_on, rate })
 }
 
 fn skeleton(info: &ModelDescription) -> [String; 2] {

@@ -140,11 +140,11 @@ impl Counters {
         let labels = [
             model.name.clone(),
             model.kind.to_string(),
-            model.devices.to_string(),
+            model.runs_on.to_string(),
             format!("{}x{}x{}", input.width, input.height, input.channels),
         ];
         self.model.with_label_values(&labels).set(1);
-        self.devices.set(&model.devices);
+        self.devices.set(&model.runs_on.names());
     }
 
     /// The worker takes no new streams.

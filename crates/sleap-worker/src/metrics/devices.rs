@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use metrics_server::MetricBuilder;
-use pose::Devices;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 /// The device's place in `--device`, from 0, and its name there.
@@ -51,10 +50,10 @@ impl DeviceMetrics {
         })
     }
 
-    /// The devices on which the model is loaded.
-    pub(super) fn set(&self, devices: &Devices) {
-        let series = |(number, device): (usize, pose::Device)| {
-            let labels = [number.to_string(), device.to_string()];
+    /// The names of what runs the model: devices, or an inference server.
+    pub(super) fn set(&self, devices: &[String]) {
+        let series = |(number, device): (usize, &String)| {
+            let labels = [number.to_string(), device.clone()];
             let in_use = self.in_use.with_label_values(&labels);
             in_use.set(1);
             DeviceSeries {

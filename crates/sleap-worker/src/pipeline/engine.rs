@@ -56,7 +56,7 @@ impl LoadedModel {
         let mut info = first.info().clone();
         for other in &others {
             let other = other.info();
-            info.devices = info.devices.and(&other.devices);
+            info.runs_on = info.runs_on.and(&other.runs_on);
             info.max_batch = info.max_batch.min(other.max_batch);
         }
         Self {
@@ -68,7 +68,7 @@ impl LoadedModel {
 
     fn into_stages(self) -> EngineStages {
         let device = |info: &pose::ModelDescription, runner| EngineDevice {
-            name: info.devices.to_string(),
+            name: info.runs_on.to_string(),
             engine: LoadedEngine::Model(runner),
         };
         let first = self.first.into_stages();
@@ -107,7 +107,7 @@ impl Engine {
         };
         // A GPU was prepared for batches up to this size and no others.
         let (client_frames, bytes) = match max_batch {
-            None if model.devices.are_cpu() => (MAX_CLIENT_BATCH, MAX_CPU_BATCH_BYTES),
+            None if model.runs_on.are_cpu() => (MAX_CLIENT_BATCH, MAX_CPU_BATCH_BYTES),
             _ => (model.max_batch, MAX_BATCH_BYTES),
         };
         BatchLimits {

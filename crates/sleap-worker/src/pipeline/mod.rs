@@ -122,7 +122,7 @@ impl Pipeline {
         let gathered = match engine.model() {
             // Decoded frames gather up to a batch of each device while it has the one before.
             Some(model) if needs.is_empty() => {
-                limits.frames.min(limits.bytes / model.input.bytes()) * model.devices.len()
+                limits.frames.min(limits.bytes / model.input.bytes()) * model.runs_on.calls()
             }
             _ => 0,
         };

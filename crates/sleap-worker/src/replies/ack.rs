@@ -33,7 +33,7 @@ pub(crate) fn ready(
             height: model.input.height,
             width: model.input.width,
             channels: model.input.channels,
-            device: model.devices.to_string(),
+            device: model.runs_on.to_string(),
         }),
         skeleton: model.map(|model| Skeleton {
             name: model.skeleton.name.clone(),

@@ -110,7 +110,7 @@ pub(crate) fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Mo
         kind = %info.kind,
         nodes = info.skeleton.nodes.len(),
         input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
-        device = %info.devices,
+        device = %info.runs_on,
         providers = %info.placement,
         refine = info.refine.map(tracing::field::display),
         onnxruntime = %runtime.version,
