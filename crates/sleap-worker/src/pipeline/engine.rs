@@ -46,12 +46,14 @@ pub(super) struct EngineStages {
     pub(super) preparer: Option<pose::Preparer>,
     /// There is at least one.
     pub(super) devices: Vec<EngineDevice>,
+    /// They are calls of one inference server: where one fails, another is no better.
+    pub(super) are_one_server: bool,
     /// `None` without a model.
     pub(super) finisher: Option<pose::Finisher>,
 }
 
 impl LoadedModel {
-    /// The same model on several devices, or on one.
+    /// The same model on several devices, or on one; or for several calls of an inference server.
     pub(crate) fn new(first: pose::Model, others: Vec<pose::Model>) -> Self {
         let mut info = first.info().clone();
         for other in &others {
@@ -71,6 +73,7 @@ impl LoadedModel {
             name: info.runs_on.to_string(),
             engine: LoadedEngine::Model(runner),
         };
+        let are_one_server = matches!(self.info.runs_on, pose::RunsOn::Engine { .. });
         let first = self.first.into_stages();
         let mut devices = vec![device(&first.info, first.runner)];
         for other in self.others {
@@ -81,6 +84,7 @@ impl LoadedModel {
         EngineStages {
             preparer: Some(first.preparer),
             devices,
+            are_one_server,
             finisher: Some(first.finisher),
         }
     }
@@ -122,6 +126,7 @@ impl Engine {
         let without_model = |engines: Vec<LoadedEngine>| EngineStages {
             preparer: None,
             devices: engines.into_iter().map(EngineDevice::unnamed).collect(),
+            are_one_server: false,
             finisher: None,
         };
         match self {

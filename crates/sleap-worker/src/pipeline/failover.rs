@@ -27,6 +27,8 @@ pub(super) struct Retry<C> {
 #[derive(Debug)]
 pub(super) struct Failover<C> {
     devices: Vec<DeviceState>,
+    /// They are calls of one server: what one cannot run, no other can.
+    are_one_server: bool,
     calls: Vec<FailedCall<C>>,
 }
 
@@ -43,7 +45,16 @@ impl<C> Failover<C> {
     pub(super) fn new(devices: usize) -> Self {
         Self {
             devices: vec![DeviceState::default(); devices],
+            are_one_server: false,
             calls: Vec::new(),
+        }
+    }
+
+    /// So many calls of one server. None is taken out: it waits for the server by itself.
+    pub(super) fn of_one_server(calls: usize) -> Self {
+        Self {
+            are_one_server: true,
+            ..Self::new(calls)
         }
     }
 
@@ -81,7 +92,7 @@ impl<C> Failover<C> {
         let call = FailedCall { call, failed_on };
         self.devices[device].suspicions += 1;
         let mut others = self.devices.iter().enumerate();
-        if others.all(|(number, other)| number == device || other.is_out) {
+        if self.are_one_server || others.all(|(number, other)| number == device || other.is_out) {
             self.ends(&call.failed_on);
             return Some(call);
         }
@@ -231,6 +242,18 @@ mod tests {
         let (ran, failed) = settle(&mut failover, works);
         assert_eq!((ran.len(), failed.as_str()), (2, ""));
         assert_eq!(out(&failover), [0, 1]);
+    }
+
+    #[test]
+    fn what_one_call_of_a_server_cannot_run_fails_at_once_and_costs_none_its_place() {
+        let mut failover = Failover::of_one_server(3);
+        for device in 0..3 {
+            let failed = failover.fails(device, 'a', Vec::new());
+            assert_eq!(failed.expect("given back").call, 'a');
+            assert!(failover.is_settled() && failover.takes_calls(device));
+            assert!(failover.retry(device).is_none());
+        }
+        assert_eq!(failover.in_use(), 3);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) struct InferStage {
     pub(super) engine: LoadedEngine,
     /// The device among those of the worker, and its name; empty without a model.
     pub(super) device: DeviceNumber,
+    /// As which its calls are counted.
+    pub(super) counted_as: DeviceNumber,
     pub(super) name: String,
     pub(super) outputs: DeviceOutputs,
     pub(super) metrics: Metrics,
@@ -60,8 +62,8 @@ impl InferStage {
 
     /// The device is not used any more. The thread waits for the end of the others: that one ends is the end of the pipeline.
     fn taken_out(self, left: usize, queues: &StreamQueues) {
-        self.metrics.device_is_out(self.device);
-        self.rate.device_is_out(self.device);
+        self.metrics.device_is_out(self.counted_as);
+        self.rate.device_is_out(self.counted_as);
         let error = self.failed.as_ref().map(tracing::field::display);
         warn!(
             device = %self.name,
@@ -92,13 +94,13 @@ impl InferStage {
             return self.pass(number, Vec::new());
         }
         let started = Instant::now();
-        self.metrics.call(self.device, frames.len());
+        self.metrics.call(self.counted_as, frames.len());
         let error = match self.engine.run(&frames) {
             Ok(outputs) => {
                 // Without a model there is nothing to share.
                 if outputs.is_some() {
-                    let took = started.elapsed();
-                    self.rate.call(self.device, frames.len(), took);
+                    let time = started..Instant::now();
+                    self.rate.call(self.counted_as, frames.len(), time);
                 }
                 queues.succeeded(&failed_on);
                 let outputs = Ok(outputs);
@@ -111,7 +113,7 @@ impl InferStage {
             }
             Err(error) => error,
         };
-        self.metrics.call_failed(self.device);
+        self.metrics.call_failed(self.counted_as);
         let call = EngineCall { number, frames };
         if is_last {
             queues.settled(&failed_on);
@@ -161,7 +163,7 @@ impl InferStage {
     fn run_alone(&mut self, frame: DecodedFrame) -> InferredBatch {
         let started = Instant::now();
         let frames = vec![frame];
-        self.metrics.call(self.device, frames.len());
+        self.metrics.call(self.counted_as, frames.len());
         let outputs = self.engine.run(&frames);
         InferredBatch {
             frames,

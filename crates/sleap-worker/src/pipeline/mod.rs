@@ -51,6 +51,7 @@ use decode::DecodeStage;
 pub(crate) use engine::{Engine, LoadedModel};
 use engine::{EngineDevice, EngineStages};
 use engine_outputs::{DeviceOutputs, EngineOutputs, FinishInput};
+use failover::Failover;
 use finish::FinishStage;
 pub(crate) use frames::{DecodedFrame, FrameJob};
 use infer::InferStage;
@@ -104,6 +105,14 @@ pub(crate) struct Pipeline {
     stopped: CancellationToken,
 }
 
+/// What counts the calls of each device.
+struct DeviceCounts {
+    metrics: Metrics,
+    rate: ModelRate,
+    /// Calls of one inference server count together.
+    are_one_server: bool,
+}
+
 /// The threads while they are started.
 struct PipelineThreads {
     threads: Vec<JoinHandle<()>>,
@@ -129,18 +138,27 @@ impl Pipeline {
         let EngineStages {
             preparer,
             devices,
+            are_one_server,
             finisher,
         } = engine.into_stages();
         let mut threads = PipelineThreads::new();
         let decoders = cores().clamp(1, MAX_DECODERS);
         let count = devices.len();
         let (outputs, each, input) = EngineOutputs::new(count);
-        let queues = Arc::new(StreamQueues::new(limits, count, outputs));
+        let failover = match are_one_server {
+            true => Failover::of_one_server(count),
+            false => Failover::new(count),
+        };
+        let queues = Arc::new(StreamQueues::new(limits, failover, outputs));
         let devices = devices.into_iter().zip(each);
         threads.decode(decoders, preparer, &options, &queues)?;
-        let rate = ModelRate::new(count);
-        let shared = (options.metrics.clone(), rate.clone());
-        threads.infer(devices, &queues, shared)?;
+        let rate = ModelRate::new(if are_one_server { 1 } else { count });
+        let counts = DeviceCounts {
+            metrics: options.metrics.clone(),
+            rate: rate.clone(),
+            are_one_server,
+        };
+        threads.infer(devices, &queues, &counts)?;
         let stage = FinishStage {
             finisher,
             sinks: options.sinks,
@@ -262,16 +280,17 @@ impl PipelineThreads {
         &mut self,
         devices: impl Iterator<Item = (EngineDevice, DeviceOutputs)>,
         queues: &Arc<StreamQueues>,
-        (metrics, rate): (Metrics, ModelRate),
+        counts: &DeviceCounts,
     ) -> Result<()> {
         for (number, (EngineDevice { name, engine }, outputs)) in devices.enumerate() {
             let stage = InferStage {
                 engine,
                 device: number,
+                counted_as: if counts.are_one_server { 0 } else { number },
                 name,
                 outputs,
-                metrics: metrics.clone(),
-                rate: rate.clone(),
+                metrics: counts.metrics.clone(),
+                rate: counts.rate.clone(),
                 failed: None,
             };
             let queues = Arc::clone(queues);

@@ -1,7 +1,8 @@
 //! How many frames a second the model can run, as its calls show. No clock.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failover::DeviceNumber;
 
@@ -25,6 +26,8 @@ struct DeviceRates(Vec<DeviceRate>);
 #[derive(Debug, Clone, Default)]
 struct DeviceRate {
     sizes: [SizeRate; SIZES],
+    /// When its last call ended.
+    last_end: Option<Instant>,
     is_out: bool,
 }
 
@@ -43,9 +46,9 @@ impl ModelRate {
         Self(Arc::new(Mutex::new(DeviceRates(rates))))
     }
 
-    /// A device was busy for so long with a call of so many frames.
-    pub(super) fn call(&self, device: DeviceNumber, frames: usize, took: Duration) {
-        self.change(device, |it| it.call(frames, took));
+    /// A device was busy with a call of so many frames.
+    pub(super) fn call(&self, device: DeviceNumber, frames: usize, time: Range<Instant>) {
+        self.change(device, |it| it.call(frames, time));
     }
 
     /// A device takes no calls any more.
@@ -80,7 +83,11 @@ impl DeviceRates {
 }
 
 impl DeviceRate {
-    fn call(&mut self, frames: usize, took: Duration) {
+    fn call(&mut self, frames: usize, time: Range<Instant>) {
+        // A server runs calls at the same time: together they count for as long as it is busy.
+        let begin = self.last_end.map_or(time.start, |end| end.max(time.start));
+        let took: Duration = time.end.saturating_duration_since(begin);
+        self.last_end = self.last_end.max(Some(time.end));
         let keeps = (-took.as_secs_f64() / MEMORY).exp();
         for size in &mut self.sizes {
             size.calls *= keeps;
@@ -115,8 +122,13 @@ mod tests {
     }
 
     fn calls(rate: &ModelRate, device: DeviceNumber, (count, frames, took): (u32, usize, u64)) {
+        // After all that it has had before.
+        let last = rate.0.lock().unwrap().0[device].last_end;
+        let mut now = last.unwrap_or_else(Instant::now);
         for _ in 0..count {
-            rate.call(device, frames, ms(took));
+            let end = now + ms(took);
+            rate.call(device, frames, now..end);
+            now = end;
         }
     }
 
@@ -152,6 +164,25 @@ mod tests {
         is_about(&rate, 800.0);
         calls(&rate, 0, (20, 1, 4));
         is_about(&rate, 800.0);
+    }
+
+    #[test]
+    fn calls_at_the_same_time_count_for_as_long_as_the_server_is_busy() {
+        let rate = ModelRate::new(1);
+        let start = Instant::now();
+        // Four requests, of which one ends every 5 ms.
+        for call in 0..100 {
+            let end = start + ms(20 + 5 * call);
+            rate.call(0, 1, end - ms(20)..end);
+        }
+        is_about(&rate, 200.0);
+        // Without others, a call counts as a whole.
+        let alone = ModelRate::new(1);
+        for call in 0..20 {
+            let begin = start + ms(1000 * call);
+            alone.call(0, 1, begin..begin + ms(20));
+        }
+        is_about(&alone, 50.0);
     }
 
     #[test]

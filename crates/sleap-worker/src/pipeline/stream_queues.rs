@@ -65,12 +65,16 @@ pub(super) struct DecodePlace {
 }
 
 impl StreamQueues {
-    /// Without streams, for so many devices, which hand over what they have to `outputs`.
-    pub(super) fn new(limits: BatchLimits, devices: usize, outputs: EngineOutputs) -> Self {
+    /// Without streams, for the devices of `failover`, which hand over what they have to `outputs`.
+    pub(super) fn new(
+        limits: BatchLimits,
+        failover: Failover<EngineCall>,
+        outputs: EngineOutputs,
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 scheduler: Scheduler::new(limits),
-                failover: Failover::new(devices),
+                failover,
                 flushes: Vec::new(),
                 is_closed: false,
             }),
