@@ -19,12 +19,13 @@ const MAX_FUNCTION_LINES: usize = 60;
 const MAX_FILE_LINES: usize = 400;
 
 /// Libraries that a single crate uses, so that they can be replaced there.
-const ONE_USER: [(&str, &str); 7] = [
+const ONE_USER: [(&str, &str); 8] = [
     ("webrtc", "link"),
     ("ffmpeg", "vision"),
     ("ffmpeg-sys-the-third", "vision"),
     ("opencv", "vision"),
     ("ort", "pose"),
+    ("tonic", "kserve"),
     ("pyo3", "python"),
     ("numpy", "python"),
 ];
