@@ -18,7 +18,9 @@ impl GraphSignature {
     /// Height and width where the graph has them fixed.
     pub(crate) fn fixed_size(&self) -> (Option<u32>, Option<u32>) {
         let size = |axis: usize| {
-            let length = *self.inputs.first()?.shape.get(axis)?;
+            let shape = &self.inputs.first()?.shape;
+            // What has other dimensions is no size of an image.
+            let length = *shape.get(axis).filter(|_| shape.len() == 4)?;
             u32::try_from(length).ok().filter(|&n| n > 0)
         };
         (size(2), size(3))
@@ -90,6 +92,9 @@ mod tests {
         assert_eq!(graph.fixed_size(), (Some(192), None));
         assert!(graph.gives_half("peaks") && !graph.gives_half("peak_vals"));
         assert_eq!(GraphSignature::default().fixed_size(), (None, None));
+        let mut flat = signature();
+        flat.inputs[0].shape = vec![1, 192, 256];
+        assert_eq!(flat.fixed_size(), (None, None));
     }
 
     #[test]
