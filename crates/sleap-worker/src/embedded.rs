@@ -130,6 +130,9 @@ pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
         .as_deref()
         .context("there is no model: name its folder")?;
     let options = args.model_options();
+    if let (Some(server), [options]) = (args.engine.server(), &options[..]) {
+        return Ok(serve::load_on_server(dir, options, &server, 1)?.into_first());
+    }
     let [options] = &options[..] else {
         return Err(KeywordError::Values(format!(
             "a model alone runs on one device, and device is {}: a worker takes several",

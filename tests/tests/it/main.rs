@@ -22,6 +22,7 @@ mod gray_model;
 mod health;
 mod help;
 mod hostile_files;
+mod inference_server;
 mod interop;
 mod keeps;
 mod label_files;

@@ -164,6 +164,11 @@ pub const RULES: &[(&str, Rule)] = &[
     // The model.
     ("model", UserOnly(Model)),
     ("device", Harmless),
+    // Frames go to that server, and a token.
+    ("engine", UserOnly(Destination)),
+    ("engine_requests", Harmless),
+    ("engine_wait", Harmless),
+    ("engine_token_file", UserOnly(Credential)),
     ("threads", Harmless),
     ("spin", Harmless),
     ("fp16", Harmless),

@@ -14,6 +14,7 @@ use super::help;
 use crate::device_args::DeviceArgs;
 use crate::doctor::DoctorArgs;
 use crate::drain::DrainArgs;
+use crate::engine_args::EngineArgs;
 use crate::files::{FileArgs, reader};
 use crate::metrics::MetricsArgs;
 use crate::room::WorkerRoomArgs;
@@ -43,6 +44,10 @@ pub struct Args {
     #[command(flatten, next_help_heading = "Model")]
     pub device: DeviceArgs,
 
+    /// The inference server that runs the model in place of a device.
+    #[command(flatten, next_help_heading = "Model")]
+    pub engine: EngineArgs,
+
     /// Points with a lower confidence are missing (default: the export's own threshold).
     #[arg(long, value_name = "0..1", value_parser = fraction, help_heading = "Model")]
     pub peak_threshold: Option<f32>,
@@ -61,7 +66,7 @@ pub struct Args {
 
     /// Move points between the cells of the confidence maps: parabola (if no METHOD is given) or
     /// integral.
-    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola", help_heading = "Model")]
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, default_missing_value = "parabola", conflicts_with = "engine", help_heading = "Model")]
     pub refine: Option<Refine>,
 
     /// Tracking.

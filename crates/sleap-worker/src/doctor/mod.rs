@@ -3,16 +3,19 @@
 mod exposure;
 mod model;
 mod runtime;
+mod served;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use cli::ExitStatus;
 use cli::doctor::{self, CheckReport};
+use pose::RunsOn;
 
 pub use exposure::ExposureArgs;
 
 use crate::device_args::DeviceArgs;
+use crate::engine_args::EngineArgs;
 use model::ModelSpeed;
 use runtime::RuntimeFound;
 
@@ -27,6 +30,10 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
 
+    /// The inference server in place of a device.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
     /// Which clients could reach the worker.
     #[command(flatten)]
     pub exposure: ExposureArgs,
@@ -40,23 +47,35 @@ pub(crate) fn run(args: &DoctorArgs, is_detailed: bool) -> ExitStatus {
     doctor::network(&mut report);
     exposure::check(&mut report, &args.exposure);
     display(&mut report);
-    let runtime = runtime::check(&mut report, &args.device.device);
-    let speed = match &runtime {
-        Some(_) => model::check(&mut report, args),
-        None => None,
+    let (runtime, speed) = match (args.engine.server(), &args.model) {
+        (Some(server), Some(dir)) => (None, served::check(&mut report, args, dir, &server)),
+        _ => on_this_machine(&mut report, args),
     };
     report.finish(&ready_for(runtime, speed))
+}
+
+/// Checks ONNX Runtime, and the model on each device.
+fn on_this_machine(
+    report: &mut CheckReport<impl Write>,
+    args: &DoctorArgs,
+) -> (Option<RuntimeFound>, Option<ModelSpeed>) {
+    let runtime = runtime::check(report, &args.device.device);
+    let speed = runtime.as_ref().and_then(|_| model::check(report, args));
+    (runtime, speed)
 }
 
 /// What the worker can do here, if no check failed.
 fn ready_for(runtime: Option<RuntimeFound>, speed: Option<ModelSpeed>) -> String {
     match (speed, runtime) {
         (Some(ModelSpeed { runs_on, rate }), _) => {
-            let device = match (runs_on.are_cpu(), runs_on.calls()) {
-                (true, 1) => "CPU only".to_owned(),
-                (true, sessions) => format!("CPU only, {sessions} sessions"),
-                (false, 1) => format!("GPU ({runs_on})"),
-                (false, gpus) => format!("{gpus} GPUs ({runs_on})"),
+            let device = match &runs_on {
+                RunsOn::Engine { name, .. } => format!("inference server ({name})"),
+                RunsOn::Devices(devices) => match (devices.are_cpu(), devices.len()) {
+                    (true, 1) => "CPU only".to_owned(),
+                    (true, sessions) => format!("CPU only, {sessions} sessions"),
+                    (false, 1) => format!("GPU ({devices})"),
+                    (false, gpus) => format!("{gpus} GPUs ({devices})"),
+                },
             };
             format!("{device}, about {} frames/s with this model", rounded(rate))
         }
@@ -87,8 +106,6 @@ fn display(report: &mut CheckReport<impl Write>) {
 
 #[cfg(test)]
 mod tests {
-    use pose::RunsOn;
-
     use super::*;
 
     #[test]
@@ -106,6 +123,18 @@ mod tests {
             "{two}"
         );
         assert!(speed("cpu,cpu", 99.0).starts_with("CPU only, 2 sessions, about 99 "));
+        let served = ModelSpeed {
+            runs_on: RunsOn::Engine {
+                name: "grpc://gpu:8001/mouse".into(),
+                calls: 4,
+            },
+            rate: 99.0,
+        };
+        let served = ready_for(None, Some(served));
+        assert!(
+            served.starts_with("inference server (grpc://gpu:8001/mouse), about 99 "),
+            "{served}"
+        );
         let no_model = ready_for(Some(RuntimeFound { has_cuda: true }), None);
         assert_eq!(no_model, "GPU, no model was tried");
     }

@@ -17,7 +17,7 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 /// How fast a model ran.
 pub(super) struct ModelSpeed {
     pub(super) runs_on: RunsOn,
-    /// Frames a second of all devices, in batches of the size that is fastest.
+    /// Frames a second of all that it runs on, in batches of the size that is fastest.
     pub(super) rate: f64,
 }
 
@@ -53,7 +53,8 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, args: &DoctorArgs) -> 
     all
 }
 
-fn describe(
+/// What the model is.
+pub(super) fn describe(
     report: &mut CheckReport<impl Write>,
     dir: &Path,
     info: &ModelDescription,
@@ -93,6 +94,15 @@ fn measure(report: &mut CheckReport<impl Write>, model: &mut Model) -> Option<Mo
         Some(reason) => report.ok("  runs on", [runs_on, format!("not on a GPU: {reason}")]),
         None => report.ok("  runs on", runs_on),
     }
+    measure_batches(report, model)
+}
+
+/// How fast it is in batches of one and of the largest size.
+pub(super) fn measure_batches(
+    report: &mut CheckReport<impl Write>,
+    model: &mut Model,
+) -> Option<ModelSpeed> {
+    let info = model.info().clone();
     let mut rates = Vec::new();
     for batch in sizes(info.max_batch) {
         let subject = format!("  batch of {batch}");
@@ -143,6 +153,11 @@ fn speed(batch: usize, call: Duration, calls: usize) -> String {
     )
 }
 
+/// For how long calls are to go on at least, and so many.
+pub(super) fn is_enough(calls: usize, since: Instant) -> bool {
+    calls >= MIN_CALLS && since.elapsed() >= MIN_TIME
+}
+
 /// The median time of a call with `batch` frames, and of how many.
 fn median(model: &mut Model, batch: usize) -> Result<(Duration, usize), PredictError> {
     let input = model.info().input;
@@ -151,9 +166,9 @@ fn median(model: &mut Model, batch: usize) -> Result<(Duration, usize), PredictE
         unreachable!("a loaded model's input has pixels");
     };
     let frames = vec![frame; batch];
-    let start = Instant::now();
+    let begun = Instant::now();
     let mut times = Vec::new();
-    while times.len() < MIN_CALLS || start.elapsed() < MIN_TIME {
+    while !is_enough(times.len(), begun) {
         let start = Instant::now();
         model.predict(&frames)?;
         times.push(start.elapsed());

@@ -68,6 +68,11 @@ impl LoadedModel {
         }
     }
 
+    /// The model of one call at a time.
+    pub(crate) fn into_first(self) -> pose::Model {
+        self.first
+    }
+
     fn into_stages(self) -> EngineStages {
         let device = |info: &pose::ModelDescription, runner| EngineDevice {
             name: info.runs_on.to_string(),

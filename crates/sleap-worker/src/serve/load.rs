@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use closed_loop::{BoundRules, LoadedRules, OpenOutputs};
 use emit::Emitter;
+use kserve::{KserveModel, ServerOptions};
 use pose::ModelKind;
 use protocol::text::Lines;
 use tracing::{info, warn};
@@ -80,7 +81,13 @@ async fn engine(args: &Args) -> Result<Engine> {
         return Ok(Engine::Verify);
     };
     let options = args.model_options();
-    let model = tokio::task::spawn_blocking(move || load_on_each(&dir, &options))
+    let server = args.engine.server();
+    let requests = args.engine.engine_requests.into();
+    let load = move || match (server, options.first()) {
+        (Some(server), Some(options)) => load_on_server(&dir, options, &server, requests),
+        _ => load_on_each(&dir, &options),
+    };
+    let model = tokio::task::spawn_blocking(load)
         .await
         .context("loading the model stopped unexpectedly")??;
     Ok(Engine::Model(Box::new(model)))
@@ -94,6 +101,42 @@ fn load_on_each(dir: &Path, options: &[pose::Options]) -> Result<LoadedModel> {
     let mut models = options.iter().map(|options| load_model(dir, options));
     let first = models.next().context("no device was named")??;
     Ok(LoadedModel::new(first, models.collect::<Result<_>>()?))
+}
+
+/// Connects to an inference server for so many requests at the same time.
+///
+/// # Errors
+/// Server or model cannot be used, or the model is not that of the export in `dir`.
+pub(crate) fn load_on_server(
+    dir: &Path,
+    options: &pose::Options,
+    server: &ServerOptions,
+    requests: usize,
+) -> Result<LoadedModel> {
+    let served = KserveModel::connect(server)?;
+    let load = || {
+        let model = pose::Model::on_engine(dir, options, served.engine());
+        model.with_context(|| format!("cannot use the model in {}", dir.display()))
+    };
+    let first = load()?;
+    let info = first.info();
+    let description = served.description();
+    info!(
+        model = %info.name,
+        kind = %info.kind,
+        nodes = info.skeleton.nodes.len(),
+        input = %format_args!("{}x{}x{}", info.input.width, info.input.height, info.input.channels),
+        engine = %info.runs_on,
+        platform = %description.platform,
+        versions = ?description.versions,
+        requests,
+        "model on an inference server"
+    );
+    for note in &info.notes {
+        warn!("{note}");
+    }
+    let others = (1..requests).map(|_| load()).collect::<Result<_>>()?;
+    Ok(LoadedModel::new(first, others))
 }
 
 /// Loads ONNX Runtime and the model in `dir`, on one device.

@@ -18,7 +18,7 @@ use load::Loaded;
 use outputs::Outputs;
 use start::{Access, StartedWorker};
 
-pub(crate) use load::load_model;
+pub(crate) use load::{load_model, load_on_server};
 
 /// Serves as a signaling server and nothing else.
 pub(crate) async fn signal(listen: SocketAddr, interrupt: Interrupt) -> Result<ExitStatus> {
