@@ -9,6 +9,9 @@ runtime_dir="${XDG_DATA_HOME:-$HOME/.local/share}/sleap-stream/onnxruntime/lib"
 # The Python that the tests' peers run with.
 peers_venv="${XDG_CACHE_HOME:-$HOME/.cache}/sleap-stream/peers"
 
+# Triton and what it needs, for its test.
+triton_venv="${XDG_CACHE_HOME:-$HOME/.cache}/sleap-stream/triton"
+
 case ":$PATH:" in
   *":${CARGO_HOME:-$HOME/.cargo}/bin:"*) ;;
   *) PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin" ;;

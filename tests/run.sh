@@ -143,6 +143,6 @@ group "build" cargo build --workspace --all-targets --locked
 printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests
-lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "GenICam" tests/genicam/run.sh "live view" tests/view/run.sh
+lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "Triton" tests/triton/run.sh "GenICam" tests/genicam/run.sh "live view" tests/view/run.sh
 lane "coded lanes" coded_lanes "soak" soak "quickstart" quickstart
 together
