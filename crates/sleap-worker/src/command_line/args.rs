@@ -175,7 +175,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check this machine, and how fast a model runs on it.
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
 
     /// Be a signaling server alone, where workers and clients meet.
     Signal {
