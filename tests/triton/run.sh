@@ -50,12 +50,12 @@ has_line() { # FILE WORDS PROCESS
 
 # start_triton PORT: 0 is a free one, which is in $port then.
 start_triton() {
-  : >triton.log
+  : >triton.ready
   # Its working files go with this script.
-  setsid env HOME="$scratch" "$triton_venv/bin/python" "$here/serve.py" "$demo/model" mouse "$1" >triton.log 2>&1 &
+  setsid env HOME="$scratch" "$triton_venv/bin/python" "$here/serve.py" "$demo/model" mouse "$1" triton.ready >triton.log 2>&1 &
   server=$!
-  has_line triton.log '^serving mouse' "$server" || { cat triton.log; fail "Triton has not started"; }
-  port=$(sed -n 's/^serving mouse at //p' triton.log)
+  has_line triton.ready '^serving mouse' "$server" || { cat triton.log; fail "Triton has not started"; }
+  port=$(sed -n 's/^serving mouse at //p' triton.ready)
 }
 
 # start_worker NAME OPTIONS...: its address is in $signal.

@@ -1,6 +1,7 @@
 """Serves an export by Triton, over KServe's v2 protocol, until it is terminated.
 
-serve.py MODEL_DIR NAME GRPC_PORT: prints `serving NAME` once the model can be asked. Port 0: a free one, which is printed, too.
+serve.py MODEL_DIR NAME GRPC_PORT READY: writes `serving NAME at PORT` into the file READY once the model can be asked. Port 0 is
+a free one.
 """
 
 import pathlib
@@ -35,6 +36,7 @@ def free_ports(count: int) -> list[int]:
 
 def main() -> None:
     directory, name, port = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    ready = pathlib.Path(sys.argv[4])
     http, own = free_ports(2)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -65,7 +67,8 @@ def main() -> None:
             config=ModelConfig(max_batch_size=MAX_BATCH, batcher=DynamicBatcher()),
         )
         triton.run()
-        print(f"serving {name} at {port or own}", flush=True)
+        # Not to standard output, into whose lines Triton's own log may fall.
+        ready.write_text(f"serving {name} at {port or own}\n")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
