@@ -118,7 +118,10 @@ impl Drop for EmbeddedWorker {
 /// # Errors
 /// Options or the model cannot be used.
 pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
-    let here = |arg: &Arg| arg.get_help_heading() == Some(MODEL_HEADING);
+    // A model alone sends one request after the other.
+    let here = |arg: &Arg| {
+        arg.get_help_heading() == Some(MODEL_HEADING) && arg.get_long() != Some("engine-requests")
+    };
     let args = parse(
         options,
         here,
@@ -242,10 +245,15 @@ mod tests {
         assert!(worker.ended(None).unwrap().is_err());
         let error = load_model(&[Keyword::text("model", "/nowhere")]).unwrap_err();
         assert!(format!("{error:#}").contains("/nowhere"), "{error:#}");
-        let error = load_model(&[Keyword::text("listen", "1")]).unwrap_err();
-        assert!(
-            error.to_string().contains("does not concern the model"),
-            "{error}"
-        );
+        for option in [
+            Keyword::text("listen", "1"),
+            Keyword::text("engine_requests", "2"),
+        ] {
+            let error = load_model(&[option]).unwrap_err();
+            assert!(
+                error.to_string().contains("does not concern the model"),
+                "{error}"
+            );
+        }
     }
 }

@@ -28,7 +28,8 @@ class Model:
 
     path: the folder of the export.
     options: those of `sleap-worker` that concern the model, by their names: `device`, `threads`, `peak_threshold`,
-        `max_instances`, `min_line_scores`, `min_instance_peaks`, `refine`, `max_batch`, `fp16`.
+        `max_instances`, `min_line_scores`, `min_instance_peaks`, `refine`, `max_batch`, `fp16`; `engine`, `engine_wait` and
+        `engine_token_file` for an inference server in place of this process.
 
     ONNX Runtime is that of the installed package `onnxruntime` or `onnxruntime-gpu`. Raises ModelError or OptionError.
     """
