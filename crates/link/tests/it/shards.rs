@@ -156,6 +156,11 @@ async fn what_comes_while_offered_lanes_open_is_kept() {
     let reading = tokio::spawn(async move { next(&mut worker.receiver).await });
     client.sender.open_shard_lanes(LANES);
     client.sender.open_shard_lanes(LANES);
+    assert_eq!(
+        client.sender.offered_shard_lanes(),
+        0,
+        "they were asked for"
+    );
     client
         .sender
         .shard_lanes_settled(&mut client.receiver)

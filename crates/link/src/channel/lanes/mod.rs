@@ -211,8 +211,12 @@ impl Lanes {
         self
     }
 
+    /// The same, until lanes are kept open for the first time.
     pub(crate) fn offered_shard_lanes(&self) -> usize {
-        self.offered_shard_lanes
+        match *lock(&self.keeper) {
+            None => self.offered_shard_lanes,
+            Some(_) => 0,
+        }
     }
 
     /// What opens one of `lanes` lanes beside the first.

@@ -165,7 +165,7 @@ impl Sender {
     }
 
     /// Lanes for shards that the peer's description of the connection offers, before anything was said over the channel;
-    /// 0: it does not speak of them.
+    /// 0: it does not speak of them, or lanes were opened before, which a peer without room is not to be asked for again.
     pub fn offered_shard_lanes(&self) -> usize {
         self.lanes.offered_shard_lanes()
     }
