@@ -42,6 +42,8 @@ Examples:
       sleap-stream 'img/*.png' -o poses.slp
   The video itself goes, and its poses come back as a file:
       sleap-stream --send-file video.mp4
+  Two cameras, with a table of the frames that belong together, for 3D:
+      sleap-stream --webcam 0 --webcam 2 -o rig.slp
   What the camera saw, too:
       sleap-stream --webcam 0 --record day1.mkv -o day1.slp
   Each pose at once to a program here, or on standard output:

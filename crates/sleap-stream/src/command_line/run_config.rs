@@ -10,7 +10,7 @@ use vision::capture::Source;
 
 use crate::command_line::args::Args;
 use crate::command_line::several_cameras_args::plain;
-use crate::command_line::stream_config::sources;
+use crate::command_line::sources::sources;
 use crate::config::{Config, RunConfig};
 
 /// Cameras of one run at most.

@@ -5,17 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use tracking::TrackerOptions;
-use vision::cameras::JPEG;
-use vision::capture::{self, FrameSelection, PixelForm, Source, WebcamConfig};
+use vision::capture::{self, FrameSelection, PixelForm, Source};
 
 use crate::command_line::args::{Args, RecordArgs};
-use crate::command_line::named_source::named_source;
-use crate::command_line::values::JpegQuality;
+use crate::command_line::pixel_encoding::encoding;
+use crate::command_line::sources::{live, sources};
 use crate::config::{Config, PixelEncoding, is_path, is_pipe};
 use crate::connect::ConnectConfig;
-
-/// JPEG quality where the options name none, but raw pixels would not do.
-const DEFAULT_QUALITY: u8 = 80;
 
 impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
@@ -155,61 +151,6 @@ fn pixel_form(args: &Args, encoding: PixelEncoding) -> PixelForm {
     }
 }
 
-/// The sources that the options name: the cameras of a run, or one source.
-pub(super) fn sources(args: &Args) -> Result<Vec<Source>> {
-    let encoding = encoding(args)?;
-    let live = live(args) != Some(false);
-    let webcams = args.webcam.iter().map(|index| {
-        Source::Webcam(WebcamConfig {
-            index: *index,
-            size: args.webcam_size,
-            jpeg: encoding == PixelEncoding::Camera,
-            format: args.webcam_args.camera_format.clone(),
-            settings: args.webcam_args.camera_set.clone(),
-            every_frame: args.every_frame,
-        })
-    });
-    let settings = &args.webcam_args.camera_set;
-    let cameras = args.camera.sources(settings, !live, args.reconnect_timeout);
-    let patterns = args.test_pattern.iter().cloned().map(Source::TestPattern);
-    let mut sources = named_sources(args)?;
-    sources.extend(webcams.chain(cameras).chain(patterns));
-    if sources.is_empty() {
-        bail!(
-            "there is nothing to stream: give a video file, --webcam N, --camera genicam, --test-pattern, or --send-file FILE"
-        );
-    }
-    Ok(sources)
-}
-
-/// The sources that `--stream` and the words without an option name. Where `--stream` is given once, further words are
-/// images of the same sequence.
-fn named_sources(args: &Args) -> Result<Vec<Source>> {
-    let words = args.stream_words();
-    if let [first, second, ..] = words[..]
-        && args.reading.format.is_some()
-    {
-        bail!("--format is for one file or pipe, and these are several: {first}, {second}");
-    }
-    match (&args.stream[..], &args.words[..]) {
-        ([_, _, ..], []) => words.iter().map(|word| named_source(&[*word])).collect(),
-        ([_, _, ..], [word, ..]) => {
-            bail!("{word} stands beside several --stream: give --stream {word}")
-        }
-        _ if words.is_empty() => Ok(Vec::new()),
-        _ => Ok(vec![named_source(&words)?]),
-    }
-}
-
-/// The newest frame wins, or every frame counts; `None`: as suits the source.
-fn live(args: &Args) -> Option<bool> {
-    match (args.live, args.every_frame || args.camera.trigger.is_some()) {
-        (true, _) => Some(true),
-        (_, true) => Some(false),
-        _ => None,
-    }
-}
-
 impl RecordArgs {
     fn check(&self, file: Option<&str>) -> Result<()> {
         let Some(video) = &self.record else {
@@ -233,53 +174,6 @@ impl RecordArgs {
         }
         Ok(())
     }
-}
-
-/// The encoding that the options mean together.
-fn encoding(args: &Args) -> Result<PixelEncoding> {
-    if args.max_latency.is_some() {
-        let is_file = args.stream_words().into_iter().any(is_path);
-        let is_triggered = args.camera.trigger.is_some();
-        if args.every_frame || ((is_file || is_triggered) && !args.live) {
-            bail!("--max-latency is for live streams; add --live to let the newest frame win");
-        }
-        if args.jpeg_quality == Some(JpegQuality::Camera) {
-            bail!(
-                "--max-latency cannot make a camera's own JPEGs smaller: give --jpeg-quality a number"
-            );
-        }
-    }
-    match args.jpeg_quality {
-        Some(JpegQuality::Camera) if args.webcam.is_empty() || !args.camera.camera.is_empty() => {
-            bail!("--jpeg-quality camera is for --webcam: other sources make no JPEGs")
-        }
-        Some(JpegQuality::Camera) if has_other_format(args) => {
-            bail!(
-                "--jpeg-quality camera sends the camera's own JPEGs: leave out --camera-format, or give MJPG"
-            )
-        }
-        Some(JpegQuality::Camera) if args.resize.is_some() => {
-            bail!(
-                "--jpeg-quality camera sends what the camera makes: --webcam-size changes its size, --resize cannot"
-            )
-        }
-        Some(JpegQuality::Camera) => Ok(PixelEncoding::Camera),
-        Some(JpegQuality::Here(quality)) => Ok(PixelEncoding::Jpeg(quality)),
-        None if args.max_latency.is_some() => {
-            tracing::info!(
-                quality = DEFAULT_QUALITY,
-                "--max-latency sends JPEG instead of raw pixels"
-            );
-            Ok(PixelEncoding::Jpeg(DEFAULT_QUALITY))
-        }
-        None => Ok(PixelEncoding::Raw),
-    }
-}
-
-/// The camera is to deliver in a format that is no JPEG.
-fn has_other_format(args: &Args) -> bool {
-    let format = args.webcam_args.camera_format.as_deref();
-    format.is_some_and(|format| !JPEG.contains(&format))
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl<T> MomentGrouper<T> {
         let is_whole = known == Known::All || {
             let ends = [
                 self.end_by_frames(known, first),
-                self.end_by_rate(&members, first),
+                self.end_by_rate(&members, first, now),
             ];
             let end = ends.into_iter().flatten().max();
             end.is_some_and(|end| longest_gap(&times, end, 1) == count)
@@ -199,12 +199,23 @@ impl<T> MomentGrouper<T> {
         }
     }
 
-    /// The same, as the rate of the cameras gives it, where each of them has its frame. `members`: whether it has.
-    fn end_by_rate(&self, members: &[Option<usize>], first: Candidate) -> Option<Instant> {
+    /// The same, as the rate of the cameras gives it, where each that is waited for has its frame. `members`: whether it has.
+    fn end_by_rate(
+        &self,
+        members: &[Option<usize>],
+        first: Candidate,
+        now: Instant,
+    ) -> Option<Instant> {
         let mut cameras = self.cameras.iter().zip(members);
-        let are_all_there = cameras.all(|(camera, member)| camera.has_ended || member.is_some());
+        let are_all_there =
+            cameras.all(|(camera, member)| member.is_some() || !self.is_waited_for(camera, now));
         let interval = self.limits.interval.filter(|_| are_all_there)?;
         Some(first.at + interval.mul_f64(LEAST_INTERVAL))
+    }
+
+    /// Whether a camera delivers, as far as is known.
+    fn is_waited_for(&self, camera: &CameraQueue<T>, now: Instant) -> bool {
+        !camera.has_ended && now < camera.heard + self.limits.patience
     }
 
     /// The earliest frames that are not decided, sorted.
@@ -239,9 +250,8 @@ impl<T> MomentGrouper<T> {
 
     /// Up to when the frames of all cameras are known that are waited for.
     fn known(&self, now: Instant) -> Known {
-        let is_waited_for =
-            |queue: &&CameraQueue<T>| !queue.has_ended && now < queue.heard + self.limits.patience;
-        let waited_for = self.cameras.iter().filter(is_waited_for);
+        let cameras = self.cameras.iter();
+        let waited_for = cameras.filter(|camera| self.is_waited_for(camera, now));
         let newest = waited_for.map(|queue| match queue.newest {
             Some(newest) => Known::Until(newest),
             None => Known::Nothing,

@@ -115,11 +115,8 @@ pub(crate) fn prepare(
     plan.encoder.send_gray(ack.gray_frames);
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
-    plan.watcher.clone_from(&consumers.watcher);
-    plan.moments = consumers
-        .camera
-        .as_ref()
-        .map(|camera| camera.moments.clone());
+    let camera = consumers.camera.as_ref();
+    show_frames(&mut plan, consumers.watcher.as_ref(), camera);
     let keeps_frames = recording.is_some() || config.snapshot.is_some();
     let opened = open_outputs(config, &info, ack, &tracks);
     let (outputs, plan, recording) = or_discard(opened, plan, recording)?;
@@ -159,6 +156,12 @@ pub(crate) fn prepare(
         uplink,
         recording,
     })
+}
+
+/// Lets the frames be seen by what else has to see them.
+fn show_frames(plan: &mut SendPlan, watcher: Option<&SharedWatcher>, camera: Option<&CameraShare>) {
+    plan.watcher = watcher.cloned();
+    plan.moments = camera.map(|camera| camera.moments.clone());
 }
 
 /// Opens the files of poses. Those of a source that has an end get the final tracks then, where the tracks are

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use emit::EmittedFrame;
 use labels::LabelsOutputs;
 use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComplete, Timing, text};
 use tokio::sync::Notify;
@@ -18,7 +17,6 @@ use crate::run::adaptation::Adaptation;
 use crate::run::camera_share::{CameraResults, PoseResult};
 use crate::run::closed_loop::ClosedLoop;
 use crate::run::hold_ups::HoldUps;
-use crate::run::outputs;
 use crate::run::stream_emitter::StreamEmitter;
 use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::{FrameAnswer, SharedWatcher};
@@ -282,34 +280,6 @@ impl ResultHandler {
         }
         self.show(picture, frame_id, animals.unwrap_or_default());
         Some(waited)
-    }
-
-    /// Hands poses to other programs and to files.
-    fn deliver(&mut self, result: PoseResult) {
-        let returned = &result.returned;
-        let frame = EmittedFrame {
-            captured_us: returned.captured_us,
-            clock: Some(returned.clock),
-            moment: result.moment(),
-        };
-        self.emitter
-            .pose(&result.prediction, &result.derived, frame);
-        self.camera.delivered(&result);
-        outputs::write(&self.outputs, result, self.camera.name());
-    }
-
-    /// Hands out results whose moments are decided by now.
-    pub(crate) fn deliver_decided(&mut self) {
-        while let Some(result) = self.camera.decided() {
-            self.deliver(result);
-        }
-    }
-
-    /// No further result comes: those that wait for other cameras do not any more.
-    pub(crate) fn end_moments(&mut self) {
-        self.camera.decide_all();
-        self.deliver_decided();
-        self.camera.ended();
     }
 
     /// `timing`: the worker's steps for the frame; `None` where it failed.

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use cli::{ExitStatus, Interrupt};
 use closed_loop::{EndedRules, OpenOutputs};
 use emit::Emitter;
 use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
-use vision::capture::{Capture, GenICamError, OpenError, Source, SourceInfo};
+use vision::capture::{Capture, SourceInfo};
 use vision::frame_window::WindowHandle;
 use vision::record;
 
@@ -26,8 +26,8 @@ use crate::run::ending::{self, EndedStream};
 use crate::run::first_frame::{self, PushedSource};
 use crate::run::receive::ReceiveLoop;
 use crate::run::results::ResultHandler;
-use crate::run::source_probe;
 use crate::run::stream_emitter::StreamEmitter;
+use crate::run::stream_source::StreamSource;
 use crate::run::stream_start::{log_narrowing, stream_start};
 use crate::run::wants::Wants;
 use crate::send::frame_watcher::SharedWatcher;
@@ -42,29 +42,6 @@ pub(crate) struct StreamContext {
     pub(crate) watcher: Option<SharedWatcher>,
     /// The frames of a program, which are streamed instead of the source that the options name.
     pub(crate) pushed: Option<PushedSource>,
-}
-
-/// Where the frames of a stream come from.
-enum StreamSource {
-    Open(Capture),
-    Pushed(PushedSource),
-}
-
-impl StreamSource {
-    /// The frames of a program, or the source that the options name.
-    async fn open(config: &Config, pushed: Option<PushedSource>) -> Result<Self> {
-        match pushed {
-            Some(pushed) => Ok(Self::Pushed(pushed)),
-            None => open(config).await.map(Self::Open),
-        }
-    }
-
-    fn info(&self) -> &SourceInfo {
-        match self {
-            Self::Open(capture) => capture.info(),
-            Self::Pushed(pushed) => &pushed.info,
-        }
-    }
 }
 
 /// A stage of a stream that has begun, or how the run has ended before.
@@ -221,37 +198,6 @@ pub(crate) fn files_of(config: &Config) -> Vec<PathBuf> {
     files.chain(config.record.clone()).chain(index).collect()
 }
 
-async fn open(config: &Config) -> Result<Capture> {
-    let capture = config.capture.clone();
-    let opened = tokio::task::spawn_blocking(move || Capture::open(capture))
-        .await
-        .context("opening the source stopped unexpectedly")?;
-    match (opened, &config.capture.source) {
-        (Err(OpenError::Url { url, timeout_s }), Source::File(address)) => {
-            match source_probe::reason(address).await {
-                Some(reason) => bail!("{url}: {reason}"),
-                None => Err(OpenError::Url { url, timeout_s }.into()),
-            }
-        }
-        (Err(OpenError::GenICam(error)), _) => Err(with_nearest(error)),
-        (opened, _) => opened.map_err(Into::into),
-    }
-}
-
-/// The error, with what the user may have meant.
-fn with_nearest(error: GenICamError) -> anyhow::Error {
-    let GenICamError::NoFeature { feature, names, .. } = &error else {
-        return error.into();
-    };
-    match cli::nearest(feature, names.iter().cloned()) {
-        Some(name) => anyhow!("{error}. It has {name}"),
-        None => anyhow!(
-            "{error}. `arv-tool-0.8 features` (Debian's package aravis-tools-cli) lists its {}",
-            names.len()
-        ),
-    }
-}
-
 /// Opens what poses and events are sent to.
 async fn open_consumers(config: &Config) -> Result<(Emitter, Option<OpenOutputs>)> {
     Ok((
@@ -303,14 +249,13 @@ impl ReadyStream {
         let info = capture.info().clone();
         let stamped = capture.timing().and_then(|timing| timing.edge);
         // Only now, so that a run that never began leaves no file and replaces none.
-        let parts = match prepare(&config, capture, consumers, &ack, &channel.sender) {
+        let mut parts = match prepare(&config, capture, consumers, &ack, &channel.sender) {
             Ok(parts) => parts,
             Err(error) => {
                 channel.sender.close().await;
                 return Err(error);
             }
         };
-        let mut parts = parts;
         parts.results.report.stamped = stamped;
         let recording = parts.recording.take();
         let (ended, results) = receive(

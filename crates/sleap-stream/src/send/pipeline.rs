@@ -73,9 +73,9 @@ impl SendPipeline {
             let watcher = plan.watcher.clone();
             let moments = plan.moments.map(CameraEndGuard);
             move |frame| {
-                if let Some(CameraEndGuard(moments)) = &moments {
-                    moments.captured(frame.frame_id, frame.captured);
-                }
+                moments
+                    .iter()
+                    .for_each(|it| it.0.captured(frame.frame_id, frame.captured));
                 let seen = watcher.as_ref().map(|watcher| (watcher, frame.clone()));
                 let Ok(replaced) = queue.0.push(frame) else {
                     return ControlFlow::Break(());
