@@ -91,7 +91,7 @@ pub struct Args {
     /// in common: it captures so many ms after whole intervals.
     #[arg(
         long,
-        value_name = "WxH@FPS[+MS]",
+        value_name = "WxH@FPS",
         num_args = 0..=1,
         default_missing_value = "",
         conflicts_with_all = ["send_file"],

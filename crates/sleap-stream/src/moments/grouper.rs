@@ -113,21 +113,42 @@ impl<T> MomentGrouper<T> {
         at: Instant,
         now: Instant,
     ) -> Option<(T, u64)> {
-        let queue = &mut self.cameras[camera];
+        let before = self.cameras[camera].newest;
         // A clock that is corrected may step back.
-        let least = queue.newest.map(|newest| newest + Duration::from_nanos(1));
+        let least = before.map(|before| before + Duration::from_nanos(1));
         let at = least.map_or(at, |least| at.max(least));
-        queue.newest = Some(at);
-        queue.heard = now;
-        if self.horizon.is_some_and(|horizon| at <= horizon) {
+        let is_late = self.horizon.is_some_and(|horizon| at <= horizon);
+        let is_late = is_late || self.has_not_waited(camera, before, at);
+        self.cameras[camera].newest = Some(at);
+        self.cameras[camera].heard = now;
+        if is_late {
             return Some((frame, self.join(camera, at)));
         }
+        let queue = &mut self.cameras[camera];
         queue.pending.push_back(PendingFrame {
             at,
             arrived: now,
             frame,
         });
         None
+    }
+
+    /// Whether the last moment was decided without waiting for a camera, and its frame at `at` belongs to it. `before`: when
+    /// its frame before that was captured.
+    fn has_not_waited(&self, camera: usize, before: Option<Instant>, at: Instant) -> bool {
+        let is_last = |moment: &&ClosedMoment| Some(moment.last) == self.horizon;
+        let Some(last) = self.recent.iter().rev().find(is_last) else {
+            return false;
+        };
+        let is_lacking = !last.cameras[camera] && before.is_none_or(|before| before <= last.last);
+        let is_near = at.saturating_duration_since(last.first) <= self.limits.tolerance;
+        let gap = at.saturating_duration_since(last.last);
+        // A frame that waits may be nearer.
+        let next = self
+            .earliest(1)
+            .first()
+            .map(|next| next.at.max(at) - next.at.min(at));
+        is_lacking && is_near && next.is_none_or(|next| gap <= next)
     }
 
     /// A camera delivers no more.
@@ -307,6 +328,7 @@ impl<T> MomentGrouper<T> {
         if let Some(moment) = nearest {
             moment.cameras[camera] = true;
             (moment.first, moment.last) = (moment.first.min(at), moment.last.max(at));
+            self.horizon = self.horizon.max(Some(at));
             return moment.number;
         }
         let number = self.number();

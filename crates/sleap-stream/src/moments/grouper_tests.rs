@@ -236,6 +236,23 @@ fn a_frame_that_comes_late_joins_the_moment_that_lacks_it() {
 }
 
 #[test]
+fn a_camera_that_begins_late_joins_the_moment_that_was_decided_without_it() {
+    let start = Instant::now();
+    let mut grouper = MomentGrouper::new(2, LIMITS, start);
+    let begins = start + 2 * LIMITS.patience;
+    grouper.captured(0, "back", begins, begins);
+    assert_eq!(grouper.decide(begins), [("back", 0)]);
+    let side = grouper.captured(1, "side", begins + 7 * MS, begins + 7 * MS);
+    assert_eq!(side, Some(("side", 0)));
+    // From now on it is waited for.
+    let next = begins + INTERVAL;
+    grouper.captured(0, "back", next, next);
+    assert!(grouper.decide(next).is_empty());
+    grouper.captured(1, "side", next + 7 * MS, next + 7 * MS);
+    assert_eq!(grouper.decide(next + 7 * MS), [("back", 1), ("side", 1)]);
+}
+
+#[test]
 fn memory_is_bounded_whatever_cameras_do() {
     let now = Instant::now();
     let limits = GroupingLimits {

@@ -115,9 +115,7 @@ pub(crate) fn prepare(
     plan.encoder.send_gray(ack.gray_frames);
     let (recording, handle) = start_recording(config, &info)?.unzip();
     plan.recording = handle;
-    let camera = consumers.camera.as_ref();
-    show_frames(&mut plan, consumers.watcher.as_ref(), camera);
-    let keeps_frames = recording.is_some() || config.snapshot.is_some();
+    show_frames(&mut plan, &consumers.watcher, &consumers.camera);
     let opened = open_outputs(config, &info, ack, &tracks);
     let (outputs, plan, recording) = or_discard(opened, plan, recording)?;
     let (uplink, watch) = UplinkControl::new(sender.clone());
@@ -144,7 +142,7 @@ pub(crate) fn prepare(
         adaptation,
         tracks,
         skeleton,
-        keeps_frames,
+        recording.is_some() || config.snapshot.is_some(),
     );
     results.watcher = consumers.watcher;
     results.camera = CameraResults::new(consumers.camera);
@@ -159,9 +157,9 @@ pub(crate) fn prepare(
 }
 
 /// Lets the frames be seen by what else has to see them.
-fn show_frames(plan: &mut SendPlan, watcher: Option<&SharedWatcher>, camera: Option<&CameraShare>) {
-    plan.watcher = watcher.cloned();
-    plan.moments = camera.map(|camera| camera.moments.clone());
+fn show_frames(plan: &mut SendPlan, watcher: &Option<SharedWatcher>, camera: &Option<CameraShare>) {
+    plan.watcher.clone_from(watcher);
+    plan.moments = camera.as_ref().map(|camera| camera.moments.clone());
 }
 
 /// Opens the files of poses. Those of a source that has an end get the final tracks then, where the tracks are

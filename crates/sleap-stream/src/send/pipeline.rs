@@ -73,9 +73,7 @@ impl SendPipeline {
             let watcher = plan.watcher.clone();
             let moments = plan.moments.map(CameraEndGuard);
             move |frame| {
-                moments
-                    .iter()
-                    .for_each(|it| it.0.captured(frame.frame_id, frame.captured));
+                group(moments.as_ref(), &frame);
                 let seen = watcher.as_ref().map(|watcher| (watcher, frame.clone()));
                 let Ok(replaced) = queue.0.push(frame) else {
                     return ControlFlow::Break(());
@@ -241,5 +239,12 @@ impl SendPipeline {
                 .context("ending the source stopped unexpectedly")?;
         encoded.map_err(|_| anyhow!("the encode thread panicked"))??;
         Ok(captured)
+    }
+}
+
+/// Lets a frame be grouped with those of other cameras, where there are several.
+fn group(moments: Option<&CameraEndGuard>, frame: &CapturedFrame) {
+    if let Some(CameraEndGuard(moments)) = moments {
+        moments.captured(frame.frame_id, frame.captured);
     }
 }
