@@ -8,11 +8,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../examples/env.sh"
 # shellcheck source=tests/checks.sh
 . "$repo/tests/checks.sh"
+# shellcheck source=tests/namespaces.sh
+. "$repo/tests/namespaces.sh"
 binaries=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
 demo=$repo/examples/demo
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1 NO_COLOR=1
-
-unavailable() { say "Triton: $1" >&2; exit 77; }
 
 # Triton's Python part needs the system's own Python; other tests' packages do not go with it.
 ensure_triton() {
@@ -27,8 +27,10 @@ ensure_triton() {
   cp "$here/requirements.txt" "$installed"
 }
 
-ensure_triton
-scratch=$(mktemp -d)
+[ -n "${INSIDE_NAMESPACES:-}" ] || ensure_triton
+# In a network of its own nothing else takes the ports that Triton is given.
+enter_namespaces setsid -- "$@"
+ip link set lo up
 cd "$scratch"
 server='' worker=''
 stop() {

@@ -115,10 +115,8 @@ impl MomentTable {
             Ok(rows) => (Some((name.clone(), rows)), None),
             Err(error) => (None, Some(error)),
         };
-        let stuck = (lost > 0).then(|| OutputError::Stuck {
-            name,
-            records: lost,
-        });
+        let records = lost;
+        let stuck = (lost > 0).then_some(OutputError::Stuck { name, records });
         FinishedTable {
             counts,
             file,

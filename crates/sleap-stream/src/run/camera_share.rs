@@ -67,17 +67,22 @@ impl CameraResults {
     }
 
     /// Takes a result that has to wait, or returns it.
-    pub(crate) fn wait(&mut self, result: PoseResult) -> Result<(), PoseResult> {
+    #[must_use]
+    pub(crate) fn wait(&mut self, result: PoseResult) -> Option<PoseResult> {
         if self.waiting.is_empty() && !result.is_open() {
-            return Err(result);
+            return Some(result);
         }
         self.waiting.push_back(result);
-        Ok(())
+        None
     }
 
     /// The next result whose moment is decided.
     pub(crate) fn decided(&mut self) -> Option<PoseResult> {
-        self.waiting.pop_front_if(|result| !result.is_open())
+        let first = self.waiting.front()?;
+        if first.is_open() {
+            return None;
+        }
+        self.waiting.pop_front()
     }
 
     /// Whether results wait.

@@ -275,7 +275,7 @@ impl ResultHandler {
             derived,
             returned,
         };
-        if let Err(result) = self.camera.wait(result) {
+        if let Some(result) = self.camera.wait(result) {
             self.deliver(result);
         }
         self.show(picture, frame_id, animals.unwrap_or_default());

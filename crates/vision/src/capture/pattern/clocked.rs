@@ -35,7 +35,7 @@ impl Ticks {
     /// How long after the clock's zero a frame is captured.
     fn at(self, number: u64) -> Duration {
         let nanos = self.interval.as_nanos() * u128::from(number) + self.phase.as_nanos();
-        Duration::from_nanos_u128(nanos)
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// The number of the first frame that is captured after this time.
