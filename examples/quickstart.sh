@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Sets up, builds, and streams the demonstration video to a worker on this machine.
 # Leaves the poses in demo-out/predictions.jsonl and a picture with the skeleton in demo-out/snapshot.png.
+# SLEAP_STREAM_BIN names a folder of programs that are built already.
 set -euo pipefail
 # shellcheck source=examples/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$repo"
 
 ./examples/setup.sh
-say "building (the first time takes some minutes)"
-cargo build --release --bins
-binaries=${CARGO_TARGET_DIR:-target}/release
+binaries=${SLEAP_STREAM_BIN:-}
+if [ -z "$binaries" ]; then
+  say "building (the first time takes some minutes)"
+  cargo build --release --bins
+  binaries=${CARGO_TARGET_DIR:-target}/release
+fi
 mkdir -p demo-out
 
 worker_options=(--model examples/demo/model)
