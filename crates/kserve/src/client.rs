@@ -13,7 +13,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::codec::Bounded;
-use crate::messages::SERVICE;
+use crate::messages::{InferRequest, InferResponse, SERVICE};
 use crate::model_url::ModelUrl;
 
 /// The largest answer with outputs, and the largest of any other kind.
@@ -97,18 +97,14 @@ impl Client {
         self.call(method, question, MAX_ANSWER, deadline).await
     }
 
-    /// Calls `method`, whose answer has tensors.
-    pub(crate) async fn infer<Q, A>(
+    /// Runs the model; the answer has tensors.
+    pub(crate) async fn infer(
         &self,
-        method: &str,
-        question: Q,
+        request: InferRequest,
         deadline: Instant,
-    ) -> Result<A, CallError>
-    where
-        Q: Message + 'static,
-        A: Message + Default + 'static,
-    {
-        self.call(method, question, MAX_OUTPUTS, deadline).await
+    ) -> Result<InferResponse, CallError> {
+        let answer = self.call("ModelInfer", request, MAX_OUTPUTS, deadline);
+        answer.await
     }
 
     async fn call<Q, A>(

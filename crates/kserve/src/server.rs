@@ -103,7 +103,7 @@ impl Server {
             }
             let sent = Instant::now();
             let client = self.client();
-            let answer = client.infer("ModelInfer", request.clone(), deadline.into());
+            let answer = client.infer(request.clone(), deadline.into());
             match answer.await {
                 Ok(answer) => return Ok(answer),
                 Err(CallError::Refused(reason)) => return Err(format!("refuses: {reason}")),

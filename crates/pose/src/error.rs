@@ -86,7 +86,8 @@ pub enum LoadError {
     },
     /// Points are to be refined, for which the graph is changed when it is loaded.
     #[error(
-        "refinement needs the confidence maps, which the model at {engine} does not give: leave refinement out, or run          the model on this machine"
+        "refinement needs the confidence maps, which the model at {engine} does not give: leave refinement out, or run \
+         the model on this machine"
     )]
     RefineOnEngine {
         /// The engine's name.

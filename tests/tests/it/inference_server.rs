@@ -62,6 +62,14 @@ fn with_calls(
     })
 }
 
+/// Goes away at the twelfth call.
+fn goes_away() -> Answers {
+    with_calls(|number, demo, question| match number {
+        12 => Answer::GoAway,
+        _ => demo.answer("ModelInfer", question),
+    })
+}
+
 /// Calls of the model when a worker starts: one for each request that it sends at the same time.
 const AT_START: usize = 4;
 
@@ -145,10 +153,7 @@ fn frames_wait_for_a_server_that_comes_back() {
 
 #[test]
 fn frames_fail_where_a_server_stays_away_and_the_next_stream_runs_when_it_is_back() {
-    let server = InferenceServer::start(with_calls(|number, demo, question| match number {
-        12 => Answer::GoAway,
-        _ => demo.answer("ModelInfer", question),
-    }));
+    let server = InferenceServer::start(goes_away());
     let worker = worker(&server, &["--engine-wait", "2"]);
     let run = video(&worker, 16);
     assert!(run.predictions().len() < 16, "{}", run.stderr);
@@ -161,10 +166,7 @@ fn frames_fail_where_a_server_stays_away_and_the_next_stream_runs_when_it_is_bac
 
 #[test]
 fn a_worker_ends_while_its_server_is_away() {
-    let server = InferenceServer::start(with_calls(|number, demo, question| match number {
-        12 => Answer::GoAway,
-        _ => demo.answer("ModelInfer", question),
-    }));
+    let server = InferenceServer::start(goes_away());
     let worker = worker(&server, &["--engine-wait", "2"]);
     let client = Client::video(&worker.signal, &["--max-frames", "40"]);
     worker.logs("the inference server is away", 1);
@@ -175,10 +177,7 @@ fn a_worker_ends_while_its_server_is_away() {
 
 #[test]
 fn another_model_after_an_outage_gives_no_poses() {
-    let server = InferenceServer::start(with_calls(|number, demo, question| match number {
-        12 => Answer::GoAway,
-        _ => demo.answer("ModelInfer", question),
-    }));
+    let server = InferenceServer::start(goes_away());
     let worker = worker(&server, &["--engine-wait", "2"]);
     let client = Client::video(&worker.signal, &["--max-frames", "12"]);
     worker.logs("the inference server is away", 1);
