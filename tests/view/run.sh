@@ -15,4 +15,5 @@ if [ -z "$chromium" ] || [[ $(readlink -f "$chromium") == */snap* ]] || ! "$chro
 fi
 export SLEAP_STREAM_TEST_CHROMIUM=$chromium
 export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
-exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" -m pytest -q -p no:cacheprovider tests/view "$@"
+# The tests wait more than they compute: two run at a time.
+exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" -m pytest -q -p no:cacheprovider -n 2 --dist worksteal tests/view "$@"
