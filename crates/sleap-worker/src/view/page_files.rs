@@ -34,6 +34,7 @@ files! {
     "/main.js", "main.js", SCRIPT;
     "/camera.js", "camera.js", SCRIPT;
     "/colors.js", "colors.js", SCRIPT;
+    "/crc32.js", "crc32.js", SCRIPT;
     "/device.js", "device.js", SCRIPT;
     "/dom.js", "dom.js", SCRIPT;
     "/figures.js", "figures.js", SCRIPT;
@@ -41,9 +42,15 @@ files! {
     "/notice.js", "notice.js", SCRIPT;
     "/plot.js", "plot.js", SCRIPT;
     "/pose_recorder.js", "pose_recorder.js", SCRIPT;
+    "/received_unit.js", "received_unit.js", SCRIPT;
     "/record_control.js", "record_control.js", SCRIPT;
     "/session.js", "session.js", SCRIPT;
     "/canvas.js", "canvas.js", SCRIPT;
+    "/shard_blocks.js", "shard_blocks.js", SCRIPT;
+    "/shard_code.js", "shard_code.js", SCRIPT;
+    "/shard_collector.js", "shard_collector.js", SCRIPT;
+    "/shard_encoder.js", "shard_encoder.js", SCRIPT;
+    "/shard_wire.js", "shard_wire.js", SCRIPT;
     "/streams.js", "streams.js", SCRIPT;
     "/track_names.js", "track_names.js", SCRIPT;
     "/trails.js", "trails.js", SCRIPT;

@@ -1,0 +1,66 @@
+// What test_shards.py runs in the page: returns the names of vectors, or of scenes, whose outcome is not as it has to be.
+async (vectors) => {
+  const [{ ShardEncoder }, { content, readShard }, { ShardCollector }, { crc32 }] = await Promise.all(
+    ["shard_encoder", "shard_wire", "shard_collector", "crc32"].map((name) => import(`/${name}.js`)),
+  );
+  const wrong = [];
+  const check = (name, isRight) => isRight || wrong.push(name);
+  const picture = (length) => Uint8Array.from({ length }, (_, at) => 7 * at + Math.floor(at / 251));
+  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const collect = (collector, wire, now = 0) => wire.map((message) => collector.push(readShard(message), now)).filter(Boolean);
+
+  for (const { name, unit, parity, text, data_bytes: bytes, shards, wire: expected, crc32: sums } of vectors) {
+    const wire = new ShardEncoder(unit).encode(content(text, picture(bytes)), parity);
+    check(`${name}: shards`, wire.length === shards);
+    check(`${name}: bytes`, expected ? same(wire.map(hex), expected) : same(wire.map((message) => crc32(message)), sums));
+    // The numbers between 0 and the unit's are missing: at most as many as are bridged.
+    if (unit >= 65536) continue;
+    // From the last on, so that as many parity shards as can be are used.
+    const [arrived, again] = collect(new ShardCollector(), [...wire].reverse());
+    const isWhole = arrived?.number === unit && arrived.text === text && hex(arrived.data) === hex(picture(bytes));
+    check(`${name}: arrives once`, isWhole && !again);
+  }
+
+  // Whatever is lost, as much as the parity makes good does not matter.
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const parity = seed % 12;
+    const data = picture((seed * seed * 977) % 150000);
+    const wire = new ShardEncoder(seed).encode(content("text", data), parity);
+    const order = wire.map((message, at) => [Math.imul(at + 1, 0x9e3779b1 ^ (seed << 7)) >>> 0, message]);
+    const kept = order.sort(([a], [b]) => a - b).map(([, message]) => message);
+    const [arrived] = collect(new ShardCollector(), kept.slice(0, wire.length - parity));
+    check(`losses ${seed}`, arrived && hex(arrived.data) === hex(data));
+  }
+
+  // One shard too few, then nothing, then a whole unit: both are given up once its time is over, and counted.
+  const encoder = new ShardEncoder();
+  const units = [0, 1, 2].map(() => encoder.encode(content("text", picture(5000)), 1));
+  const collector = new ShardCollector();
+  check("too few", collect(collector, units[0].slice(2)).length === 0);
+  check("a newer one", collect(collector, units[2]).length === 1 && collector.takeLost().length === 0);
+  collector.expire(29);
+  check("patience", collector.takeLost().length === 0 && collector.closed === 0);
+  collector.expire(30);
+  check("lost", same(collector.takeLost(), [[0, 1], [1, 1]]) && collector.closed === 3);
+  check("late", collect(collector, units[0], 31).length === 0);
+  collector.expire(1000);
+  check("counts", same(collector.takeCounts(), { sent: 18, arrived: 12, worst: 0 }) && collector.heldUnits === 0);
+
+  // The last units are lost when the sender says how many there were.
+  collector.closeBefore(5, 1000);
+  check("closed before", same(collector.takeLost(), [[3, 2]]) && collector.hasClosed(5) && !collector.hasClosed(6));
+  check("far ahead", collector.hasClosed(70000 + 5));
+
+  // Shards that belong to no unit, and those of a unit that were changed on the way.
+  const last = new ShardEncoder(7).encode(content("text", picture(3000)), 0);
+  last[1][500] ^= 1;
+  check("damaged", collect(collector, last, 1000).length === 0 && same(collector.takeLost(), [[7, 1]]));
+  check("no shard", [new Uint8Array(0), new Uint8Array(11).fill(0xf5), new Uint8Array(1501).fill(0xf5), new Uint8Array(40)].every((message) => !readShard(message)));
+  const huge = Object.assign(readShard(units[0][0]), { unit: 9, contentBytes: 2 ** 24 - 1 });
+  check("huge", collector.push(huge, 1000) === null && collector.heldUnits === 1);
+  // What a sender can make the page keep is bounded.
+  for (let unit = 10; unit < 2000; unit += 1) collector.push(readShard(new ShardEncoder(unit).encode(content("text", picture(5000)), 1)[0]), 1000);
+  check("bounded", collector.heldUnits <= 256);
+  return wrong;
+}
