@@ -3,30 +3,19 @@
 from contextlib import ExitStack
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import pytest
+from camera_file import camera_file
 from conftest import DEMO, ENDLESS, predictions, running_worker, streaming
 
 
 @pytest.fixture(scope="session")
-def camera_file(tmp_path_factory):
-    """The demonstration's video as Chromium's fake camera takes it: a Y4M file, which it repeats."""
-    path = tmp_path_factory.mktemp("camera") / "mouse.y4m"
-    video = cv2.VideoCapture(str(DEMO / "video.mp4"))
-    with open(path, "wb") as file:
-        file.write(b"YUV4MPEG2 W512 H384 F30:1 Ip A1:1 C420jpeg\n")
-        while (read := video.read())[0]:
-            file.write(b"FRAME\n" + cv2.cvtColor(read[1], cv2.COLOR_BGR2YUV_I420).tobytes())
-    return path
-
-
-@pytest.fixture(scope="session")
-def camera_browser(launch, camera_file):
+def camera_browser(launch, tmp_path_factory):
+    file = camera_file(tmp_path_factory.mktemp("camera"))
     return launch(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_file}",
+        f"--use-file-for-fake-video-capture={file}",
     )
 
 
