@@ -23,7 +23,8 @@ export class Camera {
   #hasFrame = false;
 
   /**
-   * `on` has `picture(canvas, result, meta)`, `skeleton(skeleton)`, `age(ms)`, `skipped(frames)` and
+   * `on` has `picture(canvas, result, meta, isLate)` (`isLate`: after that of a newer frame), `skeleton(skeleton)`, `age(ms)`, `skipped(frames)`,
+   * `network({ lanes, parity, lost })` where frames go over lanes (parity in percent of the frames, frames lost on the way), and
    * `state(word, { reason, position })` with "asking", "connecting", "busy" (and the place in the queue),
    * "live", "lost", and at the end "stopped" or "failed" (and the reason).
    */
@@ -138,7 +139,7 @@ export class Camera {
     this.#on.state("connecting");
     const random = crypto.getRandomValues(new Uint32Array(4));
     const id = random.reduce((id, part) => id + part.toString(16).padStart(8, "0"), "");
-    const stream = { id, next: 0, sent: 0, skipped: 0 };
+    const stream = { id, next: 0, sent: 0, skipped: 0, lost: 0, dataBytes: 0, parityBytes: 0 };
     let lostAt = null;
     for (;;) {
       try {

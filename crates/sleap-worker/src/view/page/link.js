@@ -26,7 +26,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Opens a channel for `purpose`, "view" or "stream". */
+/** What the worker adds to its description where it takes lanes for shards, and how many. */
+const SHARD_LANES = /^a=x-sleap-shard-lanes:(\d+)\s*$/m;
+
+/** Opens a channel for `purpose`, "view" or "stream". `offeredLanes`: lanes for shards that the worker's description offers. */
 export async function connect(purpose, token) {
   const peer = new RTCPeerConnection();
   try {
@@ -37,7 +40,8 @@ export async function connect(purpose, token) {
     const sdp = await exchange(purpose, token, peer.localDescription.sdp);
     await peer.setRemoteDescription({ type: "answer", sdp });
     await opened(peer, channel);
-    return { peer, channel };
+    // The browser keeps no attribute that it does not know.
+    return { peer, channel, offeredLanes: Number(SHARD_LANES.exec(sdp)?.[1] ?? 0) };
   } catch (error) {
     peer.close();
     throw error;
@@ -61,7 +65,8 @@ async function exchange(purpose, token, offer) {
   return text;
 }
 
-function gathered(peer) {
+/** Resolves when the description has all addresses, or most. */
+export function gathered(peer) {
   if (peer.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => peer.iceGatheringState === "complete" && resolve();
@@ -70,8 +75,10 @@ function gathered(peer) {
   });
 }
 
-function opened(peer, channel) {
+/** Resolves when the channel is open. */
+export function opened(peer, channel) {
   return new Promise((resolve, reject) => {
+    if (channel.readyState === "open") return resolve();
     channel.addEventListener("open", resolve, { once: true });
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "failed") reject(unreachable("There is no network path to the worker."));

@@ -4,6 +4,7 @@ import { Camera } from "./camera.js";
 import { PoseCanvas } from "./canvas.js";
 import { $, count, toggle } from "./dom.js";
 import { Figures } from "./figures.js";
+import { hideNetwork, showNetwork } from "./network_card.js";
 import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
 import { StreamList } from "./streams.js";
@@ -52,8 +53,10 @@ const camera = new Camera(token, {
   // Without a viewer's connection the page counts by itself.
   skipped: (frames) => state.status ?? count("skipped", frames),
   age: (ms) => figures.age(ms),
+  network: showNetwork,
   state(word, { reason, position } = {}) {
     const isOn = !["stopped", "failed"].includes(word);
+    if (word === "asking") hideNetwork();
     if (["live", "lost"].includes(state.camera.word) && !showsCamera({ camera: { word } })) {
       records.end("the camera stopped");
       records.setCamera(false);
@@ -76,9 +79,10 @@ function ask() {
   viewer?.ask({ fps: isSeen ? Number($("fps").value) : 0, width: Number($("width").value) });
 }
 
-function show(image, result, meta) {
+/** `isLate`: a newer frame was shown already. */
+function show(image, result, meta, isLate = false) {
   zones.source = sourceSize(meta);
-  canvas.show(image, result, meta);
+  if (!isLate) canvas.show(image, result, meta);
   records.add(names.apply(result), meta);
   update({});
   document.dispatchEvent(new CustomEvent("pose", { detail: { result, meta } }));

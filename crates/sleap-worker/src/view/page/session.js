@@ -1,7 +1,10 @@
 // One connection of a stream: from STREAM_START to STREAM_COMPLETE, or until it is lost.
 
+import { HoldUps } from "./hold_ups.js";
+import { LanePlan } from "./lane_plan.js";
 import { ended, silence, sleep, unless } from "./link.js";
-import { KEEP_ALIVE, frameMessages } from "./wire.js";
+import { ShardLanes } from "./shard_lanes.js";
+import { KEEP_ALIVE, announcement, frameMessages } from "./wire.js";
 
 /** Time between two KEEP_ALIVE messages, ms: part of the protocol. */
 const HEARTBEAT_INTERVAL_MS = 1000;
@@ -12,12 +15,17 @@ const ACK_TIMEOUT_MS = 10000;
 const COMPLETE_TIMEOUT_MS = 10000;
 /** The source, as the worker and recordings name it. */
 const SOURCE_NAME = "browser camera";
-/** Frames in flight: at the start, and at most. */
-const WINDOW = { first: 2, most: 6 };
+/** Frames in flight: at the start, and at most; over lanes, where the path is long, more of them. */
+const WINDOW = { first: 2, most: 6, mostOverLanes: 12 };
+/** Time between two frames of a camera, and that which a frame takes beside the round trip, ms: about. */
+const FRAME_MS = 33;
+const STEPS_MS = 60;
 /** With more bytes than this queued in the browser the network is the bottleneck: no further frame. */
 const MAX_BUFFERED = 256 * 1024;
 /** Results in a row after which one more frame may be in flight. */
 const RESULTS_PER_STEP = 20;
+/** Messages about one frame. */
+const ANSWERS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
 
 /** The camera cannot be used, or the worker refuses it; the message is for people. */
 export class CameraRefused extends Error {}
@@ -31,9 +39,14 @@ export class Session {
   #on;
   #settings;
   #stream;
+  #lanes;
+  #plan;
+  #holdUps = new HoldUps();
   #window = WINDOW.first;
   #resultsInRow = 0;
   #frames = new Map();
+  /** The newest frame that was answered. */
+  #newest = -1;
   #spare = [];
   #isEncoding = false;
   /** Whether frames are sent: from STREAM_ACK to the end. */
@@ -42,20 +55,22 @@ export class Session {
   #onAck = () => {};
   #onComplete = () => {};
 
-  /** `stream`: its `id`, the number of the `next` frame, and how many were `sent` and `skipped`; they outlive a
-   * connection. */
+  /** `stream`: its `id`, the number of the `next` frame, how many were `sent`, `skipped` and `lost` on the way, and the bytes of
+   * shards; they outlive a connection. */
   constructor(link, video, on, settings, stream) {
     this.#link = link;
     this.#video = video;
     this.#on = on;
     this.#settings = settings;
     this.#stream = stream;
+    this.#lanes = new ShardLanes({ answer: (text) => this.#receiveAnswer(text), tell: (message) => this.#tell(message), totals: stream });
+    this.#plan = new LanePlan(link, this.#lanes);
     link.channel.addEventListener("message", ({ data }) => this.#receive(data));
   }
 
   /** Streams until `signal` aborts, and throws its reason, or until the connection is lost. */
   async run(signal) {
-    const heartbeat = setInterval(() => this.#sendText(KEEP_ALIVE), HEARTBEAT_INTERVAL_MS);
+    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL_MS);
     const lost = ended(this.#link).then(() => this.#lost());
     try {
       await unless(signal, Promise.race([this.#begin(signal), lost]));
@@ -69,17 +84,31 @@ export class Session {
     } finally {
       this.#isLive = false;
       clearInterval(heartbeat);
+      this.#lanes.close();
     }
+  }
+
+  #beat() {
+    this.#tell(KEEP_ALIVE);
+    const { dataBytes, parityBytes, lost } = this.#stream;
+    if (dataBytes > 0) this.#on.network({ lanes: this.#lanes.count, parity: (100 * parityBytes) / dataBytes, lost });
   }
 
   /** Sends the camera's newest frame if the worker keeps up. A frame that is not sent has a number too. */
   frame(capturedAt) {
     const { channel } = this.#link;
     if (!this.#isLive || !this.#video.videoWidth || channel.readyState !== "open") return;
-    const isFull = this.#frames.size >= this.#window || channel.bufferedAmount > MAX_BUFFERED;
     const frameId = this.#stream.next++;
-    if (this.#isEncoding || isFull) this.#on.skipped(++this.#stream.skipped);
+    if (this.#isEncoding || this.#isFull) this.#on.skipped(++this.#stream.skipped);
     else this.#sendFrame(frameId, capturedAt);
+  }
+
+  /** Whether a newer frame is worth more than this one, since the worker or the network does not keep up. */
+  get #isFull() {
+    const lanes = this.#lanes;
+    if (lanes.areUsed) return this.#frames.size >= this.#window || !lanes.hasRoom;
+    // One frame at a time, while lanes are on their way that will take the next ones.
+    return this.#frames.size >= (lanes.areAwaited ? 1 : this.#window) || this.#link.channel.bufferedAmount > MAX_BUFFERED;
   }
 
   #lost() {
@@ -91,14 +120,28 @@ export class Session {
   async #begin(signal) {
     while (!signal.aborted) {
       const answered = new Promise((resolve) => (this.#onAck = resolve));
-      this.#sendJson(this.#start());
+      const asked = performance.now();
+      this.#tell(this.#start());
+      const early = this.#plan.openEarly();
       const late = sleep(ACK_TIMEOUT_MS).then(() => ({ status: "silent", message: "The worker does not answer." }));
       const ack = await Promise.race([answered, late]);
-      if (ack.status === "ready") return this.#on.skeleton(ack.skeleton);
+      const ackMs = performance.now() - asked;
+      await early;
+      if (ack.status === "ready") return await this.#ready(ack, ackMs);
+      this.#lanes.end();
       if (ack.status !== "busy") throw new CameraRefused(ack.message ?? `The worker refuses the stream: ${ack.status}.`);
       this.#on.state("busy", { position: ack.queue_position });
       await sleep(BUSY_RETRY_MS);
     }
+  }
+
+  /** The worker takes the stream. */
+  async #ready(ack, ackMs) {
+    this.#on.skeleton(ack.skeleton);
+    await this.#plan.open(ack, ackMs);
+    if (!this.#lanes.areUsed) return;
+    const onTheWay = Math.ceil((this.#plan.roundTrip + STEPS_MS) / FRAME_MS);
+    this.#window = Math.min(Math.max(WINDOW.first, onTheWay), WINDOW.mostOverLanes);
   }
 
   /** No frame follows STREAM_END, not even one that is being encoded. */
@@ -107,7 +150,8 @@ export class Session {
     const complete = new Promise((resolve) => (this.#onComplete = resolve));
     const seconds = (performance.now() - this.#begun) / 1000;
     const { sent } = this.#stream;
-    this.#sendJson({ type: "STREAM_END", total_sent: sent, elapsed_seconds: seconds, average_fps: sent / seconds });
+    this.#lanes.settle();
+    this.#tell({ type: "STREAM_END", total_sent: sent, elapsed_seconds: seconds, average_fps: sent / seconds });
     await Promise.race([complete, lost.catch(() => {}), sleep(COMPLETE_TIMEOUT_MS)]);
   }
 
@@ -152,8 +196,10 @@ export class Session {
       if (!bytes || !this.#isLive || channel.readyState !== "open") return;
       this.#stream.sent += 1;
       const capturedUs = Math.round((performance.timeOrigin + capturedAt) * 1000);
-      this.#frames.set(frameId, { canvas, capturedAt, meta: { frameId, width, height, capturedUs, source: this.#source() } });
-      for (const message of frameMessages({ frameId, height, width, capturedUs }, bytes)) channel.send(message);
+      const meta = { frameId, width, height, capturedUs, source: this.#source() };
+      this.#frames.set(frameId, { canvas, capturedAt, sentAt: performance.now(), meta });
+      if (await this.#lanes.send(frameId, announcement(meta, bytes), bytes)) return;
+      for (const message of frameMessages(meta, bytes)) channel.send(message);
     } catch (error) {
       console.debug("a frame is not sent", error);
     } finally {
@@ -162,29 +208,50 @@ export class Session {
   }
 
   #receive(data) {
-    if (typeof data !== "string" || !data.startsWith("{")) return;
+    if (typeof data !== "string") return;
+    if (!data.startsWith("{")) return this.#lanes.receiveText(data);
     const message = JSON.parse(data);
     switch (message.type) {
       case "STREAM_ACK": return this.#onAck(message);
       case "STREAM_COMPLETE": return this.#onComplete(message);
       case "BACKPRESSURE": return this.#narrow();
-      case "PREDICTION":
-      case "FRAME_RECEIVED":
-      case "ERROR": return this.#result(message);
+      case "LANE_ANSWER":
+      case "SHARD_REPORT": return this.#lanes.receive(message).forEach((frameId) => this.#loseFrame(frameId));
     }
+    if (ANSWERS.includes(message.type)) this.#result(message);
   }
 
+  /** Takes an answer that came in shards. */
+  #receiveAnswer(text) {
+    const answer = JSON.parse(text);
+    if (ANSWERS.includes(answer.type)) this.#result(answer);
+  }
+
+  /** Too many packets of a frame are lost. It is not sent again: a newer one is worth more. */
+  #loseFrame(frameId) {
+    const frame = this.#frames.get(frameId);
+    if (!frame) return;
+    this.#frames.delete(frameId);
+    this.#spare.push(frame.canvas);
+    this.#stream.lost += 1;
+  }
+
+  /** An answer that comes twice is of no frame any more the second time. */
   #result(result) {
     const frame = this.#frames.get(result.frame_id);
     if (!frame) return;
     this.#frames.delete(result.frame_id);
-    const age = performance.now() - frame.capturedAt;
+    const now = performance.now();
+    const age = now - frame.capturedAt;
+    if (this.#holdUps.returned(now - frame.sentAt - (result.timing?.total_us ?? 0) / 1000, now)) this.#plan.lossesShow();
     const meta = { ...frame.meta, latencyUs: Math.max(0, Math.round(age * 1000)) };
-    if (result.type !== "ERROR") this.#on.picture(frame.canvas, result, meta);
+    if (result.type !== "ERROR") this.#on.picture(frame.canvas, result, meta, result.frame_id < this.#newest);
+    this.#newest = Math.max(this.#newest, result.frame_id);
     this.#on.age(age);
     this.#spare.push(frame.canvas);
     // Results without a BACKPRESSURE between them show that one more frame can be in flight.
-    if (++this.#resultsInRow >= RESULTS_PER_STEP && this.#window < WINDOW.most) {
+    const most = this.#lanes.areUsed ? WINDOW.mostOverLanes : WINDOW.most;
+    if (++this.#resultsInRow >= RESULTS_PER_STEP && this.#window < most) {
       this.#window += 1;
       this.#resultsInRow = 0;
     }
@@ -196,11 +263,11 @@ export class Session {
     this.#resultsInRow = 0;
   }
 
-  #sendJson(message) {
-    this.#sendText(JSON.stringify(message));
-  }
-
-  #sendText(message) {
-    if (this.#link.channel.readyState === "open") this.#link.channel.send(message);
+  /** Sends a text, bytes, or an object as JSON over the channel. Whether it went. */
+  #tell(message) {
+    if (this.#link.channel.readyState !== "open") return false;
+    const isPlain = typeof message === "string" || message instanceof Uint8Array;
+    this.#link.channel.send(isPlain ? message : JSON.stringify(message));
+    return true;
   }
 }

@@ -5,6 +5,9 @@ export const MAX_BLOCK_DATA = 128;
 export const MAX_BLOCK_PARITY = 127;
 export const MAX_DATA = 16384;
 
+/** Parity shards that a block with so many data shards should have at most: two fifths of them, and small blocks are repeated up to twice. */
+export const maxParity = (dataShards) => Math.max(2, Math.ceil((Math.min(dataShards, MAX_BLOCK_DATA) * 2) / 5));
+
 /**
  * The shards of one unit: first the data shards, then the parity shards. Both are dealt over the blocks in turn, so that
  * packets lost in a row are those of different blocks.

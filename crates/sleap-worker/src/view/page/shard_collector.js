@@ -1,7 +1,7 @@
 // From shards back to units, in whatever order they arrive.
 
-import { MAX_BLOCK_DATA } from "./shard_blocks.js";
 import { ReceivedUnit } from "./received_unit.js";
+import { maxParity } from "./shard_blocks.js";
 
 /** The number of the first unit, beyond 32 bits: lower ones are late. */
 const FIRST = 2 ** 32;
@@ -13,9 +13,6 @@ const MAX_BYTES = 4 << 20;
 /** So long after a newer unit is whole one that is not is given up, and so long shards of a closed unit are counted, ms. */
 const PATIENCE_MS = 30;
 const COUNTED_MS = 200;
-
-/** Most parity shards of a block with so many data shards: two fifths of them, and small blocks are repeated up to twice. */
-export const maxParity = (dataShards) => Math.max(2, Math.ceil((Math.min(dataShards, MAX_BLOCK_DATA) * 2) / 5));
 
 /**
  * Puts units together. Each is given out at most once, and only with the content that was sent. The newest come first:
@@ -48,6 +45,17 @@ export class ShardCollector {
     for (const [number, unit] of this.#units) {
       if (number < this.#floor && now - unit.closedAt >= COUNTED_MS) this.#forget(number, unit);
     }
+  }
+
+  /** When `expire` has something to do, if no shard comes before. */
+  get deadline() {
+    let deadline = Infinity;
+    for (const [number, unit] of this.#units) {
+      const isOpen = number >= this.#floor;
+      if (isOpen && !unit.isWhole) continue;
+      deadline = Math.min(deadline, unit.closedAt + (isOpen ? PATIENCE_MS : COUNTED_MS));
+    }
+    return deadline;
   }
 
   /** All units before this one have arrived or are lost. */

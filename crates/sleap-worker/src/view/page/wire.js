@@ -8,13 +8,17 @@ const FRAME_END = "FRAME_END::";
 /** Larger frames are not shown. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
+/** The announcement of a JPEG frame. */
+export const announcement = ({ frameId, height, width, capturedUs }, bytes) =>
+  `${FRAME_META}${frameId}:${height}:${width}:3:jpeg:${bytes.byteLength}:${capturedUs}`;
+
 /** The messages of a JPEG frame, in their order. */
-export function* frameMessages({ frameId, height, width, capturedUs }, bytes) {
-  yield `${FRAME_META}${frameId}:${height}:${width}:3:jpeg:${bytes.byteLength}:${capturedUs}`;
+export function* frameMessages(meta, bytes) {
+  yield announcement(meta, bytes);
   for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
     yield bytes.subarray(at, at + CHUNK_BYTES);
   }
-  yield `${FRAME_END}${frameId}`;
+  yield `${FRAME_END}${meta.frameId}`;
 }
 
 /**
