@@ -84,12 +84,17 @@ export class Session {
     } finally {
       this.#isLive = false;
       clearInterval(heartbeat);
+      this.#showNetwork();
       this.#lanes.close();
     }
   }
 
   #beat() {
     this.#tell(KEEP_ALIVE);
+    this.#showNetwork();
+  }
+
+  #showNetwork() {
     const { dataBytes, parityBytes, lost } = this.#stream;
     if (dataBytes > 0) this.#on.network({ lanes: this.#lanes.count, parity: (100 * parityBytes) / dataBytes, lost });
   }

@@ -135,11 +135,11 @@ export class ShardLanes {
   }
 
   async #one() {
-    // One for all lanes: making it takes a phone longer than anything else here.
-    this.#certificates ??= RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" });
+    // One for all lanes, so that it is made once.
+    this.#certificates ??= generateCertificates();
     const number = this.#number++;
     try {
-      const lane = await openLane({ certificates: [await this.#certificates], address: this.#address, ask: (sdp) => this.#ask(number, sdp) });
+      const lane = await openLane({ certificates: await this.#certificates, address: this.#address, ask: (sdp) => this.#ask(number, sdp) });
       lane.read((data) => this.#answers.take(data));
       return lane;
     } finally {
@@ -152,5 +152,14 @@ export class ShardLanes {
       this.#asked.set(lane, ({ sdp, message }) => (sdp ? resolve(sdp) : reject(new Error(message))));
       if (!this.#tell({ type: "LANE_OFFER", lane, sdp, shards: true })) reject(new Error("the channel is closed"));
     });
+  }
+}
+
+/** Without one each lane makes its own. */
+async function generateCertificates() {
+  try {
+    return [await RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" })];
+  } catch {
+    return [];
   }
 }
