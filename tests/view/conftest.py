@@ -31,6 +31,8 @@ class Worker:
         # The link that watches, and the one that streams too.
         self.link = self._line("view: ") if links != "send" else None
         self.send_link = self._line("send: ") if links != "look" else None
+        # The latter with one connection, whatever the way is like on a busy machine.
+        self.send_over_one = (self.send_link or "").replace("/#", "/?lanes=1#")
         self.origin, self.token = (self.link or self.send_link).split("/#")
 
     def _line(self, prefix):
@@ -66,10 +68,10 @@ def data_home(tmp_path):
 
 
 @contextmanager
-def running_worker(tmp_path, *args, view="127.0.0.1:0", env=None):
+def running_worker(tmp_path, *args, listen="127.0.0.1:0", view="127.0.0.1:0", prefix=(), env=None):
     with open(tmp_path / "worker.log", "w") as log:
         process = subprocess.Popen(
-            [BIN / "sleap-worker", "--listen", "127.0.0.1:0", "--view", view, *args],
+            [*prefix, BIN / "sleap-worker", "--listen", listen, "--view", view, *args],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -245,6 +247,8 @@ class Page:
             window.peers.push(peer);
             return peer;
         };
+        window.RTCPeerConnection.prototype = Peer.prototype;
+        window.RTCPeerConnection.generateCertificate = Peer.generateCertificate.bind(Peer);
         window.channels = new Set();
         const send = RTCDataChannel.prototype.send;
         RTCDataChannel.prototype.send = function (message) {

@@ -1,7 +1,7 @@
 // What test_shards.py runs in the page: returns the names of vectors, or of scenes, whose outcome is not as it has to be.
 async (vectors) => {
-  const [{ ShardEncoder }, { content, readShard }, { ShardCollector }, { crc32 }] = await Promise.all(
-    ["shard_encoder", "shard_wire", "shard_collector", "crc32"].map((name) => import(`/${name}.js`)),
+  const [{ ShardEncoder }, { content, readShard }, { ShardCollector }, { crc32 }, { SentUnits }, { HoldUps }] = await Promise.all(
+    ["shard_encoder", "shard_wire", "shard_collector", "crc32", "sent_units", "hold_ups"].map((name) => import(`/${name}.js`)),
   );
   const wrong = [];
   const check = (name, isRight) => isRight || wrong.push(name);
@@ -62,5 +62,36 @@ async (vectors) => {
   // What a sender can make the page keep is bounded.
   for (let unit = 10; unit < 2000; unit += 1) collector.push(readShard(new ShardEncoder(unit).encode(content("text", picture(5000)), 1)[0]), 1000);
   check("bounded", collector.heldUnits <= 256);
+
+  // Reports: each lost frame is told once, and what was never sent is ignored.
+  const sent = new SentUnits(0);
+  for (let frame = 10; frame < 16; frame += 1) sent.push(frame);
+  const reported = (closed, lost, more = {}) => sent.reported({ closed, lost, ...more }, 0);
+  check("told", same(reported(2, [[1, 1]]), [11]) && same(reported(5, [[1, 1], [3, 2]]), [13, 14]));
+  check("never sent", same(reported(9, [[7, 2 ** 32 - 1], [2 ** 32 - 1, 1], [6, 1]]), []) && same(reported(6, [[5, 1]]), [15]));
+  for (let frame = 0; frame < 5000; frame += 1) sent.push(frame);
+  check("remembered", reported(5006, [[6, 5000]]).length === 1024);
+
+  // Parity: some before anything is known, none without losses, and as much as losses ask for.
+  const parity = new SentUnits(0);
+  check("first parity", parity.parity(22, 0) === 6 && parity.parity(22, 999) === 6 && parity.parity(22, 1000) === 2 && parity.parity(1, 0) === 2);
+  check("no losses", parity.parity(22, 3000) === 0);
+  parity.reported({ closed: 0, sent: 1000, arrived: 980, worst: 3, lost: [] }, 3000);
+  check("losses", parity.parity(22, 3000) >= 3 && parity.parity(22, 3000) <= 5 && parity.loss > 0.02);
+  parity.reported({ closed: 0, sent: 1000, arrived: 0, worst: 0, lost: [] }, 3000);
+  check("most parity", parity.parity(22, 3000) === 9 && parity.parity(300, 3000) === 40);
+  check("forgotten", parity.parity(22, 3000 + 15000) === 9);
+  for (let at = 18000; at < 180000; at += 1000) parity.reported({ closed: 0, sent: 1000, arrived: 1000, worst: 0, lost: [] }, at);
+  check("better again", parity.parity(22, 180000) === 0);
+
+  // Frames that are held up twice within a minute show losses; a queue that grows and a slow start do not.
+  const shows = (links) => {
+    const [holdUps, now] = [new HoldUps(), { at: 0 }];
+    return links.map((link) => holdUps.returned(link, (now.at += 33))).at(-1);
+  };
+  const quiet = (count) => Array(count).fill(10);
+  check("two losses", shows([...quiet(40), 600, ...quiet(60), 500]) && !shows([...quiet(40), 600, ...quiet(60)]));
+  check("one loss", !shows([...quiet(40), 900, 850, 800, 750]) && !shows([...quiet(40), 600, ...quiet(2000), 500]));
+  check("a queue, a start", !shows(Array.from({ length: 300 }, (_, at) => 10 + at * 3)) && !shows([900, 10, 900, ...quiet(20), 900]));
   return wrong;
 }

@@ -62,7 +62,7 @@ def check_camera_poses(poses, known, width, within):
 @pytest.mark.parametrize("width", [320, 640])
 def test_a_camera_gets_the_poses_that_the_command_line_gets(worker, open_page, camera_browser, width):
     known = the_videos_poses(worker)
-    page = open_page(worker.send_link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_over_one, browser=camera_browser).state("connected")
     page.page.select_option("#camera-width", str(width), force=True)
     page.page.click("#camera")
     camera_state(page, "live")
@@ -102,7 +102,7 @@ def test_a_camera_among_other_streams_gets_its_own_poses(tmp_path, open_page, ca
         for options in FILES[:files]:
             with file(options) as client:
                 alone.append(poses(client))
-        page = open_page(worker.send_link, browser=camera_browser).state("connected")
+        page = open_page(worker.send_over_one, browser=camera_browser).state("connected")
         page.page.select_option("#camera-width", "640", force=True)
         page.page.click("#camera")
         camera_state(page, "live")
@@ -188,7 +188,7 @@ def test_the_other_camera_goes_on_with_the_stream(worker, open_page, camera_brow
 
 
 def test_a_lost_connection_is_opened_again_for_the_same_stream(worker, open_page, camera_browser):
-    page = open_page(worker.send_link, browser=camera_browser).state("connected")
+    page = open_page(worker.send_over_one, browser=camera_browser).state("connected")
     page.page.click("#camera")
     camera_state(page, "live")
     page.wait("() => Number(document.getElementById('picture').dataset.frame) > 20")

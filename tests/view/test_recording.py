@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sleap_io
 from conftest import ENDLESS, running_worker, streaming
-from test_camera import as_array, camera_browser, camera_file, camera_state  # noqa: F401
+from test_camera import as_array, camera_browser, camera_state  # noqa: F401
 
 
 def recorded(page, poses):

@@ -1,4 +1,4 @@
-"""The page's code for shards: the vectors of the wire protocol, and what a receiver makes of losses, in the browser."""
+"""The page's code for shards: the vectors of the wire protocol, and what both sides make of losses, in the browser."""
 
 import json
 from pathlib import Path
