@@ -40,6 +40,7 @@ files! {
     "/device.js", "device.js", SCRIPT;
     "/dom.js", "dom.js", SCRIPT;
     "/figures.js", "figures.js", SCRIPT;
+    "/flight_window.js", "flight_window.js", SCRIPT;
     "/hold_ups.js", "hold_ups.js", SCRIPT;
     "/lane.js", "lane.js", SCRIPT;
     "/lane_keeper.js", "lane_keeper.js", SCRIPT;

@@ -1,5 +1,6 @@
 // One connection of a stream: from STREAM_START to STREAM_COMPLETE, or until it is lost.
 
+import { FlightWindow } from "./flight_window.js";
 import { HoldUps } from "./hold_ups.js";
 import { LanePlan } from "./lane_plan.js";
 import { ended, silence, sleep, unless } from "./link.js";
@@ -15,15 +16,10 @@ const ACK_TIMEOUT_MS = 10000;
 const COMPLETE_TIMEOUT_MS = 10000;
 /** The source, as the worker and recordings name it. */
 const SOURCE_NAME = "browser camera";
-/** Frames in flight: at the start, and at most; over lanes, where the path is long, more of them. */
-const WINDOW = { first: 2, most: 6, mostOverLanes: 12 };
-/** Time between two frames of a camera, and that which a frame takes beside the round trip, ms: about. */
-const FRAME_MS = 33;
-const STEPS_MS = 60;
 /** With more bytes than this queued in the browser the network is the bottleneck: no further frame. */
 const MAX_BUFFERED = 256 * 1024;
-/** Results in a row after which one more frame may be in flight. */
-const RESULTS_PER_STEP = 20;
+/** Frames per second of a camera that does not tell. */
+const USUAL_RATE = 30;
 /** Messages about one frame. */
 const ANSWERS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
 
@@ -42,8 +38,7 @@ export class Session {
   #lanes;
   #plan;
   #holdUps = new HoldUps();
-  #window = WINDOW.first;
-  #resultsInRow = 0;
+  #window = new FlightWindow();
   #frames = new Map();
   /** The newest frame that was answered. */
   #newest = -1;
@@ -103,6 +98,7 @@ export class Session {
   frame(capturedAt) {
     const { channel } = this.#link;
     if (!this.#isLive || !this.#video.videoWidth || channel.readyState !== "open") return;
+    if (this.#lanes.areUsed) this.#window.overLanes(this.#plan.roundTrip ?? 0, 1000 / (this.#rate() || USUAL_RATE));
     const frameId = this.#stream.next++;
     if (this.#isEncoding || this.#isFull) this.#on.skipped(++this.#stream.skipped);
     else this.#sendFrame(frameId, capturedAt);
@@ -111,9 +107,9 @@ export class Session {
   /** Whether a newer frame is worth more than this one, since the worker or the network does not keep up. */
   get #isFull() {
     const lanes = this.#lanes;
-    if (lanes.areUsed) return this.#frames.size >= this.#window || !lanes.hasRoom;
+    if (lanes.areUsed) return this.#frames.size >= this.#window.size || !lanes.hasRoom;
     // One frame at a time, while lanes are on their way that will take the next ones.
-    return this.#frames.size >= (lanes.areAwaited ? 1 : this.#window) || this.#link.channel.bufferedAmount > MAX_BUFFERED;
+    return this.#frames.size >= (lanes.areAwaited ? 1 : this.#window.size) || this.#link.channel.bufferedAmount > MAX_BUFFERED;
   }
 
   #lost() {
@@ -144,9 +140,6 @@ export class Session {
   async #ready(ack, ackMs) {
     this.#on.skeleton(ack.skeleton);
     await this.#plan.open(ack, ackMs);
-    if (!this.#lanes.areUsed) return;
-    const onTheWay = Math.ceil((this.#plan.roundTrip + STEPS_MS) / FRAME_MS);
-    this.#window = Math.min(Math.max(WINDOW.first, onTheWay), WINDOW.mostOverLanes);
   }
 
   /** No frame follows STREAM_END, not even one that is being encoded. */
@@ -219,7 +212,7 @@ export class Session {
     switch (message.type) {
       case "STREAM_ACK": return this.#onAck(message);
       case "STREAM_COMPLETE": return this.#onComplete(message);
-      case "BACKPRESSURE": return this.#narrow();
+      case "BACKPRESSURE": return this.#window.narrow();
       case "LANE_ANSWER":
       case "SHARD_REPORT": return this.#lanes.receive(message).forEach((frameId) => this.#loseFrame(frameId));
     }
@@ -254,18 +247,7 @@ export class Session {
     this.#newest = Math.max(this.#newest, result.frame_id);
     this.#on.age(age);
     this.#spare.push(frame.canvas);
-    // Results without a BACKPRESSURE between them show that one more frame can be in flight.
-    const most = this.#lanes.areUsed ? WINDOW.mostOverLanes : WINDOW.most;
-    if (++this.#resultsInRow >= RESULTS_PER_STEP && this.#window < most) {
-      this.#window += 1;
-      this.#resultsInRow = 0;
-    }
-  }
-
-  /** The worker's queues are full. */
-  #narrow() {
-    this.#window = Math.max(1, this.#window - 1);
-    this.#resultsInRow = 0;
+    this.#window.returned(now - frame.sentAt, now);
   }
 
   /** Sends a text, bytes, or an object as JSON over the channel. Whether it went. */
