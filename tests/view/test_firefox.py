@@ -1,6 +1,7 @@
 """The page in Firefox: it watches, streams a camera, records, and reports its states."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -58,6 +59,25 @@ def test_firefox_streams_its_camera_and_records_it(worker, tab):
     tab.evaluate("document.getElementById('camera').click()")
     tab.wait("() => document.body.dataset.camera === 'stopped'")
     assert "stream complete" in worker.log()
+
+
+def test_firefox_streams_its_camera_over_coded_lanes(worker, tab):
+    tab.open(worker.send_link.replace("/#", "/?lanes=coded#")).state("connected")
+    tab.evaluate("""{
+        window.answered = [];
+        document.addEventListener("pose", ({ detail }) => window.answered.push(detail.result.frame_id));
+    }""")
+    tab.evaluate("document.getElementById('camera').click()")
+    tab.wait("() => Number(document.getElementById('lanes').dataset.value) >= 12")
+    frames = tab.evaluate("window.answered.length")
+    tab.wait(f"() => window.answered.length > {frames + 60}")
+    tab.evaluate("document.getElementById('camera').click()")
+    tab.wait("() => document.body.dataset.camera === 'stopped'")
+    assert tab.evaluate("new Set(window.answered).size === window.answered.length"), "a frame is answered twice"
+    assert "sending live frames and answers over lanes" in worker.log()
+    # What arrived at the worker was answered once here.
+    served = re.search(r"stream complete.* predictions=(\d+)", worker.log())
+    assert int(served[1]) == tab.evaluate("window.answered.length")
 
 
 def test_a_link_without_its_last_part_is_reported_in_firefox(worker, tab):
