@@ -124,6 +124,33 @@ def test_lanes_that_die_or_do_not_open_are_replaced(worker, open_page, camera_br
     check_camera_poses(in_order(page.poses), known, 640, 1.0)
 
 
+def test_nothing_stays_open_after_a_camera_that_is_stopped_at_once(worker, open_page, camera_browser):  # noqa: F811
+    page = open_page(with_lanes(worker.send_link, "coded"), browser=camera_browser).state("connected")
+    # As soon as the stream is announced, while lanes are on their way.
+    page.page.evaluate("""() => {
+        const send = RTCDataChannel.prototype.send;
+        RTCDataChannel.prototype.send = function (message) {
+            if (String(message).includes("LANE_OFFER") && !window.isStopped) {
+                window.isStopped = true;
+                camera.click();
+            }
+            return send.call(this, message);
+        };
+    }""")
+    page.page.click("#camera")
+    page.wait("() => window.isStopped")
+    camera_state(page, "stopped")
+    # The first is the viewer's.
+    only_the_viewer = "() => window.peers.slice(1).every((peer) => peer.signalingState === 'closed')"
+    page.wait(only_the_viewer)
+    start(page)
+    wait_for_lanes(page, FIRST)
+    wait_for_poses(page, 10)
+    page.page.click("#camera")
+    camera_state(page, "stopped")
+    page.wait(only_the_viewer)
+
+
 # What the browser measures on a busy machine is not what these are about.
 SHORT_WAY = """
     const stats = RTCPeerConnection.prototype.getStats;

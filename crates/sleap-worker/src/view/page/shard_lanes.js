@@ -42,6 +42,7 @@ export class ShardLanes {
   #most = 0;
   /** Until when frames wait for the first lanes. */
   #awaitedUntil = 0;
+  #isOver = false;
   #onChange = () => {};
 
   /** `answer(text)` takes an answer that came in shards, `tell(message)` sends text or an object over the channel. `totals` count bytes. */
@@ -72,7 +73,7 @@ export class ShardLanes {
 
   /** Opens lanes, `most` of them at most, and keeps them open. */
   open(most, { roundTrip, address }) {
-    if (this.#keeper || most < MIN_LANES) return;
+    if (this.#isOver || this.#keeper || most < MIN_LANES) return;
     this.#awaitedUntil = performance.now() + AWAITED_MS;
     this.#most = Math.min(most, MOST_LANES);
     this.#address = address;
@@ -128,7 +129,9 @@ export class ShardLanes {
     this.#awaitedUntil = 0;
   }
 
+  /** The same for good: a stream that has ended opens none. */
   close() {
+    this.#isOver = true;
     this.end();
     this.#dealer.close();
     this.#answers.close();

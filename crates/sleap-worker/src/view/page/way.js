@@ -5,7 +5,8 @@
  * this device where it begins there and the browser tells (`null` otherwise).
  */
 export async function wayOf(peer) {
-  const stats = new Map([...(await peer.getStats())]);
+  // Nothing is known of a connection that was closed meanwhile.
+  const stats = new Map(await peer.getStats().catch(() => []));
   const entries = [...stats.values()];
   const transport = entries.find(({ type }) => type === "transport");
   const isChosen = (entry) => entry.type === "candidate-pair" && (entry.selected || (entry.nominated && entry.state === "succeeded"));
