@@ -19,7 +19,7 @@ export class ShardDealer {
   #sent = new SentUnits(performance.now());
   #turn = 0;
   #lastBytes = 0;
-  /** Waits to say how many units there were; `null`: the worker knows. */
+  /** The timer after which the worker is told how many units there were; `null`: it was told. */
   #count = null;
   /** Bytes of shards of frames, and of the parity beside them; they outlive a connection. */
   #totals;

@@ -14,7 +14,7 @@ import { ShardDealer } from "./shard_dealer.js";
 
 /** Fewer lanes are not used. */
 const MIN_LANES = 4;
-/** Lanes at first, and at most: each is a connection of its own, and phones are small. */
+/** Lanes at first, and at most: each is a connection of its own, which costs a phone memory and a handshake. */
 const FIRST_LANES = 12;
 const MOST_LANES = 16;
 /** With a longer round trip there are as many as there may be from the start, ms. */

@@ -1,4 +1,4 @@
-// The way to the worker, as the browser knows it.
+// The way to the worker, as the browser measures it.
 
 /**
  * The path of an open connection: `roundTrip` in ms (`null`: not known), whether a TURN server `isRelayed`, and the `address` of
