@@ -46,6 +46,7 @@ mod service;
 mod settings;
 mod settings_trust;
 mod several_cameras;
+mod several_secrets;
 mod silence;
 mod slurm;
 mod sources;

@@ -244,6 +244,13 @@ impl Workers {
             .any(|(id, fit)| is_other(id) && matches!(fit, Fit::Room(_)))
     }
 
+    /// Whether there is another one than these that may serve the client, now or later.
+    pub fn has_beside(&self, ids: &[String]) -> bool {
+        let is_of_use = |fit: &Fit| !matches!(fit, Fit::Not(_));
+        let mut all = self.0.iter();
+        all.any(|(id, fit)| !ids.contains(id) && is_of_use(fit))
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()

@@ -104,6 +104,16 @@ impl ConnectError {
         )
     }
 
+    /// The worker that the attempt was made at, where it came to one.
+    pub fn worker(&self) -> Option<&str> {
+        match self {
+            Self::NoAnswer { worker, .. }
+            | Self::WorkerLeft { worker }
+            | Self::Peer { worker, .. } => Some(worker),
+            _ => None,
+        }
+    }
+
     /// Whether there was a path to the worker, and the handshake over it failed: as where packets are lost, so that
     /// another attempt may do.
     pub fn is_failed_handshake(&self) -> bool {

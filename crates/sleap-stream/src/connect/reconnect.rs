@@ -116,7 +116,7 @@ impl Reconnector {
     pub(crate) async fn announce(&self, channel: &mut Channel) -> Result<StreamAck> {
         let rendezvous = &self.config.rendezvous;
         let began = Instant::now();
-        let mut tried = Vec::new();
+        let (mut tried, mut refusing) = (Vec::new(), Vec::new());
         loop {
             let Some(worker) = rendezvous.exchangeable() else {
                 let timeout = (!self.config.wait).then_some(BUSY_TIMEOUT);
@@ -126,6 +126,15 @@ impl Reconnector {
             let busy = match self.open(channel, Some(Duration::ZERO)).await {
                 Ok(ack) => return self.begun(ack),
                 Err(error) if error.is::<WorkerBusy>() => error,
+                Err(error) if TrustError::is_behind(&error) => {
+                    if !rendezvous.passes_over(&worker, &mut refusing, &error).await {
+                        return Err(trust::refused_by(&refusing, error));
+                    }
+                    let other = rendezvous.wait_for(&self.config.peer, false).await?;
+                    let former = std::mem::replace(channel, other);
+                    former.sender.close().await;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             if !tried.contains(&worker) {
@@ -263,6 +272,12 @@ impl Reconnector {
                     self.config.rendezvous.avoid(&worker);
                     channel.sender.close().await;
                     last
+                }
+                Err(error) if TrustError::is_behind(&error) => {
+                    if self.config.rendezvous.ends_search(&error).await {
+                        return Err(error);
+                    }
+                    error
                 }
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,

@@ -7,11 +7,12 @@ use anyhow::Result;
 use cli::RoomArgs;
 use link::signaling::rooms::{Room, SelectionRule, WorkerService};
 use link::{Channel, ConnectError, PeerConfig, SignalError, WorkerChoice, Workers};
+use protocol::text;
 use tokio::time::sleep;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::connect::backoff::pauses;
-use crate::connect::trust;
+use crate::connect::trust::{self, TrustError};
 
 /// Longest wait for the list of the workers of a meeting point.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -53,6 +54,8 @@ struct KnownWorkers {
     avoid: Vec<String>,
     /// The model of the stream that runs: no other will do.
     model: Option<String>,
+    /// Those that do not let this client in, as far as that was logged.
+    refusing: Vec<String>,
 }
 
 /// More workers than a meeting point has; a list that is full is cleared.
@@ -145,10 +148,7 @@ impl ClientRendezvous {
                 Ok(channel)
             }
             Err(error) => {
-                if let ConnectError::NoAnswer { worker, .. }
-                | ConnectError::WorkerLeft { worker }
-                | ConnectError::Peer { worker, .. } = &error
-                {
+                if let Some(worker) = error.worker() {
                     workers.avoid(worker);
                 }
                 Err(error)
@@ -167,13 +167,22 @@ impl ClientRendezvous {
     }
 
     /// The first connection. With `waits` it is tried until there is one, unless that is of no use; without,
-    /// a handshake that has failed once is tried again.
+    /// a handshake that has failed once is tried again. A worker that does not let this client in gives way to the others.
     pub(crate) async fn wait_for(&self, peer: &PeerConfig, waits: bool) -> Result<Channel> {
         let mut backoff = pauses();
         let mut has_failed = false;
+        let mut refusing = Vec::new();
+        let chooses = peer.worker_id.is_none() && self.chooses();
         loop {
             match self.connect(peer.clone()).await {
                 Ok(channel) => return Ok(channel),
+                Err(error) if chooses && trust::is_distrust(&error) => {
+                    let worker = error.worker().unwrap_or_default().to_owned();
+                    let error = trust::explain(error);
+                    if !self.passes_over(&worker, &mut refusing, &error).await {
+                        return Err(trust::refused_by(&refusing, error));
+                    }
+                }
                 Err(error) if error.is_failed_handshake() && !has_failed => {
                     has_failed = true;
                     info!(%error, "the handshake with the worker failed; trying again");
@@ -189,11 +198,66 @@ impl ClientRendezvous {
         }
     }
 
+    /// Whether another worker can be tried in place of this one, for which this is the reason. `refusing`: those for
+    /// which there was one before; this one is added.
+    pub(crate) async fn passes_over(
+        &self,
+        worker: &str,
+        refusing: &mut Vec<String>,
+        reason: &anyhow::Error,
+    ) -> bool {
+        // One that is chosen again is the last one left; a list without an end is a peer's fault.
+        if refusing.iter().any(|it| it == worker) || refusing.len() >= MAX_AVOIDED {
+            return false;
+        }
+        refusing.push(worker.to_owned());
+        let there = self.workers_there().await;
+        let is_another = there.is_ok_and(|there| there.has_beside(refusing));
+        if is_another {
+            self.pass_over(worker, reason);
+        }
+        is_another
+    }
+
+    /// Others come first from now on, as this worker does not let this client in.
+    pub(crate) fn pass_over(&self, worker: &str, reason: &anyhow::Error) {
+        let workers = &mut *self.workers();
+        workers.avoid(worker);
+        if workers.refusing.len() < MAX_AVOIDED && !workers.refusing.iter().any(|it| it == worker) {
+            workers.refusing.push(worker.to_owned());
+            let worker = text::cut(worker, text::NAME);
+            warn!("the worker {worker} is passed over, others are tried: {reason:#}");
+        }
+    }
+
+    /// Whether this error ends the search for a worker that was lost: that one does not let this client in any more, and
+    /// there is no other one. A worker that never had the stream ends nothing.
+    pub(crate) async fn ends_search(&self, error: &anyhow::Error) -> bool {
+        let connected = self.workers().connected.clone();
+        let refusing = TrustError::worker_behind(error).map(str::to_owned);
+        let (Some(own), Some(refusing)) = (self.own(), refusing.or(connected)) else {
+            return true;
+        };
+        if refusing == own {
+            let there = self.workers_there().await;
+            if !there.is_ok_and(|there| there.has_beside(&[own])) {
+                return true;
+            }
+        }
+        self.pass_over(&refusing, error);
+        false
+    }
+
+    /// Whether this program chooses among the workers of the meeting point, and not a person.
+    fn chooses(&self) -> bool {
+        !matches!(&self.place, MeetingPoint::Room(room) if !room.chooses())
+    }
+
     /// The worker that was connected last, where another one will do as well.
     pub(crate) fn exchangeable(&self) -> Option<String> {
-        match &self.place {
-            MeetingPoint::Room(room) if !room.chooses() => None,
-            _ => self.workers().connected.clone(),
+        match self.chooses() {
+            true => self.workers().connected.clone(),
+            false => None,
         }
     }
 

@@ -3,11 +3,14 @@
 use std::fmt;
 
 use link::{AuthError, AuthRefusal, ConnectError, PeerError, SignalError};
+use protocol::text;
 
 /// The worker and this client do not trust each other.
 #[derive(Debug)]
 pub(crate) struct TrustError {
     text: String,
+    /// The worker, where the error tells; else it is the one that was connected last.
+    worker: Option<String>,
     /// Another attempt may succeed: the worker did not report that the secret is wrong.
     may_pass: bool,
 }
@@ -27,8 +30,14 @@ impl TrustError {
             text: "the worker asks for a secret: give the link that it prints \
                    (--worker 'sleap://...', or `sleap-stream pair` to store it), or --secret-file FILE"
                 .to_owned(),
+            worker: None,
             may_pass: false,
         }
+    }
+
+    /// The worker that it is about, where it is the reason for an error.
+    pub(crate) fn worker_behind(error: &anyhow::Error) -> Option<&str> {
+        error.downcast_ref::<Self>()?.worker.as_deref()
     }
 
     /// Whether it is the reason for an error, and trying again is of no use.
@@ -78,6 +87,7 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
     match what_to_do(&error) {
         Some((cause, what_to_do)) => TrustError {
             text: format!("{cause}: {what_to_do}"),
+            worker: error.worker().map(str::to_owned),
             may_pass: may_pass(cause),
         }
         .into(),
@@ -86,6 +96,20 @@ pub(crate) fn explain(error: ConnectError) -> anyhow::Error {
         }
         None => anyhow::Error::new(error)
             .context("no connection to a worker (is a sleap-worker running there?)"),
+    }
+}
+
+/// The error of a client that no worker lets in: that of the last one.
+pub(crate) fn refused_by(workers: &[String], last: anyhow::Error) -> anyhow::Error {
+    match workers {
+        [] | [_] => last,
+        several => {
+            let names: Vec<_> = several.iter().map(|it| text::cut(it, text::NAME)).collect();
+            let names = names.join(", ");
+            last.context(format!(
+                "none of the workers lets this client in ({names}); the last reason"
+            ))
+        }
     }
 }
 
