@@ -68,6 +68,11 @@ impl Receiver {
         self.lanes.frame_began()
     }
 
+    /// When the peer's last message arrived, of whatever kind; or else when the channel opened.
+    pub fn heard(&self) -> std::time::Instant {
+        self.lanes.heard()
+    }
+
     /// Why the channel is closed; `None` while it is open.
     pub fn closed_because(&self) -> Option<CloseReason> {
         self.lanes.closed().reason()

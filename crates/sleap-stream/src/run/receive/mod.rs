@@ -156,7 +156,7 @@ impl<'a> ReceiveLoop<'a> {
                 _ = room.tick(), if self.held || results.camera.are_waiting() => results.camera.check(),
                 () = decided.notified() => {}
                 channel = self.moving.found() => self.moving.found_at(channel),
-                true = self.suspicion.has_left() => {
+                true = self.suspicion.has_left(), if self.is_suspect() => {
                     tracing::warn!("the worker answers nothing and has left its meeting point");
                     over = Some(ReceiveEnd::Lost);
                 }
@@ -274,12 +274,10 @@ impl<'a> ReceiveLoop<'a> {
             }
             _ => {}
         }
-        let silence = self.last_result.elapsed();
         let may_reconnect = self.can_move && !self.reconnector.reconnect_timeout().is_zero();
-        // A worker that drains has left its meeting point, and is alive.
-        let may_have_died = !self.drains && self.watch.is_some() && pipeline.waiting() > 0;
-        if may_reconnect && may_have_died {
-            self.suspicion.consider(silence, self.reconnector);
+        let may_have_died = self.watch.is_some() && pipeline.waiting() > 0;
+        if may_reconnect && may_have_died && self.is_suspect() {
+            self.suspicion.consider(self.reconnector);
         }
         let watch = self.watch.as_mut();
         Ok(watch.and_then(|watch| watch.check(&self.sender, pipeline, &mut results.report)))

@@ -17,6 +17,10 @@ const EMPTY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A worker that has returned nothing for so long may have died.
 const SUSPECT_AFTER: Duration = Duration::from_millis(500);
 
+/// A worker that drains has left its meeting point while it is alive, and shows that it is once a [`protocol::HEARTBEAT`]:
+/// one that has sent nothing at all for so long may have died.
+const SUSPECT_DRAINING_AFTER: Duration = Duration::from_millis(1500);
+
 /// Between two looks whether it has.
 const SUSPECT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -68,11 +72,11 @@ pub(super) struct Suspicion<'a> {
 
 impl<'a> Suspicion<'a> {
     /// Begins to look, if it is time.
-    pub(super) fn consider(&mut self, silence: Duration, reconnector: &'a Reconnector) {
+    pub(super) fn consider(&mut self, reconnector: &'a Reconnector) {
         let is_time = self
             .looked
             .is_none_or(|at| at.elapsed() >= SUSPECT_INTERVAL);
-        if silence >= SUSPECT_AFTER && is_time && self.look.is_none() {
+        if is_time && self.look.is_none() {
             self.look = Some(Box::pin(reconnector.has_left()));
         }
     }
@@ -92,10 +96,22 @@ impl<'a> Suspicion<'a> {
 }
 
 impl ReceiveLoop<'_> {
+    /// Whether the worker, which has to return results, may have died.
+    pub(super) fn is_suspect(&self) -> bool {
+        match self.drains {
+            true => self.receiver.heard().elapsed() >= SUSPECT_DRAINING_AFTER,
+            false => self.last_result.elapsed() >= SUSPECT_AFTER,
+        }
+    }
+
     /// The worker is about to end.
     pub(super) fn worker_drains(&mut self) {
         self.drains = true;
-        if self.state != State::Sending || !matches!(self.moving, Moving::Stays) {
+        if self.state != State::Sending {
+            tracing::info!("the worker is about to end; so is the stream, whose last results come");
+            return;
+        }
+        if !matches!(self.moving, Moving::Stays) {
             return;
         }
         if !self.can_move {
