@@ -185,7 +185,8 @@ pub struct Args {
 
     /// Show the stream with its poses.
     ///
-    /// The window closes on `q`.
+    /// Several cameras are side by side: a click or its number makes one large, `Esc`, `g` or a right click ends that. The
+    /// window closes on `q`.
     #[arg(long, help_heading = "Output")]
     pub display: bool,
 

@@ -61,11 +61,6 @@ fn check(config: &Config, sources: &[Source], has_rules: bool) -> Result<()> {
             "these are {cameras} cameras, and one client streams {MAX_CAMERAS} at most: start another one"
         );
     }
-    if config.display {
-        bail!(
-            "--display shows one camera, and these are {cameras}: leave it out, and look at the worker's page (sleap-worker --view)"
-        );
-    }
     if has_rules {
         bail!(
             "--rules acts on one camera, and these are {cameras}: start a client of its own for the camera that it is about"
@@ -291,7 +286,6 @@ mod tests {
             ("--webcam 0 --webcam 0", "given twice"),
             ("--camera genicam --camera genicam", "given twice"),
             ("--stream a.mp4 --stream a.mp4", "given twice"),
-            ("--webcam 0 --webcam 1 --display", "--view"),
             ("--webcam 0 --webcam 1 --camera-name a", "a name for each"),
             (
                 "--webcam 0 --webcam 1 --camera-name a --camera-name a",

@@ -9,7 +9,7 @@ use labels::{CreateError, LabelsOutputs};
 use link::Sender;
 use protocol::{Skeleton, StreamAck};
 use vision::capture::{Capture, SourceInfo};
-use vision::frame_window::WindowHandle;
+use vision::frame_window::WindowTile;
 use vision::record::{self, Recording};
 
 use crate::config::Config;
@@ -34,7 +34,7 @@ pub(crate) struct PoseConsumers {
     /// What rules switch.
     pub(crate) rule_outputs: Option<OpenOutputs>,
     /// Shows them in a window.
-    pub(crate) screen: Option<WindowHandle>,
+    pub(crate) screen: Option<WindowTile>,
     /// Sees the frames, and when their results are here.
     pub(crate) watcher: Option<SharedWatcher>,
     /// Counts for Prometheus.
@@ -47,7 +47,7 @@ impl PoseConsumers {
     pub(crate) fn new(
         emitter: StreamEmitter,
         rule_outputs: Option<OpenOutputs>,
-        screen: Option<WindowHandle>,
+        screen: Option<WindowTile>,
         watcher: Option<SharedWatcher>,
     ) -> Self {
         Self {

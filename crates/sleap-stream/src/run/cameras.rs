@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use vision::capture::SourceInfo;
+use vision::frame_window::WindowHandle;
 
 use crate::config::{Config, RunConfig};
 use crate::metrics;
@@ -30,8 +31,12 @@ use verdict::{CameraOutcome, verdict};
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Streams all cameras to their ends, or until interrupted. Nothing begins before all of them are open and a worker takes
-/// each; one that ends or fails later does not end the others.
-pub(super) async fn run(config: RunConfig, interrupt: Interrupt) -> Result<ExitStatus> {
+/// each; one that ends or fails later does not end the others. `window`: shows all of them.
+pub(super) async fn run(
+    config: RunConfig,
+    window: Option<WindowHandle>,
+    interrupt: Interrupt,
+) -> Result<ExitStatus> {
     check_files(&config)?;
     let RunConfig {
         streams,
@@ -45,13 +50,7 @@ pub(super) async fn run(config: RunConfig, interrupt: Interrupt) -> Result<ExitS
     };
     let labels: Vec<_> = names.iter().map(|name| Some(&**name)).collect();
     let served = metrics::serve(first.metrics, &labels).await?;
-    let consumers = streams.iter().zip(0..).map(|(_, key)| {
-        let consumers = PoseConsumers::new(emitter.of_stream(key), None, None, None);
-        consumers.counted(served.metrics(usize::try_from(key).unwrap_or(usize::MAX)))
-    });
-    let consumers: Vec<_> = consumers.collect();
-    // The streams have it now: the last of them closes it.
-    drop(emitter);
+    let consumers = consumers(&names, emitter, &served, window);
     let opened = match open(streams, consumers, &interrupt).await? {
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
@@ -84,6 +83,21 @@ pub(super) async fn run(config: RunConfig, interrupt: Interrupt) -> Result<ExitS
     report(&first, &names, finished.as_ref().ok());
     let wrong = finished.map(|finished| finished.wrong.map(Into::into));
     verdict(outcomes, wrong.unwrap_or_else(Some))
+}
+
+/// What gets the poses of each camera. The streams have `emitter` and `window` then: the last of them closes both.
+fn consumers(
+    names: &[Arc<str>],
+    emitter: StreamEmitter,
+    served: &metrics::ClientServer,
+    window: Option<WindowHandle>,
+) -> Vec<PoseConsumers> {
+    let of_camera = |(name, key): (&Arc<str>, u64)| {
+        let tile = window.as_ref().map(|window| window.tile(name));
+        let consumers = PoseConsumers::new(emitter.of_stream(key), None, tile, None);
+        consumers.counted(served.metrics(usize::try_from(key).unwrap_or(usize::MAX)))
+    };
+    names.iter().zip(0..).map(of_camera).collect()
 }
 
 fn names(streams: &[Config]) -> Vec<Arc<str>> {

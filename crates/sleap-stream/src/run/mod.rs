@@ -48,11 +48,11 @@ pub fn run_stream(config: RunConfig) -> Result<ExitStatus> {
         .first()
         .and_then(|it| EventWriter::of(it.report_mode));
     let outcome = match &streams[..] {
-        [only] if only.display => with_window(&runtime, only.clone()),
+        all if all.iter().any(|it| it.display) => with_window(&runtime, config),
         [only] => runtime.block_on(async {
             stream::run(only.clone(), StreamContext::default(), Interrupt::listen()).await
         }),
-        _ => runtime.block_on(async { cameras::run(config, Interrupt::listen()).await }),
+        _ => runtime.block_on(async { cameras::run(config, None, Interrupt::listen()).await }),
     };
     // A source that is still being opened must not hold up the end.
     runtime.shutdown_background();
@@ -121,14 +121,24 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
-fn with_window(runtime: &tokio::runtime::Runtime, config: Config) -> Result<ExitStatus> {
+fn with_window(runtime: &tokio::runtime::Runtime, config: RunConfig) -> Result<ExitStatus> {
     vision::window::probe().context("--display needs a display")?;
-    let (screen, view) = frame_window::channel();
-    let context = StreamContext {
-        screen: Some(screen),
-        ..StreamContext::default()
-    };
-    let run = runtime.spawn(async { stream::run(config, context, Interrupt::listen()).await });
+    let (window, view) = frame_window::channel();
+    let run = runtime.spawn(async move {
+        match &config.streams[..] {
+            [only] => {
+                let context = StreamContext {
+                    screen: Some(window.tile("")),
+                    ..StreamContext::default()
+                };
+                let only = only.clone();
+                // The tile keeps the window open.
+                drop(window);
+                stream::run(only, context, Interrupt::listen()).await
+            }
+            _ => cameras::run(config, Some(window), Interrupt::listen()).await,
+        }
+    });
     match view.run("sleap-stream") {
         Ok(frame_window::WindowEnd::ByUser) => {
             tracing::info!("window closed; the stream goes on without it");

@@ -9,7 +9,7 @@ use protocol::{DecodeError, FrameId, Message, Prediction, Skeleton, StreamComple
 use tokio::sync::Notify;
 use vision::capture::FrameContent;
 use vision::draw::TrackMark;
-use vision::frame_window::{AnnotatedFrame, WindowHandle};
+use vision::frame_window::{AnnotatedFrame, WindowTile};
 
 use crate::metrics::Metrics;
 use crate::report::run_report::RunReport;
@@ -37,7 +37,7 @@ pub(crate) struct ResultHandler {
     pub(crate) complete: Option<StreamComplete>,
     /// The last frame that came back, with its poses.
     last: Option<LastResult>,
-    screen: Option<WindowHandle>,
+    screen: Option<WindowTile>,
     /// Sees when results are here.
     pub(crate) watcher: Option<SharedWatcher>,
     /// Counts for Prometheus.
@@ -81,7 +81,7 @@ impl ResultHandler {
     pub(crate) fn new(
         outputs: LabelsOutputs,
         emitter: StreamEmitter,
-        screen: Option<WindowHandle>,
+        screen: Option<WindowTile>,
         adaptation: Option<Adaptation>,
         tracks: ClientTracks,
         skeleton: Skeleton,
@@ -138,7 +138,7 @@ impl ResultHandler {
 
     /// Poses or frames have a use beside the outputs.
     fn has_other_uses(&self) -> bool {
-        let watched = self.screen.as_ref().is_some_and(WindowHandle::is_open);
+        let watched = self.screen.as_ref().is_some_and(WindowTile::is_open);
         watched || self.keeps_frames || !self.emitter.is_empty() || self.closed_loop.has_rules()
     }
 

@@ -11,7 +11,7 @@ use labels::check_all_free;
 use link::Channel;
 use protocol::StreamAck;
 use vision::capture::{Capture, SourceInfo};
-use vision::frame_window::WindowHandle;
+use vision::frame_window::WindowTile;
 use vision::record;
 
 use crate::config::Config;
@@ -37,7 +37,7 @@ use crate::send::pipeline::SendPipeline;
 #[derive(Default)]
 pub(crate) struct StreamContext {
     /// Shows it.
-    pub(crate) screen: Option<WindowHandle>,
+    pub(crate) screen: Option<WindowTile>,
     /// Sees its frames.
     pub(crate) watcher: Option<SharedWatcher>,
     /// The frames of a program, which are streamed instead of the source that the options name.

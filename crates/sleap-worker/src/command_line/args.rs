@@ -75,7 +75,8 @@ pub struct Args {
 
     /// Show the frames with skeletons in a window.
     ///
-    /// The window closes on `q`.
+    /// Several streams are side by side: a click or its number makes one large, `Esc`, `g` or a right click ends that. The
+    /// window closes on `q`.
     #[arg(long, help_heading = "View")]
     pub display: bool,
 

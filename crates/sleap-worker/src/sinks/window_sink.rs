@@ -1,4 +1,4 @@
-//! `--display`: the newest frame of the shown stream with its poses, for the window.
+//! `--display`: the newest frame of each stream with its poses, for the window.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -6,43 +6,70 @@ use std::time::Instant;
 use protocol::{Message, Prediction};
 use tracks::TrackColors;
 use vision::draw::{TrackMark, ZoneMark};
-use vision::frame_window::{AnnotatedFrame, WindowHandle};
+use vision::frame_window::{AnnotatedFrame, WindowHandle, WindowTile};
 
 use super::window_text::WindowText;
 use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
 use crate::streams::{ResultRoute, ServedStreams, ShownRules};
 
-/// Passes frames to the window.
+/// Passes frames to the window, in which each stream has a tile.
 pub(crate) struct WindowSink {
     window: WindowHandle,
     served: ServedStreams,
-    /// The stream that the window shows, or has shown last.
-    stream: Weak<ResultRoute>,
-    text: WindowText,
+    /// Model and device, where there is a model: the same for all streams.
+    model: Option<(String, String)>,
     nodes: Arc<[String]>,
     edges: Arc<[[u32; 2]]>,
+    /// In the order in which they began. One that has ended is the only one.
+    streams: Vec<ShownStream>,
+}
+
+/// A stream that the window shows.
+struct ShownStream {
+    route: Weak<ResultRoute>,
+    tile: WindowTile,
+    text: WindowText,
     colors: TrackColors,
-    /// What the window shows, while a stream runs.
+    /// What its tile shows.
     last: Option<AnnotatedFrame>,
+    has_ended: bool,
+}
+
+impl ShownStream {
+    fn is(&self, route: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
+    }
 }
 
 impl WindowSink {
-    /// A sink for this window. `served`: says which stream it shows.
+    /// A sink for this window. `served`: has the rules that are shown.
     pub(crate) fn new(window: WindowHandle, served: ServedStreams) -> Self {
         Self {
             window,
             served,
-            stream: Weak::new(),
-            text: WindowText::default(),
+            model: None,
             nodes: Arc::default(),
             edges: Arc::default(),
-            colors: TrackColors::default(),
-            last: None,
+            streams: Vec::new(),
         }
     }
 
-    fn has(&self, stream: &Arc<ResultRoute>) -> bool {
-        std::ptr::eq(self.stream.as_ptr(), Arc::as_ptr(stream))
+    /// The stream of this route, which gets a tile if it has none. One that has ended makes room.
+    fn stream(&mut self, route: &Arc<ResultRoute>) -> usize {
+        if let Some(index) = self.streams.iter().position(|it| it.is(route)) {
+            return index;
+        }
+        self.streams.retain(|stream| !stream.has_ended);
+        let model = self.model.as_ref();
+        self.streams.push(ShownStream {
+            route: Arc::downgrade(route),
+            tile: self.window.tile(route.name()),
+            text: WindowText::new(model.map(|(name, device)| (&**name, &**device))),
+            colors: TrackColors::default(),
+            last: None,
+            has_ended: false,
+        });
+        self.streams.len() - 1
     }
 }
 
@@ -56,39 +83,34 @@ impl FrameSink for WindowSink {
 
     /// Model and skeleton are the same for all streams.
     fn stream_started(&mut self, stream: &StreamHeader<'_>) {
-        if !self.served.is_shown(stream.stream) {
-            return;
-        }
         let model = stream.model;
-        let names = model.map(|model| (model.name.as_str(), model.device.as_str()));
-        self.text = WindowText::new(names);
-        self.window.set_title(self.text.title());
+        self.model = model.map(|model| (model.name.clone(), model.device.clone()));
         let skeleton = stream.skeleton.cloned().unwrap_or_default();
         self.nodes = skeleton.nodes.into();
         self.edges = skeleton.edges.into();
+        let index = self.stream(stream.stream);
+        self.window.set_title(self.streams[index].text.title());
     }
 
     fn result(&mut self, frame: &DecodedFrame, result: &Message) {
-        if !self.served.is_shown(&frame.route) {
-            return;
-        }
-        if !self.has(&frame.route) {
-            self.stream = Arc::downgrade(&frame.route);
-            self.colors = TrackColors::default();
-            self.text.end();
-        }
-        let caption = self.text.caption(frame.frame_id, result, Instant::now());
-        let Some(content) = frame.content.as_ref().filter(|_| self.window.is_open()) else {
+        let index = self.stream(&frame.route);
+        let shown = &mut self.streams[index];
+        let caption = shown.text.caption(frame.frame_id, result, Instant::now());
+        let Some(content) = frame.content.as_ref().filter(|_| shown.tile.is_open()) else {
             return;
         };
         let (instances, tracks) = match result {
             Message::Prediction(prediction) => {
-                let tracks = marks(prediction, &frame.route, &mut self.colors);
+                let tracks = marks(prediction, &frame.route, &mut shown.colors);
                 (prediction.instances.clone(), tracks)
             }
             _ => Default::default(),
         };
-        let zones = zones(self.served.rules(), frame.route.origin.size, frame.size);
+        // Those of a client are of the stream that the page shows.
+        let zones = match self.served.is_shown(&frame.route) {
+            true => zones(self.served.rules(), frame.route.origin.size, frame.size),
+            false => Vec::new(),
+        };
         let frame = AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
@@ -98,18 +120,24 @@ impl FrameSink for WindowSink {
             zones,
             caption,
         };
-        self.last = Some(frame.clone());
-        self.window.show(frame);
+        shown.last = Some(frame.clone());
+        shown.tile.show(frame);
     }
 
-    /// The last frame stays, with a caption that states it.
+    /// Its tile goes. That of the last stream stays, with a caption that states it.
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
-        if !self.has(stream) {
+        let Some(index) = self.streams.iter().position(|it| it.is(stream)) else {
+            return;
+        };
+        if self.streams.len() > 1 {
+            self.streams.remove(index);
             return;
         }
-        let caption = self.text.end();
-        if let Some(last) = self.last.take() {
-            self.window.show(AnnotatedFrame { caption, ..last });
+        let shown = &mut self.streams[index];
+        shown.has_ended = true;
+        let caption = shown.text.end();
+        if let Some(last) = shown.last.take() {
+            shown.tile.show(AnnotatedFrame { caption, ..last });
         }
     }
 }

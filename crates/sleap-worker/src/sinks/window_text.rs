@@ -1,22 +1,17 @@
 //! The title and caption of the worker's window. No clock.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::{Message, text};
-
-/// The rate is that of the results in this time.
-const RATE_WINDOW: Duration = Duration::from_secs(2);
-/// Times that are kept for the rate: more results in that time are counted as so many.
-const MAX_TIMES: usize = 4096;
+use vision::frame_window::RateMeter;
 
 /// What the window shows about its stream.
 #[derive(Debug, Default)]
 pub(crate) struct WindowText {
     /// Model and device; empty without a model.
     model: String,
-    /// When the last results came.
-    times: VecDeque<Instant>,
+    /// Of the results.
+    rate: RateMeter,
     frames: u64,
 }
 
@@ -41,16 +36,13 @@ impl WindowText {
     /// The caption of a frame that has its result.
     pub(crate) fn caption(&mut self, frame_id: u64, result: &Message, now: Instant) -> String {
         self.frames += 1;
-        self.times.push_back(now);
-        let is_old = |at: &Instant| now.saturating_duration_since(*at) > RATE_WINDOW;
-        while self.times.len() > MAX_TIMES || self.times.front().is_some_and(is_old) {
-            self.times.pop_front();
-        }
+        self.rate.came(now);
         let mut parts = vec![
             format!("frame {frame_id}"),
             format!("{} received", self.frames),
         ];
-        parts.extend(self.rate().map(|rate| format!("{rate:.1} frames/s")));
+        let rate = self.rate.rate(now);
+        parts.extend(rate.map(|rate| format!("{rate:.1} frames/s")));
         // The age since the capture is known to the client alone.
         parts.extend(total_us(result).map(|us| format!("{:.1} ms in the worker", us as f64 / 1e3)));
         self.lines(&parts.join("   "))
@@ -58,16 +50,9 @@ impl WindowText {
 
     /// The caption of the last frame, once its stream is over. The next stream is counted from 0.
     pub(crate) fn end(&mut self) -> String {
-        self.times.clear();
+        self.rate = RateMeter::default();
         let frames = std::mem::take(&mut self.frames);
         self.lines(&format!("stream ended, {frames} frames"))
-    }
-
-    /// Results per second, of two or more.
-    fn rate(&self) -> Option<f64> {
-        let (first, last) = (self.times.front()?, self.times.back()?);
-        let seconds = last.saturating_duration_since(*first).as_secs_f64();
-        (seconds > 0.0).then(|| (self.times.len() - 1) as f64 / seconds)
     }
 
     fn lines(&self, line: &str) -> String {
@@ -93,6 +78,8 @@ fn clean(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use protocol::{Prediction, Timing};
 
     use super::*;
@@ -127,7 +114,6 @@ mod tests {
             last.contains("101 received   20.0 frames/s   5.0 ms"),
             "{last}"
         );
-        assert!(text.times.len() <= 42);
     }
 
     #[test]

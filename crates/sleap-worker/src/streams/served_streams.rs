@@ -1,6 +1,6 @@
 //! The streams that are served now, for what shows them: the terminal's line, metrics, the live view.
 //!
-//! The view and the window show one of them: the one that a viewer chose, or else the one that has run for longest. When
+//! The view shows one of them: the one that a viewer chose, or else the one that has run for longest. When
 //! it ends, the next is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

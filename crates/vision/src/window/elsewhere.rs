@@ -2,7 +2,7 @@
 
 use opencv::highgui;
 
-use super::{NoDisplay, WindowError, WindowStatus, size_on_screen};
+use super::{NoDisplay, WindowError, WindowInputs, WindowKey, WindowStatus, size_on_screen};
 use crate::Image;
 use crate::mat::{ImageError, view};
 
@@ -31,16 +31,27 @@ impl SystemWindow {
         })
     }
 
-    pub(super) fn show(&mut self, image: &Image) -> Result<WindowStatus, WindowError> {
+    pub(super) fn show(
+        &mut self,
+        image: &Image,
+        resizes: bool,
+        inputs: &mut WindowInputs,
+    ) -> Result<WindowStatus, WindowError> {
         if self.shown.is_some() && !self.is_visible() {
             return Ok(WindowStatus::Closed);
         }
-        if self.shown != Some((image.width, image.height)) {
+        let is_other = self.shown != Some((image.width, image.height));
+        if self.shown.is_none() || (resizes && is_other) {
             self.fit_to(image)?;
         }
         let pixels = view(image)?;
         highgui::imshow(&self.name, &pixels).map_err(ImageError::opencv("show a frame"))?;
-        self.poll()
+        self.poll(inputs)
+    }
+
+    /// OpenCV does not tell reliably.
+    pub(super) fn room(&self) -> Option<(u32, u32)> {
+        self.shown
     }
 
     fn fit_to(&mut self, image: &Image) -> Result<(), WindowError> {
@@ -73,12 +84,14 @@ impl SystemWindow {
         }
     }
 
-    pub(super) fn poll(&mut self) -> Result<WindowStatus, WindowError> {
+    /// Keys only: clicks do nothing here.
+    pub(super) fn poll(&mut self, inputs: &mut WindowInputs) -> Result<WindowStatus, WindowError> {
         if self.shown.is_none() {
             return Ok(WindowStatus::Open);
         }
         let key = highgui::wait_key(1).map_err(ImageError::opencv("read a key"))?;
-        Ok(match is_quit(key) || !self.is_visible() {
+        let is_closed = meaning(key).is_some_and(|key| inputs.closes(key));
+        Ok(match is_closed || !self.is_visible() {
             true => WindowStatus::Closed,
             false => WindowStatus::Open,
         })
@@ -99,8 +112,16 @@ impl SystemWindow {
     }
 }
 
-fn is_quit(key: i32) -> bool {
-    const ESCAPE: i32 = 27;
+/// What a key means in the window.
+fn meaning(key: i32) -> Option<WindowKey> {
+    const ESCAPE: u8 = 27;
     // Above the low byte are modifier bits.
-    key >= 0 && matches!(key & 0xFF, ESCAPE | 0x51 | 0x71)
+    let key = u8::try_from(key.checked_rem(256)?).ok()?;
+    match key {
+        ESCAPE => Some(WindowKey::Escape),
+        b'q' | b'Q' => Some(WindowKey::Quit),
+        b'g' | b'G' => Some(WindowKey::Back),
+        b'1'..=b'9' => Some(WindowKey::Digit(key - b'0')),
+        _ => None,
+    }
 }

@@ -5,6 +5,10 @@ mod elsewhere;
 #[cfg(target_os = "linux")]
 mod x11;
 #[cfg(target_os = "linux")]
+mod x11_connect;
+#[cfg(target_os = "linux")]
+mod x11_keys;
+#[cfg(target_os = "linux")]
 mod x11_pixels;
 
 use std::marker::PhantomData;
@@ -71,8 +75,67 @@ pub enum WindowError {
 pub enum WindowStatus {
     /// Yes.
     Open,
-    /// The user closed it: q, Esc or the close button.
+    /// The user closed it: q, Esc ([`EscapeKey`]) or the close button.
     Closed,
+}
+
+/// What Esc does in a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EscapeKey {
+    /// It closes the window, as q does.
+    #[default]
+    Closes,
+    /// It is [`WindowInput::Back`].
+    GoesBack,
+}
+
+/// What a user does in a window, beside closing it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WindowInput {
+    /// A click on the picture: where, from the left and from the top; both sides are from 0 to 1.
+    Click((f64, f64)),
+    /// A key from 1 to 9.
+    Digit(u8),
+    /// g, a click with the right button, or Esc where that does not close the window.
+    Back,
+}
+
+/// A key that means something in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WindowKey {
+    Quit,
+    Escape,
+    Back,
+    Digit(u8),
+}
+
+/// What a user has done in a window.
+#[derive(Debug, Default)]
+struct WindowInputs {
+    escape: EscapeKey,
+    inputs: Vec<WindowInput>,
+}
+
+impl WindowInputs {
+    /// More than a user does between two looks; further ones are left out.
+    const MOST: usize = 64;
+
+    fn add(&mut self, input: WindowInput) {
+        if self.inputs.len() < Self::MOST {
+            self.inputs.push(input);
+        }
+    }
+
+    /// A key was pressed. Whether it closes the window.
+    fn closes(&mut self, key: WindowKey) -> bool {
+        match key {
+            WindowKey::Quit => return true,
+            WindowKey::Escape if self.escape == EscapeKey::Closes => return true,
+            WindowKey::Escape | WindowKey::Back => self.add(WindowInput::Back),
+            WindowKey::Digit(digit) => self.add(WindowInput::Digit(digit)),
+        }
+        false
+    }
 }
 
 /// Whether windows can be shown.
@@ -84,6 +147,7 @@ pub fn probe() -> Result<(), NoDisplay> {
 pub struct Window {
     system: SystemWindow,
     status: WindowStatus,
+    inputs: WindowInputs,
     /// On some systems windows belong to the thread that made them.
     _not_send: PhantomData<*const ()>,
 }
@@ -96,20 +160,46 @@ impl Window {
         Ok(Window {
             system: SystemWindow::open(title)?,
             status: WindowStatus::Open,
+            inputs: WindowInputs::default(),
             _not_send: PhantomData,
         })
     }
 
-    /// Shows a frame and handles keys and the close button.
+    /// Shows a frame and handles keys and the close button. The window gets the size of the frame, or what of it fits on
+    /// the screen, where the frame has another size than the last one that was shown so.
     ///
     /// Once closed, the window stays closed: later frames are not shown.
     pub fn show(&mut self, image: &Image) -> Result<WindowStatus, WindowError> {
+        self.show_with(image, true)
+    }
+
+    /// As [`show`](Self::show), and the window keeps its size.
+    pub fn show_in_room(&mut self, image: &Image) -> Result<WindowStatus, WindowError> {
+        self.show_with(image, false)
+    }
+
+    fn show_with(&mut self, image: &Image, resizes: bool) -> Result<WindowStatus, WindowError> {
         if self.status == WindowStatus::Open {
             image.check().map_err(ImageError::from)?;
-            let status = self.system.show(image)?;
+            let status = self.system.show(image, resizes, &mut self.inputs)?;
             self.follow(status);
         }
         Ok(self.status)
+    }
+
+    /// Width and height of the window's inside; `None` before the first frame, and where it is not known.
+    pub fn room(&self) -> Option<(u32, u32)> {
+        self.system.room()
+    }
+
+    /// What Esc does from now on.
+    pub fn set_escape_key(&mut self, escape: EscapeKey) {
+        self.inputs.escape = escape;
+    }
+
+    /// What the user has done since the last call.
+    pub fn take_inputs(&mut self) -> Vec<WindowInput> {
+        std::mem::take(&mut self.inputs.inputs)
     }
 
     /// Gives the window another title. A title that the system refuses changes nothing.
@@ -124,7 +214,7 @@ impl Window {
     /// Between frames that are far apart, this keeps the window responsive.
     pub fn poll(&mut self) -> Result<WindowStatus, WindowError> {
         if self.status == WindowStatus::Open {
-            let status = self.system.poll()?;
+            let status = self.system.poll(&mut self.inputs)?;
             self.follow(status);
         }
         Ok(self.status)

@@ -14,18 +14,24 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
+use super::x11_connect::{connect, pixel_format};
+use super::x11_keys::window_keys;
 use super::x11_pixels::PixelFormat;
-use super::{NoDisplay, WindowError, WindowStatus, scale_into, scaled, size_on_screen};
+use super::{
+    NoDisplay, WindowError, WindowInput, WindowInputs, WindowKey, WindowStatus, scale_into, scaled,
+    size_on_screen,
+};
 use crate::{Image, resize};
-
-/// X servers listen on this TCP port plus the display's number.
-const X_PORT: u16 = 6000;
 
 /// Bytes of a request beside the pixels.
 const REQUEST_BYTES: usize = 32;
 
 /// What desktops call the program that a window belongs to.
 const CLASS: &[u8] = b"sleap-stream\0sleap-stream\0";
+
+/// Buttons of a mouse.
+const LEFT_BUTTON: u8 = 1;
+const RIGHT_BUTTON: u8 = 3;
 
 x11rb::atom_manager! {
     Atoms: AtomsCookie {
@@ -44,8 +50,8 @@ pub(super) struct SystemWindow {
     screen: usize,
     format: PixelFormat,
     atoms: Atoms,
-    /// Keys that close the window.
-    quitting_keys: Vec<u8>,
+    /// Keys that mean something.
+    keys: Vec<(u8, WindowKey)>,
     title: String,
     shown: Option<Shown>,
     /// Of the picture that was drawn last; used again.
@@ -58,38 +64,23 @@ struct Shown {
     context: u32,
     size: (u32, u32),
     picture: Image,
+    /// The size of the picture that the window was given its size for.
+    sized_for: (u32, u32),
     /// The size at which the picture was drawn.
     drawn: (u32, u32),
     /// The server has lost what was drawn.
     is_damaged: bool,
 }
 
-/// The 10 of `host:10.0`.
-fn display_number(display: &str) -> Option<u16> {
-    let (_, rest) = display.rsplit_once(':')?;
-    rest.split('.').next()?.parse().ok()
-}
-
-/// The value of `DISPLAY`, a connection to that server, and the number of the screen.
-fn connect() -> Result<(String, RustConnection, usize), NoDisplay> {
-    let value = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let Some(display) = value("DISPLAY") else {
-        return Err(match value("WAYLAND_DISPLAY") {
-            Some(wayland) => NoDisplay::WaylandOnly(wayland),
-            None => NoDisplay::NotSet,
-        });
-    };
-    if display_number(&display).is_some_and(|number| number > u16::MAX - X_PORT) {
-        // x11rb 0.14 adds the two without a check.
-        let reason = "there is no display of so high a number".to_owned();
-        return Err(NoDisplay::Unusable { display, reason });
-    }
-    match RustConnection::connect(None) {
-        Ok((connection, screen)) => Ok((display, connection, screen)),
-        Err(error) => Err(NoDisplay::Unusable {
-            display,
-            reason: error.to_string(),
-        }),
+impl Shown {
+    /// Where a place of the window is in the picture, which is in its middle.
+    fn place_of(&self, (x, y): (i16, i16)) -> (f64, f64) {
+        let part = |at: i16, room: u32, side: u32| {
+            let begin = f64::from(room.saturating_sub(side) / 2);
+            (f64::from(at) + 0.5 - begin) / f64::from(side.max(1))
+        };
+        let ((width, height), (drawn_width, drawn_height)) = (self.size, self.drawn);
+        (part(x, width, drawn_width), part(y, height, drawn_height))
     }
 }
 
@@ -109,36 +100,47 @@ impl SystemWindow {
         let (display, connection, screen) = connect()?;
         let format = pixel_format(&display, &connection, screen)?;
         let prepared = prepare(&connection);
-        let (atoms, quitting_keys) = prepared.map_err(lost(&display))?;
+        let (atoms, keys) = prepared.map_err(lost(&display))?;
         Ok(SystemWindow {
             display,
             connection,
             screen,
             format,
             atoms,
-            quitting_keys,
+            keys,
             title: title.to_owned(),
             shown: None,
             pixels: Vec::new(),
         })
     }
 
-    pub(super) fn show(&mut self, image: &Image) -> Result<WindowStatus, WindowError> {
-        if self.poll()? == WindowStatus::Closed {
+    /// `resizes`: the window gets the size of the picture, where that is another one than it was given its size for.
+    pub(super) fn show(
+        &mut self,
+        image: &Image,
+        resizes: bool,
+        inputs: &mut WindowInputs,
+    ) -> Result<WindowStatus, WindowError> {
+        if self.poll(inputs)? == WindowStatus::Closed {
             return Ok(WindowStatus::Closed);
         }
-        let placed = self.place(image);
+        let placed = self.place(image, resizes);
         placed.map_err(lost(&self.display))?;
         self.draw()?;
         // Once the server has answered, the picture is on the screen.
         let answered = self.synchronize();
         answered.map_err(lost(&self.display))?;
-        self.poll()
+        self.poll(inputs)
     }
 
-    /// Makes the window where there is none; gives it the picture's size, or what of it fits on the screen,
-    /// where the picture has another size than the last one. In between the user may give it another.
-    fn place(&mut self, image: &Image) -> Result<(), ReplyOrIdError> {
+    /// Width and height of the inside.
+    pub(super) fn room(&self) -> Option<(u32, u32)> {
+        self.shown.as_ref().map(|shown| shown.size)
+    }
+
+    /// Makes the window where there is none; gives it the picture's size, or what of it fits on the screen. In between the
+    /// user may give it another.
+    fn place(&mut self, image: &Image, resizes: bool) -> Result<(), ReplyOrIdError> {
         let (width, height) = (image.width, image.height);
         let screen = &self.connection.setup().roots[self.screen];
         let screen_size = (
@@ -149,9 +151,9 @@ impl SystemWindow {
         match &mut self.shown {
             None => self.shown = Some(self.make(size, image)?),
             Some(shown) => {
-                let before = (shown.picture.width, shown.picture.height);
                 shown.picture = image.clone();
-                if before != (width, height) {
+                if resizes && shown.sized_for != (width, height) {
+                    shown.sized_for = (width, height);
                     let wanted = ConfigureWindowAux::new().width(size.0).height(size.1);
                     self.connection.configure_window(shown.window, &wanted)?;
                     // A window manager may choose otherwise.
@@ -167,7 +169,8 @@ impl SystemWindow {
         let connection = &self.connection;
         let screen = &connection.setup().roots[self.screen];
         let (window, context) = (connection.generate_id()?, connection.generate_id()?);
-        let events = EventMask::KEY_PRESS | EventMask::EXPOSURE | EventMask::STRUCTURE_NOTIFY;
+        let keys_and_clicks = EventMask::KEY_PRESS | EventMask::BUTTON_PRESS;
+        let events = keys_and_clicks | EventMask::EXPOSURE | EventMask::STRUCTURE_NOTIFY;
         let settings = CreateWindowAux::new()
             .background_pixel(screen.black_pixel)
             .event_mask(events);
@@ -198,6 +201,7 @@ impl SystemWindow {
             context,
             size,
             picture: image.clone(),
+            sized_for: (image.width, image.height),
             drawn: (0, 0),
             is_damaged: true,
         })
@@ -286,7 +290,7 @@ impl SystemWindow {
     }
 
     /// Handles what has happened to the window, and draws it again where that is needed.
-    pub(super) fn poll(&mut self) -> Result<WindowStatus, WindowError> {
+    pub(super) fn poll(&mut self, inputs: &mut WindowInputs) -> Result<WindowStatus, WindowError> {
         let mut status = WindowStatus::Open;
         loop {
             let event = self.connection.poll_for_event();
@@ -294,7 +298,7 @@ impl SystemWindow {
             let Some(event) = event else {
                 break;
             };
-            if self.is_closed_by(&event)? {
+            if self.is_closed_by(&event, inputs)? {
                 status = WindowStatus::Closed;
             }
         }
@@ -305,12 +309,27 @@ impl SystemWindow {
         Ok(status)
     }
 
-    fn is_closed_by(&mut self, event: &Event) -> Result<bool, WindowError> {
+    fn is_closed_by(
+        &mut self,
+        event: &Event,
+        inputs: &mut WindowInputs,
+    ) -> Result<bool, WindowError> {
         let Some(shown) = &mut self.shown else {
             return Ok(false);
         };
         match event {
-            Event::KeyPress(key) => return Ok(self.quitting_keys.contains(&key.detail)),
+            Event::KeyPress(pressed) => {
+                let key = self.keys.iter().find(|(code, _)| *code == pressed.detail);
+                return Ok(key.is_some_and(|(_, key)| inputs.closes(*key)));
+            }
+            Event::ButtonPress(pressed) => match pressed.detail {
+                LEFT_BUTTON => {
+                    let at = shown.place_of((pressed.event_x, pressed.event_y));
+                    inputs.add(WindowInput::Click(at));
+                }
+                RIGHT_BUTTON => inputs.add(WindowInput::Back),
+                _ => {}
+            },
             Event::ClientMessage(message) => {
                 let is_delete = message.data.as_data32()[0] == self.atoms.WM_DELETE_WINDOW;
                 return Ok(is_delete && message.type_ == self.atoms.WM_PROTOCOLS);
@@ -323,8 +342,8 @@ impl SystemWindow {
                 shown.size = size;
             }
             Event::MappingNotify(_) => {
-                let keys = quitting_keys(&self.connection);
-                self.quitting_keys = keys.map_err(lost(&self.display))?;
+                let keys = window_keys(&self.connection);
+                self.keys = keys.map_err(lost(&self.display))?;
             }
             Event::Error(error) => tracing::debug!(?error, "the X server refused a request"),
             _ => {}
@@ -348,36 +367,8 @@ fn lost(display: &str) -> impl Fn(ReplyOrIdError) -> WindowError + '_ {
     }
 }
 
-fn pixel_format(
-    display: &str,
-    connection: &RustConnection,
-    screen: usize,
-) -> Result<PixelFormat, NoDisplay> {
-    let setup = connection.setup();
-    let screen = setup.roots.get(screen);
-    let format = screen.and_then(|screen| PixelFormat::of(setup, screen));
-    format.ok_or_else(|| NoDisplay::Unusable {
-        display: display.to_owned(),
-        reason: "its screen has no true colours".to_owned(),
-    })
-}
-
-fn prepare(connection: &RustConnection) -> Result<(Atoms, Vec<u8>), ReplyOrIdError> {
+fn prepare(connection: &RustConnection) -> Result<(Atoms, Vec<(u8, WindowKey)>), ReplyOrIdError> {
     let atoms = Atoms::new(connection)?;
-    let keys = quitting_keys(connection)?;
+    let keys = window_keys(connection)?;
     Ok((atoms.reply()?, keys))
-}
-
-/// Keys that type q or Esc, whatever the layout of the keyboard.
-fn quitting_keys(connection: &RustConnection) -> Result<Vec<u8>, ReplyOrIdError> {
-    const QUITTING: [u32; 3] = [b'q' as u32, b'Q' as u32, 0xff1b];
-    let setup = connection.setup();
-    let (first, last) = (setup.min_keycode, setup.max_keycode);
-    let count = last.saturating_sub(first).saturating_add(1);
-    let mapping = connection.get_keyboard_mapping(first, count)?.reply()?;
-    let per_key = usize::from(mapping.keysyms_per_keycode).max(1);
-    let keys = (first..=last).zip(mapping.keysyms.chunks(per_key));
-    let quitting =
-        |(_, symbols): &(u8, &[u32])| symbols.iter().any(|symbol| QUITTING.contains(symbol));
-    Ok(keys.filter(quitting).map(|(key, _)| key).collect())
 }

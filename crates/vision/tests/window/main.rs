@@ -6,6 +6,8 @@
 #[cfg(target_os = "linux")]
 mod scenes;
 #[cfg(target_os = "linux")]
+mod tiles;
+#[cfg(target_os = "linux")]
 mod xserver;
 
 #[cfg(target_os = "linux")]
@@ -17,7 +19,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    let tests: [(&str, fn()); 11] = [
+    let tests: [(&str, fn()); 14] = [
         ("no_display_is_an_error_with_words", scenes::no_display),
         ("an_unusable_display_is_an_error", scenes::unusable_display),
         ("a_frame_is_shown_as_it_is", scenes::frame_is_shown),
@@ -35,6 +37,9 @@ fn main() {
             scenes::viewer_waits,
         ),
         ("the_viewer_follows_the_frames", scenes::viewer_follows),
+        ("several_tiles_are_side_by_side", tiles::side_by_side),
+        ("a_tile_that_is_chosen_is_made_large", tiles::made_large),
+        ("tiles_come_and_go", tiles::come_and_go),
     ];
     for (name, test) in tests {
         test();

@@ -11,7 +11,7 @@ use vision::window::{NoDisplay, Window, WindowError, WindowStatus, probe};
 use crate::xserver::XServer;
 
 pub(crate) const VARIABLE: &str = "WINDOW_TEST_SCENE";
-const TITLE: &str = "frames";
+pub(crate) const TITLE: &str = "frames";
 const WIDTH: u32 = 160;
 const HEIGHT: u32 = 120;
 
@@ -31,6 +31,7 @@ pub(crate) fn play(scene: &str) {
     match words[..] {
         ["show", width, height] => show(width.parse().unwrap(), height.parse().unwrap()),
         ["view", width, height] => view(width.parse().unwrap(), height.parse().unwrap()),
+        ["tiles"] => crate::tiles::play(),
         ["probe"] => println!("{:?}", probe()),
         ["threads"] => {
             let _window = Window::open(TITLE).unwrap();
@@ -62,8 +63,9 @@ fn view(width: u32, height: u32) {
     vision::silence_native_logs();
     let (screen, view) = frame_window::channel();
     std::thread::spawn(move || {
+        let tile = screen.tile("");
         for _ in std::io::stdin().lines() {
-            screen.show(AnnotatedFrame {
+            tile.show(AnnotatedFrame {
                 content: vision::capture::FrameContent::Pixels(frame(width, height)),
                 nodes: Arc::default(),
                 edges: Arc::default(),
@@ -77,13 +79,13 @@ fn view(width: u32, height: u32) {
     println!("{:?}", view.run(TITLE).unwrap());
 }
 
-struct Scene {
-    process: Child,
+pub(crate) struct Scene {
+    pub(crate) process: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Scene {
-    fn start(scene: &str, display: Option<&str>) -> Scene {
+    pub(crate) fn start(scene: &str, display: Option<&str>) -> Scene {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(VARIABLE, scene).env_remove("DISPLAY");
         command.env_remove("WAYLAND_DISPLAY");
@@ -96,7 +98,7 @@ impl Scene {
         Scene { process, lines }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         self.lines.next().expect("the scene ended early").unwrap()
     }
 

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConfigureWindowAux, ConnectionExt,
-    EventMask, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, KeyButMask, KeyPressEvent, Window,
+    AtomEnum, BUTTON_PRESS_EVENT, ButtonPressEvent, ChangeWindowAttributesAux, ClientMessageEvent,
+    ConfigureWindowAux, ConnectionExt, EventMask, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT,
+    KeyButMask, KeyPressEvent, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -145,6 +146,23 @@ impl XServer {
             // A window that the key closes may be gone before it is released.
             assert!(sent.is_ok() || kind == KEY_RELEASE_EVENT, "{sent:?}");
         }
+    }
+
+    /// Presses a button of the mouse at a place of the window.
+    pub(crate) fn click(&self, window: Window, button: u8, (x, y): (i16, i16)) {
+        let event = ButtonPressEvent {
+            response_type: BUTTON_PRESS_EVENT,
+            detail: button,
+            root: self.root,
+            event: window,
+            event_x: x,
+            event_y: y,
+            same_screen: true,
+            ..ButtonPressEvent::default()
+        };
+        let mask = EventMask::BUTTON_PRESS;
+        let sent = self.connection.send_event(true, window, mask, event);
+        sent.unwrap().check().unwrap();
     }
 
     /// What a window manager sends when the close button is clicked.

@@ -1,92 +1,10 @@
 //! Windows under an X server of the test's own.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod grid;
+mod screen;
 
 use e2e::{Client, Worker, demo};
-
-/// An Xvfb on a display number that it chooses itself.
-struct Screen {
-    server: Child,
-    display: String,
-}
-
-impl Screen {
-    fn start() -> Self {
-        let mut server = Command::new("Xvfb")
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                "1024x768x24",
-                "-nolisten",
-                "tcp",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is installed by tests/run.sh");
-        let mut number = String::new();
-        let mut stdout = BufReader::new(server.stdout.take().expect("stdout is piped"));
-        stdout
-            .read_line(&mut number)
-            .expect("Xvfb prints its display number");
-        Self {
-            server,
-            display: format!(":{}", number.trim()),
-        }
-    }
-
-    /// Lets a program show its window here.
-    fn show(&self, command: &mut Command) {
-        command
-            .env("DISPLAY", &self.display)
-            .env_remove("WAYLAND_DISPLAY");
-    }
-
-    /// Waits until the program's window is there.
-    fn wait_for(&self, program: &str) {
-        self.xdotool(&["search", "--sync", "--onlyvisible", "--name", program]);
-    }
-
-    fn xdotool(&self, args: &[&str]) {
-        let output = Command::new("xdotool")
-            .args(args)
-            .env("DISPLAY", &self.display)
-            .output()
-            .expect("xdotool is installed by tests/run.sh");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-
-    /// How many pixels of the screen are not gray.
-    fn coloured_pixels(&self) -> usize {
-        let output = Command::new("import")
-            .args(["-window", "root", "-depth", "8", "rgb:-"])
-            .env("DISPLAY", &self.display)
-            .output()
-            .expect("imagemagick is installed by tests/run.sh");
-        let spread = |pixel: &[u8; 3]| pixel.iter().max().unwrap() - pixel.iter().min().unwrap();
-        output
-            .stdout
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .filter(|pixel| spread(pixel) > 60)
-            .count()
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
+use screen::Screen;
 
 /// A worker that shows its frames on this screen.
 fn worker_on(screen: &Screen) -> Worker {
@@ -168,8 +86,7 @@ fn worker_and_client_go_on_when_the_screen_of_their_windows_is_gone() {
         screen.wait_for(program);
     }
     client.line().expect("predictions come");
-    screen.server.kill().unwrap();
-    screen.server.wait().unwrap();
+    screen.end();
     while !worker.log().contains("the window is lost") {
         client.line().expect("predictions go on");
     }
