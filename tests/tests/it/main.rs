@@ -60,6 +60,7 @@ mod unsafe_list;
 mod upload_folder;
 mod variables;
 mod view;
+mod whole_moments;
 mod whole_video;
 mod worker;
 mod worker_rules;

@@ -1,22 +1,18 @@
 //! The moments of a run, which its cameras share.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use protocol::FrameId;
 use tokio::sync::Notify;
 
+use super::fates::MomentFates;
 use super::grouper::{GroupingLimits, MomentGrouper};
-
-/// The number of a moment; counts from 0.
-pub(crate) type MomentNumber = u64;
-
-/// The number of a frame's moment, once it is decided.
-pub(crate) type MomentStamp = Arc<OnceLock<MomentNumber>>;
+use super::stamp::MomentStamp;
 
 /// Frames of a camera that the encoder may still take; it takes one of the newest.
-const MAX_CAPTURED: usize = 64;
+const MAX_CAPTURED: usize = 1024;
 
 /// The moments of a run, which its cameras share.
 #[derive(Debug)]
@@ -31,6 +27,8 @@ struct MomentsState {
     numbering: MomentNumbering,
     /// Of each camera the frames that were captured last.
     captured: Vec<VecDeque<(FrameId, MomentStamp)>>,
+    /// What became of those before them.
+    fates: MomentFates,
 }
 
 /// What tells which frames belong together.
@@ -64,6 +62,7 @@ impl Moments {
         let state = MomentsState {
             numbering,
             captured: vec![VecDeque::new(); cameras],
+            fates: MomentFates::default(),
         };
         let notifies = std::iter::repeat_with(Arc::default);
         Arc::new(Self {
@@ -78,6 +77,11 @@ impl Moments {
             moments: Arc::clone(self),
             camera,
         }
+    }
+
+    /// Moments of which a frame was sent and another one left out.
+    pub(crate) fn split(&self) -> u64 {
+        self.lock().fates.split()
     }
 
     /// Decides what can be decided now.
@@ -118,10 +122,14 @@ impl CameraMoments {
             MomentNumbering::ByFrame => drop(stamp.set(frame_id)),
         }
         let captured = &mut state.captured[self.camera];
-        if captured.len() == MAX_CAPTURED {
-            captured.pop_front();
-        }
+        let oldest = match captured.len() == MAX_CAPTURED {
+            true => captured.pop_front(),
+            false => None,
+        };
         captured.push_back((frame_id, stamp));
+        if let Some((_, stamp)) = oldest {
+            state.fates.add(stamp, false);
+        }
         self.moments.decide(&mut state, now);
     }
 
@@ -131,8 +139,14 @@ impl CameraMoments {
         let captured = &mut state.captured[self.camera];
         let index = captured.iter().position(|(id, _)| *id == frame_id)?;
         // Those before it are left out.
-        let taken = captured.drain(..=index).next_back();
-        taken.map(|(_, stamp)| stamp)
+        let left_out: Vec<_> = captured.drain(..index).collect();
+        let (_, stamp) = captured.pop_front()?;
+        for (_, stamp) in left_out {
+            state.fates.add(stamp, false);
+        }
+        state.fates.add(Arc::clone(&stamp), true);
+        state.fates.settle();
+        Some(stamp)
     }
 
     /// Decides what has waited for long enough.
@@ -200,6 +214,7 @@ mod tests {
         assert!(stamp.get().is_none() && one.stamp(0).is_none());
         other.captured(0, at(103));
         assert_eq!(stamp.get(), Some(&1));
+        assert_eq!(moments.split(), 0);
         assert_eq!(other.stamp(0).unwrap().get(), Some(&1));
         one.captured(2, at(200));
         let waits = one.stamp(2).unwrap();
@@ -233,8 +248,8 @@ mod tests {
     #[test]
     fn only_the_newest_frames_are_remembered() {
         let one = Moments::by_frame(1).of(0);
-        (0..1000).for_each(|frame| one.captured(frame, Instant::now()));
+        (0..2000).for_each(|frame| one.captured(frame, Instant::now()));
         assert!(one.stamp(0).is_none());
-        assert!(one.stamp(999).is_some());
+        assert!(one.stamp(1999).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use labels::{MomentRow, MomentsOutput, OutputError};
 
-use super::shared::MomentNumber;
+use super::stamp::MomentNumber;
 
 /// Moments that a row stays behind the results of the slowest camera: frames that come late join it.
 const LAG: u64 = 32;

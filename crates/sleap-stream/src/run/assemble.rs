@@ -25,6 +25,7 @@ use crate::run::tracks::ClientTracks;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::pipeline::SendPipeline;
 use crate::send::plan::SendPlan;
+use crate::send::queue::OverflowPolicy;
 use crate::send::uplink::UplinkControl;
 
 /// What gets poses while the stream runs.
@@ -160,6 +161,8 @@ pub(crate) fn prepare(
 fn show_frames(plan: &mut SendPlan, watcher: &Option<SharedWatcher>, camera: &Option<CameraShare>) {
     plan.watcher.clone_from(watcher);
     plan.moments = camera.as_ref().map(|camera| camera.moments.clone());
+    let slot = camera.as_ref().and_then(|camera| camera.slot.clone());
+    plan.slot = slot.filter(|_| plan.overflow == OverflowPolicy::Newest);
 }
 
 /// Opens the files of poses. Those of a source that has an end get the final tracks then, where the tracks are

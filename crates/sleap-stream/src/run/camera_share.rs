@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use protocol::{DerivedPoses, Prediction};
 use tokio::sync::Notify;
+use vision::capture::CapturedFrame;
 
-use crate::moments::{CameraMoments, MomentNumber, MomentTable, TableFrame};
+use crate::moments::{CameraMoments, CameraSlot, MomentNumber, MomentTable, TableFrame};
 use crate::send::in_flight::ReturnedFrame;
 
 /// What a stream shares with those of the other cameras.
@@ -18,6 +19,8 @@ pub(crate) struct CameraShare {
     pub(crate) name: Arc<str>,
     /// Which frames belong together.
     pub(crate) moments: CameraMoments,
+    /// Which of them are sent together; `None`: all are.
+    pub(crate) slot: Option<CameraSlot<CapturedFrame>>,
     /// The table of moments.
     pub(crate) table: Arc<MomentTable>,
     /// Frames have times of capture that mean something: those of recordings do not.

@@ -13,12 +13,12 @@ use labels::{MomentColumns, MomentsOutput, check_all_free};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tracing::Instrument;
-use vision::capture::SourceInfo;
+use vision::capture::{CapturedFrame, SourceInfo};
 use vision::frame_window::WindowHandle;
 
 use crate::config::{Config, RunConfig};
 use crate::metrics;
-use crate::moments::{FinishedTable, MomentTable, Moments};
+use crate::moments::{FinishedTable, MomentTable, Moments, SharedSlot};
 use crate::report::events::EventWriter;
 use crate::report::mode::ReportMode;
 use crate::run::assemble::PoseConsumers;
@@ -56,7 +56,7 @@ pub(super) async fn run(
         Err(ended) => return Ok(ended),
     };
     let infos: Vec<_> = opened.iter().map(|it| (&it.config, it.info())).collect();
-    let moments = moments(&infos, sync_tolerance)?;
+    let (moments, slot) = moments(&infos, sync_tolerance)?;
     let is_timed = !first.has_end();
     let mut ready = match connect(opened, &interrupt).await? {
         Ok(ready) => ready,
@@ -74,13 +74,18 @@ pub(super) async fn run(
             index,
             name: Arc::clone(&names[index]),
             moments: moments.of(index),
+            slot: slot.as_ref().map(|slot| slot.of(index)),
             table: Arc::clone(&table),
             is_timed,
         });
     }
     let outcomes = stream_all(ready, &names, &interrupt).await;
     let finished = finish(table, &interrupt).await;
-    report(&first, &names, finished.as_ref().ok());
+    let parts = SentParts {
+        split: moments.split(),
+        alone: slot.map_or(0, |slot| slot.alone()),
+    };
+    report(&first, &names, finished.as_ref().ok(), parts);
     let wrong = finished.map(|finished| finished.wrong.map(Into::into));
     verdict(outcomes, wrong.unwrap_or_else(Some))
 }
@@ -166,21 +171,25 @@ async fn leave(ready: Vec<ReadyStream>) {
     }
 }
 
-/// What groups the frames.
+/// Where the newest frames of live cameras wait.
+type CameraFrames = Arc<SharedSlot<CapturedFrame>>;
+
+/// What groups the frames, and what leaves out those of live cameras together.
 fn moments(
     streams: &[(&Config, &SourceInfo)],
     tolerance: Option<Duration>,
-) -> Result<Arc<Moments>> {
+) -> Result<(Arc<Moments>, Option<CameraFrames>)> {
     if streams.iter().all(|(config, _)| config.has_end()) {
         limits::check_recordings(streams)?;
-        return Ok(Moments::by_frame(streams.len()));
+        return Ok((Moments::by_frame(streams.len()), None));
     }
     let limits = limits::of(streams, tolerance);
     tracing::info!(
         "frames that were captured within {:.1} ms belong to one moment",
         limits.tolerance.as_secs_f64() * 1e3
     );
-    Ok(Moments::by_time(streams.len(), limits))
+    let slot = SharedSlot::new(streams.len(), limits::of_slot(limits));
+    Ok((Moments::by_time(streams.len(), limits), Some(slot)))
 }
 
 /// The table of moments.
@@ -246,8 +255,17 @@ async fn finish(table: Arc<MomentTable>, interrupt: &Interrupt) -> Result<Finish
     }
 }
 
+/// What was not sent with the rest of its moment.
+#[derive(Debug, Clone, Copy)]
+struct SentParts {
+    /// Moments of which frames were sent and others left out.
+    split: u64,
+    /// Frames that went without waiting for a camera.
+    alone: u64,
+}
+
 /// Reports the moments.
-fn report(config: &Config, names: &[Arc<str>], finished: Option<&FinishedTable>) {
+fn report(config: &Config, names: &[Arc<str>], finished: Option<&FinishedTable>, parts: SentParts) {
     let Some(FinishedTable { counts, file, .. }) = finished else {
         return;
     };
@@ -261,12 +279,19 @@ fn report(config: &Config, names: &[Arc<str>], finished: Option<&FinishedTable>)
         events.moments(json!({
             "moments": counts.all,
             "complete": counts.complete,
+            "sent_in_part": parts.split,
+            "sent_alone": parts.alone,
             "cameras": names.iter().map(|name| &**name).collect::<Vec<_>>(),
             "table": file.as_ref().map(|(path, _)| path),
         }));
     } else if config.report_mode == ReportMode::ForPeople {
         let (all, complete) = (counts.all, counts.complete);
-        let line = format!("moments       {all:>9}   {complete} with poses of all cameras");
+        let in_part = match parts.split {
+            0 => String::new(),
+            split => format!(", {split} sent in part"),
+        };
+        let line =
+            format!("moments       {all:>9}   {complete} with poses of all cameras{in_part}");
         let saved = file
             .iter()
             .map(|(path, rows)| format!("saved         {path}   {rows} moments"));

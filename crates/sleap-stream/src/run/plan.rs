@@ -62,6 +62,7 @@ pub(crate) fn make(
     };
     let plan = SendPlan {
         moments: None,
+        slot: None,
         overflow,
         pacing,
         encoder: FrameEncoder::new(config.resize, settings),

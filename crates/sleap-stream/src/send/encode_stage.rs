@@ -14,13 +14,13 @@ use crate::send::batch::BatchMarks;
 use crate::send::frame_encoder::{EncodedFrame, FrameEncoder};
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::{InFlight, SharedInFlight, TakenFrame};
-use crate::send::queue::FrameQueue;
+use crate::send::source_queue::SourceQueue;
 use crate::send::uplink::{Uplink, UplinkClosed};
 
 /// The encoding stage; runs on a thread of its own.
 pub(crate) struct EncodeStage {
     /// Where captured frames wait.
-    pub(crate) queue: Arc<FrameQueue<CapturedFrame>>,
+    pub(crate) queue: SourceQueue,
     /// The ledger, which decides when the next frame may leave.
     pub(crate) in_flight: Arc<SharedInFlight>,
     /// What becomes of pixels.

@@ -13,4 +13,5 @@ pub(crate) mod latency;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod queue;
+pub(crate) mod source_queue;
 pub(crate) mod uplink;

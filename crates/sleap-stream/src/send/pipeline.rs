@@ -21,7 +21,8 @@ use crate::send::frame_list::FrameList;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::{ConnectionNumber, InFlight, ReturnedFrame, SharedInFlight};
 use crate::send::plan::{Recovery, SendPlan};
-use crate::send::queue::{CloseOnDrop, FrameQueue};
+use crate::send::queue::FrameQueue;
+use crate::send::source_queue::{CloseOnDrop, SourceQueue};
 use crate::send::uplink::{SentTotals, Uplink, UplinkControl, UplinkWatch};
 
 /// A running source and its encoder.
@@ -29,7 +30,7 @@ pub(crate) struct SendPipeline {
     /// Resolves when everything is sent that will be.
     pub(crate) done: oneshot::Receiver<()>,
     halt: CancellationToken,
-    queue: Arc<FrameQueue<CapturedFrame>>,
+    queue: SourceQueue,
     in_flight: Arc<SharedInFlight>,
     capture: RunningCapture,
     encoder: JoinHandle<Result<()>>,
@@ -42,7 +43,10 @@ impl SendPipeline {
     /// Starts all stages.
     pub(crate) fn start(capture: Capture, plan: SendPlan, watch: UplinkWatch) -> Result<Self> {
         let (recovery, is_shallow) = (plan.recovery(), plan.is_shallow());
-        let queue = FrameQueue::new(plan.overflow);
+        let queue = match plan.slot {
+            Some(slot) => SourceQueue::Shared(slot),
+            None => SourceQueue::Own(FrameQueue::new(plan.overflow)),
+        };
         let flow = FlowControl::new(plan.pacing, plan.batch_size).over(plan.lanes);
         let in_flight = Arc::new(SharedInFlight::new(InFlight::new(flow)));
         let halt = CancellationToken::new();
@@ -50,7 +54,7 @@ impl SendPipeline {
         let (finished, done) = oneshot::channel();
         let ledger = Arc::clone(&in_flight);
         let encoder = EncodeStage {
-            queue: Arc::clone(&queue),
+            queue: queue.clone(),
             in_flight: Arc::clone(&in_flight),
             encoder: plan.encoder,
             batch: BatchMarks::new(plan.batch_size, plan.frames),
@@ -69,7 +73,7 @@ impl SendPipeline {
             .spawn(move || encoder.run())
             .context("cannot start the encode thread")?;
         let capture = capture.start({
-            let queue = CloseOnDrop(Arc::clone(&queue));
+            let queue = CloseOnDrop(queue.clone());
             let watcher = plan.watcher.clone();
             let moments = plan.moments.map(CameraEndGuard);
             move |frame| {
@@ -147,7 +151,7 @@ impl SendPipeline {
         *self.sent.borrow()
     }
 
-    /// Frames that newer ones replaced before they were encoded.
+    /// Frames that were left out before they were encoded.
     pub(crate) fn dropped(&self) -> u64 {
         self.queue.dropped()
     }

@@ -1,8 +1,9 @@
 //! How the frames of a stream are to be sent.
 
+use vision::capture::CapturedFrame;
 use vision::record::RecordingHandle;
 
-use crate::moments::CameraMoments;
+use crate::moments::{CameraMoments, CameraSlot};
 use crate::send::flow::PacingMode;
 use crate::send::frame_encoder::FrameEncoder;
 use crate::send::frame_watcher::SharedWatcher;
@@ -34,6 +35,8 @@ pub(crate) struct SendPlan {
     pub(crate) watcher: Option<SharedWatcher>,
     /// Which frames of other cameras belong to this one's, where there are several.
     pub(crate) moments: Option<CameraMoments>,
+    /// Where its newest frame waits with those of other cameras; `None`: it goes on its own.
+    pub(crate) slot: Option<CameraSlot<CapturedFrame>>,
 }
 
 /// What becomes of frames without a result when the connection is lost.

@@ -72,15 +72,6 @@ struct Shared<T> {
     closed: bool,
 }
 
-/// Closes a queue when dropped: the producer owns this, and the queue ends with it.
-pub(crate) struct CloseOnDrop<T>(pub(crate) Arc<FrameQueue<T>>);
-
-impl<T> Drop for CloseOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 /// The queue was closed: nothing goes in any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueClosed;

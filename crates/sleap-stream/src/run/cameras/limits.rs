@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use vision::capture::{Source, SourceInfo};
 
 use crate::config::Config;
-use crate::moments::GroupingLimits;
+use crate::moments::{GroupingLimits, SlotLimits};
 use crate::run::plan::interval;
 
 /// The tolerance where no source has a rate: half the time between two frames, where there are 30 a second.
@@ -38,6 +38,16 @@ pub(super) fn of(
         tolerance,
         interval: fastest.filter(|_| are_all_known),
         patience: LEAST_PATIENCE.max(2 * slowest).max(2 * tolerance),
+    }
+}
+
+/// The limits for frames that are left out together. A frame belongs to the nearest moment, which is never farther than half
+/// the time between two frames.
+pub(super) fn of_slot(limits: GroupingLimits) -> SlotLimits {
+    let half = limits.interval.map(|interval| interval / 2);
+    SlotLimits {
+        tolerance: half.map_or(limits.tolerance, |half| half.min(limits.tolerance)),
+        patience: limits.patience,
     }
 }
 
@@ -104,7 +114,9 @@ mod tests {
         let limits = of(&streams, None);
         assert_eq!((limits.tolerance, limits.interval), (ms(5), Some(ms(10))));
         assert_eq!(limits.patience, ms(200));
-        assert_eq!(of(&streams, Some(ms(150))).patience, ms(300));
+        assert_eq!(of_slot(limits).tolerance, ms(5));
+        let wide = of(&streams, Some(ms(150)));
+        assert_eq!((wide.patience, of_slot(wide).tolerance), (ms(300), ms(5)));
         let slow = config("--webcam 0 --fps 2");
         let limits = of(&[(&slow, &infos[0]), (&slow, &infos[1])], None);
         assert_eq!((limits.tolerance, limits.patience), (ms(250), ms(1000)));
