@@ -10,6 +10,9 @@ use crate::common::{Pair, assert_no_error_was_logged, config, frame, next, pair_
 
 const LANES: usize = 6;
 
+/// What a frame here has at most, about.
+const FRAME_BYTES: usize = 60_000;
+
 fn worker_config(max_shard_lanes: usize) -> PeerConfig {
     PeerConfig {
         channel: ChannelConfig {
@@ -41,11 +44,11 @@ async fn coded() -> Pair {
         url,
     } = pair_with(config(), worker_config(LANES)).await;
     client.sender.let_frames_pass(true);
-    client.sender.open_shard_lanes(LANES);
+    client.sender.open_shard_lanes(LANES, FRAME_BYTES);
     let mut reassembler = Reassembler::new(Limits::default());
     for id in 0.. {
         let before = messages(&client.sender);
-        send_frame(&client.sender, frame(id, 60_000)).await;
+        send_frame(&client.sender, frame(id, FRAME_BYTES)).await;
         let took = messages(&client.sender) - before;
         let mut answered = false;
         while !answered {
@@ -154,8 +157,8 @@ async fn what_comes_while_offered_lanes_open_is_kept() {
         .expect("open");
     // The worker is read, so that it answers.
     let reading = tokio::spawn(async move { next(&mut worker.receiver).await });
-    client.sender.open_shard_lanes(LANES);
-    client.sender.open_shard_lanes(LANES);
+    client.sender.open_shard_lanes(LANES, FRAME_BYTES);
+    client.sender.open_shard_lanes(LANES, FRAME_BYTES);
     assert_eq!(
         client.sender.offered_shard_lanes(),
         0,
@@ -190,12 +193,12 @@ async fn lanes_that_are_ended_leave_the_channel_and_room_for_others() {
     for in_shards in [false, true] {
         match in_shards {
             false => sender.end_shard_lanes(),
-            true => sender.open_shard_lanes(LANES),
+            true => sender.open_shard_lanes(LANES, FRAME_BYTES),
         }
         // It takes a while; a frame is three messages of the channel, or many shards.
         for id in 1000.. {
             let before = messages(&sender);
-            send_frame(&sender, frame(id, 60_000)).await;
+            send_frame(&sender, frame(id, FRAME_BYTES)).await;
             if (messages(&sender) - before > 20) == in_shards {
                 break;
             }
@@ -213,7 +216,7 @@ async fn ordered_frames_and_a_peer_without_such_lanes_keep_to_the_channel() {
     for (may_pass, taken) in [(false, LANES), (true, 0)] {
         let mut pair = pair_with(config(), worker_config(taken)).await;
         pair.client.sender.let_frames_pass(may_pass);
-        pair.client.sender.open_shard_lanes(LANES);
+        pair.client.sender.open_shard_lanes(LANES, FRAME_BYTES);
         let mut reassembler = Reassembler::new(Limits::default());
         let mut expected = 0;
         // Long enough for lanes to open, were there any.

@@ -67,6 +67,8 @@ pub(crate) struct LanePlan {
     is_live: bool,
     /// Frames are compressed: raw ones have thousands of packets each.
     is_compressed: bool,
+    /// Bytes of a frame, about.
+    frame_bytes: usize,
 }
 
 impl LanePlan {
@@ -76,6 +78,7 @@ impl LanePlan {
             wanted,
             is_live: is_live && start.batch_size <= 1,
             is_compressed: start.jpeg_quality.is_some(),
+            frame_bytes: frame_bytes(start),
         }
     }
 
@@ -107,8 +110,19 @@ impl LanePlan {
             }
         };
         if is_wanted {
-            sender.open_shard_lanes(offered);
+            self.open_shard_lanes(offered, sender);
         }
+    }
+
+    /// Opens as many lanes for shards as such frames need, `most` at most, and returns at once.
+    pub(crate) fn open_shard_lanes(&self, most: usize, sender: &Sender) {
+        sender.open_shard_lanes(most, self.frame_bytes);
+    }
+
+    /// The same, and waits until frames go over them, or will not for a while.
+    async fn open_coded(&self, most: usize, sender: &Sender, receiver: &mut Receiver) {
+        self.open_shard_lanes(most, sender);
+        sender.shard_lanes_settled(receiver).await;
     }
 
     /// Whether frames of this kind go in shards over such a way.
@@ -138,7 +152,7 @@ impl LanePlan {
                 (1, 0)
             }
             Some(LaneCount::Coded) => {
-                open_coded(shards, sender, receiver).await;
+                self.open_coded(shards, sender, receiver).await;
                 return 0;
             }
             Some(LaneCount::Auto) | None => {
@@ -148,7 +162,7 @@ impl LanePlan {
                     false => 0,
                 };
                 if way.is_long && shards > 0 {
-                    open_coded(shards, sender, receiver).await;
+                    self.open_coded(shards, sender, receiver).await;
                     return 0;
                 } else if way.is_long && self.wanted.is_some() {
                     (AUTO_LANES, 0)
@@ -190,10 +204,18 @@ impl Way {
     }
 }
 
-/// Opens lanes for shards, and waits until frames go over them, or will not for a while.
-async fn open_coded(lanes: usize, sender: &Sender, receiver: &mut Receiver) {
-    sender.open_shard_lanes(lanes);
-    sender.shard_lanes_settled(receiver).await;
+/// Bytes of a frame, about, before the first one is encoded. Pictures differ by a factor of three, and lanes come and go.
+fn frame_bytes(start: &StreamStart) -> usize {
+    let pixels = u64::from(start.width) * u64::from(start.height);
+    // Tenths of a bit.
+    let per_pixel = match start.jpeg_quality {
+        Some(0..=60) => 6,
+        Some(61..=85) => 10,
+        Some(86..=93) => 16,
+        Some(_) => 30,
+        None => 80,
+    };
+    usize::try_from(pixels.saturating_mul(per_pixel) / 80).unwrap_or(usize::MAX)
 }
 
 /// Opens lanes that keep every frame, and warns where they are fewer than were requested.
@@ -230,6 +252,24 @@ mod tests {
         for text in ["0", "17", "-1", "many", ""] {
             assert!(text.parse::<LaneCount>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_bytes_of_a_frame_are_guessed_from_its_size_and_quality() {
+        let bytes = |width, height, jpeg_quality| {
+            frame_bytes(&StreamStart {
+                width,
+                height,
+                jpeg_quality,
+                ..StreamStart::default()
+            })
+        };
+        assert_eq!(bytes(640, 480, Some(80)), 38_400);
+        assert_eq!(bytes(1920, 1080, Some(80)), 259_200);
+        assert_eq!(bytes(1920, 1080, Some(30)), 155_520);
+        assert_eq!(bytes(640, 480, None), 307_200);
+        assert!(bytes(u32::MAX, u32::MAX, Some(100)) > 0);
+        assert_eq!(bytes(0, 0, Some(80)), 0);
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Reconnector {
         let lanes = self.spare_lanes.swap(0, Relaxed);
         if lanes > 0 {
             tracing::info!("lost packets hold frames up; opening coded lanes");
-            sender.open_shard_lanes(lanes);
+            self.lanes.open_shard_lanes(lanes, sender);
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::offer::{LaneError, LaneOpener};
-use crate::channel::shards::{FIRST_LANES, FIRST_LANES_FAR, MORE_LANES, ShardLanes};
+use crate::channel::shards::{MORE_LANES, ShardLanes, first_lanes};
 use crate::connection::ConnectionError;
 
 /// Pauses between attempts.
@@ -25,9 +25,6 @@ const FIRST_LANES_WAIT: Duration = Duration::from_secs(3);
 
 /// How often the round trip is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A way with a longer round trip begins with more lanes.
-const FAR: Duration = Duration::from_millis(80);
 
 /// What is added to the lanes has to show what it brings before more are.
 const BETWEEN_GROWTH: Duration = Duration::from_millis(1500);
@@ -46,6 +43,8 @@ pub(super) struct LaneKeeper {
     shards: Arc<ShardLanes>,
     wanted: usize,
     most: usize,
+    /// Bytes of a frame, about.
+    frame_bytes: usize,
     /// Attempts that fail are further apart each time.
     pauses: Backoff,
     /// When the next attempt may begin.
@@ -63,14 +62,20 @@ enum LaneEnd {
 }
 
 impl LaneKeeper {
-    /// `most`: lanes that there are at most.
-    pub(super) fn new(opener: LaneOpener, shards: Arc<ShardLanes>, most: usize) -> Self {
+    /// `most`: lanes that there are at most. `frame_bytes`: those of a frame, about.
+    pub(super) fn new(
+        opener: LaneOpener,
+        shards: Arc<ShardLanes>,
+        most: usize,
+        frame_bytes: usize,
+    ) -> Self {
         let now = Instant::now();
         Self {
             opener,
             shards,
-            wanted: most.min(FIRST_LANES),
+            wanted: most.min(first_lanes(frame_bytes, None)),
             most,
+            frame_bytes,
             pauses: Backoff::new(FIRST_PAUSE, MAX_PAUSE),
             due: now,
             growth: now + BEFORE_GROWTH,
@@ -117,9 +122,7 @@ impl LaneKeeper {
     async fn begin(&mut self) {
         self.shards.await_lanes(self.wanted > 0);
         let round_trip = self.opener.round_trip().await;
-        if round_trip.is_some_and(|time| time >= FAR) {
-            self.wanted = self.most.min(FIRST_LANES_FAR);
-        }
+        self.wanted = self.most.min(first_lanes(self.frame_bytes, round_trip));
         self.shards.want(self.wanted);
     }
 

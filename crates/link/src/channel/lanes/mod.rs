@@ -165,9 +165,9 @@ impl Lanes {
         config
     }
 
-    /// Keeps lanes for shards open, `most` at most, and replaces those that end; does nothing where that goes on
-    /// already.
-    pub(crate) fn keep_shard_lanes(&self, most: usize) {
+    /// Keeps lanes for shards open, `most` at most, for frames of about `frame_bytes`, and replaces those that end; does
+    /// nothing where that goes on already.
+    pub(crate) fn keep_shard_lanes(&self, most: usize, frame_bytes: usize) {
         let mut keeper = lock(&self.keeper);
         if keeper.as_ref().is_some_and(RunningKeeper::goes_on) {
             return;
@@ -188,7 +188,8 @@ impl Lanes {
             if let Some(before) = before {
                 let _ = before.await;
             }
-            LaneKeeper::new(opener, shards, most).run(is_over).await;
+            let keeper = LaneKeeper::new(opener, shards, most, frame_bytes);
+            keeper.run(is_over).await;
             drop(has_ended);
         });
         *keeper = Some(RunningKeeper {

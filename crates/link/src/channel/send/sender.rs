@@ -150,13 +150,13 @@ impl Sender {
     }
 
     /// Keeps lanes for shards open from now on, as far as the peer takes them; it has to announce that it
-    /// does. There are a few at first, and up to `most` where losses keep their windows too small for the
-    /// frames. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass)
+    /// does. There are as many at first as frames of about `frame_bytes` have under way, and up to `most` where losses
+    /// keep their windows too small. Returns at once. As soon as there are some, frames that [may pass](Self::let_frames_pass)
     /// others go over them, each message once, with parity against losses, and so do the peer's answers. The
     /// peer's [receiver](Receiver) and this side's have to be read, and frames that do not arrive are
     /// [told](Self::lost_frames). Within a Tokio runtime; does nothing while that goes on already.
-    pub fn open_shard_lanes(&self, most: usize) {
-        self.lanes.keep_shard_lanes(most);
+    pub fn open_shard_lanes(&self, most: usize, frame_bytes: usize) {
+        self.lanes.keep_shard_lanes(most, frame_bytes);
     }
 
     /// Closes the lanes for shards that this side has opened, and opens no others.
