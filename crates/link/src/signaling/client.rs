@@ -9,10 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, error::UrlError};
-use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
+use super::dial;
 use super::load::ListedPeer;
 use super::wire::{self, SignalingMessage};
 use crate::signaling::error::SignalError;
@@ -110,8 +109,10 @@ impl SignalingClient {
         let config = WebSocketConfig::default()
             .max_message_size(Some(liveness.max_message_bytes()))
             .max_frame_size(Some(liveness.max_message_bytes()));
-        // Offers and answers are small and waited for: no delay to fill packets.
-        let connecting = connect_async_tls_with_config(url, Some(config), true, Some(connector));
+        let connecting = async {
+            let stream = dial::open(url).await?;
+            client_async_tls_with_config(url, stream, Some(config), Some(connector)).await
+        };
         let (socket, _) = timeout(wait, connecting)
             .await
             .map_err(|_| SignalError::Timeout {

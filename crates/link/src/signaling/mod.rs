@@ -38,6 +38,7 @@
 //! refused.
 
 mod client;
+mod dial;
 mod directory;
 #[cfg(test)]
 mod directory_tests;

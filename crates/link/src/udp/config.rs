@@ -13,6 +13,8 @@ pub struct UdpConfig {
     /// How many of a connection's first datagrams are sent twice, so that one that is lost does not cost the second that
     /// DTLS and SCTP wait.
     pub repeats: u32,
+    /// Of these, how many are sent twice more: nothing else of a connection goes on before they have arrived.
+    pub repeats_often: u32,
 }
 
 impl Default for UdpConfig {
@@ -22,6 +24,7 @@ impl Default for UdpConfig {
             interfaces: Vec::new(),
             buffer_bytes: 4 << 20,
             repeats: 48,
+            repeats_often: 6,
         }
     }
 }

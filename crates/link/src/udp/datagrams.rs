@@ -157,7 +157,7 @@ mod tests {
         let socket = TokioRuntime.wrap_udp_socket(socket).expect("wrapped");
         let servers = Arc::new(IceServers::new(Vec::new(), vec![local]));
         let quota = PreAuthQuota::new(false, Default::default());
-        let socket = DatagramSocket::new(socket, local, servers, quota, Repeats::new(0));
+        let socket = DatagramSocket::new(socket, local, servers, quota, Repeats::new(0, 0));
         let elsewhere = "192.0.2.1:9".parse().expect("address");
         assert_eq!(socket.send_to(b"lost", elsewhere).await.ok(), Some(4));
     }

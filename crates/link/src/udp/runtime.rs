@@ -62,6 +62,7 @@ impl GrantedBuffers {
 pub(crate) struct TunedRuntime {
     buffer_bytes: usize,
     repeats: u32,
+    repeats_often: u32,
     granted: Arc<GrantedBuffers>,
     servers: Arc<IceServers>,
     quota: Arc<PreAuthQuota>,
@@ -88,6 +89,7 @@ impl TunedRuntime {
             Arc::new(Self {
                 buffer_bytes: config.buffer_bytes,
                 repeats: config.repeats,
+                repeats_often: config.repeats_often,
                 granted: granted.clone(),
                 servers,
                 quota,
@@ -152,7 +154,7 @@ impl Runtime for TunedRuntime {
             local,
             self.servers.clone(),
             self.quota.clone(),
-            Repeats::new(self.repeats),
+            Repeats::new(self.repeats, self.repeats_often),
         )))
     }
 

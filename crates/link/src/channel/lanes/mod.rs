@@ -162,6 +162,7 @@ impl Lanes {
         config.sctp.receive_window_bytes = u32::try_from(window).unwrap_or(u32::MAX);
         config.sctp.send_buffer_bytes = share(config.sctp.send_buffer_bytes);
         config.udp.repeats = LANE_REPEATS;
+        config.udp.repeats_often = 0;
         config
     }
 

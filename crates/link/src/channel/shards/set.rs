@@ -84,6 +84,7 @@ impl ShardLanes {
         let mut config = first.clone();
         config.sctp.send_buffer_bytes = LANE_BYTES;
         config.udp.repeats = LANE_REPEATS;
+        config.udp.repeats_often = 0;
         config.sctp.receive_window_bytes = WINDOW_BYTES;
         config.connect_timeout = config.connect_timeout.min(OPEN_TIMEOUT);
         config
