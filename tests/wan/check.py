@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks what short.sh has streamed over a bad link.
 
-check.py FOLDER     with poses.jsonl, expected.jsonl, events.jsonl and client.log
+check.py FOLDER             with poses.jsonl, expected.jsonl, events.jsonl and client.log
+check.py --every N FOLDER   with every.jsonl, events.jsonl and client.log: none of N frames may be missing
 """
 
 import json
@@ -46,8 +47,34 @@ def problems(folder: pathlib.Path) -> list[str]:
     return found
 
 
+def missing(folder: pathlib.Path, count: int) -> list[str]:
+    """What is not as it has to be where every frame counts."""
+    found = []
+    frames = [pose["frame_id"] for pose in lines(folder / "every.jsonl")]
+    summary = next(event for event in lines(folder / "events.jsonl") if event["event"] == "summary")
+    print({key: summary[key] for key in ("frames", "predictions", "lost_on_the_way", "parity_percent")})
+    if absent := sorted(set(range(count)) - set(frames)):
+        found.append(f"frames without poses: {absent}")
+    elif frames != list(range(count)):
+        found.append("poses are twice or out of order")
+    if not summary["shard_bytes"]:
+        found.append("nothing went over coded lanes")
+    log = (folder / "client.log").read_text()
+    if "sending late shards" not in log:
+        found.append("nothing was asked for: no frame was incomplete")
+    if " ERROR " in log:
+        found.append("an error was logged")
+    return found
+
+
 def main() -> int:
-    found = problems(pathlib.Path(sys.argv[1]))
+    match sys.argv[1:]:
+        case ["--every", count, folder]:
+            found = missing(pathlib.Path(folder), int(count))
+        case [folder]:
+            found = problems(pathlib.Path(folder))
+        case _:
+            sys.exit(__doc__)
     for problem in found:
         print(f"check.py: {problem}", file=sys.stderr)
     return 1 if found else 0

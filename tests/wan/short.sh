@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A live stream over coded lanes and the worst link that the emulation has: bursts of losses, jitter, packets out of
 # order, and lanes that die. Fails unless every frame is answered once or counted as left out or lost, each pose is that
-# of its frame, and dead lanes were replaced. How long anything takes is no matter here.
+# of its frame, and dead lanes were replaced. Then one of which every frame counts: all of them have to arrive, in order.
+# How long anything takes is no matter here.
 # SLEAP_STREAM_BIN names the folder of binaries, with examples/wan_relay in it.
 # Needs root, iproute2 and /dev/net/tun; 77 on a machine that has them not.
 set -euo pipefail
@@ -28,3 +29,10 @@ tests/wan/wan.py --rtt 40 --loss 2 --burst 3 --bad-loss 70 --jitter 4 --reorder 
   --lanes coded --json -o "$WAN_LOG/poses.jsonl" >"$WAN_LOG/events.jsonl"
 
 python3 tests/wan/check.py "$WAN_LOG"
+
+say "every frame of a live source, over coded lanes, with losses in bursts: what is missing is asked for"
+tests/wan/wan.py --rtt 50 --loss 3 --burst 3 --rate 20 --relay "$SLEAP_STREAM_BIN/examples/wan_relay" -- \
+  tests/wan/stream.sh "$seconds" --model examples/demo/model -- --test-pattern 640x480@15 --every-frame \
+  --max-frames 300 --jpeg-quality 80 --lanes coded --json -o "$WAN_LOG/every.jsonl" >"$WAN_LOG/events.jsonl"
+
+python3 tests/wan/check.py --every 300 "$WAN_LOG"

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::coded::{CodedUnit, CollectorLimits, Shard, ShardCollector, ShardEncoder};
-use crate::{Frame, FrameId, JobStatus, Limits, Message, Payload, Reassembler};
+use crate::{Frame, FrameId, JobStatus, Limits, MAX_LATE_UNITS, Message, Payload, Reassembler};
 
 /// Small enough that inputs reach them.
 const LIMITS: Limits = Limits {
@@ -118,7 +118,15 @@ pub fn shards(mut data: &[u8]) {
         let number = usize::from(u16::from_le_bytes([*low, *high]));
         let mut message = wire[number % wire.len()].to_vec();
         match kind % 8 {
-            0 => now += Duration::from_millis(number as u64 % 64),
+            0 => {
+                now += Duration::from_millis(number as u64 % 64);
+                if number & 0x4000 != 0 {
+                    collector.wait_for_late(Duration::from_millis(number as u64 % 512));
+                }
+                if number & 0x8000 != 0 {
+                    collector.sent_before(number as u32 & 0x3fff, now);
+                }
+            }
             1 => {
                 let place = number % message.len();
                 message[place] ^= *kind;
@@ -141,6 +149,8 @@ pub fn shards(mut data: &[u8]) {
             assert!(again.is_ok_and(|shards| !shards.is_empty()));
             delivered.push(number);
         }
+        assert!(collector.missing(now).len() <= MAX_LATE_UNITS);
+        assert!(collector.missing_at().is_none_or(|at| at > now));
         assert!(collector.held_bytes() <= limits.max_bytes);
         assert!(collector.held_units() <= limits.max_units);
     }

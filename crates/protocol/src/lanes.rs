@@ -69,6 +69,9 @@ pub struct LaneAnswer {
 /// Most runs of lost units that one report names.
 pub const MAX_LOST_RUNS: usize = 256;
 
+/// Most units that one report asks for shards of.
+pub const MAX_LATE_UNITS: usize = 64;
+
 /// What became of the units that the other side has sent as shards (`SHARD_REPORT`, both directions).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -89,6 +92,11 @@ pub struct ShardReport {
     /// beyond [`MAX_LOST_RUNS`] are not read.
     #[serde(deserialize_with = "runs", skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<[u32; 2]>,
+    /// Units that further shards are asked for, of a sender that [keeps](crate::Message::ShardsKept) them: each one's number,
+    /// and how many shards one of its blocks lacks at most; 0: nothing of it has arrived. Those beyond [`MAX_LATE_UNITS`]
+    /// are not read.
+    #[serde(deserialize_with = "late", skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<[u32; 2]>,
 }
 
 /// Announces one unit of a channel with several lanes (`UNIT`): a whole frame, or one other message.
@@ -153,10 +161,21 @@ fn is_false(flag: &bool) -> bool {
 }
 
 fn runs<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {
-    let mut runs = Vec::<[JsonInt<u32>; 2]>::deserialize(deserializer)?;
-    runs.truncate(MAX_LOST_RUNS);
-    let run = |run: [JsonInt<u32>; 2]| run.map(|JsonInt(number)| number);
-    Ok(runs.into_iter().map(run).collect())
+    pairs(deserializer, MAX_LOST_RUNS)
+}
+
+fn late<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<[u32; 2]>, D::Error> {
+    pairs(deserializer, MAX_LATE_UNITS)
+}
+
+fn pairs<'de, D>(deserializer: D, most: usize) -> Result<Vec<[u32; 2]>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let mut pairs = Vec::<[JsonInt<u32>; 2]>::deserialize(deserializer)?;
+    pairs.truncate(most);
+    let pair = |pair: [JsonInt<u32>; 2]| pair.map(|JsonInt(number)| number);
+    Ok(pairs.into_iter().map(pair).collect())
 }
 
 #[cfg(test)]
@@ -204,6 +223,12 @@ mod tests {
             arrived: 38,
             worst: 1,
             lost: vec![[3, 2]],
+            late: Vec::new(),
+        };
+        let late = ShardReport {
+            lost: Vec::new(),
+            late: vec![[9, 3], [11, 0]],
+            ..report.clone()
         };
         let refusal = LaneAnswer {
             lane: 2,
@@ -228,6 +253,11 @@ mod tests {
                 Message::ShardReport(report),
                 r#"{"type":"SHARD_REPORT","closed":9,"sent":40,"arrived":38,"worst":1,"lost":[[3,2]]}"#,
             ),
+            (
+                Message::ShardReport(late),
+                r#"{"type":"SHARD_REPORT","closed":9,"sent":40,"arrived":38,"worst":1,"late":[[9,3],[11,0]]}"#,
+            ),
+            (Message::ShardsKept(3000), "SHARDS_KEPT::3000"),
             (
                 Message::ShardsSent(4_294_967_295),
                 "SHARDS_SENT::4294967295",
@@ -258,6 +288,8 @@ mod tests {
             "LANES::17",
             "LANES::x",
             "SHARDS_SENT::4294967296",
+            "SHARDS_KEPT::-1",
+            r#"{"type":"SHARD_REPORT","late":[[-1,2]]}"#,
             r#"{"type":"SHARD_REPORT","closed":-1}"#,
             r#"{"type":"SHARD_REPORT","lost":[[1]]}"#,
         ] {
@@ -269,12 +301,13 @@ mod tests {
     #[test]
     fn a_report_holds_so_many_runs_and_no_more() {
         let many = format!(
-            r#"{{"type":"SHARD_REPORT","lost":[{}[7,1]]}}"#,
+            r#"{{"type":"SHARD_REPORT","lost":[{0}[7,1]],"late":[{0}[7,1]]}}"#,
             "[5,1],".repeat(4000)
         );
         let Ok(Message::ShardReport(report)) = read(&many) else {
             panic!("not read");
         };
         assert_eq!(report.lost.len(), MAX_LOST_RUNS);
+        assert_eq!(report.late.len(), MAX_LATE_UNITS);
     }
 }

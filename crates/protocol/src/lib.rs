@@ -37,8 +37,8 @@ pub use error::DecodeError;
 pub use frame::Frame;
 pub use frame_meta::{Encoding, FrameId, FrameMeta, MetaError};
 pub use lanes::{
-    LaneAnswer, LaneOffer, MAX_LANES, MAX_LOST_RUNS, MAX_SHARD_LANES, ShardReport, UnitHeader,
-    offer_shard_lanes, offered_shard_lanes,
+    LaneAnswer, LaneOffer, MAX_LANES, MAX_LATE_UNITS, MAX_LOST_RUNS, MAX_SHARD_LANES, ShardReport,
+    UnitHeader, offer_shard_lanes, offered_shard_lanes,
 };
 pub use limits::{CHUNK_BYTES, HEARTBEAT, Limits, PEER_SILENCE};
 pub use message::{Message, Payload};

@@ -28,6 +28,7 @@ pub(crate) const LANES: &str = "LANES";
 pub(crate) const UNIT: &str = "UNIT";
 pub(crate) const SHARD_REPORT: &str = "SHARD_REPORT";
 pub(crate) const SHARDS_SENT: &str = "SHARDS_SENT";
+pub(crate) const SHARDS_KEPT: &str = "SHARDS_KEPT";
 
 pub(crate) const FRAME_META: &str = "FRAME_META";
 pub(crate) const FRAME_END: &str = "FRAME_END";

@@ -153,6 +153,9 @@ pub struct StreamAck {
         skip_serializing_if = "Option::is_none"
     )]
     pub shard_lanes: Option<u32>,
+    /// Extension: the worker asks for shards that are missing, where the client [keeps](crate::Message::ShardsKept) them.
+    #[serde(skip_serializing_if = "is_false")]
+    pub late_shards: bool,
     /// Extension: the client's place among those that wait for the running stream to end; 1 is the next.
     #[serde(
         deserialize_with = "optional_int",

@@ -40,6 +40,8 @@ pub(super) enum OutgoingUnit {
     Split,
     /// Answers that were lost as shards are sent again.
     LostAnswers,
+    /// Shards that the peer asks for are sent.
+    LateShards,
     /// Closes the channel; resolves the sender once the peer has been notified.
     Close(oneshot::Sender<()>),
 }
@@ -50,7 +52,11 @@ impl OutgoingUnit {
         match self {
             Self::Message { payload, .. } => payload.len(),
             Self::Frame { frame, .. } => frame.data.len(),
-            Self::Flush(_) | Self::Split | Self::LostAnswers | Self::Close(_) => 0,
+            Self::Flush(_)
+            | Self::Split
+            | Self::LostAnswers
+            | Self::LateShards
+            | Self::Close(_) => 0,
         }
     }
 }

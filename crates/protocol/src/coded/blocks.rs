@@ -1,5 +1,7 @@
 //! How a unit's shards are dealt over blocks, each of which is coded by itself.
 
+use std::ops::Range;
+
 /// Most data shards of a block: with as many parity shards less one, its places fit a byte.
 pub(super) const MAX_BLOCK_DATA: usize = 128;
 
@@ -48,12 +50,17 @@ impl Blocks {
         self.data + self.count * self.parity
     }
 
+    /// The same with all the parity shards that its blocks may have: an index fits 16 bits.
+    pub(super) fn most(&self) -> usize {
+        self.data + self.count * usize::from(MAX_BLOCK_PARITY)
+    }
+
     /// Data shards of one block.
     pub(super) fn data_of(&self, block: usize) -> usize {
         self.data / self.count + usize::from(block < self.data % self.count)
     }
 
-    /// Block and place of the shard with this index. It must be less than [`total`](Self::total).
+    /// Block and place of the shard with this index. It must be less than [`most`](Self::most).
     pub(super) fn place(&self, index: usize) -> (usize, u8) {
         let (block, place) = match index.checked_sub(self.data) {
             None => (index % self.count, index / self.count),
@@ -76,8 +83,20 @@ impl Blocks {
     }
 
     /// The places of a block, parity included.
-    pub(super) fn places(&self, block: usize) -> impl Iterator<Item = u8> + use<> {
+    pub(super) fn places(&self, block: usize) -> Range<u8> {
         0..(self.data_of(block) + self.parity) as u8
+    }
+
+    /// The same with all the parity shards that it may have.
+    pub(super) fn most_places(&self, block: usize) -> Range<u8> {
+        0..(self.data_of(block) + usize::from(MAX_BLOCK_PARITY)) as u8
+    }
+
+    /// The places of parity shards beyond those that the block has: so many after the first `before`.
+    pub(super) fn further_places(&self, block: usize, before: u8, count: u8) -> Range<u8> {
+        let places = self.most_places(block);
+        let begin = self.places(block).end.saturating_add(before);
+        begin.min(places.end)..begin.saturating_add(count).min(places.end)
     }
 }
 
@@ -107,7 +126,16 @@ mod tests {
                 assert_eq!(blocks.places(block).count(), count, "block {block}");
                 assert!(blocks.data_of(block) <= MAX_BLOCK_DATA);
             }
-            assert!(blocks.total() <= usize::from(u16::MAX));
+            assert!(blocks.most() <= usize::from(u16::MAX));
+            for block in [0, blocks.count() - 1] {
+                let places = blocks.further_places(block, 3, 200);
+                assert_eq!(places.len(), usize::from(127 - parity).saturating_sub(3));
+                for place in places {
+                    let index = blocks.index(block, place);
+                    assert!((blocks.total()..blocks.most()).contains(&index));
+                    assert_eq!(blocks.place(index), (block, place));
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::late::LateUnits;
 use super::loss::{LossReason, LostUnits};
 use super::parity::ShardCounts;
 use super::received::{Push, ReceivedUnit};
@@ -65,6 +66,7 @@ pub struct ShardCollector {
     newest: u64,
     held_bytes: usize,
     counts: ShardCounts,
+    late: LateUnits,
 }
 
 impl ShardCollector {
@@ -77,7 +79,39 @@ impl ShardCollector {
             newest: FIRST,
             held_bytes: 0,
             counts: ShardCounts::default(),
+            late: LateUnits::default(),
         }
+    }
+
+    /// From now on a unit is given up so much later, and what is [missing](Self::missing) of it can be asked for until
+    /// then. Zero: as at first.
+    pub fn wait_for_late(&mut self, time: Duration) {
+        self.late.time = time;
+    }
+
+    /// All units before this one were sent, as the sender tells.
+    pub fn sent_before(&mut self, unit: u32, now: Instant) {
+        let number = self.number_of(unit);
+        // Later than what was told before.
+        if let Some(number) =
+            number.filter(|number| self.late.sent.is_none_or(|(sent, _)| sent < *number))
+        {
+            self.late.sent = Some((number, now));
+        }
+    }
+
+    /// The oldest units that shards are to be asked for now, of those that newer ones were whole before: each one's
+    /// number, and how many of one block are missing at most; 0: nothing of it has arrived. A unit is named again some
+    /// time later.
+    pub fn missing(&mut self, now: Instant) -> Vec<[u32; 2]> {
+        self.late
+            .due(&self.units, self.floor, self.limits.patience, now)
+    }
+
+    /// When there is something [missing](Self::missing), if no shard comes before.
+    pub fn missing_at(&self) -> Option<Instant> {
+        self.late
+            .due_at(&self.units, self.floor, self.limits.patience)
     }
 
     /// Takes a shard that arrived at `now`.
@@ -96,7 +130,7 @@ impl ShardCollector {
         let mut lost = Vec::new();
         let whole = self.units.range(self.floor..).rev().find(|(_, unit)| {
             let whole_at = unit.whole_at();
-            whole_at.is_some_and(|at| now.saturating_duration_since(at) >= self.limits.patience)
+            whole_at.is_some_and(|at| now.saturating_duration_since(at) >= self.patience())
         });
         if let Some((&number, _)) = whole {
             self.raise_floor(number, now, &mut lost);
@@ -115,7 +149,7 @@ impl ShardCollector {
 
     /// When [`expire`](Self::expire) has something to do, if no shard comes before.
     pub fn deadline(&self) -> Option<Instant> {
-        let patience = self.limits.patience;
+        let patience = self.patience();
         let open = self.units.range(self.floor..);
         let given_up = open.filter_map(|(_, unit)| Some(unit.whole_at()? + patience));
         let closed = self.units.range(..self.floor);
@@ -176,6 +210,11 @@ impl ShardCollector {
     /// Units that are kept, closed ones included.
     pub fn held_units(&self) -> usize {
         self.units.len()
+    }
+
+    /// How long after a newer unit is whole one that is not is given up.
+    fn patience(&self) -> Duration {
+        self.limits.patience + self.late.time
     }
 
     /// `false`: the shard is of no use.

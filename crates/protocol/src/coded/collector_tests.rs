@@ -266,3 +266,83 @@ fn a_unit_begins_with_its_first_shard() {
     receiver.wait(Duration::from_millis(7));
     assert_eq!(receiver.push(&units[0][0]).began, Some(began));
 }
+
+/// A receiver that asks for late shards for a second.
+fn asking() -> Receiver {
+    let mut receiver = Receiver::new(CollectorLimits::default());
+    receiver.collector.wait_for_late(Duration::from_secs(1));
+    receiver
+}
+
+#[test]
+fn what_is_missing_is_asked_for_and_again_a_little_later() {
+    let units = units(5, 4, 2);
+    let ms = Duration::from_millis;
+    let mut receiver = asking();
+    assert!(receiver.push_all(&units[0][..2]).is_empty());
+    assert_eq!(receiver.collector.missing_at(), None, "nothing is newer");
+    assert_eq!(receiver.push_all(&units[2]), [2]);
+    assert!(receiver.collector.missing(receiver.now).is_empty());
+    let due = receiver.now + PATIENCE;
+    assert_eq!(receiver.collector.missing_at(), Some(due));
+    assert!(receiver.wait(PATIENCE).is_empty(), "not given up");
+    assert_eq!(receiver.collector.missing(receiver.now), [[0, 2], [1, 0]]);
+    assert!(receiver.collector.missing(receiver.now).is_empty());
+    let again = receiver.now + ms(200);
+    assert_eq!(receiver.collector.missing_at(), Some(again));
+    // What was asked for comes, of the one unit only.
+    assert_eq!(receiver.push_all(&units[1][..4]), [1]);
+    assert!(receiver.push_all(&units[0][2..3]).is_empty());
+    receiver.wait(ms(200));
+    assert_eq!(receiver.collector.missing(receiver.now), [[0, 1]]);
+    assert_eq!(receiver.collector.closed(), 0);
+    assert_eq!(receiver.push_all(&units[0][5..]), [0]);
+    assert_eq!(receiver.collector.closed(), 3);
+    assert_eq!(receiver.collector.missing_at(), None);
+}
+
+#[test]
+fn units_are_lost_when_asking_has_been_of_no_use() {
+    let units = units(2, 4, 2);
+    let mut receiver = asking();
+    assert_eq!(receiver.push_all(&units[1]), [1]);
+    let mut asked = 0;
+    let began = receiver.now;
+    while let Some(at) = receiver.collector.missing_at() {
+        let gone = receiver.wait(at - receiver.now);
+        if !gone.is_empty() {
+            break;
+        }
+        asked += receiver.collector.missing(receiver.now).len();
+        assert!(asked < 10, "it is asked for all the time");
+    }
+    assert!(asked > 2, "{asked}");
+    let rest = (began + Duration::from_secs(1) + PATIENCE).saturating_duration_since(receiver.now);
+    let gone = receiver.wait(rest);
+    assert_eq!(gone, [lost(0, 1, LossReason::Missing)]);
+    assert_eq!(receiver.collector.missing_at(), None);
+}
+
+#[test]
+fn the_last_units_are_asked_for_once_their_number_is_told() {
+    let mut receiver = asking();
+    receiver.collector.sent_before(3, receiver.now);
+    receiver.wait(PATIENCE);
+    let missing = receiver.collector.missing(receiver.now);
+    assert_eq!(missing, [[0, 0], [1, 0], [2, 0]]);
+}
+
+#[test]
+fn a_number_far_ahead_asks_for_a_few_units_only() {
+    let mut receiver = asking();
+    receiver.collector.sent_before(60_000, receiver.now);
+    for _ in 0..4 {
+        receiver.wait(PATIENCE);
+        receiver.collector.missing(receiver.now);
+        let at = receiver.collector.missing_at().unwrap();
+        assert!(at > receiver.now, "it is asked for all the time");
+    }
+    receiver.wait(Duration::from_millis(200));
+    let missing = receiver.collector.missing(receiver.now);
+    assert!(missing.len() <= crate::MAX_LATE_UNITS);
+}

@@ -71,21 +71,74 @@ impl ShardEncoder {
         unit: &CodedUnit,
         parity: u8,
     ) -> Result<Vec<Bytes>, CodedUnitTooLarge> {
+        let shards = self.encode_again(self.next, unit, parity)?;
+        self.next = self.next.wrapping_add(1);
+        Ok(shards)
+    }
+
+    /// The shards of a unit that was sent before, with this number and so much parity.
+    pub fn encode_again(
+        &self,
+        number: u32,
+        unit: &CodedUnit,
+        parity: u8,
+    ) -> Result<Vec<Bytes>, CodedUnitTooLarge> {
+        let form = self.form(number, unit, parity)?;
+        Ok(shards(&unit.content(number), &form))
+    }
+
+    /// Parity shards of a unit that was sent before, beyond those that it had: for each block `count`, after the first
+    /// `before` of them, as far as there are any.
+    pub fn further_parity(
+        &self,
+        number: u32,
+        unit: &CodedUnit,
+        parity: u8,
+        before: u8,
+        count: u8,
+    ) -> Result<Vec<Bytes>, CodedUnitTooLarge> {
+        let form = self.form(number, unit, parity)?;
+        let mut content = unit.content(number);
+        content.resize(form.blocks.data() * form.shard_bytes, 0);
+        let mut wire = Vec::new();
+        for block in 0..form.blocks.count() {
+            let places = 0..form.blocks.data_of(block) as u8;
+            let known = places.map(|place| {
+                let at = form.blocks.index(block, place) * form.shard_bytes;
+                (place, &content[at..at + form.shard_bytes])
+            });
+            let known = Known::new(known);
+            for place in form.blocks.further_places(block, before, count) {
+                let mut message = form.message(form.blocks.index(block, place));
+                message.resize(SHARD_HEADER_BYTES + form.shard_bytes, 0);
+                known.value_at(place, &mut message[SHARD_HEADER_BYTES..]);
+                wire.push(Bytes::from(message));
+            }
+        }
+        Ok(wire)
+    }
+
+    fn form(
+        &self,
+        number: u32,
+        unit: &CodedUnit,
+        parity: u8,
+    ) -> Result<UnitForm, CodedUnitTooLarge> {
         let bytes = unit.content_bytes();
         let max = MAX_CODED_BYTES.min(MAX_DATA * self.shard_bytes);
         let shard_bytes = self.cut(bytes);
         let parity = parity.min(MAX_BLOCK_PARITY);
         let blocks = Blocks::new(bytes, shard_bytes, parity).filter(|_| bytes <= max);
-        let blocks = blocks.ok_or(CodedUnitTooLarge { bytes, max })?;
-        let header = ShardHeader {
-            unit: self.next,
-            index: 0,
-            parity,
-            content_bytes: bytes as u32,
-        };
-        self.next = self.next.wrapping_add(1);
-        let content = unit.content(header.unit);
-        Ok(shards(&content, shard_bytes, &blocks, header))
+        Ok(UnitForm {
+            header: ShardHeader {
+                unit: number,
+                index: 0,
+                parity,
+                content_bytes: bytes as u32,
+            },
+            shard_bytes,
+            blocks: blocks.ok_or(CodedUnitTooLarge { bytes, max })?,
+        })
     }
 
     /// Bytes of each shard of so many: as few shards as possible, all of one length, with little to fill up.
@@ -96,15 +149,31 @@ impl ShardEncoder {
     }
 }
 
-fn shards(content: &[u8], shard_bytes: usize, blocks: &Blocks, header: ShardHeader) -> Vec<Bytes> {
-    let mut wire: Vec<Vec<u8>> = (0..blocks.total())
-        .map(|index| {
-            let mut message = Vec::with_capacity(SHARD_HEADER_BYTES + shard_bytes);
-            let index = index as u16;
-            ShardHeader { index, ..header }.write(&mut message);
-            message
-        })
-        .collect();
+/// How a unit is cut.
+struct UnitForm {
+    /// That of its first shard.
+    header: ShardHeader,
+    shard_bytes: usize,
+    blocks: Blocks,
+}
+
+impl UnitForm {
+    /// The header of one shard, with room for the rest.
+    fn message(&self, index: usize) -> Vec<u8> {
+        let mut message = Vec::with_capacity(SHARD_HEADER_BYTES + self.shard_bytes);
+        let header = ShardHeader {
+            index: index as u16,
+            ..self.header
+        };
+        header.write(&mut message);
+        message
+    }
+}
+
+fn shards(content: &[u8], form: &UnitForm) -> Vec<Bytes> {
+    let (blocks, shard_bytes) = (&form.blocks, form.shard_bytes);
+    let messages = (0..blocks.total()).map(|index| form.message(index));
+    let mut wire: Vec<Vec<u8>> = messages.collect();
     for (message, piece) in wire.iter_mut().zip(content.chunks(shard_bytes)) {
         message.extend_from_slice(piece);
         // What fills up the last one.

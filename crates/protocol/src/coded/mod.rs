@@ -14,6 +14,7 @@ mod code;
 mod collector;
 mod encoder;
 mod field;
+mod late;
 mod loss;
 mod parity;
 mod received;

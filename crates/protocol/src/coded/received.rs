@@ -62,7 +62,7 @@ impl ReceivedUnit {
         Some(Self {
             header: *header,
             shard_bytes: payload.len(),
-            seen: vec![0; blocks.total().div_ceil(64)],
+            seen: vec![0; blocks.most().div_ceil(64)],
             arrived: 0,
             began,
             state: State::Receiving {
@@ -81,7 +81,7 @@ impl ReceivedUnit {
             ..shard.header
         };
         let has_form = header == self.header && shard.payload.len() == self.shard_bytes;
-        if !has_form || place >= self.blocks.total() {
+        if !has_form || place >= self.blocks.most() {
             return Push::Mismatch;
         }
         let (word, bit) = (place / 64, 1 << (place % 64));
@@ -89,7 +89,8 @@ impl ReceivedUnit {
             return Push::Duplicate;
         }
         self.seen[word] |= bit;
-        self.arrived += 1;
+        // Shards that were asked for tell nothing of how many are lost.
+        self.arrived += usize::from(place < self.blocks.total());
         let State::Receiving { shards, lacking } = &mut self.state else {
             return Push::Taken;
         };
@@ -116,6 +117,14 @@ impl ReceivedUnit {
         matches!(self.state, State::Receiving { .. })
     }
 
+    /// The most shards that one of its blocks lacks; 0: none, or nothing is waited for.
+    pub(super) fn lacking(&self) -> usize {
+        match &self.state {
+            State::Receiving { lacking, .. } => lacking.iter().copied().max().unwrap_or(0),
+            State::Closed { .. } => 0,
+        }
+    }
+
     /// When it became whole, if it did.
     pub(super) fn whole_at(&self) -> Option<Instant> {
         match self.state {
@@ -137,7 +146,7 @@ impl ReceivedUnit {
         self.began
     }
 
-    /// Shards that have arrived.
+    /// Shards that have arrived, of those that were sent at first.
     pub(super) fn arrived(&self) -> usize {
         self.arrived
     }
@@ -189,7 +198,7 @@ impl ReceivedUnit {
             if lost.is_empty() {
                 continue;
             }
-            let places = self.blocks.places(block);
+            let places = self.blocks.most_places(block);
             let known = places.filter_map(|place| Some((place, shard_at(place)?.as_ref())));
             let known = Known::new(known);
             for place in lost {

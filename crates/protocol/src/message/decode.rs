@@ -88,6 +88,7 @@ fn stream_word(word: &str, rest: &str, limits: &Limits) -> Option<Result<Message
         names::BATCH_END => batch_size(names::BATCH_END, rest, limits).map(Message::BatchEnd),
         names::LANES => lanes(rest).map(Message::Lanes),
         names::SHARDS_SENT => number(names::SHARDS_SENT, "unit", rest).map(Message::ShardsSent),
+        names::SHARDS_KEPT => number(names::SHARDS_KEPT, "time", rest).map(Message::ShardsKept),
         names::UNIT => UnitHeader::from_wire(rest).map(Message::Unit),
         names::AUTH_CHALLENGE => Ok(Message::AuthChallenge(owned())),
         names::AUTH_RESPONSE => Ok(Message::AuthResponse(owned())),

@@ -37,7 +37,7 @@ impl Message {
             Message::Unit(unit) => unit.to_string(),
             Message::FrameMeta(meta) => meta.to_string(),
             Message::FrameEnd(frame_id) => word(kind, frame_id),
-            Message::ShardsSent(n) | Message::Lanes(n) => word(kind, n),
+            Message::ShardsSent(n) | Message::ShardsKept(n) | Message::Lanes(n) => word(kind, n),
             Message::BatchStart(n) | Message::BatchEnd(n) => word(kind, n),
             Message::AuthProof(proof) => word(kind, proof),
             Message::PackageType(package) => word(kind, package.as_str()),

@@ -114,6 +114,8 @@ pub enum Message {
     ShardReport(ShardReport),
     /// The units before this one were sent as shards before what follows.
     ShardsSent(u32),
+    /// The sender keeps what it sends as shards, for so many milliseconds: missing ones may be asked for.
+    ShardsKept(u32),
 
     /// Keeps the channel alive, and has no content.
     KeepAlive,
@@ -214,6 +216,7 @@ impl Message {
             Message::Unit(_) => names::UNIT,
             Message::ShardReport(_) => names::SHARD_REPORT,
             Message::ShardsSent(_) => names::SHARDS_SENT,
+            Message::ShardsKept(_) => names::SHARDS_KEPT,
             Message::KeepAlive => "KEEP_ALIVE",
             Message::AuthChallenge(_) => names::AUTH_CHALLENGE,
             Message::AuthResponse(_) => names::AUTH_RESPONSE,

@@ -11,6 +11,7 @@ use protocol::coded::{
 
 const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Headers of SCTP, DTLS, UDP and IP.
 const PACKET_BYTES: usize = 93;
@@ -81,6 +82,8 @@ struct Outcome {
     lost: u32,
     data_shards: usize,
     parity_shards: usize,
+    /// Shards that were asked for, and sent.
+    late_shards: usize,
 }
 
 impl Outcome {
@@ -104,10 +107,26 @@ enum Event {
     Arrives(Bytes),
     Report,
     Reported(ShardCounts),
+    /// The receiver looks whether shards are missing.
+    Looks,
+    /// The sender is asked for shards of a unit.
+    Asked([u32; 2]),
+}
+
+fn unit(number: u32, frame_bytes: usize) -> CodedUnit {
+    CodedUnit {
+        text: format!("{number}"),
+        data: Bytes::from(vec![number as u8; frame_bytes]),
+    }
 }
 
 /// `seconds` of frames of `frame_bytes` over `link`.
 fn stream(link: &Link, frame_bytes: usize, seconds: u32) -> Outcome {
+    stream_asking(link, frame_bytes, seconds, Duration::ZERO)
+}
+
+/// The same, with units that are asked for so long, over a way back that loses nothing.
+fn stream_asking(link: &Link, frame_bytes: usize, seconds: u32, late: Duration) -> Outcome {
     let start = Instant::now();
     let settled = 90;
     let frames = seconds * 30;
@@ -120,6 +139,8 @@ fn stream(link: &Link, frame_bytes: usize, seconds: u32) -> Outcome {
     let mut encoder = ShardEncoder::default();
     let mut chooser = ParityChooser::new(start);
     let mut collector = ShardCollector::new(CollectorLimits::default());
+    collector.wait_for_late(late);
+    let mut sent_parity = Vec::new();
     let mut outcome = Outcome::default();
     let mut events = BTreeMap::new();
     for frame in 0..frames {
@@ -128,18 +149,19 @@ fn stream(link: &Link, frame_bytes: usize, seconds: u32) -> Outcome {
     for report in 1..=seconds * 5 {
         events.insert((start + report * REPORT_INTERVAL, 1), Event::Report);
     }
-    let mut order = 2;
+    for look in 1..=seconds * 50 {
+        events.insert((start + look * LOOK_INTERVAL, 2), Event::Looks);
+    }
+    let mut order = 3;
     while let Some(((now, _), event)) = events.pop_first() {
         let mut lost = Vec::new();
         match event {
             Event::Frame(number) => {
-                let unit = CodedUnit {
-                    text: format!("{number}"),
-                    data: Bytes::from(vec![number as u8; frame_bytes]),
-                };
+                let unit = unit(number, frame_bytes);
                 let data = encoder.data_shards(&unit);
                 let parity = chooser.parity(data, now);
                 let shards = encoder.encode(&unit, parity).unwrap();
+                sent_parity.push((parity, 0));
                 if number >= settled {
                     outcome.frames += 1;
                     outcome.data_shards += data;
@@ -172,6 +194,32 @@ fn stream(link: &Link, frame_bytes: usize, seconds: u32) -> Outcome {
                 order += 1;
             }
             Event::Reported(counts) => chooser.report(counts, now),
+            Event::Looks => {
+                for asked in collector.missing(now) {
+                    events.insert((now + link.one_way, order), Event::Asked(asked));
+                    order += 1;
+                }
+            }
+            Event::Asked([number, lacking]) => {
+                let (parity, before) = &mut sent_parity[number as usize];
+                let unit = unit(number, frame_bytes);
+                let shards = match u8::try_from(lacking) {
+                    Ok(0) | Err(_) => encoder.encode_again(number, &unit, *parity),
+                    Ok(lacking) => {
+                        let count = lacking + 1;
+                        let more = encoder.further_parity(number, &unit, *parity, *before, count);
+                        *before += count;
+                        more
+                    }
+                };
+                for shard in shards.unwrap() {
+                    outcome.late_shards += 1;
+                    if let Some(at) = packets.send(shard.len(), now) {
+                        events.insert((at, order), Event::Arrives(shard));
+                        order += 1;
+                    }
+                }
+            }
         }
         let lost = lost.iter().filter(|lost| lost.first >= settled);
         outcome.lost += lost.map(|lost| lost.count).sum::<u32>();
@@ -228,6 +276,34 @@ fn lost_packets_cost_next_to_no_time_and_next_to_no_frames() {
         assert!(overhead <= parity, "{seen}");
         let told = outcome.ages.len() + outcome.lost as usize;
         assert!(told + 1 >= outcome.frames, "{seen}");
+    }
+}
+
+#[test]
+fn every_frame_arrives_where_late_shards_may_be_asked_for() {
+    // Lost of a million, in bursts; the longest that a frame takes above the clean link, in milliseconds.
+    for (lost_of_a_million, burst, longest) in
+        [(10_000, 3, 900), (10_000, 12, 900), (50_000, 1, 900)]
+    {
+        let link = Link {
+            lost_of_a_million,
+            burst,
+            ..TWENTY_MBIT
+        };
+        let without = stream(&link, FRAME_BYTES, 120);
+        let outcome = stream_asking(&link, FRAME_BYTES, 120, Duration::from_secs(3));
+        let late = outcome.late_shards * 1000 / outcome.data_shards;
+        let longest_took = outcome.percentile(100) / 1000;
+        let seen = format!(
+            "{lost_of_a_million} in {burst}: {} lost without, {} with; late shards {late} of 1000, {longest_took} ms at most",
+            without.lost, outcome.lost
+        );
+        println!("{seen}");
+        assert!(without.lost > 0, "{seen}");
+        assert_eq!(outcome.lost, 0, "{seen}");
+        assert_eq!(outcome.ages.len(), outcome.frames, "{seen}");
+        assert!(longest_took < longest, "{seen}");
+        assert!(late < 100, "{seen}");
     }
 }
 

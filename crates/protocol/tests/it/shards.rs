@@ -23,6 +23,8 @@ struct Vector {
     shards: usize,
     wire: Option<Vec<String>>,
     crc32: Option<Vec<u32>>,
+    /// Of the second and third parity shard of each block beyond those of the unit.
+    late_crc32: Vec<u32>,
 }
 
 fn picture(length: usize) -> Bytes {
@@ -50,6 +52,12 @@ fn shards_are_those_of_the_independent_script() {
         assert!(vector.wire.is_none_or(|wire| wire == found), "{name}");
         let found: Vec<u32> = shards.iter().map(|shard| crc32fast::hash(shard)).collect();
         assert!(vector.crc32.is_none_or(|crc32| crc32 == found), "{name}");
+
+        let encoder = ShardEncoder::default();
+        let late = encoder.further_parity(vector.unit, &unit, vector.parity, 1, 2);
+        let late = late.unwrap();
+        let found: Vec<u32> = late.iter().map(|shard| crc32fast::hash(shard)).collect();
+        assert_eq!(found, vector.late_crc32, "{name}");
 
         // Most units do not begin at 0: the numbers between are missing, at most as many as are bridged.
         if vector.unit >= 65_536 {

@@ -5,7 +5,7 @@
 
 It needs no package, and does it the long way: products bit by bit, and the polynomial through the
 data shards by solving for its coefficients. Bytes are hexadecimal. Of long units only the CRC-32 of each shard
-is written.
+is written, and so of the second and third parity shard of each block beyond those that the unit has.
 """
 
 import json
@@ -94,6 +94,23 @@ def shards(number: int, whole: bytes, parity: int) -> list[bytes]:
     return [head + index.to_bytes(2, "big") + end + payload for index, payload in enumerate(payloads)]
 
 
+def further(number: int, whole: bytes, parity: int, before: int, count: int) -> list[bytes]:
+    """Parity shards beyond those that the unit has, block by block: `count` of each, after the first `before`."""
+    sent = shards(number, whole, 0)
+    data = [shard[HEADER:] for shard in sent]
+    blocks = -(-len(data) // MOST)
+    head = bytes([0xF5, parity]) + number.to_bytes(4, "big")
+    end = len(whole).to_bytes(3, "big")
+    late = []
+    for block in range(blocks):
+        own = data[block::blocks]
+        first = len(own) + parity + before
+        for at, payload in enumerate(values(own, range(first, first + count))):
+            index = len(data) + (parity + before + at) * blocks + block
+            late.append(head + index.to_bytes(2, "big") + end + payload)
+    return late
+
+
 def picture(length: int) -> bytes:
     return bytes((7 * at + at // 251) % 256 for at in range(length))
 
@@ -101,6 +118,8 @@ def picture(length: int) -> bytes:
 def unit(name: str, parity: int, text: str, length: int = 0, number: int = 0) -> dict:
     wire = shards(number, content(number, text, picture(length)), parity)
     vector = {"name": name, "unit": number, "parity": parity, "text": text, "data_bytes": length, "shards": len(wire)}
+    late = further(number, content(number, text, picture(length)), parity, 1, 2)
+    vector |= {"late_crc32": [zlib.crc32(shard) for shard in late]}
     if sum(map(len, wire)) < 4096:
         return vector | {"wire": [shard.hex() for shard in wire]}
     return vector | {"crc32": [zlib.crc32(shard) for shard in wire]}

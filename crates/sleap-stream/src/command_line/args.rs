@@ -237,7 +237,8 @@ pub struct Args {
     /// Connections with the worker that share the frames: 1 to 16, coded, or auto.
     ///
     /// With several a lost packet slows down one of them only. Coded ones wait for nothing that is lost: live frames go
-    /// over them with as much parity as the losses ask for, and those that do not arrive whole are left out.
+    /// over them with as much parity as the losses ask for, and those that do not arrive whole are left out;
+    /// with --every-frame what is missing of them is asked for, for three seconds.
     /// Default: coded for live JPEG, where the round trip takes 5 ms or more and no relay is on the way, or where
     /// lost packets hold frames up; else 1. Auto is the same, with 8 for other frames on such a way.
     #[arg(long, value_name = "coded|N|auto", help_heading = "Between machines")]

@@ -65,6 +65,8 @@ pub(crate) struct LanePlan {
     wanted: Option<LaneCount>,
     /// The newest frame wins, and each stands for itself.
     is_live: bool,
+    /// Each frame stands for itself, and none may be left out: those that arrive incomplete are completed.
+    keeps_all: bool,
     /// Frames are compressed: raw ones have thousands of packets each.
     is_compressed: bool,
     /// Bytes of a frame, about.
@@ -77,6 +79,10 @@ impl LanePlan {
         Self {
             wanted,
             is_live: is_live && start.batch_size <= 1,
+            keeps_all: !is_live
+                && start.is_webcam
+                && start.batch_size <= 1
+                && wanted == Some(LaneCount::Coded),
             is_compressed: start.jpeg_quality.is_some(),
             frame_bytes: frame_bytes(start),
         }
@@ -84,10 +90,10 @@ impl LanePlan {
 
     /// Fails where frames cannot go as the options say.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.wanted == Some(LaneCount::Coded) && !self.is_live {
+        if self.wanted == Some(LaneCount::Coded) && !self.is_live && !self.keeps_all {
             bail!(
-                "--lanes coded gives up frames that packets are lost of: it needs --live for a file, and goes with \
-                 neither --every-frame nor --batch-size"
+                "--lanes coded is for frames that come at their time and stand for themselves: it needs --live for a \
+                 file, and does not go with --batch-size"
             );
         }
         Ok(())
@@ -97,7 +103,7 @@ impl LanePlan {
     /// go on while it prepares the stream.
     pub(crate) async fn open_early(&self, sender: &Sender) {
         let offered = sender.offered_shard_lanes();
-        if offered == 0 || !self.is_live {
+        if offered == 0 || !(self.is_live || self.keeps_all) {
             return;
         }
         let is_wanted = match self.wanted {
@@ -141,17 +147,23 @@ impl LanePlan {
         receiver: &mut Receiver,
     ) -> usize {
         let shards = ack.shard_lanes.map_or(0, |lanes| lanes as usize);
-        let shards = match self.is_live && returns_results(ack) {
+        let takes_such_frames = self.is_live || (self.keeps_all && ack.late_shards);
+        let shards = match takes_such_frames && returns_results(ack) {
             true => shards,
             false => 0,
         };
         let (lanes, spare) = match self.wanted {
             Some(LaneCount::Fixed(lanes)) => (lanes, 0),
             Some(LaneCount::Coded) if shards == 0 => {
-                tracing::warn!("this worker takes no coded lanes; frames go over one connection");
+                tracing::warn!(
+                    "this worker takes no coded lanes for such frames; they go over one connection"
+                );
                 (1, 0)
             }
             Some(LaneCount::Coded) => {
+                if self.keeps_all {
+                    sender.keep_shards();
+                }
                 self.open_coded(shards, sender, receiver).await;
                 return 0;
             }
@@ -274,17 +286,21 @@ mod tests {
 
     #[test]
     fn only_frames_that_stand_for_themselves_are_coded() {
-        let coded = |is_live, batch_size| {
+        let coded = |is_live, is_webcam, batch_size| {
             let start = StreamStart {
                 batch_size,
+                is_webcam,
                 ..StreamStart::default()
             };
             LanePlan::new(Some(LaneCount::Coded), is_live, &start).check()
         };
-        assert!(coded(true, 1).is_ok());
-        for (is_live, batch_size) in [(false, 1), (true, 4)] {
-            let error = coded(is_live, batch_size).unwrap_err().to_string();
-            assert!(error.contains("--every-frame"), "{error}");
+        for is_webcam in [false, true] {
+            assert!(coded(true, is_webcam, 1).is_ok());
+            let error = coded(true, is_webcam, 4).unwrap_err().to_string();
+            assert!(error.contains("--batch-size"), "{error}");
         }
+        assert!(coded(false, true, 1).is_ok(), "--every-frame of a camera");
+        let error = coded(false, false, 1).unwrap_err().to_string();
+        assert!(error.contains("--live"), "{error}");
     }
 }

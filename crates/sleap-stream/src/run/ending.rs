@@ -158,6 +158,7 @@ fn judge(config: &Config, ended: EndedStream, results: &ResultHandler) -> (Resul
         complete: results.complete.as_ref(),
         last_failure: results.last_failure.as_deref(),
         wants: &wants,
+        every_frame: config.live == Some(false),
         only_emits: config.only_emits(),
     };
     let each_counts = config.live == Some(false) && end != Some(ReceiveEnd::Interrupted);

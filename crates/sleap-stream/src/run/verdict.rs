@@ -25,6 +25,8 @@ pub(crate) struct StreamFacts<'a> {
     /// Why the worker could not use the last frame that failed.
     pub(crate) last_failure: Option<&'a str>,
     pub(crate) wants: &'a Wants,
+    /// No frame of the source may be missing.
+    pub(crate) every_frame: bool,
     /// Poses are for `--emit` alone, and nothing else of the stream is kept or shown.
     pub(crate) only_emits: bool,
 }
@@ -73,6 +75,13 @@ impl StreamFacts<'_> {
         if report.failed > 0 {
             let failed = report.failed;
             bail!("the worker could not use {failed} of the {sent} frames: {reason}");
+        }
+        let lost = report.lost_on_the_way;
+        if self.every_frame && lost > 0 {
+            bail!(
+                "{lost} of the {sent} frames were lost on the way, and every frame counts: the network loses more \
+                 packets than --lanes coded makes up for (--lanes 8 waits for each of them)"
+            );
         }
         self.arrived()?;
         if report.predictions == 0 && !self.wants.is_empty() {
@@ -164,6 +173,7 @@ mod tests {
             complete: None,
             last_failure: None,
             wants,
+            every_frame: false,
             only_emits: false,
         }
     }
@@ -206,6 +216,19 @@ mod tests {
         fails(&some, &["could not use 3 of the 10 frames", "no memory"]);
         report.failed = 10;
         fails(&facts(&report, &nothing), &["none of the frames"]);
+    }
+
+    #[test]
+    fn frames_that_the_network_lost_are_missed_where_every_frame_counts() {
+        let (nothing, mut report) = (Wants::default(), report(10, 8));
+        report.lost_on_the_way = 2;
+        let live = facts(&report, &nothing);
+        live.verdict(ReceiveEnd::Complete).unwrap();
+        let recording = StreamFacts {
+            every_frame: true,
+            ..live
+        };
+        fails(&recording, &["2 of the 10 frames were lost on the way"]);
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(crate) fn ready(
         gray_frames: !pictures.need_colours && model.is_some_and(|model| model.input.channels == 1),
         lanes: Some(MAX_LANES as u32),
         shard_lanes: Some(MAX_SHARD_LANES as u32),
+        late_shards: true,
         queue_position: None,
         expected_fps: None,
         message: None,

@@ -241,6 +241,7 @@ impl LaneReceiver {
         match message {
             Ok(Message::ShardReport(report)) => self.lanes.shards().reported(&report),
             Ok(Message::ShardsSent(units)) => self.shards.wait_for(units),
+            Ok(Message::ShardsKept(time)) => self.lanes.shards().peer_keeps(time),
             Ok(Message::LaneOffer(offer)) => self.lanes.answer(offer),
             Ok(Message::LaneAnswer(answer)) => {
                 let unclaimed = self.lanes.answered(answer);

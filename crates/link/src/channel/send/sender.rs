@@ -159,6 +159,13 @@ impl Sender {
         self.lanes.keep_shard_lanes(most, frame_bytes);
     }
 
+    /// Keeps what goes over [lanes for shards](Self::open_shard_lanes) from now on for some seconds, so that the peer, which
+    /// has to announce that it does, can ask for shards that are missing. Frames and answers keep their order then, and
+    /// wait for those before them.
+    pub fn keep_shards(&self) {
+        self.lanes.shards().keep();
+    }
+
     /// Closes the lanes for shards that this side has opened, and opens no others.
     pub fn end_shard_lanes(&self) {
         self.lanes.end_shard_lanes();
@@ -259,7 +266,8 @@ impl Sender {
 
     /// The order of frames and their answers.
     fn order(&self) -> UnitOrder {
-        match self.lanes.may_pass() {
+        let shards = self.lanes.shards();
+        match self.lanes.may_pass() || (shards.keeps() && shards.are_used()) {
             true => UnitOrder::Passing,
             false => UnitOrder::Strict,
         }

@@ -86,6 +86,9 @@ impl SendTask {
                     receipt.handed_now();
                     return Ok(());
                 }
+                if self.lanes.shards().keeps() {
+                    self.settle().await?;
+                }
                 // With one lane the next frame may wait from here on, with several from where this
                 // one has found its lane.
                 let slot = self.splitter.is_some().then_some(slot);
@@ -100,6 +103,10 @@ impl SendTask {
             OutgoingUnit::LostAnswers => {
                 let lost = self.lanes.shards().take_lost_answers();
                 self.answer_again(lost).await
+            }
+            OutgoingUnit::LateShards => {
+                self.dealer.send_late().await;
+                Ok(())
             }
             OutgoingUnit::Close(done) => {
                 let _ = self.drain().await;

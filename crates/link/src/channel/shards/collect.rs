@@ -1,5 +1,7 @@
 //! The task that puts units together from the shards of all lanes, and reports to the sender.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use protocol::coded::{Carried, CollectorLimits, LostUnits, Shard, ShardCollector, ShardCounts};
@@ -7,7 +9,8 @@ use protocol::{Limits, MAX_LOST_RUNS, Message, ShardReport};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
 
-use super::LATE_SHARDS;
+use super::ordered::OrderedUnits;
+use super::{LATE_FOR, LATE_SHARDS};
 use crate::channel::queue::{OutgoingUnit, UnitOrder, WeakSendQueue};
 
 /// Units that may wait for the reader of the channel.
@@ -66,6 +69,10 @@ pub(crate) struct CollectTask {
     queue: WeakSendQueue,
     limits: Limits,
     collector: ShardCollector,
+    /// How long the sender keeps what it sends, in milliseconds.
+    kept: Arc<AtomicU32>,
+    /// Units that wait for those before them, where the sender keeps what it sends.
+    ordered: OrderedUnits,
     wait: Option<(ClosedBefore, Instant)>,
     report: DueReport,
 }
@@ -83,6 +90,11 @@ struct DueReport {
 }
 
 impl DueReport {
+    /// Not before then.
+    fn next_at(&self) -> Option<Instant> {
+        Some(self.last? + LOSS_INTERVAL)
+    }
+
     /// When it is to be sent; `None`: there is nothing to report.
     fn at(&self) -> Option<Instant> {
         let since = self.since?;
@@ -98,6 +110,7 @@ impl CollectTask {
     pub(super) fn new(
         shards: mpsc::Receiver<Shard>,
         queue: WeakSendQueue,
+        kept: Arc<AtomicU32>,
         limits: Limits,
     ) -> (UnitSource, Self) {
         let (to_reader, units) = mpsc::channel(MAX_WAITING_UNITS);
@@ -113,6 +126,8 @@ impl CollectTask {
             queue,
             limits,
             collector: ShardCollector::new(CollectorLimits::default()),
+            kept,
+            ordered: OrderedUnits::default(),
             wait: None,
             report: DueReport::default(),
         };
@@ -129,25 +144,39 @@ impl CollectTask {
                     None => return,
                 },
                 wait = self.waits.recv(), if self.wait.is_none() => match wait {
-                    Some(wait) => self.wait = Some((wait, Instant::now() + LATE_SHARDS)),
+                    Some(wait) => self.begin(wait, Instant::now()),
                     None => return,
                 },
                 () = net::due(due) => {}
             }
-            self.check(Instant::now());
+            self.check(Instant::now()).await;
         }
+    }
+
+    /// How much longer than others units are waited for whose shards can be asked for; zero: they cannot.
+    fn late_for(&self) -> Duration {
+        let kept = self.kept.load(Ordering::Relaxed);
+        Duration::from_millis(kept.into()).min(LATE_FOR)
+    }
+
+    fn begin(&mut self, wait: ClosedBefore, now: Instant) {
+        self.collector.sent_before(wait.unit, now);
+        self.wait = Some((wait, now + LATE_SHARDS.max(self.late_for())));
     }
 
     /// When something is to be done, if no shard comes before.
     fn due(&self) -> Option<Instant> {
         let wait = self.wait.as_ref().map(|(_, until)| *until);
-        let due = [self.collector.deadline(), wait, self.report.at()];
+        let missing = self.collector.missing_at();
+        let missing = missing.map(|at| at.max(self.report.next_at().unwrap_or(at)));
+        let due = [self.collector.deadline(), wait, self.report.at(), missing];
         due.into_iter().flatten().min()
     }
 
     async fn take(&mut self, shard: Shard) {
         let now = Instant::now();
         self.report.since.get_or_insert(now);
+        self.collector.wait_for_late(self.late_for());
         let collected = self.collector.push(shard, now);
         self.lose(collected.lost);
         let Some((number, unit)) = collected.unit else {
@@ -157,11 +186,22 @@ impl CollectTask {
         match unit.carried(&self.limits) {
             Ok(carried) => {
                 let began = collected.began.unwrap_or(now);
-                // Without a reader the task ends with its next wait.
-                let _ = self.units.send(ArrivedUnit { carried, began }).await;
+                let unit = ArrivedUnit { carried, began };
+                match self.late_for().is_zero() {
+                    true => self.give(unit).await,
+                    false => {
+                        let lost = self.ordered.push(number, unit, &mut self.collector, now);
+                        self.lose(lost);
+                    }
+                }
             }
             Err(error) => debug!(unit = number, %error, "a unit cannot be used"),
         }
+    }
+
+    async fn give(&self, unit: ArrivedUnit) {
+        // Without a reader the task ends with its next wait.
+        let _ = self.units.send(unit).await;
     }
 
     fn lose(&mut self, lost: Vec<LostUnits>) {
@@ -175,7 +215,7 @@ impl CollectTask {
     }
 
     /// Does what is due.
-    fn check(&mut self, now: Instant) {
+    async fn check(&mut self, now: Instant) {
         let lost = self.collector.expire(now);
         self.lose(lost);
         let wait = self
@@ -185,9 +225,16 @@ impl CollectTask {
             let lost = self.collector.close_before(wait.unit, now);
             self.lose(lost);
         }
+        while let Some(unit) = self.ordered.pop(&self.collector) {
+            self.give(unit).await;
+        }
         let is_due = self.report.at().is_some_and(|at| at <= now);
-        if is_due || (wait.is_some() && !self.report.lost.is_empty()) {
-            self.send_report(now);
+        let missing = match self.report.next_at().is_none_or(|at| at <= now) {
+            true => self.collector.missing(now),
+            false => Vec::new(),
+        };
+        if is_due || !missing.is_empty() || (wait.is_some() && !self.report.lost.is_empty()) {
+            self.send_report(missing, now);
         }
         if let Some((wait, _)) = wait {
             // The reader may have given up waiting.
@@ -195,7 +242,8 @@ impl CollectTask {
         }
     }
 
-    fn send_report(&mut self, now: Instant) {
+    /// `late`: units that shards are asked for. Where the report cannot leave they are asked for again as if it were lost.
+    fn send_report(&mut self, late: Vec<[u32; 2]>, now: Instant) {
         let due = &mut self.report;
         let counts = self.collector.take_counts();
         due.counts.sent += counts.sent;
@@ -212,6 +260,7 @@ impl CollectTask {
             arrived: due.counts.arrived,
             worst: due.counts.worst,
             lost: due.lost[..lost].to_vec(),
+            late,
         };
         (due.last, due.closed) = (Some(now), report.closed);
         let payload = Message::ShardReport(report).encode();
@@ -261,7 +310,9 @@ mod tests {
     async fn lost_units_are_told_before_what_was_sent_after_them_is_given_out() {
         let (queue, mut outgoing) = SendQueue::new(Arc::<Traffic>::default());
         let (arrived, shards) = mpsc::channel(64);
-        let (mut source, task) = CollectTask::new(shards, queue.downgrade(), Limits::default());
+        let kept = Arc::default();
+        let (mut source, task) =
+            CollectTask::new(shards, queue.downgrade(), kept, Limits::default());
         tokio::spawn(task.run());
         let mut encoder = ShardEncoder::default();
         // All of the first arrives, two shards of the second, and nothing of the third.
@@ -277,7 +328,13 @@ mod tests {
         let unit = source.next().await;
         assert_eq!(unit.carried, Carried::Frame(frame(0)));
         closed.await.unwrap();
-        let Ok(OutgoingUnit::Message { payload, .. }) = outgoing.try_recv() else {
+        let report = report(outgoing.try_recv().ok());
+        assert_eq!(report.lost, [[1, 1], [2, 1]]);
+        assert_eq!(report.closed, 3);
+    }
+
+    fn report(sent: Option<OutgoingUnit>) -> ShardReport {
+        let Some(OutgoingUnit::Message { payload, .. }) = sent else {
             panic!("no report");
         };
         let Payload::Text(text) = payload else {
@@ -287,7 +344,44 @@ mod tests {
         let Ok(Message::ShardReport(report)) = report else {
             panic!("{report:?}");
         };
-        assert_eq!(report.lost, [[1, 1], [2, 1]]);
-        assert_eq!(report.closed, 3);
+        report
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_asked_for_and_given_out_in_order() {
+        let (queue, mut outgoing) = SendQueue::new(Arc::<Traffic>::default());
+        let (arrived, shards) = mpsc::channel(64);
+        let kept = Arc::new(AtomicU32::new(60_000));
+        let (mut source, task) =
+            CollectTask::new(shards, queue.downgrade(), kept, Limits::default());
+        tokio::spawn(task.run());
+        let mut encoder = ShardEncoder::default();
+        let mut late = Vec::new();
+        // Two shards of the first arrive, and nothing of the second.
+        for (id, arriving) in [(0, 2), (1, 0), (2, 99)] {
+            let unit = CodedUnit::of_frame(&frame(id));
+            let messages = encoder.encode(&unit, 0).unwrap();
+            for (index, message) in messages.into_iter().enumerate() {
+                let shard = Shard::try_from(message).unwrap();
+                match index < arriving {
+                    true => arrived.send(shard).await.unwrap(),
+                    false => late.push(shard),
+                }
+            }
+        }
+        let asked = loop {
+            let report = report(outgoing.recv().await);
+            assert!(report.lost.is_empty(), "{:?}", report.lost);
+            if !report.late.is_empty() {
+                break report.late;
+            }
+        };
+        assert_eq!(asked, [[0, 3], [1, 0]]);
+        for shard in late {
+            arrived.send(shard).await.unwrap();
+        }
+        for id in 0..3 {
+            assert_eq!(source.next().await.carried, Carried::Frame(frame(id)));
+        }
     }
 }

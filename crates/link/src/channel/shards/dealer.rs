@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::demand::LaneDemand;
+use super::kept::KeptUnits;
 use super::ledger::SentUnit;
 use super::set::ShardLanes;
 use super::{LANE_BYTES, LAST_UNIT_PAUSE, MIN_LANES};
@@ -49,6 +50,8 @@ pub(crate) struct ShardDealer {
     last_unit: Option<Instant>,
     has_begun: bool,
     demand: LaneDemand,
+    /// What the receiver may ask for again.
+    kept: KeptUnits,
 }
 
 struct DealtLane {
@@ -70,6 +73,7 @@ impl ShardDealer {
             last_unit: None,
             has_begun: false,
             demand: LaneDemand::default(),
+            kept: KeptUnits::default(),
         }
     }
 
@@ -92,15 +96,27 @@ impl ShardDealer {
         }
         self.note_demand();
         let data_shards = self.encoder.data_shards(unit);
-        if self.choose().is_none() && !self.room(FIRST_WAIT).await {
+        let keeps = self.shards.keeps();
+        let first_wait = match keeps {
+            // The channel would mix up the order.
+            true => UNIT_WAIT,
+            false => FIRST_WAIT,
+        };
+        if self.choose().is_none() && !self.room(first_wait).await {
             return false;
         }
         // An answer of one packet costs little: the second one saves the time in which a loss is noticed.
         let is_small = data_shards == 1 && matches!(what, SentUnit::Answer(_));
         let parity = self.shards.parity(data_shards).max(u8::from(is_small));
+        let number = self.encoder.next_unit();
         let Ok(messages) = self.encoder.encode(unit, parity) else {
             return false;
         };
+        if keeps {
+            let shards = messages.len();
+            self.kept
+                .push(number, unit.clone(), parity, shards, Instant::now());
+        }
         if !std::mem::replace(&mut self.has_begun, true) {
             let lanes = self.lanes.len();
             info!(
@@ -129,6 +145,33 @@ impl ShardDealer {
             self.send_later(message);
         }
         true
+    }
+
+    /// Sends shards that the receiver asks for.
+    pub(crate) async fn send_late(&mut self) {
+        let (late, first) = self.shards.take_late();
+        self.kept.close_before(first);
+        self.refresh();
+        let (loss, until) = (self.shards.loss(), Instant::now() + UNIT_WAIT);
+        for [unit, lacking] in late {
+            let messages = self.kept.late(unit, lacking, loss, &self.encoder);
+            debug!(
+                unit,
+                lacking,
+                shards = messages.len(),
+                "sending late shards"
+            );
+            for (index, message) in messages.into_iter().enumerate() {
+                let bytes = message.len();
+                if !self.deal(message, until).await {
+                    return;
+                }
+                self.shards.count_sent(bytes, true);
+                if loss > QUEUE_LOSS && index % SHARDS_AT_ONCE == SHARDS_AT_ONCE - 1 {
+                    sleep(BETWEEN_SHARDS).await;
+                }
+            }
+        }
     }
 
     /// Sends a shard that was sent before once more, a little later, unless its lane is full then.

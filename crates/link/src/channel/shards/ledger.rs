@@ -62,6 +62,11 @@ impl SentUnits {
         }
     }
 
+    /// The first unit that is not known to be over.
+    pub(super) fn first(&self) -> u32 {
+        self.first
+    }
+
     /// Parity shards for each block of a unit with so many data shards.
     pub(super) fn parity(&mut self, data_shards: usize, now: Instant) -> u8 {
         let begun = *self.begun.get_or_insert(now);

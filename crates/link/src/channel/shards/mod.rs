@@ -14,7 +14,10 @@
 mod collect;
 mod dealer;
 mod demand;
+mod kept;
 mod ledger;
+mod ordered;
+mod ready;
 mod set;
 
 use std::time::Duration;
@@ -69,6 +72,10 @@ pub(crate) fn first_lanes(frame_bytes: usize, round_trip: Option<Duration>) -> u
 
 /// How long shards may come after a message that was sent after them, over the channel.
 const LATE_SHARDS: Duration = Duration::from_millis(200);
+
+/// How long both sides keep what was sent, and wait for shards that are asked for, where every frame counts: a request
+/// may wait for SCTP's second.
+pub(crate) const LATE_FOR: Duration = Duration::from_secs(3);
 
 /// So long after the last unit, with none behind it whose arrival tells that it is lost, the receiver is
 /// told how many there were.

@@ -1,19 +1,19 @@
 //! The lanes for shards that are open, and what their tasks share.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::coded::{MAX_SHARD_MESSAGE_BYTES, Shard};
-use protocol::{FrameId, MAX_LANES, ShardReport};
+use protocol::{FrameId, MAX_LANES, MAX_LATE_UNITS, Message, ShardReport};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::collect::{CollectTask, UnitSource};
 use super::ledger::{SentUnit, SentUnits};
-use super::{LANE_BYTES, LANE_REPEATS, MIN_LANES, OPEN_TIMEOUT, READY_GRACE, READY_WAIT};
-use crate::channel::queue::{OutgoingUnit, WeakSendQueue};
+use super::ready::settled;
+use super::{LANE_BYTES, LANE_REPEATS, LATE_FOR, MIN_LANES, OPEN_TIMEOUT};
+use crate::channel::queue::{OutgoingUnit, UnitOrder, WeakSendQueue};
 use crate::channel::traffic::Traffic;
 use crate::connection::{Association, Connection, ConnectionConfig};
 use crate::limits::TokenBucket;
@@ -33,6 +33,12 @@ pub(crate) struct ShardLanes {
     open: watch::Sender<Vec<Arc<Connection>>>,
     arrived: mpsc::Sender<Shard>,
     sent: Mutex<SentUnits>,
+    /// What is sent is kept for a while, and keeps its order.
+    keeps: AtomicBool,
+    /// How long the peer keeps what it sends, in milliseconds; 0: not at all.
+    peer_keeps: Arc<AtomicU32>,
+    /// Units that the peer asks for shards of.
+    late: Mutex<Vec<[u32; 2]>>,
     /// Notified when frames are lost.
     has_lost: Notify,
     /// Notified when there should be more lanes.
@@ -61,11 +67,16 @@ impl ShardLanes {
         limits: protocol::Limits,
     ) -> (Arc<Self>, UnitSource, CollectTask) {
         let (arrived, shards) = mpsc::channel(MAX_WAITING_SHARDS);
-        let (source, collecting) = CollectTask::new(shards, queue.clone(), limits);
+        let peer_keeps = Arc::<AtomicU32>::default();
+        let (source, collecting) =
+            CollectTask::new(shards, queue.clone(), peer_keeps.clone(), limits);
         let lanes = Self {
             open: watch::Sender::default(),
             arrived,
             sent: Mutex::new(SentUnits::new(Instant::now())),
+            keeps: AtomicBool::default(),
+            peer_keeps,
+            late: Mutex::default(),
             has_lost: Notify::new(),
             lacks_lanes: Notify::new(),
             awaited: watch::Sender::default(),
@@ -230,12 +241,61 @@ impl ShardLanes {
     pub(crate) fn reported(&self, report: &ShardReport) {
         let has_lost_answers = lock(&self.sent).reported(report, Instant::now());
         self.has_lost.notify_one();
-        if let Some(queue) = self.queue.upgrade().filter(|_| has_lost_answers) {
+        if has_lost_answers {
+            self.queue_later(OutgoingUnit::LostAnswers);
+        }
+        if report.late.is_empty() || !self.keeps() {
+            return;
+        }
+        let mut late = lock(&self.late);
+        // A request that waits already is not answered twice.
+        let is_new = late.is_empty();
+        late.retain(|[unit, _]| report.late.iter().all(|[again, _]| again != unit));
+        late.extend(&report.late);
+        late.truncate(MAX_LATE_UNITS);
+        drop(late);
+        if is_new {
+            self.queue_later(OutgoingUnit::LateShards);
+        }
+    }
+
+    fn queue_later(&self, unit: OutgoingUnit) {
+        if let Some(queue) = self.queue.upgrade() {
             tokio::spawn(async move {
                 // Without a connection there is nothing to send.
-                let _ = queue.push(OutgoingUnit::LostAnswers).await;
+                let _ = queue.push(unit).await;
             });
         }
+    }
+
+    /// Keeps what is sent from now on, so that the peer may ask for it, and its order; tells the peer so.
+    pub(crate) fn keep(&self) {
+        if !self.keeps.swap(true, Ordering::Relaxed) {
+            let time = u32::try_from(LATE_FOR.as_millis()).unwrap_or(u32::MAX);
+            self.queue_later(OutgoingUnit::Message {
+                payload: Message::ShardsKept(time).encode(),
+                order: UnitOrder::Aside,
+            });
+        }
+    }
+
+    /// Whether what is sent is kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps.load(Ordering::Relaxed)
+    }
+
+    /// The peer keeps what it sends for so many milliseconds; this side does the same with its answers.
+    pub(crate) fn peer_keeps(&self, milliseconds: u32) {
+        self.peer_keeps.store(milliseconds, Ordering::Relaxed);
+        if milliseconds > 0 {
+            self.keep();
+        }
+    }
+
+    /// The units that the peer asks for shards of, and the first one that is not known to be over.
+    pub(super) fn take_late(&self) -> (Vec<[u32; 2]>, u32) {
+        let late = std::mem::take(&mut *lock(&self.late));
+        (late, lock(&self.sent).first())
     }
 
     /// The answers that are lost, to be sent again.
@@ -265,77 +325,7 @@ impl ShardLanes {
     }
 }
 
-/// Waits until there are `most` of the lanes, or it has become plain that they take long; not at all where none are
-/// awaited.
-async fn settled<T>(
-    mut awaited: watch::Receiver<bool>,
-    mut open: watch::Receiver<Vec<T>>,
-    most: impl Fn() -> usize,
-) {
-    let _ = timeout(READY_WAIT, awaited.wait_for(|awaited| !awaited)).await;
-    if open.borrow().len() >= MIN_LANES {
-        // With fewer it goes on as well.
-        let _ = timeout(READY_GRACE, open.wait_for(|open| open.len() >= most())).await;
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is locked here does not panic between two changes.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    /// How long a stream waits for 16 lanes, the first of which come at once after `first`, and the others after `rest`.
-    async fn waited(first: (usize, Duration), rest: Duration) -> Duration {
-        let (awaited, open) = (watch::Sender::new(true), watch::Sender::new(Vec::new()));
-        let begun = Instant::now();
-        let settling = settled(awaited.subscribe(), open.subscribe(), || 12);
-        let opening = async {
-            tokio::time::sleep(first.1).await;
-            open.send_modify(|open| open.resize(first.0, ()));
-            awaited.send_replace(first.0 < MIN_LANES);
-            tokio::time::sleep(rest).await;
-            open.send_modify(|open| open.resize(16, ()));
-            awaited.send_replace(false);
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = settling => begun.elapsed(),
-            () = opening => Duration::MAX,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_waits_for_most_of_its_lanes_and_not_long_for_the_last() {
-        let ms = Duration::from_millis;
-        let about = |waited: Duration, expected: Duration| {
-            // Timers of Tokio have a resolution of a millisecond.
-            assert!(
-                waited >= expected && waited <= expected + ms(2),
-                "{waited:?}, {expected:?}"
-            );
-        };
-        about(waited((16, ms(300)), ms(0)).await, ms(300));
-        about(waited((12, ms(300)), ms(900)).await, ms(300));
-        about(waited((5, ms(300)), ms(60)).await, ms(360));
-        about(waited((5, ms(300)), ms(900)).await, ms(300) + READY_GRACE);
-        about(waited((3, ms(300)), ms(400)).await, ms(700));
-        about(waited((3, ms(300)), ms(9000)).await, READY_WAIT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_lanes_on_their_way_a_stream_begins_at_once() {
-        let (awaited, open) = (
-            watch::Sender::new(false),
-            watch::Sender::new(Vec::<()>::new()),
-        );
-        let begun = Instant::now();
-        settled(awaited.subscribe(), open.subscribe(), || 12).await;
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-    }
 }
