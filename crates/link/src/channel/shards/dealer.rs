@@ -108,6 +108,7 @@ impl ShardDealer {
         // An answer of one packet costs little: the second one saves the time in which a loss is noticed.
         let is_small = data_shards == 1 && matches!(what, SentUnit::Answer(_));
         let parity = self.shards.parity(data_shards).max(u8::from(is_small));
+        let parity = self.demand.parity(data_shards, parity);
         let number = self.encoder.next_unit();
         let Ok(messages) = self.encoder.encode(unit, parity) else {
             return false;
