@@ -58,7 +58,7 @@ pub use transfer::{
     checksum_of, checksum_text, hex,
 };
 pub use version::versions_fit;
-pub use view::{ListedStream, Percentiles, StreamStatus, ViewRequest, WorkerStatus};
+pub use view::{ListedStream, Percentiles, PictureOf, StreamStatus, ViewRequest, WorkerStatus};
 
 /// Label of the data channel that carries a frame stream.
 pub const CHANNEL_LABEL: &str = "frame-stream";

@@ -15,6 +15,7 @@ pub(crate) const DRAIN: &str = "DRAIN";
 pub(crate) const ERROR: &str = "ERROR";
 
 pub(crate) const VIEW: &str = "VIEW";
+pub(crate) const PICTURE: &str = "PICTURE";
 pub(crate) const STATUS: &str = "STATUS";
 pub(crate) const TRACK_NAMES: &str = "TRACK_NAMES";
 pub(crate) const ZONES: &str = "ZONES";

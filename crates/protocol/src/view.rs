@@ -1,4 +1,4 @@
-//! Messages of viewers, which watch a worker's stream.
+//! Messages of viewers, which watch the streams of a worker.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::{float_or_zero, int, optional_int};
 use crate::stream::{ModelInfo, Skeleton};
 
-/// Asks for pictures of the stream (`VIEW`, viewer to worker). Keys that are missing take their
+/// Asks for pictures of one stream, or of all (`VIEW`, viewer to worker). Keys that are missing take their
 /// default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,9 +21,21 @@ pub struct ViewRequest {
     /// JPEG quality, 1 to 100.
     #[serde(deserialize_with = "int")]
     pub quality: u8,
-    /// Extension: the name of the stream that is to be shown from now on, to all viewers; absent: no change.
+    /// Extension: the name of the stream that the viewer looks at; absent, or a name that no stream has: the
+    /// first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
+    /// Extension: pictures of all streams, small ones; `fps` is the rate of each.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub grid: bool,
+}
+
+/// Whose picture follows (`PICTURE`, worker to viewer).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PictureOf {
+    /// The stream's name, as in [`ListedStream::name`].
+    pub stream: String,
 }
 
 impl Default for ViewRequest {
@@ -33,6 +45,7 @@ impl Default for ViewRequest {
             fps: 10.0,
             quality: 70,
             stream: None,
+            grid: false,
         }
     }
 }
@@ -64,13 +77,13 @@ pub struct WorkerStatus {
         skip_serializing_if = "Option::is_none"
     )]
     pub max_viewers: Option<u32>,
-    /// The stream; absent while there is none.
+    /// The stream that the viewer looks at; absent while there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamStatus>,
     /// The last stream with its final figures; absent while there is a stream, and before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_stream: Option<StreamStatus>,
-    /// Extension: all streams, in the order in which they began, where there is more than one.
+    /// Extension: all streams, in the order in which they began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<ListedStream>,
 }
@@ -83,8 +96,10 @@ pub struct ListedStream {
     pub name: String,
     /// The client's name for the source: for display, never a path.
     pub source_name: String,
-    /// Whether it is the one that is shown.
+    /// Whether it is the one that the viewer looks at.
     pub shown: bool,
+    /// Whether the source is a camera.
+    pub is_webcam: bool,
     /// Frames that were answered since it began.
     #[serde(deserialize_with = "int")]
     pub frames: u64,
@@ -94,6 +109,12 @@ pub struct ListedStream {
     /// Answers per second since the last status.
     #[serde(deserialize_with = "float_or_zero")]
     pub fps: f64,
+    /// From the announcement of the newest frame with an answer to that answer, microseconds; absent: unknown.
+    #[serde(
+        deserialize_with = "optional_int",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub latency_us: Option<u64>,
 }
 
 /// The stream that a worker serves.

@@ -25,6 +25,7 @@ impl Message {
             Message::Backpressure(body) => json::write(kind, body),
             Message::Drain => json::write_bare(kind),
             Message::View(body) => json::write(kind, body),
+            Message::Picture(body) => json::write(kind, body),
             Message::Status(body) => json::write(kind, body),
             Message::TrackNames(body) => json::write(kind, body),
             Message::Zones(body) => json::write(kind, body),
@@ -53,7 +54,6 @@ impl Message {
             Message::InferenceJob(rest) => format!("{}{rest}", names::INFERENCE_JOB_),
             Message::TrackLog(line) => format!("{}{line}", names::TRACK_LOG),
             Message::Unknown { text } => text.clone(),
-            // A word and a text.
             Message::AuthChallenge(text)
             | Message::AuthResponse(text)
             | Message::AuthSuccess(Some(text))

@@ -61,6 +61,7 @@ fn read_strict(text: &str, limits: &Limits) -> Result<Message, DecodeError> {
         names::PREDICTION => prediction(text),
         names::FRAME_RECEIVED => answer(names::FRAME_RECEIVED, text).map(Message::FrameReceived),
         names::VIEW => body(names::VIEW, text).map(Message::View),
+        names::PICTURE => body(names::PICTURE, text).map(Message::Picture),
         names::STATUS => body(names::STATUS, text).map(Message::Status),
         names::TRACK_NAMES => body(names::TRACK_NAMES, text).map(Message::TrackNames),
         names::ZONES => checked(names::ZONES, text, Zones::check).map(Message::Zones),

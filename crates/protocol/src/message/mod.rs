@@ -17,7 +17,7 @@ use crate::rule_view::{RuleState, ZoneEdit, ZoneResult, Zones};
 use crate::stream::{StreamAck, StreamComplete, StreamEnd, StreamStart};
 use crate::track_names::TrackNames;
 use crate::transfer::{FileMeta, FileName, PackageType, UploadResume, UploadStart};
-use crate::view::{ViewRequest, WorkerStatus};
+use crate::view::{PictureOf, ViewRequest, WorkerStatus};
 
 /// One data-channel message as it stands on the wire.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub enum Message {
 
     /// Asks for pictures of the stream.
     View(ViewRequest),
+    /// Whose picture follows, for viewers.
+    Picture(PictureOf),
     /// The worker's state, for viewers.
     Status(Box<WorkerStatus>),
     /// Names that tracks get or lose.
@@ -204,6 +206,7 @@ impl Message {
             Message::Backpressure(_) => names::BACKPRESSURE,
             Message::Drain => names::DRAIN,
             Message::View(_) => names::VIEW,
+            Message::Picture(_) => names::PICTURE,
             Message::Status(_) => names::STATUS,
             Message::TrackNames(_) => names::TRACK_NAMES,
             Message::Zones(_) => names::ZONES,

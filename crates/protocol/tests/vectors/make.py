@@ -174,6 +174,10 @@ def messages():
 
     yield from as_json("pictures", "VIEW", {"type": "VIEW", "width": 640, "fps": 12.5, "quality": 70})
     yield from odd("all as usual", "VIEW", {"type": "VIEW"}, {"type": "VIEW", "width": 640, "fps": 10.0, "quality": 70})
+    yield from as_json("all streams", "VIEW", {"type": "VIEW", "width": 320, "fps": 4.0, "quality": 60, "grid": True})
+    one = {"type": "VIEW", "width": 640, "fps": 10.0, "quality": 70, "stream": "cage-1"}
+    yield from as_json("one of several streams", "VIEW", one)
+    yield from as_json("whose picture follows", "PICTURE", {"type": "PICTURE", "stream": "cage-1"})
     status = {"type": "STATUS", "worker_version": "0.1.0", "clients": 1, "viewers": 2}
     yield from as_json("no stream", "STATUS", status)
     stream = {
@@ -211,6 +215,18 @@ def messages():
     yield from as_json("a stream that ended", "STATUS", status | {"max_viewers": 4, "last_stream": live})
     named = live | {"track_names": {"track_0": "mouse A", "track_3": "Mäuschen"}}
     yield from as_json("tracks with names", "STATUS", status | {"tracker": "animals", "stream": named})
+    listed = {
+        "name": "cage-1",
+        "source_name": "cage 1",
+        "shown": True,
+        "is_webcam": True,
+        "frames": 1409,
+        "frames_dropped": 1,
+        "fps": 29.5,
+        "latency_us": 14200,
+    }
+    other = listed | {"name": "cage-2", "shown": False}
+    yield from as_json("several streams", "STATUS", status | {"stream": live, "streams": [listed, other]})
     names = {"type": "TRACK_NAMES", "names": {"track_0": "mouse A", "track_3": "Mäuschen", "track_4": ""}}
     yield from as_json("names of tracks", "TRACK_NAMES", names)
     yield from odd("no names", "TRACK_NAMES", {"type": "TRACK_NAMES"}, {"type": "TRACK_NAMES", "names": {}})

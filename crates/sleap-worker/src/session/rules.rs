@@ -14,7 +14,7 @@ impl Session {
         match message {
             Message::Zones(zones) => served.client_zones(&stream.route, zones),
             Message::Rules(state) => served.client_state(&stream.route, state),
-            Message::ZoneResult(result) => served.zone_answered(&stream.route, result),
+            Message::ZoneResult(result) => served.zone_answered(result),
             _ => {}
         }
     }

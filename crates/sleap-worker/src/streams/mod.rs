@@ -12,8 +12,8 @@ mod worker_tracking;
 
 pub(crate) use live_rates::{LiveRoom, StreamDemand};
 pub(crate) use result_route::{FrameOrigin, ReplyPlace, ResultRoute, StreamCounts};
-pub(crate) use served_streams::{ServedStreamGuard, ServedStreams};
-pub(crate) use shown_rules::{RulesWatch, ShownRules, refused};
+pub(crate) use served_streams::{RulesWatch, ServedStreamGuard, ServedStreams};
+pub(crate) use shown_rules::{ShownRules, refused};
 pub(crate) use stream_name::plain as plain_name;
 pub(crate) use stream_slots::{NoSlot, StreamAvailability, StreamPermit, StreamSlots};
 pub(crate) use worker_tracking::WorkerTracking;

@@ -19,7 +19,7 @@ pub(crate) struct ResultRoute {
     replies: mpsc::Sender<Message>,
     pub(crate) origin: FrameOrigin,
     /// What the stream is called among those that are served; set where it begins to be.
-    name: OnceLock<String>,
+    name: OnceLock<Arc<str>>,
     /// The client asked for a result of every frame, also of a worker without a model.
     answers: bool,
     pub(crate) counts: Arc<StreamCounts>,
@@ -105,6 +105,11 @@ impl StreamCounts {
     /// Frames that arrived damaged.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged.load(Relaxed)
+    }
+
+    /// Time of the newest frame with a result in the worker, microseconds; 0 before the first.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest_us.load(Relaxed)
     }
 
     /// Frames that have a result, and the failures among them.
@@ -220,12 +225,17 @@ impl ResultRoute {
 
     /// What the stream is called among those that are served: no other of them has that name. Empty for files.
     pub(crate) fn name(&self) -> &str {
-        self.name.get().map_or("", String::as_str)
+        self.name.get().map_or("", |name| name)
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn kept_name(&self) -> Arc<str> {
+        self.name.get().map_or_else(|| "".into(), Arc::clone)
     }
 
     /// Gives the stream its name, once.
     pub(super) fn set_name(&self, name: String) {
-        let _ = self.name.set(name);
+        let _ = self.name.set(name.into());
     }
 
     /// Whether the client asked for a result of every frame.
@@ -254,7 +264,7 @@ impl ResultRoute {
 
     /// From the first byte of the newest frame with a result to that result; zero before the first.
     pub(crate) fn latest(&self) -> Duration {
-        Duration::from_micros(self.counts.latest_us.load(Relaxed))
+        Duration::from_micros(self.counts.latest())
     }
 
     /// The stream's figures for metrics.

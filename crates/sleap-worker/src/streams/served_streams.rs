@@ -1,12 +1,12 @@
 //! The streams that are served now, for what shows them: the terminal's line, metrics, the live view.
 //!
-//! The view shows one of them: the one that a viewer chose, or else the one that has run for longest. When
-//! it ends, the next is shown.
+//! Each viewer chooses for itself, and the window shows all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use closed_loop::SeenRules;
 use protocol::{RuleState, ZoneResult, Zones};
+use tokio::sync::watch;
 
 use super::result_route::ResultRoute;
 use super::shown_rules::{self, ShownRules};
@@ -22,6 +22,8 @@ struct State {
     /// Streams that are served at a time, at most.
     max: usize,
     rules: ShownRules,
+    /// Streams, or rules of their clients, are others.
+    changes: watch::Sender<()>,
 }
 
 struct ServedStream {
@@ -46,6 +48,7 @@ impl ServedStreams {
             streams: Mutex::default(),
             max,
             rules,
+            changes: watch::Sender::new(()),
         }))
     }
 
@@ -75,6 +78,36 @@ impl ServedStreams {
         ServedStreamGuard {
             streams: self.clone(),
             route: Arc::downgrade(route),
+        }
+    }
+
+    /// The stream that a viewer looks at who has chosen this name: that one, or else the one that has run for longest.
+    pub(crate) fn seen_by(&self, chosen: Option<&str>) -> Option<Arc<ResultRoute>> {
+        let all = self.all();
+        let named = all.iter().find(|it| Some(it.name()) == chosen);
+        named.or(all.first()).cloned()
+    }
+
+    /// The rules of both sides for a viewer who has chosen this name: the worker's, and those of the stream's client.
+    pub(crate) fn rules_seen_by(&self, chosen: Option<&str>) -> [SeenRules; 2] {
+        let seen = self.seen_by(chosen);
+        let client = seen.map(|route| self.client_rules(&route));
+        [self.0.rules.worker(), client.unwrap_or_default()]
+    }
+
+    /// The rules of this stream's client.
+    pub(crate) fn client_rules(&self, route: &Arc<ResultRoute>) -> SeenRules {
+        let streams = self.lock();
+        let stream = streams.iter().find(|stream| stream.is(route));
+        stream.map(|it| it.rules.clone()).unwrap_or_default()
+    }
+
+    /// Waits for changes of the rules that are seen.
+    pub(crate) fn watch_rules(&self) -> RulesWatch {
+        RulesWatch {
+            worker: self.0.rules.watch_worker(),
+            changes: self.0.changes.subscribe(),
+            streams: self.clone(),
         }
     }
 
@@ -118,11 +151,9 @@ impl ServedStreams {
         self.client(route, |rules| shown_rules::set_state(rules, state));
     }
 
-    /// Takes the answer of this stream's client to a zone that a viewer has drawn.
-    pub(crate) fn zone_answered(&self, route: &Arc<ResultRoute>, result: ZoneResult) {
-        if self.is_shown(route) {
-            self.0.rules.answered(result);
-        }
+    /// Takes a client's answer to a zone that a viewer has drawn.
+    pub(crate) fn zone_answered(&self, result: ZoneResult) {
+        self.0.rules.answered(result);
     }
 
     fn client(&self, route: &Arc<ResultRoute>, change: impl FnOnce(&mut SeenRules)) {
@@ -137,12 +168,51 @@ impl ServedStreams {
     fn changed(&self, streams: &[ServedStream]) {
         let rules = shown(streams).map(|stream| stream.rules.clone());
         self.0.rules.show_client(rules.unwrap_or_default());
+        self.0.changes.send_replace(());
     }
 
     // Each change under the lock is complete, so the state behind a poisoned lock is valid.
     fn lock(&self) -> MutexGuard<'_, Vec<ServedStream>> {
         let streams = self.0.streams.lock();
         streams.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for changes of the rules that viewers see.
+pub(crate) struct RulesWatch {
+    worker: Option<watch::Receiver<SeenRules>>,
+    changes: watch::Receiver<()>,
+    streams: ServedStreams,
+}
+
+impl RulesWatch {
+    /// Waits for a change. Cancel safe.
+    pub(crate) async fn changed(&mut self) {
+        let worker = self.worker.as_mut();
+        let of_worker = async {
+            let Some(seen) = worker else {
+                return std::future::pending().await;
+            };
+            // The worker's rules have ended: so does the worker.
+            if seen.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = of_worker => {}
+            // The sender is kept in `streams`.
+            _ = self.changes.changed() => {}
+        }
+    }
+
+    /// The rules of both sides now, for a viewer who has chosen this name. [`changed`](Self::changed) then waits for a
+    /// later change.
+    pub(crate) fn now(&mut self, chosen: Option<&str>) -> [SeenRules; 2] {
+        if let Some(worker) = &mut self.worker {
+            worker.mark_unchanged();
+        }
+        self.changes.mark_unchanged();
+        self.streams.rules_seen_by(chosen)
     }
 }
 
@@ -213,9 +283,13 @@ mod tests {
             ..Zones::default()
         };
         streams.client_zones(&second, zones);
-        assert!(streams.is_shown(&first) && !streams.rules().has_client());
+        let zones_shown = || streams.rules().now()[1].zones.zones.len();
+        assert!(streams.is_shown(&first) && zones_shown() == 0);
+        let zones_seen = |chosen| streams.rules_seen_by(chosen)[1].zones.zones.len();
+        assert_eq!((zones_seen(None), zones_seen(Some(second.name()))), (0, 1));
         drop(serving);
-        assert!(streams.is_shown(&second) && streams.rules().has_client());
+        assert!(streams.is_shown(&second) && zones_shown() == 1);
+        assert_eq!(zones_seen(Some("a stream that has ended")), 1);
     }
 
     #[test]

@@ -61,9 +61,15 @@ impl ShownRules {
         }
     }
 
-    /// Whether the client that streams has rules with zones, or lets zones be drawn.
-    pub(crate) fn has_client(&self) -> bool {
-        *self.client.borrow().zones != Zones::default()
+    /// The worker's own rules now.
+    pub(super) fn worker(&self) -> SeenRules {
+        let worker = self.worker.as_ref().map(|seen| seen.borrow().clone());
+        worker.unwrap_or_default()
+    }
+
+    /// The worker's own rules, now and after each change.
+    pub(super) fn watch_worker(&self) -> Option<watch::Receiver<SeenRules>> {
+        self.worker.clone()
     }
 
     /// Takes the client's answer to a zone that a viewer has drawn.
@@ -88,20 +94,9 @@ impl ShownRules {
         });
     }
 
-    /// The rules of both sides now: the worker's and the client's.
+    /// The rules of both sides now, for the window: the worker's and the client's.
     pub(crate) fn now(&self) -> [SeenRules; 2] {
-        let worker = self.worker.as_ref().map(|seen| seen.borrow().clone());
-        let client = self.client.borrow().clone();
-        [worker.unwrap_or_default(), client]
-    }
-
-    /// The rules, now and after each change.
-    pub(crate) fn watch(&self) -> RulesWatch {
-        RulesWatch {
-            worker: self.worker.clone(),
-            client: self.client.subscribe(),
-            rules: self.clone(),
-        }
+        [self.worker(), self.client.borrow().clone()]
     }
 }
 
@@ -131,43 +126,6 @@ pub(crate) fn refused(id: u32, words: &str) -> ZoneResult {
     }
 }
 
-/// Waits for changes of rules.
-pub(crate) struct RulesWatch {
-    rules: ShownRules,
-    worker: Option<watch::Receiver<SeenRules>>,
-    client: watch::Receiver<SeenRules>,
-}
-
-impl RulesWatch {
-    /// Waits for a change. Cancel safe.
-    pub(crate) async fn changed(&mut self) {
-        let worker = self.worker.as_mut();
-        let of_worker = async {
-            let Some(seen) = worker else {
-                return std::future::pending().await;
-            };
-            // The worker's rules have ended: so does the worker.
-            if seen.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            () = of_worker => {}
-            // The sender is kept in `rules`.
-            _ = self.client.changed() => {}
-        }
-    }
-
-    /// The rules of both sides now. [`changed`](Self::changed) then waits for a later change.
-    pub(crate) fn now(&mut self) -> [SeenRules; 2] {
-        if let Some(worker) = &mut self.worker {
-            worker.mark_unchanged();
-        }
-        self.client.mark_unchanged();
-        self.rules.now()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::{RuleEvent, ZoneOutline, ZoneShape};
@@ -186,44 +144,29 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn changes_of_both_sides_are_seen_and_a_stream_takes_its_rules_along() {
+    #[test]
+    fn a_client_cannot_speak_for_the_worker_and_takes_its_rules_along() {
         let (own, seen) = watch::channel(SeenRules {
             zones: Arc::new(zones(RuleSide::Worker)),
             ..SeenRules::default()
         });
         let rules = ShownRules::new(Some(seen));
-        let mut watch = rules.watch();
-        assert_eq!(watch.now()[0].zones.zones.len(), 1);
-        assert!(watch.now()[1].zones.zones.is_empty());
-        // A client cannot speak for the worker.
+        assert_eq!(rules.now()[0].zones.zones.len(), 1);
+        assert!(rules.now()[1].zones.zones.is_empty());
         let mut of_client = of_client(zones(RuleSide::Worker));
-        rules.show_client(of_client.clone());
-        watch.changed().await;
-        let [_, client] = watch.now();
-        assert_eq!((client.zones.at, client.state.at), Default::default());
-        assert_eq!(client.zones.zones.len(), 1);
-        let event = RuleEvent::default();
         let state = RuleState {
             at: RuleSide::Worker,
             active: vec![0],
-            events: vec![event],
+            events: vec![RuleEvent::default()],
         };
         set_state(&mut of_client, state);
         rules.show_client(of_client);
-        watch.changed().await;
-        assert_eq!(watch.now()[1].state.at, RuleSide::Client);
+        let [_, client] = rules.now();
+        assert_eq!((client.zones.at, client.state.at), Default::default());
+        assert_eq!(client.zones.zones.len(), 1);
         own.send_modify(|seen| seen.state.active = vec![0]);
-        watch.changed().await;
-        assert_eq!(watch.now()[0].state.active, [0]);
+        assert_eq!(rules.now()[0].state.active, [0]);
         rules.show_client(SeenRules::default());
-        watch.changed().await;
-        assert_eq!(watch.now()[1], SeenRules::default());
-        rules.show_client(SeenRules::default());
-        tokio::select! {
-            biased;
-            () = watch.changed() => panic!("nothing has changed"),
-            () = std::future::ready(()) => {}
-        }
+        assert_eq!(rules.now()[1], SeenRules::default());
     }
 }

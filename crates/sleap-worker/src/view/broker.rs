@@ -1,42 +1,39 @@
-//! Passes frames from the pipeline to viewers: at most one at a time, and only when a picture is due.
+//! Passes frames from the pipeline to viewers: at most one of each stream at a time, and only when a picture is due.
 
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use protocol::{
-    Frame, FrameId, Message, StreamAck, TrackNames, ViewRequest, WorkerStatus, ZoneEdit, ZoneResult,
-};
+use protocol::{Frame, FrameId, Message, StreamAck, TrackNames, ViewRequest, ZoneEdit, ZoneResult};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::picture::{Picture, PictureSpec};
-use super::status::ViewStatus;
-use super::viewers::{Viewer, Viewers};
+use super::status::{StatusOfAll, ViewStatus};
+use super::viewers::{StreamAmong, StreamPicture, Viewer, Viewers};
 use crate::streams::{ResultRoute, RulesWatch, ServedStreams, refused};
-
-/// Time of the next picture while no viewer asks for one.
-const NO_PICTURE_DUE: u64 = u64::MAX;
 
 /// Passes frames of the pipeline to viewers that ask for pictures.
 ///
-/// At most one frame at a time is claimed: when a viewer's next picture is due. The claim ends when the
-/// pictures are made, or when the frame has failed.
+/// At most one frame of a stream at a time is claimed: when a viewer's next picture of the stream is due. The claim ends when
+/// the pictures are made, or when the frame has failed.
 pub(crate) struct ViewBroker {
-    begun: Instant,
-    /// When the next picture is due, microseconds after `begun`.
-    due: AtomicU64,
-    claimed: AtomicBool,
+    /// A viewer asks for pictures, and has room for one.
+    is_asked: AtomicBool,
     viewers: Mutex<Viewers>,
-    pending: Mutex<PendingFrame>,
+    pending: Mutex<PendingFrames>,
     changed: Condvar,
     figures: ViewStatus,
-    statuses: watch::Sender<WorkerStatus>,
+    statuses: watch::Sender<Arc<StatusOfAll>>,
 }
 
 #[derive(Default)]
-struct PendingFrame {
-    pending: Option<FrameWithResult>,
+struct PendingFrames {
+    /// The streams of which a frame is claimed.
+    claimed: Vec<Arc<str>>,
+    /// Claimed frames with their results, in the order in which these came.
+    answered: VecDeque<FrameWithResult>,
     closed: bool,
 }
 
@@ -46,9 +43,10 @@ pub(super) struct FrameWithResult {
     pub(super) result: Message,
 }
 
-/// A frame that becomes a picture for viewers. After it is dropped the next frame can be claimed.
+/// A frame that becomes a picture for viewers. After it is dropped the next frame of its stream can be claimed.
 pub(crate) struct FrameClaim {
     broker: Arc<ViewBroker>,
+    pub(super) stream: Arc<str>,
     pub(super) frame: Frame,
 }
 
@@ -59,17 +57,17 @@ pub(crate) struct ViewerHandle {
     /// Names that it gives tracks are taken, and zones that it draws.
     may_change: bool,
     /// It ends when the viewer is evicted.
-    pub(super) pictures: mpsc::Receiver<Picture>,
+    pub(super) pictures: mpsc::Receiver<StreamPicture>,
+    /// The name of the stream that it looks at; it may have ended.
+    pub(super) chosen: Option<String>,
 }
 
 impl ViewBroker {
     pub(crate) fn new(ack: &StreamAck, served: ServedStreams) -> Arc<Self> {
         let figures = ViewStatus::new(ack, served);
-        let statuses = watch::Sender::new(figures.status(Instant::now()));
+        let statuses = watch::Sender::new(Arc::new(figures.status(Instant::now())));
         Arc::new(Self {
-            begun: Instant::now(),
-            due: AtomicU64::new(NO_PICTURE_DUE),
-            claimed: AtomicBool::new(false),
+            is_asked: AtomicBool::new(false),
             viewers: Mutex::default(),
             pending: Mutex::default(),
             changed: Condvar::new(),
@@ -91,39 +89,47 @@ impl ViewBroker {
             broker,
             may_change,
             pictures,
+            chosen: None,
         })
     }
 
-    /// Counts a frame of the shown stream that has arrived, and claims it if a viewer's next picture is due. Cheap
-    /// otherwise.
+    /// Counts a frame that has arrived, and claims it if a viewer's next picture of its stream is due. Cheap otherwise.
     pub(crate) fn claim(
         self: &Arc<Self>,
         frame: &Frame,
         stream: &Arc<ResultRoute>,
     ) -> Option<FrameClaim> {
-        if !self.figures.is_shown(stream) {
+        self.figures.add_frame(stream, frame.meta.frame_id);
+        if !self.is_asked.load(Relaxed) {
             return None;
         }
-        self.figures.add_frame(frame.meta.frame_id);
-        let due = self.due.load(Relaxed);
-        if due == NO_PICTURE_DUE || self.micros(Instant::now()) < due {
+        let running = self.figures.running();
+        let name = running.iter().find(|name| ***name == *stream.name())?;
+        let among = StreamAmong {
+            name,
+            running: &running,
+        };
+        if !lock(&self.viewers).is_due(&among, Instant::now()) {
             return None;
         }
-        if self.claimed.swap(true, AcqRel) {
+        let mut frames = lock(&self.pending);
+        if frames.claimed.contains(name) {
             return None;
         }
-        self.figures.set_size(frame.meta.width, frame.meta.height);
+        frames.claimed.push(Arc::clone(name));
+        drop(frames);
+        let size = (frame.meta.width, frame.meta.height);
+        self.figures.set_size(stream, size);
         Some(FrameClaim {
             broker: Arc::clone(self),
+            stream: Arc::clone(name),
             frame: frame.clone(),
         })
     }
 
-    /// Adds a result of the shown stream to the figures of the status.
+    /// Adds a result to the figures of the status.
     pub(crate) fn answered(&self, stream: &Arc<ResultRoute>, result: &Message) {
-        if self.figures.is_shown(stream) {
-            self.figures.add_result(result);
-        }
+        self.figures.add_result(stream, result);
     }
 
     /// Sets the number of connected clients.
@@ -139,11 +145,11 @@ impl ViewBroker {
     /// Publishes a status of the time since the last one.
     pub(super) fn publish_status(&self) {
         self.statuses
-            .send_replace(self.figures.status(Instant::now()));
+            .send_replace(Arc::new(self.figures.status(Instant::now())));
     }
 
     /// The newest status, and each later one.
-    pub(super) fn statuses(&self) -> watch::Receiver<WorkerStatus> {
+    pub(super) fn statuses(&self) -> watch::Receiver<Arc<StatusOfAll>> {
         self.statuses.subscribe()
     }
 
@@ -152,68 +158,67 @@ impl ViewBroker {
         self.figures.rules()
     }
 
-    /// The client's answers to zones that viewers draw.
+    /// The clients' answers to zones that viewers draw.
     pub(super) fn zone_results(&self) -> broadcast::Receiver<ZoneResult> {
         self.figures.zone_results()
     }
 
     /// Waits for the next frame to make pictures of. `None` after [`close`](Self::close).
     pub(super) fn next_frame(&self) -> Option<FrameWithResult> {
-        let idle = |slot: &mut PendingFrame| slot.pending.is_none() && !slot.closed;
-        let slot = lock(&self.pending);
-        let mut slot = self
+        let idle = |frames: &mut PendingFrames| frames.answered.is_empty() && !frames.closed;
+        let frames = lock(&self.pending);
+        let mut frames = self
             .changed
-            .wait_while(slot, idle)
+            .wait_while(frames, idle)
             .unwrap_or_else(PoisonError::into_inner);
-        slot.pending.take().filter(|_| !slot.closed)
+        match frames.closed {
+            true => None,
+            false => frames.answered.pop_front(),
+        }
     }
 
     /// Ends [`next_frame`](Self::next_frame).
     pub(super) fn close(&self) {
-        let mut slot = lock(&self.pending);
-        slot.closed = true;
-        let unseen = slot.pending.take();
-        drop(slot);
+        let mut frames = lock(&self.pending);
+        frames.closed = true;
+        let unseen = std::mem::take(&mut frames.answered);
+        drop(frames);
         self.changed.notify_all();
         drop(unseen);
     }
 
-    /// The specs of the viewers that take a picture now, each spec once.
-    pub(super) fn specs(&self) -> Vec<PictureSpec> {
-        lock(&self.viewers).specs(Instant::now())
+    /// The specs of the viewers that take a picture of the stream of this name now, each spec once.
+    pub(super) fn specs(&self, name: &Arc<str>) -> Vec<PictureSpec> {
+        let running = &self.figures.running();
+        lock(&self.viewers).specs(&StreamAmong { name, running }, Instant::now())
     }
 
     /// Publishes a status before the first picture of a stream: zones over it need the size of its source.
-    pub(super) fn announce_stream(&self) {
-        if self.figures.is_news() {
+    pub(super) fn announce_streams(&self) {
+        if self.figures.has_news() {
             self.publish_status();
         }
     }
 
-    /// Gives the picture to the viewers with this spec that take one now.
-    pub(super) fn deliver(&self, spec: PictureSpec, picture: &Picture) {
+    /// Gives the picture of the stream of this name to the viewers with this spec that take one now.
+    pub(super) fn deliver(&self, spec: PictureSpec, picture: &Picture, name: &Arc<str>) {
+        let running = &self.figures.running();
+        let among = StreamAmong { name, running };
         let mut viewers = lock(&self.viewers);
-        viewers.deliver(spec, picture, Instant::now());
+        viewers.deliver(spec, (picture, &among), Instant::now());
         self.plan(&viewers);
     }
 
-    /// Changes a viewer, unless it has left, and sets when the next picture is due.
-    fn change(&self, id: u64, change: impl FnOnce(&mut Viewer)) {
+    /// Changes a viewer, unless it has left, and notes whether pictures are asked for.
+    fn change<T>(&self, id: u64, change: impl FnOnce(&mut Viewer) -> T) -> Option<T> {
         let mut viewers = lock(&self.viewers);
-        if let Some(viewer) = viewers.viewer(id) {
-            change(viewer);
-        }
+        let changed = viewers.viewer(id).map(change);
         self.plan(&viewers);
+        changed
     }
 
     fn plan(&self, viewers: &Viewers) {
-        let next = viewers.next().map(|at| self.micros(at));
-        self.due.store(next.unwrap_or(NO_PICTURE_DUE), Relaxed);
-    }
-
-    fn micros(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.begun).as_micros();
-        u64::try_from(since).unwrap_or(NO_PICTURE_DUE - 1)
+        self.is_asked.store(viewers.are_waiting(), Relaxed);
     }
 }
 
@@ -225,52 +230,58 @@ impl FrameClaim {
             claim: self,
             result: result.clone(),
         };
-        let mut slot = lock(&broker.pending);
-        if slot.closed {
+        let mut frames = lock(&broker.pending);
+        if frames.closed {
+            // The claim ends, for which the lock has to be free.
+            drop(frames);
             return;
         }
-        // The slot is empty: no other frame can be claimed before this claim is dropped.
-        slot.pending = Some(pending);
-        drop(slot);
+        frames.answered.push_back(pending);
+        drop(frames);
         broker.changed.notify_one();
     }
 }
 
 impl Drop for FrameClaim {
     fn drop(&mut self) {
-        self.broker.claimed.store(false, Release);
+        let mut frames = lock(&self.broker.pending);
+        frames.claimed.retain(|name| *name != self.stream);
     }
 }
 
 impl ViewerHandle {
-    /// Sets which pictures the viewer asks for.
-    pub(super) fn request(&self, view: &ViewRequest) {
+    /// Sets which pictures the viewer asks for. Whether it now looks at another stream.
+    pub(super) fn request(&mut self, view: &ViewRequest) -> bool {
         let now = Instant::now();
-        self.broker
-            .change(self.id, |viewer| viewer.request(view, now));
-        let Some(name) = &view.stream else {
-            return;
-        };
-        if !self.may_change {
-            tracing::debug!("a viewer with the link that only watches chooses no stream");
-        } else if self.broker.figures.show(name) {
-            self.broker.publish_status();
+        let requested = self.broker.change(self.id, |viewer| {
+            viewer.request(view, now);
+            viewer.chosen().map(str::to_owned)
+        });
+        let chosen = requested.flatten();
+        if self.chosen == chosen {
+            return false;
         }
+        self.chosen = chosen;
+        if let (true, Some(name)) = (self.may_change, &self.chosen) {
+            self.broker.figures.show_in_window(name);
+        }
+        true
     }
 
-    /// Gives tracks of the stream names; all viewers see them with the next status.
+    /// Gives tracks of the stream that it looks at names; all viewers see them with the next status.
     pub(super) async fn name_tracks(&self, changes: &TrackNames) {
         if !self.may_change {
             tracing::debug!("a viewer with the link that only watches gives no names");
-        } else if let Some(stream) = self.broker.figures.stream() {
+        } else if let Some(stream) = self.broker.figures.seen_by(self.chosen.as_deref()) {
             stream.name_tracks(changes).await;
         }
     }
 
     /// Saves a zone that the viewer has drawn. The answer, unless the client gives it later.
     pub(super) async fn edit_zone(&self, edit: ZoneEdit) -> Option<ZoneResult> {
+        let chosen = self.chosen.as_deref();
         match self.may_change {
-            true => self.broker.figures.edit_zone(edit).await,
+            true => self.broker.figures.edit_zone(edit, chosen).await,
             false => Some(refused(
                 edit.id,
                 "this link only watches: open the other one to draw zones",
@@ -280,8 +291,9 @@ impl ViewerHandle {
 
     /// The viewer has shown this picture.
     pub(super) fn confirm(&self, frame_id: FrameId) {
+        let now = Instant::now();
         self.broker
-            .change(self.id, |viewer| viewer.confirm(frame_id));
+            .change(self.id, |viewer| viewer.confirm(frame_id, now));
     }
 }
 

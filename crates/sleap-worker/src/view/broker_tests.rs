@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::streams::ServedStreamGuard;
+use crate::streams::{ServedStreamGuard, ShownRules};
 use crate::view::picture::example_frame;
 use crate::view::viewers::MAX_VIEWERS;
 
@@ -42,7 +42,7 @@ fn picture() -> Picture {
 fn without_viewers_no_frame_is_claimed() {
     let (broker, stream) = broker();
     assert!(broker.claim(&example_frame(2, 1), &stream.route).is_none());
-    let viewer = broker.join(false).unwrap();
+    let mut viewer = broker.join(false).unwrap();
     assert!(
         broker.claim(&example_frame(2, 1), &stream.route).is_none(),
         "no pictures were asked for"
@@ -64,7 +64,7 @@ fn without_viewers_no_frame_is_claimed() {
 #[test]
 fn one_frame_at_a_time_is_claimed() {
     let (broker, stream) = broker();
-    let viewer = broker.join(false).unwrap();
+    let mut viewer = broker.join(false).unwrap();
     viewer.request(&view(10.0, 640));
     let claim = broker.claim(&example_frame(2, 1), &stream.route).unwrap();
     assert!(broker.claim(&example_frame(2, 1), &stream.route).is_none());
@@ -81,34 +81,36 @@ fn a_viewer_gets_no_further_picture_before_it_has_seen_the_last() {
     let (broker, stream) = broker();
     let mut viewer = broker.join(false).unwrap();
     viewer.request(&view(30.0, 640));
-    let [spec] = broker.specs()[..] else {
+    let name = &stream.route.kept_name();
+    let [spec] = broker.specs(name)[..] else {
         panic!("one spec")
     };
-    broker.deliver(spec, &picture());
+    broker.deliver(spec, &picture(), name);
     assert!(viewer.pictures.try_recv().is_ok());
-    assert!(broker.specs().is_empty());
+    assert!(broker.specs(name).is_empty());
     assert!(broker.claim(&example_frame(2, 1), &stream.route).is_none());
     viewer.confirm(picture().frame.meta.frame_id);
-    assert_eq!(
-        lock(&broker.viewers).specs(Instant::now() + SECOND).len(),
-        1
-    );
+    let running = &broker.figures.running();
+    let among = StreamAmong { name, running };
+    let specs = lock(&broker.viewers).specs(&among, Instant::now() + SECOND);
+    assert_eq!(specs.len(), 1);
 }
 
 #[test]
 fn viewers_with_the_same_spec_share_a_picture() {
-    let (broker, _stream) = broker();
+    let (broker, stream) = broker();
+    let name = &stream.route.kept_name();
     let mut viewers: Vec<ViewerHandle> = (0..MAX_VIEWERS)
         .map(|_| broker.join(false).unwrap())
         .collect();
     assert!(broker.join(false).is_none());
-    for (viewer, width) in viewers.iter().zip([640, 640, 320, 640]) {
+    for (viewer, width) in viewers.iter_mut().zip([640, 640, 320, 640]) {
         viewer.request(&view(10.0, width));
     }
     viewers[3].request(&view(0.0, 640));
-    let specs = broker.specs();
+    let specs = broker.specs(name);
     assert_eq!(specs.len(), 2);
-    broker.deliver(specs[0], &picture());
+    broker.deliver(specs[0], &picture(), name);
     let got: Vec<bool> = viewers
         .iter_mut()
         .map(|it| it.pictures.try_recv().is_ok())
@@ -121,11 +123,44 @@ fn viewers_with_the_same_spec_share_a_picture() {
 #[test]
 fn after_the_end_no_frame_comes() {
     let (broker, stream) = broker();
-    let viewer = broker.join(false).unwrap();
+    let mut viewer = broker.join(false).unwrap();
     viewer.request(&view(10.0, 640));
     let claim = broker.claim(&example_frame(2, 1), &stream.route).unwrap();
     broker.close();
     assert!(broker.next_frame().is_none());
     claim.answered(&Message::KeepAlive);
     assert!(broker.next_frame().is_none());
+}
+
+#[test]
+fn a_frame_of_each_stream_is_claimed_and_only_the_link_that_sends_changes_the_window() {
+    let served = ServedStreams::new(ShownRules::default(), 2);
+    let routes = [(); 2].map(|()| Arc::new(ResultRoute::new(mpsc::channel(1).0, true)));
+    let _guards = routes.each_ref().map(|route| served.serves(route));
+    let broker = ViewBroker::new(&StreamAck::default(), served.clone());
+    let mut viewer = broker.join(false).unwrap();
+    viewer.request(&ViewRequest {
+        grid: true,
+        ..view(10.0, 320)
+    });
+    let claims = routes
+        .each_ref()
+        .map(|route| broker.claim(&example_frame(2, 1), route).unwrap());
+    assert!(broker.claim(&example_frame(2, 1), &routes[0]).is_none());
+    for claim in claims.into_iter().rev() {
+        claim.answered(&Message::KeepAlive);
+    }
+    for route in routes.iter().rev() {
+        let frame = broker.next_frame().unwrap();
+        assert_eq!(*frame.claim.stream, *route.name());
+    }
+    let choice = ViewRequest {
+        stream: Some(routes[1].name().to_owned()),
+        ..view(10.0, 640)
+    };
+    assert!(viewer.request(&choice) && !viewer.request(&choice));
+    assert!(served.is_shown(&routes[0]), "it only watches");
+    assert!(broker.claim(&example_frame(2, 1), &routes[0]).is_none());
+    let mut sending = broker.join(true).unwrap();
+    assert!(sending.request(&choice) && served.is_shown(&routes[1]));
 }

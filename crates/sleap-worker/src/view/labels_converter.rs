@@ -109,7 +109,7 @@ impl LabelsConverter {
             Ok(lines) => lines,
             Err(response) => return response,
         };
-        let status = self.broker.statuses().borrow().clone();
+        let status = self.broker.statuses().borrow().worker.clone();
         let file = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             file_of(&lines, format, status)

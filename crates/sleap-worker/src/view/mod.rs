@@ -1,4 +1,4 @@
-//! `--view`: a page that shows the worker's stream in a browser, and that streams the browser's camera.
+//! `--view`: a page that shows the worker's streams in a browser, and that streams the browser's camera.
 //!
 //! ```text
 //! browser ── GET page ─────────▶ server ── guard (host, origin, token)
@@ -7,7 +7,7 @@
 //!                                    └───── /stream ─▶ session of a client
 //! ```
 //!
-//! The stream never waits for viewers: the pipeline passes at most one frame at a time to
+//! No stream ever waits for viewers: the pipeline passes at most one frame of each stream at a time to
 //! [`broker::ViewBroker`], and only when the next picture of a viewer is due.
 
 mod args;
@@ -23,7 +23,6 @@ mod rules_feed;
 mod server;
 mod status;
 mod status_window;
-mod stream_list;
 mod tls;
 mod tokens;
 mod viewer_connection;

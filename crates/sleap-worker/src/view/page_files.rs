@@ -35,12 +35,14 @@ files! {
     "/answer_collector.js", "answer_collector.js", SCRIPT;
     "/camera.js", "camera.js", SCRIPT;
     "/canvas.js", "canvas.js", SCRIPT;
+    "/choice.js", "choice.js", SCRIPT;
     "/colors.js", "colors.js", SCRIPT;
     "/crc32.js", "crc32.js", SCRIPT;
     "/device.js", "device.js", SCRIPT;
     "/dom.js", "dom.js", SCRIPT;
     "/figures.js", "figures.js", SCRIPT;
     "/flight_window.js", "flight_window.js", SCRIPT;
+    "/grid.js", "grid.js", SCRIPT;
     "/hold_ups.js", "hold_ups.js", SCRIPT;
     "/lane.js", "lane.js", SCRIPT;
     "/lane_keeper.js", "lane_keeper.js", SCRIPT;
@@ -51,6 +53,7 @@ files! {
     "/parity.js", "parity.js", SCRIPT;
     "/plot.js", "plot.js", SCRIPT;
     "/pose_recorder.js", "pose_recorder.js", SCRIPT;
+    "/poses.js", "poses.js", SCRIPT;
     "/received_unit.js", "received_unit.js", SCRIPT;
     "/record_control.js", "record_control.js", SCRIPT;
     "/sent_units.js", "sent_units.js", SCRIPT;

@@ -9,8 +9,11 @@ use crate::frame_decoder::{FrameDecodeError, FrameDecoder};
 /// Widths (pixels) and JPEG qualities that viewers can ask for.
 const WIDTHS: std::ops::RangeInclusive<u32> = 64..=1920;
 const QUALITIES: std::ops::RangeInclusive<u8> = 30..=95;
-/// Largest JPEG of a client that is passed on as it is, bytes.
+/// Widths of pictures of one stream among others.
+const TILE_WIDTHS: std::ops::RangeInclusive<u32> = 64..=480;
+/// Largest JPEG of a client that is passed on as it is, bytes: in all, and for each pixel of the width that is asked for.
 const MAX_PASSED_ON_BYTES: u64 = 128 * 1024;
+const PASSED_ON_BYTES_OF_WIDTH: u64 = 128;
 
 /// A frame as a JPEG of a viewer's size, and its result with points in the JPEG's pixels.
 #[derive(Clone)]
@@ -38,6 +41,14 @@ impl PictureSpec {
         Self {
             width: view.width.clamp(*WIDTHS.start(), *WIDTHS.end()),
             quality: view.quality.clamp(*QUALITIES.start(), *QUALITIES.end()),
+        }
+    }
+
+    /// The request for pictures of all streams, limited to small ones.
+    pub(super) fn of_tile(view: &ViewRequest) -> Self {
+        Self {
+            width: view.width.clamp(*TILE_WIDTHS.start(), *TILE_WIDTHS.end()),
+            ..Self::of(view)
         }
     }
 
@@ -124,9 +135,10 @@ impl PictureMaker {
 /// while the model saw it unturned.
 fn is_passed_on(frame: &Frame, spec: PictureSpec) -> bool {
     let meta = &frame.meta;
+    let most = PASSED_ON_BYTES_OF_WIDTH * u64::from(spec.width);
     meta.encoding == Encoding::Jpeg
         && meta.width <= spec.width
-        && meta.nbytes <= MAX_PASSED_ON_BYTES
+        && meta.nbytes <= MAX_PASSED_ON_BYTES.min(most)
         && !has_exif(&frame.data)
 }
 
@@ -317,6 +329,7 @@ mod tests {
         };
         assert_eq!(PictureSpec::of(&view(0, 0)), spec(64, 30));
         assert_eq!(PictureSpec::of(&view(u32::MAX, 255)), spec(1920, 95));
+        assert_eq!(PictureSpec::of_tile(&view(u32::MAX, 255)), spec(480, 95));
         let tall = FrameMeta {
             width: 10_000,
             height: 1,

@@ -63,12 +63,12 @@ fn lower_priority() {}
 
 fn run(broker: &ViewBroker, mut maker: PictureMaker) {
     while let Some(FrameWithResult { claim, result }) = broker.next_frame() {
-        let specs = broker.specs();
+        let specs = broker.specs(&claim.stream);
         match maker.pictures(&claim.frame, &result, &specs) {
             Ok(pictures) => {
-                broker.announce_stream();
+                broker.announce_streams();
                 for (spec, picture) in specs.into_iter().zip(&pictures) {
-                    broker.deliver(spec, picture);
+                    broker.deliver(spec, picture, &claim.stream);
                 }
             }
             Err(reason) => tracing::debug!(%reason, "no picture of a frame"),

@@ -25,6 +25,8 @@ pub(super) struct RulesFeed {
 struct Told {
     zones: Arc<Zones>,
     state: RuleState,
+    /// The viewer has taken nothing over to the stream that it looks at now.
+    is_forgotten: bool,
 }
 
 impl RulesFeed {
@@ -43,11 +45,19 @@ impl RulesFeed {
         self.due = Instant::now() + INTERVAL;
     }
 
-    /// What the viewer does not know yet. Of rules that are not there it is told nothing.
-    pub(super) fn messages(&mut self) -> Vec<Message> {
+    /// The viewer looks at another stream, and has forgotten the rules of the one before.
+    pub(super) fn forget(&mut self) {
+        for told in &mut self.told {
+            told.is_forgotten = *told.zones != Zones::default();
+        }
+    }
+
+    /// What a viewer that has chosen this stream does not know yet. Of rules that are not there it is told nothing.
+    pub(super) fn messages(&mut self, chosen: Option<&str>) -> Vec<Message> {
         let mut messages = Vec::new();
-        for (told, SeenRules { zones, state }) in self.told.iter_mut().zip(self.watch.now()) {
-            if *told.zones != *zones {
+        let now = self.watch.now(chosen);
+        for (told, SeenRules { zones, state }) in self.told.iter_mut().zip(now) {
+            if *told.zones != *zones || std::mem::take(&mut told.is_forgotten) {
                 messages.push(Message::Zones(Zones::clone(&zones)));
                 // With other zones a viewer takes none for active.
                 told.state = RuleState {
@@ -74,7 +84,7 @@ mod tests {
     use crate::streams::{ResultRoute, ServedStreams, ShownRules};
 
     fn kinds(feed: &mut RulesFeed) -> Vec<&'static str> {
-        feed.messages().iter().map(Message::kind).collect()
+        feed.messages(None).iter().map(Message::kind).collect()
     }
 
     fn zones(at: RuleSide, name: &str) -> Zones {
@@ -92,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn a_viewer_is_told_what_is_new_and_nothing_twice() {
         let none: [&str; 0] = [];
-        let mut feed = RulesFeed::new(ShownRules::default().watch());
+        let mut feed = RulesFeed::new(ServedStreams::default().watch_rules());
         assert_eq!(kinds(&mut feed), none, "there are no rules");
         let at = RuleSide::Worker;
         let state = RuleState {
@@ -105,8 +115,8 @@ mod tests {
             zones: zones_of(at, "nest"),
             state,
         });
-        let rules = ShownRules::new(Some(seen));
-        let mut feed = RulesFeed::new(rules.watch());
+        let served = ServedStreams::new(ShownRules::new(Some(seen)), 2);
+        let mut feed = RulesFeed::new(served.watch_rules());
         assert_eq!(kinds(&mut feed), ["ZONES", "RULES"]);
         assert_eq!(kinds(&mut feed), none);
         own.send_modify(|seen| seen.state.active.clear());
@@ -115,7 +125,6 @@ mod tests {
         own.send_modify(|seen| seen.zones = zones_of(at, "den"));
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["ZONES"]);
-        let served = ServedStreams::new(rules, 1);
         let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));
         let _serving = served.serves(&route);
         served.client_zones(&route, zones(RuleSide::Client, "corner"));
@@ -128,5 +137,15 @@ mod tests {
         served.client_state(&route, state);
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["RULES"]);
+        // Another stream, without rules of its client.
+        let other = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));
+        let _serving = served.serves(&other);
+        let messages = feed.messages(Some(other.name()));
+        let [Message::Zones(gone)] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        assert_eq!((gone.at, gone.zones.len()), (RuleSide::Client, 0));
+        feed.forget();
+        assert_eq!(kinds(&mut feed), ["ZONES", "ZONES", "RULES"]);
     }
 }

@@ -1,17 +1,17 @@
-//! The figures of the worker and its stream, for the STATUS message of viewers.
+//! The figures of the worker and its streams, for the STATUS message of viewers.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use protocol::{
-    FrameId, Message, RuleSide, StreamAck, StreamStatus, WorkerStatus, ZoneEdit, ZoneResult,
+    FrameId, ListedStream, Message, RuleSide, StreamAck, StreamStatus, WorkerStatus, ZoneEdit,
+    ZoneResult, Zones,
 };
 use tokio::sync::broadcast;
 
 use super::status_window::StatusWindow;
-use super::stream_list::StreamList;
 use super::viewers::MAX_VIEWERS;
 use crate::streams::{FrameOrigin, ResultRoute, RulesWatch, ServedStreams, StreamCounts, refused};
 
@@ -21,25 +21,63 @@ pub(super) struct ViewStatus {
     worker: WorkerStatus,
     clients: AtomicUsize,
     viewers: AtomicUsize,
-    /// Width and height of the newest frame that was claimed, in the upper and lower 32 bits.
-    size: AtomicU64,
     /// The streams that run.
     served: ServedStreams,
-    /// The stream that is shown, or that was shown last.
-    stream: Mutex<Option<ObservedStream>>,
-    window: Mutex<StatusWindow>,
-    list: StreamList,
+    streams: Mutex<ObservedStreams>,
 }
 
-/// A stream, from its start until the next one begins.
+#[derive(Default)]
+struct ObservedStreams {
+    /// Those that run, in the order in which they began.
+    running: Vec<ObservedStream>,
+    /// The one that ended last.
+    last: Option<ObservedStream>,
+}
+
+/// A stream, with what was measured of it.
 struct ObservedStream {
     /// To tell it from the next one. The route itself is not kept: it holds the client's queue.
     route: Weak<ResultRoute>,
+    name: Arc<str>,
     origin: FrameOrigin,
     counts: Arc<StreamCounts>,
     ids: Option<IdRange>,
+    /// Width and height of the newest frame that was claimed.
+    size: (u32, u32),
+    window: StatusWindow,
+    /// Rates and times of the last window that was long enough.
+    rates: StreamStatus,
     /// It has been in a status.
     is_told: bool,
+}
+
+/// The state of the worker with the figures of all its streams, from which each viewer gets those of the stream that it looks
+/// at.
+pub(super) struct StatusOfAll {
+    /// Without streams.
+    pub(super) worker: WorkerStatus,
+    running: Vec<(ListedStream, StreamStatus)>,
+    last_stream: Option<StreamStatus>,
+}
+
+impl StatusOfAll {
+    /// The status for a viewer who has chosen the stream of this name.
+    pub(super) fn seen_by(&self, chosen: Option<&str>) -> WorkerStatus {
+        let mut running = self.running.iter();
+        let named = running.position(|(stream, _)| Some(stream.name.as_str()) == chosen);
+        let seen = named.unwrap_or(0);
+        let listed = self.running.iter().enumerate();
+        let streams = listed.map(|(index, (stream, _))| ListedStream {
+            shown: index == seen,
+            ..stream.clone()
+        });
+        WorkerStatus {
+            stream: self.running.get(seen).map(|(_, figures)| figures.clone()),
+            last_stream: self.last_stream.clone(),
+            streams: streams.collect(),
+            ..self.worker.clone()
+        }
+    }
 }
 
 /// Numbers of the frames that have arrived.
@@ -62,53 +100,60 @@ impl ViewStatus {
             },
             clients: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
-            size: AtomicU64::new(0),
             served,
-            stream: Mutex::default(),
-            window: Mutex::new(StatusWindow::new(Instant::now(), 0)),
-            list: StreamList::default(),
+            streams: Mutex::default(),
         }
     }
 
-    /// Shows the stream of this name from now on; false where there is none.
-    pub(super) fn show(&self, name: &str) -> bool {
-        self.served.show(name)
+    /// Shows the stream of this name in the worker's window.
+    pub(super) fn show_in_window(&self, name: &str) {
+        if !self.served.show(name) {
+            tracing::debug!(name, "a viewer has chosen a stream that does not run");
+        }
     }
 
-    /// Whether this stream is the one that viewers see.
-    pub(super) fn is_shown(&self, stream: &Arc<ResultRoute>) -> bool {
-        self.served.is_shown(stream)
+    /// The stream that a viewer looks at who has chosen this name.
+    pub(super) fn seen_by(&self, chosen: Option<&str>) -> Option<Arc<ResultRoute>> {
+        self.served.seen_by(chosen)
     }
 
-    /// The stream that viewers see, while there is one.
-    pub(super) fn stream(&self) -> Option<Arc<ResultRoute>> {
-        self.served.shown()
+    /// The names of the streams that run, in the order in which they began.
+    pub(super) fn running(&self) -> Vec<Arc<str>> {
+        let all = self.served.all();
+        all.iter().map(|route| route.kept_name()).collect()
     }
 
     /// The rules that are shown with streams.
     pub(super) fn rules(&self) -> RulesWatch {
-        self.served.rules().watch()
+        self.served.watch_rules()
     }
 
-    /// The client's answers to zones that viewers draw.
+    /// The clients' answers to zones that viewers draw.
     pub(super) fn zone_results(&self) -> broadcast::Receiver<ZoneResult> {
         self.served.rules().results()
     }
 
-    /// Saves a zone: in the worker's own file, or hands it to the client. The answer, unless the client gives it later.
-    pub(super) async fn edit_zone(&self, edit: ZoneEdit) -> Option<ZoneResult> {
-        let (rules, stream) = (self.served.rules(), self.served.shown());
+    /// Saves a zone of a viewer who has chosen this stream: in the worker's own file, or hands it to the client. The answer,
+    /// unless the client gives it later.
+    pub(super) async fn edit_zone(
+        &self,
+        edit: ZoneEdit,
+        chosen: Option<&str>,
+    ) -> Option<ZoneResult> {
+        let stream = self.served.seen_by(chosen);
         if edit.at == RuleSide::Worker {
             let size = stream.map(|stream| stream.origin.size);
             let size = size.filter(|(width, height)| *width > 0 && *height > 0);
-            return Some(rules.edit(edit, size).await);
+            return Some(self.served.rules().edit(edit, size).await);
         }
-        match stream {
-            Some(stream) if rules.has_client() => {
+        let has_rules =
+            |stream: &Arc<ResultRoute>| *self.served.client_rules(stream).zones != Zones::default();
+        match stream.filter(has_rules) {
+            Some(stream) => {
                 stream.edit_zone(edit).await;
                 None
             }
-            _ => Some(refused(edit.id, "no client with rules streams any more")),
+            None => Some(refused(edit.id, "no client with rules streams any more")),
         }
     }
 
@@ -120,15 +165,14 @@ impl ViewStatus {
         self.viewers.store(viewers, Relaxed);
     }
 
-    /// Sets the size of the newest frame, pixels.
-    pub(super) fn set_size(&self, width: u32, height: u32) {
-        let size = u64::from(width) << 32 | u64::from(height);
-        self.size.store(size, Relaxed);
+    /// Sets the size of the newest frame of a stream, pixels.
+    pub(super) fn set_size(&self, stream: &Arc<ResultRoute>, size: (u32, u32)) {
+        self.observe(stream, |stream| stream.size = size);
     }
 
     /// A frame has arrived.
-    pub(super) fn add_frame(&self, frame_id: FrameId) {
-        if let Some(stream) = &mut *self.observed() {
+    pub(super) fn add_frame(&self, stream: &Arc<ResultRoute>, frame_id: FrameId) {
+        self.observe(stream, |stream| {
             let ids = stream.ids.get_or_insert(IdRange {
                 first: frame_id,
                 last: frame_id,
@@ -137,11 +181,11 @@ impl ViewStatus {
             ids.first = ids.first.min(frame_id);
             ids.last = ids.last.max(frame_id);
             ids.arrived += 1;
-        }
+        });
     }
 
     /// Adds the times of a result, while there are viewers.
-    pub(super) fn add_result(&self, result: &Message) {
+    pub(super) fn add_result(&self, stream: &Arc<ResultRoute>, result: &Message) {
         if self.viewers.load(Relaxed) == 0 {
             return;
         }
@@ -150,66 +194,71 @@ impl ViewStatus {
             Message::FrameReceived(received) => received.timing,
             _ => Default::default(),
         };
-        self.window().add(&timing);
+        self.observe(stream, |stream| stream.window.add(&timing));
     }
 
-    /// No status has told of the stream that runs.
-    pub(super) fn is_news(&self) -> bool {
-        self.observed().as_ref().is_some_and(|it| !it.is_told)
+    /// There is a stream of which no status has told.
+    pub(super) fn has_news(&self) -> bool {
+        self.observed().running.iter().any(|it| !it.is_told)
     }
 
     /// The status, with the figures of the time since the last one that had any.
-    pub(super) fn status(&self, now: Instant) -> WorkerStatus {
-        let running = self.served.shown();
-        let names = running.as_ref().map(|stream| stream.track_names().names);
-        let figures = self.observed().as_mut().map(|it| {
-            it.is_told = true;
-            it.figures(self.size())
-        });
-        let (stream, last_stream) = match names {
-            Some(track_names) => {
-                let figures = figures.map(|figures| self.window().rates(figures, now));
-                let named = figures.map(|figures| StreamStatus {
-                    track_names,
-                    ..figures
-                });
-                (named, None)
-            }
-            None => (None, figures),
-        };
+    pub(super) fn status(&self, now: Instant) -> StatusOfAll {
+        let mut observed = self.observed();
+        let running: Vec<_> = observed
+            .running
+            .iter_mut()
+            .map(|stream| stream.tell(now))
+            .collect();
+        let last = observed.last.as_ref().filter(|_| running.is_empty());
         let count = |number: &AtomicUsize| u32::try_from(number.load(Relaxed)).unwrap_or(u32::MAX);
-        WorkerStatus {
-            clients: count(&self.clients),
-            viewers: count(&self.viewers),
-            stream,
-            last_stream,
-            streams: self.list.list(&self.served, now),
-            ..self.worker.clone()
+        StatusOfAll {
+            worker: WorkerStatus {
+                clients: count(&self.clients),
+                viewers: count(&self.viewers),
+                ..self.worker.clone()
+            },
+            last_stream: last.map(ObservedStream::figures),
+            running,
         }
     }
 
-    fn size(&self) -> (u32, u32) {
-        let size = self.size.load(Relaxed);
-        ((size >> 32) as u32, size as u32)
-    }
-
-    // Each change under these locks is complete, so the state behind a poisoned lock is valid.
-    fn window(&self) -> MutexGuard<'_, StatusWindow> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The stream that runs, noticed here where it is another one; or the last one.
-    fn observed(&self) -> MutexGuard<'_, Option<ObservedStream>> {
-        let mut observed = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(route) = self.served.shown()
-            && !observed.as_ref().is_some_and(|known| known.is_of(&route))
-        {
-            let (width, height) = route.origin.sent_size;
-            self.set_size(width, height);
-            *observed = Some(ObservedStream::new(&route));
-            *self.window() = StatusWindow::new(Instant::now(), 0);
+    /// Changes what is known of a stream that is served.
+    fn observe(&self, route: &Arc<ResultRoute>, change: impl FnOnce(&mut ObservedStream)) {
+        let mut streams = self.lock();
+        if !streams.running.iter().any(|known| known.is_of(route)) {
+            streams.follow(&self.served.all());
         }
-        observed
+        let mut running = streams.running.iter_mut();
+        if let Some(stream) = running.find(|known| known.is_of(route)) {
+            change(stream);
+        }
+    }
+
+    /// The streams that run now, and the one that ended last.
+    fn observed(&self) -> MutexGuard<'_, ObservedStreams> {
+        let mut streams = self.lock();
+        streams.follow(&self.served.all());
+        streams
+    }
+
+    // Each change under the lock is complete, so the state behind a poisoned lock is valid.
+    fn lock(&self) -> MutexGuard<'_, ObservedStreams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ObservedStreams {
+    /// Takes over which streams run.
+    fn follow(&mut self, routes: &[Arc<ResultRoute>]) {
+        for route in routes {
+            if !self.running.iter().any(|known| known.is_of(route)) {
+                self.running.push(ObservedStream::new(route));
+            }
+        }
+        let is_over = |known: &mut ObservedStream| !routes.iter().any(|route| known.is_of(route));
+        let over = self.running.extract_if(.., is_over);
+        self.last = over.last().or(self.last.take());
     }
 }
 
@@ -217,9 +266,13 @@ impl ObservedStream {
     fn new(route: &Arc<ResultRoute>) -> Self {
         Self {
             route: Arc::downgrade(route),
+            name: route.kept_name(),
+            size: route.origin.sent_size,
             origin: route.origin.clone(),
             counts: Arc::clone(&route.counts),
             ids: None,
+            window: StatusWindow::new(Instant::now(), 0),
+            rates: StreamStatus::default(),
             is_told: false,
         }
     }
@@ -228,8 +281,38 @@ impl ObservedStream {
         std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
     }
 
+    /// The figures for a status: for the list of all streams, and for those who look at this one.
+    fn tell(&mut self, now: Instant) -> (ListedStream, StreamStatus) {
+        self.is_told = true;
+        let figures = self.figures();
+        if let Some(rates) = self.window.rates(&figures, now) {
+            self.rates = rates;
+        }
+        let names = self.route.upgrade().map(|route| route.track_names().names);
+        let figures = StreamStatus {
+            fps: self.rates.fps,
+            total_us: self.rates.total_us,
+            inference_us: self.rates.inference_us,
+            track_names: names.unwrap_or_default(),
+            ..figures
+        };
+        let latest = self.counts.latest();
+        let listed = ListedStream {
+            name: self.name.to_string(),
+            source_name: figures.source_name.clone(),
+            shown: false,
+            is_webcam: figures.is_webcam,
+            frames: figures.frames,
+            frames_dropped: figures.frames_dropped,
+            fps: figures.fps,
+            latency_us: Some(latest).filter(|us| *us > 0),
+        };
+        (listed, figures)
+    }
+
     /// The figures since the stream began.
-    fn figures(&self, (width, height): (u32, u32)) -> StreamStatus {
+    fn figures(&self) -> StreamStatus {
+        let (width, height) = self.size;
         let (frames, frames_dropped) = self.counts.answers_and_failures();
         StreamStatus {
             source_name: self.origin.source_name.clone(),
@@ -257,120 +340,5 @@ impl ObservedStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use protocol::{Percentiles, Prediction, StreamStart, Timing};
-    use tokio::sync::mpsc;
-
-    use super::*;
-    use crate::streams::ReplyPlace;
-
-    fn prediction(inference_us: u64) -> Message {
-        let timing = Timing {
-            inference_us: Some(inference_us),
-            total_us: Some(10 * inference_us),
-            ..Timing::default()
-        };
-        Message::Prediction(Prediction {
-            timing,
-            ..Prediction::default()
-        })
-    }
-
-    fn start(source_name: &str) -> StreamStart {
-        StreamStart {
-            source_name: source_name.into(),
-            original_width: 1024,
-            original_height: 768,
-            ..StreamStart::default()
-        }
-    }
-
-    fn route(start: &StreamStart) -> Arc<ResultRoute> {
-        let route = ResultRoute::new(mpsc::channel(8).0, true);
-        Arc::new(route.of(FrameOrigin::from(start)))
-    }
-
-    #[test]
-    fn a_status_covers_the_time_since_the_last() {
-        let served_streams = ServedStreams::default();
-        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
-        assert_eq!(status.status(Instant::now()).stream, None);
-        let served = route(&start("mouse.mp4"));
-        let serving = served_streams.serves(&served);
-        status.status(Instant::now());
-        status.set_size(512, 384);
-        status.add_result(&prediction(1));
-        status.set_viewers(1);
-        let begin = Instant::now() + Duration::from_secs(1);
-        status.status(begin);
-        (0..5).for_each(|_| served.answer(ReplyPlace::none(), prediction(0)));
-        (1..=5).for_each(|inference_us| status.add_result(&prediction(inference_us)));
-        let stream = status
-            .status(begin + Duration::from_secs(2))
-            .stream
-            .unwrap();
-        assert_eq!((stream.width, stream.height), (512, 384));
-        assert_eq!((stream.source_width, stream.source_height), (1024, 768));
-        assert_eq!(stream.source_name, "mouse.mp4");
-        assert_eq!(stream.frames_not_sent, None, "frames of a file wait");
-        assert!((stream.fps - 2.5).abs() < 1e-9, "{}", stream.fps);
-        assert_eq!(stream.inference_us, Some(Percentiles { p50: 3, p95: 5 }));
-        assert_eq!(stream.total_us, Some(Percentiles { p50: 30, p95: 50 }));
-        let stream = status
-            .status(begin + Duration::from_secs(3))
-            .stream
-            .unwrap();
-        assert_eq!((stream.fps, stream.total_us), (0.0, None));
-        drop(serving);
-        assert_eq!(status.status(Instant::now()).stream, None);
-    }
-
-    #[test]
-    fn a_stream_that_ended_keeps_its_figures_until_the_next_begins() {
-        let served_streams = ServedStreams::default();
-        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
-        assert_eq!(status.status(Instant::now()).last_stream, None);
-        let served = route(&start("mouse.mp4"));
-        let serving = served_streams.serves(&served);
-        (0..3).for_each(|_| served.answer(ReplyPlace::none(), prediction(0)));
-        let running = status.status(Instant::now());
-        assert_eq!(running.stream.unwrap().frames, 3);
-        assert_eq!(running.last_stream, None);
-        served.answer(ReplyPlace::none(), prediction(0));
-        drop((serving, served));
-        let ended = status.status(Instant::now());
-        assert_eq!(ended.stream, None);
-        let last = ended.last_stream.unwrap();
-        assert_eq!((last.frames, last.source_name.as_str()), (4, "mouse.mp4"));
-    }
-
-    #[test]
-    fn frames_that_a_live_source_did_not_send_are_counted_by_their_numbers() {
-        let served_streams = ServedStreams::default();
-        let status = ViewStatus::new(&StreamAck::default(), served_streams.clone());
-        let not_sent = |ids: &[FrameId], start: StreamStart| {
-            let route = route(&start);
-            let _serving = served_streams.serves(&route);
-            ids.iter().for_each(|id| status.add_frame(*id));
-            status
-                .status(Instant::now())
-                .stream
-                .unwrap()
-                .frames_not_sent
-        };
-        let live = |sample_rate| StreamStart {
-            is_webcam: true,
-            sample_rate,
-            ..StreamStart::default()
-        };
-        assert_eq!(not_sent(&[], live(1)), None);
-        assert_eq!(not_sent(&[5, 6, 7], live(1)), Some(0));
-        assert_eq!(not_sent(&[5, 8, 7, 12], live(1)), Some(4));
-        assert_eq!(not_sent(&[4, 8, 16], live(4)), Some(1));
-        // Frames that are sent again after a lost connection.
-        assert_eq!(not_sent(&[1, 2, 2, 3], live(1)), Some(0));
-        assert_eq!(not_sent(&[0, u64::MAX], live(0)), Some(u64::MAX - 2));
-    }
-}
+#[path = "status_tests.rs"]
+mod tests;

@@ -37,22 +37,22 @@ impl StatusWindow {
         keep(&mut self.inference_us, timing.inference_us);
     }
 
-    /// `figures` with what was measured in this window; the next window begins. One that is too short for
-    /// figures goes on.
-    pub(super) fn rates(&mut self, figures: StreamStatus, now: Instant) -> StreamStatus {
+    /// `figures` with what was measured in this window; the next window begins. `None`: it is too short for figures, and goes
+    /// on.
+    pub(super) fn rates(&mut self, figures: &StreamStatus, now: Instant) -> Option<StreamStatus> {
         let time = now.saturating_duration_since(self.since);
         if time < MIN_WINDOW {
-            return figures;
+            return None;
         }
         let next = Self::new(now, figures.frames);
         let mut window = std::mem::replace(self, next);
         let frames = figures.frames.saturating_sub(window.frames);
-        StreamStatus {
+        Some(StreamStatus {
             fps: frames as f64 / time.as_secs_f64(),
             total_us: Percentiles::of(&mut window.total_us),
             inference_us: Percentiles::of(&mut window.inference_us),
-            ..figures
-        }
+            ..figures.clone()
+        })
     }
 }
 
@@ -72,12 +72,11 @@ mod tests {
             frames,
             ..StreamStatus::default()
         };
-        let early = window.rates(figures(11), begin + MIN_WINDOW / 2);
-        assert_eq!((early.fps, early.total_us), (0.0, None));
-        let due = window.rates(figures(15), begin + 2 * MIN_WINDOW);
+        assert!(window.rates(&figures(11), begin + MIN_WINDOW / 2).is_none());
+        let due = window.rates(&figures(15), begin + 2 * MIN_WINDOW).unwrap();
         assert!((due.fps - 25.0).abs() < 1e-9, "{}", due.fps);
         assert_eq!(due.total_us, Some(Percentiles { p50: 700, p95: 700 }));
-        let next = window.rates(figures(15), begin + 4 * MIN_WINDOW);
+        let next = window.rates(&figures(15), begin + 4 * MIN_WINDOW).unwrap();
         assert_eq!((next.fps, next.total_us), (0.0, None));
     }
 }

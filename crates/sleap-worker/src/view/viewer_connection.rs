@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use link::{Channel, Receiver, SendError, Sender};
-use protocol::{FrameError, Message, WorkerStatus, ZoneResult};
+use protocol::{FrameError, Message, PictureOf, ZoneResult};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,8 @@ use tracing::debug;
 use super::broker::{ViewBroker, ViewerHandle};
 use super::picture::Picture;
 use super::rules_feed::RulesFeed;
+use super::status::StatusOfAll;
+use super::viewers::StreamPicture;
 use crate::replies::forward;
 
 /// A viewer that has sent no VIEW by then is disconnected.
@@ -50,7 +52,7 @@ async fn serve(
     sender: &Sender,
     receiver: &mut Receiver,
     viewer: &mut ViewerHandle,
-    statuses: &mut watch::Receiver<WorkerStatus>,
+    statuses: &mut watch::Receiver<Arc<StatusOfAll>>,
     (rules, results): (&mut RulesFeed, &mut broadcast::Receiver<ZoneResult>),
 ) -> Result<(), SendError> {
     let deadline = Instant::now() + FIRST_REQUEST_TIMEOUT;
@@ -60,11 +62,12 @@ async fn serve(
             message = receiver.recv() => match message {
                 None => return Ok(()),
                 Some(Ok(Message::View(view))) => {
-                    viewer.request(&view);
-                    if !has_asked {
+                    let is_other = viewer.request(&view);
+                    if !has_asked || is_other {
                         has_asked = true;
-                        send_status(sender, statuses).await?;
-                        send_rules(sender, rules).await?;
+                        rules.forget();
+                        send_status(sender, statuses, viewer).await?;
+                        send_rules(sender, rules, viewer).await?;
                     }
                 }
                 Some(Ok(Message::FrameReceived(seen))) => viewer.confirm(seen.frame_id),
@@ -78,18 +81,17 @@ async fn serve(
                 Some(Err(error)) => debug!(%error, "a viewer's message cannot be read"),
             },
             picture = viewer.pictures.recv() => match picture {
-                Some(Picture { frame, result }) => {
+                Some(StreamPicture { stream, picture }) => {
                     // A status before the pictures that it tells of.
                     if statuses.has_changed().unwrap_or(false) {
-                        send_status(sender, statuses).await?;
+                        send_status(sender, statuses, viewer).await?;
                     }
-                    sender.send_frame(frame).await?;
-                    send(sender, result).await?;
+                    send_picture(sender, &stream, picture).await?;
                 }
                 None => return send(sender, eviction()).await,
             },
-            Ok(()) = statuses.changed(), if has_asked => send_status(sender, statuses).await?,
-            () = rules.changed(), if has_asked => send_rules(sender, rules).await?,
+            Ok(()) = statuses.changed(), if has_asked => send_status(sender, statuses, viewer).await?,
+            () = rules.changed(), if has_asked => send_rules(sender, rules, viewer).await?,
             Ok(result) = results.recv() => send(sender, Message::ZoneResult(result)).await?,
             () = sleep_until(deadline), if !has_asked => return Ok(()),
         }
@@ -98,14 +100,31 @@ async fn serve(
 
 async fn send_status(
     sender: &Sender,
-    statuses: &mut watch::Receiver<WorkerStatus>,
+    statuses: &mut watch::Receiver<Arc<StatusOfAll>>,
+    viewer: &ViewerHandle,
 ) -> Result<(), SendError> {
-    let status = statuses.borrow_and_update().clone();
+    let status = Arc::clone(&statuses.borrow_and_update());
+    let status = status.seen_by(viewer.chosen.as_deref());
     send(sender, Message::Status(Box::new(status))).await
 }
 
-async fn send_rules(sender: &Sender, rules: &mut RulesFeed) -> Result<(), SendError> {
-    for message in rules.messages() {
+async fn send_picture(
+    sender: &Sender,
+    stream: &Arc<str>,
+    Picture { frame, result }: Picture,
+) -> Result<(), SendError> {
+    let stream = stream.to_string();
+    send(sender, Message::Picture(PictureOf { stream })).await?;
+    sender.send_frame(frame).await?;
+    send(sender, result).await
+}
+
+async fn send_rules(
+    sender: &Sender,
+    rules: &mut RulesFeed,
+    viewer: &ViewerHandle,
+) -> Result<(), SendError> {
+    for message in rules.messages(viewer.chosen.as_deref()) {
         send(sender, message).await?;
     }
     Ok(())

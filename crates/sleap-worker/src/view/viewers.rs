@@ -1,5 +1,6 @@
 //! The connected viewers: when each takes its next picture, and which one is evicted for a new one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use net::{AdmissionOutcome, ConnectionLimit, Idle};
@@ -8,14 +9,27 @@ use tokio::sync::mpsc;
 
 use super::picture::{Picture, PictureSpec};
 
+/// A picture, and the stream that it is of.
+pub(super) struct StreamPicture {
+    pub(super) stream: Arc<str>,
+    pub(super) picture: Picture,
+}
+
 /// Viewers at the same time.
 pub(super) const MAX_VIEWERS: usize = 4;
-/// Highest rate of pictures for a viewer, per second; a rate below the lowest asks for none.
+/// Highest rate of pictures for a viewer, per second, also of all streams together; a rate below the lowest asks for none.
 const MAX_FPS: f64 = 30.0;
 const MIN_FPS: f64 = 0.01;
+/// Highest rate of the pictures of one stream among others.
+const MAX_TILE_FPS: f64 = 10.0;
+/// Pictures that a viewer of all streams may not have confirmed yet: with fewer, each would wait for the way to the viewer and
+/// back, with more, old ones would pile up on a slow link.
+const MAX_TILES_OUTSTANDING: usize = 4;
 /// A viewer whose next picture is due within this part of its interval takes the picture that is made
 /// now, so that viewers with the same spec share it.
 const SHARED_PICTURE_DIVISOR: u32 = 4;
+/// Longest name of a stream that a viewer can choose, bytes: more than any stream's.
+const MAX_NAME_BYTES: usize = 512;
 
 /// The viewers that have a slot.
 pub(super) struct Viewers {
@@ -35,34 +49,58 @@ impl Default for Viewers {
 /// A connected viewer.
 pub(super) struct Viewer {
     id: u64,
+    sees: Sees,
     spec: PictureSpec,
-    /// Time between two pictures; `None`: it asks for none.
+    /// Time between two pictures of a stream; `None`: it asks for none.
     interval: Option<Duration>,
-    /// When it came: its first picture is due then.
+    /// When it came: its first pictures are due then.
     joined: Instant,
-    /// When the last picture was due; later than it was made where it was made early.
-    last: Option<Instant>,
+    /// When the last picture of each stream was due; later than it was made where it was made early.
+    last: Vec<(Arc<str>, Instant)>,
     /// Since when it asks for no pictures.
     idle_since: Option<Instant>,
-    /// The picture that it has not confirmed yet.
-    outstanding: Option<FrameId>,
-    pictures: mpsc::Sender<Picture>,
+    /// The pictures that it has not confirmed yet, the oldest first.
+    outstanding: Vec<OutstandingPicture>,
+    /// How long the newest picture that it has confirmed took to be confirmed.
+    turnaround: Duration,
+    pictures: mpsc::Sender<StreamPicture>,
+}
+
+/// What a viewer looks at.
+enum Sees {
+    /// One stream, by its name; without a name, or where no stream has it, the first one.
+    One(Option<String>),
+    All,
+}
+
+struct OutstandingPicture {
+    frame_id: FrameId,
+    sent: Instant,
+}
+
+/// A stream, among those that run.
+pub(super) struct StreamAmong<'a> {
+    pub(super) name: &'a Arc<str>,
+    /// The streams that run, in the order in which they began.
+    pub(super) running: &'a [Arc<str>],
 }
 
 impl Viewers {
     /// Takes a slot for one more viewer: its number, and the receiver of its pictures. Without a free slot
     /// the viewer that has asked for no pictures for longest is evicted: its receiver ends.
-    pub(super) fn join(&mut self, now: Instant) -> Option<(u64, mpsc::Receiver<Picture>)> {
-        let (to_viewer, pictures) = mpsc::channel(1);
+    pub(super) fn join(&mut self, now: Instant) -> Option<(u64, mpsc::Receiver<StreamPicture>)> {
+        let (to_viewer, pictures) = mpsc::channel(MAX_TILES_OUTSTANDING);
         let id = self.next_id;
         let viewer = Viewer {
             id,
+            sees: Sees::One(None),
             spec: PictureSpec::default(),
             interval: None,
             joined: now,
-            last: None,
+            last: Vec::new(),
             idle_since: None,
-            outstanding: None,
+            outstanding: Vec::new(),
+            turnaround: Duration::ZERO,
             pictures: to_viewer,
         };
         match self.list.admit(viewer, None, now) {
@@ -88,15 +126,17 @@ impl Viewers {
         self.list.iter_mut().find(|it| it.id == id)
     }
 
-    /// When the next picture of any viewer is due.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.list.iter().filter_map(Viewer::next).min()
+    /// Whether any viewer asks for pictures and has room for one more.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.list
+            .iter()
+            .any(|it| it.interval.is_some() && it.has_room())
     }
 
-    /// The specs of the viewers that take a picture now, each spec once.
-    pub(super) fn specs(&self, now: Instant) -> Vec<PictureSpec> {
+    /// The specs of the viewers that take a picture of this stream now, each spec once.
+    pub(super) fn specs(&self, stream: &StreamAmong<'_>, now: Instant) -> Vec<PictureSpec> {
         let mut specs: Vec<PictureSpec> = Vec::new();
-        for viewer in self.list.iter().filter(|it| it.takes_one(now)) {
+        for viewer in self.list.iter().filter(|it| it.takes_one(stream, now)) {
             if !specs.contains(&viewer.spec) {
                 specs.push(viewer.spec);
             }
@@ -104,11 +144,21 @@ impl Viewers {
         specs
     }
 
+    /// Whether a picture of this stream is due for any viewer.
+    pub(super) fn is_due(&self, stream: &StreamAmong<'_>, now: Instant) -> bool {
+        self.list.iter().any(|it| it.is_due(stream, now))
+    }
+
     /// Gives the picture to the viewers with this spec that take one now.
-    pub(super) fn deliver(&mut self, spec: PictureSpec, picture: &Picture, now: Instant) {
+    pub(super) fn deliver(
+        &mut self,
+        spec: PictureSpec,
+        (picture, stream): (&Picture, &StreamAmong<'_>),
+        now: Instant,
+    ) {
         for viewer in self.list.iter_mut().filter(|it| it.spec == spec) {
-            if viewer.takes_one(now) {
-                viewer.take(picture.clone(), now);
+            if viewer.takes_one(stream, now) {
+                viewer.take(picture.clone(), stream, now);
             }
         }
     }
@@ -123,13 +173,23 @@ impl Idle for Viewer {
 impl Viewer {
     /// Sets which pictures it asks for. The time since its last picture counts for the new rate too.
     pub(super) fn request(&mut self, view: &ViewRequest, now: Instant) {
-        self.spec = PictureSpec::of(view);
+        let name = view.stream.as_ref();
+        self.sees = match view.grid {
+            true => Sees::All,
+            false => Sees::One(name.filter(|it| it.len() <= MAX_NAME_BYTES).cloned()),
+        };
+        self.spec = match view.grid {
+            true => PictureSpec::of_tile(view),
+            false => PictureSpec::of(view),
+        };
         let interval = interval(view.fps);
         if self.interval != interval {
             self.interval = interval;
             // The last picture of a long interval may have come long before it was due.
             let soon = now + Duration::from_secs_f64(1.0 / MAX_FPS) / SHARED_PICTURE_DIVISOR;
-            self.last = self.last.map(|last| last.min(soon));
+            for (_, last) in &mut self.last {
+                *last = soon.min(*last);
+            }
         }
         self.idle_since = match interval {
             None => self.idle_since.or(Some(now)),
@@ -137,34 +197,100 @@ impl Viewer {
         };
     }
 
-    /// It has shown this picture. A number other than the outstanding one changes nothing.
-    pub(super) fn confirm(&mut self, frame_id: FrameId) {
-        self.outstanding.take_if(|waiting| *waiting == frame_id);
-    }
-
-    /// When its next picture is due, if it asks for one and has confirmed the last.
-    fn next(&self) -> Option<Instant> {
-        match (self.outstanding, self.last) {
-            (Some(_), _) => None,
-            (None, None) => self.interval.map(|_| self.joined),
-            (None, Some(last)) => last.checked_add(self.interval?),
+    /// The name of the stream that it has chosen.
+    pub(super) fn chosen(&self) -> Option<&str> {
+        match &self.sees {
+            Sees::One(name) => name.as_deref(),
+            Sees::All => None,
         }
     }
 
-    fn takes_one(&self, now: Instant) -> bool {
-        let early = self.interval.unwrap_or_default() / SHARED_PICTURE_DIVISOR;
-        self.next().is_some_and(|next| next <= now + early)
+    /// It has shown this picture. A number that no outstanding one has changes nothing. Where pictures of two streams have the
+    /// same number, it is the older one.
+    pub(super) fn confirm(&mut self, frame_id: FrameId, now: Instant) {
+        let mut outstanding = self.outstanding.iter();
+        if let Some(index) = outstanding.position(|it| it.frame_id == frame_id) {
+            let confirmed = self.outstanding.remove(index);
+            self.turnaround = now.saturating_duration_since(confirmed.sent);
+        }
     }
 
-    fn take(&mut self, picture: Picture, now: Instant) {
-        let (Some(due), Some(interval)) = (self.next(), self.interval) else {
+    fn has_room(&self) -> bool {
+        let most = match self.sees {
+            Sees::One(_) => 1,
+            Sees::All => MAX_TILES_OUTSTANDING,
+        };
+        self.outstanding.len() < most
+    }
+
+    fn sees(&self, stream: &StreamAmong<'_>) -> bool {
+        match &self.sees {
+            Sees::All => true,
+            Sees::One(chosen) => {
+                let mut running = stream.running.iter();
+                let named = running.find(|it| Some(&***it) == chosen.as_deref());
+                named.or(stream.running.first()) == Some(stream.name)
+            }
+        }
+    }
+
+    /// The time between two pictures of one of so many streams. A viewer of all streams that is slow to confirm gets each of
+    /// them as often as the others, however fast its frames come.
+    fn interval_among(&self, streams: usize) -> Option<Duration> {
+        let asked = self.interval?;
+        if let Sees::One(_) = self.sees {
+            return Some(asked);
+        }
+        let streams = u32::try_from(streams).unwrap_or(u32::MAX).max(1);
+        let least = Duration::from_secs_f64(1.0 / MAX_TILE_FPS);
+        let together = Duration::from_secs_f64(1.0 / MAX_FPS).saturating_mul(streams);
+        let fair = self.turnaround.saturating_mul(streams) / MAX_TILES_OUTSTANDING as u32;
+        Some(asked.max(least).max(together).max(fair))
+    }
+
+    /// When its next picture of this stream is due, if it asks for one and has confirmed enough of the last ones.
+    fn next(&self, stream: &StreamAmong<'_>) -> Option<Instant> {
+        if !self.has_room() || !self.sees(stream) {
+            return None;
+        }
+        let interval = self.interval_among(stream.running.len())?;
+        let mut last = self.last.iter();
+        match last.find(|(name, _)| name == stream.name) {
+            None => Some(self.joined),
+            Some((_, last)) => last.checked_add(interval),
+        }
+    }
+
+    fn is_due(&self, stream: &StreamAmong<'_>, now: Instant) -> bool {
+        self.next(stream).is_some_and(|next| next <= now)
+    }
+
+    fn takes_one(&self, stream: &StreamAmong<'_>, now: Instant) -> bool {
+        let interval = self.interval_among(stream.running.len());
+        let early = interval.unwrap_or_default() / SHARED_PICTURE_DIVISOR;
+        self.next(stream).is_some_and(|next| next <= now + early)
+    }
+
+    fn take(&mut self, picture: Picture, stream: &StreamAmong<'_>, now: Instant) {
+        let interval = self.interval_among(stream.running.len());
+        let (Some(due), Some(interval)) = (self.next(stream), interval) else {
             return;
         };
         // Pictures that were missed are not made up for.
-        self.last = Some(now.checked_sub(interval).map_or(due, |past| past.max(due)));
+        let last = now.checked_sub(interval).map_or(due, |past| past.max(due));
+        self.last.retain(|(name, _)| {
+            let is_over = !stream.running.contains(name);
+            name != stream.name && !is_over
+        });
+        self.last.push((Arc::clone(stream.name), last));
         let frame_id = picture.frame.meta.frame_id;
-        // It has confirmed the last one, so the queue has room, unless the viewer has just left.
-        self.outstanding = self.pictures.try_send(picture).is_ok().then_some(frame_id);
+        let stream = Arc::clone(stream.name);
+        // The queue has room for all that may be outstanding, unless the viewer has just left.
+        let sent = self.pictures.try_send(StreamPicture { stream, picture });
+        if sent.is_ok() {
+            let sent = now;
+            self.outstanding.push(OutstandingPicture { frame_id, sent });
+        }
     }
 }
 
@@ -175,149 +301,5 @@ fn interval(fps: f64) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::view::picture::example_frame;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn view(fps: f64) -> ViewRequest {
-        ViewRequest {
-            fps,
-            ..ViewRequest::default()
-        }
-    }
-
-    fn picture(frame_id: FrameId) -> Picture {
-        let mut frame = example_frame(2, 1);
-        frame.meta.frame_id = frame_id;
-        Picture {
-            frame,
-            result: protocol::Message::KeepAlive,
-        }
-    }
-
-    fn deliver(viewers: &mut Viewers, frame_id: FrameId, now: Instant) {
-        for spec in viewers.specs(now) {
-            viewers.deliver(spec, &picture(frame_id), now);
-        }
-    }
-
-    #[test]
-    fn unusable_rates_ask_for_no_pictures() {
-        let now = Instant::now();
-        let mut viewers = Viewers::default();
-        let (id, _pictures) = viewers.join(now).unwrap();
-        let rates = [
-            0.0,
-            -1.0,
-            1e-19,
-            f64::MIN_POSITIVE,
-            0.009,
-            f64::NAN,
-            f64::INFINITY,
-        ];
-        for fps in rates {
-            viewers.viewer(id).unwrap().request(&view(fps), now);
-            assert_eq!(viewers.next(), None, "{fps}");
-        }
-        for fps in [0.01, 1.0, 30.0, f64::MAX] {
-            viewers.viewer(id).unwrap().request(&view(fps), now);
-            deliver(&mut viewers, 1, now + 1000 * SECOND);
-            viewers.viewer(id).unwrap().confirm(1);
-            assert!(viewers.next().is_some(), "{fps}");
-        }
-    }
-
-    #[test]
-    fn only_the_outstanding_picture_can_be_confirmed() {
-        let now = Instant::now();
-        let mut viewers = Viewers::default();
-        let (id, mut pictures) = viewers.join(now).unwrap();
-        viewers.viewer(id).unwrap().request(&view(30.0), now);
-        deliver(&mut viewers, 7, now);
-        assert!(pictures.try_recv().is_ok());
-        viewers.viewer(id).unwrap().confirm(6);
-        assert_eq!(viewers.next(), None);
-        viewers.viewer(id).unwrap().confirm(7);
-        assert!(viewers.next().is_some());
-    }
-
-    /// Pictures of a viewer that confirms each at once. Once a millisecond it asks for the rate that `rate`
-    /// returns for that millisecond, and takes what is due.
-    fn pictures_in_ten_seconds(rate: impl Fn(u64) -> f64) -> usize {
-        let begin = Instant::now();
-        let mut viewers = Viewers::default();
-        let (id, mut pictures) = viewers.join(begin).unwrap();
-        let mut count = 0;
-        for ms in 0..10_000 {
-            let now = begin + Duration::from_millis(ms);
-            let viewer = viewers.viewer(id).unwrap();
-            viewer.request(&view(rate(ms)), now);
-            deliver(&mut viewers, ms, now);
-            if pictures.try_recv().is_ok() {
-                count += 1;
-                viewers.viewer(id).unwrap().confirm(ms);
-            }
-        }
-        count
-    }
-
-    #[test]
-    fn a_rate_is_kept_and_bounded() {
-        let ten = pictures_in_ten_seconds(|_| 10.0);
-        assert!((100..=101).contains(&ten), "{ten}");
-        let most = pictures_in_ten_seconds(|_| 1e9);
-        assert!((299..=301).contains(&most), "{most}");
-        let alternating = pictures_in_ten_seconds(|ms| [30.0, 29.0, 0.0, 0.1][ms as usize % 4]);
-        assert!((200..=301).contains(&alternating), "{alternating}");
-    }
-
-    #[test]
-    fn a_higher_rate_takes_effect_before_the_old_interval_is_over() {
-        let begin = Instant::now();
-        let mut viewers = Viewers::default();
-        let (id, _pictures) = viewers.join(begin).unwrap();
-        viewers.viewer(id).unwrap().request(&view(0.01), begin);
-        deliver(&mut viewers, 1, begin);
-        viewers.viewer(id).unwrap().confirm(1);
-        let early = begin + 80 * SECOND;
-        deliver(&mut viewers, 2, early);
-        viewers.viewer(id).unwrap().confirm(2);
-        viewers.viewer(id).unwrap().request(&view(30.0), early);
-        assert!(viewers.next().unwrap() < early + SECOND);
-    }
-
-    #[test]
-    fn a_new_viewer_evicts_the_one_that_has_been_idle_for_longest() {
-        let begin = Instant::now();
-        let mut viewers = Viewers::default();
-        let mut taken: Vec<_> = (0..MAX_VIEWERS)
-            .map(|_| viewers.join(begin).unwrap())
-            .collect();
-        assert!(
-            viewers.join(begin).is_none(),
-            "a viewer that has not asked yet stays"
-        );
-        let ids: Vec<u64> = taken.iter().map(|(id, _)| *id).collect();
-        for (id, fps, after) in [
-            (0, 10.0, 0),
-            (1, 0.0, 2),
-            (2, 0.0, 1),
-            (3, 5.0, 0),
-            (2, 0.0, 3),
-        ] {
-            let now = begin + after * SECOND;
-            viewers.viewer(ids[id]).unwrap().request(&view(fps), now);
-        }
-        assert!(viewers.join(begin + 4 * SECOND).is_some());
-        let closed = |pictures: &mut mpsc::Receiver<Picture>| {
-            matches!(
-                pictures.try_recv(),
-                Err(mpsc::error::TryRecvError::Disconnected)
-            )
-        };
-        let gone: Vec<bool> = taken.iter_mut().map(|(_, it)| closed(it)).collect();
-        assert_eq!(gone, [false, false, true, false]);
-    }
-}
+#[path = "viewers_tests.rs"]
+mod tests;

@@ -3,11 +3,11 @@
 
 import { Colors, nodeColor } from "./colors.js";
 import { score } from "./dom.js";
+import { centroid, drawInstance, instancesOf, label } from "./poses.js";
 import { Trails } from "./trails.js";
 
 /** Largest distance from the pointer to a node that is named, CSS pixels. */
 const POINTER_RADIUS = 28;
-const EDGE_OPACITY = 0.85;
 
 export class PoseCanvas {
   #picture;
@@ -83,6 +83,16 @@ export class PoseCanvas {
     picture.dataset.frame = frameId;
   }
 
+  /** Another stream is shown: nothing of the one before stays. */
+  clear() {
+    this.#shown = null;
+    this.#trails.clear();
+    const { width, height } = this.#picture;
+    this.#picture.getContext("2d").clearRect(0, 0, width, height);
+    this.#tip.hidden = true;
+    this.#draw();
+  }
+
   /** The result that is shown; `undefined` before the first picture. */
   get result() {
     return this.#shown?.result;
@@ -104,20 +114,16 @@ export class PoseCanvas {
     const color = (track) => this.#colors.ofTrack(track);
     this.#zones.draw(context, { width, height, ...look });
     this.#trails.draw(context, this.#shown.at, { width, height, line: look.line * 0.9, color });
-    const isOnly = this.#isOnly();
-    for (const instance of this.#instances()) this.#instance(context, instance, { ...look, isOnly });
+    for (const instance of this.#instances()) {
+      drawInstance(context, instance, this.#skeleton, look);
+      if (this.#labels) label(context, { ...instance, name: this.#named(instance.track) }, look);
+    }
     this.#name();
   }
 
   /** The instances that are shown, with their colours; points in the overlay's pixels. */
   get instances() {
     return this.#shown ? this.#instances() : [];
-  }
-
-  /** Nodes have colours of their own, as in the worker's window: there is one animal, and animals are not told apart. */
-  #isOnly() {
-    const { instances, tracks } = this.#shown.result;
-    return instances?.length === 1 && !tracks?.length;
   }
 
   /** Where trails go on: [track, [x, y]] of each animal, in shares of the picture. */
@@ -133,47 +139,7 @@ export class PoseCanvas {
 
   #instances() {
     const { result, width, height } = this.#shown;
-    const x = this.#overlay.width / width;
-    const y = this.#overlay.height / height;
-    return (result.instances ?? []).map((points, index) => ({
-      color: this.#colors.of(index, result),
-      track: result.tracks?.[index] ?? undefined,
-      isOnly: this.#isOnly(),
-      mean: mean(result.confidence?.[index] ?? []),
-      confidence: result.confidence?.[index] ?? [],
-      // (0, 0) is the middle of the first pixel.
-      points: points.map((point) => point && [(point[0] + 0.5) * x, (point[1] + 0.5) * y]),
-    }));
-  }
-
-  #instance(context, instance, { line, dot, font, isOnly }) {
-    const { points, color } = instance;
-    context.lineCap = "round";
-    for (const [width, style] of [[line * 2, "rgb(0 0 0 / 45%)"], [line, color]]) {
-      context.lineWidth = width;
-      context.strokeStyle = style;
-      context.globalAlpha = style === color ? EDGE_OPACITY : 1;
-      context.beginPath();
-      for (const [from, to] of this.#skeleton.edges ?? []) {
-        if (!points[from] || !points[to]) continue;
-        context.moveTo(...points[from]);
-        context.lineTo(...points[to]);
-      }
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-    for (const [node, point] of points.entries()) {
-      if (!point) continue;
-      context.beginPath();
-      context.arc(...point, dot, 0, 2 * Math.PI);
-      // As in the worker's window: nodes have colours of their own while there is one animal.
-      context.fillStyle = isOnly ? nodeColor(node) : color;
-      context.fill();
-      context.lineWidth = line / 2;
-      context.strokeStyle = "rgb(0 0 0 / 70%)";
-      context.stroke();
-    }
-    if (this.#labels) label(context, { ...instance, name: this.#named(instance.track) }, { dot, font });
+    return instancesOf(result, this.#colors, [this.#overlay.width / width, this.#overlay.height / height]);
   }
 
   #named(track) {
@@ -198,8 +164,7 @@ export class PoseCanvas {
     const { instance, node, at } = found;
     const name = this.#skeleton.nodes[node] ?? `node ${node}`;
     this.#tip.textContent = `${name} ${score(instance.confidence[node])}`.trim();
-    const isOnly = this.#isOnly();
-    this.#tip.style.setProperty("--color", isOnly ? nodeColor(node) : instance.color);
+    this.#tip.style.setProperty("--color", instance.isOnly ? nodeColor(node) : instance.color);
     this.#tip.style.left = `${at[0]}px`;
     this.#tip.style.top = `${at[1]}px`;
     // Below the node where there is no room above it.
@@ -219,39 +184,4 @@ export class PoseCanvas {
     }
     return best;
   }
-}
-
-/** The mean of the scores of the nodes that were found, 0 to 1; `null` where there is none. */
-function mean(scores) {
-  const known = scores.filter((score) => typeof score === "number");
-  if (known.length === 0) return null;
-  return known.reduce((sum, score) => sum + score, 0) / known.length;
-}
-
-/** The mean of the points that were found; `null` where there is none. */
-function centroid(points) {
-  const seen = points.filter(Boolean);
-  if (seen.length === 0) return null;
-  return [0, 1].map((axis) => seen.reduce((sum, point) => sum + point[axis], 0) / seen.length);
-}
-
-/** Name and mean score beside the instance's uppermost node. */
-function label(context, { points, color, name, mean }, { dot, font }) {
-  const seen = points.filter(Boolean);
-  const words = [name, score(mean)].filter(Boolean).join("  ");
-  if (!seen.length || !words) return;
-  const [x, y] = seen.reduce((top, point) => (point[1] < top[1] ? point : top));
-  context.font = `600 ${font}px system-ui, sans-serif`;
-  const width = context.measureText(words).width;
-  const left = Math.min(Math.max(x - width / 2, font / 2), context.canvas.width - width - font / 2);
-  const base = Math.max(y - dot * 2 - font / 2, font * 1.5);
-  context.fillStyle = "rgb(10 14 20 / 72%)";
-  const box = [left - font / 2, base - font * 1.1, width + font, font * 1.55];
-  context.beginPath();
-  // Safari 15 has no round corners.
-  if (context.roundRect) context.roundRect(...box, font * 0.4);
-  else context.rect(...box);
-  context.fill();
-  context.fillStyle = color;
-  context.fillText(words, left, base);
 }

@@ -27,6 +27,12 @@ export class Figures {
     this.#worker(worker);
   }
 
+  /** Another stream is shown: nothing of the one before stays. */
+  clear() {
+    this.#plot.clear();
+    this.#frames = Infinity;
+  }
+
   /** Times stay until there are newer ones, or another stream. */
   #latency(stream, shown) {
     const isNew = shown?.frames < this.#frames;

@@ -2,8 +2,10 @@
 
 import { Camera } from "./camera.js";
 import { PoseCanvas } from "./canvas.js";
+import { StreamChoice } from "./choice.js";
 import { $, count, toggle } from "./dom.js";
 import { Figures } from "./figures.js";
+import { Grid, TILE_FPS, TILE_QUALITY } from "./grid.js";
 import { hideNetwork, showNetwork } from "./network_card.js";
 import { render, showsCamera } from "./notice.js";
 import { RecordControl } from "./record_control.js";
@@ -24,7 +26,9 @@ const zones = new Zones(() => canvas.redraw());
 const canvas = new PoseCanvas({ picture: $("picture"), overlay: $("overlay"), tip: $("tip") }, (track) => names.of(track), zones);
 const editor = new ZoneEditor($("overlay"), zones, (message) => viewer?.tell(message) ?? false);
 const figures = new Figures();
-const streams = new StreamList(canSend ? (name) => viewer?.show(name) : null);
+const choice = new StreamChoice(showChoice);
+const streams = new StreamList((name) => choice.choose(name));
+const grid = new Grid((name) => choose(() => choice.choose(name)), () => ask());
 const state = {
   viewer: { word: token ? "connecting" : "no-token", reason: "", seconds: 0 },
   camera: { word: "stopped", position: null },
@@ -41,7 +45,7 @@ const records = new RecordControl(token, (recorded) => update({ recorded }));
 
 function update(change) {
   Object.assign(state, change);
-  render(state, canvas.result !== undefined);
+  render(state, canvas.result !== undefined, choice);
 }
 
 const camera = new Camera(token, {
@@ -76,7 +80,33 @@ const camera = new Camera(token, {
 /** Asks the worker for pictures while the page shows them. */
 function ask() {
   const isSeen = !document.hidden && !state.isPaused && !showsCamera(state);
-  viewer?.ask({ fps: isSeen ? Number($("fps").value) : 0, width: Number($("width").value) });
+  const { isGrid, stream } = choice;
+  const one = { fps: Number($("fps").value), width: Number($("width").value), quality: 70 };
+  const wanted = isGrid ? { fps: TILE_FPS, width: grid.width, quality: TILE_QUALITY } : one;
+  viewer?.ask({ ...wanted, fps: isSeen ? wanted.fps : 0, grid: isGrid, stream });
+}
+
+/** Shows what was chosen: one stream, with the last picture of its tile at first, or all of them. */
+function showChoice() {
+  if (!showsCamera(state)) {
+    records.end("another stream is shown");
+    canvas.clear();
+    zones.clear();
+    const last = choice.stream && grid.last(choice.stream);
+    if (last) canvas.show(last.image, last.result, last.meta);
+  }
+  figures.clear();
+  names.clear();
+  update({});
+  ask();
+}
+
+/** Changes what is shown, and leaves the focus where the next key is expected. */
+function choose(change) {
+  const before = choice.stream;
+  change();
+  if (choice.isGrid) grid.focus(before);
+  else if (!$("back").hidden) $("back").focus();
 }
 
 /** `isLate`: a newer frame was shown already. */
@@ -98,6 +128,7 @@ function sourceSize({ source }) {
 
 function setSkeleton(skeleton) {
   canvas.skeleton = skeleton;
+  grid.skeleton = skeleton;
   listTrailNodes(skeleton?.nodes ?? []);
 }
 
@@ -129,6 +160,9 @@ function showStatus(status) {
   records.setStatus(status);
   names.update(status.stream?.track_names);
   canvas.redraw();
+  state.status = status;
+  grid.show(status.streams, status.model ? "poses" : "frames");
+  choice.update(status.streams, records.isOn || !$("zone-form").hidden);
   update({ status });
   figures.show(status);
   streams.show(status.streams);
@@ -147,9 +181,11 @@ const secondsLost = () => (lostAt === null ? 0 : Math.round((performance.now() -
 
 if (token) {
   viewer = new Viewer(token, {
-    picture(bitmap, result, meta) {
-      // Pictures that were in flight when the camera took over, or at a pause, come too late.
-      if (!showsCamera(state) && !state.isPaused) show(bitmap, result, meta);
+    picture(bitmap, result, meta, stream) {
+      // Pictures that were in flight when the camera took over, at a pause, or at a choice, come too late.
+      if (showsCamera(state) || state.isPaused) return;
+      if (choice.isGrid) grid.picture(stream, bitmap, result, meta);
+      else if (!choice.stream || choice.stream === stream) show(bitmap, result, meta);
     },
     status: showStatus,
     rules(message) {
@@ -162,6 +198,7 @@ if (token) {
 }
 setInterval(() => {
   if ($("notice").hidden) listAnimals();
+  grid.tick(!choice.isGrid || state.isPaused || document.hidden || state.viewer.word !== "connected");
   if (state.viewer.word === "lost") update({ viewer: { ...state.viewer, seconds: secondsLost() } });
 }, 1000);
 
@@ -175,6 +212,15 @@ $("fullscreen").hidden = !document.fullscreenEnabled;
 $("fullscreen").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen()));
 for (const id of ["fps", "width"]) $(id).addEventListener("change", ask);
 document.addEventListener("visibilitychange", ask);
+$("back").addEventListener("click", () => choose(() => choice.back()));
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest?.("input, select, textarea")) return;
+  // A zone that is being drawn is not left by a key.
+  if (!$("zone-form").hidden) return;
+  if (key === "Escape" && choice.stream) choose(() => choice.back());
+  if (/^[1-9]$/.test(key)) choose(() => choice.chooseNumber(Number(key)));
+});
 $("camera-width").addEventListener("change", (event) => camera.set({ width: Number(event.target.value) }));
 $("camera-quality").addEventListener("change", (event) => camera.set({ quality: Number(event.target.value) }));
 $("flip").addEventListener("click", async () => {

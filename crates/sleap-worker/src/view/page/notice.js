@@ -56,10 +56,15 @@ function queueMessage({ camera }) {
   return `Your camera is number ${position} in the queue.`;
 }
 
-/** Shows the state; `hasPicture`: there is a picture, however old. */
-export function render(state, hasPicture) {
+/** Shows the state; `hasPicture`: there is a picture, however old; `choice`: which streams are shown. */
+export function render(state, hasPicture, choice) {
   const { viewer, camera, status, isPaused, recorded } = state;
   const isCamera = showsCamera(state);
+  const isGrid = choice.isGrid && !isCamera;
+  document.body.dataset.show = isGrid ? "grid" : "one";
+  $("grid").hidden = !isGrid;
+  $("screen").hidden = isGrid;
+  $("back").hidden = isGrid || isCamera || !choice.hasGrid;
   document.body.dataset.source = isCamera ? "camera" : "view";
   document.body.dataset.camera = camera.word;
   // A camera has a connection of its own: that of the viewer matters only without it.
@@ -68,19 +73,21 @@ export function render(state, hasPicture) {
   $("connection").dataset.state = viewer.word;
   $("connection").textContent = PILLS[viewer.word];
 
-  const words = notice(state, hasPicture);
+  const hasView = hasPicture || isGrid;
+  const words = notice(state, hasView);
   $("notice").hidden = words === null;
-  $("notice").classList.toggle("over", hasPicture);
+  $("notice").classList.toggle("over", hasView);
   if (words) [$("notice-heading").textContent, $("notice-text").textContent] = words;
 
-  const isShown = words === null && hasPicture;
+  const isShown = words === null && hasView;
   const isStill = isPaused && !isCamera;
   $("live").hidden = !isShown || isStill;
   $("paused").hidden = !isStill;
   $("idle").hidden = isShown || isStill;
-  $("rate").hidden = !isShown || isStill || !status?.stream;
+  $("rate").hidden = !isShown || isStill || isGrid || !status?.stream;
   $("rate").textContent = status?.stream ? `${status.stream.fps.toFixed(1)} frames/s` : "";
   $("recording").hidden = recorded === null;
   $("recording").textContent = recorded === null ? "" : `rec ${number(recorded)}`;
-  $("message").textContent = queueMessage(state);
+  const all = isGrid ? `${status.streams.length} streams` : choice.hasGrid ? choice.stream : "";
+  $("message").textContent = queueMessage(state) || (isCamera ? "" : all);
 }

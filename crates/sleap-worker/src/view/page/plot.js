@@ -20,6 +20,12 @@ export class Plot {
     this.#draw();
   }
 
+  /** What follows is of another stream. */
+  clear() {
+    this.#values = [];
+    this.#draw();
+  }
+
   #draw() {
     const canvas = this.#canvas;
     const scale = window.devicePixelRatio || 1;

@@ -45,6 +45,11 @@ export class RecordControl {
     if (end) this.end(end);
   }
 
+  /** Whether a recording runs. */
+  get isOn() {
+    return this.#state === "on";
+  }
+
   /** Ends and saves a recording that runs. */
   end(reason) {
     if (this.#state === "on") this.#save(reason);

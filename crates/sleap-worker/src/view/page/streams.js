@@ -1,4 +1,4 @@
-// The list of streams, where several run at a time: which one is shown, and the choice of another.
+// The list of streams beside a picture, where several run at a time: which one is shown, and the choice of another.
 
 import { $ } from "./dom.js";
 
@@ -7,7 +7,7 @@ export class StreamList {
   /** Lines by the names of their streams: a line that is being clicked stays. */
   #lines = new Map();
 
-  /** `choose(name)` asks the worker to show a stream; `null` where this page may not. */
+  /** `choose(name)` shows a stream. */
   constructor(choose) {
     this.#choose = choose;
   }
@@ -36,8 +36,7 @@ export class StreamList {
   #add(name) {
     const line = document.createElement("li");
     const choice = Object.assign(document.createElement("button"), { type: "button", className: "name", textContent: name });
-    choice.disabled = !this.#choose;
-    choice.addEventListener("click", () => this.#choose?.(name));
+    choice.addEventListener("click", () => this.#choose(name));
     line.append(choice, document.createElement("b"));
     this.#lines.set(name, line);
     $("streams").append(line);

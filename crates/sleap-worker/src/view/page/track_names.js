@@ -34,6 +34,12 @@ export class TrackNames {
     }
   }
 
+  /** Another stream is shown: names of the one before are not those of its tracks. */
+  clear() {
+    this.#names.clear();
+    this.#pending.clear();
+  }
+
   /** The name that a track was given; `undefined` where it has none. */
   given(track) {
     return (this.#pending.get(track)?.name ?? this.#names.get(track)) || undefined;

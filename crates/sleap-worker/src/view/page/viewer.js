@@ -9,13 +9,13 @@ const RESULTS = ["PREDICTION", "FRAME_RECEIVED", "ERROR"];
 export class Viewer {
   #on;
   #channel = null;
-  #request = { width: 640, fps: 10, quality: 70 };
+  #request = { width: 640, fps: 10, quality: 70, grid: false, stream: undefined };
   /** The worker gave this page's place to a viewer that asks for pictures. */
   #isEvicted = false;
   #onRequest = () => {};
 
   /**
-   * `on` has `picture(bitmap, result, meta)`, `status(status)`, `rules(message)` for what is about rules, and `state(word, reason)`: the words of
+   * `on` has `picture(bitmap, result, meta, stream)`, `status(status)`, `rules(message)` for what is about rules, and `state(word, reason)`: the words of
    * `keep`, and "evicted" for a page that comes back when it is visible.
    */
   constructor(token, on) {
@@ -27,16 +27,11 @@ export class Viewer {
     });
   }
 
-  /** Changes what is asked for: `width`, `fps` or `quality`. */
+  /** Changes what is asked for: `width`, `fps`, `quality`, the `stream` or the whole `grid`. */
   ask(change) {
     this.#request = { ...this.#request, ...change };
     this.#sendJson({ type: "VIEW", ...this.#request });
     this.#onRequest();
-  }
-
-  /** Has the worker show another one of its streams, to all viewers. */
-  show(stream) {
-    this.#sendJson({ type: "VIEW", ...this.#request, stream });
   }
 
   /** Gives a track of the stream a name; an empty one takes it away. */
@@ -64,17 +59,19 @@ export class Viewer {
     this.#channel = channel;
     const reader = new Reader();
     let frame = null;
+    let stream = "";
     return new Promise((over) => {
       channel.addEventListener("message", ({ data }) => {
         const { frame: complete, json } = reader.push(data);
         if (complete) frame = complete;
+        if (json?.type === "PICTURE") stream = json.stream;
         if (json?.type === "STATUS") this.#on.status(json);
         if (RULES.includes(json?.type)) this.#on.rules(json);
         if (json?.type === "ERROR" && (json.frame_id ?? null) === null) {
           this.#isEvicted = true;
           over(json.message);
         } else if (RESULTS.includes(json?.type)) {
-          this.#picture(frame, json);
+          this.#picture(frame, json, stream);
           frame = null;
         }
       });
@@ -84,11 +81,11 @@ export class Viewer {
     });
   }
 
-  async #picture(frame, result) {
+  async #picture(frame, result, stream) {
     if (frame) {
       try {
         const bitmap = await createImageBitmap(new Blob([frame.bytes], { type: "image/jpeg" }));
-        this.#on.picture(bitmap, result, frame.meta);
+        this.#on.picture(bitmap, result, frame.meta, stream);
         bitmap.close();
       } catch (error) {
         console.debug("a picture cannot be shown", error);

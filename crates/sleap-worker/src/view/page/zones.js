@@ -35,6 +35,13 @@ export class Zones {
     return sides.filter(({ editable, zones }) => editable || zones.length > 0);
   }
 
+  /** Another stream is shown; the worker tells its zones. */
+  clear() {
+    this.#sides.clear();
+    this.#list();
+    this.#changed();
+  }
+
   /** The zone of this name. */
   find(at, name) {
     return this.#sides.get(at)?.zones.find((zone) => zone.name === name);
