@@ -5,9 +5,11 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use labels::{CreateError, EventRow, EventsWriter};
+use labels::{CreateError, EventRow, EventsWriter, OriginColumns};
 use rules::{Cause, Event};
 use serde_json::{Value, json};
+
+use crate::source::EventOrigin;
 
 /// Events that may wait for the disk.
 const LOG_QUEUE_LEN: usize = 4096;
@@ -21,13 +23,20 @@ pub struct LoggedEvent {
     pub cause: Cause,
     /// When its outputs had been given their bytes, microseconds since 1970.
     pub acted_us: Option<u64>,
+    /// Where it comes from.
+    pub origin: EventOrigin,
 }
 
 impl LoggedEvent {
-    /// The event as JSON, with the time at which its outputs had been given their bytes.
+    /// The event as JSON, with the time at which its outputs had been given their bytes, and with its camera and moment where
+    /// there are several cameras.
     pub fn json(&self) -> Value {
         let mut fields = event_json(&self.event, self.cause);
         fields["acted_us"] = json!(self.acted_us);
+        if let Some(camera) = &self.origin.source.stream {
+            fields["camera"] = json!(camera);
+            fields["moment"] = json!(self.origin.moment);
+        }
         fields
     }
 }
@@ -42,6 +51,8 @@ pub struct EventsFile {
     pub path: PathBuf,
     /// What becomes of one that is there.
     pub existing: ExistingEvents,
+    /// Columns that tell streams apart.
+    pub origin: OriginColumns,
 }
 
 /// What becomes of a file of events that is there.
@@ -58,9 +69,9 @@ pub enum ExistingEvents {
 impl EventsFile {
     fn open(&self) -> Result<EventsWriter, CreateError> {
         match self.existing {
-            ExistingEvents::Refused => EventsWriter::create(&self.path, false),
-            ExistingEvents::Replaced => EventsWriter::create(&self.path, true),
-            ExistingEvents::Continued => EventsWriter::append(&self.path),
+            ExistingEvents::Refused => EventsWriter::create(&self.path, false, self.origin),
+            ExistingEvents::Replaced => EventsWriter::create(&self.path, true, self.origin),
+            ExistingEvents::Continued => EventsWriter::append(&self.path, self.origin),
         }
     }
 }
@@ -173,6 +184,8 @@ fn row(logged: &LoggedEvent) -> EventRow {
         captured_us: event.captured_us,
         acted_us: logged.acted_us,
         value: event.value,
+        stream: logged.origin.source.stream.clone(),
+        moment: logged.origin.moment,
     }
 }
 

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, anyhow};
 use emit::{EventMessage, EventSender, SerialSender, Target, now_us};
 use rules::{Cause, Event, OutputForm, OutputTarget, Rules};
 
+use crate::source::EventOrigin;
+
 /// The outputs of a rules file, open.
 pub struct OpenOutputs {
     outputs: Vec<OpenOutput>,
@@ -13,8 +15,6 @@ pub struct OpenOutputs {
     streams: Vec<OpenOutput>,
     /// Several outputs may share one.
     senders: Vec<OutputSender>,
-    /// The stream's name for people.
-    pub(crate) source: String,
 }
 
 struct OpenOutput {
@@ -51,7 +51,6 @@ impl OpenOutputs {
             outputs: Vec::new(),
             streams: Vec::new(),
             senders: Vec::new(),
-            source: String::new(),
         };
         for output in &rules.outputs {
             let name = &output.name;
@@ -126,7 +125,13 @@ impl OpenOutputs {
     }
 
     /// Sends an event to the outputs that are informed of it, and to the streams of all events.
-    pub(crate) fn event(&mut self, informed: &[usize], event: &Event, cause: Cause) {
+    pub(crate) fn event(
+        &mut self,
+        informed: &[usize],
+        event: &Event,
+        cause: Cause,
+        origin: &EventOrigin,
+    ) {
         for output in informed {
             let Some(output) = self.outputs.get_mut(*output) else {
                 continue;
@@ -134,11 +139,11 @@ impl OpenOutputs {
             // An output to a stream of all events is told once.
             let is_told = self.streams.iter().any(|it| it.sender == output.sender);
             if !is_told {
-                output.tell(&mut self.senders, &self.source, event, cause);
+                output.tell(&mut self.senders, event, cause, origin);
             }
         }
         for stream in &mut self.streams {
-            stream.tell(&mut self.senders, &self.source, event, cause);
+            stream.tell(&mut self.senders, event, cause, origin);
         }
     }
 
@@ -177,12 +182,20 @@ impl OutputSender {
 }
 
 impl OpenOutput {
-    fn tell(&mut self, senders: &mut [OutputSender], source: &str, event: &Event, cause: Cause) {
+    fn tell(
+        &mut self,
+        senders: &mut [OutputSender],
+        event: &Event,
+        cause: Cause,
+        origin: &EventOrigin,
+    ) {
         let OutputSender::Target(target) = &mut senders[self.sender] else {
             return;
         };
         let sent = target.event(&EventMessage {
-            source,
+            source: &origin.source.source,
+            stream: origin.source.stream.as_deref(),
+            moment: origin.moment,
             output: &self.name,
             rule: &event.name,
             edge: &event.edge.to_string(),

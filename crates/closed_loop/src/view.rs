@@ -11,10 +11,16 @@ use tokio::sync::watch;
 
 /// The zones of a file, as they are shown; those for which a message has no room are left out.
 ///
-/// `editable`: they can be changed.
-pub(crate) fn zones(rules: &Rules, at: RuleSide, editable: bool) -> Zones {
+/// `is_own`: whether the zone of this index is the stream's; `editable`: they can be changed.
+pub(crate) fn zones(
+    rules: &Rules,
+    is_own: impl Fn(usize) -> bool,
+    (at, editable): (RuleSide, bool),
+) -> Zones {
     let mut corners = 0;
-    let outlines = rules.zones.iter().map(|zone| ZoneOutline {
+    let own = rules.zones.iter().enumerate();
+    let own: Vec<_> = own.filter(|(index, _)| is_own(*index)).collect();
+    let outlines = own.iter().map(|(_, zone)| ZoneOutline {
         name: zone.name.clone(),
         shape: shape(&zone.shape),
     });
@@ -25,11 +31,11 @@ pub(crate) fn zones(rules: &Rules, at: RuleSide, editable: bool) -> Zones {
             corners <= MAX_ZONE_CORNERS
         })
         .collect();
-    if shown.len() < rules.zones.len() {
+    if shown.len() < own.len() {
         tracing::warn!(
             "{} of {} zones of {} are shown: their corners are too many; all of them act",
             shown.len(),
-            rules.zones.len(),
+            own.len(),
             rules.file
         );
     }
@@ -63,50 +69,57 @@ pub struct SeenRules {
     pub state: RuleState,
 }
 
-/// What is shown of rules, for those that show it.
-pub(crate) struct RulesView(watch::Sender<SeenRules>);
-
-impl RulesView {
-    pub(crate) fn new(zones: Zones) -> Self {
+impl SeenRules {
+    /// These zones, and nothing has happened.
+    pub(crate) fn of(zones: Zones) -> Self {
         let state = RuleState {
             at: zones.at,
             ..RuleState::default()
         };
         let zones = Arc::new(zones);
-        Self(watch::Sender::new(SeenRules { zones, state }))
+        Self { zones, state }
+    }
+}
+
+/// What is shown of the rules of a stream, for those that show it.
+pub(crate) struct RulesView {
+    seen: watch::Sender<SeenRules>,
+    /// The zones of the file that are shown, by their indices.
+    own: Vec<usize>,
+    /// Sent when what is shown has changed.
+    changes: Arc<watch::Sender<()>>,
+}
+
+impl RulesView {
+    /// `own`: which zones of the file these are.
+    pub(crate) fn new(zones: Zones, own: &[bool], changes: Arc<watch::Sender<()>>) -> Self {
+        Self {
+            seen: watch::Sender::new(SeenRules::of(zones)),
+            own: indices(own),
+            changes,
+        }
     }
 
     /// What is shown now, and after each change.
     pub(crate) fn watch(&self) -> watch::Receiver<SeenRules> {
-        self.0.subscribe()
-    }
-
-    /// A stream begins: its events are not those of the one before.
-    pub(crate) fn restart(&self) {
-        self.0.send_modify(|seen| {
-            seen.state.active.clear();
-            seen.state.events.clear();
-        });
+        self.seen.subscribe()
     }
 
     /// The zones are others.
-    pub(crate) fn redrawn(&self, rules: &Rules) {
-        self.0.send_modify(|seen| {
-            let Zones { at, editable, .. } = *seen.zones;
-            seen.zones = Arc::new(zones(rules, at, editable));
-        });
+    pub(crate) fn redrawn(&mut self, zones: Zones, own: &[bool]) {
+        self.own = indices(own);
+        self.seen.send_modify(|seen| seen.zones = Arc::new(zones));
     }
 
     /// Takes which zones are in effect, and what has happened.
     pub(crate) fn update(&self, active: &[bool], events: &[(Event, Cause)]) {
-        let active = active
-            .iter()
-            .enumerate()
-            .filter(|(_, is_active)| **is_active);
-        let active: Vec<u32> = active
-            .filter_map(|(index, _)| u32::try_from(index).ok())
+        let is_active = |zone: &usize| active.get(*zone) == Some(&true);
+        let own = self.own.iter().zip(0..);
+        let active: Vec<u32> = own
+            .filter(|(zone, _)| is_active(zone))
+            .map(|(_, place)| place)
             .collect();
-        self.0.send_if_modified(|SeenRules { state, .. }| {
+        let has_changed = self.seen.send_if_modified(|SeenRules { state, .. }| {
             if state.active == active && events.is_empty() {
                 return false;
             }
@@ -116,7 +129,17 @@ impl RulesView {
             state.events.drain(..over);
             true
         });
+        if has_changed {
+            self.changes.send_replace(());
+        }
     }
+}
+
+fn indices(own: &[bool]) -> Vec<usize> {
+    let own = own.iter().enumerate();
+    own.filter(|(_, is_own)| **is_own)
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn shown((event, cause): &(Event, Cause)) -> RuleEvent {
@@ -152,24 +175,28 @@ mod tests {
 
     #[test]
     fn the_last_events_are_kept_and_nothing_new_is_no_change() {
-        let view = RulesView::new(Zones {
+        let zones = Zones {
             at: RuleSide::Worker,
             ..Zones::default()
-        });
+        };
+        let changes = Arc::new(watch::Sender::new(()));
+        let mut heard = changes.subscribe();
+        // The first zone of the file is another stream's.
+        let view = RulesView::new(zones, &[false, true, true], changes);
         let mut watch = view.watch();
-        view.update(&[false, false], &[]);
-        assert!(!watch.has_changed().unwrap());
+        view.update(&[false, false, false], &[]);
+        assert!(!watch.has_changed().unwrap() && !heard.has_changed().unwrap());
         for frame in 0..30 {
-            view.update(&[false, true], &[event(frame)]);
+            view.update(&[true, false, true], &[event(frame)]);
         }
+        heard.borrow_and_update();
+        view.update(&[true, false, true], &[]);
+        assert!(!heard.has_changed().unwrap(), "nothing is new");
         let state = watch.borrow_and_update().state.clone();
         assert_eq!((state.at, &state.active[..]), (RuleSide::Worker, &[1][..]));
         let frames: Vec<u64> = state.events.iter().map(|event| event.frame_id).collect();
         assert_eq!(frames, (10..30).collect::<Vec<_>>());
         assert_eq!(state.events[0].animal, None, "it cannot be shown");
-        view.restart();
-        let state = watch.borrow().state.clone();
-        assert!(state.active.is_empty() && state.events.is_empty());
     }
 
     #[test]
@@ -183,7 +210,7 @@ mod tests {
             zone("c")
         );
         let rules = Rules::parse("r", &text).unwrap();
-        let shown = zones(&rules, RuleSide::Client, false);
+        let shown = zones(&rules, |_| true, (RuleSide::Client, false));
         assert_eq!(shown.zones.len(), 2);
         let ZoneShape::Polygon(corners) = &shown.zones[0].shape else {
             panic!("a polygon")

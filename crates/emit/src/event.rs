@@ -121,6 +121,8 @@ mod tests {
 
     const EVENT: EventMessage<'static> = EventMessage {
         source: "mouse.mp4",
+        stream: None,
+        moment: None,
         output: "light",
         rule: "corner",
         edge: "enter",
@@ -158,6 +160,17 @@ mod tests {
                 "frame_id": 7, "captured_us": 10_000_001, "emitted_us": 20, "value": 1.5,
             })
         );
+        let of_camera = EventMessage {
+            stream: Some("back"),
+            moment: Some(12),
+            ..EVENT
+        };
+        sender.event(&of_camera).unwrap();
+        let message: Value = serde_json::from_slice(&received(&consumer)).unwrap();
+        assert_eq!(
+            (&message["stream"], &message["moment"]),
+            (&"back".into(), &12.into())
+        );
         sender.bytes(b"1\n").unwrap();
         assert_eq!(received(&consumer), b"1\n");
     }
@@ -189,6 +202,22 @@ mod tests {
                 OscType::String("condition".into()),
             ]
         );
+        let of_camera = EventMessage {
+            stream: Some("back/1"),
+            moment: Some(12),
+            ..EVENT
+        };
+        sender.event(&of_camera).unwrap();
+        let bytes = received(&consumer);
+        let (_, packet) = rosc::decoder::decode_udp(&bytes).unwrap();
+        let OscPacket::Bundle(bundle) = packet else {
+            panic!("no bundle");
+        };
+        let OscPacket::Message(message) = &bundle.content[0] else {
+            panic!("no message");
+        };
+        assert_eq!(message.addr, "/sleap/back_1/event");
+        assert_eq!(message.args.last(), Some(&OscType::Int(12)));
         assert!(sender.bytes(b"1").is_err());
     }
 }

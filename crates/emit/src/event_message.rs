@@ -7,6 +7,12 @@ use serde::Serialize;
 pub struct EventMessage<'a> {
     /// The stream's name for people.
     pub source: &'a str,
+    /// What tells it from others, where there may be several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<&'a str>,
+    /// The number of the moment that the frame shows, of a client with several cameras.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moment: Option<u64>,
     /// The output that it is sent to.
     pub output: &'a str,
     /// The rule.

@@ -26,14 +26,19 @@ pub(crate) struct OscWriter {
     nodes: Vec<String>,
 }
 
+/// What the addresses of a stream begin with; `None` where there is one stream at a time.
+fn root(stream: Option<&str>) -> String {
+    match stream {
+        Some(name) => format!("/sleap/{}", address(name)),
+        None => "/sleap".to_owned(),
+    }
+}
+
 impl OscWriter {
     /// `stream`: its name in the addresses; `None` where there is one stream at a time.
     pub(crate) fn new(layout: OscLayout, stream: Option<&str>, skeleton: &Skeleton) -> Self {
         Self {
-            root: match stream {
-                Some(name) => format!("/sleap/{}", address(name)),
-                None => "/sleap".to_owned(),
-            },
+            root: root(stream),
             layout,
             nodes: skeleton.nodes.iter().map(|name| address(name)).collect(),
         }
@@ -103,7 +108,8 @@ impl OscWriter {
         args.extend(time(event.captured_us));
         args.push(float(event.value.map(|value| value as f32)));
         args.push(string(event.cause));
-        bundle(vec![message("/sleap/event".into(), args)])
+        args.extend(event.moment.map(int));
+        bundle(vec![message(format!("{}/event", root(event.stream)), args)])
     }
 
     /// Poses that were computed: with the standard deviation of each node, where there is one.

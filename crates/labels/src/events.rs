@@ -24,6 +24,35 @@ const COLUMNS: [&str; 8] = [
     "value",
 ];
 
+/// Columns that tell streams apart, behind the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OriginColumns {
+    /// There is one stream.
+    #[default]
+    None,
+    /// `stream`.
+    Stream,
+    /// `camera` and `moment`.
+    CameraAndMoment,
+}
+
+impl OriginColumns {
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Stream => &["stream"],
+            Self::CameraAndMoment => &["camera", "moment"],
+        }
+    }
+
+    /// The line of all columns.
+    fn line(self) -> String {
+        let columns = COLUMNS.iter().chain(self.names());
+        let columns: Vec<&str> = columns.copied().collect();
+        format!("{}\n", columns.join(","))
+    }
+}
+
 /// A rule was entered or left.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventRow {
@@ -43,16 +72,27 @@ pub struct EventRow {
     pub acted_us: Option<u64>,
     /// The value that was compared.
     pub value: Option<f64>,
+    /// The stream or camera, where there are several.
+    pub stream: Option<String>,
+    /// The number of the moment that the frame shows, where there are several cameras.
+    pub moment: Option<u64>,
 }
 
 /// A CSV file of events.
-pub struct EventsWriter(::csv::Writer<LineWriter>);
+pub struct EventsWriter {
+    rows: ::csv::Writer<LineWriter>,
+    origin: OriginColumns,
+}
 
 impl EventsWriter {
     /// Creates the file with its columns. One that is there is an error unless `overwrite` is set.
-    pub fn create(path: &Path, overwrite: bool) -> Result<Self, CreateError> {
+    pub fn create(
+        path: &Path,
+        overwrite: bool,
+        origin: OriginColumns,
+    ) -> Result<Self, CreateError> {
         let (file, made) = create(path, overwrite)?;
-        let mut events = Self::writing(LineWriter::new(LineTarget::File(file)));
+        let mut events = Self::writing(LineWriter::new(LineTarget::File(file)), origin);
         if let Err(error) = events.begin() {
             made.remove();
             return Err(unusable(path, error.to_string()));
@@ -65,15 +105,16 @@ impl EventsWriter {
     ///
     /// # Errors
     /// What is there is no file of events, or cannot be written.
-    pub fn append(path: &Path) -> Result<Self, CreateError> {
-        match Self::create(path, false) {
+    pub fn append(path: &Path, origin: OriginColumns) -> Result<Self, CreateError> {
+        match Self::create(path, false, origin) {
             Err(CreateError::Exists(_)) => {}
             created => return created,
         }
         let opened = File::options().read(true).append(true).open(path);
         let mut file = opened.map_err(|error| unusable(path, error.to_string()))?;
-        let whole = whole_rows(&mut file).map_err(|error| unusable(path, error.to_string()))?;
-        let mut events = Self::writing(LineWriter::continuing(file, whole));
+        let whole = whole_rows(&mut file, &origin.line())
+            .map_err(|error| unusable(path, error.to_string()))?;
+        let mut events = Self::writing(LineWriter::continuing(file, whole), origin);
         if whole == 0 {
             let begun = events.begin();
             begun.map_err(|error| unusable(path, error.to_string()))?;
@@ -81,14 +122,16 @@ impl EventsWriter {
         Ok(events)
     }
 
-    fn writing(lines: LineWriter) -> Self {
+    fn writing(lines: LineWriter, origin: OriginColumns) -> Self {
         let mut builder = ::csv::WriterBuilder::new();
-        Self(builder.comment(Some(b';')).from_writer(lines))
+        let rows = builder.comment(Some(b';')).from_writer(lines);
+        Self { rows, origin }
     }
 
     /// Writes the columns.
     fn begin(&mut self) -> Result<(), WriteError> {
-        self.0.write_record(COLUMNS).map_err(refused)?;
+        let columns = COLUMNS.iter().chain(self.origin.names());
+        self.rows.write_record(columns).map_err(refused)?;
         self.flush()
     }
 
@@ -96,7 +139,7 @@ impl EventsWriter {
     pub fn write(&mut self, row: &EventRow) -> Result<(), WriteError> {
         let number = |number: Option<u64>| number.map(|number| number.to_string());
         let value = row.value.filter(|value| value.is_finite());
-        let cells = [
+        let mut cells = vec![
             row.frame_id.to_string(),
             row.animal.as_deref().map(name).unwrap_or_default(),
             name(&row.rule),
@@ -106,12 +149,18 @@ impl EventsWriter {
             number(row.acted_us).unwrap_or_default(),
             value.map(|value| value.to_string()).unwrap_or_default(),
         ];
-        self.0.write_record(cells).map_err(refused)
+        if self.origin != OriginColumns::None {
+            cells.push(row.stream.as_deref().map(name).unwrap_or_default());
+        }
+        if self.origin == OriginColumns::CameraAndMoment {
+            cells.push(number(row.moment).unwrap_or_default());
+        }
+        self.rows.write_record(cells).map_err(refused)
     }
 
     /// Passes everything to the operating system.
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        Ok(self.0.flush()?)
+        Ok(self.rows.flush()?)
     }
 }
 
@@ -123,14 +172,17 @@ fn unusable(path: &Path, reason: String) -> CreateError {
 }
 
 /// Bytes of the whole rows of a file of events, which is cut to them.
-fn whole_rows(file: &mut File) -> io::Result<u64> {
-    let no_events = || io::Error::other("it is there, and is no file of events");
+fn whole_rows(file: &mut File, columns: &str) -> io::Result<u64> {
+    let no_events = || {
+        io::Error::other(
+            "it is there, and is no file of events with these columns: name another file",
+        )
+    };
     let there = file.metadata()?;
     if !there.is_file() {
         return Err(no_events());
     }
     let length = there.len();
-    let columns = format!("{}\n", COLUMNS.join(","));
     let mut start = Vec::new();
     file.take(columns.len() as u64).read_to_end(&mut start)?;
     if !columns.as_bytes().starts_with(&start) {
@@ -162,7 +214,7 @@ mod tests {
         let path = dir.path().join("e.csv");
         let columns = format!("{}\n", COLUMNS.join(","));
         let add = || {
-            let mut events = EventsWriter::append(&path)?;
+            let mut events = EventsWriter::append(&path, OriginColumns::None)?;
             events.write(&EventRow::default()).unwrap();
             events.flush().unwrap();
             Ok::<_, CreateError>(std::fs::read_to_string(&path).unwrap())
@@ -189,14 +241,17 @@ mod tests {
             assert!(error.contains("no file of events"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), there);
         }
-        assert!(EventsWriter::append(dir.path()).is_err());
+        let columns_of_streams = OriginColumns::Stream.line();
+        std::fs::write(&path, columns_of_streams).unwrap();
+        assert!(add().is_err());
+        assert!(EventsWriter::append(dir.path(), OriginColumns::None).is_err());
     }
 
     #[test]
     fn an_event_is_a_row() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.events.csv");
-        let mut events = EventsWriter::create(&path, false).unwrap();
+        let mut events = EventsWriter::create(&path, false, OriginColumns::None).unwrap();
         let row = EventRow {
             frame_id: 7,
             animal: Some("=cmd;x".to_owned()),
@@ -206,6 +261,8 @@ mod tests {
             captured_us: 10,
             acted_us: Some(12),
             value: Some(1.5),
+            stream: Some("back".to_owned()),
+            moment: Some(3),
         };
         events.write(&row).unwrap();
         events.write(&EventRow::default()).unwrap();
@@ -216,7 +273,18 @@ mod tests {
             "frame_id,animal,rule,edge,cause,captured_us,acted_us,value\n\
              7,\"'=cmd;x\",corner,enter,condition,10,12,1.5\n0,,,,,0,,\n"
         );
-        assert!(EventsWriter::create(&path, false).is_err());
-        EventsWriter::create(&path, true).unwrap();
+        assert!(EventsWriter::create(&path, false, OriginColumns::None).is_err());
+        for (origin, header, cells) in [
+            (OriginColumns::Stream, ",stream", ",back"),
+            (OriginColumns::CameraAndMoment, ",camera,moment", ",back,3"),
+        ] {
+            let mut events = EventsWriter::create(&path, true, origin).unwrap();
+            events.write(&row).unwrap();
+            events.flush().unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            assert!(lines[0].ends_with(&format!("value{header}")), "{text}");
+            assert!(lines[1].ends_with(&format!("1.5{cells}")), "{text}");
+        }
     }
 }

@@ -46,7 +46,7 @@ pub mod slp;
 mod thread;
 
 pub use error::{CreateError, OutputError, WriteError};
-pub use events::{EventRow, EventsWriter};
+pub use events::{EventRow, EventsWriter, OriginColumns};
 pub use format::{LabelsFormat, NAME_FORMS};
 pub use header::{LabelsHeader, VideoReference};
 pub use moments::{MomentColumns, MomentRow, MomentsOutput};

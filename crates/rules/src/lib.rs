@@ -10,6 +10,7 @@ mod event;
 mod file;
 mod pose;
 mod rule;
+mod stream_names;
 mod switches;
 mod zone;
 

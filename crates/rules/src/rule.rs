@@ -3,6 +3,7 @@
 use crate::condition::{Condition, Leaf, NamedPoint};
 use crate::error::{Place, RulesError};
 use crate::pose::{Landmark, PoseKind};
+use crate::stream_names::StreamPatterns;
 use crate::zone::Zone;
 
 /// The name of the point that is no node: the mean of the visible nodes.
@@ -94,6 +95,8 @@ pub(crate) enum Act {
 pub(crate) struct PoseRule {
     pub(crate) name: String,
     pub(crate) place: Place,
+    /// The streams that it is for; `None`: all.
+    pub(crate) streams: Option<StreamPatterns>,
     pub(crate) when: Condition,
     /// Comparisons in it.
     pub(crate) leaves: usize,
@@ -116,6 +119,13 @@ impl Rules {
     /// The names of the rules, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// The rules that are for none of these streams, each of which has two names.
+    pub fn for_none_of<'a>(&'a self, streams: &'a [[&str; 2]]) -> impl Iterator<Item = &'a str> {
+        let rules = self.rules.iter();
+        let unused = rules.filter(move |rule| !streams.iter().any(|names| rule.is_for(names)));
+        unused.map(|rule| rule.name.as_str())
     }
 
     /// Whether a rule uses these poses.
@@ -156,6 +166,15 @@ impl Rules {
             })?;
         }
         Ok(())
+    }
+}
+
+impl PoseRule {
+    /// Whether it is for a stream that has these names.
+    pub(crate) fn is_for(&self, names: &[&str]) -> bool {
+        self.streams
+            .as_ref()
+            .is_none_or(|streams| streams.fit(names))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Switches {
 /// What keeps an output on.
 #[derive(Debug, PartialEq)]
 struct Hold {
+    /// The stream whose rule it is.
+    stream: u64,
     rule: usize,
     animal: Option<String>,
     /// When a pulse ends, microseconds.
@@ -43,8 +45,13 @@ impl Switches {
         }
     }
 
-    /// Takes an event; what is to be switched. `now_us`: any clock that does not go back.
-    pub fn event(&mut self, rules: &Rules, event: &Event, now_us: u64) -> Vec<Switch> {
+    /// Takes an event of a stream; what is to be switched. `now_us`: any clock that does not go back.
+    pub fn event(
+        &mut self,
+        rules: &Rules,
+        (stream, event): (u64, &Event),
+        now_us: u64,
+    ) -> Vec<Switch> {
         let Some(rule) = rules.rules.get(event.rule) else {
             return Vec::new();
         };
@@ -54,7 +61,9 @@ impl Switches {
                 continue;
             }
             let (was, holds) = (self.is_on(output), &mut self.outputs[output]);
-            let is_own = |hold: &Hold| hold.rule == event.rule && hold.animal == event.animal;
+            let is_own = |hold: &Hold| {
+                hold.stream == stream && hold.rule == event.rule && hold.animal == event.animal
+            };
             let until_us = match (rule.act, event.edge) {
                 (Act::While, Edge::Enter) => Some(None),
                 (
@@ -80,6 +89,7 @@ impl Switches {
             }
             if let Some(until_us) = until_us {
                 holds.push(Hold {
+                    stream,
                     rule: event.rule,
                     animal: event.animal.clone(),
                     until_us,
@@ -90,12 +100,21 @@ impl Switches {
         changed
     }
 
-    /// Nothing of this rule keeps an output on any more, pulses neither; what is to be switched.
-    pub fn release(&mut self, rule: usize) -> Vec<Switch> {
+    /// Nothing of this rule of a stream keeps an output on any more, pulses neither; what is to be switched.
+    pub fn release(&mut self, stream: u64, rule: usize) -> Vec<Switch> {
+        self.retain(|hold| hold.stream != stream || hold.rule != rule)
+    }
+
+    /// The same of all rules of a stream.
+    pub fn release_stream(&mut self, stream: u64) -> Vec<Switch> {
+        self.retain(|hold| hold.stream != stream)
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Hold) -> bool) -> Vec<Switch> {
         let mut changed = Vec::new();
         for output in 0..self.outputs.len() {
             let was = self.is_on(output);
-            self.outputs[output].retain(|hold| hold.rule != rule);
+            self.outputs[output].retain(&stays);
             changed.extend(self.change(output, was));
         }
         changed
@@ -115,31 +134,18 @@ impl Switches {
 
     /// Ends the pulses that are over.
     pub fn due(&mut self, now_us: u64) -> Vec<Switch> {
-        let mut changed = Vec::new();
-        for output in 0..self.outputs.len() {
-            let was = self.is_on(output);
-            let is_over = |hold: &Hold| hold.until_us.is_some_and(|until| until <= now_us);
-            self.outputs[output].retain(|hold| !is_over(hold));
-            changed.extend(self.change(output, was));
-        }
-        changed
+        self.retain(|hold| hold.until_us.is_none_or(|until| until > now_us))
+    }
+
+    /// The outputs that nothing keeps on.
+    pub fn at_rest(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.outputs.len()).filter(move |output| !self.is_on(*output))
     }
 
     /// When the next pulse ends.
     pub fn next_due_us(&self) -> Option<u64> {
         let holds = self.outputs.iter().flatten();
         holds.filter_map(|hold| hold.until_us).min()
-    }
-
-    /// Switches off what is on.
-    pub fn all_off(&mut self) -> Vec<Switch> {
-        let mut changed = Vec::new();
-        for output in 0..self.outputs.len() {
-            let was = self.is_on(output);
-            self.outputs[output].clear();
-            changed.extend(self.change(output, was));
-        }
-        changed
     }
 
     fn is_on(&self, output: usize) -> bool {
@@ -188,7 +194,8 @@ mod tests {
     fn an_output_is_on_while_any_rule_keeps_it_on() {
         let rules = rules("OUTPUTS[rule.x]\nWHEN do = ['a', 'b']\n[rule.y]\nWHEN do = 'a'\n");
         let mut switches = Switches::new(&rules);
-        let mut step = |rule, edge, animal| switches.event(&rules, &event(rule, edge, animal), 0);
+        let mut step =
+            |rule, edge, animal| switches.event(&rules, (0, &event(rule, edge, animal)), 0);
         assert_eq!(step(0, Edge::Enter, "m"), ON);
         assert_eq!(step(0, Edge::Enter, "n"), []);
         assert_eq!(step(1, Edge::Enter, "m"), []);
@@ -208,10 +215,13 @@ mod tests {
     fn a_pulse_ends_by_itself_and_a_second_one_prolongs_it() {
         let rules = rules("OUTPUTS[rule.x]\nWHEN do = 'a'\npulse = 50\nat = 'both'\n");
         let mut switches = Switches::new(&rules);
-        assert_eq!(switches.event(&rules, &event(0, Edge::Enter, "m"), 0), ON);
+        assert_eq!(
+            switches.event(&rules, (0, &event(0, Edge::Enter, "m")), 0),
+            ON
+        );
         assert_eq!(switches.next_due_us(), Some(50_000));
         assert_eq!(
-            switches.event(&rules, &event(0, Edge::Leave, "m"), 30_000),
+            switches.event(&rules, (0, &event(0, Edge::Leave, "m")), 30_000),
             []
         );
         assert_eq!(switches.due(50_000), []);
@@ -220,12 +230,22 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_switched_off_at_once() {
-        let rules = rules("OUTPUTS[rule.x]\nWHEN do = 'a'\n");
+    fn an_output_is_on_while_a_rule_of_any_stream_keeps_it_on() {
+        let rules = rules("OUTPUTS[rule.x]\nWHEN do = 'a'\n[rule.y]\nWHEN do = 'a'\n");
         let mut switches = Switches::new(&rules);
-        assert_eq!(switches.all_off(), []);
-        switches.event(&rules, &event(0, Edge::Enter, "m"), 0);
-        assert_eq!(switches.all_off(), OFF);
-        assert_eq!(switches.event(&rules, &event(0, Edge::Leave, "m"), 0), []);
+        let enter = |rule| event(rule, Edge::Enter, "m");
+        assert_eq!(switches.event(&rules, (1, &enter(0)), 0), ON);
+        assert_eq!(switches.event(&rules, (2, &enter(0)), 0), []);
+        assert_eq!(switches.event(&rules, (2, &enter(1)), 0), []);
+        assert_eq!(switches.at_rest().collect::<Vec<_>>(), [1]);
+        let leave = event(0, Edge::Leave, "m");
+        assert_eq!(switches.event(&rules, (1, &leave), 0), []);
+        assert_eq!(switches.event(&rules, (1, &leave), 0), []);
+        assert_eq!(switches.release(1, 1), []);
+        assert_eq!(switches.release_stream(1), []);
+        assert_eq!(switches.release(2, 0), []);
+        assert_eq!(switches.release_stream(2), OFF);
+        assert_eq!(switches.release_stream(2), []);
+        assert_eq!(switches.at_rest().collect::<Vec<_>>(), [0, 1]);
     }
 }

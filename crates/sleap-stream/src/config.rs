@@ -105,6 +105,8 @@ pub struct RunConfig {
     pub(crate) sync_tolerance: Option<Duration>,
     /// The file of the table of moments.
     pub(crate) moments_file: Option<PathBuf>,
+    /// The rules that act on several cameras, with the file of their events.
+    pub(crate) rules: Option<LoadedRules>,
 }
 
 impl Config {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use closed_loop::{EventsFile, ExistingEvents, LoadedRules, check_events_name, load};
+use closed_loop::{
+    EventsFile, ExistingEvents, LoadedRules, OriginColumns, check_events_name, load,
+};
 use rules::{Place, PoseKind};
 
 /// Options of the rules that act on poses.
@@ -12,7 +14,7 @@ use rules::{Place, PoseKind};
 pub struct RulesArgs {
     /// Switch and send what the rules in this file say, on each pose of every stream.
     ///
-    /// Serial ports and addresses are this machine's. `sleap-stream rules check FILE` tries a file. A client may have
+    /// With --max-streams 2 or more each stream has a state of its own. Serial ports and addresses are this machine's. `sleap-stream rules check FILE` tries a file. A client may have
     /// rules of its own: both act.
     #[arg(long, value_name = "FILE.toml")]
     pub rules: Option<PathBuf>,
@@ -27,11 +29,11 @@ pub struct RulesArgs {
 }
 
 impl RulesArgs {
-    /// The rules, read and checked.
+    /// The rules, read and checked. `names_streams`: streams may run beside each other.
     ///
     /// # Errors
     /// The file has an error, or uses poses that the worker does not compute.
-    pub(crate) fn loaded(&self) -> Result<Option<LoadedRules>> {
+    pub(crate) fn loaded(&self, names_streams: bool) -> Result<Option<LoadedRules>> {
         let Some(path) = &self.rules else {
             return Ok(None);
         };
@@ -50,10 +52,18 @@ impl RulesArgs {
         }
         // A worker that is started again, by a service manager for example, goes on with its file.
         let existing = ExistingEvents::Continued;
+        let origin = match names_streams {
+            true => OriginColumns::Stream,
+            false => OriginColumns::None,
+        };
         let path = self.events.clone();
         Ok(Some(LoadedRules {
             rules,
-            events: path.map(|path| EventsFile { path, existing }),
+            events: path.map(|path| EventsFile {
+                path,
+                existing,
+                origin,
+            }),
             editable: self.rules_editable.then(|| self.rules.clone()).flatten(),
         }))
     }
@@ -74,13 +84,14 @@ mod tests {
                 events: events.map(PathBuf::from),
                 rules_editable: false,
             };
-            let loaded = args.loaded().map(|loaded| loaded.unwrap().events);
+            let loaded = args.loaded(true).map(|loaded| loaded.unwrap().events);
             loaded.map_err(|error| format!("{error:#}"))
         };
         let plain = "[rule.r]\nwhen = { present = true }\n";
         assert!(loaded(plain, None).unwrap().is_none());
         let events = loaded(plain, Some("e.csv")).unwrap().unwrap();
         assert_eq!(events.existing, ExistingEvents::Continued);
+        assert_eq!(events.origin, OriginColumns::Stream);
         let error = loaded(plain, Some("e.txt")).unwrap_err();
         assert!(error.contains(".csv"), "{error}");
         for kind in ["ahead", "smooth"] {

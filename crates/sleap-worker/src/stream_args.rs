@@ -8,8 +8,9 @@ pub(crate) const MAX_STREAMS: u16 = 4;
 pub struct StreamArgs {
     /// Serve so many streams at a time, and let other clients wait (default: 4).
     ///
-    /// They share the model: live streams come first, then files, and each in turn. With --rules the worker serves one at
-    /// a time. So it does with --emit osc:// or lsl:// unless this option is given: then each stream has its name there.
+    /// They share the model: live streams come first, then files, and each in turn. With --rules, and with
+    /// --emit osc:// or lsl://, the worker serves one at a time unless this option is given: then the rules act on each
+    /// stream, which has its name there.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub max_streams: Option<u16>,
 

@@ -195,12 +195,20 @@ impl LslEvents {
         Ok(Self(outlet))
     }
 
-    /// Offers an event as `rule edge animal`.
+    /// Offers an event as `rule edge animal`; with `stream=NAME` and `moment=NUMBER` where there are several streams.
     pub(crate) fn event(&mut self, event: &EventMessage<'_>) -> io::Result<()> {
         let time = captured(&self.0, event.captured_us, event.emitted_us);
-        let marker = [event.rule, event.edge, event.animal.unwrap_or_default()].join(" ");
-        self.0.push_text(marker.trim_end(), time)
+        self.0.push_text(&marker(event), time)
     }
+}
+
+fn marker(event: &EventMessage<'_>) -> String {
+    let stream = event.stream.map(|stream| format!("stream={stream}"));
+    let moment = event.moment.map(|moment| format!("moment={moment}"));
+    let words = [Some(event.rule), Some(event.edge), event.animal];
+    let words = words.into_iter().flatten().map(str::to_owned);
+    let words: Vec<String> = words.chain(stream).chain(moment).collect();
+    words.join(" ")
 }
 
 /// A time of capture by the clock of samples.
@@ -211,6 +219,23 @@ fn captured(outlet: &Outlet, captured_us: u64, now_us: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_marker_names_what_there_is() {
+        let event = EventMessage {
+            rule: "corner",
+            edge: "enter",
+            ..EventMessage::default()
+        };
+        assert_eq!(marker(&event), "corner enter");
+        let event = EventMessage {
+            animal: Some("track_0"),
+            stream: Some("back"),
+            moment: Some(7),
+            ..event
+        };
+        assert_eq!(marker(&event), "corner enter track_0 stream=back moment=7");
+    }
 
     #[test]
     fn an_outlet_has_the_name_of_its_stream() {

@@ -20,6 +20,8 @@ use scene::Scene;
 pub struct RuleEngine {
     rules: Rules,
     states: Vec<RuleState>,
+    /// Which of the rules are for the stream.
+    is_for: Vec<bool>,
     /// The newest frame, and when it was captured.
     newest: Option<(u64, u64)>,
     /// Time that has passed between frames, microseconds. It never goes back, as a clock may that is set.
@@ -33,8 +35,9 @@ impl RuleEngine {
     /// A rule names a node that is not there.
     pub fn new(mut rules: Rules, nodes: &[String]) -> Result<Self, RulesError> {
         rules.bind(nodes)?;
-        let states = rules.rules.iter().map(RuleState::new).collect();
+        let states: Vec<RuleState> = rules.rules.iter().map(RuleState::new).collect();
         Ok(Self {
+            is_for: vec![true; states.len()],
             rules,
             states,
             newest: None,
@@ -42,11 +45,16 @@ impl RuleEngine {
         })
     }
 
-    /// Begins anew, as for another stream. Rules that are in effect have to be left before.
-    pub fn restart(&mut self) {
-        self.states = self.rules.rules.iter().map(RuleState::new).collect();
-        self.newest = None;
-        self.now = 0;
+    /// The same rules for a stream that has these names, as it begins: those that are for other streams have no events.
+    pub fn of_stream(&self, names: &[&str]) -> Self {
+        let rules = self.rules.clone();
+        Self {
+            states: rules.rules.iter().map(RuleState::new).collect(),
+            is_for: rules.rules.iter().map(|rule| rule.is_for(names)).collect(),
+            rules,
+            newest: None,
+            now: 0,
+        }
     }
 
     /// The file.
@@ -66,7 +74,8 @@ impl RuleEngine {
         self.newest = Some((frame.frame_id, frame.captured_us));
         let scene = Scene::of(frame);
         let mut events = Vec::new();
-        for (index, (rule, state)) in self.rules.rules.iter().zip(&mut self.states).enumerate() {
+        let rules = self.rules.rules.iter().zip(&mut self.states).enumerate();
+        for (index, (rule, state)) in rules.filter(|(index, _)| self.is_for[*index]) {
             for change in state.frame(rule, &self.rules.zones, &scene, self.now) {
                 events.push(Event {
                     rule: index,
@@ -121,6 +130,19 @@ impl RuleEngine {
             }));
         }
         events
+    }
+
+    /// The zones that are the stream's: those of its rules, and those of no rule; by their indices.
+    pub fn own_zones(&self) -> Vec<bool> {
+        let rules = self.rules.rules.iter().zip(&self.is_for);
+        let (own, others): (Vec<_>, Vec<_>) = rules.partition(|(_, is_for)| **is_for);
+        let uses = |rules: &[(&PoseRule, &bool)], zone| {
+            rules.iter().any(|(rule, _)| rule.when.uses_zone(zone))
+        };
+        let zones = 0..self.rules.zones.len();
+        zones
+            .map(|zone| uses(&own, zone) || !uses(&others, zone))
+            .collect()
     }
 
     /// The zones whose rules are in effect, by their indices.

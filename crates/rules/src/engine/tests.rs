@@ -350,3 +350,29 @@ fn a_zone_that_is_drawn_again_restarts_its_rules_and_no_others() {
     assert_eq!(engine.set_zone(circle("c", 0.0)), []);
     assert_eq!(engine.rules().zones.len(), 3);
 }
+
+#[test]
+fn each_stream_has_its_own_state_and_the_rules_that_are_for_it() {
+    let text = "[zone.left]\nrectangle = [0, 0, 50, 50]\n[zone.free]\ncircle = [0, 0, 5]\n\
+                [rule.all]\nwhen = { node = 'nose', in = 'right' }\n\
+                [rule.one]\nstreams = ['back', 'cage-*']\nwhen = { node = 'nose', in = 'left' }\n";
+    let run = Run::new(text);
+    let stream = |names: &[&str]| Run {
+        engine: run.engine.of_stream(names),
+        frame: 0,
+        names: Vec::new(),
+    };
+    let (mut back, mut side) = (stream(&["back", "webcam:0"]), stream(&["side", "webcam:2"]));
+    assert_eq!(back.step(&[at(150.0, 10.0)]), ["all enter"]);
+    assert_eq!(side.step(&[at(20.0, 10.0)]), [""; 0]);
+    assert_eq!(side.step(&[at(150.0, 10.0)]), ["all enter"]);
+    assert_eq!(back.step(&[at(20.0, 10.0)]), ["all leave", "one enter"]);
+    assert_eq!(back.engine.own_zones(), [true, true, true]);
+    // A zone of no rule is there for every stream.
+    assert_eq!(side.engine.own_zones(), [true, false, true]);
+    assert_eq!(side.engine.leave_all().len(), 1);
+    assert_eq!(
+        stream(&["x", "cage-2"]).step(&[at(20.0, 10.0)]),
+        ["one enter"]
+    );
+}

@@ -6,6 +6,7 @@ use crate::condition::{Leaf, Quantity};
 use crate::error::RulesError;
 use crate::pose::PoseKind;
 use crate::rule::{Act, PoseRule, Subject};
+use crate::stream_names::{MAX_PATTERN_CHARS, MAX_PATTERNS, StreamPatterns};
 
 /// How long what cannot be seen counts as it was, where the file does not say it.
 const DEFAULT_MISSING_US: u64 = 200_000;
@@ -39,6 +40,7 @@ pub(super) fn read(
     let rule = PoseRule {
         name,
         place: section.place,
+        streams: streams(&section)?,
         when,
         leaves: conditions.leaves(),
         subject,
@@ -74,6 +76,21 @@ fn subject(section: &Section<'_>) -> Result<Subject, RulesError> {
         "" => return Err(section.error("animal", "is any, all, each or an animal's name")),
         name => Subject::Named(name.to_owned()),
     })
+}
+
+fn streams(section: &Section<'_>) -> Result<Option<StreamPatterns>, RulesError> {
+    let Some(words) = section.words("streams")? else {
+        return Ok(None);
+    };
+    let names: Vec<String> = words.into_iter().map(|word| word.text).collect();
+    let is_name = |name: &String| (1..=MAX_PATTERN_CHARS).contains(&name.chars().count());
+    if !(1..=MAX_PATTERNS).contains(&names.len()) || !names.iter().all(is_name) {
+        return Err(section.error(
+            "streams",
+            "is a name of a stream or camera, or a list of 1 to 64 of them; * stands for any characters",
+        ));
+    }
+    Ok(Some(StreamPatterns(names)))
 }
 
 fn pose(section: &Section<'_>) -> Result<PoseKind, RulesError> {

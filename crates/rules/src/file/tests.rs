@@ -218,6 +218,31 @@ fn nodes_are_found_in_the_skeleton() {
 }
 
 #[test]
+fn the_streams_of_a_rule_are_names() {
+    for streams in ["'cage-1'", "['cage-1', 'cage-*']"] {
+        let text = format!("[rule.r]\nstreams = {streams}\nwhen = {{ present = true }}\n");
+        let rules = Rules::parse("r", &text).unwrap();
+        assert_eq!(rules.for_none_of(&[["y", "z"], ["x", "cage-1"]]).count(), 0);
+        assert!(rules.for_none_of(&[["x", "y"]]).eq(["r"]));
+    }
+    for streams in [
+        "[]",
+        "''",
+        "['a', '']",
+        "7",
+        "[7]",
+        &format!("'{}'", "x".repeat(257)),
+    ] {
+        let text = format!("[rule.r]\nstreams = {streams}\nwhen = {{ present = true }}\n");
+        let error = error(&text).to_string();
+        assert!(
+            error.contains("streams") && error.contains("line 2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn conditions_inside_each_other_and_many_of_them_are_refused() {
     let deep = format!(
         "{}{{ present = true }}{}",

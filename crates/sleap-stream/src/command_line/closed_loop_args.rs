@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use closed_loop::{EventsFile, ExistingEvents, LoadedRules, check_events_name, check_poses, load};
+use closed_loop::{
+    EventsFile, ExistingEvents, LoadedRules, OriginColumns, check_events_name, check_poses, load,
+};
 use tracking::OneEuroOptions;
 
 use crate::command_line::values::{milliseconds, milliseconds_or_none};
@@ -129,7 +131,11 @@ impl ClosedLoopArgs {
         let path = self.events.clone().or_else(beside);
         Ok(Some(LoadedRules {
             rules,
-            events: path.map(|path| EventsFile { path, existing }),
+            events: path.map(|path| EventsFile {
+                path,
+                existing,
+                origin: OriginColumns::None,
+            }),
             editable: self.rules_editable.then(|| self.rules.clone()).flatten(),
         }))
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use closed_loop::{LoadedRules, OriginColumns};
 use vision::capture::Source;
 
 use crate::command_line::args::Args;
@@ -22,7 +23,6 @@ impl TryFrom<Args> for RunConfig {
     /// Checks what the options mean together. An error here is a usage error.
     fn try_from(args: Args) -> Result<Self> {
         let several = args.several.clone();
-        let has_rules = args.closed_loop.rules.is_some();
         let sources = sources(&args)?;
         let config = Config::try_from(args)?;
         if sources.len() < 2 {
@@ -38,9 +38,10 @@ impl TryFrom<Args> for RunConfig {
                 streams: vec![config],
                 sync_tolerance: None,
                 moments_file: None,
+                rules: None,
             });
         }
-        check(&config, &sources, has_rules)?;
+        check(&config, &sources)?;
         let names = names(&sources, &several.camera_name)?;
         let moments_file = moments_file(&config.outputs);
         let streams = sources.into_iter().zip(names);
@@ -49,21 +50,17 @@ impl TryFrom<Args> for RunConfig {
             streams: streams.collect(),
             sync_tolerance: several.sync_tolerance,
             moments_file,
+            rules: config.rules.map(of_cameras),
         })
     }
 }
 
 /// Checks that several sources can be streamed at a time.
-fn check(config: &Config, sources: &[Source], has_rules: bool) -> Result<()> {
+fn check(config: &Config, sources: &[Source]) -> Result<()> {
     let cameras = sources.len();
     if cameras > MAX_CAMERAS {
         bail!(
             "these are {cameras} cameras, and one client streams {MAX_CAMERAS} at most: start another one"
-        );
-    }
-    if has_rules {
-        bail!(
-            "--rules acts on one camera, and these are {cameras}: start a client of its own for the camera that it is about"
         );
     }
     let mut seen = HashSet::new();
@@ -188,7 +185,24 @@ fn of_camera(config: &Config, source: Source, name: Arc<str>) -> Config {
         record: config.record.as_ref().map(own),
         connect: config.connect.of_another_stream(),
         camera: Some(Arc::clone(&name)),
+        rules: config.rules.as_ref().map(without_events),
         ..config.clone()
+    }
+}
+
+/// The rules of all cameras: events name theirs.
+fn of_cameras(mut rules: LoadedRules) -> LoadedRules {
+    if let Some(events) = &mut rules.events {
+        events.origin = OriginColumns::CameraAndMoment;
+    }
+    rules
+}
+
+/// The rules, for what a camera needs to know of them: the events of all are in one file.
+fn without_events(rules: &LoadedRules) -> LoadedRules {
+    LoadedRules {
+        events: None,
+        ..rules.clone()
     }
 }
 

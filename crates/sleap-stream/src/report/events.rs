@@ -145,6 +145,12 @@ impl EventWriter {
     }
 
     /// Which moments several cameras have shown.
+    /// What the rules of several cameras have come to.
+    pub(crate) fn rules(&self, fields: Value) {
+        self.write("rules", fields);
+        self.flush();
+    }
+
     pub(crate) fn moments(&self, fields: Value) {
         self.write("moments", fields);
         self.flush();

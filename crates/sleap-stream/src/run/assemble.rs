@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::connect::handshake::returns_results;
 use crate::metrics::Metrics;
 use crate::run::camera_share::{CameraResults, CameraShare};
-use crate::run::closed_loop::{self, ClosedLoop};
+use crate::run::closed_loop::{self, ClosedLoop, RunRules};
 use crate::run::outputs;
 use crate::run::plan;
 use crate::run::results::ResultHandler;
@@ -110,7 +110,7 @@ pub(crate) fn prepare(
     consumers.opened(&capture);
     let (emitter, screen) = (consumers.emitter, consumers.screen);
     // A node that the model does not have is found before a file comes to be.
-    let rules = closed_loop::bind(config, consumers.rule_outputs, ack)?;
+    let rules = rules(config, consumers.rule_outputs, &consumers.camera, ack)?;
     let (mut plan, adaptation) = plan::make(config, &info, returns_results(ack), screen.is_some());
     plan.lanes = sender.lanes();
     plan.encoder.send_gray(ack.gray_frames);
@@ -155,6 +155,18 @@ pub(crate) fn prepare(
         uplink,
         recording,
     })
+}
+
+/// The rules that act on the stream: those of all cameras, or its own.
+fn rules(
+    config: &Config,
+    outputs: Option<OpenOutputs>,
+    camera: &Option<CameraShare>,
+    ack: &StreamAck,
+) -> Result<Option<RunRules>> {
+    let shared = camera.as_ref().and_then(|it| it.rules.clone());
+    let own = closed_loop::bind(config, outputs, ack)?;
+    Ok(shared.map(RunRules::Shared).or(own.map(RunRules::Own)))
 }
 
 /// Lets the frames be seen by what else has to see them.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use closed_loop::RuleRunner;
 use protocol::{DerivedPoses, Prediction};
 use tokio::sync::Notify;
 use vision::capture::CapturedFrame;
@@ -25,6 +26,8 @@ pub(crate) struct CameraShare {
     pub(crate) table: Arc<MomentTable>,
     /// Frames have times of capture that mean something: those of recordings do not.
     pub(crate) is_timed: bool,
+    /// The rules that act on all cameras.
+    pub(crate) rules: Option<Arc<RuleRunner>>,
 }
 
 /// The poses of a frame, with what was computed from them.

@@ -1,6 +1,7 @@
 //! A run of several cameras: a stream for each of them, and the moments that their frames share.
 
 mod limits;
+mod rules;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -9,21 +10,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::{ExitStatus, Interrupt};
+use emit::Emitter;
 use labels::{MomentColumns, MomentsOutput, check_all_free};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tracing::Instrument;
-use vision::capture::{CapturedFrame, SourceInfo};
+use vision::capture::CapturedFrame;
 use vision::frame_window::WindowHandle;
 
 use crate::config::{Config, RunConfig};
-use crate::metrics;
+use crate::metrics::{self, Metrics};
 use crate::moments::{FinishedTable, MomentTable, Moments, SharedSlot};
 use crate::report::events::EventWriter;
 use crate::report::mode::ReportMode;
 use crate::run::assemble::PoseConsumers;
 use crate::run::camera_share::CameraShare;
-use crate::run::stream::{OpenStream, ReadyStream, Step, files_of, open_emitter};
+use crate::run::stream::{OpenStream, ReadyStream, Step, files_of, open_consumers};
 use crate::run::stream_emitter::StreamEmitter;
 use verdict::{CameraOutcome, verdict};
 
@@ -33,76 +35,89 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Streams all cameras to their ends, or until interrupted. Nothing begins before all of them are open and a worker takes
 /// each; one that ends or fails later does not end the others. `window`: shows all of them.
 pub(super) async fn run(
-    config: RunConfig,
+    mut config: RunConfig,
     window: Option<WindowHandle>,
     interrupt: Interrupt,
 ) -> Result<ExitStatus> {
     check_files(&config)?;
-    let RunConfig {
-        streams,
-        sync_tolerance,
-        moments_file,
-    } = config;
+    let streams = std::mem::take(&mut config.streams);
     let (first, names) = (streams[0].clone(), names(&streams));
-    let emitter = tokio::select! {
-        opened = open_emitter(&first) => StreamEmitter::new(opened?),
+    let (emitter, rule_outputs) = tokio::select! {
+        opened = open_consumers(&first) => opened?,
         () = interrupt.raised() => return Ok(ExitStatus::Interrupted),
     };
     let labels: Vec<_> = names.iter().map(|name| Some(&**name)).collect();
     let served = metrics::serve(first.metrics, &labels).await?;
-    let consumers = consumers(&names, emitter, &served, window);
+    let metrics: Vec<_> = (0..streams.len())
+        .map(|index| served.metrics(index))
+        .collect();
+    let consumers = consumers(&names, emitter, &metrics, window);
     let opened = match open(streams, consumers, &interrupt).await? {
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
     };
-    let infos: Vec<_> = opened.iter().map(|it| (&it.config, it.info())).collect();
-    let (moments, slot) = moments(&infos, sync_tolerance)?;
-    let is_timed = !first.has_end();
+    if let Some(loaded) = &config.rules {
+        rules::warn_unused(&loaded.rules, &opened);
+    }
+    let (moments, slot) = moments(&opened, config.sync_tolerance)?;
     let mut ready = match connect(opened, &interrupt).await? {
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let table = match table(&first, moments_file.as_deref(), &names) {
-        Ok(table) => Arc::new(table),
+    let acting = config.rules.as_ref().zip(rule_outputs);
+    let acting = acting.map(|(loaded, outputs)| rules::start(loaded, outputs, &ready, metrics));
+    let made = acting.transpose().and_then(|acting| {
+        let table = table(&first, config.moments_file.as_deref(), &names)?;
+        Ok((acting, Arc::new(table)))
+    });
+    let (acting, table) = match made {
+        Ok(made) => made,
         Err(error) => {
             leave(ready).await;
             return Err(error);
         }
     };
+    let is_timed = !first.has_end();
     for (index, stream) in ready.iter_mut().enumerate() {
+        let (name, rules) = (Arc::clone(&names[index]), acting.clone());
+        let (moments, table) = (moments.of(index), Arc::clone(&table));
         stream.shares(CameraShare {
             index,
-            name: Arc::clone(&names[index]),
-            moments: moments.of(index),
+            name,
+            moments,
             slot: slot.as_ref().map(|slot| slot.of(index)),
-            table: Arc::clone(&table),
+            table,
             is_timed,
+            rules,
         });
     }
     let outcomes = stream_all(ready, &names, &interrupt).await;
+    let mut wrong = rules::finish(acting, first.report_mode, config.rules.as_ref()).await;
     let finished = finish(table, &interrupt).await;
     let parts = SentParts {
         split: moments.split(),
         alone: slot.map_or(0, |slot| slot.alone()),
     };
     report(&first, &names, finished.as_ref().ok(), parts);
-    let wrong = finished.map(|finished| finished.wrong.map(Into::into));
-    verdict(outcomes, wrong.unwrap_or_else(Some))
+    let of_table = finished.map(|finished| finished.wrong.map(Into::into));
+    wrong.extend(of_table.unwrap_or_else(Some));
+    verdict(outcomes, wrong)
 }
 
-/// What gets the poses of each camera. The streams have `emitter` and `window` then: the last of them closes both.
+/// What gets the poses of each camera. The streams have the emitter and `window` then: the last of them closes both.
 fn consumers(
     names: &[Arc<str>],
-    emitter: StreamEmitter,
-    served: &metrics::ClientServer,
+    emitter: Emitter,
+    metrics: &[Metrics],
     window: Option<WindowHandle>,
 ) -> Vec<PoseConsumers> {
-    let of_camera = |(name, key): (&Arc<str>, u64)| {
+    let emitter = StreamEmitter::new(emitter);
+    let of_camera = |((name, metrics), key): ((&Arc<str>, &Metrics), u64)| {
         let tile = window.as_ref().map(|window| window.tile(name));
         let consumers = PoseConsumers::new(emitter.of_stream(key), None, tile, None);
-        consumers.counted(served.metrics(usize::try_from(key).unwrap_or(usize::MAX)))
+        consumers.counted(metrics.clone())
     };
-    names.iter().zip(0..).map(of_camera).collect()
+    names.iter().zip(metrics).zip(0..).map(of_camera).collect()
 }
 
 fn names(streams: &[Config]) -> Vec<Arc<str>> {
@@ -114,7 +129,9 @@ fn names(streams: &[Config]) -> Vec<Arc<str>> {
 fn check_files(config: &RunConfig) -> Result<()> {
     let overwrite = config.streams[0].overwrite;
     let files = config.streams.iter().map(files_of);
-    let mut all: Vec<PathBuf> = config.moments_file.iter().cloned().collect();
+    let events = config.rules.iter().filter_map(|it| it.events.as_ref());
+    let events = events.map(|it| it.path.clone());
+    let mut all: Vec<PathBuf> = config.moments_file.iter().cloned().chain(events).collect();
     for files in files {
         check_all_free(&files, overwrite)?;
         // All streams may write to standard output.
@@ -176,14 +193,15 @@ type CameraFrames = Arc<SharedSlot<CapturedFrame>>;
 
 /// What groups the frames, and what leaves out those of live cameras together.
 fn moments(
-    streams: &[(&Config, &SourceInfo)],
+    opened: &[OpenStream],
     tolerance: Option<Duration>,
 ) -> Result<(Arc<Moments>, Option<CameraFrames>)> {
+    let streams: Vec<_> = opened.iter().map(|it| (&it.config, it.info())).collect();
     if streams.iter().all(|(config, _)| config.has_end()) {
-        limits::check_recordings(streams)?;
+        limits::check_recordings(&streams)?;
         return Ok((Moments::by_frame(streams.len()), None));
     }
-    let limits = limits::of(streams, tolerance);
+    let limits = limits::of(&streams, tolerance);
     tracing::info!(
         "frames that were captured within {:.1} ms belong to one moment",
         limits.tolerance.as_secs_f64() * 1e3

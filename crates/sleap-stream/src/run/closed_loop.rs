@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use closed_loop::{
-    BoundRules, EndedRules, EventReporter, LoggedEvent, OpenOutputs, RuleRunner, frame_poses,
+    BoundRules, EndedRules, EventReporter, LoggedEvent, OpenOutputs, RuleRunner, RuleSource,
+    RuleStream, frame_poses,
 };
 use protocol::{DerivedPoses, Prediction, RuleSide, StreamAck, ZoneEdit};
 use rules::Cause;
@@ -14,6 +15,7 @@ use vision::draw::ZoneMark;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::report::events::EventWriter;
 use crate::run::derived::PoseDeriver;
 use crate::run::rule_view::RulesAtWorker;
 use crate::send::in_flight::ReturnedFrame;
@@ -23,43 +25,57 @@ use crate::send::uplink::UplinkWatch;
 #[derive(Default)]
 pub(crate) struct ClosedLoop {
     deriver: Option<PoseDeriver>,
-    rules: Option<Arc<RuleRunner>>,
+    rules: Option<StreamRules>,
     /// Sends what people at the worker see of the rules.
     view: Option<RulesAtWorker>,
+}
+
+/// The rules in a stream.
+struct StreamRules {
+    stream: RuleStream,
+    /// `None`: they act on several cameras, and end after the last of these.
+    own: Option<Arc<RuleRunner>>,
+}
+
+/// The rules of a run, before its stream begins.
+pub(crate) enum RunRules {
+    /// Of a stream alone.
+    Own(BoundRules),
+    /// Of several cameras.
+    Shared(Arc<RuleRunner>),
 }
 
 impl ClosedLoop {
     /// Begins. `rules`: those that act on poses; `shown`: the connections to a worker at which people look at the stream.
     pub(crate) fn start(
         config: &Config,
-        rules: Option<BoundRules>,
+        rules: Option<RunRules>,
         info: &SourceInfo,
         shown: Option<UplinkWatch>,
         metrics: &Metrics,
     ) -> Result<Self> {
-        let metrics = metrics.clone();
-        let writer = config.events();
-        let is_heard = writer.is_some() || metrics.are_counted();
-        let reporter = is_heard.then(|| -> EventReporter {
-            Box::new(move |event: &LoggedEvent| {
-                metrics.rule_event();
-                if let Some(writer) = &writer {
-                    writer.rule(event.json());
-                }
-            })
-        });
-        let start = |bound| {
-            let runner = RuleRunner::start(bound, RuleSide::Client, reporter)?;
-            runner.begin(&info.name, false);
-            Ok::<_, anyhow::Error>(Arc::new(runner))
+        let (runner, own) = match rules {
+            None => (None, None),
+            Some(RunRules::Shared(runner)) => (Some(runner), None),
+            Some(RunRules::Own(bound)) => {
+                let counted = metrics.are_counted().then(|| -> MetricsOfEvent {
+                    let metrics = metrics.clone();
+                    Box::new(move |_: &LoggedEvent| metrics.clone())
+                });
+                let runner = Arc::new(start(bound, config.events(), counted)?);
+                (Some(Arc::clone(&runner)), Some(runner))
+            }
         };
-        let rules = rules.map(start).transpose()?;
         let picture = Some((info.width, info.height)).filter(|size| size.0 > 0 && size.1 > 0);
-        let view = rules.as_ref().zip(shown);
+        let source = rule_source(config, info);
+        let begun = runner.map(|runner| (runner.begin(source), runner));
+        let view = begun.as_ref().zip(shown).map(|((stream, runner), uplink)| {
+            RulesAtWorker::show((runner, stream.seen()), picture, uplink)
+        });
         Ok(Self {
             deriver: PoseDeriver::of(config),
-            view: view.map(|(rules, uplink)| RulesAtWorker::show(rules, picture, uplink)),
-            rules,
+            view,
+            rules: begun.map(|(stream, _)| StreamRules { stream, own }),
         })
     }
 
@@ -68,7 +84,7 @@ impl ClosedLoop {
         let Some(rules) = &self.rules else {
             return Vec::new();
         };
-        let seen = rules.seen();
+        let seen = rules.stream.seen();
         let seen = seen.borrow();
         let drawn = seen.zones.drawn(&seen.state, [1.0, 1.0]);
         drawn.map(ZoneMark::from).collect()
@@ -87,41 +103,88 @@ impl ClosedLoop {
         self.rules.is_some()
     }
 
-    /// Takes the poses of a frame, and acts; `names`: those that its tracks were given, empty where there are none.
-    /// The poses that were computed from them, with the names.
-    pub(crate) fn pose(
+    /// The poses that are computed from those of a frame; `names`: those that its tracks were given, empty where there are
+    /// none.
+    pub(crate) fn derive(
         &mut self,
         prediction: &Prediction,
         names: Vec<Option<String>>,
         returned: &ReturnedFrame,
     ) -> DerivedPoses {
         let age_us = returned.latency.age();
-        let mut derived = match &mut self.deriver {
+        let derived = match &mut self.deriver {
             Some(deriver) => deriver.frame(prediction, returned.captured_us, age_us),
             None => DerivedPoses::default(),
         };
-        derived.names = names;
+        DerivedPoses { names, ..derived }
+    }
+
+    /// Lets the rules act on the poses of a frame. `moment`: the number of the moment that it shows, where there are several
+    /// cameras.
+    pub(crate) fn act(
+        &self,
+        prediction: &Prediction,
+        derived: &DerivedPoses,
+        returned: &ReturnedFrame,
+        moment: Option<u64>,
+    ) {
         if let Some(rules) = &self.rules {
-            let names = ::closed_loop::names(prediction, &derived);
+            let names = ::closed_loop::names(prediction, derived);
             let captured_us = returned.captured_us.unwrap_or_default();
-            rules.pose(&frame_poses(prediction, &derived, &names, captured_us));
+            let poses = frame_poses(prediction, derived, &names, captured_us);
+            rules.stream.pose(&poses, moment);
         }
-        derived
     }
 
     /// The connection to the worker is lost.
     pub(crate) fn lost(&self) {
         if let Some(rules) = &self.rules {
-            rules.stop(Cause::Lost);
+            rules.stream.stop(Cause::Lost);
         }
     }
 
-    /// The stream is over: switches everything off.
+    /// The stream is over: switches off what it keeps on. What the rules have come to, unless they act on other cameras, too.
     pub(crate) async fn finish(&mut self) -> Option<EndedRules> {
-        match self.rules.take() {
+        let StreamRules { stream, own } = self.rules.take()?;
+        let ended = match own {
             Some(rules) => Some(rules.finish().await),
             None => None,
-        }
+        };
+        drop(stream);
+        ended
+    }
+}
+
+/// Begins the rules of a run. `counted`: the metrics that count an event.
+pub(crate) fn start(
+    bound: BoundRules,
+    writer: Option<EventWriter>,
+    counted: Option<MetricsOfEvent>,
+) -> Result<RuleRunner> {
+    let is_heard = writer.is_some() || counted.is_some();
+    let reporter = is_heard.then(|| -> EventReporter {
+        Box::new(move |event: &LoggedEvent| {
+            if let Some(counted) = &counted {
+                counted(event).rule_event();
+            }
+            if let Some(writer) = &writer {
+                writer.rule(event.json());
+            }
+        })
+    });
+    RuleRunner::start(bound, RuleSide::Client, reporter)
+}
+
+/// The metrics of the stream that an event comes from.
+pub(crate) type MetricsOfEvent = Box<dyn Fn(&LoggedEvent) -> Metrics + Send>;
+
+/// The stream, as events name it.
+fn rule_source(config: &Config, info: &SourceInfo) -> RuleSource {
+    let camera = config.camera.as_deref().map(str::to_owned);
+    RuleSource {
+        source: info.name.clone(),
+        name: camera.clone().unwrap_or_else(|| info.name.clone()),
+        stream: camera,
     }
 }
 

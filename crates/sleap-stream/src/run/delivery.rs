@@ -7,9 +7,14 @@ use crate::run::outputs;
 use crate::run::results::ResultHandler;
 
 impl ResultHandler {
-    /// Hands poses to other programs and to files.
+    /// Hands poses to rules, where there are several cameras, to other programs and to files.
     pub(super) fn deliver(&mut self, result: PoseResult) {
         let returned = &result.returned;
+        if self.camera.name().is_some() {
+            let moment = result.moment();
+            self.closed_loop
+                .act(&result.prediction, &result.derived, returned, moment);
+        }
         let frame = EmittedFrame {
             captured_us: returned.captured_us,
             clock: Some(returned.clock),

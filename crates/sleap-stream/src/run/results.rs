@@ -259,7 +259,11 @@ impl ResultHandler {
         self.tracks
             .assign(&mut prediction, returned.picture.as_ref());
         let names = self.tracks.names(&prediction);
-        let derived = self.closed_loop.pose(&prediction, names, &returned);
+        let derived = self.closed_loop.derive(&prediction, names, &returned);
+        // Of several cameras it is known later which moment the frame shows.
+        if self.camera.name().is_none() {
+            self.closed_loop.act(&prediction, &derived, &returned, None);
+        }
         let poses = FrameAnswer::Poses(&prediction, &derived, &returned);
         self.answered(prediction.frame_id, poses);
         self.report.predictions += 1;

@@ -32,16 +32,16 @@ struct RulesSender {
 }
 
 impl RulesAtWorker {
-    /// `picture`: width and height of the source, where they are known.
+    /// `rules`, and what is `seen` of them in the stream; `picture`: width and height of the source, where they are known.
     pub(crate) fn show(
-        rules: &Arc<RuleRunner>,
+        (rules, seen): (&Arc<RuleRunner>, watch::Receiver<SeenRules>),
         picture: Option<(u32, u32)>,
         uplink: UplinkWatch,
     ) -> Self {
         let (edits, queue) = mpsc::channel(EDIT_QUEUE_LEN);
         let sender = RulesSender {
             rules: Arc::clone(rules),
-            seen: rules.seen(),
+            seen,
             edits: queue,
             picture,
         };

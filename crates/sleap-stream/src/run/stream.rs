@@ -199,7 +199,7 @@ pub(crate) fn files_of(config: &Config) -> Vec<PathBuf> {
 }
 
 /// Opens what poses and events are sent to.
-async fn open_consumers(config: &Config) -> Result<(Emitter, Option<OpenOutputs>)> {
+pub(crate) async fn open_consumers(config: &Config) -> Result<(Emitter, Option<OpenOutputs>)> {
     Ok((
         open_emitter(config).await?,
         open_rule_outputs(config).await?,
@@ -207,7 +207,7 @@ async fn open_consumers(config: &Config) -> Result<(Emitter, Option<OpenOutputs>
 }
 
 /// Looks up names, which may take a while.
-pub(crate) async fn open_emitter(config: &Config) -> Result<Emitter> {
+async fn open_emitter(config: &Config) -> Result<Emitter> {
     let targets = config.emit.clone();
     let open = tokio::task::spawn_blocking(move || Emitter::open(&targets));
     open.await
@@ -226,6 +226,12 @@ async fn open_rule_outputs(config: &Config) -> Result<Option<OpenOutputs>> {
 }
 
 impl ReadyStream {
+    /// The nodes of the worker's poses.
+    pub(crate) fn nodes(&self) -> &[String] {
+        let skeleton = self.ack.skeleton.as_ref();
+        skeleton.map_or(&[][..], |skeleton| skeleton.nodes.as_slice())
+    }
+
     /// The stream is one of several, and shares this with the others.
     pub(crate) fn shares(&mut self, share: CameraShare) {
         self.consumers.camera = Some(share);
@@ -301,9 +307,10 @@ async fn receive(
         progress,
     );
     let outcome = run.run(&mut results, &mut pipeline).await;
+    // Of several cameras: rules act on the last frames, too.
+    results.end_moments();
     // At once: nothing may stay switched on while the stream is completed.
     let rules = end_rules(config, &mut results).await;
-    results.end_moments();
     run.leave(results.report.seconds(), &pipeline).await;
     complete_counts(&mut results, &pipeline, returns_results(ack));
     let source = pipeline.finish().await;

@@ -257,13 +257,6 @@ impl Args {
         if let Err(error) = self.tracking.options() {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, error));
         }
-        if let (Some(max @ 2..), true) = (self.streams.max_streams, self.rules.rules.is_some()) {
-            let message = format!(
-                "--max-streams {max} does not go with --rules, which do not tell streams apart: give --max-streams 1, \
-                 or a worker for each stream"
-            );
-            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
-        }
         let are_tensorrt = |device: Device| matches!(device, Device::TensorRt(_));
         if device.fp16 && !device.device.iter().all(are_tensorrt) {
             let message = format!(

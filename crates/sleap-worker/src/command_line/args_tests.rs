@@ -58,8 +58,7 @@ fn several_streams_are_served_where_all_that_is_done_can_tell_them_apart() {
     };
     assert_eq!(several("--emit osc://127.0.0.1:9").unwrap(), 2);
     assert_eq!(several("--emit lsl://mouse").unwrap(), 2);
-    let error = several("--rules r.toml").unwrap_err().to_string();
-    assert!(error.contains("--rules"), "{error}");
+    assert_eq!(several("--rules r.toml").unwrap(), 2);
 }
 
 #[test]

@@ -54,7 +54,8 @@ pub(crate) async fn worker(
     announcer: Announcer,
 ) -> Result<ExitStatus> {
     let is_program = matches!(announcer, Announcer::Program(_));
-    let decided = Access::decide(&args).and_then(|access| Ok((access, args.rules.loaded()?)));
+    let decided = Access::decide(&args)
+        .and_then(|access| Ok((access, args.rules.loaded(args.max_streams() > 1)?)));
     let (access, rules) = match decided {
         Ok(decided) => decided,
         Err(error) if is_program => return Err(error),

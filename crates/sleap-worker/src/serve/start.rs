@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use cli::{ExitStatus, Interrupt};
+use closed_loop::BoundRules;
 use link::signaling::rooms::Room;
 use link::{Acceptor, PeerConfig, SignalError, WorkerLoad};
 use protocol::StreamAck;
@@ -123,7 +124,7 @@ impl StartedWorker {
             engine,
             rules,
         } = loaded;
-        let rules = rules.map(RulesSink::start).transpose()?;
+        let rules = rules.map(|rules| act(args, rules)).transpose()?;
         let acting = rules.as_ref().map(RulesSink::rules);
         let tracking = tracking(args, &engine)?;
         let mode = args.verification_mode();
@@ -261,13 +262,19 @@ impl StartedWorker {
     }
 }
 
+/// Begins the rules.
+fn act(args: &Args, rules: BoundRules) -> Result<RulesSink> {
+    RulesSink::start(rules, args.max_streams() > 1)
+}
+
 /// Streams that are served at a time. Logs why it is one, where more would be the default.
 fn max_streams(args: &Args) -> usize {
     if let (None, Some(option)) = (args.streams.max_streams, args.serves_one_for()) {
         match args.rules.rules {
-            Some(_) => {
-                info!("one stream at a time is served: {option} does not tell several apart")
-            }
+            Some(_) => info!(
+                "one stream at a time is served, so that no two switch the same output: with --max-streams 2 or more {option} \
+                 acts on each stream"
+            ),
             None => info!(
                 "one stream at a time is served, so that what consumers of {option} look for keeps its name: with \
                  --max-streams 2 or more each stream has its own name there"

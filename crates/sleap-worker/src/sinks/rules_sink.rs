@@ -1,4 +1,4 @@
-//! `--rules`: poses for the rules, on a thread of their own, so that no prediction waits for them.
+//! `--rules`: poses of all streams for the rules, on a thread of their own, so that no prediction waits for them.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
-use closed_loop::{BoundRules, EventReporter, LoggedEvent, RuleRunner, frame_poses, names};
+use closed_loop::{
+    BoundRules, EventReporter, LoggedEvent, RuleRunner, RuleSource, RuleStream, frame_poses, names,
+};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use emit::now_us;
 use protocol::{DerivedPoses, Message, Prediction, RuleSide};
@@ -20,14 +22,13 @@ use crate::streams::{ResultRoute, ShownRules};
 /// Poses that may wait for the rules; with more, rules are slower than frames come.
 const POSE_QUEUE_LEN: usize = 64;
 
+/// Streams that were cut off and may go on, at most.
+const MAX_CUT_OFF: usize = 16;
+
 /// What the thread of the rules does.
 enum RuleJob {
-    Begin {
-        source: String,
-        continues: bool,
-    },
-    Pose(Box<RulePose>),
-    Stop(Cause),
+    Pose(Arc<RuleStream>, Box<RulePose>),
+    Stop(Arc<RuleStream>, Cause),
     /// Confirmed when everything before it is done.
     Flush(Sender<()>),
 }
@@ -44,10 +45,17 @@ pub(crate) struct RulesSink {
     jobs: Option<Sender<RuleJob>>,
     thread: Option<JoinHandle<()>>,
     rules: WorkerRules,
-    /// The stream that the rules act on: one at a time.
-    stream: Weak<ResultRoute>,
-    /// The stream that was cut off last, by its name on the wire.
-    stream_id: Option<String>,
+    /// Streams may run beside each other: events name theirs.
+    names_streams: bool,
+    streams: Vec<RuledStream>,
+    /// Streams that were cut off, by their names on the wire; the one that was cut off last is the last.
+    cut_off: Vec<(String, Arc<RuleStream>)>,
+}
+
+/// A stream on which the rules act.
+struct RuledStream {
+    route: Weak<ResultRoute>,
+    rules: Arc<RuleStream>,
 }
 
 /// The rules of a worker; clones are the same.
@@ -59,25 +67,24 @@ pub(crate) struct WorkerRules {
 }
 
 impl RulesSink {
-    /// Begins, and switches everything off.
+    /// Begins, and switches everything off. `names_streams`: streams may run beside each other.
     ///
     /// # Errors
     /// The file of events cannot be written, or the system starts no thread.
-    pub(crate) fn start(bound: BoundRules) -> Result<Self> {
+    pub(crate) fn start(bound: BoundRules, names_streams: bool) -> Result<Self> {
         let report: EventReporter = Box::new(log);
         let runner = Arc::new(RuleRunner::start(bound, RuleSide::Worker, Some(report))?);
         let (jobs, queue) = bounded(POSE_QUEUE_LEN);
-        let thread = thread::Builder::new().name("rule-poses".to_owned()).spawn({
-            let runner = Arc::clone(&runner);
-            move || run(&runner, &queue)
-        });
+        let thread = thread::Builder::new().name("rule-poses".to_owned());
+        let thread = thread.spawn(move || run(&queue));
         let lost = Arc::default();
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread.context("cannot start a thread for rules")?),
             rules: WorkerRules { runner, lost },
-            stream: Weak::new(),
-            stream_id: None,
+            names_streams,
+            streams: Vec::new(),
+            cut_off: Vec::new(),
         })
     }
 
@@ -86,8 +93,19 @@ impl RulesSink {
         self.rules.clone()
     }
 
-    fn is_of(&self, stream: &Arc<ResultRoute>) -> bool {
-        std::ptr::eq(self.stream.as_ptr(), Arc::as_ptr(stream))
+    /// The rules in this stream: as they were where it was cut off, and goes on.
+    fn begin(&mut self, stream: &ResultRoute) -> Arc<RuleStream> {
+        let origin = &stream.origin;
+        let known = |(id, _): &(String, _)| Some(id) == origin.stream_id.as_ref();
+        if let Some(index) = self.cut_off.iter().position(known) {
+            return self.cut_off.remove(index).1;
+        }
+        let name = stream.name().to_owned();
+        Arc::new(self.rules.runner.begin(RuleSource {
+            source: origin.source_name.clone(),
+            stream: self.names_streams.then(|| name.clone()),
+            name,
+        }))
     }
 
     /// Between streams: the thread never waits for long.
@@ -105,13 +123,13 @@ impl FrameSink for RulesSink {
     }
 
     fn stream_started(&mut self, stream: &StreamHeader<'_>) {
-        self.stream = Arc::downgrade(stream.stream);
-        let origin = &stream.stream.origin;
-        let continues = origin.stream_id.is_some() && origin.stream_id == self.stream_id;
-        self.stream_id.clone_from(&origin.stream_id);
-        self.send(RuleJob::Begin {
-            source: origin.source_name.clone(),
-            continues,
+        let route = stream.stream;
+        let rules = self.begin(route);
+        route.set_seen_rules(rules.seen());
+        rules.announce();
+        self.streams.push(RuledStream {
+            route: Arc::downgrade(route),
+            rules,
         });
     }
 
@@ -119,28 +137,35 @@ impl FrameSink for RulesSink {
         let (Message::Prediction(prediction), Some(jobs)) = (result, &self.jobs) else {
             return;
         };
-        if !self.is_of(&frame.route) {
+        let mut streams = self.streams.iter();
+        let Some(stream) = streams.find(|stream| stream.is_of(&frame.route)) else {
             return;
-        }
-        let pose = RuleJob::Pose(Box::new(RulePose {
+        };
+        let pose = Box::new(RulePose {
             names: frame.route.names_of(prediction),
             prediction: in_source(prediction, frame).into_owned(),
             captured_us: frame.captured_us.unwrap_or_else(now_us),
-        }));
-        if jobs.try_send(pose).is_err() && self.rules.lost.fetch_add(1, Relaxed) == 0 {
+        });
+        let job = RuleJob::Pose(Arc::clone(&stream.rules), pose);
+        if jobs.try_send(job).is_err() && self.rules.lost.fetch_add(1, Relaxed) == 0 {
             tracing::warn!("the rules are slower than the poses come: poses are left out");
         }
     }
 
     fn stream_ended(&mut self, stream: &Arc<ResultRoute>) {
-        if !self.is_of(stream) {
+        let Some(index) = self.streams.iter().position(|it| it.is_of(stream)) else {
             return;
+        };
+        let RuledStream { rules, .. } = self.streams.remove(index);
+        let is_cut_off = stream.was_cut_off();
+        if let (true, Some(id)) = (is_cut_off, &stream.origin.stream_id) {
+            if self.cut_off.len() == MAX_CUT_OFF {
+                self.cut_off.remove(0);
+            }
+            self.cut_off.push((id.clone(), Arc::clone(&rules)));
         }
-        self.stream = Weak::new();
-        self.send(RuleJob::Stop(match stream.was_cut_off() {
-            true => Cause::Lost,
-            false => Cause::End,
-        }));
+        let cause = if is_cut_off { Cause::Lost } else { Cause::End };
+        self.send(RuleJob::Stop(rules, cause));
     }
 
     fn flush(&mut self) -> Option<FlushWait> {
@@ -189,12 +214,17 @@ impl WorkerRules {
     }
 }
 
-fn run(runner: &RuleRunner, jobs: &Receiver<RuleJob>) {
+impl RuledStream {
+    fn is_of(&self, route: &Arc<ResultRoute>) -> bool {
+        std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
+    }
+}
+
+fn run(jobs: &Receiver<RuleJob>) {
     for job in jobs {
         match job {
-            RuleJob::Begin { source, continues } => runner.begin(&source, continues),
-            RuleJob::Pose(pose) => act(runner, *pose),
-            RuleJob::Stop(cause) => runner.stop(cause),
+            RuleJob::Pose(stream, pose) => act(&stream, *pose),
+            RuleJob::Stop(stream, cause) => stream.stop(cause),
             RuleJob::Flush(done) => {
                 // A worker that no longer waits has ended.
                 let _ = done.send(());
@@ -203,24 +233,21 @@ fn run(runner: &RuleRunner, jobs: &Receiver<RuleJob>) {
     }
 }
 
-fn act(runner: &RuleRunner, pose: RulePose) {
+fn act(stream: &RuleStream, pose: RulePose) {
     let derived = DerivedPoses {
         names: pose.names,
         ..DerivedPoses::default()
     };
     let names = names(&pose.prediction, &derived);
-    runner.pose(&frame_poses(
-        &pose.prediction,
-        &derived,
-        &names,
-        pose.captured_us,
-    ));
+    let poses = frame_poses(&pose.prediction, &derived, &names, pose.captured_us);
+    stream.pose(&poses, None);
 }
 
 /// An event in the log.
 fn log(logged: &LoggedEvent) {
     let event = &logged.event;
     info!(
+        stream = logged.origin.source.stream.as_deref(),
         rule = %event.name,
         edge = %event.edge,
         cause = %logged.cause,

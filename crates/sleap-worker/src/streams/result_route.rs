@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use closed_loop::SeenRules;
 use labels::Revision;
 use protocol::{Message, Prediction, Scale, StreamStart, TrackNames, ZoneEdit};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracking::flow::{FlowOptions, Pyramid};
 
 use crate::metrics::{FrameLoss, Metrics, StreamFigures};
@@ -20,6 +21,8 @@ pub(crate) struct ResultRoute {
     pub(crate) origin: FrameOrigin,
     /// What the stream is called among those that are served; set where it begins to be.
     name: OnceLock<Arc<str>>,
+    /// What is shown of the worker's rules in this stream, where they act on it.
+    rules: OnceLock<watch::Receiver<SeenRules>>,
     /// The client asked for a result of every frame, also of a worker without a model.
     answers: bool,
     pub(crate) counts: Arc<StreamCounts>,
@@ -128,6 +131,7 @@ impl ResultRoute {
             replies,
             origin: FrameOrigin::default(),
             name: OnceLock::new(),
+            rules: OnceLock::new(),
             answers,
             counts: Arc::default(),
             metrics: Metrics::default(),
@@ -231,6 +235,16 @@ impl ResultRoute {
     /// The same, to be kept.
     pub(crate) fn kept_name(&self) -> Arc<str> {
         self.name.get().map_or_else(|| "".into(), Arc::clone)
+    }
+
+    /// The worker's rules act on this stream.
+    pub(crate) fn set_seen_rules(&self, seen: watch::Receiver<SeenRules>) {
+        let _ = self.rules.set(seen);
+    }
+
+    /// What is shown of the worker's rules in this stream now; `None` where they do not act on it.
+    pub(crate) fn seen_rules(&self) -> Option<SeenRules> {
+        self.rules.get().map(|seen| seen.borrow().clone())
     }
 
     /// Gives the stream its name, once.

@@ -91,8 +91,9 @@ impl ServedStreams {
     /// The rules of both sides for a viewer who has chosen this name: the worker's, and those of the stream's client.
     pub(crate) fn rules_seen_by(&self, chosen: Option<&str>) -> [SeenRules; 2] {
         let seen = self.seen_by(chosen);
-        let client = seen.map(|route| self.client_rules(&route));
-        [self.0.rules.worker(), client.unwrap_or_default()]
+        let client = seen.as_ref().map(|route| self.client_rules(route));
+        let worker = self.0.rules.worker(seen.as_deref());
+        [worker, client.unwrap_or_default()]
     }
 
     /// The rules of this stream's client.
@@ -112,6 +113,7 @@ impl ServedStreams {
     }
 
     /// The stream that is shown, while there is one.
+    #[cfg(test)]
     pub(crate) fn shown(&self) -> Option<Arc<ResultRoute>> {
         shown(&self.lock())?.route.upgrade()
     }
@@ -166,8 +168,9 @@ impl ServedStreams {
 
     /// Shows the rules of the shown stream's client. Under the lock: the last change is the one that stays.
     fn changed(&self, streams: &[ServedStream]) {
-        let rules = shown(streams).map(|stream| stream.rules.clone());
-        self.0.rules.show_client(rules.unwrap_or_default());
+        let shown = shown(streams).map(|stream| (stream.route.clone(), stream.rules.clone()));
+        let (route, rules) = shown.unwrap_or_default();
+        self.0.rules.show_in_window(route, rules);
         self.0.changes.send_replace(());
     }
 
@@ -180,7 +183,7 @@ impl ServedStreams {
 
 /// Waits for changes of the rules that viewers see.
 pub(crate) struct RulesWatch {
-    worker: Option<watch::Receiver<SeenRules>>,
+    worker: Option<watch::Receiver<()>>,
     changes: watch::Receiver<()>,
     streams: ServedStreams,
 }

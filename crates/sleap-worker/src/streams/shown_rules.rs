@@ -1,10 +1,12 @@
 //! Rules that are shown to people at the worker: its own, and those of the client whose stream is shown.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use closed_loop::{RuleRunner, SeenRules};
 use protocol::{RuleSide, RuleState, ZoneEdit, ZoneResult, Zones, text};
 use tokio::sync::{broadcast, watch};
+
+use super::result_route::ResultRoute;
 
 /// Answers that a viewer may have to take.
 const RESULT_QUEUE_LEN: usize = 8;
@@ -13,37 +15,60 @@ const RESULT_QUEUE_LEN: usize = 8;
 #[derive(Clone)]
 pub(crate) struct ShownRules {
     /// The worker's own.
-    worker: Option<watch::Receiver<SeenRules>>,
-    /// Those of the client whose stream is shown.
-    client: Arc<watch::Sender<SeenRules>>,
+    worker: Option<WorkerShown>,
+    /// The stream that is shown in the window, with the rules of its client.
+    window: Arc<Mutex<WindowRules>>,
     /// Answers of the client to zones that viewers have drawn.
     results: broadcast::Sender<ZoneResult>,
     /// What changes the worker's own.
     editor: Option<Arc<RuleRunner>>,
 }
 
+/// The worker's own rules, as they are shown.
+#[derive(Clone)]
+struct WorkerShown {
+    /// What is shown where no rule acts on the stream yet.
+    idle: Arc<dyn Fn() -> SeenRules + Send + Sync>,
+    /// Changes of what is shown of any stream.
+    changes: watch::Receiver<()>,
+}
+
+#[derive(Default)]
+struct WindowRules {
+    stream: Weak<ResultRoute>,
+    client: SeenRules,
+}
+
 impl Default for ShownRules {
     fn default() -> Self {
-        Self::new(None)
+        Self {
+            worker: None,
+            window: Arc::default(),
+            results: broadcast::Sender::new(RESULT_QUEUE_LEN),
+            editor: None,
+        }
     }
 }
 
 impl ShownRules {
-    /// With the worker's own rules, where it has some.
-    pub(crate) fn new(worker: Option<watch::Receiver<SeenRules>>) -> Self {
+    /// With the worker's own rules: `idle` has what is shown where none acts yet, `changes` those of any stream.
+    pub(crate) fn new(
+        idle: impl Fn() -> SeenRules + Send + Sync + 'static,
+        changes: watch::Receiver<()>,
+    ) -> Self {
+        let idle = Arc::new(idle);
         Self {
-            worker,
-            client: Arc::default(),
-            results: broadcast::Sender::new(RESULT_QUEUE_LEN),
-            editor: None,
+            worker: Some(WorkerShown { idle, changes }),
+            ..Self::default()
         }
     }
 
     /// With the worker's own rules, whose zones may be changed.
     pub(crate) fn of(rules: &Arc<RuleRunner>) -> Self {
+        let shown = Arc::clone(rules);
         Self {
             editor: Some(Arc::clone(rules)),
-            ..Self::new(Some(rules.seen()))
+            ..Self::new(move || shown.idle(), rules.changes())
         }
     }
 
@@ -61,15 +86,18 @@ impl ShownRules {
         }
     }
 
-    /// The worker's own rules now.
-    pub(super) fn worker(&self) -> SeenRules {
-        let worker = self.worker.as_ref().map(|seen| seen.borrow().clone());
-        worker.unwrap_or_default()
+    /// The worker's own rules in this stream now.
+    pub(super) fn worker(&self, stream: Option<&ResultRoute>) -> SeenRules {
+        let Some(worker) = &self.worker else {
+            return SeenRules::default();
+        };
+        let acting = stream.and_then(ResultRoute::seen_rules);
+        acting.unwrap_or_else(|| (worker.idle)())
     }
 
-    /// The worker's own rules, now and after each change.
-    pub(super) fn watch_worker(&self) -> Option<watch::Receiver<SeenRules>> {
-        self.worker.clone()
+    /// Changes of the worker's own rules.
+    pub(super) fn watch_worker(&self) -> Option<watch::Receiver<()>> {
+        self.worker.as_ref().map(|worker| worker.changes.clone())
     }
 
     /// Takes the client's answer to a zone that a viewer has drawn.
@@ -85,18 +113,21 @@ impl ShownRules {
         self.results.subscribe()
     }
 
-    /// Shows these rules as those of the client.
-    pub(super) fn show_client(&self, rules: SeenRules) {
-        self.client.send_if_modified(|shown| {
-            let changes = *shown != rules;
-            *shown = rules;
-            changes
-        });
+    /// Shows this stream in the window, with these rules of its client.
+    pub(super) fn show_in_window(&self, stream: Weak<ResultRoute>, client: SeenRules) {
+        *self.window() = WindowRules { stream, client };
     }
 
     /// The rules of both sides now, for the window: the worker's and the client's.
     pub(crate) fn now(&self) -> [SeenRules; 2] {
-        [self.worker(), self.client.borrow().clone()]
+        let window = self.window();
+        let stream = window.stream.upgrade();
+        [self.worker(stream.as_deref()), window.client.clone()]
+    }
+
+    // Both parts are set at once, so the state behind a poisoned lock is valid.
+    fn window(&self) -> MutexGuard<'_, WindowRules> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,6 +160,7 @@ pub(crate) fn refused(id: u32, words: &str) -> ZoneResult {
 #[cfg(test)]
 mod tests {
     use protocol::{RuleEvent, ZoneOutline, ZoneShape};
+    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -145,12 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_speak_for_the_worker_and_takes_its_rules_along() {
-        let (own, seen) = watch::channel(SeenRules {
+    fn each_stream_has_the_rules_of_both_sides_and_a_client_cannot_speak_for_the_worker() {
+        let of_worker = SeenRules {
             zones: Arc::new(zones(RuleSide::Worker)),
             ..SeenRules::default()
-        });
-        let rules = ShownRules::new(Some(seen));
+        };
+        let (own, seen) = watch::channel(of_worker.clone());
+        let (_changes, changed) = watch::channel(());
+        let rules = ShownRules::new(move || of_worker.clone(), changed);
         assert_eq!(rules.now()[0].zones.zones.len(), 1);
         assert!(rules.now()[1].zones.zones.is_empty());
         let mut of_client = of_client(zones(RuleSide::Worker));
@@ -160,13 +194,16 @@ mod tests {
             events: vec![RuleEvent::default()],
         };
         set_state(&mut of_client, state);
-        rules.show_client(of_client);
+        let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));
+        rules.show_in_window(Arc::downgrade(&route), of_client);
         let [_, client] = rules.now();
         assert_eq!((client.zones.at, client.state.at), Default::default());
         assert_eq!(client.zones.zones.len(), 1);
         own.send_modify(|seen| seen.state.active = vec![0]);
+        assert!(rules.now()[0].state.active.is_empty());
+        route.set_seen_rules(seen);
         assert_eq!(rules.now()[0].state.active, [0]);
-        rules.show_client(SeenRules::default());
-        assert_eq!(rules.now()[1], SeenRules::default());
+        drop(route);
+        assert!(rules.now()[0].state.active.is_empty());
     }
 }

@@ -115,14 +115,19 @@ mod tests {
             zones: zones_of(at, "nest"),
             state,
         });
-        let served = ServedStreams::new(ShownRules::new(Some(seen)), 2);
+        let (changes, changed) = watch::channel(());
+        let idle = seen.clone();
+        let rules = ShownRules::new(move || idle.borrow().clone(), changed);
+        let served = ServedStreams::new(rules, 2);
         let mut feed = RulesFeed::new(served.watch_rules());
         assert_eq!(kinds(&mut feed), ["ZONES", "RULES"]);
         assert_eq!(kinds(&mut feed), none);
         own.send_modify(|seen| seen.state.active.clear());
+        changes.send_replace(());
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["RULES"]);
         own.send_modify(|seen| seen.zones = zones_of(at, "den"));
+        changes.send_replace(());
         feed.changed().await;
         assert_eq!(kinds(&mut feed), ["ZONES"]);
         let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));

@@ -2,6 +2,7 @@
 
 mod lsl;
 mod refused;
+mod several;
 mod switching;
 
 use std::net::UdpSocket;

@@ -13,7 +13,7 @@ pub(super) struct CameraOutcome {
 }
 
 /// Fails where a camera did. `wrong`: what went wrong beside the streams.
-pub(super) fn verdict(outcomes: Vec<CameraOutcome>, wrong: Option<Error>) -> Result<ExitStatus> {
+pub(super) fn verdict(outcomes: Vec<CameraOutcome>, wrong: Vec<Error>) -> Result<ExitStatus> {
     let cameras = outcomes.len();
     let mut status = ExitStatus::Done;
     let mut failures = Vec::new();
@@ -25,8 +25,7 @@ pub(super) fn verdict(outcomes: Vec<CameraOutcome>, wrong: Option<Error>) -> Res
         }
     }
     match (&failures[..], wrong) {
-        ([], None) => Ok(status),
-        ([], Some(wrong)) => Err(wrong),
+        ([], wrong) => first(wrong).map(|()| status),
         ([only], wrong) => {
             log(wrong);
             Err(anyhow!("{only}. What the other cameras have is kept"))
@@ -39,8 +38,20 @@ pub(super) fn verdict(outcomes: Vec<CameraOutcome>, wrong: Option<Error>) -> Res
     }
 }
 
-fn log(wrong: Option<Error>) {
-    if let Some(wrong) = wrong {
+/// Fails with the first error; the others are logged.
+fn first(wrong: Vec<Error>) -> Result<()> {
+    let mut wrong = wrong.into_iter();
+    match wrong.next() {
+        None => Ok(()),
+        Some(first) => {
+            log(wrong.collect());
+            Err(first)
+        }
+    }
+}
+
+fn log(wrong: Vec<Error>) {
+    for wrong in wrong {
         tracing::warn!("{wrong:#}");
     }
 }
@@ -62,13 +73,13 @@ mod tests {
     fn one_camera_that_fails_fails_the_run_and_is_named() {
         let lost = || Err(anyhow!("it is gone"));
         let one = outcomes([Ok(ExitStatus::Done), lost(), Ok(ExitStatus::Interrupted)]);
-        let error = verdict(one, None).unwrap_err().to_string();
+        let error = verdict(one, Vec::new()).unwrap_err().to_string();
         assert_eq!(
             error,
             "camera side: it is gone. What the other cameras have is kept"
         );
         let two = outcomes([lost(), Ok(ExitStatus::Done), lost()]);
-        let error = verdict(two, Some(anyhow!("disk"))).unwrap_err().to_string();
+        let error = verdict(two, vec![anyhow!("disk")]).unwrap_err().to_string();
         let expected = "2 of 3 cameras failed: camera back: it is gone; camera top: it is gone";
         assert_eq!(error, expected);
     }
@@ -76,10 +87,10 @@ mod tests {
     #[test]
     fn otherwise_it_is_done_or_interrupted_or_its_table_is_wrong() {
         let done = || outcomes([(); 3].map(|()| Ok(ExitStatus::Done)));
-        assert_eq!(verdict(done(), None).unwrap(), ExitStatus::Done);
-        assert!(verdict(done(), Some(anyhow!("disk"))).is_err());
+        assert_eq!(verdict(done(), Vec::new()).unwrap(), ExitStatus::Done);
+        assert!(verdict(done(), vec![anyhow!("disk"), anyhow!("port")]).is_err());
         let mut asked = done();
         asked[1].outcome = Ok(ExitStatus::Interrupted);
-        assert_eq!(verdict(asked, None).unwrap(), ExitStatus::Interrupted);
+        assert_eq!(verdict(asked, Vec::new()).unwrap(), ExitStatus::Interrupted);
     }
 }
