@@ -11,7 +11,7 @@ from test_view import pixels
 
 SIZE = (256, 192)
 # A tint for each stream, as shares of red, green and blue.
-TINTS = {"red": (1, 0.35, 0.35), "green": (0.35, 1, 0.35), "blue": (0.35, 0.35, 1), "gray": (1, 1, 1)}
+TINTS = {"red": (1, 0.65, 0.65), "green": (0.65, 1, 0.65), "blue": (0.65, 0.65, 1), "gray": (1, 1, 1)}
 FRAMES = 3000
 
 TILES = "() => [...document.querySelectorAll('#grid .tile')].map((it) => it.dataset.stream)"

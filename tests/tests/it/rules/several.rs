@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 
-use e2e::{Client, Place, Worker, demo, text};
+use e2e::{Client, Place, Worker, demo};
 use serde_json::Value;
 
 #[cfg(unix)]
