@@ -14,7 +14,7 @@ fn number(line: &Value, key: &str) -> u64 {
         .unwrap_or_else(|| panic!("{key} of {line}"))
 }
 
-/// However fast the machine is: frames go alone only where the client says that it has not waited.
+/// However fast the machine is: a moment is sent in part only where a camera could send nothing for too long.
 #[test]
 fn cameras_leave_out_the_same_moments() {
     let model = text(&demo("model"));

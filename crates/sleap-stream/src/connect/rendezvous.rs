@@ -228,6 +228,10 @@ impl ClientRendezvous {
             let worker = text::cut(worker, text::NAME);
             warn!("the worker {worker} is passed over, others are tried: {reason:#}");
         }
+        // A connection to another one has emptied the list of those to avoid.
+        for worker in workers.refusing.clone() {
+            workers.avoid(&worker);
+        }
     }
 
     /// Whether this error ends the search for a worker that was lost: that one does not let this client in any more, and

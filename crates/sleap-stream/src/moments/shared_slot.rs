@@ -45,7 +45,7 @@ impl<T> SharedSlot<T> {
         }
     }
 
-    /// Frames that went without waiting for a camera that delivers.
+    /// Frames with which moments began while another camera could send none.
     pub(crate) fn alone(&self) -> u64 {
         self.lock().alone()
     }

@@ -43,7 +43,7 @@ pub(crate) struct MomentSlot<T> {
     begun: VecDeque<BegunMoment>,
     /// When the frames were captured that were left out, each with its camera.
     left_out: VecDeque<(usize, Instant)>,
-    /// Frames that went without waiting for a camera that delivers.
+    /// Frames with which moments began while another camera could send none.
     alone: u64,
 }
 
@@ -189,7 +189,7 @@ impl<T> MomentSlot<T> {
         self.cameras[camera].dropped
     }
 
-    /// Frames that went without waiting for a camera that delivers.
+    /// Frames with which moments began while another camera could send none.
     pub(crate) fn alone(&self) -> u64 {
         self.alone
     }
@@ -272,7 +272,9 @@ impl<T> MomentSlot<T> {
 
     /// A moment begins with this camera's frame.
     fn begins(&mut self, camera: usize, at: Instant, now: Instant) {
-        let is_alone = self.others(camera, now).any(|other| !other.is_ready);
+        let mut others = self.cameras.iter().enumerate();
+        let is_alone =
+            others.any(|(index, other)| index != camera && !other.is_ready && !other.has_ended);
         self.alone += u64::from(is_alone);
         if self.begun.len() == MAX_RECENT {
             self.begun.pop_front();

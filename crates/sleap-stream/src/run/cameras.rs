@@ -278,7 +278,7 @@ async fn finish(table: Arc<MomentTable>, interrupt: &Interrupt) -> Result<Finish
 struct SentParts {
     /// Moments of which frames were sent and others left out.
     split: u64,
-    /// Frames that went without waiting for a camera.
+    /// Frames with which moments began while another camera could send none.
     alone: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Several streams in one window. Each has pictures of one colour, so that its place can be told.
+//! Several streams in one window. Each has pictures of one shade of gray, so that its place can be told: a worker whose model
+//! takes gray frames gets no colours.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,9 +12,9 @@ use super::screen::{Screen, Shade};
 use super::worker_on;
 
 const SIZE: (u32, u32) = (256, 192);
-/// Blue, green, red.
-const RED: [u8; 3] = [20, 40, 220];
-const BLUE: [u8; 3] = [220, 40, 20];
+/// Of the pictures.
+const LIGHT: u8 = 230;
+const DARK: u8 = 110;
 
 /// Places of the screen: in the tile to the left and to the right, where pictures have nothing written on them, and in the
 /// middle of both.
@@ -21,13 +22,13 @@ const LEFT: (usize, usize) = (64, 150);
 const RIGHT: (usize, usize) = (448, 150);
 const MIDDLE: (usize, usize) = (256, 150);
 
-/// A camera on the network whose pictures have one colour. Its thread ends with the test process, or when its client leaves.
-fn camera(color: [u8; 3]) -> String {
+/// A camera on the network whose pictures have one shade. Its thread ends with the test process, or when its client leaves.
+fn camera(shade: u8) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (width, height) = SIZE;
-        let data = color.repeat((width * height) as usize);
+        let data = vec![shade; 3 * (width * height) as usize];
         let image = Image::new(width, height, 3, data).unwrap();
         let picture = JpegEncoder::new(90).unwrap().encode(&image).unwrap();
         let head =
@@ -49,8 +50,8 @@ fn camera(color: [u8; 3]) -> String {
 }
 
 /// A client with one camera.
-fn client(worker: &Worker, color: [u8; 3]) -> Client {
-    let url = camera(color);
+fn client(worker: &Worker, shade: u8) -> Client {
+    let url = camera(shade);
     let args = ["--signal", &worker.signal, "--stream", &url];
     let mut client = Client::start(&[&args[..], &["--fps", "20", "-o", "-"]].concat());
     client.line().expect("predictions come");
@@ -72,7 +73,7 @@ fn until(screen: &Screen, client: &mut Client, expected: &[((usize, usize), Shad
     }
 }
 
-const GRID: [((usize, usize), Shade); 2] = [(LEFT, Shade::Red), (RIGHT, Shade::Blue)];
+const GRID: [((usize, usize), Shade); 2] = [(LEFT, Shade::Light), (RIGHT, Shade::Dark)];
 
 /// The picture of one tile in the middle of the window of both.
 fn large(shade: Shade) -> [((usize, usize), Shade); 3] {
@@ -97,29 +98,29 @@ fn click(screen: &Screen, (x, y): (usize, usize), button: &str) {
 fn the_worker_shows_all_streams_and_makes_the_chosen_one_large() {
     let screen = Screen::start();
     let worker = worker_on(&screen);
-    let mut red = client(&worker, RED);
+    let mut light = client(&worker, LIGHT);
     screen.wait_for("sleap-worker");
-    until(&screen, &mut red, &alone(Shade::Red));
-    let blue = client(&worker, BLUE);
-    until(&screen, &mut red, &GRID);
+    until(&screen, &mut light, &alone(Shade::Light));
+    let dark = client(&worker, DARK);
+    until(&screen, &mut light, &GRID);
     key(&screen, "sleap-worker", "2");
-    until(&screen, &mut red, &large(Shade::Blue));
+    until(&screen, &mut light, &large(Shade::Dark));
     key(&screen, "sleap-worker", "g");
-    until(&screen, &mut red, &GRID);
+    until(&screen, &mut light, &GRID);
     click(&screen, LEFT, "1");
-    until(&screen, &mut red, &large(Shade::Red));
+    until(&screen, &mut light, &large(Shade::Light));
     click(&screen, LEFT, "3");
-    until(&screen, &mut red, &GRID);
+    until(&screen, &mut light, &GRID);
     key(&screen, "sleap-worker", "1");
-    until(&screen, &mut red, &large(Shade::Red));
+    until(&screen, &mut light, &large(Shade::Light));
     key(&screen, "sleap-worker", "Escape");
-    until(&screen, &mut red, &GRID);
+    until(&screen, &mut light, &GRID);
     // A stream that leaves gives its place to the others.
-    blue.interrupt();
-    assert_eq!(blue.wait().code, Some(130));
-    until(&screen, &mut red, &alone(Shade::Red));
-    red.interrupt();
-    assert_eq!(red.wait().code, Some(130));
+    dark.interrupt();
+    assert_eq!(dark.wait().code, Some(130));
+    until(&screen, &mut light, &alone(Shade::Light));
+    light.interrupt();
+    assert_eq!(light.wait().code, Some(130));
     assert_eq!(worker.interrupt().0, Some(130));
 }
 
@@ -127,7 +128,7 @@ fn the_worker_shows_all_streams_and_makes_the_chosen_one_large() {
 fn the_client_shows_all_its_cameras_and_goes_on_when_the_window_is_closed() {
     let screen = Screen::start();
     let worker = Worker::start(&["--model", demo("model").to_str().unwrap()]);
-    let (back, side) = (camera(RED), camera(BLUE));
+    let (back, side) = (camera(LIGHT), camera(DARK));
     let args = ["--signal", &worker.signal, "--fps", "20", "-o", "-"];
     let cameras = ["--stream", &back, "--stream", &side, "--display"];
     let names = ["--camera-name", "back", "--camera-name", "side"];
@@ -138,7 +139,7 @@ fn the_client_shows_all_its_cameras_and_goes_on_when_the_window_is_closed() {
     screen.wait_for("sleap-stream");
     until(&screen, &mut client, &GRID);
     click(&screen, RIGHT, "1");
-    until(&screen, &mut client, &large(Shade::Blue));
+    until(&screen, &mut client, &large(Shade::Dark));
     key(&screen, "sleap-stream", "Escape");
     until(&screen, &mut client, &GRID);
     // Pressed, not released: the window may be gone by then.

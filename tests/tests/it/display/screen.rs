@@ -95,18 +95,18 @@ impl Shot {
     /// What is at a place of the screen.
     pub(super) fn at(&self, (x, y): (usize, usize)) -> Shade {
         match self.0[y * WIDTH + x] {
-            [red, _, blue] if red > 150 && blue < 90 => Shade::Red,
-            [red, _, blue] if blue > 150 && red < 90 => Shade::Blue,
+            [_, green, _] if green > 200 => Shade::Light,
+            [_, green, _] if (80..140).contains(&green) => Shade::Dark,
             _ => Shade::Other,
         }
     }
 }
 
-/// What a place of the screen shows: the pictures of the tests have one colour each.
+/// What a place of the screen shows: the pictures of the tests have one shade each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shade {
-    Red,
-    Blue,
+    Light,
+    Dark,
     Other,
 }
 
