@@ -14,7 +14,7 @@ use crate::report::run_report::RunReport;
 use crate::send::in_flight::ReturnedFrame;
 use counters::Counters;
 
-pub(crate) use server::{ClientServer, serve};
+pub(crate) use server::serve;
 
 /// The client's counts; clones count together. The default one counts nothing.
 #[derive(Clone, Default)]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use closed_loop::SeenRules;
 use protocol::{Message, Prediction};
 use tracks::TrackColors;
 use vision::draw::{TrackMark, ZoneMark};
@@ -10,7 +11,7 @@ use vision::frame_window::{AnnotatedFrame, WindowHandle, WindowTile};
 
 use super::window_text::WindowText;
 use crate::pipeline::{DecodedFrame, FrameNeeds, FrameSink, StreamHeader};
-use crate::streams::{ResultRoute, ServedStreams, ShownRules};
+use crate::streams::{ResultRoute, ServedStreams};
 
 /// Passes frames to the window, in which each stream has a tile.
 pub(crate) struct WindowSink {
@@ -106,11 +107,8 @@ impl FrameSink for WindowSink {
             }
             _ => Default::default(),
         };
-        // Those of a client are of the stream that the page shows.
-        let zones = match self.served.is_shown(&frame.route) {
-            true => zones(self.served.rules(), frame.route.origin.size, frame.size),
-            false => Vec::new(),
-        };
+        let rules = self.served.rules_of(&frame.route);
+        let zones = zones(&rules, frame.route.origin.size, frame.size);
         let frame = AnnotatedFrame {
             content: content.clone(),
             nodes: Arc::clone(&self.nodes),
@@ -143,14 +141,13 @@ impl FrameSink for WindowSink {
 }
 
 /// The zones of all rules, in pixels of the frame. `source`: width and height of the source, 0 where unknown.
-fn zones(rules: &ShownRules, source: (u32, u32), frame: (u32, u32)) -> Vec<ZoneMark> {
+fn zones(rules: &[SeenRules; 2], source: (u32, u32), frame: (u32, u32)) -> Vec<ZoneMark> {
     let ratio = |source: u32, frame: u32| match source {
         0 => 1.0,
         _ => f64::from(frame) / f64::from(source),
     };
     let scale = [ratio(source.0, frame.0), ratio(source.1, frame.1)];
-    let sides = rules.now();
-    let drawn = sides
+    let drawn = rules
         .iter()
         .flat_map(|side| side.zones.drawn(&side.state, scale));
     drawn.map(ZoneMark::from).collect()

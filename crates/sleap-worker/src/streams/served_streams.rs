@@ -31,8 +31,6 @@ struct ServedStream {
     route: Weak<ResultRoute>,
     /// The rules of its client.
     rules: SeenRules,
-    /// A viewer chose it.
-    is_chosen: bool,
 }
 
 /// A stream that is served until this is dropped.
@@ -71,10 +69,9 @@ impl ServedStreams {
         streams.push(ServedStream {
             route: Arc::downgrade(route),
             rules: SeenRules::default(),
-            is_chosen: false,
         });
-        self.changed(&streams);
         drop(streams);
+        self.changed();
         ServedStreamGuard {
             streams: self.clone(),
             route: Arc::downgrade(route),
@@ -90,10 +87,15 @@ impl ServedStreams {
 
     /// The rules of both sides for a viewer who has chosen this name: the worker's, and those of the stream's client.
     pub(crate) fn rules_seen_by(&self, chosen: Option<&str>) -> [SeenRules; 2] {
-        let seen = self.seen_by(chosen);
-        let client = seen.as_ref().map(|route| self.client_rules(route));
-        let worker = self.0.rules.worker(seen.as_deref());
-        [worker, client.unwrap_or_default()]
+        match self.seen_by(chosen) {
+            Some(route) => self.rules_of(&route),
+            None => [self.0.rules.worker(None), SeenRules::default()],
+        }
+    }
+
+    /// The rules that act on this stream: the worker's, and those of its client.
+    pub(crate) fn rules_of(&self, route: &Arc<ResultRoute>) -> [SeenRules; 2] {
+        [self.0.rules.worker(Some(route)), self.client_rules(route)]
     }
 
     /// The rules of this stream's client.
@@ -110,31 +112,6 @@ impl ServedStreams {
             changes: self.0.changes.subscribe(),
             streams: self.clone(),
         }
-    }
-
-    /// The stream that is shown, while there is one.
-    #[cfg(test)]
-    pub(crate) fn shown(&self) -> Option<Arc<ResultRoute>> {
-        shown(&self.lock())?.route.upgrade()
-    }
-
-    /// Shows the stream of this name from now on; false where there is none.
-    pub(crate) fn show(&self, name: &str) -> bool {
-        let mut streams = self.lock();
-        let is_of = |it: &ServedStream| it.route.upgrade().is_some_and(|it| it.name() == name);
-        let Some(index) = streams.iter().position(is_of) else {
-            return false;
-        };
-        for (other, stream) in streams.iter_mut().enumerate() {
-            stream.is_chosen = other == index;
-        }
-        self.changed(&streams);
-        true
-    }
-
-    /// Whether this stream is the one that is shown.
-    pub(crate) fn is_shown(&self, route: &Arc<ResultRoute>) -> bool {
-        shown(&self.lock()).is_some_and(|stream| stream.is(route))
     }
 
     /// All streams, in the order in which they began.
@@ -163,14 +140,12 @@ impl ServedStreams {
         if let Some(stream) = streams.iter_mut().find(|stream| stream.is(route)) {
             change(&mut stream.rules);
         }
-        self.changed(&streams);
+        drop(streams);
+        self.changed();
     }
 
-    /// Shows the rules of the shown stream's client. Under the lock: the last change is the one that stays.
-    fn changed(&self, streams: &[ServedStream]) {
-        let shown = shown(streams).map(|stream| (stream.route.clone(), stream.rules.clone()));
-        let (route, rules) = shown.unwrap_or_default();
-        self.0.rules.show_in_window(route, rules);
+    /// Streams, or rules of their clients, are others now.
+    fn changed(&self) {
         self.0.changes.send_replace(());
     }
 
@@ -219,12 +194,6 @@ impl RulesWatch {
     }
 }
 
-/// The stream that is shown.
-fn shown(streams: &[ServedStream]) -> Option<&ServedStream> {
-    let chosen = streams.iter().find(|stream| stream.is_chosen);
-    chosen.or(streams.first())
-}
-
 impl ServedStream {
     fn is(&self, route: &Arc<ResultRoute>) -> bool {
         std::ptr::eq(self.route.as_ptr(), Arc::as_ptr(route))
@@ -235,7 +204,8 @@ impl Drop for ServedStreamGuard {
     fn drop(&mut self) {
         let mut streams = self.streams.lock();
         streams.retain(|stream| !Weak::ptr_eq(&stream.route, &self.route));
-        self.streams.changed(&streams);
+        drop(streams);
+        self.streams.changed();
     }
 }
 
@@ -259,19 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_shown_until_it_is_over() {
+    fn a_stream_is_there_until_it_is_over() {
         let streams = ServedStreams::default();
-        assert!(streams.shown().is_none());
+        assert!(streams.all().is_empty() && streams.seen_by(None).is_none());
         let route = route();
         let serving = streams.serves(&route);
-        assert!(streams.is_shown(&route));
+        assert_eq!(streams.all().len(), 1);
         // Frames in flight do not keep it.
         drop(serving);
-        assert!(streams.shown().is_none());
+        assert!(streams.all().is_empty());
     }
 
     #[test]
-    fn the_next_stream_is_shown_with_the_rules_of_its_client() {
+    fn each_stream_is_seen_with_the_rules_of_its_client() {
         let streams = ServedStreams::new(ShownRules::default(), 2);
         let (first, second) = (route(), route());
         let serving = streams.serves(&first);
@@ -286,28 +256,25 @@ mod tests {
             ..Zones::default()
         };
         streams.client_zones(&second, zones);
-        let zones_shown = || streams.rules().now()[1].zones.zones.len();
-        assert!(streams.is_shown(&first) && zones_shown() == 0);
+        let zones_of = |route| streams.rules_of(route)[1].zones.zones.len();
+        assert_eq!((zones_of(&first), zones_of(&second)), (0, 1));
         let zones_seen = |chosen| streams.rules_seen_by(chosen)[1].zones.zones.len();
         assert_eq!((zones_seen(None), zones_seen(Some(second.name()))), (0, 1));
         drop(serving);
-        assert!(streams.is_shown(&second) && zones_shown() == 1);
+        assert_eq!((zones_of(&first), zones_seen(None)), (0, 1));
         assert_eq!(zones_seen(Some("a stream that has ended")), 1);
     }
 
     #[test]
-    fn a_stream_that_was_chosen_is_shown_until_it_is_over() {
-        let streams = ServedStreams::new(ShownRules::default(), 3);
-        let (first, second, third) = (route(), route(), route());
+    fn a_stream_that_was_chosen_is_seen_until_it_is_over() {
+        let streams = ServedStreams::new(ShownRules::default(), 2);
+        let (first, second) = (route(), route());
         let _first = streams.serves(&first);
         let serving = streams.serves(&second);
-        let _third = streams.serves(&third);
-        assert!(!streams.show("nothing") && streams.is_shown(&first));
-        assert!(streams.show(second.name()) && streams.is_shown(&second));
-        assert!(!streams.is_shown(&first));
-        assert!(streams.show(third.name()) && streams.is_shown(&third));
-        assert!(streams.show(second.name()));
+        let seen = |chosen: &str| streams.seen_by(Some(chosen)).expect("a stream");
+        assert!(Arc::ptr_eq(&seen("nothing"), &first));
+        assert!(Arc::ptr_eq(&seen(second.name()), &second));
         drop(serving);
-        assert!(streams.is_shown(&first));
+        assert!(Arc::ptr_eq(&seen(second.name()), &first));
     }
 }

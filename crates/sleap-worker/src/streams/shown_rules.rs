@@ -1,6 +1,6 @@
-//! Rules that are shown to people at the worker: its own, and those of the client whose stream is shown.
+//! Rules that are shown to people at the worker: its own in each stream, and those of a stream's client.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 
 use closed_loop::{RuleRunner, SeenRules};
 use protocol::{RuleSide, RuleState, ZoneEdit, ZoneResult, Zones, text};
@@ -16,8 +16,6 @@ const RESULT_QUEUE_LEN: usize = 8;
 pub(crate) struct ShownRules {
     /// The worker's own.
     worker: Option<WorkerShown>,
-    /// The stream that is shown in the window, with the rules of its client.
-    window: Arc<Mutex<WindowRules>>,
     /// Answers of the client to zones that viewers have drawn.
     results: broadcast::Sender<ZoneResult>,
     /// What changes the worker's own.
@@ -33,17 +31,10 @@ struct WorkerShown {
     changes: watch::Receiver<()>,
 }
 
-#[derive(Default)]
-struct WindowRules {
-    stream: Weak<ResultRoute>,
-    client: SeenRules,
-}
-
 impl Default for ShownRules {
     fn default() -> Self {
         Self {
             worker: None,
-            window: Arc::default(),
             results: broadcast::Sender::new(RESULT_QUEUE_LEN),
             editor: None,
         }
@@ -112,23 +103,6 @@ impl ShownRules {
     pub(crate) fn results(&self) -> broadcast::Receiver<ZoneResult> {
         self.results.subscribe()
     }
-
-    /// Shows this stream in the window, with these rules of its client.
-    pub(super) fn show_in_window(&self, stream: Weak<ResultRoute>, client: SeenRules) {
-        *self.window() = WindowRules { stream, client };
-    }
-
-    /// The rules of both sides now, for the window: the worker's and the client's.
-    pub(crate) fn now(&self) -> [SeenRules; 2] {
-        let window = self.window();
-        let stream = window.stream.upgrade();
-        [self.worker(stream.as_deref()), window.client.clone()]
-    }
-
-    // Both parts are set at once, so the state behind a poisoned lock is valid.
-    fn window(&self) -> MutexGuard<'_, WindowRules> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The rules of a client with these zones, none of which is in effect yet.
@@ -177,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn each_stream_has_the_rules_of_both_sides_and_a_client_cannot_speak_for_the_worker() {
+    fn each_stream_has_its_own_state_and_a_client_cannot_speak_for_the_worker() {
         let of_worker = SeenRules {
             zones: Arc::new(zones(RuleSide::Worker)),
             ..SeenRules::default()
@@ -185,25 +159,21 @@ mod tests {
         let (own, seen) = watch::channel(of_worker.clone());
         let (_changes, changed) = watch::channel(());
         let rules = ShownRules::new(move || of_worker.clone(), changed);
-        assert_eq!(rules.now()[0].zones.zones.len(), 1);
-        assert!(rules.now()[1].zones.zones.is_empty());
-        let mut of_client = of_client(zones(RuleSide::Worker));
+        assert_eq!(rules.worker(None).zones.zones.len(), 1);
+        let mut client = of_client(zones(RuleSide::Worker));
         let state = RuleState {
             at: RuleSide::Worker,
             active: vec![0],
             events: vec![RuleEvent::default()],
         };
-        set_state(&mut of_client, state);
-        let route = Arc::new(ResultRoute::new(mpsc::channel(1).0, true));
-        rules.show_in_window(Arc::downgrade(&route), of_client);
-        let [_, client] = rules.now();
+        set_state(&mut client, state);
         assert_eq!((client.zones.at, client.state.at), Default::default());
         assert_eq!(client.zones.zones.len(), 1);
+        let route = ResultRoute::new(mpsc::channel(1).0, true);
         own.send_modify(|seen| seen.state.active = vec![0]);
-        assert!(rules.now()[0].state.active.is_empty());
+        assert!(rules.worker(Some(&route)).state.active.is_empty());
         route.set_seen_rules(seen);
-        assert_eq!(rules.now()[0].state.active, [0]);
-        drop(route);
-        assert!(rules.now()[0].state.active.is_empty());
+        assert_eq!(rules.worker(Some(&route)).state.active, [0]);
+        assert!(rules.worker(None).state.active.is_empty());
     }
 }

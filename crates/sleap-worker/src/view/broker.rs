@@ -262,9 +262,6 @@ impl ViewerHandle {
             return false;
         }
         self.chosen = chosen;
-        if let (true, Some(name)) = (self.may_change, &self.chosen) {
-            self.broker.figures.show_in_window(name);
-        }
         true
     }
 

@@ -105,13 +105,6 @@ impl ViewStatus {
         }
     }
 
-    /// Shows the stream of this name in the worker's window.
-    pub(super) fn show_in_window(&self, name: &str) {
-        if !self.served.show(name) {
-            tracing::debug!(name, "a viewer has chosen a stream that does not run");
-        }
-    }
-
     /// The stream that a viewer looks at who has chosen this name.
     pub(super) fn seen_by(&self, chosen: Option<&str>) -> Option<Arc<ResultRoute>> {
         self.served.seen_by(chosen)
