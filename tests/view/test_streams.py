@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import cv2
 import numpy as np
 import pytest
-from conftest import DEMO, Page, streaming
+from conftest import DEMO, ENDLESS, Page, streaming
 from test_view import pixels
 
 SIZE = (256, 192)
@@ -51,7 +51,9 @@ def wait_tiles(page, names):
 
 def wait_pictures(page, names, after=0):
     for name in names:
-        page.wait(f"""() => {after} < (document.querySelector('.tile[data-stream="{name}"] canvas')?.dataset.frame ?? -1)""")
+        page.wait(
+            f"""() => {after} < (document.querySelector('.tile[data-stream="{name}"] canvas')?.dataset.frame ?? -1)"""
+        )
 
 
 def tint_of(picture):
@@ -92,7 +94,9 @@ def test_each_tile_has_the_pictures_poses_and_figures_of_its_stream(worker, open
     with ExitStack() as clients:
         for name, file in videos.items():
             clients.enter_context(client(worker, file))
-            page.wait(f"() => ({TILES})().includes('{name}.mp4') || document.getElementById('source').textContent === '{name}.mp4'")
+            page.wait(
+                f"() => ({TILES})().includes('{name}.mp4') || document.getElementById('source').textContent === '{name}.mp4'"
+            )
         wait_tiles(page, names)
         wait_pictures(page, names)
         for name in TINTS:
@@ -109,11 +113,15 @@ def test_each_tile_has_the_pictures_poses_and_figures_of_its_stream(worker, open
         )
         page.wait("() => [...document.querySelectorAll('.tile-age')].every((it) => it.textContent.endsWith(' ms'))")
         kinds = page.page.evaluate("() => [...document.querySelectorAll('.tile-kind')].map((it) => it.textContent)")
-        assert kinds == ["live"] * 4
-        asked = [json.loads(said) for said in page.page.evaluate("() => window.said.filter((it) => it.includes('VIEW'))")]
+        assert kinds == ["file"] * 4
+        asked = [
+            json.loads(said) for said in page.page.evaluate("() => window.said.filter((it) => it.includes('VIEW'))")
+        ]
         assert asked[-1]["grid"] and asked[-1]["width"] <= 480 and "stream" not in asked[-1]
         # Two rows of two, all in sight.
-        boxes = page.page.evaluate("() => [...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect().toJSON())")
+        boxes = page.page.evaluate(
+            "() => [...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect().toJSON())"
+        )
         assert len({round(box["left"]) for box in boxes}) == 2 and len({round(box["top"]) for box in boxes}) == 2
         assert max(box["bottom"] for box in boxes) <= 800
 
@@ -234,7 +242,9 @@ def test_a_page_that_confirms_nothing_gets_four_pictures_and_no_more(worker, bro
         page.wait("() => window.held.length === 4 && window.statuses >= 4")
         assert page.page.evaluate("() => window.held.length") == 4
         # Tiles without pictures say so.
-        page.wait("() => [...document.querySelectorAll('.tile-note')].every((it) => it.textContent.startsWith('no picture for'))")
+        page.wait(
+            "() => [...document.querySelectorAll('.tile-note')].every((it) => it.textContent.startsWith('no picture for'))"
+        )
         last = page.page.evaluate(CANVASES, "red.mp4")["frame"]
         page.page.evaluate("() => { window.isHeld = false; window.held.forEach((send) => send()); }")
         wait_pictures(page, ["red.mp4", "green.mp4"], last)
@@ -246,9 +256,13 @@ def test_a_hostile_name_is_text(tmp_path, worker, open_page, videos):
     hostile = tmp_path / name
     hostile.symlink_to(videos["red"])
     page = open_page(worker.link).state("connected")
-    with client(worker, hostile), client(worker, videos["green"]):
+    with client(worker, hostile), streaming(worker, source=ENDLESS):
         page.wait(f"() => ({TILES})().length === 2")
-        [title] = page.page.evaluate("() => [...document.querySelectorAll('.tile')].map((it) => it.title).filter((it) => it.includes('img'))")
+        kinds = "() => [...document.querySelectorAll('.tile-kind')].map((it) => it.textContent).sort().join()"
+        assert page.page.evaluate(kinds) == "file,live"
+        [title] = page.page.evaluate(
+            "() => [...document.querySelectorAll('.tile')].map((it) => it.title).filter((it) => it.includes('img'))"
+        )
         assert title.startswith(name)
         assert page.page.evaluate("() => document.querySelectorAll('#grid img').length === 0 && !window.isHurt")
 
@@ -256,14 +270,18 @@ def test_a_hostile_name_is_text(tmp_path, worker, open_page, videos):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_grid_fits_phones_and_desktops(worker, open_page, videos, width, scheme):
-    page = open_page(worker.link, viewport={"width": width, "height": 844 if width == 390 else 800}, color_scheme=scheme)
+    page = open_page(
+        worker.link, viewport={"width": width, "height": 844 if width == 390 else 800}, color_scheme=scheme
+    )
     page.state("connected")
     with ExitStack() as clients:
         for file in list(videos.values())[:3]:
             clients.enter_context(client(worker, file))
         page.wait(f"() => ({TILES})().length === 3")
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-        boxes = page.page.evaluate("() => [...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect().toJSON())")
+        boxes = page.page.evaluate(
+            "() => [...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect().toJSON())"
+        )
         assert all(box["width"] >= 160 and box["height"] >= 120 for box in boxes), boxes
 
 

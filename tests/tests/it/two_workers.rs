@@ -268,7 +268,7 @@ fn a_worker_that_dies_while_it_drains_is_noticed_before_it_is_silent_for_long() 
     let holds = InferenceServer::start(Arc::new(move |method, question| {
         let is_call = method == "ModelInfer";
         match is_call && calls.fetch_add(1, Ordering::SeqCst) >= calls_at_start {
-            true => Answer::Nothing,
+            true => Answer::Silence,
             false => demo_model.answer(method, question),
         }
     }));
@@ -276,7 +276,11 @@ fn a_worker_that_dies_while_it_drains_is_noticed_before_it_is_silent_for_long() 
     let meeting = signal_server();
     let at = |server: &InferenceServer, streams| {
         let url = server.url("mouse");
-        worker(&meeting, streams, &["--engine", &url])
+        worker(
+            &meeting,
+            streams,
+            &["--engine", &url, "--engine-wait", "600"],
+        )
     };
     let (own, other) = (at(&holds, "4"), at(&serves, "2"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -285,7 +289,7 @@ fn a_worker_that_dies_while_it_drains_is_noticed_before_it_is_silent_for_long() 
     let args = ["--signal", &meeting.signal, "--stream", &video, "--json"];
     let frames = ["--max-frames", "8", "-o", &poses];
     let mut client = Client::start(&[&args[..], &frames].concat());
-    while client.line().expect("it goes on")["sent"] != 8 {}
+    while client.line().expect("it goes on")["frames"] != 8 {}
     own.terminate();
     client.logs("the worker is about to end", 1);
     own.kill();

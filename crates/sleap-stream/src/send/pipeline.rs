@@ -21,7 +21,6 @@ use crate::send::frame_list::FrameList;
 use crate::send::frame_watcher::SharedWatcher;
 use crate::send::in_flight::{ConnectionNumber, InFlight, ReturnedFrame, SharedInFlight};
 use crate::send::plan::{Recovery, SendPlan};
-use crate::send::queue::FrameQueue;
 use crate::send::source_queue::{CloseOnDrop, SourceQueue};
 use crate::send::uplink::{SentTotals, Uplink, UplinkControl, UplinkWatch};
 
@@ -43,10 +42,7 @@ impl SendPipeline {
     /// Starts all stages.
     pub(crate) fn start(capture: Capture, plan: SendPlan, watch: UplinkWatch) -> Result<Self> {
         let (recovery, is_shallow) = (plan.recovery(), plan.is_shallow());
-        let queue = match plan.slot {
-            Some(slot) => SourceQueue::Shared(slot),
-            None => SourceQueue::Own(FrameQueue::new(plan.overflow)),
-        };
+        let queue = SourceQueue::new(plan.slot, plan.overflow);
         let flow = FlowControl::new(plan.pacing, plan.batch_size).over(plan.lanes);
         let in_flight = Arc::new(SharedInFlight::new(InFlight::new(flow)));
         let halt = CancellationToken::new();

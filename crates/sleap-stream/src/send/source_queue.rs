@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vision::capture::CapturedFrame;
 
 use crate::moments::CameraSlot;
-use crate::send::queue::{FrameQueue, QueueClosed};
+use crate::send::queue::{FrameQueue, OverflowPolicy, QueueClosed};
 
 /// Where captured frames wait for the encoder; clones are the same.
 #[derive(Clone)]
@@ -17,6 +17,14 @@ pub(crate) enum SourceQueue {
 }
 
 impl SourceQueue {
+    /// The slot, or else a queue with this policy.
+    pub(crate) fn new(slot: Option<CameraSlot<CapturedFrame>>, policy: OverflowPolicy) -> Self {
+        match slot {
+            Some(slot) => Self::Shared(slot),
+            None => Self::Own(FrameQueue::new(policy)),
+        }
+    }
+
     /// Puts a frame in: waits for room, or replaces the oldest, which is returned.
     pub(crate) fn push(&self, frame: CapturedFrame) -> Result<Option<CapturedFrame>, QueueClosed> {
         match self {

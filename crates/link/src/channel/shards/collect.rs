@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use protocol::coded::{Carried, CollectorLimits, LostUnits, Shard, ShardCollector, ShardCounts};
+use protocol::coded::{CollectorLimits, LostUnits, Shard, ShardCollector, ShardCounts};
 use protocol::{Limits, MAX_LOST_RUNS, Message, ShardReport};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
 
-use super::ordered::OrderedUnits;
+use super::ordered::{ArrivedUnit, OrderedUnits};
 use super::{LATE_FOR, LATE_SHARDS};
 use crate::channel::queue::{OutgoingUnit, UnitOrder, WeakSendQueue};
 
@@ -22,13 +22,6 @@ const LOSS_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs of lost units that are kept while the channel takes no report.
 const MAX_KEPT_RUNS: usize = 4096;
-
-/// A unit that is whole.
-pub(crate) struct ArrivedUnit {
-    pub(crate) carried: Carried,
-    /// When its first shard arrived.
-    pub(crate) began: Instant,
-}
 
 /// A wait for all units that were sent before this one.
 struct ClosedBefore {
@@ -285,7 +278,7 @@ impl CollectTask {
 mod tests {
     use std::sync::Arc;
 
-    use protocol::coded::{CodedUnit, ShardEncoder};
+    use protocol::coded::{Carried, CodedUnit, ShardEncoder};
     use protocol::{Encoding, Frame, FrameMeta, Payload};
 
     use super::*;

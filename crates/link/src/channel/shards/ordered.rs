@@ -5,13 +5,18 @@ use std::time::Instant;
 
 use protocol::coded::{Carried, LostUnits, ShardCollector};
 
-use super::collect::ArrivedUnit;
-
 /// Bytes of units that may wait for others.
 const MAX_BYTES: usize = 32 << 20;
 
 /// What a unit costs beside the bytes of its frame.
 const OVERHEAD: usize = 1024;
+
+/// A unit that is whole.
+pub(crate) struct ArrivedUnit {
+    pub(crate) carried: Carried,
+    /// When its first shard arrived.
+    pub(crate) began: Instant,
+}
 
 /// Units that are whole, and wait for those before them.
 #[derive(Default)]
