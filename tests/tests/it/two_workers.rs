@@ -2,12 +2,8 @@
 //! about to end.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::{
-    Answer, Client, Finished, InferenceServer, ServedDemo, Worker, demo, signal_server, text,
-};
+use e2e::{Client, Finished, Worker, demo, signal_server, text};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -258,47 +254,6 @@ fn streams_leave_a_worker_that_drains_and_lose_nothing() {
         let first = seen[0];
         assert!(seen.into_iter().eq(first..count), "{}", run.stderr);
     }
-}
-
-/// All frames are sent, so that the stream does not move, and the worker holds their results.
-#[test]
-fn a_worker_that_dies_while_it_drains_is_noticed_before_it_is_silent_for_long() {
-    let calls_at_start = 4;
-    let (demo_model, calls) = (ServedDemo::default(), AtomicUsize::new(0));
-    let holds = InferenceServer::start(Arc::new(move |method, question| {
-        let is_call = method == "ModelInfer";
-        match is_call && calls.fetch_add(1, Ordering::SeqCst) >= calls_at_start {
-            true => Answer::Silence,
-            false => demo_model.answer(method, question),
-        }
-    }));
-    let serves = InferenceServer::start(ServedDemo::default().answers());
-    let meeting = signal_server();
-    let at = |server: &InferenceServer, streams| {
-        let url = server.url("mouse");
-        worker(
-            &meeting,
-            streams,
-            &["--engine", &url, "--engine-wait", "600"],
-        )
-    };
-    let (own, other) = (at(&holds, "4"), at(&serves, "2"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let poses = text(&folder.path().join("poses.jsonl"));
-    let video = text(&demo("video.mp4"));
-    let args = ["--signal", &meeting.signal, "--stream", &video, "--json"];
-    let frames = ["--max-frames", "8", "-o", &poses];
-    let mut client = Client::start(&[&args[..], &frames].concat());
-    while client.line().expect("it goes on")["frames"] != 8 {}
-    own.terminate();
-    client.logs("the worker is about to end", 1);
-    own.kill();
-    let run = client.wait().success();
-    let silent = "the peer sends no more messages";
-    assert!(!run.stderr.contains(silent), "{}", run.stderr);
-    other.logs(STARTS, 1);
-    let written = std::fs::read_to_string(&poses).expect("poses");
-    assert_eq!(written.lines().count(), 8);
 }
 
 #[test]
