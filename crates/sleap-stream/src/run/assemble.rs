@@ -166,7 +166,9 @@ fn rules(
 ) -> Result<Option<RunRules>> {
     let shared = camera.as_ref().and_then(|it| it.rules.clone());
     let own = closed_loop::bind(config, outputs, ack)?;
-    Ok(shared.map(RunRules::Shared).or(own.map(RunRules::Own)))
+    Ok(shared
+        .map(RunRules::Shared)
+        .or(own.map(Box::new).map(RunRules::Own)))
 }
 
 /// Lets the frames be seen by what else has to see them.

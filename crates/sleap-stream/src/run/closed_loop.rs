@@ -40,7 +40,7 @@ struct StreamRules {
 /// The rules of a run, before its stream begins.
 pub(crate) enum RunRules {
     /// Of a stream alone.
-    Own(BoundRules),
+    Own(Box<BoundRules>),
     /// Of several cameras.
     Shared(Arc<RuleRunner>),
 }
@@ -62,7 +62,7 @@ impl ClosedLoop {
                     let metrics = metrics.clone();
                     Box::new(move |_: &LoggedEvent| metrics.clone())
                 });
-                let runner = Arc::new(start(bound, config.events(), counted)?);
+                let runner = Arc::new(start(*bound, config.events(), counted)?);
                 (Some(Arc::clone(&runner)), Some(runner))
             }
         };
