@@ -95,9 +95,8 @@ documentation() {
   RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Those of the whole wait more than they compute: more run at a time than there are cores.
 rust_tests() {
-  RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --workspace --locked --no-fail-fast
+  cargo test --workspace --locked --no-fail-fast
 }
 
 python_peers() {
