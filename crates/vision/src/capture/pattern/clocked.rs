@@ -104,10 +104,16 @@ impl FrameReader for ClockedPattern {
     }
 
     fn retrieve(&mut self) -> Result<FrameContent, ReadFault> {
-        // Counted from the first frame of the process, so that walks begin where they begin.
+        // Counted from the first frame of the process, so that walks begin where they begin; for all phases from the
+        // same, whichever of them comes first after the clock's zero.
         let (_, date) = anchor();
         let began = date.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let first = self.ticks.after(began);
+        let phase = Duration::ZERO;
+        let first = Ticks {
+            phase,
+            ..self.ticks
+        }
+        .after(began);
         let (image, _) = self.renderer.frame(self.number.saturating_sub(first));
         Ok(FrameContent::Pixels(image))
     }
