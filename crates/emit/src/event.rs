@@ -114,7 +114,7 @@ fn check(outcome: SendOutcome) -> io::Result<()> {
 mod tests {
     use std::net::UdpSocket;
 
-    use rosc::{OscPacket, OscType};
+    use rosc::{OscMessage, OscPacket, OscType};
     use serde_json::{Value, json};
 
     use super::*;
@@ -175,18 +175,23 @@ mod tests {
         assert_eq!(received(&consumer), b"1\n");
     }
 
+    /// The only message of a bundle.
+    fn osc_message(bytes: &[u8]) -> OscMessage {
+        let (_, packet) = rosc::decoder::decode_udp(bytes).unwrap();
+        let OscPacket::Bundle(mut bundle) = packet else {
+            panic!("no bundle");
+        };
+        let OscPacket::Message(message) = bundle.content.swap_remove(0) else {
+            panic!("no message");
+        };
+        message
+    }
+
     #[test]
     fn an_event_is_a_message_over_osc() {
         let (consumer, mut sender) = consumer("osc");
         sender.event(&EVENT).unwrap();
-        let bytes = received(&consumer);
-        let (_, packet) = rosc::decoder::decode_udp(&bytes).unwrap();
-        let OscPacket::Bundle(bundle) = packet else {
-            panic!("no bundle");
-        };
-        let OscPacket::Message(message) = &bundle.content[0] else {
-            panic!("no message");
-        };
+        let message = osc_message(&received(&consumer));
         assert_eq!(message.addr, "/sleap/event");
         assert_eq!(
             message.args,
@@ -208,14 +213,7 @@ mod tests {
             ..EVENT
         };
         sender.event(&of_camera).unwrap();
-        let bytes = received(&consumer);
-        let (_, packet) = rosc::decoder::decode_udp(&bytes).unwrap();
-        let OscPacket::Bundle(bundle) = packet else {
-            panic!("no bundle");
-        };
-        let OscPacket::Message(message) = &bundle.content[0] else {
-            panic!("no message");
-        };
+        let message = osc_message(&received(&consumer));
         assert_eq!(message.addr, "/sleap/back_1/event");
         assert_eq!(message.args.last(), Some(&OscType::Int(12)));
         assert!(sender.bytes(b"1").is_err());

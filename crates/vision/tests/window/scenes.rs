@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use vision::Image;
+use vision::capture::FrameContent;
 use vision::frame_window::{self, AnnotatedFrame};
 use vision::window::{NoDisplay, Window, WindowError, WindowStatus, probe};
 
@@ -58,6 +59,19 @@ fn show(width: u32, height: u32) {
     println!("closed");
 }
 
+/// A picture with nothing on it.
+pub(crate) fn plain(image: Image) -> AnnotatedFrame {
+    AnnotatedFrame {
+        content: FrameContent::Pixels(image),
+        nodes: Arc::default(),
+        edges: Arc::default(),
+        instances: Vec::new(),
+        tracks: Vec::new(),
+        zones: Vec::new(),
+        caption: String::new(),
+    }
+}
+
 /// The end of standard input is the end of the pictures.
 fn view(width: u32, height: u32) {
     vision::silence_native_logs();
@@ -65,15 +79,7 @@ fn view(width: u32, height: u32) {
     std::thread::spawn(move || {
         let tile = screen.tile("");
         for _ in std::io::stdin().lines() {
-            tile.show(AnnotatedFrame {
-                content: vision::capture::FrameContent::Pixels(frame(width, height)),
-                nodes: Arc::default(),
-                edges: Arc::default(),
-                instances: Vec::new(),
-                tracks: Vec::new(),
-                zones: Vec::new(),
-                caption: String::new(),
-            });
+            tile.show(plain(frame(width, height)));
         }
     });
     println!("{:?}", view.run(TITLE).unwrap());

@@ -2,13 +2,11 @@
 
 use std::io::Write;
 use std::process::ChildStdin;
-use std::sync::Arc;
 
 use vision::Image;
-use vision::capture::FrameContent;
 use vision::frame_window::{self, AnnotatedFrame, WindowTile};
 
-use crate::scenes::{Scene, TITLE};
+use crate::scenes::{Scene, TITLE, plain};
 use crate::xserver::XServer;
 
 const WIDTH: u32 = 160;
@@ -19,15 +17,7 @@ const BLACK: [u8; 3] = [0; 3];
 
 fn picture(color: [u8; 3]) -> AnnotatedFrame {
     let data = color.repeat((WIDTH * HEIGHT) as usize);
-    AnnotatedFrame {
-        content: FrameContent::Pixels(Image::new(WIDTH, HEIGHT, 3, data).unwrap()),
-        nodes: Arc::default(),
-        edges: Arc::default(),
-        instances: Vec::new(),
-        tracks: Vec::new(),
-        zones: Vec::new(),
-        caption: String::new(),
-    }
+    plain(Image::new(WIDTH, HEIGHT, 3, data).unwrap())
 }
 
 /// In the child: `add COLOR` adds a tile with a picture, `remove INDEX` takes one away.
