@@ -19,17 +19,16 @@ fn worker_on(screen: &Screen) -> Worker {
     Worker::start_with(&args, |command| screen.show(command))
 }
 
+/// What a client streams, and where its poses go.
+const POSES_OF_PATTERN: [&str; 4] = ["--test-pattern", "512x384@30", "-o", "-"];
+
 /// A client that shows what it streams on this screen.
 fn client_on(screen: &Screen, worker: &Worker) -> Client {
     let args = [
-        "--signal",
-        &worker.signal,
-        "--test-pattern",
-        "512x384@30",
-        "-o",
-        "-",
-        "--display",
-    ];
+        &POSES_OF_PATTERN[..],
+        &["--signal", &worker.signal, "--display"],
+    ]
+    .concat();
     Client::start_with(&args, |command| screen.show(command))
 }
 
@@ -38,14 +37,8 @@ fn client_on(screen: &Screen, worker: &Worker) -> Client {
 fn the_worker_shows_poses_and_goes_on_when_its_window_is_closed() {
     let screen = Screen::start();
     let worker = worker_on(&screen);
-    let mut client = Client::start(&[
-        "--signal",
-        &worker.signal,
-        "--test-pattern",
-        "512x384@30",
-        "-o",
-        "-",
-    ]);
+    let mut client =
+        Client::start(&[&POSES_OF_PATTERN[..], &["--signal", &worker.signal]].concat());
     client.line().expect("predictions come");
     screen.wait_for("sleap-worker");
     // Drawing follows the prediction by a moment: frames go by until it is there.
