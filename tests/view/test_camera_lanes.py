@@ -151,6 +151,28 @@ def test_nothing_stays_open_after_a_camera_that_is_stopped_at_once(worker, open_
     page.wait(only_the_viewer)
 
 
+@pytest.mark.parametrize("lanes", ["coded", "1"])
+def test_frames_without_an_answer_are_counted_at_the_end(worker, open_page, camera_browser, lanes):  # noqa: F811
+    page = open_page("about:blank", browser=camera_browser)
+    # The answers to all frames from a certain one on get lost.
+    page.page.add_init_script("""
+        const parse = JSON.parse;
+        window.unanswered = new Set();
+        JSON.parse = (text) => {
+            const value = parse(text);
+            const isLost = value?.type === "PREDICTION" && value.frame_id > 40;
+            if (isLost) window.unanswered.add(value.frame_id);
+            return isLost ? {} : value;
+        };
+    """)
+    page.open(with_lanes(worker.send_link, lanes))
+    start(page)
+    page.wait("() => window.unanswered.size >= 2")
+    stop(page)
+    assert int(page.page.get_attribute("#lost", "data-value")) > 0
+    assert page.page.get_attribute("#network-card", "hidden") is None
+
+
 # What the browser measures on a busy machine is not what these are about.
 SHORT_WAY = """
     const stats = RTCPeerConnection.prototype.getStats;

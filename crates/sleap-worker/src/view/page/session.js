@@ -11,7 +11,7 @@ import { KEEP_ALIVE, announcement, frameMessages } from "./wire.js";
 const HEARTBEAT_INTERVAL_MS = 1000;
 /** Pause before a busy worker is asked again, ms. */
 const BUSY_RETRY_MS = 2000;
-/** How long the worker may take for STREAM_ACK, and for STREAM_COMPLETE, ms. */
+/** How long the worker may take for STREAM_ACK, and after the last answer for STREAM_COMPLETE, ms. */
 const ACK_TIMEOUT_MS = 10000;
 const COMPLETE_TIMEOUT_MS = 10000;
 /** The source, as the worker and recordings name it. */
@@ -79,6 +79,8 @@ export class Session {
     } finally {
       this.#isLive = false;
       clearInterval(heartbeat);
+      // What is not answered until now is not answered any more.
+      for (const frameId of [...this.#frames.keys()]) this.#loseFrame(frameId);
       this.#showNetwork();
       this.#lanes.close();
     }
@@ -91,7 +93,8 @@ export class Session {
 
   #showNetwork() {
     const { dataBytes, parityBytes, lost } = this.#stream;
-    if (dataBytes > 0) this.#on.network({ lanes: this.#lanes.count, parity: (100 * parityBytes) / dataBytes, lost });
+    const parity = dataBytes > 0 ? (100 * parityBytes) / dataBytes : 0;
+    if (dataBytes > 0 || lost > 0) this.#on.network({ lanes: this.#lanes.count, parity, lost });
   }
 
   /** Sends the camera's newest frame if the worker keeps up. A frame that is not sent has a number too. */
@@ -150,7 +153,15 @@ export class Session {
     const { sent } = this.#stream;
     this.#lanes.settle();
     this.#tell({ type: "STREAM_END", total_sent: sent, elapsed_seconds: seconds, average_fps: sent / seconds });
-    await Promise.race([complete, lost.catch(() => {}), sleep(COMPLETE_TIMEOUT_MS)]);
+    await this.#completed(Promise.race([complete, lost.catch(() => {})]));
+  }
+
+  /** Waits for `over`, as long as answers come: where packets get lost, those of the channel take long. */
+  async #completed(over) {
+    for (let waiting = Infinity; this.#frames.size < waiting; ) {
+      waiting = this.#frames.size;
+      if (await Promise.race([over.then(() => true), sleep(COMPLETE_TIMEOUT_MS)])) return;
+    }
   }
 
   #start() {
@@ -225,7 +236,7 @@ export class Session {
     if (ANSWERS.includes(answer.type)) this.#result(answer);
   }
 
-  /** Too many packets of a frame are lost. It is not sent again: a newer one is worth more. */
+  /** A frame gets no answer, since packets of it or the connection are lost. It is not sent again: a newer one is worth more. */
   #loseFrame(frameId) {
     const frame = this.#frames.get(frameId);
     if (!frame) return;
