@@ -204,7 +204,7 @@ impl Negotiation {
             let reason = "no local description".to_owned();
             return Err(ConnectionError::Create(reason));
         };
-        let mut sdp = description.sdp;
+        let mut sdp = candidates::without_media(&description.sdp);
         if self.peer.config.ice.relay_only {
             sdp = candidates::without_related_addresses(&sdp);
         }

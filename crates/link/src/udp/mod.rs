@@ -12,14 +12,14 @@
 //! | `datagrams` | loss where an address has no route; a bound on what an unknown peer sends (`quota`) |
 //! | `servers` | asking each STUN and TURN server once, from the address that leads there, and saying why it failed |
 //! | `turn_stream` | TURN over TCP and TLS |
-//! | `relay_wake` | relayed datagrams that leave at once |
+//! | `loop_wake` | handshakes and relayed datagrams that leave at once |
 //! | `repeats` | a handshake that gets through where packets are lost |
 
 mod config;
 mod datagrams;
 mod interfaces;
+mod loop_wake;
 mod quota;
-mod relay_wake;
 mod repeats;
 mod runtime;
 mod servers;

@@ -17,8 +17,8 @@ use webrtc::runtime::{
 use super::config::UdpConfig;
 use super::datagrams::DatagramSocket;
 use super::interfaces;
+use super::loop_wake::{in_loop, is_in_loop};
 use super::quota::PreAuthQuota;
-use super::relay_wake::{in_loop, is_in_loop};
 use super::repeats::Repeats;
 use super::servers::IceServers;
 

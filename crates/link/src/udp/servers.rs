@@ -9,7 +9,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::relay_wake::RelayWake;
+use super::loop_wake::LoopWake;
 use crate::ice::outcome::{ServerOutcome, of_response};
 use crate::ice::{IceServer, IceService, IceTransport, ServerFailure, ServerFault};
 
@@ -50,7 +50,7 @@ pub(crate) struct IceServers {
     locals: Vec<IpAddr>,
     routes: RwLock<Vec<ServerAddress>>,
     outcomes: Mutex<Vec<ServerOutcome>>,
-    wake: Arc<RelayWake>,
+    wake: Arc<LoopWake>,
 }
 
 impl IceServers {
@@ -232,8 +232,8 @@ impl IceServers {
         self.outcomes()[index].note(ServerOutcome::Fault(fault));
     }
 
-    /// The extra turns that the WebRTC library's loop needs once a server relays.
-    pub(crate) fn wake(&self) -> &Arc<RelayWake> {
+    /// The extra turns that the WebRTC library's loop needs at first, and once a server relays.
+    pub(crate) fn wake(&self) -> &Arc<LoopWake> {
         &self.wake
     }
 

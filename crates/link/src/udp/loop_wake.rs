@@ -1,10 +1,11 @@
-//! Extra turns for the WebRTC library's loop while datagrams go through a relay.
+//! Extra turns for the WebRTC library's loop while a connection opens, and while datagrams go through a relay.
 //!
-//! The loop (`webrtc` 0.21, one task per connection) hands what it sends through a TURN server to
-//! the TURN client only after that has been flushed, so it leaves at the next turn of the loop, and
-//! an answer to a relayed datagram one turn later still. If nothing else happens, that is when the
-//! next timer runs out: up to 200 ms. The loop asks its runtime for a timer in each turn; here it
-//! gets some that have run out already after every turn with something in it.
+//! The loop (`webrtc` 0.21, one task per connection) sends first, and then looks at what has happened. What follows from
+//! that, the first record of DTLS when ICE has a path, the first packet of SCTP, the opening of the data channel, leaves
+//! at the next turn of the loop; what it sends through a TURN server is handed to the TURN client only after that has been
+//! flushed, and an answer to a relayed datagram is one turn later still. If nothing else happens, that is when
+//! the next timer runs out: up to 40 ms while a connection opens, and 200 ms later. The loop asks its runtime for a timer in
+//! each turn; here it gets some that have run out already after every turn with something in it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,10 @@ use std::task::{Context, Poll};
 /// Turns without any event after which nothing can be pending: one that reads, one that
 /// hands over, one that flushes.
 const IDLE_TURNS: usize = 3;
+
+/// Turns with an event that belong to the opening of a connection: those of ICE, DTLS and SCTP with what is sent again,
+/// and of the first messages.
+const OPENING_TURNS: usize = 256;
 
 tokio::task_local! {
     /// Set in the tasks that the library spawns: timers of its other calls keep their time.
@@ -31,14 +36,26 @@ pub(crate) fn is_in_loop() -> bool {
     LOOP.try_with(|()| ()).is_ok()
 }
 
-/// Whether a connection has a relay, and how long its loop has been idle.
-#[derive(Debug, Default)]
-pub(crate) struct RelayWake {
+/// Whether a connection is new or has a relay, and how long its loop has been idle.
+#[derive(Debug)]
+pub(crate) struct LoopWake {
+    /// Turns with an event that are left of the opening.
+    opening: AtomicUsize,
     relayed: AtomicBool,
     idle: AtomicUsize,
 }
 
-impl RelayWake {
+impl Default for LoopWake {
+    fn default() -> Self {
+        Self {
+            opening: AtomicUsize::new(OPENING_TURNS),
+            relayed: AtomicBool::new(false),
+            idle: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl LoopWake {
     /// From now on relayed datagrams may be waiting.
     pub(crate) fn relay(&self) {
         self.relayed.store(true, Ordering::Relaxed);
@@ -47,7 +64,8 @@ impl RelayWake {
     /// The loop's timer for its next turn: `timer`, or one that has run out.
     pub(crate) fn next<F: Future<Output = ()> + Unpin>(self: &Arc<Self>, timer: F) -> WakeTimer<F> {
         let idle = self.idle.load(Ordering::Relaxed) >= IDLE_TURNS;
-        let extra = self.relayed.load(Ordering::Relaxed) && !idle;
+        let is_opening = self.opening.load(Ordering::Relaxed) > 0;
+        let extra = (is_opening || self.relayed.load(Ordering::Relaxed)) && !idle;
         WakeTimer {
             turns: self.clone(),
             timer: (!extra).then_some(timer),
@@ -58,7 +76,7 @@ impl RelayWake {
 
 /// One wait of the loop. Dropped before it ends, something else has happened.
 pub(crate) struct WakeTimer<F> {
-    turns: Arc<RelayWake>,
+    turns: Arc<LoopWake>,
     timer: Option<F>,
     idle: bool,
 }
@@ -79,10 +97,13 @@ impl<F: Future<Output = ()> + Unpin> Future for WakeTimer<F> {
 
 impl<F> Drop for WakeTimer<F> {
     fn drop(&mut self) {
-        match self.idle {
-            true => self.turns.idle.fetch_add(1, Ordering::Relaxed),
-            false => self.turns.idle.swap(0, Ordering::Relaxed),
-        };
+        if self.idle {
+            self.turns.idle.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.turns.idle.store(0, Ordering::Relaxed);
+        let one_less = |left: usize| left.checked_sub(1);
+        let _ = (self.turns.opening).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
 }
 
@@ -95,23 +116,38 @@ mod tests {
     use super::*;
 
     /// Whether the loop's next timer has run out at once.
-    fn runs_out(turns: &Arc<RelayWake>) -> bool {
+    fn runs_out(turns: &Arc<LoopWake>) -> bool {
         turns.next(pending()).now_or_never().is_some()
     }
 
+    /// The turns of a connection that was opened long ago.
+    fn opened() -> Arc<LoopWake> {
+        let turns = Arc::new(LoopWake::default());
+        for _ in 0..OPENING_TURNS {
+            drop(turns.next(pending::<()>()));
+        }
+        turns
+    }
+
     #[test]
-    fn without_a_relay_every_timer_is_the_loops_own() {
-        let turns = Arc::new(RelayWake::default());
+    fn without_a_relay_every_timer_is_the_loops_own_after_the_opening() {
+        let turns = opened();
         assert!(!runs_out(&turns));
         assert!(turns.next(ready(())).now_or_never().is_some());
     }
 
     #[test]
     fn whatever_happens_is_followed_by_some_turns_and_then_by_rest() {
-        let turns = Arc::new(RelayWake::default());
-        turns.relay();
+        let relayed = opened();
+        relayed.relay();
+        for turns in [relayed, Arc::new(LoopWake::default())] {
+            some_turns_follow(&turns);
+        }
+    }
+
+    fn some_turns_follow(turns: &Arc<LoopWake>) {
         for _ in 0..2 {
-            let extra = (0..10).take_while(|_| runs_out(&turns)).count();
+            let extra = (0..10).take_while(|_| runs_out(turns)).count();
             assert_eq!(extra, IDLE_TURNS);
             // That last timer was given up for something else: all begins again.
         }
@@ -125,9 +161,9 @@ mod tests {
 
     #[test]
     fn a_timer_that_runs_out_is_something_that_happens() {
-        let turns = Arc::new(RelayWake::default());
+        let turns = opened();
         turns.relay();
-        let rest = |turns: &Arc<RelayWake>| {
+        let rest = |turns: &Arc<LoopWake>| {
             for _ in 0..IDLE_TURNS {
                 assert!(runs_out(turns));
             }
