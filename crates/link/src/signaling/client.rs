@@ -109,10 +109,9 @@ impl SignalingClient {
         let config = WebSocketConfig::default()
             .max_message_size(Some(liveness.max_message_bytes()))
             .max_frame_size(Some(liveness.max_message_bytes()));
-        let connecting = async {
-            let stream = dial::open(url).await?;
-            client_async_tls_with_config(url, stream, Some(config), Some(connector)).await
-        };
+        let connecting = dial::open(url, |stream| {
+            client_async_tls_with_config(url, stream, Some(config), Some(connector.clone()))
+        });
         let (socket, _) = timeout(wait, connecting)
             .await
             .map_err(|_| SignalError::Timeout {
