@@ -127,6 +127,15 @@ def test_an_exception_of_the_block_is_not_hidden(worker):
         raise KeyError("mine")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises an exception, which it does not in what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_wait(worker):
     with sleap_stream.connect(worker.link) as stream:
         stream.predict(FRAME)
