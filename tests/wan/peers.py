@@ -37,10 +37,10 @@ def main():
     except Unavailable:
         return UNAVAILABLE
     rate = len(figures["ages"]) / figures["seconds"]
-    mbit = 8e-6 * figures["bytes"] / figures["seconds"]
+    megabytes = 1e-6 * figures["bytes"] / figures["seconds"]
     print(
-        f"| {rtt} ms, {loss} %, {burst} | {NAMES[what]} | {rate:.1f} | {mbit:.1f} | {figures['dropped']} | "
-        f"{figures['lost']} | | {' / '.join(percentiles(figures['ages']))} |"
+        f"| {rtt} ms, {loss} %, {burst} | {NAMES[what]}{figures.get('note', '')} | {rate:.1f} | {megabytes:.1f} | "
+        f"{figures['dropped']} | {figures['lost']} | | {' / '.join(percentiles(figures['ages']))} |"
     )
     return 0
 

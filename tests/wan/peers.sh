@@ -22,15 +22,15 @@ ours() {
   summary=$(stream_over --rtt "$1" --loss "$2" --burst "$3" --rate 20 -- "${pattern[@]}") || status=$?
   [ "$status" = 0 ] || exit "$status"
   awk -v link="$1 ms, $2 %, $3" '
-    /^frames /       { seconds = $(NF - 1); mbit = $5 * 8 }
+    /^frames /       { seconds = $(NF - 1); megabytes = $5 }
     /^predictions /  { poses = $2 }
     /^dropped /      { dropped = $2 }
     /^lost on way /  { lost = $4 }
     /^parity /       { parity = $2 " %" }
-    /^  age of pose/ { age = $4 " / " $6 " / " $8 }
+    /^  age of pose/ { p50 = $4; p95 = $6; p99 = $8 }
     END {
-      printf "| %s | sleap-stream, coded lanes | %.1f | %.1f | %d | %d | %s | %s |\n",
-        link, poses / seconds, mbit, dropped, lost, parity, age
+      printf "| %s | sleap-stream, coded lanes | %.1f | %.1f | %d | %d | %s | %.0f / %.0f / %.0f |\n",
+        link, poses / seconds, megabytes, dropped, lost, parity, p50, p95, p99
     }
   ' <<<"$summary"
 }
@@ -39,7 +39,7 @@ ours() {
 recording=$WAN_LOG/pictures.mkv
 seconds=60 stream_over --rtt 20 --rate 20 -- "${pattern[@]}" --max-frames 90 --record "$recording" >/dev/null
 
-echo '| round trip, loss, packets in a row | stream | poses/s | Mbit/s | dropped | lost on way | parity | age of pose, ms p50 / p95 / p99 |'
+echo '| round trip, loss, packets in a row | stream | poses/s | MB/s | dropped | lost on way | parity | age of pose, ms p50 / p95 / p99 |'
 echo '|---|---|---|---|---|---|---|---|'
 for link in "50 0 1" "50 1 1" "50 3 1" "50 1 3" "20 1 1" "100 5 1"; do
   # shellcheck disable=SC2086

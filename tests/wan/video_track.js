@@ -93,15 +93,16 @@ async function stream(seconds, pictures, drainMs) {
     }
     const lasted = performance.now() - begun;
     await after(drainMs);
-    const sent = [...(await peer.getStats()).values()].find(({ type }) => type === "outbound-rtp");
+    const stats = await peer.getStats();
+    const sent = [...stats.values()].find(({ type }) => type === "outbound-rtp");
+    const codec = stats.get(sent.codecId).mimeType.replace("video/", "");
     return {
         ages: [...ages.values()],
         seconds: lasted / 1000,
         bytes: sent.bytesSent,
         dropped: drawn.length - sent.framesSent,
         lost: sent.framesSent - ages.size,
-        quantizer: sent.qpSum / sent.framesEncoded,
-        limited: sent.qualityLimitationReason,
+        note: ` (${codec}, quantizer ${Math.round(sent.qpSum / sent.framesEncoded)})`,
     };
 }
 

@@ -1,10 +1,11 @@
 """A live stream between two Chromiums over a WebRTC video track, whose frames are answered over a data channel.
 
 The near one sends the pictures with their numbers drawn into them (video_track.js), the far one reads the numbers of the
-frames that it shows, and answers each.
+frames that it has decoded or shown, and answers each.
 """
 
 import subprocess
+import sys
 from pathlib import Path
 
 from pictures import read
@@ -28,17 +29,17 @@ def stream(pair, folder, pictures, seconds, how):
     subprocess.run(["ip", "-n", pair.far, "route", "add", "default", "dev", "wan"], check=True)
     with sync_playwright() as playwright:
         sender, receiver = (page(playwright, pair.chromium(folder, on), files) for on in (pair.near, pair.far))
-        sdp = receiver.evaluate(
-            "([sdp, how]) => answer(sdp, how)", [sender.evaluate("(rate) => offer(rate)", MAX_BITRATE), how]
-        )
-        sender.evaluate("(sdp) => accept(sdp)", sdp)
-        words = [seconds, len(files), DRAIN_MS]
-        figures = sender.evaluate("([seconds, pictures, drain]) => stream(seconds, pictures, drain)", words)
+        offer = sender.evaluate("(rate) => offer(rate)", MAX_BITRATE)
+        answer = receiver.evaluate("([sdp, how]) => answer(sdp, how)", [offer, how])
+        sender.evaluate("(sdp) => accept(sdp)", answer)
+        figures = sender.evaluate("(words) => stream(...words)", [seconds, len(files), DRAIN_MS])
         received = receiver.evaluate("() => received()")
         for shown in (sender, receiver):
             shown.context.browser.close()
     if received["sizes"] != ["640x480"]:
-        raise RuntimeError(f"frames were shown as {received['sizes']}")
+        raise RuntimeError(f"the far side had frames of these sizes: {received['sizes']}")
+    if received["unreadable"]:
+        print(f"video_track.py: {received['unreadable']} frames had no readable number", file=sys.stderr)
     return figures
 
 
