@@ -7,13 +7,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../examples/env.sh"
 cd "$repo"
 
-chromium=${SLEAP_STREAM_TEST_CHROMIUM:-$(command -v chromium || true)}
-# Ubuntu's package is a snap in disguise, which cannot be driven from here.
-if [ -z "$chromium" ] || [[ $(readlink -f "$chromium") == */snap* ]] || ! "$chromium" --version >/dev/null 2>&1; then
-  say "no Chromium that can be driven: set SLEAP_STREAM_TEST_CHROMIUM to one"
-  exit 77
-fi
-export SLEAP_STREAM_TEST_CHROMIUM=$chromium
+# shellcheck source=tests/view/chromium.sh
+. tests/view/chromium.sh
 export SLEAP_STREAM_BIN=${SLEAP_STREAM_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
 # The tests wait more than they compute: two run at a time.
 exec "${SLEAP_STREAM_TEST_PYTHON:-$peers_venv/bin/python}" -m pytest -q -p no:cacheprovider -n 2 --dist worksteal tests/view "$@"

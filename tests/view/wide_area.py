@@ -31,11 +31,17 @@ class Hosts:
     near: str
     far: str
 
-    def chromium(self, folder: Path) -> Path:
-        """A program that starts Chromium on the near host."""
-        path = folder / "near-chromium"
+    @staticmethod
+    def on(host: str) -> tuple:
+        """What starts a program on a host, in front of its command line."""
+        return ("ip", "netns", "exec", host)
+
+    def chromium(self, folder: Path, host: str | None = None) -> Path:
+        """A program that starts Chromium on a host, the near one by default."""
+        host = host or self.near
+        path = folder / f"{host}-chromium"
         browser = os.environ["SLEAP_STREAM_TEST_CHROMIUM"]
-        path.write_text(f'#!/bin/sh\nexec ip netns exec {self.near} {browser} "$@"\n')
+        path.write_text(f'#!/bin/sh\nexec {" ".join(self.on(host))} {browser} "$@"\n')
         path.chmod(0o755)
         return path
 
@@ -44,7 +50,7 @@ class Hosts:
         return running_worker(
             tmp_path,
             *args,
-            prefix=("ip", "netns", "exec", self.far),
+            prefix=self.on(self.far),
             listen="10.77.0.2:0",
             view="10.77.0.2:0",
             **options,

@@ -7,7 +7,6 @@ Chromium (SLEAP_STREAM_TEST_CHROMIUM) is on the near host, with the demonstratio
 the demonstration's model on the far one. Needs what wan.py needs; 77 without.
 """
 
-import math
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ os.environ.setdefault("SLEAP_STREAM_TEST_CHROMIUM", shutil.which("chromium") or 
 
 from camera_file import camera_file
 from conftest import DEMO
+from figures import percentiles
 from playwright.sync_api import sync_playwright
 from wide_area import CAMERA_FLAGS, UNAVAILABLE, Unavailable, hosts
 
@@ -59,10 +59,9 @@ def stream(hosts, folder, lanes, seconds, prepare=lambda page: None):
 
 
 def line(link, lanes, figures):
-    ages = sorted(figures["ages"])
-    age = [f"{ages[max(0, math.ceil(len(ages) * share) - 1)]:.0f}" if ages else "–" for share in (0.5, 0.95, 0.99)]
+    age = percentiles(figures["ages"])
     parity = f"{float(figures['parity']):.1f} %" if figures["parity"] else ""
-    rate = len(ages) / figures["seconds"]
+    rate = len(figures["ages"]) / figures["seconds"]
     lost = figures["lost"] or 0
     open_lanes = figures["lanes"] or 1
     return f"| {link} | {lanes} | {open_lanes} | {rate:.1f} | {figures['skipped']} | {lost} | {parity} | {' / '.join(age)} |"
