@@ -45,7 +45,7 @@ const FIRST_WINDOW_BYTES: usize = 4800;
 /// Before its first frame a stream waits for most of its lanes: for the first [`MIN_LANES`] not longer than the one, and
 /// for the others then not longer than the other.
 const READY_WAIT: Duration = Duration::from_millis(1500);
-const READY_GRACE: Duration = Duration::from_millis(200);
+const READY_GRACE: Duration = Duration::from_millis(120);
 
 /// Datagrams of a lane that are sent twice: what its handshakes have.
 pub(crate) const LANE_REPEATS: u32 = 10;

@@ -21,7 +21,7 @@ const MOST_LANES = 16;
 const FAR_MS = 80;
 /** How long a stream waits for the first lanes, and for most of the others then, ms. */
 const READY_MS = 1500;
-const GRACE_MS = 200;
+const GRACE_MS = 120;
 /** How long frames go one at a time over the channel while the first lanes are on their way, ms. */
 const AWAITED_MS = 3000;
 /** Above this share of lost shards windows do not grow: where lanes are full then, there should be more of them. */
