@@ -9,6 +9,8 @@ cd "$repo"
 # The Python of the peers, for the tests that talk to them.
 export SLEAP_STREAM_TEST_PYTHON=$peers_venv/bin/python
 export RUST_BACKTRACE=1
+# As .cargo/config.toml has it, for programs that Cargo does not start.
+export RUST_MIN_STACK=8388608
 # Settings of whoever runs the tests are none of theirs.
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
@@ -95,8 +97,9 @@ documentation() {
   RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
+# Tests of the whole wait as much as they compute: four at a time.
 rust_tests() {
-  cargo test --workspace --locked --no-fail-fast
+  RUST_TEST_THREADS=4 cargo test --workspace --locked --no-fail-fast
 }
 
 python_peers() {
