@@ -11,7 +11,7 @@ export SLEAP_STREAM_TEST_PYTHON=$peers_venv/bin/python
 export RUST_BACKTRACE=1
 # As .cargo/config.toml has it, for programs that Cargo does not start.
 export RUST_MIN_STACK=8388608
-# Settings of whoever runs the tests are none of theirs.
+# The settings of the user who runs the tests are none of theirs.
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
 # What is built for the first time is built once: nothing is gained by what the next build could use.

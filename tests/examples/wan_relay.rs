@@ -17,7 +17,7 @@
 //! | `cut_s` | 0 | so often one UDP flow is cut for good; never the first one; 0: none is |
 //! | `seed` | 1 | of the dice |
 //!
-//! The two devices are its standard input and output, opened by whoever starts it, without packet
+//! The two devices are its standard input and output, opened by the program that starts it, without packet
 //! information and without waiting. Each direction is served alike. It ends with the devices or a
 //! signal, and says every second what it has carried, lost and turned away if `WAN_RELAY_LOG` is set.
 

@@ -87,7 +87,7 @@ routed() {
   ip -n router-w route replace 10.71.1.0/24 via 203.0.113.11
 }
 
-# Both hosts are behind a NAT that drops what nobody asked for, and know nothing of each other's network. TCP passes as it is, so that
+# Both hosts are behind a NAT that drops what was not asked for, and have no route to each other's network. TCP passes as it is, so that
 # signaling goes on through the changes.
 translated() {
   local router

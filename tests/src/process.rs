@@ -212,7 +212,7 @@ impl Worker {
     /// Starts a worker with these arguments only, in an environment that `prepare` changes.
     pub fn start_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(binary("sleap-worker"));
-        // Settings of whoever runs the tests are none of theirs.
+        // The settings of the user who runs the tests are none of theirs.
         command.args(args).env("SLEAP_WORKER_NO_CONFIG", "1");
         prepare(&mut command);
         let (process, stdout) = Process::spawn("worker", &mut command);

@@ -18,10 +18,10 @@ const NONCE: u16 = 0x0015;
 const UNAUTHENTICATED: [u8; 4] = [0, 0, 4, 1];
 const QUOTA_REACHED: [u8; 4] = [0, 0, 4, 86];
 
-/// Longer than anybody takes who asks at all.
+/// Longer than any client takes that asks at all.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A TURN server on a free port that asks everybody who they are, remembers it, and relays nothing.
+/// A TURN server on a free port that asks each client for its user name, keeps that, and relays nothing.
 pub struct Relay {
     pub address: SocketAddr,
     names: Arc<watch::Sender<Vec<String>>>,
@@ -46,7 +46,7 @@ impl Relay {
         self.names.send_replace(Vec::new());
     }
 
-    /// Waits until somebody asks whose user name begins like that: their names so far.
+    /// Waits until a client asks whose user name begins like that; returns the names so far.
     pub async fn asked_by(&self, beginning: &str) -> Vec<String> {
         let mut names = self.names.subscribe();
         let is_one = |name: &String| name.starts_with(beginning);

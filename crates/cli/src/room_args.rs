@@ -147,7 +147,7 @@ fn default_room() -> Result<String> {
 /// The error for a room without a secret: its members could not prove that they belong to it.
 pub fn no_room_secret(room: &str) -> anyhow::Error {
     anyhow!(
-        "the secret of the room {room} is not known here, and without it nobody in the room is trusted: \
+        "the secret of the room {room} is not known here, and without it no member of the room is trusted: \
          give --secret-file FILE or SLEAP_ROOM_SECRET, or put it where SLEAP-RTC has it \
          (~/.sleap-rtc/room-secrets/{room}); --insecure goes on without"
     )

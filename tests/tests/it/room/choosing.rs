@@ -97,7 +97,7 @@ fn an_offer_that_a_room_loses_is_made_again() {
     }
 }
 
-/// Its worker does not answer, and two others are there that nobody has chosen between.
+/// Its worker does not answer, and two others are there between which no choice was made.
 #[test]
 fn a_stream_goes_back_to_its_own_worker_whoever_else_has_come() {
     let (mut server, url) = lab(&["--lose-offer", "2"]);
@@ -118,7 +118,7 @@ fn a_stream_goes_back_to_its_own_worker_whoever_else_has_come() {
     own.logs("connected", 2);
 }
 
-/// The control: at first there is a choice to make, and it is nobody's.
+/// The control: at first there is a choice to make, and nothing makes it.
 #[test]
 fn a_stream_whose_worker_is_gone_waits_for_it_among_several_others() {
     let (mut server, url) = lab(&[]);

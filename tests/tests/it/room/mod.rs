@@ -56,7 +56,7 @@ fn at_home(command: &mut Command, home: &Path) {
     command.env("HOME", home);
 }
 
-/// Where ONNX Runtime is, whoever the user is.
+/// Where ONNX Runtime is, for any user.
 fn data() -> PathBuf {
     let path = |name| std::env::var_os(name).map(PathBuf::from);
     let home = || path("HOME").map(|home| home.join(".local/share"));
