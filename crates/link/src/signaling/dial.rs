@@ -34,27 +34,37 @@ pub(super) async fn open<T: Send, F: Future<Output = Result<T, Error>> + Send>(
         Some("wss") => 443,
         _ => 80,
     };
-    first((host, uri.port_u16().unwrap_or(port)), ATTEMPTS, agree).await
+    let server = (host, uri.port_u16().unwrap_or(port));
+    let connect = || async move {
+        let stream = TcpStream::connect(server).await?;
+        // Offers and answers are small and waited for: no delay to fill packets.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    };
+    first(ATTEMPTS.map(sleep), connect, agree).await
 }
 
-/// What the first of these attempts comes to that comes to anything.
-async fn first<const N: usize, T: Send, F: Future<Output = Result<T, Error>> + Send>(
-    server: (&str, u16),
-    attempts: [Duration; N],
-    agree: impl Fn(TcpStream) -> F + Sync,
-) -> Result<T, Error> {
-    let is_reached = &AtomicBool::new(false);
-    let agree = &agree;
-    let attempts = attempts.map(|after| {
+/// What the first attempt comes to that comes to anything. Each begins with one of `starts`, unless another has
+/// connected by then.
+async fn first<const N: usize, S: Send, T: Send, C, A>(
+    starts: [impl Future<Output = ()> + Send; N],
+    connect: impl Fn() -> C + Sync,
+    agree: impl Fn(S) -> A + Sync,
+) -> Result<T, Error>
+where
+    C: Future<Output = Result<S, Error>> + Send,
+    A: Future<Output = Result<T, Error>> + Send,
+{
+    let is_connected = &AtomicBool::new(false);
+    let (connect, agree) = (&connect, &agree);
+    let attempts = starts.map(|start| {
         async move {
-            sleep(after).await;
-            if is_reached.load(Ordering::Relaxed) {
+            start.await;
+            if is_connected.load(Ordering::Relaxed) {
                 return pending().await;
             }
-            let stream = TcpStream::connect(server).await?;
-            is_reached.store(true, Ordering::Relaxed);
-            // Offers and answers are small and waited for: no delay to fill packets.
-            stream.set_nodelay(true)?;
+            let stream = connect().await?;
+            is_connected.store(true, Ordering::Relaxed);
             agree(stream).await
         }
         .boxed()
@@ -64,42 +74,34 @@ async fn first<const N: usize, T: Send, F: Future<Output = Result<T, Error>> + S
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use futures_util::future::{BoxFuture, ready};
     use tokio::net::TcpListener;
-    use tokio::sync::Mutex;
+    use tokio::sync::Notify;
+    use tokio::task::yield_now;
 
     use super::*;
-
-    const NEVER: Duration = Duration::from_secs(3600);
 
     async fn plain(stream: TcpStream) -> Result<TcpStream, Error> {
         Ok(stream)
     }
 
-    async fn server() -> (TcpListener, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        (listener, port)
+    fn at_once<'a>() -> BoxFuture<'a, ()> {
+        ready(()).boxed()
     }
 
     #[tokio::test]
-    async fn a_server_that_answers_is_asked_once() {
-        let (listener, port) = server().await;
-        let url = format!("ws://127.0.0.1:{port}/path");
-        let stream = open(&url, plain).await.unwrap();
-        assert!(stream.nodelay().unwrap());
-        listener.accept().await.unwrap();
-        assert!(listener.accept().now_or_never().is_none());
-    }
-
-    #[tokio::test]
-    async fn addresses_of_both_kinds_are_taken_and_a_refusal_is_final() {
-        let (listener, port) = server().await;
-        drop(listener);
-        let refused = first(("127.0.0.1", port), [Duration::ZERO, NEVER], plain).await;
-        assert!(refused.is_err());
-        if let Ok(listener) = TcpListener::bind("[::1]:0").await {
+    async fn addresses_of_both_kinds_are_taken() {
+        for address in ["127.0.0.1", "[::1]"] {
+            // There may be no IPv6.
+            let Ok(listener) = TcpListener::bind(format!("{address}:0")).await else {
+                continue;
+            };
             let port = listener.local_addr().unwrap().port();
-            open(&format!("ws://[::1]:{port}"), plain).await.unwrap();
+            let url = format!("ws://{address}:{port}/path");
+            assert!(open(&url, plain).await.unwrap().nodelay().unwrap());
+            listener.accept().await.unwrap();
         }
         let error = open("ws://", plain).await.unwrap_err();
         assert!(
@@ -109,39 +111,59 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refusal_is_final() {
+        let connect = || async { Err::<(), _>(Error::ConnectionClosed) };
+        let refused = first([at_once(), pending().boxed()], connect, ready_ok).await;
+        assert!(matches!(refused, Err(Error::ConnectionClosed)));
+    }
+
+    async fn ready_ok(_: ()) -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn a_second_attempt_is_taken_where_the_first_is_slow() {
-        let (_listener, port) = server().await;
-        first(("127.0.0.1", port), [NEVER, Duration::ZERO], plain)
+        let connect = || async { Ok(()) };
+        first([pending().boxed(), at_once()], connect, ready_ok)
             .await
             .unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_second_attempt_is_taken_where_the_first_does_not_come_to_an_agreement() {
-        let (_listener, port) = server().await;
-        let first_of_all = Mutex::new(true);
-        let agree = |stream| async {
-            match std::mem::take(&mut *first_of_all.lock().await) {
-                true => pending().await,
-                false => Ok::<TcpStream, Error>(stream),
+        let begun = AtomicUsize::new(0);
+        // Both begin before either has connected.
+        let connect = || async {
+            let number = begun.fetch_add(1, Ordering::Relaxed);
+            yield_now().await;
+            Ok(number)
+        };
+        let agree = |number| async move {
+            match number {
+                0 => pending().await,
+                number => Ok(number),
             }
         };
-        // Both begin before either has reached the server.
-        first(("127.0.0.1", port), [Duration::ZERO; 2], agree)
-            .await
-            .unwrap();
+        let agreed = first([at_once(), at_once()], connect, agree).await;
+        assert_eq!(agreed.unwrap(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_attempt_follows_on_one_that_has_reached_the_server() {
-        let (listener, port) = server().await;
-        let agree = |stream| async {
-            listener.accept().await.unwrap();
-            // The next attempt would be long due.
-            sleep(NEVER).await;
-            Ok::<TcpStream, Error>(stream)
+    #[tokio::test]
+    async fn no_attempt_follows_on_one_that_has_connected() {
+        let (connected, connections) = (Notify::new(), AtomicUsize::new(0));
+        let connect = || async {
+            connections.fetch_add(1, Ordering::Relaxed);
+            Ok(())
         };
-        first(("127.0.0.1", port), ATTEMPTS, agree).await.unwrap();
-        assert!(listener.accept().now_or_never().is_none());
+        let agree = |()| async {
+            connected.notify_one();
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            Ok(())
+        };
+        let starts = [at_once(), connected.notified().boxed()];
+        first(starts, connect, agree).await.unwrap();
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 }
