@@ -1,11 +1,11 @@
 //! A model inside of the Python process, without a worker.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use pose::{FramePrediction, FrameView, ModelDescription};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use sleap_worker::EmbeddedModel;
 
 use crate::errors::{ExceptionKind, raised};
 use crate::frames::{ArrayForm, ModelFrame};
@@ -26,10 +26,13 @@ pub(crate) fn use_onnxruntime(py: Python<'_>, path: Option<PathBuf>) -> PyResult
     Ok(format!("{} ({})", loaded.version, loaded.path.display()))
 }
 
+/// Frames between two looks whether Ctrl-C was pressed.
+const FRAMES_AT_ONCE: usize = 64;
+
 /// A model inside of the Python process.
 #[pyclass(frozen, module = "sleap_stream._native")]
 pub(crate) struct NativeModel {
-    model: OfProcess<Mutex<pose::Model>>,
+    model: OfProcess<EmbeddedModel>,
     info: ModelDescription,
     nodes: NodeNames,
 }
@@ -52,12 +55,12 @@ impl NativeModel {
         let info = model.info().clone();
         Ok(Self {
             nodes: NodeNames::new(py, &info.skeleton.nodes)?,
-            model: OfProcess::new(Mutex::new(model)),
+            model: OfProcess::new(model),
             info,
         })
     }
 
-    /// The poses of frames, in their order; as many as the model takes run in one call.
+    /// The poses of frames, in their order.
     #[pyo3(signature = (frames, rgb, bits, first_id))]
     fn predict(
         &self,
@@ -76,7 +79,7 @@ impl NativeModel {
         let frames: Vec<ModelFrame> = frames.collect::<PyResult<_>>()?;
         let model = self.model.get(py)?;
         let mut found = Vec::new();
-        for batch in frames.chunks(self.info.max_batch.max(1)) {
+        for batch in frames.chunks(FRAMES_AT_ONCE) {
             let predicted = py.detach(|| predict(model, batch));
             found.extend(predicted.map_err(|error| raised(py, ExceptionKind::Model, error))?);
             py.check_signals()?;
@@ -121,16 +124,12 @@ impl NativeModel {
     }
 }
 
-fn predict(
-    model: &Mutex<pose::Model>,
-    frames: &[ModelFrame],
-) -> Result<Vec<FramePrediction>, String> {
+fn predict(model: &EmbeddedModel, frames: &[ModelFrame]) -> Result<Vec<FramePrediction>, String> {
     let views: Vec<FrameView<'_>> = frames
         .iter()
         .map(|frame| FrameView::new(frame.width, frame.height, frame.channels, &frame.data))
         .collect::<Result<_, _>>()
         .map_err(|error| error.to_string())?;
-    // A panic of a prediction leaves buffers whose content is written anew.
-    let mut model = model.lock().unwrap_or_else(PoisonError::into_inner);
-    model.predict(&views).map_err(|error| error.to_string())
+    let predicted = model.predict(&views);
+    predicted.map_err(|error| cli::in_lines(error.as_ref()).0.join("\n"))
 }

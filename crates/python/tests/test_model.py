@@ -23,6 +23,16 @@ def test_poses_of_the_demonstration_are_those_of_sleap_nn(demo_frames, demo_trut
         np.testing.assert_allclose(pose.points, other.points)
 
 
+@pytest.mark.parametrize("options", [{}, {"max_batch": 3}, {"threads": 1}], ids=["copies", "batches", "one copy"])
+def test_frames_of_one_call_have_the_poses_of_each_alone_in_their_order(demo_frames, options):
+    model = sleap_stream.Model(DEMO / "model", device="cpu", **options)
+    frames = 2 * list(demo_frames.values())
+    alone = [model.predict(frame).points for frame in frames]
+    assert not all(np.array_equal(alone[0], points) for points in alone)
+    for pose, points in zip(model.predict(frames), alone, strict=True):
+        np.testing.assert_allclose(pose.points, points, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_exported_models_beside_the_repository(kind):
     folder = MODELS / kind

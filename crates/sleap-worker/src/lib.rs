@@ -52,7 +52,7 @@ pub use command_line::{Args, Command, SETTINGS, command};
 pub use device_args::DeviceArgs;
 pub use doctor::{DoctorArgs, ExposureArgs};
 pub use drain::DrainArgs;
-pub use embedded::{EmbeddedWorker, WorkerOutcome, load_model};
+pub use embedded::{EmbeddedModel, EmbeddedWorker, WorkerOutcome, load_model};
 pub use engine_args::EngineArgs;
 pub use files::FileArgs;
 pub use metrics::MetricsArgs;

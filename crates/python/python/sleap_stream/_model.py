@@ -31,6 +31,9 @@ class Model:
         `max_instances`, `min_line_scores`, `min_instance_peaks`, `refine`, `max_batch`, `fp16`; `engine`, `engine_wait` and
         `engine_token_file` for an inference server in place of this process.
 
+    On a CPU the frames of one call run beside each other, each on a share of the cores: on up to four copies of the model, which
+    the first such call loads. `threads` keeps it to one copy with so many threads.
+
     ONNX Runtime is that of the installed package `onnxruntime` or `onnxruntime-gpu`. Raises ModelError or OptionError.
     """
 

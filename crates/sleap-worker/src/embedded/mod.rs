@@ -1,5 +1,7 @@
 //! A worker, or its model alone, inside of another program.
 
+mod model;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +10,7 @@ use clap::{Arg, CommandFactory};
 use cli::settings::SettingsSources;
 use cli::{ExitStatus, Interrupt, Keyword, KeywordError, KeywordOptions, WatchedState};
 
+pub use self::model::EmbeddedModel;
 use crate::command_line::{Args, SETTINGS};
 use crate::serve::{self, Announcer, WorkerAddress};
 
@@ -117,7 +120,7 @@ impl Drop for EmbeddedWorker {
 ///
 /// # Errors
 /// Options or the model cannot be used.
-pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
+pub fn load_model(options: &[Keyword]) -> Result<EmbeddedModel> {
     // A model alone sends one request after the other.
     let here = |arg: &Arg| {
         arg.get_help_heading() == Some(MODEL_HEADING) && arg.get_long() != Some("engine-requests")
@@ -134,7 +137,8 @@ pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
         .context("there is no model: name its folder")?;
     let options = args.model_options();
     if let (Some(server), [options]) = (args.engine.server(), &options[..]) {
-        return Ok(serve::load_on_server(dir, options, &server, 1)?.into_first());
+        let model = serve::load_on_server(dir, options, &server, 1)?;
+        return Ok(EmbeddedModel::alone(model.into_first()));
     }
     let [options] = &options[..] else {
         return Err(KeywordError::Values(format!(
@@ -143,7 +147,7 @@ pub fn load_model(options: &[Keyword]) -> Result<pose::Model> {
         ))
         .into());
     };
-    serve::load_model(dir, options)
+    EmbeddedModel::load(dir.to_owned(), options)
 }
 
 /// Reads options as the command line reads them; `own`: further words.
