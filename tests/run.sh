@@ -9,8 +9,6 @@ cd "$repo"
 # The Python of the peers, for the tests that talk to them.
 export SLEAP_STREAM_TEST_PYTHON=$peers_venv/bin/python
 export RUST_BACKTRACE=1
-# As .cargo/config.toml has it, for programs that Cargo does not start.
-export RUST_MIN_STACK=8388608
 # The settings of the user who runs the tests are none of theirs.
 export SLEAP_STREAM_NO_CONFIG=1 SLEAP_WORKER_NO_CONFIG=1
 
@@ -97,9 +95,29 @@ documentation() {
   RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Tests of the whole wait as much as they compute: four at a time.
+# Rust tests whose names have these words run at the end of the other lanes, which are shorter otherwise.
+second_share=(several_ silence:: sources:: stored_workers:: terminal:: tracking:: two_workers:: whole_)
+third_share=(record:: refine:: renewal:: room:: worker_rules::)
+
+# cargo_test WORD...: cargo test with these words for the test programs. Two tests run at a time.
+cargo_test() {
+  RUST_TEST_THREADS=2 cargo test --workspace --locked --no-fail-fast -- "$@"
+}
+
 rust_tests() {
-  RUST_TEST_THREADS=4 cargo test --workspace --locked --no-fail-fast
+  local words=() word
+  for word in "${second_share[@]}" "${third_share[@]}"; do
+    words+=(--skip "$word")
+  done
+  cargo_test "${words[@]}"
+}
+
+second_rust_tests() {
+  cargo_test "${second_share[@]}"
+}
+
+third_rust_tests() {
+  cargo_test "${third_share[@]}"
 }
 
 python_peers() {
@@ -144,6 +162,6 @@ group "build" cargo build --workspace --all-targets --locked
 printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests
-lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "Triton" tests/triton/run.sh "GenICam" tests/genicam/run.sh "quickstart" quickstart
-lane "coded lanes" coded_lanes "soak" soak "live view" tests/view/run.sh
+lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "Triton" tests/triton/run.sh "GenICam" tests/genicam/run.sh "quickstart" quickstart "Rust tests, second share" second_rust_tests
+lane "coded lanes" coded_lanes "soak" soak "live view" tests/view/run.sh "Rust tests, third share" third_rust_tests
 together

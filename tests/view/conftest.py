@@ -19,6 +19,9 @@ BIN = Path(os.environ.get("SLEAP_STREAM_BIN", REPO / "target" / "debug"))
 # Playwright waits for conditions; this only bounds how long a broken page holds up the tests.
 TIMEOUT_MS = 60_000
 
+# Where workers of these tests were. A page looks again for one that has ended, and the browser logs each attempt.
+ENDED = set()
+
 
 class Worker:
     """A running sleap-worker with a page."""
@@ -80,7 +83,9 @@ def running_worker(tmp_path, *args, listen="127.0.0.1:0", view="127.0.0.1:0", pr
         try:
             links = args[args.index("--view-links") + 1] if "--view-links" in args else "both"
             worker = Worker(process, log, links)
+            ENDED.discard(worker.origin)
             yield worker
+            ENDED.add(worker.origin)
             process.terminate()
             assert process.wait() == 130, worker.log()
             assert " ERROR " not in worker.log() and "panicked" not in worker.log(), worker.log()
@@ -274,7 +279,8 @@ class Page:
         self.page.add_init_script(self.COLLECT)
 
     def _console(self, message):
-        if message.type == "error":
+        is_of_ended = "ERR_CONNECTION_REFUSED" in message.text and self.page.url.startswith(tuple(ENDED))
+        if message.type == "error" and not is_of_ended:
             self.errors.append(message.text)
 
     def open(self, link):
