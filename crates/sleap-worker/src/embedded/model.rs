@@ -12,8 +12,7 @@ use pose::{Device, FramePrediction, FrameView, ModelDescription, PredictError};
 
 use crate::serve;
 
-/// Copies of a model that run beside each other at most: each has the model's weights, and two threads of one call
-/// are little slower than one thread each of two calls.
+/// Copies of a model that run beside each other at most: each holds the model's weights once more.
 const MOST_COPIES: usize = 4;
 
 /// A model inside of another program, for any of its threads.
@@ -92,8 +91,11 @@ impl EmbeddedModel {
             }
             _ => {
                 let mut model = lock(&self.whole);
-                let predicted = frames.chunks(most).map(|batch| model.predict(batch));
-                Ok(predicted.collect::<Result<Vec<_>, _>>()?.concat())
+                let mut predicted = Vec::with_capacity(frames.len());
+                for batch in frames.chunks(most) {
+                    predicted.extend(model.predict(batch)?);
+                }
+                Ok(predicted)
             }
         }
     }
@@ -152,6 +154,6 @@ fn beside_each_other(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of a prediction leaves buffers whose content is written anew.
+    // After a panic the buffers hold what the next prediction replaces.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
