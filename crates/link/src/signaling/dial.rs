@@ -112,9 +112,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_final() {
-        let connect = || async { Err::<(), _>(Error::ConnectionClosed) };
-        let refused = first([at_once(), pending().boxed()], connect, ready_ok).await;
-        assert!(matches!(refused, Err(Error::ConnectionClosed)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let connect = || async move { Ok(TcpStream::connect(("127.0.0.1", port)).await?) };
+        let refused = first([at_once(), pending().boxed()], connect, plain).await;
+        assert!(refused.is_err());
     }
 
     async fn ready_ok(_: ()) -> Result<(), Error> {
