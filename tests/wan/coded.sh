@@ -16,22 +16,13 @@ all_lanes=${*:-1 8 coded}
 
 # scene RTT LOSS BURST RATE SIZE LANES: one line of the table.
 scene() {
-  local rtt=$1 loss=$2 burst=$3 rate=$4 size=$5 lanes=$6 summary status=0
+  local rtt=$1 loss=$2 burst=$3 rate=$4 size=$5 lanes=$6 summary of status=0
   summary=$(stream_over --rtt "$rtt" --loss "$loss" --burst "$burst" --rate "$rate" -- \
     --test-pattern "$size@30" --jpeg-quality 80 --lanes "$lanes") || status=$?
   [ "$status" = 0 ] || exit "$status"
-  awk -v link="$rtt ms, $loss %, $burst, $rate Mbit/s" -v frames="$size" -v lanes="$lanes" '
-    /^frames /      { seconds = $(NF - 1) }
-    /^predictions / { poses = $2 }
-    /^dropped /     { dropped = $2 }
-    /^lost on way / { lost = $4 }
-    /^parity /      { parity = $2 " %" }
-    /^  age of pose/ { p50 = $4; p95 = $6; p99 = $8 }
-    END {
-      printf "| %s | %s | %s | %.1f | %d | %d | %s | %s / %s / %s |\n",
-        link, frames, lanes, poses / seconds, dropped, lost, parity, p50, p95, p99
-    }
-  ' <<<"$summary"
+  mapfile -t of < <(figures <<<"$summary")
+  printf '| %s ms, %s %%, %s, %s Mbit/s | %s | %s | %s | %s | %s | %s | %s / %s / %s |\n' \
+    "$rtt" "$loss" "$burst" "$rate" "$size" "$lanes" "${of[0]}" "${of[@]:2}"
 }
 
 echo '| round trip, loss, packets in a row, rate | frames | lanes | poses/s | dropped | lost on way | parity | age of pose, ms p50 / p95 / p99 |'

@@ -18,21 +18,11 @@ pattern=(--test-pattern 640x480@30 --jpeg-quality 80 --lanes coded)
 
 # ours RTT LOSS BURST: one line of the table.
 ours() {
-  local summary status=0
+  local summary of status=0
   summary=$(stream_over --rtt "$1" --loss "$2" --burst "$3" --rate 20 -- "${pattern[@]}") || status=$?
   [ "$status" = 0 ] || exit "$status"
-  awk -v link="$1 ms, $2 %, $3" '
-    /^frames /       { seconds = $(NF - 1); megabytes = $5 }
-    /^predictions /  { poses = $2 }
-    /^dropped /      { dropped = $2 }
-    /^lost on way /  { lost = $4 }
-    /^parity /       { parity = $2 " %" }
-    /^  age of pose/ { p50 = $4; p95 = $6; p99 = $8 }
-    END {
-      printf "| %s | sleap-stream, coded lanes | %.1f | %.1f | %d | %d | %s | %.0f / %.0f / %.0f |\n",
-        link, poses / seconds, megabytes, dropped, lost, parity, p50, p95, p99
-    }
-  ' <<<"$summary"
+  mapfile -t of < <(figures <<<"$summary")
+  printf '| %s ms, %s %%, %s | sleap-stream, coded lanes | %s | %.1f | %s | %s | %s | %.0f / %.0f / %.0f |\n' "$@" "${of[@]}"
 }
 
 # What the others stream.

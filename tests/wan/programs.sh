@@ -19,3 +19,17 @@ stream_over() {
   tests/wan/wan.py "${link[@]}" --relay "$SLEAP_STREAM_BIN/examples/wan_relay" -- \
     tests/wan/stream.sh "${seconds:?}" --model examples/demo/model -- "$@"
 }
+
+# figures: of a client's summary, one a line: poses/s, MB/s, dropped frames, frames lost on the way, parity, and the
+# ages of poses in ms at the 50th, 95th and 99th percentile.
+figures() {
+  awk '
+    /^frames /       { seconds = $(NF - 1); megabytes = $5 }
+    /^predictions /  { poses = $2 }
+    /^dropped /      { dropped = $2 }
+    /^lost on way /  { lost = $4 }
+    /^parity /       { parity = $2 " %" }
+    /^  age of pose/ { p50 = $4; p95 = $6; p99 = $8 }
+    END { printf "%.1f\n%s\n%d\n%d\n%s\n%s\n%s\n%s\n", poses / seconds, megabytes, dropped, lost, parity, p50, p95, p99 }
+  '
+}
