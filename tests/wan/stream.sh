@@ -19,9 +19,19 @@ server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 read -r -t 60 _ <&"$ready" || { cat "$log/worker.log" >&2; exit 1; }
 
+# Ends the client, as Ctrl-C does, once it has said what WAN_UNTIL is and has answers to some frames more in $WAN_LOG/poses.jsonl.
+end_in_time() {
+  grep -qm 1 -- "$WAN_UNTIL" <(tail -n +1 -F --pid "$1" "$log/client.log" 2>/dev/null) || return 0
+  head -n 12 < <(tail -n 0 -F --pid "$1" "$log/poses.jsonl" 2>/dev/null) >/dev/null
+  kill -INT "$1"
+}
+
 status=0
 ip netns exec "$WAN_A" timeout --foreground --preserve-status --signal=INT --kill-after=20 "$seconds" \
-  "$SLEAP_STREAM_BIN/sleap-stream" --signal ws://10.77.0.2:8080 "$@" 2>"$log/client.log" || status=$?
+  "$SLEAP_STREAM_BIN/sleap-stream" --signal ws://10.77.0.2:8080 "$@" 2>"$log/client.log" &
+client=$!
+if [ -n "${WAN_UNTIL:-}" ]; then end_in_time "$client"; fi
+wait "$client" || status=$?
 # 130 is the client's word for having been interrupted, as it was.
 [ "$status" = 0 ] || [ "$status" = 130 ] || { cat "$log/client.log" >&2; exit "$status"; }
 sed -n '/^frames /,$p' "$log/client.log"

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use super::self_wake::SelfWakingTask;
+
 /// Turns without any event after which nothing can be pending: one that reads, one that
 /// hands over, one that flushes.
 const IDLE_TURNS: usize = 3;
@@ -28,7 +30,7 @@ tokio::task_local! {
 
 /// `task`, marked as the library's loop.
 pub(crate) fn in_loop(task: impl Future<Output = ()>) -> impl Future<Output = ()> {
-    LOOP.scope((), task)
+    LOOP.scope((), SelfWakingTask::new(task))
 }
 
 /// Whether this is the library's loop.

@@ -13,6 +13,7 @@
 //! | `servers` | asking each STUN and TURN server once, from the address that leads there, and saying why it failed |
 //! | `turn_stream` | TURN over TCP and TLS |
 //! | `loop_wake` | handshakes and relayed datagrams that leave at once |
+//! | `self_wake` | a loop that wakes no other thread after each datagram |
 //! | `repeats` | a handshake that gets through where packets are lost |
 
 mod config;
@@ -22,6 +23,7 @@ mod loop_wake;
 mod quota;
 mod repeats;
 mod runtime;
+mod self_wake;
 mod servers;
 pub(crate) mod turn_stream;
 

@@ -6,12 +6,16 @@ use thiserror::Error;
 use super::blocks::{Blocks, MAX_BLOCK_PARITY, MAX_DATA};
 use super::code::Known;
 use super::shard::{
-    MAX_CODED_BYTES, MAX_SHARD_MESSAGE_BYTES, SHARD_HEADER_BYTES, SHARD_MESSAGE_BYTES, ShardHeader,
+    MAX_CODED_BYTES, SHARD_HEADER_BYTES, SHARD_MESSAGE_BYTES, ShardHeader, WIDE_SHARD_MESSAGE_BYTES,
 };
 use super::unit::CodedUnit;
 
-/// Smallest messages that a unit is cut into.
+/// Smallest messages that a unit is cut into, and the longest that may be a packet.
 const MIN_SHARD_MESSAGE_BYTES: usize = 256;
+const MAX_PACKET_BYTES: usize = 1500;
+
+/// Bytes of a data shard at most, where shards are wide.
+const WIDE_SHARD_BYTES: usize = WIDE_SHARD_MESSAGE_BYTES - SHARD_HEADER_BYTES;
 
 /// A unit has more bytes than shards can carry: it takes the reliable channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -38,10 +42,9 @@ impl Default for ShardEncoder {
 }
 
 impl ShardEncoder {
-    /// For messages of `message_bytes` at most, which should fit one packet of the path; 256 to
-    /// [`MAX_SHARD_MESSAGE_BYTES`].
+    /// For messages of `message_bytes` at most, which should fit one packet of the path; 256 to 1,500.
     pub fn new(message_bytes: usize) -> Self {
-        let bytes = message_bytes.clamp(MIN_SHARD_MESSAGE_BYTES, MAX_SHARD_MESSAGE_BYTES);
+        let bytes = message_bytes.clamp(MIN_SHARD_MESSAGE_BYTES, MAX_PACKET_BYTES);
         Self {
             next: 0,
             shard_bytes: bytes - SHARD_HEADER_BYTES,
@@ -61,7 +64,26 @@ impl ShardEncoder {
     /// Data shards that a unit is cut into; how many parity shards it should have depends on that.
     pub fn data_shards(&self, unit: &CodedUnit) -> usize {
         let bytes = unit.content_bytes();
-        bytes.div_ceil(self.cut(bytes))
+        bytes.div_ceil(cut(bytes, self.shard_bytes))
+    }
+
+    /// How many wide shards a unit is cut into, and the bytes of each one's message.
+    pub fn wide_form(&self, unit: &CodedUnit) -> (usize, usize) {
+        let bytes = unit.content_bytes();
+        let shard_bytes = cut(bytes, WIDE_SHARD_BYTES);
+        (
+            bytes.div_ceil(shard_bytes),
+            SHARD_HEADER_BYTES + shard_bytes,
+        )
+    }
+
+    /// The shards of `unit` as messages of up to [`WIDE_SHARD_MESSAGE_BYTES`], without parity: for lanes on which nothing
+    /// is lost.
+    pub fn encode_wide(&mut self, unit: &CodedUnit) -> Result<Vec<Bytes>, CodedUnitTooLarge> {
+        let form = form(self.next, unit, 0, WIDE_SHARD_BYTES)?;
+        let shards = shards(&unit.content(self.next), &form);
+        self.next = self.next.wrapping_add(1);
+        Ok(shards)
     }
 
     /// The shards of `unit` with `parity` parity shards for each of its blocks (127 at most), as messages in
@@ -124,29 +146,39 @@ impl ShardEncoder {
         unit: &CodedUnit,
         parity: u8,
     ) -> Result<UnitForm, CodedUnitTooLarge> {
-        let bytes = unit.content_bytes();
-        let max = MAX_CODED_BYTES.min(MAX_DATA * self.shard_bytes);
-        let shard_bytes = self.cut(bytes);
-        let parity = parity.min(MAX_BLOCK_PARITY);
-        let blocks = Blocks::new(bytes, shard_bytes, parity).filter(|_| bytes <= max);
-        Ok(UnitForm {
-            header: ShardHeader {
-                unit: number,
-                index: 0,
-                parity,
-                content_bytes: bytes as u32,
-            },
-            shard_bytes,
-            blocks: blocks.ok_or(CodedUnitTooLarge { bytes, max })?,
-        })
+        form(number, unit, parity, self.shard_bytes)
     }
+}
 
-    /// Bytes of each shard of so many: as few shards as possible, all of one length, with little to fill up.
-    fn cut(&self, bytes: usize) -> usize {
-        bytes
-            .div_ceil(bytes.div_ceil(self.shard_bytes).max(1))
-            .max(1)
-    }
+/// How the unit with this number is cut into data shards of `max_shard_bytes` at most.
+fn form(
+    number: u32,
+    unit: &CodedUnit,
+    parity: u8,
+    max_shard_bytes: usize,
+) -> Result<UnitForm, CodedUnitTooLarge> {
+    let bytes = unit.content_bytes();
+    let max = MAX_CODED_BYTES.min(MAX_DATA * max_shard_bytes);
+    let shard_bytes = cut(bytes, max_shard_bytes);
+    let parity = parity.min(MAX_BLOCK_PARITY);
+    let blocks = Blocks::new(bytes, shard_bytes, parity).filter(|_| bytes <= max);
+    Ok(UnitForm {
+        header: ShardHeader {
+            unit: number,
+            index: 0,
+            parity,
+            content_bytes: bytes as u32,
+        },
+        shard_bytes,
+        blocks: blocks.ok_or(CodedUnitTooLarge { bytes, max })?,
+    })
+}
+
+/// Bytes of each data shard, `max_shard_bytes` at most: as few as possible, all of one length, with little to fill up.
+fn cut(bytes: usize, max_shard_bytes: usize) -> usize {
+    bytes
+        .div_ceil(bytes.div_ceil(max_shard_bytes).max(1))
+        .max(1)
 }
 
 /// How a unit is cut.

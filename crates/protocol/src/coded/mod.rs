@@ -27,6 +27,6 @@ pub use loss::{LossReason, LostUnits};
 pub use parity::{ParityChooser, ShardCounts, max_parity};
 pub use shard::{
     MAX_CODED_BYTES, MAX_SHARD_MESSAGE_BYTES, SHARD_HEADER_BYTES, SHARD_MESSAGE_BYTES, Shard,
-    ShardError, ShardHeader,
+    ShardError, ShardHeader, WIDE_SHARD_MESSAGE_BYTES,
 };
 pub use unit::{Carried, CarriedError, CodedUnit};

@@ -8,8 +8,11 @@ use thiserror::Error;
 /// Bytes of a shard's message, header included, that SCTP puts into one packet which every path carries.
 pub const SHARD_MESSAGE_BYTES: usize = 1160;
 
+/// Bytes of the longest message that a unit is cut into where nothing is lost, header included.
+pub const WIDE_SHARD_MESSAGE_BYTES: usize = 48 << 10;
+
 /// Most bytes of a shard's message that a receiver takes.
-pub const MAX_SHARD_MESSAGE_BYTES: usize = 1500;
+pub const MAX_SHARD_MESSAGE_BYTES: usize = WIDE_SHARD_MESSAGE_BYTES;
 
 /// Bytes of the header before a shard's payload.
 pub const SHARD_HEADER_BYTES: usize = 11;
@@ -44,7 +47,7 @@ impl ShardHeader {
     }
 }
 
-/// One shard: a packet's worth of a unit.
+/// One shard: a packet's worth of a unit, or some packets' where nothing is lost.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Shard {
     /// What it belongs to.

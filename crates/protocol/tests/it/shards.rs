@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use protocol::coded::{
     CodedUnit, CollectorLimits, MAX_CODED_BYTES, MAX_SHARD_MESSAGE_BYTES, SHARD_HEADER_BYTES,
-    SHARD_MESSAGE_BYTES, Shard, ShardCollector, ShardEncoder, max_parity,
+    SHARD_MESSAGE_BYTES, Shard, ShardCollector, ShardEncoder, WIDE_SHARD_MESSAGE_BYTES, max_parity,
 };
 use serde::Deserialize;
 
@@ -327,4 +327,44 @@ fn a_unit_that_is_too_large_for_shards_is_refused() {
         .unwrap();
     let longest = wire.iter().map(Bytes::len).max();
     assert!(longest.is_some_and(|bytes| bytes > 1400 && bytes <= MAX_SHARD_MESSAGE_BYTES));
+}
+
+#[test]
+fn wide_shards_are_few_and_give_the_unit() {
+    let mut encoder = ShardEncoder::default();
+    let mut collector = ShardCollector::new(CollectorLimits::default());
+    // 8 bytes stand before the data.
+    let payload = WIDE_SHARD_MESSAGE_BYTES - SHARD_HEADER_BYTES;
+    let sizes = [
+        (0, 1),
+        (1000, 1),
+        (33_000, 1),
+        (payload - 8, 1),
+        (payload - 7, 2),
+        (140_000, 3),
+    ];
+    for (number, (data_bytes, count)) in (0..).zip(sizes) {
+        let unit = CodedUnit {
+            text: String::new(),
+            data: picture(data_bytes),
+        };
+        let form = encoder.wide_form(&unit);
+        let wide = encoder.encode_wide(&unit).unwrap();
+        assert_eq!(wide.len(), count, "{data_bytes}");
+        assert!(wide.iter().all(|shard| shard.len() == form.1));
+        assert_eq!(form.0, count);
+        assert!(form.1 <= WIDE_SHARD_MESSAGE_BYTES);
+        let mut arrived = None;
+        for shard in wide.into_iter().rev() {
+            let shard = Shard::try_from(shard).unwrap();
+            arrived = arrived.or(collector.push(shard, Instant::now()).unit);
+        }
+        assert_eq!(arrived, Some((number, unit)));
+    }
+    let too_large = CodedUnit {
+        text: String::new(),
+        data: Bytes::from(vec![0; MAX_CODED_BYTES]),
+    };
+    assert!(encoder.encode_wide(&too_large).is_err());
+    assert_eq!(encoder.next_unit(), 6, "it takes no number");
 }

@@ -7,23 +7,21 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::select_all;
 use protocol::Payload;
-use protocol::coded::{CodedUnit, MAX_SHARD_MESSAGE_BYTES, ShardEncoder};
+use protocol::coded::{CodedUnit, SHARD_MESSAGE_BYTES, ShardEncoder};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
+use super::dealt_lane::DealtLane;
 use super::demand::LaneDemand;
 use super::kept::KeptUnits;
 use super::ledger::SentUnit;
 use super::set::ShardLanes;
+use super::wide::{CleanLink, GROWTH_MESSAGE_BYTES, LaneWindow, first_with_room};
 use super::{LANE_BYTES, LAST_UNIT_PAUSE, MIN_LANES};
 use crate::connection::Connection;
 
 /// SCTP's headers in a packet with one message.
 const SCTP_HEADER_BYTES: usize = 28;
-
-/// A lane that has delivered nothing for so long is left out until it does: longer than a round trip
-/// and the pause before a packet is acknowledged.
-const STALLED_AFTER: Duration = Duration::from_millis(400);
 
 /// How long a unit waits for room before the channel takes it, and how long all of it may take before the rest
 /// is given up.
@@ -52,20 +50,15 @@ pub(crate) struct ShardDealer {
     demand: LaneDemand,
     /// What the receiver may ask for again.
     kept: KeptUnits,
-}
-
-struct DealtLane {
-    lane: Arc<Connection>,
-    /// Bytes that wait in it, when it was last asked, and those that it was given since.
-    outstanding: usize,
-    /// When it last had delivered something, or nothing waited.
-    moved: Instant,
+    clean: CleanLink,
+    /// The last units that windows hold went in wide shards.
+    is_wide: bool,
 }
 
 impl ShardDealer {
     /// `mtu`: bytes of a packet of SCTP.
     pub(crate) fn new(shards: Arc<ShardLanes>, mtu: u32) -> Self {
-        let packet = usize::try_from(mtu).unwrap_or(MAX_SHARD_MESSAGE_BYTES);
+        let packet = usize::try_from(mtu).unwrap_or(SHARD_MESSAGE_BYTES);
         Self {
             shards,
             encoder: ShardEncoder::new(packet.saturating_sub(SCTP_HEADER_BYTES)),
@@ -74,6 +67,8 @@ impl ShardDealer {
             has_begun: false,
             demand: LaneDemand::default(),
             kept: KeptUnits::default(),
+            clean: CleanLink::default(),
+            is_wide: false,
         }
     }
 
@@ -96,7 +91,17 @@ impl ShardDealer {
         }
         self.note_demand();
         let data_shards = self.encoder.data_shards(unit);
+        let parity = self.shards.parity(data_shards);
         let keeps = self.shards.keeps();
+        let is_clean = self.clean.unit(parity == 0 && !keeps, Instant::now());
+        if !is_clean {
+            self.is_wide = false;
+            let lanes = self.lanes.iter_mut();
+            lanes.for_each(|lane| lane.window = LaneWindow::default());
+        } else if let Some((messages, lanes)) = self.wide(unit).await {
+            self.send_wide(messages, lanes, data_shards, what).await;
+            return true;
+        }
         let first_wait = match keeps {
             // The channel would mix up the order.
             true => UNIT_WAIT,
@@ -107,7 +112,10 @@ impl ShardDealer {
         }
         // An answer of one packet costs little: the second one saves the time in which a loss is noticed.
         let is_small = data_shards == 1 && matches!(what, SentUnit::Answer(_));
-        let parity = self.shards.parity(data_shards).max(u8::from(is_small));
+        let parity = match is_clean {
+            true => parity,
+            false => parity.max(u8::from(is_small)),
+        };
         let parity = self.demand.parity(data_shards, parity);
         let number = self.encoder.next_unit();
         let Ok(messages) = self.encoder.encode(unit, parity) else {
@@ -118,22 +126,25 @@ impl ShardDealer {
             self.kept
                 .push(number, unit.clone(), parity, shards, Instant::now());
         }
-        if !std::mem::replace(&mut self.has_begun, true) {
-            let lanes = self.lanes.len();
-            info!(
-                lanes,
-                "sending live frames and answers over lanes that wait for nothing that is lost"
-            );
-        }
+        self.deal_all(messages, data_shards, is_small, what).await;
+        true
+    }
+
+    /// Sends the shards of a unit, `data_shards` of them and then those of parity.
+    async fn deal_all(
+        &mut self,
+        messages: Vec<Bytes>,
+        data_shards: usize,
+        is_small: bool,
+        what: SentUnit,
+    ) {
         let is_paced = self.shards.loss() > QUEUE_LOSS;
         let is_again = is_small && self.shards.loss() > LOSSY;
         let once_more = messages.last().filter(|_| is_again).cloned();
-        self.shards.sends(what);
-        let now = Instant::now();
-        self.last_unit = Some(now);
+        let until = self.begin_unit(what) + UNIT_WAIT;
         for (index, message) in messages.into_iter().enumerate() {
             let bytes = message.len();
-            if !self.deal(message, now + UNIT_WAIT).await {
+            if !self.deal(message, until).await {
                 debug!("no lane has room; the rest of a unit is given up");
                 break;
             }
@@ -145,7 +156,93 @@ impl ShardDealer {
         if let Some(message) = once_more {
             self.send_later(message);
         }
-        true
+    }
+
+    /// A unit leaves now.
+    fn begin_unit(&mut self, what: SentUnit) -> Instant {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let lanes = self.lanes.len();
+            info!(
+                lanes,
+                "sending live frames and answers over lanes that wait for nothing that is lost"
+            );
+        }
+        self.shards.sends(what);
+        let now = Instant::now();
+        self.last_unit = Some(now);
+        now
+    }
+
+    /// The unit's wide shards, and a lane for each. `None`: windows do not hold them, and one more begins to grow.
+    async fn wide(&mut self, unit: &CodedUnit) -> Option<(Vec<Bytes>, Vec<Arc<Connection>>)> {
+        let (shards, bytes) = self.encoder.wide_form(unit);
+        let lanes = self
+            .lanes
+            .iter()
+            .map(|lane| (lane.window, lane.outstanding));
+        let Some(chosen) = first_with_room(lanes, shards, bytes) else {
+            self.grow_a_window(bytes).await;
+            return None;
+        };
+        let messages = self.encoder.encode_wide(unit).ok()?;
+        let lanes = chosen.into_iter().map(|at| {
+            let lane = &mut self.lanes[at];
+            lane.outstanding += bytes;
+            lane.lane.clone()
+        });
+        Some((messages, lanes.collect()))
+    }
+
+    /// Sends wide shards of a unit that would have had `data_shards`.
+    async fn send_wide(
+        &mut self,
+        messages: Vec<Bytes>,
+        lanes: Vec<Arc<Connection>>,
+        data_shards: usize,
+        what: SentUnit,
+    ) {
+        if messages.len() < data_shards && !std::mem::replace(&mut self.is_wide, true) {
+            debug!("nothing is lost: units go in few large shards");
+        }
+        let until = self.begin_unit(what) + UNIT_WAIT;
+        for (message, lane) in messages.into_iter().zip(lanes) {
+            let bytes = message.len();
+            let payload = Payload::Binary(message.clone());
+            if lane.association().send(&payload).await.is_err() && !self.deal(message, until).await
+            {
+                debug!("no lane has room; the rest of a unit is given up");
+                return;
+            }
+            self.shards.count_sent(bytes, false);
+        }
+    }
+
+    /// Lets the window of one lane grow until it holds messages of `bytes`.
+    async fn grow_a_window(&mut self, bytes: usize) {
+        if self.lanes.iter().any(|lane| lane.window.is_growing()) {
+            return;
+        }
+        let can_grow =
+            |lane: &&mut DealtLane| lane.window.is_too_small(bytes) && lane.outstanding == 0;
+        let Some(lane) = self.lanes.iter_mut().find(can_grow) else {
+            return;
+        };
+        if !self.clean.grows(Instant::now()) {
+            return;
+        }
+        let mut more = lane.window.grow(bytes);
+        lane.outstanding = more;
+        debug!(more, bytes, "a lane's window grows for large shards");
+        while more > 0 {
+            let piece = more.min(GROWTH_MESSAGE_BYTES);
+            // No shard: the receiver leaves it.
+            let nothing = Payload::Binary(Bytes::from(vec![0; piece]));
+            if lane.lane.association().send(&nothing).await.is_err() {
+                return;
+            }
+            self.shards.count_sent(piece, true);
+            more -= piece;
+        }
     }
 
     /// Sends shards that the receiver asks for.
@@ -210,11 +307,7 @@ impl ShardDealer {
         self.lanes.retain(|known| is_open(&known.lane));
         for lane in open {
             if !self.lanes.iter().any(|it| Arc::ptr_eq(&it.lane, &lane)) {
-                self.lanes.push(DealtLane {
-                    lane,
-                    outstanding: 0,
-                    moved: now,
-                });
+                self.lanes.push(DealtLane::new(lane, now));
             }
         }
         self.lanes.iter_mut().for_each(|lane| lane.refresh(now));
@@ -269,25 +362,5 @@ impl ShardDealer {
         freed.outstanding = freed.outstanding.min(LANE_BYTES - 1);
         self.refresh();
         !self.lanes.is_empty()
-    }
-}
-
-impl DealtLane {
-    fn refresh(&mut self, now: Instant) {
-        // A busy connection is not waited for: its last word serves.
-        if let Some(bytes) = self.lane.association().outstanding_bytes() {
-            if bytes < self.outstanding || bytes == 0 {
-                self.moved = now;
-            }
-            self.outstanding = bytes;
-        }
-    }
-
-    fn room(&self) -> usize {
-        LANE_BYTES.saturating_sub(self.outstanding)
-    }
-
-    fn is_stalled(&self, now: Instant) -> bool {
-        self.outstanding > 0 && now.saturating_duration_since(self.moved) > STALLED_AFTER
     }
 }

@@ -9,16 +9,19 @@
 //! One association has one congestion window, and in a reliable one everything waits for what was lost.
 //! Here a frame is cut into shards with parity ([`protocol::coded`]), which are dealt over many lanes:
 //! enough of them give the frame, and none is waited for. Lanes come and go while the channel goes on; it
-//! does not depend on them. Where losses keep the windows of all lanes small, there are more of them. Everything else keeps its place in the channel.
+//! does not depend on them. Where losses keep the windows of all lanes small, there are more of them; where nothing is lost, shards
+//! are large and few. Everything else keeps its place in the channel.
 
 mod collect;
 mod dealer;
+mod dealt_lane;
 mod demand;
 mod kept;
 mod ledger;
 mod ordered;
 mod ready;
 mod set;
+mod wide;
 
 use std::time::Duration;
 

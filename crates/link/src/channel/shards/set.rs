@@ -19,7 +19,10 @@ use crate::connection::{Association, Connection, ConnectionConfig};
 use crate::limits::TokenBucket;
 
 /// Shards that may wait for the collecting task; then the lanes are not read.
-const MAX_WAITING_SHARDS: usize = 1024;
+const MAX_WAITING_SHARDS: usize = 512;
+
+/// Send buffer of a lane: what makes its window grow is longer than what else may lie in it.
+const SEND_BUFFER_BYTES: usize = 2 * LANE_BYTES;
 
 /// Receive window of a lane, in bytes.
 const WINDOW_BYTES: u32 = 256 << 10;
@@ -93,7 +96,7 @@ impl ShardLanes {
     /// Settings of a lane, from those of the channel's first connection.
     pub(crate) fn config_of(first: &ConnectionConfig) -> ConnectionConfig {
         let mut config = first.clone();
-        config.sctp.send_buffer_bytes = LANE_BYTES;
+        config.sctp.send_buffer_bytes = SEND_BUFFER_BYTES;
         config.udp.repeats = LANE_REPEATS;
         config.udp.repeats_often = 0;
         config.sctp.receive_window_bytes = WINDOW_BYTES;

@@ -4,7 +4,7 @@ import { crc32 } from "./crc32.js";
 
 /** Bytes of a shard's message that fit one packet of each path, and most that a receiver takes. */
 export const MESSAGE_BYTES = 1160;
-const MAX_MESSAGE_BYTES = 1500;
+const MAX_MESSAGE_BYTES = 49152;
 /** Bytes of the header of a shard, and of what stands before the text of a unit. */
 export const HEADER_BYTES = 11;
 const HEAD_BYTES = 8;
