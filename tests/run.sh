@@ -99,9 +99,9 @@ documentation() {
 second_share=(several_ silence:: sources:: stored_workers:: terminal:: tracking:: two_workers:: whole_)
 third_share=(record:: refine:: renewal:: room:: worker_rules::)
 
-# cargo_test WORD...: cargo test with these words for the test programs. Two tests run at a time.
+# cargo_test WORD...: all test programs with these words. Two tests run at a time.
 cargo_test() {
-  RUST_TEST_THREADS=2 cargo test --workspace --locked --no-fail-fast -- "$@"
+  RUST_TEST_THREADS=2 cargo test --workspace --lib --bins --tests --locked --no-fail-fast -- "$@"
 }
 
 rust_tests() {
@@ -109,7 +109,7 @@ rust_tests() {
   for word in "${second_share[@]}" "${third_share[@]}"; do
     words+=(--skip "$word")
   done
-  cargo_test "${words[@]}"
+  cargo_test "${words[@]}" && cargo test --workspace --doc --locked
 }
 
 second_rust_tests() {
