@@ -18,6 +18,8 @@ pub struct ConnectionConfig {
     pub connect_timeout: Duration,
     /// Longest time without a sign of life after which a peer counts as lost.
     pub peer_timeout: Duration,
+    /// Interval of consent checks, to which the peer answers; several fit into `peer_timeout`.
+    pub consent_interval: Duration,
 }
 
 impl Default for ConnectionConfig {
@@ -28,6 +30,7 @@ impl Default for ConnectionConfig {
             sctp: SctpConfig::default(),
             connect_timeout: Duration::from_secs(15),
             peer_timeout: Duration::from_secs(5),
+            consent_interval: Duration::from_secs(1),
         }
     }
 }

@@ -23,8 +23,6 @@ const BETWEEN_NETWORKS_TIMEOUT: Duration = Duration::from_millis(200);
 const CHECK_INTERVAL: Duration = Duration::from_millis(40);
 /// Checks of one path, three seconds of them.
 const MAX_CHECKS: u16 = 75;
-/// Interval of consent checks; several fit into the peer timeout.
-const CONSENT_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn configuration(servers: &IceServers, relay_only: bool) -> RTCConfiguration {
     let servers = servers
@@ -53,7 +51,7 @@ pub(super) fn setting_engine(config: &ConnectionConfig) -> SettingEngine {
         .with_ice_timeouts(
             Some(config.peer_timeout),
             Some(config.connect_timeout),
-            Some(CONSENT_INTERVAL),
+            Some(config.consent_interval),
         )
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
         .with_srflx_acceptance_min_wait(Some(BETWEEN_NETWORKS_TIMEOUT))

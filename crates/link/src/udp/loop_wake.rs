@@ -9,9 +9,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use super::self_wake::SelfWakingTask;
 
@@ -22,6 +23,9 @@ const IDLE_TURNS: usize = 3;
 /// Turns with an event that belong to the opening of a connection: those of ICE, DTLS and SCTP with what is sent again,
 /// and of the first messages.
 const OPENING_TURNS: usize = 256;
+
+/// A connection that has little to do has not had as many turns when its opening is long over.
+const OPENING_TIME: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
     /// Set in the tasks that the library spawns: timers of its other calls keep their time.
@@ -38,9 +42,31 @@ pub(crate) fn is_in_loop() -> bool {
     LOOP.try_with(|()| ()).is_ok()
 }
 
+/// Timers of loops that are so long or longer end on a common beat: what many idle connections look for now and then, they
+/// look for together, and the process is woken once.
+const ALIGNED_FROM: Duration = Duration::from_millis(150);
+const BEAT: Duration = Duration::from_millis(50);
+
+/// The time that a loop waits instead of `duration`: as long, or up to [`BEAT`] longer.
+pub(crate) fn aligned(duration: Duration) -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    match duration < ALIGNED_FROM {
+        true => duration,
+        false => aligned_after(BEGIN.elapsed(), duration),
+    }
+}
+
+fn aligned_after(passed: Duration, duration: Duration) -> Duration {
+    let due = passed.saturating_add(duration).as_nanos();
+    let beat = BEAT.as_nanos();
+    let due = u64::try_from(due.div_ceil(beat) * beat).unwrap_or(u64::MAX);
+    Duration::from_nanos(due).saturating_sub(passed)
+}
+
 /// Whether a connection is new or has a relay, and how long its loop has been idle.
 #[derive(Debug)]
 pub(crate) struct LoopWake {
+    begun: Instant,
     /// Turns with an event that are left of the opening.
     opening: AtomicUsize,
     relayed: AtomicBool,
@@ -50,6 +76,7 @@ pub(crate) struct LoopWake {
 impl Default for LoopWake {
     fn default() -> Self {
         Self {
+            begun: Instant::now(),
             opening: AtomicUsize::new(OPENING_TURNS),
             relayed: AtomicBool::new(false),
             idle: AtomicUsize::new(0),
@@ -66,7 +93,8 @@ impl LoopWake {
     /// The loop's timer for its next turn: `timer`, or one that has run out.
     pub(crate) fn next<F: Future<Output = ()> + Unpin>(self: &Arc<Self>, timer: F) -> WakeTimer<F> {
         let idle = self.idle.load(Ordering::Relaxed) >= IDLE_TURNS;
-        let is_opening = self.opening.load(Ordering::Relaxed) > 0;
+        let is_opening =
+            self.opening.load(Ordering::Relaxed) > 0 && self.begun.elapsed() < OPENING_TIME;
         let extra = (is_opening || self.relayed.load(Ordering::Relaxed)) && !idle;
         WakeTimer {
             turns: self.clone(),
@@ -129,6 +157,25 @@ mod tests {
             drop(turns.next(pending::<()>()));
         }
         turns
+    }
+
+    #[test]
+    fn long_waits_end_together() {
+        let ms = Duration::from_millis;
+        assert_eq!(aligned(ms(149)), ms(149));
+        assert!(aligned(ms(200)) >= ms(200) && aligned(ms(200)) <= ms(250));
+        for passed in [1000, 1001, 1013, 1049] {
+            let end = ms(passed) + aligned_after(ms(passed), ms(200));
+            let expected = if passed == 1000 { 1200 } else { 1250 };
+            assert_eq!(end, ms(expected));
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_long_open_has_no_extra_turns() {
+        let mut turns = LoopWake::default();
+        turns.begun = turns.begun.checked_sub(OPENING_TIME).unwrap();
+        assert!(!runs_out(&Arc::new(turns)));
     }
 
     #[test]

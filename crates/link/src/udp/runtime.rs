@@ -17,7 +17,7 @@ use webrtc::runtime::{
 use super::config::UdpConfig;
 use super::datagrams::DatagramSocket;
 use super::interfaces;
-use super::loop_wake::{in_loop, is_in_loop};
+use super::loop_wake::{aligned, in_loop, is_in_loop};
 use super::quota::PreAuthQuota;
 use super::repeats::Repeats;
 use super::servers::IceServers;
@@ -177,10 +177,12 @@ impl Runtime for TunedRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        let timer = TokioRuntime.sleep(duration);
         match is_in_loop() {
-            true => Box::pin(self.servers.wake().next(timer)),
-            false => timer,
+            true => {
+                let timer = TokioRuntime.sleep(aligned(duration));
+                Box::pin(self.servers.wake().next(timer))
+            }
+            false => TokioRuntime.sleep(duration),
         }
     }
 

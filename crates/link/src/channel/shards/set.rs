@@ -101,6 +101,8 @@ impl ShardLanes {
         config.udp.repeats_often = 0;
         config.sctp.receive_window_bytes = WINDOW_BYTES;
         config.connect_timeout = config.connect_timeout.min(OPEN_TIMEOUT);
+        // Both sides check: there is a sign of life each second, about.
+        config.consent_interval *= 2;
         config
     }
 
