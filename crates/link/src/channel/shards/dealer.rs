@@ -185,9 +185,10 @@ impl ShardDealer {
             return None;
         };
         let messages = self.encoder.encode_wide(unit).ok()?;
+        let now = Instant::now();
         let lanes = chosen.into_iter().map(|at| {
             let lane = &mut self.lanes[at];
-            lane.outstanding += bytes;
+            lane.took(bytes, now);
             lane.lane.clone()
         });
         Some((messages, lanes.collect()))
@@ -227,11 +228,12 @@ impl ShardDealer {
         let Some(lane) = self.lanes.iter_mut().find(can_grow) else {
             return;
         };
-        if !self.clean.grows(Instant::now()) {
+        let now = Instant::now();
+        if !self.clean.grows(now) {
             return;
         }
         let mut more = lane.window.grow(bytes);
-        lane.outstanding = more;
+        lane.took(more, now);
         debug!(more, bytes, "a lane's window grows for large shards");
         while more > 0 {
             let piece = more.min(GROWTH_MESSAGE_BYTES);
@@ -328,7 +330,7 @@ impl ShardDealer {
             // It has room, so that this does not wait.
             let sent = dealt.lane.association().send(&message).await;
             if sent.is_ok() {
-                dealt.outstanding += message.len();
+                dealt.took(message.len(), Instant::now());
                 return true;
             }
             self.lanes.swap_remove(lane);

@@ -32,6 +32,14 @@ impl DealtLane {
         }
     }
 
+    /// It was given `bytes` more.
+    pub(super) fn took(&mut self, bytes: usize, now: Instant) {
+        if self.outstanding == 0 {
+            self.moved = now;
+        }
+        self.outstanding += bytes;
+    }
+
     pub(super) fn refresh(&mut self, now: Instant) {
         // Nothing comes to wait in a lane by itself, and a busy connection is not waited for: its last word serves.
         if self.outstanding > 0
