@@ -144,7 +144,7 @@ fn a_second_worker_of_a_name_does_not_take_it_from_the_first() {
     let secret = link.split_once('#').unwrap().1;
     let named = ["--signal", signal, "--worker-id", "rig", "--secret", secret];
     answered(stream(data.path(), &named));
-    assert_eq!(first.log().matches("stream complete").count(), 2);
+    first.logs("stream complete", 2);
     // When it has left, another worker may have the name.
     first.interrupt();
     worker_at(signal, elsewhere.path(), &["--name", "rig"]);

@@ -63,9 +63,14 @@ async fn coded() -> Pair {
                     assert_eq!(message, prediction(id));
                     answered = true;
                 }
+                // A socket on a busy machine may not hold all packets.
+                lost = client.sender.lost_frames() => {
+                    assert_eq!(lost, [id]);
+                    break;
+                }
             }
         }
-        if took > 20 {
+        if took > 20 && answered {
             break;
         }
     }

@@ -130,6 +130,7 @@ mod tests {
         assert_eq!(read(&[MAGIC]), ShardError::TooShort { bytes: 1 });
         assert_eq!(read(&[MAGIC; 11]), ShardError::TooShort { bytes: 11 });
         assert_eq!(read(b"KEEP_ALIVE"), ShardError::Magic { found: b'K' });
-        assert_eq!(read(&[MAGIC; 1501]), ShardError::TooLong { bytes: 1501 });
+        let bytes = MAX_SHARD_MESSAGE_BYTES + 1;
+        assert_eq!(read(&vec![MAGIC; bytes]), ShardError::TooLong { bytes });
     }
 }
