@@ -31,11 +31,12 @@ if [ "${1:-}" = inside ]; then
   seconds=$2
   shift 2
   tests/wan/stream.sh "$seconds" "$@" &
+  stream=$!
   sleep "$settled"
   used >"$WAN_LOG/before"
   sleep $((seconds - settled - tail))
   used >"$WAN_LOG/after"
-  wait
+  wait "$stream"
   exit
 fi
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A live stream over coded lanes and the worst link that the emulation has: bursts of losses, jitter, packets out of
 # order, and lanes that die. Fails unless every frame is answered once or counted as left out or lost, each pose is that
-# of its frame, and dead lanes were replaced. Then the same with nothing lost, and one of which every frame counts: all of them have to arrive, in order.
+# of its frame, and dead lanes were replaced. Then the same with nothing lost, and one of which every
+# frame counts: all of them have to arrive, in order.
 # How long anything takes is no matter here.
 # SLEAP_STREAM_BIN names the folder of binaries, with examples/wan_relay in it.
 # Needs root, iproute2 and /dev/net/tun; 77 on a machine that has them not.
