@@ -104,6 +104,10 @@ impl PushedFrames {
         state.on_frame = None;
     }
 
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().is_ended || self.stop.is_set()
+    }
+
     pub(super) fn summary(&self) -> CaptureSummary {
         let (frames, stale) = {
             let state = self.lock();

@@ -125,6 +125,15 @@ impl RunningCapture {
         self.stop.set();
     }
 
+    /// Whether it has ended, by itself or because it was asked to.
+    pub fn is_finished(&self) -> bool {
+        match &self.work {
+            Some(CaptureWork::Thread(thread)) => thread.is_finished(),
+            Some(CaptureWork::Pushed(frames)) => frames.is_ended(),
+            None => true,
+        }
+    }
+
     /// Waits until the capture has ended; one of frames that are handed in ends now. A panic of the callback is
     /// resumed here.
     pub fn join(mut self) -> Result<CaptureSummary, ReadError> {

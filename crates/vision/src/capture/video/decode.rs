@@ -8,6 +8,7 @@ use ffmpeg::frame::Video;
 use ffmpeg::media::Type;
 use ffmpeg::{Error, Packet, Stream};
 
+use super::concealment::Concealment;
 use super::numbers::FrameNumbers;
 use super::raw::{self, Demuxer};
 
@@ -78,6 +79,7 @@ pub(super) struct VideoTrack {
     stream: usize,
     decoder: decoder::Video,
     numbers: FrameNumbers,
+    concealment: Concealment,
     /// The frame that comes after those that are lost.
     frame: Option<DecodedFrame>,
     pixels: Video,
@@ -122,6 +124,7 @@ impl VideoTrack {
             count,
             ..threading::Config::default()
         });
+        raw::hear_decoders();
         let decoder = context.decoder().video()?;
         let fps = demuxer.frame_rate(index);
         Ok(Some(VideoTrack {
@@ -129,6 +132,7 @@ impl VideoTrack {
             stream: index,
             decoder,
             numbers: FrameNumbers::default(),
+            concealment: Concealment::default(),
             frame: None,
             pixels: Video::empty(),
             end: None,
@@ -196,7 +200,8 @@ impl VideoTrack {
     }
 
     fn received(&mut self) -> Decoded {
-        let is_concealed = raw::is_concealed(&self.pixels);
+        let is_marked = raw::is_concealed(&self.pixels);
+        let is_concealed = self.concealment.shown(self.pixels.pts(), is_marked);
         let before = self.last;
         let at = self.time();
         let is_damaged = is_concealed || self.was_concealed || self.numbers.has_errors();
@@ -288,6 +293,8 @@ impl VideoTrack {
         };
         let is_shown = !raw::is_discarded(&packet);
         self.numbers.sent(packet.pts().filter(|_| is_shown));
+        let number = self.concealment.sent(packet.pts());
+        raw::number_packet(&mut self.decoder, number);
         if self.decoder.send_packet(&packet).is_err() {
             self.numbers.failed();
         }

@@ -1,5 +1,6 @@
 //! Video files and network streams, decoded by FFmpeg's libraries.
 
+mod concealment;
 mod convert;
 mod decode;
 mod interrupt;

@@ -2,17 +2,19 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use ffmpeg::codec::Id;
+use ffmpeg::codec::decoder;
 use ffmpeg::codec::packet::Ref;
 use ffmpeg::ffi::*;
 use ffmpeg::format::context::Input;
 use ffmpeg::frame::Video;
 use ffmpeg::{Dictionary, Error, Packet, Stream};
 
+use super::concealment;
 use super::interrupt::Interrupt;
 use super::pipe::PipeInput;
 
@@ -169,7 +171,40 @@ pub(super) fn is_discarded(packet: &Packet) -> bool {
     unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
 }
 
-/// Whether the decoder has filled in what it could not decode.
+/// Lets [`super::concealment`] hear what decoders write to FFmpeg's log. Nothing is printed any more.
+pub(super) fn hear_decoders() {
+    static ONCE: Once = Once::new();
+    // SAFETY: the callback may be called by any thread at any time, and keeps nothing of what it gets.
+    ONCE.call_once(|| unsafe { av_log_set_callback(Some(logged)) });
+}
+
+/// Takes a message of FFmpeg's log; its arguments, whose type differs between machines, are not looked at.
+unsafe extern "C" fn logged<Arguments>(
+    object: *mut c_void,
+    _level: c_int,
+    message: *const c_char,
+    _: Arguments,
+) {
+    // SAFETY: FFmpeg passes null or an object that begins with a pointer to its class, whose name is a constant, and
+    // a constant as the message. A codec's context is one of the class that is compared with.
+    let (packet, message) = unsafe {
+        let class = object.cast::<*const AVClass>();
+        if message.is_null() || class.is_null() || (*class) != avcodec_get_class() {
+            return;
+        }
+        let context = object.cast::<AVCodecContext>();
+        ((*context).opaque.addr() as u64, CStr::from_ptr(message))
+    };
+    concealment::note(packet, message);
+}
+
+/// Names the packet that the decoder gets next. Each of its threads takes the number over with a packet.
+pub(super) fn number_packet(decoder: &mut decoder::Video, number: u64) {
+    // SAFETY: the context is open. FFmpeg hands the value on and never follows it as a pointer.
+    unsafe { (*decoder.as_mut_ptr()).opaque = ptr::without_provenance_mut(number as usize) };
+}
+
+/// Whether the decoder has marked the frame as one whose missing parts it has filled in.
 pub(super) fn is_concealed(frame: &Video) -> bool {
     // SAFETY: the pointer is to the frame that is borrowed.
     unsafe {
