@@ -30,8 +30,7 @@ use watcher::ClockWatcher;
 /// From one number to the next: a common screen shows 60 pictures a second.
 const PICTURE_INTERVAL: Duration = Duration::from_micros(16_667);
 
-/// Frames of the first second are left out: the window appears, and the camera adapts its exposure. Through a worker
-/// the connection is made meanwhile.
+/// Frames of the first second are left out: the window appears, and the camera adapts its exposure.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// How long a browser may take to show the page.
@@ -76,12 +75,10 @@ pub(crate) fn run(config: OpticalConfig) -> Result<ExitStatus> {
             ClockScreen::Window
         }
     };
-    let begins = Instant::now() + WARM_UP;
-    let watcher = Arc::new(ClockWatcher::new(begins));
-    let end = begins + config.duration;
+    let watcher = Arc::new(ClockWatcher::new(WARM_UP, config.duration));
     match config.frames {
-        MeasuredFrames::Captured(webcam) => captured(webcam, &screen, &watcher, end)?,
-        MeasuredFrames::Streamed(stream) => streamed(*stream, &screen, &watcher, end)?,
+        MeasuredFrames::Captured(webcam) => captured(webcam, &screen, &watcher)?,
+        MeasuredFrames::Streamed(stream) => streamed(*stream, &screen, &watcher)?,
     }
     let report = OpticalReport::new(&watcher.measured(), screen.step())?;
     report.print(config.as_json)?;
@@ -89,12 +86,7 @@ pub(crate) fn run(config: OpticalConfig) -> Result<ExitStatus> {
 }
 
 /// Looks at the frames of a camera.
-fn captured(
-    webcam: WebcamConfig,
-    screen: &ClockScreen,
-    watcher: &Arc<ClockWatcher>,
-    end: Instant,
-) -> Result<()> {
+fn captured(webcam: WebcamConfig, screen: &ClockScreen, watcher: &Arc<ClockWatcher>) -> Result<()> {
     let capture = Capture::open(capture::Config {
         source: Source::Webcam(webcam),
         selection: FrameSelection::default(),
@@ -110,26 +102,21 @@ fn captured(
             ControlFlow::Continue(())
         }
     });
-    screen.show_clock(watcher, end, || false)?;
+    screen.show_clock(watcher, || running.is_finished())?;
     running.stop();
     running.join()?;
     Ok(())
 }
 
 /// Looks at the frames of a stream, and at its results.
-fn streamed(
-    config: Config,
-    screen: &ClockScreen,
-    watcher: &Arc<ClockWatcher>,
-    end: Instant,
-) -> Result<()> {
+fn streamed(config: Config, screen: &ClockScreen, watcher: &Arc<ClockWatcher>) -> Result<()> {
     let (over, ends) = oneshot::channel();
     let shared = Arc::clone(watcher);
     let stream = std::thread::Builder::new()
         .name("stream".into())
         .spawn(move || run::run_watched(config, shared, ends))
         .context("cannot start the stream's thread")?;
-    let shown = screen.show_clock(watcher, end, || stream.is_finished());
+    let shown = screen.show_clock(watcher, || stream.is_finished());
     drop(over);
     let outcome = stream.join();
     let outcome = outcome.map_err(|_| anyhow!("the stream stopped unexpectedly"))?;
@@ -182,37 +169,33 @@ impl ClockScreen {
         }
     }
 
-    fn show_clock(
-        &self,
-        watcher: &ClockWatcher,
-        end: Instant,
-        is_over: impl Fn() -> bool,
-    ) -> Result<()> {
+    /// Shows the clock until everything is measured, or until no frame comes any more.
+    fn show_clock(&self, watcher: &ClockWatcher, has_ended: impl Fn() -> bool) -> Result<()> {
+        let is_over = || watcher.is_done(Instant::now()) || has_ended();
         match self {
-            ClockScreen::Window => show_in_window(watcher, end, is_over),
+            ClockScreen::Window => show_in_window(watcher, is_over),
             ClockScreen::Page(page) => {
-                follow_page(page, watcher, end, is_over);
+                follow_page(page, watcher, is_over);
                 Ok(())
             }
         }
     }
 }
 
-/// Notes which number a page shows, until `end` or until `is_over`.
-fn follow_page(page: &ClockPage, watcher: &ClockWatcher, end: Instant, is_over: impl Fn() -> bool) {
+/// Notes which number a page shows, until `is_over`.
+fn follow_page(page: &ClockPage, watcher: &ClockWatcher, is_over: impl Fn() -> bool) {
     for count in 0.. {
         let due = page.due(count);
-        let now = Instant::now();
-        if now >= end || is_over() {
+        if is_over() {
             return;
         }
-        sleep(due.saturating_duration_since(now));
+        sleep(due.saturating_duration_since(Instant::now()));
         watcher.measured().shown.push(count as u16, due);
     }
 }
 
-/// Shows one number after the other until `end`, until the user closes the window, or until `is_over`.
-fn show_in_window(watcher: &ClockWatcher, end: Instant, is_over: impl Fn() -> bool) -> Result<()> {
+/// Shows one number after the other until the user closes the window, or until `is_over`.
+fn show_in_window(watcher: &ClockWatcher, is_over: impl Fn() -> bool) -> Result<()> {
     let mut window = Window::open("sleap-stream latency")?;
     let mut due = Instant::now();
     for number in (0..=u16::MAX).cycle() {
@@ -221,7 +204,7 @@ fn show_in_window(watcher: &ClockWatcher, end: Instant, is_over: impl Fn() -> bo
         }
         let now = Instant::now();
         watcher.measured().shown.push(number, now);
-        if now >= end || is_over() {
+        if is_over() {
             break;
         }
         // A picture that was late does not make the next ones early.

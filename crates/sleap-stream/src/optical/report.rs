@@ -68,6 +68,9 @@ impl OpticalReport {
             bail!("the measurement ended before a frame came");
         };
         let (frames, read) = (meter.frames(), meter.total.count());
+        if frames == 0 {
+            bail!("the measurement ended before a frame came");
+        }
         let spread = Spread::of(&meter.total);
         let is_enough = read >= MIN_READ && read as f64 >= frames as f64 * MIN_SHARE;
         let (Some(total), true) = (spread, is_enough) else {

@@ -1,8 +1,8 @@
 //! What the threads of a measurement share: the numbers shown, the frames read, the results that are here.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use protocol::FrameId;
 use vision::capture::{CapturedFrame, DriverTiming, SourceInfo};
@@ -17,8 +17,12 @@ const MAX_PENDING: usize = 256;
 
 /// Reads the clock in frames, and notes when their results are here.
 pub(super) struct ClockWatcher {
-    /// Frames before are left out.
-    begins: Instant,
+    /// Frames of so long after the first one are left out.
+    warm_up: Duration,
+    /// Frames of so long after these are read.
+    duration: Duration,
+    /// When the first frame came. How long a camera takes to open, and a worker to be reached, is not known before.
+    first: OnceLock<Instant>,
     measured: Mutex<Measured>,
 }
 
@@ -36,12 +40,20 @@ pub(super) struct Measured {
 }
 
 impl ClockWatcher {
-    /// A watcher of frames from `begins` on.
-    pub(super) fn new(begins: Instant) -> Self {
+    /// A watcher of the frames that come `warm_up` after the first one, for `duration`.
+    pub(super) fn new(warm_up: Duration, duration: Duration) -> Self {
         Self {
-            begins,
+            warm_up,
+            duration,
+            first: OnceLock::new(),
             measured: Mutex::default(),
         }
+    }
+
+    /// Whether the frames that were to be read are over.
+    pub(super) fn is_done(&self, now: Instant) -> bool {
+        let first = self.first.get();
+        first.is_some_and(|&first| now >= first + self.warm_up + self.duration)
     }
 
     /// What is known so far.
@@ -96,7 +108,7 @@ impl FrameWatcher for ClockWatcher {
     }
 
     fn captured(&self, frame: &CapturedFrame) {
-        if frame.arrived < self.begins {
+        if frame.arrived < *self.first.get_or_init(|| frame.arrived) + self.warm_up {
             return;
         }
         let Ok(image) = frame.content.brightness() else {
@@ -135,7 +147,7 @@ mod tests {
     fn a_result_belongs_to_its_frame_whichever_comes_first() {
         let ms = Duration::from_millis;
         let start = Instant::now();
-        let watcher = ClockWatcher::new(start);
+        let watcher = ClockWatcher::new(Duration::ZERO, Duration::from_secs(5));
         for number in 0..20 {
             let at = start + ms(u64::from(number) * 16);
             watcher.measured().shown.push(number, at);
@@ -155,7 +167,7 @@ mod tests {
     #[test]
     fn the_clock_is_read_in_whatever_form_frames_come() {
         let start = Instant::now();
-        let watcher = ClockWatcher::new(start);
+        let watcher = ClockWatcher::new(Duration::ZERO, Duration::from_secs(5));
         for number in 0..8 {
             let at = start + Duration::from_millis(u64::from(number) * 16);
             watcher.measured().shown.push(number, at);
@@ -180,9 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn the_time_counts_from_the_first_frame_however_late_it_comes() {
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        let watcher = ClockWatcher::new(second, second * 5);
+        assert!(!watcher.is_done(start + second * 60));
+        let first = start + second * 60;
+        for (id, half_seconds) in (0..).zip(0..14) {
+            watcher.captured(&frame(id, 3, first + second / 2 * half_seconds));
+        }
+        assert_eq!(watcher.measured().meter.frames(), 12);
+        assert!(!watcher.is_done(first + second * 6 - second / 100));
+        assert!(watcher.is_done(first + second * 6));
+    }
+
+    #[test]
     fn what_never_comes_is_forgotten() {
         let start = Instant::now();
-        let watcher = ClockWatcher::new(start);
+        let watcher = ClockWatcher::new(Duration::ZERO, Duration::from_secs(5));
         for id in 0..10_000 {
             watcher.measured().result(id, start);
         }
