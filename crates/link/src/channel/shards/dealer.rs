@@ -112,10 +112,7 @@ impl ShardDealer {
         }
         // An answer of one packet costs little: the second one saves the time in which a loss is noticed.
         let is_small = data_shards == 1 && matches!(what, SentUnit::Answer(_));
-        let parity = match is_clean {
-            true => parity,
-            false => parity.max(u8::from(is_small)),
-        };
+        let parity = parity.max(u8::from(is_small && !is_clean));
         let parity = self.demand.parity(data_shards, parity);
         let number = self.encoder.next_unit();
         let Ok(messages) = self.encoder.encode(unit, parity) else {
@@ -138,24 +135,36 @@ impl ShardDealer {
         is_small: bool,
         what: SentUnit,
     ) {
-        let is_paced = self.shards.loss() > QUEUE_LOSS;
         let is_again = is_small && self.shards.loss() > LOSSY;
         let once_more = messages.last().filter(|_| is_again).cloned();
         let until = self.begin_unit(what) + UNIT_WAIT;
+        self.deal_each(messages, data_shards, until).await;
+        if let Some(message) = once_more {
+            self.send_later(message);
+        }
+    }
+
+    /// Deals shards, of which those after the first `data_shards` count as parity: a few at a time where a queue on the
+    /// way is full. `false`: no lane had room in time for all of them.
+    async fn deal_each(
+        &mut self,
+        messages: Vec<Bytes>,
+        data_shards: usize,
+        until: Instant,
+    ) -> bool {
+        let is_paced = self.shards.loss() > QUEUE_LOSS;
         for (index, message) in messages.into_iter().enumerate() {
             let bytes = message.len();
             if !self.deal(message, until).await {
                 debug!("no lane has room; the rest of a unit is given up");
-                break;
+                return false;
             }
             self.shards.count_sent(bytes, index >= data_shards);
             if is_paced && index % SHARDS_AT_ONCE == SHARDS_AT_ONCE - 1 {
                 sleep(BETWEEN_SHARDS).await;
             }
         }
-        if let Some(message) = once_more {
-            self.send_later(message);
-        }
+        true
     }
 
     /// A unit leaves now.
@@ -261,15 +270,8 @@ impl ShardDealer {
                 shards = messages.len(),
                 "sending late shards"
             );
-            for (index, message) in messages.into_iter().enumerate() {
-                let bytes = message.len();
-                if !self.deal(message, until).await {
-                    return;
-                }
-                self.shards.count_sent(bytes, true);
-                if loss > QUEUE_LOSS && index % SHARDS_AT_ONCE == SHARDS_AT_ONCE - 1 {
-                    sleep(BETWEEN_SHARDS).await;
-                }
+            if !self.deal_each(messages, 0, until).await {
+                return;
             }
         }
     }
