@@ -97,7 +97,7 @@ documentation() {
 
 # Rust tests whose names have these words run at the end of the other lanes, which are shorter otherwise.
 second_share=(several_ silence:: sources:: stored_workers:: terminal:: tracking:: two_workers:: whole_)
-third_share=(record:: refine:: renewal:: room:: worker_rules::)
+third_share=(reconnect:: record:: refine:: renewal:: room:: worker_rules::)
 
 # cargo_test WORD...: all test programs with these words. Two tests run at a time.
 cargo_test() {

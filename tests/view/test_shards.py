@@ -10,6 +10,6 @@ SCRIPT = Path(__file__).with_name("shards.js").read_text().split("\n", 1)[1].str
 
 
 def test_shards_are_those_of_the_vectors_and_losses_are_made_good(worker, open_page):
-    assert len(VECTORS) >= 6
+    assert len(VECTORS) >= 8
     page = open_page(worker.link).state("connected")
     assert page.page.evaluate(SCRIPT, VECTORS) == []

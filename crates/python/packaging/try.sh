@@ -44,7 +44,7 @@ fresh_system() {
   esac
   # shellcheck disable=SC2016 # apt-get replaces it
   mirror=$(apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian$')
-  debootstrap --arch="$debian" --variant=minbase --include=ca-certificates,python3-venv "$suite" "$folder/root" "$mirror" \
+  debootstrap --arch="$debian" --variant=minbase --include=ca-certificates,python3-venv "$suite" "$folder/system" "$mirror" \
     >"$folder/log" 2>&1 || { tail "$folder/log" >&2; return 1; }
 }
 
@@ -52,10 +52,10 @@ fresh_system() {
 prepare() {
   folder=$(mktemp -d)
   step "a fresh system with Python" fresh_system
-  mkdir "$folder/root/try"
-  cp -r "$repo/examples/demo" "$here/first_use.py" "$wheel" "$tarball" "$folder/root/try/"
+  mkdir "$folder/system/try"
+  cp -r "$repo/examples/demo" "$here/first_use.py" "$wheel" "$tarball" "$folder/system/try/"
   doing="what is tried in it"
-  TRY_ROOT=$folder/root unshare --mount --propagation private "$0" "$suite" "$wheel" "$tarball"
+  TRY_ROOT=$folder/system unshare --mount --propagation private "$0" "$suite" "$wheel" "$tarball"
 }
 
 inside() {

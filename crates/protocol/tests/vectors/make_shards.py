@@ -12,7 +12,7 @@ import json
 import zlib
 from pathlib import Path
 
-MESSAGE, HEADER, MOST = 1160, 11, 128
+MESSAGE, WIDE_MESSAGE, HEADER, MOST = 1160, 48 * 1024, 11, 128
 
 
 def times(a: int, b: int) -> int:
@@ -81,8 +81,8 @@ def content(number: int, text: str, data: bytes) -> bytes:
     return zlib.crc32(number.to_bytes(4, "big") + rest).to_bytes(4, "big") + rest
 
 
-def shards(number: int, whole: bytes, parity: int) -> list[bytes]:
-    fewest = -(-len(whole) // (MESSAGE - HEADER))
+def shards(number: int, whole: bytes, parity: int, message: int = MESSAGE) -> list[bytes]:
+    fewest = -(-len(whole) // (message - HEADER))
     length = -(-len(whole) // fewest)
     data = [whole[at : at + length].ljust(length, b"\0") for at in range(0, len(whole), length)]
     blocks = -(-len(data) // MOST)
@@ -125,6 +125,15 @@ def unit(name: str, parity: int, text: str, length: int = 0, number: int = 0) ->
     return vector | {"crc32": [zlib.crc32(shard) for shard in wire]}
 
 
+def wide_unit(name: str, text: str, length: int, number: int) -> dict:
+    """A unit in few large shards, without parity."""
+    wire = shards(number, content(number, text, picture(length)), 0, WIDE_MESSAGE)
+    vector = {"name": name, "unit": number, "text": text, "data_bytes": length, "shards": len(wire), "wide": True}
+    if sum(map(len, wire)) < 4096:
+        return vector | {"wire": [shard.hex() for shard in wire]}
+    return vector | {"crc32": [zlib.crc32(shard) for shard in wire]}
+
+
 received = '{"type":"FRAME_RECEIVED","frame_id":3}'
 vectors = [
     unit("an answer, twice", 1, received),
@@ -133,5 +142,7 @@ vectors = [
     unit("a frame of 22 packets", 6, "FRAME_META::42:480:640:3:jpeg:25000:1700000000000000:driver", 25_000, 7),
     unit("one packet to the last byte", 1, "FRAME_META::0:1:1:1:jpeg:1117", 1117 - 5, 9),
     unit("several blocks", 3, "FRAME_META::5:1080:1920:3:jpeg:310000", 310_000, 65_536),
+    wide_unit("one large shard", "FRAME_META::6:60:60:1:jpeg:3000", 3000, 11),
+    wide_unit("several large shards", "FRAME_META::7:1080:1920:3:jpeg:120000", 120_000, 12),
 ]
 Path(__file__).with_name("shards.json").write_text(json.dumps(vectors, indent=1) + "\n")
