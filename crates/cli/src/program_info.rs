@@ -34,6 +34,18 @@ pub fn version_is_asked() -> bool {
     std::env::args_os().skip(1).any(|word| word == "--version")
 }
 
+/// Whether nothing else stands there: the answer then needs no description of the command line, which would take most
+/// of the memory.
+pub fn is_version_alone() -> bool {
+    let mut words = std::env::args_os().skip(1);
+    words.next().is_some_and(|word| word == "--version") && words.next().is_none()
+}
+
+/// Prints what clap prints for `--version`.
+pub fn print_version(name: &str, long_version: &str) -> Result<()> {
+    terminal::pass(format!("{name} {long_version}\n").as_bytes())
+}
+
 /// What a shell runs to complete command lines of `command`.
 pub fn completions(mut command: Command, shell: Shell) -> Result<()> {
     let name = command.get_name().to_owned();

@@ -48,7 +48,7 @@ mod send_file;
 mod sim;
 
 pub use command_line::{
-    Args, Command, PushedConfig, SETTINGS, SendArgs, TrustArgs, command, run_command,
+    Args, Command, PushedConfig, SETTINGS, SendArgs, TrustArgs, command, print_version, run_command,
 };
 pub use config::{Config, RunConfig};
 pub use pushed::{

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use cli::settings::ParsedArgs;
 
 fn main() -> ExitCode {
+    if cli::program_info::is_version_alone() {
+        return cli::report(sleap_stream::print_version());
+    }
     vision::silence_native_logs();
     let command = sleap_stream::command();
     let ParsedArgs { args, settings } =

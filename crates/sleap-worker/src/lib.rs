@@ -48,7 +48,7 @@ use vision::frame_window::{self, WindowEnd};
 
 use serve::Announcer;
 
-pub use command_line::{Args, Command, SETTINGS, command};
+pub use command_line::{Args, Command, SETTINGS, command, print_version};
 pub use device_args::DeviceArgs;
 pub use doctor::{DoctorArgs, ExposureArgs};
 pub use drain::DrainArgs;

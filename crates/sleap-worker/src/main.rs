@@ -8,6 +8,9 @@ use cli::settings::ParsedArgs;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if cli::program_info::is_version_alone() {
+        return cli::report(sleap_worker::print_version());
+    }
     vision::silence_native_logs();
     let command = sleap_worker::command();
     let ParsedArgs { args, settings } =

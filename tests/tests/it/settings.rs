@@ -147,6 +147,8 @@ fn what_programs_say_of_themselves() {
                 "FFmpeg: libavformat ",
             ],
         );
+        // Alone it is answered without a description of the command line.
+        assert_eq!(says(program, &["-v", "--version"], &[]), long);
         let short = says(program, &["-V"], &[version]);
         assert!(short.lines().count() == 1 && long.lines().count() > 3);
         let long = says(

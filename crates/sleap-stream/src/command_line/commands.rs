@@ -39,10 +39,16 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
 pub fn command() -> clap::Command {
     let command = with_short_help(Args::command());
     match cli::program_info::version_is_asked() {
-        true => {
-            let libraries = vision::linked_libraries();
-            command.long_version(cli::program_info::long_version(&libraries))
-        }
+        true => command.long_version(long_version()),
         false => command,
     }
+}
+
+/// What `--version` prints, where nothing else is on the command line.
+pub fn print_version() -> Result<ExitStatus> {
+    cli::program_info::print_version("sleap-stream", &long_version()).map(|()| ExitStatus::Done)
+}
+
+fn long_version() -> String {
+    cli::program_info::long_version(&vision::linked_libraries())
 }

@@ -32,7 +32,7 @@ mod worker_link;
 mod workers;
 
 pub use args::{Args, SendArgs};
-pub use commands::{command, run as run_command};
+pub use commands::{command, print_version, run as run_command};
 pub use keywords::PushedConfig;
 pub use settings::SETTINGS;
 pub use subcommand::Command;

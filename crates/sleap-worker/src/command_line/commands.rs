@@ -1,8 +1,9 @@
 //! The settings outside the command line, and the text of `--version`.
 
+use anyhow::Result;
 use clap::CommandFactory;
-use cli::RoomArgs;
 use cli::settings::{ChosenSettings, ProgramSettings, RULES};
+use cli::{ExitStatus, RoomArgs};
 
 use super::args::Args;
 use super::help::with_short_help;
@@ -27,16 +28,25 @@ pub const SETTINGS: ProgramSettings = ProgramSettings {
 /// The command line, with the text of `--version`.
 pub fn command() -> clap::Command {
     let command = with_short_help(Args::command());
-    if !cli::program_info::version_is_asked() {
-        return command;
+    match cli::program_info::version_is_asked() {
+        true => command.long_version(long_version()),
+        false => command,
     }
+}
+
+/// What `--version` prints, where nothing else is on the command line.
+pub fn print_version() -> Result<ExitStatus> {
+    cli::program_info::print_version("sleap-worker", &long_version()).map(|()| ExitStatus::Done)
+}
+
+fn long_version() -> String {
     let runtime = match pose::runtime::load(None) {
         Ok(runtime) => format!("{} ({})", runtime.version, runtime.path.display()),
         Err(_) => "not found (`sleap-worker doctor` says more)".to_owned(),
     };
     let mut libraries = vision::linked_libraries().to_vec();
     libraries.push(("ONNX Runtime", runtime));
-    command.long_version(cli::program_info::long_version(&libraries))
+    cli::program_info::long_version(&libraries)
 }
 
 /// Removes weaker values that contradict stronger ones, where clap cannot express that.

@@ -5,4 +5,4 @@ mod commands;
 mod help;
 
 pub use args::{Args, Command};
-pub use commands::{SETTINGS, command};
+pub use commands::{SETTINGS, command, print_version};

@@ -29,7 +29,7 @@ static NOTED: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
 pub(super) fn note(packet: u64, message: &CStr) {
     let is_known = (1..NEXT.load(Ordering::Relaxed)).contains(&packet);
     let tells = |begin: &&CStr| message.to_bytes().starts_with(begin.to_bytes());
-    if is_known && MESSAGES.iter().any(|begin| tells(&begin)) {
+    if is_known && MESSAGES.iter().any(tells) {
         let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
         noted.insert(packet);
         if noted.len() > MAX_NOTED {
