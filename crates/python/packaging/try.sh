@@ -54,13 +54,16 @@ prepare() {
   step "a fresh system with Python" fresh_system
   mkdir "$folder/system/try"
   cp -r "$repo/examples/demo" "$here/first_use.py" "$wheel" "$tarball" "$folder/system/try/"
+  : >"$folder/system/try/constraints"
+  # QEMU 7.2 does not load newer ones.
+  [ "$arch" = "$(uname -m)" ] || echo 'onnxruntime<1.28' >"$folder/system/try/constraints"
   doing="what is tried in it"
   TRY_ROOT=$folder/system unshare --mount --propagation private "$0" "$suite" "$wheel" "$tarball"
 }
 
 inside() {
   chroot "$TRY_ROOT" env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$@"
+    PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_CONSTRAINT=/try/constraints "$@"
 }
 
 # Loopback is all the network that there is.

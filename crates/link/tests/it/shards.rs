@@ -111,37 +111,43 @@ async fn frames_and_answers_arrive_whole_and_the_end_after_all_of_them() {
             }
         }
         arrived.sort_unstable();
-        assert_eq!(arrived, (1000..1060).collect::<Vec<_>>());
         let end = Message::BatchEnd(8);
         worker.sender.send(end).await.expect("open");
         // Held until the client has read: an end of the channel would be another test.
-        worker
+        (worker, arrived)
     });
     // A few at a time are under way, as those of a live stream.
-    let mut answered = BTreeSet::new();
+    let (mut answered, mut lost) = (BTreeSet::new(), BTreeSet::new());
     for id in 1000..1060 {
         let len = 1 + (id as usize * 7_919) % 100_000;
         send_frame(&client.sender, frame(id, len)).await;
-        while id >= 1003 && !answered.contains(&(id - 3)) {
-            match next(&mut client.receiver).await {
-                Message::Prediction(answer) => answered.insert(answer.frame_id),
-                other => panic!("{other:?}"),
-            };
+        while id >= 1003 && !answered.contains(&(id - 3)) && !lost.contains(&(id - 3)) {
+            tokio::select! {
+                message = next(&mut client.receiver) => match message {
+                    Message::Prediction(answer) => drop(answered.insert(answer.frame_id)),
+                    other => panic!("{other:?}"),
+                },
+                // A socket on a busy machine may not hold all packets.
+                frames = client.sender.lost_frames() => lost.extend(frames),
+            }
         }
     }
     let end = Message::BatchEnd(7);
     client.sender.send(end).await.expect("open");
     loop {
         match next(&mut client.receiver).await {
-            Message::Prediction(answer) => answered.insert(answer.frame_id),
+            Message::Prediction(answer) => drop(answered.insert(answer.frame_id)),
             Message::BatchEnd(8) => break,
             other => panic!("{other:?}"),
-        };
+        }
     }
+    let (_worker, arrived) = answering.await.expect("answered");
     answered.retain(|id| *id >= 1000);
-    assert_eq!(answered, (1000..1060).collect());
-    assert!(client.sender.take_lost_frames().is_empty());
-    answering.await.expect("answered");
+    assert!(answered.iter().eq(&arrived), "{answered:?}, {arrived:?}");
+    // What is lost is told, and is little.
+    lost.extend(client.sender.take_lost_frames());
+    assert!(lost.is_disjoint(&answered) && lost.len() < 20, "{lost:?}");
+    assert_eq!(&answered | &lost, (1000..1060).collect());
     assert_no_error_was_logged();
 }
 
@@ -263,13 +269,24 @@ async fn what_a_peer_says_of_shards_that_it_never_sent_changes_nothing() {
     while next(&mut pair.client.receiver).await != Message::BatchStart(2) {}
     let lost = pair.client.sender.take_lost_frames();
     assert!(lost.len() < 1000, "{lost:?}");
-    send_frame(&pair.client.sender, frame(5000, 50_000)).await;
     let mut reassembler = Reassembler::new(Limits::default());
+    let mut sent = 5000;
+    send_frame(&pair.client.sender, frame(sent, 50_000)).await;
     loop {
-        let message = next(&mut pair.worker.receiver).await;
-        if let Some(arrived) = reassembler.push(message).frame {
-            assert_eq!(arrived, frame(5000, 50_000));
-            break;
+        tokio::select! {
+            message = next(&mut pair.worker.receiver) => {
+                if let Some(arrived) = reassembler.push(message).frame {
+                    assert_eq!(arrived, frame(sent, 50_000));
+                    break;
+                }
+            }
+            other = next(&mut pair.client.receiver) => panic!("{other:?}"),
+            // A socket on a busy machine may not hold all packets.
+            lost = pair.client.sender.lost_frames() => {
+                assert_eq!(lost, [sent]);
+                sent += 1;
+                send_frame(&pair.client.sender, frame(sent, 50_000)).await;
+            }
         }
     }
 }
