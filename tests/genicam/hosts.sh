@@ -21,7 +21,8 @@ build_hosts() {
 
 # start_camera NUMBER LOG: a GigE Vision camera with the serial number RIGn. Sets $camera, the number of its process.
 start_camera() {
-  ip netns exec "camera$1" arv-fake-gv-camera-0.8 -i "10.73.$1.2" -s "RIG$1" >"$2" 2>&1 &
+  # A camera is a machine of its own: no program of this one holds it up in the middle of a frame.
+  ip netns exec "camera$1" chrt --fifo 10 arv-fake-gv-camera-0.8 -i "10.73.$1.2" -s "RIG$1" >"$2" 2>&1 &
   # shellcheck disable=SC2034 # for the caller
   camera=$!
   wait_until "the camera RIG$1" listens "camera$1"
