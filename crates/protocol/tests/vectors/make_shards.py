@@ -115,23 +115,25 @@ def picture(length: int) -> bytes:
     return bytes((7 * at + at // 251) % 256 for at in range(length))
 
 
+def written(wire: list[bytes]) -> dict:
+    if sum(map(len, wire)) < 4096:
+        return {"wire": [shard.hex() for shard in wire]}
+    return {"crc32": [zlib.crc32(shard) for shard in wire]}
+
+
 def unit(name: str, parity: int, text: str, length: int = 0, number: int = 0) -> dict:
     wire = shards(number, content(number, text, picture(length)), parity)
     vector = {"name": name, "unit": number, "parity": parity, "text": text, "data_bytes": length, "shards": len(wire)}
     late = further(number, content(number, text, picture(length)), parity, 1, 2)
     vector |= {"late_crc32": [zlib.crc32(shard) for shard in late]}
-    if sum(map(len, wire)) < 4096:
-        return vector | {"wire": [shard.hex() for shard in wire]}
-    return vector | {"crc32": [zlib.crc32(shard) for shard in wire]}
+    return vector | written(wire)
 
 
 def wide_unit(name: str, text: str, length: int, number: int) -> dict:
     """A unit in few large shards, without parity."""
     wire = shards(number, content(number, text, picture(length)), 0, WIDE_MESSAGE)
     vector = {"name": name, "unit": number, "text": text, "data_bytes": length, "shards": len(wire), "wide": True}
-    if sum(map(len, wire)) < 4096:
-        return vector | {"wire": [shard.hex() for shard in wire]}
-    return vector | {"crc32": [zlib.crc32(shard) for shard in wire]}
+    return vector | written(wire)
 
 
 received = '{"type":"FRAME_RECEIVED","frame_id":3}'

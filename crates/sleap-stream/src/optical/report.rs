@@ -64,13 +64,10 @@ impl OpticalReport {
     /// The clock could be read in too few frames.
     pub(super) fn new(measured: &Measured, step: Duration) -> Result<OpticalReport> {
         let meter = &measured.meter;
-        let Some((info, timing)) = &measured.source else {
+        let (frames, read) = (meter.frames(), meter.total.count());
+        let Some((info, timing)) = measured.source.as_ref().filter(|_| frames > 0) else {
             bail!("the measurement ended before a frame came");
         };
-        let (frames, read) = (meter.frames(), meter.total.count());
-        if frames == 0 {
-            bail!("the measurement ended before a frame came");
-        }
         let spread = Spread::of(&meter.total);
         let is_enough = read >= MIN_READ && read as f64 >= frames as f64 * MIN_SHARE;
         let (Some(total), true) = (spread, is_enough) else {
