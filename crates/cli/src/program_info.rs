@@ -29,13 +29,17 @@ pub fn long_version(libraries: &[(&str, String)]) -> String {
     lines.join("\n")
 }
 
-/// Whether `--version` stands on the command line: what takes time to find out is found out then.
-pub fn version_is_asked() -> bool {
-    std::env::args_os().skip(1).any(|word| word == "--version")
+/// The command line with all that `--version` prints, where that stands on it: what takes time to find out is found out
+/// then.
+pub fn with_version(command: Command, long_version: impl FnOnce() -> String) -> Command {
+    match std::env::args_os().skip(1).any(|word| word == "--version") {
+        true => command.long_version(long_version()),
+        false => command,
+    }
 }
 
-/// Whether nothing else stands there: the answer then needs no description of the command line, which would take most
-/// of the memory.
+/// Whether `--version` is all that stands on the command line: the answer then needs no description of all options, which
+/// would take most of the memory.
 pub fn is_version_alone() -> bool {
     let mut words = std::env::args_os().skip(1);
     words.next().is_some_and(|word| word == "--version") && words.next().is_none()

@@ -37,11 +37,7 @@ pub fn run(command: Command, settings: &ChosenSettings, verbose: u8) -> Result<E
 
 /// The command line, with all that `--version` prints.
 pub fn command() -> clap::Command {
-    let command = with_short_help(Args::command());
-    match cli::program_info::version_is_asked() {
-        true => command.long_version(long_version()),
-        false => command,
-    }
+    cli::program_info::with_version(with_short_help(Args::command()), long_version)
 }
 
 /// What `--version` prints, where nothing else is on the command line.
