@@ -6,6 +6,9 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The worker looks for the ONNX Runtime library here.
 runtime_dir="${XDG_DATA_HOME:-$HOME/.local/share}/sleap-stream/onnxruntime/lib"
 
+# ONNX Runtime with OpenVINO, for its tests.
+openvino_dir="${XDG_CACHE_HOME:-$HOME/.cache}/sleap-stream/openvino"
+
 # The Python that the tests' peers run with.
 peers_venv="${XDG_CACHE_HOME:-$HOME/.cache}/sleap-stream/peers"
 

@@ -9,6 +9,7 @@ set -euo pipefail
 
 onnxruntime_version=1.31.1
 onnxruntime_oldest=1.24
+openvino_version=1.24.1
 rust_oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 python=/usr/bin/python3 # the one that python3-venv belongs to, whatever stands first in PATH
 
@@ -158,22 +159,35 @@ runtime_version() {
 scratch=
 trap 'rm -rf "$scratch"' EXIT
 
-# The library comes out of the Python package; the Python it was built for does not matter.
+# unpack_library PACKAGE==VERSION FOLDER: the libraries of a Python package of ONNX Runtime; the Python it was built for
+# does not matter.
+unpack_library() {
+  say "fetching ${1/==/ } into $2"
+  mkdir -p "$2"
+  scratch=$(mktemp -d "$2.XXXXXX")
+  make_venv "$scratch/venv"
+  pip_in "$scratch/venv" download --no-deps --only-binary=:all: --dest "$scratch" \
+    --implementation cp --python-version 3.12 --abi cp312 --platform "manylinux_2_28_$(uname -m)" "$1" || return
+  "$python" -m zipfile -e "$scratch"/onnxruntime*.whl "$scratch/wheel"
+  mv "$scratch"/wheel/onnxruntime/capi/lib*.so* "$2/"
+  rm -rf "$scratch"
+}
+
 ensure_onnxruntime() {
   local found
   found=$(runtime_version)
   [ -n "$found" ] && at_least "$found" "$onnxruntime_oldest" && return
-  say "fetching ONNX Runtime $onnxruntime_version into $runtime_dir"
-  mkdir -p "$runtime_dir"
-  scratch=$(mktemp -d "$runtime_dir.XXXXXX")
-  make_venv "$scratch/venv"
-  pip_in "$scratch/venv" download --no-deps --only-binary=:all: --dest "$scratch" \
-    --implementation cp --python-version 3.12 --abi cp312 --platform "manylinux_2_28_$(uname -m)" \
-    "onnxruntime==$onnxruntime_version" ||
+  unpack_library "onnxruntime==$onnxruntime_version" "$runtime_dir" ||
     fail "ONNX Runtime could not be fetched. Check the network, or put libonnxruntime.so.$onnxruntime_oldest or newer into $runtime_dir"
-  "$python" -m zipfile -e "$scratch"/onnxruntime-*.whl "$scratch/wheel"
-  mv "$scratch"/wheel/onnxruntime/capi/libonnxruntime*.so* "$runtime_dir/"
   ln -sf "libonnxruntime.so.$onnxruntime_version" "$runtime_dir/libonnxruntime.so"
+}
+
+# There are packages for x86-64 alone; elsewhere its tests are left out.
+ensure_openvino() {
+  [ "$(uname -m)" = x86_64 ] && [ ! -f "$openvino_dir/libonnxruntime.so.$openvino_version" ] || return 0
+  rm -rf "$openvino_dir"
+  unpack_library "onnxruntime-openvino==$openvino_version" "$openvino_dir" ||
+    fail "ONNX Runtime with OpenVINO could not be fetched. Check the network, then run this again"
 }
 
 ensure_peers() {
@@ -213,6 +227,7 @@ main() {
     install_view_packages
     install_available_packages "${service_packages[@]}"
     ensure_rust_tools
+    ensure_openvino
     ensure_peers
   fi
   if [ -n "$vm" ]; then install_packages "${vm_packages[@]}"; fi

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 /// The processor that a model is to run on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// CUDA when ONNX Runtime's CUDA provider is installed and works, else the CPU.
+    /// CUDA when ONNX Runtime's CUDA provider is installed and works, else OpenVINO by the same
+    /// condition, else the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -14,11 +15,20 @@ pub enum Device {
     Cuda(u32),
     /// An NVIDIA GPU through TensorRT; loading fails where it cannot be used.
     TensorRt(u32),
+    /// The CPU through OpenVINO; loading fails where it cannot be used.
+    OpenVino,
+}
+
+impl Device {
+    /// Whether it is the CPU of this machine, by whatever provider.
+    pub fn is_cpu(self) -> bool {
+        matches!(self, Self::Cpu | Self::OpenVino)
+    }
 }
 
 /// Why a text names no [`Device`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no device: use auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N")]
+#[error("'{text}' is no device: use auto, cpu, openvino, cuda, cuda:N, tensorrt or tensorrt:N")]
 pub struct DeviceParseError {
     /// What was given.
     pub text: String,
@@ -38,6 +48,7 @@ impl FromStr for Device {
         match (name, index) {
             ("auto", None) => Ok(Self::Auto),
             ("cpu", None) => Ok(Self::Cpu),
+            ("openvino", None) => Ok(Self::OpenVino),
             ("cuda", index) => Ok(Self::Cuda(index.unwrap_or(0))),
             ("tensorrt", index) => Ok(Self::TensorRt(index.unwrap_or(0))),
             _ => Err(wrong()),
@@ -57,6 +68,7 @@ impl fmt::Display for Device {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
+            Self::OpenVino => f.write_str("openvino"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
             Self::TensorRt(index) => write!(f, "tensorrt:{index}"),
         }
@@ -72,6 +84,7 @@ mod tests {
         for (text, device) in [
             ("auto", Device::Auto),
             ("cpu", Device::Cpu),
+            ("openvino", Device::OpenVino),
             ("cuda", Device::Cuda(0)),
             ("cuda:3", Device::Cuda(3)),
             ("tensorrt", Device::TensorRt(0)),
@@ -86,6 +99,7 @@ mod tests {
         for device in [
             Device::Auto,
             Device::Cpu,
+            Device::OpenVino,
             Device::Cuda(7),
             Device::TensorRt(2),
         ] {
@@ -100,6 +114,7 @@ mod tests {
             "gpu",
             "CPU",
             "cpu:0",
+            "openvino:0",
             "auto:1",
             "cuda:",
             "cuda:+1",

@@ -1,50 +1,72 @@
 //! Which device a model is loaded on.
 
 use crate::{
-    device::Device, error::LoadError, gpu::NoGpu, outputs::TensorError, session::SessionError,
+    device::Device, error::LoadError, outputs::TensorError, session::SessionError,
+    unusable_device::UnusableDevice,
 };
 
 /// Loads a model on `device` with `load`, which also runs it once. `check` finds out beforehand
-/// whether a GPU can be used at all.
+/// whether a device can be used at all.
 ///
-/// Under [`Device::Auto`] the CPU is taken where CUDA fails at any point, and the reason is
-/// returned. A GPU that was asked for is never replaced by another device.
+/// Under [`Device::Auto`] the next device is taken where one fails at any point, the CPU at last, and
+/// the reason is returned. A device that was asked for is never replaced by another one.
 ///
 /// # Errors
-/// What is wrong with the model, or with the GPU that was asked for.
+/// What is wrong with the model, or with the device that was asked for.
 pub(crate) fn choose<T>(
     device: Device,
-    check: impl FnOnce(Device) -> Result<Result<(), NoGpu>, SessionError>,
+    check: impl Fn(Device) -> Result<Result<(), UnusableDevice>, SessionError>,
     mut load: impl FnMut(Device) -> Result<T, LoadError>,
-) -> Result<(T, Option<NoGpu>), LoadError> {
-    let gpu = match device {
-        Device::Cpu => return Ok((load(Device::Cpu)?, None)),
-        // TensorRT takes minutes to build an engine, so it is used only where the caller asks for it.
-        Device::Auto => Device::Cuda(0),
-        gpu => gpu,
-    };
-    let error = match check(gpu)? {
-        Ok(()) => match load(gpu) {
-            Ok(model) => return Ok((model, None)),
-            Err(error) => error,
-        },
-        Err(reason) if device == Device::Auto => return Ok((load(Device::Cpu)?, Some(reason))),
-        Err(reason) => return Err(SessionError::Device { device, reason }.into()),
-    };
-    let reason = match error {
-        LoadError::Session(SessionError::Device { reason, .. }) => reason,
+) -> Result<(T, Option<UnusableDevice>), LoadError> {
+    if device == Device::Cpu {
+        return Ok((load(Device::Cpu)?, None));
+    }
+    if device != Device::Auto {
+        let reason = match check(device)? {
+            Ok(()) => match load(device) {
+                Ok(model) => return Ok((model, None)),
+                Err(error) => {
+                    let reason = fault_of(device, error)?;
+                    // What fails on the CPU too is an error of the model and not of the device.
+                    load(Device::Cpu)?;
+                    reason
+                }
+            },
+            Err(reason) => reason,
+        };
+        return Err(SessionError::Device { device, reason }.into());
+    }
+    let mut passed_over: Option<UnusableDevice> = None;
+    for device in AUTOMATIC {
+        let reason = match check(device)? {
+            Ok(()) => match load(device) {
+                Ok(model) => return Ok((model, passed_over)),
+                Err(error) => fault_of(device, error)?,
+            },
+            Err(reason) => reason,
+        };
+        // The first that could have been expected to work is what the user wants to know of.
+        let is_known = passed_over.as_ref();
+        if is_known.is_none_or(|known| !known.is_unexpected() && reason.is_unexpected()) {
+            passed_over = Some(reason);
+        }
+    }
+    Ok((load(Device::Cpu)?, passed_over))
+}
+
+/// What [`Device::Auto`] tries before the CPU, best first. TensorRT takes minutes to build an engine,
+/// so it is used only where the caller asks for it.
+const AUTOMATIC: [Device; 2] = [Device::Cuda(0), Device::OpenVino];
+
+/// Why loading failed on `device`, where another device may do better.
+fn fault_of(device: Device, error: LoadError) -> Result<UnusableDevice, LoadError> {
+    match error {
+        LoadError::Session(SessionError::Device { reason, .. }) => Ok(reason),
         LoadError::Session(SessionError::Graph { message, .. } | SessionError::Run { message })
-        | LoadError::Tensor(TensorError::Read { message }) => NoGpu::Failed {
-            device: gpu,
-            message,
-        },
-        error => return Err(error),
-    };
-    // What fails on the CPU too is an error of the model and not of the GPU.
-    let model = load(Device::Cpu)?;
-    match device {
-        Device::Auto => Ok((model, Some(reason))),
-        device => Err(SessionError::Device { device, reason }.into()),
+        | LoadError::Tensor(TensorError::Read { message }) => {
+            Ok(UnusableDevice::Failed { device, message })
+        }
+        error => Err(error),
     }
 }
 
@@ -52,7 +74,7 @@ pub(crate) fn choose<T>(
 mod tests {
     use super::*;
 
-    const WORKS: fn(Device) -> Result<Result<(), NoGpu>, SessionError> = |_| Ok(Ok(()));
+    const WORKS: fn(Device) -> Result<Result<(), UnusableDevice>, SessionError> = |_| Ok(Ok(()));
 
     fn run_error(message: &str) -> LoadError {
         LoadError::Session(SessionError::Run {
@@ -60,16 +82,17 @@ mod tests {
         })
     }
 
-    fn no_nodes(device: Device) -> NoGpu {
-        NoGpu::NoNodes { device, nodes: 3 }
+    fn no_nodes(device: Device) -> UnusableDevice {
+        UnusableDevice::NoNodes { device, nodes: 3 }
     }
 
     #[test]
-    fn a_gpu_that_works_is_used() {
+    fn a_device_that_works_is_used() {
         for (asked, used) in [
             (Device::Auto, Device::Cuda(0)),
             (Device::Cuda(2), Device::Cuda(2)),
             (Device::TensorRt(1), Device::TensorRt(1)),
+            (Device::OpenVino, Device::OpenVino),
             (Device::Cpu, Device::Cpu),
         ] {
             let chosen = choose(asked, WORKS, Ok).expect("all devices work");
@@ -85,23 +108,53 @@ mod tests {
     }
 
     #[test]
-    fn auto_falls_back_wherever_cuda_fails_and_says_why() {
-        let absent = choose(Device::Auto, |gpu| Ok(Err(no_nodes(gpu))), Ok);
+    fn auto_takes_the_best_that_works_and_says_what_it_passed_over() {
+        let absent = choose(Device::Auto, |device| Ok(Err(no_nodes(device))), Ok);
         let reason = Some(no_nodes(Device::Cuda(0)));
         assert_eq!(absent.expect("the CPU works"), (Device::Cpu, reason));
 
-        let at_warm_up = choose(Device::Auto, WORKS, |device| match device {
-            Device::Cpu => Ok(device),
-            _ => Err(run_error("out of memory")),
-        });
-        let reason = NoGpu::Failed {
-            device: Device::Cuda(0),
+        let failed = |device| UnusableDevice::Failed {
+            device,
             message: "out of memory".to_owned(),
         };
-        assert_eq!(
-            at_warm_up.expect("the CPU works"),
-            (Device::Cpu, Some(reason))
-        );
+        for (working, passed_over) in [
+            (&[Device::Cuda(0), Device::OpenVino, Device::Cpu][..], None),
+            (&[Device::OpenVino, Device::Cpu], Some(Device::Cuda(0))),
+            (&[Device::Cpu], Some(Device::Cuda(0))),
+        ] {
+            let chosen = choose(Device::Auto, WORKS, |device| {
+                let works = working.contains(&device).then_some(device);
+                works.ok_or_else(|| run_error("out of memory"))
+            });
+            let expected = (working[0], passed_over.map(failed));
+            assert_eq!(chosen.expect("the CPU works"), expected);
+        }
+    }
+
+    #[test]
+    fn what_auto_says_is_the_first_that_could_have_been_expected_to_work() {
+        let missing = |provider, driver| UnusableDevice::NoProvider {
+            provider,
+            version: "1.24.1".to_owned(),
+            library: "provider.so".into(),
+            install: "it",
+            driver,
+        };
+        let reason = |cuda: Option<bool>, openvino_is_there: bool| {
+            let check = |device| {
+                Ok(match device {
+                    Device::OpenVino if openvino_is_there => Err(no_nodes(device)),
+                    Device::OpenVino => Err(missing("OpenVINO", None)),
+                    _ => Err(missing("CUDA", cuda)),
+                })
+            };
+            let (_, reason) = choose(Device::Auto, check, Ok).expect("the CPU works");
+            reason.expect("a reason")
+        };
+        let cuda = |driver| missing("CUDA", driver);
+        assert_eq!(reason(Some(false), false), cuda(Some(false)));
+        assert_eq!(reason(Some(true), true), cuda(Some(true)));
+        assert_eq!(reason(Some(false), true), no_nodes(Device::OpenVino));
     }
 
     #[test]

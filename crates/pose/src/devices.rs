@@ -59,7 +59,7 @@ impl Devices {
 
     /// Whether the model runs on the CPU, and on nothing else.
     pub fn are_cpu(&self) -> bool {
-        self.iter().all(|device| device == Device::Cpu)
+        self.iter().all(Device::is_cpu)
     }
 
     /// These and then the others.
@@ -98,7 +98,7 @@ impl FromStr for Devices {
         if devices.len() > 1 && devices.iter().any(|device| device == Device::Auto) {
             return Err(DevicesParseError::Auto);
         }
-        let has_cpu = devices.iter().any(|device| device == Device::Cpu);
+        let has_cpu = devices.iter().any(Device::is_cpu);
         if has_cpu && !devices.are_cpu() {
             return Err(DevicesParseError::Mixed);
         }
@@ -130,6 +130,7 @@ mod tests {
             "cpu",
             "cuda:2",
             "cpu,cpu",
+            "openvino,openvino",
             "cuda:0,cuda:1,tensorrt:2",
         ] {
             assert_eq!(parse(text).unwrap().to_string(), text);
@@ -155,7 +156,9 @@ mod tests {
         for text in ["auto,auto", "cuda:0,auto"] {
             assert_eq!(parse(text), Err(DevicesParseError::Auto));
         }
-        assert_eq!(parse("cuda:0,cpu"), Err(DevicesParseError::Mixed));
+        for text in ["cuda:0,cpu", "openvino,cuda:0"] {
+            assert_eq!(parse(text), Err(DevicesParseError::Mixed));
+        }
         assert!(parse(&["cpu"; MAX_DEVICES].join(",")).is_ok());
         let too_many = parse(&vec!["cpu"; 65].join(","));
         assert_eq!(too_many, Err(DevicesParseError::TooMany { count: 65 }));

@@ -11,7 +11,7 @@ use crate::{
     model_files,
     options::Options,
     refine,
-    session::{OnnxSession, TensorRtProfile},
+    session::{OnnxSession, Preparation, TensorRtProfile},
     signature::GraphSignature,
     training_config::{TrainingConfig, TrainingConfigError},
 };
@@ -78,20 +78,27 @@ impl Export {
         config(self.config.as_ref(), embedded)
     }
 
-    /// What TensorRT needs before it loads the graph; found by loading the graph on the CPU.
-    pub(crate) fn engine(
+    /// What `device` needs before it loads the graph; found by loading the graph on the CPU.
+    pub(crate) fn preparation(
         &self,
+        device: Device,
         max_batch: usize,
         options: &Options,
-    ) -> Result<TensorRtProfile, LoadError> {
-        let session = OnnxSession::load(&self.graph, Device::Cpu, options, None)?;
+    ) -> Result<Preparation, LoadError> {
+        if !matches!(device, Device::TensorRt(_) | Device::OpenVino) {
+            return Ok(Preparation::None);
+        }
+        let session = OnnxSession::load(&self.graph, Device::Cpu, options, &Preparation::None)?;
         let config = self.config(session.embedded_training_config())?;
         let fixed = session.signature().fixed_size();
         let input = input_size(&self.metadata, &config, fixed)?;
         let [planes, rows, columns] =
             [input.channels, input.height, input.width].map(|n| n as usize);
         let shape = [max_batch, planes, rows, columns];
-        Ok(TensorRtProfile::new(&self.graph, shape, options))
+        Ok(match device {
+            Device::OpenVino => Preparation::FixedGraph(session.fixed(&self.graph, shape)?),
+            _ => Preparation::Engine(TensorRtProfile::new(&self.graph, shape, options)),
+        })
     }
 }
 

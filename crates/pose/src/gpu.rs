@@ -1,93 +1,6 @@
-//! NVIDIA GPUs of this machine, and why a model does not run on one.
+//! NVIDIA GPUs of this machine.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-use crate::device::Device;
-
-/// Why a model does not run on a GPU.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoGpu {
-    /// The provider is a library of its own, and not there.
-    #[error(
-        "{}ONNX Runtime {version} has no {provider} provider ({} is missing): install \
-         onnxruntime-gpu, `pip install 'onnxruntime-gpu[cuda,cudnn]'`",
-        no_driver(*.driver), .library.display()
-    )]
-    NoProvider {
-        /// `CUDA` or `TensorRT`.
-        provider: &'static str,
-        /// ONNX Runtime's.
-        version: String,
-        /// Where the provider's library would lie.
-        library: PathBuf,
-        /// Whether there is an NVIDIA driver, without which installing is of no use.
-        driver: bool,
-    },
-    /// The provider's library lacks others, or the wrong ones are there.
-    #[error(
-        "{}ONNX Runtime's {provider} provider cannot be loaded: {message}{}",
-        no_driver(*.driver), advice(.message)
-    )]
-    Load {
-        /// `CUDA` or `TensorRT`.
-        provider: &'static str,
-        /// The loader's message.
-        message: String,
-        /// Whether there is an NVIDIA driver.
-        driver: bool,
-    },
-    /// The graph cannot be prepared or run there.
-    #[error("the model does not run on {device}: {message}")]
-    Failed {
-        /// The device that was tried.
-        device: Device,
-        /// ONNX Runtime's message.
-        message: String,
-    },
-    /// The graph can be loaded, and none of its nodes is assigned to the GPU.
-    #[error("none of the model's {nodes} nodes runs on {device}")]
-    NoNodes {
-        /// The device that was tried.
-        device: Device,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-}
-
-impl NoGpu {
-    /// Whether the machine has an NVIDIA driver, so that a GPU could have been expected.
-    pub fn is_unexpected(&self) -> bool {
-        match self {
-            Self::NoProvider { driver, .. } | Self::Load { driver, .. } => *driver,
-            Self::Failed { .. } | Self::NoNodes { .. } => true,
-        }
-    }
-}
-
-fn no_driver(driver: bool) -> &'static str {
-    if driver {
-        ""
-    } else {
-        "no NVIDIA driver was found, and "
-    }
-}
-
-/// What to install where the loader does not find a library.
-fn advice(message: &str) -> &'static str {
-    // The driver's library has no other in its name: libcuda.so.1 beside libcudart.so.13.
-    if message.contains("libcuda.so") {
-        " (it belongs to the NVIDIA driver)"
-    } else if message.contains("libnvinfer") || message.contains("libnvonnxparser") {
-        " (it belongs to TensorRT: `pip install 'tensorrt<11'` beside onnxruntime-gpu)"
-    } else if ["libcu", "libnv"].iter().any(|name| message.contains(name)) {
-        " (`pip install 'onnxruntime-gpu[cuda,cudnn]'` brings it, or set LD_LIBRARY_PATH)"
-    } else {
-        ""
-    }
-}
+use std::{fs, path::Path};
 
 /// What the NVIDIA driver reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,27 +97,5 @@ mod tests {
         write(root.path(), "dev/nvidiactl", "");
         let driver = driver_below(root.path()).expect("a driver");
         assert_eq!((driver.version, driver.gpus), (None, Vec::new()));
-    }
-
-    #[test]
-    fn the_reason_says_what_to_install() {
-        let reason = |library: &str, driver| NoGpu::Load {
-            provider: "CUDA",
-            message: format!("{library}: cannot open shared object file"),
-            driver,
-        };
-        for (library, words) in [
-            ("libcudnn.so.9", "onnxruntime-gpu[cuda,cudnn]"),
-            ("libcudart.so.13", "onnxruntime-gpu[cuda,cudnn]"),
-            ("libcuda.so.1", "NVIDIA driver"),
-            ("libnvinfer.so.10", "pip install 'tensorrt<11'"),
-        ] {
-            let text = reason(library, true).to_string();
-            assert!(text.contains(library) && text.contains(words), "{text}");
-        }
-        let text = reason("libcuda.so.1", false).to_string();
-        assert!(text.starts_with("no NVIDIA driver"), "{text}");
-        assert!(!reason("libcuda.so.1", false).is_unexpected());
-        assert!(reason("libcuda.so.1", true).is_unexpected());
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    devices::Devices, gpu::NoGpu, input::InputSize, kind::ModelKind, placement::Placement,
-    refine::Refine, skeleton::ModelSkeleton,
+    devices::Devices, input::InputSize, kind::ModelKind, placement::Placement, refine::Refine,
+    skeleton::ModelSkeleton, unusable_device::UnusableDevice,
 };
 
 /// What a model is.
@@ -22,8 +22,8 @@ pub struct ModelDescription {
     pub runs_on: RunsOn,
     /// Which execution provider runs how many nodes; none on an engine of the caller's.
     pub placement: Placement,
-    /// Why it does not run on a GPU, where [`Device::Auto`](crate::Device::Auto) would have taken one.
-    pub no_gpu: Option<NoGpu>,
+    /// Why it does not run on a device that [`Device::Auto`](crate::Device::Auto) would rather have taken.
+    pub passed_over: Option<UnusableDevice>,
     /// The largest batch that it was warmed up for: [`crate::Options::max_batch`] or its default.
     pub max_batch: usize,
     /// How its points are moved off the grid of its confidence maps, if they are.

@@ -61,10 +61,10 @@ impl Model {
         }
         let export = Export::read(dir, options)?;
         let check = |device: Device| check_device(device).map_err(SessionError::from);
-        let (mut model, no_gpu) = choose(options.device, check, |device| {
+        let (mut model, passed_over) = choose(options.device, check, |device| {
             Self::load_on(device, &export, options)
         })?;
-        model.stages.info.no_gpu = no_gpu;
+        model.stages.info.passed_over = passed_over;
         Ok(model)
     }
 
@@ -127,11 +127,8 @@ impl Model {
     /// Loads and runs it on this device and no other.
     fn load_on(device: Device, export: &Export, options: &Options) -> Result<Self, LoadError> {
         let max_batch = batch_limit(device, options);
-        let engine = match device {
-            Device::TensorRt(_) => Some(export.engine(max_batch, options)?),
-            _ => None,
-        };
-        let session = OnnxSession::load(&export.graph, device, options, engine.as_ref())?;
+        let preparation = export.preparation(device, max_batch, options)?;
+        let session = OnnxSession::load(&export.graph, device, options, &preparation)?;
         let config = export.config(session.embedded_training_config())?;
         let loaded = LoadedGraph {
             fixed: session.signature().fixed_size(),
@@ -180,7 +177,7 @@ impl Model {
                 skeleton,
                 runs_on,
                 placement,
-                no_gpu: None,
+                passed_over: None,
                 max_batch,
                 refine: options.refine,
                 notes: notes.into_iter().flatten().collect(),
@@ -212,7 +209,8 @@ impl Model {
         self.stages
     }
 
-    /// Predicts all `frames` with one session call; prediction i belongs to frame i.
+    /// Predicts `frames`, [`ModelDescription::max_batch`] of them with one session call; prediction i belongs to
+    /// frame i.
     ///
     /// Frames may differ in size and colour: each is converted to the model's colour and fitted
     /// to its size, and points come back in the frame's own pixels. No frames, no call.
@@ -224,9 +222,17 @@ impl Model {
         &mut self,
         frames: &[FrameView<'_>],
     ) -> Result<Vec<FramePrediction>, PredictError> {
-        if frames.is_empty() {
-            return Ok(Vec::new());
+        let mut predictions = Vec::with_capacity(frames.len());
+        for batch in frames.chunks(self.stages.info.max_batch.max(1)) {
+            predictions.append(&mut self.predict_at_once(batch)?);
         }
+        Ok(predictions)
+    }
+
+    fn predict_at_once(
+        &mut self,
+        frames: &[FrameView<'_>],
+    ) -> Result<Vec<FramePrediction>, PredictError> {
         if self.prepared.len() < frames.len() {
             self.prepared.resize_with(frames.len(), Prepared::default);
         }
@@ -287,8 +293,12 @@ impl fmt::Debug for Model {
 const GPU_BATCH: usize = 8;
 
 fn batch_limit(device: Device, options: &Options) -> usize {
-    let default = if device == Device::Cpu { 1 } else { GPU_BATCH };
-    options.max_batch.unwrap_or(default).max(1)
+    match device {
+        // Its graph is made for one size of batch.
+        Device::OpenVino => 1,
+        Device::Cpu => options.max_batch.unwrap_or(1).max(1),
+        _ => options.max_batch.unwrap_or(GPU_BATCH).max(1),
+    }
 }
 
 /// The largest and the smallest first: the largest's memory serves the others, and an engine of

@@ -2,8 +2,10 @@
 
 mod build;
 mod engine_cache;
+mod preparation;
 mod providers;
 mod python_libraries;
+mod threads;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,18 +13,18 @@ use ort::value::TensorRef;
 
 use crate::{
     device::Device,
-    gpu::NoGpu,
-    graph::GraphFile,
+    graph::{GraphError, GraphFile},
     options::Options,
     outputs::OutputTensors,
     placement::Placement,
     runtime::RuntimeError,
     signature::{GraphSignature, INPUT},
+    unusable_device::UnusableDevice,
 };
 
-pub use build::usable_cores;
-pub(crate) use providers::TensorRtProfile;
+pub(crate) use preparation::{FixedGraph, Preparation, TensorRtProfile};
 pub use providers::check_device;
+pub use threads::usable_cores;
 
 /// Why a session cannot be made, or why a call of it failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +52,12 @@ pub enum SessionError {
         target: PathBuf,
     },
     /// The device asked for cannot be used.
-    #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' need no GPU")]
+    #[error("cannot run on {device}: {reason}. The devices 'auto' and 'cpu' work without it")]
     Device {
         /// The device.
         device: Device,
         /// What is missing there.
-        reason: NoGpu,
+        reason: UnusableDevice,
     },
     /// 16-bit floats on a device that does not make them from an export of 32 bits.
     #[error(
@@ -91,19 +93,19 @@ pub(crate) struct OnnxSession {
 }
 
 impl OnnxSession {
-    /// Loads `graph` for `device`, which is not [`Device::Auto`]; `engine` is for TensorRT.
+    /// Loads `graph` for `device`, which is not [`Device::Auto`].
     pub(crate) fn load(
         graph: &GraphFile,
         device: Device,
         options: &Options,
-        engine: Option<&TensorRtProfile>,
+        preparation: &Preparation,
     ) -> Result<Self, SessionError> {
-        match build::session(graph, device, options, engine) {
+        match build::session(graph, device, options, preparation) {
             Err(SessionError::Graph { path, message }) => {
-                let Some(next) = engine.and_then(|engine| engine.after(&message)) else {
+                let Some(next) = preparation.after(&message) else {
                     return Err(SessionError::Graph { path, message });
                 };
-                build::session(graph, device, options, Some(&next))
+                build::session(graph, device, options, &next)
             }
             outcome => outcome,
         }
@@ -121,7 +123,24 @@ impl OnnxSession {
 
     /// Whether the first run with each size of batch is slow: kernels are chosen for each shape.
     pub(crate) fn needs_warm_up_per_batch(&self) -> bool {
-        self.device != Device::Cpu
+        !self.device.is_cpu()
+    }
+
+    /// `graph`, which this session has, in a form for an input of `shape` = batch, channels, height, width.
+    ///
+    /// # Errors
+    /// The graph cannot be read.
+    pub(crate) fn fixed(
+        &self,
+        graph: &GraphFile,
+        shape: [usize; 4],
+    ) -> Result<FixedGraph, GraphError> {
+        let inputs = self.inner.inputs().iter();
+        let dimensions = inputs.map(|input| preparation::open_dimensions(input.dtype(), shape));
+        Ok(FixedGraph {
+            graph: graph.for_openvino()?,
+            dimensions: dimensions.take(1).flatten().collect(),
+        })
     }
 
     /// What the graph takes and gives.

@@ -7,7 +7,7 @@ use pose::{Device, Devices};
 pub struct DeviceArgs {
     /// Where the model runs.
     ///
-    /// It is auto, cpu, cuda[:N] or tensorrt[:N]; or several GPUs, as cuda:0,cuda:1, which share the frames. One that fails
+    /// It is auto, cpu, openvino, cuda[:N] or tensorrt[:N]; or several GPUs, as cuda:0,cuda:1, which share the frames. One that fails
     /// is taken out, and the others go on.
     // The brackets are for the reader of `--help`, and no link.
     #[allow(rustdoc::broken_intra_doc_links)]

@@ -140,11 +140,77 @@ fn doctor_measures_each_device_and_says_what_they_are_together() {
     );
 }
 
+/// A worker with ONNX Runtime's library for OpenVINO; `None`: it is not on this machine.
+fn openvino(command: &mut Command) -> Option<&mut Command> {
+    let Some(folder) = std::env::var_os("SLEAP_STREAM_TEST_OPENVINO") else {
+        eprintln!(
+            "skipped: SLEAP_STREAM_TEST_OPENVINO names no folder with ONNX Runtime and OpenVINO"
+        );
+        return None;
+    };
+    Some(command.env("ORT_DYLIB_PATH", folder))
+}
+
+/// The numbers in a value, in their order.
+fn numbers(value: &Value, into: &mut Vec<f64>) {
+    match value {
+        Value::Number(number) => into.extend(number.as_f64()),
+        Value::Array(values) => values.iter().for_each(|value| numbers(value, into)),
+        Value::Object(fields) => fields.values().for_each(|value| numbers(value, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn openvino_is_taken_where_it_is_there_and_has_the_poses_of_the_cpu() {
+    if openvino(&mut Command::new("")).is_none() {
+        return;
+    }
+    let poses = |worker: &Worker| {
+        video(worker, &["--max-frames", "60"])
+            .wait()
+            .success()
+            .poses()
+    };
+    let expected = poses(&worker(&["--device", "cpu"], |_| {}));
+    // The rest of two sessions at the same time is that of any other device.
+    for (devices, sessions) in [("auto", 1), ("openvino,openvino", 2)] {
+        let fast = worker(&["--device", devices, "--max-batch", "4"], |command| {
+            openvino(command);
+        });
+        fast.logs("device=openvino", sessions);
+        let found = poses(&fast);
+        assert_eq!(found.len(), expected.len());
+        for ((id, found), (expected_id, expected)) in found.iter().zip(&expected) {
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            numbers(found, &mut ours);
+            numbers(expected, &mut theirs);
+            assert_eq!((id, ours.len()), (expected_id, theirs.len()));
+            let same = |(a, b): (&f64, &f64)| (a - b).abs() < 0.01;
+            assert!(ours.iter().zip(&theirs).all(same), "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn openvino_that_is_not_there_is_an_error_with_what_to_install() {
+    let model = text(&demo("model"));
+    let args = ["--no-config", "--device", "openvino", "--model", &model];
+    let output = Command::new(binary("sleap-worker")).args(args).output();
+    let output = output.expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in ["cannot run on openvino", "pip install onnxruntime-openvino"] {
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
+
 #[test]
 fn devices_that_do_not_go_together_are_refused() {
     for (devices, words) in [
         ("auto,auto", "chooses one device"),
         ("cuda:0,cpu", "name GPUs only"),
+        ("openvino,cuda:0", "name GPUs only"),
         ("cpu,", "is no device"),
     ] {
         let mut command = Command::new(binary("sleap-worker"));

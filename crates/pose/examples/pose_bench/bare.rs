@@ -108,7 +108,7 @@ fn providers(
         provider.with_tf32(false).build().error_on_failure()
     };
     let index = match device {
-        Device::Auto | Device::Cpu => return Vec::new(),
+        Device::Auto | Device::Cpu | Device::OpenVino => return Vec::new(),
         Device::Cuda(index) => return vec![cuda(index)],
         Device::TensorRt(index) => index,
     };

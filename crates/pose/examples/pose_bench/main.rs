@@ -33,7 +33,7 @@ use common::{
     Picture,
     reference::{Difference, Reference, pictures, predict},
 };
-use pose::{Model, Options};
+use pose::{Device, Model, Options};
 use rates::Rates;
 use serde_json::json;
 
@@ -84,6 +84,12 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     }
     if !(2..=3).contains(&found.paths.len()) {
         return Err(USAGE.into());
+    }
+    if found.options.device == Device::OpenVino {
+        return Err(
+            "the bare session beside it has no OpenVINO: `sleap-worker doctor` times a model"
+                .into(),
+        );
     }
     if found.max_batch == 0 {
         return Err("--max-batch is at least 1".into());

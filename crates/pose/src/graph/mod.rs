@@ -2,8 +2,10 @@
 //!
 //! A graph gives the peaks of its confidence maps, but not the maps. They become one more output,
 //! and so do the peaks' cells. Protobuf merges a message that occurs twice, so a few bytes after
-//! the file's own do that; nothing else in the file is changed or interpreted.
+//! the file's own do that; nothing else in the file is changed or interpreted. For OpenVINO some
+//! operators are written otherwise.
 
+mod bounds;
 mod head;
 mod onnx;
 mod trace;
@@ -14,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prost::Message;
+use prost::{DecodeError, Message};
 
 use onnx::{OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo};
 use trace::{TensorGraph, TraceError};
@@ -100,6 +102,30 @@ impl GraphFile {
         self.edited.as_deref()
     }
 
+    /// The same graph with operators that OpenVINO computes rightly.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not ONNX.
+    pub(crate) fn for_openvino(&self) -> Result<Self, GraphError> {
+        let read = match &self.edited {
+            Some(_) => None,
+            None => Some(read(&self.path)?),
+        };
+        let bytes = read.as_deref().or(self.edited()).unwrap_or_default();
+        let edited = bounds::with_whole_clips(bytes).map_err(|source| self.damaged(source))?;
+        Ok(Self {
+            path: self.path.clone(),
+            edited: Some(edited),
+        })
+    }
+
+    fn damaged(&self, source: DecodeError) -> GraphError {
+        GraphError::Damaged {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
     /// Adds the outputs [`MAPS`] and [`CELLS`] for the peaks in the output `points`. Peaks of the
     /// output `besides`, on which `points` may depend too, are left out.
     pub(crate) fn add_maps(
@@ -108,10 +134,7 @@ impl GraphFile {
         besides: Option<&str>,
     ) -> Result<PeakSearch, GraphError> {
         let mut bytes = read(&self.path)?;
-        let model = OnnxModel::decode(&bytes[..]).map_err(|source| GraphError::Damaged {
-            path: self.path.clone(),
-            source,
-        })?;
+        let model = OnnxModel::decode(&bytes[..]).map_err(|source| self.damaged(source))?;
         let graph = model.graph.unwrap_or_default();
         let peaks = TensorGraph::new(&graph)
             .peaks(points, besides)
@@ -163,6 +186,7 @@ fn addition(maps: &str, cells: &str) -> OnnxModel {
 #[cfg(any(test, fuzzing))]
 pub(crate) fn fuzz(data: &[u8]) {
     let _ = GraphHead::parse(data);
+    let _ = bounds::with_whole_clips(data);
     let Ok(model) = OnnxModel::decode(data) else {
         return;
     };

@@ -6,11 +6,10 @@ use ort::{
     value::Outlet,
 };
 
-use super::{OnnxSession, SessionError, providers, run_failed};
+use super::{OnnxSession, Preparation, SessionError, providers, run_failed, threads};
 use crate::{
     c_api,
     device::Device,
-    gpu::NoGpu,
     graph::GraphFile,
     model_files::{LinkedWeights, linked_weights},
     options::Options,
@@ -18,18 +17,26 @@ use crate::{
     placement::Placement,
     runtime,
     signature::GraphSignature,
+    unusable_device::UnusableDevice,
 };
 
 /// Loads `graph` for `device`, which is not [`Device::Auto`], with exactly its
-/// providers. `engine` is for TensorRT alone.
+/// providers.
 pub(super) fn session(
     graph: &GraphFile,
     device: Device,
     options: &Options,
-    engine: Option<&providers::TensorRtProfile>,
+    preparation: &Preparation,
 ) -> Result<OnnxSession, SessionError> {
     let mut builder = builder(runtime::environment()?, options).map_err(run_failed)?;
-    for provider in providers::for_device(device, options, engine) {
+    let fixed = preparation.fixed();
+    let graph = fixed.map_or(graph, |fixed| &fixed.graph);
+    for (name, size) in fixed.iter().flat_map(|fixed| &fixed.dimensions) {
+        builder = builder
+            .with_dimension_override(name, *size)
+            .map_err(|error| run_failed(error.into()))?;
+    }
+    for provider in providers::for_device(device, options, preparation) {
         provider
             .register(&mut builder)
             .map_err(|error| failed(device, &error))?;
@@ -79,17 +86,16 @@ fn refused(graph: &GraphFile, error: &ort::Error) -> SessionError {
 }
 
 fn builder(environment: &Environment, options: &Options) -> ort::Result<SessionBuilder> {
-    let threads = options.threads.unwrap_or_else(usable_cores).max(1);
     Ok(ort::session::Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
-        .with_intra_threads(threads)?
+        .with_intra_threads(threads::of_session(options))?
         .with_intra_op_spinning(options.spinning)?
         .with_config_entry(c_api::RECORD_ASSIGNMENT, "1")?)
 }
 
 fn failed(device: Device, error: &ort::Error) -> SessionError {
     let message = error.to_string();
-    let reason = NoGpu::Failed { device, message };
+    let reason = UnusableDevice::Failed { device, message };
     SessionError::Device { device, reason }
 }
 
@@ -104,22 +110,15 @@ fn placement(session: &ort::session::Session) -> ort::Result<Placement> {
 /// ONNX Runtime silently assigns nodes that a provider does not take to the next one, at last to
 /// the CPU.
 fn must_be_used(device: Device, placement: &Placement) -> Result<(), SessionError> {
-    let Some((provider, _)) = providers::of(device) else {
+    let Some(provider) = providers::of(device) else {
         return Ok(());
     };
     if placement.nodes_on(&[provider.execution]) > 0 {
         return Ok(());
     }
     let nodes = placement.nodes();
-    let reason = NoGpu::NoNodes { device, nodes };
+    let reason = UnusableDevice::NoNodes { device, nodes };
     Err(SessionError::Device { device, reason })
-}
-
-/// Physical cores, or fewer where the process may use fewer (affinity, container quota). More
-/// threads than cores cost a session two thirds of its speed.
-pub fn usable_cores() -> usize {
-    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
-    num_cpus::get_physical().min(allowed)
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
     fn a_gpu_that_gets_no_node_is_an_error() {
         let cpu = Placement::count([("CPUExecutionProvider", "Conv")].into_iter());
         assert!(must_be_used(Device::Cpu, &cpu).is_ok());
-        for device in [Device::Cuda(0), Device::TensorRt(0)] {
+        for device in [Device::Cuda(0), Device::TensorRt(0), Device::OpenVino] {
             let error = must_be_used(device, &cpu).expect_err("nothing runs there");
             let text = error.to_string();
             assert!(text.contains(&device.to_string()), "{text}");

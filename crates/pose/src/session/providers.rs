@@ -3,17 +3,20 @@
 use std::{env, path::PathBuf};
 
 use ort::{
-    ep::{self, ExecutionProviderDispatch},
+    ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch},
     session::builder::SessionBuilder,
 };
 
-use super::{engine_cache, python_libraries};
+use super::{
+    preparation::{Preparation, TensorRtProfile},
+    python_libraries, threads,
+};
 use crate::{
     device::Device,
-    gpu::{self, NoGpu},
-    graph::GraphFile,
+    gpu,
     options::Options,
     runtime::{self, RuntimeError},
+    unusable_device::UnusableDevice,
 };
 
 /// A provider that is a library of its own beside ONNX Runtime's.
@@ -24,6 +27,10 @@ pub(crate) struct Provider {
     pub(crate) execution: &'static str,
     /// Its library, without the system's prefix and suffix.
     stem: &'static str,
+    /// The package that has it, for a message.
+    install: &'static str,
+    /// It runs on NVIDIA's GPUs.
+    is_nvidia: bool,
 }
 
 /// What CUDA devices run on, and TensorRT devices for nodes that TensorRT does not take.
@@ -31,6 +38,8 @@ pub(crate) const CUDA: Provider = Provider {
     name: "CUDA",
     execution: "CUDAExecutionProvider",
     stem: "onnxruntime_providers_cuda",
+    install: GPU_PACKAGE,
+    is_nvidia: true,
 };
 
 /// What TensorRT devices run on.
@@ -38,44 +47,64 @@ pub(crate) const TENSORRT: Provider = Provider {
     name: "TensorRT",
     execution: "TensorrtExecutionProvider",
     stem: "onnxruntime_providers_tensorrt",
+    install: GPU_PACKAGE,
+    is_nvidia: true,
 };
+
+/// What OpenVINO devices run on.
+const OPENVINO: Provider = Provider {
+    name: "OpenVINO",
+    execution: "OpenVINOExecutionProvider",
+    stem: "onnxruntime_providers_openvino",
+    install: "onnxruntime-openvino in place of onnxruntime, \
+              `pip uninstall onnxruntime; pip install onnxruntime-openvino`",
+    is_nvidia: false,
+};
+
+const GPU_PACKAGE: &str = "onnxruntime-gpu, `pip install 'onnxruntime-gpu[cuda,cudnn]'`";
 
 impl Provider {
     /// Where its library has to be; `None` where the system's loader found ONNX Runtime itself, so
     /// that its folder is not known.
     pub(crate) fn library(&self) -> Option<PathBuf> {
         let dir = runtime::current()?.path.parent()?;
+        (!dir.as_os_str().is_empty()).then(|| dir.join(self.file_name()))
+    }
+
+    fn file_name(&self) -> String {
         let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
-        (!dir.as_os_str().is_empty()).then(|| dir.join(format!("{prefix}{}{suffix}", self.stem)))
+        format!("{prefix}{}{suffix}", self.stem)
     }
 }
 
 /// The provider that a device runs on.
-pub(crate) fn of(device: Device) -> Option<(&'static Provider, u32)> {
+pub(crate) fn of(device: Device) -> Option<&'static Provider> {
     match device {
         Device::Auto | Device::Cpu => None,
-        Device::Cuda(index) => Some((&CUDA, index)),
-        Device::TensorRt(index) => Some((&TENSORRT, index)),
+        Device::OpenVino => Some(&OPENVINO),
+        Device::Cuda(_) => Some(&CUDA),
+        Device::TensorRt(_) => Some(&TENSORRT),
     }
 }
 
 /// Whether ONNX Runtime has the provider of `device` and can load it with all the libraries that it
-/// needs. Whether the GPU itself works shows only when a model is loaded.
+/// needs. Whether the device itself works shows only when a model is loaded.
 ///
 /// # Errors
 /// There is no usable ONNX Runtime.
-pub fn check_device(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
+pub fn check_device(device: Device) -> Result<Result<(), UnusableDevice>, RuntimeError> {
     let environment = runtime::environment()?;
-    let Some((provider, _)) = of(device) else {
+    let Some(provider) = of(device) else {
         return Ok(Ok(()));
     };
-    let driver = gpu::nvidia_driver().is_some();
-    if let Some(library) = provider.library().filter(|library| !library.exists()) {
+    let driver = provider.is_nvidia.then(|| gpu::nvidia_driver().is_some());
+    if let Some(library) = missing_library(provider) {
         let version = runtime::current().map(|info| info.version.clone());
-        return Ok(Err(NoGpu::NoProvider {
+        return Ok(Err(UnusableDevice::NoProvider {
             provider: provider.name,
             version: version.unwrap_or_default(),
             library,
+            install: provider.install,
             driver,
         }));
     }
@@ -84,11 +113,21 @@ pub fn check_device(device: Device) -> Result<Result<(), NoGpu>, RuntimeError> {
     if loaded.is_ok() {
         python_libraries::supply_late();
     }
-    Ok(loaded.map_err(|LoaderError(message)| NoGpu::Load {
+    Ok(loaded.map_err(|LoaderError(message)| UnusableDevice::Load {
         provider: provider.name,
         message,
         driver,
     }))
+}
+
+/// The provider's library, where it is not there.
+fn missing_library(provider: &Provider) -> Option<PathBuf> {
+    if let Some(library) = provider.library() {
+        return (!library.exists()).then_some(library);
+    }
+    let compiled = runtime::compiled_providers().unwrap_or_default();
+    let is_compiled = compiled.iter().any(|name| name == provider.execution);
+    (!is_compiled).then(|| provider.file_name().into())
 }
 
 /// Tries `load` until there is nothing more to `supply` for what it misses. A message that comes
@@ -113,7 +152,7 @@ fn supplied(
 fn load(environment: &ort::environment::Environment, device: Device) -> Result<(), LoaderError> {
     let failed = |error: ort::Error| LoaderError(loader_message(&error.to_string()));
     let mut builder = SessionBuilder::new(environment).map_err(failed)?;
-    for provider in for_device(device, &Options::default(), None) {
+    for provider in for_device(device, &Options::default(), &Preparation::None) {
         provider.register(&mut builder).map_err(failed)?;
     }
     Ok(())
@@ -129,44 +168,12 @@ fn loader_message(message: &str) -> String {
     tail.map_or(message, |(_, tail)| tail).trim().to_owned()
 }
 
-/// A TensorRT engine's range of shapes, and where it is kept.
-#[derive(Clone)]
-pub(crate) struct TensorRtProfile {
-    /// Batch (the largest), channels, height, width. `None`: TensorRT takes the sizes it has had.
-    shape: Option<[usize; 4]>,
-    /// The folder for this model's engines, if there is one.
-    cache: Option<engine_cache::CacheFolders>,
-}
-
-impl TensorRtProfile {
-    /// The engine of `graph`.
-    pub(crate) fn new(graph: &GraphFile, shape: [usize; 4], options: &Options) -> Self {
-        let cache = engine_cache::folders(graph, shape, options.fp16)
-            .inspect_err(|error| {
-                tracing::warn!(%error, "TensorRT engines are not kept: each start builds them again");
-            })
-            .ok();
-        let shape = Some(shape);
-        Self { shape, cache }
-    }
-
-    /// What to try after a failure of this one: ONNX Runtime does not take a range of the graph's
-    /// input where it gives TensorRT parts of the graph that begin further inside.
-    pub(crate) fn after(&self, failure: &str) -> Option<Self> {
-        let refused = self.shape.is_some() && failure.contains("associated shape profiles");
-        refused.then(|| Self {
-            shape: None,
-            cache: self.cache.clone(),
-        })
-    }
-}
-
 /// The providers of a device, best first; the CPU's comes after them by itself. Without
 /// `error_on_failure` ONNX Runtime would fall back to it silently.
 pub(crate) fn for_device(
     device: Device,
     options: &Options,
-    engine: Option<&TensorRtProfile>,
+    preparation: &Preparation,
 ) -> Vec<ExecutionProviderDispatch> {
     let cuda = |index| {
         // ONNX Runtime would round to TF32's 10 bits: the numbers have to be those of the CPU.
@@ -178,12 +185,30 @@ pub(crate) fn for_device(
     };
     match device {
         Device::Auto | Device::Cpu => Vec::new(),
+        Device::OpenVino => vec![openvino(options).build().error_on_failure()],
         Device::Cuda(index) => vec![cuda(index)],
         Device::TensorRt(index) => vec![
-            tensorrt(index, options, engine).build().error_on_failure(),
+            tensorrt(index, options, preparation.engine())
+                .build()
+                .error_on_failure(),
             cuda(index),
         ],
     }
+}
+
+/// OpenVINO on the CPU, with the session's threads. It would otherwise round to 16-bit floats where the
+/// CPU has them, and pin the threads of every session to the same cores.
+fn openvino(options: &Options) -> ep::OpenVINO {
+    let settings = serde_json::json!({"CPU": {
+        "INFERENCE_NUM_THREADS": threads::of_session(options).to_string(),
+        "NUM_STREAMS": "1",
+        "ENABLE_CPU_PINNING": "NO",
+        "INFERENCE_PRECISION_HINT": "f32",
+    }});
+    ep::OpenVINO::default()
+        .with_device_type("CPU")
+        .with_precision("FP32")
+        .with_arbitrary_config("load_config", settings)
 }
 
 /// Indices are below `i32::MAX`: `Device` parses no others, and a made one is cut to it.
@@ -231,18 +256,6 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_refused_is_left_out_once() {
-        let engine = TensorRtProfile {
-            shape: Some([8, 1, 192, 256]),
-            cache: None,
-        };
-        let refusal = "Following input(s) has no associated shape profiles provided: /Cast_output";
-        assert!(engine.after("out of memory").is_none());
-        let next = engine.after(refusal).expect("another try");
-        assert!(next.shape.is_none() && next.after(refusal).is_none());
-    }
-
-    #[test]
     fn libraries_are_supplied_until_a_message_comes_twice() {
         let attempts = |messages: &[&str]| {
             let (mut next, mut calls) = (messages.iter().cycle(), 0);
@@ -279,12 +292,13 @@ mod tests {
     #[test]
     fn tensorrt_has_cuda_behind_it() {
         let names = |device| -> Vec<_> {
-            for_device(device, &Options::default(), None)
+            for_device(device, &Options::default(), &Preparation::None)
                 .iter()
                 .map(|provider| provider.name())
                 .collect()
         };
         assert!(names(Device::Cpu).is_empty());
+        assert_eq!(names(Device::OpenVino), [OPENVINO.execution]);
         assert_eq!(names(Device::Cuda(1)), [CUDA.execution]);
         assert_eq!(
             names(Device::TensorRt(0)),

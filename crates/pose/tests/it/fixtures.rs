@@ -6,7 +6,7 @@ use crate::common;
 use std::path::PathBuf;
 
 use common::{
-    Picture, path,
+    Picture, batched, path,
     reference::{Difference, Reference, pictures, predict},
     truth::{Accuracy, Truth},
 };
@@ -35,7 +35,7 @@ struct Fixture {
 
 impl Fixture {
     fn load(name: &str) -> Self {
-        Self::load_with(name, &Options::default(), "sleap_nn.json")
+        Self::load_with(name, &batched(), "sleap_nn.json")
     }
 
     fn load_with(name: &str, options: &Options, reference: &str) -> Self {
@@ -171,7 +171,7 @@ fn bottomup() {
 fn bottomup_without_small_instances() {
     let options = Options {
         min_instance_peaks: 4.0,
-        ..Options::default()
+        ..batched()
     };
     let mut fixture = Fixture::load_with("bottomup", &options, "sleap_nn_min_peaks.json");
     let predictions = fixture.check_parity(2100);
@@ -205,7 +205,7 @@ fn refined_points_are_nearer_to_the_truth() {
         let median = |refine| {
             let options = Options {
                 refine,
-                ..Options::default()
+                ..batched()
             };
             let mut fixture = Fixture::load_with(name, &options, "sleap_nn.json");
             let predictions = fixture.predict(1);
@@ -276,7 +276,7 @@ fn skeletons_are_trees_of_the_truth_s_nodes() {
         ("multi_class_bottomup", 7),
         ("multi_class_topdown_combined", 13),
     ] {
-        let model = Model::load(&folder(name), &Options::default()).expect("a model");
+        let model = Model::load(&folder(name), &batched()).expect("a model");
         let skeleton = &model.info().skeleton;
         assert_eq!(skeleton.nodes, truth.nodes[..nodes], "{name}");
         assert_eq!(skeleton.edges.len(), nodes - 1, "{name}");

@@ -6,6 +6,7 @@ use common::kind_toys::{
     A, B, CENTROIDS, CROPS, HEIGHT, KINDS, LINES, PEAKS, WIDTH, frame, load, load_with, plain,
     points, predict, tracks, two_animals,
 };
+use common::{assert_nearly, batched};
 use pose::{Instance, ModelKind, Options};
 
 #[test]
@@ -72,7 +73,7 @@ fn peaks_are_grouped_by_their_lines_and_scaled_to_the_frame() {
     };
     // The metadata's input_scale of 0.5 is still in the graph's points.
     assert_eq!((points(a), points(b)), (A.to_vec(), B.to_vec()));
-    assert_eq!(a.confidence, [0.9, 0.7, 0.4]);
+    assert_nearly(&a.confidence, &[0.9, 0.7, 0.4]);
     assert!((a.score - 1.8).abs() < 1e-6 && (b.score - 1.4).abs() < 1e-6);
 }
 
@@ -81,7 +82,7 @@ fn weak_lines_are_cut_and_small_instances_dropped_as_asked() {
     let parts = [&PEAKS[..], &LINES].concat();
     let cut = Options {
         min_line_scores: 0.7,
-        ..Options::default()
+        ..batched()
     };
     let answers = predict(&mut load_with("bottomup", &cut), &[frame(&parts)]);
     assert_eq!(points(&answers[0].instances[1])[2], [-1.0; 2]);

@@ -3,6 +3,7 @@
 use crate::common;
 
 use common::{
+    batched,
     kind_toys::{KINDS, frame, load_with, predict, two_animals},
     path,
 };
@@ -11,7 +12,7 @@ use pose::{LoadError, Model, Options};
 fn at_most(most: usize) -> Options {
     Options {
         max_instances: Some(most),
-        ..Options::default()
+        ..batched()
     }
 }
 
@@ -53,15 +54,15 @@ fn the_best_are_kept_and_more_than_the_export_holds_is_an_error() {
 fn notes_tell_of_time_that_is_wasted_and_of_options_without_effect() {
     let notes = |kind, options: &Options| load_with(kind, options).info().notes.clone();
     assert!(notes("topdown", &at_most(3)).is_empty());
-    assert!(notes("topdown", &Options::default()).is_empty());
+    assert!(notes("topdown", &batched()).is_empty());
     let wasted = notes("topdown", &at_most(1));
     assert!(wasted[0].contains("3 crops") && wasted[0].contains("--max-instances 1"));
     // Three crops for two identities, whatever is asked.
-    let wasted = notes("multi_class_topdown_combined", &Options::default());
+    let wasted = notes("multi_class_topdown_combined", &batched());
     assert!(wasted[0].contains("3 crops") && wasted[0].contains("--max-instances 2"));
     let lower = Options {
         peak_threshold: Some(0.1),
-        ..Options::default()
+        ..batched()
     };
     assert!(notes("bottomup", &lower)[0].contains("no effect"));
 }
@@ -71,7 +72,7 @@ fn a_stricter_threshold_holds_for_every_kind() {
     // Above every score of the frames.
     let options = Options {
         peak_threshold: Some(0.95),
-        ..Options::default()
+        ..batched()
     };
     for kind in KINDS {
         let mut model = load_with(kind, &options);

@@ -15,7 +15,11 @@ const PIXELS: f32 = 1e-3;
 const SCORE: f32 = 1e-4;
 
 fn compare(model: &Path, frames: &Path, reference: &Path, batch: usize) -> Difference {
-    let mut model = Model::load(model, &Options::default()).expect("a model");
+    let options = Options {
+        max_batch: Some(batch),
+        ..Options::default()
+    };
+    let mut model = Model::load(model, &options).expect("a model");
     let reference = Reference::read(reference);
     let mut pictures = pictures(frames, usize::MAX);
     pictures.retain(|(number, _)| reference.has(*number));

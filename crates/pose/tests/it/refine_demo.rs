@@ -8,7 +8,7 @@ use crate::common;
 use std::{fs, path::Path};
 
 use common::{
-    path,
+    batched, path,
     reference::{pictures, predict},
 };
 use pose::{Model, Options, Refine};
@@ -49,7 +49,7 @@ fn on_the_grid() -> tempfile::TempDir {
 fn points(model: &Path, refine: Option<Refine>) -> Vec<(u32, Vec<[f32; 2]>)> {
     let options = Options {
         refine,
-        ..Options::default()
+        ..batched()
     };
     let mut model = Model::load(model, &options).expect("a model");
     let pictures = pictures(&path("../../examples/demo/frames"), usize::MAX);

@@ -87,11 +87,18 @@ pub(super) fn describe(
 fn measure(report: &mut CheckReport<impl Write>, model: &mut Model) -> Option<ModelSpeed> {
     let info = model.info().clone();
     let runs_on = format!("{}: {}", info.runs_on, info.placement);
-    match &info.no_gpu {
+    match &info.passed_over {
         Some(reason) if reason.is_unexpected() => {
-            report.warn("  runs on", runs_on, format!("not on a GPU: {reason}"));
+            report.warn(
+                "  runs on",
+                runs_on,
+                format!("not on a faster device: {reason}"),
+            );
         }
-        Some(reason) => report.ok("  runs on", [runs_on, format!("not on a GPU: {reason}")]),
+        Some(reason) => report.ok(
+            "  runs on",
+            [runs_on, format!("not on a faster device: {reason}")],
+        ),
         None => report.ok("  runs on", runs_on),
     }
     measure_batches(report, model)

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use cli::doctor::CheckReport;
 use pose::runtime::RuntimeError;
-use pose::{Device, Devices, NoGpu, NvidiaDriver};
+use pose::{Device, Devices, NvidiaDriver, UnusableDevice};
 
 /// An ONNX Runtime that can be used.
 pub(super) struct RuntimeFound {
@@ -45,6 +45,7 @@ pub(super) fn check(report: &mut CheckReport<impl Write>, asked: &Devices) -> Op
     }
     let has_cuda = provider(report, "  CUDA", Device::Cuda(0), asked, driver);
     provider(report, "  TensorRT", Device::TensorRt(0), asked, driver);
+    provider(report, "  OpenVINO", Device::OpenVino, asked, driver);
     let has_cuda = has_cuda && !asked.are_cpu();
     Some(RuntimeFound { has_cuda })
 }
@@ -92,7 +93,7 @@ fn listed_by_smi() -> Option<Vec<String>> {
     (!gpus.is_empty()).then_some(gpus)
 }
 
-/// Checks whether a GPU's provider can be loaded. It must where the device was asked for, and should
+/// Checks whether a device's provider can be loaded. It must where the device was asked for, and should
 /// where there is a GPU. Returns whether it can.
 fn provider(
     report: &mut CheckReport<impl Write>,
@@ -112,7 +113,7 @@ fn provider(
         Ok(Err(reason)) if driver && device == Device::Cuda(0) => {
             report.warn(subject, reason.to_string(), "");
         }
-        Ok(Err(NoGpu::NoProvider { library, .. })) => {
+        Ok(Err(UnusableDevice::NoProvider { library, .. })) => {
             let finding = format!("not there ({}); not needed", library.display());
             report.absent(subject, finding, "");
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::Result;
-use pose::{Device, FramePrediction, FrameView, ModelDescription, PredictError};
+use pose::{FramePrediction, FrameView, ModelDescription, PredictError, RunsOn};
 
 use crate::serve;
 
@@ -55,12 +55,16 @@ impl EmbeddedModel {
     pub(super) fn load(dir: PathBuf, options: &pose::Options) -> Result<Self> {
         let model = serve::load_model(&dir, options)?;
         let cores = pose::usable_cores();
-        let is_shared = model.info().runs_on.are_cpu() && options.threads.is_none() && cores > 1;
+        let processor = match &model.info().runs_on {
+            RunsOn::Devices(devices) if devices.are_cpu() => Some(devices.first()),
+            _ => None,
+        };
+        let processor = processor.filter(|_| options.threads.is_none() && cores > 1);
         let copies = cores.min(MOST_COPIES);
-        let sharing = is_shared.then(|| Sharing {
+        let sharing = processor.map(|device| Sharing {
             dir,
             options: pose::Options {
-                device: Device::Cpu,
+                device,
                 threads: Some(cores / copies),
                 ..options.clone()
             },
@@ -82,21 +86,16 @@ impl EmbeddedModel {
     /// # Errors
     /// ONNX Runtime failed, or the outputs of a frame cannot be used; no frame has a prediction then.
     pub fn predict(&self, frames: &[FrameView<'_>]) -> Result<Vec<FramePrediction>> {
-        let most = self.info.max_batch.max(1);
         match &self.sharing {
             Some(sharing) if frames.len() > 1 => {
                 let copies = self.copies(sharing)?;
-                let size = frames.len().div_ceil(copies.len()).min(most);
+                let size = frames
+                    .len()
+                    .div_ceil(copies.len())
+                    .min(self.info.max_batch.max(1));
                 beside_each_other(&copies, &frames.chunks(size).collect::<Vec<_>>())
             }
-            _ => {
-                let mut model = lock(&self.whole);
-                let mut predicted = Vec::with_capacity(frames.len());
-                for batch in frames.chunks(most) {
-                    predicted.extend(model.predict(batch)?);
-                }
-                Ok(predicted)
-            }
+            _ => Ok(lock(&self.whole).predict(frames)?),
         }
     }
 

@@ -159,9 +159,9 @@ pub(crate) fn load_model(dir: &Path, options: &pose::Options) -> Result<pose::Mo
         onnxruntime = %runtime.version,
         "model loaded"
     );
-    match &info.no_gpu {
-        Some(reason) if reason.is_unexpected() => warn!("not on a GPU: {reason}"),
-        Some(reason) => info!("not on a GPU: {reason}"),
+    match &info.passed_over {
+        Some(reason) if reason.is_unexpected() => warn!("not on a faster device: {reason}"),
+        Some(reason) => info!("not on a faster device: {reason}"),
         None => {}
     }
     for note in &info.notes {

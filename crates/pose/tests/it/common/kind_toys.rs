@@ -3,13 +3,13 @@
 
 use pose::{FramePrediction, Instance, Model, Options};
 
-use super::{Picture, path};
+use super::{Picture, batched, path};
 
 pub const WIDTH: u32 = 16;
 pub const HEIGHT: u32 = 12;
 
 pub fn load(kind: &str) -> Model {
-    load_with(kind, &Options::default())
+    load_with(kind, &batched())
 }
 
 pub fn load_with(kind: &str, options: &Options) -> Model {

@@ -15,7 +15,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pose::FrameView;
+use pose::{FrameView, Options};
+
+/// Whether these are the same numbers, as far as devices round alike.
+pub fn assert_nearly(found: &[f32], expected: &[f32]) {
+    let same = |(found, expected): (&f32, &f32)| (found - expected).abs() < 1e-6;
+    let all = found.len() == expected.len() && found.iter().zip(expected).all(same);
+    assert!(all, "{found:?} {expected:?}");
+}
+
+/// Options with room for several frames in a call, where the device has it: a CPU gets one by default.
+pub fn batched() -> Options {
+    Options {
+        max_batch: Some(8),
+        ..Options::default()
+    }
+}
 
 /// An 8-bit picture: gray or BGR.
 pub struct Picture {
