@@ -7,7 +7,8 @@ raw         raw frames of 1920x1080: send() from an array, beside the client fro
 aiortc      frames of 640x480 as JPEG: send() and its poses of a model that costs next to nothing, beside a client and a worker
             that are written in Python with aiortc and decode only
 model       frames a second of a video with Model.predict() for each EXPORT, reading included, beside the session of ONNX Runtime
-            alone, and beside sleap-nn's predictor where the variable SLEAP_NN names a Python that has it
+            alone, and beside sleap-nn's predictor where the variable SLEAP_NN names a Python that has it; also through
+            OpenVINO where OPENVINO names the folder of such an ONNX Runtime
 start       sleap-stream --version beside starting Python and importing the module
 """
 
@@ -32,6 +33,8 @@ DEMO = ROOT / "examples" / "demo" / "model"
 TOY = ROOT / "crates" / "pose" / "tests" / "toys" / "gray"
 ROUNDS = 3
 BATCH = 4
+# Frames in a call of Model.predict().
+CALL = 16
 ENVIRONMENT = {**os.environ, "SLEAP_STREAM_NO_CONFIG": "1", "SLEAP_WORKER_NO_CONFIG": "1"}
 
 
@@ -179,7 +182,7 @@ def sleap_nn_rate(python, model, video, count):
 
 
 def module_rate(loaded, video, count):
-    """Model.predict() on the frames of a video, in batches."""
+    """Model.predict() on the frames of a video, some in each call."""
     import cv2
 
     def read():
@@ -187,21 +190,27 @@ def module_rate(loaded, video, count):
         return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if loaded.input_shape[2] == 1 else image
 
     capture = cv2.VideoCapture(str(video))
-    loaded.predict([read() for _ in range(BATCH)])
+    loaded.predict([read() for _ in range(CALL)])
     capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
     begun = time.monotonic()
-    for _ in range(0, count, BATCH):
-        loaded.predict([read() for _ in range(BATCH)])
+    for _ in range(0, count, CALL):
+        loaded.predict([read() for _ in range(CALL)])
     return count / (time.monotonic() - begun)
 
 
-def model(export, count=100):
+def model(export, count=96):
     """Frames a second of a model in this process."""
     folder, video = map(pathlib.Path, str(export).split(":"))
-    loaded = sleap_stream.Model(folder, device="cpu", max_batch=BATCH)
-    rates = {"Model.predict": [], "session alone": [], "sleap-nn": []}
+    if openvino := os.environ.get("OPENVINO"):
+        os.environ["ORT_DYLIB_PATH"] = openvino
+    models = {"Model.predict": sleap_stream.Model(folder, device="cpu", max_batch=BATCH)}
+    if openvino:
+        models["through OpenVINO"] = sleap_stream.Model(folder, device="openvino")
+    loaded = models["Model.predict"]
+    rates = {name: [] for name in (*models, "session alone", "sleap-nn")}
     for _ in range(ROUNDS):
-        rates["Model.predict"].append(module_rate(loaded, video, count))
+        for name, one in models.items():
+            rates[name].append(module_rate(one, video, count))
         with contextlib.suppress(ImportError):
             rates["session alone"].append(session_rate(folder, loaded.input_shape, count))
         if python := os.environ.get("SLEAP_NN"):

@@ -34,7 +34,7 @@ class Model:
     On a CPU the frames of one call run beside each other, each on a share of the cores: on up to four copies of the model, which
     the first such call loads. `threads` keeps it to one copy with so many threads.
 
-    ONNX Runtime is that of the installed package `onnxruntime` or `onnxruntime-gpu`. Raises ModelError or OptionError.
+    ONNX Runtime is that of the installed package `onnxruntime`, `onnxruntime-openvino` or `onnxruntime-gpu`. Raises ModelError or OptionError.
     """
 
     def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
