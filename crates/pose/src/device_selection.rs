@@ -46,8 +46,8 @@ pub(crate) fn choose<T>(
             Err(reason) => reason,
         };
         // The first that could have been expected to work is what the user wants to know of.
-        let is_known = passed_over.as_ref();
-        if is_known.is_none_or(|known| !known.is_unexpected() && reason.is_unexpected()) {
+        let known = passed_over.as_ref();
+        if known.is_none_or(|known| !known.is_unexpected() && reason.is_unexpected()) {
             passed_over = Some(reason);
         }
     }
@@ -66,6 +66,11 @@ fn fault_of(device: Device, error: LoadError) -> Result<UnusableDevice, LoadErro
         | LoadError::Tensor(TensorError::Read { message }) => {
             Ok(UnusableDevice::Failed { device, message })
         }
+        // Its graph is written otherwise for OpenVINO, which takes reading it.
+        LoadError::Graph(error) => Ok(UnusableDevice::Failed {
+            device,
+            message: error.to_string(),
+        }),
         error => Err(error),
     }
 }

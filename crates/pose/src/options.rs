@@ -12,8 +12,9 @@ pub struct Options {
     /// that the process may use.
     pub threads: Option<usize>,
     /// Frames in one call of the model at most; by default 1 on a CPU, which gains nothing from
-    /// more (through OpenVINO it is always 1), and 8 on a GPU. A GPU is warmed up for every size of batch up to this one, TensorRT's
-    /// engines are built for it, and with TensorRT larger batches fail.
+    /// more, and 8 on a GPU. Through OpenVINO it is always 1. A GPU is warmed up for every size of
+    /// batch up to this one, TensorRT's engines are built for it, and with TensorRT larger batches
+    /// fail.
     pub max_batch: Option<usize>,
     /// Lets TensorRT calculate with 16-bit floats: about twice as fast, and points move a little.
     /// An error on other devices.

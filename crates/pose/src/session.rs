@@ -135,11 +135,13 @@ impl OnnxSession {
         graph: &GraphFile,
         shape: [usize; 4],
     ) -> Result<FixedGraph, GraphError> {
-        let inputs = self.inner.inputs().iter();
-        let dimensions = inputs.map(|input| preparation::open_dimensions(input.dtype(), shape));
+        let dimensions = match self.inner.inputs().first() {
+            Some(input) => preparation::open_dimensions(input.dtype(), shape),
+            None => Vec::new(),
+        };
         Ok(FixedGraph {
             graph: graph.for_openvino()?,
-            dimensions: dimensions.take(1).flatten().collect(),
+            dimensions,
         })
     }
 

@@ -29,7 +29,7 @@ pub struct DeviceArgs {
     #[arg(long)]
     pub fp16: bool,
 
-    /// Frames in one call of the model at most (default: 1 on a CPU, 8 on a GPU).
+    /// Frames in one call of the model at most (default: 1 on a CPU, 8 on a GPU; always 1 through OpenVINO).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: Option<u16>,
 }

@@ -107,11 +107,14 @@ impl GraphFile {
     /// # Errors
     /// The file cannot be read or is not ONNX.
     pub(crate) fn for_openvino(&self) -> Result<Self, GraphError> {
-        let read = match &self.edited {
-            Some(_) => None,
-            None => Some(read(&self.path)?),
+        let file;
+        let bytes = match self.edited() {
+            Some(edited) => edited,
+            None => {
+                file = read(&self.path)?;
+                &file
+            }
         };
-        let bytes = read.as_deref().or(self.edited()).unwrap_or_default();
         let edited = bounds::with_whole_clips(bytes).map_err(|source| self.damaged(source))?;
         Ok(Self {
             path: self.path.clone(),
