@@ -142,9 +142,9 @@ fn doctor_measures_each_device_and_says_what_they_are_together() {
 
 /// A worker with ONNX Runtime's library for OpenVINO; `None`: it is not on this machine.
 fn openvino(command: &mut Command) -> Option<&mut Command> {
-    let Some(folder) = std::env::var_os("SLEAP_STREAM_TEST_OPENVINO") else {
+    let Some(folder) = std::env::var_os("TEST_ONNXRUNTIME_OPENVINO") else {
         eprintln!(
-            "skipped: SLEAP_STREAM_TEST_OPENVINO names no folder with ONNX Runtime and OpenVINO"
+            "skipped: TEST_ONNXRUNTIME_OPENVINO names no folder with ONNX Runtime and OpenVINO"
         );
         return None;
     };
