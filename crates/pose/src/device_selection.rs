@@ -18,24 +18,30 @@ pub(crate) fn choose<T>(
     check: impl Fn(Device) -> Result<Result<(), UnusableDevice>, SessionError>,
     mut load: impl FnMut(Device) -> Result<T, LoadError>,
 ) -> Result<(T, Option<UnusableDevice>), LoadError> {
-    if device == Device::Cpu {
-        return Ok((load(Device::Cpu)?, None));
-    }
-    if device != Device::Auto {
-        let reason = match check(device)? {
-            Ok(()) => match load(device) {
+    match device {
+        Device::Cpu => Ok((load(Device::Cpu)?, None)),
+        Device::Auto => best(check, load),
+        device => {
+            if let Err(reason) = check(device)? {
+                return Err(SessionError::Device { device, reason }.into());
+            }
+            let error = match load(device) {
                 Ok(model) => return Ok((model, None)),
-                Err(error) => {
-                    let reason = fault_of(device, error)?;
-                    // What fails on the CPU too is an error of the model and not of the device.
-                    load(Device::Cpu)?;
-                    reason
-                }
-            },
-            Err(reason) => reason,
-        };
-        return Err(SessionError::Device { device, reason }.into());
+                Err(error) => error,
+            };
+            let reason = fault_of(device, error)?;
+            // What fails on the CPU too is an error of the model and not of the device.
+            load(Device::Cpu)?;
+            Err(SessionError::Device { device, reason }.into())
+        }
     }
+}
+
+/// The first of [`AUTOMATIC`] that works, or else the CPU.
+fn best<T>(
+    check: impl Fn(Device) -> Result<Result<(), UnusableDevice>, SessionError>,
+    mut load: impl FnMut(Device) -> Result<T, LoadError>,
+) -> Result<(T, Option<UnusableDevice>), LoadError> {
     let mut passed_over: Option<UnusableDevice> = None;
     for device in AUTOMATIC {
         let reason = match check(device)? {

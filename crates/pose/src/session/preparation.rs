@@ -86,7 +86,7 @@ impl TensorRtProfile {
 
     /// What to try after a failure of this one: ONNX Runtime does not take a range of the graph's
     /// input where it gives TensorRT parts of the graph that begin further inside.
-    pub(crate) fn after(&self, failure: &str) -> Option<Self> {
+    fn after(&self, failure: &str) -> Option<Self> {
         let refused = self.shape.is_some() && failure.contains("associated shape profiles");
         refused.then(|| Self {
             shape: None,
