@@ -170,9 +170,11 @@ group "documentation" documentation
 # With all targets at once, what both programs depend on is compiled once. Tests of the whole start the programs
 # from the target folder.
 group "build" cargo build --workspace --all-targets --locked
+# It measures when pictures were shown and seen: what runs beside it would be measured, too.
+group "camera" tests/webcam/run.sh
 printf '\n'
 say "tests of the whole, in three lanes"
 lane "Rust tests" rust_tests
-lane "Python peers" python_peers "Python module" python_module "camera" tests/webcam/run.sh "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "Triton" tests/triton/run.sh "GenICam" tests/genicam/run.sh "quickstart" quickstart "OpenVINO" openvino "Rust tests, second share" second_rust_tests
+lane "Python peers" python_peers "Python module" python_module "NAT" tests/nat/run.sh "SLURM" tests/slurm/run.sh "Triton" tests/triton/run.sh "GenICam" tests/genicam/run.sh "quickstart" quickstart "OpenVINO" openvino "Rust tests, second share" second_rust_tests
 lane "coded lanes" coded_lanes "soak" soak "live view" tests/view/run.sh "Rust tests, third share" third_rust_tests
 together

@@ -138,7 +138,7 @@ optical_page() {
   check "optical: the clock is read from a page" [ "$line" = "status 0" ]
   # The browser's own pictures are late: by a few refreshes, and on a busy machine by what keeps it from drawing.
   line=$(light_to_frame page)
-  check "optical: $line tenths of a millisecond from the page's light" [ $((line > -167 && line < 50000)) = 1 ]
+  check "optical: $line tenths of a millisecond from the page's light" [ $((line > -167 && line < 10000)) = 1 ]
 }
 
 # A camera that looks at the screen on which the clock is: frames are held back for a known time, which has to be
